@@ -1,0 +1,51 @@
+# make run     paint the example of the README
+# make test    lint, check types, run the tests
+# make lint    the first two of these
+# make clean   remove what these targets made, except the pictures
+#
+# Each sets up .venv by itself, which takes some minutes the first time and nothing afterwards.
+# Another Python:  make PYTHON=/path/to/python run
+
+PYTHON := python3.13 python3.12 python3.11 python3
+USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
+VENV := .venv
+IN_VENV := $(VENV)/bin/python -m
+EXAMPLE := pictures/red-circle.png
+
+.PHONY: run test lint clean
+
+run: $(VENV)/engine.stamp
+	@mkdir -p $(dir $(EXAMPLE))
+	$(IN_VENV) engine imagine "a red circle on a blue background" --out $(EXAMPLE) --force
+	@echo "The picture is $(CURDIR)/$(EXAMPLE)"
+
+test: lint
+	$(IN_VENV) pytest -q
+
+lint: $(VENV)/tests.stamp
+	$(IN_VENV) ruff check .
+	$(IN_VENV) ruff format --check .
+	$(IN_VENV) pyright
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/engine.stamp: requirements.txt
+	@for python in $(PYTHON); do \
+		if "$$python" -c '$(USABLE)' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "No Python 3.11 or newer with its venv module among: $(PYTHON)." >&2; \
+		echo "Install one, or name it with: make PYTHON=/path/to/python" >&2; \
+		exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$found; PyTorch is large, the first time takes minutes."; \
+	"$$found" -m venv $(VENV)
+	$(IN_VENV) pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/tests.stamp: requirements-dev.txt $(VENV)/engine.stamp
+	$(IN_VENV) pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

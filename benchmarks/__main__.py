@@ -1,0 +1,11 @@
+"""`python -m benchmarks NAME`: run one of the measurements."""
+
+import importlib
+import sys
+
+BENCHMARKS = ("quality", "ablations")
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in BENCHMARKS:
+        sys.exit(f"usage: python -m benchmarks {{{','.join(BENCHMARKS)}}} [--help]")
+    importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])

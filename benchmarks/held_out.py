@@ -1,0 +1,43 @@
+"""Prompts for measuring: wordings and draws that neither training nor tuning has used."""
+
+from dataclasses import dataclass
+from random import Random
+
+from engine.demo.captions import HELD_OUT_TEMPLATES, TEMPLATES, plain_prompt
+from engine.demo.world import COLOURS, SHAPES
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt, what a picture of it must show, and the seed to paint it with."""
+
+    prompt: str
+    colour: str
+    shape: str
+    background: str
+    seed: int
+
+
+def held_out_prompts(count: int, draw: int = 20_221_018) -> list[Asked]:
+    """`count` prompts in held-out wordings; shapes, colours and backgrounds come up equally often.
+
+    `draw` is the seed of the selection. Each prompt has its own painting seed.
+    """
+    random = Random(draw)
+    shapes, colours = _balanced(SHAPES, count, random), _balanced(COLOURS, count, random)
+    first = len(TEMPLATES) - len(HELD_OUT_TEMPLATES)
+    asked = []
+    for index, (shape, colour) in enumerate(zip(shapes, colours, strict=True)):
+        background = random.choice([name for name in COLOURS if name != colour])
+        wording = first + index % len(HELD_OUT_TEMPLATES)
+        prompt = plain_prompt(shape, colour, background, wording)
+        asked.append(Asked(prompt, colour, shape, background, random.randrange(2**31)))
+    return asked
+
+
+def _balanced(names: tuple[str, ...], count: int, random: Random) -> list[str]:
+    """`count` names in random order, each as often as any other, give or take one."""
+    repeated = list(names) * (count // len(names) + 1)
+    chosen = repeated[:count]
+    random.shuffle(chosen)
+    return chosen

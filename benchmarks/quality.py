@@ -1,0 +1,146 @@
+"""Does the demo pair paint what was asked? Counted by a judge that is not a neural network.
+
+    python -m benchmarks quality [--count N] [--sheet FILE] [--json FILE]
+
+Single try, default settings, held-out wordings. The controls beside it show that the judge
+passes what is true and nothing else.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from PIL import Image
+
+import engine
+from benchmarks.held_out import Asked, held_out_prompts
+from benchmarks.painters import paint_all
+from benchmarks.statistics import Share
+from engine.demo.judge import Judge, Match
+
+CONTROLS = 300
+"""Pictures of each control."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Paint, judge, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks quality", description=__doc__)
+    parser.add_argument("--count", type=int, default=120, help="prompts to paint (default 120)")
+    parser.add_argument("--preset", help="default: the one that suits the demo models")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet of the first 40 as PNG")
+    parser.add_argument("--json", type=Path, help="write the counts as JSON")
+    options = parser.parse_args(arguments)
+
+    asked = held_out_prompts(options.count)
+    started = perf_counter()
+    pictures = paint_all(
+        [engine.make_recipe(a.prompt, seed=a.seed, preset=options.preset) for a in asked]
+    )
+    print(f"{len(asked)} pictures painted in {perf_counter() - started:.0f} s\n")
+    judge = Judge()
+    rows = asked_rows(judge, pictures, asked) | control_rows(judge)
+    print_table(rows)
+    if options.sheet:
+        write_sheet(pictures[:40], asked[:40], options.sheet)
+    if options.json:
+        counts = {name: [share.hits, share.total] for name, share in rows.items()}
+        options.json.write_text(json.dumps(counts, indent=1) + "\n")
+
+
+def asked_rows(
+    judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]
+) -> dict[str, Share]:
+    """How often the pictures show what was asked, and how often what somebody else asked."""
+    own = _judge_all(judge, pictures, asked)
+    others = [*asked[1:], asked[0]]
+    swapped = [
+        match
+        for match, mine, other in zip(
+            _judge_all(judge, pictures, others), asked, others, strict=True
+        )
+        if _wanted(mine) != _wanted(other)
+    ]
+    return {
+        "object's colour right": _share(own, lambda match: match.colour),
+        "background right": _share(own, lambda match: match.background),
+        "shape right": _share(own, lambda match: match.shape),
+        "one clean object and nothing else": _share(own, lambda match: match.clean),
+        "all right": _share(own, lambda match: match.all_right),
+        "the same pictures against other prompts, all right": _share(
+            swapped, lambda match: match.all_right
+        ),
+    }
+
+
+def control_rows(judge: Judge) -> dict[str, Share]:
+    """What the judge says of random latents, noise, true pictures and their reconstructions."""
+    import torch
+
+    from engine.demo.world import COLOURS, SHAPES, render, sample_scenes
+    from engine.latents import quantize, random_codes
+
+    random = torch.Generator().manual_seed(1)
+    generator = engine.load_models("demo", "cpu").generator
+    scenes = sample_scenes(2 * CONTROLS, random)
+    scenes = scenes[scenes.present()[:, 0] & ~scenes.present()[:, 1]][:CONTROLS]
+    asked = [
+        Asked("", COLOURS[colour], SHAPES[shape], COLOURS[background], 0)
+        for colour, shape, background in zip(
+            scenes.colour[:, 0].tolist(),
+            scenes.shape[:, 0].tolist(),
+            scenes.background.tolist(),
+            strict=True,
+        )
+    ]
+    truth = render(scenes)
+    with torch.inference_mode():
+        rebuilt = generator.decode(quantize(generator.encode(truth), generator.codebook))
+        side = truth.shape[-1] // generator.factor
+        junk = generator.decode(random_codes((CONTROLS, side, side), generator.codebook, random))
+    noise = torch.rand(truth.shape, generator=random)
+
+    def all_right(images: torch.Tensor) -> Share:
+        arrays = images.clamp(0, 1).permute(0, 2, 3, 1).numpy()
+        return _share(_judge_all(judge, arrays, asked), lambda match: match.all_right)
+
+    return {
+        "random latents, all right": all_right(junk),
+        "noise, all right": all_right(noise),
+        "true pictures, all right": all_right(truth),
+        "true pictures through encode and decode, all right": all_right(rebuilt),
+    }
+
+
+def print_table(rows: dict[str, Share]) -> None:
+    """One Markdown row per figure: share, counts, 95 % interval."""
+    print("| | share (count, 95 % interval) |\n|---|---|")
+    for name, share in rows.items():
+        print(f"| {name} | {share} |")
+
+
+def write_sheet(pictures: Sequence[np.ndarray], asked: Sequence[Asked], path: Path) -> None:
+    """The pictures side by side at 128 pixels, each over its prompt."""
+    from engine.sheet import contact_sheet
+
+    small = [Image.fromarray(p).resize((128, 128), Image.Resampling.LANCZOS) for p in pictures]
+    contact_sheet(small, columns=8, captions=[a.prompt for a in asked]).save(path)
+
+
+def _judge_all(
+    judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]
+) -> list[Match]:
+    return [
+        judge.verdict(picture).matches(*_wanted(a))
+        for picture, a in zip(pictures, asked, strict=True)
+    ]
+
+
+def _wanted(asked: Asked) -> tuple[str, str, str]:
+    return asked.colour, asked.shape, asked.background
+
+
+def _share(matches: Sequence[Match], right: Callable[[Match], bool]) -> Share:
+    return Share(sum(map(right, matches)), len(matches))

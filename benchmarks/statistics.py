@@ -1,0 +1,34 @@
+"""Counts, shares and their 95 % intervals."""
+
+import math
+from dataclasses import dataclass
+
+Z_95 = 1.959964
+"""Two-sided 95 % quantile of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """`hits` of `total`."""
+
+    hits: int
+    total: int
+
+    @property
+    def value(self) -> float:
+        """The share itself, in [0, 1]."""
+        return self.hits / self.total
+
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % score interval (Wilson, 1927), sound for shares near 0 and 1 too."""
+        n, p = self.total, self.value
+        middle = p + Z_95**2 / (2 * n)
+        spread = Z_95 * math.sqrt(p * (1 - p) / n + Z_95**2 / (4 * n**2))
+        scale = 1 + Z_95**2 / n
+        return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+    def __str__(self) -> str:
+        low, high = self.interval()
+        return (
+            f"{100 * self.value:5.1f} % ({self.hits}/{self.total}, {100 * low:.1f}-{100 * high:.1f})"
+        )

@@ -1,0 +1,68 @@
+"""VQGAN-CLIP: pictures from words (Crowson, Biderman et al., 2022).
+
+A library and a command line (`python -m engine`). It knows torch and files, and nothing of
+Discord. The names below are its public ones; they are looked up when first used, so that
+importing the package costs nothing and loads no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.errors import (
+        DivergedError,
+        EngineError,
+        ModelError,
+        PictureError,
+        RecipeError,
+    )
+    from engine.generation import Generation
+    from engine.models import Models, load_models
+    from engine.painting import init_image, paint, read_recipe, save_painting
+    from engine.presets import make_recipe
+    from engine.prompts import Prompt, parse_prompts
+    from engine.recipe import Recipe
+
+_HOMES = {
+    "DivergedError": "errors",
+    "EngineError": "errors",
+    "ModelError": "errors",
+    "PictureError": "errors",
+    "RecipeError": "errors",
+    "Generation": "generation",
+    "Models": "models",
+    "load_models": "models",
+    "init_image": "painting",
+    "paint": "painting",
+    "read_recipe": "painting",
+    "save_painting": "painting",
+    "make_recipe": "presets",
+    "Prompt": "prompts",
+    "parse_prompts": "prompts",
+    "Recipe": "recipe",
+}
+
+__all__ = [
+    "DivergedError",
+    "EngineError",
+    "Generation",
+    "ModelError",
+    "Models",
+    "PictureError",
+    "Prompt",
+    "Recipe",
+    "RecipeError",
+    "init_image",
+    "load_models",
+    "make_recipe",
+    "paint",
+    "parse_prompts",
+    "read_recipe",
+    "save_painting",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

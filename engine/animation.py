@@ -1,0 +1,108 @@
+"""Animations: how a picture grew, as a short clip that chat programs play in place.
+
+WebP is written by Pillow, MP4 (H.264) by PyAV. Which frames a run leaves is not decided here;
+of too many, an even selection is shown.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+
+from PIL import Image
+
+from engine.errors import PictureError
+from engine.files import atomic_write, check_output
+
+ANIMATION_SUFFIXES = (".webp", ".mp4")
+
+_MAX_FRAMES_PER_SECOND = 25
+_MAX_FRAME_MS = 500
+"""Few frames make a shorter clip, not a slide show."""
+_HOLD_MS = 1500
+"""How long the last frame, the finished picture, stands before the clip starts again."""
+_WEBP_QUALITY = 80
+_H264_OPTIONS = {"crf": "18", "preset": "medium"}
+_MAX_SIDE = {".webp": 16_383, ".mp4": 8_192}
+_BT709 = 1
+"""The colour standard's number, for matrix, primaries and transfer alike (ITU-T H.273)."""
+_LIMITED_RANGE = 1
+
+
+def write_animation(
+    frames: Sequence[Image.Image], path: Path, *, seconds: float = 4.0, force: bool = False
+) -> None:
+    """Write frames as an animation of about `seconds`, then the last one held for a while.
+
+    The suffix chooses the format, .webp (plays for ever) or .mp4 (even width and height). All
+    frames are scaled to the size of the last one. The file appears complete or not at all.
+
+    Raises PictureError for another suffix, no frames, frames too large for the format, or a file
+    that exists without `force` or cannot be written.
+    """
+    check_output(path, suffixes=ANIMATION_SUFFIXES, force=force)
+    if not frames:
+        raise PictureError("An animation needs at least one frame.")
+    suffix = path.suffix.lower()
+    _check_size(frames[-1], suffix)
+    shown = _selection(frames, int(seconds * _MAX_FRAMES_PER_SECOND))
+    frame_ms = min(_MAX_FRAME_MS, round(1000 * seconds / len(shown)))
+    with atomic_write(path, force=force) as part:
+        if suffix == ".webp":
+            _write_webp(shown, part, frame_ms)
+        else:
+            _write_mp4(shown, part, frame_ms)
+
+
+def _check_size(frame: Image.Image, suffix: str) -> None:
+    if max(frame.size) > _MAX_SIDE[suffix]:
+        raise PictureError(
+            f"Cannot write frames of {frame.width} x {frame.height} pixels as {suffix}: "
+            f"at most {_MAX_SIDE[suffix]} pixels per side are allowed."
+        )
+
+
+def _selection(frames: Sequence[Image.Image], limit: int) -> list[Image.Image]:
+    """Return at most `limit` frames, evenly spread, the first and the last always among them."""
+    count = max(2, limit)
+    if len(frames) > count:
+        last = len(frames) - 1
+        frames = [frames[round(index * last / (count - 1))] for index in range(count)]
+    size = frames[-1].size
+    return [_sized(frame.convert("RGB"), size) for frame in frames]
+
+
+def _sized(frame: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return frame if frame.size == size else frame.resize(size, Image.Resampling.LANCZOS)
+
+
+def _write_webp(frames: Sequence[Image.Image], part: Path, frame_ms: int) -> None:
+    durations = [frame_ms] * (len(frames) - 1) + [_HOLD_MS]
+    frames[0].save(
+        part,
+        format="WEBP",
+        save_all=True,
+        append_images=frames[1:],
+        duration=durations,
+        loop=0,
+        quality=_WEBP_QUALITY,
+    )
+
+
+def _write_mp4(frames: Sequence[Image.Image], part: Path, frame_ms: int) -> None:
+    import av
+
+    width, height = (side + side % 2 for side in frames[-1].size)
+    held = [frames[-1]] * (ceil(_HOLD_MS / frame_ms) - 1)
+    # With its index in front of the pictures (faststart), a clip plays before it is all there.
+    with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=Fraction(1000, frame_ms))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = dict(_H264_OPTIONS)
+        codec = stream.codec_context
+        codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+        codec.color_range = _LIMITED_RANGE
+        for picture in (*frames, *held):
+            frame = av.VideoFrame.from_image(_sized(picture, (width, height)))
+            container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace=_BT709)))
+        container.mux(stream.encode())

@@ -1,0 +1,313 @@
+"""Pictures of known content: scenes of coloured shapes, drawn from signed distance functions.
+
+Here live the palette, the six shapes and their proportions, the sampling of scenes, their
+rendering and their alteration into near misses. What can be said about a scene is in
+`engine.demo.captions`; how a picture is read back is in `engine.demo.judge`.
+
+Coordinates are fractions of the picture's side, x to the right and y downwards, (0.5, 0.5) being
+the centre. Angles are radians, positive being clockwise on the screen.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+PALETTE: Mapping[str, tuple[int, int, int]] = MappingProxyType(
+    {
+        "red": (215, 35, 40),
+        "green": (40, 160, 60),
+        "blue": (40, 80, 215),
+        "yellow": (242, 222, 50),
+        "purple": (140, 50, 170),
+        "orange": (245, 135, 25),
+        "white": (245, 245, 245),
+        "black": (18, 18, 18),
+    }
+)
+COLOURS = tuple(PALETTE)
+SHAPES = ("circle", "square", "triangle", "ring", "cross", "star")
+SIDE = 64
+"""Width and height of a rendered picture, in pixels."""
+
+# Proportions of the shapes, in units of an object's radius, chosen so that areas are comparable.
+CIRCLE_RADIUS = 0.9
+SQUARE_HALF_SIDE = 0.8
+TRIANGLE_INRADIUS = 0.5
+RING_OUTER = 0.95
+RING_INNER_RATIO = 0.55
+CROSS_LENGTH = 0.95
+CROSS_HALF_WIDTH = 0.32
+STAR_INNER_RATIO = 0.45
+
+MAX_ANGLE = math.radians(18)
+MAX_TINT = 10 / 255
+MAX_GRADIENT = 0.08
+SINGLE_RADIUS = (0.17, 0.33)
+PAIR_RADIUS = (0.13, 0.20)
+
+PAIR_SHARE = 0.20
+EMPTY_SHARE = 0.03
+MARGIN = 4 / SIDE
+"""Least distance of an object from the border and from another object: 3 pixels and a reserve for
+the soft edge and for a turned square, which reaches 1 % beyond its radius."""
+CENTRE_SPREAD = 0.09
+# Two neighbours differ by at least 0.31 along their axis, so that this keeps the axis unambiguous.
+PAIR_DRIFT = 0.12
+
+NONE = -1
+"""Marks an object that is not there."""
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """B scenes as a structure of arrays; slot 0 is the main object, slot 1 a second one."""
+
+    shape: Tensor
+    """(B, 2) long, index into SHAPES; -1 = no object."""
+    colour: Tensor
+    """(B, 2) long, index into COLOURS; -1 = no object."""
+    background: Tensor
+    """(B,) long, index into COLOURS, always different from the objects' colours."""
+    centre: Tensor
+    """(B, 2, 2) float: x, y of each slot in [0, 1]."""
+    radius: Tensor
+    """(B, 2) float, circumradius as a fraction of the side."""
+    angle: Tensor
+    """(B, 2) float, radians."""
+    tint: Tensor
+    """(B, 3, 3) float, added to the colour of object 0, object 1 and background; RGB in [0, 1]."""
+    gradient: Tensor
+    """(B, 2) float, change of the background's value across the whole side along x and y."""
+
+    def __len__(self) -> int:
+        return self.background.shape[0]
+
+    def __getitem__(self, index: Tensor | slice) -> Self:
+        """The scenes that a slice, a (N,) index tensor or a (B,) mask selects."""
+        fields = {f.name: getattr(self, f.name)[index] for f in dataclasses.fields(self)}
+        return type(self)(**fields)
+
+    def replace(self, **fields: Any) -> Self:
+        """A copy with other tensors in the named fields."""
+        return dataclasses.replace(self, **fields)
+
+    def present(self) -> Tensor:
+        """(B, 2) bool: which slots hold an object."""
+        return self.shape >= 0
+
+
+def palette(device: torch.device | str = "cpu") -> Tensor:
+    """(8, 3) float RGB in [0, 1], in the order of COLOURS."""
+    return torch.tensor(list(PALETTE.values()), dtype=torch.float32, device=device) / 255
+
+
+def sample_scenes(count: int, generator: torch.Generator) -> Scenes:
+    """Draw `count` scenes: mostly one object, a fifth with two, a few without any."""
+    kind = torch.rand(count, generator=generator)
+    pair = kind < PAIR_SHARE
+    present = torch.stack([kind < 1 - EMPTY_SHARE, pair], dim=1)
+    shape = torch.randint(len(SHAPES), (count, 2), generator=generator)
+    colours = torch.rand(count, len(COLOURS), generator=generator).argsort(dim=1)
+    centre, radius = _layout(pair, generator)
+    return Scenes(
+        shape=shape.where(present, NONE),
+        colour=colours[:, :2].where(present, NONE),
+        background=colours[:, 2],
+        centre=centre.where(present[..., None], 0.5),
+        radius=radius.where(present, 0.0),
+        angle=_uniform((count, 2), -MAX_ANGLE, MAX_ANGLE, generator).where(present, 0.0),
+        tint=_uniform((count, 3, 3), -MAX_TINT, MAX_TINT, generator),
+        gradient=_gradient(count, generator),
+    )
+
+
+def alter(scenes: Scenes, generator: torch.Generator) -> Scenes:
+    """Near misses: copies that differ in exactly one attribute, drawn at random for each scene.
+
+    The attribute is the main object's shape, its colour, the background or the placement (centre,
+    radius and angle; of two objects the layout is drawn anew). Empty scenes get another background.
+    """
+    has_object = scenes.present()[:, 0]
+    choice = torch.randint(4, (len(scenes),), generator=generator).where(has_object, 2)
+    step = torch.randint(1, len(SHAPES), (len(scenes),), generator=generator)
+    moved = _moved(scenes, generator)
+    place = choice == 3
+    return scenes.replace(
+        shape=_with_first(scenes.shape, (scenes.shape[:, 0] + step) % len(SHAPES), choice == 0),
+        colour=_with_first(scenes.colour, _unused_colour(scenes, generator), choice == 1),
+        background=_unused_colour(scenes, generator).where(choice == 2, scenes.background),
+        centre=moved.centre.where(place[:, None, None], scenes.centre),
+        radius=moved.radius.where(place[:, None], scenes.radius),
+        angle=moved.angle.where(place[:, None], scenes.angle),
+    )
+
+
+def render(scenes: Scenes) -> Tensor:
+    """Draw the scenes: (B, 3, 64, 64) float RGB in [0, 1] with soft edges one pixel wide."""
+    device = scenes.background.device
+    rgb = palette(device)
+    x, y = _pixel_grid(device)
+    slope = scenes.gradient[:, 0, None, None] * (x - 0.5)
+    slope = slope + scenes.gradient[:, 1, None, None] * (y - 0.5)
+    ground = rgb[scenes.background] + scenes.tint[:, 2]
+    pictures = (ground[:, :, None, None] + slope[:, None]).clamp_(0, 1)
+    for slot in range(2):
+        members = scenes.present()[:, slot].nonzero()[:, 0]
+        paint = (rgb[scenes.colour[members, slot]] + scenes.tint[members, slot]).clamp(0, 1)
+        mask = _slot_masks(scenes[members], slot)[:, None]
+        pictures[members] = torch.lerp(pictures[members], paint[:, :, None, None], mask)
+    return pictures
+
+
+def object_masks(scenes: Scenes) -> Tensor:
+    """(B, 2, 64, 64) float in [0, 1]: how much of each pixel each slot's object covers."""
+    return torch.stack([_slot_masks(scenes, slot) for slot in range(2)], dim=1)
+
+
+def signed_distance(shape: int, x: Tensor, y: Tensor) -> Tensor:
+    """Distance to the outline of SHAPES[shape] at radius 1 and angle 0, negative inside.
+
+    x and y are positions relative to the object's centre, in units of its radius; the result has
+    their common shape and their unit. It is exact near straight edges, which is what an edge one
+    pixel wide needs, and a bound elsewhere. A ring's hole is outside.
+    """
+    return _OUTLINES[shape](x, y)
+
+
+def _slot_masks(scenes: Scenes, slot: int) -> Tensor:
+    x, y = _pixel_grid(scenes.background.device)
+    masks = torch.zeros(len(scenes), SIDE, SIDE, device=x.device)
+    for shape in range(len(SHAPES)):
+        members = (scenes.shape[:, slot] == shape).nonzero()[:, 0]
+        if len(members):
+            radius = scenes.radius[members, slot, None, None]
+            angle = scenes.angle[members, slot, None, None]
+            cos, sin = angle.cos() / radius, angle.sin() / radius
+            dx = x - scenes.centre[members, slot, 0, None, None]
+            dy = y - scenes.centre[members, slot, 1, None, None]
+            distance = signed_distance(shape, cos * dx + sin * dy, cos * dy - sin * dx)
+            masks[members] = (0.5 - distance * (radius * SIDE)).clamp_(0, 1)
+    return masks
+
+
+def _pixel_grid(device: torch.device) -> tuple[Tensor, Tensor]:
+    """x as (1, 64) and y as (64, 1): the pixels' centres in [0, 1]."""
+    steps = (torch.arange(SIDE, device=device) + 0.5) / SIDE
+    return steps[None, :], steps[:, None]
+
+
+def _circle(x: Tensor, y: Tensor) -> Tensor:
+    return torch.hypot(x, y) - CIRCLE_RADIUS
+
+
+def _square(x: Tensor, y: Tensor) -> Tensor:
+    return torch.maximum(x.abs(), y.abs()) - SQUARE_HALF_SIDE
+
+
+def _triangle(x: Tensor, y: Tensor) -> Tensor:
+    slanted = x.abs() * (math.sqrt(3) / 2) - y * 0.5
+    return torch.maximum(slanted, y) - TRIANGLE_INRADIUS
+
+
+def _ring(x: Tensor, y: Tensor) -> Tensor:
+    inner = RING_OUTER * RING_INNER_RATIO
+    return (torch.hypot(x, y) - (RING_OUTER + inner) / 2).abs_() - (RING_OUTER - inner) / 2
+
+
+def _cross(x: Tensor, y: Tensor) -> Tensor:
+    x, y = x.abs(), y.abs()
+    return torch.maximum(torch.minimum(x, y) - CROSS_HALF_WIDTH, torch.maximum(x, y) - CROSS_LENGTH)
+
+
+def _star(x: Tensor, y: Tensor) -> Tensor:
+    # Mirroring folds the five points onto half a point: the upward one, to the right of its axis.
+    x, y = x.abs(), -y
+    nx, ny = math.cos(math.radians(36)), -math.sin(math.radians(36))
+    for side in (nx, -nx):
+        beyond = (x * side + y * ny).clamp_(min=0) * 2
+        x, y = x - beyond * side, y - beyond * ny
+    x = x.abs()
+    valley_x = STAR_INNER_RATIO * math.sin(math.radians(36))
+    rise = 1 - STAR_INNER_RATIO * math.cos(math.radians(36))
+    length = math.hypot(valley_x, rise)
+    return (x * rise + (y - 1) * valley_x) / length
+
+
+_OUTLINES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
+    _circle,
+    _square,
+    _triangle,
+    _ring,
+    _cross,
+    _star,
+)
+
+
+def _layout(pair: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Centres (B, 2, 2) and radii (B, 2) for scenes with one object or, where `pair`, two."""
+    count = len(pair)
+    single = _uniform((count, 2), *SINGLE_RADIUS, generator)
+    radius = _uniform((count, 2), *PAIR_RADIUS, generator).where(pair[:, None], single)
+    drift = torch.randn(count, 2, 2, generator=generator) * CENTRE_SPREAD
+    edge = radius[..., None] + MARGIN
+    centre = _clamp(0.5 + drift, edge, 1 - edge)
+    across = 0.5 + drift[..., 0].clamp(-PAIR_DRIFT, PAIR_DRIFT)
+    apart = torch.stack([_apart(radius, generator), across], dim=-1)
+    upright = torch.rand(count, generator=generator) < 0.5
+    apart = apart.flip(-1).where(upright[:, None, None], apart)
+    return apart.where(pair[:, None, None], centre), radius
+
+
+def _apart(radius: Tensor, generator: torch.Generator) -> Tensor:
+    """Positions (B, 2) along one axis that keep two objects inside and clear of each other."""
+    count = radius.shape[0]
+    slack = (1 - 3 * MARGIN - 2 * radius.sum(dim=1, keepdim=True)).clamp(min=0)
+    offset = torch.rand(count, 2, generator=generator).sort(dim=1).values * slack
+    first = MARGIN + radius[:, 0] + offset[:, 0]
+    second = 2 * MARGIN + 2 * radius[:, 0] + radius[:, 1] + offset[:, 1]
+    position = torch.stack([first, second], dim=1)
+    mirrored = torch.rand(count, 1, generator=generator) < 0.5
+    return (1 - position).where(mirrored, position)
+
+
+def _moved(scenes: Scenes, generator: torch.Generator) -> Scenes:
+    present = scenes.present()
+    centre, radius = _layout(present[:, 1], generator)
+    angle = _uniform((len(scenes), 2), -MAX_ANGLE, MAX_ANGLE, generator)
+    return scenes.replace(
+        centre=centre.where(present[..., None], 0.5),
+        radius=radius.where(present, 0.0),
+        angle=angle.where(present, 0.0),
+    )
+
+
+def _unused_colour(scenes: Scenes, generator: torch.Generator) -> Tensor:
+    """(B,) long: for each scene a colour that nothing in it has."""
+    used = torch.cat([scenes.colour, scenes.background[:, None]], dim=1)
+    score = torch.rand(len(scenes), len(COLOURS), generator=generator)
+    taken = (used[:, :, None] == torch.arange(len(COLOURS))).any(dim=1)
+    return score.masked_fill(taken, -1.0).argmax(dim=1)
+
+
+def _with_first(values: Tensor, first: Tensor, where: Tensor) -> Tensor:
+    return torch.stack([first.where(where, values[:, 0]), values[:, 1]], dim=1)
+
+
+def _gradient(count: int, generator: torch.Generator) -> Tensor:
+    direction = _uniform((count,), 0, 2 * math.pi, generator)
+    strength = _uniform((count,), 0, MAX_GRADIENT, generator)
+    return torch.stack([direction.cos() * strength, direction.sin() * strength], dim=1)
+
+
+def _uniform(size: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(size, generator=generator) * (high - low) + low
+
+
+def _clamp(values: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    return torch.minimum(torch.maximum(values, low), high)

@@ -1,0 +1,159 @@
+"""Files: reading ones that nobody vouches for, and writing ours so that none is ever half there.
+
+Nothing here knows what is in a file. What makes a file a picture is in `pictures` and `png`.
+"""
+
+import os
+import secrets
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.errors import PictureError
+
+MEBIBYTE = 1024 * 1024
+
+
+def read_bounded(path: Path, *, limit: int) -> bytes:
+    """Return all bytes of a regular file that holds at most `limit` bytes.
+
+    Raises PictureError if it is missing, no regular file, empty, too big or unreadable.
+    """
+    try:
+        with _open_regular(path) as file:
+            content = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        raise PictureError(f"Cannot read {quoted(path)}: {_reason(error)}.") from error
+    check_length(content, limit=limit, name=quoted(path))
+    return content
+
+
+def check_length(content: bytes, *, limit: int, name: str) -> None:
+    """Raise PictureError if a file's content is empty or has more than `limit` bytes."""
+    if not content:
+        raise PictureError(f"Cannot read {name}: the file is empty.")
+    if len(content) > limit:
+        raise PictureError(
+            f"Cannot read {name}: the file is too big, at most {limit // MEBIBYTE} MiB are allowed."
+        )
+
+
+def check_output(path: Path, *, suffixes: Collection[str], force: bool) -> None:
+    """Raise PictureError unless a file can be written to `path`, before any work is done for it.
+
+    `suffixes` are the allowed endings, lower case with the dot; an existing file is allowed only
+    with `force`.
+    """
+    try:
+        _check_name(path, suffixes)
+        _check_folder(path)
+        _check_target(path, force=force)
+    except (OSError, ValueError) as error:
+        raise _cannot_write(path, _reason(error)) from error
+
+
+@contextmanager
+def atomic_write(path: Path, *, force: bool) -> Iterator[Path]:
+    """Yield the name of an empty file beside `path` that takes its place if the block succeeds.
+
+    Others see the old file or the whole new one. Without `force` an existing file is never
+    replaced, not even one that appears while the block runs.
+
+    Raises PictureError if `path` exists without `force`, or cannot be written.
+    """
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        try:
+            _check_target(path, force=force)
+            part.touch(exist_ok=False)
+            yield part
+            _flush_to_disk(part)
+            if force:
+                part.replace(path)
+            else:
+                _move_to_free_name(part, path)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError as error:
+        raise _cannot_write(path, _reason(error)) from error
+
+
+def quoted(path: Path) -> str:
+    """Return a path for a message, on one line and printable whatever the name holds."""
+    return repr(str(path))
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    # Opening a pipe that nobody writes to would block for ever, hence O_NONBLOCK.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    raise ValueError("it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
+
+
+def _check_name(path: Path, suffixes: Collection[str]) -> None:
+    endings = " or ".join(suffixes)
+    if path.is_dir():
+        raise _cannot_write(path, f"it is a folder, name a file that ends in {endings}")
+    if path.suffix.lower() not in suffixes:
+        raise _cannot_write(path, f"the file's name must end in {endings}")
+
+
+def _check_folder(path: Path) -> None:
+    folder = path.parent
+    if not folder.exists():
+        raise _cannot_write(path, f"the folder {quoted(folder)} does not exist")
+    if not folder.is_dir():
+        raise _cannot_write(path, f"{quoted(folder)} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _cannot_write(path, f"the folder {quoted(folder)} does not allow writing")
+
+
+def _check_target(path: Path, *, force: bool) -> None:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    if not force:
+        raise _exists(path)
+    if path.exists() and not path.is_file():
+        # Replacing a device or a pipe would destroy it.
+        raise _cannot_write(path, "what is there is not a regular file")
+
+
+def _cannot_write(path: Path, why: str) -> PictureError:
+    return PictureError(f"Cannot write {quoted(path)}: {why}.")
+
+
+def _exists(path: Path) -> PictureError:
+    return _cannot_write(path, "it exists already, name another file or overwrite it with --force")
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _move_to_free_name(part: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some file systems have no hard links: reserve the name, then replace our own empty file.
+        path.touch(exist_ok=False)
+        part.replace(path)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    strerror = getattr(error, "strerror", None)
+    return strerror or str(error)

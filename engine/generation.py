@@ -1,0 +1,186 @@
+"""One run of VQGAN-CLIP, readable beside the paper (Section 2).
+
+    z            <- random codebook entries, or an encoded picture
+    repeat:
+        image     = decode(quantize(z))                               2.1
+        views     = augmented cutouts of image                        2.3
+        loss      = mean over views of the spherical distance between
+                    CLIP(view) and CLIP(prompt)                       2, 2.2
+                  + alpha * mean(z^2), alpha decaying                 2.4
+        z        <- Adam(z, gradient of loss)                         2
+
+A `Generation` owns its latent, its optimiser and its random generator, and nothing else: the
+models are shared. It can be paused between any two steps, interleaved with others, saved and
+resumed, and the picture is identical to that of the uninterrupted run.
+"""
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.cutouts import make_cutouts
+from engine.errors import DivergedError, RecipeError
+from engine.latents import look_up, nearest_codes, quantize, random_codes, sample_codes
+from engine.losses import clamp_with_gradient, latent_regularizer, prompt_loss, total_variation
+from engine.models import Models
+from engine.pictures import read_picture, to_tensor
+from engine.protocols import Perceptor
+from engine.recipe import Recipe
+
+ADAM_BETAS = (0.9, 0.999)
+"""Section 2."""
+
+SMOOTH_FROM = 0.4
+"""Share of a run after which the total variation begins to count; from the start it destroys
+colour, late it cleans backgrounds."""
+
+
+class Generation:
+    """A run of `recipe` on `models`, advanced one `step()` at a time.
+
+    Raises:
+        RecipeError: the recipe is for other models, or its size is off their latent grid.
+    """
+
+    def __init__(self, recipe: Recipe, models: Models) -> None:
+        _check(recipe, models)
+        self.recipe = recipe
+        self.steps_done = 0
+        self._models = models
+        self._random = torch.Generator(models.device).manual_seed(recipe.seed)
+        self._latent = self._initial_latent().requires_grad_()
+        self._optimizer = torch.optim.Adam([self._latent], betas=ADAM_BETAS)
+        self._targets = [self._embed_prompts(perceptor) for perceptor in models.perceptors]
+        weights = torch.tensor([[prompt.weight for prompt in recipe.prompts]])
+        stops = [-math.inf if p.stop is None else p.stop for p in recipe.prompts]
+        self._weights = (weights / weights.abs().sum()).to(models.device)
+        self._stops = torch.tensor([stops], device=models.device)
+
+    @property
+    def done(self) -> bool:
+        """Whether the recipe's steps have been taken."""
+        return self.steps_done >= self.recipe.steps
+
+    def step(self) -> float:
+        """Take one step of the optimiser and return the loss before it.
+
+        Raises:
+            DivergedError: the loss or its gradient is not finite. The latent is left as it was,
+                so that `image()` still gives the last good picture.
+        """
+        loss = self._loss()
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        value = loss.item()
+        gradient = self._latent.grad
+        if not math.isfinite(value) or gradient is None or not gradient.isfinite().all():
+            raise DivergedError(
+                f"the optimisation diverged at step {self.steps_done + 1}: "
+                "try a lower learning rate or another seed"
+            )
+        self._optimizer.param_groups[0]["lr"] = self._learning_rate()
+        self._optimizer.step()
+        self.steps_done += 1
+        return value
+
+    @torch.no_grad()
+    def image(self) -> Tensor:
+        """The picture as it stands: (1, 3, height, width), floats in [0, 1]."""
+        generator = self._models.generator
+        latent = self._latent
+        if self.recipe.quantization == "codebook-sampling":
+            latent = look_up(latent.argmax(1), generator.codebook)  # the likeliest code of each
+        elif self.recipe.quantization == "z-quantize":
+            latent = look_up(nearest_codes(latent, generator.codebook), generator.codebook)
+        return generator.decode(latent).clamp(0, 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes during a run, a few MB: what `load_state_dict` needs to go on."""
+        return {
+            "steps_done": self.steps_done,
+            "latent": self._latent.detach().clone(),
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "random": self._random.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where `state_dict` was taken, of a run of the same recipe."""
+        self.steps_done = state["steps_done"]
+        with torch.no_grad():
+            self._latent.copy_(state["latent"])
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self._random.set_state(state["random"])
+
+    def _loss(self) -> Tensor:
+        recipe, models = self.recipe, self._models
+        image = clamp_with_gradient(models.generator.decode(self._quantized()))
+        loss = torch.zeros((), device=models.device)
+        for perceptor, targets in zip(models.perceptors, self._targets, strict=True):
+            cutouts = make_cutouts(
+                image, recipe.cutouts, perceptor.input_size, recipe.augmentations, self._random
+            )
+            embeddings = perceptor.encode_image(cutouts)[None]
+            distance = prompt_loss(embeddings, targets, self._weights, self._stops)
+            loss = loss + distance.sum() / len(models.perceptors)
+        if recipe.regularizer > 0 and recipe.quantization != "codebook-sampling":
+            alpha = recipe.regularizer * (1 - recipe.regularizer_decay) ** self.steps_done
+            loss = loss + alpha * latent_regularizer(self._latent).sum()
+        if recipe.smoothness > 0:
+            rise = (self.steps_done / recipe.steps - SMOOTH_FROM) / (1 - SMOOTH_FROM)
+            loss = loss + recipe.smoothness * max(0.0, rise) * total_variation(image).sum()
+        return loss
+
+    def _quantized(self) -> Tensor:
+        codebook = self._models.generator.codebook
+        match self.recipe.quantization:
+            case "z-quantize":
+                return quantize(self._latent, codebook)
+            case "codebook-sampling":
+                return sample_codes(self._latent, codebook, self._random)
+            case "none":
+                return self._latent
+
+    def _learning_rate(self) -> float:
+        """From `learning_rate` to its `learning_rate_end` share, along half a cosine."""
+        end = self.recipe.learning_rate_end
+        remaining = (1 + math.cos(math.pi * self.steps_done / self.recipe.steps)) / 2
+        return self.recipe.learning_rate * (end + (1 - end) * remaining)
+
+    @torch.no_grad()
+    def _initial_latent(self) -> Tensor:
+        generator, recipe = self._models.generator, self.recipe
+        height, width = recipe.height // generator.factor, recipe.width // generator.factor
+        if recipe.quantization == "codebook-sampling":
+            shape = (1, len(generator.codebook), height, width)
+            return torch.randn(shape, generator=self._random, device=self._models.device)
+        if recipe.start == "codes":
+            return random_codes((1, height, width), generator.codebook, self._random)
+        if recipe.init_image is None:
+            shape = (1, 3, recipe.height, recipe.width)
+            pixels = torch.rand(shape, generator=self._random, device=self._models.device)
+            return generator.encode(pixels)
+        picture = read_picture(recipe.init_image)
+        if picture.size != (recipe.width, recipe.height):
+            raise RecipeError(
+                f"the initial image is {picture.width}x{picture.height} pixels, "
+                f"but the picture {recipe.width}x{recipe.height}"
+            )
+        return generator.encode(to_tensor(picture).to(self._models.device))
+
+    @torch.no_grad()
+    def _embed_prompts(self, perceptor: Perceptor) -> Tensor:
+        return perceptor.encode_text([prompt.text for prompt in self.recipe.prompts])[None]
+
+
+def _check(recipe: Recipe, models: Models) -> None:
+    if recipe.models != models.name:
+        raise RecipeError(f"the recipe is for the models {recipe.models!r}, not {models.name!r}")
+    factor = models.generator.factor
+    if recipe.width % factor or recipe.height % factor:
+        raise RecipeError(
+            f"{recipe.width}x{recipe.height} is off the latent grid: "
+            f"width and height must be multiples of {factor}"
+        )

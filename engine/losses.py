@@ -1,0 +1,67 @@
+"""The loss of the paper: spherical distance to the prompts, and the regulariser (2.2, 2.4)."""
+
+import torch
+from torch import Tensor
+
+ALMOST_ONE = 1 - 1e-6
+"""arcsin has no finite slope at 1, which two opposite vectors reach."""
+
+
+def spherical_distance(x: Tensor, y: Tensor) -> Tensor:
+    """Half of the squared angle between unit vectors along the last axis, in [0, pi^2 / 2].
+
+    ``2 arcsin(|x - y| / 2)^2`` (Section 2, "squared spherical distance").
+    """
+    half_chord = (x - y).norm(dim=-1) / 2
+    return 2 * half_chord.clamp(max=ALMOST_ONE).arcsin().square()
+
+
+def prompt_loss(embeddings: Tensor, targets: Tensor, weights: Tensor, stops: Tensor) -> Tensor:
+    """Weighted sum over prompts of the distance to them, averaged over cutouts.
+
+    Prompt addition (Section 2.5) is this sum. A negative weight pushes away. Where the signed
+    distance of a cutout has reached a prompt's stop value, it asks for no further change.
+
+    Args:
+        embeddings: (B, N, D) unit vectors of B pictures' N cutouts.
+        targets: (B, P, D) unit vectors of their prompts.
+        weights: (B, P).
+        stops: (B, P), signed like the distance: for a negative weight, minus the distance.
+
+    Returns:
+        (B,) losses.
+    """
+    distance = spherical_distance(embeddings[:, :, None], targets[:, None])
+    signed = distance * weights.sign()[:, None]
+    reached = signed < stops[:, None]
+    signed = torch.where(reached, signed.detach(), signed)
+    return (signed.mean(1) * weights.abs()).sum(1)
+
+
+def latent_regularizer(latents: Tensor) -> Tensor:
+    """Mean square (B,) of the latents (B, C, H, W): (1 / N) sum of Z_i^2 (Section 2.4)."""
+    return latents.square().flatten(1).mean(1)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean absolute difference (B,) between neighbouring pixels of `image` (B, 3, H, W)."""
+    return sum(image.diff(dim=axis).abs().flatten(1).mean(1) for axis in (2, 3))  # pyright: ignore[reportReturnType]
+
+
+class _ClampWithGradient(torch.autograd.Function):
+    """Clamp to [0, 1]; a gradient passes where the value is inside or would be pulled back."""
+
+    @staticmethod
+    def forward(ctx, values: Tensor) -> Tensor:  # pyright: ignore
+        ctx.save_for_backward(values)
+        return values.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:  # pyright: ignore
+        (values,) = ctx.saved_tensors
+        return grad * (grad * (values - values.clamp(0, 1)) >= 0)
+
+
+def clamp_with_gradient(image: Tensor) -> Tensor:
+    """Clamp `image` to [0, 1] without losing the gradient that would bring it back inside."""
+    return _ClampWithGradient.apply(image)  # pyright: ignore[reportReturnType]

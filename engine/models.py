@@ -1,0 +1,125 @@
+"""Loaded models: an image generator and its perceptors, frozen, shared by all runs.
+
+Weights are read from safetensors only, so that no file can run code. Which files make up which
+pair is in `engine.catalogue`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from torch import Tensor, nn
+
+from engine.catalogue import ModelEntry, find_models
+from engine.clip import ClipPerceptor, build_clip
+from engine.errors import ModelError
+from engine.protocols import ImageGenerator, Perceptor
+from engine.vqgan import VQGAN, VQGANConfig
+
+CONFIG_KEY = "config"
+"""Key of a weights file's metadata that holds the architecture as JSON."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """A generator and one or more perceptors on one device."""
+
+    name: str
+    generator: ImageGenerator
+    perceptors: tuple[Perceptor, ...]
+    digests: Mapping[str, str]
+    """SHA-256 of each weights file, by the file's name."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models lie and runs take place."""
+        return self.generator.device
+
+
+def load_models(name: str = "demo", device: str = "auto") -> Models:
+    """Load a pair of models by its name in the catalogue.
+
+    Args:
+        name: see `engine.catalogue`.
+        device: "auto", "cpu", "cuda", "mps" or any other name that torch knows.
+
+    Raises:
+        ModelError: an unknown name or device, or weights that are missing or do not fit.
+    """
+    entry = find_models(name)
+    target = choose_device(device)
+    generator = _freeze(_load(entry.generator, _build_vqgan), target)
+    perceptors = tuple(_freeze(_load(path, _build_perceptor), target) for path in entry.perceptors)
+    return Models(name, generator, perceptors, _digests(entry))
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`; "auto" takes CUDA, else Apple's MPS, else the CPU."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        raise ModelError(
+            f"the device {name!r} is not available here: use auto, cpu, cuda or mps"
+        ) from error
+    return device
+
+
+def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> None:
+    """Write a module's weights in half precision, its architecture as metadata."""
+    from safetensors.torch import save_file
+
+    tensors = {k: v.half() if v.is_floating_point() else v for k, v in module.state_dict().items()}
+    tensors = {k: v.contiguous() for k, v in tensors.items()}
+    save_file(tensors, path, metadata={CONFIG_KEY: json.dumps(config)})
+
+
+def _load(path: Path, build: Callable[[dict[str, Any]], tuple[nn.Module, nn.Module]]) -> nn.Module:
+    """Build the architecture that the file names and fill it with the file's weights."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            config = json.loads((file.metadata() or {})[CONFIG_KEY])
+            tensors = {key: _widen(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+        module, holder = build(config)
+        holder.load_state_dict(tensors)
+    except FileNotFoundError as error:
+        raise ModelError(f"the weights {path.name} are missing") from error
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(f"the weights {path.name} are damaged or of another model") from error
+    except safetensors.SafetensorError as error:
+        raise ModelError(f"the weights {path.name} are damaged") from error
+    return module
+
+
+def _build_vqgan(config: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
+    vqgan = VQGAN(VQGANConfig.from_dict(config))
+    return vqgan, vqgan
+
+
+def _build_perceptor(config: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
+    model, tokenizer = build_clip(config)
+    return ClipPerceptor(model, tokenizer), model
+
+
+def _freeze(module: nn.Module, device: torch.device) -> Any:
+    """Put a module into service: no gradient of its weights is ever asked for."""
+    module = module.eval().requires_grad_(False).to(device)
+    return module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def _widen(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _digests(entry: ModelEntry) -> dict[str, str]:
+    files = (entry.generator, *entry.perceptors)
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

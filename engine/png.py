@@ -1,0 +1,137 @@
+"""PNG files: our pictures with text inside (the recipe, the description), and that text again.
+
+Follows the PNG specification (W3C, third edition): a signature, then chunks of length, type,
+data and CRC. Text is written as iTXt, the only kind that is UTF-8; tEXt and zTXt are read too.
+Decoding the pixels of a file from outside is the matter of `pictures`.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from struct import unpack_from
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from engine.errors import PictureError
+from engine.files import MEBIBYTE, atomic_write, quoted, read_bounded
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_FILE_BYTES = 64 * MEBIBYTE
+MAX_TEXT_BYTES = MEBIBYTE
+"""Largest text in one chunk, after decompression; a recipe takes a few kilobytes."""
+MAX_CHUNKS = 100_000
+"""Encoders cut the pixels into chunks of 8 KiB or more, which makes some thousands."""
+
+_COMPRESSION_LEVEL = 6
+
+
+def save_png(
+    picture: Image.Image, path: Path, *, text: Mapping[str, str], force: bool = False
+) -> None:
+    """Write an RGB picture with text chunks; the same picture and text give the same bytes.
+
+    `text` maps keywords (1 to 79 Latin-1 characters) to any text of at most 1 MiB. The file
+    appears complete or not at all, and replaces an existing one only with `force`.
+
+    Raises PictureError if a text is too long, or the file exists or cannot be written.
+    """
+    plain = Image.new("RGB", picture.size)
+    plain.paste(picture.convert("RGB"))
+    chunks = _text_chunks(text)
+    with atomic_write(path, force=force) as part:
+        plain.save(part, format="PNG", pnginfo=chunks, compress_level=_COMPRESSION_LEVEL)
+
+
+def read_text(path: Path) -> dict[str, str]:
+    """Return the text chunks of a PNG file by keyword, without decoding its pixels.
+
+    Raises PictureError if the file cannot be read, is no PNG, is damaged, or holds a text of
+    more than 1 MiB.
+    """
+    content = read_bounded(path, limit=MAX_FILE_BYTES)
+    name = quoted(path)
+    if not content.startswith(SIGNATURE):
+        raise PictureError(f"Cannot read {name}: it is not a PNG file, only those hold a recipe.")
+    texts = {}
+    for kind, data in read_chunks(content, name=name):
+        if kind in _TEXT_READERS:
+            keyword, _, rest = data.partition(b"\0")
+            texts[keyword.decode("latin-1")] = _text(kind, rest, name=name)
+    return texts
+
+
+def read_chunks(content: bytes, *, name: str) -> Iterator[tuple[bytes, bytes]]:
+    """Yield type and data of each chunk of a PNG file until its end chunk.
+
+    `name` is how messages call the file. Raises PictureError if the file is cut off or damaged.
+    """
+    offset = len(SIGNATURE)
+    for _ in range(MAX_CHUNKS):
+        if offset + 12 > len(content):
+            raise PictureError(f"Cannot read {name}: the file is cut off.")
+        (length,) = unpack_from(">I", content, offset)
+        end = offset + 12 + length
+        if end > len(content):
+            raise PictureError(f"Cannot read {name}: the file is cut off.")
+        kind, data = content[offset + 4 : offset + 8], content[offset + 8 : end - 4]
+        _check_sum(kind, data, unpack_from(">I", content, end - 4)[0], name=name)
+        if kind == b"IEND":
+            return
+        yield kind, data
+        offset = end
+    raise PictureError(f"Cannot read {name}: it has more than {MAX_CHUNKS} parts.")
+
+
+def _check_sum(kind: bytes, data: bytes, expected: int, *, name: str) -> None:
+    if zlib.crc32(data, zlib.crc32(kind)) != expected:
+        raise PictureError(f"Cannot read {name}: the file is damaged, a check sum is wrong.")
+
+
+def _text_chunks(text: Mapping[str, str]) -> PngInfo:
+    chunks = PngInfo()
+    for keyword, value in text.items():
+        # A file name or an argument that is not UTF-8 reaches Python as lone surrogates.
+        encoded = value.encode("utf-8", "replace")
+        if len(encoded) > MAX_TEXT_BYTES:
+            raise PictureError(
+                f"Cannot write the text {keyword!r} into a picture: at most 1 MiB is allowed."
+            )
+        chunks.add_itxt(keyword, encoded)
+    return chunks
+
+
+def _text(kind: bytes, rest: bytes, *, name: str) -> str:
+    try:
+        return _TEXT_READERS[kind](rest)
+    except (ValueError, IndexError, zlib.error) as error:
+        raise PictureError(
+            f"Cannot read {name}: a text in it is damaged or longer than 1 MiB."
+        ) from error
+
+
+def _latin(rest: bytes) -> str:
+    return _bounded(rest).decode("latin-1")
+
+
+def _compressed_latin(rest: bytes) -> str:
+    return _inflated(rest[1:]).decode("latin-1")
+
+
+def _international(rest: bytes) -> str:
+    is_compressed = rest[0]
+    value = rest[2:].split(b"\0", 2)[2]
+    return (_inflated(value) if is_compressed else _bounded(value)).decode("utf-8")
+
+
+def _bounded(value: bytes) -> bytes:
+    if len(value) > MAX_TEXT_BYTES:
+        raise ValueError("text too long")
+    return value
+
+
+def _inflated(value: bytes) -> bytes:
+    return _bounded(zlib.decompressobj().decompress(value, MAX_TEXT_BYTES + 1))
+
+
+_TEXT_READERS = {b"tEXt": _latin, b"zTXt": _compressed_latin, b"iTXt": _international}

@@ -1,0 +1,112 @@
+"""Presets: named settings of the optimisation, and recipes made from them.
+
+`paper` holds the paper's numbers; where the paper is silent, those of its authors' published
+notebook, each named below. `demo` is what suits the demo pair, found by measurement
+(`docs/quality.md`).
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from engine.augmentations import PAPER, Augmentations
+from engine.catalogue import find_models
+from engine.errors import RecipeError
+from engine.prompts import parse_prompts
+from engine.recipe import MAX_SIDE, MIN_SIDE, Recipe
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "paper": MappingProxyType(
+            {
+                "steps": 400,  # Section 2
+                "learning_rate": 0.15,  # Section 2
+                "learning_rate_end": 1.0,  # Section 2 names one rate for the whole run
+                "cutouts": 64,  # notebook
+                "augmentations": PAPER,  # Section 2.3 and the notebook
+                "regularizer": 1.5,  # notebook; Section 2.4 gives no value
+                "regularizer_decay": 0.005,  # Section 2.4, read as a share per step
+            }
+        ),
+        "demo": MappingProxyType(
+            {
+                "steps": 150,
+                "learning_rate": 0.3,
+                "learning_rate_end": 0.1,
+                "cutouts": 8,
+                "augmentations": Augmentations(
+                    crop_min=0.6,
+                    affine=0.7,
+                    degrees=10.0,
+                    translate=0.05,
+                    perspective=0.5,
+                    distortion=0.2,
+                    jitter=0.5,
+                    hue=0.01,
+                    saturation=0.05,
+                    noise=0.06,
+                ),
+                "regularizer": 0.6,
+                "regularizer_decay": 0.01,
+            }
+        ),
+    }
+)
+
+
+def find_preset(name: str) -> Mapping[str, Any]:
+    """The preset called `name`; raises `RecipeError` naming the ones that exist."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        known = ", ".join(PRESETS)
+        raise RecipeError(f"there is no preset called {name!r}; there are: {known}") from None
+
+
+def make_recipe(
+    prompt: str,
+    *,
+    seed: int,
+    models: str = "demo",
+    preset: str | None = None,
+    size: tuple[int, int] | None = None,
+    init_image: bytes | None = None,
+    **settings: Any,
+) -> Recipe:
+    """A recipe from a line of prompts, a preset and whatever else is said.
+
+    Args:
+        prompt: in the syntax of `engine.prompts`.
+        seed: where all randomness comes from.
+        models: a name in the catalogue.
+        preset: a name in `PRESETS`; by default the one that suits the models.
+        size: width and height in pixels, on the models' grid (see `round_to_grid`); by default
+            the models' own.
+        init_image: the bytes of a picture of that size to start from.
+        **settings: fields of `Recipe` that replace the preset's.
+
+    Raises:
+        RecipeError, ModelError: what is not allowed, and what is.
+    """
+    entry = find_models(models)
+    width, height = size or (entry.side, entry.side)
+    values = dict(find_preset(preset or entry.preset)) | settings
+    if init_image is not None:
+        values |= {"start": "image", "init_image": init_image}
+    return Recipe(
+        prompts=parse_prompts(prompt),
+        models=models,
+        width=width,
+        height=height,
+        seed=seed,
+        enlarge=values.pop("enlarge", entry.enlarge),
+        **values,
+    )
+
+
+def round_to_grid(size: tuple[int, int], models: str) -> tuple[int, int]:
+    """The size on the models' latent grid that is nearest to `size` and within bounds."""
+    factor = find_models(models).factor
+    lowest, highest = -(-MIN_SIDE // factor), MAX_SIDE // factor
+    width, height = (factor * max(lowest, min(highest, round(side / factor))) for side in size)
+    return width, height

@@ -1,0 +1,108 @@
+r"""Prompts: what a picture should show, with weights (paper, Section 2.5, "prompt addition").
+
+Syntax: ``text:weight:stop | text:weight``. The weight (default 1) says how much a prompt counts,
+a negative one pushes away from it; the stop value (default none) is the distance at which the
+prompt is content. A colon or a bar that belongs to the text is written ``\:`` or ``\|``.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+from engine.errors import RecipeError
+
+MAX_LENGTH = 4000
+"""Characters of one prompt; CLIP reads far fewer, this bounds what is stored and shown."""
+MAX_PROMPTS = 16
+"""Prompts of one picture."""
+MAX_WEIGHT = 1000.0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A text, its weight, and the distance (0 to pi^2 / 2, signed like the weight) to stop at."""
+
+    text: str
+    weight: float = 1.0
+    stop: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not self.text.strip():
+            raise RecipeError("the prompt is empty: say in words what the picture should show")
+        if len(self.text) > MAX_LENGTH:
+            raise RecipeError(
+                f"the prompt has {len(self.text)} characters; at most {MAX_LENGTH} are allowed"
+            )
+        _require_finite("weight", self.weight, self.text)
+        if abs(self.weight) > MAX_WEIGHT:
+            raise RecipeError(
+                f"the weight of {shorten(self.text)!r} must be between "
+                f"-{MAX_WEIGHT:g} and {MAX_WEIGHT:g}, not {self.weight:g}"
+            )
+        if self.stop is not None:
+            _require_finite("stop value", self.stop, self.text)
+
+    def __str__(self) -> str:
+        """The prompt in the syntax that `parse_prompts` reads."""
+        text = re.sub(r"([:|])", r"\\\1", self.text)
+        if self.stop is not None:
+            return f"{text}:{self.weight!r}:{self.stop!r}"
+        return text if self.weight == 1 else f"{text}:{self.weight!r}"
+
+
+def parse_prompts(line: str) -> tuple[Prompt, ...]:
+    """Read one line of prompts; raises `RecipeError` where it does not follow the syntax."""
+    parts = [part.strip() for part in _split(line, "|")]
+    return tuple(_parse_prompt(part) for part in parts)
+
+
+def check_prompts(prompts: tuple[Prompt, ...]) -> None:
+    """Raise `RecipeError` unless `prompts` can steer a picture together."""
+    if not prompts:
+        raise RecipeError("the prompt is empty: say in words what the picture should show")
+    if len(prompts) > MAX_PROMPTS:
+        raise RecipeError(f"{len(prompts)} prompts were given; at most {MAX_PROMPTS} are allowed")
+    if all(prompt.weight == 0 for prompt in prompts):
+        raise RecipeError("all weights are zero: at least one prompt needs another weight")
+
+
+def shorten(text: str, length: int = 40) -> str:
+    """`text` on one line and at most `length` characters long, for messages."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _parse_prompt(part: str) -> Prompt:
+    text, *numbers = _split(part, ":")
+    if len(numbers) > 2:
+        raise RecipeError(
+            f"the prompt {shorten(part)!r} has too many colons: write text, text:weight or "
+            r"text:weight:stop, and \: for a colon in the text"
+        )
+    text = re.sub(r"\\([:|])", r"\1", text).strip()
+    names = ("weight", "stop value")
+    values = [_number(name, number, text) for name, number in zip(names, numbers, strict=False)]
+    return Prompt(text, *values)
+
+
+def _split(line: str, separator: str) -> list[str]:
+    """Split at every `separator` that no backslash escapes; the backslashes stay."""
+    return re.split(rf"(?<!\\){re.escape(separator)}", line)
+
+
+def _number(name: str, number: str, text: str) -> float:
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise RecipeError(
+            f"the {name} {number.strip()!r} of {shorten(text)!r} must be a finite number "
+            r"(a colon in the text is written \:)"
+        )
+    return value
+
+
+def _require_finite(name: str, value: object, text: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise RecipeError(f"the {name} of {shorten(text)!r} must be a finite number, not {value!r}")

@@ -1,0 +1,98 @@
+"""VQGAN: taming's Encoder and Decoder around a codebook (paper, Section 2.1).
+
+The module holds what painting needs: encoder, `quant_conv`, codebook, `post_quant_conv`,
+decoder, under the key names of the published checkpoints. The adversarial training loss is
+never built. How a checkpoint is read belongs to `engine.models`.
+"""
+
+import contextlib
+import io
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from taming.modules.diffusionmodules.model import Decoder, Encoder
+from torch import Tensor, nn
+
+PIXEL_SCALE = 2.0
+"""VQGAN works on pictures in [-1, 1]: x * 2 - 1 on the way in, (x + 1) / 2 on the way out."""
+
+
+@dataclass(frozen=True)
+class VQGANConfig:
+    """The architecture of a VQGAN, in the words of taming's configuration files.
+
+    `norm_groups` is the number of groups of every GroupNorm. The published models use 32;
+    with few channels that becomes instance normalisation, which destroys absolute colour.
+    """
+
+    n_embed: int
+    embed_dim: int
+    z_channels: int
+    ch: int
+    ch_mult: tuple[int, ...]
+    num_res_blocks: int
+    attn_resolutions: tuple[int, ...]
+    resolution: int
+    norm_groups: int = 32
+
+    @classmethod
+    def from_dict(cls, values: dict) -> Self:
+        """Build from JSON values, lists standing for tuples."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+class VQGAN(nn.Module):
+    """An `ImageGenerator`. Latents are (N, embed_dim, H/factor, W/factor)."""
+
+    def __init__(self, config: VQGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        shared = {
+            "ch": config.ch,
+            "out_ch": 3,
+            "ch_mult": config.ch_mult,
+            "num_res_blocks": config.num_res_blocks,
+            "attn_resolutions": config.attn_resolutions,
+            "in_channels": 3,
+            "resolution": config.resolution,
+            "z_channels": config.z_channels,
+        }
+        with contextlib.redirect_stdout(io.StringIO()):  # taming's Decoder prints its shape
+            self.encoder = Encoder(double_z=False, **shared)
+            self.decoder = Decoder(**shared)
+        self.quantize = nn.Module()
+        self.quantize.embedding = nn.Embedding(config.n_embed, config.embed_dim)
+        self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
+        self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
+        _regroup_norms(self, config.norm_groups)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.codebook.device
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent cell along each axis."""
+        return 2 ** (len(self.config.ch_mult) - 1)
+
+    @property
+    def codebook(self) -> Tensor:
+        """The codebook (n_embed, embed_dim)."""
+        return self.quantize.embedding.weight  # pyright: ignore[reportReturnType]
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Map `images` (N, 3, H, W) in [0, 1] to latents, not yet quantised."""
+        return self.quant_conv(self.encoder(images * PIXEL_SCALE - 1))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped."""
+        return (self.decoder(self.post_quant_conv(latents)) + 1) / PIXEL_SCALE
+
+
+def _regroup_norms(module: nn.Module, groups: int) -> None:
+    """Give every GroupNorm `groups` groups; taming hard-codes 32. Weights keep their shape."""
+    for norm in module.modules():
+        if isinstance(norm, nn.GroupNorm):
+            norm.num_groups = groups
