@@ -129,9 +129,7 @@ def write_sheet(pictures: Sequence[np.ndarray], asked: Sequence[Asked], path: Pa
     contact_sheet(small, columns=8, captions=[a.prompt for a in asked]).save(path)
 
 
-def _judge_all(
-    judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]
-) -> list[Match]:
+def _judge_all(judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]) -> list[Match]:
     return [
         judge.verdict(picture).matches(*_wanted(a))
         for picture, a in zip(pictures, asked, strict=True)

@@ -29,6 +29,4 @@ class Share:
 
     def __str__(self) -> str:
         low, high = self.interval()
-        return (
-            f"{100 * self.value:5.1f} % ({self.hits}/{self.total}, {100 * low:.1f}-{100 * high:.1f})"
-        )
+        return f"{100 * self.value:5.1f} % ({self.hits}/{self.total}, {100 * low:.1f}-{100 * high:.1f})"

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
         ModelError,
         PictureError,
         RecipeError,
+        SettingsError,
     )
     from engine.generation import Generation
     from engine.models import Models, load_models
-    from engine.painting import init_image, paint, read_recipe, save_painting
+    from engine.painting import Origin, paint, read_origin, read_recipe, save_painting
     from engine.presets import make_recipe
     from engine.prompts import Prompt, parse_prompts
     from engine.recipe import Recipe
+    from engine.start_image import init_image
 
 _HOMES = {
     "DivergedError": "errors",
@@ -29,17 +31,20 @@ _HOMES = {
     "ModelError": "errors",
     "PictureError": "errors",
     "RecipeError": "errors",
+    "SettingsError": "errors",
     "Generation": "generation",
     "Models": "models",
     "load_models": "models",
-    "init_image": "painting",
+    "Origin": "painting",
     "paint": "painting",
+    "read_origin": "painting",
     "read_recipe": "painting",
     "save_painting": "painting",
     "make_recipe": "presets",
     "Prompt": "prompts",
     "parse_prompts": "prompts",
     "Recipe": "recipe",
+    "init_image": "start_image",
 }
 
 __all__ = [
@@ -48,15 +53,18 @@ __all__ = [
     "Generation",
     "ModelError",
     "Models",
+    "Origin",
     "PictureError",
     "Prompt",
     "Recipe",
     "RecipeError",
+    "SettingsError",
     "init_image",
     "load_models",
     "make_recipe",
     "paint",
     "parse_prompts",
+    "read_origin",
     "read_recipe",
     "save_painting",
 ]

@@ -6,6 +6,7 @@ notebook. No torch in here: the values are part of a recipe. `engine.cutouts` ap
 """
 
 from dataclasses import dataclass, fields, replace
+from reprlib import repr as brief
 from typing import Self
 
 from engine.errors import RecipeError
@@ -18,7 +19,7 @@ class Augmentations:
     crop_min: float = 1.0
     """Smallest side of a random crop as a share of the picture's shorter side, in (0, 1]."""
     crop_max: float = 1.0
-    """Largest side of a random crop, likewise; at 1 and 1 every cutout is the whole picture."""
+    """Largest side of a random crop, likewise; at 1 and 1 a square picture is always whole."""
     flip: float = 0.0
     """Probability of a horizontal flip."""
     affine: float = 0.0
@@ -46,10 +47,10 @@ class Augmentations:
         for field in fields(self):
             value, limit = getattr(self, field.name), _LIMITS.get(field.name, 1.0)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise RecipeError(f"augmentation {field.name} must be a number, not {value!r}")
+                raise RecipeError(f"augmentation {field.name} must be a number, not {brief(value)}")
             if not 0 <= value <= limit:
                 raise RecipeError(
-                    f"augmentation {field.name} must be between 0 and {limit:g}, not {value!r}"
+                    f"augmentation {field.name} must be between 0 and {limit:g}, not {brief(value)}"
                 )
         if not 0 < self.crop_min <= self.crop_max:
             raise RecipeError("augmentation crop_min must be above 0 and at most crop_max")
@@ -60,13 +61,21 @@ class Augmentations:
         Groups are "crop", "flip", "affine", "perspective", "jitter" and "noise" (Figure 9);
         "none" turns all of them off.
         """
+        if name not in _GROUPS:
+            raise RecipeError(
+                f"there is no group of augmentations called {brief(name)}; "
+                f"there are: {', '.join(_GROUPS)}"
+            )
         off: dict[str, float] = dict.fromkeys(("flip", "affine", "perspective", "jitter"), 0.0)
         off |= {"crop_min": 1.0, "crop_max": 1.0, "noise": 0.0}
         kept = ("crop_min", "crop_max") if name == "crop" else (name,)
         return replace(self, **{k: v for k, v in off.items() if k not in kept})
 
 
-_LIMITS = {"degrees": 180.0, "hue": 0.5}
+_GROUPS = ("crop", "flip", "affine", "perspective", "jitter", "noise", "none")
+
+_LIMITS = {"degrees": 180.0, "hue": 0.5, "distortion": 0.4}
+"""Where not 1. Beyond the distortion's, a cutout's corner can lie past the plane's horizon."""
 
 PAPER = Augmentations(
     crop_min=0.3,

@@ -4,6 +4,7 @@ Normalisation, input size and tokenizer belong to the model at hand. Prompts tha
 context are cut off, and `readable_part` tells where.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +44,8 @@ class ClipPerceptor(nn.Module):
     @property
     def input_size(self) -> int:
         """Side in pixels of the pictures that `encode_image` takes."""
-        return int(self.model.visual.image_size)  # pyright: ignore[reportArgumentType]
+        size: Any = self.model.visual.image_size
+        return size[0] if isinstance(size, tuple) else size
 
     def encode_image(self, images: Tensor) -> Tensor:
         """Embed `images` (N, 3, S, S), floats in [0, 1], as unit vectors (N, D)."""
@@ -57,9 +59,10 @@ class ClipPerceptor(nn.Module):
 
     def readable_part(self, text: str) -> str:
         """Return the beginning of `text` that fits into the context; `text` if all of it does."""
-        tokens = self.tokenizer.encode(text)
-        room = self.tokenizer.context_length - 2  # start and end of text take a token each
-        return text if len(tokens) <= room else self.tokenizer.decode(tokens[:room]).strip()
+        room = len(self.tokenizer("")[0]) - 2  # start and end of text take a token each
+        lengths = range(1, len(text) + 1)
+        fitting = bisect_right(lengths, room, key=lambda n: len(self.tokenizer.encode(text[:n])))
+        return text[:fitting]
 
 
 def build_clip(config: dict[str, Any]) -> tuple[CLIP, open_clip.SimpleTokenizer]:

@@ -95,7 +95,7 @@ def resample(image: Tensor, matrices: Tensor, size: int, factor: int = 1) -> Ten
     points = torch.stack((x, y), -1).reshape(1, -1, 2).expand(len(matrices), -1, -1)
     grid = transform_points(matrices, points).view(len(image), count * fine, fine, 2)
     sampled = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
-    sampled = sampled.view(len(image), 3, count, fine, fine).transpose(1, 2).flatten(0, 1)
+    sampled = sampled.unflatten(2, (count, fine)).transpose(1, 2).flatten(0, 1)
     return F.avg_pool2d(sampled, factor) if factor > 1 else sampled
 
 

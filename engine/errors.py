@@ -22,5 +22,13 @@ class ModelError(EngineError):
     """A model is unknown, or its files do not fit it."""
 
 
+class SettingsError(EngineError):
+    """A settings file cannot be read, or holds a key or value that is not allowed."""
+
+
+class UsageError(EngineError):
+    """The command line was given arguments that it does not know or that exclude each other."""
+
+
 class DivergedError(EngineError):
     """The optimisation met a value that is not a finite number; the last good picture stands."""

@@ -26,9 +26,10 @@ from engine.errors import DivergedError, RecipeError
 from engine.latents import look_up, nearest_codes, quantize, random_codes, sample_codes
 from engine.losses import clamp_with_gradient, latent_regularizer, prompt_loss, total_variation
 from engine.models import Models
-from engine.pictures import read_picture, to_tensor
+from engine.pictures import to_tensor
 from engine.protocols import Perceptor
 from engine.recipe import Recipe
+from engine.start_image import start_picture
 
 ADAM_BETAS = (0.9, 0.999)
 """Section 2."""
@@ -52,11 +53,13 @@ class Generation:
         self._models = models
         self._random = torch.Generator(models.device).manual_seed(recipe.seed)
         self._latent = self._initial_latent().requires_grad_()
+        self._last_good = self._latent.detach().clone()
         self._optimizer = torch.optim.Adam([self._latent], betas=ADAM_BETAS)
         self._targets = [self._embed_prompts(perceptor) for perceptor in models.perceptors]
-        weights = torch.tensor([[prompt.weight for prompt in recipe.prompts]])
+        total = sum(abs(prompt.weight) for prompt in recipe.prompts)
+        weights = [prompt.weight / total for prompt in recipe.prompts]
         stops = [-math.inf if p.stop is None else p.stop for p in recipe.prompts]
-        self._weights = (weights / weights.abs().sum()).to(models.device)
+        self._weights = torch.tensor([weights], device=models.device)
         self._stops = torch.tensor([stops], device=models.device)
 
     @property
@@ -68,8 +71,8 @@ class Generation:
         """Take one step of the optimiser and return the loss before it.
 
         Raises:
-            DivergedError: the loss or its gradient is not finite. The latent is left as it was,
-                so that `image()` still gives the last good picture.
+            DivergedError: the loss or its gradient is not finite. The latent is again the last
+                one that gave a finite loss, so that `image()` is the last good picture.
         """
         loss = self._loss()
         self._optimizer.zero_grad(set_to_none=True)
@@ -77,10 +80,13 @@ class Generation:
         value = loss.item()
         gradient = self._latent.grad
         if not math.isfinite(value) or gradient is None or not gradient.isfinite().all():
+            with torch.no_grad():
+                self._latent.copy_(self._last_good)
             raise DivergedError(
                 f"the optimisation diverged at step {self.steps_done + 1}: "
                 "try a lower learning rate or another seed"
             )
+        self._last_good = self._latent.detach().clone()
         self._optimizer.param_groups[0]["lr"] = self._learning_rate()
         self._optimizer.step()
         self.steps_done += 1
@@ -111,6 +117,7 @@ class Generation:
         self.steps_done = state["steps_done"]
         with torch.no_grad():
             self._latent.copy_(state["latent"])
+            self._last_good.copy_(state["latent"])
         self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._random.set_state(state["random"])
 
@@ -158,16 +165,11 @@ class Generation:
             return torch.randn(shape, generator=self._random, device=self._models.device)
         if recipe.start == "codes":
             return random_codes((1, height, width), generator.codebook, self._random)
-        if recipe.init_image is None:
+        picture = start_picture(recipe)
+        if picture is None:
             shape = (1, 3, recipe.height, recipe.width)
             pixels = torch.rand(shape, generator=self._random, device=self._models.device)
             return generator.encode(pixels)
-        picture = read_picture(recipe.init_image)
-        if picture.size != (recipe.width, recipe.height):
-            raise RecipeError(
-                f"the initial image is {picture.width}x{picture.height} pixels, "
-                f"but the picture {recipe.width}x{recipe.height}"
-            )
         return generator.encode(to_tensor(picture).to(self._models.device))
 
     @torch.no_grad()

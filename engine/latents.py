@@ -27,7 +27,7 @@ def quantize(latents: Tensor, codebook: Tensor) -> Tensor:
     """
     with torch.no_grad():
         nearest = look_up(nearest_codes(latents, codebook), codebook)
-    return latents + (nearest - latents).detach()
+    return nearest + (latents - latents.detach())  # in this order nothing is rounded
 
 
 def sample_codes(logits: Tensor, codebook: Tensor, random: torch.Generator) -> Tensor:
@@ -40,7 +40,7 @@ def sample_codes(logits: Tensor, codebook: Tensor, random: torch.Generator) -> T
     gumbel = -torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))
     soft = (logits + gumbel).softmax(1)
     hard = torch.zeros_like(soft).scatter_(1, soft.argmax(1, keepdim=True), 1.0)
-    weights = hard + soft - soft.detach()
+    weights = hard + (soft - soft.detach())
     return torch.einsum("nkhw,kc->nchw", weights, codebook)
 
 

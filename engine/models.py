@@ -67,7 +67,9 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        torch.Generator(device)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        # Without CUDA torch asserts, and for some devices it looks for a package.
         raise ModelError(
             f"the device {name!r} is not available here: use auto, cpu, cuda or mps"
         ) from error
@@ -89,14 +91,14 @@ def _load(path: Path, build: Callable[[dict[str, Any]], tuple[nn.Module, nn.Modu
         with safetensors.safe_open(path, framework="pt") as file:
             config = json.loads((file.metadata() or {})[CONFIG_KEY])
             tensors = {key: _widen(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
-        module, holder = build(config)
+        with torch.random.fork_rng(devices=[]):  # weights are drawn before they are loaded
+            module, holder = build(config)
         holder.load_state_dict(tensors)
     except FileNotFoundError as error:
         raise ModelError(f"the weights {path.name} are missing") from error
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except Exception as error:
+        # An architecture out of a file of unknown origin can fail in nearly any way.
         raise ModelError(f"the weights {path.name} are damaged or of another model") from error
-    except safetensors.SafetensorError as error:
-        raise ModelError(f"the weights {path.name} are damaged") from error
     return module
 
 

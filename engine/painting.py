@@ -1,8 +1,12 @@
-"""Painting a recipe from start to end, and the PNG that comes of it with the recipe inside."""
+"""Painting a recipe from start to end, and the PNG that comes of it with the recipe inside.
+
+A run that was stopped early keeps its whole recipe, and beside it the number of steps that were
+taken: with another number of steps the recipe would name another course of the run.
+"""
 
 import json
 from collections.abc import Callable, Mapping
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +14,7 @@ from PIL import Image
 
 from engine import pictures, png
 from engine.errors import RecipeError
+from engine.files import check_length, quoted, read_bounded
 from engine.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -18,26 +23,41 @@ if TYPE_CHECKING:
 
 RECIPE_KEY = "vqgan-clip-recipe"
 """Keyword of the PNG text chunk that holds the recipe as JSON."""
+STEPS_KEY = "vqgan-clip-stopped-at"
+"""Keyword of the chunk that holds the steps taken, where they are fewer than the recipe's."""
 MODELS_KEY = "vqgan-clip-models"
 """Keyword of the chunk that holds the models' names and the SHA-256 of their weights as JSON."""
 DESCRIPTION_KEY = "Description"
 """Keyword that the PNG specification reserves for a description of the picture."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture comes from: what paints it again."""
+
+    recipe: Recipe
+    steps: int
+    """How many of the recipe's steps were taken; fewer than all if the run was stopped."""
+    digests: Mapping[str, str]
+    """SHA-256 of each weights file that painted it, by the file's name; empty if not known."""
+
+
 def paint(
     recipe: Recipe,
     models: "Models",
     on_step: Callable[["Generation", float], None] | None = None,
+    *,
+    steps: int | None = None,
 ) -> Image.Image:
     """Paint `recipe` and return the finished picture, enlarged as the recipe says.
 
     `on_step` is called after every step with the run and the step's loss. What it raises ends
-    the run.
+    the run. With `steps` the run ends after that many of the recipe's steps.
     """
     from engine.generation import Generation
 
     generation = Generation(recipe, models)
-    while not generation.done:
+    while generation.steps_done < (recipe.steps if steps is None else steps):
         loss = generation.step()
         if on_step is not None:
             on_step(generation, loss)
@@ -56,30 +76,71 @@ def save_painting(
     recipe: Recipe,
     digests: Mapping[str, str],
     *,
+    steps: int | None = None,
     force: bool = False,
 ) -> None:
-    """Write `picture` as a PNG that tells how it was made; raises `PictureError` if it cannot."""
+    """Write `picture` as a PNG that tells how it was made; raises `PictureError` if it cannot.
+
+    `steps` says how many steps were taken of a run that ended early.
+    """
     text = {
         DESCRIPTION_KEY: " | ".join(map(str, recipe.prompts)),
         RECIPE_KEY: recipe.to_json(),
         MODELS_KEY: json.dumps({"name": recipe.models, "sha256": dict(digests)}),
     }
+    if steps is not None and steps != recipe.steps:
+        text[STEPS_KEY] = str(steps)
     png.save_png(picture, path, text=text, force=force)
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe inside a PNG; raises `PictureError` or `RecipeError` if there is none to read."""
-    text = png.read_text(path).get(RECIPE_KEY)
-    if text is None:
-        raise RecipeError(f"{path.name} holds no recipe: only PNG files painted by this program do")
-    return Recipe.from_json(text)
+    """The recipe in a PNG or a JSON file; raises `PictureError` or `RecipeError` if it has none."""
+    return read_origin(path).recipe
 
 
-def init_image(source: Path | bytes, size: tuple[int, int]) -> bytes:
-    """Read a picture from outside and fit it to `size`: PNG bytes, as a recipe holds them.
+def read_origin(path: Path) -> Origin:
+    """What a PNG painted by this program, or a recipe's JSON file, says about its origin.
 
-    Raises `PictureError` if it is no picture; see `engine.pictures.read_picture`.
+    Raises `PictureError` if the file cannot be read, `RecipeError` if it holds no recipe.
     """
-    buffer = BytesIO()
-    pictures.fit(pictures.read_picture(source), *size).save(buffer, "PNG")
-    return buffer.getvalue()
+    content = read_bounded(path, limit=png.MAX_FILE_BYTES)
+    try:
+        if content.startswith(png.SIGNATURE):
+            return _origin_of_picture(png.read_text(path))
+        check_length(content, limit=png.MAX_TEXT_BYTES, name="it")
+        recipe = Recipe.from_json(_decoded(content))
+        return Origin(recipe, recipe.steps, {})
+    except RecipeError as error:
+        raise RecipeError(f"{quoted(path)}: {error}") from error
+
+
+def _origin_of_picture(texts: Mapping[str, str]) -> Origin:
+    if RECIPE_KEY not in texts:
+        raise RecipeError("it holds no recipe, only PNG files painted by this program do")
+    recipe = Recipe.from_json(texts[RECIPE_KEY])
+    steps = texts.get(STEPS_KEY, str(recipe.steps))
+    if not (steps.isascii() and steps.isdigit() and len(steps) < 10 and int(steps) <= recipe.steps):
+        raise RecipeError(
+            f"the number of steps taken must be a whole number from 0 to {recipe.steps}"
+        )
+    return Origin(recipe, int(steps), _digests(texts.get(MODELS_KEY, "{}")))
+
+
+def _digests(text: str) -> dict[str, str]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RecipeError("what it says about the models is not valid JSON") from error
+    digests = values.get("sha256", {}) if isinstance(values, dict) else None
+    if not isinstance(digests, dict) or not all(isinstance(d, str) for d in digests.values()):
+        raise RecipeError("what it says about the models must name a SHA-256 for each file")
+    return digests
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(
+            "it holds no recipe: PNG files painted by this program and a recipe's JSON do"
+        ) from error

@@ -18,8 +18,9 @@ from engine.files import MEBIBYTE, atomic_write, quoted, read_bounded
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_FILE_BYTES = 64 * MEBIBYTE
-MAX_TEXT_BYTES = MEBIBYTE
-"""Largest text in one chunk, after decompression; a recipe takes a few kilobytes."""
+MAX_TEXT_BYTES = 16 * MEBIBYTE
+"""Largest text in one chunk, after decompression. A recipe takes a few kilobytes, and some
+megabytes where it holds an initial image."""
 MAX_CHUNKS = 100_000
 """Encoders cut the pixels into chunks of 8 KiB or more, which makes some thousands."""
 
@@ -31,7 +32,7 @@ def save_png(
 ) -> None:
     """Write an RGB picture with text chunks; the same picture and text give the same bytes.
 
-    `text` maps keywords (1 to 79 Latin-1 characters) to any text of at most 1 MiB. The file
+    `text` maps keywords (1 to 79 Latin-1 characters) to any text of at most 16 MiB. The file
     appears complete or not at all, and replaces an existing one only with `force`.
 
     Raises PictureError if a text is too long, or the file exists or cannot be written.
@@ -47,7 +48,7 @@ def read_text(path: Path) -> dict[str, str]:
     """Return the text chunks of a PNG file by keyword, without decoding its pixels.
 
     Raises PictureError if the file cannot be read, is no PNG, is damaged, or holds a text of
-    more than 1 MiB.
+    more than 16 MiB.
     """
     content = read_bounded(path, limit=MAX_FILE_BYTES)
     name = quoted(path)
@@ -95,7 +96,8 @@ def _text_chunks(text: Mapping[str, str]) -> PngInfo:
         encoded = value.encode("utf-8", "replace")
         if len(encoded) > MAX_TEXT_BYTES:
             raise PictureError(
-                f"Cannot write the text {keyword!r} into a picture: at most 1 MiB is allowed."
+                f"Cannot write the text {keyword!r} into a picture: "
+                f"at most {MAX_TEXT_BYTES // MEBIBYTE} MiB are allowed."
             )
         chunks.add_itxt(keyword, encoded)
     return chunks
@@ -106,7 +108,8 @@ def _text(kind: bytes, rest: bytes, *, name: str) -> str:
         return _TEXT_READERS[kind](rest)
     except (ValueError, IndexError, zlib.error) as error:
         raise PictureError(
-            f"Cannot read {name}: a text in it is damaged or longer than 1 MiB."
+            f"Cannot read {name}: a text in it is damaged or longer than "
+            f"{MAX_TEXT_BYTES // MEBIBYTE} MiB."
         ) from error
 
 

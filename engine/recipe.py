@@ -6,10 +6,11 @@ engine saves. No torch in here.
 """
 
 import base64
-import binascii
 import json
-import math
-from dataclasses import asdict, dataclass, field, fields
+from collections import Counter
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from reprlib import repr as brief
+from types import UnionType
 from typing import Any, Literal, Self, get_args
 
 from engine.augmentations import Augmentations
@@ -24,6 +25,8 @@ MAX_STEPS = 100_000
 MAX_SEED = 2**63 - 1
 MAX_CUTOUTS = 1024
 MAX_ENLARGE = 16
+MAX_INIT_BYTES = 11 * 2**20
+"""Of an initial image's file, so that a recipe fits into a PNG's text (`engine.png`) as base64."""
 
 Quantization = Literal["z-quantize", "none", "codebook-sampling"]
 Start = Literal["codes", "noise", "image"]
@@ -71,6 +74,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
+        _instance("augmentations", self.augmentations, Augmentations)
+        _instance("init_image", self.init_image, bytes | None)
         if not isinstance(self.models, str) or not self.models:
             raise RecipeError("models must be the name of a pair of models")
         _whole("width", self.width, MIN_SIDE, MAX_SIDE)
@@ -88,8 +93,17 @@ class Recipe:
         _one_of("start", self.start, get_args(Start))
         if (self.start == "image") != (self.init_image is not None):
             raise RecipeError('an initial image and start "image" need each other')
-        if self.start == "image" and self.quantization == "codebook-sampling":
-            raise RecipeError("codebook sampling has no latent to encode an initial image into")
+        if self.init_image is not None and len(self.init_image) > MAX_INIT_BYTES:
+            raise RecipeError(
+                f"the initial image takes {len(self.init_image) / 2**20:.1f} MiB as a PNG file of "
+                f"the picture's size; at most {MAX_INIT_BYTES // 2**20} MiB are allowed: "
+                "choose a smaller size"
+            )
+        if self.start != "codes" and self.quantization == "codebook-sampling":
+            raise RecipeError(
+                f'codebook sampling has no latent to encode a picture into: start must be "codes", '
+                f'not "{self.start}"'
+            )
 
     def to_json(self) -> str:
         """The recipe as one JSON object, keys in the order of the fields."""
@@ -101,20 +115,10 @@ class Recipe:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read `to_json`'s output back; what is unknown, missing or newer is a `RecipeError`."""
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RecipeError("the recipe is not valid JSON") from error
+        values = _parse(text)
         if not isinstance(values, dict):
             raise RecipeError("the recipe must be a JSON object")
-        version = values.pop("version", None)
-        if isinstance(version, int) and version > VERSION:
-            raise RecipeError(
-                f"the recipe has version {version}, newer than {VERSION}, the newest that this "
-                "program reads: update the program"
-            )
-        if version != VERSION:
-            raise RecipeError(f"the recipe's version must be {VERSION}, not {version!r}")
+        _check_version(values.pop("version", None))
         return cls._from_values(values)
 
     @classmethod
@@ -131,37 +135,75 @@ class Recipe:
         return _build(cls, values, "recipe")
 
 
+def _parse(text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except RecipeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise RecipeError("the recipe is not valid JSON") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys differ: of two equal ones, readers do not agree which counts."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise RecipeError(f"the recipe holds the key {brief(twice)} twice")
+    return values
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _check_version(version: object) -> None:
+    if type(version) is int and version > VERSION:
+        raise RecipeError(
+            f"the recipe has version {brief(version)}, newer than {VERSION}, the newest that this "
+            "program reads: update the program"
+        )
+    if type(version) is not int or version != VERSION:
+        raise RecipeError(f"the recipe's version must be {VERSION}, not {brief(version)}")
+
+
 def _build(kind: type, values: object, name: str) -> Any:
     """Make the dataclass `kind` from a JSON object that names its fields and no others."""
     if not isinstance(values, dict):
         raise RecipeError(f"the {name} must be a JSON object")
     unknown = sorted(set(values) - {f.name for f in fields(kind)})
     if unknown:
-        raise RecipeError(f"the {name} holds unknown keys: {', '.join(map(repr, unknown))}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise RecipeError(f"the {name} is incomplete: {error}") from error
+        raise RecipeError(f"the {name} holds unknown keys: {', '.join(map(brief, unknown[:5]))}")
+    missing = [f.name for f in fields(kind) if f.default is MISSING and f.name not in values]
+    if missing:
+        raise RecipeError(f"the {name} lacks the keys {', '.join(map(repr, missing))}")
+    return kind(**values)
 
 
 def _decode_base64(text: object) -> bytes:
     try:
         return base64.b64decode(text, validate=True)  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError, binascii.Error) as error:
+    except (TypeError, ValueError) as error:
         raise RecipeError("the recipe's initial image must be base64") from error
+
+
+def _instance(name: str, value: object, kind: type | UnionType) -> None:
+    if not isinstance(value, kind):
+        raise RecipeError(f"{name} must be of the type {kind}, not {brief(value)}")
 
 
 def _whole(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise RecipeError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+        raise RecipeError(f"{name} must be a whole number from {low} to {high}, not {brief(value)}")
 
 
 def _number(name: str, value: object, low: float, high: float) -> None:
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not fits or not low <= value <= high:  # pyright: ignore[reportOperatorIssue]
-        raise RecipeError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+    # Comparing also settles nan, infinity and whole numbers too big for a float.
+    fits = isinstance(value, int | float) and low <= value <= high
+    if isinstance(value, bool) or not fits:
+        raise RecipeError(f"{name} must be a number from {low:g} to {high:g}, not {brief(value)}")
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise RecipeError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+        raise RecipeError(f"{name} must be one of {', '.join(allowed)}, not {brief(value)}")

@@ -8,7 +8,7 @@ never built. How a checkpoint is read belongs to `engine.models`.
 import contextlib
 import io
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 from taming.modules.diffusionmodules.model import Decoder, Encoder
@@ -37,9 +37,20 @@ class VQGANConfig:
     norm_groups: int = 32
 
     @classmethod
-    def from_dict(cls, values: dict) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """Build from JSON values, lists standing for tuples."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**fields)
+
+
+class Codebook(nn.Module):
+    """The vectors (n_embed, embed_dim), under the name that published checkpoints give them."""
+
+    def __init__(self, n_embed: int, embed_dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(n_embed, embed_dim)
 
 
 class VQGAN(nn.Module):
@@ -61,8 +72,7 @@ class VQGAN(nn.Module):
         with contextlib.redirect_stdout(io.StringIO()):  # taming's Decoder prints its shape
             self.encoder = Encoder(double_z=False, **shared)
             self.decoder = Decoder(**shared)
-        self.quantize = nn.Module()
-        self.quantize.embedding = nn.Embedding(config.n_embed, config.embed_dim)
+        self.quantize = Codebook(config.n_embed, config.embed_dim)
         self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
         self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
         _regroup_norms(self, config.norm_groups)
@@ -80,7 +90,7 @@ class VQGAN(nn.Module):
     @property
     def codebook(self) -> Tensor:
         """The codebook (n_embed, embed_dim)."""
-        return self.quantize.embedding.weight  # pyright: ignore[reportReturnType]
+        return self.quantize.embedding.weight
 
     def encode(self, images: Tensor) -> Tensor:
         """Map `images` (N, 3, H, W) in [0, 1] to latents, not yet quantised."""

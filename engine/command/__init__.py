@@ -1,0 +1,77 @@
+"""The command line of the engine: paint, read a recipe back, list the models.
+
+Standard output holds results and nothing else: the paths of written files, a recipe, a list.
+Notices, progress and errors go to standard error, each on a line of its own. Exit codes: 0 done,
+1 diverged (the last good picture is saved), 2 bad input (nothing is written), 130 and 143 stopped
+by Ctrl-C and SIGTERM (the picture so far is saved). A fault of the program itself ends in a
+traceback.
+"""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from engine.command.arguments import parse
+from engine.command.messages import report
+from engine.command.signals import Stopped, StopSignals
+from engine.errors import EngineError
+
+BAD_INPUT = 2
+NOBODY_READS = 141
+"""What shells report of a program whose output was a pipe that got closed (128 + SIGPIPE)."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`, by default the process's own, and return the exit code."""
+    _write_any_path()
+    try:
+        with StopSignals() as signals:
+            code = _dispatch(parse(argv), signals)
+            sys.stdout.flush()
+            return code
+    except EngineError as error:
+        report(f"error: {error}")
+        return BAD_INPUT
+    except Stopped as stopped:
+        report("stopped: no picture was kept")
+        return stopped.exit_code
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end, which must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+
+
+def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
+    match arguments.command:
+        case "imagine":
+            return _imagine(arguments, signals)
+        case "recipe":
+            from engine.command.listing import print_recipe
+
+            return print_recipe(arguments.file)
+        case _:
+            from engine.command.listing import print_models
+
+            return print_models()
+
+
+def _imagine(arguments: argparse.Namespace, signals: StopSignals) -> int:
+    from engine.command.request import read_request
+    from engine.settings import read_settings
+
+    request = read_request(arguments, read_settings(arguments.config))
+    # Read when torch is loaded. Threads that wait by spinning starve each other wherever another
+    # program wants a core too: measured beside one, painting took ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Only now torch is loaded: whatever can be refused without it has been.
+    from engine.command.painter import paint_request
+
+    return paint_request(request, signals)
+
+
+def _write_any_path() -> None:
+    """Let file names that are not text in this locale through, as they came in."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")

@@ -1,0 +1,190 @@
+"""Arguments: what may stand on the command line, and the lines that say what may not."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from engine.catalogue import CATALOGUE
+from engine.errors import UsageError
+from engine.presets import PRESETS
+from engine.prompts import shorten
+from engine.recipe import MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE
+from engine.settings import DEVICES, is_device
+
+MAX_COUNT = 1000
+
+_RECIPE_OPTIONS = ("size", "steps", "seed", "models", "preset", "init_image", "count")
+"""Options that decide what a recipe says, and so cannot stand beside one."""
+
+_SYNTAX = r"""
+PROMPT is "text:weight:stop | text:weight". The weight (1 unless said) tells how much a text
+counts, a negative one pushes away from it; at the stop value a text is content. A colon or bar
+that belongs to the text is written \: or \|. Put the prompt in quotes, and -- before
+one that begins with a dash.
+
+Ctrl-C keeps the picture so far; a second one ends at once.
+"""
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; raises `UsageError` for what is unknown or out of range.
+
+    The result's `command` is "imagine", "recipe" or "models".
+    """
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "imagine":
+        _check_combination(arguments)
+    return arguments
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose every complaint is a `UsageError`, and which guesses no abbreviations."""
+
+    def __init__(self, **settings) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{shorten(message, 300)} ({self.prog} --help tells what is allowed)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m engine", description="Pictures from words: VQGAN-CLIP.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_imagine(commands)
+    recipe = commands.add_parser(
+        "recipe",
+        help="print the recipe inside a picture",
+        description="Print the recipe inside a picture as JSON, which imagine --recipe also reads.",
+    )
+    recipe.add_argument("file", metavar="FILE", type=Path, help="a PNG painted by this program")
+    commands.add_parser(
+        "models",
+        help="list the models that can paint",
+        description="List the models that can paint, and what they do not know.",
+    )
+    return parser
+
+
+def _add_imagine(commands) -> None:
+    parser = commands.add_parser(
+        "imagine",
+        help="paint a picture of a prompt",
+        description="Paint a picture of a prompt.",
+        epilog=_SYNTAX,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to paint; see below")
+    _add_recipe_options(parser.add_argument_group("what is painted"))
+    _add_file_options(parser.add_argument_group("what is written"))
+    machine = parser.add_argument_group("where it is painted")
+    machine.add_argument("--device", type=_device, metavar="D", help=f"{DEVICES} (default: auto)")
+    machine.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings, in the table [engine] (default: config.toml if it is there)",
+    )
+
+
+def _add_recipe_options(group) -> None:
+    models, presets = ", ".join(CATALOGUE), ", ".join(PRESETS)
+    group.add_argument(
+        "--size",
+        type=_size,
+        metavar="WxH",
+        help=f"pixels, {MIN_SIDE} to {MAX_SIDE} each, or one number for a square; rounded to the "
+        "models' grid (default: what suits the models)",
+    )
+    group.add_argument(
+        "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N", help="iterations"
+    )
+    group.add_argument(
+        "--seed",
+        type=_whole("--seed", 0, MAX_SEED),
+        metavar="S",
+        help="the same seed paints the same picture (default: drawn and printed)",
+    )
+    group.add_argument("--models", metavar="NAME", help=f"what paints: {models}")
+    group.add_argument(
+        "--preset",
+        metavar="NAME",
+        help=f"settings of the optimisation: {presets} (default: what suits the models)",
+    )
+    group.add_argument(
+        "--init-image", type=Path, metavar="FILE", help="a picture to start from, cut to the size"
+    )
+    group.add_argument(
+        "--count",
+        type=_whole("--count", 1, MAX_COUNT),
+        metavar="N",
+        help="paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
+    )
+    group.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="instead of all these: paint the recipe in a PNG or JSON file again",
+    )
+
+
+def _add_file_options(group) -> None:
+    group.add_argument(
+        "--out", type=Path, metavar="FILE", required=True, help="the picture, a .png file"
+    )
+    group.add_argument(
+        "--save-every",
+        type=_whole("--save-every", 1, MAX_STEPS),
+        metavar="N",
+        help="also keep the picture after every N steps, in the folder FILE-frames",
+    )
+    group.add_argument(
+        "--animation", type=Path, metavar="FILE", help="also how it grew, a .webp or .mp4 file"
+    )
+    group.add_argument("--force", action="store_true", help="overwrite what is there")
+
+
+def _check_combination(arguments: argparse.Namespace) -> None:
+    if arguments.recipe is None:
+        if arguments.prompt is None:
+            raise UsageError("a PROMPT is needed: say in words what the picture should show")
+        return
+    if arguments.prompt is not None:
+        raise UsageError("--recipe holds a prompt already: leave out PROMPT or --recipe")
+    for name in _RECIPE_OPTIONS:
+        if getattr(arguments, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} would change the recipe: leave out {option} or --recipe")
+
+
+def _whole(option: str, low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,30}", text) else None
+        if value is None or not low <= value <= high:
+            raise UsageError(
+                f"{option} must be a whole number from {low} to {high}, not {shorten(text)!r}"
+            )
+        return value
+
+    return read
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,9})(?:[x×]([0-9]{1,9}))?", text.lower())
+    if match is None:
+        raise UsageError(
+            f"--size must be WxH or one number, such as 96x64 or 64, not {shorten(text)!r}"
+        )
+    width, height = int(match[1]), int(match[2] or match[1])
+    if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
+        raise UsageError(
+            f"--size must be from {MIN_SIDE} to {MAX_SIDE} pixels each way, not {width}x{height}"
+        )
+    return width, height
+
+
+def _device(text: str) -> str:
+    if not is_device(text):
+        raise UsageError(f"--device must be {DEVICES}, not {shorten(text)!r}")
+    return text

@@ -1,0 +1,125 @@
+"""Painting what was requested: models loaded once, one picture after the other, files left."""
+
+import os
+
+import torch
+
+from engine.command.growth import Growth
+from engine.command.messages import report
+from engine.command.progress import Progress
+from engine.command.request import Request, Work
+from engine.command.signals import StopSignals, exit_code
+from engine.errors import DivergedError
+from engine.files import quoted
+from engine.generation import Generation
+from engine.memory import check_memory, running_out_is_an_error
+from engine.models import Models, choose_device, load_models
+from engine.painting import finished_picture, save_painting
+from engine.prompts import Prompt, shorten
+
+DIVERGED = 1
+
+_TAIL = 30
+"""Characters of a prompt by which a person recognises where it was cut."""
+
+
+def paint_request(request: Request, signals: StopSignals) -> int:
+    """Paint all pictures of a request, or those until one diverges or a signal comes.
+
+    Returns the exit code. Raises an `EngineError` if the machine cannot do it.
+    """
+    models = _prepare(request)
+    for notice in _notices(request, models):
+        report(f"note: {notice}")
+    count = len(request.works)
+    with signals.held():
+        for number, work in enumerate(request.works, 1):
+            title = f"picture {number} of {count}" if count > 1 else ""
+            with running_out_is_an_error(work.recipe):
+                code = _paint(work, models, signals, title)
+            if code:
+                return code
+    return 0
+
+
+def _prepare(request: Request) -> Models:
+    _set_threads(request.threads)
+    device = choose_device(request.device)
+    check_memory(request.works[0].recipe, request.models, device)
+    return load_models(request.models.name, str(device))
+
+
+def _set_threads(threads: int) -> None:
+    """Compute on `threads` threads; 0 leaves it to OMP_NUM_THREADS or else takes all cores."""
+    if threads:
+        torch.set_num_threads(threads)
+    elif "OMP_NUM_THREADS" not in os.environ:
+        # Those that this process may use, which in a container can be fewer than there are.
+        affinity = getattr(os, "sched_getaffinity", None)
+        torch.set_num_threads(len(affinity(0)) if affinity else os.cpu_count() or 1)
+
+
+def _notices(request: Request, models: Models) -> list[str]:
+    notices = [request.models.limits, *request.notices]
+    if request.digests and request.digests != models.digests:
+        notices.append("the weights have changed since this was painted, the picture will differ")
+    prompts = request.works[0].recipe.prompts
+    unread = [_unread(prompt, models) for prompt in prompts]
+    return notices + [notice for notice in unread if notice]
+
+
+def _unread(prompt: Prompt, models: Models) -> str:
+    """Say where the perceptor that reads least stops reading the prompt, or nothing."""
+    read = min((each.readable_part(prompt.text) for each in models.perceptors), key=len)
+    if read == prompt.text:
+        return ""
+    return (
+        f"CLIP reads only the beginning of {shorten(prompt.text)!r}: "
+        f"everything after '…{read[-_TAIL:].strip()}' is ignored"
+    )
+
+
+def _paint(work: Work, models: Models, signals: StopSignals, title: str) -> int:
+    """Paint one picture, leave its files and return the exit code."""
+    generation = Generation(work.recipe, models)
+    growth = Growth(work, models.digests)
+    failure = _advance(generation, work, growth, signals, title)
+    _leave(generation, work, growth, models)
+    if failure is not None:
+        kept = quoted(work.outputs.picture)
+        report(f"error: {failure}; the last good picture is in {kept}")
+        return DIVERGED
+    return 0 if signals.received is None else exit_code(signals.received)
+
+
+def _advance(
+    generation: Generation, work: Work, growth: Growth, signals: StopSignals, title: str
+) -> DivergedError | None:
+    """Take the steps until all are taken, a signal came or the run diverged."""
+    failure = None
+    with Progress(work.recipe, work.steps, title) as progress:
+        growth.look(generation)
+        try:
+            while generation.steps_done < work.steps and signals.received is None:
+                progress.step(generation.step())
+                growth.look(generation)
+        except DivergedError as error:
+            failure = error
+    progress.finish(generation.steps_done)
+    return failure
+
+
+def _leave(generation: Generation, work: Work, growth: Growth, models: Models) -> None:
+    """Write the picture as it stands and the animation, and print the paths of all files."""
+    outputs = work.outputs
+    save_painting(
+        finished_picture(generation),
+        outputs.picture,
+        work.recipe,
+        models.digests,
+        steps=generation.steps_done,
+        force=outputs.force,
+    )
+    growth.write_animation(generation)
+    for path in (*growth.written, outputs.picture):
+        print(path, flush=True)

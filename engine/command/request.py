@@ -1,0 +1,115 @@
+"""Requests: what is to be painted and which files come of it, everything checked beforehand.
+
+No torch in here, so that whoever mistyped something hears of it at once.
+"""
+
+import argparse
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from engine.catalogue import ModelEntry, find_models
+from engine.command.outputs import Outputs, name_outputs
+from engine.errors import RecipeError, UsageError
+from engine.painting import Origin, read_origin
+from engine.presets import make_recipe, round_to_grid
+from engine.recipe import MAX_SEED, Recipe
+from engine.settings import Settings
+from engine.start_image import init_image, start_picture
+
+_DRAWN_SEEDS = 2**32
+"""A seed that nobody chose is short enough to be typed again."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One picture to paint, and the files to leave."""
+
+    recipe: Recipe
+    steps: int
+    """How many of the recipe's steps to take."""
+    save_every: int
+    """Steps from one frame to the next; 0 for no frames."""
+    outputs: Outputs
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that one call of `imagine` asks for."""
+
+    works: tuple[Work, ...]
+    models: ModelEntry
+    device: str
+    threads: int
+    digests: Mapping[str, str]
+    """Of the weights that painted the recipe the first time, as far as known."""
+    notices: tuple[str, ...]
+
+
+def read_request(arguments: argparse.Namespace, settings: Settings) -> Request:
+    """Make a request of the command line; raises an `EngineError` for anything not allowed."""
+    count = arguments.count or 1
+    outputs = [name_outputs(arguments, number, count) for number in range(1, count + 1)]
+    origin, notices = _new(arguments, settings) if arguments.recipe is None else _again(arguments)
+    recipe = origin.recipe
+    if recipe.seed + count - 1 > MAX_SEED:
+        raise UsageError(f"--seed must be at most {MAX_SEED - count + 1} for {count} pictures")
+    works = (
+        Work(
+            recipe=replace(recipe, seed=recipe.seed + index),
+            steps=origin.steps,
+            save_every=arguments.save_every or 0,
+            outputs=each,
+        )
+        for index, each in enumerate(outputs)
+    )
+    return Request(
+        works=tuple(works),
+        models=find_models(recipe.models),
+        device=arguments.device or settings.device,
+        threads=settings.threads,
+        digests=origin.digests,
+        notices=notices,
+    )
+
+
+def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tuple[str, ...]]:
+    """A recipe from the command line, and what to tell about it."""
+    models = arguments.models or settings.models
+    entry = find_models(models)
+    asked = arguments.size or (entry.side, entry.side)
+    size = round_to_grid(asked, models)
+    seed = secrets.randbelow(_DRAWN_SEEDS) if arguments.seed is None else arguments.seed
+    recipe = make_recipe(
+        arguments.prompt,
+        seed=seed,
+        models=models,
+        preset=arguments.preset,
+        size=size,
+        init_image=None if arguments.init_image is None else init_image(arguments.init_image, size),
+        **({} if arguments.steps is None else {"steps": arguments.steps}),
+    )
+    notices = (
+        []
+        if size == asked
+        else [
+            f"{asked[0]}x{asked[1]} is off the latent grid of {entry.factor} pixels, "
+            f"painting {size[0]}x{size[1]} instead"
+        ]
+    )
+    return Origin(recipe, recipe.steps, {}), tuple(notices)
+
+
+def _again(arguments: argparse.Namespace) -> tuple[Origin, tuple[str, ...]]:
+    """The recipe in a file, and what to tell about it."""
+    origin = read_origin(arguments.recipe)
+    recipe, entry = origin.recipe, find_models(origin.recipe.models)
+    if recipe.width % entry.factor or recipe.height % entry.factor:
+        raise RecipeError(
+            f"the recipe's size {recipe.width}x{recipe.height} is off the latent grid: "
+            f"width and height must be multiples of {entry.factor}"
+        )
+    start_picture(recipe)
+    if origin.steps == recipe.steps:
+        return origin, ()
+    return origin, (f"the run was stopped at step {origin.steps}, and stops there again",)

@@ -1,0 +1,86 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.augmentations import PAPER
+from engine.catalogue import CATALOGUE
+from engine.errors import ModelError, RecipeError
+from engine.presets import PRESETS, find_preset, make_recipe, round_to_grid
+from engine.prompts import Prompt
+from engine.recipe import Recipe
+
+
+def test_a_prompt_and_a_seed_are_enough():
+    recipe = make_recipe("a red circle | fog:-0.5", seed=7)
+    assert recipe.prompts == (Prompt("a red circle"), Prompt("fog", -0.5))
+    assert (recipe.seed, recipe.models) == (7, "demo")
+    assert (recipe.width, recipe.height, recipe.enlarge) == (64, 64, 8)
+    assert recipe.steps == find_preset("demo")["steps"]
+    assert recipe.start == "codes"
+
+
+def test_the_paper_preset_holds_the_papers_numbers():
+    recipe = make_recipe("a red circle", seed=1, preset="paper")
+    assert recipe.steps == 400
+    assert (recipe.learning_rate, recipe.learning_rate_end) == (0.15, 1.0)
+    assert recipe.regularizer_decay == 0.005
+    assert recipe.augmentations == PAPER
+    assert recipe.quantization == "z-quantize"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("models", CATALOGUE)
+def test_every_preset_makes_a_recipe_for_all_models(preset: str, models: str):
+    assert isinstance(make_recipe("a star", seed=1, models=models, preset=preset), Recipe)
+
+
+def test_what_is_said_replaces_the_preset():
+    recipe = make_recipe("a star", seed=1, size=(32, 48), steps=3, enlarge=2, quantization="none")
+    assert (recipe.width, recipe.height) == (32, 48)
+    assert (recipe.steps, recipe.enlarge, recipe.quantization) == (3, 2, "none")
+
+
+def test_an_initial_image_is_where_the_run_starts():
+    recipe = make_recipe("a star", seed=1, init_image=b"picture")
+    assert (recipe.start, recipe.init_image) == ("image", b"picture")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "culprit"),
+    [
+        ({"preset": "swift"}, RecipeError, "no preset called 'swift'; there are: paper, demo"),
+        ({"preset": "Paper"}, RecipeError, "no preset called 'Paper'; there are: paper, demo"),
+        ({"models": "large"}, ModelError, "no models called 'large'; there are: demo"),
+        ({"models": ""}, ModelError, "no models called ''; there are: demo"),
+        ({"prompt": " "}, RecipeError, "prompt is empty"),
+        ({"prompt": "a:0 | b:0"}, RecipeError, "all weights are zero"),
+        ({"size": (0, 64)}, RecipeError, "width must be a whole number from 16 to 4096, not 0"),
+        ({"steps": 0}, RecipeError, "steps must be a whole number from 1 to 100000, not 0"),
+    ],
+)
+def test_what_is_not_allowed_is_refused_by_name(
+    changes: dict[str, Any], error: type[Exception], culprit: str
+):
+    with pytest.raises(error, match=culprit):
+        make_recipe(**({"prompt": "a star", "seed": 1} | changes))
+
+
+@given(st.tuples(st.integers(16, 4096), st.integers(16, 4096)))
+def test_the_nearest_size_on_the_grid(size: tuple[int, int]):
+    factor = CATALOGUE["demo"].factor
+    for side, asked in zip(round_to_grid(size, "demo"), size, strict=True):
+        assert side % factor == 0
+        assert 16 <= side <= 4096
+        assert abs(side - asked) <= factor / 2
+
+
+def test_a_size_out_of_bounds_is_brought_to_the_nearest_one_within():
+    assert round_to_grid((1, 1_000_000), "demo") == (16, 4096)
+
+
+def test_presets_cannot_be_changed_by_accident():
+    preset: Any = find_preset("paper")
+    with pytest.raises(TypeError):
+        preset["steps"] = 1
