@@ -53,9 +53,14 @@ def load_models(name: str = "demo", device: str = "auto") -> Models:
     """
     entry = find_models(name)
     target = choose_device(device)
-    generator = _freeze(_load(entry.generator, _build_vqgan), target)
+    generator = load_vqgan(entry.generator, target)
     perceptors = tuple(_freeze(_load(path, _build_perceptor), target) for path in entry.perceptors)
     return Models(name, generator, perceptors, _digests(entry))
+
+
+def load_vqgan(path: Path, device: torch.device | None = None) -> VQGAN:
+    """The VQGAN in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
+    return _freeze(_load(path, _build_vqgan), device or torch.device("cpu"))
 
 
 def choose_device(name: str) -> torch.device:

@@ -107,7 +107,7 @@ def read_origin(path: Path) -> Origin:
     try:
         if content.startswith(png.SIGNATURE):
             return _origin_of_picture(png.read_text(path))
-        check_length(content, limit=png.MAX_TEXT_BYTES, name="it")
+        check_length(content, limit=png.MAX_TEXT_BYTES, name=quoted(path))
         recipe = Recipe.from_json(_decoded(content))
         return Origin(recipe, recipe.steps, {})
     except RecipeError as error:

@@ -67,7 +67,7 @@ def test_text_that_is_no_unicode_does_not_stop_the_picture(tmp_path: Path):
 
 
 def test_text_too_long_to_be_read_back_is_not_written(tmp_path: Path):
-    with pytest.raises(PictureError, match="at most 1 MiB"):
+    with pytest.raises(PictureError, match="at most 16 MiB"):
         save_png(PICTURE, tmp_path / "a.png", text={"recipe": "x" * (MAX_TEXT_BYTES + 1)})
     assert list(tmp_path.iterdir()) == []
 
@@ -96,7 +96,7 @@ def test_all_three_kinds_of_text_are_read(tmp_path: Path):
     ids=["long", "zbomb", "ibomb", "not zlib", "not utf-8", "no value", "nothing"],
 )
 def test_bad_text_is_refused(tmp_path: Path, bad: bytes):
-    with pytest.raises(PictureError, match=r"damaged or longer than 1 MiB"):
+    with pytest.raises(PictureError, match=r"damaged or longer than 16 MiB"):
         read_text(with_text(tmp_path / "a.png", bad))
 
 

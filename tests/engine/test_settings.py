@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineError, SettingsError
+from engine.settings import Settings, read_settings
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_table_engine_is_read_and_other_tables_are_left_alone(tmp_path: Path):
+    path = written(tmp_path, '[engine]\ndevice = "cpu"\nthreads = 3\n[bot]\ntheme = "dark"\n')
+    assert read_settings(path) == Settings(models="demo", device="cpu", threads=3)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing said\n", "[bot]\n", "[engine]\n"])
+def test_what_is_not_said_has_its_default(tmp_path: Path, text: str):
+    assert read_settings(written(tmp_path, text)) == Settings("demo", "auto", 0)
+
+
+def test_the_working_folder_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_settings() == Settings()
+    written(tmp_path, "[engine]\nthreads = 2\n")
+    assert read_settings().threads == 2
+
+
+def test_the_settings_of_this_repository_are_allowed():
+    read_settings(Path(__file__).parents[2] / "config.toml")
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:1"])
+def test_devices_that_are_allowed(tmp_path: Path, device: str):
+    assert read_settings(written(tmp_path, f'[engine]\ndevice = "{device}"')).device == device
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("threads = ", "not valid TOML"),
+        ("a = " + "[" * 100_000, "not valid TOML"),
+        ("engine = 3", "engine must be a table, not 3"),
+        ("[[engine]]", "engine must be a table"),
+        ("[engine]\nthread = 1", "no key 'thread'; there are: models, device, threads"),
+        ("[engine]\nthreads = 1.5", "threads must be a whole number from 0 to 1024, not 1.5"),
+        ("[engine]\nthreads = true", "threads must be a whole number from 0 to 1024, not True"),
+        ("[engine]\nthreads = -1", "threads must be a whole number from 0 to 1024, not -1"),
+        ("[engine]\nthreads = 9999", "threads must be a whole number from 0 to 1024, not 9999"),
+        ("[engine]\nmodels = 1", "models must be a name in quotes, not 1"),
+        ("[engine]\nmodels = ''", "models must be a name in quotes, not ''"),
+        ("[engine]\ndevice = 'tpu'", "device must be auto, cpu, mps, cuda or cuda:N"),
+        ("[engine]\ndevice = 0", "device must be auto, cpu, mps, cuda or cuda:N"),
+    ],
+)
+def test_what_is_not_allowed_is_named_and_so_is_the_file(tmp_path: Path, text: str, told: str):
+    with pytest.raises(SettingsError) as raised:
+        read_settings(written(tmp_path, text))
+    assert told in str(raised.value)
+    assert "config.toml" in str(raised.value)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        read_settings(path)
+
+
+def test_a_file_that_was_named_must_be_there(tmp_path: Path):
+    with pytest.raises(EngineError, match="no such file"):
+        read_settings(tmp_path / "other.toml")
