@@ -54,6 +54,7 @@ class Generation:
         self._random = torch.Generator(models.device).manual_seed(recipe.seed)
         self._latent = self._initial_latent().requires_grad_()
         self._last_good = self._latent.detach().clone()
+        self._last_good_steps = 0
         self._optimizer = torch.optim.Adam([self._latent], betas=ADAM_BETAS)
         self._targets = [self._embed_prompts(perceptor) for perceptor in models.perceptors]
         total = sum(abs(prompt.weight) for prompt in recipe.prompts)
@@ -72,7 +73,8 @@ class Generation:
 
         Raises:
             DivergedError: the loss or its gradient is not finite. The latent is again the last
-                one that gave a finite loss, so that `image()` is the last good picture.
+                one that gave a finite loss, so that `image()` is the last good picture, and
+                `steps_done` says after how many steps that was.
         """
         loss = self._loss()
         self._optimizer.zero_grad(set_to_none=True)
@@ -80,13 +82,9 @@ class Generation:
         value = loss.item()
         gradient = self._latent.grad
         if not math.isfinite(value) or gradient is None or not gradient.isfinite().all():
-            with torch.no_grad():
-                self._latent.copy_(self._last_good)
-            raise DivergedError(
-                f"the optimisation diverged at step {self.steps_done + 1}: "
-                "try a lower learning rate or another seed"
-            )
+            raise self._diverged()
         self._last_good = self._latent.detach().clone()
+        self._last_good_steps = self.steps_done
         self._optimizer.param_groups[0]["lr"] = self._learning_rate()
         self._optimizer.step()
         self.steps_done += 1
@@ -118,6 +116,7 @@ class Generation:
         with torch.no_grad():
             self._latent.copy_(state["latent"])
             self._last_good.copy_(state["latent"])
+        self._last_good_steps = self.steps_done
         self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._random.set_state(state["random"])
 
@@ -139,6 +138,16 @@ class Generation:
             rise = (self.steps_done / recipe.steps - SMOOTH_FROM) / (1 - SMOOTH_FROM)
             loss = loss + recipe.smoothness * max(0.0, rise) * total_variation(image).sum()
         return loss
+
+    def _diverged(self) -> DivergedError:
+        """Go back to the last good picture and say what happened."""
+        step = self.steps_done + 1
+        with torch.no_grad():
+            self._latent.copy_(self._last_good)
+        self.steps_done = self._last_good_steps
+        return DivergedError(
+            f"the optimisation diverged at step {step}: try a lower learning rate or another seed"
+        )
 
     def _quantized(self) -> Tensor:
         codebook = self._models.generator.codebook
