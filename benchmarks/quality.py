@@ -103,7 +103,7 @@ def control_rows(judge: Judge) -> dict[str, Share]:
     noise = torch.rand(truth.shape, generator=random)
 
     def all_right(images: torch.Tensor) -> Share:
-        arrays = images.clamp(0, 1).permute(0, 2, 3, 1).numpy()
+        arrays = list(images.clamp(0, 1).permute(0, 2, 3, 1).numpy())
         return _share(_judge_all(judge, arrays, asked), lambda match: match.all_right)
 
     return {

@@ -28,5 +28,5 @@ class Share:
         return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
     def __str__(self) -> str:
-        low, high = self.interval()
-        return f"{100 * self.value:5.1f} % ({self.hits}/{self.total}, {100 * low:.1f}-{100 * high:.1f})"
+        low, high = (100 * bound for bound in self.interval())
+        return f"{100 * self.value:.1f} % ({self.hits}/{self.total}, {low:.1f}-{high:.1f})"

@@ -54,13 +54,18 @@ def load_models(name: str = "demo", device: str = "auto") -> Models:
     entry = find_models(name)
     target = choose_device(device)
     generator = load_vqgan(entry.generator, target)
-    perceptors = tuple(_freeze(_load(path, _build_perceptor), target) for path in entry.perceptors)
+    perceptors = tuple(load_clip(path, target) for path in entry.perceptors)
     return Models(name, generator, perceptors, _digests(entry))
 
 
 def load_vqgan(path: Path, device: torch.device | None = None) -> VQGAN:
     """The VQGAN in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
     return _freeze(_load(path, _build_vqgan), device or torch.device("cpu"))
+
+
+def load_clip(path: Path, device: torch.device | None = None) -> ClipPerceptor:
+    """The CLIP in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
+    return _freeze(_load(path, _build_perceptor), device or torch.device("cpu"))
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,5 +1,8 @@
 """`python -m engine.demo train`: make the demo pair anew, from nothing but its own drawings.
 
+The CLIP trains on several cores best as several processes:
+`torchrun --nproc-per-node 2 -m engine.demo train --stage clip`.
+
 The result depends on the seed and on how the machine rounds: elsewhere the same command makes a
 pair like the shipped one, not the same bits.
 """
@@ -9,10 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from torch import distributed
 
 from engine.catalogue import find_models
 from engine.demo import train_clip, train_vqgan
-from engine.models import load_vqgan, save_weights
+from engine.models import load_clip, load_vqgan, save_weights
 
 STAGES = ("vqgan", "clip")
 """In their order: the CLIP is trained to guide the VQGAN that is there."""
@@ -24,6 +28,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m engine.demo", description=__doc__)
     parser.add_argument("command", choices=["train"])
     parser.add_argument("--stage", choices=STAGES, help="train this one only (default: both)")
+    parser.add_argument(
+        "--phase",
+        choices=[phase.name for phase in train_clip.PHASES],
+        help="go on with this phase of the CLIP's training from the CLIP that is there",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--out",
@@ -35,6 +44,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
+    if distributed.is_torchelastic_launched():
+        distributed.init_process_group("gloo")
     options.out.mkdir(parents=True, exist_ok=True)
     vqgan_path = options.out / shipped.generator.name
     clip_path = options.out / shipped.perceptors[0].name
@@ -44,9 +55,18 @@ def main() -> None:
     if options.stage != "vqgan":
 
         def save(clip: torch.nn.Module) -> None:
-            save_weights(clip, train_clip.CONFIG, clip_path)
+            if not distributed.is_initialized() or distributed.get_rank() == 0:
+                save_weights(clip, train_clip.CONFIG, clip_path)
 
-        save(train_clip.train_clip(load_vqgan(vqgan_path), options.seed, on_checkpoint=save))
+        names = [phase.name for phase in train_clip.PHASES]
+        clip = train_clip.train_clip(
+            load_vqgan(vqgan_path),
+            options.seed,
+            phases=train_clip.PHASES[names.index(options.phase) if options.phase else 0 :],
+            start=load_clip(clip_path).model if options.phase else None,
+            on_checkpoint=save,
+        )
+        save(clip)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ step by step while the perceptor learns, as contrastive divergence does with its
 import torch
 from torch import Tensor
 
-from engine.demo.captions import HELD_OUT_TEMPLATES, TEMPLATES, plain_prompt
+from engine.demo.captions import TRAINING_TEMPLATES, plain_prompt
 from engine.demo.nearest import NearestPictures
-from engine.demo.world import COLOURS, SHAPES, SIDE, Scenes, alter, render, sample_scenes
+from engine.demo.world import COLOURS, SHAPES, SIDE, Scenes, alter, render, sample_single_scenes
 from engine.generation import ADAM_BETAS
 from engine.latents import random_codes
 from engine.vqgan import VQGAN
@@ -91,7 +91,7 @@ class Chains:
         if count == 0:
             return
         side = self._latents.shape[-1]
-        wanted, edited = self._single_scenes(count), self._chance(count, EDIT_SHARE)
+        wanted, edited = sample_single_scenes(count, self._random), self._chance(count, EDIT_SHARE)
         start = alter(wanted, self._random).replace(
             centre=wanted.centre, radius=wanted.radius, angle=wanted.angle
         )
@@ -109,14 +109,8 @@ class Chains:
         for index, prompt in zip(which.tolist(), self._describe(wanted), strict=True):
             self._prompts[index] = prompt
 
-    def _single_scenes(self, count: int) -> Scenes:
-        scenes = sample_scenes(4 * count + 16, self._random)
-        present = scenes.present()
-        return scenes[present[:, 0] & ~present[:, 1]][:count]
-
     def _describe(self, scenes: Scenes) -> list[str]:
-        wordings = len(TEMPLATES) - len(HELD_OUT_TEMPLATES)
-        drawn = torch.randint(wordings, (len(scenes),), generator=self._random)
+        drawn = torch.randint(TRAINING_TEMPLATES, (len(scenes),), generator=self._random)
         rows = zip(
             scenes.shape[:, 0].tolist(),
             scenes.colour[:, 0].tolist(),

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.demo.world import SHAPES, object_masks, palette, sample_scenes
+from engine.demo.world import SHAPES, object_masks, palette, sample_single_scenes
 
 PLACEMENTS = 1500
 """Placements (centre, size, angle) that are tried for every shape."""
@@ -16,9 +16,7 @@ class NearestPictures:
     """Finds, among true pictures with given attributes, the one nearest in mean square."""
 
     def __init__(self, random: torch.Generator) -> None:
-        scenes = sample_scenes(2 * PLACEMENTS, random)
-        present = scenes.present()
-        scenes = scenes[present[:, 0] & ~present[:, 1]][:PLACEMENTS]
+        scenes = sample_single_scenes(PLACEMENTS, random)
         masks = []
         for shape in range(len(SHAPES)):
             shapes = torch.full_like(scenes.shape, shape).where(scenes.present(), scenes.shape)

@@ -127,6 +127,13 @@ def sample_scenes(count: int, generator: torch.Generator) -> Scenes:
     )
 
 
+def sample_single_scenes(count: int, generator: torch.Generator) -> Scenes:
+    """Draw `count` scenes with exactly one object."""
+    scenes = sample_scenes(2 * count + 16, generator)
+    present = scenes.present()
+    return scenes[present[:, 0] & ~present[:, 1]][:count]
+
+
 def alter(scenes: Scenes, generator: torch.Generator) -> Scenes:
     """Near misses: copies that differ in exactly one attribute, drawn at random for each scene.
 
