@@ -42,6 +42,7 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's choice)")
     options = parser.parse_args()
+    torch.set_flush_denormal(True)  # tiny gradients of gradients make a CPU crawl
     if options.threads:
         torch.set_num_threads(options.threads)
     if distributed.is_torchelastic_launched():

@@ -24,7 +24,7 @@ LEARNING_RATE = 0.3
 LEARNING_RATE_END = 0.1
 """Share of the learning rate left after `LONGEST` steps."""
 REGULARIZER, REGULARIZER_DECAY = 0.6, 0.01
-"""As in the preset for the demo models."""
+"""Near those of the preset for the demo models, which was chosen afterwards."""
 
 
 class Chains:

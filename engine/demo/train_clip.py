@@ -177,7 +177,6 @@ def train_clip(
     In a distributed run every process takes part with pictures of its own. `on_checkpoint` is
     called every `CHECKPOINT_EVERY` steps with the model as it stands.
     """
-    torch.set_flush_denormal(True)  # tiny gradients of gradients make a CPU crawl
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # torch's initialisers know only the global generator
