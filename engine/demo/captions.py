@@ -71,6 +71,20 @@ class Claims:
         fields = {f.name: getattr(self, f.name)[index] for f in dataclasses.fields(self)}
         return type(self)(**fields)
 
+    @classmethod
+    def of_one_object(cls, shape: Tensor, colour: Tensor, background: Tensor) -> Self:
+        """Claims that say these, (C,) long, of one object and its background, and nothing else."""
+        unsaid = torch.full_like(shape, UNSAID)
+        return cls(
+            shape=torch.stack((shape, unsaid), 1),
+            colour=torch.stack((colour, unsaid), 1),
+            background=background,
+            relation=unsaid,
+            size=unsaid,
+            place=unsaid,
+            empty=torch.zeros_like(shape, dtype=torch.bool),
+        )
+
     def named(self) -> Tensor:
         """(C, 2) bool: which of the two objects the claim says anything about."""
         return (self.shape >= 0) | (self.colour >= 0)
@@ -100,6 +114,20 @@ def describe(scenes: Scenes, generator: torch.Generator) -> Claims:
             one & _chance(count, EXTRA_SHARE, generator), UNSAID
         ),
         empty=~present[:, 0] & _chance(count, _EMPTY_SAID_SHARE, generator),
+    )
+
+
+def describe_fully(scenes: Scenes, generator: torch.Generator) -> Claims:
+    """One claim per scene that says all there is to say; of several places, one at random."""
+    one = scenes.present()[:, 0] & ~scenes.present()[:, 1]
+    return Claims(
+        shape=scenes.shape,
+        colour=scenes.colour,
+        background=scenes.background,
+        relation=_relation(scenes).where(scenes.present()[:, 1], UNSAID),
+        size=_size(scenes).where(one, UNSAID),
+        place=_some_place(scenes, generator).where(one, UNSAID),
+        empty=~scenes.present()[:, 0],
     )
 
 
@@ -189,24 +217,78 @@ def _chance(count: int, share: float, generator: torch.Generator) -> Tensor:
     return torch.rand(count, generator=generator) < share
 
 
-# Wordings. `{thing}` comes with its article, `{bare}` without.
-_FRAMES = (
-    "{thing} on a {background} background",
-    "{thing} on {background}",
-    "{bare}, {background} background",
-    "{bare} on {background}",
-    "{background} background with {thing}",
-    "a {background} background with {thing}",
-    "a {background} background with {thing} on it",
-    "{thing} over a {background} backdrop",
-    "{thing} on a {background} backdrop",
-    "{thing} on a background of {background}",
-    "{thing} against a {background} background",
-    "{thing} in front of a {background} background",
-    "there is {thing} in front of a {background} background",
-    "{thing}, the background is {background}",
+# Wordings. `{thing}` comes with its article, `{ground}` is one of the grounds.
+_GROUNDS = (
+    "{background}",
+    "a {background} background",
+    "a {background} backdrop",
+    "a background of {background}",
+    "a plain {background} background",
+    "a {background} wall",
+    "a {background} canvas",
+    "{background} paper",
+    "a {background} scene",
+    "a field of {background}",
 )
-_FRAMES_WITHOUT_BACKGROUND = ("{thing}", "{thing}", "{bare}", "there is {thing}")
+_FORWARD_LINKS = (
+    "on",
+    "against",
+    "over",
+    "in front of",
+    "with",
+    ",",
+    "upon",
+    "in",
+    "before",
+    "atop",
+    "within",
+    "amid",
+    "inside",
+    "set against",
+    "placed on",
+    "floating on",
+    "surrounded by",
+    "framed by",
+    "and",
+    "",
+)
+"""From an object to its background; the first six are the commonest."""
+_BACKWARD_LINKS = (
+    "with",
+    "behind",
+    "and",
+    "showing",
+    "containing",
+    "holding",
+    "carrying",
+    "featuring",
+    ":",
+    ", on it",
+    ", and on it",
+    "and on top of it",
+    ", in front of it",
+    "that has",
+    "under",
+    "",
+)
+_COMMON_LINKS = 6
+_FRAMES = (
+    "{thing}, the background is {background}",
+    "{thing} and the background is {background}",
+    "{thing} with {background} behind it",
+    "{thing}, {background} behind",
+    "{thing} and the rest is {background}",
+    "{thing} whose background is {background}",
+    "the background is {background}, the object is {thing}",
+    "all {background} but for {thing}",
+    "{background} everywhere except for {thing}",
+    "on {ground} there is {thing}",
+    "on {ground}, {thing}",
+    "in front of {ground} {thing}",
+    "there is {thing} in front of {ground}",
+)
+_FORWARD_SHARE, _BACKWARD_SHARE = 0.55, 0.25
+"""How often an object and its background are linked in either order; the rest use a frame."""
 _BACKGROUND_FRAMES = (
     "a {background} background",
     "{background} background",
@@ -223,6 +305,25 @@ _EMPTY_FRAMES = (
     "only {background}",
     "plain {background}",
 )
+_REQUESTS = (
+    "there is",
+    "here is",
+    "show me",
+    "paint",
+    "please paint",
+    "make",
+    "give me",
+    "i want",
+    "can you paint",
+    "imagine",
+    "we see",
+    "look at",
+    "let there be",
+)
+_REQUEST_SHARE = 0.15
+_ENDINGS = ("please", "thanks", "in flat colours", "flat design", "nice and clean", "minimalist")
+_ENDING_SHARE = 0.07
+_WITHOUT_ARTICLE_SHARE = 0.3
 _MEDIA = ("picture", "image", "drawing", "painting", "photo", "illustration")
 _NOUNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -267,8 +368,15 @@ HELD_OUT_TEMPLATES = (
 """Wordings that `phrase` never uses, to measure what a model makes of new ones."""
 
 TEMPLATES = (
-    *(f.format(thing="a {colour} {shape}", bare="{colour} {shape}", background="{background}")
-      for f in _FRAMES),
+    *(f"a {{colour}} {{shape}} {link} {ground}"
+      for link in ("on", "over", "against", "in front of")
+      for ground in _GROUNDS[:4]),
+    *(f"{{colour}} {{shape}} {link} {{background}}" for link in ("on", "in front of")),
+    "{colour} {shape}, {background} background",
+    "{background} background with a {colour} {shape}",
+    "a {background} background with a {colour} {shape} on it",
+    "there is a {colour} {shape} in front of a {background} background",
+    "a {colour} {shape}, the background is {background}",
     *(f"a {medium} of a {{colour}} {{shape}} on a {{background}} background"
       for medium in _MEDIA[:4]),
     *HELD_OUT_TEMPLATES,
@@ -319,12 +427,28 @@ def _sentence(claim: _Claim, random: Random) -> str:
     if not claim.names(0):
         frame = random.choice(_EMPTY_FRAMES if claim.empty else _BACKGROUND_FRAMES)
         return frame.format(background=background)
-    thing = _things(claim, random)
-    frames = _FRAMES if claim.background != UNSAID else _FRAMES_WITHOUT_BACKGROUND
-    frame = random.choice(frames)
-    if frame.startswith("{thing}") and random.random() < _MEDIUM_SHARE:
-        frame = f"a {random.choice(_MEDIA)} of {frame}"
-    return frame.format(thing=thing, bare=thing.removeprefix("a "), background=background)
+    sentence = _things(claim, random)
+    if random.random() < _WITHOUT_ARTICLE_SHARE:
+        sentence = sentence.removeprefix("a ")
+    if random.random() < _MEDIUM_SHARE:
+        sentence = f"a {random.choice(_MEDIA)} of {sentence}"
+    if claim.background != UNSAID:
+        sentence = _with_background(sentence, background, random)
+    if random.random() < _REQUEST_SHARE:
+        sentence = f"{random.choice(_REQUESTS)} {sentence}"
+    return sentence
+
+
+def _with_background(thing: str, background: str, random: Random) -> str:
+    ground = random.choice(_GROUNDS).format(background=background)
+    order = random.random()
+    if order < _FORWARD_SHARE:
+        links = _FORWARD_LINKS[: random.choice((_COMMON_LINKS, None))]
+        return f"{thing} {random.choice(links)} {ground}"
+    if order < _FORWARD_SHARE + _BACKWARD_SHARE:
+        return f"{ground} {random.choice(_BACKWARD_LINKS)} {thing}"
+    frame = random.choice(_FRAMES)
+    return frame.format(thing=thing, background=background, ground=ground)
 
 
 def _things(claim: _Claim, random: Random) -> str:
@@ -366,7 +490,9 @@ def _colour_word(colour: int, random: Random) -> str:
 
 
 def _finish(sentence: str, random: Random) -> str:
-    sentence = _fix_articles(sentence)
+    if random.random() < _ENDING_SHARE:
+        sentence = f"{sentence}, {random.choice(_ENDINGS)}"
+    sentence = _fix_articles(re.sub(r" +", " ", sentence).replace(" ,", ",").replace(" :", ":"))
     look = random.random()
     if look < 0.10:
         sentence = sentence[0].upper() + sentence[1:]

@@ -8,9 +8,9 @@ step by step while the perceptor learns, as contrastive divergence does with its
 import torch
 from torch import Tensor
 
-from engine.demo.captions import TRAINING_TEMPLATES, plain_prompt
+from engine.demo.captions import Claims
 from engine.demo.nearest import NearestPictures
-from engine.demo.world import COLOURS, SHAPES, SIDE, Scenes, alter, render, sample_single_scenes
+from engine.demo.world import SIDE, alter, render, sample_single_scenes
 from engine.generation import ADAM_BETAS
 from engine.latents import random_codes
 from engine.vqgan import VQGAN
@@ -20,15 +20,15 @@ EDIT_SHARE = 0.25
 """How many chains begin with a true picture that one attribute of the prompt contradicts."""
 SHORTEST, LONGEST = 30, 150
 """Steps after which a chain begins anew, drawn evenly from this range."""
-LEARNING_RATE = 0.3
-LEARNING_RATE_END = 0.1
+LEARNING_RATE = 0.2
+LEARNING_RATE_END = 0.05
 """Share of the learning rate left after `LONGEST` steps."""
-REGULARIZER, REGULARIZER_DECAY = 0.6, 0.01
-"""Near those of the preset for the demo models, which was chosen afterwards."""
+REGULARIZER, REGULARIZER_DECAY = 0.3, 0.01
+"""The optimisation is that of the preset for the demo models."""
 
 
 class Chains:
-    """`CHAINS` latents under way, each with a prompt, Adam's moments and an age."""
+    """`CHAINS` latents under way, each with a claim, Adam's moments and an age."""
 
     def __init__(self, vqgan: VQGAN, random: torch.Generator) -> None:
         side = SIDE // vqgan.factor
@@ -43,7 +43,6 @@ class Chains:
         self._wanted = torch.zeros(CHAINS, 3, dtype=torch.long)
         self._edited = torch.zeros(CHAINS, dtype=torch.bool)
         self._goals = torch.zeros(CHAINS, 3, SIDE, SIDE)
-        self._prompts = [""] * CHAINS
         self._begin(torch.arange(CHAINS))
 
     def draw(self, count: int) -> Tensor:
@@ -54,9 +53,9 @@ class Chains:
         """A copy of the latents (B, C, H, W) of the `chosen` (B,) chains."""
         return self._latents[chosen]
 
-    def prompts(self, chosen: Tensor) -> list[str]:
-        """What the `chosen` chains should show, in words."""
-        return [self._prompts[index] for index in chosen.tolist()]
+    def claims(self, chosen: Tensor) -> Claims:
+        """What the `chosen` chains should show."""
+        return Claims.of_one_object(*self._wanted[chosen].unbind(1))
 
     def goals(self, chosen: Tensor, images: Tensor) -> Tensor:
         """The true pictures (B, 3, 64, 64) that `images` of the `chosen` chains should become.
@@ -106,19 +105,6 @@ class Chains:
         )
         self._edited[which] = edited
         self._goals[which] = render(wanted)
-        for index, prompt in zip(which.tolist(), self._describe(wanted), strict=True):
-            self._prompts[index] = prompt
-
-    def _describe(self, scenes: Scenes) -> list[str]:
-        drawn = torch.randint(TRAINING_TEMPLATES, (len(scenes),), generator=self._random)
-        rows = zip(
-            scenes.shape[:, 0].tolist(),
-            scenes.colour[:, 0].tolist(),
-            scenes.background.tolist(),
-            drawn.tolist(),
-            strict=True,
-        )
-        return [plain_prompt(SHAPES[s], COLOURS[c], COLOURS[b], t) for s, c, b, t in rows]
 
     def _chance(self, count: int, share: float) -> Tensor:
         return torch.rand(count, generator=self._random) < share

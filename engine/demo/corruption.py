@@ -4,14 +4,25 @@ A perceptor that has only seen finished pictures has no opinion on unfinished on
 teach it one: a picture whose latent was spoiled, and the true picture that it should become.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from engine.demo.captions import Claims, describe, truth
-from engine.demo.world import Scenes, alter, render, sample_scenes
+from engine.demo.world import (
+    SIDE,
+    Scenes,
+    alter,
+    coverage,
+    gathered,
+    outline_distances,
+    render,
+    sample_scenes,
+    sample_single_scenes,
+)
 from engine.latents import quantize, random_codes
 from engine.vqgan import VQGAN
 
@@ -19,10 +30,24 @@ BLOCK = 256
 """Pairs made at a time."""
 BLOCKS = 6
 """Blocks kept; the oldest makes room for a new one."""
+TYPICAL_SHARE, TYPICAL_SPREAD = 0.6, 0.25
+"""How many scenes have their object near the typical place, at the typical size, and how far it
+may be from there compared with the others. Junk leads nowhere if it may become anything anywhere.
+"""
+RENEW_EVERY = 32
+"""Draws between two new blocks."""
+_Rows = TypeVar("_Rows", Scenes, Claims)
+
+MOST_OFF_CENTRE, MOST_OFF_SIZE = 0.04, 0.25
+"""How far a wrong outline's centre may be off, in sides, and its radius, in radii."""
+MOST_WARPED = 3.0
+"""Pixels, root mean square, by which the largest smooth noise moves an outline."""
+LIGHT_SPOIL = 0.3
+"""How far pictures with a wrong outline are spoiled besides, at most, compared with the others."""
 NEAR_MISS_SHARE = 0.4
 """How often the spoiled picture is of a scene that differs in one attribute from the true one."""
-BLOB_CELLS = 4
-"""Latent cells between the supports of the smooth noise that cuts out blobs."""
+SUPPORTS = 5
+"""Points along each axis between which noise is made smooth."""
 
 
 @dataclass(frozen=True)
@@ -38,53 +63,112 @@ class Pairs:
 
 
 class PairPool:
-    """A stock of pairs, renewed block by block."""
+    """A stock of pairs, renewed block by block; in `outline_share` only the outline is wrong."""
 
-    def __init__(self, vqgan: VQGAN, random: torch.Generator) -> None:
+    def __init__(self, vqgan: VQGAN, random: torch.Generator, outline_share: float) -> None:
         self._vqgan = vqgan
         self._random = random
-        self._blocks = [make_pairs(vqgan, BLOCK, random) for _ in range(BLOCKS)]
-
-    def renew(self) -> None:
-        """Replace the oldest block."""
-        self._blocks.append(make_pairs(self._vqgan, BLOCK, self._random))
-        del self._blocks[0]
+        self._outlines = round(outline_share * BLOCK)
+        self._drawn = 0
+        self._blocks = [self._make_block() for _ in range(BLOCKS)]
 
     def draw(self, count: int) -> Pairs:
         """`count` (at most `BLOCK`) different pairs."""
+        self._drawn += 1
+        if self._drawn % RENEW_EVERY == 0:
+            self._blocks = [*self._blocks[1:], self._make_block()]
         block = self._blocks[int(torch.randint(BLOCKS, (), generator=self._random))]
         chosen = torch.randperm(BLOCK, generator=self._random)[:count]
         return Pairs(
             block.scenes[chosen], block.claims[chosen], block.true[chosen], block.spoiled[chosen]
         )
 
+    def _make_block(self) -> Pairs:
+        spoiled = make_spoiled_pairs(self._vqgan, BLOCK - self._outlines, self._random)
+        if self._outlines == 0:
+            return spoiled
+        return _joined(make_outline_pairs(self._vqgan, self._outlines, self._random), spoiled)
+
 
 @torch.no_grad()
-def make_pairs(vqgan: VQGAN, count: int, random: torch.Generator) -> Pairs:
+def make_outline_pairs(vqgan: VQGAN, count: int, random: torch.Generator) -> Pairs:
+    """Draw scenes of one object whose shape is said, and give each object a wrong outline.
+
+    It lies between the true one and that of a random shape near by, moved by smooth noise.
+    """
+    spread = draw_spread(count, random)
+    scenes = gathered(sample_single_scenes(count, random), spread)
+    claims = replace(describe(scenes, random), shape=scenes.shape)
+    other = gathered(sample_single_scenes(count, random), spread)
+    off = torch.rand(count, 2, 2, generator=random) * 2 - 1
+    size = 1 + MOST_OFF_SIZE * (torch.rand(count, 2, generator=random) * 2 - 1)
+    other = other.replace(centre=scenes.centre + MOST_OFF_CENTRE * off, radius=scenes.radius * size)
+    share = torch.rand(count, 1, 1, 1, generator=random)
+    noise = smooth_noise(count, SIDE, SIDE, random) * torch.rand(count, 1, 1, 1, generator=random)
+    distances = torch.lerp(outline_distances(scenes), outline_distances(other), share)
+    wrong = render(scenes, coverage(distances + MOST_WARPED * noise))
+    with torch.autocast("cpu", torch.bfloat16):
+        latents = vqgan.encode(wrong).float()
+    amount = LIGHT_SPOIL * torch.rand(count, 1, 1, 1, generator=random)
+    return Pairs(
+        scenes,
+        claims,
+        render(scenes),
+        _decode(vqgan, spoil(latents, amount, vqgan.codebook, random)),
+    )
+
+
+@torch.no_grad()
+def make_spoiled_pairs(vqgan: VQGAN, count: int, random: torch.Generator) -> Pairs:
     """Draw scenes, say something true of each, and spoil each, or a near miss of it."""
+    spread = draw_spread(count, random)
     scenes = sample_scenes(count, random)
+    near = gathered(alter(scenes, random), spread)
+    scenes = gathered(scenes, spread)
     claims = describe(scenes, random)
-    near = alter(scenes, random)
     missed = torch.rand(count, generator=random) < NEAR_MISS_SHARE
     still_true = missed & truth(claims, near).diagonal()
     pictures, near_pictures = render(scenes), render(near)
     with torch.autocast("cpu", torch.bfloat16):
         latents = vqgan.encode(torch.where(missed[:, None, None, None], near_pictures, pictures))
-    latents = spoil(latents.float(), vqgan.codebook, random)
-    with torch.autocast("cpu", torch.bfloat16):
-        spoiled = vqgan.decode(latents).float().clamp(0, 1)
+    share = torch.rand(count, 1, 1, 1, generator=random)
+    spoiled = _decode(vqgan, spoil(latents.float(), share, vqgan.codebook, random))
     true = torch.where(still_true[:, None, None, None], near_pictures, pictures)
-    return Pairs(scenes, claims, true, spoiled)
+    return Pairs(scenes.replaced_where(still_true, near), claims, true, spoiled)
 
 
-def spoil(latents: Tensor, codebook: Tensor, random: torch.Generator) -> Tensor:
-    """Spoil each of `latents` (B, C, H, W) in one of five ways, by a share drawn from [0, 1].
+def draw_spread(count: int, random: torch.Generator) -> Tensor:
+    """How far (count,) scenes may be from the typical ones: most stay near them."""
+    typical = torch.rand(count, generator=random) < TYPICAL_SHARE
+    return torch.where(typical, TYPICAL_SPREAD, 1.0)
+
+
+def _decode(vqgan: VQGAN, latents: Tensor) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        return vqgan.decode(latents).float().clamp(0, 1)
+
+
+def _joined(first: Pairs, second: Pairs) -> Pairs:
+    return Pairs(
+        scenes=_concatenated(first.scenes, second.scenes),
+        claims=_concatenated(first.claims, second.claims),
+        true=torch.cat((first.true, second.true)),
+        spoiled=torch.cat((first.spoiled, second.spoiled)),
+    )
+
+
+def _concatenated(first: _Rows, second: _Rows) -> _Rows:
+    names = [field.name for field in fields(first)]
+    return type(first)(**{n: torch.cat((getattr(first, n), getattr(second, n))) for n in names})
+
+
+def spoil(latents: Tensor, share: Tensor, codebook: Tensor, random: torch.Generator) -> Tensor:
+    """Spoil each of `latents` (B, C, H, W) in one of five ways, by `share` (B, 1, 1, 1) in [0, 1].
 
     Single cells or blobs of cells become random codes; the whole latent is drawn towards random
     codes, with or without single cells replaced; blobs come from another picture.
     """
     count, _, height, width = latents.shape
-    share = torch.rand(count, 1, 1, 1, generator=random)
     junk = random_codes((count, height, width), codebook, random)
     cells = torch.rand(count, 1, height, width, generator=random) < share
     blobs = _blobs(share, height, width, random)
@@ -105,8 +189,12 @@ def spoil(latents: Tensor, codebook: Tensor, random: torch.Generator) -> Tensor:
 
 def _blobs(share: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
     """Masks (B, 1, H, W) of smooth outline that cover `share` (B, 1, 1, 1) of the cells."""
-    supports = (len(share), 1, height // BLOB_CELLS + 1, width // BLOB_CELLS + 1)
-    noise = torch.randn(supports, generator=random)
-    smooth = F.interpolate(noise, (height, width), mode="bicubic", align_corners=True)
-    rank = smooth.flatten(1).argsort(1).argsort(1).view_as(smooth)
+    noise = smooth_noise(len(share), height, width, random)
+    rank = noise.flatten(1).argsort(1).argsort(1).view_as(noise)
     return rank < share * height * width
+
+
+def smooth_noise(count: int, height: int, width: int, random: torch.Generator) -> Tensor:
+    """(count, 1, height, width): noise of unit variance at its supports, smooth in between."""
+    supports = torch.randn(count, 1, SUPPORTS, SUPPORTS, generator=random)
+    return F.interpolate(supports, (height, width), mode="bicubic", align_corners=True)

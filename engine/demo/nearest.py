@@ -4,10 +4,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.demo.world import SHAPES, object_masks, palette, sample_single_scenes
+from engine.demo.world import SHAPES, gathered, object_masks, palette, sample_single_scenes
 
 PLACEMENTS = 1500
 """Placements (centre, size, angle) that are tried for every shape."""
+SPREAD = 0.4
+"""How far these are from the typical one, compared with the whole world."""
 POOL = 4
 """Pixels along each axis that are averaged before pictures are compared."""
 
@@ -17,6 +19,7 @@ class NearestPictures:
 
     def __init__(self, random: torch.Generator) -> None:
         scenes = sample_single_scenes(PLACEMENTS, random)
+        scenes = gathered(scenes, torch.full((PLACEMENTS,), SPREAD))
         masks = []
         for shape in range(len(SHAPES)):
             shapes = torch.full_like(scenes.shape, shape).where(scenes.present(), scenes.shape)

@@ -49,6 +49,7 @@ MAX_ANGLE = math.radians(18)
 MAX_TINT = 10 / 255
 MAX_GRADIENT = 0.08
 SINGLE_RADIUS = (0.17, 0.33)
+TYPICAL_RADIUS = 0.3
 PAIR_RADIUS = (0.13, 0.20)
 
 PAIR_SHARE = 0.20
@@ -97,6 +98,14 @@ class Scenes:
         """A copy with other tensors in the named fields."""
         return dataclasses.replace(self, **fields)
 
+    def replaced_where(self, mask: Tensor, others: Self) -> Self:
+        """The scenes, but the `others` where `mask` (B,) is true."""
+        chosen = mask.nonzero()[:, 0]
+        fields = {f.name: getattr(self, f.name).clone() for f in dataclasses.fields(self)}
+        for name, values in fields.items():
+            values[chosen] = getattr(others, name)[chosen]
+        return type(self)(**fields)
+
     def present(self) -> Tensor:
         """(B, 2) bool: which slots hold an object."""
         return self.shape >= 0
@@ -134,6 +143,21 @@ def sample_single_scenes(count: int, generator: torch.Generator) -> Scenes:
     return scenes[present[:, 0] & ~present[:, 1]][:count]
 
 
+def gathered(scenes: Scenes, spread: Tensor) -> Scenes:
+    """Copies with each single object drawn towards the typical one: upright, in the middle, large.
+
+    `spread` (B,) is what is left of the way from there, in [0, 1]; two objects stay as they are.
+    """
+    left = spread.where(~scenes.present()[:, 1], 1.0)[:, None]
+    return scenes.replace(
+        centre=0.5 + left[..., None] * (scenes.centre - 0.5),
+        radius=torch.lerp(
+            torch.full_like(scenes.radius, TYPICAL_RADIUS), scenes.radius, left
+        ).where(scenes.present(), 0.0),
+        angle=left * scenes.angle,
+    )
+
+
 def alter(scenes: Scenes, generator: torch.Generator) -> Scenes:
     """Near misses: copies that differ in exactly one attribute, drawn at random for each scene.
 
@@ -155,8 +179,11 @@ def alter(scenes: Scenes, generator: torch.Generator) -> Scenes:
     )
 
 
-def render(scenes: Scenes) -> Tensor:
-    """Draw the scenes: (B, 3, 64, 64) float RGB in [0, 1] with soft edges one pixel wide."""
+def render(scenes: Scenes, masks: Tensor | None = None) -> Tensor:
+    """Draw the scenes: (B, 3, 64, 64) float RGB in [0, 1] with soft edges one pixel wide.
+
+    `masks` (B, 2, 64, 64) says what each object covers, by default `object_masks(scenes)`.
+    """
     device = scenes.background.device
     rgb = palette(device)
     x, y = _pixel_grid(device)
@@ -164,17 +191,31 @@ def render(scenes: Scenes) -> Tensor:
     slope = slope + scenes.gradient[:, 1, None, None] * (y - 0.5)
     ground = rgb[scenes.background] + scenes.tint[:, 2]
     pictures = (ground[:, :, None, None] + slope[:, None]).clamp_(0, 1)
+    masks = object_masks(scenes) if masks is None else masks
     for slot in range(2):
         members = scenes.present()[:, slot].nonzero()[:, 0]
         paint = (rgb[scenes.colour[members, slot]] + scenes.tint[members, slot]).clamp(0, 1)
-        mask = _slot_masks(scenes[members], slot)[:, None]
+        mask = masks[members, slot, None]
         pictures[members] = torch.lerp(pictures[members], paint[:, :, None, None], mask)
     return pictures
 
 
 def object_masks(scenes: Scenes) -> Tensor:
     """(B, 2, 64, 64) float in [0, 1]: how much of each pixel each slot's object covers."""
-    return torch.stack([_slot_masks(scenes, slot) for slot in range(2)], dim=1)
+    return coverage(outline_distances(scenes))
+
+
+def coverage(distances: Tensor) -> Tensor:
+    """How much of each pixel lies inside an outline this far away, in [0, 1], of any shape."""
+    return (0.5 - distances).clamp(0, 1)
+
+
+def outline_distances(scenes: Scenes) -> Tensor:
+    """(B, 2, 64, 64) float: distance to each slot's outline in pixels, negative inside.
+
+    Where there is no object it is `SIDE`.
+    """
+    return torch.stack([_slot_distances(scenes, slot) for slot in range(2)], dim=1)
 
 
 def signed_distance(shape: int, x: Tensor, y: Tensor) -> Tensor:
@@ -187,9 +228,9 @@ def signed_distance(shape: int, x: Tensor, y: Tensor) -> Tensor:
     return _OUTLINES[shape](x, y)
 
 
-def _slot_masks(scenes: Scenes, slot: int) -> Tensor:
+def _slot_distances(scenes: Scenes, slot: int) -> Tensor:
     x, y = _pixel_grid(scenes.background.device)
-    masks = torch.zeros(len(scenes), SIDE, SIDE, device=x.device)
+    distances = torch.full((len(scenes), SIDE, SIDE), float(SIDE), device=x.device)
     for shape in range(len(SHAPES)):
         members = (scenes.shape[:, slot] == shape).nonzero()[:, 0]
         if len(members):
@@ -199,8 +240,8 @@ def _slot_masks(scenes: Scenes, slot: int) -> Tensor:
             dx = x - scenes.centre[members, slot, 0, None, None]
             dy = y - scenes.centre[members, slot, 1, None, None]
             distance = signed_distance(shape, cos * dx + sin * dy, cos * dy - sin * dx)
-            masks[members] = (0.5 - distance * (radius * SIDE)).clamp_(0, 1)
-    return masks
+            distances[members] = distance * (radius * SIDE)
+    return distances
 
 
 def _pixel_grid(device: torch.device) -> tuple[Tensor, Tensor]:
