@@ -6,19 +6,13 @@ the same command makes a pair like the shipped one, not the same bits.
 
 import argparse
 import os
-from dataclasses import asdict
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from engine.catalogue import find_models
-from engine.demo import parallel, train_clip, train_vqgan
-from engine.models import load_clip, load_vqgan, save_weights
+from engine.demo.training import PHASES, make_clip, make_vqgan
 
 STAGES = ("vqgan", "clip")
 """In their order: the CLIP is trained to guide the VQGAN that is there."""
-PHASES = tuple(phase.name for phase in train_clip.PHASES)
 
 
 def main() -> None:
@@ -51,31 +45,15 @@ def main() -> None:
     vqgan = options.out / shipped.generator.name
     clip = options.out / shipped.perceptors[0].name
     if options.stage != "clip":
-        torch.set_flush_denormal(True)
-        save_weights(train_vqgan.train_vqgan(options.seed), asdict(train_vqgan.CONFIG), vqgan)
+        make_vqgan(vqgan, options.seed)
     if options.stage != "vqgan":
-        parallel.run_in_processes(
-            options.processes, _train_clip, vqgan, clip, options.seed, options.phase
+        make_clip(
+            vqgan,
+            clip,
+            options.seed,
+            processes=options.processes,
+            first_phase=options.phase,
         )
-
-
-def _train_clip(vqgan: Path, path: Path, seed: int, first_phase: str) -> None:
-    """Train the CLIP from its phase `first_phase` on and keep it at `path`."""
-    torch.set_flush_denormal(True)  # tiny gradients of gradients make a CPU crawl
-    number = PHASES.index(first_phase)
-
-    def save(clip: nn.Module) -> None:
-        if parallel.is_first():
-            save_weights(clip, train_clip.CONFIG, path)
-
-    clip = train_clip.train_clip(
-        load_vqgan(vqgan),
-        seed,
-        phases=train_clip.PHASES[number:],
-        start=load_clip(path).model if number else None,
-        on_checkpoint=save,
-    )
-    save(clip)
 
 
 if __name__ == "__main__":

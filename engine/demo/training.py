@@ -1,0 +1,47 @@
+"""From training to files: each stage of the demo pair, and the CLIP's in several processes."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engine.demo import parallel, train_clip, train_vqgan
+from engine.models import load_clip, load_vqgan, save_weights
+
+PHASES = tuple(phase.name for phase in train_clip.PHASES)
+"""Of the CLIP's training, in their order."""
+
+
+def make_vqgan(path: Path, seed: int) -> None:
+    """Train the VQGAN and keep it at `path`."""
+    torch.set_flush_denormal(True)  # tiny gradients of gradients make a CPU crawl
+    save_weights(train_vqgan.train_vqgan(seed), asdict(train_vqgan.CONFIG), path)
+
+
+def make_clip(
+    vqgan: Path, path: Path, seed: int, *, processes: int, first_phase: str = PHASES[0]
+) -> None:
+    """Train the CLIP for `vqgan` and keep it at `path`.
+
+    With a `first_phase` other than the first, go on from the CLIP that is there.
+    """
+    parallel.run_in_processes(processes, _make_clip, vqgan, path, seed, first_phase)
+
+
+def _make_clip(vqgan: Path, path: Path, seed: int, first_phase: str) -> None:
+    torch.set_flush_denormal(True)
+    number = PHASES.index(first_phase)
+
+    def save(clip: nn.Module) -> None:
+        if parallel.is_first():
+            save_weights(clip, train_clip.CONFIG, path)
+
+    clip = train_clip.train_clip(
+        load_vqgan(vqgan),
+        seed,
+        phases=train_clip.PHASES[number:],
+        start=load_clip(path).model if number else None,
+        on_checkpoint=save,
+    )
+    save(clip)
