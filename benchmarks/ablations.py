@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import engine
 from benchmarks.held_out import held_out_prompts
 from benchmarks.painters import paint_all
@@ -66,10 +68,15 @@ def main(arguments: Sequence[str]) -> None:
     judge = Judge()
     print(f"| n = {len(asked)} | {' | '.join(COLUMNS.values())} |")
     print("|---" * (len(COLUMNS) + 1) + "|")
+    painted: dict[str, Sequence[np.ndarray]] = {}
     for name, settings in conditions().items():
         if options.only and name not in options.only:
             continue
-        pictures = paint_all([engine.make_recipe(a.prompt, seed=a.seed, **settings) for a in asked])
+        same = repr(settings)  # the default is a row of both figures
+        if same not in painted:
+            recipes = [engine.make_recipe(a.prompt, seed=a.seed, **settings) for a in asked]
+            painted[same] = paint_all(recipes)
+        pictures = painted[same]
         rows = asked_rows(judge, pictures, asked)
         print(f"| {name} | {' | '.join(str(rows[column]) for column in COLUMNS)} |", flush=True)
         if options.sheets:

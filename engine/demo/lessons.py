@@ -151,11 +151,11 @@ class Lessons:
         """The weighted losses of one step; where chains take part, some advance by a step."""
         if self._pool is None:
             self._spread = min(1.0, self._spread + 1 / EASY_STEPS)
-            pictures, scenes = self._pictures(PICTURES_ALONE)
-            return self._recognition(pictures, scenes)
-        pictures, scenes = self._pictures(PICTURES)
-        clean = self._recognition(pictures, scenes)
-        attacked = self._recognition(self._attacked(pictures, scenes), scenes)
+            pictures, scenes = self.draw_pictures(PICTURES_ALONE)
+            return self.recognition(pictures, scenes)
+        pictures, scenes = self.draw_pictures(PICTURES)
+        clean = self.recognition(pictures, scenes)
+        attacked = self.recognition(self.attack(pictures, scenes), scenes)
         return self._guidance(self._pool) | {
             name: torch.lerp(clean[name], attacked[name], ATTACKED_SHARE) for name in clean
         }
@@ -171,7 +171,7 @@ class Lessons:
         self._advance(self._chains, step, gradient[PAIRS:].detach())
         return losses
 
-    def _recognition(self, pictures: Tensor, scenes: Scenes) -> dict[str, Tensor]:
+    def recognition(self, pictures: Tensor, scenes: Scenes) -> dict[str, Tensor]:
         """Alignment and choice of `pictures` (N, 3, S, S) of the `scenes`."""
         images = self._embed(pictures)
         ideal = meanings(describe_fully(scenes, self._random))
@@ -180,7 +180,7 @@ class Lessons:
             "choice": CHOICE_WEIGHT * self._choice(images, scenes),
         }
 
-    def _attacked(self, pictures: Tensor, scenes: Scenes) -> Tensor:
+    def attack(self, pictures: Tensor, scenes: Scenes) -> Tensor:
         """The pictures with changes of bounded norm that make the choice as wrong as can be.
 
         Projected gradient ascent from a random point (Madry et al., 2018).
@@ -231,7 +231,7 @@ class Lessons:
             losses.append(F.cross_entropy(SHARPNESS * similarity, true[number]))
         return torch.stack(losses).mean()
 
-    def _pictures(self, count: int) -> tuple[Tensor, Scenes]:
+    def draw_pictures(self, count: int) -> tuple[Tensor, Scenes]:
         """True pictures of one object, up to half of them as cutouts, and what they show."""
         spread = self._spread * torch.rand(count, generator=self._random)
         scenes = gathered(sample_single_scenes(count, self._random), spread)

@@ -12,6 +12,7 @@ from engine.demo.world import (
     SIDE,
     Scenes,
     alter,
+    gathered,
     object_masks,
     palette,
     render,
@@ -172,3 +173,21 @@ def test_empty_scenes_get_another_background():
     after = alter(before, torch.Generator().manual_seed(7))
     assert (before.background != after.background).all()
     assert not after.present().any()
+
+
+def test_gathered_objects_are_upright_in_the_middle_and_pairs_stay() -> None:
+    drawn = scenes(300, 21)
+    single = ~drawn.present()[:, 1] & drawn.present()[:, 0]
+    typical = gathered(drawn, torch.zeros(300))
+    assert torch.allclose(typical.centre[single], torch.tensor(0.5))
+    assert (typical.angle[single] == 0).all()
+    assert torch.allclose(render(typical)[~single], render(drawn)[~single])
+    assert torch.allclose(render(gathered(drawn, torch.ones(300))), render(drawn), atol=1e-4)
+
+
+def test_replacing_scenes_replaces_those_and_no_others() -> None:
+    drawn, others = scenes(20, 22), scenes(20, 23)
+    mask = torch.arange(20) % 3 == 0
+    pictures = render(drawn.replaced_where(mask, others))
+    assert torch.equal(pictures[mask], render(others)[mask])
+    assert torch.equal(pictures[~mask], render(drawn)[~mask])

@@ -1,0 +1,50 @@
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from engine.catalogue import find_models
+from engine.clip import ClipPerceptor, build_clip
+from engine.demo.lessons import ATTACK_RADIUS, Lessons
+from engine.demo.train_clip import CONFIG
+from engine.models import load_vqgan
+
+
+def lessons(*, guided: bool, chains: bool) -> tuple[ClipPerceptor, Lessons]:
+    torch.manual_seed(1)
+    perceptor = ClipPerceptor(*build_clip(CONFIG))
+    vqgan = load_vqgan(find_models("demo").generator)
+    random = torch.Generator().manual_seed(2)
+    return perceptor, Lessons(perceptor, vqgan, random, guided=guided, chains=chains)
+
+
+def test_recognition_is_learned_within_a_few_steps() -> None:
+    perceptor, teaching = lessons(guided=False, chains=False)
+    optimizer = torch.optim.Adam(perceptor.model.visual.parameters(), 1e-3)
+    choices = []
+    for _ in range(25):
+        losses = teaching.losses()
+        optimizer.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        optimizer.step()
+        choices.append(losses["choice"].item())
+    assert sum(choices[-5:]) < 0.8 * sum(choices[:5])
+
+
+@pytest.mark.parametrize("chains", [False, True])
+def test_guidance_reaches_every_weight_of_the_vision_tower(chains: bool) -> None:
+    perceptor, teaching = lessons(guided=True, chains=chains)
+    with sdpa_kernel(SDPBackend.MATH):
+        losses = teaching.losses()
+        torch.stack(list(losses.values())).sum().backward()
+    assert set(losses) == {"guidance", "level", "alignment", "choice"}
+    for name, weight in perceptor.model.visual.named_parameters():
+        assert weight.grad is not None and weight.grad.isfinite().all(), name
+
+
+def test_an_attack_stays_within_its_radius_and_does_harm() -> None:
+    _, teaching = lessons(guided=False, chains=False)
+    pictures, scenes = teaching.draw_pictures(32)
+    attacked = teaching.attack(pictures, scenes)
+    assert (attacked - pictures).flatten(1).norm(dim=1).max() < ATTACK_RADIUS + 1e-3
+    before, after = (teaching.recognition(x, scenes)["choice"] for x in (pictures, attacked))
+    assert after > before
