@@ -55,16 +55,15 @@ JUNK_DISTANCE = 0.4
 LEVEL_POWER = 0.7
 NEAR_ENOUGH = 0.05
 """Distance below which a picture counts as finished and its gradient counts less."""
-GUIDANCE_WEIGHT, LEVEL_WEIGHT, ALIGNMENT_WEIGHT, CHOICE_WEIGHT = 3.0, 2.0, 0.5, 1.0
+GUIDANCE_WEIGHT, LEVEL_WEIGHT, ALIGNMENT_WEIGHT = 3.0, 2.0, 0.5
 SHARPNESS = 15.0
 """How many times the similarities are magnified before they become probabilities."""
 PICTURES_ALONE, PICTURES = 48, 28
 """True pictures of one object a step, without and with guidance beside."""
 EASY_STEPS = 500
 """Steps from the easiest pictures to all."""
-ATTACK_RADIUS, ATTACK_STEPS, ATTACK_RATE = 3.0, 3, 0.6
-"""Largest norm of an attack, on all pixel values of a picture; how many steps it takes, and how
-long each is, in radii."""
+ATTACK_STEPS, ATTACK_RATE = 3, 0.6
+"""How many steps an attack takes, and how long each is, in radii."""
 ATTACKED_SHARE = 0.6
 """Weight of the attacked pictures in choice and alignment; the rest is for the same ones as they
 are."""
@@ -128,6 +127,8 @@ class Lessons:
         guided: whether guidance is taught, beside attacked pictures; else pictures go from easy to
             all, and are not attacked.
         chains: whether chains take part.
+        attack_radius: largest norm of an attack, on all pixel values of a picture.
+        choice_weight: what the choice counts, compared with the other losses.
     """
 
     def __init__(
@@ -138,10 +139,14 @@ class Lessons:
         *,
         guided: bool,
         chains: bool,
+        attack_radius: float,
+        choice_weight: float,
     ) -> None:
         self._perceptor = perceptor
         self._vqgan = vqgan
         self._random = random
+        self._attack_radius = attack_radius
+        self._choice_weight = choice_weight
         self._pool = PairPool(vqgan, random, OUTLINE_SHARE) if guided else None
         self._chains = Chains(vqgan, random) if chains else None
         self._spread = 1.0 if guided else 0.0
@@ -177,7 +182,7 @@ class Lessons:
         ideal = meanings(describe_fully(scenes, self._random))
         return {
             "alignment": ALIGNMENT_WEIGHT * (1 - (images * ideal).sum(1)).mean(),
-            "choice": CHOICE_WEIGHT * self._choice(images, scenes),
+            "choice": self._choice_weight * self._choice(images, scenes),
         }
 
     def attack(self, pictures: Tensor, scenes: Scenes) -> Tensor:
@@ -187,14 +192,16 @@ class Lessons:
         """
         change = torch.randn(pictures.shape, generator=self._random)
         reach = torch.rand(len(pictures), 1, 1, 1, generator=self._random)
-        change = ATTACK_RADIUS * reach * change / _norms(change)
+        radius = self._attack_radius
+        change = radius * reach * change / _norms(change)
         for _ in range(ATTACK_STEPS):
             change.requires_grad_()
             loss = self._choice(self._embed(pictures + change), scenes)
             (uphill,) = torch.autograd.grad(loss, change)
-            length = ATTACK_RATE * ATTACK_RADIUS
-            change = change.detach() + length * uphill / _norms(uphill).clamp(min=1e-9)
-            change = change * (ATTACK_RADIUS / _norms(change)).clamp(max=1)
+            change = change.detach() + ATTACK_RATE * radius * uphill / _norms(uphill).clamp(
+                min=1e-9
+            )
+            change = change * (radius / _norms(change)).clamp(max=1)
         return (pictures + change).detach()
 
     def _guide(self, views: _Views) -> tuple[dict[str, Tensor], Tensor]:

@@ -63,6 +63,8 @@ class Phase:
     language: bool = False
     guided: bool = False
     chains: bool = False
+    attack_radius: float = 3.0
+    choice_weight: float = 1.0
 
 
 PHASES = (
@@ -70,6 +72,15 @@ PHASES = (
     Phase("recognition", steps=700, learning_rate=2e-3),
     Phase("guidance", steps=800, learning_rate=1.5e-3, guided=True),
     Phase("chains", steps=1100, learning_rate=1.2e-3, guided=True, chains=True),
+    Phase(
+        "refinement",
+        steps=750,
+        learning_rate=1.2e-3,
+        guided=True,
+        chains=True,
+        attack_radius=1.0,
+        choice_weight=3.0,
+    ),
 )
 
 
@@ -146,5 +157,13 @@ def _teaching(
     """A function that returns the weighted losses of the next step of `phase`."""
     if phase.language:
         return lambda: {"language": language_loss(perceptor, random)}
-    lessons = Lessons(perceptor, vqgan, random, guided=phase.guided, chains=phase.chains)
+    lessons = Lessons(
+        perceptor,
+        vqgan,
+        random,
+        guided=phase.guided,
+        chains=phase.chains,
+        attack_radius=phase.attack_radius,
+        choice_weight=phase.choice_weight,
+    )
     return lessons.losses

@@ -181,7 +181,7 @@ def test_gathered_objects_are_upright_in_the_middle_and_pairs_stay() -> None:
     typical = gathered(drawn, torch.zeros(300))
     assert torch.allclose(typical.centre[single], torch.tensor(0.5))
     assert (typical.angle[single] == 0).all()
-    assert torch.allclose(render(typical)[~single], render(drawn)[~single])
+    assert torch.allclose(render(typical)[~single], render(drawn)[~single], atol=1e-4)
     assert torch.allclose(render(gathered(drawn, torch.ones(300))), render(drawn), atol=1e-4)
 
 
