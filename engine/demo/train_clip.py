@@ -19,7 +19,7 @@ from engine.clip import ClipPerceptor, build_clip
 from engine.demo import meaning
 from engine.demo.language import language_loss
 from engine.demo.lessons import Lessons
-from engine.demo.parallel import rank, share_gradients
+from engine.demo.parallel import is_first, rank, share_gradients
 from engine.demo.world import SIDE
 from engine.vqgan import VQGAN
 
@@ -134,7 +134,9 @@ def _train_phase(
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE)
     )
-    progress = trange(phase.steps, desc=f"CLIP, {phase.name}", mininterval=10)
+    progress = trange(
+        phase.steps, desc=f"CLIP, {phase.name}", mininterval=10, disable=not is_first()
+    )
     for step in progress:
         weighted = losses()
         optimizer.zero_grad(set_to_none=True)

@@ -4,9 +4,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.catalogue import find_models
 from engine.clip import ClipPerceptor, build_clip
-from engine.demo.lessons import ATTACK_RADIUS, Lessons
+from engine.demo.lessons import Lessons
 from engine.demo.train_clip import CONFIG
 from engine.models import load_vqgan
+
+RADIUS = 2.0
 
 
 def lessons(*, guided: bool, chains: bool) -> tuple[ClipPerceptor, Lessons]:
@@ -14,7 +16,16 @@ def lessons(*, guided: bool, chains: bool) -> tuple[ClipPerceptor, Lessons]:
     perceptor = ClipPerceptor(*build_clip(CONFIG))
     vqgan = load_vqgan(find_models("demo").generator)
     random = torch.Generator().manual_seed(2)
-    return perceptor, Lessons(perceptor, vqgan, random, guided=guided, chains=chains)
+    teaching = Lessons(
+        perceptor,
+        vqgan,
+        random,
+        guided=guided,
+        chains=chains,
+        attack_radius=RADIUS,
+        choice_weight=1.0,
+    )
+    return perceptor, teaching
 
 
 def test_recognition_is_learned_within_a_few_steps() -> None:
@@ -45,6 +56,6 @@ def test_an_attack_stays_within_its_radius_and_does_harm() -> None:
     _, teaching = lessons(guided=False, chains=False)
     pictures, scenes = teaching.draw_pictures(32)
     attacked = teaching.attack(pictures, scenes)
-    assert (attacked - pictures).flatten(1).norm(dim=1).max() < ATTACK_RADIUS + 1e-3
+    assert (attacked - pictures).flatten(1).norm(dim=1).max() < RADIUS + 1e-3
     before, after = (teaching.recognition(x, scenes)["choice"] for x in (pictures, attacked))
     assert after > before
