@@ -1,7 +1,7 @@
 """Presets: named settings of the optimisation, and recipes made from them.
 
 `paper` holds the paper's numbers; where the paper is silent, those of its authors' published
-notebook, each named below. `demo` suits the demo pair: the better of two settings on 20 prompts.
+notebook, each named below. `demo` suits the demo pair: the better of two settings on 16 prompts.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "demo": MappingProxyType(
             {
                 "steps": 130,
-                "learning_rate": 0.2,
+                "learning_rate": 0.3,
                 "learning_rate_end": 0.05,
                 "cutouts": 8,
                 "augmentations": Augmentations(
@@ -45,8 +45,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                     saturation=0.05,
                     noise=0.06,
                 ),
-                "regularizer": 0.3,
+                "regularizer": 0.6,
                 "regularizer_decay": 0.01,
+                "smoothness": 1.0,
             }
         ),
     }
