@@ -14,11 +14,11 @@ blobs. So the gradient itself is trained. There are four losses:
   be the most similar.
 
 The order matters, and so do attacks. A transformer learns to choose in minutes if nothing else is
-asked and the pictures are easy at first (large, upright, in the middle); beside guidance it never
-began to tell shapes. But a tower that was taught to choose, and nothing else, has a gradient so
-rough that guidance gets nowhere. Choosing right although the picture was changed by the worst small
-change that can be found (adversarial training, Madry et al., 2018) smooths it, as the gradients of
-robust classifiers show (Santurkar et al., 2019); from then on the two get on.
+asked and the pictures are easy at first (large, upright, in the middle); beside guidance it hardly
+begins to tell shapes. But a tower that was taught to choose, and nothing else, has a gradient so
+rough that guidance gets hardly anywhere. Choosing right although the picture was changed by the
+worst small change that can be found (adversarial training, Madry et al., 2018) smooths it, as the
+gradients of robust classifiers show (Santurkar et al., 2019); from then on the two get on.
 """
 
 from collections.abc import Callable
