@@ -204,6 +204,7 @@ def test_loss_and_gradient_are_the_papers(models: Models, prompt: str):
         augmentations=Augmentations(),
         regularizer=0.6,
         regularizer_decay=0.1,
+        smoothness=0.0,
     )
     alone = replace(models, perceptors=models.perceptors[:1])
     run = Generation(recipe, alone)
@@ -287,7 +288,7 @@ def test_a_negative_weight_turns_the_loss_around(models: Models):
 
 
 def test_a_prompt_that_has_reached_its_stop_value_leaves_the_picture_alone(models: Models):
-    options = {"regularizer": 0.0, "quantization": "none", "steps": 3}
+    options = {"regularizer": 0.0, "smoothness": 0.0, "quantization": "none", "steps": 3}
     reached = Generation(small("a red circle:1:5", **options), models)
     start = reached.image()
     assert torch.equal(finish(reached), start)
