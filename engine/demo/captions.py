@@ -384,10 +384,6 @@ TEMPLATES = (
 """Wordings of a single object on a background; the last four are HELD_OUT_TEMPLATES."""
 
 
-TRAINING_TEMPLATES = len(TEMPLATES) - len(HELD_OUT_TEMPLATES)
-"""How many of TEMPLATES, from the first, may be used in training and tuning."""
-
-
 def plain_prompt(shape: str, colour: str, background: str, template_index: int) -> str:
     """The words of TEMPLATES[template_index] for names from SHAPES and COLOURS.
 

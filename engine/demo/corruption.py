@@ -36,8 +36,6 @@ may be from there compared with the others. Junk leads nowhere if it may become 
 """
 RENEW_EVERY = 32
 """Draws between two new blocks."""
-_Rows = TypeVar("_Rows", Scenes, Claims)
-
 MOST_OFF_CENTRE, MOST_OFF_SIZE = 0.04, 0.25
 """How far a wrong outline's centre may be off, in sides, and its radius, in radii."""
 MOST_WARPED = 3.0
@@ -48,6 +46,8 @@ NEAR_MISS_SHARE = 0.4
 """How often the spoiled picture is of a scene that differs in one attribute from the true one."""
 SUPPORTS = 5
 """Points along each axis between which noise is made smooth."""
+
+_Rows = TypeVar("_Rows", Scenes, Claims)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ SIZE = 128
 SHAPE, COLOUR, BACKGROUND = 1.3, 1.0, 1.0
 """Weights of the attributes. Shapes are the hardest to paint, so they weigh most."""
 PRODUCT = 1.0
+"""Weight of the products of attributes."""
 DETAIL = 0.5
 """Weight of size, place, relation and emptiness."""
 
@@ -55,11 +56,6 @@ def meanings(claims: Claims) -> Tensor:
     ]
     vectors = torch.cat(features, 1)
     return F.normalize(F.pad(vectors, (0, SIZE - vectors.shape[1])), dim=1)
-
-
-def shape_directions() -> Tensor:
-    """(6, SIZE): the meaning of each of SHAPES when nothing else is said."""
-    return torch.eye(len(SHAPES), SIZE)
 
 
 def _one_hot(values: Tensor, count: int) -> Tensor:
