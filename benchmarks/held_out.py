@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from engine.demo.captions import HELD_OUT_TEMPLATES, TEMPLATES, plain_prompt
+from engine.demo.wordings import HELD_OUT_TEMPLATES, TEMPLATES, plain_prompt
 from engine.demo.world import COLOURS, SHAPES
 
 

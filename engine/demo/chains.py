@@ -8,7 +8,7 @@ step by step while the perceptor learns, as contrastive divergence does with its
 import torch
 from torch import Tensor
 
-from engine.demo.captions import Claims
+from engine.demo.claims import Claims
 from engine.demo.nearest import NearestPictures
 from engine.demo.world import SIDE, alter, render, sample_single_scenes
 from engine.generation import ADAM_BETAS
@@ -20,11 +20,11 @@ EDIT_SHARE = 0.25
 """How many chains begin with a true picture that one attribute of the prompt contradicts."""
 SHORTEST, LONGEST = 30, 150
 """Steps after which a chain begins anew, drawn evenly from this range."""
-LEARNING_RATE = 0.2
+LEARNING_RATE = 0.3
 LEARNING_RATE_END = 0.05
 """Share of the learning rate left after `LONGEST` steps."""
-REGULARIZER, REGULARIZER_DECAY = 0.3, 0.01
-"""The optimisation is that of the preset for the demo models."""
+REGULARIZER, REGULARIZER_DECAY = 0.6, 0.01
+"""The optimisation is that of the preset for the demo models, without the smoothness."""
 
 
 class Chains:

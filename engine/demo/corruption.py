@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.demo.captions import Claims, describe, truth
+from engine.demo.claims import Claims, describe, truth
 from engine.demo.world import (
     SIDE,
     Scenes,

@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.clip import ClipPerceptor
-from engine.demo.captions import describe, phrase
+from engine.demo.claims import describe
 from engine.demo.meaning import meanings
+from engine.demo.wordings import phrase
 from engine.demo.world import sample_scenes
 
 CAPTIONS = 96

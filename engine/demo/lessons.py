@@ -32,8 +32,8 @@ from torch.nn import functional as F
 from engine.augmentations import Augmentations
 from engine.clip import ClipPerceptor
 from engine.cutouts import colour_matrices, geometry, recolour, resample
-from engine.demo.captions import Claims, describe_fully
 from engine.demo.chains import Chains
+from engine.demo.claims import Claims, describe_fully
 from engine.demo.corruption import PairPool, Pairs
 from engine.demo.meaning import meanings
 from engine.demo.world import COLOURS, SHAPES, SIDE, Scenes, gathered, render, sample_single_scenes
@@ -55,7 +55,7 @@ JUNK_DISTANCE = 0.4
 LEVEL_POWER = 0.7
 NEAR_ENOUGH = 0.05
 """Distance below which a picture counts as finished and its gradient counts less."""
-GUIDANCE_WEIGHT, LEVEL_WEIGHT, ALIGNMENT_WEIGHT = 3.0, 2.0, 0.5
+GUIDANCE_WEIGHT, LEVEL_WEIGHT, ALIGNMENT_WEIGHT, CHOICE_WEIGHT = 3.0, 2.0, 0.5, 3.0
 SHARPNESS = 15.0
 """How many times the similarities are magnified before they become probabilities."""
 PICTURES_ALONE, PICTURES = 48, 28
@@ -128,7 +128,6 @@ class Lessons:
             all, and are not attacked.
         chains: whether chains take part.
         attack_radius: largest norm of an attack, on all pixel values of a picture.
-        choice_weight: what the choice counts, compared with the other losses.
     """
 
     def __init__(
@@ -140,13 +139,11 @@ class Lessons:
         guided: bool,
         chains: bool,
         attack_radius: float,
-        choice_weight: float,
     ) -> None:
         self._perceptor = perceptor
         self._vqgan = vqgan
         self._random = random
         self._attack_radius = attack_radius
-        self._choice_weight = choice_weight
         self._pool = PairPool(vqgan, random, OUTLINE_SHARE) if guided else None
         self._chains = Chains(vqgan, random) if chains else None
         self._spread = 1.0 if guided else 0.0
@@ -182,7 +179,7 @@ class Lessons:
         ideal = meanings(describe_fully(scenes, self._random))
         return {
             "alignment": ALIGNMENT_WEIGHT * (1 - (images * ideal).sum(1)).mean(),
-            "choice": self._choice_weight * self._choice(images, scenes),
+            "choice": CHOICE_WEIGHT * self._choice(images, scenes),
         }
 
     def attack(self, pictures: Tensor, scenes: Scenes) -> Tensor:

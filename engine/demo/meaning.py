@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.demo.captions import Claims
+from engine.demo.claims import Claims
 from engine.demo.world import COLOURS, SHAPES, palette
 
 SIZE = 128

@@ -63,24 +63,14 @@ class Phase:
     language: bool = False
     guided: bool = False
     chains: bool = False
-    attack_radius: float = 3.0
-    choice_weight: float = 1.0
+    attack_radius: float = 1.0
 
 
 PHASES = (
     Phase("language", steps=1200, learning_rate=2e-3, language=True),
     Phase("recognition", steps=700, learning_rate=2e-3),
-    Phase("guidance", steps=800, learning_rate=1.5e-3, guided=True),
-    Phase("chains", steps=1100, learning_rate=1.2e-3, guided=True, chains=True),
-    Phase(
-        "refinement",
-        steps=750,
-        learning_rate=1.2e-3,
-        guided=True,
-        chains=True,
-        attack_radius=1.0,
-        choice_weight=3.0,
-    ),
+    Phase("guidance", steps=900, learning_rate=1.5e-3, guided=True, attack_radius=2.0),
+    Phase("chains", steps=2100, learning_rate=1.2e-3, guided=True, chains=True),
 )
 
 
@@ -166,6 +156,5 @@ def _teaching(
         guided=phase.guided,
         chains=phase.chains,
         attack_radius=phase.attack_radius,
-        choice_weight=phase.choice_weight,
     )
     return lessons.losses

@@ -2,7 +2,7 @@
 
 Here live the palette, the six shapes and their proportions, the sampling of scenes, their
 rendering and their alteration into near misses. What can be said about a scene is in
-`engine.demo.captions`; how a picture is read back is in `engine.demo.judge`.
+`engine.demo.claims`; how a picture is read back is in `engine.demo.judge`.
 
 Coordinates are fractions of the picture's side, x to the right and y downwards, (0.5, 0.5) being
 the centre. Angles are radians, positive being clockwise on the screen.

@@ -5,7 +5,7 @@ import torch
 
 from engine import Models
 from engine.catalogue import find_models
-from engine.demo.captions import truth
+from engine.demo.claims import truth
 from engine.demo.corruption import Pairs, make_outline_pairs, make_spoiled_pairs, spoil
 from engine.demo.world import outline_distances, render
 from engine.latents import nearest_codes

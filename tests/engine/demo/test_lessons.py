@@ -23,7 +23,6 @@ def lessons(*, guided: bool, chains: bool) -> tuple[ClipPerceptor, Lessons]:
         guided=guided,
         chains=chains,
         attack_radius=RADIUS,
-        choice_weight=1.0,
     )
     return perceptor, teaching
 

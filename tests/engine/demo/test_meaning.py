@@ -1,6 +1,6 @@
 import torch
 
-from engine.demo.captions import ABOVE, BELOW, Claims, describe, describe_fully
+from engine.demo.claims import ABOVE, BELOW, Claims, describe, describe_fully
 from engine.demo.meaning import SIZE, meanings
 from engine.demo.world import COLOURS, SHAPES, sample_scenes
 
