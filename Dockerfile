@@ -1,8 +1,8 @@
-# docker build -t vqgan-clip .
-# docker run --rm -v "$PWD/pictures:/app/pictures" vqgan-clip \
-#     imagine "a red circle on a blue background" --out pictures/red-circle.png
+# docker compose up                        (see compose.yaml)
+# docker run --rm --entrypoint python vqgan-clip-bot -m engine models
 #
-# The same image paints on a GPU (docker run --gpus all): PyTorch brings its own CUDA libraries.
+# PyTorch brings its own CUDA libraries, so the same image paints on a GPU (docker run --gpus all).
+# Another base, such as one with a driver's tools:  --build-arg BASE=nvidia/cuda:...
 ARG BASE=python:3.12-slim
 FROM ${BASE}
 
@@ -14,11 +14,13 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 
 RUN useradd --create-home --uid 1000 painter \
-    && install --directory --owner painter pictures
+    && install --directory --owner painter data
 COPY engine/ engine/
+COPY bot/ bot/
+COPY cogs/ cogs/
 COPY config.toml .
 
 USER painter
-VOLUME /app/pictures
-ENTRYPOINT ["python", "-m", "engine"]
-CMD ["--help"]
+VOLUME /app/data
+HEALTHCHECK --interval=30s --start-period=120s CMD ["python", "-m", "bot", "--healthy"]
+ENTRYPOINT ["python", "-m", "bot"]

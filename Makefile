@@ -1,4 +1,5 @@
-# make run     paint the example of the README
+# make run     run the bot: on Discord if DISCORD_TOKEN is set, else on a local page
+# make paint   paint the example of the README, without Discord
 # make test    lint, check types, run the tests
 # make lint    the first two of these
 # make clean   remove what these targets made, except the pictures
@@ -13,9 +14,12 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python -m
 EXAMPLE := pictures/red-circle.png
 
-.PHONY: run test lint clean
+.PHONY: run paint test lint clean
 
-run: $(VENV)/engine.stamp
+run: $(VENV)/program.stamp
+	$(IN_VENV) bot
+
+paint: $(VENV)/program.stamp
 	@mkdir -p $(dir $(EXAMPLE))
 	$(IN_VENV) engine imagine "a red circle on a blue background" --out $(EXAMPLE) --force
 	@echo "The picture is $(CURDIR)/$(EXAMPLE)"
@@ -32,7 +36,7 @@ clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/engine.stamp: requirements.txt
+$(VENV)/program.stamp: requirements.txt
 	@for python in $(PYTHON); do \
 		if "$$python" -c '$(USABLE)' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
@@ -46,6 +50,6 @@ $(VENV)/engine.stamp: requirements.txt
 	$(IN_VENV) pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/tests.stamp: requirements-dev.txt $(VENV)/engine.stamp
+$(VENV)/tests.stamp: requirements-dev.txt $(VENV)/program.stamp
 	$(IN_VENV) pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

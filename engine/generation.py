@@ -55,6 +55,7 @@ class Generation:
         self._latent = self._initial_latent().requires_grad_()
         self._last_good = self._latent.detach().clone()
         self._last_good_steps = 0
+        self._last_seen: Tensor | None = None
         self._optimizer = torch.optim.Adam([self._latent], betas=ADAM_BETAS)
         self._targets = [self._embed_prompts(perceptor) for perceptor in models.perceptors]
         total = sum(abs(prompt.weight) for prompt in recipe.prompts)
@@ -67,6 +68,16 @@ class Generation:
     def done(self) -> bool:
         """Whether the recipe's steps have been taken."""
         return self.steps_done >= self.recipe.steps
+
+    @property
+    def last_seen(self) -> Tensor:
+        """The picture that the last step looked at: as `image()`, one step older and for free.
+
+        Raises ValueError before the first step.
+        """
+        if self._last_seen is None:
+            raise ValueError("no step has been taken yet")
+        return self._last_seen
 
     def step(self) -> float:
         """Take one step of the optimiser and return the loss before it.
@@ -123,6 +134,7 @@ class Generation:
     def _loss(self) -> Tensor:
         recipe, models = self.recipe, self._models
         image = clamp_with_gradient(models.generator.decode(self._quantized()))
+        self._last_seen = image.detach()
         loss = torch.zeros((), device=models.device)
         for perceptor, targets in zip(models.perceptors, self._targets, strict=True):
             cutouts = make_cutouts(

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from engine.catalogue import ModelEntry, find_models
 from engine.clip import ClipPerceptor, build_clip
+from engine.devices import choose_device
 from engine.errors import ModelError
 from engine.protocols import ImageGenerator, Perceptor
 from engine.vqgan import VQGAN, VQGANConfig
@@ -66,24 +67,6 @@ def load_vqgan(path: Path, device: torch.device | None = None) -> VQGAN:
 def load_clip(path: Path, device: torch.device | None = None) -> ClipPerceptor:
     """The CLIP in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
     return _freeze(_load(path, _build_perceptor), device or torch.device("cpu"))
-
-
-def choose_device(name: str) -> torch.device:
-    """The device called `name`; "auto" takes CUDA, else Apple's MPS, else the CPU."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-        torch.Generator(device)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        # Without CUDA torch asserts, and for some devices it looks for a package.
-        raise ModelError(
-            f"the device {name!r} is not available here: use auto, cpu, cuda or mps"
-        ) from error
-    return device
 
 
 def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> None:

@@ -1,19 +1,16 @@
 """Painting what was requested: models loaded once, one picture after the other, files left."""
 
-import os
-
-import torch
-
 from engine.command.growth import Growth
 from engine.command.messages import report
 from engine.command.progress import Progress
 from engine.command.request import Request, Work
 from engine.command.signals import StopSignals, exit_code
+from engine.devices import choose_device, set_threads
 from engine.errors import DivergedError
 from engine.files import quoted
 from engine.generation import Generation
 from engine.memory import check_memory, running_out_is_an_error
-from engine.models import Models, choose_device, load_models
+from engine.models import Models, load_models
 from engine.painting import finished_picture, save_painting
 from engine.prompts import Prompt, shorten
 
@@ -43,20 +40,10 @@ def paint_request(request: Request, signals: StopSignals) -> int:
 
 
 def _prepare(request: Request) -> Models:
-    _set_threads(request.threads)
+    set_threads(request.threads)
     device = choose_device(request.device)
     check_memory(request.works[0].recipe, request.models, device)
     return load_models(request.models.name, str(device))
-
-
-def _set_threads(threads: int) -> None:
-    """Compute on `threads` threads; 0 leaves it to OMP_NUM_THREADS or else takes all cores."""
-    if threads:
-        torch.set_num_threads(threads)
-    elif "OMP_NUM_THREADS" not in os.environ:
-        # Those that this process may use, which in a container can be fewer than there are.
-        affinity = getattr(os, "sched_getaffinity", None)
-        torch.set_num_threads(len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
 def _notices(request: Request, models: Models) -> list[str]:

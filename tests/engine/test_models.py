@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.catalogue import CATALOGUE
+from engine.devices import choose_device
 from engine.errors import ModelError
-from engine.models import Models, choose_device, load_models, save_weights
+from engine.models import Models, load_models, save_weights
 from engine.vqgan import VQGAN, VQGANConfig
 
 DEMO = CATALOGUE["demo"]

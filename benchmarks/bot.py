@@ -1,0 +1,169 @@
+"""How quickly the bot answers while it paints, and what painting costs beside Discord.
+
+The real bot on a Discord in memory (simcord), the demo models, this machine.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import discord
+import psutil
+import simcord
+from simcord.interactions import base_payload
+
+from bot.client import PaintingBot, Services
+from bot.program import open_services
+from bot.settings import LimitSettings, Settings, StorageSettings
+from engine.generation import Generation
+
+PEOPLE, WITHIN_SECONDS = 200, 10.0
+"""How many ask for a picture, and in how long."""
+TICK_SECONDS = 0.01
+"""Between two looks at how late the event loop is."""
+SLOW_CALL_SECONDS = 5.0
+STEPS = 400
+"""Of the job whose steps are timed."""
+PATIENCE_SECONDS = 300.0
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks bot", description=__doc__)
+    parser.add_argument("--people", type=int, default=PEOPLE)
+    options = parser.parse_args(arguments)
+    logging.disable(logging.INFO)
+    asyncio.run(_measure(options.people))
+
+
+async def _measure(people: int) -> None:
+    began = time.perf_counter()
+    async with _studio() as (services, env, channel):
+        ready = time.perf_counter() - began
+        print(f"start to ready                      {ready:.1f} s")
+        delays, answers = await _burst(services, env, channel, people)
+        print(f"acknowledged                        {len(answers)}/{people}")
+        print(f"  99th percentile, slowest          {_ms(answers, 0.99)}, {_ms(answers, 1.0)}")
+        print(f"event loop late, 99th percentile    {_ms(delays, 0.99)}")
+        memory = psutil.Process().memory_info().rss
+        print(f"resident memory                     {memory / 1e9:.2f} GB")
+    for name, seconds in (("at once", 0.0), (f"in {SLOW_CALL_SECONDS:g} s", SLOW_CALL_SECONDS)):
+        async with _studio() as (_, env, channel):
+            share = await _share_inside_steps(env, channel, seconds)
+            print(f"inside steps, calls answered {name:7} {share:.1%}")
+
+
+@contextlib.asynccontextmanager
+async def _studio() -> AsyncIterator[tuple[Services, simcord.Env, simcord.ChannelHandle]]:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            storage=StorageSettings(folder=Path(folder)), limits=LimitSettings(jobs=100_000)
+        )
+        async with (
+            open_services(settings) as services,
+            simcord.run(PaintingBot(services), shard_count=1) as env,
+        ):
+            yield services, env, env.create_guild().create_text_channel("art")
+
+
+async def _burst(
+    services: Services, env: simcord.Env, channel: simcord.ChannelHandle, people: int
+) -> tuple[list[float], list[float]]:
+    """How late the loop was, and how long each of many people waited for an answer, in seconds."""
+    guild = env.guild
+    members = [guild.add_member(env.create_user(f"person{n}")) for n in range(people)]
+    asked: dict[int, float] = {}
+    answers: list[float] = []
+    defer = discord.InteractionResponse.defer
+
+    async def timed(self: discord.InteractionResponse[Any], **options: Any) -> Any:
+        result = await defer(self, **options)
+        answers.append(time.perf_counter() - asked[self._parent.user.id])  # pyright: ignore
+        return result
+
+    delays: list[float] = []
+    watching = asyncio.create_task(_watch_loop(delays))
+    with mock.patch.object(discord.InteractionResponse, "defer", timed):
+        for member in members:
+            asked[member.id] = time.perf_counter()
+            _ask(env, channel, member, steps=1000)
+            await asyncio.sleep(WITHIN_SECONDS / people)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(services.queue.jobs()) < people:
+                await asyncio.sleep(TICK_SECONDS)
+    watching.cancel()
+    return delays, answers
+
+
+async def _share_inside_steps(
+    env: simcord.Env, channel: simcord.ChannelHandle, call_seconds: float
+) -> float:
+    """Share of a job's time that the engine spends in steps, each of Discord's calls being slow."""
+    member = env.guild.add_member(env.create_user("person"))
+    spans: list[tuple[float, float]] = []
+    step = Generation.step
+
+    def timed(self: Generation) -> float:
+        began = time.perf_counter()
+        loss = step(self)
+        spans.append((began, time.perf_counter()))
+        return loss
+
+    http = env.bot.http
+    request = http.request
+
+    async def slow(*arguments: Any, **options: Any) -> Any:
+        await asyncio.sleep(call_seconds)
+        return await request(*arguments, **options)
+
+    with mock.patch.object(Generation, "step", timed), mock.patch.object(http, "request", slow):
+        _ask(env, channel, member, steps=STEPS)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(spans) < STEPS:
+                await asyncio.sleep(TICK_SECONDS)
+    inside = sum(end - began for began, end in spans)
+    return inside / (spans[-1][1] - spans[0][0])
+
+
+def _ask(
+    env: simcord.Env, channel: simcord.ChannelHandle, member: simcord.MemberActor, steps: int
+) -> None:
+    """Let a person give a command, and do not wait for anything."""
+    backend = env.backend
+    command = backend.find_command("imagine", env.guild.id, type=1)
+    assert command is not None
+    options = [
+        {"name": "prompt", "type": 3, "value": "a red circle on a blue background"},
+        {"name": "steps", "type": 4, "value": steps},
+    ]
+    data = {"id": command["id"], "name": "imagine", "type": 1, "options": options}
+    _, payload = base_payload(
+        backend,
+        type=2,
+        channel_id=channel.id,
+        guild_id=env.guild.id,
+        user_id=member.id,
+        data=data,
+    )
+    backend.emit("INTERACTION_CREATE", payload)
+
+
+async def _watch_loop(delays: list[float]) -> None:
+    """Note how much later than asked for the event loop comes back."""
+    while True:
+        due = time.perf_counter() + TICK_SECONDS
+        await asyncio.sleep(TICK_SECONDS)
+        delays.append(max(0.0, time.perf_counter() - due))
+
+
+def _ms(seconds: list[float], share: float) -> str:
+    """A quantile of some times, in milliseconds."""
+    ordered = sorted(seconds)
+    return f"{1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]:.0f} ms"

@@ -1,0 +1,118 @@
+"""The bot as Discord knows it: what it listens to, which commands it has, how it fails.
+
+It holds services that the program made, and starts no long-lived task of its own. Cogs are loaded
+by name.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.answers import answer
+from bot.intake import Intake
+from bot.pace import Pace
+from bot.queue import GpuQueue
+from bot.reporter import Reporter
+from bot.settings import Settings
+from bot.store import Store
+
+log = logging.getLogger(__name__)
+
+COGS = ("cogs.imagine", "cogs.help", "cogs.status")
+_SYNCED = "commands"
+"""Under which name the store remembers what Discord was told last."""
+_FAULT = "Something went wrong on my side, and it was logged. Please try again."
+
+
+@dataclass(frozen=True)
+class Services:
+    """What cogs work with."""
+
+    settings: Settings
+    store: Store
+    queue: GpuQueue
+    pace: Pace
+    reporter: Reporter
+    intake: Intake
+    device: str
+    """Where the models are, as torch names it."""
+    started: datetime
+    """When they were loaded."""
+
+
+class CommandTree(app_commands.CommandTree["PaintingBot"]):
+    """Slash commands, with one place for what nobody expected to go wrong in them."""
+
+    async def on_error(
+        self, interaction: discord.Interaction, error: app_commands.AppCommandError, /
+    ) -> None:
+        """Log the cause; tell the person, and nobody else, without it."""
+        cause = getattr(error, "original", error)
+        command = interaction.command.qualified_name if interaction.command else "?"
+        match cause:
+            case app_commands.TransformerError() | app_commands.CommandSignatureMismatch():
+                sentence = "I did not understand that. Please choose the command anew."
+                log.warning("misunderstood", extra={"command": command, "cause": str(cause)})
+            case app_commands.CheckFailure():
+                sentence = "You cannot use this command here."
+            case _:
+                sentence = _FAULT
+                log.error("a command failed", extra={"command": command}, exc_info=cause)
+        await answer(interaction, sentence)
+
+
+class PaintingBot(commands.AutoShardedBot):
+    """The bot."""
+
+    def __init__(self, services: Services, *, shard_count: int | None = None) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=intents(),
+            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=services.settings.discord.direct_messages
+            ),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            tree_cls=CommandTree,
+            shard_count=shard_count,
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+        )
+        self.services = services
+
+    async def setup_hook(self) -> None:
+        """Load the cogs, sync commands that changed, and go on with the jobs of the last run."""
+        for name in COGS:
+            await self.load_extension(name)
+        await self._sync()
+        self.services.reporter.attach(self)
+        await self.services.intake.resume()
+
+    async def on_ready(self) -> None:
+        """Say in the log who this is."""
+        log.info("connected", extra={"as": str(self.user), "servers": len(self.guilds)})
+
+    async def _sync(self) -> None:
+        """Commands may be created 200 times a day, so that not every start may do it."""
+        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if await self.services.store.fact(_SYNCED) == digest:
+            return
+        await self.tree.sync()
+        await self.services.store.remember(_SYNCED, digest)
+        log.info("commands synced", extra={"count": len(payload)})
+
+
+def intents() -> discord.Intents:
+    """What the bot hears of: servers, for their channels and limits. Nothing else is needed."""
+    chosen = discord.Intents.none()
+    chosen.guilds = True
+    return chosen

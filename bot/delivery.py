@@ -1,0 +1,161 @@
+"""Getting a job's messages to Discord, whatever Discord answers.
+
+Progress may be lost: what cannot be shown now is shown with the next picture. A result may not:
+it is tried until it arrives, and if its place is gone or closed, in the next best one: the
+thread, then the channel, then a direct message to the person who asked.
+
+Discord's error codes: https://docs.discord.com/developers/topics/opcodes-and-status-codes
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from io import BytesIO
+
+import aiohttp
+import discord
+
+from bot import phrases
+from bot.attach import Attachment, Parcel
+from bot.jobs import Job, Place
+
+log = logging.getLogger(__name__)
+
+CALL_SECONDS = 60.0
+"""After which a call counts as failed."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds between two tries of a result; the pause doubles."""
+
+_ELSEWHERE = "The place of this picture takes no messages any more, so it comes here."
+_UNKNOWN_MESSAGE = 10008
+_TOO_LARGE = 40005
+_ONLY_EDITS_REFUSED = (50083, 30046)
+"""The thread is archived, which posting undoes and editing does not; the message is too old."""
+_TOO_MANY_REQUESTS, _PAYLOAD_TOO_LARGE = 429, 413
+_TRANSIENT = (aiohttp.ClientError, asyncio.TimeoutError, OSError, discord.DiscordServerError)
+
+
+class TooLargeError(Exception):
+    """Discord takes no file of that size in any place."""
+
+
+class _RefusedError(Exception):
+    """A place is gone, or takes no message of the bot any more."""
+
+
+class Delivery:
+    """Says things about one job in its `place`."""
+
+    def __init__(self, client: discord.Client, job: Job, place: Place) -> None:
+        self._client = client
+        self._job = job
+        self._place = place
+        self._progress_id = None if place.has_thread else place.message_id
+        self._shows_progress = True
+        self._posted = 0
+
+    @property
+    def file_limit(self) -> int:
+        """Bytes that a file may have where the job is told about."""
+        guild = self._client.get_guild(self._place.guild_id or 0)
+        return guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+
+    async def show(self, text: str, picture: Attachment | None = None) -> None:
+        """Put progress where it is looked for: one message, edited in place.
+
+        Failures are logged. After one that lasts no progress is shown any more: somebody deleted
+        the message or the thread, or took a permission away.
+        """
+        if not self._shows_progress:
+            return
+        if not self._place.has_thread:
+            text = f"{phrases.headline(self._job)}\n{text}"
+        try:
+            await asyncio.wait_for(self._show(text, picture), CALL_SECONDS)
+        except _TRANSIENT as error:
+            self._log("progress could not be shown", error)
+        except discord.HTTPException as error:
+            self._log("progress was refused", error)
+            self._shows_progress = error.status == _TOO_MANY_REQUESTS
+
+    async def deliver(self, text: str, parcel: Parcel | None = None) -> bool:
+        """Post a result until it arrives, in the first place that takes it; say whether one did.
+
+        Raises `TooLargeError` if a file has to be smaller.
+        """
+        places = dict.fromkeys((self._place.post_id, self._place.channel_id, None))
+        for number, channel_id in enumerate(places):
+            if number == 1:
+                text = f"{text}\n-# {_ELSEWHERE}"
+            try:
+                await self._post_all(channel_id, text, parcel)
+                return True
+            except _RefusedError as error:
+                self._log("a result was refused", error)
+        return False
+
+    async def _show(self, text: str, picture: Attachment | None) -> None:
+        channel = self._channel(self._place.post_id)
+        if self._progress_id is not None:
+            message = channel.get_partial_message(self._progress_id)
+            try:
+                await message.edit(content=text, attachments=_files(picture))
+                return
+            except discord.HTTPException as error:
+                if error.code not in _ONLY_EDITS_REFUSED:
+                    raise
+        self._progress_id = (await channel.send(text, files=_files(picture))).id
+
+    async def _post_all(self, place: int | None, text: str, parcel: Parcel | None) -> None:
+        """Post a result's messages into a channel, or to the person if `place` is None."""
+        groups = parcel.groups if parcel is not None else ((),)
+        for number, group in enumerate(groups):
+            self._posted += 1
+            nonce = f"{self._job.id}-{self._posted}"
+            await self._insist(place, text if number == 0 else "", group, nonce)
+
+    async def _insist(
+        self, place: int | None, text: str, group: Sequence[Attachment], nonce: str
+    ) -> None:
+        """Post one message, as often as it takes."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await asyncio.wait_for(self._post(place, text, group, nonce), CALL_SECONDS)
+                return
+            except _TRANSIENT as error:
+                self._log("a result could not be posted, trying again", error)
+            except discord.HTTPException as error:
+                if error.code == _TOO_LARGE or error.status == _PAYLOAD_TOO_LARGE:
+                    raise TooLargeError from error
+                if error.status != _TOO_MANY_REQUESTS:
+                    raise _RefusedError(str(error)) from error
+                self._log("a result has to wait", error)
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, 2 * pause)
+
+    async def _post(
+        self, place: int | None, text: str, group: Sequence[Attachment], nonce: str
+    ) -> None:
+        if place is None:
+            channel = await self._client.create_dm(discord.Object(self._job.author_id))
+        else:
+            channel = self._channel(place)
+        # With the nonce a post that did arrive, though its answer did not, is not made twice.
+        await channel.send(text, files=_files(*group), nonce=nonce)
+
+    def _channel(self, channel_id: int) -> discord.PartialMessageable:
+        return self._client.get_partial_messageable(channel_id, guild_id=self._place.guild_id)
+
+    def _log(self, what: str, error: Exception) -> None:
+        cause = f"{type(error).__name__}: {error}"
+        log.warning(what, extra={"job": self._job.id, "cause": cause})
+
+
+def _files(*attachments: Attachment | None) -> list[discord.File]:
+    """Files for one call, which uses them up."""
+    return [
+        discord.File(BytesIO(each.content), each.name, description=each.description)
+        for each in attachments
+        if each is not None
+    ]

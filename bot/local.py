@@ -1,0 +1,45 @@
+"""Local mode: the same bot on a Discord of its own, shown as a page in a local browser.
+
+For whoever has no Discord application yet. The Discord is simcord's, in memory: it starts empty
+and is gone when the program ends. The page shows one channel.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import webbrowser
+from contextlib import suppress
+
+import simcord
+from simcord import SetupError
+
+from bot.client import PaintingBot
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 1.0
+"""Time between two looks of the page at what the bot has posted."""
+
+
+async def serve(bot: PaintingBot) -> None:
+    """Run the bot on a local page until cancelled, and say where the page is."""
+    async with simcord.run(bot, shard_count=1, check_errors=False) as env:
+        guild = env.create_guild(name="Studio")
+        channel = guild.create_text_channel("pictures")
+        person = guild.add_member(env.create_user("you"))
+        async with env.preview(channel, viewers=[person], layout="channel") as preview:
+            print(f"No DISCORD_TOKEN is set, so the bot runs on a local page:\n\n  {preview.url}\n")
+            print("Type there: /imagine a red circle on a blue background", flush=True)
+            if _has_desktop():
+                webbrowser.open(preview.url)
+            while True:
+                await asyncio.sleep(REFRESH_SECONDS)
+                with suppress(SetupError, TimeoutError):  # the page itself is at work
+                    await preview.refresh()
+
+
+def _has_desktop() -> bool:
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

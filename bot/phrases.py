@@ -1,0 +1,112 @@
+"""What the bot's messages say. Discord's limits are kept here: 2000 characters of text, 1024 of
+alt text, 100 of a thread's name.
+
+A prompt is shown as it was typed and does nothing: no mention, no formatting, no link, no change
+of the direction of what follows it.
+"""
+
+import re
+import unicodedata
+
+from bot.jobs import Finished, Job, Progress
+from bot.settings import LimitSettings
+
+_SHOWN_PROMPT = 300
+"""Characters of a prompt in a message; the whole one is in the picture's recipe."""
+_ALT_TEXT = 1024
+_THREAD_NAME = 100
+_BAR = 12
+_ACTIVE = re.compile(r"([\\`*_~|<>\[\]()#:@/\-+=])")
+"""What Discord's markdown, mentions and links begin or end with."""
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+"""Unicode's first strong isolate: text inside does not turn the text around it."""
+_THREAD_PLACEHOLDER = "picture"
+
+
+def shown(prompt: str) -> str:
+    """A prompt for a message."""
+    text = _cut(_plain(prompt), _SHOWN_PROMPT)
+    return _ISOLATE + _ACTIVE.sub(r"\\\1", text) + _END_ISOLATE
+
+
+def thread_name(prompt: str) -> str:
+    """A prompt as the name of a thread."""
+    return _cut(_plain(prompt), _THREAD_NAME) or _THREAD_PLACEHOLDER
+
+
+def alt_text(prompt: str) -> str:
+    """What a picture of the prompt shows, for those who cannot see it."""
+    return _cut(f"A picture painted from the words: {_plain(prompt)}", _ALT_TEXT)
+
+
+def headline(job: Job) -> str:
+    """What a job is, for the message that stands for it in the channel."""
+    variations = f" · {len(job.recipes)} variations" if len(job.recipes) > 1 else ""
+    return f"**{shown(job.prompt)}** · <@{job.author_id}>{variations}"
+
+
+def waiting(ahead: int, seconds: float | None) -> str:
+    """That a job waits, behind `ahead` others; `seconds` is the time until it starts."""
+    if ahead == 0:
+        return "Next in line, about to start."
+    place = "1 job is" if ahead == 1 else f"{ahead} jobs are"
+    when = "" if seconds is None else f" · starts in about {duration(seconds)}"
+    return f"Waiting: {place} before this one{when}."
+
+
+def progress(job: Job, event: Progress) -> str:
+    """How far a job is."""
+    steps = job.recipes[event.picture - 1].steps
+    filled = round(_BAR * event.step / steps)
+    bar = "▰" * filled + "▱" * (_BAR - filled)
+    which = f"picture {event.picture} of {len(job.recipes)} · " if len(job.recipes) > 1 else ""
+    return f"{bar} {which}step {event.step} of {steps} · about {duration(event.seconds_left)} left"
+
+
+def finished(job: Job, event: Finished) -> str:
+    """The parameters of the pictures, and how long they took."""
+    first = job.recipes[0]
+    seeds = ", ".join(str(recipe.seed) for recipe in job.recipes)
+    parts = [
+        f"{first.width}×{first.height}"
+        + (f", shown {first.enlarge}×" if first.enlarge > 1 else ""),
+        f"{first.steps} steps",
+        f"{'seed' if len(job.recipes) == 1 else 'seeds'} {seeds}",
+        f"{first.models} models",
+        f"painted in {duration(event.seconds)}",
+    ]
+    return f"{headline(job)}\n-# {' · '.join(parts)}"
+
+
+def duration(seconds: float) -> str:
+    """A span of time, as people say it."""
+    whole = max(1, round(seconds))
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def sentence(text: str) -> str:
+    """A message of the engine's as a sentence of its own."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def limits(settings: LimitSettings) -> str:
+    """What one may ask for."""
+    return (
+        f"up to {settings.prompt_length} characters, {settings.steps} steps, "
+        f"{settings.count} variations, and {settings.jobs_per_person} jobs at a time"
+    )
+
+
+def _plain(prompt: str) -> str:
+    """On one line, without control characters and those that change the direction of writing."""
+    kept = (" " if c.isspace() else c for c in prompt)
+    return " ".join(
+        "".join(c for c in kept if c in "\u200d\ufe0f" or unicodedata.category(c)[0] != "C").split()
+    )
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"

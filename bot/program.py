@@ -1,0 +1,117 @@
+"""The program: makes the services, connects the bot to Discord or to a local page, ends cleanly.
+
+Store, queue, engine thread and reporter are made before the bot and end before its connection
+does, so that the last messages can still be posted.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bot.client import PaintingBot, Services
+from bot.engine_thread import EngineThread
+from bot.health import show_life
+from bot.intake import Intake
+from bot.pace import Pace
+from bot.queue import GpuQueue
+from bot.reporter import Reporter
+from bot.settings import Settings, StorageSettings
+from bot.store import open_store
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Run the bot until SIGINT or SIGTERM, on Discord if there is a token, else on a local page.
+
+    Raises `SettingsError`, `ModelError` or `discord.LoginFailure` for what keeps it from starting.
+    """
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # on Windows Ctrl-C arrives as KeyboardInterrupt
+            asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    async with AsyncExitStack() as stack:
+        if settings.token is None:
+            settings = _for_local_page(settings, Path(stack.enter_context(TemporaryDirectory())))
+        async with open_services(settings) as services:
+            bot = PaintingBot(services)
+            connection = asyncio.create_task(_connect(bot, settings))
+            stack.push_async_callback(_cancel, connection)
+            await _either(connection, stop.wait())
+            log.info("ending")
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Everything that a bot works with, for as long as the block runs. The models are loaded.
+
+    At the end the running job is put back, and whoever waits is told.
+    """
+    async with open_store(settings.storage.folder) as store:
+        queue, pace = GpuQueue(), Pace()
+        reporter = Reporter(store, queue, pace, settings.discord.progress_seconds)
+        engine = EngineThread(settings.engine, queue, pace, reporter.publish)
+        folder = settings.storage.folder
+        tasks = [
+            asyncio.create_task(reporter.run()),
+            asyncio.create_task(show_life(folder, engine.is_alive)),
+        ]
+        try:
+            models = await asyncio.wrap_future(engine.start())
+            log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
+            yield Services(
+                settings=settings,
+                store=store,
+                queue=queue,
+                pace=pace,
+                reporter=reporter,
+                intake=Intake(settings, store, queue, reporter),
+                device=str(models.device),
+                started=datetime.now(UTC),
+            )
+        finally:
+            queue.close()
+            await asyncio.to_thread(engine.join)
+            await reporter.say_farewell()
+            for task in tasks:
+                await _cancel(task)
+
+
+async def _connect(bot: PaintingBot, settings: Settings) -> None:
+    """Run the bot until cancelled."""
+    if settings.token is None:
+        from bot.local import serve
+
+        await serve(bot)
+        return
+    async with bot:
+        await bot.start(settings.token.get_secret_value())
+
+
+def _for_local_page(settings: Settings, folder: Path) -> Settings:
+    """Without threads, which the page cannot open, and with a store that ends with its Discord."""
+    discord = settings.discord.model_copy(update={"threads": False})
+    return settings.model_copy(
+        update={"discord": discord, "storage": StorageSettings(folder=folder)}
+    )
+
+
+async def _either(task: asyncio.Task[None], other: Coroutine[Any, Any, Any]) -> None:
+    """Wait for the first of both; raises what `task` raised."""
+    waiting = asyncio.ensure_future(other)
+    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        task.result()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,38 @@
+"""`/help`: what the bot does, and what one may ask for."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import phrases
+from bot.client import PaintingBot
+from engine.catalogue import find_models
+
+
+class Help(commands.Cog):
+    """Explain the bot."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._settings = bot.services.settings
+
+    @app_commands.command()
+    async def help(self, interaction: discord.Interaction) -> None:
+        """What this bot does, and how to ask for it."""
+        models = find_models(self._settings.engine.models)
+        await interaction.response.send_message(
+            "I paint pictures from words: a CLIP looks at the picture, and a VQGAN changes it step "
+            "by step until it shows what you asked for. You can watch.\n"
+            "- `/imagine prompt: a charcoal drawing of a cathedral` paints.\n"
+            "- `a forest | fog:0.5 | people:-0.3` weighs prompts, negative ones push away.\n"
+            "- `seed` paints the same picture again, `image` starts from a picture of yours, "
+            "`count` paints variations.\n"
+            "- `/status` says what is waiting.\n"
+            f"You may ask for {phrases.limits(self._settings.limits)}.\n"
+            f"-# {phrases.sentence(models.limits)}",
+            ephemeral=True,
+        )
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Help(bot))

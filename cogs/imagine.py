@@ -1,0 +1,175 @@
+"""`/imagine`: a picture from words."""
+
+import asyncio
+import secrets
+from dataclasses import replace
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice, Range
+from discord.ext import commands
+
+from bot.answers import RefusalError, answer, refusals_answered
+from bot.client import PaintingBot
+from bot.uploads import read_upload
+from engine.catalogue import find_models
+from engine.presets import PRESETS, make_recipe, round_to_grid
+from engine.recipe import MAX_SEED, MAX_STEPS, Recipe
+from engine.start_image import init_image
+
+SIZES = {
+    "square": (1.0, 1.0),
+    "landscape": (1.25, 0.8),
+    "portrait": (0.8, 1.25),
+    "wide": (1.5, 0.75),
+    "tall": (0.75, 1.5),
+}
+"""Width and height in sides of the models' own square; about as many pixels."""
+STYLES = (
+    "charcoal drawing",
+    "oil painting",
+    "watercolour",
+    "pencil sketch",
+    "ink drawing",
+    "woodcut",
+    "pixel art",
+    "stained glass",
+    "matte painting",
+    "photograph",
+    "impressionism",
+    "cubism",
+    "ukiyo-e",
+    "art nouveau",
+)
+"""What autocomplete offers; any words will do."""
+_MAX_STYLE = 100
+_LARGEST_DISCORD_INTEGER = 2**53 - 1
+"""Discord's integers are JavaScript's."""
+_MAX_CHOICES = 25
+_MAX_RANDOM_SEED = 2**31
+"""Short enough to be read out."""
+
+
+class Imagine(commands.Cog):
+    """Paint pictures from words."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._services = bot.services
+
+    @app_commands.command()
+    @app_commands.describe(
+        prompt="What the picture should show. Several, with weights: a forest | fog:0.5",
+        size="Shape of the picture",
+        steps="How long to paint: more steps, more detail",
+        seed="The same seed paints the same picture again",
+        preset="How to paint",
+        style="Words about the manner, such as: charcoal drawing",
+        image="A picture to start from",
+        count="How many variations",
+    )
+    @app_commands.choices(size=[Choice(name=name, value=name) for name in SIZES])
+    async def imagine(
+        self,
+        interaction: discord.Interaction,
+        prompt: str,
+        size: str = "square",
+        steps: Range[int, 1, MAX_STEPS] | None = None,
+        seed: Range[int, 0, min(MAX_SEED, _LARGEST_DISCORD_INTEGER)] | None = None,
+        preset: str | None = None,
+        style: str | None = None,
+        image: discord.Attachment | None = None,
+        count: Range[int, 1, 4] = 1,
+    ) -> None:
+        """Paint a picture from words."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        async with refusals_answered(interaction):
+            self._check(prompt, steps, style, count)
+            picture = None
+            if image is not None:
+                picture = await read_upload(image, self._services.settings.limits.image_mib)
+            recipe = await asyncio.to_thread(
+                self._recipe, prompt, size, steps, seed, preset, style, picture
+            )
+            recipes = tuple(_with_seed(recipe, number) for number in range(count))
+            message = await self._services.intake.accept(interaction, prompt, recipes)
+            await answer(interaction, f"Queued: {message.jump_url}")
+
+    @imagine.autocomplete("style")
+    async def _styles(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        return _matching(typed, STYLES)
+
+    @imagine.autocomplete("preset")
+    async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        return _matching(typed, tuple(PRESETS))
+
+    def _check(self, prompt: str, steps: int | None, style: str | None, count: int) -> None:
+        limits = self._services.settings.limits
+        if len(prompt) > limits.prompt_length:
+            raise RefusalError(
+                f"The prompt has {len(prompt)} characters; at most {limits.prompt_length} are "
+                "allowed here."
+            )
+        if style is not None and len(style) > _MAX_STYLE:
+            raise RefusalError(f"A style has at most {_MAX_STYLE} characters.")
+        if steps is not None and steps > limits.steps:
+            raise RefusalError(f"At most {limits.steps} steps are allowed here, not {steps}.")
+        if count > limits.count:
+            raise RefusalError(f"At most {limits.count} variations are allowed here, not {count}.")
+
+    def _recipe(
+        self,
+        prompt: str,
+        size: str,
+        steps: int | None,
+        seed: int | None,
+        preset: str | None,
+        style: str | None,
+        picture: bytes | None,
+    ) -> Recipe:
+        """The first picture's recipe; reading the `picture` takes time."""
+        models = self._services.settings.engine.models
+        width_height = _dimensions(size, models)
+        recipe = make_recipe(
+            prompt,
+            seed=secrets.randbelow(_MAX_RANDOM_SEED) if seed is None else seed,
+            models=models,
+            preset=preset,
+            size=width_height,
+            init_image=None if picture is None else init_image(picture, width_height),
+            **({} if steps is None else {"steps": steps}),
+        )
+        return recipe if style is None else _styled(recipe, style)
+
+
+def _dimensions(size: str, models: str) -> tuple[int, int]:
+    """The width and height in pixels that a size means for `models`."""
+    if size not in SIZES:
+        raise RefusalError(f"There is no size called {size}; there are: {', '.join(SIZES)}.")
+    side = find_models(models).side
+    width, height = SIZES[size]
+    return round_to_grid((round(side * width), round(side * height)), models)
+
+
+def _with_seed(recipe: Recipe, number: int) -> Recipe:
+    """The recipe of variation `number`, from 0: seeds follow each other."""
+    return replace(recipe, seed=(recipe.seed + number) % (MAX_SEED + 1))
+
+
+def _styled(recipe: Recipe, style: str) -> Recipe:
+    """The recipe with the words of a style after each prompt that the picture shall show."""
+    prompts = (
+        replace(prompt, text=f"{prompt.text}, {style}") if prompt.weight > 0 else prompt
+        for prompt in recipe.prompts
+    )
+    return replace(recipe, prompts=tuple(prompts))
+
+
+def _matching(typed: str, names: tuple[str, ...]) -> list[Choice[str]]:
+    """What autocomplete offers: names that contain what was typed."""
+    found = [name for name in names if typed.lower() in name.lower()]
+    return [Choice(name=name, value=name) for name in found[:_MAX_CHOICES]]
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Imagine(bot))

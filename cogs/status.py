@@ -1,0 +1,36 @@
+"""`/status`: whether the bot is well, and how much is waiting."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import phrases
+from bot.client import PaintingBot
+
+
+class Status(commands.Cog):
+    """Say how the bot is."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._bot = bot
+        self._services = bot.services
+
+    @app_commands.command()
+    async def status(self, interaction: discord.Interaction) -> None:
+        """Models, device, queue, and since when."""
+        jobs = self._services.queue.jobs()
+        left = self._services.pace.seconds(jobs)
+        lines = [
+            f"**Models** {self._services.settings.engine.models} on {self._services.device}",
+            f"**Queue** {len(jobs)} job{'s' * (len(jobs) != 1)}"
+            + (f", about {phrases.duration(left)} of work" if jobs and left is not None else ""),
+            f"**Started** {discord.utils.format_dt(self._services.started, 'R')}",
+        ]
+        if self._bot.latency == self._bot.latency:  # not a number before the first heartbeat
+            lines.append(f"**Latency** {1000 * self._bot.latency:.0f} ms")
+        await interaction.response.send_message("\n".join(lines), ephemeral=True)
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Status(bot))

@@ -1,0 +1,94 @@
+"""A bot on a Discord in memory, with the real engine and the demo models."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import discord
+import simcord
+
+from bot.client import PaintingBot, Services
+from bot.program import open_services
+from bot.settings import DiscordSettings, Settings, StorageSettings
+from engine.settings import Settings as EngineSettings
+
+PATIENCE = 120.0
+"""Seconds after which something that should happen counts as not happening."""
+PROMPT = "a red circle on a blue background"
+
+
+@dataclass
+class Studio:
+    """A server with a channel, Alice and Bob, and the bot."""
+
+    env: simcord.Env
+    bot: PaintingBot
+    services: Services
+    guild: simcord.GuildHandle
+    channel: simcord.ChannelHandle
+    alice: simcord.MemberActor
+    bob: simcord.MemberActor
+
+    async def imagine(
+        self, prompt: str = PROMPT, *, steps: int = 2, **options: object
+    ) -> simcord.InteractionResult:
+        """Alice asks for a picture, in the channel unless said otherwise."""
+        channel = options.pop("channel", self.channel)
+        assert isinstance(channel, simcord.ChannelHandle)
+        return await self.alice.slash(channel, "imagine", prompt=prompt, steps=steps, **options)
+
+    async def all_told(self) -> None:
+        """Wait until no job is left to be told about."""
+        async with asyncio.timeout(PATIENCE):
+            while await self.services.store.count_unfinished():
+                await asyncio.sleep(0.05)
+
+    def job_message(self) -> discord.Message:
+        """The first message in the channel."""
+        return self.channel.history()[0]
+
+    def thread(self) -> simcord.ChannelHandle:
+        """The only thread."""
+        (thread,) = self.channel.threads
+        return thread
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+def make_settings(folder: Path, **discord_settings: object) -> Settings:
+    """Settings for a test, with its store in `folder`."""
+    values = {"progress_seconds": 1.0} | discord_settings
+    return Settings(
+        engine=EngineSettings(threads=1),
+        discord=DiscordSettings.model_validate(values),
+        storage=StorageSettings(folder=folder),
+    )
+
+
+@asynccontextmanager
+async def open_studio(settings: Settings) -> AsyncIterator[Studio]:
+    """A bot that is connected, in a server."""
+    async with open_services(settings) as services:
+        bot = PaintingBot(services)
+        env = simcord.Env(bot, shard_count=1)
+        await env.start()
+        try:
+            guild = env.create_guild()
+            channel = guild.create_text_channel("art")
+            alice, bob = (guild.add_member(env.create_user(name)) for name in ("alice", "bob"))
+            yield Studio(env, bot, services, guild, channel, alice, bob)
+        finally:
+            await env.shutdown()
+        env.raise_errors()
+
+
+def pictures_of(message: discord.Message) -> list[discord.Attachment]:
+    """The PNG files of a message."""
+    return [each for each in message.attachments if each.filename.endswith(".png")]

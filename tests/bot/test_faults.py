@@ -1,0 +1,254 @@
+"""What goes wrong around a job: somebody is told, and no other job suffers."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+import simcord
+
+from bot import delivery, engine_thread
+from bot.client import PaintingBot
+from bot.program import open_services
+from engine.errors import SettingsError
+from engine.generation import Generation
+from tests.bot.studio import PROMPT, Studio, make_settings, pictures_of, until
+
+POST, EDIT = "/channels/*/messages", "/channels/*/messages/*"
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch):
+    """What is tried again is tried again soon."""
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
+
+
+def channel_of(studio: Studio, channel_id: int) -> Any:
+    found = studio.bot.get_channel(channel_id)
+    assert found is not None
+    return found
+
+
+async def begun(studio: Studio) -> None:
+    """Wait until the first picture of the progress is there."""
+    thread = studio.thread()
+    await until(lambda: thread.last_message and thread.last_message.attachments)
+
+
+def painted(channel: Any) -> list[discord.Message]:
+    return [message for message in channel.history() if pictures_of(message)]
+
+
+async def another_job_is_painted(studio: Studio) -> None:
+    before = len(studio.channel.threads)
+    await studio.bob.slash(studio.channel, "imagine", prompt="a blue square", steps=1)
+    await studio.all_told()
+    assert len(studio.channel.threads) == before + 1
+    assert any(painted(t) for t in studio.channel.threads if t.name == "a blue square")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("PATCH", EDIT, 500, 0),
+        ("PATCH", EDIT, 503, 0),
+        ("PATCH", EDIT, 429, 0),
+        ("PATCH", EDIT, 404, 10008),
+        ("PATCH", EDIT, 400, 50083),
+        ("PATCH", EDIT, 400, 30046),
+        ("PATCH", EDIT, 403, 50013),
+    ],
+)
+async def test_progress_that_is_refused_harms_no_result(
+    studio: Studio,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    path: str,
+    status: int,
+    code: int,
+):
+    await studio.imagine(steps=50)
+    await begun(studio)
+    studio.env.inject_error(method, path, status=status, code=code)
+    await studio.all_told()
+    assert len(painted(studio.thread())) == 1
+    if code not in (50083, 30046):
+        assert any("progress" in r.message and r.levelno == logging.WARNING for r in caplog.records)
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_a_result_is_tried_until_it_arrives(studio: Studio, status: int):
+    await studio.imagine(steps=30)
+    await begun(studio)
+    studio.env.inject_error("POST", POST, status=status, times=3)
+    await studio.all_told()
+    assert len(painted(studio.thread())) == 1
+
+
+async def test_a_call_that_hangs_is_made_again(studio: Studio, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(delivery, "CALL_SECONDS", 0.2)
+    send, calls = discord.PartialMessageable.send, []
+
+    async def hanging(self: discord.PartialMessageable, *args: Any, **options: Any) -> Any:
+        if options.get("nonce") and not calls:
+            calls.append(options["nonce"])
+            await asyncio.sleep(60)
+        return await send(self, *args, **options)
+
+    monkeypatch.setattr(discord.PartialMessageable, "send", hanging)
+    await studio.imagine(steps=1)
+    await studio.all_told()
+    assert calls
+    assert len(painted(studio.thread())) == 1
+
+
+async def test_without_its_thread_a_result_comes_to_the_channel(studio: Studio):
+    await studio.imagine(steps=50)
+    await begun(studio)
+    await channel_of(studio, studio.thread().id).delete()
+    await studio.all_told()
+    (result,) = painted(studio.channel)
+    assert "no messages any more" in result.content
+    await another_job_is_painted(studio)
+
+
+async def test_a_locked_thread_gets_no_result_and_the_channel_does(studio: Studio):
+    await studio.imagine(steps=40)
+    await begun(studio)
+    thread = studio.thread()
+    studio.env.inject_error(
+        "POST", f"/channels/{thread.id}/messages", status=403, code=160005, times=None
+    )
+    await studio.all_told()
+    assert not painted(thread)
+    assert len(painted(studio.channel)) == 1
+
+
+async def test_without_its_channel_a_result_goes_to_the_person(studio: Studio):
+    await studio.imagine(steps=50)
+    await begun(studio)
+    await channel_of(studio, studio.channel.id).delete()
+    await studio.all_told()
+    assert len(painted(studio.alice.user.dm_channel)) == 1
+
+
+async def test_nobody_left_to_tell_ends_one_job_only(
+    studio: Studio, caplog: pytest.LogCaptureFixture
+):
+    doomed = studio.guild.create_text_channel("doomed")
+    await studio.imagine(steps=50, channel=doomed)
+    thread = doomed.threads[0]
+    await until(lambda: thread.last_message and thread.last_message.attachments)
+    studio.env.inject_error("POST", "/users/@me/channels", status=403, code=50007)
+    await channel_of(studio, doomed.id).delete()
+    await studio.all_told()
+    assert any(getattr(record, "cause", "") == "nobody could be told" for record in caplog.records)
+    await another_job_is_painted(studio)
+
+
+async def test_a_deleted_progress_message_is_not_made_again(studio: Studio):
+    await studio.imagine(steps=60)
+    await begun(studio)
+    thread = studio.thread()
+    assert thread.last_message is not None
+    await channel_of(studio, thread.id).get_partial_message(thread.last_message.id).delete()
+    await studio.all_told()
+    (only,) = thread.history()
+    assert pictures_of(only)
+
+
+async def test_a_result_that_is_too_large_comes_smaller_and_says_so(studio: Studio):
+    await studio.imagine(steps=30)
+    await begun(studio)
+    studio.env.inject_error("POST", POST, status=413, code=40005)
+    await studio.all_told()
+    results = [m for m in studio.thread().history() if "seed" in m.content]
+    assert len(results) == 1
+    assert "MiB" in results[0].content
+
+
+async def test_a_refused_first_message_queues_nothing(studio: Studio):
+    studio.env.inject_error("POST", POST, status=403, code=50013, message="Missing Permissions")
+    answered = await studio.imagine()
+    assert answered.response is not None
+    assert "Missing Permissions" in answered.response.content
+    assert not studio.services.queue.jobs()
+    await another_job_is_painted(studio)
+
+
+async def test_a_refused_thread_means_in_place(studio: Studio):
+    studio.env.inject_error("POST", "/channels/*/messages/*/threads", status=400, code=160006)
+    await studio.imagine(steps=1)
+    await studio.all_told()
+    assert not studio.channel.threads
+    assert len(painted(studio.channel)) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("a fault"), engine_thread.FAULT),
+        (RuntimeError("CUDA out of memory"), "took more memory than there is"),
+        (MemoryError(), "took more memory than there is"),
+    ],
+)
+async def test_a_failing_job_is_told_and_the_next_one_painted(
+    studio: Studio,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    told: str,
+):
+    step, failures = Generation.step, [error]
+
+    def failing(self: Generation) -> float:
+        if failures:
+            raise failures.pop()
+        return step(self)
+
+    monkeypatch.setattr(Generation, "step", failing)
+    await studio.imagine()
+    await studio.all_told()
+    texts = [message.content for message in studio.thread().history()]
+    assert any(told in text for text in texts)
+    assert not any("Traceback" in text or "a fault" in text for text in texts)
+    assert any(getattr(record, "job", None) == 1 for record in caplog.records)
+    await another_job_is_painted(studio)
+
+
+async def test_a_second_bot_with_the_same_store_does_not_start(studio: Studio):
+    with pytest.raises(SettingsError, match="another bot"):
+        async with open_services(studio.services.settings):
+            pass
+
+
+async def test_what_is_not_done_at_the_end_is_painted_at_the_next_start(tmp_path: Path):
+    settings = make_settings(tmp_path)
+    async with AsyncExitStack() as stack:
+        async with open_services(settings) as services:
+            bot = PaintingBot(services)
+            env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            guild = env.create_guild()
+            channel = guild.create_text_channel("art")
+            alice = guild.add_member(env.create_user("alice"))
+            for prompt in (PROMPT, "a green ring"):
+                await alice.slash(channel, "imagine", prompt=prompt, steps=60)
+            await until(lambda: len(channel.threads) == 2)
+            threads = sorted(channel.threads, key=lambda thread: thread.id)
+            await until(lambda: threads[0].last_message and threads[0].last_message.attachments)
+        for thread in threads:
+            assert thread.last_message is not None
+            assert "is kept" in thread.last_message.content
+        async with open_services(settings) as services:
+            await env.restart_bot(PaintingBot(services))
+            await until(lambda: all(painted(thread) for thread in threads))
+            (sent,) = [entry for entry in env.http_requests if entry.path.endswith("/commands")]
+            assert sent.method == "PUT"  # once, although the bot started twice
+
+
+async def test_a_prompt_is_kept_out_of_errors(studio: Studio, caplog: pytest.LogCaptureFixture):
+    await studio.imagine(f"{PROMPT}:x")
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
