@@ -1,6 +1,6 @@
 """The paper's ablations on the demo pair: Figure 8 (latents) and Figure 9 (augmentations).
 
-    python -m benchmarks ablations [--count N] [--sheets FOLDER] [--only NAME ...]
+    python -m benchmarks ablations [--count N] [--sheets FOLDER]
 
 All rows paint the same held-out prompts with the same seeds and differ from the default preset
 in what their name says, nothing else.
@@ -31,8 +31,12 @@ COLUMNS = {
 }
 
 
-def conditions() -> Mapping[str, Mapping[str, Any]]:
-    """What each row changes in the default preset of the demo models."""
+SHEET_COLUMNS = 8
+"""Pictures of each row on a figure's contact sheet."""
+
+
+def figures() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """The rows of each figure, and what each changes in the default preset of the demo models."""
     preset = find_preset(find_models("demo").preset)
     augmentations = preset["augmentations"]
     # The preset may leave an augmentation out; alone, it is taken at the paper's strength.
@@ -41,44 +45,55 @@ def conditions() -> Mapping[str, Mapping[str, Any]]:
         for name in ("flip", "affine", "perspective", "jitter", "noise")
     }
     return {
-        "regularised z-quantize": {},
-        "unregularised z-quantize": {"regularizer": 0.0},
-        "codebook sampling": {"quantization": "codebook-sampling"},
-        "no quantisation": {"quantization": "none"},
-        "all augmentations": {},
-        "no augmentation": {"augmentations": augmentations.only("none")},
-        "crops alone": {"augmentations": augmentations.only("crop")},
-        "flip alone": {"augmentations": full["flip"].only("flip")},
-        "affine alone": {"augmentations": full["affine"].only("affine")},
-        "perspective alone": {"augmentations": full["perspective"].only("perspective")},
-        "colour jitter alone": {"augmentations": full["jitter"].only("jitter")},
-        "noise alone": {"augmentations": full["noise"].only("noise")},
+        "figure-8": {
+            "regularised z-quantize": {},
+            "unregularised z-quantize": {"regularizer": 0.0},
+            "codebook sampling": {"quantization": "codebook-sampling"},
+            "no quantisation": {"quantization": "none"},
+        },
+        "figure-9": {
+            "all augmentations": {},
+            "no augmentation": {"augmentations": augmentations.only("none")},
+            "crops alone": {"augmentations": augmentations.only("crop")},
+            "flip alone": {"augmentations": full["flip"].only("flip")},
+            "affine alone": {"augmentations": full["affine"].only("affine")},
+            "perspective alone": {"augmentations": full["perspective"].only("perspective")},
+            "colour jitter alone": {"augmentations": full["jitter"].only("jitter")},
+            "noise alone": {"augmentations": full["noise"].only("noise")},
+        },
     }
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Paint every condition, judge it, print one table."""
+    """Paint every row, judge it, print a table for each figure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks ablations", description=__doc__)
     parser.add_argument("--count", type=int, default=48, help="prompts a row (default 48)")
-    parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each row")
-    parser.add_argument("--only", nargs="*", metavar="NAME", help="paint these rows only")
+    parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each figure")
     options = parser.parse_args(arguments)
 
     asked = held_out_prompts(options.count)
     judge = Judge()
-    print(f"| n = {len(asked)} | {' | '.join(COLUMNS.values())} |")
-    print("|---" * (len(COLUMNS) + 1) + "|")
     painted: dict[str, Sequence[np.ndarray]] = {}
-    for name, settings in conditions().items():
-        if options.only and name not in options.only:
-            continue
-        same = repr(settings)  # the default is a row of both figures
-        if same not in painted:
-            recipes = [engine.make_recipe(a.prompt, seed=a.seed, **settings) for a in asked]
-            painted[same] = paint_all(recipes)
-        pictures = painted[same]
-        rows = asked_rows(judge, pictures, asked)
-        print(f"| {name} | {' | '.join(str(rows[column]) for column in COLUMNS)} |", flush=True)
+    for figure, rows in figures().items():
+        print(f"| {figure}, n = {len(asked)} | {' | '.join(COLUMNS.values())} |")
+        print("|---" * (len(COLUMNS) + 1) + "|")
+        for name, settings in rows.items():
+            same = repr(settings)  # the default is a row of both figures
+            if same not in painted:
+                recipes = [engine.make_recipe(a.prompt, seed=a.seed, **settings) for a in asked]
+                painted[same] = paint_all(recipes)
+            shares = asked_rows(judge, painted[same], asked)
+            print(
+                f"| {name} | {' | '.join(str(shares[column]) for column in COLUMNS)} |", flush=True
+            )
+        print()
         if options.sheets:
-            path = options.sheets / f"{name.replace(' ', '-')}.webp"
-            write_sheet(pictures[:24], asked[:24], path)
+            shown = {name: painted[repr(settings)] for name, settings in rows.items()}
+            _write_sheet(shown, options.sheets / f"{figure}.webp")
+
+
+def _write_sheet(rows: Mapping[str, Sequence[np.ndarray]], path: Path) -> None:
+    """The first pictures of each row side by side, each over the row's name."""
+    pictures = [picture for row in rows.values() for picture in row[:SHEET_COLUMNS]]
+    names = [name for name, row in rows.items() for _ in row[:SHEET_COLUMNS]]
+    write_sheet(pictures, names, path)

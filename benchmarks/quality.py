@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
     rows = asked_rows(judge, pictures, asked) | control_rows(judge)
     print_table(rows)
     if options.sheet:
-        write_sheet(pictures[:40], asked[:40], options.sheet)
+        write_sheet(pictures[:40], [a.prompt for a in asked[:40]], options.sheet)
     if options.json:
         counts = {name: [share.hits, share.total] for name, share in rows.items()}
         options.json.write_text(json.dumps(counts, indent=1) + "\n")
@@ -121,12 +121,12 @@ def print_table(rows: dict[str, Share]) -> None:
         print(f"| {name} | {share} |")
 
 
-def write_sheet(pictures: Sequence[np.ndarray], asked: Sequence[Asked], path: Path) -> None:
-    """The pictures side by side at 128 pixels, each over its prompt."""
+def write_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], path: Path) -> None:
+    """The pictures side by side at 128 pixels, eight in a row, each over its caption."""
     from engine.sheet import contact_sheet
 
     small = [Image.fromarray(p).resize((128, 128), Image.Resampling.LANCZOS) for p in pictures]
-    contact_sheet(small, columns=8, captions=[a.prompt for a in asked]).save(path)
+    contact_sheet(small, columns=8, captions=captions).save(path)
 
 
 def _judge_all(judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]) -> list[Match]:

@@ -15,7 +15,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answers import answer
-from bot.intake import Intake
+from bot.intake import INVITE, Intake
 from bot.pace import Pace
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
@@ -40,6 +40,8 @@ class Services:
     pace: Pace
     reporter: Reporter
     intake: Intake
+    upload_hosts: frozenset[str]
+    """Where attached pictures may lie."""
     device: str
     """Where the models are, as torch names it."""
     started: datetime
@@ -96,8 +98,13 @@ class PaintingBot(commands.AutoShardedBot):
         await self.services.intake.resume()
 
     async def on_ready(self) -> None:
-        """Say in the log who this is."""
-        log.info("connected", extra={"as": str(self.user), "servers": len(self.guilds)})
+        """Say in the log who this is, and how to invite it."""
+        scopes = ("bot", "applications.commands")
+        invite = discord.utils.oauth_url(
+            self.application_id or 0, permissions=INVITE, scopes=scopes
+        )
+        servers = len(self.guilds)
+        log.info("connected", extra={"as": str(self.user), "servers": servers, "invite": invite})
 
     async def _sync(self) -> None:
         """Commands may be created 200 times a day, so that not every start may do it."""

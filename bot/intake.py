@@ -3,8 +3,10 @@
 A command is checked before anything is stored, and stored before anybody is told that it waits.
 """
 
+import asyncio
 import logging
 
+import aiohttp
 import discord
 
 from bot import phrases
@@ -26,8 +28,9 @@ NEEDED = {
 """Permissions without which nothing can be shown, as Discord's settings name them."""
 NEEDED_IN_THREADS = NEEDED | {"send_messages_in_threads": "Send Messages in Threads"}
 FOR_A_THREAD = ("create_public_threads", "send_messages_in_threads")
+INVITE = discord.Permissions(**dict.fromkeys((*NEEDED, *FOR_A_THREAD), True))
+"""What the bot asks for when it is invited."""
 _ARCHIVE_MINUTES = 1440
-_MANY_THREADS = 160006
 
 Channel = (
     discord.TextChannel
@@ -50,6 +53,8 @@ class Intake:
         self._store = store
         self._queue = queue
         self._reporter = reporter
+        self._admission = asyncio.Lock()
+        """Between counting a person's jobs and adding one, nobody else adds any."""
 
     async def accept(
         self,
@@ -61,23 +66,24 @@ class Intake:
 
         Raises `RefusalError` if the person may not, or the place does not allow it.
         """
+        if self._queue.closed:
+            raise RefusalError("I am about to restart. Try again in a minute.")
         channel = _channel(interaction)
         check_permissions(channel, interaction.app_permissions)
-        await self._check_limits(interaction.user.id)
-        job = await self._store.add(interaction.user.id, prompt, recipes)
+        async with self._admission:
+            await self._check_limits(interaction.user.id)
+            job = await self._store.add(interaction.user.id, prompt, recipes)
         try:
-            message = await self._post(channel, job)
-        except discord.HTTPException as error:
+            message, place = await self._announce(interaction, channel, job)
+        except Exception as error:
             await self._store.set_state(job.id, JobState.FAILED, str(error))
-            log.warning("a job's message was refused", extra={"job": job.id, "cause": str(error)})
+            log.warning("a job was not announced", extra={"job": job.id, "cause": str(error)})
+            if not isinstance(error, discord.HTTPException | aiohttp.ClientError | OSError):
+                raise
             raise RefusalError(
                 "I could not post in this channel, so nothing was queued. Discord says: "
-                f"{error.text}"
+                f"{getattr(error, 'text', '') or 'no answer'}"
             ) from error
-        thread = await self._open_thread(message, job, interaction.app_permissions)
-        guild_id = interaction.guild_id
-        place = Place(guild_id, channel.id, channel.id if thread is None else thread.id, message.id)
-        await self._store.set_place(job, place)
         self.enqueue(job, place)
         log.info("job accepted", extra={"job": job.id, "author": job.author_id})
         return message
@@ -105,9 +111,16 @@ class Intake:
         if await self._store.count_unfinished() >= limits.jobs:
             raise RefusalError("The queue is full. Try again in a while.")
 
-    async def _post(self, channel: Channel, job: Job) -> discord.Message:
-        nonce = f"job-{job.id}"
-        return await channel.send(phrases.headline(job), nonce=nonce)
+    async def _announce(
+        self, interaction: discord.Interaction, channel: Channel, job: Job
+    ) -> tuple[discord.Message, Place]:
+        """Post the job's message, open its thread, and remember where they are."""
+        message = await channel.send(phrases.headline(job))
+        thread = await self._open_thread(message, job, interaction.app_permissions)
+        post_id = channel.id if thread is None else thread.id
+        place = Place(interaction.guild_id, channel.id, post_id, message.id)
+        await self._store.set_place(job, place)
+        return message, place
 
     async def _open_thread(
         self, message: discord.Message, job: Job, permissions: discord.Permissions

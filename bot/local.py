@@ -18,6 +18,8 @@ from bot.client import PaintingBot
 
 log = logging.getLogger(__name__)
 
+UPLOAD_HOSTS = frozenset(("cdn.simcord.invalid",))
+"""Where pictures that are attached on the page lie: nowhere but in memory."""
 REFRESH_SECONDS = 1.0
 """Time between two looks of the page at what the bot has posted."""
 

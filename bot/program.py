@@ -23,6 +23,7 @@ from bot.queue import GpuQueue
 from bot.reporter import Reporter
 from bot.settings import Settings, StorageSettings
 from bot.store import open_store
+from bot.uploads import DISCORD_HOSTS
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +38,24 @@ async def run(settings: Settings) -> None:
         with suppress(NotImplementedError):  # on Windows Ctrl-C arrives as KeyboardInterrupt
             asyncio.get_running_loop().add_signal_handler(each, stop.set)
     async with AsyncExitStack() as stack:
+        hosts, connect = DISCORD_HOSTS, _connect
         if settings.token is None:
+            from bot import local
+
+            hosts, connect = local.UPLOAD_HOSTS, local.serve
             settings = _for_local_page(settings, Path(stack.enter_context(TemporaryDirectory())))
-        async with open_services(settings) as services:
+        async with open_services(settings, hosts) as services:
             bot = PaintingBot(services)
-            connection = asyncio.create_task(_connect(bot, settings))
+            connection = asyncio.create_task(connect(bot))
             stack.push_async_callback(_cancel, connection)
             await _either(connection, stop.wait())
             log.info("ending")
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, upload_hosts: frozenset[str] = DISCORD_HOSTS
+) -> AsyncIterator[Services]:
     """Everything that a bot works with, for as long as the block runs. The models are loaded.
 
     At the end the running job is put back, and whoever waits is told.
@@ -72,6 +79,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 pace=pace,
                 reporter=reporter,
                 intake=Intake(settings, store, queue, reporter),
+                upload_hosts=upload_hosts,
                 device=str(models.device),
                 started=datetime.now(UTC),
             )
@@ -83,15 +91,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 await _cancel(task)
 
 
-async def _connect(bot: PaintingBot, settings: Settings) -> None:
-    """Run the bot until cancelled."""
-    if settings.token is None:
-        from bot.local import serve
-
-        await serve(bot)
-        return
+async def _connect(bot: PaintingBot) -> None:
+    """Run the bot on Discord until cancelled."""
+    token = bot.services.settings.token
+    assert token is not None
     async with bot:
-        await bot.start(settings.token.get_secret_value())
+        await bot.start(token.get_secret_value())
 
 
 def _for_local_page(settings: Settings, folder: Path) -> Settings:

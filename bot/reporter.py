@@ -100,6 +100,8 @@ class Reporter:
             await report.tell(delivery, self._store, self._progress_seconds)
         except Exception:
             log.exception("a report failed", extra={"job": report.job.id})
+            with suppress(Exception):  # the store may be what failed
+                await self._store.set_state(report.job.id, JobState.FAILED, "a fault")
         finally:
             del self._reports[report.job.id]
 

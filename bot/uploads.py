@@ -1,6 +1,7 @@
 """Pictures that people attach: fetched at once, since Discord's addresses expire.
 
-Only Discord's own hosts are ever asked. What the bytes are is the engine's to find out.
+Only Discord's own hosts are ever asked, in local mode the one in memory. What the bytes are is
+the engine's to find out.
 """
 
 import asyncio
@@ -11,19 +12,24 @@ import discord
 
 from bot.answers import RefusalError
 
-_HOSTS = ("cdn.discordapp.com", "media.discordapp.net")
+DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))
 _MIB = 2**20
 _FETCH_SECONDS = 60.0
 
 
-async def read_upload(attachment: discord.Attachment, limit_mib: int) -> bytes:
-    """The bytes of an attached file; raises `RefusalError` if it is too large or is not there."""
+async def read_upload(
+    attachment: discord.Attachment, limit_mib: int, hosts: frozenset[str]
+) -> bytes:
+    """The bytes of an attached file that lies on one of the `hosts`.
+
+    Raises `RefusalError` if it is too large, lies elsewhere or is not there.
+    """
     if attachment.size > limit_mib * _MIB:
         raise RefusalError(
             f"{attachment.filename} has {attachment.size / _MIB:.1f} MiB; at most {limit_mib} MiB "
             "are allowed here."
         )
-    if urlsplit(attachment.url).hostname not in _HOSTS:
+    if urlsplit(attachment.url).hostname not in hosts:
         raise RefusalError("I only read pictures that are attached to a message on Discord.")
     try:
         return await asyncio.wait_for(attachment.read(), _FETCH_SECONDS)

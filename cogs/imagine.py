@@ -86,7 +86,8 @@ class Imagine(commands.Cog):
             self._check(prompt, steps, style, count)
             picture = None
             if image is not None:
-                picture = await read_upload(image, self._services.settings.limits.image_mib)
+                limit = self._services.settings.limits.image_mib
+                picture = await read_upload(image, limit, self._services.upload_hosts)
             recipe = await asyncio.to_thread(
                 self._recipe, prompt, size, steps, seed, preset, style, picture
             )

@@ -92,3 +92,18 @@ PAPER = Augmentations(
     noise=0.1,
 )
 """Section 2.3, with the strengths of the authors' notebook ("MSE regularized")."""
+
+DEMO = Augmentations(
+    crop_min=0.65,
+    affine=0.7,
+    degrees=12.0,
+    translate=0.08,
+    perspective=0.5,
+    distortion=0.25,
+    jitter=0.5,
+    hue=0.015,
+    saturation=0.1,
+    brightness=0.08,
+    noise=0.1,
+)
+"""What the demo CLIP was trained with. Painting with weaker ones lets the picture fool it."""

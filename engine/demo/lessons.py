@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.augmentations import Augmentations
+from engine.augmentations import DEMO
 from engine.clip import ClipPerceptor
 from engine.cutouts import colour_matrices, geometry, recolour, resample
 from engine.demo.chains import Chains
@@ -67,21 +67,6 @@ ATTACK_STEPS, ATTACK_RATE = 3, 0.6
 ATTACKED_SHARE = 0.6
 """Weight of the attacked pictures in choice and alignment; the rest is for the same ones as they
 are."""
-
-AUGMENTATIONS = Augmentations(
-    crop_min=0.65,
-    affine=0.7,
-    degrees=12.0,
-    translate=0.08,
-    perspective=0.5,
-    distortion=0.25,
-    jitter=0.5,
-    hue=0.015,
-    saturation=0.1,
-    brightness=0.08,
-    noise=0.1,
-)
-"""Somewhat stronger than what the preset for the demo models does to cutouts."""
 
 
 @dataclass(frozen=True)
@@ -275,14 +260,14 @@ class Lessons:
 
     def _cutter(self, count: int) -> Callable[[Tensor], Tensor]:
         """A function that takes the same `count` cutouts, noise left out, of any pictures."""
-        matrices = geometry(count, 1.0, AUGMENTATIONS, self._random)
-        colours = colour_matrices(count, AUGMENTATIONS, self._random)
+        matrices = geometry(count, 1.0, DEMO, self._random)
+        colours = colour_matrices(count, DEMO, self._random)
         return lambda images: recolour(resample(images, matrices, SIDE), colours)
 
     def _noisy(self, cutouts: Tensor) -> Tensor:
         strength = torch.rand(len(cutouts), 1, 1, 1, generator=self._random)
         noise = torch.randn(cutouts.shape, generator=self._random)
-        return cutouts + AUGMENTATIONS.noise * strength * noise
+        return cutouts + DEMO.noise * strength * noise
 
     def _embed(self, images: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):

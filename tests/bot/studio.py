@@ -10,6 +10,7 @@ import discord
 import simcord
 
 from bot.client import PaintingBot, Services
+from bot.local import UPLOAD_HOSTS
 from bot.program import open_services
 from bot.settings import DiscordSettings, Settings, StorageSettings
 from engine.settings import Settings as EngineSettings
@@ -73,9 +74,11 @@ def make_settings(folder: Path, **discord_settings: object) -> Settings:
 
 
 @asynccontextmanager
-async def open_studio(settings: Settings) -> AsyncIterator[Studio]:
+async def open_studio(
+    settings: Settings, hosts: frozenset[str] = UPLOAD_HOSTS
+) -> AsyncIterator[Studio]:
     """A bot that is connected, in a server."""
-    async with open_services(settings) as services:
+    async with open_services(settings, hosts) as services:
         bot = PaintingBot(services)
         env = simcord.Env(bot, shard_count=1)
         await env.start()

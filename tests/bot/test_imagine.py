@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import discord
 import pytest
 import torch
 from PIL import Image
 
+from bot.uploads import DISCORD_HOSTS
 from engine.generation import Generation
 from engine.models import Models
 from engine.painting import RECIPE_KEY, finished_picture
@@ -90,11 +92,10 @@ async def test_the_clip_shows_how_the_picture_grew(studio: Studio):
 async def test_variations_have_seeds_of_their_own_and_a_grid(studio: Studio):
     await studio.imagine(count=3, seed=5)
     result = await result_of(studio)
-    *pictures, grid = pictures_of(result)
-    recipes = [recipe_of(await each.read()) for each in pictures]
-    assert [recipe.seed for recipe in recipes] == [5, 6, 7]
-    assert "grid" in grid.filename
-    one, all_of_them = (Image.open(io.BytesIO(await e.read())).size for e in (pictures[0], grid))
+    *pictures, grid = [(each.filename, await each.read()) for each in pictures_of(result)]
+    assert [recipe_of(content).seed for _, content in pictures] == [5, 6, 7]
+    assert "grid" in grid[0]
+    one, all_of_them = (Image.open(io.BytesIO(c)).size for _, c in (pictures[0], grid))
     assert all_of_them[0] > 2 * one[0]
     assert all_of_them[1] > 2 * one[1]
 
@@ -138,7 +139,8 @@ async def test_a_picture_to_start_from_is_turned_upright(studio: Studio):
     [
         "🎨🔥👩‍🎨",
         "قطة سوداء على سقف أحمر",
-        "**bold** ||spoiler|| `code` ```block``` [link](https://example.org) # heading",
+        "**bold** ~~no~~ `code` ```block``` [link](example.org) # heading",
+        r"\|\|spoiler\|\| _a_ __b__ <t:0>".replace(":", r"\:"),
         "@everyone @here <@1> <@&2> <#3>",
         "one\ntwo\r\n\tthree",
     ],
@@ -151,7 +153,7 @@ async def test_any_words_are_shown_and_do_nothing(studio: Studio, prompt: str):
     for active in ("*", "`", "|", "<", "@", "[", "#"):
         assert escaped.count(active) == escaped.count(f"\\{active}")
     assert "\n" not in shown
-    assert not job_message.mentions or job_message.mentions == [studio.alice.user]
+    assert [user.id for user in job_message.mentions] == [studio.alice.id]
     assert not job_message.mention_everyone
     result = await result_of(studio)
     assert len(result.content) <= 2000
@@ -182,6 +184,13 @@ async def test_what_is_not_allowed_is_refused_in_a_sentence(
     assert answered.response.content.endswith((".", "!"))
     assert not studio.channel.history()
     assert await studio.services.store.count_unfinished() == 0
+
+
+async def test_pictures_are_fetched_from_discord_only(tmp_path: Path):
+    async with open_studio(make_settings(tmp_path), hosts=DISCORD_HOSTS) as studio:
+        answered = await studio.imagine(image=("a.png", b"x"))
+        assert answered.response is not None
+        assert "attached to a message on Discord" in answered.response.content
 
 
 async def test_in_direct_messages_everything_happens_in_place(studio: Studio):
@@ -220,7 +229,7 @@ async def test_a_missing_permission_is_named_before_anything_is_queued(
     assert await studio.services.store.count_unfinished() == 0
 
 
-async def test_one_person_cannot_fill_the_queue(tmp_path):
+async def test_one_person_cannot_fill_the_queue(tmp_path: Path):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"jobs_per_person": 1})
     async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
