@@ -31,8 +31,8 @@ _UNKNOWN_MESSAGE = 10008
 _TOO_LARGE = 40005
 _ONLY_EDITS_REFUSED = (50083, 30046)
 """The thread is archived, which posting undoes and editing does not; the message is too old."""
-_TOO_MANY_REQUESTS, _PAYLOAD_TOO_LARGE = 429, 413
-_TRANSIENT = (aiohttp.ClientError, asyncio.TimeoutError, OSError, discord.DiscordServerError)
+_TOO_MANY_REQUESTS, _PAYLOAD_TOO_LARGE, _SERVER_ERRORS = 429, 413, 500
+_NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class TooLargeError(Exception):
@@ -72,11 +72,11 @@ class Delivery:
             text = f"{phrases.headline(self._job)}\n{text}"
         try:
             await asyncio.wait_for(self._show(text, picture), CALL_SECONDS)
-        except _TRANSIENT as error:
+        except _NO_ANSWER as error:
             self._log("progress could not be shown", error)
         except discord.HTTPException as error:
             self._log("progress was refused", error)
-            self._shows_progress = error.status == _TOO_MANY_REQUESTS
+            self._shows_progress = _passes(error)
 
     async def deliver(self, text: str, parcel: Parcel | None = None) -> bool:
         """Post a result until it arrives, in the first place that takes it; say whether one did.
@@ -123,14 +123,14 @@ class Delivery:
             try:
                 await asyncio.wait_for(self._post(place, text, group, nonce), CALL_SECONDS)
                 return
-            except _TRANSIENT as error:
+            except _NO_ANSWER as error:
                 self._log("a result could not be posted, trying again", error)
             except discord.HTTPException as error:
                 if error.code == _TOO_LARGE or error.status == _PAYLOAD_TOO_LARGE:
                     raise TooLargeError from error
-                if error.status != _TOO_MANY_REQUESTS:
+                if not _passes(error):
                     raise _RefusedError(str(error)) from error
-                self._log("a result has to wait", error)
+                self._log("a result has to wait, trying again", error)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 
@@ -150,6 +150,11 @@ class Delivery:
     def _log(self, what: str, error: Exception) -> None:
         cause = f"{type(error).__name__}: {error}"
         log.warning(what, extra={"job": self._job.id, "cause": cause})
+
+
+def _passes(error: discord.HTTPException) -> bool:
+    """Whether the same call can succeed later."""
+    return error.status == _TOO_MANY_REQUESTS or error.status >= _SERVER_ERRORS
 
 
 def _files(*attachments: Attachment | None) -> list[discord.File]:

@@ -86,7 +86,7 @@ class EngineThread:
         try:
             return self._painted(job, models)
         except EngineError as error:
-            log.info("job failed", extra={"job": job.id, "cause": str(error)})
+            log.warning("job failed", extra={"job": job.id, "cause": str(error)})
             return Failed(job.id, phrases.sentence(str(error)))
         except Exception:
             log.exception("job failed", extra={"job": job.id})

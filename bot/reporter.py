@@ -35,13 +35,15 @@ WAITING_SECONDS = 10.0
 """Time between two edits of a waiting job's message."""
 FAREWELL_SECONDS = 10.0
 """What the last messages may take when the program ends."""
-_SMALLEST_LIMIT = 64 * 2**10
+_SMALLEST_LIMIT = 16 * 2**10
 """Bytes of a file below which making it smaller still is no use."""
 
 _Ending = Finished | Failed | PutBack
 _PUT_BACK = "The bot is shutting down. This job is kept, and painted when it is back."
 _STARTING = "Starting…"
 _DONE = "Done."
+_NO_FILES = "Discord takes no files here, not even small ones, so the pictures are missing."
+_NOBODY = "nobody could be told"
 
 
 class Reporter:
@@ -171,7 +173,7 @@ class _Report:
         match event:
             case Finished():
                 arrived = await self._deliver(event, delivery)
-                state, reason = JobState.DONE, None if arrived else "nobody could be told"
+                state, reason = JobState.DONE, None if arrived else _NOBODY
                 await delivery.show(_DONE)
             case Failed():
                 await delivery.deliver(f"{phrases.headline(self.job)}\n{event.reason}")
@@ -181,7 +183,8 @@ class _Report:
                 await delivery.show(_PUT_BACK)
                 state, reason = JobState.QUEUED, None
         await store.set_state(self.job.id, state, reason)
-        log.info("job ended", extra={"job": self.job.id, "state": state, "cause": reason})
+        level = logging.INFO if reason is None else logging.WARNING
+        log.log(level, "job ended", extra={"job": self.job.id, "state": state, "cause": reason})
 
     async def _deliver(self, event: Finished, delivery: Delivery) -> bool:
         """Post a finished job's pictures, as large as they may be."""
@@ -194,4 +197,4 @@ class _Report:
             except TooLargeError:
                 limit = min(limit, max(len(f.content) for g in files.groups for f in g)) // 2
                 if limit < _SMALLEST_LIMIT:
-                    return False
+                    return await delivery.deliver(f"{text}\n{_NO_FILES}")

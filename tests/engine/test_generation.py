@@ -429,3 +429,13 @@ def test_a_run_that_diverges_leaves_the_last_good_picture(
     with pytest.raises(DivergedError):
         run.step()
     assert torch.equal(run.image(), good)
+
+
+def test_what_the_last_step_looked_at_is_the_picture_before_it(models: Models) -> None:
+    generation = Generation(small(), models)
+    with pytest.raises(ValueError, match="no step"):
+        _ = generation.last_seen
+    generation.step()
+    before = generation.image()
+    generation.step()
+    assert torch.equal(generation.last_seen, before)
