@@ -21,6 +21,7 @@ def set_up_logging(settings: LogSettings) -> None:
     handler.setFormatter(_Json() if settings.format == "json" else _Text())
     logging.basicConfig(level=settings.level, handlers=[handler], force=True)
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.root.level))
+    logging.getLogger("discord.client").addFilter(_is_not_about_voice)
 
 
 class _Text(logging.Formatter):
@@ -46,6 +47,11 @@ class _Json(logging.Formatter):
         if trace := _trace(self, record).strip():
             values["trace"] = trace
         return json.dumps(values, ensure_ascii=False, default=str)
+
+
+def _is_not_about_voice(record: logging.LogRecord) -> bool:
+    """discord.py warns at every start of libraries for voice, which a painter does not need."""
+    return "voice will NOT be supported" not in record.getMessage()
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
