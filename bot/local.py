@@ -35,10 +35,14 @@ async def serve(bot: PaintingBot) -> None:
             print("Type there: /imagine a red circle on a blue background", flush=True)
             if _has_desktop():
                 webbrowser.open(preview.url)
+            calls = 0
             while True:
                 await asyncio.sleep(REFRESH_SECONDS)
+                if calls == len(env.http_requests):
+                    continue  # refreshing would make the browser load the pictures again
                 with suppress(SetupError, TimeoutError):  # the page itself is at work
                     await preview.refresh()
+                    calls = len(env.http_requests)
 
 
 def _has_desktop() -> bool:

@@ -27,6 +27,8 @@ from bot.uploads import DISCORD_HOSTS
 
 log = logging.getLogger(__name__)
 
+_LOCAL_PROGRESS_SECONDS = 3.0
+
 
 async def run(settings: Settings) -> None:
     """Run the bot until SIGINT or SIGTERM, on Discord if there is a token, else on a local page.
@@ -100,8 +102,12 @@ async def _connect(bot: PaintingBot) -> None:
 
 
 def _for_local_page(settings: Settings, folder: Path) -> Settings:
-    """Without threads, which the page cannot open, and with a store that ends with its Discord."""
-    discord = settings.discord.model_copy(update={"threads": False})
+    """Without threads, which the page cannot open, and with a store that ends with its Discord.
+
+    The page takes a second or two to load a picture, and begins anew when the next one comes.
+    """
+    seconds = max(settings.discord.progress_seconds, _LOCAL_PROGRESS_SECONDS)
+    discord = settings.discord.model_copy(update={"threads": False, "progress_seconds": seconds})
     return settings.model_copy(
         update={"discord": discord, "storage": StorageSettings(folder=folder)}
     )

@@ -1,6 +1,7 @@
 """`/imagine`, from the words to the picture, as the people of a server see it."""
 
 import io
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -159,6 +160,43 @@ async def test_any_words_are_shown_and_do_nothing(studio: Studio, prompt: str):
     assert len(result.content) <= 2000
 
 
+def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG of a few bytes that says it has 60000 x 60000 pixels."""
+    content = bytearray(encoded(Image.new("L", (1, 1)), "PNG"))
+    content[16:24] = (60_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
+    return bytes(content)
+
+
+PNG = encoded(Image.new("RGB", (40, 30), "red"), "PNG")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        encoded(Image.new("CMYK", (40, 30)), "JPEG"),
+        encoded(Image.new("I;16", (40, 30)), "PNG"),
+        encoded(Image.new("RGBA", (40, 30), (0, 0, 0, 0)), "PNG"),
+        encoded(
+            Image.new("P", (40, 30)),
+            "GIF",
+            save_all=True,
+            append_images=[Image.new("P", (40, 30), 1)],
+        ),
+    ],
+    ids=["CMYK", "16-bit", "transparent", "animated"],
+)
+async def test_pictures_of_every_kind_can_be_started_from(studio: Studio, content: bytes):
+    await studio.imagine(steps=1, image=("picture", content))
+    assert recipe_of(await pictures_of(await result_of(studio))[0].read()).start == "image"
+
+
 REFUSED: Sequence[tuple[dict[str, object], str]] = (
     ({"prompt": " "}, "empty"),
     ({"prompt": "x" * 5000}, "at most 1000"),
@@ -169,6 +207,8 @@ REFUSED: Sequence[tuple[dict[str, object], str]] = (
     ({"steps": 5000}, "at most 1000"),
     ({"image": ("a.png", b"")}, "empty"),
     ({"image": ("a.png", b"no picture at all")}, "PNG"),
+    ({"image": ("a.png", PNG[: len(PNG) // 2])}, "cut off"),
+    ({"image": ("a.png", bomb())}, "pixels"),
     ({"image": ("a.png", b"x" * (9 * 2**20))}, "at most 8 MiB"),
 )
 
@@ -198,6 +238,26 @@ async def test_in_direct_messages_everything_happens_in_place(studio: Studio):
     await studio.all_told()
     messages = studio.alice.user.dm_channel.history()
     assert [bool(pictures_of(message)) for message in messages].count(True) == 1
+
+
+async def test_in_a_thread_everything_happens_in_place(studio: Studio):
+    await studio.imagine(steps=1)
+    thread = studio.thread()
+    await studio.imagine(steps=1, channel=thread)
+    await studio.all_told()
+    assert studio.thread().id == thread.id
+    assert [bool(pictures_of(message)) for message in thread.history()].count(True) == 2
+
+
+async def test_in_a_forum_post_everything_happens_in_place(studio: Studio):
+    forum = studio.guild.create_forum_channel("gallery")
+    channel = studio.bot.get_channel(forum.id)
+    assert isinstance(channel, discord.ForumChannel)
+    await channel.create_thread(name="A post", content="Paint here.")
+    (post,) = forum.threads
+    await studio.imagine(steps=1, channel=post)
+    await studio.all_told()
+    assert any(pictures_of(message) for message in post.history())
 
 
 async def test_without_the_permission_for_threads_everything_happens_in_place(studio: Studio):
