@@ -27,7 +27,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between two tries of a result; the pause doubles."""
 
 _ELSEWHERE = "The place of this picture takes no messages any more, so it comes here."
-_UNKNOWN_MESSAGE = 10008
 _TOO_LARGE = 40005
 _ONLY_EDITS_REFUSED = (50083, 30046)
 """The thread is archived, which posting undoes and editing does not; the message is too old."""
