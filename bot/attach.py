@@ -16,11 +16,12 @@ from bot import phrases
 from bot.jobs import Finished, Job, Painting, Pixels, Progress
 from engine import pictures
 from engine.animation import write_animation
+from engine.files import MEBIBYTE
 from engine.painting import save_painting
 from engine.recipe import Recipe
 from engine.sheet import contact_sheet
 
-MAX_MESSAGE_BYTES = 24 * 2**20
+MAX_MESSAGE_BYTES = 24 * MEBIBYTE
 """Of all files in a message: Discord's 25 MiB, less what the rest of the request takes."""
 _PROGRESS_SIDE, _CLIP_SIDE = 768, 512
 """Largest sides in pixels of a progress picture and of a clip."""
@@ -114,7 +115,7 @@ class _Packer:
 
     def _add_smaller(self, name: str, picture: Image.Image, loss: str) -> None:
         """The best WebP that fits."""
-        limit = f"{self._limit / 2**20:.1f} MiB"
+        limit = f"{self._limit / MEBIBYTE:.1f} MiB"
         for quality in _SMALLER_QUALITIES:
             content = _webp(picture, quality)
             if len(content) <= self._limit:

@@ -26,7 +26,11 @@ NEEDED = {
     "attach_files": "Attach Files",
 }
 """Permissions without which nothing can be shown, as Discord's settings name them."""
-NEEDED_IN_THREADS = NEEDED | {"send_messages_in_threads": "Send Messages in Threads"}
+NEEDED_IN_THREADS = {
+    "view_channel": "View Channel",
+    "send_messages_in_threads": "Send Messages in Threads",
+    "attach_files": "Attach Files",
+}
 FOR_A_THREAD = ("create_public_threads", "send_messages_in_threads")
 INVITE = discord.Permissions(**dict.fromkeys((*NEEDED, *FOR_A_THREAD), True))
 """What the bot asks for when it is invited."""
@@ -142,11 +146,10 @@ def check_permissions(channel: Channel, permissions: discord.Permissions) -> Non
     """Raise `RefusalError`, naming what is missing, unless the bot can post pictures there."""
     if isinstance(channel, discord.DMChannel | discord.GroupChannel):
         return
-    needed = NEEDED_IN_THREADS if isinstance(channel, discord.Thread) else NEEDED
-    if isinstance(channel, discord.Thread):
-        needed = {name: label for name, label in needed.items() if name != "send_messages"}
-        if channel.locked:
-            raise RefusalError("This thread is locked: I cannot post here.")
+    is_thread = isinstance(channel, discord.Thread)
+    if is_thread and channel.locked:
+        raise RefusalError("This thread is locked: I cannot post here.")
+    needed = NEEDED_IN_THREADS if is_thread else NEEDED
     missing = [label for name, label in needed.items() if not getattr(permissions, name)]
     if missing:
         raise RefusalError(

@@ -8,6 +8,7 @@ the store knows. The reporter belongs to the program, and is given a client once
 import asyncio
 import logging
 from contextlib import suppress
+from itertools import takewhile
 
 import discord
 
@@ -93,8 +94,7 @@ class Reporter:
 
     def waiting_text(self, job: Job) -> str:
         """What to say of a job that the engine has not begun with."""
-        jobs = self._queue.jobs()
-        ahead = [other for other in jobs if other.id < job.id]
+        ahead = list(takewhile(lambda other: other.id != job.id, self._queue.jobs()))
         return phrases.waiting(len(ahead), self._pace.seconds(ahead) if ahead else None)
 
     async def _tell(self, report: "_Report", delivery: Delivery) -> None:

@@ -11,9 +11,9 @@ import aiohttp
 import discord
 
 from bot.answers import RefusalError
+from engine.files import MEBIBYTE
 
 DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))
-_MIB = 2**20
 _FETCH_SECONDS = 60.0
 
 
@@ -24,10 +24,10 @@ async def read_upload(
 
     Raises `RefusalError` if it is too large, lies elsewhere or is not there.
     """
-    if attachment.size > limit_mib * _MIB:
+    if attachment.size > limit_mib * MEBIBYTE:
         raise RefusalError(
-            f"{attachment.filename} has {attachment.size / _MIB:.1f} MiB; at most {limit_mib} MiB "
-            "are allowed here."
+            f"{attachment.filename} has {attachment.size / MEBIBYTE:.1f} MiB; at most "
+            f"{limit_mib} MiB are allowed here."
         )
     if urlsplit(attachment.url).hostname not in hosts:
         raise RefusalError("I only read pictures that are attached to a message on Discord.")
