@@ -7,6 +7,7 @@
         loss      = mean over views of the spherical distance between
                     CLIP(view) and CLIP(prompt)                       2, 2.2
                   + alpha * mean(z^2), alpha decaying                 2.4
+              + what keeps the source, if it is an edit           4, G.2
         z        <- Adam(z, gradient of loss)                         2
 
 A `Generation` owns its latent, its optimiser and its random generator, and nothing else: the
@@ -26,9 +27,10 @@ from engine.errors import DivergedError, RecipeError
 from engine.latents import look_up, nearest_codes, quantize, random_codes, sample_codes
 from engine.losses import clamp_with_gradient, latent_regularizer, prompt_loss, total_variation
 from engine.models import Models
-from engine.pictures import to_tensor
+from engine.pictures import read_picture, to_tensor
 from engine.protocols import Perceptor
 from engine.recipe import Recipe
+from engine.source import Source, seen_whole
 from engine.start_image import start_picture
 
 ADAM_BETAS = (0.9, 0.999)
@@ -52,15 +54,18 @@ class Generation:
         self.steps_done = 0
         self._models = models
         self._random = torch.Generator(models.device).manual_seed(recipe.seed)
+        canvas = (recipe.width, recipe.height)
+        self._source = None if recipe.edit is None else Source(recipe.edit, canvas, models)
         self._latent = self._initial_latent().requires_grad_()
         self._last_good = self._latent.detach().clone()
         self._last_good_steps = 0
         self._last_seen: Tensor | None = None
         self._optimizer = torch.optim.Adam([self._latent], betas=ADAM_BETAS)
         self._targets = [self._embed_prompts(perceptor) for perceptor in models.perceptors]
-        total = sum(abs(prompt.weight) for prompt in recipe.prompts)
-        weights = [prompt.weight / total for prompt in recipe.prompts]
-        stops = [-math.inf if p.stop is None else p.stop for p in recipe.prompts]
+        prompts = (*recipe.prompts, *recipe.image_prompts)
+        total = sum(abs(prompt.weight) for prompt in prompts)
+        weights = [prompt.weight / total for prompt in prompts]
+        stops = [-math.inf if p.stop is None else p.stop for p in prompts]
         self._weights = torch.tensor([weights], device=models.device)
         self._stops = torch.tensor([stops], device=models.device)
 
@@ -96,6 +101,8 @@ class Generation:
             raise self._diverged()
         self._last_good = self._latent.detach().clone()
         self._last_good_steps = self.steps_done
+        if self._source is not None and self._source.free is not None:
+            gradient.mul_(self._source.free)  # Section 2.5
         self._optimizer.param_groups[0]["lr"] = self._learning_rate()
         self._optimizer.step()
         self.steps_done += 1
@@ -110,7 +117,7 @@ class Generation:
             latent = look_up(latent.argmax(1), generator.codebook)  # the likeliest code of each
         elif self.recipe.quantization == "z-quantize":
             latent = look_up(nearest_codes(latent, generator.codebook), generator.codebook)
-        return generator.decode(latent).clamp(0, 1)
+        return self._composed(generator.decode(latent).clamp(0, 1))
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes during a run, a few MB: what `load_state_dict` needs to go on."""
@@ -134,8 +141,10 @@ class Generation:
     def _loss(self) -> Tensor:
         recipe, models = self.recipe, self._models
         image = clamp_with_gradient(models.generator.decode(self._quantized()))
+        image = self._composed(image)
         self._last_seen = image.detach()
         loss = torch.zeros((), device=models.device)
+        looks: list[Tensor] = []
         for perceptor, targets in zip(models.perceptors, self._targets, strict=True):
             cutouts = make_cutouts(
                 image, recipe.cutouts, perceptor.input_size, recipe.augmentations, self._random
@@ -143,6 +152,9 @@ class Generation:
             embeddings = perceptor.encode_image(cutouts)[None]
             distance = prompt_loss(embeddings, targets, self._weights, self._stops)
             loss = loss + distance.sum() / len(models.perceptors)
+            looks.append(embeddings)
+        if self._source is not None:
+            loss = loss + self._source.loss(image, self._latent, looks)
         if recipe.regularizer > 0 and recipe.quantization != "codebook-sampling":
             alpha = recipe.regularizer * (1 - recipe.regularizer_decay) ** self.steps_done
             loss = loss + alpha * latent_regularizer(self._latent).sum()
@@ -150,6 +162,9 @@ class Generation:
             rise = (self.steps_done / recipe.steps - SMOOTH_FROM) / (1 - SMOOTH_FROM)
             loss = loss + recipe.smoothness * max(0.0, rise) * total_variation(image).sum()
         return loss
+
+    def _composed(self, image: Tensor) -> Tensor:
+        return image if self._source is None else self._source.compose(image)
 
     def _diverged(self) -> DivergedError:
         """Go back to the last good picture and say what happened."""
@@ -195,7 +210,18 @@ class Generation:
 
     @torch.no_grad()
     def _embed_prompts(self, perceptor: Perceptor) -> Tensor:
-        return perceptor.encode_text([prompt.text for prompt in self.recipe.prompts])[None]
+        """Unit vectors (1, P, D) of the prompts and, after them, the image prompts."""
+        texts = perceptor.encode_text([prompt.text for prompt in self.recipe.prompts])
+        pictures = [
+            read_picture(p.picture, name="the image prompt") for p in self.recipe.image_prompts
+        ]
+        images = [
+            perceptor.encode_image(
+                seen_whole(to_tensor(each).to(self._models.device), perceptor.input_size)
+            )
+            for each in pictures
+        ]
+        return torch.cat([texts, *images])[None]
 
 
 def _check(recipe: Recipe, models: Models) -> None:

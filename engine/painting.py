@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from engine import pictures, png
+from engine.editing import finished
 from engine.errors import RecipeError
 from engine.files import check_length, quoted, read_bounded
 from engine.recipe import Recipe
@@ -66,8 +67,7 @@ def paint(
 
 def finished_picture(generation: "Generation") -> Image.Image:
     """The picture of a run as it stands, as people see it."""
-    picture = pictures.to_picture(generation.image())
-    return pictures.enlarge(picture, generation.recipe.enlarge)
+    return finished(pictures.to_picture(generation.image()), generation.recipe)
 
 
 def save_painting(

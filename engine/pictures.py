@@ -64,11 +64,15 @@ _UPRIGHT = {
 
 
 def read_picture(
-    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    background: str = "white",
 ) -> Image.Image:
     """Read a picture from a file or from bytes: RGB, upright, the first frame of an animation.
 
-    `name` is how messages call it, by default the path. Anything transparent lies on white.
+    `name` is how messages call it, by default the path. What is transparent lies on `background`.
 
     Raises PictureError if it is missing, no regular file, empty, damaged, cut off, of an unknown
     format, over 64 MiB, over `max_pixels` pixels or over 16384 pixels wide or high.
@@ -81,7 +85,7 @@ def read_picture(
     opened = _open(content, name)
     _check_size(opened, name, max_pixels)
     _check_content(opened, content, name)
-    return _decode(opened, name)
+    return _decode(opened, name, background)
 
 
 def to_tensor(picture: Image.Image) -> "Tensor":
@@ -171,11 +175,11 @@ def _check_content(opened: Image.Image, content: bytes, name: str) -> None:
         )
 
 
-def _decode(opened: ImageFile.ImageFile, name: str) -> Image.Image:
+def _decode(opened: ImageFile.ImageFile, name: str, background: str) -> Image.Image:
     # A decoder fed with rubbish raises nearly anything, from SyntaxError to struct.error.
     try:
         opened.load()
-        plain = to_rgb(opened)
+        plain = to_rgb(opened, background)
     except Exception as error:
         raise _damaged(name) from error
     turn = _UPRIGHT.get(_orientation(opened))

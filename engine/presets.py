@@ -42,6 +42,24 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+KEEPING: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        # Section 2.4's regulariser, towards the source instead of zero, and Appendix G.2's sum of
+        # both distances; the paper gives no weights.
+        "paper": MappingProxyType({"keep_latent": 1.0, "keep_look": 0.3}),
+        "demo": MappingProxyType({"keep_latent": 0.3, "keep_edges": 3.0}),
+    }
+)
+"""For each preset, the weights in an edit that keep the source, at a `keep` of a half."""
+
+
+def keeping(preset: str, keep: float) -> Mapping[str, float]:
+    """An edit's weights for a `keep` from 0, nothing is held, over 0.5 to 1, ten times as much."""
+    if not 0 <= keep <= 1:
+        raise RecipeError(f"keep must be a number from 0 to 1, not {keep:g}")
+    factor = 0.0 if keep == 0 else 10 ** (2 * keep - 1)
+    return {name: factor * weight for name, weight in KEEPING[preset].items()}
+
 
 def find_preset(name: str) -> Mapping[str, Any]:
     """The preset called `name`; raises `RecipeError` naming the ones that exist."""

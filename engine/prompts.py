@@ -34,9 +34,9 @@ class Prompt:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", _checked_text(self.text))
-        _check_number("weight", self.weight, self.text)
+        check_strength("weight", self.weight, repr(shorten(self.text)))
         if self.stop is not None:
-            _check_number("stop value", self.stop, self.text)
+            check_strength("stop value", self.stop, repr(shorten(self.text)))
 
     def __str__(self) -> str:
         """The prompt in the syntax that `parse_prompts` reads."""
@@ -62,6 +62,17 @@ def check_prompts(prompts: tuple[Prompt, ...]) -> None:
         raise RecipeError(f"{len(prompts)} prompts were given; at most {MAX_PROMPTS} are allowed")
     if all(prompt.weight == 0 for prompt in prompts):
         raise RecipeError("all weights are zero: at least one prompt needs another weight")
+
+
+def check_strength(name: str, value: object, whose: str) -> None:
+    """Raise `RecipeError` unless `value` can be the weight or stop value of a prompt."""
+    # Comparing also settles nan, infinity and whole numbers too big for a float.
+    fits = isinstance(value, int | float) and -MAX_WEIGHT <= value <= MAX_WEIGHT
+    if isinstance(value, bool) or not fits:
+        raise RecipeError(
+            f"the {name} of {whose} must be a finite number between "
+            f"-{MAX_WEIGHT:g} and {MAX_WEIGHT:g}, not {brief(value)}"
+        )
 
 
 def shorten(text: str, length: int = 40) -> str:
@@ -120,13 +131,3 @@ def _checked_text(text: object) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise RecipeError(f"the prompt {shorten(text)!r} holds characters that are no Unicode")
     return text
-
-
-def _check_number(name: str, value: object, text: str) -> None:
-    # Comparing also settles nan, infinity and whole numbers too big for a float.
-    fits = isinstance(value, int | float) and -MAX_WEIGHT <= value <= MAX_WEIGHT
-    if isinstance(value, bool) or not fits:
-        raise RecipeError(
-            f"the {name} of {shorten(text)!r} must be a finite number between "
-            f"-{MAX_WEIGHT:g} and {MAX_WEIGHT:g}, not {brief(value)}"
-        )

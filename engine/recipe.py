@@ -14,19 +14,19 @@ from types import UnionType
 from typing import Any, Literal, Self, get_args
 
 from engine.augmentations import Augmentations
+from engine.edits import MAX_BYTES, Edit, ImagePrompt, check_picture
 from engine.errors import RecipeError
-from engine.prompts import Prompt, check_prompts
+from engine.prompts import MAX_PROMPTS, Prompt, check_prompts
 
-VERSION = 1
-"""Version of the JSON form; a reader refuses newer ones."""
+VERSION = 2
+"""Version of the JSON form, which a reader refuses if it is newer. 2 brought edits and image
+prompts; what 1 has no word for has a default."""
 
 MIN_SIDE, MAX_SIDE = 16, 4096
 MAX_STEPS = 100_000
 MAX_SEED = 2**63 - 1
 MAX_CUTOUTS = 1024
 MAX_ENLARGE = 16
-MAX_INIT_BYTES = 11 * 2**20
-"""Of an initial image's file, so that a recipe fits into a PNG's text (`engine.png`) as base64."""
 
 Quantization = Literal["z-quantize", "none", "codebook-sampling"]
 Start = Literal["codes", "noise", "image"]
@@ -66,16 +66,22 @@ class Recipe:
     quantization: Quantization = "z-quantize"
     """How a latent meets the codebook: nearest entries, not at all, or sampled entries (5.1)."""
     start: Start = "codes"
-    """Random codebook entries, encoded random pixels, or an encoded picture."""
+    """Random codebook entries, encoded random pixels, or an encoded picture: the `init_image`, or
+    the source of the `edit`."""
     init_image: bytes | None = field(default=None, repr=False)
     """The picture to start from, a file's bytes at the canvas's size; only with start "image"."""
+    image_prompts: tuple[ImagePrompt, ...] = ()
+    """Pictures that the painting should resemble, beside what `prompts` say."""
+    edit: Edit | None = None
+    """The picture that is changed, which is also where the run starts; only with start "image"."""
     enlarge: int = 1
     """How many times larger than painted the finished picture is shown."""
 
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
+        _check_image_prompts(self.image_prompts)
         _instance("augmentations", self.augmentations, Augmentations)
-        _instance("init_image", self.init_image, bytes | None)
+        _instance("edit", self.edit, Edit | None)
         if not isinstance(self.models, str) or not self.models:
             raise RecipeError("models must be the name of a pair of models")
         _whole("width", self.width, MIN_SIDE, MAX_SIDE)
@@ -91,13 +97,13 @@ class Recipe:
         _number("smoothness", self.smoothness, 0, 1000)
         _one_of("quantization", self.quantization, get_args(Quantization))
         _one_of("start", self.start, get_args(Start))
-        if (self.start == "image") != (self.init_image is not None):
-            raise RecipeError('an initial image and start "image" need each other')
-        if self.init_image is not None and len(self.init_image) > MAX_INIT_BYTES:
+        if self.init_image is not None:
+            check_picture("init_image", self.init_image)
+        pictures = sum(each is not None for each in (self.init_image, self.edit))
+        if pictures != (self.start == "image"):
             raise RecipeError(
-                f"the initial image takes {len(self.init_image) / 2**20:.1f} MiB as a PNG file of "
-                f"the picture's size; at most {MAX_INIT_BYTES // 2**20} MiB are allowed: "
-                "choose a smaller size"
+                'start "image" needs one picture, an initial image or that of an edit, and other '
+                "starts none"
             )
         if self.start != "codes" and self.quantization == "codebook-sampling":
             raise RecipeError(
@@ -108,9 +114,7 @@ class Recipe:
     def to_json(self) -> str:
         """The recipe as one JSON object, keys in the order of the fields."""
         values = {"version": VERSION} | asdict(self)
-        if self.init_image is not None:
-            values["init_image"] = base64.b64encode(self.init_image).decode()
-        return json.dumps(values, ensure_ascii=False, allow_nan=False)
+        return json.dumps(values, ensure_ascii=False, allow_nan=False, default=_encode_base64)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -130,8 +134,10 @@ class Recipe:
         values["augmentations"] = _build(
             Augmentations, values.get("augmentations"), "augmentations"
         )
-        if values.get("init_image") is not None:
-            values["init_image"] = _decode_base64(values["init_image"])
+        _decode(values, "init_image")
+        values["image_prompts"] = _image_prompts(values.get("image_prompts", []))
+        if values.get("edit") is not None:
+            values["edit"] = _build(Edit, _decoded(values["edit"], "source", "mask"), "edit")
         return _build(cls, values, "recipe")
 
 
@@ -163,8 +169,8 @@ def _check_version(version: object) -> None:
             f"the recipe has version {brief(version)}, newer than {VERSION}, the newest that this "
             "program reads: update the program"
         )
-    if type(version) is not int or version != VERSION:
-        raise RecipeError(f"the recipe's version must be {VERSION}, not {brief(version)}")
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise RecipeError(f"the recipe's version must be from 1 to {VERSION}, not {brief(version)}")
 
 
 def _build(kind: type, values: object, name: str) -> Any:
@@ -180,11 +186,48 @@ def _build(kind: type, values: object, name: str) -> Any:
     return kind(**values)
 
 
-def _decode_base64(text: object) -> bytes:
+def _image_prompts(values: object) -> tuple[ImagePrompt, ...]:
+    if not isinstance(values, list):
+        raise RecipeError("the recipe's image prompts must be a list")
+    decoded = (_decoded(value, "picture") for value in values)
+    return tuple(_build(ImagePrompt, each, "image prompt") for each in decoded)
+
+
+def _decoded(values: object, *names: str) -> object:
+    """A JSON object with the bytes that some of its strings stand for."""
+    if not isinstance(values, dict):
+        return values
+    values = dict(values)
+    for name in names:
+        _decode(values, name)
+    return values
+
+
+def _decode(values: dict[str, Any], name: str) -> None:
+    if values.get(name) is None:
+        return
     try:
-        return base64.b64decode(text, validate=True)  # pyright: ignore[reportArgumentType]
+        values[name] = base64.b64decode(values[name], validate=True)
     except (TypeError, ValueError) as error:
-        raise RecipeError("the recipe's initial image must be base64") from error
+        raise RecipeError(f"the recipe's {name.replace('_', ' ')} must be base64") from error
+
+
+def _encode_base64(value: object) -> str:
+    if not isinstance(value, bytes):
+        raise TypeError(f"{type(value)} has no place in a recipe")
+    return base64.b64encode(value).decode()
+
+
+def _check_image_prompts(image_prompts: object) -> None:
+    fits = isinstance(image_prompts, tuple)
+    if not fits or not all(isinstance(each, ImagePrompt) for each in image_prompts):
+        raise RecipeError(
+            f"image_prompts must be a tuple of ImagePrompt, not {brief(image_prompts)}"
+        )
+    if len(image_prompts) > MAX_PROMPTS or sum(len(p.picture) for p in image_prompts) > MAX_BYTES:
+        raise RecipeError(
+            f"image prompts are at most {MAX_PROMPTS}, of {MAX_BYTES // 2**20} MiB together"
+        )
 
 
 def _instance(name: str, value: object, kind: type | UnionType) -> None:

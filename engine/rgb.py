@@ -1,6 +1,7 @@
 """One way of holding colour: any Pillow mode becomes RGB with 8 bits per channel.
 
-Colour profiles are not applied, values count as sRGB. What is transparent lies on white.
+Colour profiles are not applied, values count as sRGB. What is transparent lies on white paper
+unless said otherwise.
 """
 
 import numpy as np
@@ -8,7 +9,6 @@ from PIL import Image
 
 _NARROW = frozenset(("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr"))
 _WIDE = frozenset(("I;16", "I;16L", "I;16B", "I;16N", "I", "F"))
-_PAPER = (255, 255, 255, 255)
 
 
 def is_convertible(picture: Image.Image) -> bool:
@@ -16,8 +16,10 @@ def is_convertible(picture: Image.Image) -> bool:
     return picture.mode in _NARROW | _WIDE
 
 
-def to_rgb(picture: Image.Image) -> Image.Image:
+def to_rgb(picture: Image.Image, background: str = "white") -> Image.Image:
     """Return a copy of the picture in RGB with 8 bits per channel, without any metadata.
+
+    What is transparent lies on the colour `background`.
 
     16-bit grey is scaled by 1/257, so that white stays white. Floats and 32-bit integers name no
     white of their own: values within [0, 1], 8 or 16 bits are scaled as such, others from their
@@ -27,7 +29,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         picture = _narrowed(picture)
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, _PAPER), layer)
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, background), layer)
     plain = picture.convert("RGB")
     plain.info = {}
     return plain

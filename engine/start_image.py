@@ -21,10 +21,15 @@ def init_image(source: Path | bytes, size: tuple[int, int]) -> bytes:
 
 
 def start_picture(recipe: Recipe) -> Image.Image | None:
-    """The initial image in `recipe`, if it has one.
+    """The picture at the canvas's size that a run starts from; None if there is none.
+
+    The source of an edit is scaled to the canvas: nothing is cut off.
 
     Raises `PictureError` if it is no picture, and `RecipeError` if it is not of the recipe's size.
     """
+    if recipe.edit is not None:
+        source = pictures.read_picture(recipe.edit.source, name="the picture to edit")
+        return scaled(source, (recipe.width, recipe.height))
     if recipe.init_image is None:
         return None
     picture = pictures.read_picture(recipe.init_image, name="the recipe's initial image")
@@ -34,3 +39,10 @@ def start_picture(recipe: Recipe) -> Image.Image | None:
             f"but the picture {recipe.width}x{recipe.height}"
         )
     return picture
+
+
+def scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A picture stretched to a size; the same one if it has it."""
+    if picture.size == size:
+        return picture
+    return picture.resize(size, Image.Resampling.LANCZOS)

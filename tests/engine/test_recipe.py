@@ -99,7 +99,7 @@ def test_codebook_sampling_is_read_back():
 
 def test_the_written_form_is_json_for_other_programs():
     values = json.loads(RECIPE.to_json())
-    assert values["version"] == 1
+    assert values["version"] == 2
     assert values["prompts"][1] == {"text": "fog", "weight": -0.5, "stop": -1.0}
     assert values["augmentations"]["flip"] == 0.5
     assert values["init_image"] is None
@@ -138,12 +138,12 @@ def test_the_written_form_is_json_for_other_programs():
         ({"smoothness": 10**400}, "smoothness must be a number from 0 to 1000, not 1000"),
         ({"quantization": "gumbel"}, "quantization must be one of z-quantize, none, codebook-"),
         ({"start": []}, r"start must be one of codes, noise, image, not \[\]"),
-        ({"start": "image"}, 'initial image and start "image" need each other'),
-        ({"init_image": b"png"}, 'initial image and start "image" need each other'),
+        ({"start": "image"}, 'start "image" needs one picture'),
+        ({"init_image": b"png"}, 'start "image" needs one picture'),
         ({"init_image": "png", "start": "image"}, "init_image must be"),
         (
             {"init_image": bytes(11 * 2**20 + 1), "start": "image"},
-            "initial image takes 11.0 MiB .* at most 11 MiB",
+            "init image takes 11.0 MiB .* at most 11 MiB",
         ),
         ({"augmentations": None}, "augmentations must be"),
         (
@@ -178,14 +178,14 @@ def test_values_that_are_not_allowed_are_refused_by_name(changes: dict[str, Any]
         ("null", "must be a JSON object"),
         ("[]", "must be a JSON object"),
         ('"a red circle"', "must be a JSON object"),
-        ("{}", "version must be 1, not None"),
-        (written(version=None), "version must be 1, not None"),
-        (written(version=0), "version must be 1, not 0"),
-        (written(version=True), "version must be 1, not True"),
-        (written(version=1.0), "version must be 1, not 1.0"),
-        (written(version="1"), "version must be 1, not '1'"),
-        (written(version=2), "version 2, newer than 1.*update"),
-        (written(version=10**400), "newer than 1"),
+        ("{}", "version must be from 1 to 2, not None"),
+        (written(version=None), "version must be from 1 to 2, not None"),
+        (written(version=0), "version must be from 1 to 2, not 0"),
+        (written(version=True), "version must be from 1 to 2, not True"),
+        (written(version=1.0), "version must be from 1 to 2, not 1.0"),
+        (written(version="1"), "version must be from 1 to 2, not '1'"),
+        (written(version=3), "version 3, newer than 2.*update"),
+        (written(version=10**400), "newer than 2"),
         (written(brush=1, easel=2), "recipe holds unknown keys: 'brush', 'easel'"),
         (written(**{"a\ud800\n": 1}), r"recipe holds unknown keys: 'a\\ud800\\n'"),
         (written(**{"x" * 9000: 1}), "recipe holds unknown keys: 'xxx"),
@@ -207,10 +207,10 @@ def test_values_that_are_not_allowed_are_refused_by_name(changes: dict[str, Any]
         (written(steps=10**400), "steps must be a whole number from 1 to 100000, not 1000"),
         (written(regularizer=10**400), "regularizer must be a number from 0 to 1000, not 1000"),
         (written().replace("0.6", "1e999"), "regularizer must be a number from 0 to 1000, not inf"),
-        (written(start="image", init_image="no base64!"), "initial image must be base64"),
-        (written(start="image", init_image="ä"), "initial image must be base64"),
-        (written(start="image", init_image=7), "initial image must be base64"),
-        (written(start="image", init_image=["eA=="]), "initial image must be base64"),
+        (written(start="image", init_image="no base64!"), "init image must be base64"),
+        (written(start="image", init_image="ä"), "init image must be base64"),
+        (written(start="image", init_image=7), "init image must be base64"),
+        (written(start="image", init_image=["eA=="]), "init image must be base64"),
         (RECIPE.to_json().replace("{", '{"steps": 5, ', 1), "holds the key 'steps' twice"),
         (RECIPE.to_json().replace('"text"', '"text": "b", "text"', 1), "the key 'text' twice"),
         (RECIPE.to_json().replace('"flip"', '"flip": 1, "flip"'), "holds the key 'flip' twice"),
@@ -223,8 +223,11 @@ def test_recipes_that_cannot_be_read_are_refused_by_name(text: str, culprit: str
     assert len(str(caught.value)) < 250
 
 
+MAY_BE_EMPTY = ("init_image", "edit", "image_prompts")
+
+
 @pytest.mark.parametrize("value", [True, None, [], [1], {"a": 1}, "", 10**400, -1])
-@pytest.mark.parametrize("field", [f.name for f in fields(Recipe) if f.name != "init_image"])
+@pytest.mark.parametrize("field", [f.name for f in fields(Recipe) if f.name not in MAY_BE_EMPTY])
 def test_a_value_of_the_wrong_type_is_refused(field: str, value: Any):
     with pytest.raises(RecipeError):
         Recipe.from_json(written(**{field: value}))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from engine import PictureError, RecipeError, init_image, make_recipe, read_recipe, save_painting
-from engine.recipe import MAX_INIT_BYTES
+from engine.edits import MAX_BYTES as MAX_INIT_BYTES
 from engine.start_image import start_picture
 
 
