@@ -1,6 +1,7 @@
 """What goes wrong around a job: somebody is told, and no other job suffers."""
 
 import asyncio
+import io
 import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,13 +10,24 @@ from typing import Any
 import discord
 import pytest
 import simcord
+from PIL import Image
 
 from bot import delivery, engine_thread
 from bot.client import PaintingBot
 from bot.program import open_services
 from engine.errors import SettingsError
 from engine.generation import Generation
-from tests.bot.studio import PROMPT, Studio, make_settings, pictures_of, until
+from engine.painting import read_recipe
+from tests.bot.studio import (
+    PROMPT,
+    Studio,
+    another_job_is_painted,
+    begun,
+    make_settings,
+    painted,
+    pictures_of,
+    until,
+)
 
 POST, EDIT = "/channels/*/messages", "/channels/*/messages/*"
 
@@ -30,24 +42,6 @@ def channel_of(studio: Studio, channel_id: int) -> Any:
     found = studio.bot.get_channel(channel_id)
     assert found is not None
     return found
-
-
-async def begun(studio: Studio) -> None:
-    """Wait until the first picture of the progress is there."""
-    thread = studio.thread()
-    await until(lambda: thread.last_message and thread.last_message.attachments)
-
-
-def painted(channel: Any) -> list[discord.Message]:
-    return [message for message in channel.history() if pictures_of(message)]
-
-
-async def another_job_is_painted(studio: Studio) -> None:
-    before = len(studio.channel.threads)
-    await studio.bob.slash(studio.channel, "imagine", prompt="a blue square", steps=1)
-    await studio.all_told()
-    assert len(studio.channel.threads) == before + 1
-    assert any(painted(t) for t in studio.channel.threads if t.name == "a blue square")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +162,41 @@ async def test_a_result_that_is_too_large_comes_smaller_and_says_so(studio: Stud
     results = [m for m in studio.thread().history() if "seed" in m.content]
     assert len(results) == 1
     assert "too large" in results[0].content
+
+
+async def test_a_servers_limit_is_kept_without_discord_refusing(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    limit = 24 * 2**10
+    monkeypatch.setattr(discord.Guild, "filesize_limit", limit)
+    await studio.imagine(seed=7)
+    await studio.all_told()
+    thread = studio.thread()
+    (result,) = (m for m in thread.history() if "seed 7" in m.content)
+    files = {each.filename: each for each in result.attachments}
+    assert {"picture-1.webp", "picture-1-recipe.json"} <= set(files)
+    assert all(each.size <= limit for each in files.values())
+    assert "it comes as WebP" in result.content
+    assert "lies beside it, as picture-1-recipe.json" in result.content
+    path = tmp_path / "recipe.json"
+    path.write_bytes(await files["picture-1-recipe.json"].read())
+    assert (read_recipe(path).seed, read_recipe(path).steps) == (7, 2)
+    posts = [entry for entry in studio.env.http_requests if entry.method == "POST"]
+    assert [entry.path for entry in posts].count(f"/channels/{thread.id}/messages") == 2
+
+
+async def test_a_recipe_that_is_too_large_as_well_is_said_to_be_missing(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(discord.Guild, "filesize_limit", 15 * 2**10)
+    buffer = io.BytesIO()
+    Image.merge("RGB", [Image.effect_noise((64, 64), 100) for _ in "RGB"]).save(buffer, "PNG")
+    await studio.imagine(seed=7, image=("noise.png", buffer.getvalue()))
+    await studio.all_told()
+    (result,) = (m for m in studio.thread().history() if "seed 7" in m.content)
+    assert "picture-1.webp" in [each.filename for each in result.attachments]
+    assert not any(each.filename.endswith(".json") for each in result.attachments)
+    assert "The recipe of picture-1 is too large as well" in result.content
 
 
 async def test_a_refused_first_message_queues_nothing(studio: Studio):
