@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import discord
 import simcord
@@ -95,6 +96,13 @@ async def open_studio(
 def pictures_of(message: discord.Message) -> list[discord.Attachment]:
     """The PNG files of a message."""
     return [each for each in message.attachments if each.filename.endswith(".png")]
+
+
+def channel_of(studio: Studio, channel_id: int) -> Any:
+    """A channel as the bot knows it."""
+    found = studio.bot.get_channel(channel_id)
+    assert found is not None
+    return found
 
 
 async def begun(studio: Studio) -> None:

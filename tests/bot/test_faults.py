@@ -23,25 +23,15 @@ from tests.bot.studio import (
     Studio,
     another_job_is_painted,
     begun,
+    channel_of,
     make_settings,
+    open_studio,
     painted,
     pictures_of,
     until,
 )
 
 POST, EDIT = "/channels/*/messages", "/channels/*/messages/*"
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch):
-    """What is tried again is tried again soon."""
-    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
-
-
-def channel_of(studio: Studio, channel_id: int) -> Any:
-    found = studio.bot.get_channel(channel_id)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize(
@@ -129,14 +119,17 @@ async def test_without_its_channel_a_result_goes_to_the_person(studio: Studio):
     assert len(painted(studio.alice.user.dm_channel)) == 1
 
 
+@pytest.mark.parametrize("refused", ["the channel", "the message"])
 async def test_nobody_left_to_tell_ends_one_job_only(
-    studio: Studio, caplog: pytest.LogCaptureFixture
+    studio: Studio, caplog: pytest.LogCaptureFixture, refused: str
 ):
     doomed = studio.guild.create_text_channel("doomed")
     await studio.imagine(steps=50, channel=doomed)
     thread = doomed.threads[0]
     await until(lambda: thread.last_message and thread.last_message.attachments)
-    studio.env.inject_error("POST", "/users/@me/channels", status=403, code=50007)
+    direct = f"/channels/{studio.alice.user.dm_channel.id}/messages"
+    path = "/users/@me/channels" if refused == "the channel" else direct
+    studio.env.inject_error("POST", path, status=403, code=50007)
     await channel_of(studio, doomed.id).delete()
     await studio.all_told()
     assert any(getattr(record, "cause", "") == "nobody could be told" for record in caplog.records)
@@ -152,6 +145,40 @@ async def test_a_deleted_progress_message_is_not_made_again(studio: Studio):
     await studio.all_told()
     (only,) = thread.history()
     assert pictures_of(only)
+
+
+@pytest.mark.parametrize("threads", [True, False])
+async def test_a_deleted_job_message_keeps_no_result_away(tmp_path: Path, threads: bool):
+    async with open_studio(make_settings(tmp_path, threads=threads)) as studio:
+        await studio.imagine(steps=50)
+        place = studio.thread() if threads else studio.channel
+        await until(lambda: place.last_message and place.last_message.attachments)
+        job_message = studio.job_message().id
+        await channel_of(studio, studio.channel.id).get_partial_message(job_message).delete()
+        await studio.all_told()
+        (result,) = painted(place)
+        assert "no messages any more" not in result.content
+
+
+async def test_a_job_outlives_the_connection(studio: Studio, caplog: pytest.LogCaptureFixture):
+    """Broken and made again through discord.py's own `ShardInfo`. simcord identifies anew, as is
+    done when Discord has given up a session; it resumes none.
+    """
+    await studio.imagine(steps=60)
+    await begun(studio)
+    caplog.set_level(logging.INFO, "bot")
+    shard = studio.bot.get_shard(0)
+    assert shard is not None
+    await shard.disconnect()
+    assert shard.is_closed()
+    await shard.reconnect()
+    await until(lambda: "connected" in [record.message for record in caplog.records])
+    status = await studio.bob.slash(studio.channel, "status")
+    assert status.response is not None
+    assert "1 job," in status.response.content
+    await studio.all_told()
+    assert len(painted(studio.thread())) == 1
+    await another_job_is_painted(studio)
 
 
 async def test_a_result_that_is_too_large_comes_smaller_and_says_so(studio: Studio):
