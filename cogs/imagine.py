@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.answers import RefusalError, answer, refusals_answered
+from bot.answers import RefusalError, acknowledge, answer, refusals_answered
 from bot.client import PaintingBot
 from bot.uploads import read_upload
 from engine.catalogue import find_models
@@ -81,8 +81,8 @@ class Imagine(commands.Cog):
         count: Range[int, 1, 4] = 1,
     ) -> None:
         """Paint a picture from words."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
         async with refusals_answered(interaction):
+            await acknowledge(interaction)
             self._check(prompt, style)
             picture = None
             if image is not None:
