@@ -1,9 +1,14 @@
-"""Answers that only the person who gave a command sees, above all that it cannot be carried out."""
+"""Answers that only the person who gave a command sees, above all that it cannot be carried out.
+
+Discord takes an answer for a few seconds, and once it is acknowledged, for a quarter of an hour.
+An answer that does not arrive harms nothing else: it is logged.
+"""
 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import discord
 
 from bot import phrases
@@ -11,22 +16,36 @@ from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
 
-_EXPIRED = (10062, 50027)
-"""Unknown interaction, invalid token: the answer came too late to be given."""
+_FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
+"""Refused by Discord, or lost on the way."""
 
 
 class RefusalError(Exception):
     """Somebody asked for what is not allowed or not possible; the message says what to do."""
 
 
+class _UnacknowledgedError(Exception):
+    """A command is not acknowledged: it counts as failed, and takes no answer any more."""
+
+
+async def acknowledge(interaction: discord.Interaction) -> None:
+    """Tell Discord that an answer will come, or end the command: inside `refusals_answered`."""
+    try:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+    except _FAILURES as error:
+        raise _UnacknowledgedError(_cause(error)) from error
+
+
 @asynccontextmanager
 async def refusals_answered(interaction: discord.Interaction) -> AsyncIterator[None]:
     """Tell the person, as a sentence, what keeps their command from being carried out."""
+    command = interaction.command.qualified_name if interaction.command else "?"
     try:
         yield
+    except _UnacknowledgedError as error:
+        log.warning("not acknowledged", extra={"command": command, "cause": str(error)})
     except (RefusalError, EngineError) as error:
         text = phrases.sentence(str(error))
-        command = interaction.command.qualified_name if interaction.command else "?"
         log.info("refused", extra={"command": command, "cause": text})
         await answer(interaction, text)
 
@@ -38,6 +57,9 @@ async def answer(interaction: discord.Interaction, text: str) -> None:
             await interaction.edit_original_response(content=text)
         else:
             await interaction.response.send_message(text, ephemeral=True)
-    except discord.HTTPException as error:
-        level = logging.INFO if error.code in _EXPIRED else logging.WARNING
-        log.log(level, "an answer did not arrive", extra={"cause": str(error), "answer": text})
+    except _FAILURES as error:
+        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

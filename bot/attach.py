@@ -1,7 +1,8 @@
 """The files that go with messages: pictures, grid and clip, encoded off the event loop.
 
 Discord takes files up to a limit of the server's, and 25 MiB in a message. What does not fit as
-PNG goes as WebP, and the message says so; a clip that does not fit is left out.
+PNG goes as WebP, its recipe in a file beside it, and the message says so; a clip that does not
+fit is left out.
 """
 
 import io
@@ -37,7 +38,7 @@ class Attachment:
     name: str
     content: bytes
     description: str
-    """Alt text."""
+    """Alt text, or what a file is that is no picture."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,16 @@ class _Packer:
         )
         if len(content) <= self._limit:
             self._add(f"{name}.png", content)
-        else:
-            self._add_smaller(name, picture, "it does not hold its recipe")
+            return
+        self._add_smaller(name, picture)
+        self._add_recipe(name, painting.recipe)
 
     def add_picture(self, name: str, picture: Image.Image) -> None:
         content = _encoded(picture, "PNG")
         if len(content) <= self._limit:
             self._add(f"{name}.png", content)
         else:
-            self._add_smaller(name, picture, "it is less sharp")
+            self._add_smaller(name, picture)
 
     def add_clip(self, name: str, frames: Sequence[Image.Image]) -> None:
         content = _file_bytes(".webp", lambda path: write_animation(frames, path))
@@ -110,10 +112,19 @@ class _Packer:
             groups[-1].append(file)
         return Parcel(tuple(map(tuple, groups)), tuple(self._notices))
 
-    def _add(self, name: str, content: bytes) -> None:
-        self._files.append(Attachment(name, content, self._description))
+    def _add(self, name: str, content: bytes, description: str | None = None) -> None:
+        self._files.append(Attachment(name, content, description or self._description))
 
-    def _add_smaller(self, name: str, picture: Image.Image, loss: str) -> None:
+    def _add_recipe(self, name: str, recipe: Recipe) -> None:
+        """What a picture that does not come as PNG cannot hold."""
+        content, file = recipe.to_json().encode(), f"{name}-recipe.json"
+        if len(content) <= self._limit:
+            self._add(file, content, f"The recipe of {name}")
+            self._notices.append(f"The recipe of {name} lies beside it, as {file}.")
+        else:
+            self._notices.append(f"The recipe of {name} is too large as well, and missing.")
+
+    def _add_smaller(self, name: str, picture: Image.Image) -> None:
         """The best WebP that fits."""
         limit = f"{self._limit / MEBIBYTE:.1f} MiB"
         for quality in _SMALLER_QUALITIES:
@@ -122,7 +133,7 @@ class _Packer:
                 self._add(f"{name}.webp", content)
                 self._notices.append(
                     f"As PNG, {name} is larger than the {limit} that are allowed here: it comes "
-                    f"as WebP, and {loss}."
+                    "as WebP, less sharp."
                 )
                 return
         self._notices.append(f"{name} is larger than the {limit} that are allowed here.")

@@ -129,11 +129,15 @@ class EngineThread:
             generation.step()
             now = time.monotonic()
             self._pace.observe(recipe, now - began)
-            if (generation.steps_done - 1) % every == 0:
-                frames.append(to_pixels(generation.last_seen))
-            if now - shown >= PROGRESS_SECONDS:
+            is_frame = (generation.steps_done - 1) % every == 0
+            is_due = now - shown >= PROGRESS_SECONDS
+            if not (is_frame or is_due):
+                continue
+            pixels = to_pixels(generation.last_seen)
+            if is_frame:
+                frames.append(pixels)
+            if is_due:
                 shown = now
-                pixels = to_pixels(generation.last_seen)
                 left = self._pace.seconds_left(job, done, generation.steps_done)
                 self._publish(Progress(job.id, pixels, done + 1, generation.steps_done, left))
         return frames

@@ -14,7 +14,7 @@ from bot.answers import RefusalError
 from bot.jobs import Job, JobState, Place
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
-from bot.settings import Settings
+from bot.settings import LimitSettings, Settings
 from bot.store import Store
 from engine.recipe import Recipe
 
@@ -68,10 +68,12 @@ class Intake:
     ) -> discord.Message:
         """Queue pictures for whoever gave a command, and return the job's message.
 
-        Raises `RefusalError` if the person may not, or the place does not allow it.
+        Raises `RefusalError` if the person may not, the place does not allow it, or the recipes
+        ask for too much.
         """
         if self._queue.closed:
             raise RefusalError("I am about to restart. Try again in a minute.")
+        check_recipes(recipes, self._settings.limits)
         channel = _channel(interaction)
         check_permissions(channel, interaction.app_permissions)
         async with self._admission:
@@ -140,6 +142,20 @@ class Intake:
         except discord.HTTPException as error:
             log.warning("no thread was opened", extra={"job": job.id, "cause": str(error)})
             return None
+
+
+def check_recipes(recipes: tuple[Recipe, ...], limits: LimitSettings) -> None:
+    """Raise `RefusalError`, naming the limit, if a command's recipes ask for too much."""
+    if len(recipes) > limits.count:
+        raise RefusalError(
+            f"At most {limits.count} variations are allowed here, not {len(recipes)}."
+        )
+    steps = max(recipe.steps for recipe in recipes)
+    if steps > limits.steps:
+        raise RefusalError(
+            f"At most {limits.steps} steps are allowed here, not {steps}. Choose fewer with "
+            "`steps`."
+        )
 
 
 def check_permissions(channel: Channel, permissions: discord.Permissions) -> None:

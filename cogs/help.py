@@ -5,6 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import phrases
+from bot.answers import answer
 from bot.client import PaintingBot
 from engine.catalogue import find_models
 
@@ -19,7 +20,8 @@ class Help(commands.Cog):
     async def help(self, interaction: discord.Interaction) -> None:
         """What this bot does, and how to ask for it."""
         models = find_models(self._settings.engine.models)
-        await interaction.response.send_message(
+        await answer(
+            interaction,
             "I paint pictures from words: a CLIP looks at the picture, and a VQGAN changes it step "
             "by step until it shows what you asked for. You can watch.\n"
             "- `/imagine prompt: a charcoal drawing of a cathedral` paints.\n"
@@ -29,7 +31,6 @@ class Help(commands.Cog):
             "- `/status` says what is waiting.\n"
             f"You may ask for {phrases.limits(self._settings.limits)}.\n"
             f"-# {phrases.sentence(models.limits)}",
-            ephemeral=True,
         )
 
 

@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.answers import RefusalError, answer, refusals_answered
+from bot.answers import RefusalError, acknowledge, answer, refusals_answered
 from bot.client import PaintingBot
 from bot.uploads import read_upload
 from engine.catalogue import find_models
@@ -81,9 +81,9 @@ class Imagine(commands.Cog):
         count: Range[int, 1, 4] = 1,
     ) -> None:
         """Paint a picture from words."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
         async with refusals_answered(interaction):
-            self._check(prompt, steps, style, count)
+            await acknowledge(interaction)
+            self._check(prompt, style)
             picture = None
             if image is not None:
                 limit = self._services.settings.limits.image_mib
@@ -103,19 +103,14 @@ class Imagine(commands.Cog):
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return _matching(typed, tuple(PRESETS))
 
-    def _check(self, prompt: str, steps: int | None, style: str | None, count: int) -> None:
-        limits = self._services.settings.limits
-        if len(prompt) > limits.prompt_length:
+    def _check(self, prompt: str, style: str | None) -> None:
+        limit = self._services.settings.limits.prompt_length
+        if len(prompt) > limit:
             raise RefusalError(
-                f"The prompt has {len(prompt)} characters; at most {limits.prompt_length} are "
-                "allowed here."
+                f"The prompt has {len(prompt)} characters; at most {limit} are allowed here."
             )
         if style is not None and len(style) > _MAX_STYLE:
             raise RefusalError(f"A style has at most {_MAX_STYLE} characters.")
-        if steps is not None and steps > limits.steps:
-            raise RefusalError(f"At most {limits.steps} steps are allowed here, not {steps}.")
-        if count > limits.count:
-            raise RefusalError(f"At most {limits.count} variations are allowed here, not {count}.")
 
     def _recipe(
         self,

@@ -5,6 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import phrases
+from bot.answers import answer
 from bot.client import PaintingBot
 
 
@@ -28,7 +29,7 @@ class Status(commands.Cog):
         ]
         if self._bot.latency == self._bot.latency:  # not a number before the first heartbeat
             lines.append(f"**Latency** {1000 * self._bot.latency:.0f} ms")
-        await interaction.response.send_message("\n".join(lines), ephemeral=True)
+        await answer(interaction, "\n".join(lines))
 
 
 async def setup(bot: PaintingBot) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import delivery
 from bot.settings import Settings
 from tests.bot.studio import Studio, make_settings, open_studio
 
@@ -16,3 +17,9 @@ def settings(tmp_path: Path) -> Settings:
 async def studio(settings: Settings) -> AsyncIterator[Studio]:
     async with open_studio(settings) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch):
+    """What is tried again is tried again soon."""
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)

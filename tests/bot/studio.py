@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import discord
 import simcord
@@ -95,3 +96,30 @@ async def open_studio(
 def pictures_of(message: discord.Message) -> list[discord.Attachment]:
     """The PNG files of a message."""
     return [each for each in message.attachments if each.filename.endswith(".png")]
+
+
+def channel_of(studio: Studio, channel_id: int) -> Any:
+    """A channel as the bot knows it."""
+    found = studio.bot.get_channel(channel_id)
+    assert found is not None
+    return found
+
+
+async def begun(studio: Studio) -> None:
+    """Wait until the first picture of the progress is there."""
+    thread = studio.thread()
+    await until(lambda: thread.last_message and thread.last_message.attachments)
+
+
+def painted(channel: simcord.ChannelHandle) -> list[discord.Message]:
+    """The messages of a channel that hold pictures."""
+    return [message for message in channel.history() if pictures_of(message)]
+
+
+async def another_job_is_painted(studio: Studio) -> None:
+    """Check that the bot is well: Bob asks for a picture, and gets it."""
+    before = len(studio.channel.threads)
+    await studio.bob.slash(studio.channel, "imagine", prompt="a blue square", steps=1)
+    await studio.all_told()
+    assert len(studio.channel.threads) == before + 1
+    assert any(painted(t) for t in studio.channel.threads if t.name == "a blue square")

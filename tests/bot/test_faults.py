@@ -1,6 +1,7 @@
 """What goes wrong around a job: somebody is told, and no other job suffers."""
 
 import asyncio
+import io
 import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,45 +10,28 @@ from typing import Any
 import discord
 import pytest
 import simcord
+from PIL import Image
 
 from bot import delivery, engine_thread
 from bot.client import PaintingBot
 from bot.program import open_services
 from engine.errors import SettingsError
 from engine.generation import Generation
-from tests.bot.studio import PROMPT, Studio, make_settings, pictures_of, until
+from engine.painting import read_recipe
+from tests.bot.studio import (
+    PROMPT,
+    Studio,
+    another_job_is_painted,
+    begun,
+    channel_of,
+    make_settings,
+    open_studio,
+    painted,
+    pictures_of,
+    until,
+)
 
 POST, EDIT = "/channels/*/messages", "/channels/*/messages/*"
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch):
-    """What is tried again is tried again soon."""
-    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
-
-
-def channel_of(studio: Studio, channel_id: int) -> Any:
-    found = studio.bot.get_channel(channel_id)
-    assert found is not None
-    return found
-
-
-async def begun(studio: Studio) -> None:
-    """Wait until the first picture of the progress is there."""
-    thread = studio.thread()
-    await until(lambda: thread.last_message and thread.last_message.attachments)
-
-
-def painted(channel: Any) -> list[discord.Message]:
-    return [message for message in channel.history() if pictures_of(message)]
-
-
-async def another_job_is_painted(studio: Studio) -> None:
-    before = len(studio.channel.threads)
-    await studio.bob.slash(studio.channel, "imagine", prompt="a blue square", steps=1)
-    await studio.all_told()
-    assert len(studio.channel.threads) == before + 1
-    assert any(painted(t) for t in studio.channel.threads if t.name == "a blue square")
 
 
 @pytest.mark.parametrize(
@@ -135,14 +119,17 @@ async def test_without_its_channel_a_result_goes_to_the_person(studio: Studio):
     assert len(painted(studio.alice.user.dm_channel)) == 1
 
 
+@pytest.mark.parametrize("refused", ["the channel", "the message"])
 async def test_nobody_left_to_tell_ends_one_job_only(
-    studio: Studio, caplog: pytest.LogCaptureFixture
+    studio: Studio, caplog: pytest.LogCaptureFixture, refused: str
 ):
     doomed = studio.guild.create_text_channel("doomed")
     await studio.imagine(steps=50, channel=doomed)
     thread = doomed.threads[0]
     await until(lambda: thread.last_message and thread.last_message.attachments)
-    studio.env.inject_error("POST", "/users/@me/channels", status=403, code=50007)
+    direct = f"/channels/{studio.alice.user.dm_channel.id}/messages"
+    path = "/users/@me/channels" if refused == "the channel" else direct
+    studio.env.inject_error("POST", path, status=403, code=50007)
     await channel_of(studio, doomed.id).delete()
     await studio.all_told()
     assert any(getattr(record, "cause", "") == "nobody could be told" for record in caplog.records)
@@ -160,6 +147,40 @@ async def test_a_deleted_progress_message_is_not_made_again(studio: Studio):
     assert pictures_of(only)
 
 
+@pytest.mark.parametrize("threads", [True, False])
+async def test_a_deleted_job_message_keeps_no_result_away(tmp_path: Path, threads: bool):
+    async with open_studio(make_settings(tmp_path, threads=threads)) as studio:
+        await studio.imagine(steps=50)
+        place = studio.thread() if threads else studio.channel
+        await until(lambda: place.last_message and place.last_message.attachments)
+        job_message = studio.job_message().id
+        await channel_of(studio, studio.channel.id).get_partial_message(job_message).delete()
+        await studio.all_told()
+        (result,) = painted(place)
+        assert "no messages any more" not in result.content
+
+
+async def test_a_job_outlives_the_connection(studio: Studio, caplog: pytest.LogCaptureFixture):
+    """Broken and made again through discord.py's own `ShardInfo`. simcord identifies anew, as is
+    done when Discord has given up a session; it resumes none.
+    """
+    await studio.imagine(steps=60)
+    await begun(studio)
+    caplog.set_level(logging.INFO, "bot")
+    shard = studio.bot.get_shard(0)
+    assert shard is not None
+    await shard.disconnect()
+    assert shard.is_closed()
+    await shard.reconnect()
+    await until(lambda: "connected" in [record.message for record in caplog.records])
+    status = await studio.bob.slash(studio.channel, "status")
+    assert status.response is not None
+    assert "1 job," in status.response.content
+    await studio.all_told()
+    assert len(painted(studio.thread())) == 1
+    await another_job_is_painted(studio)
+
+
 async def test_a_result_that_is_too_large_comes_smaller_and_says_so(studio: Studio):
     await studio.imagine(steps=30)
     await begun(studio)
@@ -168,6 +189,41 @@ async def test_a_result_that_is_too_large_comes_smaller_and_says_so(studio: Stud
     results = [m for m in studio.thread().history() if "seed" in m.content]
     assert len(results) == 1
     assert "too large" in results[0].content
+
+
+async def test_a_servers_limit_is_kept_without_discord_refusing(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    limit = 24 * 2**10
+    monkeypatch.setattr(discord.Guild, "filesize_limit", limit)
+    await studio.imagine(seed=7)
+    await studio.all_told()
+    thread = studio.thread()
+    (result,) = (m for m in thread.history() if "seed 7" in m.content)
+    files = {each.filename: each for each in result.attachments}
+    assert {"picture-1.webp", "picture-1-recipe.json"} <= set(files)
+    assert all(each.size <= limit for each in files.values())
+    assert "it comes as WebP" in result.content
+    assert "lies beside it, as picture-1-recipe.json" in result.content
+    path = tmp_path / "recipe.json"
+    path.write_bytes(await files["picture-1-recipe.json"].read())
+    assert (read_recipe(path).seed, read_recipe(path).steps) == (7, 2)
+    posts = [entry for entry in studio.env.http_requests if entry.method == "POST"]
+    assert [entry.path for entry in posts].count(f"/channels/{thread.id}/messages") == 2
+
+
+async def test_a_recipe_that_is_too_large_as_well_is_said_to_be_missing(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(discord.Guild, "filesize_limit", 15 * 2**10)
+    buffer = io.BytesIO()
+    Image.merge("RGB", [Image.effect_noise((64, 64), 100) for _ in "RGB"]).save(buffer, "PNG")
+    await studio.imagine(seed=7, image=("noise.png", buffer.getvalue()))
+    await studio.all_told()
+    (result,) = (m for m in studio.thread().history() if "seed 7" in m.content)
+    assert "picture-1.webp" in [each.filename for each in result.attachments]
+    assert not any(each.filename.endswith(".json") for each in result.attachments)
+    assert "The recipe of picture-1 is too large as well" in result.content
 
 
 async def test_a_refused_first_message_queues_nothing(studio: Studio):

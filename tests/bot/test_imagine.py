@@ -226,6 +226,32 @@ async def test_what_is_not_allowed_is_refused_in_a_sentence(
     assert await studio.services.store.count_unfinished() == 0
 
 
+@pytest.mark.parametrize(
+    ("limit", "options", "parts"),
+    [
+        ({"steps": 100}, {"preset": "paper"}, ("At most 100 steps", "not 400", "`steps`")),
+        ({"steps": 100}, {"steps": 101}, ("At most 100 steps", "not 101")),
+        ({"count": 2}, {"count": 3, "steps": 1}, ("At most 2 variations", "not 3")),
+    ],
+)
+async def test_what_a_recipe_asks_for_is_limited_wherever_it_comes_from(
+    tmp_path: Path, limit: dict[str, int], options: dict[str, object], parts: tuple[str, ...]
+):
+    settings = make_settings(tmp_path)
+    limits = settings.limits.model_copy(update=limit)
+    async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
+        refused = await studio.alice.slash(studio.channel, "imagine", prompt=PROMPT, **options)
+        assert refused.response is not None
+        assert all(part in refused.response.content for part in parts)
+        assert not studio.channel.history()
+        assert await studio.services.store.count_unfinished() == 0
+        within = options | {"steps": 1, "count": 2}
+        taken = await studio.alice.slash(studio.channel, "imagine", prompt=PROMPT, **within)
+        assert taken.response is not None
+        assert "Queued" in taken.response.content
+        await studio.all_told()
+
+
 async def test_pictures_are_fetched_from_discord_only(tmp_path: Path):
     async with open_studio(make_settings(tmp_path), hosts=DISCORD_HOSTS) as studio:
         answered = await studio.imagine(image=("a.png", b"x"))
