@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.cutouts import MAX_SUPERSAMPLING, resample
+from engine.errors import RecipeError
 from engine.models import Models
 from engine.pictures import to_tensor
 from engine.prompts import Prompt
@@ -95,8 +96,10 @@ def find_mask(
     Nothing is drawn at random. `method` is "regions", or "paper" for Appendix G.2 as it stands,
     which always finds something.
 
-    Raises RecipeError if the phrase is empty or no text.
+    Raises RecipeError if the phrase is empty or too long.
     """
+    if not phrase.strip():
+        raise RecipeError("the phrase is empty: say in words what to look for in the picture")
     text = Prompt(phrase).text
     image = to_tensor(_reduced(picture, VIEWED_SIDE)).to(models.device)
     search = {"regions": _search_regions, "paper": _search_crops}[method]
