@@ -1,4 +1,4 @@
-"""Masks from text: where in a picture is what a phrase names? (Section 5.2 and Appendix G.2)
+"""Masks from text: where in a picture is what a phrase names? (Paper, Appendix G.2)
 
 The paper crops a picture into many parts, compares each with the phrase, and thresholds the
 similarities as a grey picture. That says roughly where, but not up to which edge. So here the
@@ -18,9 +18,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from kornia.color import rgb_to_lab
 from kornia.filters import guided_blur
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 from torch import Tensor
@@ -32,24 +30,14 @@ from engine.models import Models
 from engine.pictures import to_tensor
 from engine.prompts import Prompt
 from engine.protocols import Perceptor
+from engine.regions import Mask, find_regions
 
 Method = Literal["regions", "paper"]
-Mask = NDArray[np.bool_]
 
 VIEWED_SIDE = 512
 """Pixels along the longer side of the picture that views are cut from; larger ones are reduced."""
 REGION_SIDE = 128
 """The same for finding regions, which is a matter of colours and not of details."""
-COLOUR_COUNTS = (2, 3, 4, 6)
-"""Into how many colours a picture is divided, coarsely to finely; each division gives regions."""
-COLOUR_ROUNDS = 8
-"""Rounds of k-means; colours that start far apart hardly move after five."""
-DIFFERENT_COLOUR = 6.0
-"""Distance in CIELAB below which two colours are not told apart; 2.3 is just noticeable."""
-MIN_AREA, MAX_REGIONS = 0.01, 24
-"""Smallest region as a share of the picture, and how many of the largest are looked at."""
-SAME_REGION = 0.9
-"""Overlap (intersection over union) above which two regions count as one."""
 GUIDED_EDGE = 1e-3
 """Variance of colour within a few pixels from which the mask of a large picture follows its edge
 (the epsilon of He et al., 2010)."""
@@ -57,8 +45,8 @@ ZOOMS = (1.5, 1.7, 2.0)
 """Sides of the crops around a region, in lengths of its longer side: with some surroundings, since
 a perceptor knows things in their surroundings. With 1.2 and 2.5 the order of regions was worse."""
 WITHOUT_WEIGHT = 0.5
-"""What the view without the region counts, the other two counting 1. More, and a region that only
-shares a crop with the thing wins; nothing, and so does the background that goes around it."""
+"""What the view without the region counts, the other two counting 1. With 0 or 1 the masks fitted
+less well where there were shadows or noise (docs/editing.md)."""
 HALO, RIM = 0.03, 0.08
 """How far a region's soft edge reaches, and the surroundings whose colour paints it over; shares of
 the shorter side."""
@@ -106,26 +94,6 @@ def find_mask(
     with torch.inference_mode():
         chosen, relevance, found = search(image, text, models.perceptors)
     return TextMask(_grey(chosen, picture.size, hard=True), _grey(relevance, picture.size), found)
-
-
-def find_regions(image: Tensor) -> list[Mask]:
-    """Parts of one colour of `image` (1, 3, H, W), (H, W) each, the largest first.
-
-    The colours of CIELAB are divided by k-means into two, three and more; whatever hangs together
-    is a region, and so is all of one colour. There is always at least one.
-    """
-    lab = rgb_to_lab(image)[0].permute(1, 2, 0).cpu().numpy()
-    lab = ndimage.median_filter(lab, size=(3, 3, 1))
-    regions: list[Mask] = []
-    for count in COLOUR_COUNTS:
-        labels = _divide(lab, count)
-        for label in np.unique(labels):
-            pieces, _ = ndimage.label(labels == label)  # pyright: ignore[reportGeneralTypeIssues]
-            found = [pieces == piece for piece in np.unique(pieces[pieces > 0])]
-            for region in [labels == label, *found]:
-                if region.mean() >= MIN_AREA and not any(_same(region, o) for o in regions):
-                    regions.append(region)
-    return sorted(regions, key=np.sum, reverse=True)[:MAX_REGIONS]
 
 
 def _search_regions(
@@ -197,27 +165,6 @@ def _crop_matrix(region: Mask, zoom: float) -> Tensor:
     return matrix
 
 
-def _divide(lab: NDArray[np.floating], count: int) -> NDArray[np.intp]:
-    """Number (H, W) each pixel of (H, W, 3) by its colour out of at most `count`.
-
-    K-means from colours that are far apart: the commonest, then always the one farthest from all.
-    """
-    pixels = lab.reshape(-1, 3)
-    typical = ((pixels - np.median(pixels, axis=0)) ** 2).sum(1).argmin()
-    centres = pixels[[typical]]
-    while len(centres) < count:
-        distance = ((pixels[:, None] - centres) ** 2).sum(2).min(1)
-        if distance.max() < DIFFERENT_COLOUR**2:
-            break
-        centres = np.vstack((centres, pixels[distance.argmax()]))
-    labels = np.zeros(len(pixels), np.intp)
-    for _ in range(COLOUR_ROUNDS):
-        labels = ((pixels[:, None] - centres) ** 2).sum(2).argmin(1)
-        members = [pixels[labels == number] for number in range(len(centres))]
-        centres = np.stack([m.mean(0) for m in members if len(m)])
-    return labels.reshape(lab.shape[:2])
-
-
 def _search_crops(
     image: Tensor, text: str, perceptors: Sequence[Perceptor]
 ) -> tuple[Tensor, Tensor, bool]:
@@ -264,10 +211,6 @@ def _similarity(views: Tensor, text: str, perceptor: Perceptor) -> Tensor:
 
 def _grown(region: Mask, pixels: int) -> Mask:
     return np.asarray(ndimage.binary_dilation(region, iterations=pixels), np.bool_)
-
-
-def _same(one: Mask, other: Mask) -> bool:
-    return bool((one & other).sum() > SAME_REGION * (one | other).sum())
 
 
 def _reduced(picture: Image.Image, side: int) -> Image.Image:

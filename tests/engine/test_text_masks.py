@@ -6,7 +6,8 @@ from torch import Tensor
 
 from engine import Models, RecipeError
 from engine.demo.world import PALETTE
-from engine.text_masks import BATCH, MAX_REGIONS, TextMask, find_mask, find_regions
+from engine.regions import MAX_REGIONS, find_regions
+from engine.text_masks import BATCH, TextMask, find_mask
 
 GROUND = PALETTE["blue"]
 
