@@ -50,7 +50,7 @@ less well where there were shadows or noise (docs/editing.md)."""
 HALO, RIM = 0.03, 0.08
 """How far a region's soft edge reaches, and the surroundings whose colour paints it over; shares of
 the shorter side."""
-FOUND_SIMILARITY = 0.18
+FOUND_SIMILARITY = 0.17
 """Cosine similarity to the phrase, of crops around the best region, from which it is found. Tuned
 on the demo pair; other perceptors have levels of their own (docs/editing.md)."""
 PAPER_SCALES, PAPER_STEP = (0.35, 0.5, 0.7), 0.25
@@ -122,8 +122,7 @@ def _search_regions(
         reach = 2 * round(1 / scale) + 1
         chosen = guided_blur(image, chosen, reach, GUIDED_EDGE, border_type="replicate")
     shown = torch.from_numpy(relevance).to(image)
-    found = bool(crop[best] >= max(FOUND_SIMILARITY, float(without[best])))
-    return chosen[0, 0], shown, found
+    return chosen[0, 0], shown, bool(crop[best] >= FOUND_SIMILARITY)
 
 
 def _region_views(image: Tensor, small: Tensor, regions: Sequence[Mask], size: int) -> Tensor:
