@@ -98,20 +98,24 @@ def read_recipe(path: Path) -> Recipe:
     return read_origin(path).recipe
 
 
-def read_origin(path: Path) -> Origin:
+def read_origin(source: Path | bytes, *, name: str = "the picture") -> Origin:
     """What a PNG painted by this program, or a recipe's JSON file, says about its origin.
 
-    Raises `PictureError` if the file cannot be read, `RecipeError` if it holds no recipe.
+    `name` is how messages call bytes. Raises `PictureError` if the file cannot be read,
+    `RecipeError` if it holds no recipe.
     """
-    content = read_bounded(path, limit=png.MAX_FILE_BYTES)
+    if isinstance(source, bytes):
+        content = source
+    else:
+        content, name = read_bounded(source, limit=png.MAX_FILE_BYTES), quoted(source)
     try:
         if content.startswith(png.SIGNATURE):
-            return _origin_of_picture(png.read_text(path))
-        check_length(content, limit=png.MAX_TEXT_BYTES, name=quoted(path))
+            return _origin_of_picture(png.read_text(content, name=name))
+        check_length(content, limit=png.MAX_TEXT_BYTES, name=name)
         recipe = Recipe.from_json(_decoded(content))
         return Origin(recipe, recipe.steps, {})
     except RecipeError as error:
-        raise RecipeError(f"{quoted(path)}: {error}") from error
+        raise RecipeError(f"{name}: {error}") from error
 
 
 def _origin_of_picture(texts: Mapping[str, str]) -> Origin:

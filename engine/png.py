@@ -44,14 +44,16 @@ def save_png(
         plain.save(part, format="PNG", pnginfo=chunks, compress_level=_COMPRESSION_LEVEL)
 
 
-def read_text(path: Path) -> dict[str, str]:
+def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, str]:
     """Return the text chunks of a PNG file by keyword, without decoding its pixels.
 
-    Raises PictureError if the file cannot be read, is no PNG, is damaged, or holds a text of
-    more than 16 MiB.
+    `name` is how messages call bytes. Raises PictureError if the file cannot be read, is no PNG,
+    is damaged, or holds a text of more than 16 MiB.
     """
-    content = read_bounded(path, limit=MAX_FILE_BYTES)
-    name = quoted(path)
+    if isinstance(source, bytes):
+        content = source
+    else:
+        content, name = read_bounded(source, limit=MAX_FILE_BYTES), quoted(source)
     if not content.startswith(SIGNATURE):
         raise PictureError(f"Cannot read {name}: it is not a PNG file, only those hold a recipe.")
     texts = {}

@@ -4,12 +4,14 @@
 notebook, each named below. `demo` suits the demo pair: the best of five settings on 20 prompts.
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from engine.augmentations import DEMO, PAPER
 from engine.catalogue import find_models
+from engine.edits import Edit
 from engine.errors import RecipeError
 from engine.prompts import parse_prompts
 from engine.recipe import MAX_SIDE, MIN_SIDE, Recipe
@@ -59,6 +61,20 @@ def keeping(preset: str, keep: float) -> Mapping[str, float]:
         raise RecipeError(f"keep must be a number from 0 to 1, not {keep:g}")
     factor = 0.0 if keep == 0 else 10 ** (2 * keep - 1)
     return {name: factor * weight for name, weight in KEEPING[preset].items()}
+
+
+def keep_of(edit: Edit) -> float | None:
+    """The `keep` that `keeping` made an edit's weights of; None if they are of another origin."""
+    weights = {name: getattr(edit, name) for name in ("keep_latent", "keep_look", "keep_edges")}
+    held = {name: weight for name, weight in weights.items() if weight > 0}
+    if not held:
+        return 0.0
+    for known in KEEPING.values():
+        if held.keys() == known.keys():
+            factors = [weight / known[name] for name, weight in held.items()]
+            if math.isclose(min(factors), max(factors), rel_tol=1e-6):
+                return (math.log10(factors[0]) + 1) / 2
+    return None
 
 
 def find_preset(name: str) -> Mapping[str, Any]:

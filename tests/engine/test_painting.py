@@ -201,3 +201,13 @@ def test_recipes_and_pictures_need_no_torch():
         "engine.save_painting; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_origin_is_read_from_bytes_as_from_a_file(tmp_path: Path):
+    path = tmp_path / "square.png"
+    save_painting(SQUARE, path, small(), {"a": "b"})
+    assert read_origin(path.read_bytes()) == read_origin(path)
+    with pytest.raises(PictureError, match="the sketch"):
+        read_origin(b"", name="the sketch")
+    with pytest.raises(RecipeError, match="the sketch"):
+        read_origin(b"no recipe", name="the sketch")

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from engine.augmentations import PAPER
 from engine.catalogue import CATALOGUE
+from engine.edits import Edit
 from engine.errors import ModelError, RecipeError
-from engine.presets import PRESETS, find_preset, make_recipe, round_to_grid
+from engine.presets import PRESETS, find_preset, keep_of, keeping, make_recipe, round_to_grid
 from engine.prompts import Prompt
 from engine.recipe import Recipe
 
@@ -84,3 +85,14 @@ def test_presets_cannot_be_changed_by_accident():
     preset: Any = find_preset("paper")
     with pytest.raises(TypeError):
         preset["steps"] = 1
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("keep", [0.0, 0.25, 0.5, 1.0])
+def test_how_much_is_kept_can_be_told_from_an_edit(preset: str, keep: float):
+    assert keep_of(Edit(b"", **keeping(preset, keep))) == pytest.approx(keep)
+
+
+def test_weights_of_another_origin_tell_nothing_of_keep():
+    assert keep_of(Edit(b"", keep_latent=1.0)) is None
+    assert keep_of(Edit(b"", keep_latent=1.0, keep_edges=3.0)) is None
