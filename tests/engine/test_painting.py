@@ -118,7 +118,7 @@ def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path):
         ({}, "holds no recipe, only PNG files painted by this program do"),
         ({"Description": "a red circle"}, "holds no recipe"),
         ({"vqgan-clip-recipe": "a red circle"}, "not valid JSON"),
-        ({"vqgan-clip-recipe": '{"version": 2}'}, "version 2, newer than 1"),
+        ({"vqgan-clip-recipe": '{"version": 3}'}, "version 3, newer than 2"),
         ({"vqgan-clip-recipe": '{"version": 1}'}, "prompts must be a list"),
         (WRITTEN | {"vqgan-clip-models": "{"}, "about the models is not valid JSON"),
         (WRITTEN | {"vqgan-clip-models": "[" * 100_000}, "about the models is not valid JSON"),
