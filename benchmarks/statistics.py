@@ -1,7 +1,9 @@
 """Counts, shares and their 95 % intervals."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 Z_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
@@ -30,3 +32,10 @@ class Share:
     def __str__(self) -> str:
         low, high = (100 * bound for bound in self.interval())
         return f"{100 * self.value:.1f} % ({self.hits}/{self.total}, {low:.1f}-{high:.1f})"
+
+
+def mean_and_interval(values: Sequence[float]) -> str:
+    """The mean of `values`, two or more, with its 95 % interval by normal approximation."""
+    mean = fmean(values)
+    spread = Z_95 * stdev(values) / math.sqrt(len(values))
+    return f"{mean:.3f} ({mean - spread:.3f}-{mean + spread:.3f}, n = {len(values)})"
