@@ -16,6 +16,11 @@ from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
 
+FAULT = "Something went wrong on my side, and it was logged. Please try again."
+RESTARTING = "I am about to restart. Try again in a minute."
+
+BRIEF_SECONDS = 30.0
+"""How long words stay that only one person needs and everybody sees."""
 _FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
 """Refused by Discord, or lost on the way."""
 
@@ -36,6 +41,14 @@ async def acknowledge(interaction: discord.Interaction) -> None:
         raise _UnacknowledgedError(_cause(error)) from error
 
 
+async def show_form(interaction: discord.Interaction, form: discord.ui.Modal) -> None:
+    """Answer with a form, or end the command: inside `refusals_answered`."""
+    try:
+        await interaction.response.send_modal(form)
+    except _FAILURES as error:
+        raise _UnacknowledgedError(_cause(error)) from error
+
+
 @asynccontextmanager
 async def refusals_answered(interaction: discord.Interaction) -> AsyncIterator[None]:
     """Tell the person, as a sentence, what keeps their command from being carried out."""
@@ -50,13 +63,51 @@ async def refusals_answered(interaction: discord.Interaction) -> AsyncIterator[N
         await answer(interaction, text)
 
 
-async def answer(interaction: discord.Interaction, text: str) -> None:
-    """Answer a command, or replace the answer that it has; a failure is logged."""
+@asynccontextmanager
+async def all_answered(interaction: discord.Interaction) -> AsyncIterator[None]:
+    """As `refusals_answered`, and for faults too: no command tree sees forms and buttons."""
     try:
-        if interaction.response.is_done():
-            await interaction.edit_original_response(content=text)
-        else:
+        async with refusals_answered(interaction):
+            yield
+    except Exception:
+        log.exception("a form or a button failed")
+        await answer(interaction, FAULT)
+
+
+@asynccontextmanager
+async def refusals_replied(message: discord.Message) -> AsyncIterator[None]:
+    """Tell whoever wrote a message, as a reply that goes away, what cannot be done, and faults."""
+    try:
+        yield
+    except (RefusalError, EngineError) as error:
+        text = phrases.sentence(str(error))
+        log.info("refused", extra={"command": "reply", "cause": text})
+        await reply_briefly(message, text)
+    except Exception:
+        log.exception("a reply failed")
+        await reply_briefly(message, FAULT)
+
+
+async def reply_briefly(message: discord.Message, text: str) -> None:
+    """Reply to a message without calling anybody, and take it back soon; a failure is logged."""
+    try:
+        await message.reply(text, mention_author=False, delete_after=BRIEF_SECONDS)
+    except _FAILURES as error:
+        log.warning("a reply did not arrive", extra={"cause": _cause(error), "answer": text})
+
+
+async def answer(interaction: discord.Interaction, text: str) -> None:
+    """Answer a command, or replace the answer that it has; a failure is logged.
+
+    Whoever pressed a button is answered below the message that holds it.
+    """
+    try:
+        if not interaction.response.is_done():
             await interaction.response.send_message(text, ephemeral=True)
+        elif interaction.response.type is discord.InteractionResponseType.deferred_message_update:
+            await interaction.followup.send(text, ephemeral=True)
+        else:
+            await interaction.edit_original_response(content=text)
     except _FAILURES as error:
         log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
 

@@ -14,7 +14,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answers import answer
+from bot.answers import FAULT, answer
+from bot.engine_thread import EngineThread
 from bot.intake import INVITE, Intake
 from bot.pace import Pace
 from bot.queue import GpuQueue
@@ -24,10 +25,9 @@ from bot.store import Store
 
 log = logging.getLogger(__name__)
 
-COGS = ("cogs.imagine", "cogs.help", "cogs.status")
+COGS = ("cogs.imagine", "cogs.edit", "cogs.reply", "cogs.help", "cogs.status")
 _SYNCED = "commands"
 """Under which name the store remembers what Discord was told last."""
-_FAULT = "Something went wrong on my side, and it was logged. Please try again."
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Services:
     pace: Pace
     reporter: Reporter
     intake: Intake
+    engine: EngineThread
     upload_hosts: frozenset[str]
     """Where attached pictures may lie."""
     device: str
@@ -64,7 +65,7 @@ class CommandTree(app_commands.CommandTree["PaintingBot"]):
             case app_commands.CheckFailure():
                 sentence = "You cannot use this command here."
             case _:
-                sentence = _FAULT
+                sentence = FAULT
                 log.error("a command failed", extra={"command": command}, exc_info=cause)
         await answer(interaction, sentence)
 
@@ -97,6 +98,9 @@ class PaintingBot(commands.AutoShardedBot):
         self.services.reporter.attach(self)
         await self.services.intake.resume()
 
+    async def on_message(self, _: discord.Message, /) -> None:
+        """Look for no commands in messages: there are none but slash commands and menus."""
+
     async def on_ready(self) -> None:
         """Say in the log who this is, and how to invite it."""
         scopes = ("bot", "applications.commands")
@@ -119,7 +123,10 @@ class PaintingBot(commands.AutoShardedBot):
 
 
 def intents() -> discord.Intents:
-    """What the bot hears of: servers, for their channels and limits. Nothing else is needed."""
+    """What the bot hears of: servers, for their channels and limits, and messages, for replies.
+
+    None of these is privileged: of most messages it hears without seeing what they hold.
+    """
     chosen = discord.Intents.none()
-    chosen.guilds = True
+    chosen.guilds = chosen.guild_messages = chosen.dm_messages = True
     return chosen

@@ -18,6 +18,7 @@ import discord
 from bot import phrases
 from bot.attach import Attachment, Parcel
 from bot.jobs import Job, Place
+from bot.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,9 @@ class _RefusedError(Exception):
 class Delivery:
     """Says things about one job in its `place`."""
 
-    def __init__(self, client: discord.Client, job: Job, place: Place) -> None:
+    def __init__(self, client: discord.Client, job: Job, place: Place, store: Store) -> None:
         self._client = client
+        self._store = store
         self._job = job
         self._place = place
         self._progress_id = None if place.has_thread else place.message_id
@@ -111,17 +113,19 @@ class Delivery:
         for number, group in enumerate(groups):
             self._posted += 1
             nonce = f"{self._job.id}-{self._posted}"
-            await self._insist(place, text if number == 0 else "", group, nonce)
+            message = await self._insist(place, text if number == 0 else "", group, nonce)
+            if group:
+                await self._store.add_post(self._job.id, message.id)
 
     async def _insist(
         self, place: int | None, text: str, group: Sequence[Attachment], nonce: str
-    ) -> None:
+    ) -> discord.Message:
         """Post one message, as often as it takes."""
         pause = FIRST_PAUSE
         while True:
             try:
-                await asyncio.wait_for(self._post(place, text, group, nonce), CALL_SECONDS)
-                return
+                posting = self._post(place, text, group, nonce)
+                return await asyncio.wait_for(posting, CALL_SECONDS)
             except _NO_ANSWER as error:
                 self._log("a result could not be posted, trying again", error)
             except discord.HTTPException as error:
@@ -135,13 +139,13 @@ class Delivery:
 
     async def _post(
         self, place: int | None, text: str, group: Sequence[Attachment], nonce: str
-    ) -> None:
+    ) -> discord.Message:
         if place is None:
             channel = await self._client.create_dm(discord.Object(self._job.author_id))
         else:
             channel = self._channel(place)
         # With the nonce a post that did arrive, though its answer did not, is not made twice.
-        await channel.send(text, files=_files(*group), nonce=nonce)
+        return await channel.send(text, files=_files(*group), nonce=nonce)
 
     def _channel(self, channel_id: int) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(channel_id, guild_id=self._place.guild_id)

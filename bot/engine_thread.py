@@ -1,5 +1,7 @@
 """The engine thread: takes one job after the other from the queue and paints it.
 
+Between two steps of a job it does errands, which need the models for a moment.
+
 It alone touches the models. It never waits for Discord, and nothing that happens to one job ends
 it: what a person caused becomes a sentence for them, everything else is logged with its cause.
 Torch is imported in this thread, since that takes seconds.
@@ -10,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bot import phrases
+from bot.errands import Errand
 from bot.jobs import Event, Failed, Finished, Job, Painting, Pixels, Progress, PutBack, Started
 from bot.pace import Pace
 from bot.queue import GpuQueue
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from engine.models import Models
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PROGRESS_SECONDS = 1.0
 """Time between two pictures of the progress."""
@@ -61,6 +66,15 @@ class EngineThread:
         self._thread.start()
         return self._loaded
 
+    def run_errand(self, act: "Callable[[Models], T]") -> Future[T]:
+        """Let `act` have the models soon, in the engine thread; the result is what comes of it.
+
+        If the program ends first, that is a `RefusalError`.
+        """
+        errand = Errand(act)
+        self._queue.put_errand(errand)
+        return errand.result
+
     def is_alive(self) -> bool:
         """Whether the thread is at work."""
         return self._thread.is_alive()
@@ -77,8 +91,11 @@ class EngineThread:
             self._loaded.set_exception(error)
             return
         self._loaded.set_result(models)
-        while (job := self._queue.take()) is not None:
-            self._publish(self._end_of(job, models))
+        while (task := self._queue.take()) is not None:
+            if isinstance(task, Errand):
+                task.run(models)
+            else:
+                self._publish(self._end_of(task, models))
 
     def _end_of(self, job: Job, models: "Models") -> Event:
         """Paint a job and return how it ended."""
@@ -110,13 +127,15 @@ class EngineThread:
         check_memory(recipe, find_models(recipe.models), models.device)
         with running_out_is_an_error(recipe):
             generation = Generation(recipe, models)
-            frames = self._advance(job, generation, done)
+            frames = self._advance(job, generation, done, models)
             if frames is None:
                 return None
             pixels = to_pixels(generation.image())
             return Painting(recipe, pixels, (*frames, pixels))
 
-    def _advance(self, job: Job, generation: "Generation", done: int) -> list[Pixels] | None:
+    def _advance(
+        self, job: Job, generation: "Generation", done: int, models: "Models"
+    ) -> list[Pixels] | None:
         """Take all steps, telling of them about once a second, and return the frames."""
         recipe = generation.recipe
         every = max(1, recipe.steps // FRAMES)
@@ -125,6 +144,8 @@ class EngineThread:
         while not generation.done:
             if self._queue.closed:
                 return None
+            if (errand := self._queue.take_errand()) is not None:
+                errand.run(models)
             began = time.monotonic()
             generation.step()
             now = time.monotonic()

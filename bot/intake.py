@@ -1,6 +1,6 @@
-"""From an acknowledged command to a queued job: limits, store, message, thread, queue.
+"""From what somebody asked for to a queued job: limits, store, message, thread, queue.
 
-A command is checked before anything is stored, and stored before anybody is told that it waits.
+What is asked is checked before anything is stored, and stored before anybody is told that it waits.
 """
 
 import asyncio
@@ -10,7 +10,8 @@ import aiohttp
 import discord
 
 from bot import phrases
-from bot.answers import RefusalError
+from bot.answers import RESTARTING, RefusalError
+from bot.asker import Asker, Channel
 from bot.jobs import Job, JobState, Place
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
@@ -32,19 +33,10 @@ NEEDED_IN_THREADS = {
     "attach_files": "Attach Files",
 }
 FOR_A_THREAD = ("create_public_threads", "send_messages_in_threads")
-INVITE = discord.Permissions(**dict.fromkeys((*NEEDED, *FOR_A_THREAD), True))
+FOR_REPLIES = ("read_message_history",)
+INVITE = discord.Permissions(**dict.fromkeys((*NEEDED, *FOR_A_THREAD, *FOR_REPLIES), True))
 """What the bot asks for when it is invited."""
 _ARCHIVE_MINUTES = 1440
-
-Channel = (
-    discord.TextChannel
-    | discord.VoiceChannel
-    | discord.StageChannel
-    | discord.Thread
-    | discord.DMChannel
-    | discord.GroupChannel
-    | discord.PartialMessageable
-)
 
 
 class Intake:
@@ -61,26 +53,22 @@ class Intake:
         """Between counting a person's jobs and adding one, nobody else adds any."""
 
     async def accept(
-        self,
-        interaction: discord.Interaction,
-        prompt: str,
-        recipes: tuple[Recipe, ...],
+        self, asker: Asker, prompt: str, recipes: tuple[Recipe, ...]
     ) -> discord.Message:
-        """Queue pictures for whoever gave a command, and return the job's message.
+        """Queue pictures for whoever asked for them, and return the job's message.
 
         Raises `RefusalError` if the person may not, the place does not allow it, or the recipes
         ask for too much.
         """
         if self._queue.closed:
-            raise RefusalError("I am about to restart. Try again in a minute.")
+            raise RefusalError(RESTARTING)
         check_recipes(recipes, self._settings.limits)
-        channel = _channel(interaction)
-        check_permissions(channel, interaction.app_permissions)
+        check_permissions(asker.channel, asker.permissions)
         async with self._admission:
-            await self._check_limits(interaction.user.id)
-            job = await self._store.add(interaction.user.id, prompt, recipes)
+            await self._check_limits(asker.user_id)
+            job = await self._store.add(asker.user_id, prompt, recipes)
         try:
-            message, place = await self._announce(interaction, channel, job)
+            message, place = await self._announce(asker, job)
         except Exception as error:
             await self._store.set_state(job.id, JobState.FAILED, str(error))
             log.warning("a job was not announced", extra={"job": job.id, "cause": str(error)})
@@ -117,14 +105,13 @@ class Intake:
         if await self._store.count_unfinished() >= limits.jobs:
             raise RefusalError("The queue is full. Try again in a while.")
 
-    async def _announce(
-        self, interaction: discord.Interaction, channel: Channel, job: Job
-    ) -> tuple[discord.Message, Place]:
+    async def _announce(self, asker: Asker, job: Job) -> tuple[discord.Message, Place]:
         """Post the job's message, open its thread, and remember where they are."""
+        channel = asker.channel
         message = await channel.send(phrases.headline(job))
-        thread = await self._open_thread(message, job, interaction.app_permissions)
+        thread = await self._open_thread(message, job, asker.permissions)
         post_id = channel.id if thread is None else thread.id
-        place = Place(interaction.guild_id, channel.id, post_id, message.id)
+        place = Place(asker.guild_id, channel.id, post_id, message.id)
         await self._store.set_place(job, place)
         return message, place
 
@@ -172,13 +159,6 @@ def check_permissions(channel: Channel, permissions: discord.Permissions) -> Non
             "I cannot paint here: somebody who manages this server has to allow me "
             f"{' and '.join(missing)} in this channel."
         )
-
-
-def _channel(interaction: discord.Interaction) -> Channel:
-    channel = interaction.channel
-    if channel is None or isinstance(channel, discord.ForumChannel | discord.CategoryChannel):
-        raise RefusalError("I cannot post in this place. Try a text channel.")
-    return channel
 
 
 def _takes_threads(channel: Channel) -> bool:

@@ -10,6 +10,9 @@ import unicodedata
 
 from bot.jobs import Finished, Job, Progress
 from bot.settings import LimitSettings
+from engine.edits import Edit
+from engine.presets import keep_of
+from engine.recipe import Recipe
 
 _SHOWN_PROMPT = 300
 """Characters of a prompt in a message; the whole one is in the picture's recipe."""
@@ -21,6 +24,7 @@ _ACTIVE = re.compile(r"([\\`*_~|<>\[\]()#:@/\-+=])")
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 """Unicode's first strong isolate: text inside does not turn the text around it."""
 _THREAD_PLACEHOLDER = "picture"
+BEFORE_AFTER = "On the left the picture as it was, on the right as it is now"
 
 
 def shown(prompt: str) -> str:
@@ -63,19 +67,33 @@ def progress(job: Job, event: Progress) -> str:
     return f"{bar} {which}step {event.step} of {steps} · about {duration(event.seconds_left)} left"
 
 
-def finished(job: Job, event: Finished) -> str:
-    """The parameters of the pictures, and how long they took."""
+def finished(job: Job, event: Finished, size: tuple[int, int]) -> str:
+    """The parameters of the pictures, of which the first has `size`, and how long they took."""
     first = job.recipes[0]
     seeds = ", ".join(str(recipe.seed) for recipe in job.recipes)
     parts = [
-        f"{first.width}×{first.height}"
-        + (f", shown {first.enlarge}×" if first.enlarge > 1 else ""),
+        *(_sizes(first) if first.edit is None else _edit(first.edit, size)),
         f"{first.steps} steps",
         f"{'seed' if len(job.recipes) == 1 else 'seeds'} {seeds}",
         f"{first.models} models",
         f"painted in {duration(event.seconds)}",
     ]
     return f"{headline(job)}\n-# {' · '.join(parts)}"
+
+
+def _sizes(recipe: Recipe) -> list[str]:
+    shown = f", shown {recipe.enlarge}×" if recipe.enlarge > 1 else ""
+    return [f"{recipe.width}×{recipe.height}{shown}"]
+
+
+def _edit(edit: Edit, size: tuple[int, int]) -> list[str]:
+    """What an edit had to start with: the picture, how much of it stays, and where."""
+    keep = keep_of(edit)
+    return [
+        f"edited from a picture of {size[0]}×{size[1]}",
+        *([] if keep is None else [f"keeping {round(100 * keep)} %"]),
+        *([] if edit.mask is None else ["only inside the mask"]),
+    ]
 
 
 def duration(seconds: float) -> str:

@@ -81,6 +81,7 @@ async def open_services(
                 pace=pace,
                 reporter=reporter,
                 intake=Intake(settings, store, queue, reporter),
+                engine=engine,
                 upload_hosts=upload_hosts,
                 device=str(models.device),
                 started=datetime.now(UTC),

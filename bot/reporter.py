@@ -69,7 +69,7 @@ class Reporter:
         if self._client is None:
             raise RuntimeError("the reporter has no client yet")
         report = self._reports[job.id] = _Report(self, job)
-        self._new.put_nowait((report, Delivery(self._client, job, place)))
+        self._new.put_nowait((report, Delivery(self._client, job, place, self._store)))
 
     def publish(self, event: Event) -> None:
         """Take an event, from any thread."""
@@ -191,7 +191,7 @@ class _Report:
         limit = delivery.file_limit
         while True:
             files = await asyncio.to_thread(parcel, self.job, event, limit)
-            text = "\n".join((phrases.finished(self.job, event), *files.notices))
+            text = "\n".join((phrases.finished(self.job, event, files.size), *files.notices))
             try:
                 return await delivery.deliver(text, files)
             except TooLargeError:

@@ -28,7 +28,7 @@ ENV_PREFIX = "VQGAN_CLIP_"
 TOKEN_VARIABLE, TOKEN_FILE_VARIABLE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
 _MAX_TOKEN_BYTES = 4096
 _MAX_VARIATIONS = 4
-"""Of one command; with grid and clip they fill no more than six of Discord's ten attachments."""
+"""Of one command."""
 
 
 def _engine(value: object) -> object:
@@ -81,6 +81,8 @@ class LimitSettings(_Table):
     """Jobs of one person that wait or run at a time."""
     jobs: int = Field(default=500, ge=1, le=100_000)
     """Jobs that wait or run at a time, of everybody together."""
+    edit_others: bool = True
+    """Whether everybody may edit a picture by a reply or a menu, or only who asked for it."""
 
 
 class StorageSettings(_Table):

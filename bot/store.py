@@ -65,6 +65,15 @@ class _Place(_Base):
         return Place(self.guild_id, self.channel_id, self.post_id, self.message_id)
 
 
+class _Post(_Base):
+    """A message that holds a job's pictures."""
+
+    __tablename__ = "posts"
+
+    message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey(_Job.id), index=True)
+
+
 class _Fact(_Base):
     """Something to remember from one start to the next."""
 
@@ -142,6 +151,18 @@ class Store:
             rows = rows.where(_Job.author_id == author_id)
         async with self._sessions() as session:
             return await session.scalar(rows) or 0
+
+    async def add_post(self, job_id: int, message_id: int) -> None:
+        """Remember that a message holds a job's pictures."""
+        async with self._sessions.begin() as session:
+            await session.merge(_Post(message_id=message_id, job_id=job_id))
+
+    async def job_of_post(self, message_id: int) -> Job | None:
+        """The job whose pictures a message holds; None if it holds no job's."""
+        rows = select(_Job).join(_Post, _Post.job_id == _Job.id)
+        async with self._sessions() as session:
+            found = await session.scalar(rows.where(_Post.message_id == message_id))
+        return None if found is None else found.value()
 
     async def fact(self, name: str) -> str | None:
         """What was remembered under `name`."""

@@ -1,7 +1,6 @@
 """`/imagine`: a picture from words."""
 
 import asyncio
-import secrets
 from dataclasses import replace
 
 import discord
@@ -10,11 +9,21 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.answers import RefusalError, acknowledge, answer, refusals_answered
+from bot.asker import Asker
 from bot.client import PaintingBot
+from bot.options import (
+    LARGEST_SEED,
+    MAX_COUNT,
+    check_prompt,
+    matching,
+    matching_presets,
+    seed_or_any,
+    variations,
+)
 from bot.uploads import read_upload
 from engine.catalogue import find_models
-from engine.presets import PRESETS, make_recipe, round_to_grid
-from engine.recipe import MAX_SEED, MAX_STEPS, Recipe
+from engine.presets import make_recipe, round_to_grid
+from engine.recipe import MAX_STEPS, Recipe
 from engine.start_image import init_image
 
 SIZES = {
@@ -43,11 +52,6 @@ STYLES = (
 )
 """What autocomplete offers; any words will do."""
 _MAX_STYLE = 100
-_LARGEST_DISCORD_INTEGER = 2**53 - 1
-"""Discord's integers are JavaScript's."""
-_MAX_CHOICES = 25
-_MAX_RANDOM_SEED = 2**31
-"""Short enough to be read out."""
 
 
 class Imagine(commands.Cog):
@@ -74,11 +78,11 @@ class Imagine(commands.Cog):
         prompt: str,
         size: str = "square",
         steps: Range[int, 1, MAX_STEPS] | None = None,
-        seed: Range[int, 0, min(MAX_SEED, _LARGEST_DISCORD_INTEGER)] | None = None,
+        seed: Range[int, 0, LARGEST_SEED] | None = None,
         preset: str | None = None,
         style: str | None = None,
         image: discord.Attachment | None = None,
-        count: Range[int, 1, 4] = 1,
+        count: Range[int, 1, MAX_COUNT] = 1,
     ) -> None:
         """Paint a picture from words."""
         async with refusals_answered(interaction):
@@ -91,24 +95,21 @@ class Imagine(commands.Cog):
             recipe = await asyncio.to_thread(
                 self._recipe, prompt, size, steps, seed, preset, style, picture
             )
-            recipes = tuple(_with_seed(recipe, number) for number in range(count))
-            message = await self._services.intake.accept(interaction, prompt, recipes)
+            asker = Asker.of_interaction(interaction)
+            recipes = variations(recipe, count)
+            message = await self._services.intake.accept(asker, prompt, recipes)
             await answer(interaction, f"Queued: {message.jump_url}")
 
     @imagine.autocomplete("style")
     async def _styles(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
-        return _matching(typed, STYLES)
+        return matching(typed, STYLES)
 
     @imagine.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
-        return _matching(typed, tuple(PRESETS))
+        return matching_presets(typed)
 
     def _check(self, prompt: str, style: str | None) -> None:
-        limit = self._services.settings.limits.prompt_length
-        if len(prompt) > limit:
-            raise RefusalError(
-                f"The prompt has {len(prompt)} characters; at most {limit} are allowed here."
-            )
+        check_prompt(prompt, self._services.settings.limits)
         if style is not None and len(style) > _MAX_STYLE:
             raise RefusalError(f"A style has at most {_MAX_STYLE} characters.")
 
@@ -127,7 +128,7 @@ class Imagine(commands.Cog):
         width_height = _dimensions(size, models)
         recipe = make_recipe(
             prompt,
-            seed=secrets.randbelow(_MAX_RANDOM_SEED) if seed is None else seed,
+            seed=seed_or_any(seed),
             models=models,
             preset=preset,
             size=width_height,
@@ -146,11 +147,6 @@ def _dimensions(size: str, models: str) -> tuple[int, int]:
     return round_to_grid((round(side * width), round(side * height)), models)
 
 
-def _with_seed(recipe: Recipe, number: int) -> Recipe:
-    """The recipe of variation `number`, from 0: seeds follow each other."""
-    return replace(recipe, seed=(recipe.seed + number) % (MAX_SEED + 1))
-
-
 def _styled(recipe: Recipe, style: str) -> Recipe:
     """The recipe with the words of a style after each prompt that the picture shall show."""
     prompts = (
@@ -158,12 +154,6 @@ def _styled(recipe: Recipe, style: str) -> Recipe:
         for prompt in recipe.prompts
     )
     return replace(recipe, prompts=tuple(prompts))
-
-
-def _matching(typed: str, names: tuple[str, ...]) -> list[Choice[str]]:
-    """What autocomplete offers: names that contain what was typed."""
-    found = [name for name in names if typed.lower() in name.lower()]
-    return [Choice(name=name, value=name) for name in found[:_MAX_CHOICES]]
 
 
 async def setup(bot: PaintingBot) -> None:

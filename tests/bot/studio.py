@@ -1,6 +1,7 @@
 """A bot on a Discord in memory, with the real engine and the demo models."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,15 +10,20 @@ from typing import Any
 
 import discord
 import simcord
+from PIL import Image
 
 from bot.client import PaintingBot, Services
 from bot.local import UPLOAD_HOSTS
 from bot.program import open_services
 from bot.settings import DiscordSettings, Settings, StorageSettings
+from engine.painting import RECIPE_KEY
+from engine.recipe import Recipe
 from engine.settings import Settings as EngineSettings
 
 PATIENCE = 120.0
 """Seconds after which something that should happen counts as not happening."""
+PATIENT_SETTLING = 20.0
+"""The same for what the bot does at once; shorter than the life of its brief replies."""
 PROMPT = "a red circle on a blue background"
 
 
@@ -81,7 +87,7 @@ async def open_studio(
     """A bot that is connected, in a server."""
     async with open_services(settings, hosts) as services:
         bot = PaintingBot(services)
-        env = simcord.Env(bot, shard_count=1)
+        env = simcord.Env(bot, shard_count=1, settle_timeout=PATIENT_SETTLING)
         await env.start()
         try:
             guild = env.create_guild()
@@ -123,3 +129,35 @@ async def another_job_is_painted(studio: Studio) -> None:
     await studio.all_told()
     assert len(studio.channel.threads) == before + 1
     assert any(painted(t) for t in studio.channel.threads if t.name == "a blue square")
+
+
+async def result_of(studio: Studio, place: simcord.ChannelHandle | None = None) -> discord.Message:
+    """The newest message with pictures, by default in the newest thread, once all is told."""
+    await studio.all_told()
+    place = place or max(studio.channel.threads, key=lambda thread: thread.id)
+    return painted(place)[-1]
+
+
+def recipe_of(content: bytes) -> Recipe:
+    """The recipe in a picture."""
+    picture = opened(content)
+    picture.load()
+    return Recipe.from_json(picture.info[RECIPE_KEY])
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """A picture as a file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def told(answered: simcord.InteractionResult) -> str:
+    """The answer that only the person sees who gave the command."""
+    assert answered.response is not None
+    assert answered.response.ephemeral
+    return answered.response.content

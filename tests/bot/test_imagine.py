@@ -13,22 +13,18 @@ from PIL import Image
 from bot.uploads import DISCORD_HOSTS
 from engine.generation import Generation
 from engine.models import Models
-from engine.painting import RECIPE_KEY, finished_picture
-from engine.recipe import Recipe
-from tests.bot.studio import PROMPT, Studio, make_settings, open_studio, pictures_of, until
-
-
-def recipe_of(content: bytes) -> Recipe:
-    picture = Image.open(io.BytesIO(content))
-    picture.load()
-    return Recipe.from_json(picture.info[RECIPE_KEY])
-
-
-async def result_of(studio: Studio) -> discord.Message:
-    """The message with the pictures, in the thread."""
-    await studio.all_told()
-    (result,) = (m for m in studio.thread().history() if pictures_of(m))
-    return result
+from engine.painting import finished_picture
+from tests.bot.studio import (
+    PROMPT,
+    Studio,
+    encoded,
+    make_settings,
+    open_studio,
+    pictures_of,
+    recipe_of,
+    result_of,
+    until,
+)
 
 
 async def test_a_command_is_answered_quietly_and_painted_in_a_thread(studio: Studio):
@@ -158,12 +154,6 @@ async def test_any_words_are_shown_and_do_nothing(studio: Studio, prompt: str):
     assert not job_message.mention_everyone
     result = await result_of(studio)
     assert len(result.content) <= 2000
-
-
-def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def bomb() -> bytes:

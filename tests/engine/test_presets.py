@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_presets_cannot_be_changed_by_accident():
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("keep", [0.0, 0.25, 0.5, 1.0])
 def test_how_much_is_kept_can_be_told_from_an_edit(preset: str, keep: float):
-    assert keep_of(Edit(b"", **keeping(preset, keep))) == pytest.approx(keep)
+    assert keep_of(replace(Edit(b""), **keeping(preset, keep))) == pytest.approx(keep)
 
 
 def test_weights_of_another_origin_tell_nothing_of_keep():

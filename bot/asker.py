@@ -1,0 +1,50 @@
+"""Who asks for a picture, and where: the same value for a command and for a message."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import discord
+
+from bot.answers import RefusalError
+
+Channel = (
+    discord.TextChannel
+    | discord.VoiceChannel
+    | discord.StageChannel
+    | discord.Thread
+    | discord.DMChannel
+    | discord.GroupChannel
+    | discord.PartialMessageable
+)
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A person in a place."""
+
+    user_id: int
+    guild_id: int | None
+    """None in direct messages."""
+    channel: Channel
+    permissions: discord.Permissions
+    """The bot's own, in the channel."""
+
+    @classmethod
+    def of_interaction(cls, interaction: discord.Interaction) -> Self:
+        """Whoever gave a command or pressed a button.
+
+        Raises `RefusalError` if nothing can be posted there.
+        """
+        channel = interaction.channel
+        if channel is None or isinstance(channel, discord.ForumChannel | discord.CategoryChannel):
+            raise RefusalError("I cannot post in this place. Try a text channel.")
+        permissions = interaction.app_permissions
+        return cls(interaction.user.id, interaction.guild_id, channel, permissions)
+
+    @classmethod
+    def of_message(cls, message: discord.Message) -> Self:
+        """Whoever wrote a message."""
+        guild, channel = message.guild, message.channel
+        if guild is None:
+            return cls(message.author.id, None, channel, discord.Permissions.none())
+        return cls(message.author.id, guild.id, channel, channel.permissions_for(guild.me))

@@ -1,0 +1,107 @@
+"""From a picture and what somebody wants changed in it to a queued job, however they said it."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+import discord
+
+from bot import phrases
+from bot.answers import RefusalError
+from bot.asker import Asker
+from bot.client import Services
+from bot.options import check_prompt, seed_or_any, variations
+from bot.uploads import is_own
+from engine.editing import DEFAULT_KEEP, edit_recipe, feathered, read_mask, read_source
+from engine.painting import read_origin
+from engine.recipe import Recipe
+from engine.start_image import init_image
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants a picture to become."""
+
+    prompt: str
+    keep: float = DEFAULT_KEEP
+    """How much of it stays, from 0 to 1."""
+    steps: int | None = None
+    seed: int | None = None
+    preset: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Queued:
+    """An edit that was accepted."""
+
+    message: discord.Message
+    """The job's."""
+    notice: str
+    """What is not as it should be, or ""."""
+
+    def __str__(self) -> str:
+        return f"Queued: {self.message.jump_url}" + (f"\n{self.notice}" if self.notice else "")
+
+
+async def queue_edit(
+    services: Services, asker: Asker, wish: Wish, picture: bytes, mask: bytes | None = None
+) -> Queued:
+    """Queue an edit of a picture, only inside the white of the mask if there is one.
+
+    Raises `RefusalError` or `EngineError` for what is not allowed.
+    """
+    check_prompt(wish.prompt, services.settings.limits)
+    models = services.settings.engine.models
+    recipe, notice = await asyncio.to_thread(_edit_recipe, wish, picture, mask, models)
+    recipes = variations(recipe, wish.count)
+    message = await services.intake.accept(asker, wish.prompt, recipes)
+    return Queued(message, notice)
+
+
+async def queue_continuation(
+    services: Services, asker: Asker, origin: bytes, picture: bytes
+) -> Queued:
+    """Queue the recipe that lies in the file `origin` again, starting from a picture."""
+    recipe = await asyncio.to_thread(_continued, origin, picture)
+    models = services.settings.engine.models
+    if recipe.models != models:
+        raise RefusalError(
+            f"That picture was painted by {recipe.models} models; now I paint with {models} ones."
+        )
+    prompt = " | ".join(map(str, recipe.prompts))
+    return Queued(await services.intake.accept(asker, prompt, (recipe,)), "")
+
+
+async def check_may_edit(services: Services, message: discord.Message, user_id: int) -> None:
+    """Raise `RefusalError` if the message holds pictures that only somebody else may edit here."""
+    if services.settings.limits.edit_others or not is_own(message):
+        return
+    job = await services.store.job_of_post(message.id)
+    if job is None or job.author_id != user_id:
+        raise RefusalError("Here only the person who asked for a picture may edit it.")
+
+
+def _edit_recipe(wish: Wish, picture: bytes, mask: bytes | None, models: str) -> tuple[Recipe, str]:
+    """The first picture's recipe, and a notice or ""; reading pictures takes time."""
+    source, notice = read_source(picture)
+    inside = None if mask is None else feathered(read_mask(mask, source.size))
+    recipe = edit_recipe(
+        wish.prompt,
+        source,
+        seed=seed_or_any(wish.seed),
+        mask=inside,
+        keep=wish.keep,
+        models=models,
+        preset=wish.preset,
+        **({} if wish.steps is None else {"steps": wish.steps}),
+    )
+    return recipe, phrases.sentence(notice) if notice else ""
+
+
+def _continued(origin: bytes, picture: bytes) -> Recipe:
+    recipe = read_origin(origin).recipe
+    if recipe.edit is None:
+        start = init_image(picture, (recipe.width, recipe.height))
+        return replace(recipe, start="image", init_image=start)
+    size = read_source(recipe.edit.source)[0].size
+    return replace(recipe, edit=replace(recipe.edit, source=init_image(picture, size)))

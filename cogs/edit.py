@@ -1,0 +1,125 @@
+"""`/edit`, and the menu *Edit this image* of a message: a picture changed by words."""
+
+from typing import Any
+
+import discord
+from discord import app_commands, ui
+from discord.app_commands import Choice, Range
+from discord.ext import commands
+
+from bot.answers import acknowledge, all_answered, answer, refusals_answered, show_form
+from bot.asker import Asker
+from bot.client import PaintingBot, Services
+from bot.edits import Wish, check_may_edit, queue_edit
+from bot.forms import PictureForm, words_input
+from bot.options import LARGEST_SEED, MAX_COUNT, matching_presets
+from bot.uploads import read_posted, read_upload
+from engine.recipe import MAX_STEPS
+
+MENU = "Edit this image"
+_KEEPS = {
+    "0": "Nothing in particular",
+    "25": "A little of it",
+    "50": "About half of it",
+    "75": "Most of it",
+    "100": "Nearly all of it",
+}
+"""Percentages, and what they mean."""
+
+
+class Edit(commands.Cog):
+    """Change pictures by words."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._bot = bot
+        self._services = bot.services
+        self._menu = app_commands.ContextMenu(name=MENU, callback=self.open_form)
+
+    async def cog_load(self) -> None:
+        """Add the menu, which discord.py does not find by itself."""
+        self._bot.tree.add_command(self._menu)
+
+    async def cog_unload(self) -> None:
+        """Take the menu away again."""
+        self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
+
+    @app_commands.command()
+    @app_commands.describe(
+        image="The picture to change",
+        prompt="What it should show afterwards. Several, with weights: a forest | fog:0.5",
+        keep="How much of the picture stays, in percent; 50 unless you say so",
+        mask="A picture of the same shape: white is changed, black stays as it is",
+        steps="How long to paint: more steps, more change",
+        seed="The same seed makes the same change again",
+        preset="How to paint",
+        count="How many variations",
+    )
+    async def edit(
+        self,
+        interaction: discord.Interaction,
+        image: discord.Attachment,
+        prompt: str,
+        keep: Range[int, 0, 100] = 50,
+        mask: discord.Attachment | None = None,
+        steps: Range[int, 1, MAX_STEPS] | None = None,
+        seed: Range[int, 0, LARGEST_SEED] | None = None,
+        preset: str | None = None,
+        count: Range[int, 1, MAX_COUNT] = 1,
+    ) -> None:
+        """Change a picture by words."""
+        async with refusals_answered(interaction):
+            await acknowledge(interaction)
+            wish = Wish(prompt, keep / 100, steps, seed, preset, count)
+            asker = Asker.of_interaction(interaction)
+            picture = await self._read(image)
+            drawn = None if mask is None else await self._read(mask)
+            queued = await queue_edit(self._services, asker, wish, picture, drawn)
+            await answer(interaction, str(queued))
+
+    @edit.autocomplete("preset")
+    async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        return matching_presets(typed)
+
+    async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """Ask what a message's picture should become."""
+        async with refusals_answered(interaction):
+            form = _EditForm(self._services, message)
+            await check_may_edit(self._services, message, interaction.user.id)
+            await show_form(interaction, form)
+
+    async def _read(self, attachment: discord.Attachment) -> bytes:
+        limit = self._services.settings.limits.image_mib
+        return await read_upload(attachment, limit, self._services.upload_hosts)
+
+
+class _EditForm(PictureForm):
+    """What a picture should become."""
+
+    def __init__(self, services: Services, message: discord.Message) -> None:
+        super().__init__(MENU, message)
+        self._services = services
+        self._prompt = words_input("prompt", services.settings.limits.prompt_length)
+        self._keep: ui.Select[Any] = ui.Select(custom_id="keep")
+        for percent, meaning in _KEEPS.items():
+            label = f"{meaning} ({percent} %)"
+            self._keep.add_option(label=label, value=percent, default=percent == "50")
+        self.ask("What should it show afterwards?", self._prompt)
+        self.ask("How much of the picture stays?", self._keep)
+        self.ask_which()
+
+    async def on_submit(self, interaction: discord.Interaction, /) -> None:
+        """Queue the edit."""
+        async with all_answered(interaction):
+            await acknowledge(interaction)
+            limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
+            picture = await read_posted(self.message, self.picture, limit, hosts)
+            percent = int(self._keep.values[0]) if self._keep.values else 50
+            wish = Wish(self._prompt.value, percent / 100)
+            asker = Asker.of_interaction(interaction)
+            queued = await queue_edit(self._services, asker, wish, picture)
+            await answer(interaction, str(queued))
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Edit(bot))

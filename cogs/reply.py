@@ -1,0 +1,154 @@
+"""Replies: words to a picture edit it, and a picture that was painted over is gone on with.
+
+Without the privileged intent Discord shows what a message holds in direct messages, in messages
+that mention the bot, and in replies to it that ping it. All others arrive empty.
+"""
+
+import re
+from datetime import UTC, datetime
+
+import discord
+from discord.ext import commands
+
+from bot.answers import RefusalError, refusals_replied, reply_briefly
+from bot.asker import Asker
+from bot.attach import full_size_name, recipe_filename
+from bot.client import PaintingBot
+from bot.edits import Queued, Wish, check_may_edit, queue_continuation, queue_edit
+from bot.uploads import chosen, is_own, pictures_in, read_posted
+
+_NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
+_HIDDEN = (
+    "Discord hides this reply from me. Reply with the ping (the @ above the text) switched on, or "
+    "use the menu *Edit this image* of the picture, or `/edit`."
+)
+
+
+class Reply(commands.Cog):
+    """Take replies as wishes."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._bot = bot
+        self._services = bot.services
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        """Edit, or go on with, what a person has replied to."""
+        if message.type is not discord.MessageType.reply or not _is_person(message):
+            return
+        if message.guild is None and not self._services.settings.discord.direct_messages:
+            return
+        async with refusals_replied(message):
+            if _is_hidden(message):
+                await self._explain(message)
+            elif self._is_addressed(message):
+                queued = await self._take(message)
+                if queued.notice:
+                    await reply_briefly(message, queued.notice)
+
+    def _is_addressed(self, message: discord.Message) -> bool:
+        """Whether a reply is meant for the bot: to it, with a mention of it, or between the two."""
+        target, me = _resolved(message), self._bot.user
+        return (
+            (target is not None and is_own(target))
+            or message.guild is None
+            or me in message.mentions
+        )
+
+    async def _take(self, message: discord.Message) -> Queued:
+        """Queue what a reply asks for."""
+        asker = Asker.of_message(message)
+        words = self._words(message)
+        number, words = _number_and_words(words)
+        attached = pictures_in(message)
+        if attached and words:
+            picture = await self._read(message, chosen(attached, number))
+            return await queue_edit(self._services, asker, Wish(words), picture)
+        if not (attached or words):
+            raise RefusalError("Say in words what the picture should become.")
+        target = await _target(message)
+        if _is_hidden(target):
+            raise RefusalError(
+                "I cannot see what that message holds. Use the menu *Edit this image* on it, or "
+                "`/edit`."
+            )
+        original = chosen(pictures_in(target), number)
+        await check_may_edit(self._services, target, message.author.id)
+        if words:
+            picture = await self._read(target, original)
+            return await queue_edit(self._services, asker, Wish(words), picture)
+        return await self._go_on(asker, target, original, message)
+
+    async def _go_on(
+        self,
+        asker: Asker,
+        target: discord.Message,
+        original: discord.Attachment,
+        message: discord.Message,
+    ) -> Queued:
+        """Queue the recipe of a picture again, from the one that was painted over."""
+        if not is_own(target):
+            raise RefusalError("Say in words what the picture should become.")
+        recipe = recipe_filename(full_size_name(original.filename) or "")
+        beside = (file for file in target.attachments if file.filename == recipe)
+        origin = await self._read(target, next(beside, original))
+        picture = await self._read(message, pictures_in(message)[0])
+        return await queue_continuation(self._services, asker, origin, picture)
+
+    async def _explain(self, message: discord.Message) -> None:
+        """Say once a day to each person which way works, if it was a picture they replied to."""
+        target, store = _resolved(message), self._services.store
+        if target is None or not is_own(target) or not pictures_in(target):
+            return
+        name, today = f"told of replies: {message.author.id}", datetime.now(UTC).date().isoformat()
+        if await store.fact(name) != today:
+            await store.remember(name, today)
+            await reply_briefly(message, _HIDDEN)
+
+    def _words(self, message: discord.Message) -> str:
+        """What a reply says, without the bot's mention."""
+        me = self._bot.user
+        return re.sub(rf"<@!?{me.id if me else 0}>", "", message.content).strip()
+
+    async def _read(self, message: discord.Message, file: discord.Attachment) -> bytes:
+        limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
+        return await read_posted(message, file, limit, hosts)
+
+
+def _is_person(message: discord.Message) -> bool:
+    return not message.author.bot and message.webhook_id is None
+
+
+def _is_hidden(message: discord.Message) -> bool:
+    """Whether a message arrived empty, as those do that the bot may not see."""
+    return not (message.content or message.attachments or message.embeds or message.stickers)
+
+
+def _resolved(message: discord.Message) -> discord.Message | None:
+    """What a message replies to, if Discord sent it along."""
+    reference = message.reference
+    found = None if reference is None else reference.resolved
+    return found if isinstance(found, discord.Message) else None
+
+
+async def _target(message: discord.Message) -> discord.Message:
+    """What a message replies to; raises `RefusalError` if it is gone."""
+    found = _resolved(message)
+    if found is not None:
+        return found
+    reference = message.reference
+    try:
+        return await message.channel.fetch_message((reference and reference.message_id) or 0)
+    except discord.HTTPException as error:
+        raise RefusalError("The message that you replied to was deleted.") from error
+
+
+def _number_and_words(words: str) -> tuple[int | None, str]:
+    """Which picture is meant, if it is said, and the rest."""
+    found = _NUMBER.match(words)
+    return (None, words) if found is None else (int(found[1]), words[found.end() :])
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Reply(bot))
