@@ -19,7 +19,7 @@ from engine import pictures
 from engine.catalogue import find_models
 from engine.edits import Edit, ImagePrompt
 from engine.errors import PictureError, RecipeError
-from engine.presets import find_preset, keeping, make_recipe, round_to_grid
+from engine.presets import EDITING, find_preset, keeping, make_recipe, round_to_grid
 from engine.recipe import Recipe
 
 MIN_SOURCE_SIDE = 16
@@ -153,6 +153,7 @@ def edit_recipe(
     find_preset(preset)
     if keep is None:
         keep = DEFAULT_KEEP if mask is None else 0.0
+    whole = EDITING[preset] if mask is None else {}
     edit = Edit(_png(source), None if mask is None else _png(mask), **keeping(preset, keep))
     return make_recipe(
         prompt,
@@ -160,7 +161,7 @@ def edit_recipe(
         models=models,
         preset=preset,
         size=canvas_size(source.size, models),
-        **{"start": "image", "edit": edit, "enlarge": 1} | settings,
+        **{"start": "image", "edit": edit, "enlarge": 1, **whole, **settings},
     )
 
 

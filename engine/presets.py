@@ -55,6 +55,17 @@ KEEPING: Mapping[str, Mapping[str, float]] = MappingProxyType(
 """For each preset, an edit's weights that keep the whole source."""
 
 
+EDITING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "paper": MappingProxyType({}),
+        # What is recoloured has no outlines to find and no dirt to smooth away, and pulling the
+        # latent to zero made it paler.
+        "demo": MappingProxyType({"steps": 60, "regularizer": 0.0, "smoothness": 0.0}),
+    }
+)
+"""For each preset, what an edit of a whole picture has in place of the preset's settings."""
+
+
 def keeping(preset: str, keep: float) -> Mapping[str, float]:
     """An edit's weights for a `keep` from 0, nothing is held, to 1."""
     if not 0 <= keep <= 1:
