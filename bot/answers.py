@@ -5,13 +5,14 @@ An answer that does not arrive harms nothing else: it is logged.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
 import discord
 
 from bot import phrases
+from bot.attach import Attachment, discord_files
 from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -33,10 +34,13 @@ class _UnacknowledgedError(Exception):
     """A command is not acknowledged: it counts as failed, and takes no answer any more."""
 
 
-async def acknowledge(interaction: discord.Interaction) -> None:
-    """Tell Discord that an answer will come, or end the command: inside `refusals_answered`."""
+async def acknowledge(interaction: discord.Interaction, *, in_place: bool = False) -> None:
+    """Tell Discord that an answer will come, or end the command: inside `refusals_answered`.
+
+    `in_place` it comes in the message whose button was pressed, which is as it was until then.
+    """
     try:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await interaction.response.defer(ephemeral=True, thinking=not in_place)
     except _FAILURES as error:
         raise _UnacknowledgedError(_cause(error)) from error
 
@@ -108,6 +112,20 @@ async def answer(interaction: discord.Interaction, text: str) -> None:
             await interaction.followup.send(text, ephemeral=True)
         else:
             await interaction.edit_original_response(content=text)
+    except _FAILURES as error:
+        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+
+
+async def show(
+    interaction: discord.Interaction,
+    text: str,
+    attachments: Sequence[Attachment] = (),
+    view: discord.ui.View | None = None,
+) -> None:
+    """Put files and buttons into the answer that was acknowledged, too; a failure is logged."""
+    files = discord_files(*attachments)
+    try:
+        await interaction.edit_original_response(content=text, attachments=files, view=view)
     except _FAILURES as error:
         log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import discord
 from PIL import Image
 
 from bot import phrases
@@ -60,7 +61,7 @@ class Parcel:
 def progress_picture(job: Job, event: Progress) -> Attachment:
     """The picture as it stands."""
     (picture,) = _shown([event.pixels], job.recipes[event.picture - 1], _PROGRESS_SIDE)
-    content = _webp(picture, _PROGRESS_QUALITY)
+    content = webp(picture, _PROGRESS_QUALITY)
     return Attachment("progress.webp", content, phrases.alt_text(job.prompt))
 
 
@@ -155,7 +156,7 @@ class _Packer:
         """The best WebP that fits."""
         limit = f"{self._limit / MEBIBYTE:.1f} MiB"
         for quality in _SMALLER_QUALITIES:
-            content = _webp(picture, quality)
+            content = webp(picture, quality)
             if len(content) <= self._limit:
                 self._add(f"{name}.webp", content, description)
                 self._notices.append(
@@ -164,6 +165,15 @@ class _Packer:
                 )
                 return
         self._notices.append(f"{name} is larger than the {limit} that are allowed here.")
+
+
+def discord_files(*attachments: Attachment | None) -> list[discord.File]:
+    """Files for one call, which uses them up."""
+    return [
+        discord.File(io.BytesIO(each.content), each.name, description=each.description)
+        for each in attachments
+        if each is not None
+    ]
 
 
 def _name(job: Job, number: int | None = None) -> str:
@@ -176,12 +186,12 @@ def _shown(frames: Sequence[Pixels], recipe: Recipe, side: int) -> list[Image.Im
         size = source_and_mask(recipe.edit)[0].size
     else:
         size = (recipe.width * recipe.enlarge, recipe.height * recipe.enlarge)
-    size = _bounded(size, side)
+    size = bounded(size, side)
     # Bicubic: beside the flat colours of small pictures, Lanczos leaves visible rings.
     return [Image.fromarray(each).resize(size, Image.Resampling.BICUBIC) for each in frames]
 
 
-def _bounded(size: tuple[int, int], side: int) -> tuple[int, int]:
+def bounded(size: tuple[int, int], side: int) -> tuple[int, int]:
     """A size with the same proportions, no larger than `side`."""
     factor = min(1.0, side / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
@@ -189,7 +199,7 @@ def _bounded(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 def _compared(edit: Edit, final: Image.Image) -> Image.Image:
     """A picture before and after its edit, side by side."""
-    size = _bounded(final.size, _COMPARED_SIDE)
+    size = bounded(final.size, _COMPARED_SIDE)
     both = (source_and_mask(edit)[0], final)
     return contact_sheet([each.resize(size, Image.Resampling.LANCZOS) for each in both], columns=2)
 
@@ -203,7 +213,8 @@ def _clip(paintings: Sequence[Painting]) -> list[Image.Image]:
     return [contact_sheet(frames, columns=_GRID_COLUMNS) for frames in zip(*runs, strict=True)]
 
 
-def _webp(picture: Image.Image, quality: int) -> bytes:
+def webp(picture: Image.Image, quality: int) -> bytes:
+    """A picture as a file that is small."""
     return _encoded(picture, "WEBP", quality=quality)
 
 

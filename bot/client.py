@@ -25,7 +25,7 @@ from bot.store import Store
 
 log = logging.getLogger(__name__)
 
-COGS = ("cogs.imagine", "cogs.edit", "cogs.reply", "cogs.help", "cogs.status")
+COGS = ("cogs.imagine", "cogs.edit", "cogs.mask", "cogs.reply", "cogs.help", "cogs.status")
 _SYNCED = "commands"
 """Under which name the store remembers what Discord was told last."""
 

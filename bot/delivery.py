@@ -10,13 +10,12 @@ Discord's error codes: https://docs.discord.com/developers/topics/opcodes-and-st
 import asyncio
 import logging
 from collections.abc import Sequence
-from io import BytesIO
 
 import aiohttp
 import discord
 
 from bot import phrases
-from bot.attach import Attachment, Parcel
+from bot.attach import Attachment, Parcel, discord_files
 from bot.jobs import Job, Place
 from bot.store import Store
 
@@ -100,12 +99,12 @@ class Delivery:
         if self._progress_id is not None:
             message = channel.get_partial_message(self._progress_id)
             try:
-                await message.edit(content=text, attachments=_files(picture))
+                await message.edit(content=text, attachments=discord_files(picture))
                 return
             except discord.HTTPException as error:
                 if error.code not in _ONLY_EDITS_REFUSED:
                     raise
-        self._progress_id = (await channel.send(text, files=_files(picture))).id
+        self._progress_id = (await channel.send(text, files=discord_files(picture))).id
 
     async def _post_all(self, place: int | None, text: str, parcel: Parcel | None) -> None:
         """Post a result's messages into a channel, or to the person if `place` is None."""
@@ -145,7 +144,7 @@ class Delivery:
         else:
             channel = self._channel(place)
         # With the nonce a post that did arrive, though its answer did not, is not made twice.
-        return await channel.send(text, files=_files(*group), nonce=nonce)
+        return await channel.send(text, files=discord_files(*group), nonce=nonce)
 
     def _channel(self, channel_id: int) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(channel_id, guild_id=self._place.guild_id)
@@ -158,12 +157,3 @@ class Delivery:
 def _passes(error: discord.HTTPException) -> bool:
     """Whether the same call can succeed later."""
     return error.status == _TOO_MANY_REQUESTS or error.status >= _SERVER_ERRORS
-
-
-def _files(*attachments: Attachment | None) -> list[discord.File]:
-    """Files for one call, which uses them up."""
-    return [
-        discord.File(BytesIO(each.content), each.name, description=each.description)
-        for each in attachments
-        if each is not None
-    ]

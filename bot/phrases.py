@@ -24,6 +24,12 @@ _ACTIVE = re.compile(r"([\\`*_~|<>\[\]()#:@/\-+=])")
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 """Unicode's first strong isolate: text inside does not turn the text around it."""
 _THREAD_PLACEHOLDER = "picture"
+MASK_ALT_TEXT = "The mask: white is painted anew, black stays as it is"
+RELEVANCE_ALT_TEXT = "A map of the picture: the brighter, the more it looks like what was asked for"
+NO_MASK = (
+    "Upload a mask: a picture of the same shape, white where something shall change. Or say `what` "
+    "shall change, and I look for it."
+)
 BEFORE_AFTER = "On the left the picture as it was, on the right as it is now"
 
 
@@ -56,6 +62,28 @@ def waiting(ahead: int, seconds: float | None) -> str:
     place = "1 job is" if ahead == 1 else f"{ahead} jobs are"
     when = "" if seconds is None else f" · starts in about {duration(seconds)}"
     return f"Waiting: {place} before this one{when}."
+
+
+def draft(share: float, replace_with: str | None) -> str:
+    """What a draft's preview shows; `share` is how much of the picture changes."""
+    words = "" if replace_with is None else f": {shown(replace_with)}"
+    return (
+        f"What is bright, {_percent(share)} of the picture, will be painted anew{words}\n"
+        "-# Or draw on mask.png, white where something shall change, and send it back."
+    )
+
+
+def preview_alt_text(share: float) -> str:
+    """What a draft's preview shows, for those who cannot see it."""
+    return f"The picture, dark but for the {_percent(share)} of it that will be painted anew"
+
+
+def not_found(what: str) -> str:
+    """That nothing in a picture is what somebody named."""
+    return (
+        f"I find nothing in this picture that is {shown(what)}. The map shows where it looks most "
+        "like that, the brighter the more. You can upload a mask of your own."
+    )
 
 
 def progress(job: Job, event: Progress) -> str:
@@ -94,6 +122,10 @@ def _edit(edit: Edit, size: tuple[int, int]) -> list[str]:
         *([] if keep is None else [f"keeping {round(100 * keep)} %"]),
         *([] if edit.mask is None else ["only inside the mask"]),
     ]
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share)} %"
 
 
 def duration(seconds: float) -> str:

@@ -6,11 +6,24 @@ of its state is one transaction. Only one program at a time may use the folder.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import filelock
-from sqlalchemy import JSON, BigInteger, ForeignKey, String, event, func, select, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    String,
+    delete,
+    event,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -19,12 +32,15 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from bot.drafts import Draft
 from bot.jobs import Job, JobState, Place
 from engine.errors import SettingsError
 from engine.files import quoted
 from engine.recipe import Recipe
 
 DATABASE, LOCK = "bot.sqlite", "bot.lock"
+DRAFT_AGE, DRAFTS = timedelta(days=1), 10
+"""How long a draft is kept, and how many of one person."""
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -72,6 +88,21 @@ class _Post(_Base):
 
     message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey(_Job.id), index=True)
+
+
+class _Draft(_Base):
+    __tablename__ = "drafts"
+    __table_args__: ClassVar = {"sqlite_autoincrement": True}  # no button ever meets another draft
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    source: Mapped[bytes]
+    mask: Mapped[bytes | None]
+    replace_with: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+    def value(self) -> Draft:
+        return Draft(self.id, self.author_id, self.source, self.mask, self.replace_with)
 
 
 class _Fact(_Base):
@@ -163,6 +194,45 @@ class Store:
         async with self._sessions() as session:
             found = await session.scalar(rows.where(_Post.message_id == message_id))
         return None if found is None else found.value()
+
+    async def add_draft(
+        self, author_id: int, source: bytes, mask: bytes | None, replace_with: str | None
+    ) -> Draft:
+        """Store a new draft, forget old ones, and return it with its number."""
+        now = datetime.now(UTC)
+        row = _Draft(
+            author_id=author_id,
+            source=source,
+            mask=mask,
+            replace_with=replace_with,
+            created_at=now,
+        )
+        newest = select(_Draft.id).where(_Draft.author_id == author_id).order_by(_Draft.id.desc())
+        surplus = newest.offset(DRAFTS)
+        is_old = or_(_Draft.created_at < now - DRAFT_AGE, _Draft.id.in_(surplus))
+        async with self._sessions.begin() as session:
+            session.add(row)
+            await session.flush()
+            await session.execute(delete(_Draft).where(is_old))
+        return row.value()
+
+    async def draft(self, draft_id: int) -> Draft | None:
+        """The draft with a number, if it is still there."""
+        async with self._sessions() as session:
+            found = await session.get(_Draft, draft_id)
+        return None if found is None else found.value()
+
+    async def put_draft(self, draft: Draft) -> None:
+        """Store a draft in place of the one with its number, or again."""
+        row = _Draft(**asdict(draft), created_at=datetime.now(UTC))
+        async with self._sessions.begin() as session:
+            await session.merge(row)
+
+    async def remove_draft(self, draft_id: int) -> bool:
+        """Forget a draft; say whether it was there."""
+        gone = delete(_Draft).where(_Draft.id == draft_id).returning(_Draft.id)
+        async with self._sessions.begin() as session:
+            return await session.scalar(gone) is not None
 
     async def fact(self, name: str) -> str | None:
         """What was remembered under `name`."""

@@ -30,8 +30,9 @@ class Help(commands.Cog):
             "`count` paints variations.\n"
             "- `/edit` changes a picture by words: all of it, or where a `mask` is white. The menu "
             "*Edit this image* does so with a picture in a message.\n"
-            "- Reply to one of my pictures, with the ping on: words edit it, and from a picture that "
-            "you have painted over I go on.\n"
+            "- `/mask` finds something in a picture and paints something else there.\n"
+            "- Reply to one of my pictures, with the ping on: words edit it, and from a picture "
+            "that you have painted over I go on.\n"
             "- `/status` says what is waiting.\n"
             f"You may ask for {phrases.limits(self._settings.limits)}.\n"
             f"-# {phrases.sentence(models.limits)}",

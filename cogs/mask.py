@@ -1,0 +1,337 @@
+"""`/mask`, and the menu *Mask something in it*: a part of a picture, found by words, painted anew.
+
+What was found is a draft that only whoever asked for it sees. Its buttons change it and have it
+painted, after a restart of the bot too.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from re import Match
+from typing import Any, Self
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+from PIL import Image
+
+from bot import drafts, phrases
+from bot.answers import (
+    RefusalError,
+    acknowledge,
+    all_answered,
+    refusals_answered,
+    show,
+    show_form,
+)
+from bot.asker import Asker
+from bot.attach import Attachment
+from bot.client import PaintingBot, Services
+from bot.drafts import GROWTH, Draft
+from bot.edits import Wish, check_may_edit, queue_edit
+from bot.forms import FORM_SECONDS, PictureForm, words_input
+from bot.options import check_prompt
+from bot.uploads import read_posted, read_upload
+from engine.editing import grown, read_mask, read_source
+from engine.prompts import parse_prompts
+
+MENU = "Mask something in it"
+_LONGEST_ID = 18
+"""Digits of a draft's number, at most."""
+
+
+class Action(StrEnum):
+    """What a button does with a draft."""
+
+    PAINT = "paint"
+    WIDER = "wider"
+    NARROWER = "narrower"
+    INVERT = "invert"
+    UPLOAD = "upload"
+    CANCEL = "cancel"
+
+
+_LABELS: Mapping[str, str] = {
+    Action.PAINT: "Paint it",
+    Action.WIDER: "Wider",
+    Action.NARROWER: "Narrower",
+    Action.INVERT: "Invert",
+    Action.UPLOAD: "Upload my own mask",
+    Action.CANCEL: "Cancel",
+}
+_WITHOUT_MASK = frozenset((Action.UPLOAD, Action.CANCEL))
+"""What can be done with a draft that has no mask yet."""
+
+
+class Mask(commands.Cog):
+    """Find a part of a picture, and have it painted anew."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._bot = bot
+        self._services = bot.services
+        self._menu = app_commands.ContextMenu(name=MENU, callback=self.open_form)
+
+    async def cog_load(self) -> None:
+        """Add the menu and the buttons, which discord.py does not find by itself."""
+        self._bot.tree.add_command(self._menu)
+        self._bot.add_dynamic_items(DraftButton)
+
+    async def cog_unload(self) -> None:
+        """Take both away again."""
+        self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
+        self._bot.remove_dynamic_items(DraftButton)
+
+    @app_commands.command()
+    @app_commands.describe(
+        image="The picture",
+        what="What to look for in it, such as: the red circle. Without it you upload a mask",
+        replace_with="What the picture should show afterwards",
+    )
+    async def mask(
+        self,
+        interaction: discord.Interaction,
+        image: discord.Attachment,
+        what: str | None = None,
+        replace_with: str | None = None,
+    ) -> None:
+        """Find something in a picture, and paint something else there."""
+        async with refusals_answered(interaction):
+            await acknowledge(interaction)
+            limit = self._services.settings.limits.image_mib
+            picture = await read_upload(image, limit, self._services.upload_hosts)
+            await _begin(self._services, interaction, picture, what, replace_with)
+
+    async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """Ask what to look for in a message's picture."""
+        async with refusals_answered(interaction):
+            form = _MaskForm(self._services, message)
+            await check_may_edit(self._services, message, interaction.user.id)
+            await show_form(interaction, form)
+
+
+class DraftButton(ui.DynamicItem[ui.Button[Any]], template=r"mask:(?P<draft>.*):(?P<action>.*)"):
+    """Does something with a draft; its custom id says what, and with which."""
+
+    def __init__(self, draft_id: str, action: str, *, disabled: bool = False) -> None:
+        is_main = action == Action.PAINT
+        super().__init__(
+            ui.Button(
+                label=_LABELS.get(action, "?"),
+                style=discord.ButtonStyle.primary if is_main else discord.ButtonStyle.secondary,
+                custom_id=f"mask:{draft_id}:{action}",
+                disabled=disabled,
+            )
+        )
+        self._draft_id = draft_id
+        self._action = action
+
+    @classmethod
+    async def from_custom_id(
+        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
+    ) -> Self:
+        """The button that was pressed, from what Discord says of it."""
+        del item
+        return cls(match["draft"], match["action"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Do what the button says, for whoever the draft belongs to."""
+        async with all_answered(interaction):
+            services: Services = interaction.client.services
+            draft = await _own_draft(services, interaction, self._draft_id)
+            if draft.mask is None and self._action not in _WITHOUT_MASK:
+                raise RefusalError("There is no mask yet: upload one.")
+            match self._action:
+                case Action.PAINT if draft.replace_with is None:
+                    await show_form(interaction, _WordsForm(services, self._draft_id))
+                case Action.UPLOAD:
+                    await show_form(interaction, _UploadForm(services, self._draft_id))
+                case _:
+                    await acknowledge(interaction, in_place=True)
+                    await self._act(services, interaction, draft)
+
+    async def _act(
+        self, services: Services, interaction: discord.Interaction, draft: Draft
+    ) -> None:
+        match self._action:
+            case Action.PAINT:
+                await _paint(services, interaction, draft)
+            case Action.WIDER:
+                changed = await asyncio.to_thread(drafts.wider, draft, GROWTH)
+                await _keep(services, interaction, changed)
+            case Action.NARROWER:
+                changed = await asyncio.to_thread(drafts.wider, draft, -GROWTH)
+                await _keep(services, interaction, changed)
+            case Action.INVERT:
+                changed = await asyncio.to_thread(drafts.inverted, draft)
+                await _keep(services, interaction, changed)
+            case Action.CANCEL:
+                await services.store.remove_draft(draft.id)
+                await show(interaction, "Cancelled.")
+            case _:
+                raise RefusalError("I do not know this button.")
+
+
+class _MaskForm(PictureForm):
+    """What to look for in a picture, and what to paint there."""
+
+    def __init__(self, services: Services, message: discord.Message) -> None:
+        super().__init__(MENU, message)
+        self._services = services
+        limit = services.settings.limits.prompt_length
+        self._what = words_input("what", limit, required=False)
+        self._replace_with = words_input("replace_with", limit, required=False)
+        self.ask("What shall I look for?", self._what, "Leave it empty to upload a mask")
+        self.ask("What should the picture show afterwards?", self._replace_with)
+        self.ask_which()
+
+    async def on_submit(self, interaction: discord.Interaction, /) -> None:
+        """Look for it."""
+        async with all_answered(interaction):
+            await acknowledge(interaction)
+            limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
+            picture = await read_posted(self.message, self.picture, limit, hosts)
+            what, replace_with = self._what.value, self._replace_with.value
+            await _begin(self._services, interaction, picture, what, replace_with)
+
+
+class _WordsForm(ui.Modal, title="Paint it"):
+    """What a picture should show, where that was not said before."""
+
+    def __init__(self, services: Services, draft_id: str) -> None:
+        super().__init__(timeout=FORM_SECONDS)
+        self._services = services
+        self._draft_id = draft_id
+        self._words = words_input("replace_with", services.settings.limits.prompt_length)
+        text = "What should the picture show afterwards?"
+        self.add_item(ui.Label(text=text, component=self._words))
+
+    async def on_submit(self, interaction: discord.Interaction, /) -> None:
+        """Queue it."""
+        async with all_answered(interaction):
+            await acknowledge(interaction, in_place=True)
+            draft = await _own_draft(self._services, interaction, self._draft_id)
+            await _paint(
+                self._services, interaction, replace(draft, replace_with=self._words.value)
+            )
+
+
+class _UploadForm(ui.Modal, title="Upload my own mask"):
+    """A mask that somebody drew."""
+
+    def __init__(self, services: Services, draft_id: str) -> None:
+        super().__init__(timeout=FORM_SECONDS)
+        self._services = services
+        self._draft_id = draft_id
+        self._file: ui.FileUpload[Any] = ui.FileUpload(custom_id="mask", max_values=1)
+        self.add_item(
+            ui.Label(
+                text="The mask",
+                description="A picture of the same shape: white is changed, black stays as it is",
+                component=self._file,
+            )
+        )
+
+    async def on_submit(self, interaction: discord.Interaction, /) -> None:
+        """Take it in place of the draft's."""
+        async with all_answered(interaction):
+            await acknowledge(interaction, in_place=True)
+            draft = await _own_draft(self._services, interaction, self._draft_id)
+            if not self._file.values:
+                raise RefusalError("No file came with the form.")
+            limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
+            content = await read_upload(self._file.values[0], limit, hosts)
+            mask = await asyncio.to_thread(_drawn, draft, content)
+            await _keep(self._services, interaction, replace(draft, mask=mask))
+
+
+async def _begin(
+    services: Services,
+    interaction: discord.Interaction,
+    picture: bytes,
+    what: str | None,
+    replace_with: str | None,
+) -> None:
+    """Look for something in a picture, and show the draft that comes of it."""
+    if replace_with:
+        check_prompt(replace_with, services.settings.limits)
+        parse_prompts(replace_with)
+    source, notice = await asyncio.to_thread(read_source, picture)
+    mask, relevance = await _found(services, source, what) if what else (None, [])
+    kept = await asyncio.to_thread(drafts.png, source)
+    draft = await services.store.add_draft(interaction.user.id, kept, mask, replace_with or None)
+    notices = [phrases.sentence(notice)] if notice else []
+    if mask is not None:
+        await _show(interaction, draft, *notices)
+        return
+    text = phrases.not_found(what) if what else phrases.NO_MASK
+    await show(interaction, "\n".join((text, *notices)), relevance, _buttons(draft))
+
+
+async def _found(
+    services: Services, source: Image.Image, what: str
+) -> tuple[bytes | None, list[Attachment]]:
+    """The mask of what is named; if there is none, a map of where it might be."""
+    from engine.text_masks import find_mask
+
+    errand = services.engine.run_errand(lambda models: find_mask(source, what, models))
+    found = await asyncio.wrap_future(errand)
+    if not found.found:
+        relevance = await asyncio.to_thread(drafts.png, found.relevance)
+        return None, [Attachment("relevance.png", relevance, phrases.RELEVANCE_ALT_TEXT)]
+    return await asyncio.to_thread(lambda: drafts.png(grown(found.mask, GROWTH))), []
+
+
+async def _own_draft(services: Services, interaction: discord.Interaction, draft_id: str) -> Draft:
+    """The draft with a number; raises `RefusalError` unless it is there, and the person's own."""
+    is_number = draft_id.isascii() and draft_id.isdecimal() and len(draft_id) <= _LONGEST_ID
+    draft = await services.store.draft(int(draft_id)) if is_number else None
+    if draft is None:
+        raise RefusalError("That mask is not there any more. Ask for it anew with `/mask`.")
+    if draft.author_id != interaction.user.id:
+        raise RefusalError("That mask belongs to somebody else. Make one of your own with `/mask`.")
+    return draft
+
+
+async def _paint(services: Services, interaction: discord.Interaction, draft: Draft) -> None:
+    """Queue a draft, once, and put the answer in its place."""
+    if not await services.store.remove_draft(draft.id):
+        return  # its button was pressed twice
+    try:
+        wish = Wish(draft.replace_with or "")
+        asker = Asker.of_interaction(interaction)
+        queued = await queue_edit(services, asker, wish, draft.source, draft.mask)
+    except BaseException:
+        await services.store.put_draft(draft)
+        raise
+    await show(interaction, str(queued))
+
+
+async def _keep(services: Services, interaction: discord.Interaction, draft: Draft) -> None:
+    """Store a draft that was changed, and show it."""
+    await services.store.put_draft(draft)
+    await _show(interaction, draft)
+
+
+async def _show(interaction: discord.Interaction, draft: Draft, *notices: str) -> None:
+    share, files = await asyncio.to_thread(lambda: (drafts.share(draft), drafts.files(draft)))
+    text = "\n".join((phrases.draft(share, draft.replace_with), *notices))
+    await show(interaction, text, files, _buttons(draft))
+
+
+def _buttons(draft: Draft) -> ui.View:
+    view = ui.View(timeout=None)
+    for action in Action:
+        disabled = draft.mask is None and action not in _WITHOUT_MASK
+        view.add_item(DraftButton(str(draft.id), action, disabled=disabled))
+    return view
+
+
+def _drawn(draft: Draft, content: bytes) -> bytes:
+    source, _ = read_source(draft.source)
+    return drafts.png(read_mask(content, source.size))
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Mask(bot))
