@@ -51,8 +51,8 @@ class _Json(logging.Formatter):
 
 
 def _is_of_use(record: logging.LogRecord) -> bool:
-    """Not what discord.py says at every start: that libraries for voice are missing, which a painter
-    does not need, and that simcord tries it out without intents."""
+    """Whether a record is not what discord.py says at every start: that libraries for voice are
+    missing, which a painter does not need, and that simcord tries it out without intents."""
     return not any(phrase in record.getMessage() for phrase in _OF_NO_USE)
 
 
