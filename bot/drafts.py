@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 from bot import phrases
 from bot.attach import Attachment, bounded, webp
@@ -21,6 +21,8 @@ _SIDE = 768
 """Largest side of a preview in pixels."""
 _DIMMED = 0.25
 """Brightness of what stays as it is, in a preview."""
+_OUTLINE = 5
+"""Twice the width in pixels of the line around what changes, and one."""
 _QUALITY = 85
 
 
@@ -69,6 +71,9 @@ def files(draft: Draft) -> list[Attachment]:
     picture, small = picture.resize(size), mask.resize(size)
     dimmed = ImageEnhance.Brightness(ImageOps.grayscale(picture).convert("RGB")).enhance(_DIMMED)
     preview = Image.composite(picture, dimmed, small)
+    # Where the picture is dark anyway, only its outline shows the mask.
+    outline = ImageChops.difference(small, small.filter(ImageFilter.MaxFilter(_OUTLINE)))
+    preview.paste("orange", mask=outline)
     return [
         Attachment("preview.webp", webp(preview, _QUALITY), phrases.preview_alt_text(share(draft))),
         Attachment("mask.png", draft.mask, phrases.MASK_ALT_TEXT),

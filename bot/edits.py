@@ -76,8 +76,7 @@ async def check_may_edit(services: Services, message: discord.Message, user_id: 
     """Raise `RefusalError` if the message holds pictures that only somebody else may edit here."""
     if services.settings.limits.edit_others or not is_own(message):
         return
-    job = await services.store.job_of_post(message.id)
-    if job is None or job.author_id != user_id:
+    if await services.store.author_of_post(message.id) != user_id:
         raise RefusalError("Here only the person who asked for a picture may edit it.")
 
 

@@ -4,6 +4,7 @@ SQLAlchemy over SQLite. A job is stored before anybody is told that it is queued
 of its state is one transaction. Only one program at a time may use the folder.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -124,11 +125,13 @@ class Store:
 
     async def add(self, author_id: int, prompt: str, recipes: tuple[Recipe, ...]) -> Job:
         """Store a new job as queued and return it with its number."""
+        # A recipe may hold megabytes of pictures.
+        texts = await asyncio.to_thread(lambda: [recipe.to_json() for recipe in recipes])
         row = _Job(
             state=JobState.QUEUED,
             author_id=author_id,
             prompt=prompt,
-            recipes=[recipe.to_json() for recipe in recipes],
+            recipes=texts,
             reason=None,
             accepted_at=datetime.now(UTC),
             ended_at=None,
@@ -188,12 +191,11 @@ class Store:
         async with self._sessions.begin() as session:
             await session.merge(_Post(message_id=message_id, job_id=job_id))
 
-    async def job_of_post(self, message_id: int) -> Job | None:
-        """The job whose pictures a message holds; None if it holds no job's."""
-        rows = select(_Job).join(_Post, _Post.job_id == _Job.id)
+    async def author_of_post(self, message_id: int) -> int | None:
+        """Who asked for the pictures that a message holds; None if it holds no job's."""
+        rows = select(_Job.author_id).join(_Post, _Post.job_id == _Job.id)
         async with self._sessions() as session:
-            found = await session.scalar(rows.where(_Post.message_id == message_id))
-        return None if found is None else found.value()
+            return await session.scalar(rows.where(_Post.message_id == message_id))
 
     async def add_draft(
         self, author_id: int, source: bytes, mask: bytes | None, replace_with: str | None

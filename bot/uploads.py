@@ -59,10 +59,9 @@ async def read_posted(
 
 def pictures_in(message: discord.Message) -> list[discord.Attachment]:
     """The pictures in a message, forwarded ones too; of the bot's own those at full size."""
-    files = [*message.attachments, *(f for s in message.message_snapshots for f in s.attachments)]
     if is_own(message):
-        return [file for file in files if full_size_name(file.filename)]
-    return [file for file in files if _is_picture(file)]
+        return [file for file in message.attachments if full_size_name(file.filename)]
+    return [file for file in _files(message) if _is_picture(file)]
 
 
 def is_own(message: discord.Message) -> bool:
@@ -107,10 +106,16 @@ async def _fetched_anew(
             "That picture cannot be fetched any more: its message was deleted, or I may not read "
             "it. Send the picture once more."
         ) from error
-    for file in anew.attachments:
+    for file in _files(anew):
         if file.id == attachment.id:
             return file
     raise RefusalError("That picture cannot be fetched any more. Send it once more.")
+
+
+def _files(message: discord.Message) -> list[discord.Attachment]:
+    """What is attached to a message, or to those that it forwards."""
+    forwarded = (file for each in message.message_snapshots for file in each.attachments)
+    return [*message.attachments, *forwarded]
 
 
 def _is_picture(file: discord.Attachment) -> bool:

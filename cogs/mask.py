@@ -33,7 +33,7 @@ from bot.edits import Wish, check_may_edit, queue_edit
 from bot.forms import FORM_SECONDS, PictureForm, words_input
 from bot.options import check_prompt
 from bot.uploads import read_posted, read_upload
-from engine.editing import grown, read_mask, read_source
+from engine.editing import FEATHER, grown, read_mask, read_source
 from engine.prompts import parse_prompts
 
 MENU = "Mask something in it"
@@ -279,7 +279,9 @@ async def _found(
     if not found.found:
         relevance = await asyncio.to_thread(drafts.png, found.relevance)
         return None, [Attachment("relevance.png", relevance, phrases.RELEVANCE_ALT_TEXT)]
-    return await asyncio.to_thread(lambda: drafts.png(grown(found.mask, GROWTH))), []
+    # The soft edge lies inside, and with less of it a rim of what was there is left.
+    mask = await asyncio.to_thread(lambda: drafts.png(grown(found.mask, GROWTH + FEATHER)))
+    return mask, []
 
 
 async def _own_draft(services: Services, interaction: discord.Interaction, draft_id: str) -> Draft:

@@ -89,10 +89,13 @@ class Reply(commands.Cog):
         """Queue the recipe of a picture again, from the one that was painted over."""
         if not is_own(target):
             raise RefusalError("Say in words what the picture should become.")
+        painted_over = pictures_in(message)
+        if len(painted_over) > 1:
+            raise RefusalError(f"I go on from one picture, and you sent {len(painted_over)}.")
         recipe = recipe_filename(full_size_name(original.filename) or "")
         beside = (file for file in target.attachments if file.filename == recipe)
         origin = await self._read(target, next(beside, original))
-        picture = await self._read(message, pictures_in(message)[0])
+        picture = await self._read(message, painted_over[0])
         return await queue_continuation(self._services, asker, origin, picture)
 
     async def _explain(self, message: discord.Message) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from bot.answers import RefusalError
+from bot.errands import Errand
 from bot.program import open_services
+from bot.queue import GpuQueue
 from engine.models import Models
 from tests.bot.studio import PATIENCE, Studio, begun, make_settings, painted
 
@@ -47,6 +49,16 @@ async def test_an_errand_that_nobody_waits_for_is_left_undone(studio: Studio):
         assert await name_of_models(studio) == "demo"
         assert not done
     await studio.all_told()
+
+
+def test_errands_that_wait_are_given_up_when_the_queue_is_closed():
+    queue = GpuQueue()
+    errand = Errand(lambda models: models.name)
+    queue.put_errand(errand)
+    queue.close()
+    with pytest.raises(RefusalError, match="restart"):
+        errand.result.result(timeout=0)
+    assert queue.take() is None
 
 
 async def test_errands_are_given_up_when_the_program_ends(tmp_path: Path):

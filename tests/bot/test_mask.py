@@ -207,6 +207,14 @@ async def test_a_mask_that_does_not_fit_is_refused_and_the_draft_stays(
     assert "Paint it" in enabled(answered)
 
 
+async def test_a_mask_reaches_beyond_what_was_found(studio: Studio):
+    """Its soft edge lies inside: without that a rim of what was there would be left."""
+    found = await mask_of(await mask(studio, what="red circle"))
+    disc = np.asarray(scene())[..., 0] > 100
+    assert (found[disc] == 255).all()
+    assert (found > 0).sum() > 1.2 * disc.sum()
+
+
 @pytest.mark.parametrize("drawn", ["white", "soft"])
 async def test_masks_of_other_kinds_are_painted(studio: Studio, drawn: str):
     soft = encoded(Image.linear_gradient("L").resize((128, 128)))
