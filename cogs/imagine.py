@@ -1,7 +1,7 @@
 """`/imagine`: a picture from words."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import discord
 from discord import app_commands
@@ -22,6 +22,7 @@ from bot.options import (
 )
 from bot.uploads import read_upload
 from engine.catalogue import find_models
+from engine.editing import image_prompt
 from engine.presets import make_recipe, round_to_grid
 from engine.recipe import MAX_STEPS, Recipe
 from engine.start_image import init_image
@@ -69,6 +70,7 @@ class Imagine(commands.Cog):
         preset="How to paint",
         style="Words about the manner, such as: charcoal drawing",
         image="A picture to start from",
+        like="A picture that it should resemble",
         count="How many variations",
     )
     @app_commands.choices(size=[Choice(name=name, value=name) for name in SIZES])
@@ -82,19 +84,16 @@ class Imagine(commands.Cog):
         preset: str | None = None,
         style: str | None = None,
         image: discord.Attachment | None = None,
+        like: discord.Attachment | None = None,
         count: Range[int, 1, MAX_COUNT] = 1,
     ) -> None:
         """Paint a picture from words."""
         async with refusals_answered(interaction):
             await acknowledge(interaction)
-            self._check(prompt, style)
-            picture = None
-            if image is not None:
-                limit = self._services.settings.limits.image_mib
-                picture = await read_upload(image, limit, self._services.upload_hosts)
-            recipe = await asyncio.to_thread(
-                self._recipe, prompt, size, steps, seed, preset, style, picture
-            )
+            wish = _Wish(prompt, size, steps, seed, preset, style)
+            self._check(wish)
+            pictures = [None if each is None else await self._read(each) for each in (image, like)]
+            recipe = await asyncio.to_thread(self._recipe, wish, *pictures)
             asker = Asker.of_interaction(interaction)
             recipes = variations(recipe, count)
             message = await self._services.intake.accept(asker, prompt, recipes)
@@ -108,34 +107,42 @@ class Imagine(commands.Cog):
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
 
-    def _check(self, prompt: str, style: str | None) -> None:
-        check_prompt(prompt, self._services.settings.limits)
-        if style is not None and len(style) > _MAX_STYLE:
+    async def _read(self, attachment: discord.Attachment) -> bytes:
+        limit = self._services.settings.limits.image_mib
+        return await read_upload(attachment, limit, self._services.upload_hosts)
+
+    def _check(self, wish: "_Wish") -> None:
+        check_prompt(wish.prompt, self._services.settings.limits)
+        if wish.style is not None and len(wish.style) > _MAX_STYLE:
             raise RefusalError(f"A style has at most {_MAX_STYLE} characters.")
 
-    def _recipe(
-        self,
-        prompt: str,
-        size: str,
-        steps: int | None,
-        seed: int | None,
-        preset: str | None,
-        style: str | None,
-        picture: bytes | None,
-    ) -> Recipe:
-        """The first picture's recipe; reading the `picture` takes time."""
+    def _recipe(self, wish: "_Wish", start: bytes | None, like: bytes | None) -> Recipe:
+        """The first picture's recipe; reading pictures takes time."""
         models = self._services.settings.engine.models
-        width_height = _dimensions(size, models)
+        width_height = _dimensions(wish.size, models)
         recipe = make_recipe(
-            prompt,
-            seed=seed_or_any(seed),
+            wish.prompt,
+            seed=seed_or_any(wish.seed),
             models=models,
-            preset=preset,
+            preset=wish.preset,
             size=width_height,
-            init_image=None if picture is None else init_image(picture, width_height),
-            **({} if steps is None else {"steps": steps}),
+            init_image=None if start is None else init_image(start, width_height),
+            image_prompts=() if like is None else (image_prompt(like),),
+            **({} if wish.steps is None else {"steps": wish.steps}),
         )
-        return recipe if style is None else _styled(recipe, style)
+        return recipe if wish.style is None else _styled(recipe, wish.style)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What somebody wants painted, as typed."""
+
+    prompt: str
+    size: str
+    steps: int | None
+    seed: int | None
+    preset: str | None
+    style: str | None
 
 
 def _dimensions(size: str, models: str) -> tuple[int, int]:

@@ -131,6 +131,15 @@ async def test_a_picture_to_start_from_is_turned_upright(studio: Studio):
     assert Image.open(io.BytesIO(recipe.init_image)).size == (64, 64)
 
 
+async def test_a_picture_to_resemble_is_a_prompt_of_its_own(studio: Studio):
+    like = encoded(Image.new("RGB", (500, 300), "green"), "PNG")
+    await studio.imagine(steps=1, like=("meadow.png", like))
+    recipe = recipe_of(await pictures_of(await result_of(studio))[0].read())
+    assert recipe.start == "codes"
+    (prompt,) = recipe.image_prompts
+    assert Image.open(io.BytesIO(prompt.picture)).getpixel((3, 3)) == (0, 128, 0)
+
+
 @pytest.mark.parametrize(
     "prompt",
     [
@@ -199,6 +208,7 @@ REFUSED: Sequence[tuple[dict[str, object], str]] = (
     ({"image": ("a.png", b"no picture at all")}, "PNG"),
     ({"image": ("a.png", PNG[: len(PNG) // 2])}, "cut off"),
     ({"image": ("a.png", bomb())}, "pixels"),
+    ({"like": ("a.png", b"no picture at all")}, "PNG"),
     ({"image": ("a.png", b"x" * (9 * 2**20))}, "at most 8 MiB"),
 )
 
