@@ -25,14 +25,18 @@ def held_out_prompts(count: int, draw: int = 20_221_018) -> list[Asked]:
     """
     random = Random(draw)
     shapes, colours = _balanced(SHAPES, count, random), _balanced(COLOURS, count, random)
-    first = len(TEMPLATES) - len(HELD_OUT_TEMPLATES)
     asked = []
     for index, (shape, colour) in enumerate(zip(shapes, colours, strict=True)):
         background = random.choice([name for name in COLOURS if name != colour])
-        wording = first + index % len(HELD_OUT_TEMPLATES)
-        prompt = plain_prompt(shape, colour, background, wording)
+        prompt = held_out_wording(shape, colour, background, index)
         asked.append(Asked(prompt, colour, shape, background, random.randrange(2**31)))
     return asked
+
+
+def held_out_wording(shape: str, colour: str, background: str, index: int) -> str:
+    """A sentence in the held-out wording number `index`, counted round."""
+    first = len(TEMPLATES) - len(HELD_OUT_TEMPLATES)
+    return plain_prompt(shape, colour, background, first + index % len(HELD_OUT_TEMPLATES))
 
 
 def _balanced(names: tuple[str, ...], count: int, random: Random) -> list[str]:

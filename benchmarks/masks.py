@@ -123,6 +123,13 @@ def measure(asked: Sequence[Asked], models: Models, method: Method) -> Row:
     )
 
 
+def mask_overlaps(count: int) -> list[float]:
+    """Overlaps of masks with the truth, for `count` pictures as drawn, a third with two objects."""
+    torch.set_num_threads(1)
+    row = measure(true_and_false(count), engine.load_models("demo", "cpu"), "regions")
+    return [value for _, value in row.overlaps]
+
+
 def overlap(answer: TextMask, truth: np.ndarray) -> float:
     """Intersection over union of a mask and the truth."""
     mask = np.asarray(answer.mask) > 127

@@ -1,6 +1,7 @@
 """Does the demo pair paint what was asked? Counted by a judge that is not a neural network.
 
-    python -m benchmarks quality [--count N] [--sheet FILE] [--json FILE]
+    python -m benchmarks quality [--count N] [--only painting|editing] [--sheets FOLDER]
+                                 [--json FILE]
 
 Single try, default settings, held-out wordings. The controls beside it show that the judge
 passes what is true and nothing else.
@@ -16,38 +17,62 @@ import numpy as np
 from PIL import Image
 
 import engine
+from benchmarks.editing import editing_rows
 from benchmarks.held_out import Asked, held_out_prompts
+from benchmarks.masks import mask_overlaps
 from benchmarks.painters import paint_all
-from benchmarks.statistics import Share
+from benchmarks.statistics import Share, mean_and_interval
 from engine.demo.judge import Judge, Match
 
 CONTROLS = 300
 """Pictures of each control."""
+MASKS = 150
+"""Pictures in which something is looked for by its name."""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Paint, judge, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks quality", description=__doc__)
-    parser.add_argument("--count", type=int, default=120, help="prompts to paint (default 120)")
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=120,
+        help="prompts, and pictures of each kind of edit (default 120)",
+    )
     parser.add_argument("--preset", help="default: the one that suits the demo models")
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet of the first 40 as PNG")
+    parser.add_argument("--only", choices=("painting", "editing"), help="default: both")
+    parser.add_argument("--sheets", type=Path, help="a folder for contact sheets")
     parser.add_argument("--json", type=Path, help="write the counts as JSON")
     options = parser.parse_args(arguments)
 
-    asked = held_out_prompts(options.count)
-    started = perf_counter()
-    pictures = paint_all(
-        [engine.make_recipe(a.prompt, seed=a.seed, preset=options.preset) for a in asked]
-    )
-    print(f"{len(asked)} pictures painted in {perf_counter() - started:.0f} s\n")
     judge = Judge()
-    rows = asked_rows(judge, pictures, asked) | control_rows(judge)
+    started = perf_counter()
+    rows: dict[str, Share] = {}
+    if options.only != "editing":
+        rows |= painting_rows(judge, options)
+    if options.only != "painting":
+        rows |= editing_rows(judge, options.count, options.sheets)
+    print(f"painted in {perf_counter() - started:.0f} s\n")
     print_table(rows)
-    if options.sheet:
-        write_sheet(pictures[:40], [a.prompt for a in asked[:40]], options.sheet)
+    if options.only != "painting":
+        overlap = mean_and_interval(mask_overlaps(MASKS))
+        print(f"| mask from text, mean overlap with the true one | {overlap} |")
     if options.json:
         counts = {name: [share.hits, share.total] for name, share in rows.items()}
         options.json.write_text(json.dumps(counts, indent=1) + "\n")
+
+
+def painting_rows(judge: Judge, options: argparse.Namespace) -> dict[str, Share]:
+    """What is painted from a sentence, and the controls."""
+    asked = held_out_prompts(options.count)
+    pictures = paint_all(
+        [engine.make_recipe(a.prompt, seed=a.seed, preset=options.preset) for a in asked]
+    )
+    if options.sheets:
+        options.sheets.mkdir(parents=True, exist_ok=True)
+        captions = [a.prompt for a in asked[:40]]
+        write_sheet(pictures[:40], captions, options.sheets / "held-out.png")
+    return asked_rows(judge, pictures, asked) | control_rows(judge)
 
 
 def asked_rows(

@@ -11,7 +11,7 @@ from bot.asker import Asker
 from bot.client import Services
 from bot.options import check_prompt, seed_or_any, variations
 from bot.uploads import is_own
-from engine.editing import DEFAULT_KEEP, edit_recipe, feathered, read_mask, read_source
+from engine.editing import edit_recipe, feathered, read_mask, read_source
 from engine.painting import read_origin
 from engine.recipe import Recipe
 from engine.start_image import init_image
@@ -22,8 +22,8 @@ class Wish:
     """What somebody wants a picture to become."""
 
     prompt: str
-    keep: float = DEFAULT_KEEP
-    """How much of it stays, from 0 to 1."""
+    keep: float | None = None
+    """How much of it stays, from 0 to 1; None for what suits, with a mask or without."""
     steps: int | None = None
     seed: int | None = None
     preset: str | None = None

@@ -13,6 +13,7 @@ from bot.settings import LogSettings
 
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 """What every record has; the rest are the fields."""
+_OF_NO_USE = ("voice will NOT be supported", "Guilds intent seems to be disabled")
 
 
 def set_up_logging(settings: LogSettings) -> None:
@@ -21,7 +22,7 @@ def set_up_logging(settings: LogSettings) -> None:
     handler.setFormatter(_Json() if settings.format == "json" else _Text())
     logging.basicConfig(level=settings.level, handlers=[handler], force=True)
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.root.level))
-    logging.getLogger("discord.client").addFilter(_is_not_about_voice)
+    logging.getLogger("discord.client").addFilter(_is_of_use)
 
 
 class _Text(logging.Formatter):
@@ -49,9 +50,10 @@ class _Json(logging.Formatter):
         return json.dumps(values, ensure_ascii=False, default=str)
 
 
-def _is_not_about_voice(record: logging.LogRecord) -> bool:
-    """discord.py warns at every start of libraries for voice, which a painter does not need."""
-    return "voice will NOT be supported" not in record.getMessage()
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Whether a record is not what discord.py says at every start: that libraries for voice are
+    missing, which a painter does not need, and that simcord tries it out without intents."""
+    return not any(phrase in record.getMessage() for phrase in _OF_NO_USE)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

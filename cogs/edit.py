@@ -7,24 +7,33 @@ from discord import app_commands, ui
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.answers import acknowledge, all_answered, answer, refusals_answered, show_form
+from bot.answers import (
+    RefusalError,
+    acknowledge,
+    all_answered,
+    answer,
+    refusals_answered,
+    show_form,
+)
 from bot.asker import Asker
 from bot.client import PaintingBot, Services
 from bot.edits import Wish, check_may_edit, queue_edit
 from bot.forms import PictureForm, words_input
 from bot.options import LARGEST_SEED, MAX_COUNT, matching_presets
 from bot.uploads import read_posted, read_upload
+from engine.editing import DEFAULT_KEEP
 from engine.recipe import MAX_STEPS
 
 MENU = "Edit this image"
 _KEEPS = {
-    "0": "Nothing in particular",
-    "25": "A little of it",
+    "0": "Whatever the words leave",
     "50": "About half of it",
     "75": "Most of it",
-    "100": "Nearly all of it",
+    "90": "Its shapes, more or less",
+    "100": "Its shapes: only colours change",
 }
 """Percentages, and what they mean."""
+_KEEP = str(round(100 * DEFAULT_KEEP))
 
 
 class Edit(commands.Cog):
@@ -47,7 +56,7 @@ class Edit(commands.Cog):
     @app_commands.describe(
         image="The picture to change",
         prompt="What it should show afterwards. Several, with weights: a forest | fog:0.5",
-        keep="How much of the picture stays, in percent; 50 unless you say so",
+        keep="How much stays, in percent: 100 changes only colours, less lets shapes change too",
         mask="A picture of the same shape: white is changed, black stays as it is",
         steps="How long to paint: more steps, more change",
         seed="The same seed makes the same change again",
@@ -59,7 +68,7 @@ class Edit(commands.Cog):
         interaction: discord.Interaction,
         image: discord.Attachment,
         prompt: str,
-        keep: Range[int, 0, 100] = 50,
+        keep: Range[int, 0, 100] | None = None,
         mask: discord.Attachment | None = None,
         steps: Range[int, 1, MAX_STEPS] | None = None,
         seed: Range[int, 0, LARGEST_SEED] | None = None,
@@ -69,7 +78,8 @@ class Edit(commands.Cog):
         """Change a picture by words."""
         async with refusals_answered(interaction):
             await acknowledge(interaction)
-            wish = Wish(prompt, keep / 100, steps, seed, preset, count)
+            kept = None if keep is None else keep / 100
+            wish = Wish(prompt, kept, steps, seed, preset, count)
             asker = Asker.of_interaction(interaction)
             picture = await self._read(image)
             drawn = None if mask is None else await self._read(mask)
@@ -102,7 +112,7 @@ class _EditForm(PictureForm):
         self._keep: ui.Select[Any] = ui.Select(custom_id="keep")
         for percent, meaning in _KEEPS.items():
             label = f"{meaning} ({percent} %)"
-            self._keep.add_option(label=label, value=percent, default=percent == "50")
+            self._keep.add_option(label=label, value=percent, default=percent == _KEEP)
         self.ask("What should it show afterwards?", self._prompt)
         self.ask("How much of the picture stays?", self._keep)
         self.ask_which()
@@ -113,8 +123,10 @@ class _EditForm(PictureForm):
             await acknowledge(interaction)
             limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
             picture = await read_posted(self.message, self.picture, limit, hosts)
-            percent = int(self._keep.values[0]) if self._keep.values else 50
-            wish = Wish(self._prompt.value, percent / 100)
+            percent = self._keep.values[0] if self._keep.values else _KEEP
+            if percent not in _KEEPS:
+                raise RefusalError("I do not know how much of the picture that is.")
+            wish = Wish(self._prompt.value, int(percent) / 100)
             asker = Asker.of_interaction(interaction)
             queued = await queue_edit(self._services, asker, wish, picture)
             await answer(interaction, str(queued))

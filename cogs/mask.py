@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from re import Match
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import discord
 from discord import app_commands, ui
@@ -35,6 +35,10 @@ from bot.options import check_prompt
 from bot.uploads import read_posted, read_upload
 from engine.editing import FEATHER, grown, read_mask, read_source
 from engine.prompts import parse_prompts
+
+if TYPE_CHECKING:
+    from engine.models import Models
+    from engine.text_masks import TextMask
 
 MENU = "Mask something in it"
 _LONGEST_ID = 18
@@ -272,10 +276,13 @@ async def _found(
     services: Services, source: Image.Image, what: str
 ) -> tuple[bytes | None, list[Attachment]]:
     """The mask of what is named; if there is none, a map of where it might be."""
-    from engine.text_masks import find_mask
 
-    errand = services.engine.run_errand(lambda models: find_mask(source, what, models))
-    found = await asyncio.wrap_future(errand)
+    def look(models: "Models") -> "TextMask":
+        from engine.text_masks import find_mask  # imports torch, hence in the engine thread
+
+        return find_mask(source, what, models)
+
+    found = await asyncio.wrap_future(services.engine.run_errand(look))
     if not found.found:
         relevance = await asyncio.to_thread(drafts.png, found.relevance)
         return None, [Attachment("relevance.png", relevance, phrases.RELEVANCE_ALT_TEXT)]

@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.editing import edit_recipe, image_prompt, read_mask, read_source
+    from engine.edits import Edit, ImagePrompt
     from engine.errors import (
         DivergedError,
         EngineError,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from engine.prompts import Prompt, parse_prompts
     from engine.recipe import Recipe
     from engine.start_image import init_image
+    from engine.text_masks import TextMask, find_mask
 
 _HOMES = {
     "DivergedError": "errors",
@@ -45,12 +48,22 @@ _HOMES = {
     "parse_prompts": "prompts",
     "Recipe": "recipe",
     "init_image": "start_image",
+    "Edit": "edits",
+    "ImagePrompt": "edits",
+    "edit_recipe": "editing",
+    "image_prompt": "editing",
+    "read_mask": "editing",
+    "read_source": "editing",
+    "TextMask": "text_masks",
+    "find_mask": "text_masks",
 }
 
 __all__ = [
     "DivergedError",
+    "Edit",
     "EngineError",
     "Generation",
+    "ImagePrompt",
     "ModelError",
     "Models",
     "Origin",
@@ -59,13 +72,19 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "SettingsError",
+    "TextMask",
+    "edit_recipe",
+    "find_mask",
+    "image_prompt",
     "init_image",
     "load_models",
     "make_recipe",
     "paint",
     "parse_prompts",
+    "read_mask",
     "read_origin",
     "read_recipe",
+    "read_source",
     "save_painting",
 ]
 

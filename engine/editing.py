@@ -19,7 +19,7 @@ from engine import pictures
 from engine.catalogue import find_models
 from engine.edits import Edit, ImagePrompt
 from engine.errors import PictureError, RecipeError
-from engine.presets import find_preset, keeping, make_recipe, round_to_grid
+from engine.presets import EDITING, find_preset, keeping, make_recipe, round_to_grid
 from engine.recipe import Recipe
 
 MIN_SOURCE_SIDE = 16
@@ -36,7 +36,8 @@ FEATHER = 0.02
 """Width of a mask's soft edge as a share of the picture's shorter side. It lies inside."""
 MASKED_BELOW = 16
 """Of 255: a mask all of whose pixels are darker changes nothing that anybody would see."""
-DEFAULT_KEEP = 0.5
+DEFAULT_KEEP = 0.9
+"""Where there is no mask; a mask says by itself what is kept."""
 
 
 def read_source(content: Path | bytes, *, name: str = "the picture") -> tuple[Image.Image, str]:
@@ -127,7 +128,7 @@ def edit_recipe(
     *,
     seed: int,
     mask: Image.Image | None = None,
-    keep: float = DEFAULT_KEEP,
+    keep: float | None = None,
     models: str = "demo",
     preset: str | None = None,
     **settings: Any,
@@ -139,7 +140,8 @@ def edit_recipe(
         source: from `read_source`.
         seed: where all randomness comes from.
         mask: grey, of the source's size; only where it is not black anything changes.
-        keep: how much of the source stays, from 0 (as little as the prompt likes) to 1.
+        keep: how much of the source stays, from 0 (as little as the prompt likes) to 1; of the
+            demo models' edits, at 1 only colours change. By default 0.9, with a mask 0.
         models: a name in the catalogue.
         preset: a name in `PRESETS`; by default the one that suits the models.
         **settings: fields of `Recipe` that replace the preset's.
@@ -149,6 +151,9 @@ def edit_recipe(
     """
     preset = preset or find_models(models).preset
     find_preset(preset)
+    if keep is None:
+        keep = DEFAULT_KEEP if mask is None else 0.0
+    whole = EDITING[preset] if mask is None else {}
     edit = Edit(_png(source), None if mask is None else _png(mask), **keeping(preset, keep))
     return make_recipe(
         prompt,
@@ -156,7 +161,7 @@ def edit_recipe(
         models=models,
         preset=preset,
         size=canvas_size(source.size, models),
-        **{"start": "image", "edit": edit, "enlarge": 1} | settings,
+        **{"start": "image", "edit": edit, "enlarge": 1, **whole, **settings},
     )
 
 
@@ -187,13 +192,18 @@ def source_and_mask(edit: Edit) -> tuple[Image.Image, Image.Image | None]:
 def finished(painted: Image.Image, recipe: Recipe) -> Image.Image:
     """What was painted on the canvas of `recipe`, as people see it.
 
-    Enlarged as the recipe says; or, if it is an edit, at the source's size and with its own pixels
-    wherever the mask is black.
+    Enlarged as the recipe says; or, if it is an edit, at the source's size, with its structure as
+    far as that is kept, and with its own pixels wherever the mask is black.
     """
     if recipe.edit is None:
         return pictures.enlarge(painted, recipe.enlarge)
     source, mask = source_and_mask(recipe.edit)
     restored = painted.resize(source.size, Image.Resampling.BICUBIC)
+    if recipe.edit.keep_structure > 0 and source.size != painted.size:
+        from engine.recolouring import restored_structure  # needs torch
+
+        recoloured = restored_structure(source, painted)
+        restored = Image.blend(restored, recoloured, recipe.edit.keep_structure)
     return restored if mask is None else Image.composite(restored, source, mask)
 
 

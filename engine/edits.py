@@ -30,19 +30,21 @@ class Edit:
     """Weight of the mean squared distance between the latent and the source's."""
     keep_look: float = 0.0
     """Weight of the distance between the cutouts' embeddings and the source's (Appendix G.2)."""
-    keep_edges: float = 0.0
-    """Weight of the differences between neighbouring pixels where the source has none."""
+    keep_structure: float = 0.0
+    """Share of every change that has to be a recolouring (`engine.recolouring`): at 1 all outlines
+    and texture stay, at 0 anything may change."""
 
     def __post_init__(self) -> None:
         check_picture("source", self.source)
         if self.mask is not None:
             check_picture("mask", self.mask)
-        for name in ("keep_latent", "keep_look", "keep_edges"):
+        limits = {"keep_latent": MAX_KEEP, "keep_look": MAX_KEEP, "keep_structure": 1.0}
+        for name, limit in limits.items():
             value = getattr(self, name)
-            fits = isinstance(value, int | float) and 0 <= value <= MAX_KEEP
+            fits = isinstance(value, int | float) and 0 <= value <= limit
             if isinstance(value, bool) or not fits:
                 raise RecipeError(
-                    f"{name} must be a number from 0 to {MAX_KEEP:g}, not {brief(value)}"
+                    f"{name} must be a number from 0 to {limit:g}, not {brief(value)}"
                 )
 
 

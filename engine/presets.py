@@ -48,32 +48,42 @@ KEEPING: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         # Section 2.4's regulariser, towards the source instead of zero, and Appendix G.2's sum of
         # both distances; the paper gives no weights.
-        "paper": MappingProxyType({"keep_latent": 1.0, "keep_look": 0.3}),
-        "demo": MappingProxyType({"keep_latent": 0.3, "keep_edges": 3.0}),
+        "paper": MappingProxyType({"keep_latent": 1.0, "keep_look": 0.5}),
+        "demo": MappingProxyType({"keep_structure": 1.0}),
     }
 )
-"""For each preset, the weights in an edit that keep the source, at a `keep` of a half."""
+"""For each preset, an edit's weights that keep the whole source."""
+
+
+EDITING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "paper": MappingProxyType({}),
+        # What is recoloured has no outlines to find and no dirt to smooth away, and pulling the
+        # latent to zero made it paler.
+        "demo": MappingProxyType({"steps": 60, "regularizer": 0.0, "smoothness": 0.0}),
+    }
+)
+"""For each preset, what an edit of a whole picture has in place of the preset's settings."""
 
 
 def keeping(preset: str, keep: float) -> Mapping[str, float]:
-    """An edit's weights for a `keep` from 0, nothing is held, over 0.5 to 1, ten times as much."""
+    """An edit's weights for a `keep` from 0, nothing is held, to 1."""
     if not 0 <= keep <= 1:
         raise RecipeError(f"keep must be a number from 0 to 1, not {keep:g}")
-    factor = 0.0 if keep == 0 else 10 ** (2 * keep - 1)
-    return {name: factor * weight for name, weight in KEEPING[preset].items()}
+    return {name: keep * weight for name, weight in KEEPING[preset].items()}
 
 
 def keep_of(edit: Edit) -> float | None:
     """The `keep` that `keeping` made an edit's weights of; None if they are of another origin."""
-    weights = {name: getattr(edit, name) for name in ("keep_latent", "keep_look", "keep_edges")}
-    held = {name: weight for name, weight in weights.items() if weight > 0}
+    names = ("keep_latent", "keep_look", "keep_structure")
+    held = {name: getattr(edit, name) for name in names if getattr(edit, name) > 0}
     if not held:
         return 0.0
     for known in KEEPING.values():
         if held.keys() == known.keys():
-            factors = [weight / known[name] for name, weight in held.items()]
-            if math.isclose(min(factors), max(factors), rel_tol=1e-6):
-                return (math.log10(factors[0]) + 1) / 2
+            shares = [weight / known[name] for name, weight in held.items()]
+            if max(shares) <= 1 and math.isclose(min(shares), max(shares), rel_tol=1e-6):
+                return shares[0]
     return None
 
 

@@ -35,7 +35,7 @@ def find_regions(image: Tensor) -> list[Mask]:
     lab = ndimage.median_filter(lab, size=(3, 3, 1))
     regions: list[Mask] = []
     for count in COLOUR_COUNTS:
-        labels = _divide(lab, count)
+        labels = _labelled(lab, count)
         for label in np.unique(labels):
             pieces, _ = ndimage.label(labels == label)  # pyright: ignore[reportGeneralTypeIssues]
             large = np.flatnonzero(np.bincount(pieces.flat)[1:] >= MIN_AREA * pieces.size) + 1
@@ -45,26 +45,35 @@ def find_regions(image: Tensor) -> list[Mask]:
     return sorted(regions, key=np.sum, reverse=True)[:MAX_REGIONS]
 
 
-def _divide(lab: NDArray[np.floating], count: int) -> NDArray[np.intp]:
-    """Number (H, W) each pixel of (H, W, 3) by its colour out of at most `count`.
+def divide(pixels: NDArray[np.floating], count: int) -> NDArray[np.floating]:
+    """At most `count` colours (K, 3) that stand for all of `pixels` (N, 3), in CIELAB.
 
     K-means, starting from the colour nearest to the median and then always the one that is farthest
     from all before.
     """
-    pixels = lab.reshape(-1, 3)
     typical = ((pixels - np.median(pixels, axis=0)) ** 2).sum(1).argmin()
     centres = pixels[[typical]]
     while len(centres) < count:
-        distance = ((pixels[:, None] - centres) ** 2).sum(2).min(1)
+        distance = _distances(pixels, centres).min(1)
         if distance.max() < DIFFERENT_COLOUR**2:
             break
         centres = np.vstack((centres, pixels[distance.argmax()]))
-    labels = np.zeros(len(pixels), np.intp)
     for _ in range(COLOUR_ROUNDS):
-        labels = ((pixels[:, None] - centres) ** 2).sum(2).argmin(1)
+        labels = _distances(pixels, centres).argmin(1)
         members = [pixels[labels == number] for number in range(len(centres))]
         centres = np.stack([m.mean(0) for m in members if len(m)])
-    return labels.reshape(lab.shape[:2])
+    return centres
+
+
+def _labelled(lab: NDArray[np.floating], count: int) -> NDArray[np.intp]:
+    """Number (H, W) each pixel of (H, W, 3) by its colour out of at most `count`."""
+    pixels = lab.reshape(-1, 3)
+    return _distances(pixels, divide(pixels, count)).argmin(1).reshape(lab.shape[:2])
+
+
+def _distances(pixels: NDArray[np.floating], centres: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Squared distances (N, K)."""
+    return ((pixels[:, None] - centres) ** 2).sum(2)
 
 
 def _same(one: Mask, other: Mask) -> bool:

@@ -13,14 +13,11 @@ from torch.nn import functional as F
 
 from engine.editing import source_and_mask
 from engine.edits import Edit
-from engine.losses import spherical_distance
+from engine.losses import clamp_with_gradient, spherical_distance
 from engine.models import Models
 from engine.pictures import to_tensor
+from engine.recolouring import Recolouring
 from engine.start_image import scaled
-
-EDGE = 0.1
-"""Difference between neighbouring pixels, summed over the channels, from which the source has an
-edge there. The demo world's gradients stay below 0.01, the soft edges of its objects above 0.2."""
 
 
 class Source:
@@ -47,13 +44,19 @@ class Source:
             each.encode_image(seen_whole(self.picture, each.input_size))
             for each in models.perceptors
         ]
-        self._flat = [torch.exp(-(d.abs().sum(1) / EDGE).square()) for d in _diffs(self.picture)]
+        self._recolouring = Recolouring(self.picture) if edit.keep_structure > 0 else None
 
     def compose(self, image: Tensor) -> Tensor:
-        """`image` (1, 3, H, W) where the mask is white, the source where it is black."""
-        if self._mask is None:
-            return image
-        return torch.lerp(self.picture, image, self._mask)
+        """The picture (1, 3, H, W) that comes of `image`: with the source's structure as far as
+        that is kept, and where the mask is black, with the source's pixels."""
+        if self._recolouring is not None:
+            change = image - self.picture
+            recoloured = self._recolouring.nearest(change)
+            kept = torch.lerp(change, recoloured, self._edit.keep_structure)
+            image = clamp_with_gradient(self.picture + kept)
+        if self._mask is not None:
+            image = torch.lerp(self.picture, image, self._mask)
+        return image
 
     def loss(self, image: Tensor, latent: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
         """What the edit's weights cost, given the cutouts' unit vectors (1, N, D) of each CLIP."""
@@ -64,15 +67,7 @@ class Source:
             pairs = zip(embeddings, self._looks, strict=True)
             looks = [spherical_distance(each, look).mean() for each, look in pairs]
             loss = loss + edit.keep_look * torch.stack(looks).mean()
-        if edit.keep_edges > 0:
-            new = zip(_diffs(image), self._flat, strict=True)
-            loss = loss + edit.keep_edges * sum((d.abs().sum(1) * flat).mean() for d, flat in new)
         return loss
-
-
-def _diffs(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Differences (1, 3, ...) between neighbours below each other and beside each other."""
-    return image.diff(dim=2), image.diff(dim=3)
 
 
 def seen_whole(picture: Tensor, side: int) -> Tensor:

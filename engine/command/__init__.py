@@ -1,4 +1,4 @@
-"""The command line of the engine: paint, read a recipe back, list the models.
+"""The command line of the engine: paint, edit, mask, read a recipe back, list the models.
 
 Standard output holds results and nothing else: the paths of written files, a recipe, a list.
 Notices, progress and errors go to standard error, each on a line of its own. Exit codes: 0 done,
@@ -45,8 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
     match arguments.command:
-        case "imagine":
-            return _imagine(arguments, signals)
+        case "imagine" | "edit":
+            return _paint(arguments, signals)
+        case "mask":
+            return _mask(arguments)
         case "recipe":
             from engine.command.listing import print_recipe
 
@@ -57,18 +59,31 @@ def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
             return print_models()
 
 
-def _imagine(arguments: argparse.Namespace, signals: StopSignals) -> int:
+def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
     from engine.command.request import read_request
     from engine.settings import read_settings
 
     request = read_request(arguments, read_settings(arguments.config))
-    # Read when torch is loaded. Threads that wait by spinning starve each other wherever another
-    # program wants a core too: measured beside one, painting took ten times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _wait_patiently()
     # Only now torch is loaded: whatever can be refused without it has been.
     from engine.command.painter import paint_request
 
     return paint_request(request, signals)
+
+
+def _mask(arguments: argparse.Namespace) -> int:
+    from engine.command.masking import read_search
+    from engine.settings import read_settings
+
+    search = read_search(arguments, read_settings(arguments.config))
+    _wait_patiently()
+    return search.run()
+
+
+def _wait_patiently() -> None:
+    """Read when torch is loaded. Threads that wait by spinning starve each other wherever another
+    program wants a core too: measured beside one, painting took ten times as long."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _write_any_path() -> None:

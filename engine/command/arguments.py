@@ -15,7 +15,7 @@ from engine.settings import DEVICES, is_device
 
 MAX_COUNT = 1000
 
-_RECIPE_OPTIONS = ("size", "steps", "seed", "models", "preset", "init_image", "count")
+_RECIPE_OPTIONS = ("size", "steps", "seed", "models", "preset", "init_image", "like", "count")
 """Options that decide what a recipe says, and so cannot stand beside one."""
 
 _SYNTAX = r"""
@@ -31,7 +31,7 @@ Ctrl-C keeps the picture so far; a second one ends at once.
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read a command line; raises `UsageError` for what is unknown or out of range.
 
-    The result's `command` is "imagine", "recipe" or "models".
+    The result's `command` is "imagine", "edit", "mask", "recipe" or "models".
     """
     arguments = _parser().parse_args(argv)
     if arguments.command == "imagine":
@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m engine", description="Pictures from words: VQGAN-CLIP.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_imagine(commands)
+    _add_edit(commands)
+    _add_mask(commands)
     recipe = commands.add_parser(
         "recipe",
         help="print the recipe inside a picture",
@@ -68,35 +70,89 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_imagine(commands) -> None:
-    parser = commands.add_parser(
-        "imagine",
-        help="paint a picture of a prompt",
-        description="Paint a picture of a prompt.",
-        epilog=_SYNTAX,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = _painting_command(commands, "imagine", "paint a picture of a prompt")
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to paint; see below")
-    _add_recipe_options(parser.add_argument_group("what is painted"))
-    _add_file_options(parser.add_argument_group("what is written"))
-    machine = parser.add_argument_group("where it is painted")
-    machine.add_argument("--device", type=_device, metavar="D", help=f"{DEVICES} (default: auto)")
-    machine.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="settings, in the table [engine] (default: config.toml if it is there)",
-    )
-
-
-def _add_recipe_options(group) -> None:
-    models, presets = ", ".join(CATALOGUE), ", ".join(PRESETS)
-    group.add_argument(
+    recipe = parser.add_argument_group("what is painted")
+    recipe.add_argument(
         "--size",
         type=_size,
         metavar="WxH",
         help=f"pixels, {MIN_SIDE} to {MAX_SIDE} each, or one number for a square; rounded to the "
         "models' grid (default: what suits the models)",
     )
+    recipe.add_argument(
+        "--init-image", type=Path, metavar="FILE", help="a picture to start from, cut to the size"
+    )
+    recipe.add_argument(
+        "--like",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        help="a picture that it should resemble, beside the prompt; may be given several times",
+    )
+    _add_recipe_options(recipe)
+    recipe.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="instead of all these: paint the recipe in a PNG or JSON file again",
+    )
+    _add_file_options(parser.add_argument_group("what is written"))
+    _add_machine_options(parser.add_argument_group("where it is painted"))
+
+
+def _add_edit(commands) -> None:
+    parser = _painting_command(commands, "edit", "change a picture into what a prompt says")
+    parser.add_argument("picture", metavar="PICTURE", type=Path, help="the picture to change")
+    parser.add_argument("prompt", metavar="PROMPT", help="what it should show; see below")
+    recipe = parser.add_argument_group("what is painted")
+    recipe.add_argument(
+        "--mask", type=Path, metavar="FILE", help="white is changed, black stays as it is"
+    )
+    recipe.add_argument(
+        "--keep",
+        type=_share("--keep"),
+        metavar="K",
+        help="how much of the picture stays, from 0 to 1 (default: 0.9, with a mask 0)",
+    )
+    _add_recipe_options(recipe)
+    _add_file_options(parser.add_argument_group("what is written"))
+    _add_machine_options(parser.add_argument_group("where it is painted"))
+
+
+def _add_mask(commands) -> None:
+    parser = commands.add_parser(
+        "mask",
+        help="find in a picture what a phrase names",
+        description="Find in a picture what a phrase names, for edit --mask: white where it is.",
+    )
+    parser.add_argument("picture", metavar="PICTURE", type=Path, help="the picture to look at")
+    parser.add_argument("phrase", metavar="PHRASE", help='what to look for: "the red circle"')
+    parser.add_argument("--out", type=Path, metavar="FILE", required=True, help="a .png file")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument(
+        "--grow",
+        type=_share("--grow"),
+        metavar="G",
+        default=0.03,
+        help="room around it, as a share of the picture's shorter side (default: 0.03)",
+    )
+    parser.add_argument("--models", metavar="NAME", help=f"what looks: {', '.join(CATALOGUE)}")
+    _add_machine_options(parser.add_argument_group("where it is looked for"))
+
+
+def _painting_command(commands, name: str, what: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=what,
+        description=f"{what[:1].upper()}{what[1:]}.",
+        epilog=_SYNTAX,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_recipe_options(group) -> None:
+    models, presets = ", ".join(CATALOGUE), ", ".join(PRESETS)
     group.add_argument(
         "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N", help="iterations"
     )
@@ -113,19 +169,20 @@ def _add_recipe_options(group) -> None:
         help=f"settings of the optimisation: {presets} (default: what suits the models)",
     )
     group.add_argument(
-        "--init-image", type=Path, metavar="FILE", help="a picture to start from, cut to the size"
-    )
-    group.add_argument(
         "--count",
         type=_whole("--count", 1, MAX_COUNT),
         metavar="N",
         help="paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
     )
+
+
+def _add_machine_options(group) -> None:
+    group.add_argument("--device", type=_device, metavar="D", help=f"{DEVICES} (default: auto)")
     group.add_argument(
-        "--recipe",
+        "--config",
         type=Path,
         metavar="FILE",
-        help="instead of all these: paint the recipe in a PNG or JSON file again",
+        help="settings, in the table [engine] (default: config.toml if it is there)",
     )
 
 
@@ -165,6 +222,16 @@ def _whole(option: str, low: int, high: int) -> Callable[[str], int]:
             raise UsageError(
                 f"{option} must be a whole number from {low} to {high}, not {shorten(text)!r}"
             )
+        return value
+
+    return read
+
+
+def _share(option: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = float(text) if re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,9}", text) else -1.0
+        if not 0 <= value <= 1:
+            raise UsageError(f"{option} must be a number from 0 to 1, not {shorten(text)!r}")
         return value
 
     return read

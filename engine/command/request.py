@@ -10,6 +10,14 @@ from dataclasses import dataclass, replace
 
 from engine.catalogue import ModelEntry, find_models
 from engine.command.outputs import Outputs, name_outputs
+from engine.editing import (
+    edit_recipe,
+    feathered,
+    image_prompt,
+    read_mask,
+    read_source,
+    source_and_mask,
+)
 from engine.errors import RecipeError, UsageError
 from engine.painting import Origin, read_origin
 from engine.presets import make_recipe, round_to_grid
@@ -35,7 +43,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Request:
-    """All that one call of `imagine` asks for."""
+    """All that one call of `imagine` or `edit` asks for."""
 
     works: tuple[Work, ...]
     models: ModelEntry
@@ -50,7 +58,7 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> Request:
     """Make a request of the command line; raises an `EngineError` for anything not allowed."""
     count = arguments.count or 1
     outputs = [name_outputs(arguments, number, count) for number in range(1, count + 1)]
-    origin, notices = _new(arguments, settings) if arguments.recipe is None else _again(arguments)
+    origin, notices = _read_origin(arguments, settings)
     recipe = origin.recipe
     if recipe.seed + count - 1 > MAX_SEED:
         raise UsageError(f"--seed must be at most {MAX_SEED - count + 1} for {count} pictures")
@@ -73,21 +81,47 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> Request:
     )
 
 
+def _read_origin(
+    arguments: argparse.Namespace, settings: Settings
+) -> tuple[Origin, tuple[str, ...]]:
+    """What is to be painted, and what to tell about it."""
+    if arguments.command == "edit":
+        return _edit(arguments, settings)
+    return _new(arguments, settings) if arguments.recipe is None else _again(arguments)
+
+
+def _edit(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tuple[str, ...]]:
+    """A recipe that changes a picture, and what to tell about it."""
+    source, notice = read_source(arguments.picture)
+    mask = arguments.mask and feathered(read_mask(arguments.mask, source.size))
+    recipe = edit_recipe(
+        arguments.prompt,
+        source,
+        seed=_seed(arguments),
+        mask=mask,
+        keep=arguments.keep,
+        models=arguments.models or settings.models,
+        preset=arguments.preset,
+        **_steps(arguments),
+    )
+    return Origin(recipe, recipe.steps, {}), (notice,) if notice else ()
+
+
 def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tuple[str, ...]]:
     """A recipe from the command line, and what to tell about it."""
     models = arguments.models or settings.models
     entry = find_models(models)
     asked = arguments.size or (entry.side, entry.side)
     size = round_to_grid(asked, models)
-    seed = secrets.randbelow(_DRAWN_SEEDS) if arguments.seed is None else arguments.seed
     recipe = make_recipe(
         arguments.prompt,
-        seed=seed,
+        seed=_seed(arguments),
         models=models,
         preset=arguments.preset,
         size=size,
         init_image=None if arguments.init_image is None else init_image(arguments.init_image, size),
-        **({} if arguments.steps is None else {"steps": arguments.steps}),
+        image_prompts=tuple(map(image_prompt, arguments.like or ())),
+        **_steps(arguments),
     )
     notices = (
         []
@@ -100,6 +134,14 @@ def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tup
     return Origin(recipe, recipe.steps, {}), tuple(notices)
 
 
+def _seed(arguments: argparse.Namespace) -> int:
+    return secrets.randbelow(_DRAWN_SEEDS) if arguments.seed is None else arguments.seed
+
+
+def _steps(arguments: argparse.Namespace) -> dict[str, int]:
+    return {} if arguments.steps is None else {"steps": arguments.steps}
+
+
 def _again(arguments: argparse.Namespace) -> tuple[Origin, tuple[str, ...]]:
     """The recipe in a file, and what to tell about it."""
     origin = read_origin(arguments.recipe)
@@ -110,6 +152,8 @@ def _again(arguments: argparse.Namespace) -> tuple[Origin, tuple[str, ...]]:
             f"width and height must be multiples of {entry.factor}"
         )
     start_picture(recipe)
+    if recipe.edit is not None:
+        source_and_mask(recipe.edit)
     if origin.steps == recipe.steps:
         return origin, ()
     return origin, (f"the run was stopped at step {origin.steps}, and stops there again",)

@@ -128,17 +128,14 @@ class Judge:
 
         Raises PictureError for any other array.
         """
-        pixels = _lab(_resampled(image))
-        distances = ((pixels[:, :, None] - self._palette) ** 2).sum(axis=-1)
+        distances = self._distances(image)
         labels = distances.argmin(axis=-1)
         ground, share = _border_colour(labels)
         background = COLOURS[ground] if share > MIN_BORDER_SHARE else None
         pieces = _cut_up(labels, ground)
         if pieces is None:
             return Verdict(None, None, background, 0.0, clean=False)
-        # A fringe belongs to whichever of its two sides it resembles more.
-        nearer = distances[..., pieces.colour] < distances[..., ground]
-        fit = self._fit(pieces.main | (pieces.fringe & nearer), labels == ground)
+        fit = self._fit(_whole(pieces, distances, ground), labels == ground)
         shaped = fit.iou > MIN_IOU and fit.lead > MIN_LEAD and fit.covered > MIN_PURITY
         return Verdict(
             colour=COLOURS[pieces.colour] if fit.purity > MIN_PURITY else None,
@@ -147,6 +144,24 @@ class Judge:
             iou=fit.iou,
             clean=pieces.clean,
         )
+
+    def object_mask(self, image: NDArray[np.generic]) -> Mask:
+        """Where the main object is: (64, 64), nowhere true if there is none.
+
+        Takes what `verdict` takes.
+        """
+        distances = self._distances(image)
+        labels = distances.argmin(axis=-1)
+        ground, _ = _border_colour(labels)
+        pieces = _cut_up(labels, ground)
+        if pieces is None:
+            return np.zeros(labels.shape, dtype=bool)
+        return _whole(pieces, distances, ground)
+
+    def _distances(self, image: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Squared distances (64, 64, 8) in CIELAB to each colour of the palette."""
+        pixels = _lab(_resampled(image))
+        return ((pixels[:, :, None] - self._palette) ** 2).sum(axis=-1)
 
     def _fit(self, mask: Mask, ground: Mask) -> _Fit:
         """Compare an object with every template at its own centroid and area."""
@@ -167,6 +182,12 @@ class Judge:
             covered=float(under / self._template_areas[best]),
             purity=float(under / max(under + other, 1)),
         )
+
+
+def _whole(pieces: _Pieces, distances: NDArray[np.float32], ground: int) -> Mask:
+    """The main object with its fringe, which belongs to whichever side it resembles more."""
+    nearer = distances[..., pieces.colour] < distances[..., ground]
+    return pieces.main | (pieces.fringe & nearer)
 
 
 def _resampled(image: NDArray[np.generic]) -> NDArray[np.uint8]:

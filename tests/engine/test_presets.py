@@ -96,4 +96,4 @@ def test_how_much_is_kept_can_be_told_from_an_edit(preset: str, keep: float):
 
 def test_weights_of_another_origin_tell_nothing_of_keep():
     assert keep_of(Edit(b"", keep_latent=1.0)) is None
-    assert keep_of(Edit(b"", keep_latent=1.0, keep_edges=3.0)) is None
+    assert keep_of(Edit(b"", keep_latent=1.0, keep_structure=1.0)) is None

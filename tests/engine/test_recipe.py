@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.augmentations import PAPER, Augmentations
+from engine.edits import Edit, ImagePrompt
 from engine.errors import RecipeError
 from engine.prompts import MAX_PROMPTS, Prompt
 from engine.recipe import MAX_SEED, Recipe
@@ -92,6 +93,31 @@ def test_an_initial_image_is_read_back(content: bytes, quantization: Any):
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
+@given(
+    st.builds(
+        Edit,
+        st.binary(max_size=50),
+        st.none() | st.binary(max_size=50),
+        st.floats(0, 1000),
+        st.floats(0, 1000),
+        st.floats(0, 1),
+    ),
+    st.lists(
+        st.builds(ImagePrompt, st.binary(max_size=50), WEIGHTS, st.none() | st.floats(-5, 5)),
+        max_size=3,
+    ).map(tuple),
+)
+def test_edits_and_image_prompts_are_read_back(edit: Edit, likes: tuple[ImagePrompt, ...]):
+    recipe = replace(RECIPE, start="image", edit=edit, image_prompts=likes)
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_recipes_of_the_first_version_are_still_read():
+    values = json.loads(RECIPE.to_json()) | {"version": 1}
+    del values["edit"], values["image_prompts"]
+    assert Recipe.from_json(json.dumps(values)) == RECIPE
+
+
 def test_codebook_sampling_is_read_back():
     recipe = replace(RECIPE, quantization="codebook-sampling")
     assert Recipe.from_json(recipe.to_json()) == recipe
@@ -146,6 +172,15 @@ def test_the_written_form_is_json_for_other_programs():
             "init image takes 11.0 MiB .* at most 11 MiB",
         ),
         ({"augmentations": None}, "augmentations must be"),
+        ({"edit": Edit(b"png")}, 'start "image" needs one picture'),
+        (
+            {"edit": Edit(b"png"), "init_image": b"png", "start": "image"},
+            'start "image" needs one picture',
+        ),
+        ({"edit": "all of it"}, "edit must be"),
+        ({"image_prompts": [ImagePrompt(b"png")]}, "image_prompts must be a tuple"),
+        ({"image_prompts": (ImagePrompt(b""),) * 17}, "at most 16"),
+        ({"image_prompts": (ImagePrompt(bytes(8 * 2**20)),) * 2}, "11 MiB together"),
         (
             {"quantization": "codebook-sampling", "start": "image", "init_image": b"png"},
             'start must be "codes", not "image"',
@@ -211,6 +246,14 @@ def test_values_that_are_not_allowed_are_refused_by_name(changes: dict[str, Any]
         (written(start="image", init_image="ä"), "init image must be base64"),
         (written(start="image", init_image=7), "init image must be base64"),
         (written(start="image", init_image=["eA=="]), "init image must be base64"),
+        (written(edit={"mask": None}, start="image"), "edit lacks the keys 'source'"),
+        (written(edit={"source": "no base64!"}, start="image"), "source must be base64"),
+        (written(edit={"source": "", "mask": 7}, start="image"), "mask must be base64"),
+        (written(edit={"source": "", "keep_structure": 2}, start="image"), "keep_structure must"),
+        (written(edit={"source": "", "keep": 1}, start="image"), "edit holds unknown keys"),
+        (written(edit={"source": None}, start="image"), "source must be the bytes"),
+        (written(image_prompts=[{"picture": "?"}]), "picture must be base64"),
+        (written(image_prompts=["a.png"]), "image prompt must be a JSON object"),
         (RECIPE.to_json().replace("{", '{"steps": 5, ', 1), "holds the key 'steps' twice"),
         (RECIPE.to_json().replace('"text"', '"text": "b", "text"', 1), "the key 'text' twice"),
         (RECIPE.to_json().replace('"flip"', '"flip": 1, "flip"'), "holds the key 'flip' twice"),

@@ -120,8 +120,8 @@ WHOLE = "must be a whole number from"
         (["--recipe", "huge.png", *OUT], "at most 64 MiB are allowed"),
         (["--recipe", "prose.json", *OUT], "'prose.json': the recipe is not valid JSON"),
         (["--recipe", "list.json", *OUT], "'list.json': the recipe must be a JSON object"),
-        (["--recipe", "newer.json", *OUT], "version 2, newer than 1"),
-        (["--recipe", "newer.png", *OUT], "version 2, newer than 1"),
+        (["--recipe", "newer.json", *OUT], "version 3, newer than 2"),
+        (["--recipe", "newer.png", *OUT], "version 3, newer than 2"),
         (["--recipe", "more.json", *OUT], "unknown keys: 'mood'"),
         (["--recipe", "fewer.json", *OUT], "lacks the keys 'seed'"),
         (["--recipe", "steps.json", *OUT], f"steps {WHOLE} 1 to 100000, not -1"),
@@ -163,7 +163,7 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (["recipe", "old.png"], "'old.png': it holds no recipe"),
         (["recipe", "no.png"], "'no.png': there is no such file"),
         (["recipe", "random"], "'random': it holds no recipe"),
-        (["recipe", "newer.png"], "version 2, newer than 1"),
+        (["recipe", "newer.png"], "version 3, newer than 2"),
     ],
 )
 def test_bad_input_of_the_other_commands(
@@ -207,7 +207,7 @@ def _write_recipes(folder: Path) -> None:
     good = json.loads(small().to_json())
     changes: dict[str, dict[str, Any]] = {
         "good": {},
-        "newer": {"version": 2},
+        "newer": {"version": 3},
         "more": {"mood": "calm"},
         "steps": {"steps": -1},
         "grid": {"width": 33},
@@ -218,7 +218,7 @@ def _write_recipes(folder: Path) -> None:
         (folder / f"{name}.json").write_text(json.dumps(good | change))
     fewer = {key: value for key, value in good.items() if key != "seed"}
     (folder / "fewer.json").write_text(json.dumps(fewer))
-    newer = {"vqgan-clip-recipe": json.dumps(good | {"version": 2})}
+    newer = {"vqgan-clip-recipe": json.dumps(good | {"version": 3})}
     save_png(picture(), folder / "newer.png", text=newer)
     far = {"vqgan-clip-recipe": json.dumps(good), "vqgan-clip-stopped-at": "4"}
     save_png(picture(), folder / "far.png", text=far)
