@@ -95,7 +95,7 @@ async def refusals_replied(message: discord.Message) -> AsyncIterator[None]:
 async def reply_briefly(message: discord.Message, text: str) -> None:
     """Reply to a message without calling anybody, and take it back soon; a failure is logged."""
     try:
-        await message.reply(text, mention_author=False, delete_after=BRIEF_SECONDS)
+        await message.reply(text, delete_after=BRIEF_SECONDS)
     except _FAILURES as error:
         log.warning("a reply did not arrive", extra={"cause": _cause(error), "answer": text})
 

@@ -36,6 +36,8 @@ class Reply(commands.Cog):
         """Edit, or go on with, what a person has replied to."""
         if message.type is not discord.MessageType.reply or not _is_person(message):
             return
+        if message.stickers and not (message.content or message.attachments):
+            return  # a sticker is no wish
         if message.guild is None and not self._services.settings.discord.direct_messages:
             return
         async with refusals_replied(message):
@@ -124,7 +126,7 @@ def _is_person(message: discord.Message) -> bool:
 
 def _is_hidden(message: discord.Message) -> bool:
     """Whether a message arrived empty, as those do that the bot may not see."""
-    return not (message.content or message.attachments or message.embeds or message.stickers)
+    return not (message.content or message.attachments or message.embeds)
 
 
 def _resolved(message: discord.Message) -> discord.Message | None:

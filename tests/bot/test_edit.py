@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from bot import attach
 from engine.presets import keep_of
 from tests.bot.studio import (
     Studio,
@@ -115,6 +116,20 @@ async def test_variations_of_an_edit_are_all_there(studio: Studio):
         assert f"picture-1-{number}.png" in names
         assert f"picture-1-{number}-before-after.png" in names
     assert {"picture-1-grid.png", "picture-1-growth.webp"} <= names
+
+
+async def test_what_one_message_cannot_hold_comes_in_several(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(attach, "MAX_FILES", 4)
+    await edit(studio, count=2)
+    await studio.all_told()
+    messages = [m for m in studio.thread().history() if m.attachments]
+    assert [len(message.attachments) for message in messages] == [4, 2]
+    names = [file.filename for message in messages for file in message.attachments]
+    assert len(set(names)) == 6
+    for message in messages:
+        assert await studio.services.store.author_of_post(message.id) == studio.alice.id
 
 
 async def test_a_large_picture_is_made_smaller_and_that_is_said(studio: Studio):

@@ -1,5 +1,6 @@
 """Replies: words to a picture edit it, a picture that was painted over is gone on with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -7,9 +8,11 @@ import discord
 import pytest
 import simcord
 from PIL import Image, ImageDraw
-from simcord.backend.models.message import AllowedMentions
+from simcord.backend.models.message import AllowedMentions, MessageSticker
 
+from bot import client
 from bot.answers import BRIEF_SECONDS
+from bot.settings import Settings
 from engine import presets
 from tests.bot.studio import (
     PROMPT,
@@ -43,6 +46,7 @@ async def replied(
     *files: tuple[str, bytes],
     who: simcord.MemberActor | None = None,
     ping: bool = True,
+    stickers: Sequence[MessageSticker] = (),
 ) -> None:
     """Alice, or `who`, replies; without the ping Discord hides what she says from the bot."""
     backend = studio.env.backend
@@ -52,6 +56,7 @@ async def replied(
         words,
         reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
         attachments=backend.store_attachments(to.channel.id, files),
+        stickers=list(stickers),
         allowed_mentions=AllowedMentions(replied_user=ping),
     )
     await studio.env.settle()
@@ -175,15 +180,35 @@ async def test_what_is_hidden_is_explained_once(studio: Studio):
     assert not answers(studio)
 
 
-async def test_talk_between_people_is_left_alone(studio: Studio):
-    posted = await studio.bob.send(studio.channel, "look", attachments=[("a.png", PHOTOGRAPH)])
-    await replied(studio, "nice", posted)
-    await studio.alice.send(studio.channel, "hello")
+async def test_talk_without_the_ping_to_what_is_no_picture_is_left_alone(studio: Studio):
     await studio.imagine(steps=1)
-    await replied(studio, "what is this", studio.channel.history()[-1], ping=False)
+    await replied(studio, "what is this", studio.job_message(), ping=False)
     await studio.all_told()
     assert not answers(studio, studio.channel)
-    assert len(studio.channel.threads) == 1
+
+
+@pytest.mark.parametrize("visible", [False, True])
+async def test_talk_between_people_is_left_alone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, visible: bool
+):
+    """Where Discord hides it from the bot, and where it would not."""
+    chosen = client.intents()
+    chosen.message_content = visible
+    monkeypatch.setattr(client, "intents", lambda: chosen)
+    async with open_studio(settings) as studio:
+        posted = await studio.bob.send(studio.channel, "look", attachments=[("a.png", PHOTOGRAPH)])
+        await replied(studio, "nice", posted)
+        await studio.alice.send(studio.channel, "hello")
+        await studio.all_told()
+        assert len(studio.channel.history()) == 3
+
+
+async def test_a_sticker_is_no_wish(studio: Studio):
+    result = await picture_by_alice(studio)
+    sticker = MessageSticker(id=1, name="wow", format_type=1, guild_id=studio.guild.id)
+    await replied(studio, "", result, stickers=[sticker])
+    assert not answers(studio)
+    assert len(painted_by_bot(studio)) == 1
 
 
 async def test_who_replies_to_words_is_told_that_there_is_no_picture(studio: Studio):
