@@ -54,9 +54,8 @@ def png(picture: Image.Image) -> bytes:
 
 def edit(source: Image.Image, **options: Any) -> Recipe:
     """A recipe that is painted in a moment."""
-    return edit_recipe(
-        "a green square", source, **({"seed": 1, "steps": 4, "cutouts": 2} | options)
-    )
+    values: dict[str, Any] = {"seed": 1, "steps": 4, "cutouts": 2} | options
+    return edit_recipe("a green square", source, **values)
 
 
 # --- Sources
