@@ -29,8 +29,9 @@ SEED = 20_241_122
 """Of pictures, prompts and painting; tuning used other ones."""
 SAME_PLACE = 0.7
 """Overlap with where the object was from which its place counts as kept."""
-ROOM = 0.06
-"""By how much a mask from text is grown, as a share of the picture: two presses on *Wider*."""
+ROOM = 0.11
+"""By how much a mask from text is grown, as a share of the picture: as `/mask` shows it at first,
+and two presses on *Wider*."""
 
 Kind = Literal["colour", "background", "shape"]
 

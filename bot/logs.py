@@ -22,7 +22,8 @@ def set_up_logging(settings: LogSettings) -> None:
     handler.setFormatter(_Json() if settings.format == "json" else _Text())
     logging.basicConfig(level=settings.level, handlers=[handler], force=True)
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.root.level))
-    logging.getLogger("discord.client").addFilter(_is_of_use)
+    for name in ("discord.client", "discord.state"):
+        logging.getLogger(name).addFilter(_is_of_use)
 
 
 class _Text(logging.Formatter):

@@ -8,6 +8,7 @@ colour up to its edge and no further, and nothing new appears.
 import torch
 from kornia.color import rgb_to_lab
 from PIL import Image
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -33,8 +34,9 @@ class Recolouring:
         scale = min(1.0, PALETTE_SIDE / max(height, width))
         size = max(1, round(height * scale)), max(1, round(width * scale))
         small = F.interpolate(picture, size, mode="bilinear", antialias=True)
-        pixels = rgb_to_lab(small)[0].flatten(1).T.cpu().numpy()
-        self._palette = torch.from_numpy(divide(pixels, COLOURS)).to(picture)
+        lab = rgb_to_lab(small)[0].permute(1, 2, 0).cpu().numpy()
+        lab = ndimage.median_filter(lab, size=(3, 3, 1))  # soft edges are no colours of their own
+        self._palette = torch.from_numpy(divide(lab.reshape(-1, 3), COLOURS)).to(picture)
         self._weights = self.weights(picture)
         square = self._weights.T @ self._weights
         ridge = _RIDGE * torch.eye(len(square)).to(square)
