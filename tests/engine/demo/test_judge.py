@@ -11,7 +11,15 @@ from PIL import Image
 from scipy import ndimage
 
 from engine.demo.judge import Judge
-from engine.demo.world import COLOURS, PALETTE, SHAPES, Scenes, render, sample_scenes
+from engine.demo.world import (
+    COLOURS,
+    PALETTE,
+    SHAPES,
+    Scenes,
+    object_masks,
+    render,
+    sample_scenes,
+)
 from engine.errors import PictureError
 
 Pixels = NDArray[np.uint8]
@@ -226,3 +234,15 @@ def test_an_empty_picture_has_only_a_background(judge: Judge):
 def test_other_arrays_are_refused(judge: Judge, array: NDArray[Any]):
     with pytest.raises(PictureError):
         judge.verdict(array)
+
+
+def test_where_the_object_is(judge: Judge):
+    scenes = singles(20)
+    truth = (object_masks(scenes)[:, 0] > 0.5).numpy()
+    for picture, mask in zip(pictures(scenes), truth, strict=True):
+        found = judge.object_mask(picture)
+        assert (found & mask).sum() / (found | mask).sum() > 0.9
+
+
+def test_where_nothing_is_there_is_no_object(judge: Judge):
+    assert not judge.object_mask(np.full((64, 64, 3), 245, dtype=np.uint8)).any()
