@@ -143,11 +143,12 @@ class Generation:
         image = clamp_with_gradient(models.generator.decode(self._quantized()))
         image = self._composed(image)
         self._last_seen = image.detach()
+        looked_at = image if self._source is None else self._source.looked_at(image)
         loss = torch.zeros((), device=models.device)
         looks: list[Tensor] = []
         for perceptor, targets in zip(models.perceptors, self._targets, strict=True):
             cutouts = make_cutouts(
-                image, recipe.cutouts, perceptor.input_size, recipe.augmentations, self._random
+                looked_at, recipe.cutouts, perceptor.input_size, recipe.augmentations, self._random
             )
             embeddings = perceptor.encode_image(cutouts)[None]
             distance = prompt_loss(embeddings, targets, self._weights, self._stops)

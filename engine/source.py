@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,6 +19,10 @@ from engine.models import Models
 from engine.pictures import to_tensor
 from engine.recolouring import Recolouring
 from engine.start_image import scaled
+
+SURROUNDINGS = 1.6
+"""Side of the window around a mask that the perceptors look at, in lengths of the mask's longer
+side: what is painted there is judged with some of what it stands in."""
 
 
 class Source:
@@ -35,10 +40,12 @@ class Source:
         self.picture = to_tensor(scaled(source, size)).to(models.device)
         self.free: Tensor | None = None
         self._mask: Tensor | None = None
+        self._window = (slice(None), slice(None))
         if mask is not None:
             levels = np.asarray(scaled(mask, size), dtype=np.float32) / 255
             self._mask = torch.from_numpy(levels)[None, None].to(models.device)
             self.free = (F.max_pool2d(self._mask, models.generator.factor) > 0).float()
+            self._window = _window(levels > 0)
         self._latent = models.generator.encode(self.picture)
         self._looks = [
             each.encode_image(seen_whole(self.picture, each.input_size))
@@ -58,6 +65,11 @@ class Source:
             image = torch.lerp(self.picture, image, self._mask)
         return image
 
+    def looked_at(self, image: Tensor) -> Tensor:
+        """The part of `image` (1, 3, H, W) that cutouts are taken from: the mask's surroundings."""
+        rows, columns = self._window
+        return image[..., rows, columns]
+
     def loss(self, image: Tensor, latent: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
         """What the edit's weights cost, given the cutouts' unit vectors (1, N, D) of each CLIP."""
         edit, loss = self._edit, torch.zeros((), device=image.device)
@@ -68,6 +80,20 @@ class Source:
             looks = [spherical_distance(each, look).mean() for each, look in pairs]
             loss = loss + edit.keep_look * torch.stack(looks).mean()
         return loss
+
+
+def _window(changed: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns of a square around what changes, as far as the picture reaches."""
+    if not changed.any():
+        return slice(None), slice(None)
+    bounds = [np.flatnonzero(changed.any(axis)) for axis in (1, 0)]
+    side = round(SURROUNDINGS * max(int(np.ptp(each)) + 1 for each in bounds))
+    slices = []
+    for places, length in zip(bounds, changed.shape, strict=True):
+        low = round((places[0] + places[-1] + 1 - side) / 2)
+        low = max(0, min(low, length - side))
+        slices.append(slice(low, min(length, low + side)))
+    return slices[0], slices[1]
 
 
 def seen_whole(picture: Tensor, side: int) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from engine import Generation, Models, PictureError, Recipe, RecipeError, paint
+from engine.augmentations import Augmentations
 from engine.editing import (
     DEFAULT_KEEP,
     canvas_size,
@@ -27,6 +28,7 @@ from engine.edits import Edit, ImagePrompt
 from engine.painting import read_recipe, save_painting
 from engine.pictures import to_picture
 from engine.presets import make_recipe
+from engine.protocols import Perceptor
 from engine.recolouring import restored_structure
 
 RED, BLUE, GREEN = (215, 35, 40), (40, 80, 215), (40, 160, 60)
@@ -174,6 +176,34 @@ def test_latent_cells_outside_the_mask_do_not_move(models: Models):
     cells = torch.zeros(16, 16, dtype=torch.bool)
     cells[5:10, 5:10] = True
     assert torch.equal(moved, cells)
+
+
+class Watched:
+    """A perceptor that keeps what it is shown."""
+
+    def __init__(self, perceptor: Perceptor) -> None:
+        self._perceptor = perceptor
+        self.input_size = perceptor.input_size
+        self.encode_text = perceptor.encode_text
+        self.readable_part = perceptor.readable_part
+        self.shown: list[torch.Tensor] = []
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        self.shown.append(images.detach())
+        return self._perceptor.encode_image(images)
+
+
+def test_under_a_mask_only_its_surroundings_are_looked_at(models: Models):
+    source, mask = scene((64, 64)), Image.new("L", (64, 64))
+    ImageDraw.Draw(source).rectangle((0, 54, 63, 63), fill=GREEN)  # far from the mask
+    ImageDraw.Draw(mask).rectangle((24, 24, 39, 39), fill=255)
+    watched = Watched(models.perceptors[0])
+    recipe = edit(source, mask=mask, augmentations=Augmentations(), steps=1)
+    Generation(recipe, replace(models, perceptors=(watched,))).step()
+    for images in watched.shown:
+        red, green, blue = images.unbind(1)
+        assert (blue > 0.6).any()  # the background
+        assert not ((green > red + 0.2) & (green > blue)).any()
 
 
 def test_a_white_mask_changes_the_whole_picture(models: Models):
