@@ -47,9 +47,9 @@ class Source:
             self.free = (F.max_pool2d(self._mask, models.generator.factor) > 0).float()
             self._window = _window(levels > 0)
         self._latent = models.generator.encode(self.picture)
+        looked_at = self.looked_at(self.picture)
         self._looks = [
-            each.encode_image(seen_whole(self.picture, each.input_size))
-            for each in models.perceptors
+            each.encode_image(seen_whole(looked_at, each.input_size)) for each in models.perceptors
         ]
         self._recolouring = Recolouring(self.picture) if edit.keep_structure > 0 else None
 
