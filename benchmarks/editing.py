@@ -55,7 +55,7 @@ class Change:
     @property
     def target(self) -> str:
         """What names the object afterwards."""
-        return f"{'an' if self.colour[0] in 'aeiou' else 'a'} {self.colour} {self.shape}"
+        return f"{_article(self.colour)} {self.colour} {self.shape}"
 
 
 def draw_changes(kind: Kind, count: int, draw: int) -> list[Change]:
@@ -168,14 +168,17 @@ def _replaced(judge: Judge, count: int, sheets: Path | None) -> tuple[dict[str, 
 def _added(judge: Judge, count: int) -> dict[str, Share]:
     """Prompt addition (Fig. 17): object and background as two prompts, and as one sentence."""
     asked = held_out_prompts(count, draw=SEED)
-    both = [f"{a.colour} {a.shape} | {a.background} background" for a in asked]
+    objects = [f"{_article(a.colour)} {a.colour} {a.shape}" for a in asked]
+    backgrounds = [f"{_article(a.background)} {a.background} background" for a in asked]
+    pairs = list(zip(objects, backgrounds, strict=True))
     rows = {}
     for name, prompts in (
-        ("two prompts, object + background: both colours right", both),
+        ("object | background: both colours right", [f"{o} | {b}" for o, b in pairs]),
+        ("... object:2 | background", [f"{o}:2 | {b}" for o, b in pairs]),
         ("... one sentence instead", [a.prompt for a in asked]),
     ):
-        pairs = zip(prompts, asked, strict=True)
-        painted = paint_all([engine.make_recipe(p, seed=a.seed) for p, a in pairs])
+        recipes = [engine.make_recipe(p, seed=a.seed) for p, a in zip(prompts, asked, strict=True)]
+        painted = paint_all(recipes)
         matches = [
             judge.verdict(picture).matches(a.colour, a.shape, a.background)
             for picture, a in zip(painted, asked, strict=True)
@@ -192,6 +195,10 @@ def _seen(judge: Judge, changes: Sequence[Change], painted: Sequence[np.ndarray]
         overlap = (found & change.truth).sum() / (found | change.truth).sum()
         seen.append(_Seen(match.colour, match.shape, match.background, overlap >= SAME_PLACE))
     return seen
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def _share(hits) -> Share:
