@@ -157,7 +157,10 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
     ("arguments", "told"),
     [
         ([], "required: COMMAND"),
-        (["dream"], "invalid choice: 'dream' (choose from 'imagine', 'recipe', 'models')"),
+        (
+            ["dream"],
+            "invalid choice: 'dream' (choose from 'imagine', 'edit', 'mask', 'recipe', 'models')",
+        ),
         (["models", "demo"], "unrecognized arguments: demo"),
         (["recipe"], "required: FILE"),
         (["recipe", "old.png"], "'old.png': it holds no recipe"),
