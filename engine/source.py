@@ -47,10 +47,13 @@ class Source:
             self.free = (F.max_pool2d(self._mask, models.generator.factor) > 0).float()
             self._window = _window(levels > 0)
         self._latent = models.generator.encode(self.picture)
-        looked_at = self.looked_at(self.picture)
-        self._looks = [
-            each.encode_image(seen_whole(looked_at, each.input_size)) for each in models.perceptors
-        ]
+        self._looks: list[Tensor] = []
+        if edit.keep_look > 0:
+            looked_at = self.looked_at(self.picture)
+            self._looks = [
+                each.encode_image(seen_whole(looked_at, each.input_size))
+                for each in models.perceptors
+            ]
         self._recolouring = Recolouring(self.picture) if edit.keep_structure > 0 else None
 
     def compose(self, image: Tensor) -> Tensor:
