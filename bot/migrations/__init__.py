@@ -1,0 +1,38 @@
+"""Migrations: from the tables that a database has to those that this program works with.
+
+Alembic's scripts lie in `versions`, numbered in their order; each is one transaction. A new one
+starts as a copy of `script.py.mako` and names the one before it. There is no way back: a database
+that a newer program has changed is refused.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from engine.errors import SettingsError
+
+_FOLDER = Path(__file__).parent
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the database of a connection up to date.
+
+    Raises `SettingsError`, naming both versions, if a newer program has made it.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_current_head()
+    known = {script.revision for script in scripts.walk_revisions()}
+    for found in MigrationContext.configure(connection).get_current_heads():
+        if found not in known:
+            raise SettingsError(
+                f"the database has version {found!r}, and this program knows none after {newest}: "
+                "it belongs to a newer program. Update this one, or name another storage.folder"
+            )
+    command.upgrade(config, "head")

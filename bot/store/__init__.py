@@ -1,0 +1,10 @@
+"""The store: every accepted job, so that none is forgotten.
+
+SQLAlchemy over SQLite. A job is stored before anybody is told that it is queued, and every change
+of its state is one transaction. Only one program at a time may use the folder.
+"""
+
+from bot.store.database import Store
+from bot.store.opening import open_store
+
+__all__ = ["Store", "open_store"]
