@@ -7,6 +7,7 @@ plain values and arrays, so that they can cross from one thread to another.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,20 @@ Pixels = NDArray[np.uint8]
 
 
 class JobState(StrEnum):
-    """Where a job stands. The last three are final."""
+    """Where a job stands. All but the first two are final."""
 
     QUEUED = "queued"
+    """Never begun."""
     RUNNING = "running"
+    """Begun; it may be waiting for its next turn, or for the program to come back."""
     DONE = "done"
+    STOPPED = "stopped"
+    """Ended early because somebody wished so; its pictures are kept as they stood."""
     CANCELLED = "cancelled"
     FAILED = "failed"
+
+
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -55,16 +63,48 @@ class Job:
     prompt: str
     """As it was typed."""
     recipes: tuple[Recipe, ...]
+    kind: str = "imagine"
+    """How it came about: "imagine", "edit", "rerun", "vary", "more" and so on."""
+    parent_id: int | None = None
+    """The job that it came from, which may be gone."""
+    guild_id: int | None = None
+    """None in direct messages."""
+    weight: float = 1.0
+    """Its author's share of the engine when it was accepted."""
 
 
 @dataclass(frozen=True)
 class Painting:
-    """A finished picture, and how it grew."""
+    """A picture as its run left it."""
 
     recipe: Recipe
     pixels: Pixels
-    frames: tuple[Pixels, ...]
-    """From the beginning to the end, evenly spaced."""
+    steps: int
+    """Taken; fewer than the recipe's if the run was stopped."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a picture looked at some step of its run."""
+
+    step: int
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Started:
+    """The engine has begun with a job, or goes on with it after a start of the program."""
+
+    job_id: int
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """Something happened that the job's people should know."""
+
+    job_id: int
+    text: str
+    """A sentence."""
 
 
 @dataclass(frozen=True)
@@ -78,27 +118,37 @@ class Progress:
     """Which of the job's pictures this is, from 1."""
     step: int
     """Steps taken of this picture."""
-    seconds_left: float
-    """Of engine time, for the whole job."""
 
 
 @dataclass(frozen=True)
-class Started:
-    """The engine has begun with a job."""
+class Checkpoint:
+    """What a job needs to go on from here."""
 
     job_id: int
+    picture: int
+    """Which of the job's pictures, from 1."""
+    recipe: Recipe
+    steps_done: int
+    """Of this picture."""
+    state: Mapping[str, Any]
+    """Of its run, as `Generation.state_dict` gives it."""
+    frames: tuple[Frame, ...]
+    """Of this picture, those since the checkpoint before."""
+    seconds: float
+    """Engine time that the whole job has taken."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """All pictures of a job are painted."""
+    """All pictures of a job are painted, or it was stopped and these are there."""
 
     job_id: int
     paintings: tuple[Painting, ...]
     seconds: float
-    """From the first step to the last."""
+    """Engine time that the job took."""
     digests: Mapping[str, str]
     """SHA-256 of each weights file that painted them, by the file's name."""
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,11 +160,4 @@ class Failed:
     """A sentence for the person who asked."""
 
 
-@dataclass(frozen=True)
-class PutBack:
-    """The program ends before the job does: it is queued again, and starts anew next time."""
-
-    job_id: int
-
-
-Event = Started | Progress | Finished | Failed | PutBack
+Event = Started | Noticed | Progress | Checkpoint | Finished | Failed

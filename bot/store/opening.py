@@ -13,14 +13,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.migrations import migrate
 from bot.store.database import Store
+from bot.store.parts import BEGIN
 from engine.errors import SettingsError
 from engine.files import quoted
 
 DATABASE, LOCK = "bot.sqlite", "bot.lock"
 LOCKED_SECONDS = 5.0
 """How long a call waits for a database that something else has locked."""
-BEGIN = "begin"
-"""The execution option that says how a transaction begins."""
 
 
 @asynccontextmanager

@@ -1,39 +1,65 @@
 """The store's tables, as the newest migration leaves them."""
 
-from datetime import datetime
-from typing import ClassVar
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, String
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, LargeBinary, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from bot.drafts import Draft
-from bot.jobs import Job, Place
-from engine.recipe import Recipe
+
+class Time(TypeDecorator[datetime]):
+    """A moment with its time zone; SQLite keeps UTC without one."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Any) -> datetime | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """To the database."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, _: Any) -> datetime | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """From the database."""
+        return None if value is None else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
     """What all tables share."""
+
+    type_annotation_map: ClassVar = {datetime: Time}
 
 
 class JobRow(Base):
     """An accepted job."""
 
     __tablename__ = "jobs"
+    __table_args__: ClassVar = {"sqlite_autoincrement": True}  # buttons under old messages hold it
 
     id: Mapped[int] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(String(16), index=True)
+    kind: Mapped[str] = mapped_column(String(16), server_default="imagine")
+    """How it came about: "imagine", "edit", "rerun" and so on."""
+    parent_id: Mapped[int | None]
+    """The job that it came from, which may be gone."""
     author_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    guild_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    channel_id: Mapped[int | None] = mapped_column(BigInteger)
+    """Where it was asked for; a place follows once its message was posted."""
     prompt: Mapped[str]
     recipes: Mapped[list[str]] = mapped_column(JSON)
+    weight: Mapped[float] = mapped_column(server_default="1")
+    """Its author's share of the engine when it was accepted."""
+    stop_wanted: Mapped[bool] = mapped_column(server_default="0")
     reason: Mapped[str | None]
-    """Why the job failed."""
+    """Why the job failed, or nobody could be told."""
+    notice: Mapped[str | None]
+    """What people should know about its course."""
+    seconds: Mapped[float | None]
+    """Engine time that it took."""
     accepted_at: Mapped[datetime]
+    began_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-
-    def value(self) -> Job:
-        """What the row says."""
-        recipes = tuple(map(Recipe.from_json, self.recipes))
-        return Job(self.id, self.author_id, self.prompt, recipes)
+    told_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When the last message about its end had arrived."""
 
 
 class PlaceRow(Base):
@@ -46,19 +72,62 @@ class PlaceRow(Base):
     channel_id: Mapped[int] = mapped_column(BigInteger)
     post_id: Mapped[int] = mapped_column(BigInteger)
     message_id: Mapped[int] = mapped_column(BigInteger, index=True)
-
-    def value(self) -> Place:
-        """What the row says."""
-        return Place(self.guild_id, self.channel_id, self.post_id, self.message_id)
+    progress_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The message that shows its progress, if that is not `message_id`."""
 
 
 class PostRow(Base):
-    """A message that holds a job's pictures."""
+    """A message that tells of a job's end, which holds its pictures if it has some."""
 
     __tablename__ = "posts"
 
     message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), index=True)
+    channel_id: Mapped[int | None] = mapped_column(BigInteger)
+    number: Mapped[int | None]
+    """Which of the job's posts this is, from 1."""
+
+
+class PictureRow(Base):
+    """A picture of a job that has ended."""
+
+    __tablename__ = "pictures"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    """Which of the job's pictures, from 1."""
+    steps: Mapped[int]
+    """That were taken."""
+    content: Mapped[bytes]
+    """A PNG with its recipe."""
+    created_at: Mapped[datetime]
+
+
+class FrameRow(Base):
+    """How a picture looked at some step of its run, as a small WebP."""
+
+    __tablename__ = "frames"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), primary_key=True)
+    picture: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[bytes]
+
+
+class CheckpointRow(Base):
+    """The state of a run, to go on from."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), primary_key=True)
+    picture: Mapped[int] = mapped_column(primary_key=True)
+    steps_done: Mapped[int] = mapped_column(primary_key=True)
+    seconds: Mapped[float]
+    """Engine time that the whole job had taken."""
+    state: Mapped[bytes]
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """SHA-256 of `state`."""
+    created_at: Mapped[datetime]
 
 
 class DraftRow(Base):
@@ -73,10 +142,6 @@ class DraftRow(Base):
     mask: Mapped[bytes | None]
     replace_with: Mapped[str | None]
     created_at: Mapped[datetime]
-
-    def value(self) -> Draft:
-        """What the row says."""
-        return Draft(self.id, self.author_id, self.source, self.mask, self.replace_with)
 
 
 class FactRow(Base):

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from bot.client import PaintingBot
 from bot.local import UPLOAD_HOSTS
 from bot.program import open_services
-from bot.store import database
+from bot.store import drafts as stored_drafts
 from engine import presets, text_masks
 from engine.models import Models
 from engine.text_masks import TextMask
@@ -334,7 +334,7 @@ async def test_buttons_work_after_a_restart(tmp_path: Path):
 
 async def test_drafts_are_forgotten_after_a_day(studio: Studio, monkeypatch: pytest.MonkeyPatch):
     old = await mask(studio, what="red circle")
-    monkeypatch.setattr(database, "DRAFT_AGE", timedelta(0))
+    monkeypatch.setattr(stored_drafts, "DRAFT_AGE", timedelta(0))
     await mask(studio)
     refused = await press(studio, old, "Wider")
     assert "not there any more" in told(refused)
@@ -343,7 +343,7 @@ async def test_drafts_are_forgotten_after_a_day(studio: Studio, monkeypatch: pyt
 async def test_of_one_person_only_the_newest_drafts_are_kept(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(database, "DRAFTS", 2)
+    monkeypatch.setattr(stored_drafts, "DRAFTS", 2)
     drafts = [await mask(studio) for _ in range(3)]
     assert "not there any more" in told(await press(studio, drafts[0], "Cancel"))
     await press(studio, drafts[1], "Cancel")

@@ -54,8 +54,8 @@ async def test_a_database_from_before_migrations_keeps_what_it_holds(tmp_path: P
         async with open_store(tmp_path) as store:
             assert await store.fact("commands") == "abc"
             assert await store.state(1) == "done"
-            assert await store.unfinished() == []
-    assert revision_of(tmp_path) >= "0001"
+            assert await store.open_jobs() == []
+    assert revision_of(tmp_path) > "0001"
 
 
 async def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path):
