@@ -53,6 +53,7 @@ class Jobs(Part):
             channel_id=channel_id,
             prompt=prompt,
             recipes=texts,
+            pictures=len(texts),
             weight=weight,
             stop_wanted=False,
             accepted_at=datetime.now(UTC),
