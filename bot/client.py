@@ -22,12 +22,21 @@ from bot.ledger import Ledger
 from bot.pace import Pace
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
+from bot.rules import Rules
 from bot.settings import Settings
 from bot.store import Store
 
 log = logging.getLogger(__name__)
 
-COGS = ("cogs.imagine", "cogs.edit", "cogs.mask", "cogs.reply", "cogs.help", "cogs.status")
+COGS = (
+    "cogs.imagine",
+    "cogs.edit",
+    "cogs.mask",
+    "cogs.reply",
+    "cogs.settings",
+    "cogs.help",
+    "cogs.status",
+)
 _SYNCED = "commands"
 """Under which name the store remembers what Discord was told last."""
 
@@ -37,6 +46,7 @@ class Services:
     """What cogs work with."""
 
     settings: Settings
+    rules: Rules
     store: Store
     queue: GpuQueue
     pace: Pace

@@ -74,7 +74,8 @@ async def queue_continuation(
 
 async def check_may_edit(services: Services, message: discord.Message, user_id: int) -> None:
     """Raise `RefusalError` if the message holds pictures that only somebody else may edit here."""
-    if services.settings.limits.edit_others or not is_own(message):
+    guild_id = None if message.guild is None else message.guild.id
+    if not is_own(message) or (await services.rules.limits(guild_id)).edit_others:
         return
     if await services.store.author_of_post(message.id) != user_id:
         raise RefusalError("Here only the person who asked for a picture may edit it.")

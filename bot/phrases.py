@@ -7,7 +7,7 @@ of the direction of what follows it.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot.jobs import Job, JobState, Progress
@@ -40,6 +40,17 @@ def shown(prompt: str) -> str:
     """A prompt for a message."""
     text = _cut(_plain(prompt), _SHOWN_PROMPT)
     return _ISOLATE + _ACTIVE.sub(r"\\\1", text) + _END_ISOLATE
+
+
+def spoiler(words: str) -> str:
+    """Words that show only once they are clicked."""
+    return f"||{shown(words)}||"
+
+
+def either(ids: Iterable[int], form: str) -> str:
+    """Mentions of several things, of which each will do."""
+    *others, last = map(form.format, ids)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def thread_name(prompt: str) -> str:
@@ -183,7 +194,8 @@ def limits(settings: LimitSettings) -> str:
     """What one may ask for."""
     return (
         f"up to {settings.prompt_length} characters, {settings.steps} steps, "
-        f"{settings.count} variations, and {settings.jobs_per_person} jobs at a time"
+        f"{settings.count} variations, {settings.jobs_per_person} jobs at a time, and "
+        f"{settings.pictures_per_day} pictures a day"
     )
 
 

@@ -14,12 +14,13 @@ class Help(commands.Cog):
     """Explain the bot."""
 
     def __init__(self, bot: PaintingBot) -> None:
-        self._settings = bot.services.settings
+        self._services = bot.services
 
     @app_commands.command()
     async def help(self, interaction: discord.Interaction) -> None:
         """What this bot does, and how to ask for it."""
-        models = find_models(self._settings.engine.models)
+        models = find_models(self._services.settings.engine.models)
+        limits = await self._services.rules.limits(interaction.guild_id)
         await answer(
             interaction,
             "I paint pictures from words: a CLIP looks at the picture, and a VQGAN changes it step "
@@ -34,7 +35,7 @@ class Help(commands.Cog):
             "- Reply to one of my pictures, with the ping on: words edit it, and from a picture "
             "that you have painted over I go on.\n"
             "- `/status` says what is waiting.\n"
-            f"You may ask for {phrases.limits(self._settings.limits)}.\n"
+            f"You may ask for {phrases.limits(limits)}.\n"
             f"-# {phrases.sentence(models.limits)}",
         )
 
