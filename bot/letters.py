@@ -70,18 +70,19 @@ class Letter:
 
 def read_letters(text: str) -> Iterator[Letter]:
     """The letters of a text, in their order."""
-    alone = False
     plain = _INSIDE.sub(lambda found: _ASTERISK * len(found[0]), _plain(text))
     plain = _TWINS.sub(lambda found: _I_OR_L * len(found[0]), plain)
+    alone: list[Letter] = []
     for chunk in _BETWEEN.split(plain):
         letters = _read_chunk(chunk)
-        if not letters:
-            continue
-        # Letters that stand alone, one after the other, are a word that was s p a c e d.
-        was_alone, alone = alone, len(letters) == 1 and not letters[0].is_digit
-        gap = Gap.JOINT if alone and was_alone else Gap.BREAK
-        yield replace(letters[0], gap=gap)
-        yield from letters[1:]
+        if len(letters) == 1:
+            alone += letters
+        elif letters:
+            yield from _spaced(alone)
+            alone = []
+            yield replace(letters[0], gap=Gap.BREAK)
+            yield from letters[1:]
+    yield from _spaced(alone)
 
 
 def is_spaceless(character: str) -> bool:
@@ -121,6 +122,20 @@ def _is_own_mark(mark: str, base: str) -> bool:
 
 def _script(character: str) -> str:
     return unicodedata.name(character, "").partition(" ")[0]
+
+
+def _spaced(letters: list[Letter]) -> Iterator[Letter]:
+    """Letters that stand alone, one after the other: a word that was s p a c e d.
+
+    Digits belong to it unless they are most of it: 5 5 is no word.
+    """
+    digits = sum(letter.is_digit for letter in letters)
+    with_digits = 2 * digits < len(letters)
+    held = False
+    for letter in letters:
+        holds = with_digits or not letter.is_digit
+        yield replace(letter, gap=Gap.JOINT if held and holds else Gap.BREAK)
+        held = holds
 
 
 def _read_chunk(chunk: str) -> list[Letter]:

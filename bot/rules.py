@@ -103,12 +103,12 @@ class Rules:
                 raise RefusalError(_too_many_jobs(limits.jobs_per_person, " in this server"))
             if await self._store.count_unfinished_in(guild) >= limits.jobs_per_server:
                 raise RefusalError(
-                    f"{limits.jobs_per_server} jobs are waiting or running in this server, which "
-                    "is the most at a time. Try again when one of them is done."
+                    f"{_jobs(limits.jobs_per_server)} waiting or running in this server, which is "
+                    "the most at a time. Try again when one of them is done."
                 )
         if await self._store.count_unfinished() >= host.jobs:
             raise RefusalError(
-                f"The queue is full: {host.jobs} jobs are waiting or running, in all servers "
+                f"The queue is full: {_jobs(host.jobs)} waiting or running, in all servers "
                 "together. Try again in a while."
             )
 
@@ -213,6 +213,10 @@ def _too_many_jobs(most: int, where: str) -> str:
         f"You have {most} job{'s' * (most != 1)} waiting or running{where}, which is the most at a "
         "time. Wait until one is done."
     )
+
+
+def _jobs(count: int) -> str:
+    return "1 job is" if count == 1 else f"{count} jobs are"
 
 
 def _first_in(lists: Iterable[WordList], texts: Iterable[str]) -> str | None:

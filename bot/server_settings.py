@@ -53,16 +53,17 @@ class ServerSettings(BaseModel):
     @classmethod
     def read(cls, text: str, guild_id: int) -> Self:
         """Settings as `write` wrote them. What is damaged is left out, named and logged."""
+        values = None
         try:
             values = json.loads(text)
             return cls.model_validate_json(text)
-        except (ValidationError, ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # pydantic's errors are values' too
             damaged = _damaged(error)
         log.error(
             "a server's settings are damaged",
             extra={"server": guild_id, "cause": ", ".join(damaged) or "all"},
         )
-        if not damaged:
+        if not (damaged and isinstance(values, dict)):
             return cls(edit_others=False, unreadable=(*LIMITS, *_ADMITTING))
         kept = {name: value for name, value in values.items() if name not in damaged}
         if "edit_others" in damaged:

@@ -120,6 +120,9 @@ def found(text: str) -> str | None:
         # several at once
         ("Ⓓ.4.ｍ.ɴ", "damn"),
         ("d @ m m n", "damn"),
+        ("d 4 m n", "damn"),
+        ("b 0 0 b s", "boobs"),
+        ("1 2 3 4 5 d a m n", "damn"),
         # wildcards and phrases
         ("shitting", "shit*"),
         ("xxpornxx", "*porn*"),
