@@ -1,6 +1,7 @@
 """Who asks for a picture, and where: the same value for a command and for a message."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 import discord
@@ -28,6 +29,8 @@ class Asker:
     channel: Channel
     permissions: discord.Permissions
     """The bot's own, in the channel."""
+    roles: Mapping[int, str] = field(default_factory=dict)
+    """The person's, by their ids; none in direct messages."""
 
     @classmethod
     def of_interaction(cls, interaction: discord.Interaction) -> Self:
@@ -39,7 +42,8 @@ class Asker:
         if channel is None or isinstance(channel, discord.ForumChannel | discord.CategoryChannel):
             raise RefusalError("I cannot post in this place. Try a text channel.")
         permissions = interaction.app_permissions
-        return cls(interaction.user.id, interaction.guild_id, channel, permissions)
+        user = interaction.user
+        return cls(user.id, interaction.guild_id, channel, permissions, _roles(user))
 
     @classmethod
     def of_message(cls, message: discord.Message) -> Self:
@@ -47,4 +51,9 @@ class Asker:
         guild, channel = message.guild, message.channel
         if guild is None:
             return cls(message.author.id, None, channel, discord.Permissions.none())
-        return cls(message.author.id, guild.id, channel, channel.permissions_for(guild.me))
+        author, permissions = message.author, channel.permissions_for(guild.me)
+        return cls(author.id, guild.id, channel, permissions, _roles(author))
+
+
+def _roles(user: discord.User | discord.Member) -> dict[int, str]:
+    return {each.id: each.name for each in user.roles} if isinstance(user, discord.Member) else {}

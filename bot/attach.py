@@ -7,21 +7,20 @@ does not fit is left out.
 
 import io
 import re
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import discord
 from PIL import Image
 
 from bot import phrases
-from bot.jobs import Finished, Job, Painting, Pixels, Progress
+from bot.jobs import Job, Progress
+from bot.keeping import file_bytes
+from bot.records import StoredFrame, StoredPicture
 from engine.animation import write_animation
-from engine.editing import finished, source_and_mask
+from engine.editing import source_and_mask
 from engine.edits import Edit
 from engine.files import MEBIBYTE
-from engine.painting import save_painting
 from engine.recipe import Recipe
 from engine.sheet import contact_sheet
 
@@ -60,27 +59,36 @@ class Parcel:
 
 def progress_picture(job: Job, event: Progress) -> Attachment:
     """The picture as it stands."""
-    (picture,) = _shown([event.pixels], job.recipes[event.picture - 1], _PROGRESS_SIDE)
+    picture = _shown(Image.fromarray(event.pixels), job.recipes[event.picture - 1])
     content = webp(picture, _PROGRESS_QUALITY)
     return Attachment("progress.webp", content, phrases.alt_text(job.prompt))
 
 
-def parcel(job: Job, event: Finished, limit: int) -> Parcel:
-    """Everything that a finished job shows, no file larger than `limit` bytes."""
+def parcel(
+    job: Job, pictures: Sequence[StoredPicture], frames: Sequence[StoredFrame], limit: int
+) -> Parcel:
+    """Everything that a job shows at its end, no file larger than `limit` bytes."""
     packer = _Packer(limit, phrases.alt_text(job.prompt))
-    finals = [finished(Image.fromarray(p.pixels), p.recipe) for p in event.paintings]
-    several = len(finals) > 1
-    names = [_name(job, number if several else None) for number in range(1, len(finals) + 1)]
-    for name, painting, final in zip(names, event.paintings, finals, strict=True):
-        packer.add_painting(name, final, painting.recipe, event.digests)
-    for name, painting, final in zip(names, event.paintings, finals, strict=True):
-        if painting.recipe.edit is not None:
-            compared = _compared(painting.recipe.edit, final)
+    finals = [opened(each.content) for each in pictures]
+    recipes = [job.recipes[each.number - 1] for each in pictures]
+    several = len(job.recipes) > 1
+    names = [_name(job, each.number if several else None) for each in pictures]
+    for name, picture, final, recipe in zip(names, pictures, finals, recipes, strict=True):
+        packer.add_painting(name, picture.content, final, recipe)
+    for name, final, recipe in zip(names, finals, recipes, strict=True):
+        if recipe.edit is not None:
+            compared = _compared(recipe.edit, final)
             packer.add_picture(f"{name}-before-after", compared, phrases.BEFORE_AFTER)
-    if several:
+    if len(finals) > 1:
         packer.add_picture(f"{_name(job)}-grid", contact_sheet(finals, columns=_GRID_COLUMNS))
-    packer.add_clip(f"{_name(job)}-growth", _clip(event.paintings))
+    packer.add_clip(f"{_name(job)}-growth", _clip(pictures, finals, frames))
     return packer.parcel(finals[0].size)
+
+
+def opened(content: bytes) -> Image.Image:
+    """One of our own files as a picture."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture.convert("RGB")
 
 
 def full_size_name(filename: str) -> str | None:
@@ -106,10 +114,7 @@ class _Packer:
         self._files: list[Attachment] = []
         self._notices: list[str] = []
 
-    def add_painting(
-        self, name: str, picture: Image.Image, recipe: Recipe, digests: Mapping[str, str]
-    ) -> None:
-        content = _file_bytes(".png", lambda path: save_painting(picture, path, recipe, digests))
+    def add_painting(self, name: str, content: bytes, picture: Image.Image, recipe: Recipe) -> None:
         if len(content) <= self._limit:
             self._add(f"{name}.png", content)
             return
@@ -124,7 +129,7 @@ class _Packer:
             self._add_smaller(name, picture, description)
 
     def add_clip(self, name: str, frames: Sequence[Image.Image]) -> None:
-        content = _file_bytes(".webp", lambda path: write_animation(frames, path))
+        content = file_bytes(".webp", lambda path: write_animation(frames, path))
         if len(content) <= self._limit:
             self._add(f"{name}.webp", content)
         else:
@@ -180,15 +185,14 @@ def _name(job: Job, number: int | None = None) -> str:
     return f"picture-{job.id}" + ("" if number is None else f"-{number}")
 
 
-def _shown(frames: Sequence[Pixels], recipe: Recipe, side: int) -> list[Image.Image]:
-    """Pictures of one run as people see them, no larger than `side`."""
+def _shown(picture: Image.Image, recipe: Recipe) -> Image.Image:
+    """A picture of the progress as people see it."""
     if recipe.edit is not None:
         size = source_and_mask(recipe.edit)[0].size
     else:
         size = (recipe.width * recipe.enlarge, recipe.height * recipe.enlarge)
-    size = bounded(size, side)
     # Bicubic: beside the flat colours of small pictures, Lanczos leaves visible rings.
-    return [Image.fromarray(each).resize(size, Image.Resampling.BICUBIC) for each in frames]
+    return picture.resize(bounded(size, _PROGRESS_SIDE), Image.Resampling.BICUBIC)
 
 
 def bounded(size: tuple[int, int], side: int) -> tuple[int, int]:
@@ -204,12 +208,20 @@ def _compared(edit: Edit, final: Image.Image) -> Image.Image:
     return contact_sheet([each.resize(size, Image.Resampling.LANCZOS) for each in both], columns=2)
 
 
-def _clip(paintings: Sequence[Painting]) -> list[Image.Image]:
-    """How the pictures grew, side by side if there are several."""
-    side = _CLIP_SIDE if len(paintings) == 1 else _CLIP_SIDE // _GRID_COLUMNS
-    runs = [_shown(painting.frames, painting.recipe, side) for painting in paintings]
+def _clip(
+    pictures: Sequence[StoredPicture], finals: Sequence[Image.Image], frames: Sequence[StoredFrame]
+) -> list[Image.Image]:
+    """How the pictures grew, side by side if there are several; each ends as it was finished."""
+    side = _CLIP_SIDE if len(finals) == 1 else _CLIP_SIDE // _GRID_COLUMNS
+    runs: list[list[Image.Image]] = []
+    for picture, final in zip(pictures, finals, strict=True):
+        size = bounded(final.size, side)
+        grown = [opened(each.content) for each in frames if each.picture == picture.number]
+        runs.append([each.resize(size, Image.Resampling.BICUBIC) for each in (*grown, final)])
     if len(runs) == 1:
         return runs[0]
+    longest = max(map(len, runs))
+    runs = [[*run, *[run[-1]] * (longest - len(run))] for run in runs]
     return [contact_sheet(frames, columns=_GRID_COLUMNS) for frames in zip(*runs, strict=True)]
 
 
@@ -222,11 +234,3 @@ def _encoded(picture: Image.Image, kind: str, **options: int) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-def _file_bytes(suffix: str, write: Callable[[Path], None]) -> bytes:
-    """What `write` leaves in a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"file{suffix}"
-        write(path)
-        return path.read_bytes()

@@ -15,8 +15,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answers import FAULT, answer
+from bot.control import Control
 from bot.engine_thread import EngineThread
 from bot.intake import INVITE, Intake
+from bot.ledger import Ledger
 from bot.pace import Pace
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
@@ -39,7 +41,9 @@ class Services:
     queue: GpuQueue
     pace: Pace
     reporter: Reporter
+    ledger: Ledger
     intake: Intake
+    control: Control
     engine: EngineThread
     upload_hosts: frozenset[str]
     """Where attached pictures may lie."""

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 
 import aiohttp
 import discord
+from sqlalchemy.exc import DBAPIError
 
 from bot import phrases
 from bot.attach import Attachment, Parcel, discord_files
 from bot.jobs import Job, Place
-from bot.store import Store
+from bot.store import Store, insist
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +46,23 @@ class _RefusedError(Exception):
 class Delivery:
     """Says things about one job in its `place`."""
 
-    def __init__(self, client: discord.Client, job: Job, place: Place, store: Store) -> None:
+    def __init__(
+        self,
+        client: discord.Client,
+        job: Job,
+        place: Place,
+        store: Store,
+        progress_id: int | None = None,
+    ) -> None:
         self._client = client
         self._store = store
         self._job = job
         self._place = place
-        self._progress_id = None if place.has_thread else place.message_id
+        self._progress_id = progress_id if place.has_thread else place.message_id
         self._shows_progress = True
         self._posted = 0
+        self._arrived: set[int] | None = None
+        """Which of the job's posts are there already, some from an earlier run of the program."""
 
     @property
     def file_limit(self) -> int:
@@ -60,19 +70,23 @@ class Delivery:
         guild = self._client.get_guild(self._place.guild_id or 0)
         return guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 
-    async def show(self, text: str, picture: Attachment | None = None) -> None:
+    async def show(
+        self, text: str, picture: Attachment | None = None, *, keep_picture: bool = False
+    ) -> None:
         """Put progress where it is looked for: one message, edited in place.
 
-        Failures are logged. After one that lasts no progress is shown any more: somebody deleted
-        the message or the thread, or took a permission away.
+        The picture that is there goes, unless it is kept or another one comes. Failures are
+        logged. After one that lasts no progress is shown any more: somebody deleted the message or
+        the thread, or took a permission away.
         """
         if not self._shows_progress:
             return
         if not self._place.has_thread:
             text = f"{phrases.headline(self._job)}\n{text}"
         try:
-            await asyncio.wait_for(self._show(text, picture), CALL_SECONDS)
-        except _NO_ANSWER as error:
+            showing = self._show(text, picture, keep_picture=keep_picture)
+            await asyncio.wait_for(showing, CALL_SECONDS)
+        except (*_NO_ANSWER, DBAPIError) as error:
             self._log("progress could not be shown", error)
         except discord.HTTPException as error:
             self._log("progress was refused", error)
@@ -94,27 +108,39 @@ class Delivery:
                 self._log("a result was refused", error)
         return False
 
-    async def _show(self, text: str, picture: Attachment | None) -> None:
+    async def _show(self, text: str, picture: Attachment | None, *, keep_picture: bool) -> None:
         channel = self._channel(self._place.post_id)
         if self._progress_id is not None:
             message = channel.get_partial_message(self._progress_id)
             try:
-                await message.edit(content=text, attachments=discord_files(picture))
+                if keep_picture and picture is None:
+                    await message.edit(content=text)
+                else:
+                    await message.edit(content=text, attachments=discord_files(picture))
                 return
             except discord.HTTPException as error:
                 if error.code not in _ONLY_EDITS_REFUSED:
                     raise
-        self._progress_id = (await channel.send(text, files=discord_files(picture))).id
+        # In place of a message that takes no edits any more, another one is made.
+        nonce = f"{self._job.id}-0" if self._progress_id is None else f"0-{self._progress_id}"
+        message = await channel.send(text, files=discord_files(picture), nonce=nonce)
+        self._progress_id = message.id
+        await self._store.set_progress_message(self._job.id, message.id)
 
     async def _post_all(self, place: int | None, text: str, parcel: Parcel | None) -> None:
         """Post a result's messages into a channel, or to the person if `place` is None."""
         groups = parcel.groups if parcel is not None else ((),)
-        for number, group in enumerate(groups):
-            self._posted += 1
-            nonce = f"{self._job.id}-{self._posted}"
-            message = await self._insist(place, text if number == 0 else "", group, nonce)
-            if group:
-                await self._store.add_post(self._job.id, message.id)
+        job_id = self._job.id
+        if self._arrived is None:
+            self._arrived = await insist(lambda: self._store.post_numbers(job_id), "reading posts")
+        for index, group in enumerate(groups):
+            number = self._posted = self._posted + 1
+            if number in self._arrived:
+                continue
+            nonce = f"{job_id}-{number}"
+            message = await self._insist(place, text if index == 0 else "", group, nonce)
+            post = (job_id, message.channel.id, message.id, number)
+            await insist(lambda post=post: self._store.add_post(*post), "storing a post")
 
     async def _insist(
         self, place: int | None, text: str, group: Sequence[Attachment], nonce: str

@@ -1,4 +1,4 @@
-"""The engine thread: takes one job after the other from the queue and paints it.
+"""The engine thread: takes one turn after the other from the queue and paints.
 
 Between two steps of a job it does errands, which need the models for a moment.
 
@@ -10,41 +10,37 @@ Torch is imported in this thread, since that takes seconds.
 import logging
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, TypeVar
 
 from bot import phrases
 from bot.errands import Errand
-from bot.jobs import Event, Failed, Finished, Job, Painting, Pixels, Progress, PutBack, Started
-from bot.pace import Pace
-from bot.queue import GpuQueue
-from engine.catalogue import find_models
-from engine.errors import EngineError
-from engine.recipe import Recipe
+from bot.jobs import Event, Failed, Finished, Job, Started
+from bot.pace import Pace, step_units
+from bot.queue import GpuQueue, Slice, Wish
+from bot.records import StoredCheckpoint
+from bot.runs import Run
+from engine.errors import EngineError, RecipeError
 from engine.settings import Settings as EngineSettings
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from engine.generation import Generation
     from engine.models import Models
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PROGRESS_SECONDS = 1.0
-"""Time between two pictures of the progress."""
-FRAMES = 48
-"""How many pictures of a run are kept for its animation."""
+LIVE_RUNS = 32
+"""Runs that stay in the memory of the models' device; others sleep until their next turn."""
 FAULT = "Something went wrong inside the painter, and it was logged. Please try again."
 
 
 class EngineThread:
     """Paints the jobs of `queue` on the models of `settings`.
 
-    `publish` is called in this thread with every event; it must return at once.
+    `publish` is called in this thread with every event; it must return at once. `recall` returns
+    what is kept of a job when its first turn comes, or raises `CancelledError` at the end.
     """
 
     def __init__(
@@ -53,11 +49,15 @@ class EngineThread:
         queue: GpuQueue,
         pace: Pace,
         publish: Callable[[Event], None],
+        recall: Callable[[Job], Sequence[StoredCheckpoint]],
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._pace = pace
         self._publish = publish
+        self._recall = recall
+        self._runs: dict[int, Run] = {}
+        """By the job's number; whose turn was longest ago comes first."""
         self._loaded: Future[Models] = Future()
         self._thread = threading.Thread(target=self._run, name="engine")
 
@@ -95,73 +95,83 @@ class EngineThread:
             if isinstance(task, Errand):
                 task.run(models)
             else:
-                self._publish(self._end_of(task, models))
+                self._paint(task, models)
+        for run in self._runs.values():
+            run.save()
 
-    def _end_of(self, job: Job, models: "Models") -> Event:
-        """Paint a job and return how it ended."""
-        self._publish(Started(job.id))
+    def _paint(self, turn: Slice, models: "Models") -> None:
+        """Give a job its turn, and say how it ended if it did."""
+        job = turn.job
         try:
-            return self._painted(job, models)
+            end = self._advance(turn, models)
+        except CancelledError:  # the program ends, and nobody can say what is kept of the job
+            end = None
         except EngineError as error:
             log.warning("job failed", extra={"job": job.id, "cause": str(error)})
-            return Failed(job.id, phrases.sentence(str(error)))
+            end = Failed(job.id, phrases.sentence(str(error)))
         except Exception:
             log.exception("job failed", extra={"job": job.id})
-            return Failed(job.id, FAULT)
+            end = Failed(job.id, FAULT)
+        self._queue.end_turn(finished=end is not None)
+        if end is not None:
+            self._publish(end)
+        for job_id in [each for each in self._runs if not self._queue.holds(each)]:
+            del self._runs[job_id]
 
-    def _painted(self, job: Job, models: "Models") -> Event:
+    def _advance(self, turn: Slice, models: "Models") -> Event | None:
+        """Take the steps of a turn; the job's end if it has come, else None."""
+        job = turn.job
+        run = self._run_of(job, models)
         began = time.monotonic()
-        paintings: list[Painting] = []
-        for recipe in job.recipes:
-            painting = self._paint(job, recipe, len(paintings), models)
-            if painting is None:
-                return PutBack(job.id)
-            paintings.append(painting)
-        return Finished(job.id, tuple(paintings), time.monotonic() - began, models.digests)
-
-    def _paint(self, job: Job, recipe: Recipe, done: int, models: "Models") -> Painting | None:
-        """One picture of a job, after `done` others; None if the program is about to end."""
-        from engine.generation import Generation
-        from engine.memory import check_memory, running_out_is_an_error
-
-        check_memory(recipe, find_models(recipe.models), models.device)
-        with running_out_is_an_error(recipe):
-            generation = Generation(recipe, models)
-            frames = self._advance(job, generation, done, models)
-            if frames is None:
-                return None
-            pixels = to_pixels(generation.image())
-            return Painting(recipe, pixels, (*frames, pixels))
-
-    def _advance(
-        self, job: Job, generation: "Generation", done: int, models: "Models"
-    ) -> list[Pixels] | None:
-        """Take all steps, telling of them about once a second, and return the frames."""
-        recipe = generation.recipe
-        every = max(1, recipe.steps // FRAMES)
-        frames: list[Pixels] = []
-        shown = 0.0
-        while not generation.done:
-            if self._queue.closed:
-                return None
+        wish = self._queue.advance()
+        for _ in range(turn.steps):
+            if wish is not None or run.done or self._queue.closed:
+                break
             if (errand := self._queue.take_errand()) is not None:
                 errand.run(models)
-            began = time.monotonic()
-            generation.step()
+            self._wake(run)
+            if run.done:
+                break
+            units = step_units(run.recipe)
+            run.step()
             now = time.monotonic()
-            self._pace.observe(recipe, now - began)
-            is_frame = (generation.steps_done - 1) % every == 0
-            is_due = now - shown >= PROGRESS_SECONDS
-            if not (is_frame or is_due):
-                continue
-            pixels = to_pixels(generation.last_seen)
-            if is_frame:
-                frames.append(pixels)
-            if is_due:
-                shown = now
-                left = self._pace.seconds_left(job, done, generation.steps_done)
-                self._publish(Progress(job.id, pixels, done + 1, generation.steps_done, left))
-        return frames
+            self._pace.observe(units, now - began)
+            began = now
+            wish = self._queue.advance(units)
+        if wish is Wish.CANCEL:
+            return None
+        if wish is Wish.STOP and not run.done:
+            self._wake(run)
+        if not run.done and wish is not Wish.STOP:
+            return None
+        stopped = not run.done
+        if stopped:
+            run.stop()
+        return Finished(job.id, tuple(run.paintings), run.seconds, models.digests, stopped)
+
+    def _run_of(self, job: Job, models: "Models") -> Run:
+        """The job's run, which begins with its first turn."""
+        run = self._runs.pop(job.id, None)
+        if run is None:
+            kept = self._recall(job)
+            self._publish(Started(job.id))
+            run = Run(job, models, kept, self._publish)
+        self._runs[job.id] = run
+        return run
+
+    def _wake(self, run: Run) -> None:
+        """Have a run ready for its next step, and send others to sleep if they are too many."""
+        others = [each for each in self._runs.values() if each is not run and each.is_awake]
+        for each in others[: max(0, len(others) - LIVE_RUNS + 1)]:
+            each.sleep()
+        try:
+            run.wake()
+        except RecipeError:
+            if not others:
+                raise
+            for each in others:  # the memory that they take may be what is missing
+                each.sleep()
+            run.wake()
 
 
 def _load(settings: EngineSettings) -> "Models":
@@ -170,8 +180,3 @@ def _load(settings: EngineSettings) -> "Models":
 
     set_threads(settings.threads)
     return load_models(settings.models, settings.device)
-
-
-def to_pixels(image: "Tensor") -> Pixels:
-    """A picture (1, 3, height, width), floats in [0, 1], as 8-bit pixels in main memory."""
-    return (image[0].movedim(0, -1) * 255).round().byte().cpu().numpy()

@@ -5,18 +5,21 @@ What is asked is checked before anything is stored, and stored before anybody is
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import aiohttp
 import discord
+from sqlalchemy.exc import DBAPIError
 
 from bot import phrases
 from bot.answers import RESTARTING, RefusalError
 from bot.asker import Asker, Channel
-from bot.jobs import Job, JobState, Place
+from bot.jobs import UNFINISHED, Job, Place
 from bot.queue import GpuQueue
+from bot.records import JobRecord
 from bot.reporter import Reporter
 from bot.settings import LimitSettings, Settings
-from bot.store import Store
+from bot.store import Store, insist
 from engine.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,12 @@ FOR_A_THREAD = ("create_public_threads", "send_messages_in_threads")
 FOR_REPLIES = ("read_message_history",)
 INVITE = discord.Permissions(**dict.fromkeys((*NEEDED, *FOR_A_THREAD, *FOR_REPLIES), True))
 """What the bot asks for when it is invited."""
+NEVER_ANNOUNCED = "it was never announced"
 _ARCHIVE_MINUTES = 1440
+_NOT_STORED = (
+    "I cannot store anything at the moment, so nothing was queued, and whoever runs me finds the "
+    "cause in the log. Try again in a few minutes."
+)
 
 
 class Intake:
@@ -53,9 +61,19 @@ class Intake:
         """Between counting a person's jobs and adding one, nobody else adds any."""
 
     async def accept(
-        self, asker: Asker, prompt: str, recipes: tuple[Recipe, ...]
+        self,
+        asker: Asker,
+        prompt: str,
+        recipes: tuple[Recipe, ...],
+        *,
+        kind: str = "imagine",
+        parent_id: int | None = None,
+        goes_on: bool = False,
     ) -> discord.Message:
         """Queue pictures for whoever asked for them, and return the job's message.
+
+        `kind` says how they came about, `parent_id` from which job. One that `goes_on` starts from
+        its parent's last checkpoints, which must be of the same recipes, as far as those go.
 
         Raises `RefusalError` if the person may not, the place does not allow it, or the recipes
         ask for too much.
@@ -64,36 +82,83 @@ class Intake:
             raise RefusalError(RESTARTING)
         check_recipes(recipes, self._settings.limits)
         check_permissions(asker.channel, asker.permissions)
-        async with self._admission:
-            await self._check_limits(asker.user_id)
-            job = await self._store.add(asker.user_id, prompt, recipes)
+        try:
+            async with self._admission:
+                await self._check_limits(asker.user_id)
+                job = await self._store.add(
+                    asker.user_id,
+                    prompt,
+                    recipes,
+                    guild_id=asker.guild_id,
+                    channel_id=asker.channel.id,
+                    weight=self._settings.queue.weight(asker.roles),
+                    kind=kind,
+                    parent_id=parent_id,
+                    goes_on=goes_on,
+                )
+        except DBAPIError as error:
+            log.error("a job could not be stored", extra={"cause": str(error.orig)})
+            raise RefusalError(_NOT_STORED) from error
+        message = await self._announced(asker, job)
+        log.info("job accepted", extra={"job": job.id, "author": job.author_id})
+        return message
+
+    async def resume(self) -> None:
+        """Go on with the jobs that an earlier run of the program left, in their order."""
+        records = await self._store.open_jobs()
+        steps_kept = await self._store.steps_kept()
+        for record in records:
+            job = record.job
+            if record.place is None:
+                await self._announce_again(record)
+                continue
+            self._reporter.follow(record)
+            if record.state in UNFINISHED:
+                self._queue.put(job, steps_kept.get(job.id, 0))
+            if record.stop_wanted:
+                self._queue.stop(job.id)
+
+    async def _announced(self, asker: Asker, job: Job) -> discord.Message:
+        """Post a job's message and queue it; if that is not possible, the job has ended."""
         try:
             message, place = await self._announce(asker, job)
         except Exception as error:
-            await self._store.set_state(job.id, JobState.FAILED, str(error))
-            log.warning("a job was not announced", extra={"job": job.id, "cause": str(error)})
+            await self._give_up(job.id, str(error))
             if not isinstance(error, discord.HTTPException | aiohttp.ClientError | OSError):
                 raise
             raise RefusalError(
                 "I could not post in this channel, so nothing was queued. Discord says: "
                 f"{getattr(error, 'text', '') or 'no answer'}"
             ) from error
-        self.enqueue(job, place)
-        log.info("job accepted", extra={"job": job.id, "author": job.author_id})
+        await insist(lambda: self._store.set_place(job, place), "storing a place")
+        await self._enqueue(job.id)
         return message
 
-    def enqueue(self, job: Job, place: Place) -> None:
-        """Put a job that is stored, and has its place, into the queue."""
-        self._reporter.follow(job, place)
-        self._queue.put(job)
+    async def _enqueue(self, job_id: int) -> None:
+        record = await insist(lambda: self._store.record(job_id), "reading a job")
+        if record is not None and record.state in UNFINISHED:  # nobody has cancelled it
+            self._reporter.follow(record)
+            self._queue.put(record.job)
 
-    async def resume(self) -> None:
-        """Queue again, in their order, the jobs that an earlier run of the program left."""
-        for job, place in await self._store.unfinished():
-            if place is None:
-                await self._store.set_state(job.id, JobState.FAILED, "it was never announced")
-            else:
-                self.enqueue(job, place)
+    async def _announce_again(self, record: JobRecord) -> None:
+        """Announce a job that the program had no time to announce, where it was asked for.
+
+        The message is the same one if it had been posted a moment before.
+        """
+        job, channel_id = record.job, record.channel_id
+        if record.state not in UNFINISHED or channel_id is None:
+            await self._give_up(job.id, NEVER_ANNOUNCED)
+            return
+        channel = self._reporter.client.get_partial_messageable(channel_id, guild_id=job.guild_id)
+        asker = Asker(job.author_id, job.guild_id, channel, discord.Permissions.none())
+        with suppress(RefusalError):
+            await self._announced(asker, job)
+
+    async def _give_up(self, job_id: int, reason: str) -> None:
+        """End a job that has no place where anybody could be told about it."""
+        await insist(lambda: self._store.fail(job_id, reason), "storing a failure")
+        await insist(lambda: self._store.set_told(job_id), "storing a failure")
+        log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
 
     async def _check_limits(self, author_id: int) -> None:
         limits = self._settings.limits
@@ -106,14 +171,12 @@ class Intake:
             raise RefusalError("The queue is full. Try again in a while.")
 
     async def _announce(self, asker: Asker, job: Job) -> tuple[discord.Message, Place]:
-        """Post the job's message, open its thread, and remember where they are."""
+        """Post the job's message and open its thread."""
         channel = asker.channel
-        message = await channel.send(phrases.headline(job))
+        message = await channel.send(phrases.headline(job), nonce=f"{job.id}-a")
         thread = await self._open_thread(message, job, asker.permissions)
         post_id = channel.id if thread is None else thread.id
-        place = Place(asker.guild_id, channel.id, post_id, message.id)
-        await self._store.set_place(job, place)
-        return message, place
+        return message, Place(asker.guild_id, channel.id, post_id, message.id)
 
     async def _open_thread(
         self, message: discord.Message, job: Job, permissions: discord.Permissions

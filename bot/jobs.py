@@ -130,8 +130,8 @@ class Checkpoint:
     recipe: Recipe
     steps_done: int
     """Of this picture."""
-    state: Mapping[str, Any]
-    """Of its run, as `Generation.state_dict` gives it."""
+    state: Mapping[str, Any] | bytes
+    """Of its run, as `Generation.state_dict` gives it, or as it is stored."""
     frames: tuple[Frame, ...]
     """Of this picture, those since the checkpoint before."""
     seconds: float

@@ -3,41 +3,39 @@
 Written by the engine thread, read by the event loop: one number, exchanged at once.
 """
 
-from collections.abc import Sequence
-
 from bot.jobs import Job
 from engine.recipe import Recipe
 
-_MEMORY = 0.95
-"""Share of the old estimate that stays with every new step."""
+_MEMORY = 0.98
+"""Share of what was learned before that stays with every new step."""
+_PIXELS_PER_CUTOUT = 1000
+"""As many pixels of the generator's cost about as much as a cutout of the perceptor's."""
 
 
 class Pace:
-    """Seconds for each unit of a recipe's work."""
+    """Seconds for each unit of work."""
 
     def __init__(self) -> None:
+        self._units = self._seconds = 0.0
         self._seconds_per_unit: float | None = None
 
-    def observe(self, recipe: Recipe, seconds: float) -> None:
-        """Learn from a step of `recipe` that took `seconds`."""
-        new = seconds / _work(recipe)
-        old = self._seconds_per_unit
-        self._seconds_per_unit = new if old is None else _MEMORY * old + (1 - _MEMORY) * new
+    def observe(self, units: float, seconds: float) -> None:
+        """Learn from work that took `seconds`."""
+        self._units = _MEMORY * self._units + units
+        self._seconds = _MEMORY * self._seconds + seconds
+        self._seconds_per_unit = self._seconds / self._units
 
-    def seconds(self, jobs: Sequence[Job]) -> float | None:
-        """How long all steps of `jobs` will take; None if no step has been taken yet."""
-        if self._seconds_per_unit is None:
-            return None
-        recipes = (recipe for job in jobs for recipe in job.recipes)
-        return self._seconds_per_unit * sum(recipe.steps * _work(recipe) for recipe in recipes)
-
-    def seconds_left(self, job: Job, pictures_done: int, steps_done: int) -> float:
-        """How long the rest of `job` will take, after some pictures and steps of the next."""
-        left = [recipe.steps * _work(recipe) for recipe in job.recipes[pictures_done:]]
-        taken = steps_done * _work(job.recipes[pictures_done])
-        return (self._seconds_per_unit or 0.0) * (sum(left) - taken)
+    def seconds(self, units: float) -> float | None:
+        """How long some work will take; None if no step has been taken yet."""
+        pace = self._seconds_per_unit
+        return None if pace is None else pace * units
 
 
-def _work(recipe: Recipe) -> float:
-    """What a step costs, in a unit of its own."""
-    return recipe.width * recipe.height * recipe.cutouts
+def step_units(recipe: Recipe) -> float:
+    """What a step of a recipe costs, in units of work: pixels and cutouts."""
+    return float(recipe.width * recipe.height + _PIXELS_PER_CUTOUT * recipe.cutouts)
+
+
+def job_units(job: Job) -> float:
+    """What all steps of a job cost."""
+    return sum(recipe.steps * step_units(recipe) for recipe in job.recipes)

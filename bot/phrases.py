@@ -7,8 +7,11 @@ of the direction of what follows it.
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
 
-from bot.jobs import Finished, Job, Progress
+from bot.jobs import Job, JobState, Progress
+from bot.records import JobRecord
 from bot.settings import LimitSettings
 from engine.edits import Edit
 from engine.presets import keep_of
@@ -55,13 +58,27 @@ def headline(job: Job) -> str:
     return f"**{shown(job.prompt)}** · <@{job.author_id}>{variations}"
 
 
-def waiting(ahead: int, seconds: float | None) -> str:
-    """That a job waits, behind `ahead` others; `seconds` is the time until it starts."""
-    if ahead == 0:
-        return "Next in line, about to start."
-    place = "1 job is" if ahead == 1 else f"{ahead} jobs are"
-    when = "" if seconds is None else f" · starts in about {duration(seconds)}"
-    return f"Waiting: {place} before this one{when}."
+def waiting(before: int, starts: datetime | None, done: datetime | None) -> str:
+    """That a job waits, behind `before` others, and when its turn and its end come, if known."""
+    if before == 0:
+        text = "Next in line, about to start"
+    else:
+        place = "1 job is" if before == 1 else f"{before} jobs are"
+        text = f"Waiting: {place} before this one"
+        text += "" if starts is None else f" · starts {moment(starts)}"
+    return text + ("" if done is None else f" · done {moment(done)}") + "."
+
+
+def moment(when: datetime) -> str:
+    """A moment as Discord shows it, counting down by itself: "in 5 minutes"."""
+    return f"<t:{round(when.timestamp())}:R>"
+
+
+def went_back(number: int, count: int, steps: int) -> str:
+    """That a checkpoint was damaged, and from where a picture goes on instead."""
+    which = f"picture {number}" if count > 1 else "the picture"
+    where = "from the beginning" if steps == 0 else f"from step {steps}"
+    return f"What was stored of {which} is damaged, so it goes on {where}."
 
 
 def draft(share: float, replace_with: str | None) -> str:
@@ -86,27 +103,47 @@ def not_found(what: str) -> str:
     )
 
 
-def progress(job: Job, event: Progress) -> str:
-    """How far a job is."""
+def progress(job: Job, event: Progress, done: datetime | None) -> str:
+    """How far a job is, and when it will be done, if that is known."""
     steps = job.recipes[event.picture - 1].steps
     filled = round(_BAR * event.step / steps)
     bar = "▰" * filled + "▱" * (_BAR - filled)
     which = f"picture {event.picture} of {len(job.recipes)} · " if len(job.recipes) > 1 else ""
-    return f"{bar} {which}step {event.step} of {steps} · about {duration(event.seconds_left)} left"
+    when = "" if done is None else f" · done {moment(done)}"
+    return f"{bar} {which}step {event.step} of {steps}{when}"
 
 
-def finished(job: Job, event: Finished, size: tuple[int, int]) -> str:
-    """The parameters of the pictures, of which the first has `size`, and how long they took."""
-    first = job.recipes[0]
-    seeds = ", ".join(str(recipe.seed) for recipe in job.recipes)
+def noticed(text: str, notice: str | None) -> str:
+    """A text with what people should know beside it."""
+    return text if notice is None else f"{text}\n-# {notice}"
+
+
+def finished(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> str:
+    """The parameters of the pictures, of which the first has `size`, and how long they took.
+
+    `steps` are those that were taken of each picture.
+    """
+    job = record.job
+    first, recipes = job.recipes[0], job.recipes[: len(steps)]
+    seeds = ", ".join(str(recipe.seed) for recipe in recipes)
     parts = [
         *(_sizes(first) if first.edit is None else _edit(first.edit, size)),
-        f"{first.steps} steps",
-        f"{'seed' if len(job.recipes) == 1 else 'seeds'} {seeds}",
+        _steps(record, steps),
+        f"{'seed' if len(recipes) == 1 else 'seeds'} {seeds}",
         f"{first.models} models",
-        f"painted in {duration(event.seconds)}",
+        *([] if record.seconds is None else [f"painted in {duration(record.seconds)}"]),
     ]
-    return f"{headline(job)}\n-# {' · '.join(parts)}"
+    return noticed(f"{headline(job)}\n-# {' · '.join(parts)}", record.notice)
+
+
+def _steps(record: JobRecord, steps: Sequence[int]) -> str:
+    whole = record.job.recipes[0].steps
+    if record.state is not JobState.STOPPED:
+        return f"{whole} steps"
+    missing = len(record.job.recipes) - len(steps)
+    which = f" of picture {len(steps)}" if len(record.job.recipes) > 1 else ""
+    lost = f", {missing} not begun" if missing else ""
+    return f"stopped at step {steps[-1]} of {whole}{which}{lost}"
 
 
 def _sizes(recipe: Recipe) -> list[str]:

@@ -1,7 +1,7 @@
 """The program: makes the services, connects the bot to Discord or to a local page, ends cleanly.
 
-Store, queue, engine thread and reporter are made before the bot and end before its connection
-does, so that the last messages can still be posted.
+Store, queue, engine thread, ledger and reporter are made before the bot and end before its
+connection does, so that the last messages can still be posted.
 """
 
 import asyncio
@@ -15,9 +15,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bot.client import PaintingBot, Services
+from bot.control import Control
 from bot.engine_thread import EngineThread
 from bot.health import show_life
 from bot.intake import Intake
+from bot.ledger import Ledger
 from bot.pace import Pace
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
@@ -27,6 +29,8 @@ from bot.uploads import DISCORD_HOSTS
 
 log = logging.getLogger(__name__)
 
+DRAIN_SECONDS = 10.0
+"""What storing the last events may take when the program ends."""
 _LOCAL_PROGRESS_SECONDS = 3.0
 
 
@@ -60,15 +64,19 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Everything that a bot works with, for as long as the block runs. The models are loaded.
 
-    At the end the running job is put back, and whoever waits is told.
+    At the end the jobs that are left are kept as they stand, and whoever waits is told.
     """
     async with open_store(settings.storage.folder) as store:
-        queue, pace = GpuQueue(), Pace()
+        fair = settings.queue.order == "fair"
+        queue, pace = GpuQueue(fair=fair, slice_steps=settings.queue.slice_steps), Pace()
         reporter = Reporter(store, queue, pace, settings.discord.progress_seconds)
-        engine = EngineThread(settings.engine, queue, pace, reporter.publish)
+        ledger = Ledger(store, reporter)
+        engine = EngineThread(settings.engine, queue, pace, ledger.publish, ledger.recall)
+        intake = Intake(settings, store, queue, reporter)
         folder = settings.storage.folder
         tasks = [
             asyncio.create_task(reporter.run()),
+            asyncio.create_task(ledger.run()),
             asyncio.create_task(show_life(folder, engine.is_alive)),
         ]
         try:
@@ -80,7 +88,9 @@ async def open_services(
                 queue=queue,
                 pace=pace,
                 reporter=reporter,
-                intake=Intake(settings, store, queue, reporter),
+                ledger=ledger,
+                intake=intake,
+                control=Control(store, queue, reporter, intake),
                 engine=engine,
                 upload_hosts=upload_hosts,
                 device=str(models.device),
@@ -88,7 +98,10 @@ async def open_services(
             )
         finally:
             queue.close()
+            ledger.close()
             await asyncio.to_thread(engine.join)
+            with suppress(TimeoutError):  # what is not stored now is painted again
+                await asyncio.wait_for(ledger.drain(), DRAIN_SECONDS)
             await reporter.say_farewell()
             for task in tasks:
                 await _cancel(task)

@@ -1,31 +1,57 @@
 """The queue before the one GPU: filled by the event loop, emptied by the engine thread.
 
-Jobs come in the order in which they were accepted, errands before them. Every method may be called
-from any thread.
+It holds the jobs that have not ended and hands out their turns, errands before all of them. Every
+method may be called from any thread.
 """
 
 import threading
 from collections import deque
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from bot.errands import Errand
 from bot.jobs import Job
+from bot.turns import FairTurns, FirstCome, Standing, Turns, Waiting
+
+SLICE_STEPS = 25
+"""Steps of a turn, unless said otherwise."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A job's turn."""
+
+    job: Job
+    steps: int
+    """To take; 0 if the job is only to be stopped where it is."""
+
+
+class Wish(Enum):
+    """What somebody wants of the job that has its turn."""
+
+    STOP = "stop"
+    CANCEL = "cancel"
 
 
 class GpuQueue:
-    """Jobs that wait, the one that runs, and errands."""
+    """Jobs that have not ended, and errands."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fair: bool = True, slice_steps: int = SLICE_STEPS) -> None:
+        self._slice_steps = slice_steps
         self._changed = threading.Condition()
-        self._waiting: deque[Job] = deque()
         self._errands: deque[Errand[Any]] = deque()
-        self._running: Job | None = None
+        self._jobs: dict[int, Waiting] = {}
+        self._turns: Turns = FairTurns() if fair else FirstCome()
+        self._to_stop: deque[int] = deque()
+        self._serving: Waiting | None = None
         self._closed = False
 
-    def put(self, job: Job) -> None:
-        """Add a job at the end."""
+    def put(self, job: Job, steps_done: int = 0) -> None:
+        """Line up a job; some of its steps may have been taken already."""
         with self._changed:
-            self._waiting.append(job)
+            waiting = self._jobs[job.id] = Waiting(job, steps_done, self._slice_steps)
+            self._turns.add(waiting)
             self._changed.notify_all()
 
     def put_errand(self, errand: Errand[Any]) -> None:
@@ -37,30 +63,96 @@ class GpuQueue:
                 return
         errand.give_up()
 
-    def take(self) -> Job | Errand[Any] | None:
-        """Wait for the next errand, or the next job and make it the running one.
+    def take(self) -> Slice | Errand[Any] | None:
+        """Wait for the next errand or the next turn; None if the queue was closed.
 
-        None if the queue was closed.
+        A turn ends with `end_turn`.
         """
         with self._changed:
-            self._running = None
-            self._changed.wait_for(lambda: self._errands or self._waiting or self._closed)
+            self._changed.wait_for(lambda: self._closed or self._errands or self._jobs)
             if self._closed:
                 return None
             if self._errands:
                 return self._errands.popleft()
-            self._running = self._waiting.popleft()
-            return self._running
+            while self._to_stop:
+                waiting = self._jobs.get(self._to_stop.popleft())
+                if waiting is not None:
+                    self._serving = waiting
+                    return Slice(waiting.job, 0)
+            self._serving = self._turns.begin()
+            assert self._serving is not None
+            return Slice(self._serving.job, self._slice_steps)
 
     def take_errand(self) -> Errand[Any] | None:
-        """The next errand, if there is one; the running job stays what it is."""
+        """The next errand, if there is one; whose turn it is stays as it is."""
         with self._changed:
             return self._errands.popleft() if self._errands else None
 
-    def jobs(self) -> list[Job]:
-        """The running job, if there is one, and those that wait, in their order."""
+    def advance(self, units: float = 0.0) -> Wish | None:
+        """Note how much work was done in the turn at hand; return what is wanted of its job."""
         with self._changed:
-            return [*([] if self._running is None else [self._running]), *self._waiting]
+            waiting = self._serving
+            if waiting is None or waiting.job.id not in self._jobs:
+                return Wish.CANCEL
+            self._turns.advance(waiting, units)
+            return Wish.STOP if waiting.stops else None
+
+    def end_turn(self, *, finished: bool = False) -> None:
+        """The turn at hand is over, and so is the job if it is `finished`."""
+        with self._changed:
+            waiting, self._serving = self._serving, None
+            if waiting is None:
+                return
+            self._turns.end(waiting)
+            if finished:
+                self._jobs.pop(waiting.job.id, None)
+            if waiting.job.id not in self._jobs:  # finished, or cancelled during its turn
+                self._turns.remove(waiting)
+
+    def remove(self, job_id: int) -> bool:
+        """Take a job out; if it has its turn, that ends with its step. Say whether it was there."""
+        with self._changed:
+            waiting = self._jobs.pop(job_id, None)
+            if waiting is not None and waiting is not self._serving:
+                self._turns.remove(waiting)
+            return waiting is not None
+
+    def stop(self, job_id: int) -> bool:
+        """Have a job come to its end where it is, before all others; say whether it was there."""
+        with self._changed:
+            waiting = self._jobs.get(job_id)
+            if waiting is None:
+                return False
+            if not waiting.stops:
+                waiting.stops = True
+                self._to_stop.append(job_id)
+                self._changed.notify_all()
+            return True
+
+    def holds(self, job_id: int) -> bool:
+        """Whether a job is here."""
+        with self._changed:
+            return job_id in self._jobs
+
+    def jobs(self) -> list[Job]:
+        """The job that has its turn, if there is one, and the others as they were accepted."""
+        with self._changed:
+            serving = self._serving
+            has_turn = serving is not None and serving.job.id in self._jobs
+            rest = [each.job for each in self._jobs.values() if each is not serving]
+            rest.sort(key=lambda job: job.id)
+            return [serving.job, *rest] if serving is not None and has_turn else rest
+
+    def units(self) -> float:
+        """How much work is left in all jobs together."""
+        with self._changed:
+            return sum(waiting.left for waiting in self._jobs.values())
+
+    def standing(self, job_id: int) -> Standing | None:
+        """What is painted before a job; None if it is not here."""
+        with self._changed:
+            waiting = self._jobs.get(job_id)
+            return None if waiting is None else self._turns.standing(waiting)
 
     @property
     def closed(self) -> bool:
@@ -68,7 +160,7 @@ class GpuQueue:
         return self._closed
 
     def close(self) -> None:
-        """Let `take` return None from now on, and the running job and all errands be given up."""
+        """Let `take` return None from now on, and the turn at hand and all errands be given up."""
         with self._changed:
             self._closed = True
             left = list(self._errands)

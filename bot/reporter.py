@@ -1,37 +1,31 @@
-"""The reporter: turns the engine's events into messages, one report for each job.
+"""The reporter: turns the course of jobs into messages, one report for each job.
 
-The engine thread never waits for it. Of the events that arrive while Discord is slow or away,
-only the newest is shown. A report ends when its job does, and when its last message has arrived
-the store knows. The reporter belongs to the program, and is given a client once there is one.
+The engine thread never waits for it. Of what happens while Discord is slow or away, only the newest
+is shown. The end of a job is read from the store, whether it came just now or before the program
+was started; when its last message has arrived, the store knows. The reporter belongs to the
+program, and is given a client once there is one.
 """
 
 import asyncio
 import logging
 from contextlib import suppress
-from itertools import takewhile
 
 import discord
 
 from bot import phrases
 from bot.attach import parcel, progress_picture
 from bot.delivery import Delivery, TooLargeError
-from bot.jobs import (
-    Event,
-    Failed,
-    Finished,
-    Job,
-    JobState,
-    Place,
-    Progress,
-    PutBack,
-    Started,
-)
+from bot.forecast import Forecast, forecast
+from bot.jobs import UNFINISHED, JobState, Noticed, Progress, Started
 from bot.pace import Pace
 from bot.queue import GpuQueue
-from bot.store import Store
+from bot.records import JobRecord
+from bot.store import Store, insist
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS, LOOK_PAUSE = 10.0, 0.02
+"""Time between two looks at whether the announced times of all jobs still hold, and of two jobs."""
 WAITING_SECONDS = 10.0
 """Time between two edits of a waiting job's message."""
 FAREWELL_SECONDS = 10.0
@@ -39,12 +33,16 @@ FAREWELL_SECONDS = 10.0
 _SMALLEST_LIMIT = 16 * 2**10
 """Bytes of a file below which making it smaller still is no use."""
 
-_Ending = Finished | Failed | PutBack
-_PUT_BACK = "The bot is shutting down. This job is kept, and painted when it is back."
+_KEPT = "The bot is shutting down. This job is kept, and goes on when it is back."
 _STARTING = "Starting…"
-_DONE = "Done."
+_ENDED = {
+    JobState.DONE: "Done.",
+    JobState.STOPPED: "Stopped.",
+    JobState.CANCELLED: "Cancelled.",
+    JobState.FAILED: "Failed.",
+}
 _NO_FILES = "Discord takes no files here, not even small ones, so the pictures are missing."
-_NOBODY = "nobody could be told"
+NOBODY = "nobody could be told"
 
 
 class Reporter:
@@ -55,7 +53,6 @@ class Reporter:
         self._queue = queue
         self._pace = pace
         self._progress_seconds = progress_seconds
-        self._loop = asyncio.get_running_loop()
         self._reports: dict[int, _Report] = {}
         self._new: asyncio.Queue[tuple[_Report, Delivery]] = asyncio.Queue()
         self._client: discord.Client | None = None
@@ -64,134 +61,181 @@ class Reporter:
         """Say what to post with; before any job is followed."""
         self._client = client
 
-    def follow(self, job: Job, place: Place) -> None:
-        """Tell of a job from now on. Call it before the job is put into the queue."""
+    @property
+    def client(self) -> discord.Client:
+        """What messages are posted with."""
         if self._client is None:
             raise RuntimeError("the reporter has no client yet")
-        report = self._reports[job.id] = _Report(self, job)
-        self._new.put_nowait((report, Delivery(self._client, job, place, self._store)))
+        return self._client
 
-    def publish(self, event: Event) -> None:
-        """Take an event, from any thread."""
-        with suppress(RuntimeError):  # the loop has ended, and nobody is left to tell
-            self._loop.call_soon_threadsafe(self._take, event)
+    def follow(self, record: JobRecord) -> None:
+        """Tell of a job that has a place from now on. Call it before the job is queued."""
+        job, place = record.job, record.place
+        assert place is not None
+        delivery = Delivery(self.client, job, place, self._store, record.progress_id)
+        report = self._reports[job.id] = _Report(self, record)
+        if record.state not in UNFINISHED:
+            report.end()
+        self._new.put_nowait((report, delivery))
+
+    def take(self, event: Started | Noticed | Progress) -> None:
+        """Show what has happened, unless something newer comes."""
+        report = self._reports.get(event.job_id)
+        if report is not None:
+            report.take(event)
+
+    def end(self, job_id: int) -> None:
+        """Tell of a job's end, which is stored."""
+        report = self._reports.get(job_id)
+        if report is not None:
+            report.end()
 
     async def run(self) -> None:
         """Tell of jobs until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look())
             while True:
                 report, delivery = await self._new.get()
                 tasks.create_task(self._tell(report, delivery))
 
     async def say_farewell(self) -> None:
         """Say of every job that is left that it is kept, as far as time allows."""
-        for job_id in self._reports:
-            self._take(PutBack(job_id))
+        for report in self._reports.values():
+            report.leave()
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS):
                 while self._reports:
                     await asyncio.sleep(0.05)
 
-    def waiting_text(self, job: Job) -> str:
-        """What to say of a job that the engine has not begun with."""
-        ahead = list(takewhile(lambda other: other.id != job.id, self._queue.jobs()))
-        return phrases.waiting(len(ahead), self._pace.seconds(ahead) if ahead else None)
+    def forecast(self, job_id: int) -> Forecast | None:
+        """When a job's turn and its end come; None if it is not in the queue."""
+        return forecast(self._queue.standing(job_id), self._pace)
+
+    async def _look(self) -> None:
+        """Have announced times corrected that do not hold any more, some each moment."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for report in list(self._reports.values()):
+                report.look()
+                await asyncio.sleep(LOOK_PAUSE)
 
     async def _tell(self, report: "_Report", delivery: Delivery) -> None:
         try:
             await report.tell(delivery, self._store, self._progress_seconds)
         except Exception:
+            # What is not told now is told after the next start.
             log.exception("a report failed", extra={"job": report.job.id})
-            with suppress(Exception):  # the store may be what failed
-                await self._store.set_state(report.job.id, JobState.FAILED, "a fault")
         finally:
             del self._reports[report.job.id]
-
-    def _take(self, event: Event) -> None:
-        report = self._reports.get(event.job_id)
-        if report is not None:
-            report.take(event)
-        if isinstance(event, Started):  # everybody behind it has moved up
-            for each in self._reports.values():
-                each.wake()
 
 
 class _Report:
     """What is told of one job: the newest of what has happened."""
 
-    def __init__(self, reporter: Reporter, job: Job) -> None:
-        self.job = job
+    def __init__(self, reporter: Reporter, record: JobRecord) -> None:
+        self.job = record.job
         self._reporter = reporter
-        self._newest: Event | None = None
+        self._newest: Started | Progress | None = None
+        self._notice = record.notice
+        self._shown: Progress | None = None
+        self._announced: Forecast | None = None
+        self._ended = self._leaves = False
         self._news = asyncio.Event()
         self._news.set()
         self._urgent = asyncio.Event()
 
-    def take(self, event: Event) -> None:
-        """Note an event, in place of the one before, unless the job has ended."""
-        if isinstance(self._newest, _Ending):
-            return
-        if self._newest is None or isinstance(event, _Ending):
-            self._urgent.set()
-        self._newest = event
+    def take(self, event: Started | Noticed | Progress) -> None:
+        """Note what has happened, in place of what was before."""
+        if isinstance(event, Noticed):
+            self._notice = event.text
+        else:
+            if self._newest is None:
+                self._urgent.set()
+            self._newest = event
         self._news.set()
 
-    def wake(self) -> None:
-        """Look again at the place in the queue."""
-        if self._newest is None:
+    def end(self) -> None:
+        """The job's end is stored."""
+        self._ended = True
+        self._urgent.set()
+        self._news.set()
+
+    def leave(self) -> None:
+        """The program ends."""
+        self._leaves = True
+        self._urgent.set()
+        self._news.set()
+
+    def look(self) -> None:
+        """Show the announced times anew if they do not hold any more."""
+        now = self._reporter.forecast(self.job.id)
+        begun = self._newest is not None
+        if now is not None and not now.is_about(self._announced, begun=begun):
             self._news.set()
 
     async def tell(self, delivery: Delivery, store: Store, progress_seconds: float) -> None:
         """Show what happens until the job has ended and its end was told."""
-        running = False
         while True:
             await self._news.wait()
             self._news.clear()
+            if self._ended:
+                return await self._end(delivery, store)
+            if self._leaves:
+                return await delivery.show(_KEPT, keep_picture=True)
             event = self._newest
-            if isinstance(event, _Ending):
-                return await self._end(event, delivery, store)
-            if event is not None and not running:
-                running = True
-                await store.set_state(self.job.id, JobState.RUNNING)
-            await self._show(event, delivery)
+            try:
+                await self._show(event, delivery)
+            except Exception:
+                log.exception("progress could not be shown", extra={"job": self.job.id})
             pause = WAITING_SECONDS if event is None else progress_seconds
             with suppress(TimeoutError):  # the beginning and the end of a job are told at once
                 await asyncio.wait_for(self._urgent.wait(), pause)
             self._urgent.clear()
 
-    async def _show(self, event: Event | None, delivery: Delivery) -> None:
+    async def _show(self, event: Started | Progress | None, delivery: Delivery) -> None:
+        self._announced = when = self._reporter.forecast(self.job.id)
+        picture = None
         match event:
-            case None:
-                await delivery.show(self._reporter.waiting_text(self.job))
             case Progress():
-                picture = await asyncio.to_thread(progress_picture, self.job, event)
-                await delivery.show(phrases.progress(self.job, event), picture)
+                if event is not self._shown:  # else only the announced time has changed
+                    picture = await asyncio.to_thread(progress_picture, self.job, event)
+                self._shown = event
+                text = phrases.progress(self.job, event, when and when.end)
+            case None if when is not None:
+                text = phrases.waiting(when.before, when.start, when.end)
             case _:
-                await delivery.show(_STARTING)
+                text = _STARTING
+        await delivery.show(phrases.noticed(text, self._notice), picture, keep_picture=True)
 
-    async def _end(self, event: _Ending, delivery: Delivery, store: Store) -> None:
-        match event:
-            case Finished():
-                arrived = await self._deliver(event, delivery)
-                state, reason = JobState.DONE, None if arrived else _NOBODY
-                await delivery.show(_DONE)
-            case Failed():
-                await delivery.deliver(f"{phrases.headline(self.job)}\n{event.reason}")
-                state, reason = JobState.FAILED, event.reason
-                await delivery.show("Failed.")
-            case PutBack():
-                await delivery.show(_PUT_BACK)
-                state, reason = JobState.QUEUED, None
-        await store.set_state(self.job.id, state, reason)
-        level = logging.INFO if reason is None else logging.WARNING
-        log.log(level, "job ended", extra={"job": self.job.id, "state": state, "cause": reason})
+    async def _end(self, delivery: Delivery, store: Store) -> None:
+        job_id = self.job.id
+        record = await insist(lambda: store.record(job_id), "reading an end")
+        if record is None or record.state in UNFINISHED:
+            return  # deleted in the meantime
+        arrived = True
+        match record.state:
+            case JobState.DONE | JobState.STOPPED:
+                arrived = await self._deliver(record, delivery, store)
+            case JobState.FAILED:
+                text = f"{phrases.headline(self.job)}\n{record.reason}"
+                arrived = await delivery.deliver(text)
+        await delivery.show(_ENDED[record.state])
+        reason = None if arrived else NOBODY
+        await insist(lambda: store.set_told(job_id, reason), "storing that an end was told")
+        level = logging.INFO if record.state is JobState.DONE and arrived else logging.WARNING
+        cause = reason or record.reason
+        log.log(level, "job ended", extra={"job": job_id, "state": record.state, "cause": cause})
 
-    async def _deliver(self, event: Finished, delivery: Delivery) -> bool:
-        """Post a finished job's pictures, as large as they may be."""
+    async def _deliver(self, record: JobRecord, delivery: Delivery, store: Store) -> bool:
+        """Post a job's pictures, as large as they may be."""
+        job_id = self.job.id
+        pictures = await insist(lambda: store.pictures(job_id), "reading pictures")
+        frames = await insist(lambda: store.frames(job_id), "reading frames")
+        steps = [each.steps for each in pictures]
         limit = delivery.file_limit
         while True:
-            files = await asyncio.to_thread(parcel, self.job, event, limit)
-            text = "\n".join((phrases.finished(self.job, event, files.size), *files.notices))
+            files = await asyncio.to_thread(parcel, self.job, pictures, frames, limit)
+            text = "\n".join((phrases.finished(record, steps, files.size), *files.notices))
             try:
                 return await delivery.deliver(text, files)
             except TooLargeError:

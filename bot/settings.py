@@ -85,6 +85,22 @@ class LimitSettings(_Table):
     """Whether everybody may edit a picture by a reply or a menu, or only who asked for it."""
 
 
+class QueueSettings(_Table):
+    """Whose job is painted next."""
+
+    order: Literal["fair", "first-come"] = "fair"
+    """Whether people take turns, or whoever comes first is painted to the end."""
+    slice_steps: int = Field(default=25, ge=1, le=MAX_STEPS)
+    """Steps of a turn."""
+    weights: dict[str, Annotated[float, Field(ge=0.1, le=10.0)]] = {}
+    """Shares of roles, by their names or ids, where that of everybody else is 1."""
+
+    def weight(self, roles: Mapping[int, str]) -> float:
+        """The share of a person who has some roles: the highest counts."""
+        names = {*map(str, roles), *roles.values()}
+        return max((self.weights[each] for each in names if each in self.weights), default=1.0)
+
+
 class StorageSettings(_Table):
     """Where jobs are kept."""
 
@@ -110,6 +126,7 @@ class Settings(BaseSettings):
     engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
     discord: DiscordSettings = DiscordSettings()
     limits: LimitSettings = LimitSettings()
+    queue: QueueSettings = QueueSettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
     token: SecretStr | None = Field(default=None, exclude=True)

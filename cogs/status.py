@@ -20,7 +20,7 @@ class Status(commands.Cog):
     async def status(self, interaction: discord.Interaction) -> None:
         """Models, device, queue, and since when."""
         jobs = self._services.queue.jobs()
-        left = self._services.pace.seconds(jobs)
+        left = self._services.pace.seconds(self._services.queue.units())
         lines = [
             f"**Models** {self._services.settings.engine.models} on {self._services.device}",
             f"**Queue** {len(jobs)} job{'s' * (len(jobs) != 1)}"

@@ -6,5 +6,6 @@ of its state is one transaction. Only one program at a time may use the folder.
 
 from bot.store.database import Store
 from bot.store.opening import open_store
+from bot.store.patience import insist
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "insist", "open_store"]

@@ -50,7 +50,7 @@ class Studio:
     async def all_told(self) -> None:
         """Wait until no job is left to be told about."""
         async with asyncio.timeout(PATIENCE):
-            while await self.services.store.count_unfinished():
+            while await self.services.store.count_open():
                 await asyncio.sleep(0.05)
 
     def job_message(self) -> discord.Message:

@@ -70,7 +70,7 @@ async def test_progress_is_one_message_edited_in_place(studio: Studio):
     await until(lambda: thread.last_message and "of 60" in thread.last_message.content)
     shown = thread.last_message
     assert shown is not None
-    assert "left" in shown.content
+    assert "done <t:" in shown.content
     assert [each.filename for each in shown.attachments] == ["progress.webp"]
     await studio.all_told()
     messages = thread.history()

@@ -16,10 +16,10 @@ def upgrade() -> None:
         jobs.add_column(sa.Column("parent_id", sa.Integer))
         jobs.add_column(sa.Column("guild_id", sa.BigInteger))
         jobs.add_column(sa.Column("channel_id", sa.BigInteger))
-        jobs.add_column(sa.Column("weight", sa.Float, nullable=False, server_default="1"))
+        jobs.add_column(sa.Column("weight", sa.Double, nullable=False, server_default="1"))
         jobs.add_column(sa.Column("stop_wanted", sa.Boolean, nullable=False, server_default="0"))
         jobs.add_column(sa.Column("notice", sa.String))
-        jobs.add_column(sa.Column("seconds", sa.Float))
+        jobs.add_column(sa.Column("seconds", sa.Double))
         jobs.add_column(sa.Column("began_at", sa.DateTime))
         jobs.add_column(sa.Column("told_at", sa.DateTime))
     op.execute("UPDATE jobs SET told_at = ended_at WHERE state NOT IN ('queued', 'running')")
@@ -52,7 +52,7 @@ def upgrade() -> None:
         sa.Column("job_id", sa.Integer, sa.ForeignKey("jobs.id"), primary_key=True),
         sa.Column("picture", sa.Integer, primary_key=True),
         sa.Column("steps_done", sa.Integer, primary_key=True),
-        sa.Column("seconds", sa.Float, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False),
         sa.Column("state", sa.LargeBinary, nullable=False),
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.Column("created_at", sa.DateTime, nullable=False),

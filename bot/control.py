@@ -1,0 +1,110 @@
+"""Control: what people do to jobs that are accepted, however they say it.
+
+Of several who do so at the same time, and of the engine, the store lets one win.
+"""
+
+from dataclasses import dataclass
+
+import discord
+
+from bot.answers import RefusalError
+from bot.asker import Asker
+from bot.intake import Intake
+from bot.jobs import JobState
+from bot.queue import GpuQueue
+from bot.records import JobRecord
+from bot.reporter import Reporter
+from bot.store import Store
+from engine.recipe import Recipe
+
+_GONE = "This job is not there any more."
+_NOT_YOURS = "Only the person who asked for this picture, or a moderator, can do that."
+_OVER = {
+    JobState.DONE: "This job is done already.",
+    JobState.STOPPED: "This job was stopped already.",
+    JobState.CANCELLED: "This job was cancelled already.",
+    JobState.FAILED: "This job has failed already.",
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who wants something of a job."""
+
+    id: int
+    moderates: bool = False
+    """Whether they look after others' messages where the job is told about."""
+
+    @classmethod
+    def of_interaction(cls, interaction: discord.Interaction) -> "Person":
+        """Whoever gave a command or pressed a button: Manage Messages makes a moderator."""
+        return cls(interaction.user.id, interaction.permissions.manage_messages)
+
+
+class Control:
+    """Stops, cancels and continues jobs."""
+
+    def __init__(self, store: Store, queue: GpuQueue, reporter: Reporter, intake: Intake) -> None:
+        self._store = store
+        self._queue = queue
+        self._reporter = reporter
+        self._intake = intake
+
+    async def job(self, job_id: int) -> JobRecord:
+        """What is known of a job; raises `RefusalError` if there is none."""
+        record = await self._store.record(job_id)
+        if record is None:
+            raise RefusalError(_GONE)
+        return record
+
+    async def owned_job(self, job_id: int, person: Person) -> JobRecord:
+        """A job that a person may change; raises `RefusalError` if they may not."""
+        record = await self.job(job_id)
+        if not (person.moderates or person.id == record.job.author_id):
+            raise RefusalError(_NOT_YOURS)
+        return record
+
+    async def stop(self, job_id: int, person: Person) -> None:
+        """Have a running job end soon, with its pictures as they stand.
+
+        Raises `RefusalError` if the person may not, or it does not run.
+        """
+        await self.owned_job(job_id, person)
+        if not await self._store.want_stop(job_id):
+            state = (await self.job(job_id)).state
+            raise RefusalError(_OVER.get(state, "It has not begun yet: cancel it instead."))
+        self._queue.stop(job_id)
+
+    async def cancel(self, job_id: int, person: Person) -> None:
+        """End a queued or running job without pictures.
+
+        Raises `RefusalError` if the person may not, or it has ended.
+        """
+        await self.owned_job(job_id, person)
+        if not await self._store.cancel(job_id):
+            raise RefusalError(_OVER.get((await self.job(job_id)).state, _GONE))
+        self._queue.remove(job_id)
+        self._reporter.end(job_id)
+
+    async def go_on(
+        self,
+        job_id: int,
+        asker: Asker,
+        recipes: tuple[Recipe, ...] | None = None,
+        *,
+        kind: str = "more",
+    ) -> discord.Message:
+        """Queue a job that goes on where a stopped or finished one has ended.
+
+        `recipes` are the same, unless said otherwise, or the same with more steps. Returns the new
+        job's message. Raises `RefusalError` if the asker may not, or it cannot go on.
+        """
+        record = await self.job(job_id)
+        if recipes is None:
+            if record.state is not JobState.STOPPED:
+                raise RefusalError("Only a picture that was stopped can go on.")
+            recipes = record.job.recipes
+        prompt = record.job.prompt
+        return await self._intake.accept(
+            asker, prompt, recipes, kind=kind, parent_id=job_id, goes_on=True
+        )

@@ -1,0 +1,206 @@
+"""A job that is being painted: its pictures one after the other, some steps at a time.
+
+Between two turns a run keeps its place: either as a live `Generation`, or asleep, as a checkpoint
+in main memory. Neither changes a pixel. Used by the engine thread only.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bot import phrases
+from bot.jobs import Checkpoint, Event, Frame, Job, Noticed, Painting, Pixels, Progress
+from bot.records import StoredCheckpoint
+from engine.catalogue import find_models
+from engine.errors import CheckpointError
+from engine.memory import check_memory, running_out_is_an_error
+from engine.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.generation import Generation
+    from engine.models import Models
+
+log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 1.0
+"""Time between two pictures of the progress."""
+CHECKPOINT_SECONDS = 10.0
+"""Engine time of a job between two checkpoints."""
+FRAMES = 48
+"""How many pictures of a run are kept for its animation."""
+
+
+class Run:
+    """A job's painting, from what is `kept` of it: checkpoints, the newest of a picture first.
+
+    `publish` is called with the pictures of its progress and with its checkpoints.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        models: "Models",
+        kept: Sequence[StoredCheckpoint],
+        publish: Callable[[Event], None],
+    ) -> None:
+        self.job = job
+        self.paintings: list[Painting] = []
+        self.seconds = max((each.seconds for each in kept), default=0.0)
+        """Engine time that the job has taken."""
+        self._models = models
+        self._publish = publish
+        self._kept: dict[int, list[StoredCheckpoint]] = defaultdict(list)
+        for each in kept:
+            self._kept[each.picture].append(each)
+        self._generation: Generation | None = None
+        self._asleep: bytes | None = None
+        self._steps_done = 0
+        self._frames: list[Frame] = []
+        self._unsaved_steps = 0
+        self._unsaved_seconds = 0.0
+        self._shown = float("-inf")
+
+    @property
+    def done(self) -> bool:
+        """Whether all pictures are painted."""
+        return len(self.paintings) == len(self.job.recipes)
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether it holds a live generation."""
+        return self._generation is not None
+
+    @property
+    def recipe(self) -> Recipe:
+        """That of the picture at hand."""
+        return self.job.recipes[len(self.paintings)]
+
+    def wake(self) -> None:
+        """Have the picture at hand ready for its next step; pictures that are done are noted.
+
+        Raises `RecipeError` if there is not enough memory.
+        """
+        while not self.done and self._generation is None:
+            recipe = self.recipe
+            check_memory(recipe, find_models(recipe.models), self._models.device)
+            with running_out_is_an_error(recipe):
+                self._generation = self._begun()
+                self._steps_done = self._generation.steps_done
+                if self._generation.done:
+                    self._complete(self._generation)
+
+    def sleep(self) -> None:
+        """Give back the memory that a live generation takes."""
+        from engine.checkpoints import dump
+
+        if self._generation is not None:
+            self._asleep = dump(self._generation.state_dict(), self.recipe)
+            self._generation = None
+
+    def step(self) -> None:
+        """Take the next step, and whatever ends with it; `wake` comes before."""
+        recipe, generation = self.recipe, self._generation
+        assert generation is not None
+        began = time.monotonic()
+        with running_out_is_an_error(recipe):
+            generation.step()
+            self._note_frame(generation)
+            if generation.done:
+                self._complete(generation)
+        seconds = time.monotonic() - began
+        self.seconds += seconds
+        self._unsaved_seconds += seconds
+        if self._unsaved_seconds >= CHECKPOINT_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Publish a checkpoint, if steps were taken since the last one."""
+        if self._unsaved_steps == 0:
+            return
+        if self._generation is not None:
+            self._publish_checkpoint(self._generation.state_dict())
+        elif self._asleep is not None:
+            self._publish_checkpoint(self._asleep)
+
+    def stop(self) -> None:
+        """End with the pictures as they stand; those that were not begun are left out."""
+        self.wake()
+        if self._generation is not None and (self._steps_done > 0 or not self.paintings):
+            self._complete(self._generation)
+
+    def _begun(self) -> "Generation":
+        """The run of the picture at hand, as far as it had come."""
+        from engine.checkpoints import load
+        from engine.generation import Generation
+
+        recipe, device = self.recipe, self._models.device
+        number = len(self.paintings) + 1
+        generation = Generation(recipe, self._models)
+        if self._asleep is not None:
+            state, self._asleep = self._asleep, None
+            generation.load_state_dict(load(state, recipe, device))
+            return generation
+        damaged = False
+        for each in self._kept.pop(number, ()):
+            try:
+                if each.state is None:
+                    raise CheckpointError("the checkpoint does not have its check sum")
+                generation.load_state_dict(load(each.state, recipe, device))
+            except CheckpointError as error:
+                cause = {"job": self.job.id, "steps": each.steps_done, "cause": str(error)}
+                log.warning("a checkpoint cannot be used", extra=cause)
+                damaged = True
+            else:
+                break
+        if damaged:
+            text = phrases.went_back(number, len(self.job.recipes), generation.steps_done)
+            self._publish(Noticed(self.job.id, text))
+        return generation
+
+    def _note_frame(self, generation: "Generation") -> None:
+        """Keep what the step saw, or show it, where that is due."""
+        steps, now = generation.steps_done, time.monotonic()
+        self._steps_done = steps
+        self._unsaved_steps += 1
+        is_frame = (steps - 1) % max(1, self.recipe.steps // FRAMES) == 0
+        is_due = now - self._shown >= PROGRESS_SECONDS
+        if not (is_frame or is_due):
+            return
+        pixels = to_pixels(generation.last_seen)
+        if is_frame:
+            self._frames.append(Frame(steps, pixels))
+        if is_due:
+            self._shown = now
+            self._publish(Progress(self.job.id, pixels, len(self.paintings) + 1, steps))
+
+    def _complete(self, generation: "Generation") -> None:
+        """Turn from the picture at hand, as it stands, to the next."""
+        pixels = to_pixels(generation.image())
+        if self._unsaved_steps:
+            self._publish_checkpoint(generation.state_dict())
+        self.paintings.append(Painting(self.recipe, pixels, self._steps_done))
+        self._generation = None
+
+    def _publish_checkpoint(self, state: Mapping[str, Any] | bytes) -> None:
+        self._publish(
+            Checkpoint(
+                job_id=self.job.id,
+                picture=len(self.paintings) + 1,
+                recipe=self.recipe,
+                steps_done=self._steps_done,
+                state=state,
+                frames=tuple(self._frames),
+                seconds=self.seconds,
+            )
+        )
+        self._frames.clear()
+        self._unsaved_steps, self._unsaved_seconds = 0, 0.0
+
+
+def to_pixels(image: "Tensor") -> Pixels:
+    """A picture (1, 3, height, width), floats in [0, 1], as 8-bit pixels in main memory."""
+    return (image[0].movedim(0, -1) * 255).round().byte().cpu().numpy()
