@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-_BOT_ID = 1
+_BOT = {"id": "1", "username": "bot", "discriminator": "0", "avatar": None}
 _CREATED = "2022-10-23T00:00:00+00:00"
 _MAX_REQUEST = 32 * 2**20
 
@@ -60,8 +60,8 @@ class Recorder:
             await runner.cleanup()
 
     async def _who(self, _: web.Request) -> web.Response:
-        bot = {"id": str(_BOT_ID), "username": "bot", "discriminator": "0", "avatar": None}
         application = {
+            "owner": _BOT,
             "name": "bot",
             "icon": None,
             "description": "",
@@ -70,7 +70,7 @@ class Recorder:
             "verify_key": "",
             "flags": 0,
         }
-        return web.json_response(bot | application)
+        return _json(_BOT | application)
 
     async def _post(self, request: web.Request) -> web.Response:
         payload, files = await _read(request)
@@ -91,7 +91,7 @@ class Recorder:
         wanted = int(request.match_info["message"])
         message = next((each for each in self.messages if each.id == wanted), None)
         if message is None:
-            return web.json_response({"code": 10008, "message": "Unknown Message"}, status=404)
+            return _json({"code": 10008, "message": "Unknown Message"}, status=404)
         message.content = payload.get("content") or message.content
         message.files = files or message.files
         return _answer(message)
@@ -114,12 +114,11 @@ async def _read(request: web.Request) -> tuple[dict[str, Any], dict[str, bytes]]
 
 
 def _answer(message: Recorded) -> web.Response:
-    author = {"id": str(_BOT_ID), "username": "bot", "discriminator": "0", "avatar": None}
-    return web.json_response(
+    return _json(
         {
             "id": str(message.id),
             "channel_id": str(message.channel_id),
-            "author": author,
+            "author": _BOT,
             "content": message.content,
             "timestamp": _CREATED,
             "edited_timestamp": None,
@@ -134,3 +133,9 @@ def _answer(message: Recorded) -> web.Response:
             "nonce": message.nonce,
         }
     )
+
+
+def _json(values: dict[str, Any], status: int = 200) -> web.Response:
+    # discord.py knows JSON by exactly this type, without the character set that aiohttp adds.
+    headers = {"Content-Type": "application/json"}
+    return web.Response(body=json.dumps(values).encode(), status=status, headers=headers)
