@@ -21,6 +21,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import discord
+import discord.http
 import numpy as np
 from PIL import Image
 
@@ -106,7 +107,7 @@ def _report(folder: Path, recorder: Recorder) -> None:
         pictures |= {n: _Posted(c, read_origin(c).recipe) for n, c in own.items()}
     alone = paint_all([each.recipe for each in pictures.values()])
     same = [
-        np.array_equal(Image.open(io.BytesIO(each.content)).convert("RGB"), picture)
+        np.array_equal(np.asarray(Image.open(io.BytesIO(each.content)).convert("RGB")), picture)
         for each, picture in zip(pictures.values(), alone, strict=True)
     ]
     is_told = [state == JobState.DONE and bool(told) for _, state, told in rows]
