@@ -13,8 +13,11 @@ import heapq
 from collections import deque
 from dataclasses import dataclass
 from itertools import count, takewhile
-from math import ceil, floor
+from math import ceil
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bot.jobs import Job
 from bot.pace import job_units, step_units
@@ -129,11 +132,64 @@ class _Person:
         self.has_turn = False
 
 
+class _Table:
+    """What of each person decides how much is painted before somebody else's turn.
+
+    A copy in columns, so that it is computed for a thousand people at once.
+    """
+
+    def __init__(self) -> None:
+        self._columns = np.zeros((7, 64))
+        self._rows: dict[_Person, int] = {}
+        self._free = list(range(64))
+
+    def note(self, person: _Person) -> None:
+        """Take over how a person, who has jobs, stands now."""
+        row = self._rows.get(person)
+        if row is None:
+            if not self._free:
+                self._grow()
+            row = self._rows[person] = self._free.pop()
+        job = person.jobs[0]
+        self._columns[:, row] = (
+            person.number,
+            person.time,
+            person.left,
+            person.has_turn,
+            job.turns_per_time,
+            job.slice,
+            job.spent,
+        )
+
+    def forget(self, person: _Person) -> None:
+        """Leave a person out."""
+        row = self._rows.pop(person)
+        self._columns[:, row] = 0  # with nothing left, nothing is painted
+        self._free.append(row)
+
+    def served(self, own: _Person, time: float) -> NDArray[np.float64]:
+        """Units of work that each of the others gets before the turn of `own` at `time`."""
+        number, times, left, has_turn, turns_per_time, slices, spent = self._columns
+        turns = (time - times) * turns_per_time
+        comes_first = number < own.number
+        whole = np.where(comes_first, np.floor(turns + _ROUNDING) + 1, np.ceil(turns - _ROUNDING))
+        whole = np.maximum(whole, has_turn)
+        units = np.minimum(np.where(whole > 0, whole * slices - spent, 0.0), left)
+        units[self._rows[own]] = 0.0
+        return units
+
+    def _grow(self) -> None:
+        size = self._columns.shape[1]
+        self._columns = np.concatenate((self._columns, np.zeros_like(self._columns)), axis=1)
+        self._free += range(size, 2 * size)
+
+
 class FairTurns:
     """People take turns."""
 
     def __init__(self) -> None:
         self._people: dict[int, _Person] = {}
+        self._table = _Table()
         self._line: list[tuple[float, int, int, _Person]] = []
         """A heap of times, people's numbers, places and people. Only the newest place counts."""
         self._numbers = count(1)
@@ -154,6 +210,7 @@ class FairTurns:
         person.left += waiting.left
         if len(person.jobs) == 1 and not person.has_turn:
             self._line_up(person)
+        self._table.note(person)
 
     def begin(self) -> Waiting | None:
         """The oldest job of the person whose turn it is."""
@@ -162,6 +219,7 @@ class FairTurns:
             if place == person.place:
                 self._time = time
                 person.place, person.has_turn = 0, True
+                self._table.note(person)
                 return person.jobs[0]
         return None
 
@@ -171,6 +229,7 @@ class FairTurns:
         waiting.spent += units
         waiting.left -= units
         person.left -= units
+        self._table.note(person)
 
     def end(self, waiting: Waiting) -> None:
         """The turn at hand is over, and its person lines up again."""
@@ -179,6 +238,7 @@ class FairTurns:
         waiting.spent = 0.0
         person.has_turn = False
         self._line_up(person)
+        self._table.note(person)
 
     def remove(self, waiting: Waiting) -> None:
         """Forget a job, and its person with the last one."""
@@ -187,7 +247,9 @@ class FairTurns:
         person.jobs.remove(waiting)
         person.left -= waiting.left
         if person.jobs:
+            self._table.note(person)
             return
+        self._table.forget(person)
         person.place = 0
         del self._people[author]
         if not self._people:
@@ -209,15 +271,10 @@ class FairTurns:
         until_last = max(0, ceil(whole / waiting.slice - _ROUNDING) - 1) * waiting.slice
         end_time = own.time + _time(earlier) + until_last / waiting.job.weight
         start, end = before, before + waiting.left
-        for person in self._people.values():
-            if person is own:
-                continue
-            comes_first = person.number < own.number
-            end += _served(person, end_time, comes_first)
-            served = _served(person, start_time, comes_first)
-            start += served
-            first += served > 0
-        return Standing(first, start, end)
+        served = self._table.served(own, start_time)
+        start += float(served.sum())
+        end += float(self._table.served(own, end_time).sum())
+        return Standing(first + int((served > 0).sum()), start, end)
 
     def _line_up(self, person: _Person) -> None:
         person.place = next(self._numbers)
@@ -227,19 +284,3 @@ class FairTurns:
 def _time(jobs: list[Waiting]) -> float:
     """By how much somebody's time goes on until these jobs are done."""
     return sum((each.spent + each.left) / each.job.weight for each in jobs)
-
-
-def _served(person: _Person, time: float, comes_first: bool) -> float:
-    """Units of work that a person gets before another's turn that begins at `time`.
-
-    `comes_first` says whose turn it is first if both have the same time.
-    """
-    job = person.jobs[0]
-    turns = (time - person.time) * job.turns_per_time
-    number = floor(turns + _ROUNDING) + 1 if comes_first else ceil(turns - _ROUNDING)
-    if number <= 0:
-        if not person.has_turn:
-            return 0.0
-        number = 1
-    units = number * job.slice - job.spent
-    return units if units < person.left else person.left

@@ -1,0 +1,180 @@
+"""Is anything lost when the program is killed, at any instant, again and again?
+
+A process with the store, the queue, the engine and the reporter, as the bot has them, works
+through loads of jobs and is ended with SIGKILL. Then the next one starts on the same folder. What
+it posts goes to a recorder in this process, which honours nonces as Discord does. At the end every
+job must have been told of once, and every picture must be the one that the engine paints alone.
+"""
+
+import argparse
+import asyncio
+import io
+import logging
+import multiprocessing
+import os
+import sqlite3
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import discord
+import discord.http
+import numpy as np
+from PIL import Image
+
+from benchmarks.painters import paint_all
+from benchmarks.recorder import Recorder
+from bot.asker import Asker
+from bot.jobs import JobState
+from bot.settings import DiscordSettings, LimitSettings, Settings, StorageSettings
+from engine.editing import edit_recipe
+from engine.painting import read_origin
+from engine.presets import make_recipe
+from engine.recipe import Recipe
+from engine.settings import Settings as EngineSettings
+
+if TYPE_CHECKING:
+    from bot.client import Services
+
+SEED = 20_221_023
+LOAD, PEOPLE = 20, 5
+"""Jobs at a time, and who asks for them."""
+FEWEST_STEPS, MOST_STEPS = 10, 60
+LONGEST_SECONDS = 6.0
+"""A process lives for up to so long; it needs about one second to begin."""
+CHECKPOINT_SECONDS = 0.5
+"""Processes that live for seconds would get nowhere with the bot's own ten."""
+PATIENCE_SECONDS = 900.0
+"""After which a job that has not ended counts as stuck."""
+_CHANNEL, _GUILD, _FIRST_PERSON = 77, 1, 100
+_PRELOADED = ("torch", "discord", "bot.program", "engine.generation", "engine.models")
+
+
+def main(arguments: list[str]) -> None:
+    """Kill, look, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks crash", description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=SEED, help="of the instants and the jobs")
+    options = parser.parse_args(arguments)
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    with tempfile.TemporaryDirectory() as name:
+        folder, recorder = Path(name), Recorder()
+        asyncio.run(_kill_again_and_again(folder, recorder, options.kills, Random(options.seed)))
+        _report(folder, recorder)
+
+
+async def _kill_again_and_again(
+    folder: Path, recorder: Recorder, kills: int, random: Random
+) -> None:
+    """End processes at random instants; the last one may come to an end by itself."""
+    # Forked from a process that has imported everything and done nothing, they start quickly.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_PRELOADED))
+    async with recorder.serve() as port:
+        for number in range(kills + 1):
+            is_last = number == kills
+            seconds = PATIENCE_SECONDS if is_last else random.uniform(0, LONGEST_SECONDS)
+            seed = random.getrandbits(32)
+            process = context.Process(target=_work, args=(folder, port, seed, is_last))
+            process.start()
+            await asyncio.to_thread(process.join, seconds)
+            if process.exitcode is not None and not (is_last and process.exitcode == 0):
+                raise RuntimeError(f"a process ended by itself, with {process.exitcode}")
+            process.kill()
+            await asyncio.to_thread(process.join)
+    print(f"killed                                   {kills} times")
+
+
+@dataclass(frozen=True)
+class _Posted:
+    """A picture as it was posted."""
+
+    content: bytes
+    recipe: Recipe
+
+
+def _report(folder: Path, recorder: Recorder) -> None:
+    with sqlite3.connect(folder / "bot.sqlite") as database:
+        rows = database.execute("SELECT id, state, told_at IS NOT NULL FROM jobs").fetchall()
+    posts: Counter[int] = Counter()
+    pictures: dict[str, _Posted] = {}
+    for message in recorder.messages:
+        own = {n: c for n, c in message.files.items() if _is_full_size(n)}
+        posts.update({int(name.split("-")[1].split(".")[0]) for name in own})
+        pictures |= {n: _Posted(c, read_origin(c).recipe) for n, c in own.items()}
+    alone = paint_all([each.recipe for each in pictures.values()])
+    same = [
+        np.array_equal(np.asarray(Image.open(io.BytesIO(each.content)).convert("RGB")), picture)
+        for each, picture in zip(pictures.values(), alone, strict=True)
+    ]
+    is_told = [state == JobState.DONE and bool(told) for _, state, told in rows]
+    open_states = (JobState.QUEUED, JobState.RUNNING)
+    stuck = [state in open_states or not told for _, state, told in rows]
+    lost = [
+        not posts[job] and not is_stuck for (job, *_), is_stuck in zip(rows, stuck, strict=True)
+    ]
+    print(f"jobs accepted, done and told             {len(rows)}, {sum(is_told)}")
+    print(
+        f"lost, posted twice, stuck                {sum(lost)}, "
+        f"{sum(number > 1 for number in posts.values())}, {sum(stuck)}"
+    )
+    print(f"posts made again, answered by the nonce  {recorder.repeated}")
+    print(f"pictures as if never interrupted         {sum(same)}/{len(same)}")
+
+
+def _is_full_size(name: str) -> bool:
+    parts = name.removesuffix(".png").split("-")
+    return name.endswith(".png") and parts[0] == "picture" and all(map(str.isdigit, parts[1:]))
+
+
+def _work(folder: Path, port: int, seed: int, finish: bool) -> None:
+    """A process: paint what there is, and then the next load, or end if all shall be finished."""
+    logging.disable(logging.ERROR)
+    asyncio.run(_serve(folder, port, Random(seed), finish))
+
+
+async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
+    from bot import runs
+    from bot.program import open_services
+
+    runs.CHECKPOINT_SECONDS = CHECKPOINT_SECONDS
+    discord.http.Route.BASE = f"http://127.0.0.1:{port}"
+    settings = Settings(
+        engine=EngineSettings(threads=1),  # the last bits of a picture depend on it
+        discord=DiscordSettings(threads=False, progress_seconds=1.0),
+        limits=LimitSettings(jobs_per_person=LOAD),
+        storage=StorageSettings(folder=folder),
+    )
+    client = discord.Client(intents=discord.Intents.none())
+    async with open_services(settings) as services, client:
+        await client.login("token")
+        services.reporter.attach(client)
+        await services.intake.resume()
+        while await services.store.count_open() or not finish:
+            if not await services.store.count_open():
+                await _ask(services, client, random)
+            await asyncio.sleep(0.05)
+
+
+async def _ask(services: "Services", client: discord.Client, random: Random) -> None:
+    """A load of jobs, of several people: pictures, variations and edits."""
+    channel = client.get_partial_messageable(_CHANNEL, guild_id=_GUILD)
+    for number in range(LOAD):
+        person = _FIRST_PERSON + number % PEOPLE
+        asker = Asker(person, _GUILD, channel, discord.Permissions.all())
+        recipe = _recipe(number, random)
+        recipes = (recipe,) if number % 4 else (recipe, replace(recipe, seed=recipe.seed + 1))
+        await services.intake.accept(asker, str(recipe.prompts[0]), recipes)
+
+
+def _recipe(number: int, random: Random) -> Recipe:
+    seed, steps = random.getrandbits(31), random.randint(FEWEST_STEPS, MOST_STEPS)
+    if number % 3:
+        return make_recipe("a red circle on a blue background", seed=seed, steps=steps)
+    source = Image.new("RGB", (64, 64), "green")
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (16, 16, 48, 48))
+    return edit_recipe("a yellow square", source, seed=seed, mask=mask, steps=steps)

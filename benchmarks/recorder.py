@@ -1,0 +1,141 @@
+"""A recorder: takes the messages that a bot posts over HTTP, and outlives the bot.
+
+It speaks the few routes of Discord's REST interface that a job's messages need, and honours
+nonces: a post that repeats one is answered with the message that is there already.
+https://docs.discord.com/developers/resources/message#create-message
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import BodyPartReader, web
+
+_BOT = {"id": "1", "username": "bot", "discriminator": "0", "avatar": None}
+_CREATED = "2022-10-23T00:00:00+00:00"
+_MAX_REQUEST = 32 * 2**20
+
+
+@dataclass
+class Recorded:
+    """A message, as it stands."""
+
+    id: int
+    channel_id: int
+    nonce: str | None
+    content: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+class Recorder:
+    """What was posted. Served by `serve`."""
+
+    def __init__(self) -> None:
+        self.messages: list[Recorded] = []
+        self.repeated = 0
+        """Posts that were made again, and answered with the message that was there."""
+        self._by_nonce: dict[tuple[int, str], Recorded] = {}
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[int]:
+        """Take messages while the block runs; yields the port on this machine."""
+        app = web.Application(client_max_size=_MAX_REQUEST)
+        app.add_routes(
+            [
+                web.get("/users/@me", self._who),
+                web.get("/oauth2/applications/@me", self._who),
+                web.post("/channels/{channel}/messages", self._post),
+                web.patch("/channels/{channel}/messages/{message}", self._edit),
+            ]
+        )
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()
+
+    async def _who(self, _: web.Request) -> web.Response:
+        application = {
+            "owner": _BOT,
+            "name": "bot",
+            "icon": None,
+            "description": "",
+            "bot_public": True,
+            "bot_require_code_grant": False,
+            "verify_key": "",
+            "flags": 0,
+        }
+        return _json(_BOT | application)
+
+    async def _post(self, request: web.Request) -> web.Response:
+        payload, files = await _read(request)
+        channel, nonce = int(request.match_info["channel"]), payload.get("nonce")
+        before = self._by_nonce.get((channel, str(nonce)))
+        if before is not None and payload.get("enforce_nonce"):
+            self.repeated += 1
+            return _answer(before)
+        message = Recorded(len(self.messages) + 1000, channel, nonce, files=files)
+        message.content = payload.get("content") or ""
+        self.messages.append(message)
+        if nonce is not None:
+            self._by_nonce[channel, str(nonce)] = message
+        return _answer(message)
+
+    async def _edit(self, request: web.Request) -> web.Response:
+        payload, files = await _read(request)
+        wanted = int(request.match_info["message"])
+        message = next((each for each in self.messages if each.id == wanted), None)
+        if message is None:
+            return _json({"code": 10008, "message": "Unknown Message"}, status=404)
+        message.content = payload.get("content") or message.content
+        message.files = files or message.files
+        return _answer(message)
+
+
+async def _read(request: web.Request) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """A request's message, and its files by name."""
+    if not request.content_type.startswith("multipart/"):
+        return await request.json(), {}
+    payload: dict[str, Any] = {}
+    files: dict[str, bytes] = {}
+    reader = await request.multipart()
+    while isinstance(part := await reader.next(), BodyPartReader):
+        content = bytes(await part.read())
+        if part.name == "payload_json":
+            payload = json.loads(content)
+        else:
+            files[part.filename or ""] = content
+    return payload, files
+
+
+def _answer(message: Recorded) -> web.Response:
+    return _json(
+        {
+            "id": str(message.id),
+            "channel_id": str(message.channel_id),
+            "author": _BOT,
+            "content": message.content,
+            "timestamp": _CREATED,
+            "edited_timestamp": None,
+            "tts": False,
+            "mention_everyone": False,
+            "mentions": [],
+            "mention_roles": [],
+            "attachments": [],
+            "embeds": [],
+            "pinned": False,
+            "type": 0,
+            "nonce": message.nonce,
+        }
+    )
+
+
+def _json(values: dict[str, Any], status: int = 200) -> web.Response:
+    # discord.py knows JSON by exactly this type, without the character set that aiohttp adds.
+    headers = {"Content-Type": "application/json"}
+    return web.Response(body=json.dumps(values).encode(), status=status, headers=headers)
