@@ -43,7 +43,7 @@ SEED = 20_221_023
 LOAD, PEOPLE = 20, 5
 """Jobs at a time, and who asks for them."""
 FEWEST_STEPS, MOST_STEPS = 10, 60
-LONGEST_SECONDS = 6.0
+LONGEST_SECONDS = 8.0
 """A process lives for up to so long; it needs about one second to begin."""
 CHECKPOINT_SECONDS = 0.5
 """Processes that live for seconds would get nowhere with the bot's own ten."""
@@ -145,7 +145,7 @@ async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
     settings = Settings(
         engine=EngineSettings(threads=1),  # the last bits of a picture depend on it
         discord=DiscordSettings(threads=False, progress_seconds=1.0),
-        limits=LimitSettings(jobs_per_person=LOAD),
+        limits=LimitSettings(jobs_per_person=LOAD, pictures_per_day=10_000),
         storage=StorageSettings(folder=folder),
     )
     client = discord.Client(intents=discord.Intents.none())
