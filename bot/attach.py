@@ -81,7 +81,8 @@ def parcel(
             packer.add_picture(f"{name}-before-after", compared, phrases.BEFORE_AFTER)
     if len(finals) > 1:
         packer.add_picture(f"{_name(job)}-grid", contact_sheet(finals, columns=_GRID_COLUMNS))
-    packer.add_clip(f"{_name(job)}-growth", _clip(pictures, finals, frames))
+    if frames:
+        packer.add_clip(f"{_name(job)}-growth", _clip(pictures, finals, frames))
     return packer.parcel(finals[0].size)
 
 

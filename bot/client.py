@@ -20,6 +20,7 @@ from bot.engine_thread import EngineThread
 from bot.intake import INVITE, Intake
 from bot.ledger import Ledger
 from bot.pace import Pace
+from bot.privacy import Privacy
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
 from bot.rules import Rules
@@ -33,6 +34,8 @@ COGS = (
     "cogs.edit",
     "cogs.mask",
     "cogs.reply",
+    "cogs.history",
+    "cogs.privacy",
     "cogs.settings",
     "cogs.help",
     "cogs.status",
@@ -54,6 +57,7 @@ class Services:
     ledger: Ledger
     intake: Intake
     control: Control
+    privacy: Privacy
     engine: EngineThread
     upload_hosts: frozenset[str]
     """Where attached pictures may lie."""
@@ -110,6 +114,7 @@ class PaintingBot(commands.AutoShardedBot):
             await self.load_extension(name)
         await self._sync()
         self.services.reporter.attach(self)
+        self.services.privacy.attach(self)
         await self.services.intake.resume()
 
     async def on_message(self, _: discord.Message, /) -> None:

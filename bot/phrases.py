@@ -185,6 +185,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """So many of something: "1 picture", "2 pictures"."""
+    return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
 def sentence(text: str) -> str:
     """A message of the engine's as a sentence of its own."""
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")

@@ -21,10 +21,12 @@ from bot.health import show_life
 from bot.intake import Intake
 from bot.ledger import Ledger
 from bot.pace import Pace
+from bot.privacy import Privacy
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
+from bot.retention import Retention
 from bot.rules import Rules
-from bot.settings import Settings, StorageSettings
+from bot.settings import Settings
 from bot.store import open_store
 from bot.uploads import DISCORD_HOSTS
 
@@ -75,10 +77,13 @@ async def open_services(
         engine = EngineThread(settings.engine, queue, pace, ledger.publish, ledger.recall)
         rules = Rules(settings, store)
         intake = Intake(settings, rules, store, queue, reporter)
+        privacy = Privacy(store, queue, reporter)
         folder = settings.storage.folder
         tasks = [
             asyncio.create_task(reporter.run()),
             asyncio.create_task(ledger.run()),
+            asyncio.create_task(privacy.run()),
+            asyncio.create_task(Retention(store, settings.storage).run()),
             asyncio.create_task(show_life(folder, engine.is_alive)),
         ]
         try:
@@ -93,6 +98,7 @@ async def open_services(
                 reporter=reporter,
                 ledger=ledger,
                 intake=intake,
+                privacy=privacy,
                 control=Control(store, queue, reporter, intake),
                 engine=engine,
                 upload_hosts=upload_hosts,
@@ -125,9 +131,8 @@ def _for_local_page(settings: Settings, folder: Path) -> Settings:
     """
     seconds = max(settings.discord.progress_seconds, _LOCAL_PROGRESS_SECONDS)
     discord = settings.discord.model_copy(update={"threads": False, "progress_seconds": seconds})
-    return settings.model_copy(
-        update={"discord": discord, "storage": StorageSettings(folder=folder)}
-    )
+    storage = settings.storage.model_copy(update={"folder": folder})
+    return settings.model_copy(update={"discord": discord, "storage": storage})
 
 
 async def _either(task: asyncio.Task[None], other: Coroutine[Any, Any, Any]) -> None:

@@ -53,6 +53,13 @@ class Rules:
         """Raise `RefusalError` if texts hold words that are not allowed here."""
         await self._check_words(await self._readable(asker), asker, texts)
 
+    async def check_showing(self, asker: Asker, *texts: str) -> None:
+        """Raise `RefusalError` if pictures painted of these words may not be shown here."""
+        server = await self._readable(asker)
+        _check_place(server, asker)
+        _check_role(server, asker)
+        await self._check_words(server, asker, texts)
+
     async def check_usage(self, asker: Asker, pictures: int) -> None:
         """Raise `RefusalError` if this person, or this server, has asked for too much already.
 

@@ -131,10 +131,14 @@ class SafetySettings(_Table):
 
 
 class StorageSettings(_Table):
-    """Where jobs are kept."""
+    """Where jobs are kept, and how long."""
 
     folder: Path = Path("data")
     """Holds the database; made if it is not there. Only one bot at a time may use it."""
+    keep_days: int = Field(default=90, ge=0, le=36_500)
+    """Days that pictures are kept; 0 stands for ever."""
+    disk_mib: int = Field(default=10_240, ge=0, le=2**30)
+    """Size of the database in MiB above which the oldest pictures go; 0 stands for any size."""
 
 
 class LogSettings(_Table):

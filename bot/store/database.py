@@ -3,10 +3,13 @@
 from bot.store.course import Course
 from bot.store.drafts import Drafts
 from bot.store.facts import Facts
+from bot.store.history import History
 from bot.store.jobs import Jobs
+from bot.store.privacy import Privacy
+from bot.store.retention import Retention
 from bot.store.servers import Servers
 from bot.store.usage import Usage
 
 
-class Store(Jobs, Course, Drafts, Facts, Servers, Usage):
+class Store(Jobs, Course, Drafts, Facts, History, Privacy, Retention, Servers, Usage):
     """All parts of the store on one database. Made by `open_store`."""

@@ -39,6 +39,12 @@ class Drafts(Part):
             await session.execute(delete(DraftRow).where(is_old))
         return _value(row)
 
+    async def forget_old_drafts(self) -> None:
+        """Forget what was to be kept for a day only."""
+        is_old = DraftRow.created_at < datetime.now(UTC) - DRAFT_AGE
+        async with self._write.begin() as session:
+            await session.execute(delete(DraftRow).where(is_old))
+
     async def draft(self, draft_id: int) -> Draft | None:
         """The draft with a number, if it is still there."""
         async with self._read() as session:

@@ -187,7 +187,9 @@ def _readable(found: Sequence[_Found]) -> tuple[list[JobRecord], list[int]]:
         try:
             records.append(_record(row, place))
         except (RecipeError, ValueError, TypeError) as error:
-            log.error("a stored job is unreadable", extra={"job": row.id, "cause": str(error)})
+            level = logging.INFO if row.sources_removed else logging.ERROR
+            extra = {"job": row.id, "cause": str(error)}
+            log.log(level, "a stored job is unreadable", extra=extra)
             unreadable.append(row.id)
     return records, unreadable
 

@@ -5,7 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 Sessions = async_sessionmaker[AsyncSession]
 
 BEGIN = "begin"
-"""The execution option that says how a transaction begins."""
+"""The execution option that says how a transaction begins; `NO_TRANSACTION` for not at all."""
+NO_TRANSACTION = "none"
+FOLD = "folded"
+"""The SQL function that makes texts equal that differ in capitals only."""
 
 
 class Part:
@@ -19,3 +22,4 @@ class Part:
         self._read: Sessions = async_sessionmaker(engine, expire_on_commit=False)
         writing = engine.execution_options(**{BEGIN: "IMMEDIATE"})
         self._write: Sessions = async_sessionmaker(writing, expire_on_commit=False)
+        self._outside = engine.execution_options(**{BEGIN: NO_TRANSACTION})

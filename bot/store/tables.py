@@ -46,6 +46,9 @@ class JobRow(Base):
     """Where it was asked for; a place follows once its message was posted."""
     prompt: Mapped[str]
     recipes: Mapped[list[str]] = mapped_column(JSON)
+    sources_removed: Mapped[bool | None]
+    """Whether its recipes have lost the pictures in them: they are past being painted again. None
+    until somebody has looked."""
     pictures: Mapped[int] = mapped_column(server_default="1")
     """How many recipes there are."""
     weight: Mapped[float] = mapped_column(server_default="1")
@@ -144,6 +147,37 @@ class DraftRow(Base):
     mask: Mapped[bytes | None]
     replace_with: Mapped[str | None]
     created_at: Mapped[datetime]
+
+
+class DeletionRow(Base):
+    """A person wants everything removed that was kept of them; forgotten once that is done."""
+
+    __tablename__ = "deletions"
+
+    author_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    last_job_id: Mapped[int]
+    last_draft_id: Mapped[int]
+    """What is newer was made after the wish, and stays."""
+    jobs: Mapped[int] = mapped_column(server_default="0")
+    pictures: Mapped[int] = mapped_column(server_default="0")
+    drafts: Mapped[int] = mapped_column(server_default="0")
+    messages: Mapped[int] = mapped_column(server_default="0")
+    """That were removed from Discord, or were gone already."""
+    left: Mapped[int] = mapped_column(server_default="0")
+    """Messages that could not be removed."""
+
+
+class RemovalRow(Base):
+    """A message to remove from Discord, or a thread to take the prompt from; its job is gone."""
+
+    __tablename__ = "removals"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    channel_id: Mapped[int] = mapped_column(BigInteger)
+    message_id: Mapped[int] = mapped_column(BigInteger)
+    is_thread: Mapped[bool]
+    """Whether the thread is meant that was opened on the message, and has its id."""
 
 
 class FactRow(Base):

@@ -1,0 +1,52 @@
+"""Pictures that are posted once more, as an ordinary message."""
+
+import asyncio
+
+import discord
+
+from bot import phrases
+from bot.answers import RefusalError
+from bot.asker import Asker
+from bot.attach import discord_files, parcel
+from bot.client import Services
+from bot.history import Entry
+from bot.intake import check_permissions
+from bot.records import JobRecord
+
+_TOO_LARGE, _PAYLOAD_TOO_LARGE = 40005, 413
+
+
+async def post_again(
+    services: Services, asker: Asker, guild: discord.Guild | None, entry: Entry
+) -> discord.Message:
+    """Post the pictures of a job where somebody asks for them, and return the first message.
+
+    Raises `RefusalError` if they are not kept any more, or may not be posted there.
+    """
+    check_permissions(asker.channel, asker.permissions)
+    record = await services.store.record(entry.job_id)
+    pictures = await services.store.pictures(entry.job_id)
+    if record is None or not pictures:
+        raise RefusalError("I do not keep this picture any more. *Rerun* paints one like it.")
+    texts = [prompt.text for recipe in record.job.recipes for prompt in recipe.prompts]
+    await services.rules.check_showing(asker, record.job.prompt, *texts)
+    limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+    files = await asyncio.to_thread(parcel, record.job, pictures, (), limit)
+    text = "\n".join((_headline(record, asker), *files.notices))
+    messages: list[discord.Message] = []
+    for group in files.groups:
+        try:
+            message = await asker.channel.send(text, files=discord_files(*group))
+        except discord.HTTPException as error:
+            if error.code == _TOO_LARGE or error.status == _PAYLOAD_TOO_LARGE:
+                raise RefusalError("This picture is too large for this place.") from error
+            raise RefusalError(f"I could not post here. Discord says: {error.text}") from error
+        await services.store.add_repost(entry.job_id, message.channel.id, message.id)
+        messages.append(message)
+        text = ""
+    return messages[0]
+
+
+def _headline(record: JobRecord, asker: Asker) -> str:
+    when = discord.utils.format_dt(record.accepted_at, "D")
+    return f"{phrases.headline(record.job)}\n-# From {when} · posted again by <@{asker.user_id}>"

@@ -1,0 +1,224 @@
+"""`/history`: a person's pictures, page by page, to be posted or painted again."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from re import Match
+from typing import Any, Self
+
+import discord
+from discord import app_commands, ui
+from discord.app_commands import Range
+from discord.ext import commands
+
+from bot import history
+from bot.answers import RefusalError, acknowledge, all_answered, answer, refusals_answered, show
+from bot.asker import Asker
+from bot.client import PaintingBot, Services
+from bot.history import MAX_SEARCH, Entry, Scope, Turn
+from bot.options import seed_or_any
+from bot.reposts import post_again
+from engine.recipe import MAX_SEED
+
+_LONGEST_NUMBER = 19
+"""Digits of an id, at most."""
+_MAX_CUSTOM_ID = 100
+"""Of Discord's, in its units: a character beyond the basic plane is two."""
+_NOT_YOURS = "Only moderators can look through somebody else's pictures."
+_GONE = "That picture is not there any more. Open `/history` anew."
+
+
+class Action(StrEnum):
+    """What a button under a page does."""
+
+    NEWER = Turn.NEWER.value
+    OLDER = Turn.OLDER.value
+    POST = "post"
+    RERUN = "rerun"
+
+
+_FACES: Mapping[Action, tuple[str, str]] = {
+    Action.NEWER: ("◀️", "Newer"),
+    Action.OLDER: ("▶️", "Older"),
+    Action.POST: ("📌", "Post again"),
+    Action.RERUN: ("🔁", "Rerun"),
+}
+
+
+class History(commands.Cog):
+    """Look through pictures."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._bot = bot
+        self._services = bot.services
+
+    async def cog_load(self) -> None:
+        """Add the buttons, which discord.py does not find by itself."""
+        self._bot.add_dynamic_items(HistoryButton)
+
+    async def cog_unload(self) -> None:
+        """Take them away again."""
+        self._bot.remove_dynamic_items(HistoryButton)
+
+    @app_commands.command()
+    @app_commands.describe(
+        search="Words that the prompt holds", person="Whose pictures; others' only for moderators"
+    )
+    async def history(
+        self,
+        interaction: discord.Interaction,
+        search: Range[str, 1, MAX_SEARCH] | None = None,
+        person: discord.User | None = None,
+    ) -> None:
+        """Look through your pictures: post them again, or paint more of them."""
+        async with refusals_answered(interaction):
+            await acknowledge(interaction)
+            words = " ".join((search or "").split())
+            scope = _scope(interaction, (person or interaction.user).id, words)
+            entry = await self._services.store.history(scope, Turn.HERE, None)
+            if entry is None:
+                raise RefusalError(_nothing(interaction, scope))
+            await _show(self._services, interaction, scope, entry)
+
+
+class HistoryButton(
+    ui.DynamicItem[ui.Button[Any]],
+    template=r"history:(?P<action>[^:]*):(?P<person>[^:]*):(?P<job>[^:]*):(?P<search>(?s:.*))",
+):
+    """Does something with a page; its custom id says what, and with which page of what."""
+
+    def __init__(self, button: ui.Button[Any], match: Match[str] | None = None) -> None:
+        super().__init__(button)
+        self._said = {} if match is None else match.groupdict()
+
+    @classmethod
+    def of(cls, action: Action, scope: Scope, entry: Entry, *, disabled: bool) -> Self:
+        """A new button."""
+        emoji, label = _FACES[action]
+        custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
+        return cls(ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled))
+
+    @classmethod
+    async def from_custom_id(
+        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
+    ) -> Self:
+        """The button that was pressed, from what Discord says of it."""
+        assert isinstance(item, ui.Button)
+        return cls(item, match)
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Do it."""
+        services: Services = interaction.client.services
+        async with all_answered(interaction):
+            await acknowledge(interaction, in_place=True)
+            person, job_id = _number(self._said["person"]), _number(self._said["job"])
+            scope = _scope(interaction, person, self._said["search"])
+            match self._said["action"]:
+                case Action.NEWER | Action.OLDER as turn:
+                    # Beyond the last page, where something was removed, stays the one that is left.
+                    entry = await services.store.history(
+                        scope, Turn(turn), job_id
+                    ) or await services.store.history(scope, Turn.HERE, None)
+                    if entry is None:
+                        raise RefusalError(_nothing(interaction, scope))
+                    await _show(services, interaction, scope, entry)
+                case Action.POST:
+                    entry = await _entry(services, scope, job_id)
+                    asker = Asker.of_interaction(interaction)
+                    message = await post_again(services, asker, interaction.guild, entry)
+                    await answer(interaction, f"Posted: {message.jump_url}")
+                case Action.RERUN:
+                    entry = await _entry(services, scope, job_id)
+                    message = await _rerun(services, interaction, entry)
+                    await answer(interaction, f"Queued: {message.jump_url}")
+                case _:
+                    raise RefusalError("I do not know this button.")
+
+
+def _scope(interaction: discord.Interaction[Any], person: int, search: str) -> Scope:
+    """What somebody may look at; raises `RefusalError` if it is nothing."""
+    if len(f"history:older:{2**63}:{2**63}:{search}".encode("utf-16-le")) // 2 > _MAX_CUSTOM_ID:
+        raise RefusalError("Search for fewer words.")
+    if person == interaction.user.id:
+        return Scope(person, interaction.guild_id, search=search)
+    guild, viewer = interaction.guild, interaction.user
+    if guild is None or not isinstance(viewer, discord.Member):
+        raise RefusalError(_NOT_YOURS)
+    if not interaction.permissions.manage_messages:
+        raise RefusalError(_NOT_YOURS)
+    return Scope(person, guild.id, _looked_after(guild, viewer), search)
+
+
+def _looked_after(guild: discord.Guild, moderator: discord.Member) -> frozenset[int]:
+    """The channels, and public threads in them, in which somebody is a moderator."""
+    channels = {
+        channel.id
+        for channel in guild.channels
+        if (may := channel.permissions_for(moderator)).view_channel and may.manage_messages
+    }
+    threads = {
+        thread.id
+        for thread in guild.threads
+        if thread.parent_id in channels and not thread.is_private()
+    }
+    return frozenset(channels | threads)
+
+
+async def _entry(services: Services, scope: Scope, job_id: int) -> Entry:
+    entry = await services.store.history(scope, Turn.HERE, job_id)
+    if entry is None:
+        raise RefusalError(_GONE)
+    return entry
+
+
+async def _show(
+    services: Services, interaction: discord.Interaction[Any], scope: Scope, entry: Entry
+) -> None:
+    """Put a page into the answer."""
+    pictures = await services.store.pictures(entry.job_id)
+    sheet = await asyncio.to_thread(history.sheet, entry, pictures)
+    view = ui.View(timeout=None)
+    disabled = {
+        Action.NEWER: entry.place == 1,
+        Action.OLDER: entry.place == entry.total,
+        Action.POST: not pictures,
+        Action.RERUN: not entry.can_rerun,
+    }
+    for action in Action:
+        view.add_item(HistoryButton.of(action, scope, entry, disabled=disabled[action]))
+    text = history.text(entry, scope, interaction.user.id)
+    await show(interaction, text, [] if sheet is None else [sheet], view)
+
+
+async def _rerun(
+    services: Services, interaction: discord.Interaction[Any], entry: Entry
+) -> discord.Message:
+    record = await services.control.job(entry.job_id)
+    first = seed_or_any(None)
+    recipes = tuple(
+        replace(recipe, seed=(first + number) % (MAX_SEED + 1))
+        for number, recipe in enumerate(record.job.recipes)
+    )
+    asker, job = Asker.of_interaction(interaction), record.job
+    return await services.intake.accept(asker, job.prompt, recipes, kind="rerun", parent_id=job.id)
+
+
+def _nothing(interaction: discord.Interaction[Any], scope: Scope) -> str:
+    where = " in this server" if scope.guild_id is not None else ""
+    if scope.search:
+        return f"There is no picture{where} with these words in its prompt."
+    if scope.author_id != interaction.user.id:
+        return f"There is no picture of this person{where} that you may look at."
+    return f"You have no pictures{where} yet. `/imagine` paints one."
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
+        raise RefusalError(_GONE)
+    return min(int(text), 2**63 - 1)
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(History(bot))

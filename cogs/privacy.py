@@ -1,0 +1,132 @@
+"""`/privacy`: what is kept of a person, all of it as files, and removing it."""
+
+import asyncio
+import logging
+from re import Match
+from typing import Any, Self
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+from sqlalchemy.exc import DBAPIError
+
+from bot import phrases
+from bot.answers import RefusalError, acknowledge, all_answered, answer, refusals_answered, show
+from bot.client import PaintingBot, Services
+from bot.export import send_everything
+from bot.personal import about, deleted
+
+log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 600.0
+"""How long the answer to a command waits for the end of a deletion; it lives a little longer."""
+_SURE = (
+    "This removes all your jobs, also those that are waiting or running, your pictures, your "
+    "drafts and my messages about them on Discord, in every server. It cannot be undone: `/privacy "
+    "export` sends you everything first."
+)
+
+
+class Privacy(commands.GroupCog, name="privacy"):
+    """What the bot keeps of you."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._bot = bot
+        self._services = bot.services
+
+    async def cog_load(self) -> None:
+        """Add the buttons, which discord.py does not find by itself."""
+        self._bot.add_dynamic_items(PrivacyButton)
+
+    async def cog_unload(self) -> None:
+        """Take them away again."""
+        self._bot.remove_dynamic_items(PrivacyButton)
+
+    @app_commands.command()
+    async def about(self, interaction: discord.Interaction) -> None:
+        """What I keep of you, and for how long."""
+        await answer(interaction, about(self._services.settings.storage))
+
+    @app_commands.command()
+    async def export(self, interaction: discord.Interaction) -> None:
+        """Everything that I keep of you, as files in a direct message."""
+        async with refusals_answered(interaction):
+            await acknowledge(interaction)
+            with self._services.privacy.exporting(interaction.user.id):
+                await _export(self._services, interaction)
+
+    @app_commands.command()
+    async def delete(self, interaction: discord.Interaction) -> None:
+        """Remove everything that I keep of you."""
+        async with refusals_answered(interaction):
+            await acknowledge(interaction)
+            view = ui.View(timeout=None)
+            view.add_item(PrivacyButton.of("delete", "Delete everything"))
+            view.add_item(PrivacyButton.of("keep", "Keep it"))
+            await show(interaction, _SURE, view=view)
+
+
+class PrivacyButton(ui.DynamicItem[ui.Button[Any]], template=r"privacy:(?P<action>(?s:.*))"):
+    """Deletes what belongs to whoever presses it, or does not."""
+
+    def __init__(self, button: ui.Button[Any], action: str) -> None:
+        super().__init__(button)
+        self._action = action
+
+    @classmethod
+    def of(cls, action: str, label: str) -> Self:
+        """A new button."""
+        is_final = action == "delete"
+        style = discord.ButtonStyle.danger if is_final else discord.ButtonStyle.secondary
+        return cls(ui.Button(label=label, style=style, custom_id=f"privacy:{action}"), action)
+
+    @classmethod
+    async def from_custom_id(
+        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
+    ) -> Self:
+        """The button that was pressed, from what Discord says of it."""
+        assert isinstance(item, ui.Button)
+        return cls(item, match["action"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Do it."""
+        async with all_answered(interaction):
+            await acknowledge(interaction, in_place=True)
+            match self._action:
+                case "delete":
+                    await _delete(interaction.client.services, interaction)
+                case "keep":
+                    await show(interaction, "Nothing was removed.")
+                case _:
+                    raise RefusalError("I do not know this button.")
+
+
+async def _delete(services: Services, interaction: discord.Interaction[Any]) -> None:
+    """Begin to delete, and wait for the end for as long as the answer lives."""
+    try:
+        done = await services.privacy.begin(interaction.user.id)
+    except DBAPIError as error:
+        log.error("a wish could not be stored", extra={"cause": str(error.orig)})
+        raise RefusalError(
+            "I cannot store anything at the moment, so nothing was removed. Try again later."
+        ) from error
+    await show(interaction, "Removing everything. This may take a while.")
+    await asyncio.wait((done,), timeout=ANSWER_SECONDS)
+    if done.done():
+        await show(interaction, deleted(done.result()))
+        return
+    services.privacy.tell_later(interaction.user.id)
+    await show(interaction, "Removing everything. I send you a direct message at the end.")
+
+
+async def _export(services: Services, interaction: discord.Interaction[Any]) -> None:
+    sent = await send_everything(services.store, interaction.user)
+    if sent == 0:
+        raise RefusalError("I keep nothing of you.")
+    files = phrases.counted(sent, "file")
+    await answer(interaction, f"Sent by direct message, in {files}: everything that I keep of you.")
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Privacy(bot))
