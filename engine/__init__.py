@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from engine.editing import edit_recipe, image_prompt, read_mask, read_source
     from engine.edits import Edit, ImagePrompt
     from engine.errors import (
+        CheckpointError,
         DivergedError,
         EngineError,
         ModelError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from engine.text_masks import TextMask, find_mask
 
 _HOMES = {
+    "CheckpointError": "errors",
     "DivergedError": "errors",
     "EngineError": "errors",
     "ModelError": "errors",
@@ -59,6 +61,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CheckpointError",
     "DivergedError",
     "Edit",
     "EngineError",

@@ -30,5 +30,9 @@ class UsageError(EngineError):
     """The command line was given arguments that it does not know or that exclude each other."""
 
 
+class CheckpointError(EngineError):
+    """A checkpoint is damaged, or not of the run that should go on from it."""
+
+
 class DivergedError(EngineError):
     """The optimisation met a value that is not a finite number; the last good picture stands."""

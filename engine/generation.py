@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from engine.cutouts import make_cutouts
-from engine.errors import DivergedError, RecipeError
+from engine.errors import CheckpointError, DivergedError, RecipeError
 from engine.latents import look_up, nearest_codes, quantize, random_codes, sample_codes
 from engine.losses import clamp_with_gradient, latent_regularizer, prompt_loss, total_variation
 from engine.models import Models
@@ -124,19 +124,31 @@ class Generation:
         """All that changes during a run, a few MB: what `load_state_dict` needs to go on."""
         return {
             "steps_done": self.steps_done,
+            "last_good_steps": self._last_good_steps,
             "latent": self._latent.detach().clone(),
+            "last_good": self._last_good.clone(),
             "optimizer": copy.deepcopy(self._optimizer.state_dict()),
             "random": self._random.get_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken, of a run of the same recipe."""
+        """Go on from where `state_dict` was taken, of a run of the same recipe.
+
+        Raises `CheckpointError` if it was of a run at another size or of other models.
+        """
+        if state["latent"].shape != self._latent.shape:
+            raise CheckpointError("the checkpoint's latent does not fit the recipe and its models")
         self.steps_done = state["steps_done"]
+        self._last_good_steps = state["last_good_steps"]
         with torch.no_grad():
             self._latent.copy_(state["latent"])
-            self._last_good.copy_(state["latent"])
-        self._last_good_steps = self.steps_done
-        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+            self._last_good.copy_(state["last_good"])
+        optimizer = copy.deepcopy(state["optimizer"])
+        for moments in optimizer["state"].values():
+            for name in ("exp_avg", "exp_avg_sq"):
+                # Laid out in memory as the latent is: in another layout sums are rounded otherwise.
+                moments[name] = torch.empty_like(self._last_good).copy_(moments[name])
+        self._optimizer.load_state_dict(optimizer)
         self._random.set_state(state["random"])
 
     def _loss(self) -> Tensor:
