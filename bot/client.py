@@ -34,6 +34,7 @@ COGS = (
     "cogs.edit",
     "cogs.mask",
     "cogs.reply",
+    "cogs.recipe",
     "cogs.history",
     "cogs.privacy",
     "cogs.settings",

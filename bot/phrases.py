@@ -14,11 +14,17 @@ from bot.jobs import Job, JobState, Progress
 from bot.records import JobRecord
 from bot.settings import LimitSettings
 from engine.edits import Edit
-from engine.presets import keep_of
+from engine.painting import Origin
+from engine.presets import keep_of, preset_of
+from engine.prompts import Prompt
 from engine.recipe import Recipe
 
 _SHOWN_PROMPT = 300
 """Characters of a prompt in a message; the whole one is in the picture's recipe."""
+_LISTED_PROMPTS, _LISTED_LENGTH = 5, 80
+"""How many prompts of a recipe are told, and how many characters of each."""
+_NAME = 40
+"""Characters of a name that may be anybody's."""
 _ALT_TEXT = 1024
 _THREAD_NAME = 100
 _BAR = 12
@@ -36,9 +42,9 @@ NO_MASK = (
 BEFORE_AFTER = "On the left the picture as it was, on the right as it is now"
 
 
-def shown(prompt: str) -> str:
-    """A prompt for a message."""
-    text = _cut(_plain(prompt), _SHOWN_PROMPT)
+def shown(prompt: str, length: int = _SHOWN_PROMPT) -> str:
+    """A prompt, or any words of somebody else's, for a message."""
+    text = _cut(_plain(prompt), length)
     return _ISOLATE + _ACTIVE.sub(r"\\\1", text) + _END_ISOLATE
 
 
@@ -51,6 +57,11 @@ def either(ids: Iterable[int], form: str) -> str:
     """Mentions of several things, of which each will do."""
     *others, last = map(form.format, ids)
     return f"{', '.join(others)} or {last}" if others else last
+
+
+def name(text: str) -> str:
+    """A name of somebody else's, for a message."""
+    return shown(text, _NAME)
 
 
 def thread_name(prompt: str) -> str:
@@ -116,7 +127,7 @@ def not_found(what: str) -> str:
 
 def progress(job: Job, event: Progress, done: datetime | None) -> str:
     """How far a job is, and when it will be done, if that is known."""
-    steps = job.recipes[event.picture - 1].steps
+    steps = job.recipes[event.picture - 1].total_steps
     filled = round(_BAR * event.step / steps)
     bar = "▰" * filled + "▱" * (_BAR - filled)
     which = f"picture {event.picture} of {len(job.recipes)} · " if len(job.recipes) > 1 else ""
@@ -138,7 +149,7 @@ def finished(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> 
     first, recipes = job.recipes[0], job.recipes[: len(steps)]
     seeds = ", ".join(str(recipe.seed) for recipe in recipes)
     parts = [
-        *(_sizes(first) if first.edit is None else _edit(first.edit, size)),
+        *(_sizes(first) if first.edit is None else _edit(first.edit, f"{size[0]}×{size[1]}")),
         _steps(record, steps),
         f"{'seed' if len(recipes) == 1 else 'seeds'} {seeds}",
         f"{first.models} models",
@@ -148,7 +159,7 @@ def finished(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> 
 
 
 def _steps(record: JobRecord, steps: Sequence[int]) -> str:
-    whole = record.job.recipes[0].steps
+    whole = record.job.recipes[0].total_steps
     if record.state is not JobState.STOPPED:
         return f"{whole} steps"
     missing = len(record.job.recipes) - len(steps)
@@ -157,16 +168,69 @@ def _steps(record: JobRecord, steps: Sequence[int]) -> str:
     return f"stopped at step {steps[-1]} of {whole}{which}{lost}"
 
 
+def how_made(origin: Origin) -> str:
+    """What a picture says about itself, most of which may be anybody's words."""
+    recipe = origin.recipe
+    left = len(recipe.prompts) - _LISTED_PROMPTS
+    parts = [
+        *_sizes(recipe),
+        f"{recipe.total_steps} steps" + (f" in {len(recipe.rounds)} rounds" if recipe.more else ""),
+        f"seed {recipe.seed}",
+        f"{name(recipe.models)} models",
+        _settings(recipe),
+    ]
+    lines = [
+        "**How this picture was made**",
+        *map(_listed, recipe.prompts[:_LISTED_PROMPTS]),
+        *([f"- and {left} more"] if left > 0 else []),
+        " · ".join(parts),
+        " · ".join(_start(recipe)),
+    ]
+    if origin.steps < recipe.total_steps:
+        lines.append(f"It was stopped at step {origin.steps}.")
+    return "\n".join(filter(None, lines))
+
+
+def _listed(prompt: Prompt) -> str:
+    """A prompt of a recipe on a line of its own."""
+    weight = "" if prompt.weight == 1 else f" · weight {prompt.weight:g}"
+    stop = "" if prompt.stop is None else f" · content at {prompt.stop:g}"
+    return f"- {shown(prompt.text, _LISTED_LENGTH)}{weight}{stop}"
+
+
+def _settings(recipe: Recipe) -> str:
+    preset = preset_of(recipe)
+    if preset is not None:
+        return f"preset {preset}"
+    return (
+        f"settings of its own: {recipe.cutouts} cutouts, learning rate {recipe.learning_rate:g}, "
+        f"regulariser {recipe.regularizer:g}, {recipe.quantization}"
+    )
+
+
+def _start(recipe: Recipe) -> list[str]:
+    """What a recipe had beside words."""
+    start = [] if recipe.edit is None else _edit(recipe.edit)
+    if recipe.init_image is not None:
+        start.append("started from a picture")
+    if recipe.start_noise > 0:
+        start.append(f"with noise {recipe.start_noise:g} at the start")
+    if recipe.image_prompts:
+        pictures = len(recipe.image_prompts)
+        start.append(f"resembling {pictures} picture{'s' * (pictures > 1)}")
+    return start
+
+
 def _sizes(recipe: Recipe) -> list[str]:
     shown = f", shown {recipe.enlarge}×" if recipe.enlarge > 1 else ""
     return [f"{recipe.width}×{recipe.height}{shown}"]
 
 
-def _edit(edit: Edit, size: tuple[int, int]) -> list[str]:
+def _edit(edit: Edit, size: str = "") -> list[str]:
     """What an edit had to start with: the picture, how much of it stays, and where."""
     keep = keep_of(edit)
     return [
-        f"edited from a picture of {size[0]}×{size[1]}",
+        "edited from a picture" + (f" of {size}" if size else ""),
         *([] if keep is None else [f"keeping {round(100 * keep)} %"]),
         *([] if edit.mask is None else ["only inside the mask"]),
     ]
