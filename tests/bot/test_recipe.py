@@ -393,5 +393,5 @@ async def test_limits_hold_for_pictures_that_are_painted_again(tmp_path: Path, p
     async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
         answered = await asked(studio, painting(small(steps=400)))
         assert "Queued" in await pressed(studio, answered)
-        assert "You have 1 jobs" in await pressed(studio, answered)
+        assert "You have 1 job" in await pressed(studio, answered)
         await studio.all_told()
