@@ -14,6 +14,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.again import Again
 from bot.answers import FAULT, answer
 from bot.control import Control
 from bot.engine_thread import EngineThread
@@ -27,7 +28,18 @@ from bot.store import Store
 
 log = logging.getLogger(__name__)
 
-COGS = ("cogs.imagine", "cogs.edit", "cogs.mask", "cogs.reply", "cogs.help", "cogs.status")
+COGS = (
+    "cogs.imagine",
+    "cogs.edit",
+    "cogs.mask",
+    "cogs.reply",
+    "cogs.buttons",
+    "cogs.reactions",
+    "cogs.queue",
+    "cogs.cancel",
+    "cogs.help",
+    "cogs.status",
+)
 _SYNCED = "commands"
 """Under which name the store remembers what Discord was told last."""
 
@@ -44,6 +56,7 @@ class Services:
     ledger: Ledger
     intake: Intake
     control: Control
+    again: Again
     engine: EngineThread
     upload_hosts: frozenset[str]
     """Where attached pictures may lie."""
@@ -127,10 +140,12 @@ class PaintingBot(commands.AutoShardedBot):
 
 
 def intents() -> discord.Intents:
-    """What the bot hears of: servers, for their channels and limits, and messages, for replies.
+    """What the bot hears of: servers, for their channels and limits, messages, for replies, and
+    reactions.
 
     None of these is privileged: of most messages it hears without seeing what they hold.
     """
     chosen = discord.Intents.none()
     chosen.guilds = chosen.guild_messages = chosen.dm_messages = True
+    chosen.guild_reactions = chosen.dm_reactions = True
     return chosen

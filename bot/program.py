@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bot.again import Again
 from bot.client import PaintingBot, Services
 from bot.control import Control
 from bot.engine_thread import EngineThread
@@ -73,6 +74,7 @@ async def open_services(
         ledger = Ledger(store, reporter)
         engine = EngineThread(settings.engine, queue, pace, ledger.publish, ledger.recall)
         intake = Intake(settings, store, queue, reporter)
+        control = Control(store, queue, reporter, intake)
         folder = settings.storage.folder
         tasks = [
             asyncio.create_task(reporter.run()),
@@ -90,7 +92,8 @@ async def open_services(
                 reporter=reporter,
                 ledger=ledger,
                 intake=intake,
-                control=Control(store, queue, reporter, intake),
+                control=control,
+                again=Again(settings, intake, control),
                 engine=engine,
                 upload_hosts=upload_hosts,
                 device=str(models.device),

@@ -1,0 +1,54 @@
+"""Viewers: which jobs a person may see, and which they look after, by where these are told."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import discord
+
+from bot.control import Person
+from bot.jobs import Job, Place
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Somebody who looks at jobs from a server, or from direct messages."""
+
+    user: discord.User | discord.Member
+    guild: discord.Guild | None
+
+    @classmethod
+    def of_interaction(cls, interaction: discord.Interaction) -> Self:
+        """Whoever gave a command."""
+        return cls(interaction.user, interaction.guild)
+
+    def owns(self, job: Job) -> bool:
+        """Whether they asked for a job."""
+        return job.author_id == self.user.id
+
+    def sees(self, job: Job, place: Place | None) -> bool:
+        """Whether a job is their own, or told about where they can read."""
+        return self.owns(job) or self._permissions(place).view_channel
+
+    def moderates(self, place: Place | None) -> bool:
+        """Whether they look after others' messages in a job's place."""
+        return self._permissions(place).manage_messages
+
+    def person(self, place: Place | None) -> Person:
+        """Them, with what they may do to a job in a place."""
+        return Person(self.user.id, self.moderates(place))
+
+    def _permissions(self, place: Place | None) -> discord.Permissions:
+        """Theirs in the channel of a place; none in other servers."""
+        none = discord.Permissions.none()
+        if place is None or self.guild is None or place.guild_id != self.guild.id:
+            return none
+        if not isinstance(self.user, discord.Member):
+            return none
+        channel = self.guild.get_channel_or_thread(place.channel_id)
+        if channel is None or (isinstance(channel, discord.Thread) and channel.parent is None):
+            # Gone, or out of sight: it may have been anything.
+            everywhere = self.user.guild_permissions
+            return everywhere if everywhere.manage_messages else none
+        permissions = channel.permissions_for(self.user)
+        is_private = isinstance(channel, discord.Thread) and channel.is_private()
+        return none if is_private and not permissions.manage_threads else permissions

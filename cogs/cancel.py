@@ -1,0 +1,84 @@
+"""`/cancel`: ends jobs that wait or run, one's own or, for moderators, those of their channels."""
+
+import re
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+from discord.ext import commands
+
+from bot import phrases
+from bot.answers import RefusalError, acknowledge, answer, refusals_answered
+from bot.client import PaintingBot
+from bot.control import Person
+from bot.jobs import Job, Underway
+from bot.viewer import Viewer
+
+_ALL = "all"
+_NUMBER = re.compile(r"#?([1-9][0-9]{0,17})")
+_MAX_CHOICES = 25
+
+
+class Cancel(commands.Cog):
+    """Cancel jobs."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._services = bot.services
+
+    @app_commands.command()
+    @app_commands.describe(job="Which job; all stands for every one of yours")
+    async def cancel(self, interaction: discord.Interaction, job: str) -> None:
+        """Cancel a job that waits or is being painted."""
+        async with refusals_answered(interaction):
+            await acknowledge(interaction)
+            viewer = Viewer.of_interaction(interaction)
+            if job.strip().lower() == _ALL:
+                cancelled = await self._cancel_all(viewer)
+            else:
+                cancelled = [await self._cancel(viewer, job)]
+            await answer(interaction, phrases.cancelled(cancelled))
+
+    @cancel.autocomplete("job")
+    async def _jobs(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
+        viewer = Viewer.of_interaction(interaction)
+        own, others = [], []
+        for job in self._services.queue.jobs():
+            underway = self._services.reporter.underway(job.id)
+            if viewer.owns(job):
+                own.append(_choice(job, underway, ""))
+            elif underway is not None and viewer.moderates(underway.place):
+                others.append(_choice(job, underway, " · somebody else's"))
+        everything = Choice(name=f"All of yours ({len(own)})", value=_ALL)
+        choices = [*([everything] if len(own) > 1 else []), *own, *others]
+        found = [each for each in choices if typed.lower() in each.name.lower()]
+        return found[:_MAX_CHOICES]
+
+    async def _cancel(self, viewer: Viewer, typed: str) -> Job:
+        """Cancel the job with a number."""
+        found = _NUMBER.fullmatch(typed.strip())
+        if found is None:
+            raise RefusalError("Choose one of the jobs that are offered, or `all`.")
+        record = await self._services.control.job(int(found[1]))
+        await self._services.control.cancel(record.job.id, viewer.person(record.place))
+        return record.job
+
+    async def _cancel_all(self, viewer: Viewer) -> list[Job]:
+        """Cancel every job of somebody's own; those that end by themselves meanwhile, do."""
+        cancelled: list[Job] = []
+        for job in filter(viewer.owns, self._services.queue.jobs()):
+            try:
+                await self._services.control.cancel(job.id, Person(viewer.user.id))
+            except RefusalError:
+                continue
+            cancelled.append(job)
+        return cancelled
+
+
+def _choice(job: Job, underway: Underway | None, whose: str) -> Choice[str]:
+    state = "being painted" if underway is not None and underway.begun else "waiting"
+    return Choice(name=phrases.choice(job, f"{state}{whose}"), value=str(job.id))
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Cancel(bot))
