@@ -55,7 +55,7 @@ class Ledger:
         while True:
             event = await self._events.get()
             try:
-                await self._keep(event)
+                await self.keep(event)
             except Exception:
                 log.exception("an event was lost", extra={"job": event.job_id})
             finally:
@@ -77,7 +77,8 @@ class Ledger:
         else:
             self._events.put_nowait(event)
 
-    async def _keep(self, event: Event) -> None:
+    async def keep(self, event: Event) -> None:
+        """Store an event and hand it on."""
         job_id = event.job_id
         match event:
             case Started():

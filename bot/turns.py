@@ -13,7 +13,7 @@ import heapq
 from collections import deque
 from dataclasses import dataclass
 from itertools import count, takewhile
-from math import ceil
+from math import ceil, floor
 from typing import Protocol
 
 from bot.jobs import Job
@@ -45,6 +45,8 @@ class Waiting:
         """Units of work."""
         self.slice = slice_steps * units
         """Units of work in a turn."""
+        self.turns_per_time = job.weight / self.slice
+        """How many of its turns fit into a unit of its person's time."""
         self.spent = 0.0
         """Units of work in the turn at hand."""
         self.stops = False
@@ -114,14 +116,16 @@ class FirstCome:
 class _Person:
     """Somebody's jobs, oldest first, and their time."""
 
-    def __init__(self, time: float) -> None:
+    def __init__(self, time: float, number: int) -> None:
+        self.number = number
+        """Of two people with the same time, whose number is smaller comes first."""
         self.time = time
         """At the beginning of their next turn, or of the one at hand."""
         self.jobs: deque[Waiting] = deque()
         self.left = 0.0
         """Units of work in all their jobs."""
-        self.number = 0
-        """Of their place in the line; of two with the same time, the smaller comes first."""
+        self.place = 0
+        """In the line; 0 for none."""
         self.has_turn = False
 
 
@@ -130,8 +134,8 @@ class FairTurns:
 
     def __init__(self) -> None:
         self._people: dict[int, _Person] = {}
-        self._line: list[tuple[float, int, _Person]] = []
-        """A heap. An entry whose number is not the person's any more no longer counts."""
+        self._line: list[tuple[float, int, int, _Person]] = []
+        """A heap of times, people's numbers, places and people. Only the newest place counts."""
         self._numbers = count(1)
         self._time = 0.0
         """Of the turn at hand, or the last one."""
@@ -143,7 +147,8 @@ class FairTurns:
         author = waiting.job.author_id
         person = self._people.get(author)
         if person is None:
-            person = _Person(max(self._time, self._times.pop(author, 0.0)))
+            time = max(self._time, self._times.pop(author, 0.0))
+            person = _Person(time, next(self._numbers))
             self._people[author] = person
         person.jobs.append(waiting)
         person.left += waiting.left
@@ -153,10 +158,10 @@ class FairTurns:
     def begin(self) -> Waiting | None:
         """The oldest job of the person whose turn it is."""
         while self._line:
-            time, number, person = heapq.heappop(self._line)
-            if number == person.number and person.jobs:
+            time, _, place, person = heapq.heappop(self._line)
+            if place == person.place:
                 self._time = time
-                person.has_turn = True
+                person.place, person.has_turn = 0, True
                 return person.jobs[0]
         return None
 
@@ -183,7 +188,7 @@ class FairTurns:
         person.left -= waiting.left
         if person.jobs:
             return
-        person.number = 0
+        person.place = 0
         del self._people[author]
         if not self._people:
             self._times.clear()
@@ -207,15 +212,16 @@ class FairTurns:
         for person in self._people.values():
             if person is own:
                 continue
-            end += _served(person, own, end_time)
-            if (served := _served(person, own, start_time)) > 0:
-                start += served
-                first += 1
+            comes_first = person.number < own.number
+            end += _served(person, end_time, comes_first)
+            served = _served(person, start_time, comes_first)
+            start += served
+            first += served > 0
         return Standing(first, start, end)
 
     def _line_up(self, person: _Person) -> None:
-        person.number = next(self._numbers)
-        heapq.heappush(self._line, (person.time, person.number, person))
+        person.place = next(self._numbers)
+        heapq.heappush(self._line, (person.time, person.number, person.place, person))
 
 
 def _time(jobs: list[Waiting]) -> float:
@@ -223,10 +229,17 @@ def _time(jobs: list[Waiting]) -> float:
     return sum((each.spent + each.left) / each.job.weight for each in jobs)
 
 
-def _served(person: _Person, other: _Person, time: float) -> float:
-    """Units of work that a person gets before another's turn that begins at `time`."""
+def _served(person: _Person, time: float, comes_first: bool) -> float:
+    """Units of work that a person gets before another's turn that begins at `time`.
+
+    `comes_first` says whose turn it is first if both have the same time.
+    """
     job = person.jobs[0]
-    turns = (time - person.time) * job.job.weight / job.slice
-    is_first = person.number < other.number and turns > -_ROUNDING
-    number = max(ceil(turns - _ROUNDING), int(is_first or person.has_turn))
-    return min(person.left, max(0.0, number * job.slice - job.spent)) if number > 0 else 0.0
+    turns = (time - person.time) * job.turns_per_time
+    number = floor(turns + _ROUNDING) + 1 if comes_first else ceil(turns - _ROUNDING)
+    if number <= 0:
+        if not person.has_turn:
+            return 0.0
+        number = 1
+    units = number * job.slice - job.spent
+    return units if units < person.left else person.left
