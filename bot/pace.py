@@ -38,4 +38,4 @@ def step_units(recipe: Recipe) -> float:
 
 def job_units(job: Job) -> float:
     """What all steps of a job cost."""
-    return sum(recipe.steps * step_units(recipe) for recipe in job.recipes)
+    return sum(recipe.total_steps * step_units(recipe) for recipe in job.recipes)

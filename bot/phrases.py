@@ -160,7 +160,7 @@ def not_found(what: str) -> str:
 
 def progress(job: Job, event: Progress, done: datetime | None) -> str:
     """How far a job is, and when it will be done, if that is known."""
-    steps = job.recipes[event.picture - 1].steps
+    steps = job.recipes[event.picture - 1].total_steps
     filled = round(_BAR * event.step / steps)
     bar = "▰" * filled + "▱" * (_BAR - filled)
     when = "" if done is None else f" · done {moment(done)}"
@@ -169,7 +169,7 @@ def progress(job: Job, event: Progress, done: datetime | None) -> str:
 
 def _step(job: Job, event: Progress) -> str:
     which = f"picture {event.picture} of {len(job.recipes)} · " if len(job.recipes) > 1 else ""
-    return f"{which}step {event.step} of {job.recipes[event.picture - 1].steps}"
+    return f"{which}step {event.step} of {job.recipes[event.picture - 1].total_steps}"
 
 
 def in_queue(job: Job, underway: Underway | None, forecast: Forecast | None) -> str:
@@ -224,7 +224,7 @@ def finished(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> 
 
 
 def _steps(record: JobRecord, steps: Sequence[int]) -> str:
-    whole = record.job.recipes[0].steps
+    whole = record.job.recipes[0].total_steps
     if record.state is not JobState.STOPPED:
         return f"{whole} steps"
     missing = len(record.job.recipes) - len(steps)

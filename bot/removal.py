@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from enum import Enum
 
 import aiohttp
 import discord
@@ -12,6 +13,11 @@ from bot.store import Store
 
 log = logging.getLogger(__name__)
 
+_ARCHIVED = 50083
+_NAME = "deleted"
+"""Of a thread, which was named by the prompt."""
+_FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
+
 
 @dataclass(frozen=True)
 class Removal:
@@ -21,27 +27,42 @@ class Removal:
     """How many messages were deleted."""
     left: tuple[str, ...]
     """Links to the messages that could not be deleted."""
-    forgotten: bool
-    """Whether there were pictures in the store."""
 
 
 async def remove_job(client: discord.Client, store: Store, record: JobRecord) -> Removal:
     """Forget the pictures of a job that has ended, and delete the bot's messages about it.
 
-    Its thread stays: others may have written there.
+    Its thread stays, without the prompt: others may have written there.
     """
     job_id = record.job.id
-    forgotten = await store.forget_pictures(job_id)
+    await store.forget_pictures(job_id)
+    if record.place is not None and record.place.has_thread:
+        await _rename(client, record.place.post_id)
     removed, left = 0, []
     # The one with the buttons comes last: if the program ends before, it can be pressed again.
     for message_id, channel_ids in (await _messages(store, record)).items():
-        if await _delete(client, record, message_id, channel_ids):
-            await store.remove_post(message_id)
-            removed += 1
-        else:
+        outcome = await _delete(client, record, message_id, channel_ids)
+        removed += outcome is _Outcome.DELETED
+        if outcome is _Outcome.LEFT:
             left.append(message_url(record.job.guild_id, channel_ids[0], message_id))
+        else:
+            await store.remove_post(message_id)
     log.info("job removed", extra={"job": job_id, "messages": removed, "left": len(left)})
-    return Removal(removed, tuple(left), forgotten)
+    return Removal(removed, tuple(left))
+
+
+async def _rename(client: discord.Client, thread_id: int) -> None:
+    """Take the prompt from a thread; done before Discord repeats its name in the channel."""
+    try:
+        await client.http.edit_channel(thread_id, name=_NAME, archived=False)
+    except _FAILURES as error:
+        log.warning("a thread could not be renamed", extra={"cause": str(error)})
+
+
+class _Outcome(Enum):
+    DELETED = "deleted"
+    GONE = "gone before"
+    LEFT = "could not be deleted"
 
 
 async def _messages(store: Store, record: JobRecord) -> dict[int, list[int]]:
@@ -60,17 +81,30 @@ async def _messages(store: Store, record: JobRecord) -> dict[int, list[int]]:
 
 async def _delete(
     client: discord.Client, record: JobRecord, message_id: int, channel_ids: list[int]
-) -> bool:
-    """Delete a message; say whether it is gone now."""
+) -> _Outcome:
+    """Delete a message, wherever it is."""
     for channel_id in channel_ids:
-        channel = client.get_partial_messageable(channel_id, guild_id=record.job.guild_id)
         try:
-            await channel.get_partial_message(message_id).delete()
+            await _delete_in(client, record.job.guild_id, channel_id, message_id)
         except discord.NotFound:
             continue
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        except _FAILURES as error:
             cause = {"job": record.job.id, "cause": str(error)}
             log.warning("a message could not be deleted", extra=cause)
-            return False
-        return True
-    return True
+            return _Outcome.LEFT
+        return _Outcome.DELETED
+    return _Outcome.GONE
+
+
+async def _delete_in(
+    client: discord.Client, guild_id: int | None, channel_id: int, message_id: int
+) -> None:
+    channel = client.get_partial_messageable(channel_id, guild_id=guild_id)
+    message = channel.get_partial_message(message_id)
+    try:
+        await message.delete()
+    except discord.HTTPException as error:
+        if error.code != _ARCHIVED:
+            raise
+        await client.http.edit_channel(channel_id, archived=False)
+        await message.delete()

@@ -166,7 +166,7 @@ class Run:
         steps, now = generation.steps_done, time.monotonic()
         self._steps_done = steps
         self._unsaved_steps += 1
-        is_frame = (steps - 1) % max(1, self.recipe.steps // FRAMES) == 0
+        is_frame = (steps - 1) % max(1, self.recipe.total_steps // FRAMES) == 0
         is_due = now - self._shown >= PROGRESS_SECONDS
         if not (is_frame or is_due):
             return
