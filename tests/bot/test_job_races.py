@@ -50,10 +50,17 @@ class Races(RuleBasedStateMachine):
 
     runner: ClassVar[asyncio.Runner]
     store: ClassVar[Store]
+    job: Job
+    outcomes: Counter[str]
+    queue: GpuQueue
+    ledger: Ledger
+    control: Control
+    events: list[Event]
+    turn: Job | None
 
     @initialize()
     def accept(self) -> None:
-        self.outcomes: Counter[str] = Counter()
+        self.outcomes = Counter()
         self.job = self.run(self.store.add(AUTHOR.id, "a red circle", (RECIPE,)))
         self.start()
 
@@ -72,8 +79,7 @@ class Races(RuleBasedStateMachine):
                     if record.stop_wanted:
                         self.queue.stop(record.job.id)
 
-        self.events: list[Event] = []
-        self.turn: Job | None = None
+        self.events, self.turn = [], None
         self.run(make())
 
     def run(self, coroutine):
@@ -197,6 +203,7 @@ class Races(RuleBasedStateMachine):
         assert self.outcomes.total() == 1
         assert not self.queue.jobs()
         self.there_is_at_most_one_outcome()
+        self.run(self.store.set_told(self.job.id))
 
     def obey(self, wish: Wish | None) -> None:
         if wish is Wish.STOP:
