@@ -1,5 +1,6 @@
 """Pressing buttons under a job's messages, as people do: one after the other, or all at once."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import simcord
 
 from engine.recipe import Recipe
-from tests.bot.studio import Studio, channel_of, pictures_of, recipe_of
+from tests.bot.studio import PATIENCE, Studio, channel_of, pictures_of, recipe_of
 
 LONG = 1000
 """Steps that nobody waits for."""
@@ -30,6 +31,17 @@ def labels(message: discord.Message) -> list[str]:
 def progress(studio: Studio) -> discord.Message:
     """The message that shows the progress, in the only thread."""
     return studio.thread().history()[0]
+
+
+async def known(studio: Studio, place: simcord.ChannelHandle) -> None:
+    """Wait until the bot knows that the first message in a place shows a job's progress."""
+    async with asyncio.timeout(PATIENCE):
+        while not (place.history() and await _job_of(studio, place.history()[0])):
+            await asyncio.sleep(0.05)
+
+
+async def _job_of(studio: Studio, message: discord.Message) -> int | None:
+    return await studio.services.store.job_of_message(message.id)
 
 
 def moderator(studio: Studio) -> simcord.MemberActor:

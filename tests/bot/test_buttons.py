@@ -4,7 +4,7 @@ import pytest
 
 from bot.jobs import JobState
 from engine.generation import Generation
-from tests.bot.pressing import LONG, RESULT, STOPPED_RESULT, labels, progress, recipes_in
+from tests.bot.pressing import LONG, RESULT, STOPPED_RESULT, known, labels, progress, recipes_in
 from tests.bot.studio import (
     PROMPT,
     Studio,
@@ -14,7 +14,6 @@ from tests.bot.studio import (
     pictures_of,
     result_of,
     told,
-    until,
 )
 
 
@@ -48,7 +47,7 @@ async def test_a_job_that_waits_can_only_be_cancelled(studio: Studio):
     first = studio.thread()
     await studio.imagine("a blue square", steps=LONG)
     second = next(each for each in studio.channel.threads if each.id != first.id)
-    await until(second.history)
+    await known(studio, second)
     assert labels(second.history()[0]) == ["Cancel"]
     assert told(await studio.alice.click(second.history()[0], label="Cancel")) == "Cancelled."
     assert await studio.services.store.state(2) is JobState.CANCELLED
