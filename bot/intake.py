@@ -139,8 +139,10 @@ class Intake:
 
     async def _enqueue(self, job_id: int) -> None:
         record = await insist(lambda: self._store.record(job_id), "reading a job")
-        if record is not None and record.state in UNFINISHED:  # nobody has cancelled it
-            self._reporter.follow(record)
+        if record is None:
+            return
+        self._reporter.follow(record)
+        if record.state in UNFINISHED:  # nobody has cancelled it so soon
             self._queue.put(record.job)
 
     async def _announce_again(self, record: JobRecord) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
 
@@ -31,6 +32,8 @@ class Ledger:
         self._reporter = reporter
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._checkpoints: dict[tuple[int, int], Checkpoint] = {}
+        """The newest of each picture that waits among the events."""
         self._recalling: Future[list[StoredCheckpoint]] | None = None
         self._closed = False
 
@@ -74,8 +77,16 @@ class Ledger:
     def _take(self, event: Event) -> None:
         if isinstance(event, Progress):
             self._reporter.take(event)
-        else:
-            self._events.put_nowait(event)
+            return
+        if isinstance(event, Checkpoint):
+            picture = event.job_id, event.picture
+            older = self._checkpoints.get(picture)
+            self._checkpoints[picture] = event
+            if older is not None:  # still waiting, because the store takes its time
+                frames = (*older.frames, *event.frames)
+                self._checkpoints[picture] = replace(event, frames=frames)
+                return
+        self._events.put_nowait(event)
 
     async def keep(self, event: Event) -> None:
         """Store an event and hand it on."""
@@ -99,6 +110,7 @@ class Ledger:
 
     async def _keep_checkpoint(self, event: Checkpoint) -> None:
         """Without one, the job goes on from the one before: this is tried once."""
+        event = self._checkpoints.pop((event.job_id, event.picture), event)
         checkpoint, frames = await asyncio.to_thread(kept_checkpoint, event)
         try:
             await self._store.add_checkpoint(event.job_id, checkpoint, frames)

@@ -244,7 +244,8 @@ class _Report:
         await delivery.show(_ENDED[record.state], buttons=None)
         reason = None if arrived else NOBODY
         await insist(lambda: store.set_told(job_id, reason), "storing that an end was told")
-        level = logging.INFO if record.state is JobState.DONE and arrived else logging.WARNING
+        is_well = arrived and record.state is not JobState.FAILED
+        level = logging.INFO if is_well else logging.WARNING
         cause = reason or record.reason
         log.log(level, "job ended", extra={"job": job_id, "state": record.state, "cause": cause})
 

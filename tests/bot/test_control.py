@@ -76,7 +76,7 @@ async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(studio: Studio):
 
 
 async def test_of_variations_those_that_were_begun_are_kept(studio: Studio):
-    await studio.imagine(steps=30, count=4)
+    await studio.imagine(steps=60, count=4)
     thread = studio.thread()
     await until(lambda: any("picture 2" in message.content for message in thread.history()))
     await studio.services.control.stop(1, alice(studio))

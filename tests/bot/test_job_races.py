@@ -107,7 +107,7 @@ class Races(RuleBasedStateMachine):
         async def both() -> list[object]:
             cancel = self.control.cancel(self.job.id, AUTHOR)
             stop = self.control.stop(self.job.id, MODERATOR)
-            return await asyncio.gather(stop, cancel, return_exceptions=True)
+            return [*await asyncio.gather(stop, cancel, return_exceptions=True)]
 
         self.outcomes["cancel"] += self.run(both())[1] is None
 
@@ -168,7 +168,8 @@ class Races(RuleBasedStateMachine):
 
         async def both() -> list[object]:
             cancel = self.control.cancel(self.job.id, AUTHOR)
-            return await asyncio.gather(self.ledger.keep(event), cancel, return_exceptions=True)
+            keep = self.ledger.keep(event)
+            return [*await asyncio.gather(keep, cancel, return_exceptions=True)]
 
         cancelled = self.run(both())[1] is None
         self.outcomes["cancel"] += cancelled
