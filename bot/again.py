@@ -16,12 +16,12 @@ from bot.answers import RefusalError
 from bot.asker import Asker
 from bot.control import Control
 from bot.intake import Intake
-from bot.options import check_models, check_prompt, seed_or_any
+from bot.options import check_models, check_prompt, reseeded, seed_or_any
 from bot.records import JobRecord
 from bot.settings import Settings
 from engine.continuing import prolonged, varied
 from engine.prompts import parse_prompts
-from engine.recipe import MAX_SEED, Recipe
+from engine.recipe import Recipe
 
 ONCE_SECONDS = 3.0
 """Within which a person who wants the same once more has pressed a button twice."""
@@ -44,7 +44,7 @@ class Again:
     async def rerun(self, asker: Asker, record: JobRecord) -> discord.Message:
         """Paint a job again with other seeds."""
         with self.once(asker.user_id, "rerun", record.job.id):
-            recipes = _reseeded(record.job.recipes)
+            recipes = reseeded(record.job.recipes)
             return await self._accept(asker, record, recipes, kind="rerun")
 
     async def vary(
@@ -116,15 +116,6 @@ class Again:
             del self._taken[what]
             raise
         self._taken[what] = time.monotonic()
-
-
-def _reseeded(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
-    """Recipes with new seeds, which follow each other."""
-    first = seed_or_any(None)
-    return tuple(
-        replace(recipe, seed=(first + number) % (MAX_SEED + 1))
-        for number, recipe in enumerate(recipes)
-    )
 
 
 def _recipe(record: JobRecord, number: int) -> Recipe:

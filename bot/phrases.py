@@ -29,6 +29,14 @@ _LISTED, _MOST_LISTED = 60, 10
 _MOST_LEFT = 5
 """Links to messages that could not be deleted."""
 _MESSAGE = 2000
+_KINDS = {
+    "rerun": "painted again",
+    "vary": "varied",
+    "more": "with more steps",
+    "go-on": "gone on with",
+    "reword": "in other words",
+}
+"""What is said of a job that came from another."""
 _BAR = 12
 _ACTIVE = re.compile(r"([\\`*_~|<>\[\]()#:@/\-+=])")
 """What Discord's markdown, mentions and links begin or end with."""
@@ -68,7 +76,8 @@ def alt_text(prompt: str) -> str:
 def headline(job: Job) -> str:
     """What a job is, for the message that stands for it in the channel."""
     variations = f" · {len(job.recipes)} variations" if len(job.recipes) > 1 else ""
-    return f"**{shown(job.prompt)}** · <@{job.author_id}>{variations}"
+    kind = f" · {_KINDS[job.kind]}" if job.kind in _KINDS else ""
+    return f"**{shown(job.prompt)}** · <@{job.author_id}>{variations}{kind}"
 
 
 def choice(job: Job, state: str) -> str:

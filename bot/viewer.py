@@ -1,6 +1,5 @@
 """Viewers: which jobs a person may see, and which they look after, by where these are told."""
 
-from dataclasses import dataclass
 from typing import Self
 
 import discord
@@ -9,12 +8,14 @@ from bot.control import Person
 from bot.jobs import Job, Place
 
 
-@dataclass(frozen=True)
 class Viewer:
-    """Somebody who looks at jobs from a server, or from direct messages."""
+    """Somebody who looks at jobs from a server, or from direct messages, for a moment."""
 
-    user: discord.User | discord.Member
-    guild: discord.Guild | None
+    def __init__(self, user: discord.User | discord.Member, guild: discord.Guild | None) -> None:
+        self.user = user
+        self.guild = guild
+        self._known: dict[int, discord.Permissions] = {}
+        """By channel: there may be thousands of jobs in one."""
 
     @classmethod
     def of_interaction(cls, interaction: discord.Interaction) -> Self:
@@ -39,16 +40,26 @@ class Viewer:
 
     def _permissions(self, place: Place | None) -> discord.Permissions:
         """Theirs in the channel of a place; none in other servers."""
-        none = discord.Permissions.none()
-        if place is None or self.guild is None or place.guild_id != self.guild.id:
-            return none
-        if not isinstance(self.user, discord.Member):
-            return none
-        channel = self.guild.get_channel_or_thread(place.channel_id)
-        if channel is None or (isinstance(channel, discord.Thread) and channel.parent is None):
-            # Gone, or out of sight: it may have been anything.
-            everywhere = self.user.guild_permissions
-            return everywhere if everywhere.manage_messages else none
-        permissions = channel.permissions_for(self.user)
-        is_private = isinstance(channel, discord.Thread) and channel.is_private()
-        return none if is_private and not permissions.manage_threads else permissions
+        guild, user = self.guild, self.user
+        if place is None or guild is None or place.guild_id != guild.id:
+            return discord.Permissions.none()
+        if not isinstance(user, discord.Member):
+            return discord.Permissions.none()
+        known = self._known.get(place.channel_id)
+        if known is None:
+            known = self._known[place.channel_id] = _permissions(guild, user, place.channel_id)
+        return known
+
+
+def _permissions(
+    guild: discord.Guild, member: discord.Member, channel_id: int
+) -> discord.Permissions:
+    none = discord.Permissions.none()
+    channel = guild.get_channel_or_thread(channel_id)
+    if channel is None or (isinstance(channel, discord.Thread) and channel.parent is None):
+        # Gone, or out of sight: it may have been anything.
+        everywhere = member.guild_permissions
+        return everywhere if everywhere.manage_messages else none
+    permissions = channel.permissions_for(member)
+    is_private = isinstance(channel, discord.Thread) and channel.is_private()
+    return none if is_private and not permissions.manage_threads else permissions

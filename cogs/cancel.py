@@ -11,7 +11,7 @@ from bot import phrases
 from bot.answers import RefusalError, acknowledge, answer, refusals_answered
 from bot.client import PaintingBot
 from bot.control import Person
-from bot.jobs import Job, Underway
+from bot.jobs import Job
 from bot.viewer import Viewer
 
 _ALL = "all"
@@ -40,18 +40,25 @@ class Cancel(commands.Cog):
 
     @cancel.autocomplete("job")
     async def _jobs(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
-        viewer = Viewer.of_interaction(interaction)
-        own, others = [], []
-        for job in self._services.queue.jobs():
+        viewer, jobs = Viewer.of_interaction(interaction), self._services.queue.jobs()
+        own = [job for job in jobs if viewer.owns(job)]
+        choices = [self._choice(job, "") for job in own if _matches(job, typed)]
+        if len(own) > 1 and typed.lower() in _ALL:
+            choices.insert(0, Choice(name=f"All of yours ({len(own)})", value=_ALL))
+        for job in jobs:  # there may be thousands
+            if len(choices) >= _MAX_CHOICES:
+                break
+            if viewer.owns(job) or not _matches(job, typed):
+                continue
             underway = self._services.reporter.underway(job.id)
-            if viewer.owns(job):
-                own.append(_choice(job, underway, ""))
-            elif underway is not None and viewer.moderates(underway.place):
-                others.append(_choice(job, underway, " · somebody else's"))
-        everything = Choice(name=f"All of yours ({len(own)})", value=_ALL)
-        choices = [*([everything] if len(own) > 1 else []), *own, *others]
-        found = [each for each in choices if typed.lower() in each.name.lower()]
-        return found[:_MAX_CHOICES]
+            if underway is not None and viewer.moderates(underway.place):
+                choices.append(self._choice(job, " · somebody else's"))
+        return choices[:_MAX_CHOICES]
+
+    def _choice(self, job: Job, whose: str) -> Choice[str]:
+        underway = self._services.reporter.underway(job.id)
+        state = "being painted" if underway is not None and underway.begun else "waiting"
+        return Choice(name=phrases.choice(job, f"{state}{whose}"), value=str(job.id))
 
     async def _cancel(self, viewer: Viewer, typed: str) -> Job:
         """Cancel the job with a number."""
@@ -74,9 +81,8 @@ class Cancel(commands.Cog):
         return cancelled
 
 
-def _choice(job: Job, underway: Underway | None, whose: str) -> Choice[str]:
-    state = "being painted" if underway is not None and underway.begun else "waiting"
-    return Choice(name=phrases.choice(job, f"{state}{whose}"), value=str(job.id))
+def _matches(job: Job, typed: str) -> bool:
+    return typed.lower() in f"#{job.id} {job.prompt}".lower()
 
 
 async def setup(bot: PaintingBot) -> None:

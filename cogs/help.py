@@ -33,7 +33,10 @@ class Help(commands.Cog):
             "- `/mask` finds something in a picture and paints something else there.\n"
             "- Reply to one of my pictures, with the ping on: words edit it, and from a picture "
             "that you have painted over I go on.\n"
-            "- `/status` says what is waiting.\n"
+            "- The buttons under a picture stop or cancel it, go on with it, paint it again, vary "
+            "it, give it more steps or other words, or delete it. 🔁 paints it again, too.\n"
+            "- `/queue` shows what is painted and what waits, `/cancel` ends what you asked for.\n"
+            "- `/status` says how I am.\n"
             f"You may ask for {phrases.limits(self._settings.limits)}.\n"
             f"-# {phrases.sentence(models.limits)}",
         )

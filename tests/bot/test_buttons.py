@@ -1,5 +1,7 @@
 """The buttons under the messages of one's own jobs, as people press them."""
 
+from pathlib import Path
+
 import pytest
 
 from bot.jobs import JobState
@@ -9,6 +11,8 @@ from tests.bot.studio import (
     PROMPT,
     Studio,
     begun,
+    make_settings,
+    open_studio,
     opened,
     painted,
     pictures_of,
@@ -128,10 +132,13 @@ async def test_how_many_steps_is_checked(studio: Studio, typed: str, reason: str
     assert not studio.services.queue.jobs()
 
 
-async def test_a_picture_that_has_had_all_steps_gets_no_more(studio: Studio):
-    await studio.imagine(steps=LONG)
-    answered = await studio.alice.click(await result_of(studio), label="More steps")
-    assert f"all of the {LONG} steps" in told(answered)
+async def test_a_picture_that_has_had_all_steps_gets_no_more(tmp_path: Path):
+    settings = make_settings(tmp_path)
+    limits = settings.limits.model_copy(update={"steps": 4})
+    async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
+        await studio.imagine(steps=4)
+        answered = await studio.alice.click(await result_of(studio), label="More steps")
+        assert "all of the 4 steps" in told(answered)
 
 
 async def test_words_are_changed_and_the_seed_is_not(studio: Studio):
