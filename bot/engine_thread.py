@@ -138,7 +138,7 @@ class EngineThread:
     ) -> list[Pixels] | None:
         """Take all steps, telling of them about once a second, and return the frames."""
         recipe = generation.recipe
-        every = max(1, recipe.steps // FRAMES)
+        every = max(1, recipe.total_steps // FRAMES)
         frames: list[Pixels] = []
         shown = 0.0
         while not generation.done:

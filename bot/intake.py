@@ -137,7 +137,7 @@ def check_recipes(recipes: tuple[Recipe, ...], limits: LimitSettings) -> None:
         raise RefusalError(
             f"At most {limits.count} variations are allowed here, not {len(recipes)}."
         )
-    steps = max(recipe.steps for recipe in recipes)
+    steps = max(recipe.total_steps for recipe in recipes)
     if steps > limits.steps:
         raise RefusalError(
             f"At most {limits.steps} steps are allowed here, not {steps}. Choose fewer with "

@@ -29,11 +29,13 @@ class Pace:
         if self._seconds_per_unit is None:
             return None
         recipes = (recipe for job in jobs for recipe in job.recipes)
-        return self._seconds_per_unit * sum(recipe.steps * _work(recipe) for recipe in recipes)
+        return self._seconds_per_unit * sum(
+            recipe.total_steps * _work(recipe) for recipe in recipes
+        )
 
     def seconds_left(self, job: Job, pictures_done: int, steps_done: int) -> float:
         """How long the rest of `job` will take, after some pictures and steps of the next."""
-        left = [recipe.steps * _work(recipe) for recipe in job.recipes[pictures_done:]]
+        left = [recipe.total_steps * _work(recipe) for recipe in job.recipes[pictures_done:]]
         taken = steps_done * _work(job.recipes[pictures_done])
         return (self._seconds_per_unit or 0.0) * (sum(left) - taken)
 

@@ -88,7 +88,7 @@ def not_found(what: str) -> str:
 
 def progress(job: Job, event: Progress) -> str:
     """How far a job is."""
-    steps = job.recipes[event.picture - 1].steps
+    steps = job.recipes[event.picture - 1].total_steps
     filled = round(_BAR * event.step / steps)
     bar = "▰" * filled + "▱" * (_BAR - filled)
     which = f"picture {event.picture} of {len(job.recipes)} · " if len(job.recipes) > 1 else ""
@@ -101,7 +101,7 @@ def finished(job: Job, event: Finished, size: tuple[int, int]) -> str:
     seeds = ", ".join(str(recipe.seed) for recipe in job.recipes)
     parts = [
         *(_sizes(first) if first.edit is None else _edit(first.edit, size)),
-        f"{first.steps} steps",
+        f"{first.total_steps} steps",
         f"{'seed' if len(job.recipes) == 1 else 'seeds'} {seeds}",
         f"{first.models} models",
         f"painted in {duration(event.seconds)}",
