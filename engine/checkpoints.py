@@ -8,6 +8,8 @@ ends in the same bytes as the uninterrupted one.
 
 import hashlib
 import json
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import safetensors
@@ -40,7 +42,7 @@ def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     values = {
         "version": VERSION,
-        "recipe": _fingerprint(recipe),
+        "recipe": _fingerprint(recipe, state["steps_done"]),
         "steps_done": state["steps_done"],
         "last_good_steps": state["last_good_steps"],
         # The optimiser's other scalars are the same in every run, or follow from recipe and step.
@@ -56,7 +58,8 @@ def load(
 
     Args:
         content: the checkpoint.
-        recipe: the run's, which must be the one that the checkpoint was made of.
+        recipe: the run's: the one that the checkpoint was made of, or one that differs only in
+            rounds which the run had not begun by then.
         device: where the run takes place, by default the CPU; must be of the kind that it was.
 
     Raises:
@@ -84,8 +87,14 @@ def load(
     }
 
 
-def _fingerprint(recipe: Recipe) -> str:
-    return hashlib.sha256(recipe.to_json().encode()).hexdigest()
+def _fingerprint(recipe: Recipe, steps_done: int) -> str:
+    """Of what determines a run up to a step: the recipe without rounds that come afterwards."""
+    begins = accumulate(recipe.rounds)  # of every round in `more`
+    more = (
+        length for length, begin in zip(recipe.more, begins, strict=False) if begin < steps_done
+    )
+    begun = replace(recipe, more=tuple(more))
+    return hashlib.sha256(begun.to_json().encode()).hexdigest()
 
 
 def _digest(tensors: dict[str, Tensor], values: dict[str, Any]) -> str:
@@ -124,13 +133,13 @@ def _read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _check_values(values: dict[str, Any], recipe: Recipe) -> None:
     if values.get("version") != VERSION:
         raise CheckpointError("the checkpoint was made by another version of this program")
-    if values.get("recipe") != _fingerprint(recipe):
-        raise CheckpointError("the checkpoint belongs to another recipe")
     for name in ("steps_done", "last_good_steps", "optimizer_steps"):
         value = values.get(name)
         if type(value) is not int or not 0 <= value <= _MAX_COUNT:
             raise CheckpointError("the checkpoint counts its steps wrong")
-    if not values["last_good_steps"] <= values["steps_done"] <= recipe.steps:
+    if values.get("recipe") != _fingerprint(recipe, values["steps_done"]):
+        raise CheckpointError("the checkpoint belongs to another recipe")
+    if not values["last_good_steps"] <= values["steps_done"] <= recipe.total_steps:
         raise CheckpointError("the checkpoint counts its steps wrong")
 
 

@@ -41,6 +41,11 @@ SMOOTH_FROM = 0.4
 """Share of a run after which the total variation begins to count; from the start it destroys
 colour, late it cleans backgrounds."""
 
+MORE_RATE = 0.5
+"""Share of the learning rate at which further rounds begin. Of 12 pictures of the demo models, each
+with 60 steps more, half the rate spoiled none of the 8 that were right, and the whole rate 2;
+neither put a wrong one right. What one sees is that blotches fade."""
+
 
 class Generation:
     """A run of `recipe` on `models`, advanced one `step()` at a time.
@@ -72,8 +77,8 @@ class Generation:
 
     @property
     def done(self) -> bool:
-        """Whether the recipe's steps have been taken."""
-        return self.steps_done >= self.recipe.steps
+        """Whether the recipe's steps have been taken, those of all its rounds."""
+        return self.steps_done >= self.recipe.total_steps
 
     @property
     def last_seen(self) -> Tensor:
@@ -174,7 +179,8 @@ class Generation:
             loss = loss + alpha * latent_regularizer(self._latent).sum()
         if recipe.smoothness > 0:
             rise = (self.steps_done / recipe.steps - SMOOTH_FROM) / (1 - SMOOTH_FROM)
-            loss = loss + recipe.smoothness * max(0.0, rise) * total_variation(image).sum()
+            rise = min(max(0.0, rise), 1.0)
+            loss = loss + recipe.smoothness * rise * total_variation(image).sum()
         return loss
 
     def _composed(self, image: Tensor) -> Tensor:
@@ -201,10 +207,14 @@ class Generation:
                 return self._latent
 
     def _learning_rate(self) -> float:
-        """From `learning_rate` to its `learning_rate_end` share, along half a cosine."""
-        end = self.recipe.learning_rate_end
-        remaining = (1 + math.cos(math.pi * self.steps_done / self.recipe.steps)) / 2
-        return self.recipe.learning_rate * (end + (1 - end) * remaining)
+        """From its highest to its `learning_rate_end` share, along half a cosine in every round."""
+        taken, (length, *more) = self.steps_done, self.recipe.rounds
+        end, peak = self.recipe.learning_rate_end, 1.0
+        while taken >= length and more:
+            taken, length = taken - length, more.pop(0)
+            peak = max(end, MORE_RATE)
+        remaining = (1 + math.cos(math.pi * taken / length)) / 2
+        return self.recipe.learning_rate * (end + (peak - end) * remaining)
 
     @torch.no_grad()
     def _initial_latent(self) -> Tensor:
@@ -220,7 +230,15 @@ class Generation:
             shape = (1, 3, recipe.height, recipe.width)
             pixels = torch.rand(shape, generator=self._random, device=self._models.device)
             return generator.encode(pixels)
-        return generator.encode(to_tensor(picture).to(self._models.device))
+        latent = generator.encode(to_tensor(picture).to(self._models.device))
+        return self._with_noise(latent) if recipe.start_noise > 0 else latent
+
+    def _with_noise(self, latent: Tensor) -> Tensor:
+        """The latent of a picture, moved at random, but only where it may change (Section 2.5)."""
+        noise = torch.randn(latent.shape, generator=self._random, device=latent.device)
+        if self._source is not None and self._source.free is not None:
+            noise = noise * self._source.free
+        return latent + self.recipe.start_noise * latent.std(correction=0) * noise
 
     @torch.no_grad()
     def _embed_prompts(self, perceptor: Perceptor) -> Tensor:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from engine import pictures, png
-from engine.editing import finished
+from engine.catalogue import find_models
+from engine.editing import finished, source_and_mask
 from engine.errors import RecipeError
 from engine.files import check_length, quoted, read_bounded
 from engine.recipe import Recipe
+from engine.start_image import start_picture
 
 if TYPE_CHECKING:
     from engine.generation import Generation
@@ -58,11 +60,30 @@ def paint(
     from engine.generation import Generation
 
     generation = Generation(recipe, models)
-    while generation.steps_done < (recipe.steps if steps is None else steps):
+    while generation.steps_done < (recipe.total_steps if steps is None else steps):
         loss = generation.step()
         if on_step is not None:
             on_step(generation, loss)
     return finished_picture(generation)
+
+
+def check_paintable(recipe: Recipe) -> None:
+    """Raise an `EngineError` unless a run of a recipe from outside could begin.
+
+    Its size is on the latent grid of models that there are, and its pictures are pictures. No torch
+    is needed for that; what a run takes is for `engine.memory` to say.
+    """
+    factor = find_models(recipe.models).factor
+    if recipe.width % factor or recipe.height % factor:
+        raise RecipeError(
+            f"the recipe's size {recipe.width}x{recipe.height} is off the latent grid: "
+            f"width and height must be multiples of {factor}"
+        )
+    start_picture(recipe)
+    if recipe.edit is not None:
+        source_and_mask(recipe.edit)
+    for prompt in recipe.image_prompts:
+        pictures.read_picture(prompt.picture, name="the image prompt")
 
 
 def finished_picture(generation: "Generation") -> Image.Image:
@@ -88,7 +109,7 @@ def save_painting(
         RECIPE_KEY: recipe.to_json(),
         MODELS_KEY: json.dumps({"name": recipe.models, "sha256": dict(digests)}),
     }
-    if steps is not None and steps != recipe.steps:
+    if steps is not None and steps != recipe.total_steps:
         text[STEPS_KEY] = str(steps)
     png.save_png(picture, path, text=text, force=force)
 
@@ -113,7 +134,7 @@ def read_origin(source: Path | bytes, *, name: str = "the picture") -> Origin:
             return _origin_of_picture(png.read_text(content, name=name))
         check_length(content, limit=png.MAX_TEXT_BYTES, name=name)
         recipe = Recipe.from_json(_decoded(content))
-        return Origin(recipe, recipe.steps, {})
+        return Origin(recipe, recipe.total_steps, {})
     except RecipeError as error:
         raise RecipeError(f"{name}: {error}") from error
 
@@ -122,11 +143,10 @@ def _origin_of_picture(texts: Mapping[str, str]) -> Origin:
     if RECIPE_KEY not in texts:
         raise RecipeError("it holds no recipe, only PNG files painted by this program do")
     recipe = Recipe.from_json(texts[RECIPE_KEY])
-    steps = texts.get(STEPS_KEY, str(recipe.steps))
-    if not (steps.isascii() and steps.isdigit() and len(steps) < 10 and int(steps) <= recipe.steps):
-        raise RecipeError(
-            f"the number of steps taken must be a whole number from 0 to {recipe.steps}"
-        )
+    total = recipe.total_steps
+    steps = texts.get(STEPS_KEY, str(total))
+    if not (steps.isascii() and steps.isdigit() and len(steps) < 10 and int(steps) <= total):
+        raise RecipeError(f"the number of steps taken must be a whole number from 0 to {total}")
     return Origin(recipe, int(steps), _digests(texts.get(MODELS_KEY, "{}")))
 
 

@@ -18,12 +18,15 @@ from engine.edits import MAX_BYTES, Edit, ImagePrompt, check_picture
 from engine.errors import RecipeError
 from engine.prompts import MAX_PROMPTS, Prompt, check_prompts
 
-VERSION = 2
+VERSION = 3
 """Version of the JSON form, which a reader refuses if it is newer. 2 brought edits and image
-prompts; what 1 has no word for has a default."""
+prompts, 3 further rounds and noise at the start; what older ones have no word for has a default."""
 
 MIN_SIDE, MAX_SIDE = 16, 4096
 MAX_STEPS = 100_000
+MAX_MORE = 100
+"""Further rounds of a run."""
+MAX_START_NOISE = 10.0
 MAX_SEED = 2**63 - 1
 MAX_CUTOUTS = 1024
 MAX_ENLARGE = 16
@@ -45,14 +48,14 @@ class Recipe:
     height: int
     """Pixels, likewise."""
     steps: int
-    """Iterations of the optimiser."""
+    """Iterations of the optimiser, without those of `more`."""
     seed: int
     """Where all randomness of the run comes from."""
     learning_rate: float
     """Adam's step size on the latent at the beginning."""
     learning_rate_end: float
-    """Share of the learning rate that is left at the end, reached along half a cosine; 1 keeps it
-    constant."""
+    """Share of the learning rate that is left at the end of every round, reached along half a
+    cosine; 1 keeps it constant."""
     cutouts: int
     """Augmented views of the picture in every step."""
     augmentations: Augmentations
@@ -62,7 +65,7 @@ class Recipe:
     regularizer_decay: float
     """Share of the regulariser's weight that is lost in every step."""
     smoothness: float = 0.0
-    """Weight of the picture's total variation, which rises from 0 over the last part of the run."""
+    """Weight of the picture's total variation, which rises from 0 over the last part of `steps`."""
     quantization: Quantization = "z-quantize"
     """How a latent meets the codebook: nearest entries, not at all, or sampled entries (5.1)."""
     start: Start = "codes"
@@ -76,6 +79,12 @@ class Recipe:
     """The picture that is changed, which is also where the run starts; only with start "image"."""
     enlarge: int = 1
     """How many times larger than painted the finished picture is shown."""
+    more: tuple[int, ...] = ()
+    """Iterations of further rounds, in each of which the learning rate rises and falls anew. A run
+    with them begins exactly as the one without."""
+    start_noise: float = 0.0
+    """Gaussian noise on the latent of the picture that the run starts from, in standard deviations
+    of that latent; only with start "image"."""
 
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
@@ -87,6 +96,7 @@ class Recipe:
         _whole("width", self.width, MIN_SIDE, MAX_SIDE)
         _whole("height", self.height, MIN_SIDE, MAX_SIDE)
         _whole("steps", self.steps, 1, MAX_STEPS)
+        _check_more(self.more, self.steps)
         _whole("seed", self.seed, 0, MAX_SEED)
         _whole("cutouts", self.cutouts, 1, MAX_CUTOUTS)
         _whole("enlarge", self.enlarge, 1, MAX_ENLARGE)
@@ -95,6 +105,7 @@ class Recipe:
         _number("regularizer", self.regularizer, 0, 1000)
         _number("regularizer_decay", self.regularizer_decay, 0, 1)
         _number("smoothness", self.smoothness, 0, 1000)
+        _number("start_noise", self.start_noise, 0, MAX_START_NOISE)
         _one_of("quantization", self.quantization, get_args(Quantization))
         _one_of("start", self.start, get_args(Start))
         if self.init_image is not None:
@@ -105,11 +116,23 @@ class Recipe:
                 'start "image" needs one picture, an initial image or that of an edit, and other '
                 "starts none"
             )
+        if self.start_noise > 0 and self.start != "image":
+            raise RecipeError("start_noise needs a picture to start from, or must be 0")
         if self.start != "codes" and self.quantization == "codebook-sampling":
             raise RecipeError(
                 f'codebook sampling has no latent to encode a picture into: start must be "codes", '
                 f'not "{self.start}"'
             )
+
+    @property
+    def rounds(self) -> tuple[int, ...]:
+        """Iterations of every round, from the first."""
+        return self.steps, *self.more
+
+    @property
+    def total_steps(self) -> int:
+        """Iterations of all rounds, the length of the run."""
+        return sum(self.rounds)
 
     def to_json(self) -> str:
         """The recipe as one JSON object, keys in the order of the fields."""
@@ -134,6 +157,8 @@ class Recipe:
         values["augmentations"] = _build(
             Augmentations, values.get("augmentations"), "augmentations"
         )
+        if isinstance(values.get("more"), list):
+            values["more"] = tuple(values["more"])
         _decode(values, "init_image")
         values["image_prompts"] = _image_prompts(values.get("image_prompts", []))
         if values.get("edit") is not None:
@@ -227,6 +252,17 @@ def _check_image_prompts(image_prompts: object) -> None:
     if len(image_prompts) > MAX_PROMPTS or sum(len(p.picture) for p in image_prompts) > MAX_BYTES:
         raise RecipeError(
             f"image prompts are at most {MAX_PROMPTS}, of {MAX_BYTES // 2**20} MiB together"
+        )
+
+
+def _check_more(more: object, steps: int) -> None:
+    if not isinstance(more, tuple) or len(more) > MAX_MORE:
+        raise RecipeError(f"more must be a tuple of at most {MAX_MORE} numbers, not {brief(more)}")
+    for each in more:
+        _whole("each round in more", each, 1, MAX_STEPS)
+    if steps + sum(more) > MAX_STEPS:
+        raise RecipeError(
+            f"all rounds together have {steps + sum(more)} steps; at most {MAX_STEPS} are allowed"
         )
 
 

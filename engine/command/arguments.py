@@ -1,6 +1,7 @@
 """Arguments: what may stand on the command line, and the lines that say what may not."""
 
 import argparse
+import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,12 +11,23 @@ from engine.catalogue import CATALOGUE
 from engine.errors import UsageError
 from engine.presets import PRESETS
 from engine.prompts import shorten
-from engine.recipe import MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE
+from engine.recipe import MAX_SEED, MAX_SIDE, MAX_START_NOISE, MAX_STEPS, MIN_SIDE
 from engine.settings import DEVICES, is_device
 
 MAX_COUNT = 1000
 
-_RECIPE_OPTIONS = ("size", "steps", "seed", "models", "preset", "init_image", "like", "count")
+_RECIPE_OPTIONS = (
+    "size",
+    "steps",
+    "more",
+    "seed",
+    "models",
+    "preset",
+    "init_image",
+    "start_noise",
+    "like",
+    "count",
+)
 """Options that decide what a recipe says, and so cannot stand beside one."""
 
 _SYNTAX = r"""
@@ -157,6 +169,21 @@ def _add_recipe_options(group) -> None:
         "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N", help="iterations"
     )
     group.add_argument(
+        "--more",
+        type=_whole("--more", 1, MAX_STEPS),
+        metavar="N",
+        action="append",
+        help="a further round of N iterations after that, in which the learning rate rises and "
+        "falls anew; may be given several times",
+    )
+    group.add_argument(
+        "--start-noise",
+        type=_number("--start-noise", 0, MAX_START_NOISE),
+        metavar="X",
+        help="move the picture that it starts from at random, by X standard deviations of its "
+        "latent (default: 0)",
+    )
+    group.add_argument(
         "--seed",
         type=_whole("--seed", 0, MAX_SEED),
         metavar="S",
@@ -206,6 +233,8 @@ def _check_combination(arguments: argparse.Namespace) -> None:
     if arguments.recipe is None:
         if arguments.prompt is None:
             raise UsageError("a PROMPT is needed: say in words what the picture should show")
+        if arguments.start_noise and arguments.init_image is None:
+            raise UsageError("--start-noise needs a picture to start from: name one, --init-image")
         return
     if arguments.prompt is not None:
         raise UsageError("--recipe holds a prompt already: leave out PROMPT or --recipe")
@@ -228,10 +257,16 @@ def _whole(option: str, low: int, high: int) -> Callable[[str], int]:
 
 
 def _share(option: str) -> Callable[[str], float]:
+    return _number(option, 0, 1)
+
+
+def _number(option: str, low: float, high: float) -> Callable[[str], float]:
     def read(text: str) -> float:
-        value = float(text) if re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,9}", text) else -1.0
-        if not 0 <= value <= 1:
-            raise UsageError(f"{option} must be a number from 0 to 1, not {shorten(text)!r}")
+        value = float(text) if re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,9}", text) else math.nan
+        if not low <= value <= high:
+            raise UsageError(
+                f"{option} must be a number from {low:g} to {high:g}, not {shorten(text)!r}"
+            )
         return value
 
     return read

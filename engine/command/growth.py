@@ -56,7 +56,7 @@ class Growth:
             return
         if not self.written:
             _make_empty(folder)
-        digits = max(_DIGITS, len(str(self._work.recipe.steps)))
+        digits = max(_DIGITS, len(str(self._work.recipe.total_steps)))
         path = folder / f"{generation.steps_done:0{digits}}.png"
         save_painting(
             finished_picture(generation),

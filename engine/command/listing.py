@@ -16,9 +16,10 @@ def print_recipe(path: Path) -> int:
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     values = json.loads(origin.recipe.to_json())
     print(json.dumps(values, indent=2, ensure_ascii=not is_utf8))
-    if origin.steps < origin.recipe.steps:
+    total = origin.recipe.total_steps
+    if origin.steps < total:
         report(
-            f"note: the picture was stopped at step {origin.steps} of {origin.recipe.steps}; "
+            f"note: the picture was stopped at step {origin.steps} of {total}; "
             "--recipe with the PNG file paints it as it is, --recipe with this JSON all steps"
         )
     return 0

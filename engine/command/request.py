@@ -7,6 +7,7 @@ import argparse
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.catalogue import ModelEntry, find_models
 from engine.command.outputs import Outputs, name_outputs
@@ -16,14 +17,13 @@ from engine.editing import (
     image_prompt,
     read_mask,
     read_source,
-    source_and_mask,
 )
-from engine.errors import RecipeError, UsageError
-from engine.painting import Origin, read_origin
+from engine.errors import UsageError
+from engine.painting import Origin, check_paintable, read_origin
 from engine.presets import make_recipe, round_to_grid
 from engine.recipe import MAX_SEED, Recipe
 from engine.settings import Settings
-from engine.start_image import init_image, start_picture
+from engine.start_image import init_image
 
 _DRAWN_SEEDS = 2**32
 """A seed that nobody chose is short enough to be typed again."""
@@ -102,9 +102,9 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tu
         keep=arguments.keep,
         models=arguments.models or settings.models,
         preset=arguments.preset,
-        **_steps(arguments),
+        **_optional(arguments),
     )
-    return Origin(recipe, recipe.steps, {}), (notice,) if notice else ()
+    return Origin(recipe, recipe.total_steps, {}), (notice,) if notice else ()
 
 
 def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tuple[str, ...]]:
@@ -121,7 +121,7 @@ def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tup
         size=size,
         init_image=None if arguments.init_image is None else init_image(arguments.init_image, size),
         image_prompts=tuple(map(image_prompt, arguments.like or ())),
-        **_steps(arguments),
+        **_optional(arguments),
     )
     notices = (
         []
@@ -131,29 +131,27 @@ def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tup
             f"painting {size[0]}x{size[1]} instead"
         ]
     )
-    return Origin(recipe, recipe.steps, {}), tuple(notices)
+    return Origin(recipe, recipe.total_steps, {}), tuple(notices)
 
 
 def _seed(arguments: argparse.Namespace) -> int:
     return secrets.randbelow(_DRAWN_SEEDS) if arguments.seed is None else arguments.seed
 
 
-def _steps(arguments: argparse.Namespace) -> dict[str, int]:
-    return {} if arguments.steps is None else {"steps": arguments.steps}
+def _optional(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What replaces a preset's settings, if it was said."""
+    said = {
+        "steps": arguments.steps,
+        "more": arguments.more and tuple(arguments.more),
+        "start_noise": arguments.start_noise,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _again(arguments: argparse.Namespace) -> tuple[Origin, tuple[str, ...]]:
     """The recipe in a file, and what to tell about it."""
     origin = read_origin(arguments.recipe)
-    recipe, entry = origin.recipe, find_models(origin.recipe.models)
-    if recipe.width % entry.factor or recipe.height % entry.factor:
-        raise RecipeError(
-            f"the recipe's size {recipe.width}x{recipe.height} is off the latent grid: "
-            f"width and height must be multiples of {entry.factor}"
-        )
-    start_picture(recipe)
-    if recipe.edit is not None:
-        source_and_mask(recipe.edit)
-    if origin.steps == recipe.steps:
+    check_paintable(origin.recipe)
+    if origin.steps == origin.recipe.total_steps:
         return origin, ()
     return origin, (f"the run was stopped at step {origin.steps}, and stops there again",)

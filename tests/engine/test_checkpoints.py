@@ -108,6 +108,40 @@ def test_the_same_state_gives_the_same_bytes(models: Models, recipe: Recipe):
     assert dump(states[0], recipe) == dump(states[1], recipe)
 
 
+@pytest.mark.parametrize(
+    ("before", "steps", "after"),
+    [
+        ((), 0, (4,)),
+        ((), 6, (4,)),
+        ((3,), 6, ()),
+        ((3,), 6, (5,)),
+        ((3,), 7, (3, 2)),
+        ((3,), 9, (3, 2)),
+    ],
+)
+def test_a_run_with_more_rounds_goes_on_from_a_checkpoint_of_the_one_without(
+    models: Models, before: tuple[int, ...], steps: int, after: tuple[int, ...]
+):
+    shorter, longer = small(more=before), small(more=after)
+    content = dump(run_of(shorter, models, steps).state_dict(), shorter)
+    resumed = Generation(longer, models)
+    resumed.load_state_dict(load(content, longer))
+    assert torch.equal(finish(resumed), finish(Generation(longer, models)))
+
+
+@pytest.mark.parametrize(
+    ("before", "steps", "after"),
+    [((3,), 7, ()), ((3,), 7, (5,)), ((3, 2), 10, (3, 1)), ((3,), 9, (4,))],
+)
+def test_but_not_from_one_whose_last_round_was_another(
+    models: Models, before: tuple[int, ...], steps: int, after: tuple[int, ...]
+):
+    recipe = small(more=before)
+    content = dump(run_of(recipe, models, steps).state_dict(), recipe)
+    with pytest.raises(CheckpointError, match="another recipe"):
+        load(content, small(more=after))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_a_checkpoint_of_the_cpu_is_none_of_a_gpu(checkpoint: bytes, recipe: Recipe):
     with pytest.raises(CheckpointError, match="another kind of device"):

@@ -19,10 +19,12 @@ from engine import (
     PictureError,
     Recipe,
     RecipeError,
+    edit_recipe,
     make_recipe,
 )
 from engine.augmentations import Augmentations
 from engine.clip import ClipPerceptor
+from engine.generation import MORE_RATE
 from engine.pictures import to_tensor
 from engine.protocols import Perceptor
 
@@ -243,6 +245,38 @@ def test_the_learning_rate_falls_along_half_a_cosine(models: Models):
     assert rates == pytest.approx([0.4 * (0.5 + 0.5 * (1 + cosine) / 2) for cosine in cosines])
 
 
+def test_further_rounds_have_a_cosine_of_their_own(models: Models):
+    recipe = small(steps=2, more=(3, 1), learning_rate=0.4, learning_rate_end=0.1)
+    run = Generation(recipe, models)
+    rates = []
+    while not run.done:
+        run.step()
+        rates.append(run.state_dict()["optimizer"]["param_groups"][0]["lr"])
+    assert run.steps_done == 6
+    peak = 0.4 * MORE_RATE
+    middle, late = ((1 + math.cos(math.pi * share)) / 2 for share in (1 / 3, 2 / 3))
+    between = [0.04 + (peak - 0.04) * each for each in (middle, late)]
+    assert rates == pytest.approx([0.4, 0.22, peak, *between, peak])
+
+
+def test_a_constant_learning_rate_stays_constant_in_further_rounds(models: Models):
+    run = Generation(small(steps=1, more=(2,), learning_rate=0.4, learning_rate_end=1.0), models)
+    while not run.done:
+        run.step()
+        assert run.state_dict()["optimizer"]["param_groups"][0]["lr"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_a_run_with_further_rounds_begins_as_the_one_without(models: Models, quantization: str):
+    options = {"quantization": quantization, "smoothness": 1.0, "learning_rate_end": 0.1}
+    short, long = (Generation(small(more=more, **options), models) for more in ((), (4,)))
+    assert [short.step() for _ in range(6)] == [long.step() for _ in range(6)]
+    assert short.done
+    assert not long.done
+    assert torch.equal(short.image(), long.image())
+    assert not torch.equal(finish(long), short.image())
+
+
 def test_the_optimiser_comes_nearer_to_the_prompt(models: Models):
     recipe = small(
         steps=15, augmentations=Augmentations(), regularizer=0.0, learning_rate=0.05, cutouts=1
@@ -308,6 +342,8 @@ def test_a_prompt_that_has_reached_its_stop_value_leaves_the_picture_alone(model
         small(start="noise", quantization="none"),
         small(init_image=png()),
         small(init_image=png(), quantization="none"),
+        small(init_image=png(), start_noise=10),
+        small(steps=2, more=(3, 1)),
         small(size=(48, 20)),
         small(size=(20, 48), preset="paper", steps=3, cutouts=2),
         small("a red circle | a blue background:0.5 | fog:-0.3:-2 | nothing:0"),
@@ -320,7 +356,7 @@ def test_a_run_ends_in_a_picture(models: Models, recipe: Recipe):
     run = Generation(recipe, models)
     start = run.state_dict()["latent"]
     image = finish(run)
-    assert run.steps_done == recipe.steps
+    assert run.steps_done == recipe.total_steps
     assert image.shape == (1, 3, recipe.height, recipe.width)
     assert image.isfinite().all()
     assert image.min() >= 0
@@ -362,6 +398,35 @@ def test_an_initial_image_starts_from_its_reconstruction(models: Models):
     start = Generation(replace(recipe, quantization="none"), models).image()
     torch.testing.assert_close(start, plain)
     torch.testing.assert_close(Generation(recipe, models).image(), quantized)
+
+
+@torch.no_grad()
+def test_noise_moves_the_latent_by_its_own_deviation(models: Models):
+    recipes = [small(init_image=png(), start_noise=noise) for noise in (0.0, 0.5, 1.0)]
+    runs = [Generation(recipe, models) for recipe in recipes]
+    plain, half, whole = (run.state_dict()["latent"] for run in runs)
+    noise = (whole - plain) / plain.std(correction=0)
+    assert 0.9 < noise.std() < 1.1
+    assert abs(noise.mean()) < 0.1
+    torch.testing.assert_close(half - plain, (whole - plain) / 2, rtol=1e-3, atol=1e-4)
+    again = Generation(recipes[2], models).state_dict()["latent"]
+    assert torch.equal(again, whole)
+    other = Generation(replace(recipes[2], seed=2), models).state_dict()["latent"]
+    assert not torch.equal(other, whole)
+
+
+def test_noise_leaves_what_a_mask_keeps(models: Models):
+    source = Image.open(io.BytesIO(png((64, 64))))
+    mask = Image.new("L", source.size)
+    mask.paste(255, (8, 8, 16, 16))
+    recipe = edit_recipe("a star", source, seed=1, mask=mask)
+    plain, moved = (
+        Generation(replace(recipe, start_noise=noise), models).state_dict()["latent"]
+        for noise in (0.0, 1.0)
+    )
+    changed = (plain != moved).any(1)[0]
+    assert changed[2:4, 2:4].all()
+    assert changed.sum() == 4
 
 
 @pytest.mark.parametrize(

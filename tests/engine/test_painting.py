@@ -3,6 +3,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from PIL import Image
 
 from engine import (
     Generation,
+    ModelError,
     Models,
     Origin,
     PictureError,
     Recipe,
     RecipeError,
+    edit_recipe,
     init_image,
     make_recipe,
     paint,
@@ -24,7 +27,8 @@ from engine import (
     save_painting,
 )
 from engine.catalogue import CATALOGUE
-from engine.painting import finished_picture
+from engine.edits import Edit, ImagePrompt
+from engine.painting import check_paintable, finished_picture
 from engine.pictures import to_picture
 from engine.png import read_text, save_png
 from engine.prompts import parse_prompts
@@ -36,6 +40,12 @@ def small(prompt: str = "a red circle", **changes: Any) -> Recipe:
     return make_recipe(
         prompt, **({"seed": 1, "size": (32, 24), "steps": 3, "cutouts": 2} | changes)
     )
+
+
+def encoded(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 WRITTEN = {"vqgan-clip-recipe": small().to_json()}
@@ -118,7 +128,7 @@ def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path):
         ({}, "holds no recipe, only PNG files painted by this program do"),
         ({"Description": "a red circle"}, "holds no recipe"),
         ({"vqgan-clip-recipe": "a red circle"}, "not valid JSON"),
-        ({"vqgan-clip-recipe": '{"version": 3}'}, "version 3, newer than 2"),
+        ({"vqgan-clip-recipe": '{"version": 4}'}, "version 4, newer than 3"),
         ({"vqgan-clip-recipe": '{"version": 1}'}, "prompts must be a list"),
         (WRITTEN | {"vqgan-clip-models": "{"}, "about the models is not valid JSON"),
         (WRITTEN | {"vqgan-clip-models": "[" * 100_000}, "about the models is not valid JSON"),
@@ -170,6 +180,48 @@ def test_a_run_that_was_stopped_stops_there_again(tmp_path: Path, models: Models
     origin = read_origin(path)
     assert origin == Origin(small(), 1, models.digests)
     assert paint(origin.recipe, models, steps=origin.steps) == finished_picture(stopped)
+
+
+def test_what_could_be_painted_passes():
+    start = encoded(SQUARE.resize((32, 24)))
+    like = (ImagePrompt(encoded(SQUARE)),)
+    check_paintable(small(init_image=start, image_prompts=like))
+    check_paintable(edit_recipe("a star", SQUARE, mask=SQUARE.convert("L"), seed=1))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "error", "culprit"),
+    [
+        (replace(small(), models="vast"), ModelError, "no models called 'vast'"),
+        (small(size=(33, 24)), RecipeError, "33x24 is off the latent grid"),
+        (small(init_image=b"rubbish"), PictureError, "initial image"),
+        (small(init_image=encoded(SQUARE)), RecipeError, "is 64x64 pixels"),
+        (small(start="image", edit=Edit(b"rubbish")), PictureError, "the picture to edit"),
+        (small(start="image", edit=Edit(encoded(SQUARE), b"rubbish")), PictureError, "the mask"),
+        (
+            small(start="image", edit=Edit(encoded(SQUARE), encoded(Image.new("L", (9, 9))))),
+            RecipeError,
+            "the mask is 9x9 pixels",
+        ),
+        (small(image_prompts=(ImagePrompt(b"rubbish"),)), PictureError, "the image prompt"),
+    ],
+)
+def test_what_could_not_begin_to_be_painted_is_refused(
+    recipe: Recipe, error: type[Exception], culprit: str
+):
+    with pytest.raises(error, match=culprit):
+        check_paintable(recipe)
+
+
+def test_a_run_of_several_rounds_takes_all_their_steps(tmp_path: Path, models: Models):
+    recipe, path = small(more=(2,)), tmp_path / "a.png"
+    told: list[int] = []
+    picture = paint(recipe, models, lambda run, _: told.append(run.steps_done))
+    assert told == [1, 2, 3, 4, 5]
+    save_painting(picture, path, recipe, models.digests, steps=5)
+    assert read_origin(path) == Origin(recipe, 5, models.digests)
+    save_painting(picture, path, recipe, models.digests, steps=4, force=True)
+    assert read_origin(path).steps == 4
 
 
 @pytest.mark.parametrize("size", [(64, 64), (32, 32), (48, 20)])

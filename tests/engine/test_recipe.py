@@ -50,7 +50,7 @@ RECIPES = st.builds(
     models=st.text(min_size=1, max_size=10),
     width=st.integers(16, 4096),
     height=st.integers(16, 4096),
-    steps=st.integers(1, 100_000),
+    steps=st.integers(1, 95_000),
     seed=st.integers(0, MAX_SEED),
     learning_rate=st.floats(1e-6, 100),
     learning_rate_end=st.floats(0, 1),
@@ -60,6 +60,7 @@ RECIPES = st.builds(
     regularizer_decay=st.floats(0, 1),
     smoothness=st.floats(0, 1000),
     quantization=st.sampled_from(["z-quantize", "none"]),
+    more=st.lists(st.integers(1, 1000), max_size=5).map(tuple),
     enlarge=st.integers(1, 16),
 )
 JSON = st.recursive(
@@ -87,9 +88,11 @@ def test_what_is_written_is_read_back(recipe: Recipe):
     assert Recipe.from_json(text).to_json() == text
 
 
-@given(st.binary(max_size=50), st.sampled_from(["z-quantize", "none"]))
-def test_an_initial_image_is_read_back(content: bytes, quantization: Any):
-    recipe = replace(RECIPE, start="image", init_image=content, quantization=quantization)
+@given(st.binary(max_size=50), st.sampled_from(["z-quantize", "none"]), st.floats(0, 10))
+def test_an_initial_image_is_read_back(content: bytes, quantization: Any, noise: float):
+    recipe = replace(
+        RECIPE, start="image", init_image=content, quantization=quantization, start_noise=noise
+    )
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
@@ -112,10 +115,21 @@ def test_edits_and_image_prompts_are_read_back(edit: Edit, likes: tuple[ImagePro
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
-def test_recipes_of_the_first_version_are_still_read():
-    values = json.loads(RECIPE.to_json()) | {"version": 1}
-    del values["edit"], values["image_prompts"]
+@pytest.mark.parametrize(
+    ("version", "unknown"),
+    [(1, ("edit", "image_prompts", "more", "start_noise")), (2, ("more", "start_noise"))],
+)
+def test_recipes_of_earlier_versions_are_still_read(version: int, unknown: tuple[str, ...]):
+    values = json.loads(RECIPE.to_json()) | {"version": version}
+    for name in unknown:
+        del values[name]
     assert Recipe.from_json(json.dumps(values)) == RECIPE
+
+
+def test_the_steps_of_all_rounds_are_counted():
+    assert (RECIPE.rounds, RECIPE.total_steps) == ((30,), 30)
+    longer = replace(RECIPE, more=(5, 7))
+    assert (longer.rounds, longer.total_steps) == ((30, 5, 7), 42)
 
 
 def test_codebook_sampling_is_read_back():
@@ -125,7 +139,7 @@ def test_codebook_sampling_is_read_back():
 
 def test_the_written_form_is_json_for_other_programs():
     values = json.loads(RECIPE.to_json())
-    assert values["version"] == 2
+    assert values["version"] == 3
     assert values["prompts"][1] == {"text": "fog", "weight": -0.5, "stop": -1.0}
     assert values["augmentations"]["flip"] == 0.5
     assert values["init_image"] is None
@@ -149,6 +163,18 @@ def test_the_written_form_is_json_for_other_programs():
         ({"steps": 100_001}, "steps must be a whole number from 1 to 100000, not 100001"),
         ({"steps": "30"}, "steps must be a whole number from 1 to 100000, not '30'"),
         ({"steps": True}, "steps must be a whole number from 1 to 100000, not True"),
+        ({"more": [5]}, r"more must be a tuple of at most 100 numbers, not \[5\]"),
+        ({"more": 5}, "more must be a tuple of at most 100 numbers, not 5"),
+        ({"more": (1,) * 101}, "more must be a tuple of at most 100 numbers"),
+        ({"more": (0,)}, "each round in more must be a whole number from 1 to 100000, not 0"),
+        ({"more": (5, 2.0)}, "each round in more must be a whole number .* not 2.0"),
+        ({"more": (True,)}, "each round in more must be a whole number .* not True"),
+        ({"more": (99_970, 1)}, "rounds together have 100001 steps; at most 100000"),
+        ({"start_noise": 0.1}, "start_noise needs a picture to start from"),
+        ({"start_noise": 0.1, "start": "noise"}, "start_noise needs a picture to start from"),
+        ({"start_noise": -0.1}, "start_noise must be a number from 0 to 10, not -0.1"),
+        ({"start_noise": math.nan}, "start_noise must be a number from 0 to 10, not nan"),
+        ({"start_noise": 10.1, "start": "image", "init_image": b""}, "from 0 to 10, not 10.1"),
         ({"steps": math.nan}, "steps must be a whole number from 1 to 100000, not nan"),
         ({"seed": -1}, "seed must be a whole number from 0 to"),
         ({"seed": 2**63}, "seed must be a whole number from 0 to"),
@@ -213,14 +239,14 @@ def test_values_that_are_not_allowed_are_refused_by_name(changes: dict[str, Any]
         ("null", "must be a JSON object"),
         ("[]", "must be a JSON object"),
         ('"a red circle"', "must be a JSON object"),
-        ("{}", "version must be from 1 to 2, not None"),
-        (written(version=None), "version must be from 1 to 2, not None"),
-        (written(version=0), "version must be from 1 to 2, not 0"),
-        (written(version=True), "version must be from 1 to 2, not True"),
-        (written(version=1.0), "version must be from 1 to 2, not 1.0"),
-        (written(version="1"), "version must be from 1 to 2, not '1'"),
-        (written(version=3), "version 3, newer than 2.*update"),
-        (written(version=10**400), "newer than 2"),
+        ("{}", "version must be from 1 to 3, not None"),
+        (written(version=None), "version must be from 1 to 3, not None"),
+        (written(version=0), "version must be from 1 to 3, not 0"),
+        (written(version=True), "version must be from 1 to 3, not True"),
+        (written(version=1.0), "version must be from 1 to 3, not 1.0"),
+        (written(version="1"), "version must be from 1 to 3, not '1'"),
+        (written(version=4), "version 4, newer than 3.*update"),
+        (written(version=10**400), "newer than 3"),
         (written(brush=1, easel=2), "recipe holds unknown keys: 'brush', 'easel'"),
         (written(**{"a\ud800\n": 1}), r"recipe holds unknown keys: 'a\\ud800\\n'"),
         (written(**{"x" * 9000: 1}), "recipe holds unknown keys: 'xxx"),
@@ -242,6 +268,12 @@ def test_values_that_are_not_allowed_are_refused_by_name(changes: dict[str, Any]
         (written(steps=10**400), "steps must be a whole number from 1 to 100000, not 1000"),
         (written(regularizer=10**400), "regularizer must be a number from 0 to 1000, not 1000"),
         (written().replace("0.6", "1e999"), "regularizer must be a number from 0 to 1000, not inf"),
+        (written(more=None), "more must be a tuple of at most 100 numbers, not None"),
+        (written(more={"a": 1}), "more must be a tuple of at most 100 numbers"),
+        (written(more=[10**400]), "each round in more must be a whole number"),
+        (written(more=["5"]), "each round in more must be a whole number .* not '5'"),
+        (written(more=[[5]]), "each round in more must be a whole number"),
+        (written(start_noise="0.1"), "start_noise must be a number from 0 to 10, not '0.1'"),
         (written(start="image", init_image="no base64!"), "init image must be base64"),
         (written(start="image", init_image="ä"), "init image must be base64"),
         (written(start="image", init_image=7), "init image must be base64"),
@@ -266,7 +298,7 @@ def test_recipes_that_cannot_be_read_are_refused_by_name(text: str, culprit: str
     assert len(str(caught.value)) < 250
 
 
-MAY_BE_EMPTY = ("init_image", "edit", "image_prompts")
+MAY_BE_EMPTY = ("init_image", "edit", "image_prompts", "more")
 
 
 @pytest.mark.parametrize("value", [True, None, [], [1], {"a": 1}, "", 10**400, -1])

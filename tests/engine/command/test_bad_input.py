@@ -60,6 +60,10 @@ WHOLE = "must be a whole number from"
         (["a", *OUT, "--steps", "1.5"], f"--steps {WHOLE} 1 to 100000, not '1.5'"),
         (["a", *OUT, "--steps", ""], f"--steps {WHOLE} 1 to 100000, not ''"),
         (["a", *OUT, "--steps", "9" * 6000], f"--steps {WHOLE} 1 to 100000, not '999"),
+        (["a", *OUT, "--more", "0"], f"--more {WHOLE} 1 to 100000, not '0'"),
+        (["a", *OUT, "--more", "5", "--more", "x"], f"--more {WHOLE} 1 to 100000, not 'x'"),
+        (["a", *OUT, "--steps", "9", "--more", "99992"], "together have 100001 steps"),
+        (["a", *OUT, *["--more", "1"] * 101], "at most 100 numbers"),
         (["a", *OUT, "--seed", "-1"], f"--seed {WHOLE} 0 to {2**63 - 1}, not '-1'"),
         (["a", *OUT, "--seed", str(2**63)], f"--seed {WHOLE} 0 to {2**63 - 1}"),
         (["a", *OUT, "--seed", str(2**63 - 1), "--count", "2"], f"at most {2**63 - 2}"),
@@ -108,6 +112,12 @@ WHOLE = "must be a whole number from"
         (["a", *OUT, "--init-image", "cut.jpg"], "'cut.jpg': the file is damaged or cut off"),
         (["a", *OUT, "--init-image", "random"], "'random': it is no picture, PNG, JPEG, WebP"),
         (["a", *OUT, "--init-image", "bomb.png"], "at most 64 megapixels"),
+        (["a", *OUT, "--start-noise", "0.1"], "name one, --init-image"),
+        (["a", *OUT, "--start-noise", "11"], "--start-noise must be a number from 0 to 10"),
+        (["a", *OUT, "--start-noise", "-1"], "--start-noise"),
+        (["a", *OUT, "--start-noise=-1"], "--start-noise must be a number from 0 to 10"),
+        (["a", *OUT, "--start-noise", "nan"], "--start-noise must be a number from 0 to 10"),
+        (["a", *OUT, "--start-noise", ""], "--start-noise must be a number from 0 to 10"),
         # recipes
         (["--recipe", "no.png", *OUT], "'no.png': there is no such file"),
         (["--recipe", "there", *OUT], "'there': it is a folder"),
@@ -120,8 +130,8 @@ WHOLE = "must be a whole number from"
         (["--recipe", "huge.png", *OUT], "at most 64 MiB are allowed"),
         (["--recipe", "prose.json", *OUT], "'prose.json': the recipe is not valid JSON"),
         (["--recipe", "list.json", *OUT], "'list.json': the recipe must be a JSON object"),
-        (["--recipe", "newer.json", *OUT], "version 3, newer than 2"),
-        (["--recipe", "newer.png", *OUT], "version 3, newer than 2"),
+        (["--recipe", "newer.json", *OUT], "version 4, newer than 3"),
+        (["--recipe", "newer.png", *OUT], "version 4, newer than 3"),
         (["--recipe", "more.json", *OUT], "unknown keys: 'mood'"),
         (["--recipe", "fewer.json", *OUT], "lacks the keys 'seed'"),
         (["--recipe", "steps.json", *OUT], f"steps {WHOLE} 1 to 100000, not -1"),
@@ -132,6 +142,8 @@ WHOLE = "must be a whole number from"
         (["--recipe", "good.json", "--out", "old.png"], "'old.png': it exists already"),
         (["a", "--recipe", "good.json", *OUT], "leave out PROMPT or --recipe"),
         (["--recipe", "good.json", *OUT, "--steps", "3"], "--steps would change the recipe"),
+        (["--recipe", "good.json", *OUT, "--more", "3"], "--more would change the recipe"),
+        (["--recipe", "good.json", *OUT, "--start-noise", "1"], "--start-noise would change"),
         (["--recipe", "good.json", *OUT, "--seed", "0"], "--seed would change the recipe"),
         (["--recipe", "good.json", *OUT, "--size", "64"], "--size would change the recipe"),
         (["--recipe", "good.json", *OUT, "--count", "1"], "--count would change the recipe"),
@@ -166,7 +178,7 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (["recipe", "old.png"], "'old.png': it holds no recipe"),
         (["recipe", "no.png"], "'no.png': there is no such file"),
         (["recipe", "random"], "'random': it holds no recipe"),
-        (["recipe", "newer.png"], "version 3, newer than 2"),
+        (["recipe", "newer.png"], "version 4, newer than 3"),
     ],
 )
 def test_bad_input_of_the_other_commands(
@@ -210,7 +222,7 @@ def _write_recipes(folder: Path) -> None:
     good = json.loads(small().to_json())
     changes: dict[str, dict[str, Any]] = {
         "good": {},
-        "newer": {"version": 3},
+        "newer": {"version": 4},
         "more": {"mood": "calm"},
         "steps": {"steps": -1},
         "grid": {"width": 33},
@@ -221,7 +233,7 @@ def _write_recipes(folder: Path) -> None:
         (folder / f"{name}.json").write_text(json.dumps(good | change))
     fewer = {key: value for key, value in good.items() if key != "seed"}
     (folder / "fewer.json").write_text(json.dumps(fewer))
-    newer = {"vqgan-clip-recipe": json.dumps(good | {"version": 3})}
+    newer = {"vqgan-clip-recipe": json.dumps(good | {"version": 4})}
     save_png(picture(), folder / "newer.png", text=newer)
     far = {"vqgan-clip-recipe": json.dumps(good), "vqgan-clip-stopped-at": "4"}
     save_png(picture(), folder / "far.png", text=far)

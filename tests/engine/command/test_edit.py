@@ -51,6 +51,13 @@ def test_outside_the_mask_nothing_changes():
     assert (picture != scene).any()
 
 
+def test_an_edit_takes_more_rounds_and_noise():
+    options = ["--more", "2", "--start-noise", ".5", *FEW]
+    assert main(["edit", "scene.png", "a star", "--out", "a.png", *options]) == 0
+    recipe = read_recipe(Path("a.png"))
+    assert (recipe.rounds, recipe.start_noise) == ((3, 2), 0.5)
+
+
 @pytest.mark.parametrize(("options", "kept"), [([], 0.9), (["--keep", "0.25"], 0.25)])
 def test_how_much_is_kept_can_be_said(options: list[str], kept: float):
     assert main(["edit", "scene.png", "a star", "--out", "a.png", *FEW, *options]) == 0

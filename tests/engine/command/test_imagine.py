@@ -53,6 +53,28 @@ def test_the_printed_recipe_paints_the_same_picture(folder: Path, capsys: pytest
     assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
 
 
+def test_further_rounds_begin_as_the_run_without_them(folder: Path, capsys: pytest.CaptureFixture):
+    assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
+    options = ["--more", "2", "--more", "1", "--save-every", "3", "--out", "b.png", *QUICK]
+    assert main(["imagine", "a red circle", *options]) == 0
+    assert "in 6 steps with seed 5" in capsys.readouterr().err
+    assert read_picture(folder / "b-frames/0003.png") == read_picture(folder / "a.png")
+    assert read_picture(folder / "b-frames/0006.png") == read_picture(folder / "b.png")
+    origin = read_origin(folder / "b.png")
+    assert (origin.recipe.rounds, origin.steps) == ((3, 2, 1), 6)
+    assert main(["imagine", "--recipe", "b.png", "--out", "c.png"]) == 0
+    assert (folder / "b.png").read_bytes() == (folder / "c.png").read_bytes()
+
+
+def test_noise_changes_what_a_picture_becomes(folder: Path):
+    picture(size=(48, 48)).save(folder / "from.png")
+    start = ["a red circle", "--init-image", "from.png", *QUICK]
+    for name, noise in (("a", "0"), ("b", "0.5")):
+        assert main(["imagine", *start, "--start-noise", noise, "--out", f"{name}.png"]) == 0
+    assert read_picture(folder / "a.png") != read_picture(folder / "b.png")
+    assert read_origin(folder / "b.png").recipe.start_noise == 0.5
+
+
 def test_a_seed_that_nobody_chose_is_another_every_time_and_printed(
     folder: Path, capsys: pytest.CaptureFixture
 ):
