@@ -22,6 +22,7 @@ RESTARTING = "I am about to restart. Try again in a minute."
 
 BRIEF_SECONDS = 30.0
 """How long words stay that only one person needs and everybody sees."""
+AnyMessage = discord.Message | discord.PartialMessage
 _FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
 """Refused by Discord, or lost on the way."""
 
@@ -79,20 +80,25 @@ async def all_answered(interaction: discord.Interaction) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def refusals_replied(message: discord.Message) -> AsyncIterator[None]:
-    """Tell whoever wrote a message, as a reply that goes away, what cannot be done, and faults."""
+async def refusals_replied(message: AnyMessage, who: int | None = None) -> AsyncIterator[None]:
+    """Tell whoever wrote a message, as a reply that goes away, what cannot be done, and faults.
+
+    `who` is named if somebody else is meant.
+    """
+    name = "" if who is None else f"<@{who}> "
     try:
         yield
     except (RefusalError, EngineError) as error:
         text = phrases.sentence(str(error))
-        log.info("refused", extra={"command": "reply", "cause": text})
-        await reply_briefly(message, text)
+        command = "reply" if who is None else "reaction"
+        log.info("refused", extra={"command": command, "cause": text})
+        await reply_briefly(message, f"{name}{text}")
     except Exception:
-        log.exception("a reply failed")
-        await reply_briefly(message, FAULT)
+        log.exception("a reply or a reaction failed")
+        await reply_briefly(message, f"{name}{FAULT}")
 
 
-async def reply_briefly(message: discord.Message, text: str) -> None:
+async def reply_briefly(message: AnyMessage, text: str) -> None:
     """Reply to a message without calling anybody, and take it back soon; a failure is logged."""
     try:
         await message.reply(text, delete_after=BRIEF_SECONDS)

@@ -54,6 +54,15 @@ class Asker:
         author, permissions = message.author, channel.permissions_for(guild.me)
         return cls(author.id, guild.id, channel, permissions, _roles(author))
 
+    @classmethod
+    def of_reaction(cls, reaction: discord.RawReactionActionEvent, channel: Channel) -> Self:
+        """Whoever reacted to a message in a channel."""
+        member, user_id = reaction.member, reaction.user_id
+        if member is None:
+            return cls(user_id, None, channel, discord.Permissions.none())
+        permissions = channel.permissions_for(member.guild.me)
+        return cls(user_id, member.guild.id, channel, permissions, _roles(member))
+
 
 def _roles(user: discord.User | discord.Member) -> dict[int, str]:
     return {each.id: each.name for each in user.roles} if isinstance(user, discord.Member) else {}

@@ -14,6 +14,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.again import Again
 from bot.answers import FAULT, answer
 from bot.control import Control
 from bot.engine_thread import EngineThread
@@ -34,6 +35,10 @@ COGS = (
     "cogs.edit",
     "cogs.mask",
     "cogs.reply",
+    "cogs.buttons",
+    "cogs.reactions",
+    "cogs.queue",
+    "cogs.cancel",
     "cogs.recipe",
     "cogs.history",
     "cogs.privacy",
@@ -59,6 +64,7 @@ class Services:
     intake: Intake
     control: Control
     privacy: Privacy
+    again: Again
     engine: EngineThread
     upload_hosts: frozenset[str]
     """Where attached pictures may lie."""
@@ -143,10 +149,12 @@ class PaintingBot(commands.AutoShardedBot):
 
 
 def intents() -> discord.Intents:
-    """What the bot hears of: servers, for their channels and limits, and messages, for replies.
+    """What the bot hears of: servers, for their channels and limits, messages, for replies, and
+    reactions.
 
     None of these is privileged: of most messages it hears without seeing what they hold.
     """
     chosen = discord.Intents.none()
     chosen.guilds = chosen.guild_messages = chosen.dm_messages = True
+    chosen.guild_reactions = chosen.dm_reactions = True
     return chosen

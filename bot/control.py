@@ -3,6 +3,8 @@
 Of several who do so at the same time, and of the engine, the store lets one win.
 """
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import discord
@@ -10,13 +12,15 @@ import discord
 from bot.answers import RefusalError
 from bot.asker import Asker
 from bot.intake import Intake
-from bot.jobs import JobState
+from bot.jobs import UNFINISHED, JobState
 from bot.queue import GpuQueue
 from bot.records import JobRecord
 from bot.reporter import Reporter
 from bot.store import Store
 from engine.recipe import Recipe
 
+END_SECONDS, _END_PAUSE = 8.0, 0.1
+"""How long to wait for the end of a job that is being stopped, and between two looks."""
 _GONE = "This job is not there any more."
 _NOT_YOURS = "Only the person who asked for this picture, or a moderator, can do that."
 _OVER = {
@@ -38,7 +42,9 @@ class Person:
     @classmethod
     def of_interaction(cls, interaction: discord.Interaction) -> "Person":
         """Whoever gave a command or pressed a button: Manage Messages makes a moderator."""
-        return cls(interaction.user.id, interaction.permissions.manage_messages)
+        in_guild = interaction.guild_id is not None  # in direct messages Discord grants it to all
+        moderates = in_guild and interaction.permissions.manage_messages
+        return cls(interaction.user.id, moderates)
 
 
 class Control:
@@ -75,6 +81,15 @@ class Control:
             raise RefusalError(_OVER.get(state, "It has not begun yet: cancel it instead."))
         self._queue.stop(job_id)
 
+    async def end_of(self, job_id: int) -> JobState | None:
+        """How a job has ended, or does within a few seconds; None if it has not."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                while (state := await self._store.state(job_id)) in UNFINISHED:
+                    await asyncio.sleep(_END_PAUSE)
+                return state
+        return None
+
     async def cancel(self, job_id: int, person: Person) -> None:
         """End a queued or running job without pictures.
 
@@ -93,11 +108,13 @@ class Control:
         recipes: tuple[Recipe, ...] | None = None,
         *,
         kind: str = "more",
+        picture: int | None = None,
     ) -> discord.Message:
         """Queue a job that goes on where a stopped or finished one has ended.
 
-        `recipes` are the same, unless said otherwise, or the same with more steps. Returns the new
-        job's message. Raises `RefusalError` if the asker may not, or it cannot go on.
+        `recipes` are the same, unless said otherwise, or the same with more steps; with `picture`
+        there is one, that of this picture. Returns the new job's message. Raises `RefusalError` if
+        the asker may not, or it cannot go on.
         """
         record = await self.job(job_id)
         if recipes is None:
@@ -106,5 +123,11 @@ class Control:
             recipes = record.job.recipes
         prompt = record.job.prompt
         return await self._intake.accept(
-            asker, prompt, recipes, kind=kind, parent_id=job_id, goes_on=True
+            asker,
+            prompt,
+            recipes,
+            kind=kind,
+            parent_id=job_id,
+            goes_on=True,
+            picture=picture,
         )

@@ -9,10 +9,13 @@ Discord's error codes: https://docs.discord.com/developers/topics/opcodes-and-st
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import aiohttp
 import discord
+from discord import ui
+from discord.utils import MISSING
 from sqlalchemy.exc import DBAPIError
 
 from bot import phrases
@@ -71,20 +74,25 @@ class Delivery:
         return guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 
     async def show(
-        self, text: str, picture: Attachment | None = None, *, keep_picture: bool = False
+        self,
+        text: str,
+        picture: Attachment | None = None,
+        *,
+        keep_picture: bool = False,
+        buttons: ui.View | None = MISSING,
     ) -> None:
         """Put progress where it is looked for: one message, edited in place.
 
-        The picture that is there goes, unless it is kept or another one comes. Failures are
-        logged. After one that lasts no progress is shown any more: somebody deleted the message or
-        the thread, or took a permission away.
+        The picture that is there goes, unless it is kept or another one comes; the buttons stay
+        unless others are named, or none. Failures are logged. After one that lasts no progress is
+        shown any more: somebody deleted the message or the thread, or took a permission away.
         """
         if not self._shows_progress:
             return
         if not self._place.has_thread:
             text = f"{phrases.headline(self._job)}\n{text}"
         try:
-            showing = self._show(text, picture, keep_picture=keep_picture)
+            showing = self._show(text, picture, buttons, keep_picture=keep_picture)
             await asyncio.wait_for(showing, CALL_SECONDS)
         except (*_NO_ANSWER, DBAPIError) as error:
             self._log("progress could not be shown", error)
@@ -92,8 +100,12 @@ class Delivery:
             self._log("progress was refused", error)
             self._shows_progress = _passes(error)
 
-    async def deliver(self, text: str, parcel: Parcel | None = None) -> bool:
+    async def deliver(
+        self, text: str, parcel: Parcel | None = None, *, buttons: ui.View | None = None
+    ) -> bool:
         """Post a result until it arrives, in the first place that takes it; say whether one did.
+
+        The buttons stand under its last message.
 
         Raises `TooLargeError` if a file has to be smaller.
         """
@@ -102,32 +114,43 @@ class Delivery:
             if number == 1:
                 text = f"{text}\n-# {_ELSEWHERE}"
             try:
-                await self._post_all(channel_id, text, parcel)
+                await self._post_all(channel_id, text, parcel, buttons)
                 return True
             except _RefusedError as error:
                 self._log("a result was refused", error)
         return False
 
-    async def _show(self, text: str, picture: Attachment | None, *, keep_picture: bool) -> None:
+    async def _show(
+        self,
+        text: str,
+        picture: Attachment | None,
+        buttons: ui.View | None,
+        *,
+        keep_picture: bool,
+    ) -> None:
         channel = self._channel(self._place.post_id)
         if self._progress_id is not None:
             message = channel.get_partial_message(self._progress_id)
             try:
                 if keep_picture and picture is None:
-                    await message.edit(content=text)
+                    await message.edit(content=text, view=buttons)
                 else:
-                    await message.edit(content=text, attachments=discord_files(picture))
+                    files = discord_files(picture)
+                    await message.edit(content=text, attachments=files, view=buttons)
                 return
             except discord.HTTPException as error:
                 if error.code not in _ONLY_EDITS_REFUSED:
                     raise
         # In place of a message that takes no edits any more, another one is made.
         nonce = f"{self._job.id}-0" if self._progress_id is None else f"0-{self._progress_id}"
-        message = await channel.send(text, files=discord_files(picture), nonce=nonce)
+        files = discord_files(picture)
+        message = await channel.send(text, files=files, nonce=nonce, view=buttons or MISSING)
         self._progress_id = message.id
         await self._store.set_progress_message(self._job.id, message.id)
 
-    async def _post_all(self, place: int | None, text: str, parcel: Parcel | None) -> None:
+    async def _post_all(
+        self, place: int | None, text: str, parcel: Parcel | None, buttons: ui.View | None
+    ) -> None:
         """Post a result's messages into a channel, or to the person if `place` is None."""
         groups = parcel.groups if parcel is not None else ((),)
         job_id = self._job.id
@@ -138,19 +161,20 @@ class Delivery:
             if number in self._arrived:
                 continue
             nonce = f"{job_id}-{number}"
-            message = await self._insist(place, text if index == 0 else "", group, nonce)
+            words, is_last = text if index == 0 else "", index == len(groups) - 1
+            send = partial(
+                self._post, place, words, group, nonce=nonce, buttons=buttons if is_last else None
+            )
+            message = await self._insist(send)
             post = (job_id, message.channel.id, message.id, number)
             await insist(lambda post=post: self._store.add_post(*post), "storing a post")
 
-    async def _insist(
-        self, place: int | None, text: str, group: Sequence[Attachment], nonce: str
-    ) -> discord.Message:
+    async def _insist(self, post: Callable[[], Awaitable[discord.Message]]) -> discord.Message:
         """Post one message, as often as it takes."""
         pause = FIRST_PAUSE
         while True:
             try:
-                posting = self._post(place, text, group, nonce)
-                return await asyncio.wait_for(posting, CALL_SECONDS)
+                return await asyncio.wait_for(post(), CALL_SECONDS)
             except _NO_ANSWER as error:
                 self._log("a result could not be posted, trying again", error)
             except discord.HTTPException as error:
@@ -163,14 +187,21 @@ class Delivery:
             pause = min(LONGEST_PAUSE, 2 * pause)
 
     async def _post(
-        self, place: int | None, text: str, group: Sequence[Attachment], nonce: str
+        self,
+        place: int | None,
+        text: str,
+        group: Sequence[Attachment],
+        *,
+        nonce: str,
+        buttons: ui.View | None,
     ) -> discord.Message:
         if place is None:
             channel = await self._client.create_dm(discord.Object(self._job.author_id))
         else:
             channel = self._channel(place)
         # With the nonce a post that did arrive, though its answer did not, is not made twice.
-        return await channel.send(text, files=discord_files(*group), nonce=nonce)
+        files = discord_files(*group)
+        return await channel.send(text, files=files, nonce=nonce, view=buttons or MISSING)
 
     def _channel(self, channel_id: int) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(channel_id, guild_id=self._place.guild_id)

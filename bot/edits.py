@@ -70,10 +70,18 @@ async def queue_continuation(
 
 async def check_may_edit(services: Services, message: discord.Message, user_id: int) -> None:
     """Raise `RefusalError` if the message holds pictures that only somebody else may edit here."""
-    guild_id = None if message.guild is None else message.guild.id
-    if not is_own(message) or (await services.rules.limits(guild_id)).edit_others:
-        return
-    if await services.store.author_of_post(message.id) != user_id:
+    if is_own(message):
+        author_id = await services.store.author_of_post(message.id)
+        guild_id = None if message.guild is None else message.guild.id
+        await check_may_edit_of(services, author_id, guild_id, user_id)
+
+
+async def check_may_edit_of(
+    services: Services, author_id: int | None, guild_id: int | None, user_id: int
+) -> None:
+    """Raise `RefusalError` if only `author_id` may edit a picture of theirs in a server."""
+    limits = await services.rules.limits(guild_id)
+    if not limits.edit_others and author_id != user_id:
         raise RefusalError("Here only the person who asked for a picture may edit it.")
 
 

@@ -71,11 +71,13 @@ class Intake:
         kind: str = "imagine",
         parent_id: int | None = None,
         goes_on: bool = False,
+        picture: int | None = None,
     ) -> discord.Message:
         """Queue pictures for whoever asked for them, and return the job's message.
 
         `kind` says how they came about, `parent_id` from which job. One that `goes_on` starts from
-        its parent's last checkpoints, which must be of the same recipes, as far as those go.
+        its parent's last checkpoints, which must be of the same recipes, as far as those go; with
+        `picture`, from that of this one, for a single recipe.
 
         Raises `RefusalError` if the person may not, the place does not allow it, or the recipes
         ask for too much.
@@ -97,6 +99,7 @@ class Intake:
                     kind=kind,
                     parent_id=parent_id,
                     goes_on=goes_on,
+                    picture=picture,
                 )
         except DBAPIError as error:
             log.error("a job could not be stored", extra={"cause": str(error.orig)})

@@ -53,6 +53,16 @@ class Place:
         """Whether a thread was opened for the job."""
         return self.post_id != self.channel_id
 
+    @property
+    def url(self) -> str:
+        """Where Discord shows the job's own message."""
+        return message_url(self.guild_id, self.channel_id, self.message_id)
+
+
+def message_url(guild_id: int | None, channel_id: int, message_id: int) -> str:
+    """Where Discord shows a message; `guild_id` is None in direct messages."""
+    return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -118,6 +128,16 @@ class Progress:
     """Which of the job's pictures this is, from 1."""
     step: int
     """Steps taken of this picture."""
+
+
+@dataclass(frozen=True)
+class Underway:
+    """What people are told of a job that has not ended."""
+
+    place: Place
+    begun: bool
+    progress: Progress | None
+    """The newest, if there was one since the program was started."""
 
 
 @dataclass(frozen=True)

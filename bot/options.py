@@ -1,7 +1,7 @@
 """What several commands ask for in the same way: prompts, seeds, presets, how much is kept."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from discord.app_commands import Choice
@@ -48,6 +48,12 @@ def variations(recipe: Recipe, count: int) -> tuple[Recipe, ...]:
     """A recipe `count` times, with seeds that follow each other."""
     seeds = ((recipe.seed + number) % (MAX_SEED + 1) for number in range(count))
     return tuple(replace(recipe, seed=seed) for seed in seeds)
+
+
+def reseeded(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+    """The recipes with random seeds that follow each other."""
+    first = seed_or_any(None)
+    return tuple(replace(recipe, seed=first + number) for number, recipe in enumerate(recipes))
 
 
 def matching(typed: str, names: Iterable[str]) -> list[Choice[str]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bot.again import Again
 from bot.client import PaintingBot, Services
 from bot.control import Control
 from bot.engine_thread import EngineThread
@@ -78,6 +79,7 @@ async def open_services(
         rules = Rules(settings, store)
         intake = Intake(settings, rules, store, queue, reporter)
         privacy = Privacy(store, queue, reporter)
+        control = Control(store, queue, reporter, intake)
         folder = settings.storage.folder
         tasks = [
             asyncio.create_task(reporter.run()),
@@ -99,7 +101,8 @@ async def open_services(
                 ledger=ledger,
                 intake=intake,
                 privacy=privacy,
-                control=Control(store, queue, reporter, intake),
+                control=control,
+                again=Again(settings, intake, control),
                 engine=engine,
                 upload_hosts=upload_hosts,
                 device=str(models.device),

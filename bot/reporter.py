@@ -14,9 +14,10 @@ import discord
 
 from bot import phrases
 from bot.attach import parcel, progress_picture
+from bot.buttons import under_progress, under_result
 from bot.delivery import Delivery, TooLargeError
 from bot.forecast import Forecast, forecast
-from bot.jobs import UNFINISHED, JobState, Noticed, Progress, Started
+from bot.jobs import UNFINISHED, JobState, Noticed, Progress, Started, Underway
 from bot.pace import Pace
 from bot.queue import GpuQueue
 from bot.records import JobRecord
@@ -111,6 +112,13 @@ class Reporter:
         """When a job's turn and its end come; None if it is not in the queue."""
         return forecast(self._queue.standing(job_id), self._pace)
 
+    def underway(self, job_id: int) -> Underway | None:
+        """Where a job is told about and how far it is; None if nothing is told of it now."""
+        report = self._reports.get(job_id)
+        if report is None or report.place is None:
+            return None
+        return Underway(report.place, report.begun, report.progress)
+
     async def _look(self) -> None:
         """Have announced times corrected that do not hold any more, some each moment."""
         while True:
@@ -134,6 +142,8 @@ class _Report:
 
     def __init__(self, reporter: Reporter, record: JobRecord) -> None:
         self.job = record.job
+        self.place = record.place
+        self._was_begun = record.state is JobState.RUNNING
         self._reporter = reporter
         self._newest: Started | Progress | None = None
         self._notice = record.notice
@@ -143,6 +153,16 @@ class _Report:
         self._news = asyncio.Event()
         self._news.set()
         self._urgent = asyncio.Event()
+
+    @property
+    def begun(self) -> bool:
+        """Whether the job has begun, be it in an earlier run of the program."""
+        return self._was_begun or self._newest is not None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the job is, once that is known."""
+        return self._newest if isinstance(self._newest, Progress) else None
 
     def take(self, event: Started | Noticed | Progress) -> None:
         """Note what has happened, in place of what was before."""
@@ -205,7 +225,9 @@ class _Report:
                 text = phrases.waiting(when.before, when.start, when.end)
             case _:
                 text = _STARTING
-        await delivery.show(phrases.noticed(text, self._notice), picture, keep_picture=True)
+        text = phrases.noticed(text, self._notice)
+        buttons = under_progress(self.job.id, begun=self.begun)
+        await delivery.show(text, picture, keep_picture=True, buttons=buttons)
 
     async def _end(self, delivery: Delivery, store: Store) -> None:
         job_id = self.job.id
@@ -218,8 +240,8 @@ class _Report:
                 arrived = await self._deliver(record, delivery, store)
             case JobState.FAILED:
                 text = f"{phrases.headline(self.job)}\n{record.reason}"
-                arrived = await delivery.deliver(text)
-        await delivery.show(_ENDED[record.state])
+                arrived = await delivery.deliver(text, buttons=under_result(job_id, record.state))
+        await delivery.show(_ENDED[record.state], buttons=None)
         reason = None if arrived else NOBODY
         await insist(lambda: store.set_told(job_id, reason), "storing that an end was told")
         is_well = arrived and record.state is not JobState.FAILED
@@ -233,13 +255,13 @@ class _Report:
         pictures = await insist(lambda: store.pictures(job_id), "reading pictures")
         frames = await insist(lambda: store.frames(job_id), "reading frames")
         steps = [each.steps for each in pictures]
-        limit = delivery.file_limit
+        limit, buttons = delivery.file_limit, under_result(job_id, record.state)
         while True:
             files = await asyncio.to_thread(parcel, self.job, pictures, frames, limit)
             text = "\n".join((phrases.finished(record, steps, files.size), *files.notices))
             try:
-                return await delivery.deliver(text, files)
+                return await delivery.deliver(text, files, buttons=buttons)
             except TooLargeError:
                 limit = min(limit, max(len(f.content) for g in files.groups for f in g)) // 2
                 if limit < _SMALLEST_LIMIT:
-                    return await delivery.deliver(f"{text}\n{_NO_FILES}")
+                    return await delivery.deliver(f"{text}\n{_NO_FILES}", buttons=buttons)

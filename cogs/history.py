@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import StrEnum
 from re import Match
 from typing import Any, Self
@@ -17,9 +16,7 @@ from bot.answers import RefusalError, acknowledge, all_answered, answer, refusal
 from bot.asker import Asker
 from bot.client import PaintingBot, Services
 from bot.history import MAX_SEARCH, Entry, Scope, Turn
-from bot.options import seed_or_any
 from bot.reposts import post_again
-from engine.recipe import MAX_SEED
 
 _LONGEST_NUMBER = 19
 """Digits of an id, at most."""
@@ -195,13 +192,7 @@ async def _rerun(
     services: Services, interaction: discord.Interaction[Any], entry: Entry
 ) -> discord.Message:
     record = await services.control.job(entry.job_id)
-    first = seed_or_any(None)
-    recipes = tuple(
-        replace(recipe, seed=(first + number) % (MAX_SEED + 1))
-        for number, recipe in enumerate(record.job.recipes)
-    )
-    asker, job = Asker.of_interaction(interaction), record.job
-    return await services.intake.accept(asker, job.prompt, recipes, kind="rerun", parent_id=job.id)
+    return await services.again.rerun(Asker.of_interaction(interaction), record)
 
 
 def _nothing(interaction: discord.Interaction[Any], scope: Scope) -> str:

@@ -143,6 +143,17 @@ class Course(Part):
             found = (await session.scalars(rows)).all()
         return [StoredPicture(row.number, row.steps, row.content) for row in found]
 
+    async def forget_pictures(self, job_id: int) -> bool:
+        """Remove what a job that has ended has left; say whether there were pictures."""
+        has_ended = and_(JobRow.id == job_id, JobRow.state.not_in(UNFINISHED))
+        async with self._write.begin() as session:
+            if await session.scalar(select(JobRow.id).where(has_ended)) is None:
+                return False
+            for table in (CheckpointRow, FrameRow):
+                await session.execute(delete(table).where(table.job_id == job_id))
+            gone = delete(PictureRow).where(PictureRow.job_id == job_id)
+            return bool((await session.scalars(gone.returning(PictureRow.number))).all())
+
     async def _end_without(self, job_id: int, state: JobState, reason: str | None) -> bool:
         values = {"state": state, "ended_at": datetime.now(UTC), "reason": reason}
         async with self._write.begin() as session:
@@ -153,14 +164,23 @@ class Course(Part):
         return True
 
 
-async def copy_course(session: AsyncSession, parent_id: int, job_id: int) -> None:
-    """Give a job the last checkpoint of each of its parent's pictures, and the frames."""
+async def copy_course(
+    session: AsyncSession, parent_id: int, job_id: int, picture: int | None = None
+) -> None:
+    """Give a job the last checkpoint of each of its parent's pictures, and the frames.
+
+    With `picture`, those of this one only, which is the job's first.
+    """
     is_last = ~_is_surplus(parent_id, kept=1)
+    own = ("job_id", "picture")
     for table, is_meant in ((CheckpointRow, is_last), (FrameRow, true())):
-        names = [column.name for column in table.__table__.columns if column.name != "job_id"]
+        names = [column.name for column in table.__table__.columns if column.name not in own]
         columns = [getattr(table, name) for name in names]
-        source = select(literal(job_id), *columns).where(table.job_id == parent_id, is_meant)
-        await session.execute(insert(table).from_select(["job_id", *names], source))
+        number = table.picture if picture is None else literal(1)
+        is_wanted = true() if picture is None else table.picture == picture
+        source = select(literal(job_id), number, *columns)
+        source = source.where(table.job_id == parent_id, is_meant, is_wanted)
+        await session.execute(insert(table).from_select([*own, *names], source))
 
 
 async def _change(

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, update
 
 from bot.jobs import UNFINISHED, Job, JobState, Place
 from bot.records import JobRecord, Post
@@ -37,10 +37,12 @@ class Jobs(Part):
         kind: str = "imagine",
         parent_id: int | None = None,
         goes_on: bool = False,
+        picture: int | None = None,
     ) -> Job:
         """Store a new job as queued and return it with its number.
 
-        One that `goes_on` gets what its parent has left to go on from.
+        One that `goes_on` gets what its parent has left to go on from, of all its pictures or of
+        one, which is then the only one.
         """
         # A recipe may hold megabytes of pictures.
         texts = await asyncio.to_thread(lambda: [recipe.to_json() for recipe in recipes])
@@ -62,7 +64,7 @@ class Jobs(Part):
             session.add(row)
             await session.flush()
             if goes_on and parent_id is not None:
-                await copy_course(session, parent_id, row.id)
+                await copy_course(session, parent_id, row.id, picture)
         return Job(row.id, author_id, prompt, recipes, kind, parent_id, guild_id, weight)
 
     async def record(self, job_id: int) -> JobRecord | None:
@@ -140,6 +142,11 @@ class Jobs(Part):
         async with self._write.begin() as session:
             await session.merge(row)
 
+    async def remove_post(self, message_id: int) -> None:
+        """Forget a message that was deleted."""
+        async with self._write.begin() as session:
+            await session.execute(delete(PostRow).where(PostRow.message_id == message_id))
+
     async def posts(self, job_id: int) -> list[Post]:
         """The messages that tell of a job's end."""
         rows = select(PostRow).where(PostRow.job_id == job_id).order_by(PostRow.message_id)
@@ -152,6 +159,12 @@ class Jobs(Part):
         rows = select(PostRow.number).where(PostRow.job_id == job_id)
         async with self._read() as session:
             return {each for each in await session.scalars(rows) if each is not None}
+
+    async def job_of_post(self, message_id: int) -> int | None:
+        """The job of whose end a message tells; None if it tells of none."""
+        posted = select(PostRow.job_id).where(PostRow.message_id == message_id)
+        async with self._read() as session:
+            return await session.scalar(posted)
 
     async def job_of_message(self, message_id: int) -> int | None:
         """The job that a message tells of or announces; None if it is no job's."""

@@ -1,0 +1,110 @@
+"""Removal: a job's pictures, from the store and from Discord."""
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+
+import aiohttp
+import discord
+
+from bot.jobs import message_url
+from bot.records import JobRecord
+from bot.store import Store
+
+log = logging.getLogger(__name__)
+
+_ARCHIVED = 50083
+_NAME = "deleted"
+"""Of a thread, which was named by the prompt."""
+_FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What came of it."""
+
+    removed: int
+    """How many messages were deleted."""
+    left: tuple[str, ...]
+    """Links to the messages that could not be deleted."""
+
+
+async def remove_job(client: discord.Client, store: Store, record: JobRecord) -> Removal:
+    """Forget the pictures of a job that has ended, and delete the bot's messages about it.
+
+    Its thread stays, without the prompt: others may have written there.
+    """
+    job_id = record.job.id
+    await store.forget_pictures(job_id)
+    if record.place is not None and record.place.has_thread:
+        await _rename(client, record.place.post_id)
+    removed, left = 0, []
+    # The one with the buttons comes last: if the program ends before, it can be pressed again.
+    for message_id, channel_ids in (await _messages(store, record)).items():
+        outcome = await _delete(client, record, message_id, channel_ids)
+        removed += outcome is _Outcome.DELETED
+        if outcome is _Outcome.LEFT:
+            left.append(message_url(record.job.guild_id, channel_ids[0], message_id))
+        else:
+            await store.remove_post(message_id)
+    log.info("job removed", extra={"job": job_id, "messages": removed, "left": len(left)})
+    return Removal(removed, tuple(left))
+
+
+async def _rename(client: discord.Client, thread_id: int) -> None:
+    """Take the prompt from a thread; done before Discord repeats its name in the channel."""
+    try:
+        await client.http.edit_channel(thread_id, name=_NAME, archived=False)
+    except _FAILURES as error:
+        log.warning("a thread could not be renamed", extra={"cause": str(error)})
+
+
+class _Outcome(Enum):
+    DELETED = "deleted"
+    GONE = "gone before"
+    LEFT = "could not be deleted"
+
+
+async def _messages(store: Store, record: JobRecord) -> dict[int, list[int]]:
+    """The messages about a job, and the channels in which each may be."""
+    messages: dict[int, list[int]] = {}
+    place = record.place
+    if place is not None:
+        messages[place.message_id] = [place.channel_id]
+        if record.progress_id is not None:
+            messages[record.progress_id] = [place.post_id]
+    for post in await store.posts(record.job.id):
+        places = [] if place is None else [place.post_id, place.channel_id]
+        messages[post.message_id] = [post.channel_id] if post.channel_id is not None else places
+    return messages
+
+
+async def _delete(
+    client: discord.Client, record: JobRecord, message_id: int, channel_ids: list[int]
+) -> _Outcome:
+    """Delete a message, wherever it is."""
+    for channel_id in channel_ids:
+        try:
+            await _delete_in(client, record.job.guild_id, channel_id, message_id)
+        except discord.NotFound:
+            continue
+        except _FAILURES as error:
+            cause = {"job": record.job.id, "cause": str(error)}
+            log.warning("a message could not be deleted", extra=cause)
+            return _Outcome.LEFT
+        return _Outcome.DELETED
+    return _Outcome.GONE
+
+
+async def _delete_in(
+    client: discord.Client, guild_id: int | None, channel_id: int, message_id: int
+) -> None:
+    channel = client.get_partial_messageable(channel_id, guild_id=guild_id)
+    message = channel.get_partial_message(message_id)
+    try:
+        await message.delete()
+    except discord.HTTPException as error:
+        if error.code != _ARCHIVED:
+            raise
+        await client.http.edit_channel(channel_id, archived=False)
+        await message.delete()

@@ -1,0 +1,90 @@
+"""`/cancel`: ends jobs that wait or run, one's own or, for moderators, those of their channels."""
+
+import re
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+from discord.ext import commands
+
+from bot import phrases
+from bot.answers import RefusalError, acknowledge, answer, refusals_answered
+from bot.client import PaintingBot
+from bot.control import Person
+from bot.jobs import Job
+from bot.viewer import Viewer
+
+_ALL = "all"
+_NUMBER = re.compile(r"#?([1-9][0-9]{0,17})")
+_MAX_CHOICES = 25
+
+
+class Cancel(commands.Cog):
+    """Cancel jobs."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._services = bot.services
+
+    @app_commands.command()
+    @app_commands.describe(job="Which job; all stands for every one of yours")
+    async def cancel(self, interaction: discord.Interaction, job: str) -> None:
+        """Cancel a job that waits or is being painted."""
+        async with refusals_answered(interaction):
+            await acknowledge(interaction)
+            viewer = Viewer.of_interaction(interaction)
+            if job.strip().lower() == _ALL:
+                cancelled = await self._cancel_all(viewer)
+            else:
+                cancelled = [await self._cancel(viewer, job)]
+            await answer(interaction, phrases.cancelled(cancelled))
+
+    @cancel.autocomplete("job")
+    async def _jobs(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
+        viewer, jobs = Viewer.of_interaction(interaction), self._services.queue.jobs()
+        own = [job for job in jobs if viewer.owns(job)]
+        choices = [self._choice(job, "") for job in own if _matches(job, typed)]
+        if len(own) > 1 and typed.lower() in _ALL:
+            choices.insert(0, Choice(name=f"All of yours ({len(own)})", value=_ALL))
+        for job in jobs:  # there may be thousands
+            if len(choices) >= _MAX_CHOICES:
+                break
+            if viewer.owns(job) or not _matches(job, typed):
+                continue
+            underway = self._services.reporter.underway(job.id)
+            if underway is not None and viewer.moderates(underway.place):
+                choices.append(self._choice(job, " · somebody else's"))
+        return choices[:_MAX_CHOICES]
+
+    def _choice(self, job: Job, whose: str) -> Choice[str]:
+        underway = self._services.reporter.underway(job.id)
+        state = "being painted" if underway is not None and underway.begun else "waiting"
+        return Choice(name=phrases.choice(job, f"{state}{whose}"), value=str(job.id))
+
+    async def _cancel(self, viewer: Viewer, typed: str) -> Job:
+        """Cancel the job with a number."""
+        found = _NUMBER.fullmatch(typed.strip())
+        if found is None:
+            raise RefusalError("Choose one of the jobs that are offered, or `all`.")
+        record = await self._services.control.job(int(found[1]))
+        await self._services.control.cancel(record.job.id, viewer.person(record.place))
+        return record.job
+
+    async def _cancel_all(self, viewer: Viewer) -> list[Job]:
+        """Cancel every job of somebody's own; those that end by themselves meanwhile, do."""
+        cancelled: list[Job] = []
+        for job in filter(viewer.owns, self._services.queue.jobs()):
+            try:
+                await self._services.control.cancel(job.id, Person(viewer.user.id))
+            except RefusalError:
+                continue
+            cancelled.append(job)
+        return cancelled
+
+
+def _matches(job: Job, typed: str) -> bool:
+    return typed.lower() in f"#{job.id} {job.prompt}".lower()
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Cancel(bot))

@@ -1,0 +1,138 @@
+"""Reactions: 🔁 paints a picture again; 🛑 and ❌ stop and cancel a job.
+
+They come as raw events, which Discord sends for messages of any age. Where nothing can be posted,
+and where a reaction means nothing, it is left alone: people react for other reasons, too.
+"""
+
+import logging
+
+import aiohttp
+import discord
+from discord.ext import commands
+
+from bot.answers import RefusalError, refusals_replied
+from bot.asker import Asker, Channel
+from bot.client import PaintingBot
+from bot.control import Person
+from bot.edits import check_may_edit, check_may_edit_of
+from bot.intake import check_permissions
+from bot.jobs import UNFINISHED
+from bot.recipes import queue_again, read_recipe
+from bot.uploads import is_own, pictures_in, recipe_beside
+
+log = logging.getLogger(__name__)
+
+AGAIN, STOP, CANCEL = "🔁", "🛑", "❌"
+_VARIANT = "\ufe0f"
+"""What may follow a character to say that it is an emoji."""
+
+
+class Reactions(commands.Cog):
+    """Take reactions as wishes."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._bot = bot
+        self._services = bot.services
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, reaction: discord.RawReactionActionEvent) -> None:
+        """Do what a person's reaction to one of the bot's messages means."""
+        emoji = str(reaction.emoji).rstrip(_VARIANT)
+        if emoji not in (AGAIN, STOP, CANCEL) or not self._is_for_me(reaction):
+            return
+        try:
+            found = await self._found(reaction)
+        except (RefusalError, discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            log.info("a reaction was left alone", extra={"cause": str(error)})
+            return
+        if found is None:
+            return
+        asker, message = found
+        async with refusals_replied(message, reaction.user_id):
+            if emoji == AGAIN:
+                await self._paint_again(asker, message)
+            else:
+                await self._end(reaction, asker, emoji)
+
+    def _is_for_me(self, reaction: discord.RawReactionActionEvent) -> bool:
+        """Whether a person reacted, to a message that may be the bot's."""
+        me = self._bot.user
+        if (
+            me is None
+            or reaction.user_id == me.id
+            or reaction.message_author_id not in (None, me.id)
+        ):
+            return False
+        if reaction.guild_id is None:
+            return self._services.settings.discord.direct_messages
+        return reaction.member is not None and not reaction.member.bot
+
+    async def _found(
+        self, reaction: discord.RawReactionActionEvent
+    ) -> tuple[Asker, discord.PartialMessage] | None:
+        """Who reacted to what; raises `RefusalError`, or Discord's errors, where I cannot post."""
+        channel = self._bot.get_channel(reaction.channel_id)
+        if channel is None:  # an archived thread, or direct messages
+            channel = await self._bot.fetch_channel(reaction.channel_id)
+        if not isinstance(channel, Channel) or isinstance(channel, discord.GroupChannel):
+            return None
+        asker = Asker.of_reaction(reaction, channel)
+        check_permissions(channel, asker.permissions)
+        return asker, channel.get_partial_message(reaction.message_id)
+
+    async def _paint_again(self, asker: Asker, message: discord.PartialMessage) -> None:
+        """Paint a message's pictures with other seeds."""
+        store = self._services.store
+        job_id = await store.job_of_post(message.id)
+        record = None if job_id is None else await store.record(job_id)
+        if record is None:
+            await self._paint_anew(asker, message)
+            return
+        author_id = record.job.author_id
+        await check_may_edit_of(self._services, author_id, asker.guild_id, asker.user_id)
+        await self._services.again.rerun(asker, record)
+
+    async def _paint_anew(self, asker: Asker, message: discord.PartialMessage) -> None:
+        """Paint the pictures of a message whose job is not known any more, by their own recipes."""
+        try:
+            found = await message.fetch()
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.info("a reaction was left alone", extra={"cause": str(error)})
+            return
+        files = pictures_in(found) if is_own(found) else []
+        if not files:
+            return
+        await check_may_edit(self._services, found, asker.user_id)
+        with self._services.again.once(asker.user_id, "message", message.id):
+            origins = [
+                await read_recipe(self._services, recipe_beside(found, file), found)
+                for file in files
+            ]
+            await queue_again(self._services, asker, *(origin.recipe for origin in origins))
+
+    async def _end(
+        self, reaction: discord.RawReactionActionEvent, asker: Asker, emoji: str
+    ) -> None:
+        """Stop or cancel a job, if it is theirs to do so."""
+        store, control = self._services.store, self._services.control
+        job_id = await store.job_of_message(reaction.message_id)
+        record = None if job_id is None else await store.record(job_id)
+        if record is None or record.state not in UNFINISHED:
+            return
+        person = _person(reaction, asker)
+        if not (person.moderates or person.id == record.job.author_id):
+            return
+        end = control.stop if emoji == STOP else control.cancel
+        await end(record.job.id, person)
+
+
+def _person(reaction: discord.RawReactionActionEvent, asker: Asker) -> Person:
+    member = reaction.member
+    if member is None:
+        return Person(reaction.user_id)
+    return Person(member.id, asker.channel.permissions_for(member).manage_messages)
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Reactions(bot))
