@@ -23,6 +23,7 @@ from bot.ledger import Ledger
 from bot.pace import Pace
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
+from bot.rules import Rules
 from bot.settings import Settings
 from bot.store import Store
 
@@ -37,6 +38,7 @@ COGS = (
     "cogs.reactions",
     "cogs.queue",
     "cogs.cancel",
+    "cogs.settings",
     "cogs.help",
     "cogs.status",
 )
@@ -49,6 +51,7 @@ class Services:
     """What cogs work with."""
 
     settings: Settings
+    rules: Rules
     store: Store
     queue: GpuQueue
     pace: Pace

@@ -84,8 +84,8 @@ async def check_may_edit_of(
     services: Services, author_id: int | None, guild_id: int | None, user_id: int
 ) -> None:
     """Raise `RefusalError` if only `author_id` may edit a picture of theirs in a server."""
-    del guild_id
-    if not services.settings.limits.edit_others and author_id != user_id:
+    limits = await services.rules.limits(guild_id)
+    if not limits.edit_others and author_id != user_id:
         raise RefusalError("Here only the person who asked for a picture may edit it.")
 
 

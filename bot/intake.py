@@ -18,7 +18,8 @@ from bot.jobs import UNFINISHED, Job, Place
 from bot.queue import GpuQueue
 from bot.records import JobRecord
 from bot.reporter import Reporter
-from bot.settings import LimitSettings, Settings
+from bot.rules import Rules
+from bot.settings import Settings
 from bot.store import Store, insist
 from engine.recipe import Recipe
 
@@ -51,9 +52,10 @@ class Intake:
     """Accepts jobs."""
 
     def __init__(
-        self, settings: Settings, store: Store, queue: GpuQueue, reporter: Reporter
+        self, settings: Settings, rules: Rules, store: Store, queue: GpuQueue, reporter: Reporter
     ) -> None:
         self._settings = settings
+        self._rules = rules
         self._store = store
         self._queue = queue
         self._reporter = reporter
@@ -82,11 +84,11 @@ class Intake:
         """
         if self._queue.closed:
             raise RefusalError(RESTARTING)
-        check_recipes(recipes, self._settings.limits)
         check_permissions(asker.channel, asker.permissions)
         try:
+            await self._rules.check(asker, prompt, recipes)
             async with self._admission:
-                await self._check_limits(asker.user_id)
+                await self._rules.check_usage(asker, len(recipes))
                 job = await self._store.add(
                     asker.user_id,
                     prompt,
@@ -165,16 +167,6 @@ class Intake:
         await insist(lambda: self._store.set_told(job_id), "storing a failure")
         log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
 
-    async def _check_limits(self, author_id: int) -> None:
-        limits = self._settings.limits
-        if await self._store.count_unfinished(author_id) >= limits.jobs_per_person:
-            raise RefusalError(
-                f"You have {limits.jobs_per_person} jobs waiting or running, which is the most "
-                "at a time. Wait until one is done."
-            )
-        if await self._store.count_unfinished() >= limits.jobs:
-            raise RefusalError("The queue is full. Try again in a while.")
-
     async def _announce(self, asker: Asker, job: Job) -> tuple[discord.Message, Place]:
         """Post the job's message and open its thread."""
         channel = asker.channel
@@ -197,20 +189,6 @@ class Intake:
         except discord.HTTPException as error:
             log.warning("no thread was opened", extra={"job": job.id, "cause": str(error)})
             return None
-
-
-def check_recipes(recipes: tuple[Recipe, ...], limits: LimitSettings) -> None:
-    """Raise `RefusalError`, naming the limit, if a command's recipes ask for too much."""
-    if len(recipes) > limits.count:
-        raise RefusalError(
-            f"At most {limits.count} variations are allowed here, not {len(recipes)}."
-        )
-    steps = max(recipe.total_steps for recipe in recipes)
-    if steps > limits.steps:
-        raise RefusalError(
-            f"At most {limits.steps} steps are allowed here, not {steps}. Choose fewer with "
-            "`steps`."
-        )
 
 
 def check_permissions(channel: Channel, permissions: discord.Permissions) -> None:

@@ -11,6 +11,7 @@ import sys
 import webbrowser
 from contextlib import suppress
 
+import discord
 import simcord
 from simcord import SetupError
 
@@ -29,7 +30,9 @@ async def serve(bot: PaintingBot) -> None:
     async with simcord.run(bot, shard_count=1, check_errors=False) as env:
         guild = env.create_guild(name="Studio")
         channel = guild.create_text_channel("pictures")
-        person = guild.add_member(env.create_user("you"))
+        moderates = discord.Permissions(manage_guild=True, manage_messages=True)
+        role = guild.create_role("moderators", permissions=moderates)
+        person = guild.add_member(env.create_user("you"), roles=[role])
         async with env.preview(channel, viewers=[person], layout="channel") as preview:
             print(f"No DISCORD_TOKEN is set, so the bot runs on a local page:\n\n  {preview.url}\n")
             print("Type there: /imagine a red circle on a blue background", flush=True)

@@ -7,7 +7,7 @@ of the direction of what follows it.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot.forecast import Forecast
@@ -61,6 +61,17 @@ def shown(prompt: str, length: int = _SHOWN_PROMPT) -> str:
 def name(text: str) -> str:
     """A name of somebody else's, for a message."""
     return shown(text, _NAME)
+
+
+def spoiler(words: str) -> str:
+    """Words that show only once they are clicked."""
+    return f"||{shown(words)}||"
+
+
+def either(ids: Iterable[int], form: str) -> str:
+    """Mentions of several things, of which each will do."""
+    *others, last = map(form.format, ids)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def thread_name(prompt: str) -> str:
@@ -279,7 +290,8 @@ def limits(settings: LimitSettings) -> str:
     """What one may ask for."""
     return (
         f"up to {settings.prompt_length} characters, {settings.steps} steps, "
-        f"{settings.count} variations, and {settings.jobs_per_person} jobs at a time"
+        f"{settings.count} variations, {settings.jobs_per_person} jobs at a time, and "
+        f"{settings.pictures_per_day} pictures a day"
     )
 
 

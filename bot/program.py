@@ -24,6 +24,7 @@ from bot.ledger import Ledger
 from bot.pace import Pace
 from bot.queue import GpuQueue
 from bot.reporter import Reporter
+from bot.rules import Rules
 from bot.settings import Settings, StorageSettings
 from bot.store import open_store
 from bot.uploads import DISCORD_HOSTS
@@ -73,7 +74,8 @@ async def open_services(
         reporter = Reporter(store, queue, pace, settings.discord.progress_seconds)
         ledger = Ledger(store, reporter)
         engine = EngineThread(settings.engine, queue, pace, ledger.publish, ledger.recall)
-        intake = Intake(settings, store, queue, reporter)
+        rules = Rules(settings, store)
+        intake = Intake(settings, rules, store, queue, reporter)
         control = Control(store, queue, reporter, intake)
         folder = settings.storage.folder
         tasks = [
@@ -86,6 +88,7 @@ async def open_services(
             log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
             yield Services(
                 settings=settings,
+                rules=rules,
                 store=store,
                 queue=queue,
                 pace=pace,

@@ -11,24 +11,38 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as UnreadableVariableError
 
+from bot.words import check_entry
 from engine.errors import SettingsError
 from engine.files import MEBIBYTE, quoted, read_bounded
-from engine.recipe import MAX_STEPS
+from engine.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 from engine.settings import DEFAULT_PATH
 from engine.settings import Settings as EngineSettings
 
 ENV_PREFIX = "VQGAN_CLIP_"
 TOKEN_VARIABLE, TOKEN_FILE_VARIABLE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
 _MAX_TOKEN_BYTES = 4096
-_MAX_VARIATIONS = 4
+MAX_VARIATIONS = 4
 """Of one command."""
+MAX_JOBS = 100_000
+_MAX_WORDS = 5000
+Word = Annotated[str, AfterValidator(check_entry)]
+"""An entry of a list of words, see `bot.words`."""
 
 
 def _engine(value: object) -> object:
@@ -73,13 +87,19 @@ class LimitSettings(_Table):
     """Characters of a prompt."""
     steps: int = Field(default=1000, ge=1, le=MAX_STEPS)
     """Steps of one picture."""
-    count: int = Field(default=4, ge=1, le=_MAX_VARIATIONS)
+    count: int = Field(default=4, ge=1, le=MAX_VARIATIONS)
     """Variations in one command."""
+    pixels: int = Field(default=1024 * 1024, ge=MIN_SIDE**2, le=MAX_SIDE**2)
+    """Width times height at which a picture is painted."""
+    pictures_per_day: int = Field(default=200, ge=1, le=MAX_JOBS)
+    """Pictures of one person within 24 hours."""
     image_mib: int = Field(default=8, ge=1, le=25)
     """Size of a picture that somebody attaches, in MiB."""
     jobs_per_person: int = Field(default=5, ge=1, le=1000)
     """Jobs of one person that wait or run at a time."""
-    jobs: int = Field(default=500, ge=1, le=100_000)
+    jobs_per_server: int = Field(default=250, ge=1, le=MAX_JOBS)
+    """Jobs of one server that wait or run at a time."""
+    jobs: int = Field(default=500, ge=1, le=MAX_JOBS)
     """Jobs that wait or run at a time, of everybody together."""
     edit_others: bool = True
     """Whether everybody may edit a picture by a reply or a menu, or only who asked for it."""
@@ -99,6 +119,15 @@ class QueueSettings(_Table):
         """The share of a person who has some roles: the highest counts."""
         names = {*map(str, roles), *roles.values()}
         return max((self.weights[each] for each in names if each in self.weights), default=1.0)
+
+
+class SafetySettings(_Table):
+    """Words that prompts must not hold. `*` stands for any letters."""
+
+    blocked_words: tuple[Word, ...] = Field(default=(), max_length=_MAX_WORDS)
+    """Nowhere."""
+    age_restricted_words: tuple[Word, ...] = Field(default=(), max_length=_MAX_WORDS)
+    """Only in age-restricted channels, and not in direct messages."""
 
 
 class StorageSettings(_Table):
@@ -127,6 +156,7 @@ class Settings(BaseSettings):
     discord: DiscordSettings = DiscordSettings()
     limits: LimitSettings = LimitSettings()
     queue: QueueSettings = QueueSettings()
+    safety: SafetySettings = SafetySettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
     token: SecretStr | None = Field(default=None, exclude=True)
@@ -161,6 +191,11 @@ def read_settings(path: Path | None = None) -> Settings:
         return Settings(**tables, token=_token())
     except ValidationError as error:
         raise SettingsError("; ".join(map(_sentence, error.errors()))) from None
+    except UnreadableVariableError:
+        raise SettingsError(
+            f"an environment variable {ENV_PREFIX}… that stands for a list must be written as in "
+            'JSON, such as ["one", "two"]'
+        ) from None
 
 
 def _tables(path: Path) -> dict[str, Any]:

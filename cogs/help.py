@@ -14,12 +14,13 @@ class Help(commands.Cog):
     """Explain the bot."""
 
     def __init__(self, bot: PaintingBot) -> None:
-        self._settings = bot.services.settings
+        self._services = bot.services
 
     @app_commands.command()
     async def help(self, interaction: discord.Interaction) -> None:
         """What this bot does, and how to ask for it."""
-        models = find_models(self._settings.engine.models)
+        models = find_models(self._services.settings.engine.models)
+        limits = await self._services.rules.limits(interaction.guild_id)
         await answer(
             interaction,
             "I paint pictures from words: a CLIP looks at the picture, and a VQGAN changes it step "
@@ -37,7 +38,7 @@ class Help(commands.Cog):
             "it, give it more steps or other words, or delete it. 🔁 paints it again, too.\n"
             "- `/queue` shows what is painted and what waits, `/cancel` ends what you asked for.\n"
             "- `/status` says how I am.\n"
-            f"You may ask for {phrases.limits(self._settings.limits)}.\n"
+            f"You may ask for {phrases.limits(limits)}.\n"
             f"-# {phrases.sentence(models.limits)}",
         )
 

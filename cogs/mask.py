@@ -259,6 +259,7 @@ async def _begin(
     """Look for something in a picture, and show the draft that comes of it."""
     if replace_with:
         check_prompt(replace_with, services.settings.limits)
+        await services.rules.check_words(Asker.of_interaction(interaction), replace_with)
         parse_prompts(replace_with)
     source, notice = await asyncio.to_thread(read_source, picture)
     mask, relevance = await _found(services, source, what) if what else (None, [])

@@ -55,6 +55,7 @@ class Jobs(Part):
             channel_id=channel_id,
             prompt=prompt,
             recipes=texts,
+            pictures=len(texts),
             weight=weight,
             stop_wanted=False,
             accepted_at=datetime.now(UTC),

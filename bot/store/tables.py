@@ -46,6 +46,8 @@ class JobRow(Base):
     """Where it was asked for; a place follows once its message was posted."""
     prompt: Mapped[str]
     recipes: Mapped[list[str]] = mapped_column(JSON)
+    pictures: Mapped[int] = mapped_column(server_default="1")
+    """How many recipes there are."""
     weight: Mapped[float] = mapped_column(server_default="1")
     """Its author's share of the engine when it was accepted."""
     stop_wanted: Mapped[bool] = mapped_column(server_default="0")
@@ -151,3 +153,13 @@ class FactRow(Base):
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[str]
+
+
+class GuildSettingsRow(Base):
+    """What the moderators of a server have set for it."""
+
+    __tablename__ = "guild_settings"
+
+    guild_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    settings: Mapped[str]
+    """What `ServerSettings.read` reads."""

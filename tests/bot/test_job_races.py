@@ -30,6 +30,7 @@ from bot.ledger import Ledger
 from bot.pace import Pace
 from bot.queue import GpuQueue, Slice, Wish
 from bot.reporter import Reporter
+from bot.rules import Rules
 from bot.settings import Settings
 from bot.store import Store, open_store
 from engine.presets import make_recipe
@@ -71,7 +72,8 @@ class Races(RuleBasedStateMachine):
             self.queue = GpuQueue()
             reporter = Reporter(self.store, self.queue, Pace(), 1.0)
             self.ledger = Ledger(self.store, reporter)
-            intake = Intake(Settings(), self.store, self.queue, reporter)
+            rules = Rules(Settings(), self.store)
+            intake = Intake(Settings(), rules, self.store, self.queue, reporter)
             self.control = Control(self.store, self.queue, reporter, intake)
             for record in await self.store.open_jobs():
                 if record.job.id == self.job.id and record.state in UNFINISHED:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,13 @@ async def test_what_is_no_database_is_refused_in_one_sentence(tmp_path: Path):
     with pytest.raises(SettingsError, match="not a database"):
         async with open_store(tmp_path):
             pass
+
+
+async def test_pictures_of_earlier_jobs_count_too(tmp_path: Path):
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
+        database.executescript(BEFORE_MIGRATIONS)
+        database.execute('UPDATE jobs SET recipes = \'["", "", ""]\' WHERE state = \'done\'')
+        accepted, now = database.execute("SELECT max(accepted_at), datetime() FROM jobs").fetchone()
+    since, until = (datetime.fromisoformat(f"{each}+00:00") for each in (accepted, now))
+    async with open_store(tmp_path) as store:
+        assert await store.pictures_between(5, since - timedelta(1), until) == [(since, 3)]

@@ -51,6 +51,9 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch):
         ("[limits]\ncount = 9", ("limits.count", "4")),
         ("[limits]\ncount = 'two'", ("limits.count", "integer")),
         ("[limits]\ncounts = 1", ("limits.counts", "no such key")),
+        ("[limits]\npixels = 1", ("limits.pixels", "256")),
+        ("[safety]\nblocked_words = ['fine', '*']", ("safety.blocked_words.1", "2 letters")),
+        ("[safety]\nage_restricted_words = 'x'", ("safety.age_restricted_words",)),
         ("[limit]\ncount = 1", ("limit", "no such key")),
         ("[discord]\nprogress_seconds = 0", ("discord.progress_seconds", "1")),
         ("[discord]\nprogress_seconds = nan", ("discord.progress_seconds",)),
@@ -67,6 +70,16 @@ def test_what_is_wrong_in_the_file_is_named(text: str, parts: tuple[str, ...]):
         read_settings(written(text))
     assert all(part in str(error.value) for part in parts)
     assert "\n" not in str(error.value)
+
+
+def test_words_stand_in_a_list_also_in_the_environment(monkeypatch: pytest.MonkeyPatch):
+    path = written("[safety]\nblocked_words = ['Damn', ' bad  word ']\n")
+    assert read_settings(path).safety.blocked_words == ("damn", "bad word")
+    monkeypatch.setenv("VQGAN_CLIP_SAFETY__BLOCKED_WORDS", '["other"]')
+    assert read_settings(path).safety.blocked_words == ("other",)
+    monkeypatch.setenv("VQGAN_CLIP_SAFETY__BLOCKED_WORDS", "other")
+    with pytest.raises(EngineError, match="VQGAN_CLIP_.*JSON"):
+        read_settings(path)
 
 
 @pytest.mark.parametrize("name", ["VQGAN_CLIP_LIMITS__COUNTS", "VQGAN_CLIP_TOKEN", "VQGAN_CLIP_X"])
