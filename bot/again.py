@@ -51,8 +51,9 @@ class Again:
         self, asker: Asker, record: JobRecord, number: int, picture: bytes
     ) -> discord.Message:
         """Start from one of a job's pictures, moved at random."""
+        origin, seed = _recipe(record, number), seed_or_any(None)
+        self._check_models((origin,))
         with self.once(asker.user_id, "vary", record.job.id, number):
-            origin, seed = _recipe(record, number), seed_or_any(None)
             recipe = await asyncio.to_thread(varied, origin, picture, seed)
             return await self._accept(asker, record, (recipe,), kind="vary")
 

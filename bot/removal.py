@@ -52,7 +52,7 @@ async def remove_job(client: discord.Client, store: Store, record: JobRecord) ->
 
 
 async def _rename(client: discord.Client, thread_id: int) -> None:
-    """Take the prompt from a thread; done before Discord repeats its name in the channel."""
+    """Take the prompt from a thread."""
     try:
         await client.http.edit_channel(thread_id, name=_NAME, archived=False)
     except _FAILURES as error:

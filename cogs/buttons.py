@@ -123,7 +123,9 @@ class Buttons(commands.Cog):
                 form = _VaryForm(self._services, message, record, numbers)
                 await show_form(interaction, form)
             case Action.MORE:
-                await show_form(interaction, _MoreForm(self._services, record, numbers))
+                limits = await self._services.rules.limits(interaction.guild_id)
+                form = _MoreForm(self._services, record, numbers, limits.steps)
+                await show_form(interaction, form)
             case _:
                 await show_form(interaction, _WordsForm(self._services, record))
 
@@ -229,13 +231,14 @@ class _VaryForm(_JobForm):
 class _MoreForm(_JobForm):
     """How many more steps, and of which picture."""
 
-    def __init__(self, services: Services, record: JobRecord, numbers: list[int]) -> None:
+    def __init__(
+        self, services: Services, record: JobRecord, numbers: list[int], limit: int
+    ) -> None:
         super().__init__(services, record, Action.MORE)
-        most = services.settings.limits.steps - max(r.total_steps for r in record.job.recipes)
+        most = limit - max(recipe.total_steps for recipe in record.job.recipes)
         if most < 1:
             raise RefusalError(
-                f"This picture has had all of the {services.settings.limits.steps} steps that are "
-                "allowed here."
+                f"This picture has had all of the {limit} steps that are allowed here."
             )
         self._steps: ui.TextInput[Any] = ui.TextInput(
             custom_id="steps",

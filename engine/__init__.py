@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.continuing import continued, prolonged, varied
     from engine.editing import edit_recipe, image_prompt, read_mask, read_source
     from engine.edits import Edit, ImagePrompt
     from engine.errors import (
@@ -52,6 +53,9 @@ _HOMES = {
     "init_image": "start_image",
     "Edit": "edits",
     "ImagePrompt": "edits",
+    "continued": "continuing",
+    "prolonged": "continuing",
+    "varied": "continuing",
     "edit_recipe": "editing",
     "image_prompt": "editing",
     "read_mask": "editing",
@@ -76,6 +80,7 @@ __all__ = [
     "RecipeError",
     "SettingsError",
     "TextMask",
+    "continued",
     "edit_recipe",
     "find_mask",
     "image_prompt",
@@ -84,11 +89,13 @@ __all__ = [
     "make_recipe",
     "paint",
     "parse_prompts",
+    "prolonged",
     "read_mask",
     "read_origin",
     "read_recipe",
     "read_source",
     "save_painting",
+    "varied",
 ]
 
 

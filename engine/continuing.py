@@ -5,13 +5,11 @@ No torch in here.
 
 from dataclasses import replace
 
+from engine.catalogue import find_models
 from engine.editing import read_source
 from engine.errors import RecipeError
 from engine.recipe import MAX_MORE, MAX_STEPS, Recipe
 from engine.start_image import init_image
-
-VARY_NOISE = 0.5
-"""TODO"""
 
 
 def prolonged(recipe: Recipe, steps: int) -> Recipe:
@@ -50,6 +48,7 @@ def continued(recipe: Recipe, picture: bytes) -> Recipe:
 def varied(recipe: Recipe, picture: bytes, seed: int) -> Recipe:
     """A recipe for a picture that is like `picture`, which `recipe` painted, and yet another.
 
-    Raises as `continued`.
+    Raises as `continued`, and `ModelError` if there are no such models.
     """
-    return replace(continued(recipe, picture), seed=seed, start_noise=VARY_NOISE)
+    noise = find_models(recipe.models).vary_noise
+    return replace(continued(recipe, picture), seed=seed, start_noise=noise)

@@ -14,7 +14,8 @@ from engine import (
     make_recipe,
     paint,
 )
-from engine.continuing import VARY_NOISE, continued, prolonged, varied
+from engine.catalogue import CATALOGUE
+from engine.continuing import continued, prolonged, varied
 from engine.painting import check_paintable
 from engine.pictures import read_picture
 
@@ -120,7 +121,7 @@ def test_a_kind_of_latent_that_no_picture_becomes_cannot_be_gone_on_with():
 def test_a_variation_starts_from_the_picture_with_noise_and_a_seed(recipe: Recipe):
     variation = varied(recipe, encoded(scene()), 8)
     plain = continued(recipe, encoded(scene()))
-    assert variation == replace(plain, seed=8, start_noise=VARY_NOISE)
+    assert variation == replace(plain, seed=8, start_noise=CATALOGUE["demo"].vary_noise)
     assert varied(variation, encoded(scene()), 9) == replace(variation, seed=9)
 
 
@@ -131,3 +132,13 @@ def test_a_variation_of_a_masked_edit_changes_nothing_outside_the_mask(models: M
     outside[24:48, 32:64] = False
     assert (painted[outside] == kept[outside]).all()
     assert (painted != kept).any()
+
+
+def test_a_variation_is_another_picture_and_yet_like_it(models: Models):
+    recipe = imagined(size=(64, 64), steps=40)
+    first = paint(recipe, models)
+    variation, stranger = (
+        paint(each, models) for each in (varied(recipe, encoded(first), 8), replace(recipe, seed=8))
+    )
+    away, far = (abs(pixels(each) - pixels(first)).mean() for each in (variation, stranger))
+    assert 1 < away < far / 2
