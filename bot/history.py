@@ -74,7 +74,7 @@ def text(entry: Entry, scope: Scope, viewer_id: int) -> str:
     several = "s" if len(entry.seeds) != 1 else ""
     parts = [
         *([f"seed{several} {', '.join(map(str, entry.seeds))}"] if entry.seeds else []),
-        *([f"{max(entry.steps)} steps"] if entry.steps else []),
+        *([phrases.counted(max(entry.steps), "step")] if entry.steps else []),
         *(["stopped early"] if entry.state is JobState.STOPPED else []),
         *([f"[where it was posted]({entry.link})"] if entry.link else []),
     ]

@@ -65,11 +65,13 @@ class Removal:
 
 def about(settings: StorageSettings) -> str:
     """What is kept of a person, and how long."""
-    days = settings.keep_days
-    parts = [f"for {counted(days, 'day')}"] if days else []
-    if settings.disk_mib:
-        parts.append("until my disk space is used up, the oldest going first")
-    how_long = ", or ".join(parts) or "until you delete them"
+    days, first = settings.keep_days, "my disk space is used up, the oldest going first"
+    if days and settings.disk_mib:
+        how_long = f"for {counted(days, 'day')}, or less long if {first}"
+    elif days:
+        how_long = f"for {counted(days, 'day')}"
+    else:
+        how_long = f"until {first}" if settings.disk_mib else "until you delete them"
     return (
         "Of what you ask for I keep, under the number of your Discord account: your words, "
         "settings and the time; where I posted; the pictures, how they grew, what they go on from, "

@@ -47,12 +47,11 @@ class Retention:
     async def tidy(self) -> None:
         """Remove what is too old or too much, and make the file smaller."""
         await self._store.forget_old_drafts()
-        for bulk in Bulk:
-            if self._days:
-                before = datetime.now(UTC) - timedelta(days=self._days)
-                while count := await self._store.remove_oldest(bulk, before):
-                    log.info("removed what is old", extra={"what": bulk, "count": count})
-                    await asyncio.sleep(_REST_SECONDS)
+        before = datetime.now(UTC) - timedelta(days=self._days)
+        for bulk in Bulk if self._days else ():
+            while count := await self._store.remove_oldest(bulk, before):
+                log.info("removed what is old", extra={"what": bulk, "count": count})
+                await asyncio.sleep(_REST_SECONDS)
         if self._budget and await self._store.used_bytes() > self._budget:
             await self._shrink(round(_ROOM * self._budget))
         await self._store.give_back()

@@ -10,19 +10,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal_column, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, text, update
 
 from bot.jobs import UNFINISHED
 from bot.store.parts import Part
 from bot.store.tables import CheckpointRow, FrameRow, JobRow, PictureRow
 from engine.files import MEBIBYTE
 
-BATCH_ROWS, BATCH_BYTES = 100, 16 * MEBIBYTE
-"""What is removed in one transaction, at most; one row may be larger."""
-_BATCH_SOURCES = 4
-"""Jobs whose recipes are read at a time: each may hold megabytes."""
-_BATCH_PAGES = 4096
-"""Given back to the file system in one transaction."""
+BATCH_JOBS, BATCH_BYTES = 50, 16 * MEBIBYTE
+"""Of which something is removed in one transaction, at most; one job may have more."""
+_BATCH_PAGES, _REST_SECONDS = 1024, 0.02
+"""Given back to the file system in one transaction, and the time before the next one."""
 
 
 class Bulk(StrEnum):
@@ -53,27 +51,23 @@ class Retention(Part):
     async def remove_oldest(
         self, bulk: Bulk, before: datetime | None = None, most: int = BATCH_BYTES
     ) -> int:
-        """Remove some of the oldest, of jobs that have ended `before` if that is given.
+        """Remove what some of the oldest jobs have, of those that ended `before` if that is given.
 
-        They have at most so many bytes, or are one row. Returns how many rows were looked at; 0 if
-        there is nothing left to remove.
+        It has at most so many bytes, or is that of one job. Returns how many jobs were looked at; 0
+        if there is nothing left to remove.
         """
         if bulk is Bulk.SOURCES:
             return await self._remove_sources(before)
         table, content = _TABLES[bulk]
-        row_id: ColumnElement[int] = literal_column(f"{table.__tablename__}.rowid")
-        # By the key that the table is kept in, so that nothing is sorted; it rises with time.
-        rows = (
-            select(row_id, func.length(content))
-            .join(JobRow, JobRow.id == table.job_id)
-            .where(_is_over(before))
-            .order_by(table.job_id)
-            .limit(BATCH_ROWS)
-        )
-        async with self._write.begin() as session:
-            found = [(number, size) for number, size in await session.execute(rows)]
-            chosen = _within(found, min(most, BATCH_BYTES))
-            await session.execute(delete(table).where(row_id.in_(chosen)))
+        size = func.sum(func.length(content))
+        sizes = select(table.job_id, size).group_by(table.job_id).order_by(table.job_id)
+        async with self._read() as session:
+            oldest = list(await session.scalars(_oldest(table, before).limit(BATCH_JOBS)))
+            found = await session.execute(sizes.where(table.job_id.in_(oldest)))
+            chosen = _within([(job_id, size) for job_id, size in found], min(most, BATCH_BYTES))
+        if chosen:
+            async with self._write.begin() as session:
+                await session.execute(delete(table).where(table.job_id.in_(chosen)))
         return len(chosen)
 
     async def give_back(self) -> None:
@@ -84,21 +78,26 @@ class Retention(Part):
             before, free = free, await self._pragma("freelist_count")
             if free >= before:  # a database that cannot shrink
                 break
+            await asyncio.sleep(_REST_SECONDS)
         await self._run("wal_checkpoint(TRUNCATE)")
 
     async def _remove_sources(self, before: datetime | None) -> int:
-        is_meant = and_(JobRow.sources_removed.is_(None), _is_over(before))
-        rows = select(JobRow.id, JobRow.recipes).where(is_meant).order_by(JobRow.id)
+        others = [exists().where(table.job_id == JobRow.id) for table, _ in _TABLES.values()]
+        is_meant = and_(_is_over(before), ~or_(*others))  # they go first
+        rows = select(JobRow.id).where(is_meant).order_by(JobRow.ended_at).limit(BATCH_JOBS)
+        changes: dict[int, dict[str, Any]] = {}
         async with self._read() as session:
-            found = (await session.execute(rows.limit(_BATCH_SOURCES))).all()
-        for job_id, recipes in found:
-            bare = await asyncio.to_thread(_without_pictures, recipes)
-            values: dict[str, Any] = {"sources_removed": bare is not None}
-            if bare is not None:
-                values["recipes"] = bare
-            async with self._write.begin() as session:
+            for job_id in await session.scalars(rows):
+                # One by one, since each may hold megabytes.
+                recipes = await session.scalar(select(JobRow.recipes).where(JobRow.id == job_id))
+                bare = await asyncio.to_thread(_without_pictures, recipes or [])
+                changes[job_id] = {"sources_removed": bare is not None}
+                if bare is not None:
+                    changes[job_id]["recipes"] = bare
+        async with self._write.begin() as session:
+            for job_id, values in changes.items():
                 await session.execute(update(JobRow).where(JobRow.id == job_id).values(values))
-        return len(found)
+        return len(changes)
 
     async def _pragma(self, pragma: str) -> int:
         """What SQLite says of itself."""
@@ -113,21 +112,40 @@ class Retention(Part):
             await driver.executescript(f"PRAGMA {pragma}")
 
 
+def _oldest(table: type[CheckpointRow | FrameRow | PictureRow], before: datetime | None) -> Any:
+    """The numbers of jobs that are over and have something in a table, oldest first.
+
+    Asked from that end where few of those that are looked at are passed over.
+    """
+    if before is not None:
+        has_some = exists().where(table.job_id == JobRow.id)
+        return select(JobRow.id).where(_is_over(before), has_some).order_by(JobRow.ended_at)
+    is_over = exists().where(JobRow.id == table.job_id, _is_over(None))
+    return select(table.job_id).distinct().where(is_over).order_by(table.job_id)
+
+
 def _is_over(before: datetime | None) -> ColumnElement[bool]:
-    """Which jobs have ended, `before` if that is given, and nobody has to be told of any more."""
-    over = and_(JobRow.state.not_in(UNFINISHED), JobRow.told_at.is_not(None))
+    """Which jobs have ended, `before` if that is given, and nobody has to be told of any more.
+
+    Not those of which nothing is left that takes room.
+    """
+    over = and_(
+        JobRow.sources_removed.is_(None),
+        JobRow.state.not_in(UNFINISHED),
+        JobRow.told_at.is_not(None),
+    )
     return over if before is None else and_(over, JobRow.ended_at < before)
 
 
 def _within(found: Sequence[tuple[int, int]], most: int) -> list[int]:
-    """The first rows that are together small enough, at least one."""
+    """The first jobs whose sizes are together small enough, at least one."""
     chosen: list[int] = []
     total = 0
-    for number, size in found:
+    for job_id, size in found:
         total += size
         if chosen and total > most:
             break
-        chosen.append(number)
+        chosen.append(job_id)
     return chosen
 
 

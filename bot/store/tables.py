@@ -3,7 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, LargeBinary, String, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -32,7 +41,10 @@ class JobRow(Base):
     """An accepted job."""
 
     __tablename__ = "jobs"
-    __table_args__: ClassVar = {"sqlite_autoincrement": True}  # buttons under old messages hold it
+    __table_args__: ClassVar = (
+        Index("ix_jobs_kept", "sources_removed", "ended_at"),
+        {"sqlite_autoincrement": True},  # buttons under old messages hold it
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(String(16), index=True)
@@ -47,8 +59,8 @@ class JobRow(Base):
     prompt: Mapped[str]
     recipes: Mapped[list[str]] = mapped_column(JSON)
     sources_removed: Mapped[bool | None]
-    """Whether its recipes have lost the pictures in them: they are past being painted again. None
-    until somebody has looked."""
+    """Whether its recipes have lost the pictures in them, and cannot be painted again. None as long
+    as something may be kept of it that takes room."""
     pictures: Mapped[int] = mapped_column(server_default="1")
     """How many recipes there are."""
     weight: Mapped[float] = mapped_column(server_default="1")

@@ -10,6 +10,7 @@ down_revision = "0003"
 def upgrade() -> None:
     """Add to what is there."""
     op.add_column("jobs", sa.Column("sources_removed", sa.Boolean))
+    op.create_index("ix_jobs_kept", "jobs", ["sources_removed", "ended_at"])
     op.create_table(
         "deletions",
         sa.Column("author_id", sa.BigInteger, primary_key=True, autoincrement=False),
