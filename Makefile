@@ -25,7 +25,7 @@ paint: $(VENV)/program.stamp
 	@echo "The picture is $(CURDIR)/$(EXAMPLE)"
 
 test: lint
-	$(IN_VENV) pytest -q
+	OMP_WAIT_POLICY=PASSIVE $(IN_VENV) pytest -q -n auto
 
 lint: $(VENV)/tests.stamp
 	$(IN_VENV) ruff check .
