@@ -5,6 +5,7 @@ import pytest
 
 from bot import delivery
 from bot.settings import Settings
+from engine import presets
 from tests.bot.studio import Studio, make_settings, open_studio
 
 
@@ -23,3 +24,10 @@ async def studio(settings: Settings) -> AsyncIterator[Studio]:
 def no_pauses(monkeypatch: pytest.MonkeyPatch):
     """What is tried again is tried again soon."""
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def quick_steps(monkeypatch: pytest.MonkeyPatch):
+    """Few cutouts: what a picture shows does not matter here, and most of the time goes there."""
+    demo = {**presets.PRESETS["demo"], "cutouts": 2}
+    monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})
