@@ -25,7 +25,15 @@ from bot.store import Store
 
 log = logging.getLogger(__name__)
 
-COGS = ("cogs.imagine", "cogs.edit", "cogs.mask", "cogs.reply", "cogs.help", "cogs.status")
+COGS = (
+    "cogs.imagine",
+    "cogs.edit",
+    "cogs.mask",
+    "cogs.reply",
+    "cogs.recipe",
+    "cogs.help",
+    "cogs.status",
+)
 _SYNCED = "commands"
 """Under which name the store remembers what Discord was told last."""
 

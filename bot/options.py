@@ -7,6 +7,7 @@ from dataclasses import replace
 from discord.app_commands import Choice
 
 from bot.answers import RefusalError
+from bot.phrases import name
 from bot.settings import LimitSettings
 from engine.presets import PRESETS
 from engine.recipe import MAX_SEED, Recipe
@@ -26,6 +27,15 @@ def check_prompt(prompt: str, limits: LimitSettings) -> None:
     if len(prompt) > limit:
         raise RefusalError(
             f"The prompt has {len(prompt)} characters; at most {limit} are allowed here."
+        )
+
+
+def check_models(recipe: Recipe, models: str) -> None:
+    """Raise `RefusalError` if a recipe is for others than the `models` that paint here."""
+    if recipe.models != models:
+        raise RefusalError(
+            f"That picture was painted by {name(recipe.models)} models; now I paint with {models} "
+            "ones."
         )
 
 

@@ -11,11 +11,17 @@ import unicodedata
 from bot.jobs import Finished, Job, Progress
 from bot.settings import LimitSettings
 from engine.edits import Edit
-from engine.presets import keep_of
+from engine.painting import Origin
+from engine.presets import keep_of, preset_of
+from engine.prompts import Prompt
 from engine.recipe import Recipe
 
 _SHOWN_PROMPT = 300
 """Characters of a prompt in a message; the whole one is in the picture's recipe."""
+_LISTED_PROMPTS, _LISTED_LENGTH = 5, 80
+"""How many prompts of a recipe are told, and how many characters of each."""
+_NAME = 40
+"""Characters of a name that may be anybody's."""
 _ALT_TEXT = 1024
 _THREAD_NAME = 100
 _BAR = 12
@@ -33,10 +39,15 @@ NO_MASK = (
 BEFORE_AFTER = "On the left the picture as it was, on the right as it is now"
 
 
-def shown(prompt: str) -> str:
-    """A prompt for a message."""
-    text = _cut(_plain(prompt), _SHOWN_PROMPT)
+def shown(prompt: str, length: int = _SHOWN_PROMPT) -> str:
+    """A prompt, or any words of somebody else's, for a message."""
+    text = _cut(_plain(prompt), length)
     return _ISOLATE + _ACTIVE.sub(r"\\\1", text) + _END_ISOLATE
+
+
+def name(text: str) -> str:
+    """A name of somebody else's, for a message."""
+    return shown(text, _NAME)
 
 
 def thread_name(prompt: str) -> str:
@@ -100,7 +111,7 @@ def finished(job: Job, event: Finished, size: tuple[int, int]) -> str:
     first = job.recipes[0]
     seeds = ", ".join(str(recipe.seed) for recipe in job.recipes)
     parts = [
-        *(_sizes(first) if first.edit is None else _edit(first.edit, size)),
+        *(_sizes(first) if first.edit is None else _edit(first.edit, f"{size[0]}×{size[1]}")),
         f"{first.total_steps} steps",
         f"{'seed' if len(job.recipes) == 1 else 'seeds'} {seeds}",
         f"{first.models} models",
@@ -109,16 +120,69 @@ def finished(job: Job, event: Finished, size: tuple[int, int]) -> str:
     return f"{headline(job)}\n-# {' · '.join(parts)}"
 
 
+def how_made(origin: Origin) -> str:
+    """What a picture says about itself, most of which may be anybody's words."""
+    recipe = origin.recipe
+    left = len(recipe.prompts) - _LISTED_PROMPTS
+    parts = [
+        *_sizes(recipe),
+        f"{recipe.total_steps} steps" + (f" in {len(recipe.rounds)} rounds" if recipe.more else ""),
+        f"seed {recipe.seed}",
+        f"{name(recipe.models)} models",
+        _settings(recipe),
+    ]
+    lines = [
+        "**How this picture was made**",
+        *map(_listed, recipe.prompts[:_LISTED_PROMPTS]),
+        *([f"- and {left} more"] if left > 0 else []),
+        " · ".join(parts),
+        " · ".join(_start(recipe)),
+    ]
+    if origin.steps < recipe.total_steps:
+        lines.append(f"It was stopped at step {origin.steps}.")
+    return "\n".join(filter(None, lines))
+
+
+def _listed(prompt: Prompt) -> str:
+    """A prompt of a recipe on a line of its own."""
+    weight = "" if prompt.weight == 1 else f" · weight {prompt.weight:g}"
+    stop = "" if prompt.stop is None else f" · content at {prompt.stop:g}"
+    return f"- {shown(prompt.text, _LISTED_LENGTH)}{weight}{stop}"
+
+
+def _settings(recipe: Recipe) -> str:
+    preset = preset_of(recipe)
+    if preset is not None:
+        return f"preset {preset}"
+    return (
+        f"settings of its own: {recipe.cutouts} cutouts, learning rate {recipe.learning_rate:g}, "
+        f"regulariser {recipe.regularizer:g}, {recipe.quantization}"
+    )
+
+
+def _start(recipe: Recipe) -> list[str]:
+    """What a recipe had beside words."""
+    start = [] if recipe.edit is None else _edit(recipe.edit)
+    if recipe.init_image is not None:
+        start.append("started from a picture")
+    if recipe.start_noise > 0:
+        start.append(f"with noise {recipe.start_noise:g} at the start")
+    if recipe.image_prompts:
+        pictures = len(recipe.image_prompts)
+        start.append(f"resembling {pictures} picture{'s' * (pictures > 1)}")
+    return start
+
+
 def _sizes(recipe: Recipe) -> list[str]:
     shown = f", shown {recipe.enlarge}×" if recipe.enlarge > 1 else ""
     return [f"{recipe.width}×{recipe.height}{shown}"]
 
 
-def _edit(edit: Edit, size: tuple[int, int]) -> list[str]:
+def _edit(edit: Edit, size: str = "") -> list[str]:
     """What an edit had to start with: the picture, how much of it stays, and where."""
     keep = keep_of(edit)
     return [
-        f"edited from a picture of {size[0]}×{size[1]}",
+        "edited from a picture" + (f" of {size}" if size else ""),
         *([] if keep is None else [f"keeping {round(100 * keep)} %"]),
         *([] if edit.mask is None else ["only inside the mask"]),
     ]

@@ -33,6 +33,8 @@ class Help(commands.Cog):
             "- `/mask` finds something in a picture and paints something else there.\n"
             "- Reply to one of my pictures, with the ping on: words edit it, and from a picture "
             "that you have painted over I go on.\n"
+            "- `/recipe` tells how a picture was made, and paints another one like it; so does the "
+            "menu *Show recipe*.\n"
             "- `/status` says what is waiting.\n"
             f"You may ask for {phrases.limits(self._settings.limits)}.\n"
             f"-# {phrases.sentence(models.limits)}",
