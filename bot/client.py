@@ -39,6 +39,7 @@ COGS = (
     "cogs.queue",
     "cogs.cancel",
     "cogs.settings",
+    "cogs.recipe",
     "cogs.help",
     "cogs.status",
 )

@@ -1,7 +1,7 @@
 """From a picture and what somebody wants changed in it to a queued job, however they said it."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import discord
 
@@ -9,12 +9,12 @@ from bot import phrases
 from bot.answers import RefusalError
 from bot.asker import Asker
 from bot.client import Services
-from bot.options import check_prompt, seed_or_any, variations
+from bot.options import check_models, check_prompt, seed_or_any, variations
 from bot.uploads import is_own
+from engine.continuing import continued
 from engine.editing import edit_recipe, feathered, read_mask, read_source
 from engine.painting import read_origin
 from engine.recipe import Recipe
-from engine.start_image import init_image
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,8 @@ async def queue_continuation(
     services: Services, asker: Asker, origin: bytes, picture: bytes
 ) -> Queued:
     """Queue the recipe that lies in the file `origin` again, starting from a picture."""
-    recipe = await asyncio.to_thread(_continued, origin, picture)
-    models = services.settings.engine.models
-    if recipe.models != models:
-        raise RefusalError(
-            f"That picture was painted by {recipe.models} models; now I paint with {models} ones."
-        )
+    recipe = await asyncio.to_thread(lambda: continued(read_origin(origin).recipe, picture))
+    check_models(recipe, services.settings.engine.models)
     prompt = " | ".join(map(str, recipe.prompts))
     return Queued(await services.intake.accept(asker, prompt, (recipe,)), "")
 
@@ -104,12 +100,3 @@ def _edit_recipe(wish: Wish, picture: bytes, mask: bytes | None, models: str) ->
         **({} if wish.steps is None else {"steps": wish.steps}),
     )
     return recipe, phrases.sentence(notice) if notice else ""
-
-
-def _continued(origin: bytes, picture: bytes) -> Recipe:
-    recipe = read_origin(origin).recipe
-    if recipe.edit is None:
-        start = init_image(picture, (recipe.width, recipe.height))
-        return replace(recipe, start="image", init_image=start)
-    size = read_source(recipe.edit.source)[0].size
-    return replace(recipe, edit=replace(recipe.edit, source=init_image(picture, size)))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from discord.app_commands import Choice
 
 from bot.answers import RefusalError
+from bot.phrases import name
 from bot.settings import LimitSettings
 from engine.presets import PRESETS
 from engine.recipe import MAX_SEED, Recipe
@@ -29,9 +30,27 @@ def check_prompt(prompt: str, limits: LimitSettings) -> None:
         )
 
 
+def check_models(recipe: Recipe, models: str) -> None:
+    """Raise `RefusalError` if a recipe is for others than the `models` that paint here."""
+    if recipe.models != models:
+        raise RefusalError(
+            f"That picture was painted by {name(recipe.models)} models; now I paint with {models} "
+            "ones."
+        )
+
+
 def seed_or_any(seed: int | None) -> int:
     """The seed that somebody typed, or a random one."""
     return secrets.randbelow(_MAX_RANDOM_SEED) if seed is None else seed
+
+
+def reseeded(recipes: Iterable[Recipe]) -> tuple[Recipe, ...]:
+    """Recipes with random seeds, which follow each other."""
+    first = seed_or_any(None)
+    return tuple(
+        replace(recipe, seed=(first + number) % (MAX_SEED + 1))
+        for number, recipe in enumerate(recipes)
+    )
 
 
 def variations(recipe: Recipe, count: int) -> tuple[Recipe, ...]:

@@ -13,7 +13,7 @@ import aiohttp
 import discord
 
 from bot.answers import RefusalError
-from bot.attach import MAX_MESSAGE_BYTES, full_size_name
+from bot.attach import MAX_MESSAGE_BYTES, full_size_name, recipe_filename
 from engine.files import MEBIBYTE
 
 DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))
@@ -62,6 +62,15 @@ def pictures_in(message: discord.Message) -> list[discord.Attachment]:
     if is_own(message):
         return [file for file in message.attachments if full_size_name(file.filename)]
     return [file for file in _files(message) if _is_picture(file)]
+
+
+def recipe_beside(message: discord.Message, picture: discord.Attachment) -> discord.Attachment:
+    """The file of a message that holds the recipe of one of its pictures: by rights the picture.
+
+    A picture that was too large for a PNG has a file beside it.
+    """
+    name = recipe_filename(full_size_name(picture.filename) or "")
+    return next((file for file in _files(message) if file.filename == name), picture)
 
 
 def is_own(message: discord.Message) -> bool:

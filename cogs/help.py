@@ -37,6 +37,8 @@ class Help(commands.Cog):
             "- The buttons under a picture stop or cancel it, go on with it, paint it again, vary "
             "it, give it more steps or other words, or delete it. 🔁 paints it again, too.\n"
             "- `/queue` shows what is painted and what waits, `/cancel` ends what you asked for.\n"
+            "- `/recipe` tells how a picture was made, and paints another one like it; so does the "
+            "menu *Show recipe*.\n"
             "- `/status` says how I am.\n"
             f"You may ask for {phrases.limits(limits)}.\n"
             f"-# {phrases.sentence(models.limits)}",

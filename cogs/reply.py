@@ -12,10 +12,9 @@ from discord.ext import commands
 
 from bot.answers import RefusalError, refusals_replied, reply_briefly
 from bot.asker import Asker
-from bot.attach import full_size_name, recipe_filename
 from bot.client import PaintingBot
 from bot.edits import Queued, Wish, check_may_edit, queue_continuation, queue_edit
-from bot.uploads import chosen, is_own, pictures_in, read_posted
+from bot.uploads import chosen, is_own, pictures_in, read_posted, recipe_beside
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = (
@@ -94,9 +93,7 @@ class Reply(commands.Cog):
         painted_over = pictures_in(message)
         if len(painted_over) > 1:
             raise RefusalError(f"I go on from one picture, and you sent {len(painted_over)}.")
-        recipe = recipe_filename(full_size_name(original.filename) or "")
-        beside = (file for file in target.attachments if file.filename == recipe)
-        origin = await self._read(target, next(beside, original))
+        origin = await self._read(target, recipe_beside(target, original))
         picture = await self._read(message, painted_over[0])
         return await queue_continuation(self._services, asker, origin, picture)
 

@@ -21,6 +21,8 @@ MAX_FILE_BYTES = 64 * MEBIBYTE
 MAX_TEXT_BYTES = 16 * MEBIBYTE
 """Largest text in one chunk, after decompression. A recipe takes a few kilobytes, and some
 megabytes where it holds an initial image."""
+MAX_TEXT_TOTAL = 2 * MAX_TEXT_BYTES
+"""Of all texts in a file together: compressed ones take thousands of times their space."""
 MAX_CHUNKS = 100_000
 """Encoders cut the pixels into chunks of 8 KiB or more, which makes some thousands."""
 
@@ -48,7 +50,7 @@ def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, s
     """Return the text chunks of a PNG file by keyword, without decoding its pixels.
 
     `name` is how messages call bytes. Raises PictureError if the file cannot be read, is no PNG,
-    is damaged, or holds a text of more than 16 MiB.
+    is damaged, or holds a text of more than 16 MiB or 32 MiB of text altogether.
     """
     if isinstance(source, bytes):
         content = source
@@ -56,11 +58,15 @@ def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, s
         content, name = read_bounded(source, limit=MAX_FILE_BYTES), quoted(source)
     if not content.startswith(SIGNATURE):
         raise PictureError(f"Cannot read {name}: it is not a PNG file, only those hold a recipe.")
-    texts = {}
+    texts, total = {}, 0
     for kind, data in read_chunks(content, name=name):
         if kind in _TEXT_READERS:
             keyword, _, rest = data.partition(b"\0")
-            texts[keyword.decode("latin-1")] = _text(kind, rest, name=name)
+            text = texts[keyword.decode("latin-1")] = _text(kind, rest, name=name)
+            total += len(text)
+            if total > MAX_TEXT_TOTAL:
+                limit = MAX_TEXT_TOTAL // MEBIBYTE
+                raise PictureError(f"Cannot read {name}: it holds more than {limit} MiB of text.")
     return texts
 
 

@@ -96,6 +96,16 @@ def find_preset(name: str) -> Mapping[str, Any]:
         raise RecipeError(f"there is no preset called {name!r}; there are: {known}") from None
 
 
+def preset_of(recipe: Recipe) -> str | None:
+    """The preset that a recipe's settings are, whatever its steps; None if they are none's."""
+    for name, preset in PRESETS.items():
+        whole = EDITING[name] if recipe.edit is not None and recipe.edit.mask is None else {}
+        wanted = {"smoothness": 0.0, "quantization": "z-quantize", **preset, **whole}
+        if all(getattr(recipe, key) == wanted[key] for key in wanted if key != "steps"):
+            return name
+    return None
+
+
 def make_recipe(
     prompt: str,
     *,

@@ -100,6 +100,14 @@ def test_bad_text_is_refused(tmp_path: Path, bad: bytes):
         read_text(with_text(tmp_path / "a.png", bad))
 
 
+def test_many_texts_that_take_little_space_are_given_up(tmp_path: Path):
+    text = zlib.compress(b"x" * MAX_TEXT_BYTES)
+    bombs = [chunk(b"zTXt", b"recipe %d\0\0" % number + text) for number in range(1000)]
+    with pytest.raises(PictureError, match="more than 32 MiB of text"):
+        read_text(with_text(tmp_path / "a.png", *bombs))
+    assert len(read_text(with_text(tmp_path / "a.png", *bombs[:2]))) == 2
+
+
 def test_every_way_of_cutting_a_file_off_is_refused(tmp_path: Path):
     path = with_text(tmp_path / "a.png", chunk(b"tEXt", b"a\0b"))
     whole = path.read_bytes()

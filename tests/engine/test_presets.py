@@ -4,12 +4,22 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from engine.augmentations import PAPER
 from engine.catalogue import CATALOGUE
+from engine.editing import edit_recipe
 from engine.edits import Edit
 from engine.errors import ModelError, RecipeError
-from engine.presets import PRESETS, find_preset, keep_of, keeping, make_recipe, round_to_grid
+from engine.presets import (
+    PRESETS,
+    find_preset,
+    keep_of,
+    keeping,
+    make_recipe,
+    preset_of,
+    round_to_grid,
+)
 from engine.prompts import Prompt
 from engine.recipe import Recipe
 
@@ -30,6 +40,21 @@ def test_the_paper_preset_holds_the_papers_numbers():
     assert recipe.regularizer_decay == 0.005
     assert recipe.augmentations == PAPER
     assert recipe.quantization == "z-quantize"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("masked", [None, False, True])
+def test_the_preset_of_a_recipe_is_known_again(preset: str, masked: bool | None):
+    options: dict[str, Any] = {"seed": 1, "preset": preset, "steps": 7}
+    if masked is None:
+        recipe = make_recipe("a star", **options)
+    else:
+        mask = Image.new("L", (32, 32), 255) if masked else None
+        recipe = edit_recipe("a star", Image.new("RGB", (32, 32)), mask=mask, **options)
+    assert preset_of(recipe) == preset
+    assert preset_of(replace(recipe, more=(3,), enlarge=2, start_noise=0.0)) == preset
+    assert preset_of(replace(recipe, cutouts=9)) is None
+    assert preset_of(replace(recipe, quantization="none")) is None
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -1,0 +1,147 @@
+"""`/recipe`, and the menu *Show recipe*: how a posted picture was made, and another one like it.
+
+The recipe lies in the picture, so that neither the server nor the bot's memory counts. The answer
+holds it as a file, from which its button paints: so the button needs nothing that could be lost.
+"""
+
+import asyncio
+from re import Match
+from typing import Any, Self
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot import phrases
+from bot.answers import (
+    RefusalError,
+    acknowledge,
+    all_answered,
+    answer,
+    refusals_answered,
+    show,
+    show_form,
+)
+from bot.asker import Asker
+from bot.client import PaintingBot, Services
+from bot.forms import PictureForm
+from bot.recipes import FILENAME, check_repeatable, queue_again, read_recipe, recipe_file
+from bot.uploads import pictures_in, recipe_beside
+from engine.errors import EngineError
+from engine.painting import Origin
+
+MENU = "Show recipe"
+
+
+class Recipes(commands.Cog):
+    """Tell how pictures were made."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._bot = bot
+        self._services = bot.services
+        self._menu = app_commands.ContextMenu(name=MENU, callback=self.show_recipe)
+
+    async def cog_load(self) -> None:
+        """Add the menu and the button, which discord.py does not find by itself."""
+        self._bot.tree.add_command(self._menu)
+        self._bot.add_dynamic_items(AgainButton)
+
+    async def cog_unload(self) -> None:
+        """Take both away again."""
+        self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
+        self._bot.remove_dynamic_items(AgainButton)
+
+    @app_commands.command()
+    @app_commands.describe(image="A PNG that I painted, or a recipe as JSON")
+    async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
+        """How a picture was made."""
+        async with refusals_answered(interaction):
+            await acknowledge(interaction)
+            await _tell(self._services, interaction, await read_recipe(self._services, image))
+
+    async def show_recipe(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """Tell how a message's picture was made, after asking which if there are several."""
+        async with refusals_answered(interaction):
+            pictures = pictures_in(message)
+            if not pictures:
+                raise RefusalError("That message holds no picture.")
+            if len(pictures) > 1:
+                await show_form(interaction, _WhichForm(self._services, message))
+                return
+            await _tell_posted(self._services, interaction, message, pictures[0])
+
+
+class AgainButton(ui.DynamicItem[ui.Button[Any]], template=r"recipe:again"):
+    """Paints the recipe that lies in the same message, with another seed."""
+
+    def __init__(self) -> None:
+        super().__init__(ui.Button(label="Paint it again", custom_id="recipe:again"))
+
+    @classmethod
+    async def from_custom_id(
+        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
+    ) -> Self:
+        """The button that was pressed."""
+        del item, match
+        return cls()
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Queue the recipe."""
+        async with all_answered(interaction):
+            await acknowledge(interaction, in_place=True)
+            services: Services = interaction.client.services
+            files = interaction.message.attachments if interaction.message else []
+            file = next((each for each in files if each.filename == FILENAME), None)
+            if file is None:
+                raise RefusalError("The recipe is not there any more. Ask for it anew: `/recipe`.")
+            origin = await read_recipe(services, file)
+            asker = Asker.of_interaction(interaction)
+            await answer(interaction, str(await queue_again(services, asker, origin.recipe)))
+
+
+class _WhichForm(PictureForm):
+    """Which of several pictures is meant."""
+
+    def __init__(self, services: Services, message: discord.Message) -> None:
+        super().__init__(MENU, message)
+        self._services = services
+        self.ask_which()
+
+    async def on_submit(self, interaction: discord.Interaction, /) -> None:
+        """Tell how that one was made."""
+        async with all_answered(interaction):
+            await _tell_posted(self._services, interaction, self.message, self.picture)
+
+
+async def _tell_posted(
+    services: Services,
+    interaction: discord.Interaction,
+    message: discord.Message,
+    picture: discord.Attachment,
+) -> None:
+    """Show the recipe of a message's picture."""
+    await acknowledge(interaction)
+    file = recipe_beside(message, picture)
+    await _tell(services, interaction, await read_recipe(services, file, message))
+
+
+async def _tell(services: Services, interaction: discord.Interaction, origin: Origin) -> None:
+    """Show a recipe, with a button if it can be painted here."""
+    text, whole = phrases.how_made(origin), await asyncio.to_thread(recipe_file, origin.recipe)
+    if len(whole.content) > interaction.filesize_limit:
+        await answer(interaction, f"{text}\n-# The recipe is too large for a file here.")
+        return
+    view = None
+    try:
+        check_repeatable(origin.recipe, services)
+    except (RefusalError, EngineError) as error:
+        text = f"{text}\n-# {phrases.sentence(str(error))}"
+    else:
+        view = ui.View(timeout=None)
+        view.add_item(AgainButton())
+    await show(interaction, text, (whole,), view)
+
+
+async def setup(bot: PaintingBot) -> None:
+    """Called by discord.py when the cog is loaded."""
+    await bot.add_cog(Recipes(bot))
