@@ -10,8 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.forecast import Forecast
-from bot.jobs import Job, JobState, Progress, Underway
+from bot.jobs import Job, JobState, Progress
 from bot.records import JobRecord
 from bot.settings import LimitSettings
 from engine.edits import Edit
@@ -27,12 +26,7 @@ _LISTED_PROMPTS, _LISTED_LENGTH = 5, 80
 _NAME = 40
 """Characters of a name that may be anybody's."""
 _ALT_TEXT = 1024
-_THREAD_NAME = _CHOICE = 100
-_LISTED, _MOST_LISTED = 60, 10
-"""Characters of a prompt in a list, and how many are listed."""
-_MOST_LEFT = 5
-"""Links to messages that could not be deleted."""
-_MESSAGE = 2000
+_THREAD_NAME = 100
 _KINDS = {
     "rerun": "painted again",
     "vary": "varied",
@@ -78,6 +72,11 @@ def name(text: str) -> str:
     return shown(text, _NAME)
 
 
+def line(words: str, length: int) -> str:
+    """Words of somebody else's on one line, for where nothing is formatted."""
+    return _cut(_plain(words), length)
+
+
 def thread_name(prompt: str) -> str:
     """A prompt as the name of a thread."""
     return _cut(_plain(prompt), _THREAD_NAME) or _THREAD_PLACEHOLDER
@@ -93,48 +92,6 @@ def headline(job: Job) -> str:
     variations = f" · {len(job.recipes)} variations" if len(job.recipes) > 1 else ""
     kind = f" · {_KINDS[job.kind]}" if job.kind in _KINDS else ""
     return f"**{shown(job.prompt)}** · <@{job.author_id}>{variations}{kind}"
-
-
-def choice(job: Job, state: str) -> str:
-    """A job as something to choose, where nothing is formatted."""
-    start, end = f"#{job.id} ", f" · {state}"
-    return start + _cut(_plain(job.prompt), _CHOICE - len(start) - len(end)) + end
-
-
-def queued(url: str) -> str:
-    """That something was accepted; its message is at `url`."""
-    return f"Queued: {url}"
-
-
-def ask_to_delete(job: Job) -> str:
-    """The question that comes before deleting."""
-    pictures = "the picture" if len(job.recipes) == 1 else f"all {len(job.recipes)} pictures"
-    return (
-        f"Delete {pictures} of {shown(job.prompt, _LISTED)}, and every message of mine about it? "
-        "This cannot be undone."
-    )
-
-
-def deleted(removed: int, left: Sequence[str], *, has_thread: bool) -> str:
-    """That a job was deleted: how many messages are gone, and where others are still."""
-    if removed == 0 and not left:
-        return "It was deleted already."
-    lines = [f"Deleted, with {removed} message{'s' * (removed != 1)}."]
-    if left:
-        urls = "\n".join(left[:_MOST_LEFT])
-        lines.append(f"These I could not delete, so somebody who may has to:\n{urls}")
-    if has_thread:
-        lines.append("-# The thread stays, since others may have written there.")
-    return "\n".join(lines)
-
-
-def cancelled(jobs: Sequence[Job]) -> str:
-    """Which jobs were cancelled."""
-    if not jobs:
-        return "None of your jobs waits or runs."
-    prompts = [shown(job.prompt, _LISTED) for job in jobs[:_MOST_LISTED]]
-    more = f" and {len(jobs) - len(prompts)} more" if len(jobs) > len(prompts) else ""
-    return f"Cancelled: {', '.join(prompts)}{more}."
 
 
 def waiting(before: int, starts: datetime | None, done: datetime | None) -> str:
@@ -188,40 +145,13 @@ def progress(job: Job, event: Progress, done: datetime | None) -> str:
     filled = round(_BAR * event.step / steps)
     bar = "▰" * filled + "▱" * (_BAR - filled)
     when = "" if done is None else f" · done {moment(done)}"
-    return f"{bar} {_step(job, event)}{when}"
+    return f"{bar} {step(job, event)}{when}"
 
 
-def _step(job: Job, event: Progress) -> str:
+def step(job: Job, event: Progress) -> str:
+    """Which step of which picture a job has come to."""
     which = f"picture {event.picture} of {len(job.recipes)} · " if len(job.recipes) > 1 else ""
     return f"{which}step {event.step} of {job.recipes[event.picture - 1].total_steps}"
-
-
-def in_queue(job: Job, underway: Underway | None, forecast: Forecast | None) -> str:
-    """A job as one line of the queue."""
-    number = f"#{job.id}" if underway is None else f"[#{job.id}]({underway.place.url})"
-    begun = underway is not None and underway.begun
-    where = "begun" if begun else "waiting"
-    if underway is not None and underway.progress is not None:
-        where = _step(job, underway.progress)
-    parts = [number, shown(job.prompt, _LISTED), f"<@{job.author_id}>", where]
-    if forecast is not None and not begun and forecast.start is not None:
-        parts.append(f"starts {moment(forecast.start)}")
-    if forecast is not None and forecast.end is not None:
-        parts.append(f"done {moment(forecast.end)}")
-    return " · ".join(parts)
-
-
-def listed(heading: str, lines: Sequence[str], total: int) -> str:
-    """A heading and as many lines as fit into a message, of a `total` of which the rest is told."""
-    text, shown_lines = heading, 0
-    for line in lines:
-        rest = total - shown_lines - 1
-        end = f"\nand {rest} more" if rest else ""
-        if len(text) + 1 + len(line) + len(end) > _MESSAGE:
-            break
-        text, shown_lines = f"{text}\n{line}", shown_lines + 1
-    rest = total - shown_lines
-    return text + (f"\nand {rest} more" if rest else "")
 
 
 def noticed(text: str, notice: str | None) -> str:

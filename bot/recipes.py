@@ -6,7 +6,6 @@ says is as little to be trusted as anything that people send.
 
 import asyncio
 import json
-from dataclasses import replace
 
 import discord
 
@@ -15,7 +14,7 @@ from bot.asker import Asker
 from bot.attach import MAX_MESSAGE_BYTES, Attachment
 from bot.client import Services
 from bot.edits import Queued
-from bot.options import check_models, check_prompt, seed_or_any
+from bot.options import check_models, check_prompt, reseeded
 from bot.uploads import read_posted, read_upload
 from engine.catalogue import find_models
 from engine.editing import IMAGE_PROMPT_SIDE, read_source
@@ -84,15 +83,16 @@ def prompt_of(recipe: Recipe) -> str:
     return " | ".join(map(str, recipe.prompts))
 
 
-async def queue_again(services: Services, asker: Asker, recipe: Recipe) -> Queued:
-    """Queue a recipe from elsewhere with a seed of its own.
+async def queue_again(services: Services, asker: Asker, *recipes: Recipe) -> Queued:
+    """Queue recipes from elsewhere, those of one message, with other seeds.
 
     Raises `RefusalError` or `EngineError` for what is not allowed.
     """
-    check_repeatable(recipe, services)
-    await asyncio.to_thread(_check_pictures, recipe)
-    again = replace(recipe, seed=seed_or_any(None))
-    return Queued(await services.intake.accept(asker, prompt_of(recipe), (again,)), "")
+    for recipe in recipes:
+        check_repeatable(recipe, services)
+        await asyncio.to_thread(_check_pictures, recipe)
+    prompt, again = prompt_of(recipes[0]), reseeded(recipes)
+    return Queued(await services.intake.accept(asker, prompt, again, kind="rerun"), "")
 
 
 def _check_pictures(recipe: Recipe) -> None:

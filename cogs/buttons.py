@@ -9,7 +9,7 @@ import discord
 from discord import ui
 from discord.ext import commands
 
-from bot import buttons, phrases
+from bot import buttons, lists
 from bot.answers import (
     RefusalError,
     acknowledge,
@@ -106,7 +106,7 @@ class Buttons(commands.Cog):
         record = await self._remade(interaction, message, press)
         asker, again = Asker.of_interaction(interaction), self._services.again
         act = again.rerun if press.action is Action.RERUN else again.go_on
-        await answer(interaction, phrases.queued((await act(asker, record)).jump_url))
+        await answer(interaction, lists.queued((await act(asker, record)).jump_url))
 
     async def _ask(
         self, interaction: discord.Interaction, message: discord.Message, press: Press
@@ -135,7 +135,7 @@ class Buttons(commands.Cog):
         record = await self._record(message, press)
         await self._check_may_delete(interaction, record)
         view = buttons.for_deletion(record.job.id)
-        await show(interaction, phrases.ask_to_delete(record.job), view=view)
+        await show(interaction, lists.ask_to_delete(record.job), view=view)
 
     async def _delete(self, interaction: discord.Interaction, press: Press) -> None:
         """Delete a job's pictures; its button stands in a message that only one person sees."""
@@ -145,7 +145,7 @@ class Buttons(commands.Cog):
             raise RefusalError(_ELSEWHERE)
         removal = await remove_job(interaction.client, self._services.store, record)
         has_thread = record.place is not None and record.place.has_thread
-        text = phrases.deleted(removal.removed, removal.left, has_thread=has_thread)
+        text = lists.deleted(removal.removed, removal.left, has_thread=has_thread)
         await show(interaction, text)
 
     async def _check_may_delete(self, interaction: discord.Interaction, record: JobRecord) -> None:
@@ -261,7 +261,7 @@ class _MoreForm(_JobForm):
             number = self._only if self._which is None else _number(self._which)
             asker = Asker.of_interaction(interaction)
             message = await self.services.again.more(asker, self.record, number, steps)
-            await answer(interaction, phrases.queued(message.jump_url))
+            await answer(interaction, lists.queued(message.jump_url))
 
 
 class _WordsForm(_JobForm):
@@ -281,7 +281,7 @@ class _WordsForm(_JobForm):
             await acknowledge(interaction)
             asker = Asker.of_interaction(interaction)
             message = await self.services.again.reword(asker, self.record, self._words.value)
-            await answer(interaction, phrases.queued(message.jump_url))
+            await answer(interaction, lists.queued(message.jump_url))
 
 
 async def _vary(
@@ -298,7 +298,7 @@ async def _vary(
         content = await _posted(services, message, number)
     asker = Asker.of_interaction(interaction)
     queued = await services.again.vary(asker, record, number, content)
-    await answer(interaction, phrases.queued(queued.jump_url))
+    await answer(interaction, lists.queued(queued.jump_url))
 
 
 async def _posted(services: Services, message: discord.Message, number: int) -> bytes:

@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import phrases
+from bot import lists, phrases
 from bot.answers import acknowledge, answer, refusals_answered
 from bot.client import PaintingBot
 from bot.jobs import Job, Underway
@@ -34,7 +34,7 @@ class Queue(commands.Cog):
         # What has begun comes first, and otherwise the order is that of asking.
         seen.sort(key=lambda job: not getattr(underway[job.id], "begun", False))
         lines = [self._line(job, underway[job.id]) for job in seen[:_MOST]]
-        return phrases.listed(self._heading(len(jobs), len(seen)), lines, len(seen))
+        return lists.listed(self._heading(len(jobs), len(seen)), lines, len(seen))
 
     def _heading(self, count: int, seen: int) -> str:
         if count == 0:
@@ -47,7 +47,7 @@ class Queue(commands.Cog):
 
     def _line(self, job: Job, underway: Underway | None) -> str:
         forecast = self._services.reporter.forecast(job.id)
-        return phrases.in_queue(job, underway, forecast)
+        return lists.in_queue(job, underway, forecast)
 
 
 def _is_seen(viewer: Viewer, job: Job, underway: Underway | None) -> bool:
