@@ -10,6 +10,7 @@ import os
 import sys
 import webbrowser
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import discord
 import simcord
@@ -28,6 +29,7 @@ REFRESH_SECONDS = 1.0
 async def serve(bot: PaintingBot) -> None:
     """Run the bot on a local page until cancelled, and say where the page is."""
     async with simcord.run(bot, shard_count=1, check_errors=False) as env:
+        _set_clock(env)
         guild = env.create_guild(name="Studio")
         channel = guild.create_text_channel("pictures")
         moderates = discord.Permissions(manage_guild=True, manage_messages=True)
@@ -43,9 +45,16 @@ async def serve(bot: PaintingBot) -> None:
                 await asyncio.sleep(REFRESH_SECONDS)
                 if calls == len(env.http_requests):
                     continue  # refreshing would make the browser load the pictures again
+                _set_clock(env)
                 with suppress(SetupError, TimeoutError):  # the page itself is at work
                     await preview.refresh()
                     calls = len(env.http_requests)
+
+
+def _set_clock(env: simcord.Env) -> None:
+    """Let it be now on the page, whose clock stands still: the times that the bot tells are real."""
+    clock = env.backend.clock
+    clock._epoch = datetime.now(UTC) - timedelta(seconds=clock.elapsed)
 
 
 def _has_desktop() -> bool:
