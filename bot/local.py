@@ -52,7 +52,7 @@ async def serve(bot: PaintingBot) -> None:
 
 
 def _set_clock(env: simcord.Env) -> None:
-    """Let it be now on the page, whose clock stands still: the times that the bot tells are real."""
+    """Let it be now on the page, whose clock stands still: the bot's times are real."""
     clock = env.backend.clock
     clock._epoch = datetime.now(UTC) - timedelta(seconds=clock.elapsed)
 
