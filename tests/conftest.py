@@ -1,6 +1,15 @@
+import os
+
 import pytest
 
 from engine import Models, load_models
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many processes again as there are cores: the bot's tests wait much of their time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, 3 * (cores or 1) // 2)
 
 
 @pytest.fixture(scope="session")
