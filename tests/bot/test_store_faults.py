@@ -57,6 +57,8 @@ async def full(studio: Studio) -> AsyncIterator[None]:
     def bounded(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count={limit[0]}")
 
+    pool = engine.sync_engine.pool  # what listens cannot be changed while somebody is told
+    await until(lambda: pool.checkedout() == 0)  # pyright: ignore[reportAttributeAccessIssue]
     event.listen(engine.sync_engine, "begin", bounded)
     yield
     limit[0] = 2**30
@@ -87,7 +89,7 @@ async def test_what_cannot_be_stored_is_not_accepted(
 async def test_an_end_that_cannot_be_stored_is_told_when_it_can(
     studio: Studio, settings: Settings, caplog: pytest.LogCaptureFixture, fault: str
 ):
-    await studio.imagine(steps=20)
+    await studio.imagine(steps=150)
     await begun(studio)
     if fault == "locked":
         with locked(settings):

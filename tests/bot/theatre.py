@@ -15,7 +15,7 @@ from bot.local import UPLOAD_HOSTS
 from bot.program import open_services
 from bot.reporter import Reporter
 from bot.settings import QueueSettings, Settings
-from tests.bot.studio import PATIENT_SETTLING, Studio
+from tests.bot.studio import PATIENT_SETTLING, Studio, until
 
 
 @dataclass
@@ -54,6 +54,9 @@ class Theatre:
         self.patch.setattr(reporter, "FAREWELL_SECONDS", 0.1)
         self.patch.setattr(services.ledger, "_take", lambda _: None)
         services.queue.close()
+        # A transaction that is cancelled half-way would keep the database locked in this process.
+        pool = services.store._outside.sync_engine.pool
+        await until(lambda: pool.checkedout() == 0)  # pyright: ignore[reportAttributeAccessIssue]
         ends = (Reporter.run.__qualname__, Ledger.run.__qualname__)
         tasks = [
             t for t in asyncio.all_tasks() if getattr(t.get_coro(), "__qualname__", "") in ends
