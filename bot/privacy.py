@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.answers import RefusalError
 from bot.personal import Deletion, Removal, deleted
 from bot.queue import GpuQueue
+from bot.removal import delete_message
 from bot.reporter import Reporter
 from bot.store import Store, insist
 
@@ -34,7 +35,6 @@ _REMOVED_NAME = "removed"
 """Of threads, which were named by a prompt."""
 _NEAR = 20
 """Messages after a job's own, among which Discord's notice of its thread is."""
-_ARCHIVED = 50083
 _TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
 _NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -158,19 +158,12 @@ class Privacy:
 
     async def _call(self, removal: Removal) -> None:
         assert self._client is not None
-        channel = self._client.get_partial_messageable(removal.channel_id)
         if removal.is_thread:
+            channel = self._client.get_partial_messageable(removal.channel_id)
             await _remove_notice(channel, removal.message_id)
             await _rename(self._client, removal.message_id)
-            return
-        message = channel.get_partial_message(removal.message_id)
-        try:
-            await message.delete()
-        except discord.HTTPException as error:
-            if error.code != _ARCHIVED:
-                raise
-            await self._client.http.edit_channel(removal.channel_id, archived=False)
-            await message.delete()
+        else:
+            await delete_message(self._client, removal.channel_id, removal.message_id)
 
     async def _tell(self, done: Deletion) -> None:
         waiting = self._waiting.pop(done.author_id, None)

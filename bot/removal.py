@@ -85,7 +85,7 @@ async def _delete(
     """Delete a message, wherever it is."""
     for channel_id in channel_ids:
         try:
-            await _delete_in(client, record.job.guild_id, channel_id, message_id)
+            await delete_message(client, channel_id, message_id)
         except discord.NotFound:
             continue
         except _FAILURES as error:
@@ -96,11 +96,13 @@ async def _delete(
     return _Outcome.GONE
 
 
-async def _delete_in(
-    client: discord.Client, guild_id: int | None, channel_id: int, message_id: int
-) -> None:
-    channel = client.get_partial_messageable(channel_id, guild_id=guild_id)
-    message = channel.get_partial_message(message_id)
+async def delete_message(client: discord.Client, channel_id: int, message_id: int) -> None:
+    """Delete a message of the bot's; a thread that is archived is opened for that.
+
+    Raises `discord.HTTPException`, which is `discord.NotFound` if it is gone, or what a connection
+    raises.
+    """
+    message = client.get_partial_messageable(channel_id).get_partial_message(message_id)
     try:
         await message.delete()
     except discord.HTTPException as error:
