@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.answers import RefusalError
 from bot.personal import Deletion, Removal, deleted
 from bot.queue import GpuQueue
-from bot.removal import delete_message
+from bot.removal import clear_thread, delete_message
 from bot.reporter import Reporter
 from bot.store import Store, insist
 
@@ -31,10 +31,6 @@ TRIES = 4
 LOOK_SECONDS = 2.0
 """Between two looks at jobs of which somebody is just being told."""
 _RETRY_SECONDS = 60.0
-_REMOVED_NAME = "removed"
-"""Of threads, which were named by a prompt."""
-_NEAR = 20
-"""Messages after a job's own, among which Discord's notice of its thread is."""
 _TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
 _NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -159,9 +155,9 @@ class Privacy:
     async def _call(self, removal: Removal) -> None:
         assert self._client is not None
         if removal.is_thread:
-            channel = self._client.get_partial_messageable(removal.channel_id)
-            await _remove_notice(channel, removal.message_id)
-            await _rename(self._client, removal.message_id)
+            await clear_thread(self._client, removal.channel_id, removal.message_id)
+            # It stays, since others may have written there.
+            await self._client.http.edit_channel(removal.message_id, archived=True)
         else:
             await delete_message(self._client, removal.channel_id, removal.message_id)
 
@@ -180,20 +176,3 @@ class Privacy:
     def _log(self, removal: Removal, error: Exception) -> None:
         extra = {"channel": removal.channel_id, "cause": f"{type(error).__name__}: {error}"}
         log.warning("a message could not be removed", extra=extra)
-
-
-async def _remove_notice(channel: discord.PartialMessageable, thread_id: int) -> None:
-    """Take away what Discord itself says in a channel of a new thread: its name is the prompt."""
-    start = discord.Object(thread_id)  # the thread has the id of the message that it hangs on
-    async for message in channel.history(after=start, limit=_NEAR, oldest_first=True):
-        if message.type is not discord.MessageType.thread_created or message.reference is None:
-            continue
-        # Discord documents that it refers to the thread; the message has the same id.
-        if thread_id in (message.reference.channel_id, message.reference.message_id):
-            await message.delete()
-
-
-async def _rename(client: discord.Client, thread_id: int) -> None:
-    """Take the prompt from a thread's name. It stays: others may have written there."""
-    await client.http.edit_channel(thread_id, name=_REMOVED_NAME, archived=False)
-    await client.http.edit_channel(thread_id, archived=True)

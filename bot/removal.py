@@ -1,6 +1,7 @@
 """Removal: a job's pictures, from the store and from Discord."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,22 +15,24 @@ from bot.store import Store
 log = logging.getLogger(__name__)
 
 _ARCHIVED = 50083
-_NAME = "deleted"
+_NAME = "removed"
 """Of a thread, which was named by the prompt."""
+_NEAR = 20
+"""Messages after a job's own, among which Discord's notice of its thread is."""
 _FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
 
 
 @dataclass(frozen=True)
-class Removal:
-    """What came of it."""
+class Removed:
+    """What came of a removal."""
 
-    removed: int
-    """How many messages were deleted."""
+    messages: int
+    """How many were deleted."""
     left: tuple[str, ...]
     """Links to the messages that could not be deleted."""
 
 
-async def remove_job(client: discord.Client, store: Store, record: JobRecord) -> Removal:
+async def remove_job(client: discord.Client, store: Store, record: JobRecord) -> Removed:
     """Forget the pictures of a job that has ended, and delete the bot's messages about it.
 
     Its thread stays, without the prompt: others may have written there.
@@ -37,7 +40,11 @@ async def remove_job(client: discord.Client, store: Store, record: JobRecord) ->
     job_id = record.job.id
     await store.forget_pictures(job_id)
     if record.place is not None and record.place.has_thread:
-        await _rename(client, record.place.post_id)
+        try:
+            await clear_thread(client, record.place.channel_id, record.place.post_id)
+        except _FAILURES as error:
+            cause = {"job": job_id, "cause": str(error)}
+            log.warning("a thread's name could not be cleared", extra=cause)
     removed, left = 0, []
     # The one with the buttons comes last: if the program ends before, it can be pressed again.
     for message_id, channel_ids in (await _messages(store, record)).items():
@@ -48,15 +55,7 @@ async def remove_job(client: discord.Client, store: Store, record: JobRecord) ->
         else:
             await store.remove_post(message_id)
     log.info("job removed", extra={"job": job_id, "messages": removed, "left": len(left)})
-    return Removal(removed, tuple(left))
-
-
-async def _rename(client: discord.Client, thread_id: int) -> None:
-    """Take the prompt from a thread."""
-    try:
-        await client.http.edit_channel(thread_id, name=_NAME, archived=False)
-    except _FAILURES as error:
-        log.warning("a thread could not be renamed", extra={"cause": str(error)})
+    return Removed(removed, tuple(left))
 
 
 class _Outcome(Enum):
@@ -110,3 +109,20 @@ async def delete_message(client: discord.Client, channel_id: int, message_id: in
             raise
         await client.http.edit_channel(channel_id, archived=False)
         await message.delete()
+
+
+async def clear_thread(client: discord.Client, channel_id: int, thread_id: int) -> None:
+    """Take the prompt from a thread's name, and from what Discord says of it in its channel.
+
+    Raises like `delete_message`. The thread is open afterwards.
+    """
+    with suppress(discord.NotFound):  # what Discord says of it can outlive it
+        await client.http.edit_channel(thread_id, name=_NAME, archived=False)
+    channel = client.get_partial_messageable(channel_id)
+    start = discord.Object(thread_id)  # the thread has the id of the message that it hangs on
+    async for message in channel.history(after=start, limit=_NEAR, oldest_first=True):
+        if message.type is not discord.MessageType.thread_created or message.reference is None:
+            continue
+        # Discord documents that it refers to the thread; the message has the same id.
+        if thread_id in (message.reference.channel_id, message.reference.message_id):
+            await message.delete()

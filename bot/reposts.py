@@ -1,4 +1,4 @@
-"""Pictures that are posted once more, as an ordinary message."""
+"""Pictures that are posted once more, as an ordinary message with the same buttons."""
 
 import asyncio
 
@@ -8,6 +8,7 @@ from bot import phrases
 from bot.answers import RefusalError
 from bot.asker import Asker
 from bot.attach import discord_files, parcel
+from bot.buttons import under_result
 from bot.client import Services
 from bot.history import Entry
 from bot.intake import check_permissions
@@ -35,8 +36,10 @@ async def post_again(
     text = "\n".join((_headline(record, asker), *files.notices))
     messages: list[discord.Message] = []
     for group in files.groups:
+        is_last = group is files.groups[-1]
+        view = under_result(entry.job_id, record.state) if is_last else discord.utils.MISSING
         try:
-            message = await asker.channel.send(text, files=discord_files(*group))
+            message = await asker.channel.send(text, files=discord_files(*group), view=view)
         except discord.HTTPException as error:
             if error.code == _TOO_LARGE or error.status == _PAYLOAD_TOO_LARGE:
                 raise RefusalError("This picture is too large for this place.") from error

@@ -143,9 +143,9 @@ class Buttons(commands.Cog):
         await self._check_may_delete(interaction, record)
         if interaction.channel_id not in await self._channels(record):
             raise RefusalError(_ELSEWHERE)
-        removal = await remove_job(interaction.client, self._services.store, record)
+        removed = await remove_job(interaction.client, self._services.store, record)
         has_thread = record.place is not None and record.place.has_thread
-        text = lists.deleted(removal.removed, removal.left, has_thread=has_thread)
+        text = lists.deleted(removed.messages, removed.left, has_thread=has_thread)
         await show(interaction, text)
 
     async def _check_may_delete(self, interaction: discord.Interaction, record: JobRecord) -> None:

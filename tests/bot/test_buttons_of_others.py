@@ -82,11 +82,11 @@ async def test_deleting_removes_the_messages_and_the_pictures(tmp_path: Path, th
         answered = await asked_to_delete(studio, result)
         assert "Deleted" in told(answered)
         assert labels(answered.response.message) == []  # pyright: ignore[reportOptionalMemberAccess]
-        assert not said(place)
-        assert not said(studio.channel)
+        assert not place.history()
+        assert not studio.channel.history()
         assert not await studio.services.store.pictures(1)
         assert ("thread stays" in told(answered)) == threads
-        assert not threads or studio.thread().name == "deleted"
+        assert not threads or studio.thread().name == "removed"
 
 
 async def test_deleting_is_only_asked_about_at_first(studio: Studio):

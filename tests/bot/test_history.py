@@ -162,6 +162,11 @@ async def test_a_picture_that_was_posted_again_is_a_picture_of_the_job(studio: S
     await press(studio, await history(studio), "Post again")
     (message,) = painted(studio.channel)
     assert await studio.services.store.author_of_post(message.id) == studio.alice.id
+    await studio.bob.click(message, label="Rerun")
+    await studio.all_told()
+    newest = await studio.services.store.record(2)
+    assert newest is not None
+    assert (newest.job.prompt, newest.job.author_id) == (CIRCLE, studio.bob.id)
 
 
 async def test_it_is_not_posted_where_the_bot_may_not(studio: Studio):
