@@ -4,9 +4,11 @@ Discord takes an answer for a few seconds, and once it is acknowledged, for a qu
 An answer that does not arrive harms nothing else: it is logged.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import discord
@@ -22,6 +24,14 @@ RESTARTING = "I am about to restart. Try again in a minute."
 
 BRIEF_SECONDS = 30.0
 """How long words stay that only one person needs and everybody sees."""
+LEFTOVER_SECONDS = 2.0
+"""After which nobody takes a press any more."""
+_LEFT_OVER = (
+    "I do not know this form or button any more: I have been restarted, or it was open for too "
+    "long. Please open it anew."
+)
+_TAKEN = "taken"
+"""Key of an interaction's extras."""
 AnyMessage = discord.Message | discord.PartialMessage
 _FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
 """Refused by Discord, or lost on the way."""
@@ -54,9 +64,30 @@ async def show_form(interaction: discord.Interaction, form: discord.ui.Modal) ->
         raise _UnacknowledgedError(_cause(error)) from error
 
 
+def take(interaction: discord.Interaction[Any]) -> None:
+    """Say that this will be answered; see `answer_what_is_left_over`."""
+    interaction.extras[_TAKEN] = True
+
+
+async def answer_what_is_left_over(interaction: discord.Interaction) -> None:
+    """Answer a form or a button that was open when an earlier run of the program ended.
+
+    discord.py drops what it knows no form or view for, and Discord says after three seconds that
+    the application did not respond.
+    """
+    kinds = (discord.InteractionType.modal_submit, discord.InteractionType.component)
+    if interaction.type not in kinds or _TAKEN in interaction.extras:
+        return
+    await asyncio.sleep(LEFTOVER_SECONDS)
+    if _TAKEN not in interaction.extras and not interaction.response.is_done():
+        log.info("left over", extra={"kind": interaction.type.name})
+        await answer(interaction, _LEFT_OVER)
+
+
 @asynccontextmanager
 async def refusals_answered(interaction: discord.Interaction) -> AsyncIterator[None]:
     """Tell the person, as a sentence, what keeps their command from being carried out."""
+    take(interaction)
     command = interaction.command.qualified_name if interaction.command else "?"
     try:
         yield

@@ -14,6 +14,7 @@ from typing import Any, Self
 import discord
 from discord import ui
 
+from bot.answers import take
 from bot.jobs import JobState
 
 EVENT = "job_button"
@@ -92,6 +93,7 @@ class JobButton(ui.DynamicItem[ui.Button[Any]], template=r"(?s:job:.*)"):
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Say that it was pressed."""
+        take(interaction)
         interaction.client.dispatch(EVENT, interaction, self._press)
 
 

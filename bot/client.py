@@ -15,7 +15,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.again import Again
-from bot.answers import FAULT, answer
+from bot.answers import FAULT, answer, answer_what_is_left_over
 from bot.control import Control
 from bot.engine_thread import EngineThread
 from bot.intake import INVITE, Intake
@@ -126,6 +126,10 @@ class PaintingBot(commands.AutoShardedBot):
 
     async def on_message(self, _: discord.Message, /) -> None:
         """Look for no commands in messages: there are none but slash commands and menus."""
+
+    async def on_interaction(self, interaction: discord.Interaction, /) -> None:
+        """Answer what nothing else will."""
+        await answer_what_is_left_over(interaction)
 
     async def on_ready(self) -> None:
         """Say in the log who this is, and how to invite it."""

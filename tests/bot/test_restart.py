@@ -34,6 +34,7 @@ from tests.bot.studio import (
     pictures_of,
     recipe_of,
     result_of,
+    told,
     until,
 )
 from tests.bot.theatre import Theatre, open_theatre
@@ -356,3 +357,15 @@ async def test_a_process_that_is_killed_leaves_all_that_is_needed(
         assert steps[0] > 30
         await studio.services.control.stop(1, Person(studio.alice.id))
         assert "stopped at step" in (await result_of(studio)).content
+
+
+async def test_a_form_that_was_open_when_the_program_ended_is_answered(theatre: Theatre):
+    async with theatre.open() as studio:
+        await studio.imagine(steps=2)
+        form = await studio.alice.click(await result_of(studio), label="Edit prompt")
+        assert form.modal is not None
+    async with theatre.open() as studio:
+        answered = await studio.alice.submit_modal(form, {"prompt": "a green ring"})
+        await until(lambda: answered.response is not None)
+        assert answered.response is not None and answered.response.ephemeral
+        assert "restarted" in told(answered)
