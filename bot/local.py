@@ -1,7 +1,8 @@
 """Local mode: the same bot on a Discord of its own, shown as a page in a local browser.
 
 For whoever has no Discord application yet. The Discord is simcord's, in memory: it starts empty
-and is gone when the program ends. The page shows one channel.
+and is gone when the program ends. The page shows one channel, and two people: a moderator and
+somebody else, to see how they take turns and what each may do.
 """
 
 import asyncio
@@ -34,8 +35,9 @@ async def serve(bot: PaintingBot) -> None:
         channel = guild.create_text_channel("pictures")
         moderates = discord.Permissions(manage_guild=True, manage_messages=True)
         role = guild.create_role("moderators", permissions=moderates)
-        person = guild.add_member(env.create_user("you"), roles=[role])
-        async with env.preview(channel, viewers=[person], layout="channel") as preview:
+        you = guild.add_member(env.create_user("you"), roles=[role])
+        friend = guild.add_member(env.create_user("friend"))
+        async with env.preview(channel, viewers=[you, friend], layout="channel") as preview:
             print(f"No DISCORD_TOKEN is set, so the bot runs on a local page:\n\n  {preview.url}\n")
             print("Type there: /imagine a red circle on a blue background", flush=True)
             if _has_desktop():
