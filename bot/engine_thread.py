@@ -59,6 +59,8 @@ class EngineThread:
         self._runs: dict[int, Run] = {}
         """By the job's number; whose turn was longest ago comes first."""
         self._loaded: Future[Models] = Future()
+        self.memory = 0
+        """Bytes that the models and a run may take together, known once the models are loaded."""
         self._thread = threading.Thread(target=self._run, name="engine")
 
     def start(self) -> "Future[Models]":
@@ -86,7 +88,7 @@ class EngineThread:
 
     def _run(self) -> None:
         try:
-            models = _load(self._settings)
+            models = self._load()
         except BaseException as error:
             self._loaded.set_exception(error)
             return
@@ -98,6 +100,15 @@ class EngineThread:
                 self._paint(task, models)
         for run in self._runs.values():
             run.save()
+
+    def _load(self) -> "Models":
+        from engine.devices import choose_device, set_threads
+        from engine.memory import available_memory
+        from engine.models import load_models
+
+        set_threads(self._settings.threads)
+        self.memory = available_memory(choose_device(self._settings.device))
+        return load_models(self._settings.models, self._settings.device)
 
     def _paint(self, turn: Slice, models: "Models") -> None:
         """Give a job its turn, and say how it ended if it did."""
@@ -155,7 +166,7 @@ class EngineThread:
         if run is None:
             kept = self._recall(job)
             self._publish(Started(job.id))
-            run = Run(job, models, kept, self._publish)
+            run = Run(job, models, kept, self.memory, self._publish)
         self._runs[job.id] = run
         return run
 
@@ -167,16 +178,6 @@ class EngineThread:
         try:
             run.wake()
         except RecipeError:
-            if not others:
-                raise
             for each in others:  # the memory that they take may be what is missing
                 each.sleep()
-            run.wake()
-
-
-def _load(settings: EngineSettings) -> "Models":
-    from engine.devices import set_threads
-    from engine.models import load_models
-
-    set_threads(settings.threads)
-    return load_models(settings.models, settings.device)
+            run.wake(thrifty=True)

@@ -76,10 +76,7 @@ async def open_services(
         reporter = Reporter(store, queue, pace, settings.discord.progress_seconds)
         ledger = Ledger(store, reporter)
         engine = EngineThread(settings.engine, queue, pace, ledger.publish, ledger.recall)
-        rules = Rules(settings, store)
-        intake = Intake(settings, rules, store, queue, reporter)
         privacy = Privacy(store, queue, reporter)
-        control = Control(store, queue, reporter, intake)
         folder = settings.storage.folder
         tasks = [
             asyncio.create_task(reporter.run()),
@@ -91,6 +88,9 @@ async def open_services(
         try:
             models = await asyncio.wrap_future(engine.start())
             log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
+            rules = Rules(settings, store, engine.memory)
+            intake = Intake(settings, rules, store, queue, reporter)
+            control = Control(store, queue, reporter, intake)
             yield Services(
                 settings=settings,
                 rules=rules,

@@ -35,6 +35,14 @@ class Models:
     perceptors: tuple[Perceptor, ...]
     digests: Mapping[str, str]
     """SHA-256 of each weights file, by the file's name."""
+    weights: tuple[float, ...] = ()
+    """How much each perceptor counts beside the others; empty if all count the same."""
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """What each perceptor contributes to the loss; together 1 (paper, Section 2.5)."""
+        weights = self.weights or (1.0,) * len(self.perceptors)
+        return tuple(weight / sum(weights) for weight in weights)
 
     @property
     def device(self) -> torch.device:

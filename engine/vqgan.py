@@ -7,12 +7,15 @@ never built. How a checkpoint is read belongs to `engine.models`.
 
 import contextlib
 import io
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, cast
 
 import torch
-from taming.modules.diffusionmodules.model import Decoder, Encoder
+from taming.modules.diffusionmodules.model import Decoder, Encoder, nonlinearity
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 PIXEL_SCALE = 2.0
 """VQGAN works on pictures in [-1, 1]: x * 2 - 1 on the way in, (x + 1) / 2 on the way out."""
@@ -96,9 +99,34 @@ class VQGAN(nn.Module):
         """Map `images` (N, 3, H, W) in [0, 1] to latents, not yet quantised."""
         return self.quant_conv(self.encoder(images * PIXEL_SCALE - 1))
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped."""
-        return (self.decoder(self.post_quant_conv(latents)) + 1) / PIXEL_SCALE
+    def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
+        """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
+
+        With `recompute` most activations are computed once more for the gradient, not kept.
+        """
+        activations = self.post_quant_conv(latents)
+        for layer in self._decoding():
+            if recompute:
+                activations = cast(Tensor, checkpoint(layer, activations, use_reentrant=False))
+            else:
+                activations = layer(activations)
+        return (activations + 1) / PIXEL_SCALE
+
+    def _decoding(self) -> Iterator[Callable[[Tensor], Tensor]]:
+        """The parts of taming's `Decoder.forward`, between which activations can be forgotten."""
+        decoder: Any = self.decoder  # to type checkers its parts are any modules
+        yield decoder.conv_in
+        yield from (partial(decoder.mid.block_1, temb=None), decoder.mid.attn_1)
+        yield partial(decoder.mid.block_2, temb=None)
+        for level in reversed(range(decoder.num_resolutions)):
+            up = decoder.up[level]
+            for number, block in enumerate(up.block):
+                yield partial(block, temb=None)
+                if len(up.attn) > 0:
+                    yield up.attn[number]
+            if level > 0:
+                yield up.upsample
+        yield lambda h: decoder.conv_out(nonlinearity(decoder.norm_out(h)))
 
 
 def _regroup_norms(module: nn.Module, groups: int) -> None:

@@ -107,6 +107,16 @@ def test_a_run_that_diverges_leaves_its_last_good_picture(
     assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
 
 
+def test_what_is_done_to_save_memory_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr(engine.command.painter, "available_memory", lambda _: 250_000_000)
+    assert main(["imagine", "a red circle", "--out", "a.png", *QUICK, "--cutouts", "64"]) == 0
+    said = capsys.readouterr().err
+    assert "note: to fit into the memory that is free: 8 cutouts at a time" in said
+    assert (folder / "a.png").exists()
+
+
 def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object) -> Models:
         raise ZeroDivisionError
