@@ -15,9 +15,12 @@ from torch import Tensor
 
 import engine.command.painter
 from engine import Models, load_models, read_origin
+from engine.catalogue import CATALOGUE
 from engine.command import main
+from engine.memory import step_memory
+from engine.plan import PLANS
 from engine.protocols import Perceptor
-from tests.engine.command.runs import COMMAND, QUICK
+from tests.engine.command.runs import COMMAND, QUICK, small
 
 
 def stop_when_frames_appear(process_id: int, number: int, is_running: Callable[[], bool]) -> None:
@@ -110,10 +113,11 @@ def test_a_run_that_diverges_leaves_its_last_good_picture(
 def test_what_is_done_to_save_memory_is_said(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    monkeypatch.setattr(engine.command.painter, "available_memory", lambda _: 250_000_000)
-    assert main(["imagine", "a red circle", "--out", "a.png", *QUICK, "--cutouts", "64"]) == 0
+    free = step_memory(small(), CATALOGUE["demo"], PLANS[-1])
+    monkeypatch.setattr(engine.command.painter, "available_memory", lambda _: free)
+    assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
     said = capsys.readouterr().err
-    assert "note: to fit into the memory that is free: 8 cutouts at a time" in said
+    assert f"note: to fit into the memory that is free: {PLANS[-1]}" in said
     assert (folder / "a.png").exists()
 
 
