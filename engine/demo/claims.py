@@ -84,6 +84,21 @@ class Claims:
         """(C, 2) bool: which of the two objects the claim says anything about."""
         return (self.shape >= 0) | (self.colour >= 0)
 
+    def apart(self) -> tuple[Self, Self]:
+        """What is said of objects, and what is said of the background."""
+        silent = torch.full_like(self.background, UNSAID)
+        nothing = torch.full_like(self.shape, UNSAID)
+        objects = dataclasses.replace(self, background=silent, empty=torch.zeros_like(self.empty))
+        backgrounds = dataclasses.replace(
+            self,
+            shape=nothing,
+            colour=nothing,
+            relation=silent,
+            size=silent,
+            place=silent,
+        )
+        return objects, backgrounds
+
 
 def describe(scenes: Scenes, generator: torch.Generator) -> Claims:
     """One true claim per scene, of varied completeness."""

@@ -113,6 +113,8 @@ class Lessons:
             all, and are not attacked.
         chains: whether chains take part.
         attack_radius: largest norm of an attack, on all pixel values of a picture.
+        added_share: how much of the guidance, 0 to 1, is by two prompts with equal weights, one for
+            the objects and one for the background, instead of one (prompt addition, Section 2.5).
     """
 
     def __init__(
@@ -124,11 +126,13 @@ class Lessons:
         guided: bool,
         chains: bool,
         attack_radius: float,
+        added_share: float = 0.0,
     ) -> None:
         self._perceptor = perceptor
         self._vqgan = vqgan
         self._random = random
         self._attack_radius = attack_radius
+        self._added_share = added_share
         self._pool = PairPool(vqgan, random, OUTLINE_SHARE) if guided else None
         self._chains = Chains(vqgan, random) if chains else None
         self._spread = 1.0 if guided else 0.0
@@ -234,7 +238,7 @@ class Lessons:
         """One cutout of each spoiled picture."""
         cut = self._cutter(len(pairs.true))
         seen = cut(pairs.spoiled)
-        said = meanings(pairs.claims)
+        said = self._said(pairs.claims)
         best = (said * meanings(describe_fully(pairs.scenes, self._random))).sum(1)
         return _Views(self._noisy(seen), cut(pairs.true) - seen, said, best)
 
@@ -249,9 +253,21 @@ class Lessons:
         cut = self._cutter(len(chosen) * VIEWS)
         cutouts = cut(images)
         seen = cutouts.detach()
-        said = meanings(chains.claims(chosen)).repeat_interleave(VIEWS, 0)
-        views = _Views(self._noisy(seen), cut(goals) - seen, said, torch.ones(len(said)))
+        claims = chains.claims(chosen)
+        said = self._said(claims)
+        best = (said * meanings(claims)).sum(1)
+        said, best = (each.repeat_interleave(VIEWS, 0) for each in (said, best))
+        views = _Views(self._noisy(seen), cut(goals) - seen, said, best)
         return _ChainStep(chosen, latents, cutouts, views)
+
+    def _said(self, claims: Claims) -> Tensor:
+        """What guides views of which the `claims` (N) are true: (N, D) unit vectors.
+
+        Two prompts with equal weights pull towards the sum of their meanings.
+        """
+        objects, backgrounds = map(meanings, claims.apart())
+        added = torch.rand(len(claims), 1, generator=self._random) < self._added_share
+        return torch.where(added, F.normalize(objects + backgrounds, dim=1), meanings(claims))
 
     def _advance(self, chains: Chains, step: _ChainStep, uphill: Tensor) -> None:
         """Let chains follow the gradient `uphill` (N, 3, S, S) of their cutouts' similarity."""

@@ -64,6 +64,7 @@ class Phase:
     guided: bool = False
     chains: bool = False
     attack_radius: float = 1.0
+    added_share: float = 0.0
 
 
 PHASES = (
@@ -71,6 +72,7 @@ PHASES = (
     Phase("recognition", steps=700, learning_rate=2e-3),
     Phase("guidance", steps=900, learning_rate=1.5e-3, guided=True, attack_radius=2.0),
     Phase("chains", steps=2100, learning_rate=1.2e-3, guided=True, chains=True),
+    Phase("addition", steps=500, learning_rate=6e-4, guided=True, chains=True, added_share=0.3),
 )
 
 
@@ -156,5 +158,6 @@ def _teaching(
         guided=phase.guided,
         chains=phase.chains,
         attack_radius=phase.attack_radius,
+        added_share=phase.added_share,
     )
     return lessons.losses

@@ -133,3 +133,13 @@ def test_descriptions_vary_in_completeness():
     assert (claims.relation >= 0)[~single].float().mean() > 0.4
     for values, count in ((claims.relation, 4), (claims.size, 2), (claims.place, 4)):
         assert set(values.tolist()) == set(range(-1, count))
+
+
+def test_what_is_said_of_objects_and_of_the_background_is_the_whole() -> None:
+    scenes = sample_scenes(64, generator(3))
+    claims = describe(scenes, generator(4))
+    objects, backgrounds = claims.apart()
+    assert not objects.empty.any() and (objects.background == -1).all()
+    assert not backgrounds.named().any()
+    together = truth(objects, scenes) & truth(backgrounds, scenes)
+    assert together.equal(truth(claims, scenes))
