@@ -15,6 +15,7 @@ from engine.vqgan import VQGANConfig
 
 MAX_BYTES = 64 * 1024
 """Of the file; the longest published one has 1.6 kB."""
+_MAX_DEPTH = 16
 
 _QUANTIZERS = {
     "taming.models.vqgan.VQModel": "nearest",
@@ -59,9 +60,20 @@ def _parsed(path: Path) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise ModelError(f"it is larger than {MAX_BYTES // 1024} kB")
     text = content.decode()
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-        raise ModelError("it refers to parts of itself, which such a file need not")
+    _check_form(text)
     return yaml.safe_load(text)
+
+
+def _check_form(text: str) -> None:
+    """Before anything is made of it: neither references nor depth, which take memory and time."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ModelError("it refers to parts of itself, which such a file need not")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise ModelError("it has too many levels")
 
 
 def _architecture(model: dict[str, Any], *, whole: bool = True) -> VQGANConfig:

@@ -31,8 +31,8 @@ from engine.errors import ModelError
 from engine.models import CHANNELS_LAST, CONFIG_KEY, ORDER_KEY, SOURCE_KEY, read_config
 from engine.vqgan import VQGAN
 
-_ALIGNMENT = 64
-"""Bytes; processors read numbers fastest that begin at a multiple of it."""
+_ALIGNMENT = 8
+"""Bytes: safetensors has its header end at a multiple of it, so that the numbers begin at one."""
 
 
 def convert_vqgan(checkpoint: Path, config: Path, to: Path) -> None:
@@ -165,15 +165,13 @@ def _whole_or_not_at_all(to: Path) -> Iterator[BinaryIO]:
 def _write(file: BinaryIO, tensors: Mapping[str, Tensor], config: str) -> None:
     """Write a safetensors file, one tensor at a time, so that memory holds only one of them.
 
-    Those whose length is a multiple of the alignment come first, so that they all begin at one.
+    The longer integers come first, so that every number begins at a multiple of its length.
     """
 
-    def order(name: str) -> tuple[bool, str]:
-        return _length(tensors[name]) % _ALIGNMENT != 0, name
-
+    names = sorted(tensors, key=lambda name: (tensors[name].is_floating_point(), name))
     header: dict[str, Any] = {"__metadata__": {CONFIG_KEY: config}}
     end = 0
-    for name in sorted(tensors, key=order):
+    for name in names:
         start, end = end, end + _length(tensors[name])
         header[name] = {
             "dtype": "F32" if tensors[name].is_floating_point() else "I64",
@@ -183,10 +181,10 @@ def _write(file: BinaryIO, tensors: Mapping[str, Tensor], config: str) -> None:
     text = json.dumps(header).encode()
     text += b" " * (-(8 + len(text)) % _ALIGNMENT)
     file.write(len(text).to_bytes(8, "little") + text)
-    for name in sorted(tensors, key=order):
+    for name in names:
         tensor = _stored(tensors[name])
         tensor = tensor.float() if tensor.is_floating_point() else tensor.long()
-        file.write(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+        file.write(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
 
 
 def _length(tensor: Tensor) -> int:
