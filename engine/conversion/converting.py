@@ -93,6 +93,10 @@ def _convert(
     wanted = json.loads(json.dumps({**config, ORDER_KEY: CHANNELS_LAST}))
     if _is_made(to, wanted, checkpoint):
         return
+    if not to.parent.is_dir():  # a lock would make it, wherever that is
+        raise ModelError(
+            f"the weights {to.name} cannot be written: the folder {str(to.parent)!r} does not exist"
+        )
     with _told(to), FileLock(to.with_name(f".{to.name}.lock")):
         if _is_made(to, wanted, checkpoint):  # by another process, while this one waited
             return

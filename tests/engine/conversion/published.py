@@ -1,5 +1,6 @@
 """Files as they are published: the classes, names, shapes and oddities, filled at random."""
 
+import contextlib
 import io
 import os
 import pickle
@@ -193,7 +194,7 @@ class GumbelVQ(VQModel):
 
 def vqgan(kind: type[VQModel], ddconfig: dict[str, Any], n_embed: int, embed_dim: int) -> VQModel:
     """One of the above with random numbers."""
-    with torch.device("meta"):
+    with torch.device("meta"), contextlib.redirect_stdout(io.StringIO()):  # taming prints shapes
         model = kind(ddconfig, n_embed, embed_dim)
     return filled(model).eval().requires_grad_(False)
 

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,8 @@ F16 = VQGANConfig(
     attn_resolutions=(16,),
     resolution=256,
 )
-BOMB = (
-    "a: &a [x, x, x, x, x, x, x, x, x]\n"
-    + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi"))
-    + SMALL
-)
+LAUGHS = "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghi"))
+BOMB = f"a: &a [x, x, x, x, x, x, x, x, x]\n{LAUGHS}{SMALL}"
 REFUSED = {
     "no text": (b"\xff\xfe\x00", "no text"),
     "empty": (b"", "damaged or of an unknown form"),
@@ -36,7 +34,11 @@ REFUSED = {
     "no parameters": (b"model: {target: taming.models.vqgan.VQModel}", "says nothing of params"),
 }
 CHANGED = {
-    "another class": ("vqgan.VQModel", "vqgan.VQSegmentationModel", r"'.*VQSegmentationModel' is not"),
+    "another class": (
+        "vqgan.VQModel",
+        "vqgan.VQSegmentationModel",
+        "VQSegmentationModel' is not",
+    ),
     "any class": ("taming.models.vqgan.VQModel", "os.system", "'os.system' is not known"),
     "no class": ("taming.models.vqgan.VQModel", "[1, 2]", r"class \[1, 2\] is not known"),
     "a part missing": ("n_embed: 16", "n: 16", "says nothing of n_embed"),

@@ -12,12 +12,14 @@ from tests.engine.conversion.published import openai_archive, replace_record
 STATE = {"embedding": torch.arange(6.0).view(2, 3)}
 MODULE = b"c__torch__.M\nModule\n)\x81"
 TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n"
-STORAGE = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x06tQ"
+STORAGE = (
+    b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x06tQ"
+)
 
 
 def tensor(offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> bytes:
     """The instructions for a tensor in the first storage."""
-    place = b"".join(b"J" + struct.pack("<i", n) for n in (offset,))
+    place = b"J" + struct.pack("<i", offset)
     shape, steps = (
         b"(" + b"".join(b"J" + struct.pack("<i", n) for n in ns) + b"t" for ns in (size, stride)
     )
