@@ -121,6 +121,10 @@ def _measure(folder: Path) -> dict[str, float]:
 
 
 def _peak_bytes() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count what this process was forked from
+        lines = status.read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -92,6 +92,18 @@ def test_the_weights_are_the_checkpoints_own(
     assert folder.files() == {"last.ckpt", "model.yaml", "weights.safetensors"}
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
+def test_the_weights_are_used_where_they_lie(folder: Folder, state: dict[str, Tensor]):
+    torch.save(state, folder.checkpoint)
+    folder.convert()
+    loaded = load_vqgan(folder.weights)
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    spans = [line.split()[0].split("-") for line in lines if line.endswith(str(folder.weights))]
+    mapped = [range(int(start, 16), int(end, 16)) for start, end in spans]
+    for name, parameter in loaded.named_parameters():
+        assert any(parameter.data_ptr() in span for span in mapped), f"{name} was copied"
+
+
 def test_halves_are_widened(folder: Folder, state: dict[str, Tensor]):
     torch.save({name: tensor.half() for name, tensor in state.items()}, folder.checkpoint)
     folder.convert()
@@ -315,6 +327,22 @@ def test_a_clip_is_converted_from_every_form(tmp_path: Path, tiny: dict[str, Ten
         torch.testing.assert_close(dict(loaded.model.state_dict()), tiny, rtol=0, atol=0)
         assert loaded.input_size == 32
         assert len(loaded.tokenizer("a")[0]) == 16
+
+
+def test_a_clip_that_is_a_resnet_is_converted_with_what_it_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    vision = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}
+    config = TINY | {"vision_cfg": vision}
+    known: dict[str, Any] = open_clip.factory._MODEL_CONFIGS
+    monkeypatch.setitem(known, "tiny", config)
+    with torch.device("meta"):
+        state = filled(build_clip(deepcopy(config))[0]).state_dict()
+    state["visual.bn1.num_batches_tracked"] = torch.tensor(7)
+    save_file(state, tmp_path / "model.safetensors")
+    convert_clip(tmp_path / "model.safetensors", "tiny", tmp_path / "weights.safetensors")
+    loaded = load_clip(tmp_path / "weights.safetensors").model
+    torch.testing.assert_close(dict(loaded.state_dict()), dict(state), rtol=0, atol=0)
 
 
 def test_an_archives_activation_is_never_mistaken(tmp_path: Path, tiny: dict[str, Tensor]):

@@ -14,6 +14,7 @@ import open_clip
 import pytest
 import torch
 import yaml
+from open_clip.model import CLIP
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -116,6 +117,7 @@ def open_clips_own(name: str) -> tuple[Any, Any, Any]:
     """open_clip's model with random numbers, its preprocessing and its tokenizer."""
     with torch.device("meta"):
         model, _, preprocess = open_clip.create_model_and_transforms(name, device="meta")
+    assert isinstance(model, CLIP)
     restore_mask(filled(model))
     return model.eval().requires_grad_(False), preprocess, open_clip.get_tokenizer(name)
 
