@@ -337,7 +337,8 @@ def test_a_clip_that_is_a_resnet_is_converted_with_what_it_counted(
     known: dict[str, Any] = open_clip.factory._MODEL_CONFIGS
     monkeypatch.setitem(known, "tiny", config)
     with torch.device("meta"):
-        state = filled(build_clip(deepcopy(config))[0]).state_dict()
+        model = build_clip(deepcopy(config))[0]
+    state = filled(model).state_dict()
     state["visual.bn1.num_batches_tracked"] = torch.tensor(7)
     save_file(state, tmp_path / "model.safetensors")
     convert_clip(tmp_path / "model.safetensors", "tiny", tmp_path / "weights.safetensors")
