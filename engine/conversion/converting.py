@@ -100,12 +100,15 @@ def _convert(
     with _told(to), FileLock(to.with_name(f".{to.name}.lock")):
         if _is_made(to, wanted, checkpoint):  # by another process, while this one waited
             return
+        found = (
+            checkpoint.stat()
+        )  # before it is read: if it changes meanwhile, that will be noticed
         tensors = own_tensors()
-        source = {"bytes": checkpoint.stat().st_size, "sha256": _sha256(checkpoint)}
+        source = {"bytes": found.st_size, "sha256": _sha256(checkpoint)}
         metadata = json.dumps(wanted | {SOURCE_KEY: source})
         with _whole_or_not_at_all(to) as file:
             _write(file, tensors, metadata)
-        _date_like(to, checkpoint)
+        _date(to, found)
 
 
 def _is_made(to: Path, wanted: Mapping[str, Any], checkpoint: Path) -> bool:
@@ -124,14 +127,14 @@ def _is_made(to: Path, wanted: Mapping[str, Any], checkpoint: Path) -> bool:
         return True  # reading a gigabyte at every start would take longer than all the rest
     if source.get("sha256") != _sha256(checkpoint):
         return False
-    _date_like(to, checkpoint)
+    _date(to, found)
     return True
 
 
-def _date_like(to: Path, checkpoint: Path) -> None:
+def _date(to: Path, checkpoint: os.stat_result) -> None:
     """Give the weights the checkpoint's date, by which they are recognised without reading it."""
     with suppress(OSError):
-        os.utime(to, ns=(to.stat().st_atime_ns, checkpoint.stat().st_mtime_ns))
+        os.utime(to, ns=(to.stat().st_atime_ns, checkpoint.st_mtime_ns))
 
 
 def _sha256(path: Path) -> str:
