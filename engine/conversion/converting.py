@@ -48,6 +48,7 @@ def convert_vqgan(checkpoint: Path, config: Path, to: Path) -> None:
             cannot be written. What lay at `to` then still does.
     """
     architecture = read_architecture(config)
+    checkpoint_form(checkpoint)  # which tells at once that it is missing
 
     def own_tensors() -> dict[str, Tensor]:
         tensors = generator_tensors(read_checkpoint(checkpoint))
