@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Self
 
 from engine.errors import WeightsError
@@ -118,15 +117,15 @@ class ModelsEntry:
 class Registry:
     """All entries by their names, which are different from each other whatever they name."""
 
-    files: Mapping[str, WeightsFile] = field(default_factory=lambda: MappingProxyType({}))
-    generators: Mapping[str, GeneratorEntry] = field(default_factory=lambda: MappingProxyType({}))
-    perceptors: Mapping[str, PerceptorEntry] = field(default_factory=lambda: MappingProxyType({}))
-    models: Mapping[str, ModelsEntry] = field(default_factory=lambda: MappingProxyType({}))
+    files: Mapping[str, WeightsFile] = field(default_factory=dict)
+    generators: Mapping[str, GeneratorEntry] = field(default_factory=dict)
+    perceptors: Mapping[str, PerceptorEntry] = field(default_factory=dict)
+    models: Mapping[str, ModelsEntry] = field(default_factory=dict)
 
     def merged(self, other: Self) -> "Registry":
         """The entries of both, where those of `other` take the place of the same name."""
         tables = {
-            each.name: MappingProxyType({**getattr(self, each.name), **getattr(other, each.name)})
+            each.name: {**getattr(self, each.name), **getattr(other, each.name)}
             for each in fields(self)
         }
         return Registry(**tables)

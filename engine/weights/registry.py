@@ -7,10 +7,10 @@ the same words; nothing in them is trusted.
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -93,7 +93,8 @@ def _check_known(
     key: str, name: str, known: Mapping[str, object], refuse: Callable[[str], None]
 ) -> None:
     if name not in known:
-        refuse(f"{key} names {name!r}, which is not there; there are: {', '.join(known)}")
+        nearest = " or ".join(map(repr, get_close_matches(name, known, 3, 0.0)))
+        refuse(f"{key} names {name!r}, which is not there; is it {nearest}?")
 
 
 def _check_names(registry: Registry, prefix: str) -> None:
@@ -113,9 +114,7 @@ def _check_names(registry: Registry, prefix: str) -> None:
             )
 
 
-def _entries(
-    table: Table, kind: str, read: Callable[[str, Table], Entry]
-) -> Mapping[str, Entry]:
+def _entries(table: Table, kind: str, read: Callable[[str, Table], Entry]) -> Mapping[str, Entry]:
     found: dict[str, Entry] = {}
     inner = table.table(kind)
     for name, value in inner.items():
@@ -127,7 +126,7 @@ def _entries(
         entry = Table(f"{inner.where}.{name}", value)
         found[name] = read(name, entry)
         entry.end()
-    return MappingProxyType(found)
+    return found
 
 
 def _file(name: str, table: Table) -> WeightsFile:
@@ -141,11 +140,13 @@ def _file(name: str, table: Table) -> WeightsFile:
     local, mirrored = table.has("path"), table.has("mirrors")
     if local == mirrored:
         table.refuse("mirrors", "or path is needed, and not both")
-    mirrors = [_url(table, url) for url in table.list("mirrors", MAX_MIRRORS)] if mirrored else []
+    mirrors = (
+        [_url(table, url) for url in table.sequence("mirrors", MAX_MIRRORS)] if mirrored else []
+    )
     return WeightsFile(
         name=name,
         file=file,
-        mirrors=tuple(mirrors),
+        mirrors=tuple(_url(table, each) for each in mirrors),
         path=Path(table.text("path")).expanduser() if local else None,
         sha256=_sha256(table) if table.has("sha256") else None,
         bytes=table.whole("bytes", 1, MAX_BYTES) if table.has("bytes") else None,
@@ -212,7 +213,7 @@ def _models(name: str, table: Table) -> ModelsEntry:
     if name == DEMO:
         raise SettingsError(f"[{table.where}]: {DEMO!r} is the demo pair, choose another name")
     perceptors = []
-    for value in table.list("perceptors", MAX_PERCEPTORS):
+    for value in table.sequence("perceptors", MAX_PERCEPTORS):
         inner = Table(f"{table.where}.perceptors", value)
         weight = inner.number("weight", 0, MAX_WEIGHT, 1.0)
         perceptors.append(WeightedPerceptor(inner.text("name"), weight))

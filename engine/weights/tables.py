@@ -58,7 +58,7 @@ class Table:
             self.refuse(key, f"must be true or false, not {brief(value)}")
         return value
 
-    def list(self, key: str, longest: int) -> list[Any]:
+    def sequence(self, key: str, longest: int) -> list[Any]:
         """A list that is not empty."""
         value = self._take(key)
         if not isinstance(value, list) or not 1 <= len(value) <= longest:

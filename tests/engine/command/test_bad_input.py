@@ -171,7 +171,7 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         ([], "required: COMMAND"),
         (
             ["dream"],
-            "invalid choice: 'dream' (choose from 'imagine', 'edit', 'mask', 'recipe', 'models')",
+            "invalid choice: 'dream' (choose from 'imagine', 'edit', 'mask', 'recipe', 'models', 'weights')",
         ),
         (["models", "demo"], "unrecognized arguments: demo"),
         (["recipe"], "required: FILE"),
