@@ -65,9 +65,13 @@ def fetch(
         WeightsError: it cannot be fetched, there is no room for it, or what there is is damaged.
     """
     place = Place(file, folder)
-    if place.is_checked:
+    try:
+        is_checked, is_there = place.is_checked, place.is_there
+    except OSError as error:
+        raise WeightsError(f"cannot look at {quoted(place.path)}: {error.strerror}") from error
+    if is_checked:
         return place.path
-    if place.is_there or file.path is not None:
+    if is_there or file.path is not None:
         check(place, progress)
         return place.path
     if offline:

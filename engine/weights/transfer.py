@@ -30,6 +30,7 @@ FREE_MARGIN = 256 * 2**20
 LONGEST_RETRY_AFTER = 60.0
 """Seconds that a server may make us wait."""
 
+_OK, _PARTIAL, _NOTHING_LEFT = 200, 206, 416
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _HTML = (b"<!doctype html", b"<html")
 
@@ -63,9 +64,9 @@ def receive(
     try:
         with closing(_ask(client, url, headers)) as response:
             total = _judge(response, file, part, asked="Range" in headers)
-            if response.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if response.status_code == _NOTHING_LEFT:
                 return
-            if response.status_code == httpx2.codes.OK:
+            if response.status_code == _OK:
                 part.restart()
             if total is not None:
                 check_free(part.folder, file, part.length, total)
@@ -128,11 +129,11 @@ def _judge(response: httpx2.Response, file: WeightsFile, part: Part, *, asked: b
     status = response.status_code
     if status in _PASSING:
         raise InterruptedTransferError(f"HTTP {status}", wait=_retry_after(response))
-    if status == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE and asked:
+    if status == _NOTHING_LEFT and asked:
         return _judge_end(response, part)
-    if status == httpx2.codes.PARTIAL_CONTENT and asked:
+    if status == _PARTIAL and asked:
         total = _judge_range(response, part)
-    elif status == httpx2.codes.OK:
+    elif status == _OK:
         total = _content_length(response)
     else:
         raise UnusableMirrorError(f"HTTP {status}")
