@@ -38,7 +38,8 @@ class Part:
     def __init__(self, place: Place) -> None:
         self._place = place
         with self._disk():
-            descriptor = os.open(place.part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            descriptor = os.open(place.part, flags, 0o666)
             # Without a buffer: what was written is written, also if the disk is full.
             self._file = io.FileIO(descriptor, "r+")
             self._read_kept()
