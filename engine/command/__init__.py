@@ -1,4 +1,4 @@
-"""The command line of the engine: paint, edit, mask, read a recipe back, list the models.
+"""The command line of the engine: paint, edit, mask, read a recipe back, list and fetch models.
 
 Standard output holds results and nothing else: the paths of written files, a recipe, a list.
 Notices, progress and errors go to standard error, each on a line of its own. Exit codes: 0 done,
@@ -53,6 +53,10 @@ def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
             from engine.command.listing import print_recipe
 
             return print_recipe(arguments.file)
+        case "weights":
+            from engine.command.weights import run
+
+            return run(arguments)
         case _:
             from engine.command.listing import print_models
 
