@@ -34,7 +34,7 @@ def paper_pair(device: str = "cpu", seed: int = 0) -> Models:
         config["text_cfg"].setdefault("context_length", 77)
         perceptor = ClipPerceptor(*build_clip(config))
         # Codes of the size that trained ones have; torch's own initialisation is far smaller.
-        torch.nn.init.normal_(generator.quantize.embedding.weight)
+        torch.nn.init.normal_(generator.codebook)
     for each in (generator, perceptor):
         each.eval().requires_grad_(False).to(device)
     return Models("paper", generator, (perceptor,), {})

@@ -78,7 +78,12 @@ def load_models(name: str = "demo", device: str = "auto") -> Models:
     target = choose_device(device)
     generator = load_vqgan(entry.generator, target)
     perceptors = tuple(load_clip(path, target) for path in entry.perceptors)
-    return Models(name, generator, perceptors, _digests(entry))
+    if generator.factor != entry.factor:
+        raise ModelError(
+            f"the models {name!r} have {generator.factor} pixels to a latent cell, and their entry "
+            f"says {entry.factor}: correct the factor"
+        )
+    return Models(name, generator, perceptors, _digests(entry), entry.weights)
 
 
 def load_vqgan(path: Path, device: torch.device | None = None) -> VQGAN:

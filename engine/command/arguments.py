@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from engine.catalogue import CATALOGUE
 from engine.errors import UsageError
 from engine.presets import PRESETS
 from engine.prompts import shorten
@@ -151,7 +150,7 @@ def _add_mask(commands) -> None:
         default=0.03,
         help="room around it, as a share of the picture's shorter side (default: 0.03)",
     )
-    parser.add_argument("--models", metavar="NAME", help=f"what looks: {', '.join(CATALOGUE)}")
+    parser.add_argument("--models", metavar="NAME", help="what looks: see the command models")
     _add_machine_options(parser.add_argument_group("where it is looked for"))
 
 
@@ -196,7 +195,7 @@ def _painting_command(commands, name: str, what: str) -> argparse.ArgumentParser
 
 
 def _add_recipe_options(group) -> None:
-    models, presets = ", ".join(CATALOGUE), ", ".join(PRESETS)
+    presets = ", ".join(PRESETS)
     group.add_argument(
         "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N", help="iterations"
     )
@@ -221,7 +220,7 @@ def _add_recipe_options(group) -> None:
         metavar="S",
         help="the same seed paints the same picture (default: drawn and printed)",
     )
-    group.add_argument("--models", metavar="NAME", help=f"what paints: {models}")
+    group.add_argument("--models", metavar="NAME", help="what paints: see the command models")
     group.add_argument(
         "--preset",
         metavar="NAME",

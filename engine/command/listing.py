@@ -45,5 +45,5 @@ def _described(entry: ModelEntry) -> str:
 
 def _weighed(path: Path) -> str:
     if not path.is_file():
-        return f"{path.name} (missing)"
+        return f"{path.name} (not here)"
     return f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)"

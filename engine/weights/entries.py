@@ -55,6 +55,8 @@ class GeneratorEntry:
     """Name of a file."""
     config: str
     """Name of a file, YAML as taming-transformers writes it."""
+    factor: int
+    """Pixels per latent cell along each axis."""
     memory: GeneratorMemory | None = None
 
     @property

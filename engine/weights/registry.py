@@ -38,6 +38,7 @@ MAX_BYTES = 2**44
 MAX_MIRRORS, MAX_PERCEPTORS = 32, 8
 MAX_MEMORY = 1e13
 MAX_WEIGHT = 1000.0
+MAX_FACTOR = 64
 
 _SHIPPED = Path(__file__).with_name("registry.toml")
 _NAME = r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?"
@@ -186,6 +187,7 @@ def _generator(name: str, table: Table) -> GeneratorEntry:
         description=table.text("description", ""),
         checkpoint=table.text("checkpoint"),
         config=table.text("config"),
+        factor=table.whole("factor", 1, MAX_FACTOR),
         memory=memory,
     )
 
