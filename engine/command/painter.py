@@ -57,7 +57,7 @@ def _notices(request: Request, models: Models) -> list[str]:
         notices.append("the weights have changed since this was painted, the picture will differ")
     prompts = request.works[0].recipe.prompts
     unread = [_unread(prompt, models) for prompt in prompts]
-    return notices + [notice for notice in unread if notice]
+    return [notice for notice in (*notices, *unread) if notice]
 
 
 def _unread(prompt: Prompt, models: Models) -> str:
