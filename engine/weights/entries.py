@@ -75,14 +75,12 @@ class PerceptorEntry:
     """Name of the architecture, with `-quickgelu` where the weights were trained so."""
     checkpoint: str
     """Name of a file."""
-    tokenizer: str | None = None
-    """Name of a file, Hugging Face's tokenizer.json; None for CLIP's own tokenizer."""
     memory: PerceptorMemory | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
         """The names of its files."""
-        return (self.checkpoint,) if self.tokenizer is None else (self.checkpoint, self.tokenizer)
+        return (self.checkpoint,)
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,6 @@ class Table:
             self.refuse(key, f"must be one line of text in quotes, not {brief(value)}")
         return value
 
-    def optional_text(self, key: str) -> str | None:
-        """One printable line, or None if the key is not there."""
-        return self.text(key) if self.has(key) else None
-
     def whole(self, key: str, low: int, high: int) -> int:
         """A whole number within bounds."""
         value = self._take(key)

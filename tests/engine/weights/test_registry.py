@@ -26,6 +26,7 @@ mirrors = ["https://a.example/mine.yaml?x=1", "http://b.example:8080/mine.yaml"]
 [weights.generators.mine]
 checkpoint = "mine.ckpt"
 config = "mine.yaml"
+factor = 16
 
 [weights.models.my-pair]
 generator = "mine"
@@ -169,7 +170,7 @@ def models(**changes: Any) -> dict[str, Any]:
         ({"files": {"clip-vit-b-32": FILE}}, "two entries called 'clip-vit-b-32'"),
         ({"generators": {"x": {"checkpoint": "clip-vit-b-32.pt"}}}, "config is missing"),
         (
-            {"generators": {"x": {"checkpoint": "clip-vit-b-33.pt", "config": "x"}}},
+            {"generators": {"x": {"checkpoint": "clip-vit-b-33.pt", "config": "x", "factor": 16}}},
             "[weights.generators.x]: checkpoint names 'clip-vit-b-33.pt', which is not there; is "
             "it 'clip-vit-b-32.pt'",
         ),
