@@ -14,13 +14,13 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 
 RUN useradd --create-home --uid 1000 painter \
-    && install --directory --owner painter data
+    && install --directory --owner painter data weights
 COPY engine/ engine/
 COPY bot/ bot/
 COPY cogs/ cogs/
 COPY config.toml .
 
 USER painter
-VOLUME /app/data
+VOLUME /app/data /app/weights
 HEALTHCHECK --interval=30s --start-period=120s CMD ["python", "-m", "bot", "--healthy"]
 ENTRYPOINT ["python", "-m", "bot"]

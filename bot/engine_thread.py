@@ -23,6 +23,8 @@ from bot.records import StoredCheckpoint
 from bot.runs import Run
 from engine.errors import EngineError, RecipeError
 from engine.settings import Settings as EngineSettings
+from engine.weights.entries import WeightsFile
+from engine.weights.settings import WeightsSettings
 
 if TYPE_CHECKING:
     from engine.models import Models
@@ -31,13 +33,15 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+SAY_SECONDS = 10.0
+"""Between two lines of the log that say how far a file has come."""
 LIVE_RUNS = 32
 """Runs that stay in the memory of the models' device; others sleep until their next turn."""
 FAULT = "Something went wrong inside the painter, and it was logged. Please try again."
 
 
 class EngineThread:
-    """Paints the jobs of `queue` on the models of `settings`.
+    """Paints the jobs of `queue` on the models of `settings`, which are fetched if need be.
 
     `publish` is called in this thread with every event; it must return at once. `recall` returns
     what is kept of a job when its first turn comes, or raises `CancelledError` at the end.
@@ -46,12 +50,14 @@ class EngineThread:
     def __init__(
         self,
         settings: EngineSettings,
+        weights: WeightsSettings,
         queue: GpuQueue,
         pace: Pace,
         publish: Callable[[Event], None],
         recall: Callable[[Job], Sequence[StoredCheckpoint]],
     ) -> None:
         self._settings = settings
+        self._weights = weights
         self._queue = queue
         self._pace = pace
         self._publish = publish
@@ -59,10 +65,17 @@ class EngineThread:
         self._runs: dict[int, Run] = {}
         """By the job's number; whose turn was longest ago comes first."""
         self._loaded: Future[Models] = Future()
+        self._said = float("-inf")
+        self.memory = 0
+        """Bytes that the models and a run may take together, known once the models are loaded."""
         self._thread = threading.Thread(target=self._run, name="engine")
 
     def start(self) -> "Future[Models]":
-        """Begin; the result are the models once they are loaded, or what prevented it."""
+        """Begin; the result are the models once they are loaded, or what prevented it.
+
+        Fetching them can take an hour, and ends with `CancelledError` if the queue is closed.
+        """
+        self._loaded.set_running_or_notify_cancel()  # whoever stops waiting does not end it
         self._thread.start()
         return self._loaded
 
@@ -86,7 +99,7 @@ class EngineThread:
 
     def _run(self) -> None:
         try:
-            models = _load(self._settings)
+            models = self._load()
         except BaseException as error:
             self._loaded.set_exception(error)
             return
@@ -98,6 +111,34 @@ class EngineThread:
                 self._paint(task, models)
         for run in self._runs.values():
             run.save()
+
+    def _load(self) -> "Models":
+        from engine.devices import choose_device, set_threads
+        from engine.memory import available_memory
+        from engine.models import load_models
+        from engine.preparation import prepare_models
+
+        prepare_models(
+            self._settings.models,
+            self._weights,
+            fetches=True,
+            progress=self._fetched,
+            tell=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
+        )
+        set_threads(self._settings.threads)
+        self.memory = available_memory(choose_device(self._settings.device))
+        return load_models(self._settings.models, self._settings.device)
+
+    def _fetched(self, file: WeightsFile, done: int, total: int) -> None:
+        """Say now and then how far a file is; end it if the program ends."""
+        if self._queue.closed:
+            raise CancelledError
+        now = time.monotonic()
+        if now - self._said < SAY_SECONDS:
+            return
+        self._said = now
+        share = f"{done / total:.0%}" if total else "?"
+        log.info("fetching weights", extra={"file": file.file, "bytes": done, "share": share})
 
     def _paint(self, turn: Slice, models: "Models") -> None:
         """Give a job its turn, and say how it ended if it did."""
@@ -155,7 +196,7 @@ class EngineThread:
         if run is None:
             kept = self._recall(job)
             self._publish(Started(job.id))
-            run = Run(job, models, kept, self._publish)
+            run = Run(job, models, kept, self.memory, self._publish)
         self._runs[job.id] = run
         return run
 
@@ -167,16 +208,6 @@ class EngineThread:
         try:
             run.wake()
         except RecipeError:
-            if not others:
-                raise
             for each in others:  # the memory that they take may be what is missing
                 each.sleep()
-            run.wake()
-
-
-def _load(settings: EngineSettings) -> "Models":
-    from engine.devices import set_threads
-    from engine.models import load_models
-
-    set_threads(settings.threads)
-    return load_models(settings.models, settings.device)
+            run.wake(thrifty=True)

@@ -7,7 +7,7 @@ connection does, so that the last messages can still be posted.
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from bot.rules import Rules
 from bot.settings import Settings
 from bot.store import open_store
 from bot.uploads import DISCORD_HOSTS
+from engine.catalogue import add_models
 
 log = logging.getLogger(__name__)
 
@@ -48,18 +49,26 @@ async def run(settings: Settings) -> None:
         with suppress(NotImplementedError):  # on Windows Ctrl-C arrives as KeyboardInterrupt
             asyncio.get_running_loop().add_signal_handler(each, stop.set)
     async with AsyncExitStack() as stack:
+        stopping = asyncio.create_task(stop.wait())
+        stack.push_async_callback(_cancel, stopping)
         hosts, connect = DISCORD_HOSTS, _connect
         if settings.token is None:
             from bot import local
 
             hosts, connect = local.UPLOAD_HOSTS, local.serve
             settings = _for_local_page(settings, Path(stack.enter_context(TemporaryDirectory())))
-        async with open_services(settings, hosts) as services:
-            bot = PaintingBot(services)
-            connection = asyncio.create_task(connect(bot))
-            stack.push_async_callback(_cancel, connection)
-            await _either(connection, stop.wait())
-            log.info("ending")
+        opening = asyncio.create_task(stack.enter_async_context(open_services(settings, hosts)))
+        stack.push_async_callback(_cancel, opening)
+        await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():  # to fetch the models can take an hour
+            return
+        bot = PaintingBot(opening.result())
+        connection = asyncio.create_task(connect(bot))
+        stack.push_async_callback(_cancel, connection)
+        await asyncio.wait((connection, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if connection.done():
+            connection.result()
+        log.info("ending")
 
 
 @asynccontextmanager
@@ -75,11 +84,10 @@ async def open_services(
         queue, pace = GpuQueue(fair=fair, slice_steps=settings.queue.slice_steps), Pace()
         reporter = Reporter(store, queue, pace, settings.discord.progress_seconds)
         ledger = Ledger(store, reporter)
-        engine = EngineThread(settings.engine, queue, pace, ledger.publish, ledger.recall)
-        rules = Rules(settings, store)
-        intake = Intake(settings, rules, store, queue, reporter)
+        weights = settings.weights
+        add_models(weights)
+        engine = EngineThread(settings.engine, weights, queue, pace, ledger.publish, ledger.recall)
         privacy = Privacy(store, queue, reporter)
-        control = Control(store, queue, reporter, intake)
         folder = settings.storage.folder
         tasks = [
             asyncio.create_task(reporter.run()),
@@ -91,6 +99,9 @@ async def open_services(
         try:
             models = await asyncio.wrap_future(engine.start())
             log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
+            rules = Rules(settings, store, engine.memory)
+            intake = Intake(settings, rules, store, queue, reporter)
+            control = Control(store, queue, reporter, intake)
             yield Services(
                 settings=settings,
                 rules=rules,
@@ -138,16 +149,7 @@ def _for_local_page(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update={"discord": discord, "storage": storage})
 
 
-async def _either(task: asyncio.Task[None], other: Coroutine[Any, Any, Any]) -> None:
-    """Wait for the first of both; raises what `task` raised."""
-    waiting = asyncio.ensure_future(other)
-    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if task.done():
-        task.result()
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[Any]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

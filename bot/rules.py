@@ -19,6 +19,8 @@ from bot.server_settings import ServerSettings
 from bot.settings import LimitSettings, Settings
 from bot.store import Store
 from bot.words import WordList
+from engine.catalogue import find_models
+from engine.memory import choose_plan
 from engine.prompts import MAX_PROMPTS
 from engine.recipe import MAX_SIDE, Recipe
 
@@ -28,10 +30,11 @@ _ROOM_FOR_STYLES = 128 * MAX_PROMPTS
 
 
 class Rules:
-    """Says no, with a `RefusalError`, or nothing."""
+    """Says no, with a `RefusalError`, or nothing. Models and a run may take `memory` bytes."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, memory: int) -> None:
         self._host = settings.limits
+        self._memory = memory
         self._store = store
         self._blocked = WordList(settings.safety.blocked_words)
         self._age_restricted = WordList(settings.safety.age_restricted_words)
@@ -41,11 +44,14 @@ class Rules:
         return (await self._store.server_settings(guild_id)).tightened(self._host)
 
     async def check(self, asker: Asker, prompt: str, recipes: Sequence[Recipe]) -> None:
-        """Raise `RefusalError` if this person may not ask for this here."""
+        """Raise `RefusalError` if this person may not ask for this here, and `EngineError` if it is
+        more than this machine can do."""
         server = await self._readable(asker)
         _check_place(server, asker)
         _check_role(server, asker)
         check_recipes(recipes, server.tightened(self._host))
+        for recipe in recipes:
+            choose_plan(recipe, find_models(recipe.models), self._memory)
         texts = (prompt, *(each.text for recipe in recipes for each in recipe.prompts))
         await self._check_words(server, asker, texts)
 

@@ -14,8 +14,9 @@ from bot import phrases
 from bot.jobs import Checkpoint, Event, Frame, Job, Noticed, Painting, Pixels, Progress
 from bot.records import StoredCheckpoint
 from engine.catalogue import find_models
-from engine.errors import CheckpointError
-from engine.memory import check_memory, running_out_is_an_error
+from engine.errors import CheckpointError, RecipeError
+from engine.memory import available_memory, choose_plan, running_out_is_an_error, step_memory
+from engine.plan import PLANS, Plan
 from engine.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ FRAMES = 48
 class Run:
     """A job's painting, from what is `kept` of it: checkpoints, the newest of a picture first.
 
-    `publish` is called with the pictures of its progress and with its checkpoints.
+    The models and a run may take `memory` bytes together; what is free decides only if it is less,
+    so that a picture does not depend on what else happens. `publish` is called with the pictures
+    of its progress and with its checkpoints.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Run:
         job: Job,
         models: "Models",
         kept: Sequence[StoredCheckpoint],
+        memory: int,
         publish: Callable[[Event], None],
     ) -> None:
         self.job = job
@@ -52,6 +56,7 @@ class Run:
         self.seconds = max((each.seconds for each in kept), default=0.0)
         """Engine time that the job has taken."""
         self._models = models
+        self._memory = memory
         self._publish = publish
         self._kept: dict[int, list[StoredCheckpoint]] = defaultdict(list)
         for each in kept:
@@ -79,16 +84,16 @@ class Run:
         """That of the picture at hand."""
         return self.job.recipes[len(self.paintings)]
 
-    def wake(self) -> None:
+    def wake(self, *, thrifty: bool = False) -> None:
         """Have the picture at hand ready for its next step; pictures that are done are noted.
 
-        Raises `RecipeError` if there is not enough memory.
+        Raises `RecipeError` if there is not enough memory. With `thrifty` less will do.
         """
         while not self.done and self._generation is None:
             recipe = self.recipe
-            check_memory(recipe, find_models(recipe.models), self._models.device)
+            plan = self._plan(recipe, thrifty=thrifty)
             with running_out_is_an_error(recipe):
-                self._generation = self._begun()
+                self._generation = self._begun(plan)
                 self._steps_done = self._generation.steps_done
                 if self._generation.done:
                     self._complete(self._generation)
@@ -106,8 +111,12 @@ class Run:
         recipe, generation = self.recipe, self._generation
         assert generation is not None
         began = time.monotonic()
+        plan = generation.plan
         with running_out_is_an_error(recipe):
             generation.step()
+            if generation.plan != plan:
+                extra = {"job": self.job.id, "plan": str(generation.plan)}
+                log.warning("memory ran out, going on with less", extra=extra)
             self._note_frame(generation)
             if generation.done:
                 self._complete(generation)
@@ -132,14 +141,24 @@ class Run:
         if self._generation is not None and (self._steps_done > 0 or not self.paintings):
             self._complete(self._generation)
 
-    def _begun(self) -> "Generation":
+    def _plan(self, recipe: Recipe, *, thrifty: bool) -> Plan:
+        entry = find_models(recipe.models)
+        free = round(available_memory(self._models.device) + entry.memory.fixed)
+        plan = choose_plan(recipe, entry, min(self._memory, free) if thrifty else self._memory)
+        if step_memory(recipe, entry, plan) > free:
+            raise RecipeError("there is not enough memory free at the moment")
+        if plan != PLANS[0]:
+            log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})
+        return plan
+
+    def _begun(self, plan: Plan) -> "Generation":
         """The run of the picture at hand, as far as it had come."""
         from engine.checkpoints import load
         from engine.generation import Generation
 
         recipe, device = self.recipe, self._models.device
         number = len(self.paintings) + 1
-        generation = Generation(recipe, self._models)
+        generation = Generation(recipe, self._models, plan)
         if self._asleep is not None:
             state, self._asleep = self._asleep, None
             generation.load_state_dict(load(state, recipe, device))

@@ -33,6 +33,7 @@ from engine.files import MEBIBYTE, quoted, read_bounded
 from engine.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 from engine.settings import DEFAULT_PATH
 from engine.settings import Settings as EngineSettings
+from engine.weights.settings import WeightsSettings, weights_settings
 
 ENV_PREFIX = "VQGAN_CLIP_"
 TOKEN_VARIABLE, TOKEN_FILE_VARIABLE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
@@ -59,6 +60,16 @@ def _engine(value: object) -> object:
         table["threads"] = int(threads)
     try:
         return EngineSettings(**table)
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
+
+
+def _weights(value: object) -> object:
+    """Let the registry of weights check its own table."""
+    if not isinstance(value, Mapping):
+        return value
+    try:
+        return weights_settings(value)
     except SettingsError as error:
         raise ValueError(str(error)) from error
 
@@ -157,6 +168,7 @@ class Settings(BaseSettings):
     )
 
     engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
+    weights: Annotated[WeightsSettings, BeforeValidator(_weights)] = WeightsSettings()
     discord: DiscordSettings = DiscordSettings()
     limits: LimitSettings = LimitSettings()
     queue: QueueSettings = QueueSettings()

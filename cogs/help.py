@@ -41,8 +41,8 @@ class Help(commands.Cog):
             "it, give it more steps or other words, or delete it. 🔁 paints it again, too.\n"
             "- `/queue` shows what is painted and what waits, `/cancel` ends what you asked for.\n"
             "- `/status` says what is waiting, `/privacy` what I keep of you, and removes it.\n"
-            f"You may ask for {phrases.limits(limits)}.\n"
-            f"-# {phrases.sentence(models.limits)}",
+            f"You may ask for {phrases.limits(limits)}."
+            + (f"\n-# {phrases.sentence(models.limits)}" if models.limits else ""),
         )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         PictureError,
         RecipeError,
         SettingsError,
+        WeightsError,
     )
     from engine.generation import Generation
     from engine.models import Models, load_models
@@ -38,6 +39,7 @@ _HOMES = {
     "PictureError": "errors",
     "RecipeError": "errors",
     "SettingsError": "errors",
+    "WeightsError": "errors",
     "Generation": "generation",
     "Models": "models",
     "load_models": "models",
@@ -80,6 +82,7 @@ __all__ = [
     "RecipeError",
     "SettingsError",
     "TextMask",
+    "WeightsError",
     "continued",
     "edit_recipe",
     "find_mask",

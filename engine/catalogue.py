@@ -1,9 +1,19 @@
-"""What pairs of models there are, and the defaults that suit each. No torch in here."""
+"""What models there are, and the defaults that suit each. No torch in here.
 
+The demo pair is always there. Published models, and people's own, are added when a program begins,
+since `config.toml` says where they lie.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
+
+if TYPE_CHECKING:
+    from engine.weights.entries import ModelsEntry, Registry
+    from engine.weights.settings import WeightsSettings
 
 _DEMO = Path(__file__).parent / "demo" / "weights"
 
@@ -48,6 +58,8 @@ class ModelEntry:
     it another picture and yet leaves it recognisable, which depends on how near the codes lie."""
     memory: RunMemory
     """Estimate of what a run takes."""
+    weights: tuple[float, ...] = ()
+    """How much each perceptor counts beside the others; empty if all count the same."""
 
 
 CATALOGUE = {
@@ -78,6 +90,63 @@ CATALOGUE = {
         memory=RunMemory(fixed=136e6, per_pixel=8.7e3, per_cutout=2.8e6, attention_matrices=3.0),
     ),
 }
+
+
+VARY_NOISE = 1.0
+"""Of models for which nobody has looked for a better one."""
+LIBRARIES = 300e6
+"""Bytes that the libraries take by themselves once models are loaded."""
+PIXEL_OVERHEAD, CUTOUT_OVERHEAD = 1.1, 1.3
+"""What a run takes beside what is kept for the gradient, as a factor: intermediate results, and
+the cutouts themselves. With the paper's pair the estimate is 2 to 4 % above what was measured on a
+CPU (256 and 512 pixels, 32 cutouts)."""
+
+
+def add_models(settings: "WeightsSettings") -> None:
+    """Have published models and people's own found by their names, for the whole program."""
+    registry = settings.registry()
+    CATALOGUE.update((each.name, each) for each in _published(registry, settings.folder))
+
+
+def weights_path(part: str, folder: Path) -> Path:
+    """Where the weights of a generator or perceptor lie, once they are converted."""
+    return folder / part / f"{part}.safetensors"
+
+
+def _published(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
+    for entry in registry.models.values():
+        yield ModelEntry(
+            name=entry.name,
+            description=entry.description,
+            limits=entry.limits,
+            generator=weights_path(entry.generator, folder),
+            perceptors=tuple(weights_path(each.name, folder) for each in entry.perceptors),
+            factor=registry.generators[entry.generator].factor,
+            side=entry.side,
+            enlarge=1,
+            preset=entry.preset,
+            vary_noise=VARY_NOISE,
+            memory=_memory(registry, entry),
+            weights=tuple(each.weight for each in entry.perceptors),
+        )
+
+
+def _memory(registry: "Registry", entry: "ModelsEntry") -> RunMemory:
+    """The parts' figures added up; a part without any counts like the paper's."""
+    from engine.weights.entries import GeneratorMemory, PerceptorMemory
+
+    generator = registry.generators[entry.generator].memory
+    generator = generator or GeneratorMemory(weights=304e6, per_pixel=21.3e3)
+    perceptors = [
+        registry.perceptors[each.name].memory or PerceptorMemory(weights=605e6, per_cutout=26.8e6)
+        for each in entry.perceptors
+    ]
+    return RunMemory(
+        fixed=LIBRARIES + generator.weights + sum(each.weights for each in perceptors),
+        per_pixel=PIXEL_OVERHEAD * generator.per_pixel,
+        per_cutout=CUTOUT_OVERHEAD * sum(each.per_cutout for each in perceptors),
+        attention_matrices=3.0,
+    )
 
 
 def find_models(name: str) -> ModelEntry:

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from engine.errors import CheckpointError
 from engine.generation import ADAM_BETAS
+from engine.plan import PLANS
 from engine.recipe import Recipe
 
-VERSION = 1
+VERSION = 2
 """Of the form. A program reads its own alone: what cannot be read is painted from the beginning."""
 KEY = "vqgan-clip-checkpoint"
 """Key of the metadata that holds all that is no tensor, as JSON."""
@@ -43,6 +44,7 @@ def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
     values = {
         "version": VERSION,
         "recipe": _fingerprint(recipe, state["steps_done"]),
+        "plan": state["plan"],
         "steps_done": state["steps_done"],
         "last_good_steps": state["last_good_steps"],
         # The optimiser's other scalars are the same in every run, or follow from recipe and step.
@@ -78,6 +80,7 @@ def load(
         steps = torch.tensor(float(values["optimizer_steps"]))
         adam["state"][0] = {"step": steps, **{name: moved[name] for name in _MOMENTS}}
     return {
+        "plan": values["plan"],
         "steps_done": values["steps_done"],
         "last_good_steps": values["last_good_steps"],
         "latent": moved["latent"],
@@ -137,6 +140,8 @@ def _check_values(values: dict[str, Any], recipe: Recipe) -> None:
         value = values.get(name)
         if type(value) is not int or not 0 <= value <= _MAX_COUNT:
             raise CheckpointError("the checkpoint counts its steps wrong")
+    if type(values.get("plan")) is not int or not 0 <= values["plan"] < len(PLANS):
+        raise CheckpointError("the checkpoint was made by a plan that there is not")
     if values.get("recipe") != _fingerprint(recipe, values["steps_done"]):
         raise CheckpointError("the checkpoint belongs to another recipe")
     if not values["last_good_steps"] <= values["steps_done"] <= recipe.total_steps:

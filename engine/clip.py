@@ -14,6 +14,11 @@ from open_clip.model import CLIP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+SIMPLE_TOKENIZER = "simple"
+"""open_clip's own byte pairs, which it brings along."""
+_OUR_KEYS = ("mean", "std", "tokenizer")
+"""Of a configuration: what is not open_clip's."""
+
 
 class ClipPerceptor(nn.Module):
     """An open_clip model behind the `Perceptor` protocol.
@@ -69,7 +74,33 @@ def build_clip(config: dict[str, Any]) -> tuple[CLIP, open_clip.SimpleTokenizer]
     """An untrained model and its tokenizer from an open_clip model configuration.
 
     `config` holds `embed_dim`, `vision_cfg`, `text_cfg` and, where it is not False, `quick_gelu`,
-    exactly as in open_clip's own configuration files.
+    exactly as in open_clip's own configuration files. Beside them may lie what `normalisation`
+    reads, and the kind of tokenizer, of which there is one.
+
+    Raises ValueError for a tower of another library, which would fetch weights of its own, and for
+    another tokenizer.
     """
-    text = config["text_cfg"]
-    return CLIP(**config), open_clip.SimpleTokenizer(context_length=text["context_length"])
+    text, vision = config["text_cfg"], config["vision_cfg"]
+    if vision.get("timm_model_name") or text.get("hf_model_name"):
+        raise ValueError("only towers that open_clip builds by itself are supported")
+    if config.get("tokenizer", SIMPLE_TOKENIZER) != SIMPLE_TOKENIZER:
+        raise ValueError(f"there is no tokenizer but {SIMPLE_TOKENIZER}")
+    model = CLIP(**{key: value for key, value in config.items() if key not in _OUR_KEYS})
+    length = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
+    return model, open_clip.SimpleTokenizer(context_length=length)
+
+
+def normalisation(config: dict[str, Any]) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and standard deviation that a configuration names, or those of OpenAI."""
+    mean = config.get("mean", open_clip.OPENAI_DATASET_MEAN)
+    return mean, config.get("std", open_clip.OPENAI_DATASET_STD)
+
+
+def restore_mask(model: CLIP) -> None:
+    """Build the text tower's causal mask anew: it follows from the architecture and is no weight.
+
+    A model that was built on the meta device and then filled lacks it.
+    """
+    if model.attn_mask is not None:
+        length = model.context_length
+        model.attn_mask = torch.full((length, length), -torch.inf).triu(1)

@@ -22,6 +22,10 @@ class ModelError(EngineError):
     """A model is unknown, or its files do not fit it."""
 
 
+class WeightsError(EngineError):
+    """A file of a published model is not there, not what it should be, or cannot be fetched."""
+
+
 class SettingsError(EngineError):
     """A settings file cannot be read, or holds a key or value that is not allowed."""
 

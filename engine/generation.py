@@ -18,17 +18,20 @@ that of the uninterrupted run.
 
 import copy
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from engine.cutouts import make_cutouts
 from engine.errors import CheckpointError, DivergedError, RecipeError
 from engine.latents import look_up, nearest_codes, quantize, random_codes, sample_codes
 from engine.losses import clamp_with_gradient, latent_regularizer, prompt_loss, total_variation
+from engine.memory import tells_of_memory
 from engine.models import Models
 from engine.pictures import read_picture, to_tensor
+from engine.plan import PLANS, Plan, after
 from engine.protocols import Perceptor
 from engine.recipe import Recipe
 from engine.source import Source, seen_whole
@@ -50,13 +53,16 @@ neither put a wrong one right. What one sees is that blotches fade."""
 class Generation:
     """A run of `recipe` on `models`, advanced one `step()` at a time.
 
+    Where memory runs out in a step, the run goes on from that step by the next of `PLANS`.
+
     Raises:
         RecipeError: the recipe is for other models, or its size is off their latent grid.
     """
 
-    def __init__(self, recipe: Recipe, models: Models) -> None:
+    def __init__(self, recipe: Recipe, models: Models, plan: Plan = PLANS[0]) -> None:
         _check(recipe, models)
         self.recipe = recipe
+        self.plan = plan
         self.steps_done = 0
         self._models = models
         self._random = torch.Generator(models.device).manual_seed(recipe.seed)
@@ -97,11 +103,9 @@ class Generation:
             DivergedError: the loss or its gradient is not finite. The latent is again the last
                 one that gave a finite loss, so that `image()` is the last good picture, and
                 `steps_done` says after how many steps that was.
+            MemoryError, RuntimeError: memory ran out by the last plan, too. The run is as it was.
         """
-        loss = self._loss()
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        value = loss.item()
+        value = self._loss_and_gradient()
         gradient = self._latent.grad
         if not math.isfinite(value) or gradient is None or not gradient.isfinite().all():
             raise self._diverged()
@@ -113,6 +117,28 @@ class Generation:
         self._optimizer.step()
         self.steps_done += 1
         return value
+
+    def _loss_and_gradient(self) -> float:
+        """The loss, and its gradient at the latent, by a plan for which memory suffices."""
+        random = self._random.get_state()
+        while True:
+            try:
+                return self._attempt()
+            except (MemoryError, RuntimeError) as error:
+                thriftier = after(self.plan)
+                if thriftier is None or not tells_of_memory(error):
+                    raise
+            # Only here, outside the handler, nothing holds on to what the attempt had taken.
+            self.plan = thriftier
+            self._random.set_state(random)
+            if self._models.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _attempt(self) -> float:
+        self._latent.grad = None
+        loss = self._loss()
+        loss.backward()
+        return loss.item()
 
     @torch.no_grad()
     def image(self) -> Tensor:
@@ -128,6 +154,7 @@ class Generation:
     def state_dict(self) -> dict[str, Any]:
         """All that changes during a run, a few MB: what `load_state_dict` needs to go on."""
         return {
+            "plan": PLANS.index(self.plan),
             "steps_done": self.steps_done,
             "last_good_steps": self._last_good_steps,
             "latent": self._latent.detach().clone(),
@@ -143,6 +170,7 @@ class Generation:
         """
         if state["latent"].shape != self._latent.shape:
             raise CheckpointError("the checkpoint's latent does not fit the recipe and its models")
+        self.plan = PLANS[max(PLANS.index(self.plan), state["plan"])]
         self.steps_done = state["steps_done"]
         self._last_good_steps = state["last_good_steps"]
         with torch.no_grad():
@@ -158,19 +186,22 @@ class Generation:
 
     def _loss(self) -> Tensor:
         recipe, models = self.recipe, self._models
-        image = clamp_with_gradient(models.generator.decode(self._quantized()))
-        image = self._composed(image)
+        latent = self._quantized()
+        with self._precision():
+            image = models.generator.decode(latent, recompute=self.plan.recomputes)
+        image = self._composed(clamp_with_gradient(image.float()))
         self._last_seen = image.detach()
         looked_at = image if self._source is None else self._source.looked_at(image)
         loss = torch.zeros((), device=models.device)
         looks: list[Tensor] = []
-        for perceptor, targets in zip(models.perceptors, self._targets, strict=True):
+        parts = zip(models.perceptors, models.shares, self._targets, strict=True)
+        for perceptor, share, targets in parts:
             cutouts = make_cutouts(
                 looked_at, recipe.cutouts, perceptor.input_size, recipe.augmentations, self._random
             )
-            embeddings = perceptor.encode_image(cutouts)[None]
+            embeddings = self._embed_cutouts(perceptor, cutouts)[None]
             distance = prompt_loss(embeddings, targets, self._weights, self._stops)
-            loss = loss + distance.sum() / len(models.perceptors)
+            loss = loss + share * distance.sum()
             looks.append(embeddings)
         if self._source is not None:
             loss = loss + self._source.loss(image, self._latent, looks)
@@ -182,6 +213,24 @@ class Generation:
             rise = min(max(0.0, rise), 1.0)
             loss = loss + recipe.smoothness * rise * total_variation(image).sum()
         return loss
+
+    def _embed_cutouts(self, perceptor: Perceptor, cutouts: Tensor) -> Tensor:
+        """Unit vectors (N, D) of `cutouts` (N, 3, S, S), as many at a time as the plan says."""
+        with self._precision():
+            at_once = self.plan.cutouts_at_once
+            if at_once is None:
+                return perceptor.encode_image(cutouts)
+            parts = cutouts.split(at_once)
+            embeddings = [
+                cast(Tensor, checkpoint(perceptor.encode_image, part, use_reentrant=False))
+                for part in parts
+            ]
+            return torch.cat(embeddings)
+
+    def _precision(self) -> torch.autocast:
+        """That of the models' layers; what is outside is computed in float32."""
+        device = self._models.device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.plan.halves)
 
     def _composed(self, image: Tensor) -> Tensor:
         return image if self._source is None else self._source.compose(image)

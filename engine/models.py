@@ -1,13 +1,19 @@
 """Loaded models: an image generator and its perceptors, frozen, shared by all runs.
 
-Weights are read from safetensors only, so that no file can run code. Which files make up which
-pair is in `engine.catalogue`.
+Weights are read from safetensors only, so that no file can run code. They are used where they lie:
+the file is mapped into memory, the architecture is built without numbers and takes the file's, and
+what a file holds in float32 and in the order that convolutions want is never copied. Which files
+make up which pair is in `engine.catalogue`; how published weights become such files, in
+`engine.conversion`.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.catalogue import ModelEntry, find_models
-from engine.clip import ClipPerceptor, build_clip
+from engine.clip import ClipPerceptor, build_clip, normalisation, restore_mask
 from engine.devices import choose_device
 from engine.errors import ModelError
 from engine.protocols import ImageGenerator, Perceptor
@@ -24,6 +30,13 @@ from engine.vqgan import VQGAN, VQGANConfig
 
 CONFIG_KEY = "config"
 """Key of a weights file's metadata that holds the architecture as JSON."""
+ORDER_KEY, CHANNELS_LAST = "order", "NHWC"
+"""In that JSON: that tensors of four axes have their channels last, in memory and in their shape,
+as the models keep them. Without it they have the order of torch's shapes."""
+SOURCE_KEY = "source"
+"""In that JSON: the published file that the weights were converted from, with its `sha256`."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,16 @@ class Models:
     generator: ImageGenerator
     perceptors: tuple[Perceptor, ...]
     digests: Mapping[str, str]
-    """SHA-256 of each weights file, by the file's name."""
+    """SHA-256 by the weights file's name: of the published file that it was converted from, which
+    is the same everywhere and can be looked up, or of the file itself if it is nobody else's."""
+    weights: tuple[float, ...] = ()
+    """How much each perceptor counts beside the others; empty if all count the same."""
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """What each perceptor contributes to the loss; together 1 (paper, Section 2.5)."""
+        weights = self.weights or (1.0,) * len(self.perceptors)
+        return tuple(weight / sum(weights) for weight in weights)
 
     @property
     def device(self) -> torch.device:
@@ -56,17 +78,43 @@ def load_models(name: str = "demo", device: str = "auto") -> Models:
     target = choose_device(device)
     generator = load_vqgan(entry.generator, target)
     perceptors = tuple(load_clip(path, target) for path in entry.perceptors)
-    return Models(name, generator, perceptors, _digests(entry))
+    if generator.factor != entry.factor:
+        raise ModelError(
+            f"the models {name!r} have {generator.factor} pixels to a latent cell, and their entry "
+            f"says {entry.factor}: correct the factor"
+        )
+    return Models(name, generator, perceptors, _digests(entry), entry.weights)
 
 
 def load_vqgan(path: Path, device: torch.device | None = None) -> VQGAN:
     """The VQGAN in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
-    return _freeze(_load(path, _build_vqgan), device or torch.device("cpu"))
+    with _told(path):
+        config, tensors = _read(path)
+        with torch.device("meta"):
+            vqgan = VQGAN(VQGANConfig.from_dict(config))
+        _fill(vqgan, tensors)
+    return _freeze(vqgan, device or torch.device("cpu"))
 
 
 def load_clip(path: Path, device: torch.device | None = None) -> ClipPerceptor:
     """The CLIP in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
-    return _freeze(_load(path, _build_perceptor), device or torch.device("cpu"))
+    with _told(path):
+        config, tensors = _read(path)
+        with torch.device("meta"):
+            model, tokenizer = build_clip(config)
+        restore_mask(model)
+        _fill(model, tensors)
+        perceptor = ClipPerceptor(model, tokenizer, *normalisation(config))
+    return _freeze(perceptor, device or torch.device("cpu"))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """All that a weights file says of itself; raises nearly anything for a file that is none."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        config = json.loads((file.metadata() or {})[CONFIG_KEY])
+    if not isinstance(config, dict):
+        raise TypeError("the metadata are no object")
+    return config
 
 
 def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> None:
@@ -78,31 +126,35 @@ def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> No
     save_file(tensors, path, metadata={CONFIG_KEY: json.dumps(config)})
 
 
-def _load(path: Path, build: Callable[[dict[str, Any]], tuple[nn.Module, nn.Module]]) -> nn.Module:
-    """Build the architecture that the file names and fill it with the file's weights."""
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of which file it was that the block could make nothing."""
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            config = json.loads((file.metadata() or {})[CONFIG_KEY])
-            tensors = {key: _widen(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
-        with torch.random.fork_rng(devices=[]):  # weights are drawn before they are loaded
-            module, holder = build(config)
-        holder.load_state_dict(tensors)
+        yield
     except FileNotFoundError as error:
         raise ModelError(f"the weights {path.name} are missing") from error
     except Exception as error:
         # An architecture out of a file of unknown origin can fail in nearly any way.
         raise ModelError(f"the weights {path.name} are damaged or of another model") from error
-    return module
 
 
-def _build_vqgan(config: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
-    vqgan = VQGAN(VQGANConfig.from_dict(config))
-    return vqgan, vqgan
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The architecture in a weights file, and its tensors in float32, mapped where they are."""
+    config = read_config(path)
+    config.pop(SOURCE_KEY, None)
+    channels_last = config.pop(ORDER_KEY, None) == CHANNELS_LAST
+    with safetensors.safe_open(path, framework="pt") as file:
+        tensors = {key: _widen(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+    if channels_last:
+        tensors = {k: t.permute(0, 3, 1, 2) if t.dim() == 4 else t for k, t in tensors.items()}
+    return config, tensors
 
 
-def _build_perceptor(config: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
-    model, tokenizer = build_clip(config)
-    return ClipPerceptor(model, tokenizer), model
+def _fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Give a module that was built on the meta device its tensors, as they are."""
+    module.load_state_dict(tensors, assign=True)
+    if any(tensor.is_meta for tensor in chain(module.parameters(), module.buffers())):
+        raise ValueError("the architecture has tensors that are not in the file")
 
 
 def _freeze(module: nn.Module, device: torch.device) -> Any:
@@ -116,5 +168,13 @@ def _widen(tensor: Tensor) -> Tensor:
 
 
 def _digests(entry: ModelEntry) -> dict[str, str]:
-    files = (entry.generator, *entry.perceptors)
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path.name: _digest(path) for path in (entry.generator, *entry.perceptors)}
+
+
+def _digest(path: Path) -> str:
+    source = read_config(path).get(SOURCE_KEY)
+    stated = source.get("sha256") if isinstance(source, dict) else None
+    if isinstance(stated, str) and _SHA256.fullmatch(stated):
+        return stated
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

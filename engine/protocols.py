@@ -58,6 +58,9 @@ class ImageGenerator(Protocol):
         """Map `images` (N, 3, H, W) in [0, 1] to latents (N, C, H/factor, W/factor)."""
         ...
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped."""
+    def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
+        """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
+
+        With `recompute` most activations are computed once more for the gradient, not kept.
+        """
         ...

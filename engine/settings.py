@@ -57,12 +57,13 @@ def read_settings(path: Path | None = None) -> Settings:
         return Settings()
     path = path or DEFAULT_PATH
     try:
-        return _settings(_tables(path))
+        return _settings(read_tables(path))
     except SettingsError as error:
         raise SettingsError(f"{quoted(path)}, [engine]: {error}") from error
 
 
-def _tables(path: Path) -> dict[str, Any]:
+def read_tables(path: Path) -> dict[str, Any]:
+    """All tables of the file `path`; raises `SettingsError` or `PictureError`."""
     if path.is_file() and path.stat().st_size == 0:
         return {}
     try:

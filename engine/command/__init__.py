@@ -1,4 +1,4 @@
-"""The command line of the engine: paint, edit, mask, read a recipe back, list the models.
+"""The command line of the engine: paint, edit, mask, read a recipe back, list and fetch models.
 
 Standard output holds results and nothing else: the paths of written files, a recipe, a list.
 Notices, progress and errors go to standard error, each on a line of its own. Exit codes: 0 done,
@@ -12,11 +12,16 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.command.arguments import parse
 from engine.command.messages import report
 from engine.command.signals import Stopped, StopSignals
 from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from engine.weights.settings import WeightsSettings
 
 BAD_INPUT = 2
 NOBODY_READS = 141
@@ -53,9 +58,14 @@ def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
             from engine.command.listing import print_recipe
 
             return print_recipe(arguments.file)
+        case "weights":
+            from engine.command.weights import run
+
+            return run(arguments)
         case _:
             from engine.command.listing import print_models
 
+            _add_models(None)
             return print_models()
 
 
@@ -63,8 +73,10 @@ def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
     from engine.command.request import read_request
     from engine.settings import read_settings
 
+    weights = _add_models(arguments.config)
     request = read_request(arguments, read_settings(arguments.config))
     _wait_patiently()
+    _prepare(request.models.name, weights)
     # Only now torch is loaded: whatever can be refused without it has been.
     from engine.command.painter import paint_request
 
@@ -75,9 +87,27 @@ def _mask(arguments: argparse.Namespace) -> int:
     from engine.command.masking import read_search
     from engine.settings import read_settings
 
+    weights = _add_models(arguments.config)
     search = read_search(arguments, read_settings(arguments.config))
     _wait_patiently()
+    _prepare(search.models, weights)
     return search.run()
+
+
+def _add_models(config: Path | None) -> "WeightsSettings":
+    from engine.catalogue import add_models
+    from engine.weights.settings import read_weights_settings
+
+    weights = read_weights_settings(config)
+    add_models(weights)
+    return weights
+
+
+def _prepare(models: str, weights: "WeightsSettings") -> None:
+    """Convert published weights that are here; fetching gigabytes is for `weights get`."""
+    from engine.preparation import prepare_models
+
+    prepare_models(models, weights, fetches=False, tell=lambda notice: report(f"note: {notice}"))
 
 
 def _wait_patiently() -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from engine.catalogue import CATALOGUE
 from engine.errors import UsageError
 from engine.presets import PRESETS
 from engine.prompts import shorten
@@ -43,7 +42,8 @@ Ctrl-C keeps the picture so far; a second one ends at once.
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read a command line; raises `UsageError` for what is unknown or out of range.
 
-    The result's `command` is "imagine", "edit", "mask", "recipe" or "models".
+    The result's `command` is "imagine", "edit", "mask", "recipe", "models" or
+    "weights", and then its `action` is "list", "get", "verify" or "remove".
     """
     arguments = _parser().parse_args(argv)
     if arguments.command == "imagine":
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         help="list the models that can paint",
         description="List the models that can paint, and what they do not know.",
     )
+    _add_weights(commands)
     return parser
 
 
@@ -149,8 +150,38 @@ def _add_mask(commands) -> None:
         default=0.03,
         help="room around it, as a share of the picture's shorter side (default: 0.03)",
     )
-    parser.add_argument("--models", metavar="NAME", help=f"what looks: {', '.join(CATALOGUE)}")
+    parser.add_argument("--models", metavar="NAME", help="what looks: see the command models")
     _add_machine_options(parser.add_argument_group("where it is looked for"))
+
+
+def _add_weights(commands) -> None:
+    parser = commands.add_parser(
+        "weights",
+        help="list, fetch, check and remove the files of published models",
+        description="The files of published models: list, fetch, check and remove them.",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    name = "models, a generator, a perceptor or a file, as `weights list` names them"
+    _add_action(actions, "list", "list what there is, and what of it is here")
+    get = _add_action(actions, "get", "fetch what is missing, or go on fetching it")
+    get.add_argument("name", metavar="NAME", help=name)
+    verify = _add_action(actions, "verify", "read files again and compare their checksums")
+    verify.add_argument(
+        "name", metavar="NAME", nargs="?", help=f"{name} (default: all that is here)"
+    )
+    remove = _add_action(actions, "remove", "remove what was fetched, and what was made of it")
+    remove.add_argument("name", metavar="NAME", help=name)
+
+
+def _add_action(actions, name: str, what: str) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=what, description=f"{what[:1].upper()}{what[1:]}.")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings, in the table [weights] (default: config.toml if it is there)",
+    )
+    return parser
 
 
 def _painting_command(commands, name: str, what: str) -> argparse.ArgumentParser:
@@ -164,7 +195,7 @@ def _painting_command(commands, name: str, what: str) -> argparse.ArgumentParser
 
 
 def _add_recipe_options(group) -> None:
-    models, presets = ", ".join(CATALOGUE), ", ".join(PRESETS)
+    presets = ", ".join(PRESETS)
     group.add_argument(
         "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N", help="iterations"
     )
@@ -189,7 +220,7 @@ def _add_recipe_options(group) -> None:
         metavar="S",
         help="the same seed paints the same picture (default: drawn and printed)",
     )
-    group.add_argument("--models", metavar="NAME", help=f"what paints: {models}")
+    group.add_argument("--models", metavar="NAME", help="what paints: see the command models")
     group.add_argument(
         "--preset",
         metavar="NAME",

@@ -36,7 +36,7 @@ def _described(entry: ModelEntry) -> str:
     shown = entry.side * entry.enlarge
     return (
         f"{entry.name}: {entry.description}\n"
-        f"  limits  {entry.limits}\n"
+        f"  limits  {entry.limits or 'not said'}\n"
         f"  files   {files}\n"
         f"  size    {entry.side}x{entry.side} pixels, shown as {shown}x{shown}\n"
         f"  preset  {entry.preset}"
@@ -45,5 +45,5 @@ def _described(entry: ModelEntry) -> str:
 
 def _weighed(path: Path) -> str:
     if not path.is_file():
-        return f"{path.name} (missing)"
+        return f"{path.name} (not here)"
     return f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)"

@@ -37,7 +37,8 @@ class Search:
 
         set_threads(self.threads)
         models = load_models(self.models, self.device)
-        report(f"note: {find_models(self.models).limits}")
+        if limits := find_models(self.models).limits:
+            report(f"note: {limits}")
         found = find_mask(self.picture, self.phrase, models)
         if not found.found:
             raise PictureError(

@@ -9,9 +9,10 @@ from engine.devices import choose_device, set_threads
 from engine.errors import DivergedError
 from engine.files import quoted
 from engine.generation import Generation
-from engine.memory import check_memory, running_out_is_an_error
+from engine.memory import available_memory, choose_plan, running_out_is_an_error
 from engine.models import Models, load_models
 from engine.painting import finished_picture, save_painting
+from engine.plan import PLANS, Plan
 from engine.prompts import Prompt, shorten
 
 DIVERGED = 1
@@ -25,25 +26,29 @@ def paint_request(request: Request, signals: StopSignals) -> int:
 
     Returns the exit code. Raises an `EngineError` if the machine cannot do it.
     """
-    models = _prepare(request)
-    for notice in _notices(request, models):
+    models, plan = _prepare(request)
+    notices = _notices(request, models)
+    if plan != PLANS[0]:
+        notices.append(f"to fit into the memory that is free: {plan}")
+    for notice in notices:
         report(f"note: {notice}")
     count = len(request.works)
     with signals.held():
         for number, work in enumerate(request.works, 1):
             title = f"picture {number} of {count}" if count > 1 else ""
             with running_out_is_an_error(work.recipe):
-                code = _paint(work, models, signals, title)
+                code = _paint(work, models, plan, signals, title)
             if code:
                 return code
     return 0
 
 
-def _prepare(request: Request) -> Models:
+def _prepare(request: Request) -> tuple[Models, Plan]:
     set_threads(request.threads)
     device = choose_device(request.device)
-    check_memory(request.works[0].recipe, request.models, device)
-    return load_models(request.models.name, str(device))
+    memory = available_memory(device)
+    plan = choose_plan(request.works[0].recipe, request.models, memory)
+    return load_models(request.models.name, str(device)), plan
 
 
 def _notices(request: Request, models: Models) -> list[str]:
@@ -52,7 +57,7 @@ def _notices(request: Request, models: Models) -> list[str]:
         notices.append("the weights have changed since this was painted, the picture will differ")
     prompts = request.works[0].recipe.prompts
     unread = [_unread(prompt, models) for prompt in prompts]
-    return notices + [notice for notice in unread if notice]
+    return [notice for notice in (*notices, *unread) if notice]
 
 
 def _unread(prompt: Prompt, models: Models) -> str:
@@ -66,11 +71,13 @@ def _unread(prompt: Prompt, models: Models) -> str:
     )
 
 
-def _paint(work: Work, models: Models, signals: StopSignals, title: str) -> int:
+def _paint(work: Work, models: Models, plan: Plan, signals: StopSignals, title: str) -> int:
     """Paint one picture, leave its files and return the exit code."""
-    generation = Generation(work.recipe, models)
+    generation = Generation(work.recipe, models, plan)
     growth = Growth(work, models.digests)
     failure = _advance(generation, work, growth, signals, title)
+    if generation.plan != plan:
+        report(f"note: memory ran out, so the run went on with less: {generation.plan}")
     _leave(generation, work, growth, models)
     if failure is not None:
         kept = quoted(work.outputs.picture)

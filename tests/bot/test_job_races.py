@@ -72,7 +72,7 @@ class Races(RuleBasedStateMachine):
             self.queue = GpuQueue()
             reporter = Reporter(self.store, self.queue, Pace(), 1.0)
             self.ledger = Ledger(self.store, reporter)
-            rules = Rules(Settings(), self.store)
+            rules = Rules(Settings(), self.store, memory=2**40)
             intake = Intake(Settings(), rules, self.store, self.queue, reporter)
             self.control = Control(self.store, self.queue, reporter, intake)
             for record in await self.store.open_jobs():

@@ -13,6 +13,7 @@ import pytest
 
 from bot.health import ALIVE, STALE_SECONDS
 from bot.intake import INVITE
+from tests.engine.weights.mirror import Mirror, dripping
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
@@ -64,6 +65,10 @@ def test_without_a_token_it_serves_a_page_on_loopback_and_ends_cleanly(
     [
         ({"VQGAN_CLIP_LIMITS__COUNT": "9"}, "limits.count"),
         ({"VQGAN_CLIP_ENGINE__MODELS": "none"}, "demo"),
+        (
+            {"VQGAN_CLIP_ENGINE__MODELS": "imagenet-16384", "HF_HUB_OFFLINE": "1"},
+            "put the file (980092370 bytes, SHA-256 845a6880",
+        ),
         ({"DISCORD_TOKEN_FILE": "missing"}, "missing"),
         ({"VQGAN_CLIP_STORAGE__FOLDER": "/dev/null/x", "DISCORD_TOKEN": "t"}, "storage.folder"),
     ],
@@ -84,6 +89,39 @@ def test_what_keeps_it_from_starting_is_one_line(
     (line,) = [each for each in ended.stderr.splitlines() if each.startswith("error: ")]
     assert message in line
     assert "Traceback" not in ended.stderr
+
+
+def test_it_can_be_ended_while_it_fetches_its_models(tmp_path: Path):
+    with Mirror([dripping]) as mirror:
+        (tmp_path / "config.toml").write_text(
+            f"""
+            [engine]
+            models = "mine"
+            [weights.files."mine.ckpt"]
+            mirrors = ["{mirror.url}"]
+            [weights.files."mine.yaml"]
+            mirrors = ["{mirror.url}"]
+            [weights.generators.mine-vqgan]
+            checkpoint = "mine.ckpt"
+            config = "mine.yaml"
+            factor = 16
+            [weights.models.mine]
+            generator = "mine-vqgan"
+            perceptors = [{{ name = "clip-vit-b-32" }}]
+            side = 256
+            """
+        )
+        program = subprocess.Popen(
+            command(), cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE, text=True
+        )
+        assert program.stderr is not None
+        lines = iter(program.stderr.readline, "")
+        assert any("fetching weights" in line and "mine.ckpt" in line for line in lines)
+        program.send_signal(signal.SIGTERM)
+        _, errors = program.communicate(timeout=PATIENCE)
+        assert program.returncode == 0
+        assert "Traceback" not in errors
+        assert (tmp_path / "weights" / "mine.ckpt.part").exists()
 
 
 @pytest.mark.parametrize(("age", "code"), [(0.0, 0), (2 * STALE_SECONDS, 1), (None, 1)])

@@ -366,3 +366,14 @@ def ended_as(settings: Settings, state: str, began: str) -> None:
     with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
         newest = "WHERE id = (SELECT max(id) FROM jobs)"
         database.execute(f"UPDATE jobs SET state = ?, began_at = {began} {newest}", (state,))
+
+
+async def test_what_does_not_fit_into_the_memory_is_refused_before_it_is_queued(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("engine.memory.available_memory", lambda _: 150_000_000)
+    async with open_studio(settings) as studio:
+        refusal = told(await studio.imagine())
+        assert re.search(r"64x64 .* 0\.2 GB .* 0\.1 GB are free: at most \d+x\d+ fits", refusal)
+        assert not studio.channel.history()
+        assert not studio.services.queue.jobs()

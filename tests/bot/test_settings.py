@@ -30,10 +30,22 @@ def test_the_file_that_is_shipped_holds_every_key_with_its_default():
     assert read_settings(path) == read_settings(written("[engine]"))
     tables = tomllib.loads(path.read_text())
     described = read_settings(path).model_dump(exclude={"token"})
+    described["weights"].pop("own")  # what people add, under names of their own
     assert {name: set(table) for name, table in tables.items()} == {
         name: set(table) if isinstance(table, dict) else {"models", "device", "threads"}
         for name, table in described.items()
     }
+
+
+def test_weights_are_the_registry_s_to_check(monkeypatch: pytest.MonkeyPatch):
+    path = written('[weights]\nfolder = "big"\n[weights.files."x.ckpt"]\npath = "/x.ckpt"\n')
+    assert "x.ckpt" in read_settings(path).weights.registry().files
+    assert not read_settings(path).weights.offline
+    monkeypatch.setenv("VQGAN_CLIP_WEIGHTS__OFFLINE", "true")
+    monkeypatch.setenv("VQGAN_CLIP_WEIGHTS__FOLDER", "bigger")
+    weights = read_settings(path).weights
+    assert (weights.offline, weights.folder) == (True, Path("bigger"))
+    assert "x.ckpt" in weights.registry().files
 
 
 def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch):
@@ -61,6 +73,9 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch):
         ("[engine]\ndevice = 'tpu'", ("engine", "device", "cuda")),
         ("[engine]\ncores = 1", ("engine", "cores", "threads")),
         ("engine = 1", ("engine",)),
+        ("weights = 1", ("weights",)),
+        ("[weights]\nofline = true", ("weights", "ofline", "offline")),
+        ("[weights.files.x]\nmirrors = ['ftp://x/y']", ("weights.files.x", "mirrors", "http")),
         ("token = 'x'", ("DISCORD_TOKEN",)),
         ("[limits", ("not valid TOML",)),
     ],

@@ -233,8 +233,12 @@ def test_a_checkpoint_forged_without_changes_is_the_same(checkpoint: bytes):
 @pytest.mark.parametrize(
     ("changes", "culprit"),
     [
-        ({"version": 2}, "another version"),
+        ({"version": 1}, "another version"),
+        ({"version": 3}, "another version"),
         ({"version": None}, "another version"),
+        ({"plan": -1}, "a plan that there is not"),
+        ({"plan": 4}, "a plan that there is not"),
+        ({"plan": None}, "a plan that there is not"),
         ({"recipe": "0" * 64}, "another recipe"),
         ({"recipe": 7}, "another recipe"),
         ({"steps_done": -1}, "counts its steps wrong"),

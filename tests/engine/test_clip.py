@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from engine.clip import ClipPerceptor, build_clip
+from engine.clip import ClipPerceptor, build_clip, restore_mask
 from engine.models import Models
 
 ODD_TEXTS = [
@@ -130,3 +130,32 @@ def test_both_kinds_of_towers_fit(vision: dict[str, object]):
         expected = F.normalize(model.encode_image(images * 2 - 1), dim=-1)
     torch.testing.assert_close(embeddings, expected)
     assert len(perceptor.readable_part("ring " * 50).split()) == 14
+
+
+SMALL = {
+    "embed_dim": 8,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
+
+
+def test_a_mask_that_was_never_built_is_restored_as_open_clip_builds_it():
+    with torch.random.fork_rng(devices=[]):
+        original = build_clip(SMALL)[0]
+    with torch.device("meta"):
+        model = build_clip(SMALL)[0]
+    restore_mask(model)
+    torch.testing.assert_close(dict(model.named_buffers()), dict(original.named_buffers()))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"vision_cfg": {"timm_model_name": "vit_tiny", "timm_model_pretrained": True}},
+        {"text_cfg": {"hf_model_name": "roberta-base", "hf_model_pretrained": True}},
+        {"tokenizer": "sentencepiece"},
+    ],
+)
+def test_nothing_that_would_be_fetched_is_built(changed: dict[str, object]):
+    with pytest.raises(ValueError, match="only towers that open_clip builds|no tokenizer but"):
+        build_clip(SMALL | changed)

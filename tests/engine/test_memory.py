@@ -1,15 +1,16 @@
 import re
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 import torch
 
-from engine import Recipe, RecipeError, make_recipe, memory
+from engine import Recipe, RecipeError, make_recipe
 from engine.catalogue import CATALOGUE
-from engine.memory import check_memory, running_out_is_an_error, step_memory
+from engine.memory import available_memory, choose_plan, running_out_is_an_error, step_memory
+from engine.plan import PLANS
 
-CPU = torch.device("cpu")
 DEMO = CATALOGUE["demo"]
 GIGABYTE = 10**9
 
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import torch
 from engine import Generation, load_models, make_recipe
+from engine.plan import PLANS
 
 
 def peak():
@@ -27,7 +29,7 @@ def peak():
 
 before = peak()
 recipe = make_recipe("a red circle", seed=1, size=({0}, {0}), cutouts={1})
-run = Generation(recipe, load_models("demo", device="cpu"))
+run = Generation(recipe, load_models("demo", device="cpu"), PLANS[{2}])
 run.step()
 run.step()
 print(peak() - before)
@@ -40,10 +42,11 @@ def of_side(side: int, cutouts: int = 8) -> Recipe:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
-def test_a_run_takes_what_was_estimated_and_not_more():
-    command = [sys.executable, "-c", PEAK.format(256, 32)]
+@pytest.mark.parametrize("number", range(len(PLANS)))
+def test_a_run_takes_what_was_estimated_and_not_more(number: int):
+    command = [sys.executable, "-c", PEAK.format(256, 32, number)]
     taken = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert taken <= step_memory(of_side(256, 32), DEMO) <= 2 * taken
+    assert taken <= step_memory(of_side(256, 32), DEMO, PLANS[number]) <= 2 * taken
 
 
 def test_more_of_anything_takes_more():
@@ -56,26 +59,37 @@ def test_attention_makes_memory_grow_faster_than_the_pixels():
     assert step_memory(of_side(1024), DEMO) > 8 * step_memory(of_side(512), DEMO)
 
 
-def test_the_refusal_names_the_largest_square_that_fits(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(memory, "available_memory", lambda _: 3 * GIGABYTE)
-    with pytest.raises(RecipeError, match=r"need about 13348\.8 GB .* 3\.0 GB are free") as raised:
-        check_memory(of_side(4096), DEMO, CPU)
+def test_each_plan_takes_less_than_the_one_before():
+    taken = [step_memory(of_side(256, 32), DEMO, plan) for plan in PLANS]
+    assert taken == sorted(set(taken), reverse=True)
+
+
+def test_a_run_gets_the_fastest_plan_that_fits():
+    recipe = of_side(256, 32)
+    for faster, plan in pairwise(PLANS):
+        assert choose_plan(recipe, DEMO, step_memory(recipe, DEMO, plan)) == plan
+        assert choose_plan(recipe, DEMO, step_memory(recipe, DEMO, faster)) == faster
+
+
+def test_the_refusal_names_the_largest_square_that_fits():
+    with pytest.raises(RecipeError, match=r"need about \d+\.\d GB .* 3\.0 GB are free") as raised:
+        choose_plan(of_side(4096), DEMO, 3 * GIGABYTE)
     found = re.search(r"at most (\d+)x\1 fits", str(raised.value))
     assert found
     side = int(found[1])
-    check_memory(of_side(side), DEMO, CPU)
+    choose_plan(of_side(side), DEMO, 3 * GIGABYTE)
     with pytest.raises(RecipeError):
-        check_memory(of_side(side + DEMO.factor), DEMO, CPU)
+        choose_plan(of_side(side + DEMO.factor), DEMO, 3 * GIGABYTE)
 
 
-def test_where_nothing_fits_the_refusal_says_so(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(memory, "available_memory", lambda _: 0)
+def test_where_nothing_fits_the_refusal_says_so():
     with pytest.raises(RecipeError, match="no size fits"):
-        check_memory(of_side(64), DEMO, CPU)
+        choose_plan(of_side(64), DEMO, 0)
 
 
-def test_this_machine_can_paint_the_default():
-    check_memory(of_side(DEMO.side), DEMO, CPU)
+def test_this_machine_can_paint_the_default_without_saving():
+    recipe = of_side(DEMO.side)
+    assert choose_plan(recipe, DEMO, available_memory(torch.device("cpu"))) == PLANS[0]
 
 
 def test_memory_that_runs_out_all_the_same_is_an_error_of_the_recipe():

@@ -171,9 +171,19 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         ([], "required: COMMAND"),
         (
             ["dream"],
-            "invalid choice: 'dream' (choose from 'imagine', 'edit', 'mask', 'recipe', 'models')",
+            "invalid choice: 'dream' (choose from 'imagine', 'edit', 'mask', 'recipe', 'models', "
+            "'weights')",
         ),
         (["models", "demo"], "unrecognized arguments: demo"),
+        (["weights"], "required: ACTION"),
+        (["weights", "make"], "invalid choice: 'make' (choose from 'list', 'get', 'verify', 're"),
+        (["weights", "get"], "required: NAME"),
+        (["weights", "get", "vast"], "no weights called 'vast'; there are: imagenet-16384"),
+        (["weights", "verify", "../x"], "no weights called '../x'"),
+        (["weights", "verify", "clip-vit-b-32"], "'weights/clip-vit-b-32.pt' is not there: get it"),
+        (["weights", "remove", "vast"], "no weights called 'vast'"),
+        (["weights", "list", "--config", "no.toml"], "'no.toml': there is no such file"),
+        (["weights", "list", "--config", "odd.toml"], "[weights]: there is no key 'ofline'"),
         (["recipe"], "required: FILE"),
         (["recipe", "old.png"], "'old.png': it holds no recipe"),
         (["recipe", "no.png"], "'no.png': there is no such file"),
@@ -209,6 +219,7 @@ def pantry(folder: Path) -> None:
         content = (folder / name).read_bytes()
         (folder / f"cut{Path(name).suffix}").write_bytes(content[: len(content) // 2])
     (folder / "bomb.png").write_bytes(png_file(header(50_000, 50_000), [b"\0" * 100]))
+    (folder / "odd.toml").write_text("[weights]\nofline = true\n")
     (folder / "wrong.toml").write_text("[engine]\ncolour = 1\n")
     _write_recipes(folder)
 
@@ -246,6 +257,7 @@ def test_what_needs_no_torch_does_not_load_it():
         "assert main(['imagine', 'a red circle', '--out', 'no/a.png']) == 2\n"
         "assert main(['imagine', 'a', '--out', 'a.png', '--init-image', 'a.jpg']) == 2\n"
         "assert main(['models']) == 0\n"
+        "assert main(['weights', 'list']) == 0\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

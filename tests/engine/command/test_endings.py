@@ -15,9 +15,12 @@ from torch import Tensor
 
 import engine.command.painter
 from engine import Models, load_models, read_origin
+from engine.catalogue import CATALOGUE
 from engine.command import main
+from engine.memory import step_memory
+from engine.plan import PLANS
 from engine.protocols import Perceptor
-from tests.engine.command.runs import COMMAND, QUICK
+from tests.engine.command.runs import COMMAND, QUICK, small
 
 
 def stop_when_frames_appear(process_id: int, number: int, is_running: Callable[[], bool]) -> None:
@@ -105,6 +108,17 @@ def test_a_run_that_diverges_leaves_its_last_good_picture(
     assert read_origin(folder / "a.png").steps == 1
     assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
     assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+
+
+def test_what_is_done_to_save_memory_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    free = step_memory(small(), CATALOGUE["demo"], PLANS[-1])
+    monkeypatch.setattr(engine.command.painter, "available_memory", lambda _: free)
+    assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
+    said = capsys.readouterr().err
+    assert f"note: to fit into the memory that is free: {PLANS[-1]}" in said
+    assert (folder / "a.png").exists()
 
 
 def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch):

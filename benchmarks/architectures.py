@@ -1,0 +1,52 @@
+"""The paper's pair of models with random weights: for what depends on sizes and not on pictures."""
+
+import open_clip
+import torch
+
+from engine.clip import ClipPerceptor, build_clip
+from engine.models import Models
+from engine.presets import PRESETS
+from engine.prompts import parse_prompts
+from engine.recipe import Recipe
+from engine.vqgan import VQGAN, VQGANConfig
+
+PERCEPTOR = "ViT-B-32-quickgelu"
+GENERATOR = VQGANConfig(
+    n_embed=16384,
+    embed_dim=256,
+    z_channels=256,
+    ch=128,
+    ch_mult=(1, 1, 2, 2, 4),
+    num_res_blocks=2,
+    attn_resolutions=(16,),
+    resolution=256,
+)
+"""ImageNet f16 16384, the paper's."""
+
+
+def paper_pair(device: str = "cpu", seed: int = 0) -> Models:
+    """VQGAN ImageNet f16 16384 and CLIP ViT-B/32, as they are before anybody trains them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        generator = VQGAN(GENERATOR)
+        config = open_clip.get_model_config(PERCEPTOR)
+        assert config is not None
+        config["text_cfg"].setdefault("context_length", 77)
+        perceptor = ClipPerceptor(*build_clip(config))
+        # Codes of the size that trained ones have; torch's own initialisation is far smaller.
+        torch.nn.init.normal_(generator.codebook)
+    for each in (generator, perceptor):
+        each.eval().requires_grad_(False).to(device)
+    return Models("paper", generator, (perceptor,), {})
+
+
+def paper_recipe(side: int, cutouts: int) -> Recipe:
+    """A recipe for `paper_pair` with the paper's settings."""
+    return Recipe(
+        prompts=parse_prompts("a charcoal drawing of a cathedral"),
+        models="paper",
+        width=side,
+        height=side,
+        seed=1,
+        **{**PRESETS["paper"], "cutouts": cutouts},
+    )
