@@ -76,7 +76,8 @@ CATALOGUE = {
         side=64,
         enlarge=8,
         preset="demo",
-        # Of 8 pictures, each varied once at 0, 2, 3, 4, 5, 6 and 8. Up to 3 the quantisation undoes
+        # Of 8 pictures, each varied once at 0, 2, 3, 4, 5, 6 and 8 (with the weights before their
+        # last phase of training). Up to 3 the quantisation undoes
         # most of the noise, and pictures differ by little more than another seed makes them. At 4
         # outlines are others while place, size and colours stay, and all 5 that were right stayed
         # right; of these 6 spoiled 1 and 8 spoiled 2.

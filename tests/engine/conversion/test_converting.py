@@ -270,7 +270,7 @@ def test_pictures_tell_which_published_file_they_were_made_with(
     torch.save(state, folder.checkpoint)
     folder.convert()
     demo = CATALOGUE["demo"]
-    entry = replace(demo, name="converted", generator=folder.weights)
+    entry = replace(demo, name="converted", generator=folder.weights, factor=2)
     monkeypatch.setitem(CATALOGUE, "converted", entry)
     digests = load_models("converted", "cpu").digests
     published = hashlib.sha256(folder.checkpoint.read_bytes()).hexdigest()
@@ -286,7 +286,7 @@ def test_metadata_that_state_no_digest_are_not_believed(
     config |= {k: DDCONFIG[k] for k in ("z_channels", "ch", "ch_mult", "num_res_blocks")}
     config |= {k: DDCONFIG[k] for k in ("attn_resolutions", "resolution")}
     path = tmp_path / "odd.safetensors"
-    entry = replace(CATALOGUE["demo"], name="odd", generator=path)
+    entry = replace(CATALOGUE["demo"], name="odd", generator=path, factor=2)
     monkeypatch.setitem(CATALOGUE, "odd", entry)
     for source in ["a", {}, {"sha256": 3}, {"sha256": "x" * 64}]:
         save_file(state, path, {"config": json.dumps(config | {"source": source})})
