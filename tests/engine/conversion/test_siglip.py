@@ -1,6 +1,5 @@
 """SigLIP 2, from its published files to a perceptor; filled at random, with few tokens."""
 
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,16 +9,30 @@ from typing import Any
 import open_clip
 import pytest
 import torch
+import yaml
 from open_clip.model import CustomTextCLIP
 from PIL import Image
 from safetensors.torch import save_file
 
+from engine.augmentations import Augmentations
+from engine.catalogue import CATALOGUE, add_models
 from engine.clip import build_clip, build_towers
 from engine.conversion.converting import convert_clip
 from engine.errors import ModelError
-from engine.models import load_clip, read_config, tokenizer_path
+from engine.generation import Generation
+from engine.models import load_clip, load_models, read_config, tokenizer_path
+from engine.preparation import prepare_models
+from engine.prompts import Prompt
+from engine.recipe import Recipe
 from engine.tokenizer import tokenizer_sha256
-from tests.engine.conversion.published import filled
+from engine.weights.settings import read_weights_settings
+from tests.engine.conversion.published import (
+    SMALL,
+    VQModel,
+    filled,
+    lightning_checkpoint,
+    vqgan,
+)
 from tests.engine.conversion.siglip import NAME, few_tokens, write_tokenizer
 
 assert_close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
@@ -54,9 +67,12 @@ def published(folder: Path) -> tuple[Path, Path]:
 def originals(checkpoint: Path) -> tuple[Any, Any]:
     """open_clip's own model, loaded by itself, and its preprocessing for the published weights."""
     trained = open_clip.get_pretrained_cfg(NAME, "webli")
-    normal = {"image_mean": tuple(trained["mean"]), "image_std": tuple(trained["std"])}
     model, _, preprocess = open_clip.create_model_and_transforms(
-        NAME, str(checkpoint), image_resize_mode=trained["resize_mode"], **normal
+        NAME,
+        str(checkpoint),
+        image_mean=tuple(trained["mean"]),
+        image_std=tuple(trained["std"]),
+        image_resize_mode=trained["resize_mode"],
     )
     assert isinstance(model, CustomTextCLIP)
     return model.eval().requires_grad_(False), preprocess
@@ -111,7 +127,7 @@ def test_the_tokenizer_goes_where_the_weights_go(folder: Path, published: tuple[
         assert weights.stat().st_ino == made  # only the tokenizer was copied anew
         assert beside.read_bytes() == tokenizer.read_bytes()
 
-    moved = shutil.move(folder / "first", folder / "second") / weights.name
+    moved = (folder / "first").rename(folder / "second") / weights.name
     tokenizer.unlink()
     assert load_clip(moved).encode_text(["a red circle"]).isfinite().all()
 
@@ -121,6 +137,71 @@ def test_the_tokenizer_goes_where_the_weights_go(folder: Path, published: tuple[
     assert read_config(moved)["tokenizer"] == {"sha256": tokenizer_sha256(tokenizer)}
     assert tokenizer_path(moved).read_bytes() == tokenizer.read_bytes()
     load_clip(moved)
+
+
+OWN = """
+[weights]
+folder = "{folder}/weights"
+[weights.files."mine.ckpt"]
+path = "{folder}/mine.ckpt"
+[weights.files."mine.yaml"]
+path = "{folder}/mine.yaml"
+[weights.files."mine.safetensors"]
+path = "{folder}/siglip.safetensors"
+[weights.files."mine.json"]
+path = "{folder}/siglip.json"
+[weights.generators.mine-vqgan]
+checkpoint = "mine.ckpt"
+config = "mine.yaml"
+factor = 2
+[weights.perceptors.mine-siglip]
+open_clip = "ViT-B-16-SigLIP2"
+checkpoint = "mine.safetensors"
+tokenizer = "mine.json"
+[weights.models.mine]
+generator = "mine-vqgan"
+perceptors = [{{ name = "mine-siglip" }}]
+side = 32
+"""
+
+
+RECIPE = Recipe(
+    prompts=(Prompt("a red circle"),),
+    models="mine",
+    width=32,
+    height=32,
+    steps=1,
+    seed=1,
+    learning_rate=0.15,
+    learning_rate_end=1.0,
+    cutouts=2,
+    augmentations=Augmentations(),
+    regularizer=0.0,
+    regularizer_decay=0.0,
+    quantization="none",
+)
+
+
+def test_models_with_siglip_2_paint_and_tell_their_tokenizer(
+    folder: Path, published: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
+    params = yaml.safe_load(SMALL)["model"]["params"]
+    generator = vqgan(VQModel, params["ddconfig"], params["n_embed"], params["embed_dim"])
+    with monkeypatch.context() as patch:
+        lightning_checkpoint(folder / "mine.ckpt", generator.state_dict(), patch)
+    (folder / "mine.yaml").write_text(SMALL)
+    (folder / "config.toml").write_text(OWN.format(folder=folder))
+    settings = read_weights_settings(folder / "config.toml")
+    monkeypatch.setattr("engine.catalogue.CATALOGUE", dict(CATALOGUE))
+    add_models(settings)
+    prepare_models("mine", settings, fetches=False)
+    models = load_models("mine", "cpu")
+    assert models.digests["mine-siglip.tokenizer.json"] == tokenizer_sha256(published[1])
+    assert len(models.digests) == 3
+    run = Generation(RECIPE, models)
+    before = run.image()
+    run.step()
+    assert not torch.equal(run.image(), before)
 
 
 def test_a_tokenizer_is_named_where_one_is_needed_and_nowhere_else(
@@ -155,7 +236,7 @@ def test_siblings_differ_in_nothing_but_sizes(name: str, tmp_path: Path, known: 
             k: v for k, v in first[part].items() if k not in SIZES | {"vocab_size"}
         }
     with torch.device("meta"):
-        models = [build_towers(each).visual.trunk for each in (first, config)]
+        models: list[Any] = [build_towers(each).visual.trunk for each in (first, config)]
     kinds = [{type(each) for each in model.modules()} for model in models]
     assert kinds[0] == kinds[1]
     size = config["vision_cfg"]["image_size"]
