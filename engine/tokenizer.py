@@ -5,6 +5,7 @@ network: texts are cleaned as open_clip cleans them, cut off, ended and filled u
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,24 +31,34 @@ class FileTokenizer:
     """Texts to tokens, always as many as the text tower's context has.
 
     Args:
-        tokenizer: what the file holds.
-        length: of the context.
+        path: the file, which is named where its tokenizer fails at a text: with `ModelError`.
+        tokenizer: what it holds.
         clean: what is done to a text before.
+        length: of the context.
+        end: the token that ends a text.
         pad: the token that fills up the context.
     """
 
     def __init__(
-        self, tokenizer: "Tokenizer", length: int, clean: Callable[[str], str], pad: int
+        self,
+        path: Path,
+        tokenizer: "Tokenizer",
+        clean: Callable[[str], str],
+        length: int,
+        end: int,
+        pad: int,
     ) -> None:
         self.context_length = length
+        self._path = path
         self._tokenizer = tokenizer
         self._clean = clean
+        self._end = end
         self._pad = pad
 
     @property
     def room(self) -> int:
-        """How many tokens of a text fit, beside those that are added to every one."""
-        return self.context_length - self._tokenizer.num_special_tokens_to_add(False)
+        """How many tokens of a text fit, beside its end."""
+        return self.context_length - 1
 
     def __call__(self, texts: str | Sequence[str]) -> Tensor:
         """The tokens of `texts` (N, context)."""
@@ -56,17 +67,13 @@ class FileTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """All tokens of `text`, also those that do not fit, and none beside them."""
-        return self._encoding(text).ids
-
-    def _encoding(self, text: str) -> Any:
-        return self._tokenizer.encode(self._clean(text), add_special_tokens=False)
+        text = self._clean(text)
+        with _told(self._path):
+            return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def _context(self, text: str) -> list[int]:
-        encoding = self._encoding(text)
-        encoding.truncate(self.room)
-        encoding = self._tokenizer.post_process(encoding)
-        encoding.pad(self.context_length, pad_id=self._pad, pad_token=_PAD)
-        return encoding.ids
+        ids = [*self.encode(text)[: self.room], self._end]
+        return ids + [self._pad] * (self.context_length - len(ids))
 
 
 def read_tokenizer(path: Path, text: dict[str, Any], sha256: str) -> FileTokenizer:
@@ -83,27 +90,45 @@ def read_tokenizer(path: Path, text: dict[str, Any], sha256: str) -> FileTokeniz
     content = _content(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(f"the tokenizer {path.name} is not the one that its weights came with")
+    pad = text.get("pad_id", 0)
+    with _told(path):
+        parts = json.loads(content)
+        ids = parts["model"]["vocab"]
+        end, fills = ids.get(_END), ids.get(_PAD) == pad
+        is_siglips = fills and _is_plain(parts["model"]) and _is_ended(parts["post_processor"])
+    if end is None or not is_siglips:
+        raise ModelError(
+            f"the tokenizer {path.name} is not SigLIP's: that one knows byte pairs, fills up texts "
+            f"with {_PAD}, which is token {pad}, and adds {_END} to their ends and nothing else"
+        )
     with _told(path):
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_str(content.decode())
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        added = tokenizer.encode("").ids
         largest = max(tokenizer.get_vocab().values())
-    pad = text.get("pad_id", 0)
-    if tokenizer.token_to_id(_PAD) != pad or added != [tokenizer.token_to_id(_END)]:
-        raise ModelError(
-            f"the tokenizer {path.name} is not SigLIP's: that one fills up texts with {_PAD}, "
-            f"which is token {pad}, and ends them with {_END}"
-        )
     if largest >= text["vocab_size"]:
         raise ModelError(
             f"the tokenizer {path.name} has a token {largest}, "
             f"and its model knows {text['vocab_size']}"
         )
     clean = get_clean_fn(text["tokenizer_kwargs"]["clean"])
-    return FileTokenizer(tokenizer, text["context_length"], clean, pad)
+    return FileTokenizer(path, tokenizer, clean, text["context_length"], end, pad)
+
+
+def _is_plain(model: dict[str, Any]) -> bool:
+    """Whether byte pairs are all there is to it: with more the library can end the program."""
+    more = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
+    return model["type"] == "BPE" and not any(model.get(key) for key in more)
+
+
+def _is_ended(processor: dict[str, Any] | None) -> bool:
+    """Whether what a text gets is an end, and nothing else."""
+    if processor is None or processor["type"] != "TemplateProcessing":
+        return False
+    names = [piece["id"] for kind in processor["single"] for piece in kind.values()]
+    return names == ["A", _END]
 
 
 def tokenizer_sha256(path: Path) -> str:
