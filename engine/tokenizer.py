@@ -101,9 +101,9 @@ def read_tokenizer(path: Path, text: dict[str, Any], sha256: str) -> FileTokeniz
             f"the tokenizer {path.name} is not SigLIP's: that one knows byte pairs, fills up texts "
             f"with {_PAD}, which is token {pad}, and adds {_END} to their ends and nothing else"
         )
-    with _told(path):
-        from tokenizers import Tokenizer
+    from tokenizers import Tokenizer
 
+    with _told(path):
         tokenizer = Tokenizer.from_str(content.decode())
         tokenizer.no_truncation()
         tokenizer.no_padding()
