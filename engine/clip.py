@@ -1,23 +1,35 @@
 """CLIP through open_clip, as a `Perceptor` (paper, Section 2.2).
 
+SigLIP 2 is one of them: its image tower is timm's, built by open_clip, and its tokenizer a file's.
 Normalisation, input size and tokenizer belong to the model at hand. Prompts that exceed the
 context are cut off, and `readable_part` tells where.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
-from open_clip.model import CLIP
+from open_clip.model import CLIP, CustomTextCLIP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.tokenizer import FileTokenizer, read_tokenizer
+
 SIMPLE_TOKENIZER = "simple"
 """open_clip's own byte pairs, which it brings along."""
-_OUR_KEYS = ("mean", "std", "tokenizer")
-"""Of a configuration: what is not open_clip's."""
+TIMM_TOWERS = frozenset(
+    {
+        *(f"vit_base_patch16_siglip_{side}" for side in (224, 256, 384, 512)),
+        *(f"vit_large_patch16_siglip_{side}" for side in (256, 384)),
+    }
+)
+"""Image towers of timm's that are built here: SigLIP 2's. Any other name may be one for which timm
+would ask the network, or whose pictures were not held against the original's."""
+_OUR_KEYS = ("mean", "std", "tokenizer", "custom_text")
+"""Of a configuration: what the models of open_clip do not take."""
 
 
 class ClipPerceptor(nn.Module):
@@ -35,8 +47,8 @@ class ClipPerceptor(nn.Module):
 
     def __init__(
         self,
-        model: CLIP,
-        tokenizer: open_clip.SimpleTokenizer,
+        model: CLIP | CustomTextCLIP,
+        tokenizer: open_clip.SimpleTokenizer | FileTokenizer,
         mean: Sequence[float] = open_clip.OPENAI_DATASET_MEAN,
         std: Sequence[float] = open_clip.OPENAI_DATASET_STD,
     ) -> None:
@@ -64,30 +76,71 @@ class ClipPerceptor(nn.Module):
 
     def readable_part(self, text: str) -> str:
         """Return the beginning of `text` that fits into the context; `text` if all of it does."""
-        room = len(self.tokenizer("")[0]) - 2  # start and end of text take a token each
+        if isinstance(self.tokenizer, FileTokenizer):
+            room = self.tokenizer.room
+        else:
+            room = len(self.tokenizer("")[0]) - 2  # start and end of text take a token each
         lengths = range(1, len(text) + 1)
         fitting = bisect_right(lengths, room, key=lambda n: len(self.tokenizer.encode(text[:n])))
         return text[:fitting]
 
 
-def build_clip(config: dict[str, Any]) -> tuple[CLIP, open_clip.SimpleTokenizer]:
+def build_clip(
+    config: dict[str, Any], tokenizer: Path | None = None
+) -> tuple[CLIP | CustomTextCLIP, open_clip.SimpleTokenizer | FileTokenizer]:
     """An untrained model and its tokenizer from an open_clip model configuration.
 
-    `config` holds `embed_dim`, `vision_cfg`, `text_cfg` and, where it is not False, `quick_gelu`,
-    exactly as in open_clip's own configuration files. Beside them may lie what `normalisation`
-    reads, and the kind of tokenizer, of which there is one.
+    Args:
+        config: as `build_towers` takes it. Beside it may lie what `normalisation` reads, and as
+            `tokenizer` either the word for open_clip's own or what `file_tokenizer` made.
+        tokenizer: where the file of the tokenizer lies, if it has one.
 
-    Raises ValueError for a tower of another library, which would fetch weights of its own, and for
-    another tokenizer.
+    Raises:
+        ValueError: as `build_towers`, and for another tokenizer.
+        ModelError: the file of the tokenizer cannot be used.
+    """
+    model = build_towers(config)
+    text, kind = config["text_cfg"], config.get("tokenizer", SIMPLE_TOKENIZER)
+    if kind == SIMPLE_TOKENIZER:
+        length = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
+        return model, open_clip.SimpleTokenizer(context_length=length)
+    if tokenizer is None or (sha256 := tokenizer_hash(config)) is None:
+        raise ValueError(f"there is no tokenizer but {SIMPLE_TOKENIZER} and that of a file")
+    return model, read_tokenizer(tokenizer, text, sha256)
+
+
+def build_towers(config: dict[str, Any]) -> CLIP | CustomTextCLIP:
+    """An untrained model from an open_clip model configuration.
+
+    `config` holds `embed_dim`, `vision_cfg`, `text_cfg` and, where they are not as usual,
+    `quick_gelu`, `custom_text` and `init_logit_bias`, exactly as in open_clip's own configuration
+    files. Nothing is fetched, whatever it says.
+
+    Raises ValueError for a tower of another library, but for `TIMM_TOWERS`.
     """
     text, vision = config["text_cfg"], config["vision_cfg"]
-    if vision.get("timm_model_name") or text.get("hf_model_name"):
-        raise ValueError("only towers that open_clip builds by itself are supported")
-    if config.get("tokenizer", SIMPLE_TOKENIZER) != SIMPLE_TOKENIZER:
-        raise ValueError(f"there is no tokenizer but {SIMPLE_TOKENIZER}")
-    model = CLIP(**{key: value for key, value in config.items() if key not in _OUR_KEYS})
-    length = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
-    return model, open_clip.SimpleTokenizer(context_length=length)
+    timm = vision.get("timm_model_name")
+    if text.get("hf_model_name") or (timm and timm not in TIMM_TOWERS):
+        raise ValueError(
+            "only towers that open_clip builds by itself are supported, and SigLIP 2's"
+        )
+    kind = CustomTextCLIP if config.get("custom_text") else CLIP
+    own = {key: value for key, value in config.items() if key not in _OUR_KEYS}
+    if timm:
+        own["vision_cfg"] = vision | {"timm_model_pretrained": False}
+    return kind(**own)
+
+
+def file_tokenizer(sha256: str) -> dict[str, str]:
+    """What a configuration says of a tokenizer that is a file with this SHA-256."""
+    return {"sha256": sha256}
+
+
+def tokenizer_hash(config: dict[str, Any]) -> str | None:
+    """The SHA-256 of the tokenizer's file that a configuration names; None if it names none."""
+    kind = config.get("tokenizer")
+    sha256 = kind.get("sha256") if isinstance(kind, dict) else None
+    return sha256 if isinstance(sha256, str) else None
 
 
 def normalisation(config: dict[str, Any]) -> tuple[Sequence[float], Sequence[float]]:
@@ -96,11 +149,12 @@ def normalisation(config: dict[str, Any]) -> tuple[Sequence[float], Sequence[flo
     return mean, config.get("std", open_clip.OPENAI_DATASET_STD)
 
 
-def restore_mask(model: CLIP) -> None:
+def restore_mask(model: CLIP | CustomTextCLIP) -> None:
     """Build the text tower's causal mask anew: it follows from the architecture and is no weight.
 
-    A model that was built on the meta device and then filled lacks it.
+    A model that was built on the meta device and then filled lacks it. SigLIP's has none.
     """
-    if model.attn_mask is not None:
+    tower: Any = model.text if isinstance(model, CustomTextCLIP) else model
+    if tower.attn_mask is not None:
         length = model.context_length
-        model.attn_mask = torch.full((length, length), -torch.inf).triu(1)
+        tower.attn_mask = torch.full((length, length), -torch.inf).triu(1)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.catalogue import ModelEntry, find_models
-from engine.clip import ClipPerceptor, build_clip, normalisation, restore_mask
+from engine.clip import ClipPerceptor, build_clip, normalisation, restore_mask, tokenizer_hash
 from engine.devices import choose_device
 from engine.errors import ModelError
 from engine.protocols import ImageGenerator, Perceptor
@@ -48,7 +48,8 @@ class Models:
     perceptors: tuple[Perceptor, ...]
     digests: Mapping[str, str]
     """SHA-256 by the weights file's name: of the published file that it was converted from, which
-    is the same everywhere and can be looked up, or of the file itself if it is nobody else's."""
+    is the same everywhere and can be looked up, or of the file itself if it is nobody else's.
+    A tokenizer that is a file has its own beside it."""
     weights: tuple[float, ...] = ()
     """How much each perceptor counts beside the others; empty if all count the same."""
 
@@ -97,15 +98,23 @@ def load_vqgan(path: Path, device: torch.device | None = None) -> VQGAN:
 
 
 def load_clip(path: Path, device: torch.device | None = None) -> ClipPerceptor:
-    """The CLIP in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
+    """The CLIP in a weights file, on the CPU unless said otherwise; raises `ModelError`.
+
+    A tokenizer that is a file lies beside the weights, see `tokenizer_path`.
+    """
     with _told(path):
         config, tensors = _read(path)
         with torch.device("meta"):
-            model, tokenizer = build_clip(config)
+            model, tokenizer = build_clip(config, tokenizer_path(path))
         restore_mask(model)
         _fill(model, tensors)
         perceptor = ClipPerceptor(model, tokenizer, *normalisation(config))
     return _freeze(perceptor, device or torch.device("cpu"))
+
+
+def tokenizer_path(weights: Path) -> Path:
+    """Where the tokenizer of a perceptor lies, if it is a file: beside the weights."""
+    return weights.with_suffix(".tokenizer.json")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -133,6 +142,8 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise ModelError(f"the weights {path.name} are missing") from error
+    except ModelError:
+        raise
     except Exception as error:
         # An architecture out of a file of unknown origin can fail in nearly any way.
         raise ModelError(f"the weights {path.name} are damaged or of another model") from error
@@ -168,7 +179,10 @@ def _widen(tensor: Tensor) -> Tensor:
 
 
 def _digests(entry: ModelEntry) -> dict[str, str]:
-    return {path.name: _digest(path) for path in (entry.generator, *entry.perceptors)}
+    paths = (entry.generator, *entry.perceptors)
+    digests = {path.name: _digest(path) for path in paths}
+    tokenizers = {path: tokenizer_hash(read_config(path)) for path in entry.perceptors}
+    return digests | {tokenizer_path(path).name: each for path, each in tokenizers.items() if each}
 
 
 def _digest(path: Path) -> str:

@@ -63,7 +63,8 @@ def prepare_models(
     convert_vqgan(paths[generator.checkpoint], paths[generator.config], to)
     for each in perceptors:
         to = weights_path(each.name, settings.folder)
-        convert_clip(paths[each.checkpoint], each.open_clip, to)
+        tokenizer = None if each.tokenizer is None else paths[each.tokenizer]
+        convert_clip(paths[each.checkpoint], each.open_clip, to, tokenizer)
 
 
 def _check_there(name: str, files: list[WeightsFile], settings: WeightsSettings) -> None:

@@ -7,11 +7,15 @@ written with their channels last, as the models keep them, for the same reason.
 
 The architecture and the checkpoint's SHA-256 go along. The same checkpoint gives the same file,
 byte for byte, and what has been converted already is found again.
+
+A tokenizer that is a file is copied beside the weights, which hold its SHA-256. Within them it
+would be read, with its tens of megabytes, whenever it is only looked what they are.
 """
 
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -22,13 +26,21 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from engine.clip import build_clip
+from engine.clip import build_towers, tokenizer_hash
 from engine.conversion.architecture import read_architecture
 from engine.conversion.checkpoint import checkpoint_form, read_checkpoint
 from engine.conversion.keys import check_tensors, generator_tensors, perceptor_tensors
 from engine.conversion.perceptor import clip_config
 from engine.errors import ModelError
-from engine.models import CHANNELS_LAST, CONFIG_KEY, ORDER_KEY, SOURCE_KEY, read_config
+from engine.models import (
+    CHANNELS_LAST,
+    CONFIG_KEY,
+    ORDER_KEY,
+    SOURCE_KEY,
+    read_config,
+    tokenizer_path,
+)
+from engine.tokenizer import read_tokenizer, tokenizer_sha256
 from engine.vqgan import VQGAN
 
 _ALIGNMENT = 8
@@ -60,28 +72,54 @@ def convert_vqgan(checkpoint: Path, config: Path, to: Path) -> None:
     _convert(checkpoint, asdict(architecture), to, own_tensors)
 
 
-def convert_clip(checkpoint: Path, architecture: str, to: Path) -> None:
+def convert_clip(
+    checkpoint: Path, architecture: str, to: Path, tokenizer: Path | None = None
+) -> None:
     """Convert a published CLIP to weights for `engine.models.load_clip`.
 
     Args:
         checkpoint: one of OpenAI's archives, or a checkpoint or safetensors of open_clip's.
         architecture: open_clip's name for it, as `ViT-B-32-quickgelu`; where weights of the same
             architecture differ in their normalisation, with the name of the weights after a colon.
-        to: the weights, in a folder that exists. Left alone if they were made of these two.
+        to: the weights, in a folder that exists. Left alone if they were made of these.
+        tokenizer: `tokenizer.json`, of an architecture whose tokenizer open_clip does not have.
 
     Raises:
         ModelError: as `convert_vqgan`; also for an architecture that is not known or not supported.
     """
-    config = clip_config(architecture, checkpoint_form(checkpoint))
+    form = checkpoint_form(checkpoint)
+    sha256 = None if tokenizer is None else tokenizer_sha256(tokenizer)
+    config = clip_config(architecture, form, sha256)
 
     def own_tensors() -> dict[str, Tensor]:
         with torch.device("meta"):
-            expected = build_clip(config)[0].state_dict()
+            expected = build_towers(config).state_dict()
         tensors = perceptor_tensors(read_checkpoint(checkpoint), expected)
         check_tensors(tensors, expected, checkpoint.name)
         return tensors
 
-    _convert(checkpoint, config, to, own_tensors)
+    with _tokenizer_beside(to, tokenizer, config):
+        _convert(checkpoint, config, to, own_tensors)
+
+
+@contextmanager
+def _tokenizer_beside(to: Path, tokenizer: Path | None, config: dict[str, Any]) -> Iterator[None]:
+    """Copy the tokenizer beside the weights, once the block has made them."""
+    copy, sha256 = tokenizer_path(to), tokenizer_hash(config)
+    if tokenizer is None or sha256 is None or _is_copy(copy, sha256):
+        yield
+        return
+    read_tokenizer(tokenizer, config["text_cfg"], sha256)  # which tells what is wrong with it
+    yield
+    with _alone(copy), tokenizer.open("rb") as source, _whole_or_not_at_all(copy) as file:
+        shutil.copyfileobj(source, file)
+
+
+def _is_copy(path: Path, sha256: str) -> bool:
+    try:
+        return tokenizer_sha256(path) == sha256
+    except ModelError:  # none, or something else
+        return False
 
 
 def _convert(
@@ -94,11 +132,7 @@ def _convert(
     wanted = json.loads(json.dumps({**config, ORDER_KEY: CHANNELS_LAST}))
     if _is_made(to, wanted, checkpoint):
         return
-    if not to.parent.is_dir():  # a lock would make it, wherever that is
-        raise ModelError(
-            f"the weights {to.name} cannot be written: the folder {str(to.parent)!r} does not exist"
-        )
-    with _told(to), FileLock(to.with_name(f".{to.name}.lock")):
+    with _alone(to):
         if _is_made(to, wanted, checkpoint):  # by another process, while this one waited
             return
         found = (
@@ -141,6 +175,17 @@ def _date(to: Path, checkpoint: os.stat_result) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _alone(to: Path) -> Iterator[None]:
+    """Keep other programs from writing `to`, and say if it cannot be written."""
+    if not to.parent.is_dir():  # a lock would make it, wherever that is
+        raise ModelError(
+            f"the weights {to.name} cannot be written: the folder {str(to.parent)!r} does not exist"
+        )
+    with _told(to), FileLock(to.with_name(f".{to.name}.lock")):
+        yield
 
 
 @contextmanager

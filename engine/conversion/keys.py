@@ -49,9 +49,9 @@ def perceptor_tensors(
         for name, tensor in tensors.items()
         if name not in _OPENAI_FACTS and name.rpartition(".")[2] != _MASK
     }
-    scale = "logit_scale"
-    if scale in own and scale in expected and own[scale].numel() == 1:
-        own[scale] = own[scale].reshape(expected[scale].shape)  # [] in some, [1] in others
+    for number in ("logit_scale", "logit_bias"):
+        if number in own and number in expected and own[number].numel() == 1:
+            own[number] = own[number].reshape(expected[number].shape)  # [] in some, [1] in others
     return own
 
 

@@ -9,25 +9,43 @@ from typing import Any
 
 import open_clip
 
-from engine.clip import SIMPLE_TOKENIZER
+from engine.clip import SIMPLE_TOKENIZER, TIMM_TOWERS, file_tokenizer
 from engine.conversion.checkpoint import Form
 from engine.errors import ModelError
 
 _KEYS = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
-"""Of the configurations that this program can build; others have towers of other libraries."""
+"""Of the configurations that open_clip builds by itself; others have towers of other libraries."""
+_SIGLIP_KEYS = {"embed_dim", "vision_cfg", "text_cfg", "custom_text", "init_logit_bias"}
+_SIGLIP_TEXT_KEYS = {
+    *("context_length", "vocab_size", "hf_tokenizer_name", "tokenizer_kwargs"),
+    *("width", "heads", "layers"),
+    *("no_causal_mask", "proj_bias", "pool_type", "norm_kwargs", "act_kwargs"),
+}
+"""Of SigLIP 2's, whose image tower is timm's, and whose tokenizer a file's."""
 _QUICK = "-quickgelu"
 
 
-def clip_config(name: str, form: Form) -> dict[str, Any]:
+def clip_config(name: str, form: Form, tokenizer: str | None = None) -> dict[str, Any]:
     """The configuration of the architecture `name`, as `engine.clip.build_clip` takes it.
 
     `form` is what the weights are packed in: an archive is one of OpenAI's, whose activation is
-    QuickGELU. With any other the pictures would be quietly ruined.
+    QuickGELU. With any other the pictures would be quietly ruined. `tokenizer` is the SHA-256 of
+    the tokenizer's file, which SigLIP needs, and no other has.
 
     Raises `ModelError` for a name that is not known, or that does not fit.
     """
     architecture, _, weights = name.partition(":")
     config = _published(architecture)
+    if _is_siglip(config) and tokenizer is None:
+        raise ModelError(
+            f"the architecture {architecture} has a tokenizer of its own: name the file "
+            "tokenizer.json, published beside the weights, as tokenizer"
+        )
+    if tokenizer is not None and not _is_siglip(config):
+        raise ModelError(
+            f"the architecture {architecture} has the tokenizer that open_clip brings along: "
+            "name no other"
+        )
     trained = _trained(architecture, weights)
     quick = bool(config.get("quick_gelu", False))
     needs_quick = form == "torchscript" or (weights and trained[0].get("quick_gelu"))
@@ -43,7 +61,9 @@ def clip_config(name: str, form: Form) -> dict[str, Any]:
             f"weights of the architecture {architecture} differ in how pictures are normalised: "
             f"name them too, as in {architecture}:{example}"
         )
-    ours = {"tokenizer": SIMPLE_TOKENIZER}
+    ours: dict[str, Any] = {"tokenizer": SIMPLE_TOKENIZER}
+    if tokenizer is not None:
+        ours["tokenizer"] = file_tokenizer(tokenizer)
     for mean, std in normalisations:
         ours |= {"mean": list(mean), "std": list(std)}
     return config | ours
@@ -55,12 +75,24 @@ def _published(architecture: str) -> dict[str, Any]:
     config: Any = open_clip.get_model_config(architecture)
     text, vision = config["text_cfg"], config["vision_cfg"]
     foreign = "timm_model_name" in vision or any(key.startswith("hf_") for key in text)
-    if foreign or "tokenizer_kwargs" in text or not _KEYS.issuperset(config):
+    plain = not foreign and "tokenizer_kwargs" not in text and _KEYS.issuperset(config)
+    if not plain and not _is_siglip(config):
         raise ModelError(
             f"the architecture {architecture} is not supported: "
             "its towers or its tokenizer are of another library"
         )
     return config
+
+
+def _is_siglip(config: dict[str, Any]) -> bool:
+    """Whether it is built like SigLIP 2, whose sizes may be any."""
+    text, vision = config["text_cfg"], config["vision_cfg"]
+    return (
+        vision.get("timm_model_name") in TIMM_TOWERS
+        and config.keys() == _SIGLIP_KEYS
+        and text.keys() == _SIGLIP_TEXT_KEYS
+        and text["tokenizer_kwargs"] == {"clean": "canonicalize"}
+    )
 
 
 def _trained(architecture: str, weights: str) -> list[dict[str, Any]]:

@@ -75,12 +75,14 @@ class PerceptorEntry:
     """Name of the architecture, with `-quickgelu` where the weights were trained so."""
     checkpoint: str
     """Name of a file."""
+    tokenizer: str | None = None
+    """Name of a file, `tokenizer.json`, where open_clip does not bring its own along."""
     memory: PerceptorMemory | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
         """The names of its files."""
-        return (self.checkpoint,)
+        return (self.checkpoint,) if self.tokenizer is None else (self.checkpoint, self.tokenizer)
 
 
 @dataclass(frozen=True)

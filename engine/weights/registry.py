@@ -80,6 +80,8 @@ def check_registry(registry: Registry, prefix: str = "") -> None:
     for name, perceptor in registry.perceptors.items():
         refuse = partial(_refuse, f"{prefix}perceptors.{name}")
         _check_known("checkpoint", perceptor.checkpoint, registry.files, refuse)
+        if perceptor.tokenizer is not None:
+            _check_known("tokenizer", perceptor.tokenizer, registry.files, refuse)
     for name, models in registry.models.items():
         refuse = partial(_refuse, f"{prefix}models.{name}")
         _check_known("generator", models.generator, registry.generators, refuse)
@@ -204,6 +206,7 @@ def _perceptor(name: str, table: Table) -> PerceptorEntry:
         description=table.text("description", ""),
         open_clip=table.text("open_clip"),
         checkpoint=table.text("checkpoint"),
+        tokenizer=table.text("tokenizer") if table.has("tokenizer") else None,
         memory=memory,
     )
 

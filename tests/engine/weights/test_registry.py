@@ -79,6 +79,18 @@ def test_perceptors_fit_architectures_that_open_clip_knows():
             assert perceptor.open_clip.endswith("-quickgelu")
 
 
+def test_a_perceptor_s_tokenizer_is_one_of_its_files(tmp_path: Path):
+    checkpoint, tokenizer = shipped_registry().files_of("siglip2-b-16")
+    assert (checkpoint.file, tokenizer.file) == ("siglip2-b-16.safetensors", "siglip2-b-16.json")
+    for file in (checkpoint, tokenizer):
+        assert "/timm/ViT-B-16-SigLIP2/" in file.mirrors[0]
+        assert file.licence
+    text = f"{OWN}[weights.perceptors.x]\nopen_clip = 'A'\ncheckpoint = 'mine.ckpt'\n"
+    assert len(read(tmp_path, text).registry().files_of("x")) == 1
+    registry = read(tmp_path, f"{text}tokenizer = 'mine.yaml'\n").registry()
+    assert [file.name for file in registry.files_of("x")] == ["mine.ckpt", "mine.yaml"]
+
+
 def test_own_entries_stand_beside_the_shipped_ones(tmp_path: Path):
     registry = read(tmp_path, OWN).registry()
     assert set(shipped_registry().models) < set(registry.models)
@@ -104,6 +116,7 @@ def test_names_that_are_not_there_are_named():
 
 
 FILE = {"mirrors": ["https://a.example/x"]}
+PERCEPTOR = {"open_clip": "A", "checkpoint": "clip-vit-b-32.pt"}
 MODELS = {
     "generator": "vqgan-coco-f16-8192",
     "perceptors": [{"name": "clip-vit-b-32"}],
@@ -175,6 +188,13 @@ def models(**changes: Any) -> dict[str, Any]:
             "it 'clip-vit-b-32.pt'",
         ),
         ({"perceptors": {"x": {"open_clip": "A", "checkpoint": "y"}}}, "checkpoint names 'y'"),
+        (
+            {"perceptors": {"x": PERCEPTOR | {"tokenizer": "siglip2-b-16.jsn"}}},
+            "[weights.perceptors.x]: tokenizer names 'siglip2-b-16.jsn', which is not there; is it "
+            "'siglip2-b-16.json'",
+        ),
+        ({"perceptors": {"x": PERCEPTOR | {"tokenizer": 3}}}, "tokenizer must be one line of text"),
+        ({"perceptors": {"x": PERCEPTOR | {"tokeniser": "y"}}}, "no key 'tokeniser'"),
         (
             {"perceptors": {"x": {"open_clip": "A", "checkpoint": "y", "memory": {"weights": 1}}}},
             "[weights.perceptors.x.memory]: per_cutout is missing",
