@@ -30,7 +30,6 @@ from bot.rules import Rules
 from bot.settings import Settings
 from bot.store import open_store
 from bot.uploads import DISCORD_HOSTS
-from engine.catalogue import add_models
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +83,9 @@ async def open_services(
         queue, pace = GpuQueue(fair=fair, slice_steps=settings.queue.slice_steps), Pace()
         reporter = Reporter(store, queue, pace, settings.discord.progress_seconds)
         ledger = Ledger(store, reporter)
-        weights = settings.weights
-        add_models(weights)
-        engine = EngineThread(settings.engine, weights, queue, pace, ledger.publish, ledger.recall)
+        engine = EngineThread(
+            settings.engine, settings.weights, queue, pace, ledger.publish, ledger.recall
+        )
         privacy = Privacy(store, queue, reporter)
         folder = settings.storage.folder
         tasks = [

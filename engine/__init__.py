@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from engine.generation import Generation
     from engine.models import Models, load_models
     from engine.painting import Origin, paint, read_origin, read_recipe, save_painting
+    from engine.preparation import prepare_models
     from engine.presets import make_recipe
     from engine.prompts import Prompt, parse_prompts
     from engine.recipe import Recipe
     from engine.start_image import init_image
     from engine.text_masks import TextMask, find_mask
+    from engine.weights.settings import WeightsSettings, read_weights_settings
 
 _HOMES = {
     "CheckpointError": "errors",
@@ -48,6 +50,7 @@ _HOMES = {
     "read_origin": "painting",
     "read_recipe": "painting",
     "save_painting": "painting",
+    "prepare_models": "preparation",
     "make_recipe": "presets",
     "Prompt": "prompts",
     "parse_prompts": "prompts",
@@ -64,6 +67,8 @@ _HOMES = {
     "read_source": "editing",
     "TextMask": "text_masks",
     "find_mask": "text_masks",
+    "WeightsSettings": "weights.settings",
+    "read_weights_settings": "weights.settings",
 }
 
 __all__ = [
@@ -83,6 +88,7 @@ __all__ = [
     "SettingsError",
     "TextMask",
     "WeightsError",
+    "WeightsSettings",
     "continued",
     "edit_recipe",
     "find_mask",
@@ -92,11 +98,13 @@ __all__ = [
     "make_recipe",
     "paint",
     "parse_prompts",
+    "prepare_models",
     "prolonged",
     "read_mask",
     "read_origin",
     "read_recipe",
     "read_source",
+    "read_weights_settings",
     "save_painting",
     "varied",
 ]

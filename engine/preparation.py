@@ -5,7 +5,7 @@ The demo pair needs none of it.
 
 from collections.abc import Callable
 
-from engine.catalogue import weights_path
+from engine.catalogue import add_models, weights_path
 from engine.errors import ModelError, WeightsError
 from engine.weights.cache import Place
 from engine.weights.entries import WeightsFile
@@ -21,10 +21,10 @@ def prepare_models(
     progress: Callable[[WeightsFile, int, int], None] = lambda *_: None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Make sure that the models called `name` can be loaded. It takes as long as it takes.
+    """Make sure that `load_models(name)` finds what it needs. It takes as long as it takes.
 
     Args:
-        name: in the registry; all others need no preparation.
+        name: of models in the registry; others need no preparation.
         settings: where weights lie, and what models there are.
         fetches: whether files that are missing are fetched; else they are an error.
         progress: called with the file that is fetched or checked, the bytes done and in all, 0 for
@@ -35,6 +35,7 @@ def prepare_models(
         WeightsError: files are missing, cannot be fetched, or are not what they should be.
         ModelError: they cannot be converted.
     """
+    add_models(settings)
     registry = settings.registry()
     if name not in registry.models:
         return

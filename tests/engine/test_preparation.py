@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+import engine
 from engine import read_origin
 from engine.catalogue import CATALOGUE
 from engine.clip import build_clip
@@ -129,3 +130,12 @@ def test_published_models_are_listed(capsys: pytest.CaptureFixture):
     listed = capsys.readouterr().out
     assert "imagenet-16384: the paper's pair" in listed
     assert "demo: " in listed
+
+
+@pytest.mark.usefixtures("folder")
+def test_models_paint_from_python(published: Path):
+    configure(published)
+    engine.prepare_models("mine", engine.read_weights_settings(), fetches=True)
+    models = engine.load_models("mine", "cpu")
+    recipe = engine.make_recipe("a cathedral", seed=1, models="mine", steps=1)
+    assert engine.paint(recipe, models).size == (32, 32)
