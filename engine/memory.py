@@ -6,7 +6,6 @@ and stand in `engine.catalogue`. A run gets the fastest plan by which it fits (`
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -36,8 +35,12 @@ def step_memory(recipe: Recipe, entry: ModelEntry, plan: Plan = PLANS[0]) -> int
     The decoder's activations grow with the pixels, those of the perceptors with the cutouts, and
     the attention with the square of the latent cells.
     """
+    return _memory_of(recipe.width * recipe.height, recipe, entry, plan)
+
+
+def _memory_of(pixels: int, recipe: Recipe, entry: ModelEntry, plan: Plan) -> int:
+    """What a run takes that is as `recipe` says, but for its size."""
     memory = entry.memory
-    pixels = recipe.width * recipe.height
     cells = pixels // entry.factor**2
     at_once = min(recipe.cutouts, plan.cutouts_at_once or recipe.cutouts)
     cutouts = at_once + _KEPT * (recipe.cutouts - at_once)
@@ -59,9 +62,8 @@ def choose_plan(recipe: Recipe, entry: ModelEntry, memory: int) -> Plan:
     if plan is not None:
         return plan
     sides = range(MAX_SIDE - MAX_SIDE % entry.factor, MIN_SIDE - 1, -entry.factor)
-    squares = (replace(recipe, width=side, height=side) for side in sides)
-    largest = (s.width for s in squares if step_memory(s, entry, PLANS[-1]) <= memory)
-    side = next(largest, None)
+    fits = (side for side in sides if _memory_of(side**2, recipe, entry, PLANS[-1]) <= memory)
+    side = next(fits, None)
     way_out = "no size fits" if side is None else f"at most {side}x{side} fits"
     needed = step_memory(recipe, entry, PLANS[-1])
     raise RecipeError(

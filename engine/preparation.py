@@ -3,12 +3,13 @@
 The demo pair needs none of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from engine.catalogue import add_models, weights_path
 from engine.errors import ModelError, WeightsError
 from engine.weights.cache import Place
-from engine.weights.entries import WeightsFile
+from engine.weights.entries import ModelsEntry, Registry, WeightsFile
 from engine.weights.fetching import fetch
 from engine.weights.settings import WeightsSettings
 
@@ -39,9 +40,9 @@ def prepare_models(
     registry = settings.registry()
     if name not in registry.models:
         return
-    files = {file.name: file for file in registry.files_of(name)}
+    files = registry.files_of(name)
     if not fetches:
-        _check_there(name, list(files.values()), settings)
+        _check_there(name, files, settings)
     paths = {
         file.name: fetch(
             file,
@@ -50,25 +51,28 @@ def prepare_models(
             progress=lambda done, total, file=file: progress(file, done, total),
             tell=tell,
         )
-        for file in files.values()
+        for file in files
     }
+    _convert(registry.models[name], registry, paths, settings.folder)
+
+
+def _convert(
+    models: ModelsEntry, registry: Registry, paths: Mapping[str, Path], folder: Path
+) -> None:
+    """Make weights of the files at `paths`, by their names in the registry."""
     # Conversion needs torch.
     from engine.conversion.converting import convert_clip, convert_vqgan
 
-    models = registry.models[name]
     generator = registry.generators[models.generator]
-    perceptors = [registry.perceptors[each.name] for each in models.perceptors]
-    for part in (generator, *perceptors):
-        _make_folder(part.name, settings)
-    to = weights_path(generator.name, settings.folder)
+    to = _ready(generator.name, folder)
     convert_vqgan(paths[generator.checkpoint], paths[generator.config], to)
-    for each in perceptors:
-        to = weights_path(each.name, settings.folder)
-        tokenizer = None if each.tokenizer is None else paths[each.tokenizer]
-        convert_clip(paths[each.checkpoint], each.open_clip, to, tokenizer)
+    for perceptor in (registry.perceptors[each.name] for each in models.perceptors):
+        tokenizer = None if perceptor.tokenizer is None else paths[perceptor.tokenizer]
+        to = _ready(perceptor.name, folder)
+        convert_clip(paths[perceptor.checkpoint], perceptor.open_clip, to, tokenizer)
 
 
-def _check_there(name: str, files: list[WeightsFile], settings: WeightsSettings) -> None:
+def _check_there(name: str, files: Iterable[WeightsFile], settings: WeightsSettings) -> None:
     missing = [each for each in files if not Place(each, settings.folder).is_there]
     if missing:
         names = ", ".join(each.file for each in missing)
@@ -78,9 +82,12 @@ def _check_there(name: str, files: list[WeightsFile], settings: WeightsSettings)
         )
 
 
-def _make_folder(part: str, settings: WeightsSettings) -> None:
-    folder = weights_path(part, settings.folder).parent
+def _ready(part: str, folder: Path) -> Path:
+    """Where the weights of a part belong, in a folder that exists."""
+    to = weights_path(part, folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        to.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ModelError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
+        where = str(to.parent)
+        raise ModelError(f"the folder {where!r} cannot be made: {error.strerror}") from error
+    return to
