@@ -25,11 +25,16 @@ UPLOAD_HOSTS = frozenset(("cdn.simcord.invalid",))
 """Where pictures that are attached on the page lie: nowhere but in memory."""
 REFRESH_SECONDS = 1.0
 """Time between two looks of the page at what the bot has posted."""
+SETTLE_SECONDS = 60.0
+"""What the bot may be busy after a command or a press. The page takes none until it is idle, and if
+that takes longer none any more, which on a machine that paints happened with simcord's five."""
 
 
 async def serve(bot: PaintingBot) -> None:
     """Run the bot on a local page until cancelled, and say where the page is."""
-    async with simcord.run(bot, shard_count=1, check_errors=False) as env:
+    async with simcord.run(
+        bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_SECONDS
+    ) as env:
         _set_clock(env)
         guild = env.create_guild(name="Studio")
         channel = guild.create_text_channel("pictures")
