@@ -4,6 +4,7 @@ import open_clip
 import torch
 
 from engine.clip import ClipPerceptor, build_clip
+from engine.devices import choose_precision
 from engine.models import Models
 from engine.presets import PRESETS
 from engine.prompts import parse_prompts
@@ -24,7 +25,7 @@ GENERATOR = VQGANConfig(
 """ImageNet f16 16384, the paper's."""
 
 
-def paper_pair(device: str = "cpu", seed: int = 0) -> Models:
+def paper_pair(device: str = "cpu", seed: int = 0, precision: str = "float32") -> Models:
     """VQGAN ImageNet f16 16384 and CLIP ViT-B/32, as they are before anybody trains them."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -36,7 +37,8 @@ def paper_pair(device: str = "cpu", seed: int = 0) -> Models:
         # Codes of the size that trained ones have; torch's own initialisation is far smaller.
         torch.nn.init.normal_(generator.codebook)
     for each in (generator, perceptor):
-        each.eval().requires_grad_(False).to(device)
+        each.to(device).to(memory_format=torch.channels_last)  # pyright: ignore
+        each.put_into_service(choose_precision(precision, torch.device(device)))
     return Models("paper", generator, (perceptor,), {})
 
 

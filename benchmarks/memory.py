@@ -1,4 +1,5 @@
-"""What a step takes by each plan: the paper's architectures, random weights, fresh processes.
+"""What a step takes in each precision and by each plan: the paper's architectures, random weights,
+fresh processes.
 
 The figure is the peak of the resident memory (on CUDA, of what torch has reserved) while two steps
 are taken, over that before the models were built. Beside it, how the latent's gradient differs from
@@ -9,6 +10,7 @@ import argparse
 import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 SIDES, CUTOUTS = (256, 512), 32
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,23 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=SIDES)
     parser.add_argument("--cutouts", type=int, default=CUTOUTS)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     options = parser.parse_args(arguments)
-    print("| side | plan | peak | of the first | cosine of the gradients |\n|---|---|---|---|---|")
+    print("| side | precision | plan | peak | of the first | cosine of the gradients |")
+    print("|---|---|---|---|---|---|")
     for side in options.sides:
         first: Measured | None = None
-        for number, plan in enumerate(PLANS):
+        for precision, (number, plan) in product(options.precisions, enumerate(PLANS)):
+            ask = (number, side, options.cutouts, options.device, precision)
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-                done = pool.submit(measure, number, side, options.cutouts, options.device).result()
+                done = pool.submit(measure, *ask).result()
             first = first or done
             share, cosine = done.peak / first.peak, _cosine(first.gradient, done.gradient)
-            print(f"| {side} | {plan} | {done.peak / 1e9:.2f} GB | {share:.0%} | {cosine:.6f} |")
+            peak = f"{done.peak / 1e9:.2f} GB"
+            print(f"| {side} | {precision} | {plan} | {peak} | {share:.0%} | {cosine:.6f} |")
 
 
-def measure(number: int, side: int, cutouts: int, device: str) -> Measured:
+def measure(number: int, side: int, cutouts: int, device: str, precision: str) -> Measured:
     """Take two steps by a plan, in a process that has done nothing else."""
     import torch
 
@@ -59,7 +66,7 @@ def measure(number: int, side: int, cutouts: int, device: str) -> Measured:
     from engine.generation import Generation
 
     before = _peak(torch.device(device))
-    models = paper_pair(device)
+    models = paper_pair(device, precision=precision)
     modules = (models.generator, *models.perceptors)
     weights = sum(
         parameter.numel() * parameter.element_size()
@@ -68,7 +75,7 @@ def measure(number: int, side: int, cutouts: int, device: str) -> Measured:
     )
     run = Generation(paper_recipe(side, cutouts), models, PLANS[number])
     run.step()
-    gradient = run._latent.grad
+    gradient = run.latent.grad
     assert gradient is not None
     kept = gradient.cpu().numpy().copy()
     run.step()

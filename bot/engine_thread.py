@@ -127,7 +127,8 @@ class EngineThread:
         )
         set_threads(self._settings.threads)
         self.memory = available_memory(choose_device(self._settings.device))
-        return load_models(self._settings.models, self._settings.device)
+        settings = self._settings
+        return load_models(settings.models, settings.device, settings.precision)
 
     def _fetched(self, file: WeightsFile, done: int, total: int) -> None:
         """Say now and then how far a file is; end it if the program ends."""

@@ -58,6 +58,8 @@ class ModelEntry:
     it another picture and yet leaves it recognisable, which depends on how near the codes lie."""
     memory: RunMemory
     """Estimate of what a run takes."""
+    halves: bool = True
+    """Whether they gain by computing in bfloat16, on a device that is made for it."""
     weights: tuple[float, ...] = ()
     """How much each perceptor counts beside the others; empty if all count the same."""
 
@@ -89,6 +91,8 @@ CATALOGUE = {
         #   64, 256 cutouts         790 MB      384, 64 cutouts      2,280 MB
         #   256, 8 cutouts          720 MB      512, 8 cutouts       4,910 MB
         memory=RunMemory(fixed=136e6, per_pixel=8.7e3, per_cutout=2.8e6, attention_matrices=3.0),
+        # Its figures in the documentation are those of float32, and its layers are small.
+        halves=False,
     ),
 }
 

@@ -19,11 +19,11 @@ from safetensors.torch import save as write_tensors
 from torch import Tensor
 
 from engine.errors import CheckpointError
-from engine.generation import ADAM_BETAS
+from engine.generation import make_optimizer
 from engine.plan import PLANS
 from engine.recipe import Recipe
 
-VERSION = 2
+VERSION = 3
 """Of the form. A program reads its own alone: what cannot be read is painted from the beginning."""
 KEY = "vqgan-clip-checkpoint"
 """Key of the metadata that holds all that is no tensor, as JSON."""
@@ -75,7 +75,7 @@ def load(
     _check_random(tensors[_RANDOM], device)
     # The random state stays in main memory, wherever the generator is, and so does the count.
     moved = {name: each.to(device) for name, each in tensors.items() if name != _RANDOM}
-    adam = torch.optim.Adam([moved["latent"]], betas=ADAM_BETAS).state_dict()
+    adam = make_optimizer(moved["latent"]).state_dict()
     if begun:
         steps = torch.tensor(float(values["optimizer_steps"]))
         adam["state"][0] = {"step": steps, **{name: moved[name] for name in _MOMENTS}}

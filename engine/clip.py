@@ -13,9 +13,12 @@ from typing import Any
 import open_clip
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
+from open_clip.transformer import QuickGELU as OpenClipQuickGELU
+from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.layers import PatchEmbedding, QuickGELU, SelfAttention, lower
 from engine.tokenizer import FileTokenizer, read_tokenizer
 
 SIMPLE_TOKENIZER = "simple"
@@ -55,6 +58,7 @@ class ClipPerceptor(nn.Module):
         super().__init__()
         self.model = model
         self.tokenizer = tokenizer
+        self._dtype = torch.float32
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
@@ -66,8 +70,24 @@ class ClipPerceptor(nn.Module):
 
     def encode_image(self, images: Tensor) -> Tensor:
         """Embed `images` (N, 3, S, S), floats in [0, 1], as unit vectors (N, D)."""
-        features = self.model.encode_image((images - self.mean) / self.std)
+        normal = torch.addcmul(-self.mean / self.std, images, 1 / self.std)
+        features = self.model.encode_image(normal.to(self._dtype))
         return F.normalize(features.float(), dim=-1)
+
+    def put_into_service(self, dtype: torch.dtype) -> None:
+        """Never learn again, and have the image tower compute in `dtype`.
+
+        Its layers give way to equal ones of `engine.layers`; the text tower, which is asked once
+        for a prompt, stays as it is.
+        """
+        self.eval().requires_grad_(False)
+        vision: Any = self.model.visual
+        for module in list(vision.modules()):
+            for name, child in list(module.named_children()):
+                if layer := _served(module, child):
+                    setattr(module, name, layer)
+        lower(vision, dtype)
+        self._dtype = dtype
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Embed `texts` as unit vectors (N, D)."""
@@ -83,6 +103,15 @@ class ClipPerceptor(nn.Module):
         lengths = range(1, len(text) + 1)
         fitting = bisect_right(lengths, room, key=lambda n: len(self.tokenizer.encode(text[:n])))
         return text[:fitting]
+
+
+def _served(parent: nn.Module, layer: Any) -> nn.Module | None:
+    """What takes the place of a layer of `parent` in service; None if it can stay."""
+    if isinstance(parent, ResidualAttentionBlock) and isinstance(layer, nn.MultiheadAttention):
+        return SelfAttention(layer) if layer.batch_first else None
+    if PatchEmbedding.fits(layer):
+        return PatchEmbedding(layer)
+    return QuickGELU() if isinstance(layer, OpenClipQuickGELU) else None
 
 
 def build_clip(

@@ -11,7 +11,6 @@ the bottom right one, whatever the size in pixels (`align_corners=False`).
 import math
 
 import torch
-from kornia.geometry.linalg import transform_points
 from kornia.geometry.transform import get_perspective_transform
 from torch import Tensor
 from torch.nn import functional as F
@@ -90,13 +89,24 @@ def resample(image: Tensor, matrices: Tensor, size: int, factor: int = 1) -> Ten
     """
     count = len(matrices) // len(image)
     fine = size * factor
-    steps = (torch.arange(fine, device=image.device, dtype=image.dtype) * 2 + 1) / fine - 1
-    y, x = torch.meshgrid(steps, steps, indexing="ij")
-    points = torch.stack((x, y), -1).reshape(1, -1, 2).expand(len(matrices), -1, -1)
-    grid = transform_points(matrices, points).view(len(image), count * fine, fine, 2)
+    grid = _grid(matrices, fine).view(len(image), count * fine, fine, 2)
     sampled = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
     sampled = sampled.unflatten(2, (count, fine)).transpose(1, 2).flatten(0, 1)
     return F.avg_pool2d(sampled, factor) if factor > 1 else sampled
+
+
+def _grid(matrices: Tensor, side: int) -> Tensor:
+    """Where `matrices` (N, 3, 3) take the pixels of a square: (N, side, side, 2) of x and y.
+
+    A projection is linear in x and in y before the division, so that a row and a column of it add
+    up to all pixels.
+    """
+    steps = torch.arange(side, device=matrices.device, dtype=matrices.dtype)
+    steps = (steps * 2 + 1) / side - 1
+    rows = matrices[:, :, 1, None] * steps + matrices[:, :, 2, None]
+    columns = matrices[:, :, 0, None] * steps
+    x, y, scale = (rows[:, :, :, None] + columns[:, :, None, :]).unbind(1)
+    return torch.stack((x / scale, y / scale), -1)
 
 
 def colour_matrices(count: int, augmentations: Augmentations, random: torch.Generator) -> Tensor:

@@ -1,10 +1,14 @@
 """Where to compute, and on how many threads."""
 
 import os
+from typing import Any
 
 import torch
 
 from engine.errors import ModelError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""By the names that settings give them."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -23,6 +27,27 @@ def choose_device(name: str) -> torch.device:
             f"the device {name!r} is not available here: use auto, cpu, cuda or mps"
         ) from error
     return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """What layers compute in: `name`, or for "auto" bfloat16 where `device` is made for it.
+
+    Raises `ModelError` for another name.
+    """
+    if name == "auto":
+        name = "bfloat16" if _is_made_for_halves(device) else "float32"
+    if name not in PRECISIONS:
+        raise ModelError(f"there is no precision {name!r}: use auto, {' or '.join(PRECISIONS)}")
+    return PRECISIONS[name]
+
+
+def _is_made_for_halves(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 have circuits of their own."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # AVX-512 BF16 and AMX; without them a CPU converts each number, and is slower than in float32.
+    cpu: Any = torch.cpu
+    return device.type == "cpu" and cpu._is_avx512_bf16_supported()
 
 
 def set_threads(threads: int) -> None:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from engine.catalogue import ModelEntry, find_models
 from engine.clip import ClipPerceptor, build_clip, normalisation, restore_mask, tokenizer_hash
-from engine.devices import choose_device
+from engine.devices import choose_device, choose_precision
 from engine.errors import ModelError
 from engine.protocols import ImageGenerator, Perceptor
 from engine.vqgan import VQGAN, VQGANConfig
@@ -65,20 +65,25 @@ class Models:
         return self.generator.device
 
 
-def load_models(name: str = "demo", device: str = "auto") -> Models:
+def load_models(name: str = "demo", device: str = "auto", precision: str = "auto") -> Models:
     """Load a pair of models by its name in the catalogue.
 
     Args:
         name: see `engine.catalogue`.
         device: "auto", "cpu", "cuda", "mps" or any other name that torch knows.
+        precision: in what decoder and image towers compute: "float32", "bfloat16", or "auto" for
+            bfloat16 where both the models and the device gain by it.
 
     Raises:
         ModelError: an unknown name or device, or weights that are missing or do not fit.
     """
     entry = find_models(name)
     target = choose_device(device)
-    generator = load_vqgan(entry.generator, target)
-    perceptors = tuple(load_clip(path, target) for path in entry.perceptors)
+    if precision == "auto" and not entry.halves:
+        precision = "float32"
+    dtype = choose_precision(precision, target)
+    generator = load_vqgan(entry.generator, target, dtype)
+    perceptors = tuple(load_clip(path, target, dtype) for path in entry.perceptors)
     if generator.factor != entry.factor:
         raise ModelError(
             f"the models {name!r} have {generator.factor} pixels to a latent cell, and their entry "
@@ -87,17 +92,21 @@ def load_models(name: str = "demo", device: str = "auto") -> Models:
     return Models(name, generator, perceptors, _digests(entry), entry.weights)
 
 
-def load_vqgan(path: Path, device: torch.device | None = None) -> VQGAN:
+def load_vqgan(
+    path: Path, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+) -> VQGAN:
     """The VQGAN in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
     with _told(path):
         config, tensors = _read(path)
         with torch.device("meta"):
             vqgan = VQGAN(VQGANConfig.from_dict(config))
         _fill(vqgan, tensors)
-    return _freeze(vqgan, device or torch.device("cpu"))
+    return _served(vqgan, device, dtype)
 
 
-def load_clip(path: Path, device: torch.device | None = None) -> ClipPerceptor:
+def load_clip(
+    path: Path, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+) -> ClipPerceptor:
     """The CLIP in a weights file, on the CPU unless said otherwise; raises `ModelError`.
 
     A tokenizer that is a file lies beside the weights, see `tokenizer_path`.
@@ -109,7 +118,7 @@ def load_clip(path: Path, device: torch.device | None = None) -> ClipPerceptor:
         restore_mask(model)
         _fill(model, tensors)
         perceptor = ClipPerceptor(model, tokenizer, *normalisation(config))
-    return _freeze(perceptor, device or torch.device("cpu"))
+    return _served(perceptor, device, dtype)
 
 
 def tokenizer_path(weights: Path) -> Path:
@@ -168,10 +177,11 @@ def _fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
         raise ValueError("the architecture has tensors that are not in the file")
 
 
-def _freeze(module: nn.Module, device: torch.device) -> Any:
-    """Put a module into service: no gradient of its weights is ever asked for."""
-    module = module.eval().requires_grad_(False).to(device)
-    return module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+def _served(module: Any, device: torch.device | None, dtype: torch.dtype) -> Any:
+    """Put a module into service, its convolutions in the order that they want."""
+    module.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
+    module.put_into_service(dtype)
+    return module
 
 
 def _widen(tensor: Tensor) -> Tensor:

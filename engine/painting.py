@@ -48,22 +48,22 @@ class Origin:
 def paint(
     recipe: Recipe,
     models: "Models",
-    on_step: Callable[["Generation", float], None] | None = None,
+    on_step: Callable[["Generation"], None] | None = None,
     *,
     steps: int | None = None,
 ) -> Image.Image:
     """Paint `recipe` and return the finished picture, enlarged as the recipe says.
 
-    `on_step` is called after every step with the run and the step's loss. What it raises ends
-    the run. With `steps` the run ends after that many of the recipe's steps.
+    `on_step` is called with the run after every step. What it raises ends the run. With `steps` the
+    run ends after that many of the recipe's steps.
     """
     from engine.generation import Generation
 
     generation = Generation(recipe, models)
     while generation.steps_done < (recipe.total_steps if steps is None else steps):
-        loss = generation.step()
+        generation.step()
         if on_step is not None:
-            on_step(generation, loss)
+            on_step(generation)
     return finished_picture(generation)
 
 

@@ -19,8 +19,6 @@ class Plan:
     """How many cutouts' activations are held at a time; None for all of them."""
     recomputes: bool
     """Whether the decoder's activations are computed once more for the gradient."""
-    halves: bool
-    """Whether decoder and perceptors compute in bfloat16; loss and optimiser never do."""
 
     def __str__(self) -> str:
         parts = []
@@ -28,16 +26,13 @@ class Plan:
             parts.append(f"{self.cutouts_at_once} cutouts at a time")
         if self.recomputes:
             parts.append("the decoder twice")
-        if self.halves:
-            parts.append("bfloat16")
         return ", ".join(parts) or "everything at once"
 
 
 PLANS = (
-    Plan(None, recomputes=False, halves=False),
-    Plan(8, recomputes=False, halves=False),
-    Plan(8, recomputes=True, halves=False),
-    Plan(8, recomputes=True, halves=True),
+    Plan(None, recomputes=False),
+    Plan(8, recomputes=False),
+    Plan(8, recomputes=True),
 )
 """From the fastest to the one that takes the least memory."""
 

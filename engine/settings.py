@@ -16,6 +16,7 @@ from engine.files import MEBIBYTE, quoted, read_bounded
 DEFAULT_PATH = Path("config.toml")
 """Read from the working folder if it is there."""
 MAX_THREADS = 1024
+PRECISIONS = ("auto", "float32", "bfloat16")
 DEVICES = "auto, cpu, mps, cuda or cuda:N"
 """How messages name the devices that `is_device` knows."""
 
@@ -30,6 +31,8 @@ class Settings:
     """Where it computes: see `DEVICES`."""
     threads: int = 0
     """Threads on the CPU; 0 stands for as many as there are cores that the process may use."""
+    precision: str = "auto"
+    """In what the models compute, of `PRECISIONS`; "auto" is bfloat16 where it is an advantage."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.models, str) or not self.models:
@@ -39,6 +42,11 @@ class Settings:
         if type(self.threads) is not int or not 0 <= self.threads <= MAX_THREADS:
             raise SettingsError(
                 f"threads must be a whole number from 0 to {MAX_THREADS}, not {brief(self.threads)}"
+            )
+        if self.precision not in PRECISIONS:
+            raise SettingsError(
+                f"precision must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]} in quotes, "
+                f"not {brief(self.precision)}"
             )
 
 

@@ -2,8 +2,9 @@
 
 The module holds what painting needs: encoder, `quant_conv`, codebook, `post_quant_conv`,
 decoder, under the key names of the published checkpoints. The adversarial training loss is
-never built. How weights are read belongs to `engine.models`, how they come out of a published
-checkpoint to `engine.conversion`.
+never built. Once its weights are frozen, taming's decoder is evaluated by `engine.layers`. How
+weights are read belongs to `engine.models`, how they come out of a published checkpoint to
+`engine.conversion`.
 """
 
 import contextlib
@@ -15,11 +16,13 @@ from reprlib import repr as brief
 from typing import Any, Self, cast
 
 import torch
-from taming.modules.diffusionmodules.model import Decoder, Encoder, nonlinearity
+from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from engine.latents import look_up
+from engine.layers import attend, convolve, lower, normalised_swish
 
 PIXEL_SCALE = 2.0
 """VQGAN works on pictures in [-1, 1]: x * 2 - 1 on the way in, (x + 1) / 2 on the way out."""
@@ -192,29 +195,67 @@ class VQGAN(nn.Module):
 
         With `recompute` most activations are computed once more for the gradient, not kept.
         """
-        activations = self.post_quant_conv(latents)
+        weight = self.post_quant_conv.weight
+        if weight.requires_grad or torch.is_autocast_enabled(weight.device.type):  # in training
+            return (self.decoder(self.post_quant_conv(latents)) + 1) / PIXEL_SCALE
+        activations = latents.to(weight.dtype)
         for layer in self._decoding():
             if recompute:
                 activations = cast(Tensor, checkpoint(layer, activations, use_reentrant=False))
             else:
                 activations = layer(activations)
-        return (activations + 1) / PIXEL_SCALE
+        return (activations.float() + 1) / PIXEL_SCALE
+
+    def put_into_service(self, dtype: torch.dtype) -> None:
+        """Never learn again, and have the decoder compute in `dtype`."""
+        self.eval().requires_grad_(False)
+        for part in (self.post_quant_conv, self.decoder):
+            lower(part, dtype)
 
     def _decoding(self) -> Iterator[Callable[[Tensor], Tensor]]:
         """The parts of taming's `Decoder.forward`, between which activations can be forgotten."""
         decoder: Any = self.decoder  # to type checkers its parts are any modules
-        yield decoder.conv_in
-        yield from (partial(decoder.mid.block_1, temb=None), decoder.mid.attn_1)
-        yield partial(decoder.mid.block_2, temb=None)
+        yield partial(convolve, conv=self.post_quant_conv)
+        yield partial(convolve, conv=decoder.conv_in)
+        yield partial(_residual, decoder.mid.block_1)
+        yield partial(_attentive, decoder.mid.attn_1)
+        yield partial(_residual, decoder.mid.block_2)
         for level in reversed(range(decoder.num_resolutions)):
             up = decoder.up[level]
             for number, block in enumerate(up.block):
-                yield partial(block, temb=None)
+                yield partial(_residual, block)
                 if len(up.attn) > 0:
-                    yield up.attn[number]
+                    yield partial(_attentive, up.attn[number])
             if level > 0:
-                yield up.upsample
-        yield lambda h: decoder.conv_out(nonlinearity(decoder.norm_out(h)))
+                yield partial(_doubled, up.upsample)
+        yield lambda h: convolve(normalised_swish(h, decoder.norm_out), decoder.conv_out)
+
+
+def _residual(block: Any, images: Tensor) -> Tensor:
+    """As taming's `ResnetBlock`, which learns nothing and drops nothing."""
+    changed = convolve(normalised_swish(images, block.norm1), block.conv1)
+    changed = convolve(normalised_swish(changed, block.norm2), block.conv2)
+    if block.in_channels != block.out_channels:
+        images = convolve(images, block.nin_shortcut)
+    return images + changed
+
+
+def _attentive(block: Any, images: Tensor) -> Tensor:
+    """As taming's `AttnBlock`."""
+    count, channels, height, width = images.shape
+    normal = block.norm(images)
+    parts = [
+        convolve(normal, conv).permute(0, 2, 3, 1).reshape(count, 1, height * width, channels)
+        for conv in (block.q, block.k, block.v)
+    ]
+    attended = attend(*parts).view(count, height, width, channels).permute(0, 3, 1, 2)
+    return images + convolve(attended, block.proj_out)
+
+
+def _doubled(upsample: Any, images: Tensor) -> Tensor:
+    """As taming's `Upsample`."""
+    larger = F.interpolate(images, scale_factor=2.0, mode="nearest")
+    return convolve(larger, upsample.conv)
 
 
 def _regroup_norms(module: nn.Module, groups: int) -> None:

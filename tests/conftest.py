@@ -14,5 +14,5 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(scope="session")
 def models() -> Models:
-    """The demo pair; frozen, so that all tests can share it."""
-    return load_models("demo", device="cpu")
+    """The demo pair in float32, whatever the machine gains by; frozen, so all tests share it."""
+    return load_models("demo", "cpu", "float32")

@@ -25,6 +25,7 @@ class Search:
     models: str
     device: str
     threads: int
+    precision: str
     grow: float
     out: Path
     force: bool
@@ -36,7 +37,7 @@ class Search:
         from engine.text_masks import find_mask
 
         set_threads(self.threads)
-        models = load_models(self.models, self.device)
+        models = load_models(self.models, self.device, self.precision)
         if limits := find_models(self.models).limits:
             report(f"note: {limits}")
         found = find_mask(self.picture, self.phrase, models)
@@ -64,6 +65,7 @@ def read_search(arguments: argparse.Namespace, settings: Settings) -> Search:
         models=models,
         device=arguments.device or settings.device,
         threads=settings.threads,
+        precision=settings.precision,
         grow=arguments.grow,
         out=arguments.out,
         force=arguments.force,

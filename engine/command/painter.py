@@ -48,7 +48,7 @@ def _prepare(request: Request) -> tuple[Models, Plan]:
     device = choose_device(request.device)
     memory = available_memory(device)
     plan = choose_plan(request.works[0].recipe, request.models, memory)
-    return load_models(request.models.name, str(device)), plan
+    return load_models(request.models.name, str(device), request.precision), plan
 
 
 def _notices(request: Request, models: Models) -> list[str]:
@@ -95,7 +95,8 @@ def _advance(
         growth.look(generation)
         try:
             while generation.steps_done < work.steps and signals.received is None:
-                progress.step(generation.step())
+                generation.step()
+                progress.step(generation.loss)
                 growth.look(generation)
         except DivergedError as error:
             failure = error

@@ -49,6 +49,7 @@ class Request:
     models: ModelEntry
     device: str
     threads: int
+    precision: str
     digests: Mapping[str, str]
     """Of the weights that painted the recipe the first time, as far as known."""
     notices: tuple[str, ...]
@@ -76,6 +77,7 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> Request:
         models=find_models(recipe.models),
         device=arguments.device or settings.device,
         threads=settings.threads,
+        precision=settings.precision,
         digests=origin.digests,
         notices=notices,
     )

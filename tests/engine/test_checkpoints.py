@@ -233,8 +233,8 @@ def test_a_checkpoint_forged_without_changes_is_the_same(checkpoint: bytes):
 @pytest.mark.parametrize(
     ("changes", "culprit"),
     [
-        ({"version": 1}, "another version"),
-        ({"version": 3}, "another version"),
+        ({"version": 2}, "another version"),
+        ({"version": 4}, "another version"),
         ({"version": None}, "another version"),
         ({"plan": -1}, "a plan that there is not"),
         ({"plan": 4}, "a plan that there is not"),

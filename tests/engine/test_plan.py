@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from engine import Generation, Models, Recipe, make_recipe
 from engine.checkpoints import dump, load
 from engine.plan import PLANS, Plan
-
-EXACT = [plan for plan in PLANS if not plan.halves]
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -25,8 +22,8 @@ def recipe(**changes: Any) -> Recipe:
 def gradient(plan: Plan, models: Models) -> Tensor:
     run = Generation(recipe(), models, plan)
     run.step()
-    assert run._latent.grad is not None
-    return run._latent.grad.flatten()
+    assert run.latent.grad is not None
+    return run.latent.grad.flatten()
 
 
 def finished(run: Generation) -> Tensor:
@@ -38,9 +35,7 @@ def finished(run: Generation) -> Tensor:
 @pytest.mark.parametrize("plan", PLANS[1:], ids=str)
 def test_every_plan_has_the_same_gradient(models: Models, plan: Plan):
     first, other = gradient(PLANS[0], models), gradient(plan, models)
-    if plan in EXACT:
-        torch.testing.assert_close(other, first, rtol=1e-3, atol=1e-7)
-    assert F.cosine_similarity(first, other, dim=0) > 0.99
+    torch.testing.assert_close(other, first, rtol=1e-3, atol=1e-7)
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)
@@ -126,9 +121,11 @@ def test_perceptors_of_an_ensemble_count_as_much_as_they_weigh(models: Models):
     pair = replace(models, perceptors=(perceptor, perceptor))
     once = Generation(recipe(), models)
     both = Generation(recipe(), pair)
-    assert both._models.shares == (0.5, 0.5)
+    assert both.models.shares == (0.5, 0.5)
     weighed = Generation(recipe(), replace(pair, weights=(3.0, 1.0)))
-    assert weighed._models.shares == (0.75, 0.25)
+    assert weighed.models.shares == (0.75, 0.25)
     # The same perceptor twice sees other cutouts the second time, but the first look is the same.
     alone = Generation(recipe(), replace(pair, weights=(1.0, 0.0)))
-    assert alone.step() == pytest.approx(once.step())
+    for run in (alone, once):
+        run.step()
+    assert alone.loss == pytest.approx(once.loss)

@@ -52,6 +52,8 @@ def test_devices_that_are_allowed(tmp_path: Path, device: str):
         ("[engine]\nthreads = 9999", "threads must be a whole number from 0 to 1024, not 9999"),
         ("[engine]\nmodels = 1", "models must be a name in quotes, not 1"),
         ("[engine]\nmodels = ''", "models must be a name in quotes, not ''"),
+        ("[engine]\nprecision = 'half'", "precision must be auto, float32 or bfloat16"),
+        ("[engine]\nprecision = 16", "precision must be auto, float32 or bfloat16"),
         ("[engine]\ndevice = 'tpu'", "device must be auto, cpu, mps, cuda or cuda:N"),
         ("[engine]\ndevice = 0", "device must be auto, cpu, mps, cuda or cuda:N"),
     ],

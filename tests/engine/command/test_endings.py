@@ -92,8 +92,8 @@ class Failing:
 def test_a_run_that_diverges_leaves_its_last_good_picture(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    def failing(name: str, device: str) -> Models:
-        models = load_models(name, device)
+    def failing(name: str, device: str, precision: str) -> Models:
+        models = load_models(name, device, precision)
         return replace(models, perceptors=(Failing(models.perceptors[0]),))
 
     with monkeypatch.context() as patch:
