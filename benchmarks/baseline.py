@@ -9,9 +9,9 @@ settings and loss are the same.
 
 import contextlib
 import io
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import open_clip
 import torch
@@ -72,6 +72,12 @@ class PlainModels:
     tokenizer: Callable[[list[str]], Tensor]
     mean: Sequence[float] = open_clip.OPENAI_DATASET_MEAN
     std: Sequence[float] = open_clip.OPENAI_DATASET_STD
+
+    @property
+    def input_size(self) -> int:
+        """Side in pixels of the pictures that the CLIP takes."""
+        size: Any = self.clip.visual.image_size
+        return size[0] if isinstance(size, tuple) else size
 
     def frozen(self, device: str) -> "PlainModels":
         """Themselves, on a device, to be used and not to be trained."""
@@ -157,9 +163,8 @@ class Baseline:
         return torch.stack(losses).sum()
 
     def _own_cutouts(self, image: Tensor) -> Tensor:
-        side = self._models.clip.visual.image_size
-        size = side if isinstance(side, int) else side[0]
         augmentations = self._recipe.augmentations
+        size = self._models.input_size
         crops = random_crops(image, self._recipe.cutouts, size, augmentations)
         return with_noise(self._augment(crops), augmentations.noise)
 
@@ -174,7 +179,7 @@ def random_crops(image: Tensor, count: int, size: int, augmentations: Augmentati
     low, high = (s * min(height, width) for s in (augmentations.crop_min, augmentations.crop_max))
     crops = []
     for _ in range(count):
-        side = math.ceil(torch.rand(()).item() * (high - low) + low)
+        side = int(torch.rand(()) * (high - low) + low)
         left = int(torch.randint(0, width - side + 1, ()))
         top = int(torch.randint(0, height - side + 1, ()))
         crop = image[:, :, top : top + side, left : left + side]
@@ -211,9 +216,7 @@ def with_noise(cutouts: Tensor, strongest: float) -> Tensor:
 
 def quantize(cells: Tensor, codebook: Tensor) -> Tensor:
     """The nearest of `codebook` (K, C) to each of `cells` (1, H, W, C), gradient passed through."""
-    distances = (
-        cells.pow(2).sum(-1, keepdim=True) + codebook.pow(2).sum(1) - 2 * cells @ codebook.T
-    )
+    distances = cells.pow(2).sum(-1, keepdim=True) + codebook.pow(2).sum(1) - 2 * cells @ codebook.T
     chosen = F.one_hot(distances.argmin(-1), len(codebook)).to(cells.dtype)
     return _InPlaceOf.apply(chosen @ codebook, cells)  # pyright: ignore[reportReturnType]
 
