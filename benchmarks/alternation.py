@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SHORTEST = 1.0
 """Seconds that a single measurement should take; short work is repeated until it does."""
 WARM_UPS = 2
+ENDLESS = 100_000
+"""Steps of a recipe that no measurement comes to the end of."""
 
 
 @dataclass(frozen=True)

@@ -160,8 +160,10 @@ def _operations(work: Work) -> int:
 
 
 def _precision(models: "Models") -> "torch.dtype":
-    """That of most of the generator's weights."""
+    """That of most of the decoder's weights."""
     weights: dict[Any, int] = {}
-    for parameter in models.generator.parameters():  # pyright: ignore[reportAttributeAccessIssue]
-        weights[parameter.dtype] = weights.get(parameter.dtype, 0) + parameter.numel()
+    module: Any = models.generator
+    for name, parameter in module.named_parameters():
+        if name.startswith("decoder."):
+            weights[parameter.dtype] = weights.get(parameter.dtype, 0) + parameter.numel()
     return max(weights, key=lambda each: weights[each])

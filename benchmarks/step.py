@@ -9,12 +9,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.alternation import ENDLESS, alternate
+from benchmarks.machine import describe
 from engine.plan import PLANS
 
 if TYPE_CHECKING:
@@ -56,7 +58,6 @@ def main(arguments: Sequence[str]) -> None:
 
 def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
     from benchmarks import stages, step_checks
-    from benchmarks.machine import describe
 
     engine = Engine(options.device, options.precision, options.plan)
     usual = sorted(options.cutouts)[len(options.cutouts) // 2]
@@ -84,7 +85,6 @@ def timing(
     """Time steps of both in alternation, of every size with every number of cutouts."""
     import torch
 
-    from benchmarks.alternation import alternate
     from benchmarks.architectures import paper_recipe
     from benchmarks.baseline import Baseline, plain_pair
     from engine.generation import Generation
@@ -100,7 +100,7 @@ def timing(
     for side in sides:
         for count in cutouts:
             torch.manual_seed(side + count)
-            recipe = paper_recipe(side, count)
+            recipe = replace(paper_recipe(side, count), steps=ENDLESS)
             ours = Generation(recipe, models, PLANS[engine.plan])
             theirs = Baseline(recipe, plain)
             compared = alternate(ours.step, theirs.step, rounds, device)

@@ -12,7 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.machine import wait_for
+from benchmarks.alternation import ENDLESS, alternate
+from benchmarks.machine import describe, peak_memory, wait_for
+from benchmarks.statistics import cosine
 from engine.plan import PLANS
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ PROMPTS = (
     "a black circle on a red background",
     "a white star",
 )
-ENDLESS = 100_000
-"""Steps of a recipe that no measurement comes to the end of."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -52,8 +52,6 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
-    from benchmarks.machine import describe
-
     header = describe(options.device, command)
     print(f"{header} The engine's plan: {PLANS[options.plan]}.", flush=True)
     figures: dict[str, Any] = {"header": header}
@@ -80,8 +78,6 @@ def _throughput(
 ) -> list[dict[str, Any]]:
     import torch
 
-    from benchmarks.alternation import alternate
-    from benchmarks.machine import peak_memory
     from engine.together import fit_together, step_together
 
     device = torch.device(options.device)
@@ -147,8 +143,6 @@ def _start(models: "Models", recipe: "Recipe", count: int, plan: int) -> "list[G
 
 def _apart(together: "Sequence[Generation]", in_turn: "Sequence[Generation]") -> float:
     """How far the gradients of the same run differ at most: 1 - cosine."""
-    from benchmarks.statistics import cosine
-
     found = []
     for ours, theirs in zip(together, in_turn, strict=True):
         a, b = ours._latent.grad, theirs._latent.grad
