@@ -7,6 +7,7 @@ Of memory, gradient, stages and shares, the number of cutouts is the middle one 
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = parser.parse_args(arguments)
+    # Before torch is imported: its profiler reports to the terminal, and misses a GPU where none is.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
     _run(options, ["python", "-m", "benchmarks", "step", *arguments])
 
 
