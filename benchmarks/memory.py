@@ -62,7 +62,7 @@ def measure(number: int, side: int, cutouts: int, device: str) -> Measured:
     weights = weigh(models.generator, *models.perceptors)
     run = Generation(paper_recipe(side, cutouts), models, PLANS[number])
     run.step()
-    gradient = run._latent.grad
+    gradient = run.latent.grad
     assert gradient is not None
     kept = gradient.cpu().numpy().copy()
     run.step()

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = parser.parse_args(arguments)
-    # Before torch is imported: its profiler reports to the terminal, and misses a GPU where none is.
+    # Before torch is imported: without a GPU its profiler would complain in the terminal.
     os.environ.setdefault("KINETO_LOG_LEVEL", "5")
     _run(options, ["python", "-m", "benchmarks", "step", *arguments])
 

@@ -122,7 +122,7 @@ def _of_engine(recipe: "Recipe", models: Any, plan: int) -> Found:
 
     run = Generation(recipe, models, PLANS[plan])
     run.step()
-    return Found(run.loss, _array(run._latent.grad))
+    return Found(run.loss, _array(run.latent.grad))
 
 
 def _of_baseline(recipe: "Recipe", plain: Any, models: Any) -> Found:
@@ -135,13 +135,13 @@ def _of_baseline(recipe: "Recipe", plain: Any, models: Any) -> Found:
 
     start = Generation(recipe, models)
     random = torch.Generator(models.device)
-    random.set_state(start._random.get_state())
+    random.set_state(start.random.get_state())
     size = models.perceptors[0].input_size
 
     def cut(image: torch.Tensor) -> torch.Tensor:
         return make_cutouts(image, recipe.cutouts, size, recipe.augmentations, random)
 
-    run = Baseline(recipe, plain, start._latent, cut)
+    run = Baseline(recipe, plain, start.latent, cut)
     return Found(run.step(), _array(run.latent.grad))
 
 

@@ -145,7 +145,7 @@ def _apart(together: "Sequence[Generation]", in_turn: "Sequence[Generation]") ->
     """How far the gradients of the same run differ at most: 1 - cosine."""
     found = []
     for ours, theirs in zip(together, in_turn, strict=True):
-        a, b = ours._latent.grad, theirs._latent.grad
+        a, b = ours.latent.grad, theirs.latent.grad
         assert a is not None
         assert b is not None
         found.append(1 - cosine(a.float().cpu().numpy(), b.float().cpu().numpy()))

@@ -43,13 +43,13 @@ def start(recipe: Recipe, models: Models, plain: PlainModels) -> tuple[Generatio
     """The engine's run and the baseline's, of one latent and the same cutouts in every step."""
     run = Generation(recipe, models)
     random = torch.Generator()
-    random.set_state(run._random.get_state())
+    random.set_state(run.random.get_state())
 
     def cut(image: Tensor) -> Tensor:
         size = models.perceptors[0].input_size
         return make_cutouts(image, recipe.cutouts, size, recipe.augmentations, random)
 
-    return run, Baseline(recipe, plain, run._latent, cut)
+    return run, Baseline(recipe, plain, run.latent, cut)
 
 
 @pytest.mark.parametrize("prompt", ["a red circle", "a red circle | a blue star:2"])
@@ -62,13 +62,13 @@ def test_of_the_same_cutouts_loss_and_gradient_are_the_same(
         loss = baseline.step()
         run.step()
         assert run.loss == pytest.approx(loss, rel=1e-4)
-        ours, theirs = run._latent.grad, baseline.latent.grad
+        ours, theirs = run.latent.grad, baseline.latent.grad
         assert ours is not None
         assert theirs is not None
         cosine = torch.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0)
         assert cosine > 0.9999
         torch.testing.assert_close(ours.norm(), theirs.norm(), rtol=1e-3, atol=0)
-        torch.testing.assert_close(run._latent, baseline.latent, rtol=0, atol=0.02)
+        torch.testing.assert_close(run.latent, baseline.latent, rtol=0, atol=0.02)
 
 
 def test_it_comes_closer_to_the_prompt_by_its_own_cutouts(plain: PlainModels):
