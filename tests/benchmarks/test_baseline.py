@@ -17,7 +17,7 @@ from benchmarks.baseline import (
     random_crops,
     with_noise,
 )
-from engine import Generation, Models, Recipe, make_recipe
+from engine import Generation, Models, Recipe, load_models, make_recipe
 from engine.augmentations import PAPER, Augmentations
 from engine.catalogue import find_models
 from engine.cutouts import make_cutouts
@@ -25,6 +25,12 @@ from engine.models import read_config
 from engine.vqgan import VQGANConfig
 
 COUNT, SIZE, SIDE = 3000, 16, 96
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    """The demo pair in the baseline's precision, whatever the machine gains by."""
+    return load_models("demo", "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +65,19 @@ def test_of_the_same_cutouts_loss_and_gradient_are_the_same(
     recipe = make_recipe(prompt, seed=3, preset="paper", size=(32, 32), cutouts=3)
     run, baseline = start(recipe, models, plain)
     for _ in range(3):
+        # From the same latent each time: Adam makes much of the rounding of small gradients.
+        baseline.latent.data.copy_(run.latent.detach())
         loss = baseline.step()
         run.step()
-        assert run.loss == pytest.approx(loss, rel=1e-4)
+        assert run.loss == pytest.approx(loss, rel=1e-5)
         ours, theirs = run.latent.grad, baseline.latent.grad
         assert ours is not None
         assert theirs is not None
         cosine = torch.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0)
         assert cosine > 0.9999
         torch.testing.assert_close(ours.norm(), theirs.norm(), rtol=1e-3, atol=0)
-        torch.testing.assert_close(run.latent, baseline.latent, rtol=0, atol=0.02)
+        moved_alike = (run.latent - baseline.latent).abs() < 0.01 * recipe.learning_rate
+        assert moved_alike.float().mean() > 0.98
 
 
 def test_it_comes_closer_to_the_prompt_by_its_own_cutouts(plain: PlainModels):
