@@ -3,7 +3,18 @@
 import importlib
 import sys
 
-BENCHMARKS = ("quality", "ablations", "masks", "bot", "queue", "crash", "memory", "loading")
+BENCHMARKS = (
+    "quality",
+    "ablations",
+    "masks",
+    "bot",
+    "queue",
+    "crash",
+    "memory",
+    "loading",
+    "step",
+    "together",
+)
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in BENCHMARKS:

@@ -7,19 +7,17 @@ that of the first plan.
 """
 
 import argparse
-import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.statistics import cosine
 from engine.plan import PLANS
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
 SIDES, CUTOUTS = (256, 512), 32
 PRECISIONS = ("float32", "bfloat16")
@@ -53,9 +51,9 @@ def main(arguments: list[str]) -> None:
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
                 done = pool.submit(measure, *ask).result()
             first = first or done
-            share, cosine = done.peak / first.peak, _cosine(first.gradient, done.gradient)
+            share, alike = done.peak / first.peak, cosine(first.gradient, done.gradient)
             peak = f"{done.peak / 1e9:.2f} GB"
-            print(f"| {side} | {precision} | {plan} | {peak} | {share:.0%} | {cosine:.6f} |")
+            print(f"| {side} | {precision} | {plan} | {peak} | {share:.0%} | {alike:.6f} |")
 
 
 def measure(number: int, side: int, cutouts: int, device: str, precision: str) -> Measured:
@@ -63,38 +61,16 @@ def measure(number: int, side: int, cutouts: int, device: str, precision: str) -
     import torch
 
     from benchmarks.architectures import paper_pair, paper_recipe
+    from benchmarks.machine import peak_memory, weigh
     from engine.generation import Generation
 
-    before = _peak(torch.device(device))
+    before = peak_memory(torch.device(device))
     models = paper_pair(device, precision=precision)
-    modules = (models.generator, *models.perceptors)
-    weights = sum(
-        parameter.numel() * parameter.element_size()
-        for module in modules
-        for parameter in module.parameters()  # pyright: ignore[reportAttributeAccessIssue]
-    )
+    weights = weigh(models.generator, *models.perceptors)
     run = Generation(paper_recipe(side, cutouts), models, PLANS[number])
     run.step()
     gradient = run.latent.grad
     assert gradient is not None
     kept = gradient.cpu().numpy().copy()
     run.step()
-    return Measured(_peak(torch.device(device)) - before, weights, kept)
-
-
-def _peak(device: "torch.device") -> int:
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.max_memory_reserved(device)
-    # Of this process alone; getrusage would count what its parent took as well.
-    found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
-    assert found is not None
-    return 1024 * int(found[1])
-
-
-def _cosine(a: "np.ndarray", b: "np.ndarray") -> float:
-    import numpy as np
-
-    a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
-    return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    return Measured(peak_memory(torch.device(device)) - before, weights, kept)

@@ -1,9 +1,13 @@
-"""Counts, shares and their 95 % intervals."""
+"""Counts, shares and their 95 % intervals; how alike two gradients are."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Z_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
@@ -39,3 +43,11 @@ def mean_and_interval(values: Sequence[float]) -> str:
     mean = fmean(values)
     spread = Z_95 * stdev(values) / math.sqrt(len(values))
     return f"{mean:.3f} ({mean - spread:.3f}-{mean + spread:.3f}, n = {len(values)})"
+
+
+def cosine(a: "np.ndarray", b: "np.ndarray") -> float:
+    """The cosine of the angle between two arrays of the same shape, taken as vectors."""
+    import numpy as np
+
+    a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))

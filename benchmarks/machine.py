@@ -1,0 +1,128 @@
+"""The machine that a benchmark runs on: its name, its memory, and the most that it can compute."""
+
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+LIBRARIES = ("torch", "open_clip_torch", "kornia", "taming-transformers")
+WARM_UPS, TRIES = 2, 7
+"""Of each operation whose speed is the machine's peak."""
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Floating point operations per second of one large operation, in one precision."""
+
+    precision: str
+    matrices: float
+    """Of a product of two square matrices."""
+    convolution: float
+    """Of a convolution of the sort that decoders consist of."""
+
+    @property
+    def best(self) -> float:
+        """The larger of the two, which shares are taken of."""
+        return max(self.matrices, self.convolution)
+
+
+def describe(device: str, command: Sequence[str]) -> str:
+    """Lines of Markdown: the command, the machine and the versions."""
+    import torch
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    cores, threads = _cores(), torch.get_num_threads()
+    machine = f"{_processor()}, {cores} cores, {threads} threads, {memory / 2**30:.0f} GiB"
+    if torch.device(device).type == "cuda":
+        machine = f"{torch.cuda.get_device_name(device)}; {machine}"
+    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return (
+        f"`{' '.join(command)}`\n\n"
+        f"Machine: {machine}. Python {platform.python_version()}, {versions}."
+    )
+
+
+def peak_memory(device: "torch.device") -> int:
+    """Most bytes that this process held: resident, or on CUDA reserved by torch."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_reserved(device)
+    # Of this process alone; getrusage would count what its parent took as well.
+    found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
+    assert found is not None
+    return 1024 * int(found[1])
+
+
+def weigh(*modules: object) -> int:
+    """Bytes of the modules' weights."""
+    return sum(
+        parameter.numel() * parameter.element_size()
+        for module in modules
+        for parameter in module.parameters()  # pyright: ignore[reportAttributeAccessIssue]
+    )
+
+
+def wait_for(device: "torch.device") -> None:
+    """Return when the device has done all that it was asked for."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def seconds_of(work: Callable[[], object], device: "torch.device") -> float:
+    """How long `work` takes, with what it asks of the device."""
+    wait_for(device)
+    start = time.perf_counter()
+    work()
+    wait_for(device)
+    return time.perf_counter() - start
+
+
+def measure_peak(device: "torch.device", precision: "torch.dtype") -> Peak:
+    """What the machine can do in `precision`: the fastest of a few tries."""
+    import torch
+    from torch.nn import functional as F
+
+    large = device.type == "cuda"
+    side, batch = (8192, 32) if large else (4096, 4)
+    matrix = torch.randn(side, side, device=device).to(precision)
+    speeds = [2 * side**3 / _fastest(lambda: matrix @ matrix, device)]
+    channels, pixels = 256, 128
+    images = torch.randn(batch, channels, pixels, pixels, device=device).to(precision)
+    kernel = torch.randn(channels, channels, 3, 3, device=device).to(precision)
+    images = images.contiguous(memory_format=torch.channels_last)
+    kernel = kernel.contiguous(memory_format=torch.channels_last)
+    operations = 2 * batch * pixels**2 * channels**2 * 9
+    with torch.no_grad():
+        speeds.append(operations / _fastest(lambda: F.conv2d(images, kernel, padding=1), device))
+    return Peak(str(precision).removeprefix("torch."), *speeds)
+
+
+def _fastest(work: Callable[[], object], device: "torch.device") -> float:
+    for _ in range(WARM_UPS):
+        work()
+    return min(seconds_of(work, device) for _ in range(TRIES))
+
+
+def _processor() -> str:
+    try:
+        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

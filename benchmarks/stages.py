@@ -1,0 +1,169 @@
+"""Where the time of the engine's step goes, and how near it comes to the machine's peak."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.machine import measure_peak, seconds_of
+from engine.plan import PLANS
+
+if TYPE_CHECKING:
+    import torch
+
+    from benchmarks.baseline import PlainModels
+    from benchmarks.step import Engine
+    from engine.generation import Generation
+    from engine.models import Models
+
+Work = Callable[[], object]
+STAGES = ("quantise", "decode", "cutouts", "perceptor", "loss", "backward", "optimise")
+"""The ranges that the engine names in a profile."""
+WARM_UPS, STEPS = 2, 3
+
+
+def breakdown(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[str, Any]]:
+    """Seconds that each stage of a step takes, seen by torch's profiler."""
+    import torch
+
+    models = engine.models()
+    print("\n### Where the time goes\n")
+    print(f"| side | cutouts | {' | '.join(f'{stage}, s' for stage in STAGES)} | the whole, s |")
+    print("|---" * (len(STAGES) + 3) + "|")
+    rows = []
+    for side in sides:
+        run = _warm_run(engine, models, side, cutouts)
+        whole = median(seconds_of(run.step, torch.device(engine.device)) for _ in range(STEPS))
+        taken = _stages(run, torch.device(engine.device))
+        cells = [f"{taken[s]:.4g} ({taken[s] / whole:.0%})" if s in taken else "–" for s in STAGES]
+        print(f"| {side} | {cutouts} | {' | '.join(cells)} | {whole:.4g} |", flush=True)
+        rows.append({"side": side, "cutouts": cutouts, "stages": taken, "whole": whole})
+    return rows
+
+
+def _stages(run: "Generation", device: "torch.device") -> dict[str, float]:
+    """Seconds per step of each stage that the run names; on CUDA, of its work on the device."""
+    from torch.profiler import DeviceType, ProfilerActivity, profile
+
+    activities = [ProfilerActivity.CPU]
+    on_cuda = device.type == "cuda"
+    if on_cuda:
+        activities.append(ProfilerActivity.CUDA)
+    with profile(activities=activities) as profiled:
+        for _ in range(STEPS):
+            seconds_of(run.step, device)
+    wanted = DeviceType.CUDA if on_cuda else DeviceType.CPU
+    found: dict[str, float] = {}
+    for row in profiled.key_averages():
+        if row.key in STAGES and row.device_type == wanted:
+            microseconds = row.device_time_total if on_cuda else row.cpu_time_total
+            found[row.key] = found.get(row.key, 0.0) + microseconds / 1e6 / STEPS
+    return found
+
+
+def shares(engine: "Engine", sides: Sequence[int], cutouts: int) -> dict[str, Any]:
+    """What a step and its two networks, each alone, make of the machine's measured peak.
+
+    The work is what the baseline's modules do, whatever the engine does once more or otherwise.
+    """
+    import torch
+
+    from benchmarks.baseline import plain_pair
+
+    device, models, plain = torch.device(engine.device), engine.models(), plain_pair(engine.device)
+    precision = _precision(models)
+    peaks = {each: measure_peak(device, each) for each in (precision, torch.float32)}
+    print("\n### The machine's peak\n")
+    print("| precision | product of matrices, TFLOP/s | convolution, TFLOP/s |\n|---|---|---|")
+    for peak in peaks.values():
+        print(f"| {peak.precision} | {peak.matrices / 1e12:.3g} | {peak.convolution / 1e12:.3g} |")
+    ours, theirs = peaks[precision], peaks[torch.float32]
+    print("\n### Share of the peak\n")
+    print(
+        f"| what | side | cutouts | TFLOP | engine, s | TFLOP/s | share of {ours.precision}'s peak "
+        f"| baseline, s | TFLOP/s | share of {theirs.precision}'s peak |"
+    )
+    print("|---" * 10 + "|")
+    rows = []
+    for side in sides:
+        for name, (work, plain_work) in _works(engine, models, plain, side, cutouts).items():
+            operations = _operations(plain_work)
+            cells, row = [], {"what": name, "side": side, "cutouts": cutouts}
+            for whose, each, peak in (("ours", work, ours), ("theirs", plain_work, theirs)):
+                for _ in range(WARM_UPS):
+                    each()
+                taken = median(seconds_of(each, device) for _ in range(STEPS))
+                speed, share = operations / taken, operations / taken / peak.best
+                cells += [f"{taken:.4g}", f"{speed / 1e12:.3g}", f"{share:.0%}"]
+                row[whose] = {"seconds": taken, "share": share}
+            print(
+                f"| {name} | {side} | {cutouts} | {operations / 1e12:.3g} | {' | '.join(cells)} |",
+                flush=True,
+            )
+            rows.append(row | {"operations": operations})
+    return {"peaks": [asdict(peak) for peak in peaks.values()], "shares": rows}
+
+
+def _works(
+    engine: "Engine", models: "Models", plain: "PlainModels", side: int, cutouts: int
+) -> dict[str, tuple[Work, Work]]:
+    """A step, the decoder and the perceptor alone, by the engine and by the baseline.
+
+    The networks go forward and back to what they were given.
+    """
+    import torch
+
+    from benchmarks.architectures import paper_recipe
+    from benchmarks.baseline import Baseline
+    from engine.generation import Generation
+
+    recipe = paper_recipe(side, cutouts)
+    run, baseline = Generation(recipe, models, PLANS[engine.plan]), Baseline(recipe, plain)
+    latent = baseline.latent.detach().clone().requires_grad_()
+    perceptor, vqgan = models.perceptors[0], plain.vqgan
+    shape = (cutouts, 3, perceptor.input_size, perceptor.input_size)
+    views = torch.rand(shape, device=models.device).requires_grad_()
+
+    def back(result: torch.Tensor) -> None:
+        result.float().square().mean().backward()
+
+    return {
+        "a step": (run.step, baseline.step),
+        "the decoder": (
+            lambda: back(models.generator.decode(latent)),
+            lambda: back(vqgan.decoder(vqgan.post_quant_conv(latent))),
+        ),
+        "the perceptor": (
+            lambda: back(perceptor.encode_image(views)),
+            lambda: back(plain.clip.encode_image(views)),
+        ),
+    }
+
+
+def _warm_run(engine: "Engine", models: "Models", side: int, cutouts: int) -> "Generation":
+    from benchmarks.architectures import paper_recipe
+    from engine.generation import Generation
+
+    run = Generation(paper_recipe(side, cutouts), models, PLANS[engine.plan])
+    for _ in range(WARM_UPS):
+        run.step()
+    return run
+
+
+def _operations(work: Work) -> int:
+    """Floating point operations of products, convolutions and attention, there and back."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def _precision(models: "Models") -> "torch.dtype":
+    """That of most of the decoder's weights."""
+    weights: dict[Any, int] = {}
+    module: Any = models.generator
+    for name, parameter in module.named_parameters():
+        if name.startswith("decoder."):
+            weights[parameter.dtype] = weights.get(parameter.dtype, 0) + parameter.numel()
+    return max(weights, key=lambda each: weights[each])

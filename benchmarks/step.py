@@ -1,0 +1,161 @@
+"""A step of this engine beside one of the baseline: the paper's architectures, random weights.
+
+Time in alternation in one process, peak memory in fresh processes, the gradient held against
+float32's and the baseline's, what the stages of a step take, and the share of the machine's peak.
+Of memory, gradient, stages and shares, the number of cutouts is the middle one of those named.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.alternation import ENDLESS, alternate
+from benchmarks.machine import describe
+from engine.plan import PLANS
+
+if TYPE_CHECKING:
+    from engine.models import Models
+
+SIDES, CUTOUTS, ROUNDS = (256, 512), (16, 32, 64), 5
+SECTIONS = ("time", "memory", "gradient", "stages", "peak")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How this engine is to take its steps."""
+
+    device: str
+    precision: str
+    plan: int
+
+    def models(self) -> "Models":
+        """The paper's pair, made ready for that."""
+        from benchmarks.architectures import paper_pair
+
+        return paper_pair(self.device, precision=self.precision)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure and print tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks step", description=__doc__)
+    parser.add_argument("--sides", type=int, nargs="+", default=SIDES)
+    parser.add_argument("--cutouts", type=int, nargs="+", default=CUTOUTS)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument("--plan", type=int, default=0, choices=range(len(PLANS)))
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
+    parser.add_argument("--json", type=Path, help="file for all figures")
+    options = parser.parse_args(arguments)
+    # Before torch is imported: without a GPU its profiler would complain in the terminal.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+    _run(options, ["python", "-m", "benchmarks", "step", *arguments])
+
+
+def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
+    from benchmarks import stages, step_checks
+
+    engine = Engine(options.device, options.precision, options.plan)
+    usual = sorted(options.cutouts)[len(options.cutouts) // 2]
+    header = describe(options.device, command)
+    print(f"{header} The engine's plan: {PLANS[options.plan]}.", flush=True)
+    sections: dict[str, Callable[[], Any]] = {
+        "time": lambda: timing(engine, options.sides, options.cutouts, options.rounds),
+        "memory": lambda: step_checks.memory(engine, options.sides, usual),
+        "gradient": lambda: step_checks.gradients(engine, options.sides, usual),
+        "stages": lambda: stages.breakdown(engine, options.sides, usual),
+        "peak": lambda: stages.shares(engine, options.sides, usual),
+    }
+    figures: dict[str, Any] = {"header": header}
+    for name in SECTIONS:
+        if name in options.sections:
+            figures[name] = sections[name]()
+            if options.json:
+                options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    sys.stdout.flush()
+
+
+def timing(
+    engine: Engine, sides: Sequence[int], cutouts: Sequence[int], rounds: int
+) -> list[dict[str, Any]]:
+    """Time steps of both in alternation, of every size with every number of cutouts."""
+    import torch
+
+    from benchmarks.architectures import paper_recipe
+    from benchmarks.baseline import Baseline, plain_pair
+    from engine.generation import Generation
+
+    device = torch.device(engine.device)
+    models, plain = engine.models(), plain_pair(engine.device)
+    print("\n### A step\n")
+    print(
+        "| side | cutouts | engine, s | baseline, s | engine, steps/s | baseline, steps/s | ratio |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    rows = []
+    for side in sides:
+        for count in cutouts:
+            torch.manual_seed(side + count)
+            recipe = replace(paper_recipe(side, count), steps=ENDLESS)
+            ours = Generation(recipe, models, PLANS[engine.plan])
+            theirs = Baseline(recipe, plain)
+            compared = alternate(ours.step, theirs.step, rounds, device)
+            del ours, theirs
+            a, b = median(compared.ours), median(compared.theirs)
+            print(
+                f"| {side} | {count} | {a:.4g} | {b:.4g} | {1 / a:.3g} | {1 / b:.3g} "
+                f"| {compared.ratio} |",
+                flush=True,
+            )
+            rows.append({"side": side, "cutouts": count, "seconds": a, "baseline": b})
+            rows[-1] |= asdict(compared) | {"ratio": median(compared.ratios)}
+    for name, key in (("the engine", "seconds"), ("the baseline", "baseline")):
+        _print_increments(rows, key, name)
+    return rows
+
+
+def _print_increments(rows: Sequence[dict[str, Any]], key: str, name: str) -> None:
+    """What a further cutout and a further megapixel cost, between neighbours in the grid."""
+    seconds = {(row["side"], row["cutouts"]): row[key] for row in rows}
+    sides = sorted({side for side, _ in seconds})
+    counts = sorted({count for _, count in seconds})
+    if len(sides) * len(counts) < 3:
+        return
+    print(f"\n### Linear in pixels and cutouts: {name}\n")
+    print("| side | " + " | ".join(f"{count} cutouts, s" for count in counts) + " |", end="")
+    pairs = list(pairwise(counts))
+    print("".join(f" a further cutout from {a} to {b}, ms |" for a, b in pairs))
+    print("|---" * (1 + len(counts) + len(pairs)) + "|")
+    for side in sides:
+        cells = [f"{seconds[side, count]:.4g}" for count in counts]
+        cells += [f"{1000 * (seconds[side, b] - seconds[side, a]) / (b - a):.3g}" for a, b in pairs]
+        print(f"| {side} | {' | '.join(cells)} |")
+    for a, b in pairwise(sides):
+        megapixels = (b**2 - a**2) / 1e6
+        cells = [f"{(seconds[b, c] - seconds[a, c]) / megapixels:.4g}" for c in counts]
+        empty = "| " * len(pairs)
+        print(f"| a further megapixel from {a} to {b}, s | {' | '.join(cells)} {empty}|")
+    if len(sides) > 1 and len(counts) > 1:
+        print(f"\n{_fitted(seconds)}", flush=True)
+
+
+def _fitted(seconds: dict[tuple[int, int], float]) -> str:
+    """The plane through the grid, and how far the grid is from it."""
+    import numpy as np
+
+    causes = np.array([(1, side**2 / 1e6, count) for side, count in seconds])
+    taken = np.array(list(seconds.values()))
+    solution, *_ = np.linalg.lstsq(causes, taken, rcond=None)
+    away = np.abs(causes @ solution / taken - 1).max()
+    base, megapixel, cutout = solution
+    return (
+        f"By least squares: seconds = {base:.4g} + {megapixel:.4g} per megapixel "
+        f"+ {cutout:.4g} per cutout; the grid is at most {away:.1%} away from it."
+    )

@@ -1,0 +1,152 @@
+"""Several runs that advance together in one step, against the same runs one after the other.
+
+Throughput is steps of runs per second. Both are timed in alternation in one process. The runs have
+seeds of their own, and prompts too.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.alternation import ENDLESS, alternate
+from benchmarks.machine import describe, peak_memory, wait_for
+from benchmarks.statistics import cosine
+from engine.plan import PLANS
+
+if TYPE_CHECKING:
+    from engine.generation import Generation
+    from engine.models import Models
+    from engine.recipe import Recipe
+
+RUNS, ROUNDS = (1, 2, 4, 8), 5
+PROMPTS = (
+    "a red circle",
+    "a blue star on a white background",
+    "a green square",
+    "a yellow ring",
+    "a purple cross",
+    "an orange triangle",
+    "a black circle on a red background",
+    "a white star",
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure and print a table for each pair of models."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks together", description=__doc__)
+    parser.add_argument("--runs", type=int, nargs="+", default=RUNS)
+    parser.add_argument("--models", nargs="+", choices=("paper", "demo"), default=("paper", "demo"))
+    parser.add_argument("--side", type=int, help="of the paper's pair (default 256)", default=256)
+    parser.add_argument("--cutouts", type=int, help="likewise (default 32)", default=32)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument("--plan", type=int, default=0, choices=range(len(PLANS)))
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--json", type=Path, help="file for all figures")
+    options = parser.parse_args(arguments)
+    _run(options, ["python", "-m", "benchmarks", "together", *arguments])
+
+
+def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
+    header = describe(options.device, command)
+    print(f"{header} The engine's plan: {PLANS[options.plan]}.", flush=True)
+    figures: dict[str, Any] = {"header": header}
+    for name in options.models:
+        models, recipe = _models_and_recipe(name, options)
+        figures[name] = _throughput(models, recipe, options)
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def _models_and_recipe(name: str, options: argparse.Namespace) -> "tuple[Models, Recipe]":
+    from benchmarks.architectures import paper_pair, paper_recipe
+    from engine import load_models, make_recipe
+
+    if name == "paper":
+        models = paper_pair(options.device, precision=options.precision)
+        return models, replace(paper_recipe(options.side, options.cutouts), steps=ENDLESS)
+    models = load_models(name, options.device, options.precision)
+    return models, make_recipe(PROMPTS[0], seed=1, steps=ENDLESS)
+
+
+def _throughput(
+    models: "Models", recipe: "Recipe", options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    import torch
+
+    from engine.together import fit_together, step_together
+
+    device = torch.device(options.device)
+    print(
+        f"\n### Together: models {models.name}, {recipe.width}x{recipe.height}, "
+        f"{recipe.cutouts} cutouts\n"
+    )
+    print(
+        "| runs | together, steps of runs a second | in turn | ratio | one step of all, s "
+        "| furthest from its own course |"
+    )
+    print("|---|---|---|---|---|---|")
+    rows = []
+    for count in options.runs:
+        together = _start(models, recipe, count, options.plan)
+        in_turn = _start(models, recipe, count, options.plan)
+        assert all(fit_together(together[0], run) for run in together)
+
+        def all_at_once(runs: "Sequence[Generation]" = together) -> None:
+            for failed in step_together(runs):
+                if failed is not None:
+                    raise failed
+
+        def one_by_one(runs: "Sequence[Generation]" = in_turn) -> None:
+            for run in runs:
+                run.step()
+
+        all_at_once()
+        one_by_one()
+        wait_for(device)
+        apart = _apart(together, in_turn)
+        compared = alternate(all_at_once, one_by_one, options.rounds, device)
+        ours, theirs = median(compared.ours), median(compared.theirs)
+        print(
+            f"| {count} | {count / ours:.4g} | {count / theirs:.4g} | {compared.ratio} "
+            f"| {ours:.4g} | {apart:.1e} |",
+            flush=True,
+        )
+        rows.append({"runs": count, "together": count / ours, "in turn": count / theirs})
+        rows[-1] |= asdict(compared) | {"ratio": median(compared.ratios), "apart": apart}
+        rows[-1] |= {"peak memory so far": peak_memory(device)}
+    print("\nThe last column is of the gradients of the first step: 1 - their cosine.", flush=True)
+    return rows
+
+
+def _start(models: "Models", recipe: "Recipe", count: int, plan: int) -> "list[Generation]":
+    from engine.generation import Generation
+    from engine.prompts import parse_prompts
+
+    return [
+        Generation(
+            replace(
+                recipe,
+                seed=number + 1,
+                prompts=parse_prompts(PROMPTS[number % len(PROMPTS)]),
+            ),
+            models,
+            PLANS[plan],
+        )
+        for number in range(count)
+    ]
+
+
+def _apart(together: "Sequence[Generation]", in_turn: "Sequence[Generation]") -> float:
+    """How far the gradients of the same run differ at most: 1 - cosine."""
+    found = []
+    for ours, theirs in zip(together, in_turn, strict=True):
+        a, b = ours.latent.grad, theirs.latent.grad
+        assert a is not None
+        assert b is not None
+        found.append(1 - cosine(a.float().cpu().numpy(), b.float().cpu().numpy()))
+    return max(0.0, *found)
