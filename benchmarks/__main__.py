@@ -11,6 +11,7 @@ BENCHMARKS = (
     "queue",
     "crash",
     "memory",
+    "kept",
     "loading",
     "step",
     "together",

@@ -21,7 +21,9 @@ from bot.pace import Pace, step_units
 from bot.queue import GpuQueue, Slice, Wish
 from bot.records import StoredCheckpoint
 from bot.runs import Run
+from engine.catalogue import find_models
 from engine.errors import EngineError, RecipeError
+from engine.memory import Budget, free_budget
 from engine.settings import Settings as EngineSettings
 from engine.weights.entries import WeightsFile
 from engine.weights.settings import WeightsSettings
@@ -66,8 +68,8 @@ class EngineThread:
         """By the job's number; whose turn was longest ago comes first."""
         self._loaded: Future[Models] = Future()
         self._said = float("-inf")
-        self.memory = 0
-        """Bytes that the models and a run may take together, known once the models are loaded."""
+        self.memory = Budget(0)
+        """What the models and a run may take together, known once the models are loaded."""
         self._thread = threading.Thread(target=self._run, name="engine")
 
     def start(self) -> "Future[Models]":
@@ -114,7 +116,6 @@ class EngineThread:
 
     def _load(self) -> "Models":
         from engine.devices import choose_device, set_threads
-        from engine.memory import available_memory
         from engine.models import load_models
         from engine.preparation import prepare_models
 
@@ -126,8 +127,9 @@ class EngineThread:
             tell=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
         )
         set_threads(self._settings.threads)
-        self.memory = available_memory(choose_device(self._settings.device))
         settings = self._settings
+        device = choose_device(settings.device)
+        self.memory = free_budget(find_models(settings.models), device, settings.precision)
         return load_models(settings.models, settings.device, settings.precision)
 
     def _fetched(self, file: WeightsFile, done: int, total: int) -> None:

@@ -15,7 +15,14 @@ from bot.jobs import Checkpoint, Event, Frame, Job, Noticed, Painting, Pixels, P
 from bot.records import StoredCheckpoint
 from engine.catalogue import find_models
 from engine.errors import CheckpointError, RecipeError
-from engine.memory import available_memory, choose_plan, running_out_is_an_error, step_memory
+from engine.memory import (
+    Budget,
+    available_memory,
+    choose_plan,
+    fixed_memory,
+    running_out_is_an_error,
+    step_memory,
+)
 from engine.plan import PLANS, Plan
 from engine.recipe import Recipe
 
@@ -38,9 +45,9 @@ FRAMES = 48
 class Run:
     """A job's painting, from what is `kept` of it: checkpoints, the newest of a picture first.
 
-    The models and a run may take `memory` bytes together; what is free decides only if it is less,
-    so that a picture does not depend on what else happens. `publish` is called with the pictures
-    of its progress and with its checkpoints.
+    The models and a run have to fit into `memory` together; what is free decides only if it is
+    less, so that a picture does not depend on what else happens. `publish` is called with the
+    pictures of its progress and with its checkpoints.
     """
 
     def __init__(
@@ -48,7 +55,7 @@ class Run:
         job: Job,
         models: "Models",
         kept: Sequence[StoredCheckpoint],
-        memory: int,
+        memory: Budget,
         publish: Callable[[Event], None],
     ) -> None:
         self.job = job
@@ -143,9 +150,10 @@ class Run:
 
     def _plan(self, recipe: Recipe, *, thrifty: bool) -> Plan:
         entry = find_models(recipe.models)
-        free = round(available_memory(self._models.device) + entry.memory.fixed)
-        plan = choose_plan(recipe, entry, min(self._memory, free) if thrifty else self._memory)
-        if step_memory(recipe, entry, plan) > free:
+        memory, halves = self._memory, self._memory.halves
+        free = available_memory(self._models.device) + fixed_memory(entry, halves=halves)
+        plan = choose_plan(recipe, entry, memory.at_most(free) if thrifty else memory)
+        if step_memory(recipe, entry, plan, halves=halves) > free:
             raise RecipeError("there is not enough memory free at the moment")
         if plan != PLANS[0]:
             log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})

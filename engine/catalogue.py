@@ -20,16 +20,18 @@ _DEMO = Path(__file__).parent / "demo" / "weights"
 
 @dataclass(frozen=True)
 class RunMemory:
-    """What a run takes at its peak, as `engine.memory` adds it up. Bytes unless said."""
+    """What a run takes at its peak in float32, as `engine.memory` adds it up. All in bytes."""
 
     fixed: float
     """Whatever the recipe: the weights and the libraries' own."""
     per_pixel: float
     """For each pixel painted: the decoder's activations, the latent and the codebook's share."""
     per_cutout: float
-    """For each cutout: the perceptors' activations."""
-    attention_matrices: float
-    """How many matrices of all latent cells by all latent cells there are at once."""
+    """For each cutout that is looked at in one go: the perceptors' activations."""
+    per_view: float
+    """For each cutout: itself, and what cutting it out keeps for the gradient."""
+    lowered: float = 0.0
+    """Of the fixed: weights that take half of it in bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ CATALOGUE = {
         #   64 pixels, 8 cutouts    170 MB      256, 64 cutouts        900 MB
         #   64, 256 cutouts         790 MB      384, 64 cutouts      2,280 MB
         #   256, 8 cutouts          720 MB      512, 8 cutouts       4,910 MB
-        memory=RunMemory(fixed=136e6, per_pixel=8.7e3, per_cutout=2.8e6, attention_matrices=3.0),
+        memory=RunMemory(fixed=100e6, per_pixel=3.5e3, per_cutout=2.9e6, per_view=0.4e6),
         # Its figures in the documentation are those of float32, and its layers are small.
         halves=False,
     ),
@@ -99,12 +101,14 @@ CATALOGUE = {
 
 VARY_NOISE = 1.0
 """Of models for which nobody has looked for a better one."""
-LIBRARIES = 300e6
+LIBRARIES = 250e6
 """Bytes that the libraries take by themselves once models are loaded."""
-PIXEL_OVERHEAD, CUTOUT_OVERHEAD = 1.1, 1.3
-"""What a run takes beside what is kept for the gradient, as a factor: intermediate results, and
-the cutouts themselves. With the paper's pair the estimate is 2 to 4 % above what was measured on a
-CPU (256 and 512 pixels, 32 cutouts)."""
+PIXEL_OVERHEAD, CUTOUT_OVERHEAD = 1.5, 1.25
+"""What a run takes for each pixel and cutout, over what is kept for the gradient: intermediate
+results. Measured with the paper's pair: 1.43 and 1.1."""
+VIEW_BYTES = 4.5e6
+"""What a cutout of 224 x 224 pixels takes beside a perceptor's activations; that is seven times
+itself. Measured: 4.4 MB."""
 
 
 def add_models(settings: "WeightsSettings") -> None:
@@ -141,16 +145,15 @@ def _memory(registry: "Registry", entry: "ModelsEntry") -> RunMemory:
     from engine.weights.entries import GeneratorMemory, PerceptorMemory
 
     generator = registry.generators[entry.generator].memory
-    generator = generator or GeneratorMemory(weights=304e6, per_pixel=21.3e3)
-    perceptors = [
-        registry.perceptors[each.name].memory or PerceptorMemory(weights=605e6, per_cutout=26.8e6)
-        for each in entry.perceptors
-    ]
+    generator = generator or GeneratorMemory(weights=304e6, lowered=170e6, per_pixel=5.22e3)
+    usual = PerceptorMemory(weights=605e6, lowered=351e6, per_cutout=18.8e6)
+    perceptors = [registry.perceptors[each.name].memory or usual for each in entry.perceptors]
     return RunMemory(
         fixed=LIBRARIES + generator.weights + sum(each.weights for each in perceptors),
         per_pixel=PIXEL_OVERHEAD * generator.per_pixel,
         per_cutout=CUTOUT_OVERHEAD * sum(each.per_cutout for each in perceptors),
-        attention_matrices=3.0,
+        per_view=VIEW_BYTES * len(perceptors),
+        lowered=generator.lowered + sum(each.lowered for each in perceptors),
     )
 
 

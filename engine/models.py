@@ -79,9 +79,7 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
     """
     entry = find_models(name)
     target = choose_device(device)
-    if precision == "auto" and not entry.halves:
-        precision = "float32"
-    dtype = choose_precision(precision, target)
+    dtype = choose_precision(precision, target, gains=entry.halves)
     generator = load_vqgan(entry.generator, target, dtype)
     perceptors = tuple(load_clip(path, target, dtype) for path in entry.perceptors)
     if generator.factor != entry.factor:
