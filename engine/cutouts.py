@@ -15,16 +15,13 @@ from kornia.geometry.transform import get_perspective_transform
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.augmentations import Augmentations
+from engine.augmentations import Augmentations, supersampling
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a pixel's luminance (ITU-R BT.601)."""
 
 YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 """RGB to YIQ, in which turning the hue is a rotation of the I-Q plane (NTSC)."""
-
-MAX_SUPERSAMPLING = 4
-"""Resampling takes at most this many samples along each axis of a cutout's pixel."""
 
 
 def make_cutouts(
@@ -50,8 +47,7 @@ def make_cutouts(
     batch, _, height, width = image.shape
     total = batch * count
     matrices = geometry(total, width / height, augmentations, random)
-    scale = augmentations.crop_max * min(height, width) / size
-    factor = min(MAX_SUPERSAMPLING, max(1, math.ceil(scale - 0.5)))
+    factor = supersampling(min(height, width), size, augmentations)
     cutouts = resample(image, matrices.to(image), size, factor)
     if augmentations.jitter > 0:
         cutouts = recolour(cutouts, colour_matrices(total, augmentations, random).to(image))

@@ -7,10 +7,12 @@ in `engine.catalogue`. A run gets the fastest plan by which it fits (`engine.pla
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import psutil
 
+from engine.augmentations import supersampling
 from engine.catalogue import ModelEntry
 from engine.errors import RecipeError
 from engine.plan import PLANS, Plan
@@ -26,6 +28,11 @@ _HALVED = 0.6
 """Share of what pixels and cutouts take that stays in bfloat16. What is kept for the gradient is
 half as much, but for towers of many patches on a CPU, which keep the matrices of their attention
 and with them up to 0.65. Measured with the paper's pair: 0.53 of what the pixels take."""
+_SEEN_BYTES, _SAMPLE_BYTES = 60, 27
+"""Per pixel of a cutout, and per sample of the picture that goes into it: the cutout itself, and
+what cutting it out keeps and takes beside it, in float32. Measured: with the paper's pair, a sample
+to a pixel, 4.4 MB for a cutout of 224 pixels; with the demo pair, 16 samples to a pixel, 2.0 MB for
+one of 64 pixels."""
 _SHOWN_BYTES = 8
 """Per pixel of the enlarged picture: itself and what enlarging it takes beside it."""
 
@@ -78,10 +85,16 @@ def _memory_of(pixels: int, recipe: Recipe, entry: ModelEntry, plan: Plan, halve
     at_once = min(recipe.cutouts, plan.cutouts_at_once or recipe.cutouts)
     activations = memory.per_cutout * at_once
     activations += memory.per_pixel * pixels * (_RECOMPUTED if plan.recomputes else 1)
-    views = memory.per_view * recipe.cutouts
+    views = recipe.cutouts * sum(_view_memory(pixels, side, recipe) for side in memory.view_sides)
     shown = pixels * recipe.enlarge**2 * _SHOWN_BYTES
     halved = _HALVED if halves else 1
     return fixed_memory(entry, halves=halves) + round(activations * halved + views + shown)
+
+
+def _view_memory(pixels: int, side: int, recipe: Recipe) -> int:
+    """What cutting a square of `side` pixels out of a picture takes."""
+    samples = supersampling(sqrt(pixels), side, recipe.augmentations) ** 2
+    return side**2 * (_SEEN_BYTES + samples * _SAMPLE_BYTES)
 
 
 def choose_plan(recipe: Recipe, entry: ModelEntry, budget: Budget) -> Plan:
