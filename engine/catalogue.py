@@ -86,13 +86,16 @@ CATALOGUE = {
         # outlines are others while place, size and colours stay, and all 5 that were right stayed
         # right; of these 6 spoiled 1 and 8 spoiled 2.
         vary_noise=4.0,
-        # Fitted to the peak resident memory of fresh processes on a CPU, over that after `import
-        # torch`: two steps at 64 to 512 pixels, 8 to 256 cutouts, z-quantize and codebook
-        # sampling. It lies 10 to 35 % above what was measured, to be on the safe side:
-        #   64 pixels, 8 cutouts    170 MB      256, 64 cutouts        900 MB
-        #   64, 256 cutouts         790 MB      384, 64 cutouts      2,280 MB
-        #   256, 8 cutouts          720 MB      512, 8 cutouts       4,910 MB
-        memory=RunMemory(fixed=130e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
+        # Fitted to the peak resident memory of fresh processes on a CPU in float32, over that after
+        # `import torch`: two steps, everything at once, in MB. It lies 5 to 60 % above them: more
+        # for the largest pictures, whose memory the C library gives back between uses, and for
+        # the smallest, for which the fixed part is what larger ones leave unused in between.
+        #   64 pixels, 8 cutouts      110        256, 64 cutouts              510
+        #   64, 64 cutouts            280        384, 64 cutouts              640
+        #   64, 256 cutouts           850        512, 8 cutouts               670
+        #   256, 8 cutouts            320        512, codebook sampling       830
+        #   256, codebook sampling    370        512, 256 cutouts           1,630
+        memory=RunMemory(fixed=140e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
         # Its figures in the documentation are those of float32, and its layers are small.
         halves=False,
     ),
