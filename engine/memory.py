@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 _RECOMPUTED = 0.8
 """Share of what the pixels take that stays where the decoder's activations are computed once more:
-the borders between its parts, and one part in full. Measured with the paper's pair: 0.76."""
+the borders between its parts, and one part in full. Measured with the paper's pair: 0.72."""
 _HALVED = 0.6
 """Share of what pixels and cutouts take that stays in bfloat16. What is kept for the gradient is
 half as much, but for towers of many patches on a CPU, which keep the matrices of their attention
-and with them up to 0.65. Measured with the paper's pair: 0.53 of what the pixels take."""
+and with them up to 0.65. Measured with the paper's pair: 0.49 of what the pixels take, and 0.56
+of what the cutouts do."""
 _SEEN_BYTES, _SAMPLE_BYTES = 60, 27
 """Per pixel of a cutout, and per sample of the picture that goes into it: the cutout itself, and
 what cutting it out keeps and takes beside it, in float32. Measured: with the paper's pair, a sample
@@ -68,8 +69,9 @@ def step_memory(
 ) -> int:
     """Estimate the bytes that a run takes at its peak, the models' weights included.
 
-    The decoder's activations grow with the pixels, those of the perceptors with the cutouts. With
-    `halves` both compute in bfloat16.
+    The decoder's activations grow with the pixels, those of the perceptors with the cutouts. The
+    matrices of the decoder's attention are kept only while they are small (`engine.layers.attend`).
+    With `halves` decoder and image towers compute in bfloat16.
     """
     return _memory_of(recipe.width * recipe.height, recipe, entry, plan, halves)
 
