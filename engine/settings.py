@@ -16,6 +16,7 @@ from engine.files import MEBIBYTE, quoted, read_bounded
 DEFAULT_PATH = Path("config.toml")
 """Read from the working folder if it is there."""
 MAX_THREADS = 1024
+MAX_TOGETHER = 64
 DEVICES = "auto, cpu, mps, cuda or cuda:N"
 """How messages name the devices that `is_device` knows."""
 
@@ -30,6 +31,10 @@ class Settings:
     """Where it computes: see `DEVICES`."""
     threads: int = 0
     """Threads on the CPU; 0 stands for as many as there are cores that the process may use."""
+    deterministic: bool = True
+    """Whether every picture is computed by itself, and the same recipe gives the same bytes."""
+    together: int = 8
+    """How many jobs advance in one step at most, if not `deterministic`."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.models, str) or not self.models:
@@ -39,6 +44,15 @@ class Settings:
         if type(self.threads) is not int or not 0 <= self.threads <= MAX_THREADS:
             raise SettingsError(
                 f"threads must be a whole number from 0 to {MAX_THREADS}, not {brief(self.threads)}"
+            )
+        if type(self.deterministic) is not bool:
+            raise SettingsError(
+                f"deterministic must be true or false, not {brief(self.deterministic)}"
+            )
+        if type(self.together) is not int or not 1 <= self.together <= MAX_TOGETHER:
+            raise SettingsError(
+                f"together must be a whole number from 1 to {MAX_TOGETHER}, "
+                f"not {brief(self.together)}"
             )
 
 
