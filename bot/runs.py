@@ -54,7 +54,7 @@ class Run:
         self.job = job
         self.paintings: list[Painting] = []
         self.seconds = max((each.seconds for each in kept), default=0.0)
-        """Engine time that the job has taken."""
+        """Engine time that the job has taken: of a step with others, its even share."""
         self._models = models
         self._memory = memory
         self._publish = publish
@@ -84,6 +84,12 @@ class Run:
         """That of the picture at hand."""
         return self.job.recipes[len(self.paintings)]
 
+    @property
+    def generation(self) -> "Generation":
+        """The picture at hand, to take a step of it; `wake` comes before."""
+        assert self._generation is not None
+        return self._generation
+
     def wake(self, *, thrifty: bool = False) -> None:
         """Have the picture at hand ready for its next step; pictures that are done are noted.
 
@@ -107,20 +113,22 @@ class Run:
             self._generation = None
 
     def step(self) -> None:
-        """Take the next step, and whatever ends with it; `wake` comes before."""
-        recipe, generation = self.recipe, self._generation
-        assert generation is not None
+        """Take the next step, with less memory if need be; `note_step` comes after it."""
+        plan = self.generation.plan
+        with running_out_is_an_error(self.recipe):
+            self.generation.step()
+        if self.generation.plan != plan:
+            extra = {"job": self.job.id, "plan": str(self.generation.plan)}
+            log.warning("memory ran out, going on with less", extra=extra)
+
+    def note_step(self, seconds: float) -> None:
+        """Do what comes with a step of `generation`, which took some of the engine's time."""
         began = time.monotonic()
-        plan = generation.plan
-        with running_out_is_an_error(recipe):
-            generation.step()
-            if generation.plan != plan:
-                extra = {"job": self.job.id, "plan": str(generation.plan)}
-                log.warning("memory ran out, going on with less", extra=extra)
-            self._note_frame(generation)
-            if generation.done:
-                self._complete(generation)
-        seconds = time.monotonic() - began
+        with running_out_is_an_error(self.recipe):
+            self._note_frame(self.generation)
+            if self.generation.done:
+                self._complete(self.generation)
+        seconds += time.monotonic() - began
         self.seconds += seconds
         self._unsaved_seconds += seconds
         if self._unsaved_seconds >= CHECKPOINT_SECONDS:
