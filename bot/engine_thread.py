@@ -164,9 +164,10 @@ class EngineThread:
             if any(done):
                 self._pace.observe(sum(done), now - began)
             began = now
-            for run, each, error in zip(runs, done, errors, strict=True):
-                stays = self._tend(run.job, self._settle, models, each, error)
-                goes_on = stays if run.job is job else goes_on
+            goes_on, *_ = [
+                self._tend(run.job, self._settle, models, each, error)
+                for run, each, error in zip(runs, done, errors, strict=True)
+            ]
         self._queue.end_turn()
         for job_id in [each for each in self._runs if not self._queue.holds(each)]:
             del self._runs[job_id]

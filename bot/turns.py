@@ -6,10 +6,10 @@ Cheng, 1996): everybody has a time of their own, which goes on with the work don
 by their weight. Whoever's time is earliest comes next, and who is new starts at the time of the
 slice that is being painted. So nobody waits behind somebody else's ten jobs.
 
-In a turn others may take part, so that several jobs advance in the same steps. That is paid for as
-in a turn of one's own. A step with more jobs takes longer, so nobody takes part who would be ahead
-of somebody who waits: in as much time as the steps take at most, each of them one after the other,
-everybody gets at least what they would get if nobody came along.
+In a turn others may take part, so that several jobs advance in the same steps. What is done for
+them counts as in turns of their own. A step with more jobs takes longer, so nobody takes part who
+would get ahead of somebody who waits: even if such a step took as long as one for each job, nobody
+would be done later than without company, but for a turn or two of everybody.
 
 Nothing in here is safe to be called from several threads.
 """

@@ -7,6 +7,7 @@ import pytest
 
 from bot.settings import read_settings
 from engine.errors import EngineError
+from engine.settings import Settings as EngineSettings
 
 TOKEN = "a.very.secret.token"
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def test_the_file_that_is_shipped_holds_every_key_with_its_default():
     described = read_settings(path).model_dump(exclude={"token"})
     described["weights"].pop("own")  # what people add, under names of their own
     assert {name: set(table) for name, table in tables.items()} == {
-        name: set(table) if isinstance(table, dict) else {"models", "device", "threads"}
+        name: set(table) if isinstance(table, dict) else set(EngineSettings.__dataclass_fields__)
         for name, table in described.items()
     }
 
@@ -55,6 +56,13 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch):
     settings = read_settings(path)
     assert (settings.limits.count, settings.limits.steps) == (3, 50)
     assert settings.engine.threads == 2
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__DETERMINISTIC", "false")
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__TOGETHER", "4")
+    engine = read_settings(path).engine
+    assert (engine.deterministic, engine.together) == (False, 4)
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__DETERMINISTIC", "perhaps")
+    with pytest.raises(EngineError, match="true or false"):
+        read_settings(path)
 
 
 @pytest.mark.parametrize(
