@@ -84,9 +84,9 @@ class Crew:
 
     def _step(self, runs: Sequence[Run]) -> Sequence[Exception | None]:
         """In one step, unless that has failed in this turn: then one after the other."""
-        from engine.together import step_together
-
         if len(runs) > 1 and not self._apart:
+            from engine.together import step_together
+
             try:
                 return step_together([run.generation for run in runs])
             except Exception as error:

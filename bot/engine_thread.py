@@ -184,12 +184,8 @@ class EngineThread:
                 return True
         except CancelledError:
             pass
-        except EngineError as error:
-            log.warning("job failed", extra={"job": job.id, "cause": str(error)})
-            end = Failed(job.id, phrases.sentence(str(error)))
-        except Exception:
-            log.exception("job failed", extra={"job": job.id})
-            end = Failed(job.id, FAULT)
+        except Exception as error:
+            end = _failed(job, error)
         self._queue.leave(job, finished=end is not None)
         if end is not None:
             self._publish(end)
@@ -198,15 +194,15 @@ class EngineThread:
     def _settle(
         self, job: Job, models: "Models", units: float = 0.0, error: Exception | None = None
     ) -> Event | None:
-        """Note what was done for a job; its end if it has come or is wished, else None.
+        """Note what was done for a job; its end if that has come or is wished, else None.
 
-        Raises the `error` that its step has ended with, and `CancelledError` if nobody wants it
-        any more, or the program ends and nobody can say what is kept of it.
+        An `error` in its step is the end, too. Raises `CancelledError` if nobody wants the job any
+        more, or the program ends and nobody can say what is kept of it.
         """
         run = self._run_of(job, models)
         wish = self._queue.advance(units, of=job)
         if error is not None:
-            raise error
+            return _failed(job, error)
         if wish is Wish.CANCEL:
             raise CancelledError
         if wish is Wish.STOP and not run.done:
@@ -288,3 +284,11 @@ class EngineThread:
 
 def _finished(run: Run, models: "Models", *, stopped: bool = False) -> Finished:
     return Finished(run.job.id, tuple(run.paintings), run.seconds, models.digests, stopped)
+
+
+def _failed(job: Job, error: Exception) -> Failed:
+    if isinstance(error, EngineError):
+        log.warning("job failed", extra={"job": job.id, "cause": str(error)})
+        return Failed(job.id, phrases.sentence(str(error)))
+    log.error("job failed", extra={"job": job.id}, exc_info=error)
+    return Failed(job.id, FAULT)
