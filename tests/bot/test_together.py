@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from engine.memory import step_memory
 from engine.settings import Settings as EngineSettings
 from tests.bot.pressing import LONG
 from tests.bot.studio import (
+    PATIENCE,
     PROMPT,
     Studio,
     make_settings,
@@ -81,11 +84,23 @@ async def theatre(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncI
         yield opened
 
 
+@contextmanager
+def engine_waits(studio: Studio) -> Iterator[None]:
+    """Whoever asks in the meantime does so at the same time."""
+    goes_on = threading.Event()
+    studio.services.engine.run_errand(lambda _: goes_on.wait(PATIENCE))
+    try:
+        yield
+    finally:
+        goes_on.set()
+
+
 async def both_ask(studio: Studio, steps: int = STEPS, **options: object) -> None:
-    """Alice and Bob ask for a picture; what is said is Bob's."""
-    await studio.imagine(steps=steps, seed=ALICE)
-    asked = {"prompt": PROMPT, "steps": steps, "seed": BOB} | options
-    await studio.bob.slash(studio.channel, "imagine", **asked)
+    """Alice and Bob ask for a picture at the same time; what is said is Bob's."""
+    with engine_waits(studio):
+        await studio.imagine(steps=steps, seed=ALICE)
+        asked = {"prompt": PROMPT, "steps": steps, "seed": BOB} | options
+        await studio.bob.slash(studio.channel, "imagine", **asked)
 
 
 async def carol_asks(studio: Studio, steps: int) -> None:
@@ -122,7 +137,7 @@ async def test_jobs_join_and_leave_at_any_step(studio: Studio, steps: Steps):
     assert await asyncio.wrap_future(errand) == "demo"
     await studio.services.control.stop(1, Person(studio.alice.user.id))
     await studio.services.control.end_of(1)
-    await carol_asks_again(studio)
+    await studio.imagine(steps=STEPS, seed=CAROL)
     await until(lambda: steps.of(BOB, CAROL))
     await studio.services.control.cancel(2, Person(studio.bob.user.id))
     await studio.all_told()
@@ -133,10 +148,6 @@ async def test_jobs_join_and_leave_at_any_step(studio: Studio, steps: Steps):
         JobState.DONE,
     ]
     assert await seeds_posted(studio) == [ALICE, CAROL, CAROL]
-
-
-async def carol_asks_again(studio: Studio) -> None:
-    await studio.alice.slash(studio.channel, "imagine", prompt=PROMPT, steps=STEPS, seed=CAROL)
 
 
 async def test_a_job_of_several_pictures_stays_with_the_others(studio: Studio, steps: Steps):
@@ -150,8 +161,9 @@ async def test_a_job_of_several_pictures_stays_with_the_others(studio: Studio, s
 
 
 async def test_a_picture_of_another_size_is_painted_by_itself(studio: Studio, steps: Steps):
-    await both_ask(studio, 30, size="wide")
-    await carol_asks(studio, 30)
+    with engine_waits(studio):
+        await both_ask(studio, 30, size="wide")
+        await carol_asks(studio, 30)
     await studio.all_told()
     assert steps.of(ALICE, CAROL) > 0
     assert steps.of(ALICE, CAROL) == len(steps.taken)
