@@ -14,7 +14,7 @@ from bot import phrases
 from bot.jobs import Checkpoint, Event, Frame, Job, Noticed, Painting, Pixels, Progress
 from bot.records import StoredCheckpoint
 from engine.catalogue import find_models
-from engine.errors import CheckpointError, RecipeError
+from engine.errors import CheckpointError, DivergedError, RecipeError
 from engine.memory import available_memory, choose_plan, running_out_is_an_error, step_memory
 from engine.plan import PLANS, Plan
 from engine.recipe import Recipe
@@ -109,7 +109,7 @@ class Run:
         from engine.checkpoints import dump
 
         if self._generation is not None:
-            self._asleep = dump(self._generation.state_dict(), self.recipe)
+            self._asleep = dump(self._state(self._generation), self.recipe)
             self._generation = None
 
     def step(self) -> None:
@@ -139,7 +139,7 @@ class Run:
         if self._unsaved_steps == 0:
             return
         if self._generation is not None:
-            self._publish_checkpoint(self._generation.state_dict())
+            self._publish_checkpoint(self._state(self._generation))
         elif self._asleep is not None:
             self._publish_checkpoint(self._asleep)
 
@@ -187,6 +187,18 @@ class Run:
             text = phrases.went_back(number, len(self.job.recipes), generation.steps_done)
             self._publish(Noticed(self.job.id, text))
         return generation
+
+    def _state(self, generation: "Generation") -> dict[str, Any]:
+        """What a run needs to go on.
+
+        One that turns out only now to have diverged is at its last good step again. It goes on from
+        there, and is told of when its next steps come to the same.
+        """
+        try:
+            return generation.state_dict()
+        except DivergedError:
+            self._steps_done = generation.steps_done
+            return generation.state_dict()
 
     def _note_frame(self, generation: "Generation") -> None:
         """Keep what the step saw, or show it, where that is due."""

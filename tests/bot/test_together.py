@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,6 +191,26 @@ async def test_whoever_diverges_ends_alone(studio: Studio, steps: Steps):
     texts = [m.content for thread in studio.channel.threads for m in thread.history()]
     assert sum("diverged at step 3" in text for text in texts) == 1
     assert await seeds_posted(studio) == [ALICE]
+
+
+async def test_whoever_is_found_to_have_diverged_while_others_are_painted_harms_none(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+):
+    state_of, found = Generation.state_dict, [BOB]
+
+    def state_dict(self: Generation) -> dict[str, Any]:
+        if self.recipe.seed in found:
+            found.remove(self.recipe.seed)
+            raise DivergedError("the optimisation diverged at step 3")
+        return state_of(self)
+
+    monkeypatch.setattr(Generation, "state_dict", state_dict)
+    monkeypatch.setattr("bot.engine_thread.LIVE_RUNS", 1)
+    await both_ask(studio, size="wide")
+    await studio.all_told()
+    assert not found
+    assert await states(studio, 1, 2) == [JobState.DONE] * 2
+    assert await seeds_posted(studio) == [ALICE, BOB]
 
 
 @pytest.mark.parametrize(
