@@ -270,7 +270,7 @@ class FairTurns:
         now[leading] += lead.spent / lead.job.weight
         limit = min(time + each.turn_time(most + 1) for each, time in now.items())
         slack = _ROUNDING * lead.turn_time
-        now[leading] += lead.turn_time
+        now[leading] += lead.turn_time  # when the turn of their next job would come
         line = [(time, each.number, each) for each, time in now.items()]
         heapq.heapify(line)
         jobs = {each: islice(each.jobs, most + 1) for each in now}
