@@ -38,6 +38,11 @@ def step_memory(recipe: Recipe, entry: ModelEntry, plan: Plan = PLANS[0]) -> int
     return _memory_of(recipe.width * recipe.height, recipe, entry, plan)
 
 
+def shared_step_memory(recipe: Recipe, entry: ModelEntry, plan: Plan) -> int:
+    """Estimate the bytes that a run takes at its peak in a step with others, beside the weights."""
+    return step_memory(recipe, entry, plan) - round(entry.memory.fixed)
+
+
 def _memory_of(pixels: int, recipe: Recipe, entry: ModelEntry, plan: Plan) -> int:
     """What a run takes that is as `recipe` says, but for its size."""
     memory = entry.memory
@@ -77,7 +82,8 @@ def available_memory(device: "device") -> int:
     if device.type == "cuda":
         import torch
 
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept  # what torch keeps for its next use
     return psutil.virtual_memory().available
 
 
