@@ -59,8 +59,9 @@ def _engine(value: object) -> object:
         number = table.get(key)
         if isinstance(number, str) and number.isdecimal():  # from an environment variable
             table[key] = int(number)
-    if table.get("deterministic") in ("true", "false"):
-        table["deterministic"] = table["deterministic"] == "true"
+    for key in ("deterministic", "compile"):
+        if table.get(key) in ("true", "false"):
+            table[key] = table[key] == "true"
     try:
         return EngineSettings(**table)
     except SettingsError as error:

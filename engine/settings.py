@@ -38,6 +38,8 @@ class Settings:
     """Whether every picture is computed by itself, and the same recipe gives the same bytes."""
     together: int = 8
     """How many jobs advance in one step at most, if not `deterministic`."""
+    compile: bool = False
+    """Whether models are compiled for each size that is painted; not if `deterministic`."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.models, str) or not self.models:
@@ -57,6 +59,10 @@ class Settings:
             raise SettingsError(
                 f"deterministic must be true or false, not {brief(self.deterministic)}"
             )
+        if type(self.compile) is not bool:
+            raise SettingsError(f"compile must be true or false, not {brief(self.compile)}")
+        if self.compile and self.deterministic:
+            raise SettingsError("compile = true needs deterministic = false: the rounding changes")
         if type(self.together) is not int or not 1 <= self.together <= MAX_TOGETHER:
             raise SettingsError(
                 f"together must be a whole number from 1 to {MAX_TOGETHER}, "

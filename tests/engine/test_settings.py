@@ -56,6 +56,8 @@ def test_devices_that_are_allowed(tmp_path: Path, device: str):
         ("[engine]\ntogether = true", "together must be a whole number from 1 to 64, not True"),
         ("[engine]\nmodels = 1", "models must be a name in quotes, not 1"),
         ("[engine]\nmodels = ''", "models must be a name in quotes, not ''"),
+        ("[engine]\ncompile = 1\ndeterministic = false", "compile must be true or false, not 1"),
+        ("[engine]\ncompile = true", "compile = true needs deterministic = false"),
         ("[engine]\nprecision = 'half'", "precision must be auto, float32 or bfloat16"),
         ("[engine]\nprecision = 16", "precision must be auto, float32 or bfloat16"),
         ("[engine]\ndevice = 'tpu'", "device must be auto, cpu, mps, cuda or cuda:N"),
