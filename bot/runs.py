@@ -14,7 +14,7 @@ from bot import phrases
 from bot.jobs import Checkpoint, Event, Frame, Job, Noticed, Painting, Pixels, Progress
 from bot.records import StoredCheckpoint
 from engine.catalogue import find_models
-from engine.errors import CheckpointError, RecipeError
+from engine.errors import CheckpointError, DivergedError, RecipeError
 from engine.memory import (
     Budget,
     available_memory,
@@ -61,7 +61,7 @@ class Run:
         self.job = job
         self.paintings: list[Painting] = []
         self.seconds = max((each.seconds for each in kept), default=0.0)
-        """Engine time that the job has taken."""
+        """Engine time that the job has taken: of a step with others, its even share."""
         self._models = models
         self._memory = memory
         self._publish = publish
@@ -91,6 +91,12 @@ class Run:
         """That of the picture at hand."""
         return self.job.recipes[len(self.paintings)]
 
+    @property
+    def generation(self) -> "Generation":
+        """The picture at hand, to take a step of it; `wake` comes before."""
+        assert self._generation is not None
+        return self._generation
+
     def wake(self, *, thrifty: bool = False) -> None:
         """Have the picture at hand ready for its next step; pictures that are done are noted.
 
@@ -110,24 +116,26 @@ class Run:
         from engine.checkpoints import dump
 
         if self._generation is not None:
-            self._asleep = dump(self._generation.state_dict(), self.recipe)
+            self._asleep = dump(self._state(self._generation), self.recipe)
             self._generation = None
 
     def step(self) -> None:
-        """Take the next step, and whatever ends with it; `wake` comes before."""
-        recipe, generation = self.recipe, self._generation
-        assert generation is not None
+        """Take the next step, with less memory if need be; `note_step` comes after it."""
+        plan = self.generation.plan
+        with running_out_is_an_error(self.recipe):
+            self.generation.step()
+        if self.generation.plan != plan:
+            extra = {"job": self.job.id, "plan": str(self.generation.plan)}
+            log.warning("memory ran out, going on with less", extra=extra)
+
+    def note_step(self, seconds: float) -> None:
+        """Do what comes with a step of `generation`, which took some of the engine's time."""
         began = time.monotonic()
-        plan = generation.plan
-        with running_out_is_an_error(recipe):
-            generation.step()
-            if generation.plan != plan:
-                extra = {"job": self.job.id, "plan": str(generation.plan)}
-                log.warning("memory ran out, going on with less", extra=extra)
-            self._note_frame(generation)
-            if generation.done:
-                self._complete(generation)
-        seconds = time.monotonic() - began
+        with running_out_is_an_error(self.recipe):
+            self._note_frame(self.generation)
+            if self.generation.done:
+                self._complete(self.generation)
+        seconds += time.monotonic() - began
         self.seconds += seconds
         self._unsaved_seconds += seconds
         if self._unsaved_seconds >= CHECKPOINT_SECONDS:
@@ -138,7 +146,7 @@ class Run:
         if self._unsaved_steps == 0:
             return
         if self._generation is not None:
-            self._publish_checkpoint(self._generation.state_dict())
+            self._publish_checkpoint(self._state(self._generation))
         elif self._asleep is not None:
             self._publish_checkpoint(self._asleep)
 
@@ -187,6 +195,18 @@ class Run:
             text = phrases.went_back(number, len(self.job.recipes), generation.steps_done)
             self._publish(Noticed(self.job.id, text))
         return generation
+
+    def _state(self, generation: "Generation") -> dict[str, Any]:
+        """What a run needs to go on.
+
+        One that turns out only now to have diverged is at its last good step again. It goes on from
+        there, and is told of when its next steps come to the same.
+        """
+        try:
+            return generation.state_dict()
+        except DivergedError:
+            self._steps_done = generation.steps_done
+            return generation.state_dict()
 
     def _note_frame(self, generation: "Generation") -> None:
         """Keep what the step saw, or show it, where that is due."""

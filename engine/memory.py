@@ -81,6 +81,13 @@ def fixed_memory(entry: ModelEntry, *, halves: bool = False) -> int:
     return round(entry.memory.fixed - (entry.memory.lowered / 2 if halves else 0))
 
 
+def shared_step_memory(
+    recipe: Recipe, entry: ModelEntry, plan: Plan, *, halves: bool = False
+) -> int:
+    """Estimate the bytes that a run takes at its peak in a step with others, beside the models."""
+    return step_memory(recipe, entry, plan, halves=halves) - fixed_memory(entry, halves=halves)
+
+
 def _memory_of(pixels: int, recipe: Recipe, entry: ModelEntry, plan: Plan, halves: bool) -> int:
     """What a run takes that is as `recipe` says, but for its size."""
     memory = entry.memory
@@ -126,7 +133,8 @@ def available_memory(device: "device") -> int:
     if device.type == "cuda":
         import torch
 
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept  # what torch keeps for its next use
     return psutil.virtual_memory().available
 
 
