@@ -31,6 +31,7 @@ from engine.weights.entries import WeightsFile
 from engine.weights.settings import WeightsSettings
 
 if TYPE_CHECKING:
+    from engine.compiling import Compiler
     from engine.models import Models
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class EngineThread:
         self._together = 1 if settings.deterministic else settings.together
         """How many jobs advance in one step at most."""
         self._loaded: Future[Models] = Future()
+        self._compiler: Compiler | None = None
         self._said = float("-inf")
         self.memory = Budget(0)
         """What the models and a run may take together, known once the models are loaded."""
@@ -117,6 +119,8 @@ class EngineThread:
                 self._paint(task, models)
         for run in self._runs.values():
             run.save()
+        if self._compiler is not None:
+            self._compiler.close()
 
     def _load(self) -> "Models":
         from engine.devices import choose_device, set_threads
@@ -134,7 +138,12 @@ class EngineThread:
         settings = self._settings
         device = choose_device(settings.device)
         self.memory = free_budget(find_models(settings.models), device, settings.precision)
-        return load_models(settings.models, settings.device, settings.precision)
+        models = load_models(settings.models, settings.device, settings.precision)
+        if settings.compile:
+            from engine.compiling import Compiler
+
+            self._compiler = Compiler(models)
+        return models
 
     def _fetched(self, file: WeightsFile, done: int, total: int) -> None:
         """Say now and then how far a file is; end it if the program ends."""
@@ -262,7 +271,7 @@ class EngineThread:
         if run is None:
             kept = self._recall(job)
             self._publish(Started(job.id))
-            run = Run(job, models, kept, self.memory, self._publish)
+            run = Run(job, models, kept, self.memory, self._publish, self._compiler)
         self._runs[job.id] = run
         return run
 

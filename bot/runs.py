@@ -29,6 +29,7 @@ from engine.recipe import Recipe
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.compiling import Compiler
     from engine.generation import Generation
     from engine.models import Models
 
@@ -47,7 +48,8 @@ class Run:
 
     The models and a run have to fit into `memory` together; what is free decides only if it is
     less, so that a picture does not depend on what else happens. `publish` is called with the
-    pictures of its progress and with its checkpoints.
+    pictures of its progress and with its checkpoints. With a `compiler`, pictures that begin once
+    their size is compiled are painted by what it made.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Run:
         kept: Sequence[StoredCheckpoint],
         memory: Budget,
         publish: Callable[[Event], None],
+        compiler: "Compiler | None" = None,
     ) -> None:
         self.job = job
         self.paintings: list[Painting] = []
@@ -65,6 +68,7 @@ class Run:
         self._models = models
         self._memory = memory
         self._publish = publish
+        self._compiler = compiler
         self._kept: dict[int, list[StoredCheckpoint]] = defaultdict(list)
         for each in kept:
             self._kept[each.picture].append(each)
@@ -174,7 +178,8 @@ class Run:
 
         recipe, device = self.recipe, self._models.device
         number = len(self.paintings) + 1
-        generation = Generation(recipe, self._models, plan)
+        models = self._models if self._compiler is None else self._compiler.models_for(recipe)
+        generation = Generation(recipe, models, plan)
         if self._asleep is not None:
             state, self._asleep = self._asleep, None
             generation.load_state_dict(load(state, recipe, device))
