@@ -110,7 +110,7 @@ PIXEL_OVERHEAD, CUTOUT_OVERHEAD = 1.5, 1.15
 """What a run takes beside what is kept for the gradient, as a factor: intermediate results. Fitted
 to what `python -m benchmarks memory` measures on a CPU: 1.31 and 1.10, from the paper's pair at 256
 pixels with 32 and with 64 cutouts, and at 512 with 32. By all plans and in both precisions the
-estimate lies 3 to 23 % above. Codebook sampling adds up to 1.7 kB a pixel, and still fits in."""
+estimate lies 2 to 23 % above. Codebook sampling adds up to 1.7 kB a pixel, and still fits in."""
 VIEW_SIDE = 224
 """Pixels of a side of what published perceptors look at; few look at more."""
 
