@@ -80,7 +80,6 @@ class ClipPerceptor(nn.Module):
         Its layers give way to equal ones of `engine.layers`; the text tower, which is asked once
         for a prompt, stays as it is.
         """
-        self.eval().requires_grad_(False)
         vision: Any = self.model.visual
         for module in list(vision.modules()):
             for name, child in list(module.named_children()):
@@ -88,6 +87,7 @@ class ClipPerceptor(nn.Module):
                     setattr(module, name, layer)
         lower(vision, dtype)
         self._dtype = dtype
+        self.eval().requires_grad_(False)
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Embed `texts` as unit vectors (N, D)."""
