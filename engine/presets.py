@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.augmentations import DEMO, PAPER
-from engine.catalogue import find_models
+from engine.catalogue import CATALOGUE, find_models
 from engine.edits import Edit
 from engine.errors import RecipeError
 from engine.prompts import parse_prompts
@@ -44,6 +44,31 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "fast": MappingProxyType(
+            {
+                # Nobody could measure these two here: fewer steps and cutouts, and more of both,
+                # with the regulariser fading to the same share.
+                "paper": MappingProxyType({"steps": 200, "cutouts": 16, "regularizer_decay": 0.01}),
+                "demo": MappingProxyType({}),
+            }
+        ),
+        "fine": MappingProxyType(
+            {
+                "paper": MappingProxyType(
+                    {"steps": 600, "cutouts": 96, "regularizer_decay": 0.0033}
+                ),
+                "demo": MappingProxyType({}),
+            }
+        ),
+    }
+)
+"""Presets beside the one that suits a pair of models: what each changes in it."""
+
+PRESET_NAMES = (*PRESETS, *BESIDE)
+"""All that can be asked for."""
+
 KEEPING: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         # Section 2.4's regulariser, towards the source instead of zero, and Appendix G.2's sum of
@@ -52,7 +77,7 @@ KEEPING: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "demo": MappingProxyType({"keep_structure": 1.0}),
     }
 )
-"""For each preset, an edit's weights that keep the whole source."""
+"""For each of `PRESETS`, an edit's weights that keep the whole source."""
 
 
 EDITING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -63,14 +88,15 @@ EDITING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "demo": MappingProxyType({"steps": 60, "regularizer": 0.0, "smoothness": 0.0}),
     }
 )
-"""For each preset, what an edit of a whole picture has in place of the preset's settings."""
+"""For each of `PRESETS`, what an edit of a whole picture has in place of the preset's settings."""
 
 
-def keeping(preset: str, keep: float) -> Mapping[str, float]:
+def keeping(preset: str, keep: float, models: str = "demo") -> Mapping[str, float]:
     """An edit's weights for a `keep` from 0, nothing is held, to 1."""
     if not 0 <= keep <= 1:
         raise RecipeError(f"keep must be a number from 0 to 1, not {keep:g}")
-    return {name: keep * weight for name, weight in KEEPING[preset].items()}
+    known = KEEPING[base_of(preset, models)]
+    return {name: keep * weight for name, weight in known.items()}
 
 
 def keep_of(edit: Edit) -> float | None:
@@ -87,19 +113,44 @@ def keep_of(edit: Edit) -> float | None:
     return None
 
 
-def find_preset(name: str) -> Mapping[str, Any]:
-    """The preset called `name`; raises `RecipeError` naming the ones that exist."""
-    try:
-        return PRESETS[name]
-    except KeyError:
-        known = ", ".join(PRESETS)
-        raise RecipeError(f"there is no preset called {name!r}; there are: {known}") from None
+def base_of(preset: str, models: str = "demo") -> str:
+    """Which of `PRESETS` a preset is, or is beside; raises `RecipeError` naming all there are."""
+    base = find_models(models).preset if preset in BESIDE else preset
+    if base not in PRESETS:
+        known = ", ".join(PRESET_NAMES)
+        raise RecipeError(f"there is no preset called {base!r}; there are: {known}")
+    return base
+
+
+def find_preset(name: str, models: str = "demo") -> Mapping[str, Any]:
+    """The settings of a preset for `models`; raises `RecipeError` naming all there are."""
+    base = base_of(name, models)
+    changes = BESIDE[name][base] if name in BESIDE else {}
+    return MappingProxyType({**PRESETS[base], **changes})
+
+
+def editing(preset: str, models: str = "demo") -> Mapping[str, Any]:
+    """What an edit of a whole picture has in place of the preset's settings.
+
+    Its steps are as many times those of the edit by the preset that suits the models as they are
+    for a new picture.
+    """
+    base = base_of(preset, models)
+    whole = dict(EDITING[base])
+    if "steps" in whole:
+        share = find_preset(preset, models)["steps"] / PRESETS[base]["steps"]
+        whole["steps"] = round(share * whole["steps"])
+    return whole
 
 
 def preset_of(recipe: Recipe) -> str | None:
     """The preset that a recipe's settings are, whatever its steps; None if they are none's."""
-    for name, preset in PRESETS.items():
-        whole = EDITING[name] if recipe.edit is not None and recipe.edit.mask is None else {}
+    known = PRESET_NAMES if recipe.models in CATALOGUE else tuple(PRESETS)
+    models = recipe.models if recipe.models in CATALOGUE else "demo"
+    edits_whole = recipe.edit is not None and recipe.edit.mask is None
+    for name in known:
+        whole = editing(name, models) if edits_whole else {}
+        preset = find_preset(name, models)
         wanted = {"smoothness": 0.0, "quantization": "z-quantize", **preset, **whole}
         if all(getattr(recipe, key) == wanted[key] for key in wanted if key != "steps"):
             return name
@@ -122,7 +173,7 @@ def make_recipe(
         prompt: in the syntax of `engine.prompts`.
         seed: where all randomness comes from.
         models: a name in the catalogue.
-        preset: a name in `PRESETS`; by default the one that suits the models.
+        preset: of `PRESET_NAMES`; by default the one that suits the models.
         size: width and height in pixels, on the models' grid (see `round_to_grid`); by default
             the models' own.
         init_image: the bytes of a picture of that size to start from.
@@ -133,7 +184,7 @@ def make_recipe(
     """
     entry = find_models(models)
     width, height = size or (entry.side, entry.side)
-    values = dict(find_preset(preset or entry.preset)) | settings
+    values = dict(find_preset(preset or entry.preset, models)) | settings
     if init_image is not None:
         values |= {"start": "image", "init_image": init_image}
     return Recipe(
