@@ -51,7 +51,9 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
                 # Nobody could measure these two here: fewer steps and cutouts, and more of both,
                 # with the regulariser fading to the same share.
                 "paper": MappingProxyType({"steps": 200, "cutouts": 16, "regularizer_decay": 0.01}),
-                "demo": MappingProxyType({}),
+                "demo": MappingProxyType(
+                    {"steps": 40, "learning_rate": 0.5, "regularizer_decay": 0.0322}
+                ),
             }
         ),
         "fine": MappingProxyType(
@@ -59,7 +61,9 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
                 "paper": MappingProxyType(
                     {"steps": 600, "cutouts": 96, "regularizer_decay": 0.0033}
                 ),
-                "demo": MappingProxyType({}),
+                "demo": MappingProxyType(
+                    {"steps": 200, "cutouts": 16, "regularizer_decay": 0.0065}
+                ),
             }
         ),
     }

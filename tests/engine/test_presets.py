@@ -73,10 +73,9 @@ def published(monkeypatch: pytest.MonkeyPatch) -> str:
     return entry.name
 
 
+@pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("models", ["demo", "published"])
-def test_fast_and_fine_take_less_and_more_work_than_what_suits_the_models(
-    published: str, models: str
-):
+def test_fast_and_fine_take_less_and_more_work_than_what_suits_the_models(models: str):
     work = []
     for preset in ("fast", None, "fine"):
         recipe = make_recipe("a star", seed=1, models=models, preset=preset)
