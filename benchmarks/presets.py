@@ -81,8 +81,8 @@ def main(arguments: Sequence[str]) -> None:
     if options.json:
         kept = {name: asdict(row) for name, row in rows.items()}
         options.json.write_text(json.dumps(kept, indent=1) + "\n")
-    _print_table({name: rows[name] for name in PRESET_NAMES if name in rows})
-    _print_pairs({name: row.painted for name, row in rows.items() if row.painted})
+    print_table({name: rows[name] for name in PRESET_NAMES if name in rows})
+    print_pairs({name: row.painted for name, row in rows.items() if row.painted})
 
 
 def _read(path: Path | None) -> dict[str, Row]:
@@ -150,7 +150,7 @@ def _step_seconds(presets: Sequence[str]) -> dict[str, float]:
     return {name: median(times) for name, times in taken.items()}
 
 
-def _print_table(rows: Mapping[str, Row]) -> None:
+def print_table(rows: Mapping[str, Row]) -> None:
     """One Markdown row for each preset; what was not measured stays empty."""
     seconds = {
         name: row.step_seconds * _recipe(name, _SOMETHING).total_steps
@@ -179,7 +179,7 @@ def _print_table(rows: Mapping[str, Row]) -> None:
         print(f"| {' | '.join(cells)} |")
 
 
-def _print_pairs(painted: Mapping[str, Painted]) -> None:
+def print_pairs(painted: Mapping[str, Painted]) -> None:
     """Each two presets on the same prompts: how often only the one and only the other is right."""
     names = list(painted)
     pairs = [(a, b) for index, a in enumerate(names) for b in names[index + 1 :]]
