@@ -1,7 +1,8 @@
 """Presets: named settings of the optimisation, and recipes made from them.
 
 `paper` holds the paper's numbers; where the paper is silent, those of its authors' published
-notebook, each named below. `demo` suits the demo pair: the best of five settings on 20 prompts.
+notebook, each named below. `demo` suits the demo pair. Beside the preset that suits a pair of models
+stand `fast` and `fine`. How the demo pair's were found: docs/benchmarks.md, Presets.
 """
 
 import math
@@ -93,6 +94,21 @@ EDITING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 """For each of `PRESETS`, what an edit of a whole picture has in place of the preset's settings."""
 
 
+EDITING_BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        # Of 12 tuning pictures whose object was to change its colour, it had the new one in 11
+        # after 40 steps, and in 8 after 18.
+        "fast": MappingProxyType(
+            {"paper": MappingProxyType({}), "demo": MappingProxyType({"steps": 40})}
+        ),
+        "fine": MappingProxyType(
+            {"paper": MappingProxyType({}), "demo": MappingProxyType({"steps": 120})}
+        ),
+    }
+)
+"""What `BESIDE` is to `PRESETS`, for `EDITING`."""
+
+
 def keeping(preset: str, keep: float, models: str = "demo") -> Mapping[str, float]:
     """An edit's weights for a `keep` from 0, nothing is held, to 1."""
     if not 0 <= keep <= 1:
@@ -132,17 +148,10 @@ def find_preset(name: str, models: str = "demo") -> Mapping[str, Any]:
 
 
 def editing(preset: str, models: str = "demo") -> Mapping[str, Any]:
-    """What an edit of a whole picture has in place of the preset's settings.
-
-    Its steps are as many times those of the edit by the preset that suits the models as they are
-    for a new picture.
-    """
+    """What an edit of a whole picture has in place of the preset's settings."""
     base = base_of(preset, models)
-    whole = dict(EDITING[base])
-    if "steps" in whole:
-        share = find_preset(preset, models)["steps"] / PRESETS[base]["steps"]
-        whole["steps"] = round(share * whole["steps"])
-    return whole
+    changes = EDITING_BESIDE[preset][base] if preset in BESIDE else {}
+    return MappingProxyType({**EDITING[base], **changes})
 
 
 def preset_of(recipe: Recipe) -> str | None:

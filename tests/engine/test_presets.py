@@ -106,13 +106,11 @@ def test_edits_keep_as_the_models_suit_it(published: str, preset: str):
     assert [bool(edit and edit.keep_latent) for edit in edits] == [False, True]
 
 
-def test_an_edit_is_as_much_faster_as_a_new_picture():
+def test_edits_too_take_fewer_and_more_steps():
     source = Image.new("RGB", (32, 32))
-    fast, usual = (
-        edit_recipe("a star", source, seed=1, preset=preset) for preset in ("fast", "demo")
-    )
-    share = find_preset("fast")["steps"] / find_preset("demo")["steps"]
-    assert fast.steps == pytest.approx(share * usual.steps, abs=0.5)
+    presets = ("fast", "demo", "fine")
+    steps = [edit_recipe("a star", source, seed=1, preset=preset).steps for preset in presets]
+    assert steps == sorted(set(steps))
 
 
 def test_models_need_a_preset_to_go_by(monkeypatch: pytest.MonkeyPatch):
