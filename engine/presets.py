@@ -1,8 +1,8 @@
 """Presets: named settings of the optimisation, and recipes made from them.
 
 `paper` holds the paper's numbers; where the paper is silent, those of its authors' published
-notebook, each named below. `demo` suits the demo pair. Beside the preset that suits a pair of models
-stand `fast` and `fine`. How the demo pair's were found: docs/benchmarks.md, Presets.
+notebook, each named below. `demo` suits the demo pair. Beside the preset that suits a pair of
+models stand `fast` and `fine`. How the demo pair's were found: docs/benchmarks.md, Presets.
 """
 
 import math
