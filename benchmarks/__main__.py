@@ -12,6 +12,7 @@ BENCHMARKS = (
     "queue",
     "crash",
     "memory",
+    "kept",
     "loading",
     "step",
     "together",

@@ -111,11 +111,10 @@ async def _share_inside_steps(
     spans: list[tuple[float, float]] = []
     step = Generation.step
 
-    def timed(self: Generation) -> float:
+    def timed(self: Generation) -> None:
         began = time.perf_counter()
-        loss = step(self)
+        step(self)
         spans.append((began, time.perf_counter()))
-        return loss
 
     http = env.bot.http
     request = http.request

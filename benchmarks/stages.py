@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from benchmarks.baseline import PlainModels
-    from benchmarks.step import Engine
+    from benchmarks.engines import Engine
     from engine.generation import Generation
     from engine.models import Models
 

@@ -10,36 +10,19 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.alternation import ENDLESS, alternate
+from benchmarks.engines import Engine
 from benchmarks.machine import describe
 from engine.plan import PLANS
 
-if TYPE_CHECKING:
-    from engine.models import Models
-
 SIDES, CUTOUTS, ROUNDS = (256, 512), (16, 32, 64), 5
 SECTIONS = ("time", "memory", "gradient", "stages", "peak")
-
-
-@dataclass(frozen=True)
-class Engine:
-    """How this engine is to take its steps."""
-
-    device: str
-    precision: str
-    plan: int
-
-    def models(self) -> "Models":
-        """The paper's pair, made ready for that."""
-        from benchmarks.architectures import paper_pair
-
-        return paper_pair(self.device, precision=self.precision)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from engine.plan import PLANS
 if TYPE_CHECKING:
     import torch
 
-    from benchmarks.step import Engine
+    from benchmarks.engines import Engine
     from engine.recipe import Recipe
 
 

@@ -18,6 +18,8 @@ from benchmarks.statistics import cosine
 from engine.plan import PLANS
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from engine.generation import Generation
     from engine.models import Models
     from engine.recipe import Recipe
@@ -46,6 +48,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--plan", type=int, default=0, choices=range(len(PLANS)))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        default=0,
+        metavar="N",
+        help="paint N prompts with the demo pair, alone and together, and compare them, instead",
+    )
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = parser.parse_args(arguments)
     _run(options, ["python", "-m", "benchmarks", "together", *arguments])
@@ -54,6 +63,9 @@ def main(arguments: Sequence[str]) -> None:
 def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
     header = describe(options.device, command)
     print(f"{header} The engine's plan: {PLANS[options.plan]}.", flush=True)
+    if options.pictures:
+        _compare_pictures(options.pictures, max(options.runs), options)
+        return
     figures: dict[str, Any] = {"header": header}
     for name in options.models:
         models, recipe = _models_and_recipe(name, options)
@@ -150,3 +162,54 @@ def _apart(together: "Sequence[Generation]", in_turn: "Sequence[Generation]") ->
         assert b is not None
         found.append(1 - cosine(a.float().cpu().numpy(), b.float().cpu().numpy()))
     return max(0.0, *found)
+
+
+def _compare_pictures(count: int, at_once: int, options: argparse.Namespace) -> None:
+    """Paint the same recipes alone and `at_once` together, and print how the pictures differ."""
+    import numpy as np
+
+    from benchmarks.held_out import held_out_prompts
+    from benchmarks.statistics import Share
+    from engine import load_models, make_recipe
+    from engine.demo.judge import Judge
+
+    models = load_models("demo", options.device, options.precision)
+    asked = held_out_prompts(count)
+    recipes = [make_recipe(each.prompt, seed=each.seed) for each in asked]
+    alone = [_painted([recipe], models)[0] for recipe in recipes]
+    parts = [recipes[start : start + at_once] for start in range(0, count, at_once)]
+    together = [picture for part in parts for picture in _painted(part, models)]
+    pairs = list(zip(alone, together, strict=True))
+    levels = [np.abs(a.astype(int) - b.astype(int)).mean() for a, b in pairs]
+    judge = Judge()
+    right = [
+        [
+            judge.verdict(picture).matches(each.colour, each.shape, each.background).all_right
+            for each, picture in zip(asked, pictures, strict=True)
+        ]
+        for pictures in (alone, together)
+    ]
+    print(f"\n| {count} pictures, alone and {at_once} together | |\n|---|---|")
+    print(f"| to the byte the same | {sum(bool((a == b).all()) for a, b in pairs)} |")
+    print(f"| mean difference in levels of 255, median picture | {np.median(levels):.1f} |")
+    print(f"| of the picture that differs most | {max(levels):.1f} |")
+    for name, each in zip(("alone", "together"), right, strict=True):
+        print(f"| all right, {name} | {Share(sum(each), count)} |")
+    both = sum(a == b for a, b in zip(*right, strict=True))
+    print(f"| judged alike | {Share(both, count)} |")
+
+
+def _painted(recipes: "Sequence[Recipe]", models: "Models") -> "list[np.ndarray]":
+    """The finished pictures of runs that take all their steps together."""
+    import numpy as np
+
+    from engine.generation import Generation
+    from engine.painting import finished_picture
+    from engine.together import step_together
+
+    runs = [Generation(recipe, models) for recipe in recipes]
+    while not runs[0].done:
+        for failed in step_together(runs):
+            if failed is not None:
+                raise failed
+    return [np.asarray(finished_picture(run)) for run in runs]

@@ -1,6 +1,7 @@
 """The engine thread: takes one turn after the other from the queue and paints.
 
-Between two steps of a job it does errands, which need the models for a moment.
+In a turn other jobs may take part (`bot.crew`). Between two steps it does errands, which need the
+models for a moment.
 
 It alone touches the models. It never waits for Discord, and nothing that happens to one job ends
 it: what a person caused becomes a sentence for them, everything else is logged with its cause.
@@ -15,18 +16,22 @@ from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, TypeVar
 
 from bot import phrases
+from bot.crew import Crew, Room
 from bot.errands import Errand
 from bot.jobs import Event, Failed, Finished, Job, Started
 from bot.pace import Pace, step_units
 from bot.queue import GpuQueue, Slice, Wish
 from bot.records import StoredCheckpoint
 from bot.runs import Run
+from engine.catalogue import find_models
 from engine.errors import EngineError, RecipeError
+from engine.memory import Budget, free_budget
 from engine.settings import Settings as EngineSettings
 from engine.weights.entries import WeightsFile
 from engine.weights.settings import WeightsSettings
 
 if TYPE_CHECKING:
+    from engine.compiling import Compiler
     from engine.models import Models
 
 log = logging.getLogger(__name__)
@@ -64,10 +69,13 @@ class EngineThread:
         self._recall = recall
         self._runs: dict[int, Run] = {}
         """By the job's number; whose turn was longest ago comes first."""
+        self._together = 1 if settings.deterministic else settings.together
+        """How many jobs advance in one step at most."""
         self._loaded: Future[Models] = Future()
+        self._compiler: Compiler | None = None
         self._said = float("-inf")
-        self.memory = 0
-        """Bytes that the models and a run may take together, known once the models are loaded."""
+        self.memory = Budget(0)
+        """What the models and a run may take together, known once the models are loaded."""
         self._thread = threading.Thread(target=self._run, name="engine")
 
     def start(self) -> "Future[Models]":
@@ -111,10 +119,11 @@ class EngineThread:
                 self._paint(task, models)
         for run in self._runs.values():
             run.save()
+        if self._compiler is not None:
+            self._compiler.close()
 
     def _load(self) -> "Models":
         from engine.devices import choose_device, set_threads
-        from engine.memory import available_memory
         from engine.models import load_models
         from engine.preparation import prepare_models
 
@@ -126,9 +135,15 @@ class EngineThread:
             tell=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
         )
         set_threads(self._settings.threads)
-        self.memory = available_memory(choose_device(self._settings.device))
         settings = self._settings
-        return load_models(settings.models, settings.device, settings.precision)
+        device = choose_device(settings.device)
+        self.memory = free_budget(find_models(settings.models), device, settings.precision)
+        models = load_models(settings.models, settings.device, settings.precision)
+        if settings.compile:
+            from engine.compiling import Compiler
+
+            self._compiler = Compiler(models)
+        return models
 
     def _fetched(self, file: WeightsFile, done: int, total: int) -> None:
         """Say now and then how far a file is; end it if the program ends."""
@@ -142,54 +157,113 @@ class EngineThread:
         log.info("fetching weights", extra={"file": file.file, "bytes": done, "share": share})
 
     def _paint(self, turn: Slice, models: "Models") -> None:
-        """Give a job its turn, and say how it ended if it did."""
-        job = turn.job
-        try:
-            end = self._advance(turn, models)
-        except CancelledError:  # the program ends, and nobody can say what is kept of the job
-            end = None
-        except EngineError as error:
-            log.warning("job failed", extra={"job": job.id, "cause": str(error)})
-            end = Failed(job.id, phrases.sentence(str(error)))
-        except Exception:
-            log.exception("job failed", extra={"job": job.id})
-            end = Failed(job.id, FAULT)
-        self._queue.end_turn(finished=end is not None)
-        if end is not None:
-            self._publish(end)
-        for job_id in [each for each in self._runs if not self._queue.holds(each)]:
-            del self._runs[job_id]
-
-    def _advance(self, turn: Slice, models: "Models") -> Event | None:
-        """Take the steps of a turn; the job's end if it has come, else None."""
-        job = turn.job
-        run = self._run_of(job, models)
+        """Give a job its turn, in which others may take part."""
+        job, crew = turn.job, Crew()
+        goes_on = self._tend(job, self._settle, models)
         began = time.monotonic()
-        wish = self._queue.advance()
         for _ in range(turn.steps):
-            if wish is not None or run.done or self._queue.closed:
+            if not goes_on or self._queue.closed:
                 break
             if (errand := self._queue.take_errand()) is not None:
                 errand.run(models)
-            self._wake(run)
-            if run.done:
+            if not self._tend(job, self._wake_lead, models):
                 break
-            units = step_units(run.recipe)
-            run.step()
+            runs = self._gather(self._runs[job.id], crew, models)
+            units = [step_units(run.recipe) for run in runs]
+            errors = crew.step(runs)
             now = time.monotonic()
-            self._pace.observe(units, now - began)
+            done = [0.0 if error else each for each, error in zip(units, errors, strict=True)]
+            if any(done):
+                self._pace.observe(sum(done), now - began)
             began = now
-            wish = self._queue.advance(units)
+            goes_on, *_ = [
+                self._tend(run.job, self._settle, models, each, error)
+                for run, each, error in zip(runs, done, errors, strict=True)
+            ]
+        self._queue.end_turn()
+        for job_id in [each for each in self._runs if not self._queue.holds(each)]:
+            del self._runs[job_id]
+
+    def _tend(self, job: Job, act: Callable[..., Event | None], *details: object) -> bool:
+        """Do something for a job that takes part in the turn; say whether it goes on.
+
+        It does not if `act` returns its end, or raises something, which ends this job only.
+        """
+        end = None
+        try:
+            end = act(job, *details)
+            if end is None:
+                return True
+        except CancelledError:
+            pass
+        except Exception as error:
+            end = _failed(job, error)
+        self._queue.leave(job, finished=end is not None)
+        if end is not None:
+            self._publish(end)
+        return False
+
+    def _settle(
+        self, job: Job, models: "Models", units: float = 0.0, error: Exception | None = None
+    ) -> Event | None:
+        """Note what was done for a job; its end if that has come or is wished, else None.
+
+        An `error` in its step is the end, too. Raises `CancelledError` if nobody wants the job any
+        more, or the program ends and nobody can say what is kept of it.
+        """
+        run = self._run_of(job, models)
+        wish = self._queue.advance(units, of=job)
+        if error is not None:
+            return _failed(job, error)
         if wish is Wish.CANCEL:
-            return None
+            raise CancelledError
         if wish is Wish.STOP and not run.done:
             self._wake(run)
-        if not run.done and wish is not Wish.STOP:
-            return None
-        stopped = not run.done
-        if stopped:
-            run.stop()
-        return Finished(job.id, tuple(run.paintings), run.seconds, models.digests, stopped)
+            if not run.done:
+                run.stop()
+                return _finished(run, models, stopped=True)
+        return _finished(run, models) if run.done else None
+
+    def _wake_lead(self, job: Job, models: "Models") -> Event | None:
+        """Have the job whose turn it is ready for its next step; its end if there is none."""
+        run = self._runs[job.id]
+        self._wake(run)
+        return _finished(run, models) if run.done else None
+
+    def _gather(self, lead: Run, crew: Crew, models: "Models") -> list[Run]:
+        """Who takes the next step, ready for it: `lead`, and whoever fits in."""
+        runs = [lead]
+        if self._together == 1:
+            return runs
+        room = Room(lead, self.memory, models.device)
+
+        def fits(job: Job) -> bool:
+            run = self._runs.get(job.id)
+            recipe = job.recipes[0] if run is None or run.done else run.recipe
+            return crew.may_join(job) and room.take(recipe)
+
+        for job in self._queue.gather(self._together, fits)[1:]:
+            if self._tend(job, self._join, runs, crew, models):
+                runs.append(self._runs[job.id])
+        return runs
+
+    def _join(self, job: Job, runs: list[Run], crew: Crew, models: "Models") -> Event | None:
+        """Have a job ready for a step with others; its end if there is none.
+
+        Raises `CancelledError` if it does not fit in, and has to wait for its own turn.
+        """
+        run = self._run_of(job, models)
+        try:
+            self._make_room([*runs, run])
+            run.wake()
+        except EngineError as error:  # in its own turn others make room, or it is told why it fails
+            crew.refuse(job)
+            raise CancelledError from error
+        if run.done:
+            return _finished(run, models)
+        if not crew.suits(runs[0], run):
+            raise CancelledError
+        return None
 
     def _run_of(self, job: Job, models: "Models") -> Run:
         """The job's run, which begins with its first turn."""
@@ -197,18 +271,36 @@ class EngineThread:
         if run is None:
             kept = self._recall(job)
             self._publish(Started(job.id))
-            run = Run(job, models, kept, self.memory, self._publish)
+            run = Run(job, models, kept, self.memory, self._publish, self._compiler)
         self._runs[job.id] = run
         return run
 
     def _wake(self, run: Run) -> None:
         """Have a run ready for its next step, and send others to sleep if they are too many."""
-        others = [each for each in self._runs.values() if each is not run and each.is_awake]
-        for each in others[: max(0, len(others) - LIVE_RUNS + 1)]:
-            each.sleep()
+        others = self._make_room([run])
         try:
             run.wake()
         except RecipeError:
             for each in others:  # the memory that they take may be what is missing
                 each.sleep()
             run.wake(thrifty=True)
+
+    def _make_room(self, runs: Sequence[Run]) -> list[Run]:
+        """Send runs to sleep that are too many beside these; those that are still awake."""
+        others = [each for each in self._runs.values() if each not in runs and each.is_awake]
+        too_many = max(0, len(others) + len(runs) - LIVE_RUNS)
+        for each in others[:too_many]:
+            each.sleep()
+        return others[too_many:]
+
+
+def _finished(run: Run, models: "Models", *, stopped: bool = False) -> Finished:
+    return Finished(run.job.id, tuple(run.paintings), run.seconds, models.digests, stopped)
+
+
+def _failed(job: Job, error: Exception) -> Failed:
+    if isinstance(error, EngineError):
+        log.warning("job failed", extra={"job": job.id, "cause": str(error)})
+        return Failed(job.id, phrases.sentence(str(error)))
+    log.error("job failed", extra={"job": job.id}, exc_info=error)
+    return Failed(job.id, FAULT)

@@ -1,12 +1,14 @@
 """The queue before the one GPU: filled by the event loop, emptied by the engine thread.
 
-It holds the jobs that have not ended and hands out their turns, errands before all of them. Every
-method may be called from any thread.
+It holds the jobs that have not ended and hands out their turns, errands before all of them. In a
+turn others may take part, so that their pictures advance in the same steps. Every method may be
+called from any thread.
 """
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -28,7 +30,7 @@ class Slice:
 
 
 class Wish(Enum):
-    """What somebody wants of the job that has its turn."""
+    """What somebody wants of a job that takes part in the turn at hand."""
 
     STOP = "stop"
     CANCEL = "cancel"
@@ -44,7 +46,10 @@ class GpuQueue:
         self._jobs: dict[int, Waiting] = {}
         self._turns: Turns = FairTurns() if fair else FirstCome()
         self._to_stop: deque[int] = deque()
-        self._serving: Waiting | None = None
+        self._serving: list[Waiting] = []
+        """Who takes part in the turn at hand, whose turn it is first."""
+        self._is_new = False
+        """Whether others may take part since somebody came or went."""
         self._closed = False
 
     def put(self, job: Job, steps_done: int = 0) -> None:
@@ -52,6 +57,7 @@ class GpuQueue:
         with self._changed:
             waiting = self._jobs[job.id] = Waiting(job, steps_done, self._slice_steps)
             self._turns.add(waiting)
+            self._is_new = True
             self._changed.notify_all()
 
     def put_errand(self, errand: Errand[Any]) -> None:
@@ -77,44 +83,75 @@ class GpuQueue:
             while self._to_stop:
                 waiting = self._jobs.get(self._to_stop.popleft())
                 if waiting is not None:
-                    self._serving = waiting
+                    self._serving = [waiting]
                     return Slice(waiting.job, 0)
-            self._serving = self._turns.begin()
-            assert self._serving is not None
-            return Slice(self._serving.job, self._slice_steps)
+            waiting = self._turns.begin()
+            assert waiting is not None
+            self._serving, self._is_new = [waiting], True
+            return Slice(waiting.job, self._slice_steps)
+
+    def gather(self, most: int, fits: Callable[[Job], bool]) -> list[Job]:
+        """Who takes part in the next step, at most so many: first the job whose turn it is.
+
+        The others come in the order of their turns, as far as they fit. `fits` is asked of one
+        after the other; whoever does is in. They are chosen anew whenever somebody came or went.
+        """
+        with self._changed:
+            if self._is_new and self._serving:
+                self._is_new = False
+                lead, *before = self._serving
+                others = self._turns.companions(
+                    lead, most - 1, lambda each: self._may_join(each) and fits(each.job)
+                )
+                for each in before:
+                    if each not in others:
+                        self._leave(each)
+                self._serving = [lead, *others]
+            return [each.job for each in self._serving]
 
     def take_errand(self) -> Errand[Any] | None:
         """The next errand, if there is one; whose turn it is stays as it is."""
         with self._changed:
             return self._errands.popleft() if self._errands else None
 
-    def advance(self, units: float = 0.0) -> Wish | None:
-        """Note how much work was done in the turn at hand; return what is wanted of its job."""
+    def advance(self, units: float = 0.0, *, of: Job | None = None) -> Wish | None:
+        """Note how much work was done in the turn at hand; return what is wanted of the job.
+
+        That is the one whose turn it is, or one `of` those that take part in it.
+        """
         with self._changed:
-            waiting = self._serving
+            waiting = self._taking_part(of)
             if waiting is None or waiting.job.id not in self._jobs:
                 return Wish.CANCEL
             self._turns.advance(waiting, units)
             return Wish.STOP if waiting.stops else None
 
-    def end_turn(self, *, finished: bool = False) -> None:
-        """The turn at hand is over, and so is the job if it is `finished`."""
+    def leave(self, job: Job, *, finished: bool = False) -> None:
+        """A job takes no part in the turn at hand any more; if it is `finished`, it is over."""
         with self._changed:
-            waiting, self._serving = self._serving, None
-            if waiting is None:
-                return
-            self._turns.end(waiting)
-            if finished:
-                self._jobs.pop(waiting.job.id, None)
-            if waiting.job.id not in self._jobs:  # finished, or cancelled during its turn
-                self._turns.remove(waiting)
+            waiting = self._taking_part(job)
+            if waiting is not None:
+                self._serving.remove(waiting)
+                self._leave(waiting, finished=finished)
+                self._is_new = True
+
+    def end_turn(self, *, finished: bool = False) -> None:
+        """The turn at hand is over, and so is the job whose turn it is if it is `finished`."""
+        with self._changed:
+            lead, self._serving = self._serving[:1], self._serving[1:]
+            for each in lead:
+                self._leave(each, finished=finished)
+            for each in self._serving:
+                self._leave(each)
+            self._serving = []
 
     def remove(self, job_id: int) -> bool:
-        """Take a job out; if it has its turn, that ends with its step. Say whether it was there."""
+        """Take a job out, after the step at hand if it takes part. Say whether it was there."""
         with self._changed:
             waiting = self._jobs.pop(job_id, None)
-            if waiting is not None and waiting is not self._serving:
+            if waiting is not None and waiting not in self._serving:
                 self._turns.remove(waiting)
+                self._is_new = True
             return waiting is not None
 
     def stop(self, job_id: int) -> bool:
@@ -135,13 +172,12 @@ class GpuQueue:
             return job_id in self._jobs
 
     def jobs(self) -> list[Job]:
-        """The job that has its turn, if there is one, and the others as they were accepted."""
+        """Those that take part in the turn at hand, and the others as they were accepted."""
         with self._changed:
-            serving = self._serving
-            has_turn = serving is not None and serving.job.id in self._jobs
-            rest = [each.job for each in self._jobs.values() if each is not serving]
+            serving = [each.job for each in self._serving if each.job.id in self._jobs]
+            rest = [each.job for each in self._jobs.values() if each not in self._serving]
             rest.sort(key=lambda job: job.id)
-            return [serving.job, *rest] if serving is not None and has_turn else rest
+            return serving + rest
 
     def units(self) -> float:
         """How much work is left in all jobs together."""
@@ -152,7 +188,11 @@ class GpuQueue:
         """What is painted before a job; None if it is not here."""
         with self._changed:
             waiting = self._jobs.get(job_id)
-            return None if waiting is None else self._turns.standing(waiting)
+            if waiting is None:
+                return None
+            standing = self._turns.standing(waiting)
+            is_painted = waiting in self._serving
+            return replace(standing, before=0, start=0.0) if is_painted else standing
 
     @property
     def closed(self) -> bool:
@@ -168,3 +208,18 @@ class GpuQueue:
             self._changed.notify_all()
         for errand in left:
             errand.give_up()
+
+    def _taking_part(self, job: Job | None) -> Waiting | None:
+        """A job that takes part in the turn at hand, by default the one whose turn it is."""
+        parts = (each for each in self._serving if job is None or each.job.id == job.id)
+        return next(parts, None)
+
+    def _may_join(self, waiting: Waiting) -> bool:
+        return waiting.job.id in self._jobs and not waiting.stops
+
+    def _leave(self, waiting: Waiting, *, finished: bool = False) -> None:
+        self._turns.end(waiting)
+        if finished:
+            self._jobs.pop(waiting.job.id, None)
+        if waiting.job.id not in self._jobs:  # finished, or cancelled in the meantime
+            self._turns.remove(waiting)

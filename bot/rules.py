@@ -20,7 +20,7 @@ from bot.settings import LimitSettings, Settings
 from bot.store import Store
 from bot.words import WordList
 from engine.catalogue import find_models
-from engine.memory import choose_plan
+from engine.memory import Budget, choose_plan
 from engine.prompts import MAX_PROMPTS
 from engine.recipe import MAX_SIDE, Recipe
 
@@ -30,9 +30,9 @@ _ROOM_FOR_STYLES = 128 * MAX_PROMPTS
 
 
 class Rules:
-    """Says no, with a `RefusalError`, or nothing. Models and a run may take `memory` bytes."""
+    """Says no, with a `RefusalError`, or nothing. Models and a run have to fit into `memory`."""
 
-    def __init__(self, settings: Settings, store: Store, memory: int) -> None:
+    def __init__(self, settings: Settings, store: Store, memory: Budget) -> None:
         self._host = settings.limits
         self._memory = memory
         self._store = store

@@ -14,14 +14,22 @@ from bot import phrases
 from bot.jobs import Checkpoint, Event, Frame, Job, Noticed, Painting, Pixels, Progress
 from bot.records import StoredCheckpoint
 from engine.catalogue import find_models
-from engine.errors import CheckpointError, RecipeError
-from engine.memory import available_memory, choose_plan, running_out_is_an_error, step_memory
+from engine.errors import CheckpointError, DivergedError, RecipeError
+from engine.memory import (
+    Budget,
+    available_memory,
+    choose_plan,
+    fixed_memory,
+    running_out_is_an_error,
+    step_memory,
+)
 from engine.plan import PLANS, Plan
 from engine.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.compiling import Compiler
     from engine.generation import Generation
     from engine.models import Models
 
@@ -38,9 +46,10 @@ FRAMES = 48
 class Run:
     """A job's painting, from what is `kept` of it: checkpoints, the newest of a picture first.
 
-    The models and a run may take `memory` bytes together; what is free decides only if it is less,
-    so that a picture does not depend on what else happens. `publish` is called with the pictures
-    of its progress and with its checkpoints.
+    The models and a run have to fit into `memory` together; what is free decides only if it is
+    less, so that a picture does not depend on what else happens. `publish` is called with the
+    pictures of its progress and with its checkpoints. With a `compiler`, pictures that begin once
+    their size is compiled are painted by what it made.
     """
 
     def __init__(
@@ -48,16 +57,18 @@ class Run:
         job: Job,
         models: "Models",
         kept: Sequence[StoredCheckpoint],
-        memory: int,
+        memory: Budget,
         publish: Callable[[Event], None],
+        compiler: "Compiler | None" = None,
     ) -> None:
         self.job = job
         self.paintings: list[Painting] = []
         self.seconds = max((each.seconds for each in kept), default=0.0)
-        """Engine time that the job has taken."""
+        """Engine time that the job has taken: of a step with others, its even share."""
         self._models = models
         self._memory = memory
         self._publish = publish
+        self._compiler = compiler
         self._kept: dict[int, list[StoredCheckpoint]] = defaultdict(list)
         for each in kept:
             self._kept[each.picture].append(each)
@@ -84,6 +95,12 @@ class Run:
         """That of the picture at hand."""
         return self.job.recipes[len(self.paintings)]
 
+    @property
+    def generation(self) -> "Generation":
+        """The picture at hand, to take a step of it; `wake` comes before."""
+        assert self._generation is not None
+        return self._generation
+
     def wake(self, *, thrifty: bool = False) -> None:
         """Have the picture at hand ready for its next step; pictures that are done are noted.
 
@@ -103,24 +120,26 @@ class Run:
         from engine.checkpoints import dump
 
         if self._generation is not None:
-            self._asleep = dump(self._generation.state_dict(), self.recipe)
+            self._asleep = dump(self._state(self._generation), self.recipe)
             self._generation = None
 
     def step(self) -> None:
-        """Take the next step, and whatever ends with it; `wake` comes before."""
-        recipe, generation = self.recipe, self._generation
-        assert generation is not None
+        """Take the next step, with less memory if need be; `note_step` comes after it."""
+        plan = self.generation.plan
+        with running_out_is_an_error(self.recipe):
+            self.generation.step()
+        if self.generation.plan != plan:
+            extra = {"job": self.job.id, "plan": str(self.generation.plan)}
+            log.warning("memory ran out, going on with less", extra=extra)
+
+    def note_step(self, seconds: float) -> None:
+        """Do what comes with a step of `generation`, which took some of the engine's time."""
         began = time.monotonic()
-        plan = generation.plan
-        with running_out_is_an_error(recipe):
-            generation.step()
-            if generation.plan != plan:
-                extra = {"job": self.job.id, "plan": str(generation.plan)}
-                log.warning("memory ran out, going on with less", extra=extra)
-            self._note_frame(generation)
-            if generation.done:
-                self._complete(generation)
-        seconds = time.monotonic() - began
+        with running_out_is_an_error(self.recipe):
+            self._note_frame(self.generation)
+            if self.generation.done:
+                self._complete(self.generation)
+        seconds += time.monotonic() - began
         self.seconds += seconds
         self._unsaved_seconds += seconds
         if self._unsaved_seconds >= CHECKPOINT_SECONDS:
@@ -131,7 +150,7 @@ class Run:
         if self._unsaved_steps == 0:
             return
         if self._generation is not None:
-            self._publish_checkpoint(self._generation.state_dict())
+            self._publish_checkpoint(self._state(self._generation))
         elif self._asleep is not None:
             self._publish_checkpoint(self._asleep)
 
@@ -143,9 +162,10 @@ class Run:
 
     def _plan(self, recipe: Recipe, *, thrifty: bool) -> Plan:
         entry = find_models(recipe.models)
-        free = round(available_memory(self._models.device) + entry.memory.fixed)
-        plan = choose_plan(recipe, entry, min(self._memory, free) if thrifty else self._memory)
-        if step_memory(recipe, entry, plan) > free:
+        memory, halves = self._memory, self._memory.halves
+        free = available_memory(self._models.device) + fixed_memory(entry, halves=halves)
+        plan = choose_plan(recipe, entry, memory.at_most(free) if thrifty else memory)
+        if step_memory(recipe, entry, plan, halves=halves) > free:
             raise RecipeError("there is not enough memory free at the moment")
         if plan != PLANS[0]:
             log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})
@@ -158,7 +178,8 @@ class Run:
 
         recipe, device = self.recipe, self._models.device
         number = len(self.paintings) + 1
-        generation = Generation(recipe, self._models, plan)
+        models = self._models if self._compiler is None else self._compiler.models_for(recipe)
+        generation = Generation(recipe, models, plan)
         if self._asleep is not None:
             state, self._asleep = self._asleep, None
             generation.load_state_dict(load(state, recipe, device))
@@ -179,6 +200,18 @@ class Run:
             text = phrases.went_back(number, len(self.job.recipes), generation.steps_done)
             self._publish(Noticed(self.job.id, text))
         return generation
+
+    def _state(self, generation: "Generation") -> dict[str, Any]:
+        """What a run needs to go on.
+
+        One that turns out only now to have diverged is at its last good step again. It goes on from
+        there, and is told of when its next steps come to the same.
+        """
+        try:
+            return generation.state_dict()
+        except DivergedError:
+            self._steps_done = generation.steps_done
+            return generation.state_dict()
 
     def _note_frame(self, generation: "Generation") -> None:
         """Keep what the step saw, or show it, where that is due."""

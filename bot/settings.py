@@ -55,9 +55,13 @@ def _engine(value: object) -> object:
     for key in table:
         if key not in known:
             raise ValueError(f"there is no key {key!r}; there are: {', '.join(known)}")
-    threads = table.get("threads")
-    if isinstance(threads, str) and threads.isdecimal():  # from an environment variable
-        table["threads"] = int(threads)
+    for key in ("threads", "together"):
+        number = table.get(key)
+        if isinstance(number, str) and number.isdecimal():  # from an environment variable
+            table[key] = int(number)
+    for key in ("deterministic", "compile"):
+        if table.get(key) in ("true", "false"):
+            table[key] = table[key] == "true"
     try:
         return EngineSettings(**table)
     except SettingsError as error:

@@ -6,13 +6,19 @@ Cheng, 1996): everybody has a time of their own, which goes on with the work don
 by their weight. Whoever's time is earliest comes next, and who is new starts at the time of the
 slice that is being painted. So nobody waits behind somebody else's ten jobs.
 
+In a turn others may take part, so that several jobs advance in the same steps. What is done for
+them counts as in turns of their own. A step with more jobs takes longer, so nobody takes part who
+would get ahead of somebody who waits: even if such a step took as long as one for each job, nobody
+would be done later than without company, but for a turn or two of everybody.
+
 Nothing in here is safe to be called from several threads.
 """
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count, takewhile
+from itertools import count, islice, takewhile
 from math import ceil
 from typing import Protocol
 
@@ -51,9 +57,14 @@ class Waiting:
         self.turns_per_time = job.weight / self.slice
         """How many of its turns fit into a unit of its person's time."""
         self.spent = 0.0
-        """Units of work in the turn at hand."""
+        """Units of work in its turn, if that is at hand."""
         self.stops = False
         """Whether it shall be stopped where it is."""
+
+    @property
+    def turn_time(self) -> float:
+        """By how much its person's time goes on in a turn."""
+        return self.slice / self.job.weight
 
 
 class Turns(Protocol):
@@ -67,12 +78,18 @@ class Turns(Protocol):
         """The job whose turn begins; None if there is none."""
         ...
 
+    def companions(
+        self, lead: Waiting, most: int, fits: Callable[[Waiting], bool]
+    ) -> list[Waiting]:
+        """Who may take part in the turn of `lead`, in order: at most so many of those that fit."""
+        ...
+
     def advance(self, waiting: Waiting, units: float) -> None:
-        """Note that some work was done in the turn at hand."""
+        """Note that some work was done in the turn at hand, for whoever takes part."""
         ...
 
     def end(self, waiting: Waiting, /) -> None:
-        """The turn at hand is over."""
+        """The turn at hand is over, or whoever came along leaves it."""
         ...
 
     def remove(self, waiting: Waiting) -> None:
@@ -97,6 +114,13 @@ class FirstCome:
     def begin(self) -> Waiting | None:
         """The job that was accepted first."""
         return next(iter(self._line.values()), None)
+
+    def companions(
+        self, lead: Waiting, most: int, fits: Callable[[Waiting], bool]
+    ) -> list[Waiting]:
+        """The next ones up to the first that does not fit: nobody is overtaken."""
+        others = (each for each in self._line.values() if each is not lead)
+        return list(islice(takewhile(fits, others), most))
 
     def advance(self, waiting: Waiting, units: float) -> None:
         """Note that some work was done."""
@@ -130,6 +154,14 @@ class _Person:
         self.place = 0
         """In the line; 0 for none."""
         self.has_turn = False
+
+    def leads(self, waiting: Waiting) -> bool:
+        """Whether it is the turn of this one of their jobs."""
+        return self.has_turn and waiting is self.jobs[0]
+
+    def turn_time(self, most: int) -> float:
+        """By how much their time goes on in a turn in which all their jobs take part, or `most`."""
+        return sum(each.turn_time for each in islice(self.jobs, most))
 
 
 class _Table:
@@ -194,7 +226,7 @@ class FairTurns:
         """A heap of times, people's numbers, places and people. Only the newest place counts."""
         self._numbers = count(1)
         self._time = 0.0
-        """Of the turn at hand, or the last one."""
+        """Of the turn at hand, or the last one: whoever comes new starts here."""
         self._times: dict[int, float] = {}
         """Of people who have no jobs now, and would come too early if they came back."""
 
@@ -217,23 +249,63 @@ class FairTurns:
         while self._line:
             time, _, place, person = heapq.heappop(self._line)
             if place == person.place:
-                self._time = time
+                self._time = max(self._time, time)
                 person.place, person.has_turn = 0, True
                 self._table.note(person)
                 return person.jobs[0]
         return None
 
+    def companions(
+        self, lead: Waiting, most: int, fits: Callable[[Waiting], bool]
+    ) -> list[Waiting]:
+        """Whose turns would come next, if they all were taken one after the other.
+
+        Nobody gets further ahead than anybody else would in a turn with as many jobs of their own.
+        With their first job they may get just there, rather than leave a seat empty.
+        """
+        if most < 1:
+            return []
+        now = {each: each.time for each in self._people.values()}
+        leading = self._people[lead.job.author_id]
+        now[leading] += lead.spent / lead.job.weight
+        limit = min(time + each.turn_time(most + 1) for each, time in now.items())
+        slack = _ROUNDING * lead.turn_time
+        now[leading] += lead.turn_time  # when the turn of their next job would come
+        line = [(time, each.number, each) for each, time in now.items()]
+        heapq.heapify(line)
+        jobs = {each: islice(each.jobs, most + 1) for each in now}
+        chosen, seated = list[Waiting](), {leading}
+        while line and len(chosen) < most:
+            time, number, person = heapq.heappop(line)
+            if time > limit + slack:
+                break
+            if person in seated and time > limit - slack:
+                continue
+            waiting = next((w for w in jobs[person] if w is not lead and fits(w)), None)
+            if waiting is not None:
+                chosen.append(waiting)
+                seated.add(person)
+                heapq.heappush(line, (time + waiting.turn_time, number, person))
+        return chosen
+
     def advance(self, waiting: Waiting, units: float) -> None:
-        """Note that some work was done in the turn at hand."""
+        """Note that some work was done: in one's own turn it counts at its end, else at once."""
         person, units = self._people[waiting.job.author_id], min(units, waiting.left)
-        waiting.spent += units
+        if person.leads(waiting):
+            waiting.spent += units
+        else:
+            person.time += units / waiting.job.weight
+            if person.has_turn:
+                self._time = max(self._time, person.time)
         waiting.left -= units
         person.left -= units
         self._table.note(person)
 
     def end(self, waiting: Waiting) -> None:
-        """The turn at hand is over, and its person lines up again."""
+        """The turn at hand is over, or somebody leaves it, and their person lines up again."""
         person = self._people[waiting.job.author_id]
+        if person.has_turn and not person.leads(waiting):
+            return
         person.time += waiting.spent / waiting.job.weight
         waiting.spent = 0.0
         person.has_turn = False

@@ -6,10 +6,14 @@ notebook. No torch in here: the values are part of a recipe. `engine.cutouts` ap
 """
 
 from dataclasses import dataclass, fields, replace
+from math import ceil
 from reprlib import repr as brief
 from typing import Self
 
 from engine.errors import RecipeError
+
+MAX_SUPERSAMPLING = 4
+"""Resampling takes at most this many samples along each axis of a cutout's pixel."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,15 @@ class Augmentations:
         off |= {"crop_min": 1.0, "crop_max": 1.0, "noise": 0.0}
         kept = ("crop_min", "crop_max") if name == "crop" else (name,)
         return replace(self, **{k: v for k, v in off.items() if k not in kept})
+
+
+def supersampling(side: float, size: int, augmentations: Augmentations) -> int:
+    """Samples along each axis of a pixel of cutouts with `size` pixels to a side.
+
+    They are cut out of a picture whose shorter side has `side` pixels.
+    """
+    scale = augmentations.crop_max * side / size
+    return min(MAX_SUPERSAMPLING, max(1, ceil(scale - 0.5)))
 
 
 _GROUPS = ("crop", "flip", "affine", "perspective", "jitter", "noise", "none")

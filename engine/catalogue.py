@@ -20,16 +20,18 @@ _DEMO = Path(__file__).parent / "demo" / "weights"
 
 @dataclass(frozen=True)
 class RunMemory:
-    """What a run takes at its peak, as `engine.memory` adds it up. Bytes unless said."""
+    """What a run takes at its peak in float32, as `engine.memory` adds it up. All in bytes."""
 
     fixed: float
     """Whatever the recipe: the weights and the libraries' own."""
     per_pixel: float
     """For each pixel painted: the decoder's activations, the latent and the codebook's share."""
     per_cutout: float
-    """For each cutout: the perceptors' activations."""
-    attention_matrices: float
-    """How many matrices of all latent cells by all latent cells there are at once."""
+    """For each cutout that is looked at in one go: the perceptors' activations."""
+    view_sides: tuple[int, ...]
+    """Sides in pixels of the cutouts that the perceptors look at."""
+    lowered: float = 0.0
+    """Of the fixed: weights that take half of it in bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,16 @@ CATALOGUE = {
         # outlines are others while place, size and colours stay, and all 5 that were right stayed
         # right; of these 6 spoiled 1 and 8 spoiled 2.
         vary_noise=4.0,
-        # Fitted to the peak resident memory of fresh processes on a CPU, over that after `import
-        # torch`: two steps at 64 to 512 pixels, 8 to 256 cutouts, z-quantize and codebook
-        # sampling. It lies 10 to 35 % above what was measured, to be on the safe side:
-        #   64 pixels, 8 cutouts    170 MB      256, 64 cutouts        900 MB
-        #   64, 256 cutouts         790 MB      384, 64 cutouts      2,280 MB
-        #   256, 8 cutouts          720 MB      512, 8 cutouts       4,910 MB
-        memory=RunMemory(fixed=136e6, per_pixel=8.7e3, per_cutout=2.8e6, attention_matrices=3.0),
+        # Fitted to the peak resident memory of fresh processes on a CPU in float32, over that after
+        # `import torch`: two steps, everything at once, in MB. It lies 5 to 60 % above them: more
+        # for the largest pictures, whose memory the C library gives back between uses, and for
+        # the smallest, for which the fixed part is what larger ones leave unused in between.
+        #   64 pixels, 8 cutouts      110        256, 64 cutouts              510
+        #   64, 64 cutouts            280        384, 64 cutouts              640
+        #   64, 256 cutouts           850        512, 8 cutouts               670
+        #   256, 8 cutouts            320        512, codebook sampling       830
+        #   256, codebook sampling    370        512, 256 cutouts           1,630
+        memory=RunMemory(fixed=140e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
         # Its figures in the documentation are those of float32, and its layers are small.
         halves=False,
     ),
@@ -101,10 +106,13 @@ VARY_NOISE = 1.0
 """Of models for which nobody has looked for a better one."""
 LIBRARIES = 300e6
 """Bytes that the libraries take by themselves once models are loaded."""
-PIXEL_OVERHEAD, CUTOUT_OVERHEAD = 1.1, 1.3
-"""What a run takes beside what is kept for the gradient, as a factor: intermediate results, and
-the cutouts themselves. With the paper's pair the estimate is 2 to 4 % above what was measured on a
-CPU (256 and 512 pixels, 32 cutouts)."""
+PIXEL_OVERHEAD, CUTOUT_OVERHEAD = 1.5, 1.15
+"""What a run takes beside what is kept for the gradient, as a factor: intermediate results. Fitted
+to what `python -m benchmarks memory` measures on a CPU: 1.31 and 1.10, from the paper's pair at 256
+pixels with 32 and with 64 cutouts, and at 512 with 32. By all plans and in both precisions the
+estimate lies 2 to 23 % above. Codebook sampling adds up to 1.7 kB a pixel, and still fits in."""
+VIEW_SIDE = 224
+"""Pixels of a side of what published perceptors look at; few look at more."""
 
 
 def add_models(settings: "WeightsSettings") -> None:
@@ -141,16 +149,15 @@ def _memory(registry: "Registry", entry: "ModelsEntry") -> RunMemory:
     from engine.weights.entries import GeneratorMemory, PerceptorMemory
 
     generator = registry.generators[entry.generator].memory
-    generator = generator or GeneratorMemory(weights=304e6, per_pixel=21.3e3)
-    perceptors = [
-        registry.perceptors[each.name].memory or PerceptorMemory(weights=605e6, per_cutout=26.8e6)
-        for each in entry.perceptors
-    ]
+    generator = generator or GeneratorMemory(weights=304e6, lowered=170e6, per_pixel=5.22e3)
+    usual = PerceptorMemory(weights=605e6, lowered=351e6, per_cutout=18.8e6)
+    perceptors = [registry.perceptors[each.name].memory or usual for each in entry.perceptors]
     return RunMemory(
         fixed=LIBRARIES + generator.weights + sum(each.weights for each in perceptors),
         per_pixel=PIXEL_OVERHEAD * generator.per_pixel,
         per_cutout=CUTOUT_OVERHEAD * sum(each.per_cutout for each in perceptors),
-        attention_matrices=3.0,
+        view_sides=(VIEW_SIDE,) * len(perceptors),
+        lowered=generator.lowered + sum(each.lowered for each in perceptors),
     )
 
 

@@ -11,11 +11,10 @@ the bottom right one, whatever the size in pixels (`align_corners=False`).
 import math
 
 import torch
-from kornia.geometry.transform import get_perspective_transform
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.augmentations import Augmentations
+from engine.augmentations import Augmentations, supersampling
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a pixel's luminance (ITU-R BT.601)."""
@@ -23,8 +22,8 @@ LUMA = (0.299, 0.587, 0.114)
 YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 """RGB to YIQ, in which turning the hue is a rotation of the I-Q plane (NTSC)."""
 
-MAX_SUPERSAMPLING = 4
-"""Resampling takes at most this many samples along each axis of a cutout's pixel."""
+CORNERS = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
+"""Of a cutout, from the top left one clockwise."""
 
 
 def make_cutouts(
@@ -50,8 +49,7 @@ def make_cutouts(
     batch, _, height, width = image.shape
     total = batch * count
     matrices = geometry(total, width / height, augmentations, random)
-    scale = augmentations.crop_max * min(height, width) / size
-    factor = min(MAX_SUPERSAMPLING, max(1, math.ceil(scale - 0.5)))
+    factor = supersampling(min(height, width), size, augmentations)
     cutouts = resample(image, matrices.to(image), size, factor)
     if augmentations.jitter > 0:
         cutouts = recolour(cutouts, colour_matrices(total, augmentations, random).to(image))
@@ -120,7 +118,8 @@ def colour_matrices(count: int, augmentations: Augmentations, random: torch.Gene
     turned[:, 1, 1] = turned[:, 2, 2] = angle.cos() * chroma
     turned[:, 2, 1] = angle.sin() * chroma
     turned[:, 1, 2] = -turned[:, 2, 1]
-    matrices = torch.linalg.inv(yiq) @ turned @ yiq
+    # The unchecked inverse, since a check would wait for the device.
+    matrices = torch.linalg.inv_ex(yiq).inverse @ turned @ yiq
     matrices = matrices * (1 + augmentations.brightness * brightness)[:, None, None]
     return _sometimes(matrices, augmentations.jitter, random)
 
@@ -155,11 +154,35 @@ def _affine(count: int, augmentations: Augmentations, random: torch.Generator) -
 
 
 def _perspective(count: int, augmentations: Augmentations, random: torch.Generator) -> Tensor:
-    corners = torch.tensor(((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)))
-    corners = corners.to(random.device).expand(count, 4, 2)
+    corners = torch.tensor(CORNERS, device=random.device).expand(count, 4, 2)
     moved = corners * (1 - augmentations.distortion * _uniform((count, 4, 2), random))
-    matrices = get_perspective_transform(moved, corners)
-    return _sometimes(matrices, augmentations.perspective, random)
+    return _sometimes(_from_corners(moved), augmentations.perspective, random)
+
+
+def _from_corners(quads: Tensor) -> Tensor:
+    """Projections (N, 3, 3) that take four points (N, 4, 2) to `CORNERS`.
+
+    In closed form (Heckbert, "Fundamentals of Texture Mapping and Image Warping", 1989, 2.2.2): a
+    solver of equations would wait for the device, to see whether they have a solution.
+    """
+    first, second, third, fourth = quads.unbind(1)
+    right, left = second - third, fourth - third
+    rest = first - second + third - fourth
+    scale = _cross(right, left)
+    g, h = _cross(rest, left) / scale, _cross(right, rest) / scale
+    across, down = second - first + g * second, fourth - first + h * fourth
+    # Columns of the projection from the unit square to the points.
+    columns = [torch.cat(pair, 1) for pair in ((across, g), (down, h), (first, torch.ones_like(g)))]
+    x, y, z = columns
+    back = torch.stack([torch.linalg.cross(*pair) for pair in ((y, z), (z, x), (x, y))], 1)
+    # ... of which `back` is the inverse, but for a factor; on to the square from -1 to 1.
+    whole = back[:, 2:]
+    return torch.cat((2 * back[:, :2] - whole, whole), 1)
+
+
+def _cross(a: Tensor, b: Tensor) -> Tensor:
+    """Cross products (N, 1) of vectors (N, 2) in the plane."""
+    return (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])[:, None]
 
 
 def _flip(count: int, augmentations: Augmentations, random: torch.Generator) -> Tensor:

@@ -29,13 +29,13 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
+def choose_precision(name: str, device: torch.device, *, gains: bool = True) -> torch.dtype:
     """What layers compute in: `name`, or for "auto" bfloat16 where `device` is made for it.
 
-    Raises `ModelError` for another name.
+    Not so for models without `gains` by it. Raises `ModelError` for another name.
     """
     if name == "auto":
-        name = "bfloat16" if _is_made_for_halves(device) else "float32"
+        name = "bfloat16" if gains and _is_made_for_halves(device) else "float32"
     if name not in PRECISIONS:
         raise ModelError(f"there is no precision {name!r}: use auto, {' or '.join(PRECISIONS)}")
     return PRECISIONS[name]

@@ -10,6 +10,8 @@
               + what keeps the source, if it is an edit           4, G.2
         z        <- Adam(z, gradient of loss)                         2
 
+A step is computed by `engine.together`, of one run or of several at once.
+
 A `Generation` owns its latent, its optimiser and its random generator, and nothing else that
 changes: the models are shared, and the source of an edit follows from the recipe. It can be paused
 between any two steps, interleaved with others, saved and resumed, and the picture is identical to

@@ -52,6 +52,8 @@ class Models:
     A tokenizer that is a file has its own beside it."""
     weights: tuple[float, ...] = ()
     """How much each perceptor counts beside the others; empty if all count the same."""
+    one_shape: bool = False
+    """Whether they were compiled for a single run of one size, see `engine.compiling`."""
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -79,9 +81,7 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
     """
     entry = find_models(name)
     target = choose_device(device)
-    if precision == "auto" and not entry.halves:
-        precision = "float32"
-    dtype = choose_precision(precision, target)
+    dtype = choose_precision(precision, target, gains=entry.halves)
     generator = load_vqgan(entry.generator, target, dtype)
     perceptors = tuple(load_clip(path, target, dtype) for path in entry.perceptors)
     if generator.factor != entry.factor:

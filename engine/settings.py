@@ -17,6 +17,7 @@ DEFAULT_PATH = Path("config.toml")
 """Read from the working folder if it is there."""
 MAX_THREADS = 1024
 PRECISIONS = ("auto", "float32", "bfloat16")
+MAX_TOGETHER = 64
 DEVICES = "auto, cpu, mps, cuda or cuda:N"
 """How messages name the devices that `is_device` knows."""
 
@@ -33,6 +34,12 @@ class Settings:
     """Threads on the CPU; 0 stands for as many as there are cores that the process may use."""
     precision: str = "auto"
     """In what the models compute, of `PRECISIONS`; "auto" is bfloat16 where it is an advantage."""
+    deterministic: bool = True
+    """Whether every picture is computed by itself, and the same recipe gives the same bytes."""
+    together: int = 8
+    """How many jobs advance in one step at most, if not `deterministic`."""
+    compile: bool = False
+    """Whether models are compiled for each size that is painted; not if `deterministic`."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.models, str) or not self.models:
@@ -47,6 +54,19 @@ class Settings:
             raise SettingsError(
                 f"precision must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]} in quotes, "
                 f"not {brief(self.precision)}"
+            )
+        if type(self.deterministic) is not bool:
+            raise SettingsError(
+                f"deterministic must be true or false, not {brief(self.deterministic)}"
+            )
+        if type(self.compile) is not bool:
+            raise SettingsError(f"compile must be true or false, not {brief(self.compile)}")
+        if self.compile and self.deterministic:
+            raise SettingsError("compile = true needs deterministic = false: the rounding changes")
+        if type(self.together) is not int or not 1 <= self.together <= MAX_TOGETHER:
+            raise SettingsError(
+                f"together must be a whole number from 1 to {MAX_TOGETHER}, "
+                f"not {brief(self.together)}"
             )
 
 

@@ -24,7 +24,8 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.cutouts import MAX_SUPERSAMPLING, resample
+from engine.augmentations import MAX_SUPERSAMPLING
+from engine.cutouts import resample
 from engine.errors import RecipeError
 from engine.models import Models
 from engine.pictures import to_tensor

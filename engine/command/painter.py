@@ -9,7 +9,7 @@ from engine.devices import choose_device, set_threads
 from engine.errors import DivergedError
 from engine.files import quoted
 from engine.generation import Generation
-from engine.memory import available_memory, choose_plan, running_out_is_an_error
+from engine.memory import choose_plan, free_budget, running_out_is_an_error
 from engine.models import Models, load_models
 from engine.painting import finished_picture, save_painting
 from engine.plan import PLANS, Plan
@@ -46,8 +46,8 @@ def paint_request(request: Request, signals: StopSignals) -> int:
 def _prepare(request: Request) -> tuple[Models, Plan]:
     set_threads(request.threads)
     device = choose_device(request.device)
-    memory = available_memory(device)
-    plan = choose_plan(request.works[0].recipe, request.models, memory)
+    budget = free_budget(request.models, device, request.precision)
+    plan = choose_plan(request.works[0].recipe, request.models, budget)
     return load_models(request.models.name, str(device), request.precision), plan
 
 

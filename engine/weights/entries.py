@@ -34,6 +34,8 @@ class GeneratorMemory:
     weights: float
     per_pixel: float
     """For each pixel painted: what the decoder keeps for the gradient."""
+    lowered: float = 0.0
+    """Of the weights: those that take half of it in bfloat16, the decoder's."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class PerceptorMemory:
     weights: float
     per_cutout: float
     """For each cutout: what the image tower keeps for the gradient."""
+    lowered: float = 0.0
+    """Of the weights: those that take half of it in bfloat16, the image tower's."""
 
 
 @dataclass(frozen=True)

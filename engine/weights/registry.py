@@ -182,6 +182,7 @@ def _generator(name: str, table: Table) -> GeneratorEntry:
         memory = GeneratorMemory(
             weights=inner.number("weights", 0, MAX_MEMORY),
             per_pixel=inner.number("per_pixel", 0, MAX_MEMORY),
+            lowered=inner.number("lowered", 0, MAX_MEMORY, 0.0),
         )
         inner.end()
     return GeneratorEntry(
@@ -201,6 +202,7 @@ def _perceptor(name: str, table: Table) -> PerceptorEntry:
         memory = PerceptorMemory(
             weights=inner.number("weights", 0, MAX_MEMORY),
             per_cutout=inner.number("per_cutout", 0, MAX_MEMORY),
+            lowered=inner.number("lowered", 0, MAX_MEMORY, 0.0),
         )
         inner.end()
     return PerceptorEntry(

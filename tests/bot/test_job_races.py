@@ -33,6 +33,7 @@ from bot.reporter import Reporter
 from bot.rules import Rules
 from bot.settings import Settings
 from bot.store import Store, open_store
+from engine.memory import Budget
 from engine.presets import make_recipe
 
 AUTHOR, MODERATOR, STRANGER = Person(1), Person(2, moderates=True), Person(3)
@@ -72,7 +73,7 @@ class Races(RuleBasedStateMachine):
             self.queue = GpuQueue()
             reporter = Reporter(self.store, self.queue, Pace(), 1.0)
             self.ledger = Ledger(self.store, reporter)
-            rules = Rules(Settings(), self.store, memory=2**40)
+            rules = Rules(Settings(), self.store, memory=Budget(2**40))
             intake = Intake(Settings(), rules, self.store, self.queue, reporter)
             self.control = Control(self.store, self.queue, reporter, intake)
             for record in await self.store.open_jobs():

@@ -56,6 +56,13 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch):
     settings = read_settings(path)
     assert (settings.limits.count, settings.limits.steps) == (3, 50)
     assert settings.engine.threads == 2
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__DETERMINISTIC", "false")
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__TOGETHER", "4")
+    engine = read_settings(path).engine
+    assert (engine.deterministic, engine.together) == (False, 4)
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__DETERMINISTIC", "perhaps")
+    with pytest.raises(EngineError, match="true or false"):
+        read_settings(path)
 
 
 @pytest.mark.parametrize(

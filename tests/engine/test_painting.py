@@ -55,7 +55,7 @@ WRITTEN = {"vqgan-clip-recipe": small().to_json()}
 def test_painting_tells_of_every_step_and_shows_the_picture_enlarged(models: Models):
     told: list[tuple[int, float]] = []
     recipe = small(enlarge=3)
-    picture = paint(recipe, models, lambda run, loss: told.append((run.steps_done, loss)))
+    picture = paint(recipe, models, lambda run: told.append((run.steps_done, run.loss)))
     run = Generation(recipe, models)
     assert told == [(step, run.step()) for step in (1, 2, 3)]
     assert picture.size == (96, 72)
@@ -73,8 +73,8 @@ def test_a_picture_that_is_not_enlarged_shows_the_pixels_as_painted(models: Mode
 def test_what_is_raised_at_a_step_ends_the_run(models: Models):
     steps = []
 
-    def stop_at_two(run: Generation, loss: float) -> None:
-        steps.append(loss)
+    def stop_at_two(run: Generation) -> None:
+        steps.append(run.loss)
         if run.steps_done == 2:
             raise KeyboardInterrupt
 
@@ -216,7 +216,7 @@ def test_what_could_not_begin_to_be_painted_is_refused(
 def test_a_run_of_several_rounds_takes_all_their_steps(tmp_path: Path, models: Models):
     recipe, path = small(more=(2,)), tmp_path / "a.png"
     told: list[int] = []
-    picture = paint(recipe, models, lambda run, _: told.append(run.steps_done))
+    picture = paint(recipe, models, lambda run: told.append(run.steps_done))
     assert told == [1, 2, 3, 4, 5]
     save_painting(picture, path, recipe, models.digests, steps=5)
     assert read_origin(path) == Origin(recipe, 5, models.digests)

@@ -114,7 +114,7 @@ def test_what_is_done_to_save_memory_is_said(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     free = step_memory(small(), CATALOGUE["demo"], PLANS[-1])
-    monkeypatch.setattr(engine.command.painter, "available_memory", lambda _: free)
+    monkeypatch.setattr("engine.memory.available_memory", lambda _: free)
     assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
     said = capsys.readouterr().err
     assert f"note: to fit into the memory that is free: {PLANS[-1]}" in said

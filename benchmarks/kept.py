@@ -1,0 +1,114 @@
+"""What is kept for the gradient, for each pixel and each cutout: the figures of the registry.
+
+Published architectures, random weights. Counted is every storage that autograd saves, once, but for
+the weights themselves; what is only there for a moment is not.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from benchmarks.memory import PRECISIONS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from engine.vqgan import VQGANConfig
+
+SIDE, CUTOUTS = 256, 4
+
+
+def main(arguments: list[str]) -> None:
+    """Count and print two tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks kept", description=__doc__)
+    parser.parse_args(arguments)
+    from engine.weights.registry import shipped_registry
+
+    print("| generator | precision | weights | of the decoder | a pixel | decoded twice |")
+    print("|---|---|---|---|---|---|")
+    for name, config in _generators().items():
+        for precision in PRECISIONS:
+            weights, lowered, once, twice = count_generator(config, precision)
+            print(
+                f"| {name} | {precision} | {weights / 1e6:.0f} MB | {lowered / 1e6:.0f} MB "
+                f"| {once / 1e3:.2f} kB | {twice / 1e3:.2f} kB |"
+            )
+    print("\n| perceptor | precision | weights | of the image tower | a cutout |")
+    print("|---|---|---|---|---|")
+    for name in dict.fromkeys(each.open_clip for each in shipped_registry().perceptors.values()):
+        for precision in PRECISIONS:
+            weights, lowered, kept = count_perceptor(name, precision)
+            print(
+                f"| {name} | {precision} | {weights / 1e6:.0f} MB | {lowered / 1e6:.0f} MB "
+                f"| {kept / 1e6:.1f} MB |"
+            )
+
+
+def count_generator(config: "VQGANConfig", precision: str) -> tuple[int, int, float, float]:
+    """Bytes of weights, of those of the decoder, and kept for a pixel, decoded once and twice."""
+    import torch
+
+    from benchmarks.machine import weigh
+    from engine.devices import PRECISIONS as DTYPES
+    from engine.vqgan import VQGAN
+
+    vqgan = VQGAN(config).to(memory_format=torch.channels_last)  # pyright: ignore
+    vqgan.put_into_service(DTYPES[precision])
+    cells = SIDE // vqgan.factor
+    latent = torch.randn(1, config.embed_dim, cells, cells).requires_grad_()
+    kept = [
+        kept_bytes(vqgan, lambda twice=twice: vqgan.decode(latent, recompute=twice)) / SIDE**2
+        for twice in (False, True)
+    ]
+    return weigh(vqgan), weigh(vqgan.decoder, vqgan.post_quant_conv), kept[0], kept[1]
+
+
+def count_perceptor(name: str, precision: str) -> tuple[int, int, float]:
+    """Bytes of weights, of those of the image tower, and kept for a cutout."""
+    import open_clip
+    import torch
+
+    from benchmarks.machine import weigh
+    from engine.clip import ClipPerceptor, build_towers
+    from engine.devices import PRECISIONS as DTYPES
+
+    config = open_clip.get_model_config(name)
+    assert config is not None
+    perceptor = ClipPerceptor(build_towers(config), open_clip.SimpleTokenizer())
+    perceptor.to(memory_format=torch.channels_last)  # pyright: ignore
+    perceptor.put_into_service(DTYPES[precision])
+    side = perceptor.input_size
+    views = torch.rand(CUTOUTS, 3, side, side).requires_grad_()
+    kept = kept_bytes(perceptor, lambda: perceptor.encode_image(views))
+    return weigh(perceptor), weigh(perceptor.model.visual), kept / CUTOUTS
+
+
+def kept_bytes(module: "nn.Module", act: "Callable[[], Tensor]") -> int:
+    """Bytes that autograd saves while `act` computes with `module`, whose weights do not count."""
+    import torch
+
+    weights = {each.untyped_storage().data_ptr() for each in module.state_dict().values()}
+    kept = {}
+
+    def note(tensor: "Tensor") -> "Tensor":
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage  # held, so that no other takes its place
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        act()
+    return sum(storage.nbytes() for storage in kept.values())
+
+
+def _generators() -> "dict[str, VQGANConfig]":
+    from benchmarks.architectures import GENERATOR
+
+    finer = replace(GENERATOR, ch_mult=(1, 1, 2, 4), attn_resolutions=(32,), quantizer="gumbel")
+    return {
+        "16 pixels a cell, 16384 codes": GENERATOR,
+        "16 pixels a cell, 8192 codes": replace(GENERATOR, n_embed=8192),
+        "16 pixels a cell, 1024 codes": replace(GENERATOR, n_embed=1024),
+        "8 pixels a cell, 8192 codes": replace(finer, n_embed=8192),
+    }
