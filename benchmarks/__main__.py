@@ -6,6 +6,7 @@ import sys
 BENCHMARKS = (
     "quality",
     "ablations",
+    "presets",
     "masks",
     "bot",
     "queue",

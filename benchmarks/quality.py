@@ -79,12 +79,12 @@ def asked_rows(
     judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]
 ) -> dict[str, Share]:
     """How often the pictures show what was asked, and how often what somebody else asked."""
-    own = _judge_all(judge, pictures, asked)
+    own = matches_of(judge, pictures, asked)
     others = [*asked[1:], asked[0]]
     swapped = [
         match
         for match, mine, other in zip(
-            _judge_all(judge, pictures, others), asked, others, strict=True
+            matches_of(judge, pictures, others), asked, others, strict=True
         )
         if _wanted(mine) != _wanted(other)
     ]
@@ -129,7 +129,7 @@ def control_rows(judge: Judge) -> dict[str, Share]:
 
     def all_right(images: torch.Tensor) -> Share:
         arrays = list(images.clamp(0, 1).permute(0, 2, 3, 1).numpy())
-        return _share(_judge_all(judge, arrays, asked), lambda match: match.all_right)
+        return _share(matches_of(judge, arrays, asked), lambda match: match.all_right)
 
     return {
         "random latents, all right": all_right(junk),
@@ -154,7 +154,8 @@ def write_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], path: P
     contact_sheet(small, columns=8, captions=captions).save(path)
 
 
-def _judge_all(judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]) -> list[Match]:
+def matches_of(judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]) -> list[Match]:
+    """How each picture fits what was asked."""
     return [
         judge.verdict(picture).matches(*_wanted(a))
         for picture, a in zip(pictures, asked, strict=True)

@@ -9,7 +9,7 @@ from discord.app_commands import Choice
 from bot.answers import RefusalError
 from bot.phrases import name
 from bot.settings import LimitSettings
-from engine.presets import PRESETS
+from engine.presets import PRESET_NAMES
 from engine.recipe import MAX_SEED, Recipe
 
 LARGEST_SEED = min(MAX_SEED, 2**53 - 1)
@@ -64,4 +64,4 @@ def matching(typed: str, names: Iterable[str]) -> list[Choice[str]]:
 
 def matching_presets(typed: str) -> list[Choice[str]]:
     """What autocomplete offers for a preset."""
-    return matching(typed, PRESETS)
+    return matching(typed, PRESET_NAMES)

@@ -60,7 +60,7 @@ class Edit(commands.Cog):
         mask="A picture of the same shape: white is changed, black stays as it is",
         steps="How long to paint: more steps, more change",
         seed="The same seed makes the same change again",
-        preset="How to paint",
+        preset="How to paint: fast takes less time, fine takes more",
         count="How many variations",
     )
     async def edit(

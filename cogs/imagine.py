@@ -67,7 +67,7 @@ class Imagine(commands.Cog):
         size="Shape of the picture",
         steps="How long to paint: more steps, more detail",
         seed="The same seed paints the same picture again",
-        preset="How to paint",
+        preset="How to paint: fast takes less time, fine takes more",
         style="Words about the manner, such as: charcoal drawing",
         image="A picture to start from",
         like="A picture that it should resemble",

@@ -19,7 +19,7 @@ from engine import pictures
 from engine.catalogue import find_models
 from engine.edits import Edit, ImagePrompt
 from engine.errors import PictureError, RecipeError
-from engine.presets import EDITING, find_preset, keeping, make_recipe, round_to_grid
+from engine.presets import editing, keeping, make_recipe, round_to_grid
 from engine.recipe import Recipe
 
 MIN_SOURCE_SIDE = 16
@@ -143,18 +143,17 @@ def edit_recipe(
         keep: how much of the source stays, from 0 (as little as the prompt likes) to 1; of the
             demo models' edits, at 1 only colours change. By default 0.9, with a mask 0.
         models: a name in the catalogue.
-        preset: a name in `PRESETS`; by default the one that suits the models.
+        preset: of `PRESET_NAMES`; by default the one that suits the models.
         **settings: fields of `Recipe` that replace the preset's.
 
     Raises:
         RecipeError, ModelError: what is not allowed, and what is.
     """
     preset = preset or find_models(models).preset
-    find_preset(preset)
     if keep is None:
         keep = DEFAULT_KEEP if mask is None else 0.0
-    whole = EDITING[preset] if mask is None else {}
-    edit = Edit(_png(source), None if mask is None else _png(mask), **keeping(preset, keep))
+    whole = editing(preset, models) if mask is None else {}
+    edit = Edit(_png(source), None if mask is None else _png(mask), **keeping(preset, keep, models))
     return make_recipe(
         prompt,
         seed=seed,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from engine.errors import UsageError
-from engine.presets import PRESETS
+from engine.presets import PRESET_NAMES
 from engine.prompts import shorten
 from engine.recipe import MAX_SEED, MAX_SIDE, MAX_START_NOISE, MAX_STEPS, MIN_SIDE
 from engine.settings import DEVICES, is_device
@@ -195,7 +195,7 @@ def _painting_command(commands, name: str, what: str) -> argparse.ArgumentParser
 
 
 def _add_recipe_options(group) -> None:
-    presets = ", ".join(PRESETS)
+    presets = ", ".join(PRESET_NAMES)
     group.add_argument(
         "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N", help="iterations"
     )

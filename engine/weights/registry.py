@@ -11,10 +11,12 @@ from difflib import get_close_matches
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from engine.errors import SettingsError
+from engine.presets import PRESETS
 from engine.recipe import MAX_SIDE, MIN_SIDE
 from engine.weights.entries import (
     GeneratorEntry,
@@ -226,6 +228,9 @@ def _models(name: str, table: Table) -> ModelsEntry:
         table.refuse("perceptors", "must not all have the weight 0")
     if len({each.name for each in perceptors}) < len(perceptors):
         table.refuse("perceptors", "must not name the same one twice")
+    preset = table.text("preset", "paper")
+    if preset not in PRESETS:
+        table.refuse("preset", f"must be one of {', '.join(PRESETS)}, not {brief(preset)}")
     return ModelsEntry(
         name=name,
         description=table.text("description", ""),
@@ -233,7 +238,7 @@ def _models(name: str, table: Table) -> ModelsEntry:
         generator=table.text("generator"),
         perceptors=tuple(perceptors),
         side=table.whole("side", MIN_SIDE, MAX_SIDE),
-        preset=table.text("preset", "paper"),
+        preset=preset,
     )
 
 

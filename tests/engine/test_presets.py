@@ -12,6 +12,8 @@ from engine.editing import edit_recipe
 from engine.edits import Edit
 from engine.errors import ModelError, RecipeError
 from engine.presets import (
+    BESIDE,
+    PRESET_NAMES,
     PRESETS,
     find_preset,
     keep_of,
@@ -42,7 +44,7 @@ def test_the_paper_preset_holds_the_papers_numbers():
     assert recipe.quantization == "z-quantize"
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PRESET_NAMES)
 @pytest.mark.parametrize("masked", [None, False, True])
 def test_the_preset_of_a_recipe_is_known_again(preset: str, masked: bool | None):
     options: dict[str, Any] = {"seed": 1, "preset": preset, "steps": 7}
@@ -57,10 +59,64 @@ def test_the_preset_of_a_recipe_is_known_again(preset: str, masked: bool | None)
     assert preset_of(replace(recipe, quantization="none")) is None
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PRESET_NAMES)
 @pytest.mark.parametrize("models", CATALOGUE)
 def test_every_preset_makes_a_recipe_for_all_models(preset: str, models: str):
     assert isinstance(make_recipe("a star", seed=1, models=models, preset=preset), Recipe)
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a pair of models that the paper's preset suits."""
+    entry = replace(CATALOGUE["demo"], name="published", preset="paper")
+    monkeypatch.setitem(CATALOGUE, entry.name, entry)
+    return entry.name
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("models", ["demo", "published"])
+def test_fast_and_fine_take_less_and_more_work_than_what_suits_the_models(models: str):
+    work = []
+    for preset in ("fast", None, "fine"):
+        recipe = make_recipe("a star", seed=1, models=models, preset=preset)
+        work.append(recipe.steps * recipe.cutouts)
+    assert work[0] <= work[1] / 2
+    assert work[1] < work[2]
+
+
+@pytest.mark.parametrize("preset", BESIDE)
+def test_fast_and_fine_differ_in_few_settings_from_what_suits_the_models(
+    published: str, preset: str
+):
+    recipe = make_recipe("a star", seed=1, models=published, preset=preset)
+    assert recipe.augmentations == PAPER
+    assert recipe.learning_rate == find_preset("paper")["learning_rate"]
+    assert preset_of(recipe) == preset
+    assert preset_of(replace(recipe, models="elsewhere")) is None
+
+
+@pytest.mark.parametrize("preset", BESIDE)
+def test_edits_keep_as_the_models_suit_it(published: str, preset: str):
+    source = Image.new("RGB", (32, 32))
+    edits = [
+        edit_recipe("a star", source, seed=1, models=models, preset=preset).edit
+        for models in ("demo", published)
+    ]
+    assert [bool(edit and edit.keep_structure) for edit in edits] == [True, False]
+    assert [bool(edit and edit.keep_latent) for edit in edits] == [False, True]
+
+
+def test_edits_too_take_fewer_and_more_steps():
+    source = Image.new("RGB", (32, 32))
+    presets = ("fast", "demo", "fine")
+    steps = [edit_recipe("a star", source, seed=1, preset=preset).steps for preset in presets]
+    assert steps == sorted(set(steps))
+
+
+def test_models_need_a_preset_to_go_by(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(CATALOGUE, "lost", replace(CATALOGUE["demo"], name="lost", preset="fast"))
+    with pytest.raises(RecipeError, match="no preset called 'fast'"):
+        make_recipe("a star", seed=1, models="lost")
 
 
 def test_what_is_said_replaces_the_preset():
@@ -77,8 +133,16 @@ def test_an_initial_image_is_where_the_run_starts():
 @pytest.mark.parametrize(
     ("changes", "error", "culprit"),
     [
-        ({"preset": "swift"}, RecipeError, "no preset called 'swift'; there are: paper, demo"),
-        ({"preset": "Paper"}, RecipeError, "no preset called 'Paper'; there are: paper, demo"),
+        (
+            {"preset": "swift"},
+            RecipeError,
+            "no preset called 'swift'; there are: paper, demo, fast, fine",
+        ),
+        (
+            {"preset": "Paper"},
+            RecipeError,
+            "no preset called 'Paper'; there are: paper, demo, fast, fine",
+        ),
         ({"models": "large"}, ModelError, "no models called 'large'; there are: demo"),
         ({"models": ""}, ModelError, "no models called ''; there are: demo"),
         ({"prompt": " "}, RecipeError, "prompt is empty"),
@@ -108,9 +172,10 @@ def test_a_size_out_of_bounds_is_brought_to_the_nearest_one_within():
 
 
 def test_presets_cannot_be_changed_by_accident():
-    preset: Any = find_preset("paper")
-    with pytest.raises(TypeError):
-        preset["steps"] = 1
+    for name in PRESET_NAMES:
+        preset: Any = find_preset(name)
+        with pytest.raises(TypeError):
+            preset["steps"] = 1
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -199,6 +199,10 @@ def models(**changes: Any) -> dict[str, Any]:
             {"perceptors": {"x": {"open_clip": "A", "checkpoint": "y", "memory": {"weights": 1}}}},
             "[weights.perceptors.x.memory]: per_cutout is missing",
         ),
+        (
+            models(preset="fast"),
+            "[weights.models.x]: preset must be one of paper, demo, not 'fast'",
+        ),
         (models(generator="y"), "[weights.models.x]: generator names 'y', which is not there"),
         (models(perceptors=[]), "perceptors must be a list of 1 to 8"),
         (models(perceptors=["a"]), "[weights.models.x.perceptors] must be a table, not 'a'"),
