@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from engine.errors import SettingsError
-from engine.presets import PRESETS
+from engine.preset_tables import PRESETS
 from engine.recipe import MAX_SIDE, MIN_SIDE
 from engine.weights.entries import (
     GeneratorEntry,
