@@ -1,4 +1,4 @@
-"""Where to compute, and on how many threads."""
+"""Where to compute, in what precision, and on how many threads."""
 
 import os
 from typing import Any

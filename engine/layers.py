@@ -23,7 +23,7 @@ QUICK = 1.702
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Scaled dot-product attention over (N, heads, L, D).
 
-    On a CPU in bfloat16 the gradient of torch's own takes two to five times as long as that of the
+    On a CPU in bfloat16 the gradient of torch's own takes up to five times as long as that of the
     plain formula, which is therefore taken as long as its matrices are small.
     """
     matrices = query.shape[:-1].numel() * key.shape[-2] * query.element_size()

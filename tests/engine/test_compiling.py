@@ -46,6 +46,15 @@ def backend() -> Iterator[Any]:
     torch.compiler.reset()
 
 
+def done(models: Models, backend: Any) -> Compiler:
+    """A compiler that has compiled the models for `recipe()`."""
+    backend.told.set()
+    compiler = Compiler(models, backend)
+    compiler.models_for(recipe())
+    compiler.wait()
+    return compiler
+
+
 def test_a_picture_does_not_wait_for_the_compiler(models: Models, backend: Any):
     compiler = Compiler(models, backend)
     assert compiler.models_for(recipe()) is models
@@ -63,10 +72,7 @@ def test_a_picture_does_not_wait_for_the_compiler(models: Models, backend: Any):
 
 
 def test_each_shape_is_compiled_by_itself(models: Models, backend: Any):
-    backend.told.set()
-    compiler = Compiler(models, backend)
-    compiler.models_for(recipe())
-    compiler.wait()
+    compiler = done(models, backend)
     assert compiler.models_for(recipe(cutouts=4)) is models
     compiler.close()
 
@@ -88,10 +94,7 @@ def test_where_compiling_fails_pictures_are_painted_all_the_same(
 
 
 def test_compiled_models_take_one_run_at_a_time(models: Models, backend: Any):
-    backend.told.set()
-    compiler = Compiler(models, backend)
-    compiler.models_for(recipe())
-    compiler.wait()
+    compiler = done(models, backend)
     compiled = compiler.models_for(recipe())
     runs = [Generation(recipe(seed=seed), compiled) for seed in (1, 2)]
     assert not fit_together(*runs)
@@ -99,10 +102,7 @@ def test_compiled_models_take_one_run_at_a_time(models: Models, backend: Any):
 
 
 def test_a_plan_that_saves_memory_works_with_compiled_models(models: Models, backend: Any):
-    backend.told.set()
-    compiler = Compiler(models, backend)
-    compiler.models_for(recipe())
-    compiler.wait()
+    compiler = done(models, backend)
     run = Generation(recipe(), compiler.models_for(recipe()), PLANS[-1])
     run.step()
     assert run.image().isfinite().all()
