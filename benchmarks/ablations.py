@@ -17,10 +17,10 @@ import engine
 from benchmarks.held_out import held_out_prompts
 from benchmarks.painters import paint_all
 from benchmarks.quality import asked_rows, write_sheet
-from engine.augmentations import PAPER
-from engine.catalogue import find_models
 from engine.demo.judge import Judge
+from engine.models.catalogue import find_models
 from engine.presets import find_preset
+from engine.recipes.augmentations import PAPER
 
 COLUMNS = {
     "object's colour right": "colour",

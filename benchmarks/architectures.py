@@ -3,13 +3,13 @@
 import open_clip
 import torch
 
-from engine.clip import ClipPerceptor, build_clip
-from engine.devices import choose_precision
-from engine.models import Models
+from engine.models.clip import ClipPerceptor, build_clip
+from engine.models.devices import choose_precision
+from engine.models.loading import Models
+from engine.models.vqgan import VQGAN, VQGANConfig
 from engine.presets import PRESETS
-from engine.prompts import parse_prompts
-from engine.recipe import Recipe
-from engine.vqgan import VQGAN, VQGANConfig
+from engine.recipes.prompts import parse_prompts
+from engine.recipes.recipe import Recipe
 
 PERCEPTOR = "ViT-B-32-quickgelu"
 GENERATOR = VQGANConfig(

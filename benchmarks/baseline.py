@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.architectures import GENERATOR, PERCEPTOR
-from engine.augmentations import Augmentations
-from engine.recipe import Recipe
-from engine.vqgan import VQGANConfig
+from engine.models.vqgan import VQGANConfig
+from engine.recipes.augmentations import Augmentations
+from engine.recipes.recipe import Recipe
 
 Cut = Callable[[Tensor], Tensor]
 """From a picture (1, 3, H, W) to its cutouts (N, 3, S, S)."""

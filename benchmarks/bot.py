@@ -19,10 +19,11 @@ import psutil
 import simcord
 from simcord.interactions import base_payload
 
-from bot.client import PaintingBot, Services
-from bot.program import open_services
-from bot.settings import DiscordSettings, LimitSettings, Settings, StorageSettings
-from engine.generation import Generation
+from bot.app import open_services
+from bot.client import PaintingBot
+from bot.config import DiscordSettings, LimitSettings, Settings, StorageSettings
+from bot.services import Services
+from engine.vqgan_clip.generation import Generation
 
 PEOPLE, WITHIN_SECONDS = 200, 10.0
 """How many ask for a picture, and in how long."""

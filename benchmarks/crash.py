@@ -27,17 +27,17 @@ from PIL import Image
 
 from benchmarks.painters import paint_all
 from benchmarks.recorder import Recorder
-from bot.asker import Asker
-from bot.jobs import JobState
-from bot.settings import DiscordSettings, LimitSettings, Settings, StorageSettings
-from engine.editing import edit_recipe
+from bot.config import DiscordSettings, LimitSettings, Settings, StorageSettings
+from bot.jobs.job import JobState
+from bot.submission.requester import Asker
+from engine.editing.edit_recipe import edit_recipe
 from engine.painting import read_origin
 from engine.presets import make_recipe
-from engine.recipe import Recipe
+from engine.recipes.recipe import Recipe
 from engine.settings import Settings as EngineSettings
 
 if TYPE_CHECKING:
-    from bot.client import Services
+    from bot.services import Services
 
 SEED = 20_221_023
 LOAD, PEOPLE = 20, 5
@@ -50,7 +50,13 @@ CHECKPOINT_SECONDS = 0.5
 PATIENCE_SECONDS = 900.0
 """After which a job that has not ended counts as stuck."""
 _CHANNEL, _GUILD, _FIRST_PERSON = 77, 1, 100
-_PRELOADED = ("torch", "discord", "bot.program", "engine.generation", "engine.models")
+_PRELOADED = (
+    "torch",
+    "discord",
+    "bot.app",
+    "engine.vqgan_clip.generation",
+    "engine.models.loading",
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -137,10 +143,10 @@ def _work(folder: Path, port: int, seed: int, finish: bool) -> None:
 
 
 async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
-    from bot import runs
-    from bot.program import open_services
+    from bot.app import open_services
+    from bot.worker import job_run
 
-    runs.CHECKPOINT_SECONDS = CHECKPOINT_SECONDS
+    job_run.CHECKPOINT_SECONDS = CHECKPOINT_SECONDS
     discord.http.Route.BASE = f"http://127.0.0.1:{port}"
     settings = Settings(
         engine=EngineSettings(threads=1),  # the last bits of a picture depend on it

@@ -20,10 +20,10 @@ from benchmarks.painters import paint_all
 from benchmarks.statistics import Share
 from engine.demo.judge import Judge
 from engine.demo.world import COLOURS, SHAPES, object_masks, render, sample_single_scenes
-from engine.editing import edit_recipe, feathered, grown
-from engine.pictures import to_picture
-from engine.recipe import Recipe
-from engine.text_masks import find_mask
+from engine.editing.edit_recipe import edit_recipe, feathered, grown
+from engine.editing.text_masks import find_mask
+from engine.images.image_io import to_picture
+from engine.recipes.recipe import Recipe
 
 SEED = 20_241_122
 """Of pictures, prompts and painting; tuning used other ones."""
@@ -214,7 +214,7 @@ def _write_sheet(
     captions: Sequence[str],
 ) -> None:
     """The first ten, before and after, four pairs in a row."""
-    from engine.sheet import contact_sheet
+    from engine.images.contact_sheet import contact_sheet
 
     if sheets is None:
         return

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.models import Models
+    from engine.models.loading import Models
 
 
 @dataclass(frozen=True)

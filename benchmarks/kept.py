@@ -14,7 +14,7 @@ from benchmarks.memory import PRECISIONS
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from engine.vqgan import VQGANConfig
+    from engine.models.vqgan import VQGANConfig
 
 SIDE, CUTOUTS = 256, 4
 
@@ -50,8 +50,8 @@ def count_generator(config: "VQGANConfig", precision: str) -> tuple[int, int, fl
     import torch
 
     from benchmarks.machine import weigh
-    from engine.devices import PRECISIONS as DTYPES
-    from engine.vqgan import VQGAN
+    from engine.models.devices import PRECISIONS as DTYPES
+    from engine.models.vqgan import VQGAN
 
     vqgan = VQGAN(config).to(memory_format=torch.channels_last)  # pyright: ignore
     vqgan.put_into_service(DTYPES[precision])
@@ -70,8 +70,8 @@ def count_perceptor(name: str, precision: str) -> tuple[int, int, float]:
     import torch
 
     from benchmarks.machine import weigh
-    from engine.clip import ClipPerceptor, build_towers
-    from engine.devices import PRECISIONS as DTYPES
+    from engine.models.clip import ClipPerceptor, build_towers
+    from engine.models.devices import PRECISIONS as DTYPES
 
     config = open_clip.get_model_config(name)
     assert config is not None

@@ -62,9 +62,9 @@ def _publish(folder: Path) -> None:
     import open_clip
     import torch
 
-    from engine.clip import build_clip
     from engine.conversion.architecture import read_architecture
-    from engine.vqgan import VQGAN
+    from engine.models.clip import build_clip
+    from engine.models.vqgan import VQGAN
 
     (folder / "model.yaml").write_text(CONFIG)
     config: Any = open_clip.get_model_config(ARCHITECTURE)
@@ -96,8 +96,8 @@ def _measure(folder: Path) -> dict[str, float]:
     began = time.perf_counter()
     import torch
 
-    from engine.conversion.converting import convert_clip, convert_vqgan
-    from engine.models import load_clip, load_vqgan
+    from engine.conversion.convert import convert_clip, convert_vqgan
+    from engine.models.loading import load_clip, load_vqgan
 
     imported = time.perf_counter()
     before = psutil.Process().memory_info().rss

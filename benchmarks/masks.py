@@ -20,10 +20,10 @@ from PIL import Image
 import engine
 from benchmarks.statistics import Share, mean_and_interval
 from engine.demo.world import COLOURS, SHAPES, Scenes, object_masks, render, sample_scenes
-from engine.latents import quantize
-from engine.models import Models
-from engine.pictures import enlarge, to_picture, to_tensor
-from engine.text_masks import Method, TextMask, find_mask
+from engine.editing.text_masks import Method, TextMask, find_mask
+from engine.images.image_io import enlarge, to_picture, to_tensor
+from engine.models.loading import Models
+from engine.vqgan_clip.latents import quantize
 
 SEED = 20_230_117
 """Of the pictures and phrases; tuning used small numbers."""
@@ -165,7 +165,7 @@ def print_row(name: str, row: Row) -> None:
 
 def write_sheet(asked: Sequence[Asked], models: Models, path: Path) -> None:
     """Of each: the picture, the relevance, the mask laid over it, and the true one."""
-    from engine.sheet import contact_sheet
+    from engine.images.contact_sheet import contact_sheet
 
     cells, captions = [], []
     for each in asked:

@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from benchmarks.statistics import cosine
-from engine.plan import PLANS
+from engine.vqgan_clip.memory_plan import PLANS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ def measure(number: int, side: int, cutouts: int, device: str, precision: str) -
 
     from benchmarks.architectures import paper_pair, paper_recipe
     from benchmarks.machine import peak_memory, weigh
-    from engine.generation import Generation
+    from engine.vqgan_clip.generation import Generation
 
     before = peak_memory(torch.device(device))
     models = paper_pair(device, precision=precision)

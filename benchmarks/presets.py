@@ -27,7 +27,7 @@ from engine.presets import PRESET_NAMES, make_recipe
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.recipe import Recipe
+    from engine.recipes.recipe import Recipe
 
 MODELS = "demo"
 BESIDE = "paper"
@@ -127,8 +127,8 @@ def _step_seconds(presets: Sequence[str]) -> dict[str, float]:
     """The median time of a step of each, from rounds in which all come in turn."""
     import torch
 
-    from engine.generation import Generation
-    from engine.models import load_models
+    from engine.models.loading import load_models
+    from engine.vqgan_clip.generation import Generation
 
     models, device = load_models(MODELS, "cpu"), torch.device("cpu")
     (asked,) = held_out_prompts(1)

@@ -105,7 +105,7 @@ def control_rows(judge: Judge) -> dict[str, Share]:
     import torch
 
     from engine.demo.world import COLOURS, SHAPES, render, sample_scenes
-    from engine.latents import quantize, random_codes
+    from engine.vqgan_clip.latents import quantize, random_codes
 
     random = torch.Generator().manual_seed(1)
     generator = engine.load_models("demo", "cpu").generator
@@ -148,7 +148,7 @@ def print_table(rows: dict[str, Share]) -> None:
 
 def write_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], path: Path) -> None:
     """The pictures side by side at 128 pixels, eight in a row, each over its caption."""
-    from engine.sheet import contact_sheet
+    from engine.images.contact_sheet import contact_sheet
 
     small = [Image.fromarray(p).resize((128, 128), Image.Resampling.LANCZOS) for p in pictures]
     contact_sheet(small, columns=8, captions=captions).save(path)

@@ -14,12 +14,12 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from bot.jobs import Job
-from bot.pace import job_units, step_units
-from bot.queue import GpuQueue, Slice
-from bot.store import Store, open_store
+from bot.jobs.job import Job
+from bot.scheduling.cost import job_units, step_units
+from bot.scheduling.queue import GpuQueue, Slice
+from bot.storage import Store, open_store
 from engine.presets import make_recipe
-from engine.recipe import Recipe
+from engine.recipes.recipe import Recipe
 
 SEED = 20_221_024
 JOBS, PEOPLE = 10_000, 1_000

@@ -6,15 +6,15 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.machine import measure_peak, seconds_of
-from engine.plan import PLANS
+from engine.vqgan_clip.memory_plan import PLANS
 
 if TYPE_CHECKING:
     import torch
 
     from benchmarks.baseline import PlainModels
     from benchmarks.engines import Engine
-    from engine.generation import Generation
-    from engine.models import Models
+    from engine.models.loading import Models
+    from engine.vqgan_clip.generation import Generation
 
 Work = Callable[[], object]
 STAGES = ("quantise", "decode", "cutouts", "perceptor", "loss", "backward", "optimise")
@@ -115,7 +115,7 @@ def _works(
 
     from benchmarks.architectures import paper_recipe
     from benchmarks.baseline import Baseline
-    from engine.generation import Generation
+    from engine.vqgan_clip.generation import Generation
 
     recipe = paper_recipe(side, cutouts)
     run, baseline = Generation(recipe, models, PLANS[engine.plan]), Baseline(recipe, plain)
@@ -142,7 +142,7 @@ def _works(
 
 def _warm_run(engine: "Engine", models: "Models", side: int, cutouts: int) -> "Generation":
     from benchmarks.architectures import paper_recipe
-    from engine.generation import Generation
+    from engine.vqgan_clip.generation import Generation
 
     run = Generation(paper_recipe(side, cutouts), models, PLANS[engine.plan])
     for _ in range(WARM_UPS):

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.alternation import ENDLESS, alternate
 from benchmarks.engines import Engine
 from benchmarks.machine import describe
-from engine.plan import PLANS
+from engine.vqgan_clip.memory_plan import PLANS
 
 SIDES, CUTOUTS, ROUNDS = (256, 512), (16, 32, 64), 5
 SECTIONS = ("time", "memory", "gradient", "stages", "peak")
@@ -73,7 +73,7 @@ def timing(
 
     from benchmarks.architectures import paper_recipe
     from benchmarks.baseline import Baseline, plain_pair
-    from engine.generation import Generation
+    from engine.vqgan_clip.generation import Generation
 
     device = torch.device(engine.device)
     models, plain = engine.models(), plain_pair(engine.device)

@@ -7,13 +7,13 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.statistics import cosine
-from engine.plan import PLANS
+from engine.vqgan_clip.memory_plan import PLANS
 
 if TYPE_CHECKING:
     import torch
 
     from benchmarks.engines import Engine
-    from engine.recipe import Recipe
+    from engine.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _take(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> Taken:
     from benchmarks.architectures import paper_recipe
     from benchmarks.baseline import Baseline, plain_pair
     from benchmarks.machine import peak_memory, weigh
-    from engine.generation import Generation
+    from engine.vqgan_clip.generation import Generation
 
     device = torch.device(engine.device)
     recipe = paper_recipe(side, cutouts)
@@ -118,7 +118,7 @@ class Found:
 
 
 def _of_engine(recipe: "Recipe", models: Any, plan: int) -> Found:
-    from engine.generation import Generation
+    from engine.vqgan_clip.generation import Generation
 
     run = Generation(recipe, models, PLANS[plan])
     run.step()
@@ -130,8 +130,8 @@ def _of_baseline(recipe: "Recipe", plain: Any, models: Any) -> Found:
     import torch
 
     from benchmarks.baseline import Baseline
-    from engine.cutouts import make_cutouts
-    from engine.generation import Generation
+    from engine.vqgan_clip.cutouts import make_cutouts
+    from engine.vqgan_clip.generation import Generation
 
     start = Generation(recipe, models)
     random = torch.Generator(models.device)

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.alternation import ENDLESS, alternate
 from benchmarks.machine import describe, peak_memory, wait_for
 from benchmarks.statistics import cosine
-from engine.plan import PLANS
+from engine.vqgan_clip.memory_plan import PLANS
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.generation import Generation
-    from engine.models import Models
-    from engine.recipe import Recipe
+    from engine.models.loading import Models
+    from engine.recipes.recipe import Recipe
+    from engine.vqgan_clip.generation import Generation
 
 RUNS, ROUNDS = (1, 2, 4, 8), 5
 PROMPTS = (
@@ -90,7 +90,7 @@ def _throughput(
 ) -> list[dict[str, Any]]:
     import torch
 
-    from engine.together import fit_together, step_together
+    from engine.vqgan_clip.batching import fit_together, step_together
 
     device = torch.device(options.device)
     print(
@@ -136,8 +136,8 @@ def _throughput(
 
 
 def _start(models: "Models", recipe: "Recipe", count: int, plan: int) -> "list[Generation]":
-    from engine.generation import Generation
-    from engine.prompts import parse_prompts
+    from engine.recipes.prompts import parse_prompts
+    from engine.vqgan_clip.generation import Generation
 
     return [
         Generation(
@@ -203,9 +203,9 @@ def _painted(recipes: "Sequence[Recipe]", models: "Models") -> "list[np.ndarray]
     """The finished pictures of runs that take all their steps together."""
     import numpy as np
 
-    from engine.generation import Generation
     from engine.painting import finished_picture
-    from engine.together import step_together
+    from engine.vqgan_clip.batching import step_together
+    from engine.vqgan_clip.generation import Generation
 
     runs = [Generation(recipe, models) for recipe in recipes]
     while not runs[0].done:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import discord
 
-from bot.health import shows_life
-from bot.logs import set_up_logging
-from bot.program import run
-from bot.settings import TOKEN_VARIABLE, read_settings
+from bot.app import run
+from bot.config import TOKEN_VARIABLE, read_settings
+from bot.healthcheck import shows_life
+from bot.log import set_up_logging
 from engine.errors import EngineError
 
 BAD_SETTINGS = 2

@@ -7,26 +7,15 @@ by name.
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
-from datetime import datetime
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.again import Again
-from bot.answers import FAULT, answer, answer_what_is_left_over
-from bot.control import Control
-from bot.engine_thread import EngineThread
-from bot.intake import INVITE, Intake
-from bot.ledger import Ledger
-from bot.pace import Pace
-from bot.privacy import Privacy
-from bot.queue import GpuQueue
-from bot.reporter import Reporter
-from bot.rules import Rules
-from bot.settings import Settings
-from bot.store import Store
+from bot.errors import FAULT
+from bot.services import Services
+from bot.submission.permissions import INVITE
+from bot.ui.responses import answer, answer_what_is_left_over
 
 log = logging.getLogger(__name__)
 
@@ -48,30 +37,6 @@ COGS = (
 )
 _SYNCED = "commands"
 """Under which name the store remembers what Discord was told last."""
-
-
-@dataclass(frozen=True)
-class Services:
-    """What cogs work with."""
-
-    settings: Settings
-    rules: Rules
-    store: Store
-    queue: GpuQueue
-    pace: Pace
-    reporter: Reporter
-    ledger: Ledger
-    intake: Intake
-    control: Control
-    privacy: Privacy
-    again: Again
-    engine: EngineThread
-    upload_hosts: frozenset[str]
-    """Where attached pictures may lie."""
-    device: str
-    """Where the models are, as torch names it."""
-    started: datetime
-    """When they were loaded."""
 
 
 class CommandTree(app_commands.CommandTree["PaintingBot"]):

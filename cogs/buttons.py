@@ -9,27 +9,22 @@ import discord
 from discord import ui
 from discord.ext import commands
 
-from bot import buttons, lists
-from bot.answers import (
-    RefusalError,
-    acknowledge,
-    all_answered,
-    answer,
-    show,
-    show_form,
-)
-from bot.asker import Asker
-from bot.buttons import Action, JobButton, Press
-from bot.client import PaintingBot, Services
-from bot.control import Person
-from bot.edits import check_may_edit
-from bot.forms import FORM_SECONDS, words_input
-from bot.jobs import UNFINISHED, JobState
-from bot.recipes import prompt_of
-from bot.records import JobRecord
-from bot.removal import remove_job
-from bot.uploads import pictures_in, read_posted
-from engine.recipe import MAX_STEPS
+from bot.client import PaintingBot
+from bot.delivery.removal import remove_job
+from bot.errors import RefusalError
+from bot.jobs.job import UNFINISHED, JobState
+from bot.jobs.records import JobRecord
+from bot.services import Services
+from bot.submission.edits import check_may_edit
+from bot.submission.permissions import Person
+from bot.submission.recipes import prompt_of
+from bot.submission.requester import Asker
+from bot.ui import buttons, queue_text
+from bot.ui.buttons import Action, JobButton, Press
+from bot.ui.forms import FORM_SECONDS, words_input
+from bot.ui.responses import acknowledge, all_answered, answer, show, show_form
+from bot.ui.uploads import pictures_in, read_posted
+from engine.recipes.recipe import MAX_STEPS
 
 _UNKNOWN = "I do not know this button."
 _ELSEWHERE = "That button belongs to another picture. If this one was posted just now, try again."
@@ -106,7 +101,7 @@ class Buttons(commands.Cog):
         record = await self._remade(interaction, message, press)
         asker, again = Asker.of_interaction(interaction), self._services.again
         act = again.rerun if press.action is Action.RERUN else again.go_on
-        await answer(interaction, lists.queued((await act(asker, record)).jump_url))
+        await answer(interaction, queue_text.queued((await act(asker, record)).jump_url))
 
     async def _ask(
         self, interaction: discord.Interaction, message: discord.Message, press: Press
@@ -135,7 +130,7 @@ class Buttons(commands.Cog):
         record = await self._record(message, press)
         await self._check_may_delete(interaction, record)
         view = buttons.for_deletion(record.job.id)
-        await show(interaction, lists.ask_to_delete(record.job), view=view)
+        await show(interaction, queue_text.ask_to_delete(record.job), view=view)
 
     async def _delete(self, interaction: discord.Interaction, press: Press) -> None:
         """Delete a job's pictures; its button stands in a message that only one person sees."""
@@ -145,7 +140,7 @@ class Buttons(commands.Cog):
             raise RefusalError(_ELSEWHERE)
         removed = await remove_job(interaction.client, self._services.store, record)
         has_thread = record.place is not None and record.place.has_thread
-        text = lists.deleted(removed.messages, removed.left, has_thread=has_thread)
+        text = queue_text.deleted(removed.messages, removed.left, has_thread=has_thread)
         await show(interaction, text)
 
     async def _check_may_delete(self, interaction: discord.Interaction, record: JobRecord) -> None:
@@ -261,7 +256,7 @@ class _MoreForm(_JobForm):
             number = self._only if self._which is None else _number(self._which)
             asker = Asker.of_interaction(interaction)
             message = await self.services.again.more(asker, self.record, number, steps)
-            await answer(interaction, lists.queued(message.jump_url))
+            await answer(interaction, queue_text.queued(message.jump_url))
 
 
 class _WordsForm(_JobForm):
@@ -281,7 +276,7 @@ class _WordsForm(_JobForm):
             await acknowledge(interaction)
             asker = Asker.of_interaction(interaction)
             message = await self.services.again.reword(asker, self.record, self._words.value)
-            await answer(interaction, lists.queued(message.jump_url))
+            await answer(interaction, queue_text.queued(message.jump_url))
 
 
 async def _vary(
@@ -298,7 +293,7 @@ async def _vary(
         content = await _posted(services, message, number)
     asker = Asker.of_interaction(interaction)
     queued = await services.again.vary(asker, record, number, content)
-    await answer(interaction, lists.queued(queued.jump_url))
+    await answer(interaction, queue_text.queued(queued.jump_url))
 
 
 async def _posted(services: Services, message: discord.Message, number: int) -> bytes:

@@ -7,12 +7,12 @@ from discord import app_commands
 from discord.app_commands import Choice
 from discord.ext import commands
 
-from bot import lists
-from bot.answers import RefusalError, acknowledge, answer, refusals_answered
 from bot.client import PaintingBot
-from bot.control import Person
-from bot.jobs import Job
-from bot.viewer import Viewer
+from bot.errors import RefusalError
+from bot.jobs.job import Job
+from bot.submission.permissions import Person, Viewer
+from bot.ui import queue_text
+from bot.ui.responses import acknowledge, answer, refusals_answered
 
 _ALL = "all"
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,17})")
@@ -36,7 +36,7 @@ class Cancel(commands.Cog):
                 cancelled = await self._cancel_all(viewer)
             else:
                 cancelled = [await self._cancel(viewer, job)]
-            await answer(interaction, lists.cancelled(cancelled))
+            await answer(interaction, queue_text.cancelled(cancelled))
 
     @cancel.autocomplete("job")
     async def _jobs(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -58,7 +58,7 @@ class Cancel(commands.Cog):
     def _choice(self, job: Job, whose: str) -> Choice[str]:
         underway = self._services.reporter.underway(job.id)
         state = "being painted" if underway is not None and underway.begun else "waiting"
-        return Choice(name=lists.choice(job, f"{state}{whose}"), value=str(job.id))
+        return Choice(name=queue_text.choice(job, f"{state}{whose}"), value=str(job.id))
 
     async def _cancel(self, viewer: Viewer, typed: str) -> Job:
         """Cancel the job with a number."""

@@ -7,22 +7,24 @@ from discord import app_commands, ui
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.answers import (
-    RefusalError,
+from bot.client import PaintingBot
+from bot.errors import RefusalError
+from bot.services import Services
+from bot.submission.edits import Wish, check_may_edit, queue_edit
+from bot.submission.requester import Asker
+from bot.submission.seeds import LARGEST_SEED, MAX_COUNT
+from bot.ui.autocomplete import matching_presets
+from bot.ui.forms import PictureForm, words_input
+from bot.ui.responses import (
     acknowledge,
     all_answered,
     answer,
     refusals_answered,
     show_form,
 )
-from bot.asker import Asker
-from bot.client import PaintingBot, Services
-from bot.edits import Wish, check_may_edit, queue_edit
-from bot.forms import PictureForm, words_input
-from bot.options import LARGEST_SEED, MAX_COUNT, matching_presets
-from bot.uploads import read_posted, read_upload
-from engine.editing import DEFAULT_KEEP
-from engine.recipe import MAX_STEPS
+from bot.ui.uploads import read_posted, read_upload
+from engine.editing.edit_recipe import DEFAULT_KEEP
+from engine.recipes.recipe import MAX_STEPS
 
 MENU = "Edit this image"
 _KEEPS = {

@@ -4,10 +4,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import phrases
-from bot.answers import answer
+from bot import errors
 from bot.client import PaintingBot
-from engine.catalogue import find_models
+from bot.ui import job_text
+from bot.ui.responses import answer
+from engine.models.catalogue import find_models
 
 
 class Help(commands.Cog):
@@ -41,8 +42,8 @@ class Help(commands.Cog):
             "it, give it more steps or other words, or delete it. 🔁 paints it again, too.\n"
             "- `/queue` shows what is painted and what waits, `/cancel` ends what you asked for.\n"
             "- `/status` says what is waiting, `/privacy` what I keep of you, and removes it.\n"
-            f"You may ask for {phrases.limits(limits)}."
-            + (f"\n-# {phrases.sentence(models.limits)}" if models.limits else ""),
+            f"You may ask for {job_text.limits(limits)}."
+            + (f"\n-# {errors.sentence(models.limits)}" if models.limits else ""),
         )
 
 

@@ -11,12 +11,14 @@ from discord import app_commands, ui
 from discord.app_commands import Range
 from discord.ext import commands
 
-from bot import history
-from bot.answers import RefusalError, acknowledge, all_answered, answer, refusals_answered, show
-from bot.asker import Asker
-from bot.client import PaintingBot, Services
-from bot.history import MAX_SEARCH, Entry, Scope, Turn
-from bot.reposts import post_again
+from bot.client import PaintingBot
+from bot.errors import RefusalError
+from bot.jobs.history import MAX_SEARCH, Entry, Scope, Turn
+from bot.services import Services
+from bot.submission.reposts import post_again
+from bot.submission.requester import Asker
+from bot.ui import history_page
+from bot.ui.responses import acknowledge, all_answered, answer, refusals_answered, show
 
 _LONGEST_NUMBER = 19
 """Digits of an id, at most."""
@@ -174,7 +176,7 @@ async def _show(
 ) -> None:
     """Put a page into the answer."""
     pictures = await services.store.pictures(entry.job_id)
-    sheet = await asyncio.to_thread(history.sheet, entry, pictures)
+    sheet = await asyncio.to_thread(history_page.sheet, entry, pictures)
     view = ui.View(timeout=None)
     disabled = {
         Action.NEWER: entry.place == 1,
@@ -184,7 +186,7 @@ async def _show(
     }
     for action in Action:
         view.add_item(HistoryButton.of(action, scope, entry, disabled=disabled[action]))
-    text = history.text(entry, scope, interaction.user.id)
+    text = history_page.text(entry, scope, interaction.user.id)
     await show(interaction, text, [] if sheet is None else [sheet], view)
 
 

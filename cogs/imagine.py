@@ -8,24 +8,19 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.answers import RefusalError, acknowledge, answer, refusals_answered
-from bot.asker import Asker
 from bot.client import PaintingBot
-from bot.options import (
-    LARGEST_SEED,
-    MAX_COUNT,
-    check_prompt,
-    matching,
-    matching_presets,
-    seed_or_any,
-    variations,
-)
-from bot.uploads import read_upload
-from engine.catalogue import find_models
-from engine.editing import image_prompt
+from bot.errors import RefusalError
+from bot.submission.policy import check_prompt
+from bot.submission.requester import Asker
+from bot.submission.seeds import LARGEST_SEED, MAX_COUNT, seed_or_any, variations
+from bot.ui.autocomplete import matching, matching_presets
+from bot.ui.responses import acknowledge, answer, refusals_answered
+from bot.ui.uploads import read_upload
+from engine.editing.edit_recipe import image_prompt
+from engine.models.catalogue import find_models
 from engine.presets import make_recipe, round_to_grid
-from engine.recipe import MAX_STEPS, Recipe
-from engine.start_image import init_image
+from engine.recipes.recipe import MAX_STEPS, Recipe
+from engine.recipes.start_image import init_image
 
 SIZES = {
     "square": (1.0, 1.0),

@@ -16,29 +16,32 @@ from discord import app_commands, ui
 from discord.ext import commands
 from PIL import Image
 
-from bot import drafts, phrases
-from bot.answers import (
-    RefusalError,
+from bot import errors
+from bot.client import PaintingBot
+from bot.errors import RefusalError
+from bot.jobs.draft import Draft
+from bot.services import Services
+from bot.submission.edits import Wish, check_may_edit, queue_edit
+from bot.submission.policy import check_prompt
+from bot.submission.requester import Asker
+from bot.ui import draft_preview, job_text
+from bot.ui.attachments import Attachment
+from bot.ui.draft_preview import GROWTH
+from bot.ui.forms import FORM_SECONDS, PictureForm, words_input
+from bot.ui.responses import (
     acknowledge,
     all_answered,
     refusals_answered,
     show,
     show_form,
 )
-from bot.asker import Asker
-from bot.attach import Attachment
-from bot.client import PaintingBot, Services
-from bot.drafts import GROWTH, Draft
-from bot.edits import Wish, check_may_edit, queue_edit
-from bot.forms import FORM_SECONDS, PictureForm, words_input
-from bot.options import check_prompt
-from bot.uploads import read_posted, read_upload
-from engine.editing import FEATHER, grown, read_mask, read_source
-from engine.prompts import parse_prompts
+from bot.ui.uploads import read_posted, read_upload
+from engine.editing.edit_recipe import FEATHER, grown, read_mask, read_source
+from engine.recipes.prompts import parse_prompts
 
 if TYPE_CHECKING:
-    from engine.models import Models
-    from engine.text_masks import TextMask
+    from engine.editing.text_masks import TextMask
+    from engine.models.loading import Models
 
 MENU = "Mask something in it"
 _LONGEST_ID = 18
@@ -161,13 +164,13 @@ class DraftButton(ui.DynamicItem[ui.Button[Any]], template=r"mask:(?P<draft>.*):
             case Action.PAINT:
                 await _paint(services, interaction, draft)
             case Action.WIDER:
-                changed = await asyncio.to_thread(drafts.wider, draft, GROWTH)
+                changed = await asyncio.to_thread(draft_preview.wider, draft, GROWTH)
                 await _keep(services, interaction, changed)
             case Action.NARROWER:
-                changed = await asyncio.to_thread(drafts.wider, draft, -GROWTH)
+                changed = await asyncio.to_thread(draft_preview.wider, draft, -GROWTH)
                 await _keep(services, interaction, changed)
             case Action.INVERT:
-                changed = await asyncio.to_thread(drafts.inverted, draft)
+                changed = await asyncio.to_thread(draft_preview.inverted, draft)
                 await _keep(services, interaction, changed)
             case Action.CANCEL:
                 await services.store.remove_draft(draft.id)
@@ -263,13 +266,13 @@ async def _begin(
         parse_prompts(replace_with)
     source, notice = await asyncio.to_thread(read_source, picture)
     mask, relevance = await _found(services, source, what) if what else (None, [])
-    kept = await asyncio.to_thread(drafts.png, source)
+    kept = await asyncio.to_thread(draft_preview.png, source)
     draft = await services.store.add_draft(interaction.user.id, kept, mask, replace_with or None)
-    notices = [phrases.sentence(notice)] if notice else []
+    notices = [errors.sentence(notice)] if notice else []
     if mask is not None:
         await _show(interaction, draft, *notices)
         return
-    text = phrases.not_found(what) if what else phrases.NO_MASK
+    text = job_text.not_found(what) if what else job_text.NO_MASK
     await show(interaction, "\n".join((text, *notices)), relevance, _buttons(draft))
 
 
@@ -279,16 +282,16 @@ async def _found(
     """The mask of what is named; if there is none, a map of where it might be."""
 
     def look(models: "Models") -> "TextMask":
-        from engine.text_masks import find_mask  # imports torch, hence in the engine thread
+        from engine.editing.text_masks import find_mask  # imports torch, hence in the engine thread
 
         return find_mask(source, what, models)
 
     found = await asyncio.wrap_future(services.engine.run_errand(look))
     if not found.found:
-        relevance = await asyncio.to_thread(drafts.png, found.relevance)
-        return None, [Attachment("relevance.png", relevance, phrases.RELEVANCE_ALT_TEXT)]
+        relevance = await asyncio.to_thread(draft_preview.png, found.relevance)
+        return None, [Attachment("relevance.png", relevance, job_text.RELEVANCE_ALT_TEXT)]
     # The soft edge lies inside, and with less of it a rim of what was there is left.
-    mask = await asyncio.to_thread(lambda: drafts.png(grown(found.mask, GROWTH + FEATHER)))
+    mask = await asyncio.to_thread(lambda: draft_preview.png(grown(found.mask, GROWTH + FEATHER)))
     return mask, []
 
 
@@ -324,8 +327,10 @@ async def _keep(services: Services, interaction: discord.Interaction, draft: Dra
 
 
 async def _show(interaction: discord.Interaction, draft: Draft, *notices: str) -> None:
-    share, files = await asyncio.to_thread(lambda: (drafts.share(draft), drafts.files(draft)))
-    text = "\n".join((phrases.draft(share, draft.replace_with), *notices))
+    share, files = await asyncio.to_thread(
+        lambda: (draft_preview.share(draft), draft_preview.files(draft))
+    )
+    text = "\n".join((job_text.draft(share, draft.replace_with), *notices))
     await show(interaction, text, files, _buttons(draft))
 
 
@@ -339,7 +344,7 @@ def _buttons(draft: Draft) -> ui.View:
 
 def _drawn(draft: Draft, content: bytes) -> bytes:
     source, _ = read_source(draft.source)
-    return drafts.png(read_mask(content, source.size))
+    return draft_preview.png(read_mask(content, source.size))
 
 
 async def setup(bot: PaintingBot) -> None:

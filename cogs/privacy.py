@@ -10,11 +10,13 @@ from discord import app_commands, ui
 from discord.ext import commands
 from sqlalchemy.exc import DBAPIError
 
-from bot import phrases
-from bot.answers import RefusalError, acknowledge, all_answered, answer, refusals_answered, show
-from bot.client import PaintingBot, Services
-from bot.export import send_everything
-from bot.personal import about, deleted
+from bot.client import PaintingBot
+from bot.errors import RefusalError
+from bot.privacy.export import send_everything
+from bot.privacy.text import about, deleted
+from bot.services import Services
+from bot.ui import formatting
+from bot.ui.responses import acknowledge, all_answered, answer, refusals_answered, show
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +125,7 @@ async def _export(services: Services, interaction: discord.Interaction[Any]) -> 
     sent = await send_everything(services.store, interaction.user)
     if sent == 0:
         raise RefusalError("I keep nothing of you.")
-    files = phrases.counted(sent, "file")
+    files = formatting.counted(sent, "file")
     await answer(interaction, f"Sent by direct message, in {files}: everything that I keep of you.")
 
 

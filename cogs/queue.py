@@ -4,11 +4,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import lists, phrases
-from bot.answers import acknowledge, answer, refusals_answered
 from bot.client import PaintingBot
-from bot.jobs import Job, Underway
-from bot.viewer import Viewer
+from bot.jobs.events import Underway
+from bot.jobs.job import Job
+from bot.submission.permissions import Viewer
+from bot.ui import formatting, queue_text
+from bot.ui.responses import acknowledge, answer, refusals_answered
 
 _MOST = 15
 """Jobs in one answer."""
@@ -34,7 +35,7 @@ class Queue(commands.Cog):
         # What has begun comes first, and otherwise the order is that of asking.
         seen.sort(key=lambda job: not getattr(underway[job.id], "begun", False))
         lines = [self._line(job, underway[job.id]) for job in seen[:_MOST]]
-        return lists.listed(self._heading(len(jobs), len(seen)), lines, len(seen))
+        return queue_text.listed(self._heading(len(jobs), len(seen)), lines, len(seen))
 
     def _heading(self, count: int, seen: int) -> str:
         if count == 0:
@@ -43,11 +44,13 @@ class Queue(commands.Cog):
         text = f"**{seen} job{'s' * (seen != 1)}**"
         if count > seen:
             text += f" · {count - seen} elsewhere"
-        return text + ("" if left is None else f" · about {phrases.duration(left)} of work in all")
+        return text + (
+            "" if left is None else f" · about {formatting.duration(left)} of work in all"
+        )
 
     def _line(self, job: Job, underway: Underway | None) -> str:
         forecast = self._services.reporter.forecast(job.id)
-        return lists.in_queue(job, underway, forecast)
+        return queue_text.in_queue(job, underway, forecast)
 
 
 def _is_seen(viewer: Viewer, job: Job, underway: Underway | None) -> bool:

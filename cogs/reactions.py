@@ -10,15 +10,15 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from bot.answers import RefusalError, refusals_replied
-from bot.asker import Asker, Channel
 from bot.client import PaintingBot
-from bot.control import Person
-from bot.edits import check_may_edit, check_may_edit_of
-from bot.intake import check_permissions
-from bot.jobs import UNFINISHED
-from bot.recipes import queue_again, read_recipe
-from bot.uploads import is_own, pictures_in, recipe_beside
+from bot.errors import RefusalError
+from bot.jobs.job import UNFINISHED
+from bot.submission.edits import check_may_edit, check_may_edit_of
+from bot.submission.permissions import Person, check_permissions
+from bot.submission.recipes import queue_again, read_recipe
+from bot.submission.requester import Asker, Channel
+from bot.ui.responses import refusals_replied
+from bot.ui.uploads import is_own, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
 

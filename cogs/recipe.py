@@ -12,9 +12,21 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from bot import phrases
-from bot.answers import (
-    RefusalError,
+from bot import errors
+from bot.client import PaintingBot
+from bot.errors import RefusalError
+from bot.services import Services
+from bot.submission.recipes import (
+    FILENAME,
+    check_repeatable,
+    queue_again,
+    read_recipe,
+    recipe_file,
+)
+from bot.submission.requester import Asker
+from bot.ui import job_text
+from bot.ui.forms import PictureForm
+from bot.ui.responses import (
     acknowledge,
     all_answered,
     answer,
@@ -22,11 +34,7 @@ from bot.answers import (
     show,
     show_form,
 )
-from bot.asker import Asker
-from bot.client import PaintingBot, Services
-from bot.forms import PictureForm
-from bot.recipes import FILENAME, check_repeatable, queue_again, read_recipe, recipe_file
-from bot.uploads import pictures_in, recipe_beside
+from bot.ui.uploads import pictures_in, recipe_beside
 from engine.errors import EngineError
 from engine.painting import Origin
 
@@ -127,7 +135,7 @@ async def _tell_posted(
 
 async def _tell(services: Services, interaction: discord.Interaction, origin: Origin) -> None:
     """Show a recipe, with a button if it can be painted here."""
-    text, whole = phrases.how_made(origin), await asyncio.to_thread(recipe_file, origin.recipe)
+    text, whole = job_text.how_made(origin), await asyncio.to_thread(recipe_file, origin.recipe)
     if len(whole.content) > interaction.filesize_limit:
         await answer(interaction, f"{text}\n-# The recipe is too large for a file here.")
         return
@@ -135,7 +143,7 @@ async def _tell(services: Services, interaction: discord.Interaction, origin: Or
     try:
         check_repeatable(origin.recipe, services)
     except (RefusalError, EngineError) as error:
-        text = f"{text}\n-# {phrases.sentence(str(error))}"
+        text = f"{text}\n-# {errors.sentence(str(error))}"
     else:
         view = ui.View(timeout=None)
         view.add_item(AgainButton())

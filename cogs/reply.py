@@ -10,11 +10,18 @@ from datetime import UTC, datetime
 import discord
 from discord.ext import commands
 
-from bot.answers import RefusalError, refusals_replied, reply_briefly
-from bot.asker import Asker
 from bot.client import PaintingBot
-from bot.edits import Queued, Wish, check_may_edit, queue_continuation, queue_edit
-from bot.uploads import chosen, is_own, pictures_in, read_posted, recipe_beside
+from bot.errors import RefusalError
+from bot.submission.edits import (
+    Queued,
+    Wish,
+    check_may_edit,
+    queue_continuation,
+    queue_edit,
+)
+from bot.submission.requester import Asker
+from bot.ui.responses import refusals_replied, reply_briefly
+from bot.ui.uploads import chosen, is_own, pictures_in, read_posted, recipe_beside
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = (

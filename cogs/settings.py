@@ -13,14 +13,16 @@ from discord import app_commands
 from discord.app_commands import Range
 from discord.ext import commands
 
-from bot import phrases
-from bot.answers import RefusalError, acknowledge, answer, refusals_answered, show
-from bot.attach import Attachment
+from bot import errors
 from bot.client import PaintingBot
-from bot.server_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_SERVER, ServerSettings
-from bot.settings import MAX_JOBS, MAX_VARIATIONS
-from bot.words import check_entry
-from engine.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
+from bot.config import MAX_JOBS, MAX_VARIATIONS
+from bot.errors import RefusalError
+from bot.filtering.wordlist import check_entry
+from bot.guild_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_SERVER, ServerSettings
+from bot.ui import formatting
+from bot.ui.attachments import Attachment
+from bot.ui.responses import acknowledge, answer, refusals_answered, show
+from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
 
@@ -194,8 +196,8 @@ class ServerSettingsCog(
                 for each in removed:
                     if each not in listed:
                         raise RefusalError(
-                            f"{phrases.spoiler(each)} is not on this list; `/settings words list` "
-                            "shows what is."
+                            f"{formatting.spoiler(each)} is not on this list; "
+                            "`/settings words list` shows what is."
                         )
                 kept = tuple(each for each in listed if each not in removed)
                 return before.changed(**{_LISTS[kind]: kept})
@@ -211,7 +213,7 @@ class ServerSettingsCog(
             server = await self._services.store.server_settings(interaction.guild_id)
             listed: Sequence[str] = getattr(server, _LISTS[kind])
             title = f"{kind.capitalize()} words of this server: {len(listed) or 'none'}"
-            text = "\n".join((title, ", ".join(map(phrases.shown, listed))))
+            text = "\n".join((title, ", ".join(map(formatting.shown, listed))))
             if len(text) <= _LONGEST:
                 return await answer(interaction, text)
             file = Attachment("words.txt", "\n".join(listed).encode(), title)
@@ -291,8 +293,8 @@ class ServerSettingsCog(
             number, most = getattr(limits, name), getattr(host, name)
             lines.append(f"{_NAMES[name]}: {number}" + (f" of {most}" if number < most else ""))
         others = "everybody" if limits.edit_others else "only who asked for it"
-        where = phrases.either(server.channels, "<#{}>") if server.channels else "every channel"
-        who = phrases.either(server.roles, "<@&{}>") if server.roles else "everybody"
+        where = formatting.either(server.channels, "<#{}>") if server.channels else "every channel"
+        who = formatting.either(server.roles, "<@&{}>") if server.roles else "everybody"
         lines += [
             f"Who may edit a picture: {others}",
             f"Where I paint: {where}",
@@ -317,7 +319,7 @@ def _entries(words: str) -> tuple[str, ...]:
     try:
         return tuple(check_entry(each) for each in words.split(",") if each.strip())
     except ValueError as error:
-        raise RefusalError(phrases.sentence(str(error))) from error
+        raise RefusalError(errors.sentence(str(error))) from error
 
 
 async def setup(bot: PaintingBot) -> None:

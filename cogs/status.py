@@ -4,9 +4,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import phrases
-from bot.answers import answer
 from bot.client import PaintingBot
+from bot.ui import formatting
+from bot.ui.responses import answer
 
 
 class Status(commands.Cog):
@@ -24,7 +24,7 @@ class Status(commands.Cog):
         lines = [
             f"**Models** {self._services.settings.engine.models} on {self._services.device}",
             f"**Queue** {len(jobs)} job{'s' * (len(jobs) != 1)}"
-            + (f", about {phrases.duration(left)} of work" if jobs and left is not None else ""),
+            + (f", about {formatting.duration(left)} of work" if jobs and left is not None else ""),
             f"**Started** {discord.utils.format_dt(self._services.started, 'R')}",
         ]
         if self._bot.latency == self._bot.latency:  # not a number before the first heartbeat

@@ -6,7 +6,8 @@ Nothing here knows what is in a file. What makes a file a picture is in `picture
 import os
 import secrets
 import stat
-from collections.abc import Collection, Iterator
+import tempfile
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -157,3 +158,11 @@ def _reason(error: OSError | ValueError) -> str:
         return "there is no such file"
     strerror = getattr(error, "strerror", None)
     return strerror or str(error)
+
+
+def file_bytes(suffix: str, write: Callable[[Path], None]) -> bytes:
+    """What `write` leaves in a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"file{suffix}"
+        write(path)
+        return path.read_bytes()

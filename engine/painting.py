@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from engine import pictures, png
-from engine.catalogue import find_models
-from engine.editing import finished, source_and_mask
+from engine.editing.edit_recipe import finished
 from engine.errors import RecipeError
 from engine.files import check_length, quoted, read_bounded
-from engine.recipe import Recipe
-from engine.start_image import start_picture
+from engine.images import image_io, png
+from engine.models.catalogue import find_models
+from engine.recipes.recipe import Recipe
+from engine.recipes.start_image import source_and_mask, start_picture
 
 if TYPE_CHECKING:
-    from engine.generation import Generation
-    from engine.models import Models
+    from engine.models.loading import Models
+    from engine.vqgan_clip.generation import Generation
 
 RECIPE_KEY = "vqgan-clip-recipe"
 """Keyword of the PNG text chunk that holds the recipe as JSON."""
@@ -57,7 +57,7 @@ def paint(
     `on_step` is called with the run after every step. What it raises ends the run. With `steps` the
     run ends after that many of the recipe's steps.
     """
-    from engine.generation import Generation
+    from engine.vqgan_clip.generation import Generation
 
     generation = Generation(recipe, models)
     while generation.steps_done < (recipe.total_steps if steps is None else steps):
@@ -71,7 +71,7 @@ def check_paintable(recipe: Recipe) -> None:
     """Raise an `EngineError` unless a run of a recipe from outside could begin.
 
     Its size is on the latent grid of models that there are, and its pictures are pictures. No torch
-    is needed for that; what a run takes is for `engine.memory` to say.
+    is needed for that; what a run takes is for `engine.vqgan_clip.memory_estimate` to say.
     """
     factor = find_models(recipe.models).factor
     if recipe.width % factor or recipe.height % factor:
@@ -83,12 +83,12 @@ def check_paintable(recipe: Recipe) -> None:
     if recipe.edit is not None:
         source_and_mask(recipe.edit)
     for prompt in recipe.image_prompts:
-        pictures.read_picture(prompt.picture, name="the image prompt")
+        image_io.read_picture(prompt.picture, name="the image prompt")
 
 
 def finished_picture(generation: "Generation") -> Image.Image:
     """The picture of a run as it stands, as people see it."""
-    return finished(pictures.to_picture(generation.image()), generation.recipe)
+    return finished(image_io.to_picture(generation.image()), generation.recipe)
 
 
 def save_painting(

@@ -6,11 +6,11 @@ The demo pair needs none of it.
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from engine.catalogue import add_models, weights_path
 from engine.errors import ModelError, WeightsError
+from engine.models.catalogue import add_models, weights_path
 from engine.weights.cache import Place
-from engine.weights.entries import ModelsEntry, Registry, WeightsFile
 from engine.weights.fetching import fetch
+from engine.weights.registry_entries import ModelsEntry, Registry, WeightsFile
 from engine.weights.settings import WeightsSettings
 
 
@@ -61,7 +61,7 @@ def _convert(
 ) -> None:
     """Make weights of the files at `paths`, by their names in the registry."""
     # Conversion needs torch.
-    from engine.conversion.converting import convert_clip, convert_vqgan
+    from engine.conversion.convert import convert_clip, convert_vqgan
 
     generator = registry.generators[models.generator]
     to = _ready(generator.name, folder)

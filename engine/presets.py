@@ -1,16 +1,23 @@
-"""Presets: the named settings of `engine.preset_tables`, and recipes made from them."""
+"""Presets: the named settings of `engine.recipes.preset_values`, and recipes made from them."""
 
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from engine.catalogue import CATALOGUE, find_models
-from engine.edits import Edit
 from engine.errors import RecipeError
-from engine.preset_tables import BESIDE, EDITING, EDITING_BESIDE, KEEPING, PRESET_NAMES, PRESETS
-from engine.prompts import parse_prompts
-from engine.recipe import MAX_SIDE, MIN_SIDE, Recipe
+from engine.models.catalogue import CATALOGUE, find_models
+from engine.recipes.edit import Edit
+from engine.recipes.preset_values import (
+    BESIDE,
+    EDITING,
+    EDITING_BESIDE,
+    KEEPING,
+    PRESET_NAMES,
+    PRESETS,
+)
+from engine.recipes.prompts import parse_prompts
+from engine.recipes.recipe import MAX_SIDE, MIN_SIDE, Recipe
 
 
 def keeping(preset: str, keep: float, models: str = "demo") -> Mapping[str, float]:
@@ -85,7 +92,7 @@ def make_recipe(
     """A recipe from a line of prompts, a preset and whatever else is said.
 
     Args:
-        prompt: in the syntax of `engine.prompts`.
+        prompt: in the syntax of `engine.recipes.prompts`.
         seed: where all randomness comes from.
         models: a name in the catalogue.
         preset: of `PRESET_NAMES`; by default the one that suits the models.

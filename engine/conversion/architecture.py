@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from engine.errors import ModelError
-from engine.vqgan import VQGANConfig
+from engine.models.vqgan import VQGANConfig
 
 MAX_BYTES = 64 * 1024
 """Of the file; the longest published one has 1.6 kB."""

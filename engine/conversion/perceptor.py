@@ -9,9 +9,9 @@ from typing import Any
 
 import open_clip
 
-from engine.clip import SIMPLE_TOKENIZER, TIMM_TOWERS, file_tokenizer
 from engine.conversion.checkpoint import Form
 from engine.errors import ModelError
+from engine.models.clip import SIMPLE_TOKENIZER, TIMM_TOWERS, file_tokenizer
 
 _KEYS = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
 """Of the configurations that open_clip builds by itself; others have towers of other libraries."""
@@ -26,7 +26,7 @@ _QUICK = "-quickgelu"
 
 
 def clip_config(name: str, form: Form, tokenizer: str | None = None) -> dict[str, Any]:
-    """The configuration of the architecture `name`, as `engine.clip.build_clip` takes it.
+    """The configuration of the architecture `name`, as `engine.models.clip.build_clip` takes it.
 
     `form` is what the weights are packed in: an archive is one of OpenAI's, whose activation is
     QuickGELU. With any other the pictures would be quietly ruined. `tokenizer` is the SHA-256 of

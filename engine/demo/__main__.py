@@ -8,8 +8,8 @@ import argparse
 import os
 from pathlib import Path
 
-from engine.catalogue import find_models
 from engine.demo.training import PHASES, make_clip, make_vqgan
+from engine.models.catalogue import find_models
 
 STAGES = ("vqgan", "clip")
 """In their order: the CLIP is trained to guide the VQGAN that is there."""

@@ -23,8 +23,8 @@ from engine.demo.world import (
     sample_scenes,
     sample_single_scenes,
 )
-from engine.latents import quantize, random_codes
-from engine.vqgan import VQGAN
+from engine.models.vqgan import VQGAN
+from engine.vqgan_clip.latents import quantize, random_codes
 
 BLOCK = 256
 """Pairs made at a time."""

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.clip import ClipPerceptor
 from engine.demo.claims import describe
 from engine.demo.meaning import meanings
 from engine.demo.wordings import phrase
 from engine.demo.world import sample_scenes
+from engine.models.clip import ClipPerceptor
 
 CAPTIONS = 96
 """Captions a step, and in each process."""

@@ -29,17 +29,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.augmentations import DEMO
-from engine.clip import ClipPerceptor
-from engine.cutouts import colour_matrices, geometry, recolour, resample
 from engine.demo.chains import Chains
 from engine.demo.claims import Claims, describe_fully
 from engine.demo.corruption import PairPool, Pairs
 from engine.demo.meaning import meanings
 from engine.demo.world import COLOURS, SHAPES, SIDE, Scenes, gathered, render, sample_single_scenes
-from engine.latents import quantize
-from engine.losses import clamp_with_gradient
-from engine.vqgan import VQGAN
+from engine.models.clip import ClipPerceptor
+from engine.models.vqgan import VQGAN
+from engine.recipes.augmentations import DEMO
+from engine.vqgan_clip.cutouts import colour_matrices, geometry, recolour, resample
+from engine.vqgan_clip.latents import quantize
+from engine.vqgan_clip.losses import clamp_with_gradient
 
 PAIRS_ALONE = 24
 """Spoiled pictures a step, and in each process, where no chains take part."""

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import trange
 
-from engine.clip import ClipPerceptor, build_clip
 from engine.demo import meaning
 from engine.demo.language import language_loss
 from engine.demo.lessons import Lessons
 from engine.demo.parallel import is_first, rank, share_gradients
 from engine.demo.world import SIDE
-from engine.vqgan import VQGAN
+from engine.models.clip import ClipPerceptor, build_clip
+from engine.models.vqgan import VQGAN
 
 CONFIG: dict[str, Any] = {
     "embed_dim": meaning.SIZE,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from engine.demo import parallel, train_clip, train_vqgan
-from engine.models import load_clip, load_vqgan, save_weights
+from engine.models.loading import load_clip, load_vqgan, save_weights
 
 PHASES = tuple(phase.name for phase in train_clip.PHASES)
 """Of the CLIP's training, in their order."""

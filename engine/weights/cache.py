@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engine.errors import EngineError, WeightsError
 from engine.files import atomic_write, quoted, read_bounded
-from engine.weights.entries import WeightsFile
+from engine.weights.registry_entries import WeightsFile
 
 Progress = Callable[[int, int], None]
 """Called often with the bytes done and the bytes in all, 0 for unknown. What it raises ends the

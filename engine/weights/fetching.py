@@ -16,8 +16,8 @@ import httpx2
 from engine.errors import WeightsError
 from engine.files import quoted
 from engine.weights.cache import Place, Progress, check
-from engine.weights.entries import WeightsFile
-from engine.weights.part import Part
+from engine.weights.partial_file import Part
+from engine.weights.registry_entries import WeightsFile
 from engine.weights.transfer import (
     InterruptedTransferError,
     UnusableMirrorError,

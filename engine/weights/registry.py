@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from engine.errors import SettingsError
-from engine.preset_tables import PRESETS
-from engine.recipe import MAX_SIDE, MIN_SIDE
-from engine.weights.entries import (
+from engine.recipes.preset_values import PRESETS
+from engine.recipes.recipe import MAX_SIDE, MIN_SIDE
+from engine.weights.registry_entries import (
     GeneratorEntry,
     GeneratorMemory,
     ModelsEntry,

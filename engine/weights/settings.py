@@ -18,8 +18,8 @@ from pathlib import Path
 from engine.errors import SettingsError
 from engine.files import quoted
 from engine.settings import DEFAULT_PATH, read_tables
-from engine.weights.entries import Registry
 from engine.weights.registry import check_registry, read_entries, shipped_registry
+from engine.weights.registry_entries import Registry
 from engine.weights.tables import Table
 
 FOLDER_VARIABLE, OFFLINE_VARIABLE = "VQGAN_CLIP_WEIGHTS__FOLDER", "VQGAN_CLIP_WEIGHTS__OFFLINE"

@@ -17,8 +17,8 @@ import httpx2
 from engine.errors import WeightsError
 from engine.files import quoted
 from engine.weights.cache import Progress
-from engine.weights.entries import WeightsFile
-from engine.weights.part import Origin, Part
+from engine.weights.partial_file import Origin, Part
+from engine.weights.registry_entries import WeightsFile
 
 MAX_REDIRECTS = 10
 STALL_SECONDS = 60.0

@@ -18,11 +18,11 @@ from benchmarks.baseline import (
     with_noise,
 )
 from engine import Generation, Models, Recipe, load_models, make_recipe
-from engine.augmentations import PAPER, Augmentations
-from engine.catalogue import find_models
-from engine.cutouts import make_cutouts
-from engine.models import read_config
-from engine.vqgan import VQGANConfig
+from engine.models.catalogue import find_models
+from engine.models.loading import read_config
+from engine.models.vqgan import VQGANConfig
+from engine.recipes.augmentations import PAPER, Augmentations
+from engine.vqgan_clip.cutouts import make_cutouts
 
 COUNT, SIZE, SIDE = 3000, 16, 96
 

@@ -1,33 +1,3 @@
-from collections.abc import AsyncIterator
-from pathlib import Path
+from tests.harness.bot_fixtures import no_pauses, quick_steps, settings, studio
 
-import pytest
-
-from bot import delivery
-from bot.settings import Settings
-from engine import presets
-from tests.bot.studio import Studio, make_settings, open_studio
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return make_settings(tmp_path / "data")
-
-
-@pytest.fixture
-async def studio(settings: Settings) -> AsyncIterator[Studio]:
-    async with open_studio(settings) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch):
-    """What is tried again is tried again soon."""
-    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
-
-
-@pytest.fixture(autouse=True)
-def quick_steps(monkeypatch: pytest.MonkeyPatch):
-    """Few cutouts: what a picture shows does not matter here, and most of the time goes there."""
-    demo = {**presets.PRESETS["demo"], "cutouts": 2}
-    monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})
+__all__ = ["no_pauses", "quick_steps", "settings", "studio"]

@@ -15,15 +15,15 @@ from typing import Any
 import discord
 import pytest
 
-from bot.control import Person
-from bot.delivery import Delivery
-from bot.intake import Intake
-from bot.jobs import JobState
-from bot.settings import Settings
-from bot.store import Store
-from bot.store.opening import DATABASE
-from engine.generation import Generation
-from tests.bot.studio import (
+from bot.config import Settings
+from bot.delivery.poster import Delivery
+from bot.jobs.job import JobState
+from bot.storage import Store
+from bot.storage.connection import DATABASE
+from bot.submission.permissions import Person
+from bot.submission.submit import Intake
+from engine.vqgan_clip.generation import Generation
+from tests.harness.bot_harness import (
     PATIENCE,
     PROMPT,
     Studio,
@@ -37,7 +37,7 @@ from tests.bot.studio import (
     told,
     until,
 )
-from tests.bot.theatre import Theatre, open_theatre
+from tests.harness.restartable_bot import Theatre, open_theatre
 
 STEPS = 40
 ROOT = Path(__file__).parents[2]
@@ -314,8 +314,8 @@ PAINTER = """
 import asyncio, sys
 from pathlib import Path
 from bot import runs
-from bot.program import open_services
-from tests.bot.studio import make_settings
+from bot.app import open_services
+from tests.harness.bot_harness import make_settings
 
 async def main():
     runs.CHECKPOINT_SECONDS = 0.0

@@ -26,12 +26,12 @@ from engine import (
     read_recipe,
     save_painting,
 )
-from engine.catalogue import CATALOGUE
-from engine.edits import Edit, ImagePrompt
+from engine.images.image_io import to_picture
+from engine.images.png import read_text, save_png
+from engine.models.catalogue import CATALOGUE
 from engine.painting import check_paintable, finished_picture
-from engine.pictures import to_picture
-from engine.png import read_text, save_png
-from engine.prompts import parse_prompts
+from engine.recipes.edit import Edit, ImagePrompt
+from engine.recipes.prompts import parse_prompts
 
 SQUARE = Image.linear_gradient("L").convert("RGB").resize((64, 64))
 

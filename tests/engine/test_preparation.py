@@ -11,10 +11,16 @@ import yaml
 
 import engine
 from engine import read_origin
-from engine.catalogue import CATALOGUE
-from engine.clip import build_clip
-from engine.command import main
-from tests.engine.conversion.published import SMALL, VQModel, filled, lightning_checkpoint, vqgan
+from engine.cli import main
+from engine.models.catalogue import CATALOGUE
+from engine.models.clip import build_clip
+from tests.engine.conversion.fake_checkpoints import (
+    SMALL,
+    VQModel,
+    filled,
+    lightning_checkpoint,
+    vqgan,
+)
 
 ARCHITECTURE = "ViT-S-32"
 """Of open_clip's, one of the smallest."""

@@ -6,11 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.augmentations import PAPER
-from engine.catalogue import CATALOGUE
-from engine.editing import edit_recipe
-from engine.edits import Edit
+from engine.editing.edit_recipe import edit_recipe
 from engine.errors import ModelError, RecipeError
+from engine.models.catalogue import CATALOGUE
 from engine.presets import (
     BESIDE,
     PRESET_NAMES,
@@ -22,8 +20,10 @@ from engine.presets import (
     preset_of,
     round_to_grid,
 )
-from engine.prompts import Prompt
-from engine.recipe import Recipe
+from engine.recipes.augmentations import PAPER
+from engine.recipes.edit import Edit
+from engine.recipes.prompts import Prompt
+from engine.recipes.recipe import Recipe
 
 
 def test_a_prompt_and_a_seed_are_enough():

@@ -5,8 +5,8 @@ import pytest
 
 from engine.conversion.architecture import MAX_BYTES, read_architecture
 from engine.errors import ModelError
-from engine.vqgan import VQGANConfig
-from tests.engine.conversion.published import FLICKR, IMAGENET, OPENIMAGES, SMALL
+from engine.models.vqgan import VQGANConfig
+from tests.engine.conversion.fake_checkpoints import FLICKR, IMAGENET, OPENIMAGES, SMALL
 
 F16 = VQGANConfig(
     n_embed=16384,

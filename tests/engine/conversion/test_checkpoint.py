@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from engine.conversion.checkpoint import read_checkpoint
 from engine.errors import ModelError
-from tests.engine.conversion.published import (
+from tests.engine.conversion.fake_checkpoints import (
     Poison,
     lightning_checkpoint,
     openai_archive,

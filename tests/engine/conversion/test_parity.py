@@ -19,15 +19,15 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.augmentations import Augmentations
-from engine.clip import ClipPerceptor, build_clip, restore_mask
-from engine.conversion.converting import convert_clip, convert_vqgan
-from engine.generation import Generation
-from engine.models import Models, load_clip, load_vqgan
-from engine.prompts import Prompt
-from engine.recipe import Recipe
-from engine.vqgan import VQGAN, VQGANConfig
-from tests.engine.conversion.published import (
+from engine.conversion.convert import convert_clip, convert_vqgan
+from engine.models.clip import ClipPerceptor, build_clip, restore_mask
+from engine.models.loading import Models, load_clip, load_vqgan
+from engine.models.vqgan import VQGAN, VQGANConfig
+from engine.recipes.augmentations import Augmentations
+from engine.recipes.prompts import Prompt
+from engine.recipes.recipe import Recipe
+from engine.vqgan_clip.generation import Generation
+from tests.engine.conversion.fake_checkpoints import (
     FLICKR,
     IMAGENET,
     OPENIMAGES,

@@ -14,19 +14,19 @@ from open_clip.model import CustomTextCLIP
 from PIL import Image
 from safetensors.torch import save_file
 
-from engine.augmentations import Augmentations
-from engine.catalogue import CATALOGUE, add_models
-from engine.clip import build_clip, build_towers
-from engine.conversion.converting import convert_clip
+from engine.conversion.convert import convert_clip
 from engine.errors import ModelError
-from engine.generation import Generation
-from engine.models import load_clip, load_models, read_config, tokenizer_path
+from engine.models.catalogue import CATALOGUE, add_models
+from engine.models.clip import build_clip, build_towers
+from engine.models.loading import load_clip, load_models, read_config, tokenizer_path
+from engine.models.tokenizer import tokenizer_sha256
 from engine.preparation import prepare_models
-from engine.prompts import Prompt
-from engine.recipe import Recipe
-from engine.tokenizer import tokenizer_sha256
+from engine.recipes.augmentations import Augmentations
+from engine.recipes.prompts import Prompt
+from engine.recipes.recipe import Recipe
+from engine.vqgan_clip.generation import Generation
 from engine.weights.settings import read_weights_settings
-from tests.engine.conversion.published import (
+from tests.engine.conversion.fake_checkpoints import (
     SMALL,
     VQModel,
     filled,
@@ -192,7 +192,7 @@ def test_models_with_siglip_2_paint_and_tell_their_tokenizer(
     (folder / "mine.yaml").write_text(SMALL)
     (folder / "config.toml").write_text(OWN.format(folder=folder))
     settings = read_weights_settings(folder / "config.toml")
-    monkeypatch.setattr("engine.catalogue.CATALOGUE", dict(CATALOGUE))
+    monkeypatch.setattr("engine.models.catalogue.CATALOGUE", dict(CATALOGUE))
     add_models(settings)
     prepare_models("mine", settings, fetches=False)
     models = load_models("mine", "cpu")

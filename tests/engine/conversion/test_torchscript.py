@@ -7,7 +7,7 @@ import torch
 
 from engine.conversion.torchscript import read_torchscript
 from engine.errors import ModelError
-from tests.engine.conversion.published import openai_archive, replace_record
+from tests.engine.conversion.fake_checkpoints import openai_archive, replace_record
 
 STATE = {"embedding": torch.arange(6.0).view(2, 3)}
 MODULE = b"c__torch__.M\nModule\n)\x81"

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from engine import Models
-from engine.catalogue import find_models
 from engine.demo.claims import truth
 from engine.demo.corruption import Pairs, make_outline_pairs, make_spoiled_pairs, spoil
 from engine.demo.world import outline_distances, render
-from engine.latents import nearest_codes
-from engine.models import load_vqgan
-from engine.vqgan import VQGAN
+from engine.models.catalogue import find_models
+from engine.models.loading import load_vqgan
+from engine.models.vqgan import VQGAN
+from engine.vqgan_clip.latents import nearest_codes
 
 MakePairs = Callable[[VQGAN, int, torch.Generator], Pairs]
 

@@ -1,10 +1,10 @@
 import torch
 
-from engine.catalogue import find_models
-from engine.clip import ClipPerceptor, build_clip
 from engine.demo.language import embed, insert_odd_words, language_loss
 from engine.demo.train_clip import CONFIG
-from engine.models import load_clip
+from engine.models.catalogue import find_models
+from engine.models.clip import ClipPerceptor, build_clip
+from engine.models.loading import load_clip
 
 
 def test_odd_words_leave_start_end_and_the_order_of_the_words() -> None:

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from engine.catalogue import find_models
-from engine.clip import ClipPerceptor, build_clip
 from engine.demo.lessons import Lessons
 from engine.demo.train_clip import CONFIG
-from engine.models import load_vqgan
+from engine.models.catalogue import find_models
+from engine.models.clip import ClipPerceptor, build_clip
+from engine.models.loading import load_vqgan
 
 RADIUS = 2.0
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import torch
 
-from engine.catalogue import find_models
 from engine.demo.train_clip import PHASES, train_clip
-from engine.models import load_vqgan
+from engine.models.catalogue import find_models
+from engine.models.loading import load_vqgan
 
 
 def test_training_is_seeded_and_leaves_the_global_generator_alone() -> None:

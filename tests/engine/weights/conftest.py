@@ -1,6 +1,6 @@
 import pytest
 
-from tests.engine.weights.mirror import reach_at_once
+from tests.engine.weights.faulty_server import reach_at_once
 
 
 @pytest.fixture(autouse=True)

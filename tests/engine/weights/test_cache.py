@@ -9,7 +9,7 @@ import pytest
 from engine.errors import WeightsError
 from engine.weights.cache import Place, check, remove
 from engine.weights.fetching import fetch
-from tests.engine.weights.mirror import CONTENT, OTHER, weights
+from tests.engine.weights.faulty_server import CONTENT, OTHER, weights
 
 RIGHT, WRONG = sha256(CONTENT).hexdigest(), sha256(OTHER).hexdigest()
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from engine.errors import WeightsError
-from engine.weights import fetching, part, transfer
-from engine.weights.entries import WeightsFile
+from engine.weights import fetching, partial_file, transfer
 from engine.weights.fetching import fetch
-from tests.engine.weights.mirror import (
+from engine.weights.registry_entries import WeightsFile
+from tests.engine.weights.faulty_server import (
     CONTENT,
     OTHER,
     Answer,
@@ -285,7 +285,7 @@ def test_a_full_disk_is_noticed_before_anything_is_fetched(
 
 
 def test_a_disk_that_fills_up_keeps_what_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    class Full(part.io.FileIO):
+    class Full(partial_file.io.FileIO):
         def write(self, data: Any, /) -> int:
             room = 50_000 - self.tell()
             if room <= 0:
@@ -294,7 +294,7 @@ def test_a_disk_that_fills_up_keeps_what_has_come(tmp_path: Path, monkeypatch: p
 
     with Mirror() as mirror:
         with monkeypatch.context() as patch:
-            patch.setattr(part.io, "FileIO", Full)
+            patch.setattr(partial_file.io, "FileIO", Full)
             refused(weights(mirror, mirror), tmp_path, "is full", "free some space", "kept")
         assert len(mirror.requests) == 1
         assert (tmp_path / "x.ckpt.part").read_bytes() == CONTENT[:50_000]

@@ -8,7 +8,7 @@ import pytest
 from engine.errors import WeightsError
 from engine.weights.cache import Place, remove
 from engine.weights.fetching import fetch
-from tests.engine.weights.mirror import (
+from tests.engine.weights.faulty_server import (
     CONTENT,
     OTHER,
     Answer,

@@ -1,0 +1,1 @@
+"""From engine events to stored results and Discord messages, with retries."""

@@ -1,0 +1,1 @@
+"""Frozen values that describe jobs and cross threads."""

@@ -1,0 +1,17 @@
+"""What a step and a job cost, in units that do not depend on the machine."""
+
+from bot.jobs.job import Job
+from engine.recipes.recipe import Recipe
+
+_PIXELS_PER_CUTOUT = 1000
+"""As many pixels of the generator's cost about as much as a cutout of the perceptor's."""
+
+
+def step_units(recipe: Recipe) -> float:
+    """What a step of a recipe costs, in units of work: pixels and cutouts."""
+    return float(recipe.width * recipe.height + _PIXELS_PER_CUTOUT * recipe.cutouts)
+
+
+def job_units(job: Job) -> float:
+    """What all steps of a job cost."""
+    return sum(recipe.total_steps * step_units(recipe) for recipe in job.recipes)

@@ -1,0 +1,119 @@
+"""A person's pictures, newest first."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, insert, literal, or_, select
+
+from bot.jobs.history import Entry, Scope, Turn
+from bot.jobs.job import JobState
+from bot.storage.base import FOLD, Part
+from bot.storage.tables import JobRow, PictureRow, PlaceRow, PostRow
+
+_WITH_PICTURES = (JobState.DONE, JobState.STOPPED)
+
+
+class History(Part):
+    """Jobs that have ended with pictures, whether these are still kept or not."""
+
+    async def history(self, scope: Scope, turn: Turn, job_id: int | None) -> Entry | None:
+        """The newest job of a `scope`, or the one next to `job_id`; None if there is none."""
+        is_meant = _is_in(scope)
+        order = JobRow.id.asc() if turn is Turn.NEWER else JobRow.id.desc()
+        wanted = is_meant if job_id is None else and_(is_meant, _is_at(turn, job_id))
+        rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
+        count = select(func.count()).select_from(JobRow).where(is_meant)
+        async with self._read() as session:
+            found = (await session.execute(rows.where(wanted).order_by(order).limit(1))).first()
+            if found is None:
+                return None
+            row, place = found
+            newer = await session.scalar(count.where(JobRow.id > row.id)) or 0
+            total = await session.scalar(count) or 0
+            posts = select(PostRow).where(PostRow.job_id == row.id).order_by(PostRow.message_id)
+            post = await session.scalar(posts.limit(1))
+            pictures = select(PictureRow.steps).where(PictureRow.job_id == row.id)
+            steps = list(await session.scalars(pictures.order_by(PictureRow.number)))
+        link = _link(row, place, post)
+        seeds = await asyncio.to_thread(_seeds, row.recipes)
+        return Entry(
+            job_id=row.id,
+            author_id=row.author_id,
+            prompt=row.prompt,
+            state=JobState(row.state),
+            accepted_at=row.accepted_at,
+            seeds=seeds,
+            steps=tuple(steps),
+            link=link,
+            can_rerun=not row.sources_removed,
+            place=newer + 1,
+            total=total,
+        )
+
+    async def add_repost(self, job_id: int, channel_id: int, message_id: int) -> None:
+        """Remember a message that shows a job's pictures once more, unless the job is gone."""
+        is_there = select(literal(message_id), literal(job_id), literal(channel_id)).where(
+            exists().where(JobRow.id == job_id)
+        )
+        columns = ["message_id", "job_id", "channel_id"]
+        async with self._write.begin() as session:
+            await session.execute(insert(PostRow).from_select(columns, is_there))
+
+
+def _is_in(scope: Scope) -> ColumnElement[bool]:
+    # Without pictures and posts it was deleted; what retention removes leaves the posts.
+    is_kept = exists().where(PictureRow.job_id == JobRow.id)
+    is_posted = exists().where(PostRow.job_id == JobRow.id)
+    is_in = and_(
+        JobRow.author_id == scope.author_id,
+        JobRow.state.in_(_WITH_PICTURES),
+        or_(is_kept, is_posted),
+    )
+    if scope.guild_id is not None:
+        is_in = and_(is_in, JobRow.guild_id == scope.guild_id)
+    if scope.channels is not None:
+        is_in = and_(is_in, JobRow.channel_id.in_(scope.channels))
+    if scope.search:
+        prompt = getattr(func, FOLD)(JobRow.prompt)
+        is_in = and_(is_in, func.instr(prompt, scope.search.casefold()) > 0)
+    return is_in
+
+
+def _is_at(turn: Turn, job_id: int) -> ColumnElement[bool]:
+    match turn:
+        case Turn.OLDER:
+            return JobRow.id < job_id
+        case Turn.NEWER:
+            return JobRow.id > job_id
+        case Turn.HERE:
+            return JobRow.id == job_id
+
+
+def _link(row: JobRow, place: PlaceRow | None, post: PostRow | None) -> str | None:
+    """The address of the message with a job's pictures, or else of the job's own."""
+    if place is None:
+        return None
+    channel_id, message_id = place.channel_id, place.message_id
+    if post is not None:
+        channel_id, message_id = post.channel_id or place.post_id, post.message_id
+    # Without a server: in direct messages, or what went there because its place was gone.
+    is_there = channel_id in (place.channel_id, place.post_id)
+    where = row.guild_id if row.guild_id is not None and is_there else "@me"
+    return f"https://discord.com/channels/{where}/{channel_id}/{message_id}"
+
+
+def _seeds(recipes: Sequence[str]) -> tuple[int, ...]:
+    """The seeds of recipes, of those too that this program cannot paint any more."""
+    return tuple(
+        values["seed"] for values in map(_values, recipes) if isinstance(values.get("seed"), int)
+    )
+
+
+def _values(recipe: str) -> dict[str, Any]:
+    try:
+        values = json.loads(recipe)
+    except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,13 @@
+"""What Alembic runs for every migration: on the connection that `migrate` hands over."""
+
+from alembic import context
+
+from bot.storage.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,246 @@
+"""All that is kept of a person, to be read or removed.
+
+Removing is begun by one transaction and goes on job by job, so that a restart in between harms
+nothing: what is on Discord is noted in the transaction that removes the job which knew of it.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.jobs.job import UNFINISHED
+from bot.jobs.personal_data import Deletion, KeptDraft, KeptJob, Removal
+from bot.storage.base import Part
+from bot.storage.tables import (
+    Base,
+    CheckpointRow,
+    DeletionRow,
+    DraftRow,
+    FrameRow,
+    JobRow,
+    PictureRow,
+    PlaceRow,
+    PostRow,
+    RemovalRow,
+)
+
+_PER_PICTURE = (CheckpointRow, FrameRow, PictureRow)
+
+
+class Privacy(Part):
+    """What belongs to one person."""
+
+    async def job_ids(self, author_id: int, last: int | None = None) -> list[int]:
+        """The numbers of a person's jobs, up to the `last` one, oldest first."""
+        rows = select(JobRow.id).where(_is_of(author_id, last)).order_by(JobRow.id)
+        async with self._read() as session:
+            return list(await session.scalars(rows))
+
+    async def draft_ids(self, author_id: int) -> list[int]:
+        """The numbers of a person's drafts."""
+        rows = select(DraftRow.id).where(DraftRow.author_id == author_id).order_by(DraftRow.id)
+        async with self._read() as session:
+            return list(await session.scalars(rows))
+
+    async def kept_job(self, job_id: int) -> KeptJob | None:
+        """All that is known of a job, readable by this program or not, without what is large."""
+        async with self._read() as session:
+            row = await session.get(JobRow, job_id)
+            if row is None:
+                return None
+            values = {name: getattr(row, name) for name in _columns(JobRow) if name != "recipes"}
+            values["places"] = await _rows(session, PlaceRow, job_id)
+            values["posts"] = await _rows(session, PostRow, job_id)
+            steps = select(
+                CheckpointRow.picture, CheckpointRow.steps_done, CheckpointRow.created_at
+            )
+            found = await session.execute(steps.where(CheckpointRow.job_id == job_id))
+            values["checkpoints"] = [dict(each) for each in found.mappings()]
+        return KeptJob(job_id, values, tuple(row.recipes))
+
+    async def kept_draft(self, draft_id: int) -> KeptDraft | None:
+        """A draft with the time of its making."""
+        async with self._read() as session:
+            row = await session.get(DraftRow, draft_id)
+        if row is None:
+            return None
+        values = {name: getattr(row, name) for name in ("author_id", "replace_with", "created_at")}
+        return KeptDraft(draft_id, values, row.source, row.mask)
+
+    async def begin_deletion(self, author_id: int) -> Deletion:
+        """Note that all that is kept of a person until now shall be removed."""
+        jobs = select(func.max(JobRow.id)).where(JobRow.author_id == author_id)
+        drafts = select(func.max(DraftRow.id)).where(DraftRow.author_id == author_id)
+        async with self._write.begin() as session:
+            newest = (await session.scalar(jobs) or 0, await session.scalar(drafts) or 0)
+            row = await session.get(DeletionRow, author_id)
+            if row is None:
+                counts = dict.fromkeys(("jobs", "pictures", "drafts", "messages", "left"), 0)
+                row = DeletionRow(author_id=author_id, **counts)
+                session.add(row)
+            row.last_job_id, row.last_draft_id = newest
+            return _value(row)
+
+    async def deletions(self) -> list[Deletion]:
+        """Those that are not done."""
+        async with self._read() as session:
+            return [_value(row) for row in await session.scalars(select(DeletionRow))]
+
+    async def deletion(self, author_id: int) -> Deletion | None:
+        """How far the deletion of a person's data has come; None if there is none."""
+        async with self._read() as session:
+            row = await session.get(DeletionRow, author_id)
+        return None if row is None else _value(row)
+
+    async def deletable(self, deletion: Deletion) -> tuple[list[int], list[int]]:
+        """The numbers of jobs to cancel, and of those that can be removed.
+
+        There may be others, of whose end somebody is being told right now.
+        """
+        rows = select(JobRow.id, JobRow.state, JobRow.told_at)
+        rows = rows.where(_is_of(deletion.author_id, deletion.last_job_id)).order_by(JobRow.id)
+        async with self._read() as session:
+            found = (await session.execute(rows)).all()
+        unfinished = [number for number, state, _ in found if state in UNFINISHED]
+        over = [number for number, state, told in found if state not in UNFINISHED and told]
+        return unfinished, over
+
+    async def delete_job(self, job_id: int, author_id: int) -> bool:
+        """Remove a job that is over with all that belongs to it; say whether it was there.
+
+        Its messages are noted as removals.
+        """
+        is_meant = and_(
+            JobRow.id == job_id,
+            JobRow.author_id == author_id,
+            JobRow.state.not_in(UNFINISHED),
+            JobRow.told_at.is_not(None),
+        )
+        async with self._write.begin() as session:
+            if await session.scalar(select(JobRow.id).where(is_meant)) is None:
+                return False
+            for channel_id, message_id, is_thread in await _messages(session, job_id):
+                session.add(
+                    RemovalRow(
+                        author_id=author_id,
+                        channel_id=channel_id,
+                        message_id=message_id,
+                        is_thread=is_thread,
+                    )
+                )
+            pictures = select(func.count()).select_from(PictureRow)
+            count = await session.scalar(pictures.where(PictureRow.job_id == job_id)) or 0
+            for table in (*_PER_PICTURE, PostRow, PlaceRow):
+                await session.execute(delete(table).where(table.job_id == job_id))
+            await session.execute(delete(JobRow).where(JobRow.id == job_id))
+            await _count(session, author_id, jobs=1, pictures=count)
+        return True
+
+    async def delete_drafts(self, deletion: Deletion) -> None:
+        """Remove a person's drafts."""
+        is_meant = and_(
+            DraftRow.author_id == deletion.author_id, DraftRow.id <= deletion.last_draft_id
+        )
+        async with self._write.begin() as session:
+            gone = await session.scalars(delete(DraftRow).where(is_meant).returning(DraftRow.id))
+            await _count(session, deletion.author_id, drafts=len(gone.all()))
+
+    async def removals(self, author_id: int) -> AsyncIterator[Removal]:
+        """What is still to be removed from Discord, one after the other, until nothing is left.
+
+        Each has to be given to `removed` before the next is asked for.
+        """
+        first = select(RemovalRow).where(RemovalRow.author_id == author_id)
+        first = first.order_by(RemovalRow.id).limit(1)
+        while True:
+            async with self._read() as session:
+                row = await session.scalar(first)
+            if row is None:
+                return
+            yield Removal(row.id, row.author_id, row.channel_id, row.message_id, row.is_thread)
+
+    async def removed(self, removal: Removal, *, succeeded: bool) -> None:
+        """A message is gone from Discord, or cannot be removed."""
+        is_gone = succeeded and not removal.is_thread
+        counts = {"messages": int(is_gone), "left": int(not succeeded)}
+        async with self._write.begin() as session:
+            await session.execute(delete(RemovalRow).where(RemovalRow.id == removal.id))
+            await _count(session, removal.author_id, **counts)
+
+    async def end_deletion(self, author_id: int) -> Deletion | None:
+        """Forget that somebody wanted to be forgotten, and return what was done.
+
+        None if something is left to do, or nobody wanted it.
+        """
+        async with self._write.begin() as session:
+            row = await session.get(DeletionRow, author_id)
+            if row is None:
+                return None
+            is_draft = and_(DraftRow.author_id == author_id, DraftRow.id <= row.last_draft_id)
+            left = (
+                select(JobRow.id).where(_is_of(author_id, row.last_job_id)),
+                select(DraftRow.id).where(is_draft),
+                select(RemovalRow.id).where(RemovalRow.author_id == author_id),
+            )
+            for each in left:
+                if await session.scalar(each.limit(1)) is not None:
+                    return None
+            await session.delete(row)
+            return _value(row)
+
+
+def _is_of(author_id: int, last: int | None) -> ColumnElement[bool]:
+    is_of = JobRow.author_id == author_id
+    return is_of if last is None else and_(is_of, JobRow.id <= last)
+
+
+def _columns(table: type[Base]) -> list[str]:
+    return [column.name for column in table.__table__.columns]
+
+
+async def _rows(
+    session: AsyncSession, table: type[PlaceRow] | type[PostRow], job_id: int
+) -> list[dict[str, Any]]:
+    """The rows of a job in another table, as names and values."""
+    found = await session.scalars(select(table).where(table.job_id == job_id))
+    return [{name: getattr(row, name) for name in _columns(table)} for row in found]
+
+
+async def _messages(session: AsyncSession, job_id: int) -> list[tuple[int, int, bool]]:
+    """Channel and message of all that the bot has said of a job; its thread comes last."""
+    place = await session.get(PlaceRow, job_id)
+    posts = (await session.scalars(select(PostRow).where(PostRow.job_id == job_id))).all()
+    found: list[tuple[int, int, bool]] = []
+    for post in posts:
+        channel_id = post.channel_id or (place and place.post_id)
+        if channel_id:
+            found.append((channel_id, post.message_id, False))
+    if place is not None:
+        if place.progress_id is not None:
+            found.append((place.post_id, place.progress_id, False))
+        found.append((place.channel_id, place.message_id, False))
+        if place.post_id != place.channel_id:
+            found.append((place.channel_id, place.message_id, True))
+    return list(dict.fromkeys(found))
+
+
+async def _count(session: AsyncSession, author_id: int, **more: int) -> None:
+    """Add to what a deletion has done."""
+    values = {name: getattr(DeletionRow, name) + number for name, number in more.items()}
+    change = update(DeletionRow).where(DeletionRow.author_id == author_id)
+    await session.execute(change.values(values))
+
+
+def _value(row: DeletionRow) -> Deletion:
+    return Deletion(
+        author_id=row.author_id,
+        last_job_id=row.last_job_id,
+        last_draft_id=row.last_draft_id,
+        jobs=row.jobs,
+        pictures=row.pictures,
+        drafts=row.drafts,
+        messages=row.messages,
+        left=row.left,
+    )

@@ -1,0 +1,1 @@
+"""Everything in the form that Discord wants: text, attachments, buttons, modals, responses."""

@@ -1,0 +1,237 @@
+"""The files that go with messages: pictures, grid and clip, encoded off the event loop.
+
+Discord takes files up to a limit of the server's, and ten files or 25 MiB in a message. What does
+not fit as PNG goes as WebP, its recipe in a file beside it, and the message says so; a clip that
+does not fit is left out.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import discord
+from PIL import Image
+
+from bot.jobs.events import Progress
+from bot.jobs.job import Job
+from bot.jobs.records import StoredFrame, StoredPicture
+from bot.ui import job_text
+from engine.files import MEBIBYTE, file_bytes
+from engine.images.animation import write_animation
+from engine.images.contact_sheet import contact_sheet
+from engine.recipes.edit import Edit
+from engine.recipes.recipe import Recipe
+from engine.recipes.start_image import source_and_mask
+
+MAX_MESSAGE_BYTES = 24 * MEBIBYTE
+"""Of all files in a message: Discord's 25 MiB, less what the rest of the request takes."""
+MAX_FILES = 10
+"""Of one message."""
+_PROGRESS_SIDE, _COMPARED_SIDE, _CLIP_SIDE = 768, 768, 512
+"""Largest sides in pixels of a progress picture, of each picture before and after, of a clip."""
+_PROGRESS_QUALITY = 85
+_SMALLER_QUALITIES = (95, 85, 70, 50)
+_GRID_COLUMNS = 2
+_FULL_SIZE = re.compile(r"(picture-\d+(?:-\d+)?)\.(?:png|webp)")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file for a message."""
+
+    name: str
+    content: bytes
+    description: str
+    """Alt text, or what a file is that is no picture."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What a finished job leaves: files in as many groups as messages are needed."""
+
+    size: tuple[int, int]
+    """Width and height of its first picture."""
+    groups: tuple[tuple[Attachment, ...], ...]
+    notices: tuple[str, ...]
+    """Sentences about what is not as it should be."""
+
+
+def progress_picture(job: Job, event: Progress) -> Attachment:
+    """The picture as it stands."""
+    picture = _shown(Image.fromarray(event.pixels), job.recipes[event.picture - 1])
+    content = webp(picture, _PROGRESS_QUALITY)
+    return Attachment("progress.webp", content, job_text.alt_text(job.prompt))
+
+
+def parcel(
+    job: Job, pictures: Sequence[StoredPicture], frames: Sequence[StoredFrame], limit: int
+) -> Parcel:
+    """Everything that a job shows at its end, no file larger than `limit` bytes."""
+    packer = _Packer(limit, job_text.alt_text(job.prompt))
+    finals = [opened(each.content) for each in pictures]
+    recipes = [job.recipes[each.number - 1] for each in pictures]
+    several = len(job.recipes) > 1
+    names = [_name(job, each.number if several else None) for each in pictures]
+    for name, picture, final, recipe in zip(names, pictures, finals, recipes, strict=True):
+        packer.add_painting(name, picture.content, final, recipe)
+    for name, final, recipe in zip(names, finals, recipes, strict=True):
+        if recipe.edit is not None:
+            compared = _compared(recipe.edit, final)
+            packer.add_picture(f"{name}-before-after", compared, job_text.BEFORE_AFTER)
+    if len(finals) > 1:
+        packer.add_picture(f"{_name(job)}-grid", contact_sheet(finals, columns=_GRID_COLUMNS))
+    if frames:
+        packer.add_clip(f"{_name(job)}-growth", _clip(pictures, finals, frames))
+    return packer.parcel(finals[0].size)
+
+
+def opened(content: bytes) -> Image.Image:
+    """One of our own files as a picture."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture.convert("RGB")
+
+
+def full_size_name(filename: str) -> str | None:
+    """The name, without its ending, of a file of ours that holds a picture at full size.
+
+    None for all other files: the grid, comparisons, clips and progress.
+    """
+    found = _FULL_SIZE.fullmatch(filename)
+    return None if found is None else found[1]
+
+
+def recipe_filename(name: str) -> str:
+    """Where the recipe of a picture is that cannot hold it itself."""
+    return f"{name}-recipe.json"
+
+
+class _Packer:
+    """Collects files, each of them small enough."""
+
+    def __init__(self, limit: int, description: str) -> None:
+        self._limit = min(limit, MAX_MESSAGE_BYTES)
+        self._description = description
+        self._files: list[Attachment] = []
+        self._notices: list[str] = []
+
+    def add_painting(self, name: str, content: bytes, picture: Image.Image, recipe: Recipe) -> None:
+        if len(content) <= self._limit:
+            self._add(f"{name}.png", content)
+            return
+        self._add_smaller(name, picture)
+        self._add_recipe(name, recipe)
+
+    def add_picture(self, name: str, picture: Image.Image, description: str | None = None) -> None:
+        content = _encoded(picture, "PNG")
+        if len(content) <= self._limit:
+            self._add(f"{name}.png", content, description)
+        else:
+            self._add_smaller(name, picture, description)
+
+    def add_clip(self, name: str, frames: Sequence[Image.Image]) -> None:
+        content = file_bytes(".webp", lambda path: write_animation(frames, path))
+        if len(content) <= self._limit:
+            self._add(f"{name}.webp", content)
+        else:
+            self._notices.append("The clip of how it grew is too large for this server.")
+
+    def parcel(self, size: tuple[int, int]) -> Parcel:
+        groups: list[list[Attachment]] = [[]]
+        for file in self._files:
+            together = (*groups[-1], file)
+            total = sum(len(each.content) for each in together)
+            if len(together) > MAX_FILES or total > MAX_MESSAGE_BYTES:
+                groups.append([])
+            groups[-1].append(file)
+        return Parcel(size, tuple(map(tuple, groups)), tuple(self._notices))
+
+    def _add(self, name: str, content: bytes, description: str | None = None) -> None:
+        self._files.append(Attachment(name, content, description or self._description))
+
+    def _add_recipe(self, name: str, recipe: Recipe) -> None:
+        """What a picture that does not come as PNG cannot hold."""
+        content, file = recipe.to_json().encode(), recipe_filename(name)
+        if len(content) <= self._limit:
+            self._add(file, content, f"The recipe of {name}")
+            self._notices.append(f"The recipe of {name} lies beside it, as {file}.")
+        else:
+            self._notices.append(f"The recipe of {name} is too large as well, and missing.")
+
+    def _add_smaller(self, name: str, picture: Image.Image, description: str | None = None) -> None:
+        """The best WebP that fits."""
+        limit = f"{self._limit / MEBIBYTE:.1f} MiB"
+        for quality in _SMALLER_QUALITIES:
+            content = webp(picture, quality)
+            if len(content) <= self._limit:
+                self._add(f"{name}.webp", content, description)
+                self._notices.append(
+                    f"As PNG, {name} is larger than the {limit} that are allowed here: it comes "
+                    "as WebP, less sharp."
+                )
+                return
+        self._notices.append(f"{name} is larger than the {limit} that are allowed here.")
+
+
+def discord_files(*attachments: Attachment | None) -> list[discord.File]:
+    """Files for one call, which uses them up."""
+    return [
+        discord.File(io.BytesIO(each.content), each.name, description=each.description)
+        for each in attachments
+        if each is not None
+    ]
+
+
+def _name(job: Job, number: int | None = None) -> str:
+    return f"picture-{job.id}" + ("" if number is None else f"-{number}")
+
+
+def _shown(picture: Image.Image, recipe: Recipe) -> Image.Image:
+    """A picture of the progress as people see it."""
+    if recipe.edit is not None:
+        size = source_and_mask(recipe.edit)[0].size
+    else:
+        size = (recipe.width * recipe.enlarge, recipe.height * recipe.enlarge)
+    # Bicubic: beside the flat colours of small pictures, Lanczos leaves visible rings.
+    return picture.resize(bounded(size, _PROGRESS_SIDE), Image.Resampling.BICUBIC)
+
+
+def bounded(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """A size with the same proportions, no larger than `side`."""
+    factor = min(1.0, side / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _compared(edit: Edit, final: Image.Image) -> Image.Image:
+    """A picture before and after its edit, side by side."""
+    size = bounded(final.size, _COMPARED_SIDE)
+    both = (source_and_mask(edit)[0], final)
+    return contact_sheet([each.resize(size, Image.Resampling.LANCZOS) for each in both], columns=2)
+
+
+def _clip(
+    pictures: Sequence[StoredPicture], finals: Sequence[Image.Image], frames: Sequence[StoredFrame]
+) -> list[Image.Image]:
+    """How the pictures grew, side by side if there are several; each ends as it was finished."""
+    side = _CLIP_SIDE if len(finals) == 1 else _CLIP_SIDE // _GRID_COLUMNS
+    runs: list[list[Image.Image]] = []
+    for picture, final in zip(pictures, finals, strict=True):
+        size = bounded(final.size, side)
+        grown = [opened(each.content) for each in frames if each.picture == picture.number]
+        runs.append([each.resize(size, Image.Resampling.BICUBIC) for each in (*grown, final)])
+    if len(runs) == 1:
+        return runs[0]
+    longest = max(map(len, runs))
+    runs = [[*run, *[run[-1]] * (longest - len(run))] for run in runs]
+    return [contact_sheet(frames, columns=_GRID_COLUMNS) for frames in zip(*runs, strict=True)]
+
+
+def webp(picture: Image.Image, quality: int) -> bytes:
+    """A picture as a file that is small."""
+    return _encoded(picture, "WEBP", quality=quality)
+
+
+def _encoded(picture: Image.Image, kind: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()

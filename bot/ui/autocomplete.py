@@ -1,0 +1,20 @@
+"""What Discord offers while somebody types an option."""
+
+from collections.abc import Iterable
+
+from discord.app_commands import Choice
+
+from engine.presets import PRESET_NAMES
+
+_MAX_CHOICES = 25
+
+
+def matching(typed: str, names: Iterable[str]) -> list[Choice[str]]:
+    """What autocomplete offers: names that contain what was typed."""
+    found = [name for name in names if typed.lower() in name.lower()]
+    return [Choice(name=name, value=name) for name in found[:_MAX_CHOICES]]
+
+
+def matching_presets(typed: str) -> list[Choice[str]]:
+    """What autocomplete offers for a preset."""
+    return matching(typed, PRESET_NAMES)

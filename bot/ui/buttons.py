@@ -1,0 +1,131 @@
+"""Buttons under a job's messages: what each does stands in its custom id, with the job's number.
+
+They hold nothing else, so that they outlive the program. What they do is the matter of a cog: a
+press is the client's event `job_button`, with the interaction and what was pressed.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from re import Match
+from typing import Any, Self
+
+import discord
+from discord import ui
+
+from bot.jobs.job import JobState
+from bot.ui.responses import take
+
+EVENT = "job_button"
+"""What a press is called: listeners are named `on_job_button`."""
+
+
+class Action(StrEnum):
+    """What a button does with its job."""
+
+    STOP = "stop"
+    CANCEL = "cancel"
+    GO_ON = "go-on"
+    RERUN = "rerun"
+    VARY = "vary"
+    MORE = "more"
+    REWORD = "reword"
+    DELETE = "delete"
+    """Asks once more."""
+    DELETE_INDEED = "delete-indeed"
+
+
+@dataclass(frozen=True)
+class Press:
+    """What somebody wants of a job, if their custom id is to be believed."""
+
+    action: Action
+    job_id: int
+
+
+_FACES: Mapping[Action, tuple[str, str]] = {
+    Action.STOP: ("⏹️", "Stop here"),
+    Action.CANCEL: ("✖️", "Cancel"),
+    Action.GO_ON: ("▶️", "Go on"),
+    Action.RERUN: ("🔁", "Rerun"),
+    Action.VARY: ("🎲", "Vary"),
+    Action.MORE: ("⏩", "More steps"),
+    Action.REWORD: ("✏️", "Edit prompt"),
+    Action.DELETE: ("🗑️", "Delete"),
+    Action.DELETE_INDEED: ("🗑️", "Delete it"),
+}
+_UNDER_RESULTS: Mapping[JobState, tuple[Action, ...]] = {
+    JobState.DONE: (Action.RERUN, Action.VARY, Action.MORE, Action.REWORD, Action.DELETE),
+    # Going on is what more steps are to a picture that has not had all of its own.
+    JobState.STOPPED: (Action.GO_ON, Action.RERUN, Action.VARY, Action.REWORD, Action.DELETE),
+    JobState.FAILED: (Action.RERUN, Action.REWORD, Action.DELETE),
+}
+_CUSTOM_ID = re.compile(r"job:([a-z-]{1,16}):([1-9][0-9]{0,17})")
+
+
+class JobButton(ui.DynamicItem[ui.Button[Any]], template=r"(?s:job:.*)"):
+    """Does something with a job. Ids that mean nothing are taken too, so that they are answered."""
+
+    def __init__(self, button: ui.Button[Any], press: Press | None) -> None:
+        super().__init__(button)
+        self._press = press
+
+    @classmethod
+    def of(cls, action: Action, job_id: int) -> Self:
+        """A new button."""
+        emoji, text = _FACES[action]
+        is_final = action is Action.DELETE_INDEED
+        style = discord.ButtonStyle.danger if is_final else discord.ButtonStyle.secondary
+        custom_id = f"job:{action}:{job_id}"
+        button: ui.Button[Any] = ui.Button(
+            label=text, emoji=emoji, style=style, custom_id=custom_id
+        )
+        return cls(button, Press(action, job_id))
+
+    @classmethod
+    async def from_custom_id(
+        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
+    ) -> Self:
+        """The button that was pressed, from what Discord says of it."""
+        assert isinstance(item, ui.Button)
+        return cls(item, _press(match[0]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Say that it was pressed."""
+        take(interaction)
+        interaction.client.dispatch(EVENT, interaction, self._press)
+
+
+def label(action: Action) -> str:
+    """What a button says."""
+    return _FACES[action][1]
+
+
+def under_progress(job_id: int, *, begun: bool) -> ui.View:
+    """What can be done with a job that has not ended: only one that has begun has a picture."""
+    return _view(job_id, (Action.STOP, Action.CANCEL) if begun else (Action.CANCEL,))
+
+
+def under_result(job_id: int, state: JobState) -> ui.View:
+    """What can be done with a job that ended with a message of its own."""
+    return _view(job_id, _UNDER_RESULTS[state])
+
+
+def for_deletion(job_id: int) -> ui.View:
+    """The button that deletes indeed."""
+    return _view(job_id, (Action.DELETE_INDEED,))
+
+
+def _view(job_id: int, actions: Iterable[Action]) -> ui.View:
+    view = ui.View(timeout=None)
+    for action in actions:
+        view.add_item(JobButton.of(action, job_id))
+    return view
+
+
+def _press(custom_id: str) -> Press | None:
+    found = _CUSTOM_ID.fullmatch(custom_id)
+    if found is None or found[1] not in frozenset(Action):
+        return None
+    return Press(Action(found[1]), int(found[2]))

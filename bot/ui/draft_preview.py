@@ -1,0 +1,79 @@
+"""Drafts: a picture and its mask, before somebody has it painted.
+
+A draft is stored, so that its buttons outlive a restart. What it looks like is computed here, off
+the event loop.
+"""
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
+
+from bot.jobs.draft import Draft
+from bot.ui import job_text
+from bot.ui.attachments import Attachment, bounded, webp
+from engine.editing.edit_recipe import grown
+from engine.images.image_io import read_picture
+
+GROWTH = 0.03
+"""By how much a mask is made wider or narrower, as a share of the picture's shorter side."""
+_SIDE = 768
+"""Largest side of a preview in pixels."""
+_DIMMED = 0.25
+"""Brightness of what stays as it is, in a preview."""
+_OUTLINE = 5
+"""Twice the width in pixels of the line around what changes, and one."""
+_QUALITY = 85
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as it is kept in a draft."""
+    buffer = BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def wider(draft: Draft, share: float) -> Draft:
+    """The draft with a mask that is wider, or narrower for a negative `share`."""
+    return _with_mask(draft, grown(_mask(draft), share))
+
+
+def inverted(draft: Draft) -> Draft:
+    """The draft with what changes and what stays exchanged."""
+    return _with_mask(draft, ImageOps.invert(_mask(draft)))
+
+
+def share(draft: Draft) -> float:
+    """How much of the picture changes, from 0 to 1."""
+    return float(np.asarray(_mask(draft)).mean() / 255)
+
+
+def files(draft: Draft) -> list[Attachment]:
+    """A preview, and the mask itself."""
+    if draft.mask is None:
+        return []
+    picture, mask = read_picture(draft.source), _mask(draft)
+    size = bounded(picture.size, _SIDE)
+    picture, small = picture.resize(size), mask.resize(size)
+    dimmed = ImageEnhance.Brightness(ImageOps.grayscale(picture).convert("RGB")).enhance(_DIMMED)
+    preview = Image.composite(picture, dimmed, small)
+    # Where the picture is dark anyway, only its outline shows the mask.
+    outline = ImageChops.difference(small, small.filter(ImageFilter.MaxFilter(_OUTLINE)))
+    preview.paste("orange", mask=outline)
+    return [
+        Attachment(
+            "preview.webp", webp(preview, _QUALITY), job_text.preview_alt_text(share(draft))
+        ),
+        Attachment("mask.png", draft.mask, job_text.MASK_ALT_TEXT),
+    ]
+
+
+def _with_mask(draft: Draft, mask: Image.Image) -> Draft:
+    return replace(draft, mask=png(mask))
+
+
+def _mask(draft: Draft) -> Image.Image:
+    if draft.mask is None:
+        raise ValueError("the draft has no mask yet")
+    return read_picture(draft.mask).convert("L")

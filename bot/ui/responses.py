@@ -1,0 +1,165 @@
+"""Answers that only the person who gave a command sees, above all that it cannot be carried out.
+
+Discord takes an answer for a few seconds, and once it is acknowledged, for a quarter of an hour.
+An answer that does not arrive harms nothing else: it is logged.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot import errors
+from bot.errors import FAULT, RefusalError
+from bot.ui.attachments import Attachment, discord_files
+from engine.errors import EngineError
+
+log = logging.getLogger(__name__)
+
+BRIEF_SECONDS = 30.0
+"""How long words stay that only one person needs and everybody sees."""
+LEFTOVER_SECONDS = 2.0
+"""After which nobody takes a press any more."""
+_LEFT_OVER = (
+    "I do not know this form or button any more: I have been restarted, or it was open for too "
+    "long. Please open it anew."
+)
+_TAKEN = "taken"
+"""Key of an interaction's extras."""
+AnyMessage = discord.Message | discord.PartialMessage
+_FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
+"""Refused by Discord, or lost on the way."""
+
+
+class _UnacknowledgedError(Exception):
+    """A command is not acknowledged: it counts as failed, and takes no answer any more."""
+
+
+async def acknowledge(interaction: discord.Interaction, *, in_place: bool = False) -> None:
+    """Tell Discord that an answer will come, or end the command: inside `refusals_answered`.
+
+    `in_place` it comes in the message whose button was pressed, which is as it was until then.
+    """
+    try:
+        await interaction.response.defer(ephemeral=True, thinking=not in_place)
+    except _FAILURES as error:
+        raise _UnacknowledgedError(_cause(error)) from error
+
+
+async def show_form(interaction: discord.Interaction, form: discord.ui.Modal) -> None:
+    """Answer with a form, or end the command: inside `refusals_answered`."""
+    try:
+        await interaction.response.send_modal(form)
+    except _FAILURES as error:
+        raise _UnacknowledgedError(_cause(error)) from error
+
+
+def take(interaction: discord.Interaction[Any]) -> None:
+    """Say that this will be answered; see `answer_what_is_left_over`."""
+    interaction.extras[_TAKEN] = True
+
+
+async def answer_what_is_left_over(interaction: discord.Interaction) -> None:
+    """Answer a form or a button that was open when an earlier run of the program ended.
+
+    discord.py drops what it knows no form or view for, and Discord says after three seconds that
+    the application did not respond.
+    """
+    kinds = (discord.InteractionType.modal_submit, discord.InteractionType.component)
+    if interaction.type not in kinds or _TAKEN in interaction.extras:
+        return
+    await asyncio.sleep(LEFTOVER_SECONDS)
+    if _TAKEN not in interaction.extras and not interaction.response.is_done():
+        log.info("left over", extra={"kind": interaction.type.name})
+        await answer(interaction, _LEFT_OVER)
+
+
+@asynccontextmanager
+async def refusals_answered(interaction: discord.Interaction) -> AsyncIterator[None]:
+    """Tell the person, as a sentence, what keeps their command from being carried out."""
+    take(interaction)
+    command = interaction.command.qualified_name if interaction.command else "?"
+    try:
+        yield
+    except _UnacknowledgedError as error:
+        log.warning("not acknowledged", extra={"command": command, "cause": str(error)})
+    except (RefusalError, EngineError) as error:
+        text = errors.sentence(str(error))
+        log.info("refused", extra={"command": command, "cause": text})
+        await answer(interaction, text)
+
+
+@asynccontextmanager
+async def all_answered(interaction: discord.Interaction) -> AsyncIterator[None]:
+    """As `refusals_answered`, and for faults too: no command tree sees forms and buttons."""
+    try:
+        async with refusals_answered(interaction):
+            yield
+    except Exception:
+        log.exception("a form or a button failed")
+        await answer(interaction, FAULT)
+
+
+@asynccontextmanager
+async def refusals_replied(message: AnyMessage, who: int | None = None) -> AsyncIterator[None]:
+    """Tell whoever wrote a message, as a reply that goes away, what cannot be done, and faults.
+
+    `who` is named if somebody else is meant.
+    """
+    name = "" if who is None else f"<@{who}> "
+    try:
+        yield
+    except (RefusalError, EngineError) as error:
+        text = errors.sentence(str(error))
+        command = "reply" if who is None else "reaction"
+        log.info("refused", extra={"command": command, "cause": text})
+        await reply_briefly(message, f"{name}{text}")
+    except Exception:
+        log.exception("a reply or a reaction failed")
+        await reply_briefly(message, f"{name}{FAULT}")
+
+
+async def reply_briefly(message: AnyMessage, text: str) -> None:
+    """Reply to a message without calling anybody, and take it back soon; a failure is logged."""
+    try:
+        await message.reply(text, delete_after=BRIEF_SECONDS)
+    except _FAILURES as error:
+        log.warning("a reply did not arrive", extra={"cause": _cause(error), "answer": text})
+
+
+async def answer(interaction: discord.Interaction, text: str) -> None:
+    """Answer a command, or replace the answer that it has; a failure is logged.
+
+    Whoever pressed a button is answered below the message that holds it.
+    """
+    try:
+        if not interaction.response.is_done():
+            await interaction.response.send_message(text, ephemeral=True)
+        elif interaction.response.type is discord.InteractionResponseType.deferred_message_update:
+            await interaction.followup.send(text, ephemeral=True)
+        else:
+            await interaction.edit_original_response(content=text)
+    except _FAILURES as error:
+        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+
+
+async def show(
+    interaction: discord.Interaction,
+    text: str,
+    attachments: Sequence[Attachment] = (),
+    view: discord.ui.View | None = None,
+) -> None:
+    """Put files and buttons into the answer that was acknowledged, too; a failure is logged."""
+    files = discord_files(*attachments)
+    try:
+        await interaction.edit_original_response(content=text, attachments=files, view=view)
+    except _FAILURES as error:
+        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

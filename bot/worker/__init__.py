@@ -1,0 +1,1 @@
+"""The engine thread: the only code of the bot that touches models."""

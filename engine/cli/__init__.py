@@ -1,0 +1,122 @@
+"""The command line of the engine: paint, edit, mask, read a recipe back, list and fetch models.
+
+Standard output holds results and nothing else: the paths of written files, a recipe, a list.
+Notices, progress and errors go to standard error, each on a line of its own. Exit codes: 0 done,
+1 diverged (the last good picture is saved), 2 bad input (nothing is written), 130 and 143 stopped
+by Ctrl-C and SIGTERM (the picture so far is saved). A fault of the program itself ends in a
+traceback.
+"""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli.arguments import parse
+from engine.cli.messages import report
+from engine.cli.signals import Stopped, StopSignals
+from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from engine.weights.settings import WeightsSettings
+
+BAD_INPUT = 2
+NOBODY_READS = 141
+"""What shells report of a program whose output was a pipe that got closed (128 + SIGPIPE)."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`, by default the process's own, and return the exit code."""
+    _write_any_path()
+    try:
+        with StopSignals() as signals:
+            code = _dispatch(parse(argv), signals)
+            sys.stdout.flush()
+            return code
+    except EngineError as error:
+        report(f"error: {error}")
+        return BAD_INPUT
+    except Stopped as stopped:
+        report("stopped: no picture was kept")
+        return stopped.exit_code
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end, which must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+
+
+def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
+    match arguments.command:
+        case "imagine" | "edit":
+            return _paint(arguments, signals)
+        case "mask":
+            return _mask(arguments)
+        case "recipe":
+            from engine.cli.listing import print_recipe
+
+            return print_recipe(arguments.file)
+        case "weights":
+            from engine.cli.weights import run
+
+            return run(arguments)
+        case _:
+            from engine.cli.listing import print_models
+
+            _add_models(None)
+            return print_models()
+
+
+def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
+    from engine.cli.request import read_request
+    from engine.settings import read_settings
+
+    weights = _add_models(arguments.config)
+    request = read_request(arguments, read_settings(arguments.config))
+    _wait_patiently()
+    _prepare(request.models.name, weights)
+    # Only now torch is loaded: whatever can be refused without it has been.
+    from engine.cli.painter import paint_request
+
+    return paint_request(request, signals)
+
+
+def _mask(arguments: argparse.Namespace) -> int:
+    from engine.cli.masking import read_search
+    from engine.settings import read_settings
+
+    weights = _add_models(arguments.config)
+    search = read_search(arguments, read_settings(arguments.config))
+    _wait_patiently()
+    _prepare(search.models, weights)
+    return search.run()
+
+
+def _add_models(config: Path | None) -> "WeightsSettings":
+    from engine.models.catalogue import add_models
+    from engine.weights.settings import read_weights_settings
+
+    weights = read_weights_settings(config)
+    add_models(weights)
+    return weights
+
+
+def _prepare(models: str, weights: "WeightsSettings") -> None:
+    """Convert published weights that are here; fetching gigabytes is for `weights get`."""
+    from engine.preparation import prepare_models
+
+    prepare_models(models, weights, fetches=False, tell=lambda notice: report(f"note: {notice}"))
+
+
+def _wait_patiently() -> None:
+    """Read when torch is loaded. Threads that wait by spinning starve each other wherever another
+    program wants a core too: measured beside one, painting took ten times as long."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _write_any_path() -> None:
+    """Let file names that are not text in this locale through, as they came in."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")

@@ -1,0 +1,323 @@
+"""Arguments: what may stand on the command line, and the lines that say what may not."""
+
+import argparse
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from engine.errors import UsageError
+from engine.presets import PRESET_NAMES
+from engine.recipes.prompts import shorten
+from engine.recipes.recipe import MAX_SEED, MAX_SIDE, MAX_START_NOISE, MAX_STEPS, MIN_SIDE
+from engine.settings import DEVICES, is_device
+
+MAX_COUNT = 1000
+
+_RECIPE_OPTIONS = (
+    "size",
+    "steps",
+    "more",
+    "seed",
+    "models",
+    "preset",
+    "init_image",
+    "start_noise",
+    "like",
+    "count",
+)
+"""Options that decide what a recipe says, and so cannot stand beside one."""
+
+_SYNTAX = r"""
+PROMPT is "text:weight:stop | text:weight". The weight (1 unless said) tells how much a text
+counts, a negative one pushes away from it; at the stop value a text is content. A colon or bar
+that belongs to the text is written \: or \|. Put the prompt in quotes, and -- before
+one that begins with a dash.
+
+Ctrl-C keeps the picture so far; a second one ends at once.
+"""
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; raises `UsageError` for what is unknown or out of range.
+
+    The result's `command` is "imagine", "edit", "mask", "recipe", "models" or
+    "weights", and then its `action` is "list", "get", "verify" or "remove".
+    """
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "imagine":
+        _check_combination(arguments)
+    return arguments
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose every complaint is a `UsageError`, and which guesses no abbreviations."""
+
+    def __init__(self, **settings) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{shorten(message, 300)} ({self.prog} --help tells what is allowed)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m engine", description="Pictures from words: VQGAN-CLIP.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_imagine(commands)
+    _add_edit(commands)
+    _add_mask(commands)
+    recipe = commands.add_parser(
+        "recipe",
+        help="print the recipe inside a picture",
+        description="Print the recipe inside a picture as JSON, which imagine --recipe also reads.",
+    )
+    recipe.add_argument("file", metavar="FILE", type=Path, help="a PNG painted by this program")
+    commands.add_parser(
+        "models",
+        help="list the models that can paint",
+        description="List the models that can paint, and what they do not know.",
+    )
+    _add_weights(commands)
+    return parser
+
+
+def _add_imagine(commands) -> None:
+    parser = _painting_command(commands, "imagine", "paint a picture of a prompt")
+    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to paint; see below")
+    recipe = parser.add_argument_group("what is painted")
+    recipe.add_argument(
+        "--size",
+        type=_size,
+        metavar="WxH",
+        help=f"pixels, {MIN_SIDE} to {MAX_SIDE} each, or one number for a square; rounded to the "
+        "models' grid (default: what suits the models)",
+    )
+    recipe.add_argument(
+        "--init-image", type=Path, metavar="FILE", help="a picture to start from, cut to the size"
+    )
+    recipe.add_argument(
+        "--like",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        help="a picture that it should resemble, beside the prompt; may be given several times",
+    )
+    _add_recipe_options(recipe)
+    recipe.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="instead of all these: paint the recipe in a PNG or JSON file again",
+    )
+    _add_file_options(parser.add_argument_group("what is written"))
+    _add_machine_options(parser.add_argument_group("where it is painted"))
+
+
+def _add_edit(commands) -> None:
+    parser = _painting_command(commands, "edit", "change a picture into what a prompt says")
+    parser.add_argument("picture", metavar="PICTURE", type=Path, help="the picture to change")
+    parser.add_argument("prompt", metavar="PROMPT", help="what it should show; see below")
+    recipe = parser.add_argument_group("what is painted")
+    recipe.add_argument(
+        "--mask", type=Path, metavar="FILE", help="white is changed, black stays as it is"
+    )
+    recipe.add_argument(
+        "--keep",
+        type=_share("--keep"),
+        metavar="K",
+        help="how much of the picture stays, from 0 to 1 (default: 0.9, with a mask 0)",
+    )
+    _add_recipe_options(recipe)
+    _add_file_options(parser.add_argument_group("what is written"))
+    _add_machine_options(parser.add_argument_group("where it is painted"))
+
+
+def _add_mask(commands) -> None:
+    parser = commands.add_parser(
+        "mask",
+        help="find in a picture what a phrase names",
+        description="Find in a picture what a phrase names, for edit --mask: white where it is.",
+    )
+    parser.add_argument("picture", metavar="PICTURE", type=Path, help="the picture to look at")
+    parser.add_argument("phrase", metavar="PHRASE", help='what to look for: "the red circle"')
+    parser.add_argument("--out", type=Path, metavar="FILE", required=True, help="a .png file")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument(
+        "--grow",
+        type=_share("--grow"),
+        metavar="G",
+        default=0.03,
+        help="room around it, as a share of the picture's shorter side (default: 0.03)",
+    )
+    parser.add_argument("--models", metavar="NAME", help="what looks: see the command models")
+    _add_machine_options(parser.add_argument_group("where it is looked for"))
+
+
+def _add_weights(commands) -> None:
+    parser = commands.add_parser(
+        "weights",
+        help="list, fetch, check and remove the files of published models",
+        description="The files of published models: list, fetch, check and remove them.",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    name = "models, a generator, a perceptor or a file, as `weights list` names them"
+    _add_action(actions, "list", "list what there is, and what of it is here")
+    get = _add_action(actions, "get", "fetch what is missing, or go on fetching it")
+    get.add_argument("name", metavar="NAME", help=name)
+    verify = _add_action(actions, "verify", "read files again and compare their checksums")
+    verify.add_argument(
+        "name", metavar="NAME", nargs="?", help=f"{name} (default: all that is here)"
+    )
+    remove = _add_action(actions, "remove", "remove what was fetched, and what was made of it")
+    remove.add_argument("name", metavar="NAME", help=name)
+
+
+def _add_action(actions, name: str, what: str) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=what, description=f"{what[:1].upper()}{what[1:]}.")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings, in the table [weights] (default: config.toml if it is there)",
+    )
+    return parser
+
+
+def _painting_command(commands, name: str, what: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=what,
+        description=f"{what[:1].upper()}{what[1:]}.",
+        epilog=_SYNTAX,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_recipe_options(group) -> None:
+    presets = ", ".join(PRESET_NAMES)
+    group.add_argument(
+        "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N", help="iterations"
+    )
+    group.add_argument(
+        "--more",
+        type=_whole("--more", 1, MAX_STEPS),
+        metavar="N",
+        action="append",
+        help="a further round of N iterations after that, in which the learning rate rises and "
+        "falls anew; may be given several times",
+    )
+    group.add_argument(
+        "--start-noise",
+        type=_number("--start-noise", 0, MAX_START_NOISE),
+        metavar="X",
+        help="move the picture that it starts from at random, by X standard deviations of its "
+        "latent (default: 0)",
+    )
+    group.add_argument(
+        "--seed",
+        type=_whole("--seed", 0, MAX_SEED),
+        metavar="S",
+        help="the same seed paints the same picture (default: drawn and printed)",
+    )
+    group.add_argument("--models", metavar="NAME", help="what paints: see the command models")
+    group.add_argument(
+        "--preset",
+        metavar="NAME",
+        help=f"settings of the optimisation: {presets} (default: what suits the models)",
+    )
+    group.add_argument(
+        "--count",
+        type=_whole("--count", 1, MAX_COUNT),
+        metavar="N",
+        help="paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
+    )
+
+
+def _add_machine_options(group) -> None:
+    group.add_argument("--device", type=_device, metavar="D", help=f"{DEVICES} (default: auto)")
+    group.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings, in the table [engine] (default: config.toml if it is there)",
+    )
+
+
+def _add_file_options(group) -> None:
+    group.add_argument(
+        "--out", type=Path, metavar="FILE", required=True, help="the picture, a .png file"
+    )
+    group.add_argument(
+        "--save-every",
+        type=_whole("--save-every", 1, MAX_STEPS),
+        metavar="N",
+        help="also keep the picture after every N steps, in the folder FILE-frames",
+    )
+    group.add_argument(
+        "--animation", type=Path, metavar="FILE", help="also how it grew, a .webp or .mp4 file"
+    )
+    group.add_argument("--force", action="store_true", help="overwrite what is there")
+
+
+def _check_combination(arguments: argparse.Namespace) -> None:
+    if arguments.recipe is None:
+        if arguments.prompt is None:
+            raise UsageError("a PROMPT is needed: say in words what the picture should show")
+        if arguments.start_noise and arguments.init_image is None:
+            raise UsageError("--start-noise needs a picture to start from: name one, --init-image")
+        return
+    if arguments.prompt is not None:
+        raise UsageError("--recipe holds a prompt already: leave out PROMPT or --recipe")
+    for name in _RECIPE_OPTIONS:
+        if getattr(arguments, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} would change the recipe: leave out {option} or --recipe")
+
+
+def _whole(option: str, low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,30}", text) else None
+        if value is None or not low <= value <= high:
+            raise UsageError(
+                f"{option} must be a whole number from {low} to {high}, not {shorten(text)!r}"
+            )
+        return value
+
+    return read
+
+
+def _share(option: str) -> Callable[[str], float]:
+    return _number(option, 0, 1)
+
+
+def _number(option: str, low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = float(text) if re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,9}", text) else math.nan
+        if not low <= value <= high:
+            raise UsageError(
+                f"{option} must be a number from {low:g} to {high:g}, not {shorten(text)!r}"
+            )
+        return value
+
+    return read
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,9})(?:[x×]([0-9]{1,9}))?", text.lower())
+    if match is None:
+        raise UsageError(
+            f"--size must be WxH or one number, such as 96x64 or 64, not {shorten(text)!r}"
+        )
+    width, height = int(match[1]), int(match[2] or match[1])
+    if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
+        raise UsageError(
+            f"--size must be from {MIN_SIDE} to {MAX_SIDE} pixels each way, not {width}x{height}"
+        )
+    return width, height
+
+
+def _device(text: str) -> str:
+    if not is_device(text):
+        raise UsageError(f"--device must be {DEVICES}, not {shorten(text)!r}")
+    return text

@@ -1,0 +1,218 @@
+"""The files of published models on the command line: list, get, verify, remove."""
+
+import argparse
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+from engine.cli.messages import report
+from engine.cli.signals import Stopped
+from engine.errors import WeightsError
+from engine.files import quoted
+from engine.weights.cache import Place, check, remove
+from engine.weights.fetching import fetch, one_at_a_time
+from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry, Registry
+from engine.weights.settings import WeightsSettings, read_weights_settings
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what a line says; raises an `EngineError` for what cannot be done."""
+    try:
+        return _act(arguments, read_weights_settings(arguments.config))
+    except Stopped as stopped:
+        report("stopped: what has come is kept, the same line goes on with it")
+        return stopped.exit_code
+
+
+def _act(arguments: argparse.Namespace, settings: WeightsSettings) -> int:
+    match arguments.action:
+        case "get":
+            return _get(arguments.name, settings)
+        case "verify":
+            return _verify(arguments.name, settings)
+        case "remove":
+            return _remove(arguments.name, settings)
+        case _:
+            return _list(settings)
+
+
+def _get(name: str, settings: WeightsSettings) -> int:
+    """Fetch all files of `name` and print where they lie."""
+    for file in settings.registry().files_of(name):
+        place = Place(file, settings.folder)
+        if not place.is_there and not settings.is_offline:
+            report(f"fetching {file.file} into {quoted(settings.folder)}{_so_far(place)}")
+            if file.licence:
+                report(f"note: {file.licence}")
+        with _Bar(file.file) as bar:
+            path = fetch(
+                file, settings.folder, offline=settings.is_offline, progress=bar.show, tell=_note
+            )
+        print(path, flush=True)
+    return 0
+
+
+def _so_far(place: Place) -> str:
+    size = "" if place.file.bytes is None else f" of {place.file.bytes / 1e6:,.1f} MB"
+    return f": {place.kept() / 1e6:,.1f} MB{size} are there" if place.kept() or size else ""
+
+
+def _verify(name: str | None, settings: WeightsSettings) -> int:
+    """Read files anew and print what was found; raises `WeightsError` if any is not as it must be.
+
+    Without a name all files that are here are read.
+    """
+    registry = settings.registry()
+    files = registry.files.values() if name is None else registry.files_of(name)
+    places = [Place(file, settings.folder) for file in files]
+    faults = []
+    for place in places:
+        if name is None and not place.is_there:
+            continue
+        is_known = place.expected is not None
+        try:
+            with _Bar(place.file.file) as bar:
+                found = check(place, bar.show)
+            doubt = "" if is_known else ", which nobody has published: noted for later"
+            print(f"{place.path}: as it should be, SHA-256 {found}{doubt}", flush=True)
+        except WeightsError as error:
+            faults.append(str(error))
+    if faults:
+        raise WeightsError("; ".join(faults))
+    if name is None and not any(place.is_there for place in places):
+        report("note: there is nothing here yet")
+    return 0
+
+
+def _remove(name: str, settings: WeightsSettings) -> int:
+    """Remove the files of `name` that nothing else needs, and print what is gone."""
+    registry, folder = settings.registry(), settings.folder
+    files, parts = registry.files_of(name), registry.parts_of(name)
+    if name in registry.models:
+        others = [each for each in registry.models if each != name]
+        shared = {part for other in others for part in registry.parts_of(other)}
+        for part in sorted(shared.intersection(parts)):
+            report(f"note: {part} stays, other models use it too: remove it by its own name")
+        parts = tuple(part for part in parts if part not in shared)
+        files = tuple(
+            {file.name: file for each in parts for file in registry.files_of(each)}.values()
+        )
+    for file in files:
+        if file.path is not None:
+            report(f"note: {str(file.path)!r} stays, it is no file of the cache folder")
+    places = [Place(file, folder) for file in files]
+    gone = []
+    if folder.is_dir():
+        with one_at_a_time(folder, progress=lambda: None, tell=_note):
+            gone = remove(places, parts, folder)
+    for path in gone:
+        print(path, flush=True)
+    if not gone:
+        report(f"note: nothing of {name} is here")
+    return 0
+
+
+def _list(settings: WeightsSettings) -> int:
+    """Print all entries, and what of them is here."""
+    registry = settings.registry()
+    listing = _Listing(registry, settings.folder)
+    parts = [*registry.generators.values(), *registry.perceptors.values()]
+    print("\n\n".join(map(listing.models, registry.models.values())))
+    print()
+    print("\n\n".join(map(listing.part, parts)))
+    return 0
+
+
+class _Listing:
+    """Entries as paragraphs."""
+
+    def __init__(self, registry: Registry, folder: Path) -> None:
+        self._registry = registry
+        self._folder = folder
+
+    def models(self, entry: ModelsEntry) -> str:
+        shares = [f"{each.name} x {each.weight:g}" for each in entry.perceptors]
+        seen_by = shares if len(shares) > 1 else [entry.perceptors[0].name]
+        files = self._registry.files_of(entry.name)
+        here = all(Place(file, self._folder).is_there for file in files)
+        size = sum(file.bytes or 0 for file in files)
+        return (
+            f"{entry.name}: {entry.description}\n"
+            f"  limits  {entry.limits or 'not said'}\n"
+            f"  made of {', '.join((entry.generator, *seen_by))}\n"
+            f"  files   {size / 1e6:,.1f} MB in all, {'all here' if here else 'not all here'}"
+        )
+
+    def part(self, entry: GeneratorEntry | PerceptorEntry) -> str:
+        lines = [f"{entry.name}: {entry.description}"]
+        for name in entry.files:
+            lines.append(f"  file    {self._described(name)}")
+        if isinstance(entry, PerceptorEntry):
+            lines.append(f"  fits    open_clip's {entry.open_clip}")
+            if entry.memory is not None:
+                lines.append(
+                    f"  memory  {entry.memory.weights / 1e6:,.0f} MB, and "
+                    f"{entry.memory.per_cutout / 1e6:,.1f} MB for each cutout, in float32"
+                )
+        elif entry.memory is not None:
+            lines.append(
+                f"  memory  {entry.memory.weights / 1e6:,.0f} MB, and "
+                f"{entry.memory.per_pixel * 256**2 / 1e6:,.0f} MB for 256x256 pixels, in float32"
+            )
+        licences = [self._registry.files[name].licence for name in entry.files]
+        lines += [f"  licence {text}" for text in dict.fromkeys(licences) if text]
+        return "\n".join(lines)
+
+    def _described(self, name: str) -> str:
+        place = Place(self._registry.files[name], self._folder)
+        size = "length unknown" if place.file.bytes is None else f"{place.file.bytes / 1e6:,.1f} MB"
+        hashed = "" if place.file.sha256 else ", no checksum published"
+        return f"{place.file.file} ({size}, {_state(place)}{hashed})"
+
+
+def _state(place: Place) -> str:
+    if place.is_there:
+        return "here" if place.is_checked else "here, not checked yet"
+    if place.kept():
+        return f"{place.kept() / 1e6:,.1f} MB of it here"
+    return "missing"
+
+
+def _note(text: str) -> None:
+    with tqdm.external_write_mode(file=sys.stderr):
+        report(f"note: {text}")
+
+
+class _Bar:
+    """How far a file has come, at a terminal."""
+
+    def __init__(self, title: str) -> None:
+        self._bar = tqdm(
+            desc=title,
+            unit="B",
+            unit_scale=True,
+            file=sys.stderr,
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+    def show(self, done: int, total: int) -> None:
+        """Show that `done` bytes of `total` are here, 0 for unknown."""
+        if self._bar.disable:
+            return
+        self._bar.total = total or None
+        self._bar.update(done - self._bar.n)

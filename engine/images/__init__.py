@@ -1,0 +1,1 @@
+"""Pictures in and out; nothing in a file is trusted. No torch."""

@@ -1,0 +1,198 @@
+"""Pictures: reading ones from outside, and the way between pictures and tensors.
+
+A picture in the engine is a Pillow image in RGB with 8 bits per channel (`rgb` makes it so).
+Nothing in a file from outside is believed: its size is checked before it is decoded, only six
+decoders are ever reached, and what is damaged is refused and never shown in part. Files that
+we write are the matter of `png` and `animation`.
+"""
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, ImageOps
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from engine.errors import PictureError
+from engine.files import MEBIBYTE, check_length, quoted, read_bounded
+from engine.images import png
+from engine.images.color_modes import is_convertible, to_rgb
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_FILE_BYTES = 64 * MEBIBYTE
+MAX_PIXELS = 64_000_000
+MAX_SIDE = 16_384
+MAX_SCANS = 500
+"""A progressive JPEG takes about ten scans; each one more costs a pass over all pixels."""
+
+_KNOWN = "PNG, JPEG, WebP, GIF, BMP and TIFF"
+_UNCOMPRESSED = frozenset((0, 3, "raw"))
+"""What BMP and TIFF files call it; Pillow reads the others slowly, or through libtiff, which
+writes messages of its own to the terminal."""
+
+# The readers are called directly: Image.open prints a warning of its own about large pictures.
+_READERS: tuple[tuple[bytes, Callable[[BytesIO], ImageFile.ImageFile]], ...] = (
+    (re.escape(png.SIGNATURE), PngImageFile),
+    (rb"\xff\xd8\xff", JpegImageFile),
+    (rb"RIFF....WEBP", WebPImageFile),
+    (rb"GIF8[79]a", GifImageFile),
+    (rb"BM", BmpImageFile),
+    (rb"II\*\0|MM\0\*", TiffImageFile),
+)
+"""How a file of each format begins, and what reads it."""
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each value of the EXIF tag Orientation."""
+
+
+def read_picture(
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    background: str = "white",
+) -> Image.Image:
+    """Read a picture from a file or from bytes: RGB, upright, the first frame of an animation.
+
+    `name` is how messages call it, by default the path. What is transparent lies on `background`.
+
+    Raises PictureError if it is missing, no regular file, empty, damaged, cut off, of an unknown
+    format, over 64 MiB, over `max_pixels` pixels or over 16384 pixels wide or high.
+    """
+    if isinstance(source, bytes):
+        name, content = name or "the picture", source
+        check_length(content, limit=MAX_FILE_BYTES, name=name)
+    else:
+        name, content = name or quoted(source), read_bounded(source, limit=MAX_FILE_BYTES)
+    opened = _open(content, name)
+    _check_size(opened, name, max_pixels)
+    _check_content(opened, content, name)
+    return _decode(opened, name, background)
+
+
+def to_tensor(picture: Image.Image) -> "Tensor":
+    """Return the picture as (1, 3, H, W) floats in [0, 1]."""
+    import torch
+
+    pixels = np.array(picture.convert("RGB"), dtype=np.float32) / 255
+    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0).contiguous()
+
+
+def to_picture(image: "Tensor") -> Image.Image:
+    """Return a picture of (3, H, W) or (1, 3, H, W) floats, cut to [0, 1], to the nearest level.
+
+    Raises ValueError for any other shape.
+    """
+    import torch
+
+    if image.ndim == 4 and image.shape[0] == 1:
+        image = image[0]
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise ValueError(f"expected (1, 3, H, W) or (3, H, W), not {tuple(image.shape)}")
+    levels = image.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy())
+
+
+def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Scale a picture until it covers `width` x `height` pixels and cut off evenly what is over."""
+    return ImageOps.fit(picture, (width, height), method=Image.Resampling.LANCZOS)
+
+
+def enlarge(picture: Image.Image, factor: int) -> Image.Image:
+    """Return the picture `factor` times as wide and high, for looking at a small one.
+
+    Bicubic: beside the flat colours of small pictures, Lanczos leaves visible rings.
+
+    Raises ValueError if `factor` is less than 1.
+    """
+    if factor < 1:
+        raise ValueError(f"the factor must be at least 1, not {factor}")
+    size = (picture.width * factor, picture.height * factor)
+    return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def _open(content: bytes, name: str) -> ImageFile.ImageFile:
+    reader = next((read for start, read in _READERS if re.match(start, content, re.DOTALL)), None)
+    if reader is None:
+        raise PictureError(f"Cannot read {name}: it is no picture, {_KNOWN} are allowed.")
+    try:
+        return reader(BytesIO(content))
+    except Image.DecompressionBombError as error:
+        raise PictureError(
+            f"Cannot read {name}: it claims too many pixels, "
+            f"at most {MAX_PIXELS / 1e6:g} megapixels are allowed."
+        ) from error
+    except Exception as error:
+        raise _damaged(name) from error
+
+
+def _check_size(opened: Image.Image, name: str, max_pixels: int) -> None:
+    width, height = opened.size
+    if width * height > max_pixels or max(width, height) > MAX_SIDE:
+        raise PictureError(
+            f"Cannot read {name}: it has {width} x {height} pixels, at most "
+            f"{max_pixels / 1e6:g} megapixels and {MAX_SIDE} pixels per side are allowed."
+        )
+
+
+def _check_content(opened: Image.Image, content: bytes, name: str) -> None:
+    """Refuse what is allowed in size but not in kind, before it is decoded."""
+    if isinstance(opened, PngImageFile):
+        # Pillow shows a PNG file whose end is missing as if it were whole.
+        for _ in png.read_chunks(content, name=name):
+            pass
+    if opened.info.get("progressive") and content.count(b"\xff\xda") > MAX_SCANS:
+        raise PictureError(
+            f"Cannot read {name}: a progressive JPEG may have at most {MAX_SCANS} scans."
+        )
+    compression = opened.info.get("compression")
+    if isinstance(opened, BmpImageFile | TiffImageFile) and compression not in _UNCOMPRESSED:
+        raise PictureError(
+            f"Cannot read {name}: compressed {opened.format} files are not supported, "
+            "save it uncompressed or as PNG."
+        )
+    if not is_convertible(opened):
+        raise PictureError(
+            f"Cannot read {name}: its colour mode {opened.mode} is not supported, save it as RGB."
+        )
+
+
+def _decode(opened: ImageFile.ImageFile, name: str, background: str) -> Image.Image:
+    # A decoder fed with rubbish raises nearly anything, from SyntaxError to struct.error.
+    try:
+        opened.load()
+        plain = to_rgb(opened, background)
+    except Exception as error:
+        raise _damaged(name) from error
+    turn = _UPRIGHT.get(_orientation(opened))
+    return plain if turn is None else plain.transpose(turn)
+
+
+def _orientation(opened: Image.Image) -> int:
+    try:
+        return int(opened.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        # Metadata that nobody can parse is no reason to refuse pixels that everybody sees.
+        return 1
+
+
+def _damaged(name: str) -> PictureError:
+    return PictureError(f"Cannot read {name}: the file is damaged or cut off.")

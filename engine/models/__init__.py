@@ -1,0 +1,1 @@
+"""The models behind the loop: VQGAN, CLIP, loading, devices."""

@@ -1,0 +1,210 @@
+"""Loaded models: an image generator and its perceptors, frozen, shared by all runs.
+
+Weights are read from safetensors only, so that no file can run code. They are used where they lie:
+the file is mapped into memory, the architecture is built without numbers and takes the file's, and
+what a file holds in float32 and in the order that convolutions want is never copied. Which files
+make up which pair is in `engine.models.catalogue`; how published weights become such files, in
+`engine.conversion`.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from torch import Tensor, nn
+
+from engine.errors import ModelError
+from engine.models.catalogue import ModelEntry, find_models
+from engine.models.clip import (
+    ClipPerceptor,
+    build_clip,
+    normalisation,
+    restore_mask,
+    tokenizer_hash,
+)
+from engine.models.devices import choose_device, choose_precision
+from engine.models.protocols import ImageGenerator, Perceptor
+from engine.models.vqgan import VQGAN, VQGANConfig
+
+CONFIG_KEY = "config"
+"""Key of a weights file's metadata that holds the architecture as JSON."""
+ORDER_KEY, CHANNELS_LAST = "order", "NHWC"
+"""In that JSON: that tensors of four axes have their channels last, in memory and in their shape,
+as the models keep them. Without it they have the order of torch's shapes."""
+SOURCE_KEY = "source"
+"""In that JSON: the published file that the weights were converted from, with its `sha256`."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Models:
+    """A generator and one or more perceptors on one device."""
+
+    name: str
+    generator: ImageGenerator
+    perceptors: tuple[Perceptor, ...]
+    digests: Mapping[str, str]
+    """SHA-256 by the weights file's name: of the published file that it was converted from, which
+    is the same everywhere and can be looked up, or of the file itself if it is nobody else's.
+    A tokenizer that is a file has its own beside it."""
+    weights: tuple[float, ...] = ()
+    """How much each perceptor counts beside the others; empty if all count the same."""
+    one_shape: bool = False
+    """Whether they were compiled for a single run of one size, see `engine.vqgan_clip.compile`."""
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """What each perceptor contributes to the loss; together 1 (paper, Section 2.5)."""
+        weights = self.weights or (1.0,) * len(self.perceptors)
+        return tuple(weight / sum(weights) for weight in weights)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models lie and runs take place."""
+        return self.generator.device
+
+
+def load_models(name: str = "demo", device: str = "auto", precision: str = "auto") -> Models:
+    """Load a pair of models by its name in the catalogue.
+
+    Args:
+        name: see `engine.models.catalogue`.
+        device: "auto", "cpu", "cuda", "mps" or any other name that torch knows.
+        precision: in what decoder and image towers compute: "float32", "bfloat16", or "auto" for
+            bfloat16 where both the models and the device gain by it.
+
+    Raises:
+        ModelError: an unknown name or device, or weights that are missing or do not fit.
+    """
+    entry = find_models(name)
+    target = choose_device(device)
+    dtype = choose_precision(precision, target, gains=entry.halves)
+    generator = load_vqgan(entry.generator, target, dtype)
+    perceptors = tuple(load_clip(path, target, dtype) for path in entry.perceptors)
+    if generator.factor != entry.factor:
+        raise ModelError(
+            f"the models {name!r} have {generator.factor} pixels to a latent cell, and their entry "
+            f"says {entry.factor}: correct the factor"
+        )
+    return Models(name, generator, perceptors, _digests(entry), entry.weights)
+
+
+def load_vqgan(
+    path: Path, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+) -> VQGAN:
+    """The VQGAN in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
+    with _told(path):
+        config, tensors = _read(path)
+        with torch.device("meta"):
+            vqgan = VQGAN(VQGANConfig.from_dict(config))
+        _fill(vqgan, tensors)
+    return _served(vqgan, device, dtype)
+
+
+def load_clip(
+    path: Path, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+) -> ClipPerceptor:
+    """The CLIP in a weights file, on the CPU unless said otherwise; raises `ModelError`.
+
+    A tokenizer that is a file lies beside the weights, see `tokenizer_path`.
+    """
+    with _told(path):
+        config, tensors = _read(path)
+        with torch.device("meta"):
+            model, tokenizer = build_clip(config, tokenizer_path(path))
+        restore_mask(model)
+        _fill(model, tensors)
+        perceptor = ClipPerceptor(model, tokenizer, *normalisation(config))
+    return _served(perceptor, device, dtype)
+
+
+def tokenizer_path(weights: Path) -> Path:
+    """Where the tokenizer of a perceptor lies, if it is a file: beside the weights."""
+    return weights.with_suffix(".tokenizer.json")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """All that a weights file says of itself; raises nearly anything for a file that is none."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        config = json.loads((file.metadata() or {})[CONFIG_KEY])
+    if not isinstance(config, dict):
+        raise TypeError("the metadata are no object")
+    return config
+
+
+def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> None:
+    """Write a module's weights in half precision, its architecture as metadata."""
+    from safetensors.torch import save_file
+
+    tensors = {k: v.half() if v.is_floating_point() else v for k, v in module.state_dict().items()}
+    tensors = {k: v.contiguous() for k, v in tensors.items()}
+    save_file(tensors, path, metadata={CONFIG_KEY: json.dumps(config)})
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of which file it was that the block could make nothing."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ModelError(f"the weights {path.name} are missing") from error
+    except ModelError:
+        raise
+    except Exception as error:
+        # An architecture out of a file of unknown origin can fail in nearly any way.
+        raise ModelError(f"the weights {path.name} are damaged or of another model") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The architecture in a weights file, and its tensors in float32, mapped where they are."""
+    config = read_config(path)
+    config.pop(SOURCE_KEY, None)
+    channels_last = config.pop(ORDER_KEY, None) == CHANNELS_LAST
+    with safetensors.safe_open(path, framework="pt") as file:
+        tensors = {key: _widen(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+    if channels_last:
+        tensors = {k: t.permute(0, 3, 1, 2) if t.dim() == 4 else t for k, t in tensors.items()}
+    return config, tensors
+
+
+def _fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Give a module that was built on the meta device its tensors, as they are."""
+    module.load_state_dict(tensors, assign=True)
+    if any(tensor.is_meta for tensor in chain(module.parameters(), module.buffers())):
+        raise ValueError("the architecture has tensors that are not in the file")
+
+
+def _served(module: Any, device: torch.device | None, dtype: torch.dtype) -> Any:
+    """Put a module into service, its convolutions in the order that they want."""
+    module.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
+    module.put_into_service(dtype)
+    return module
+
+
+def _widen(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _digests(entry: ModelEntry) -> dict[str, str]:
+    paths = (entry.generator, *entry.perceptors)
+    digests = {path.name: _digest(path) for path in paths}
+    tokenizers = {path: tokenizer_hash(read_config(path)) for path in entry.perceptors}
+    return digests | {tokenizer_path(path).name: each for path, each in tokenizers.items() if each}
+
+
+def _digest(path: Path) -> str:
+    source = read_config(path).get(SOURCE_KEY)
+    stated = source.get("sha256") if isinstance(source, dict) else None
+    if isinstance(stated, str) and _SHA256.fullmatch(stated):
+        return stated
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

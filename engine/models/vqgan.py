@@ -1,0 +1,265 @@
+"""VQGAN: taming's Encoder and Decoder around a codebook (paper, Section 2.1).
+
+The module holds what painting needs: encoder, `quant_conv`, codebook, `post_quant_conv`, decoder,
+under the key names of the published checkpoints. The adversarial training loss is never built. Once
+its weights are frozen, taming's decoder is evaluated by `engine.models.frozen_layers`. How weights
+are read belongs to `engine.models.loading`, how they come out of a published checkpoint to
+`engine.conversion`.
+"""
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from reprlib import repr as brief
+from typing import Any, Self, cast
+
+import torch
+from taming.modules.diffusionmodules.model import Decoder, Encoder
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from engine.models.codebook import look_up
+from engine.models.frozen_layers import attend, convolve, lower, normalised_swish
+
+PIXEL_SCALE = 2.0
+"""VQGAN works on pictures in [-1, 1]: x * 2 - 1 on the way in, (x + 1) / 2 on the way out."""
+
+QUANTIZERS = ("nearest", "gumbel")
+TAMING_GROUPS = 32
+"""Of every GroupNorm in taming's modules, so that all channels are multiples of it."""
+
+_LIMITS = {
+    "n_embed": 2**20,
+    "embed_dim": 2**13,
+    "z_channels": 2**13,
+    "ch": 2**11,
+    "ch_mult": 64,
+    "num_res_blocks": 16,
+    "attn_resolutions": 2**13,
+    "resolution": 2**13,
+    "norm_groups": 2**11,
+}
+_MAX_LEVELS = 8
+
+
+@dataclass(frozen=True)
+class VQGANConfig:
+    """The architecture of a VQGAN, in the words of taming's configuration files.
+
+    Raises ValueError naming a value that is of a wrong type or out of range: it may come from a
+    file of anybody's.
+    """
+
+    n_embed: int
+    embed_dim: int
+    z_channels: int
+    ch: int
+    ch_mult: tuple[int, ...]
+    num_res_blocks: int
+    attn_resolutions: tuple[int, ...]
+    resolution: int
+    norm_groups: int = TAMING_GROUPS
+    """Groups of every GroupNorm. The published models have taming's 32; with few channels that
+    becomes instance normalisation, which destroys absolute colour."""
+    quantizer: str = "nearest"
+    """How the encoder's output meets the codebook: the nearest entry to it (`VQModel`), or the most
+    likely one of logits (`GumbelVQ`)."""
+
+    def __post_init__(self) -> None:
+        for name, limit in _LIMITS.items():
+            value = getattr(self, name)
+            several = name in ("ch_mult", "attn_resolutions")
+            if several and not (isinstance(value, tuple) and len(value) <= _MAX_LEVELS):
+                raise ValueError(
+                    f"{name} must be at most {_MAX_LEVELS} whole numbers, not {brief(value)}"
+                )
+            for each in value if several else (value,):
+                if type(each) is not int or not 1 <= each <= limit:
+                    raise ValueError(
+                        f"{name} must be of whole numbers from 1 to {limit}, not {brief(value)}"
+                    )
+        if not self.ch_mult:
+            raise ValueError("ch_mult must hold at least one number")
+        if self.ch % TAMING_GROUPS or self.ch % self.norm_groups:
+            raise ValueError(
+                f"ch must be a multiple of {TAMING_GROUPS} and of norm_groups, not {self.ch}"
+            )
+        if self.quantizer not in QUANTIZERS:
+            raise ValueError(f"quantizer must be nearest or gumbel, not {brief(self.quantizer)}")
+        if self.quantizer == "gumbel" and self.embed_dim != self.z_channels:
+            raise ValueError("embed_dim and z_channels of a GumbelVQ must be the same")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build from JSON values, lists standing for tuples."""
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**fields)
+
+
+class Codebook(nn.Module):
+    """The vectors (n_embed, embed_dim), under the name that published checkpoints give them."""
+
+    def __init__(self, n_embed: int, embed_dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(n_embed, embed_dim)
+
+    @property
+    def vectors(self) -> Tensor:
+        """All entries, (n_embed, embed_dim)."""
+        return self.embedding.weight
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """The encoder's output (N, C, H, W) is a latent as it is: entries are near it or not."""
+        return hidden
+
+
+class GumbelCodebook(nn.Module):
+    """The codebook of a `GumbelVQ`: the encoder's output decides between its entries by logits.
+
+    In training, codes are drawn by a Gumbel softmax. Here each cell takes its most likely one, so
+    that an encoded picture lies in the codebook's space, which the logits' space is not.
+    """
+
+    def __init__(self, n_embed: int, embed_dim: int, channels: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(channels, n_embed, 1)
+        self.embed = nn.Embedding(n_embed, embed_dim)
+
+    @property
+    def vectors(self) -> Tensor:
+        """All entries, (n_embed, embed_dim)."""
+        return self.embed.weight
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """From the encoder's output (N, C, H, W) to the likeliest entries, of the same shape."""
+        return look_up(self.proj(hidden).argmax(1), self.vectors)
+
+
+class VQGAN(nn.Module):
+    """An `ImageGenerator`. Latents are (N, embed_dim, H/factor, W/factor)."""
+
+    def __init__(self, config: VQGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        shared = {
+            "ch": config.ch,
+            "out_ch": 3,
+            "ch_mult": config.ch_mult,
+            "num_res_blocks": config.num_res_blocks,
+            "attn_resolutions": config.attn_resolutions,
+            "in_channels": 3,
+            "resolution": config.resolution,
+            "z_channels": config.z_channels,
+        }
+        with contextlib.redirect_stdout(io.StringIO()):  # taming's Decoder prints its shape
+            self.encoder = Encoder(double_z=False, **shared)
+            self.decoder = Decoder(**shared)
+        self.quantize = (
+            GumbelCodebook(config.n_embed, config.embed_dim, config.z_channels)
+            if config.quantizer == "gumbel"
+            else Codebook(config.n_embed, config.embed_dim)
+        )
+        self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
+        self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
+        _regroup_norms(self, config.norm_groups)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.codebook.device
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent cell along each axis."""
+        return 2 ** (len(self.config.ch_mult) - 1)
+
+    @property
+    def codebook(self) -> Tensor:
+        """The codebook (n_embed, embed_dim)."""
+        return self.quantize.vectors
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Map `images` (N, 3, H, W) in [0, 1] to latents.
+
+        They are not yet quantised, except by a `GumbelVQ`, which knows nothing between its codes.
+        """
+        return self.quantize(self.quant_conv(self.encoder(images * PIXEL_SCALE - 1)))
+
+    def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
+        """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
+
+        With `recompute` most activations are computed once more for the gradient, not kept.
+        """
+        weight = self.post_quant_conv.weight
+        if weight.requires_grad or torch.is_autocast_enabled(weight.device.type):  # in training
+            return (self.decoder(self.post_quant_conv(latents)) + 1) / PIXEL_SCALE
+        activations = latents.to(weight.dtype)
+        for layer in self._decoding():
+            if recompute:
+                activations = cast(Tensor, checkpoint(layer, activations, use_reentrant=False))
+            else:
+                activations = layer(activations)
+        return (activations.float() + 1) / PIXEL_SCALE
+
+    def put_into_service(self, dtype: torch.dtype) -> None:
+        """Never learn again, and have the decoder compute in `dtype`."""
+        self.eval().requires_grad_(False)
+        for part in (self.post_quant_conv, self.decoder):
+            lower(part, dtype)
+
+    def _decoding(self) -> Iterator[Callable[[Tensor], Tensor]]:
+        """The parts of taming's `Decoder.forward`, between which activations can be forgotten."""
+        decoder: Any = self.decoder  # to type checkers its parts are any modules
+        yield partial(convolve, conv=self.post_quant_conv)
+        yield partial(convolve, conv=decoder.conv_in)
+        yield partial(_residual, decoder.mid.block_1)
+        yield partial(_attentive, decoder.mid.attn_1)
+        yield partial(_residual, decoder.mid.block_2)
+        for level in reversed(range(decoder.num_resolutions)):
+            up = decoder.up[level]
+            for number, block in enumerate(up.block):
+                yield partial(_residual, block)
+                if len(up.attn) > 0:
+                    yield partial(_attentive, up.attn[number])
+            if level > 0:
+                yield partial(_doubled, up.upsample)
+        yield lambda h: convolve(normalised_swish(h, decoder.norm_out), decoder.conv_out)
+
+
+def _residual(block: Any, images: Tensor) -> Tensor:
+    """As taming's `ResnetBlock`, which learns nothing and drops nothing."""
+    changed = convolve(normalised_swish(images, block.norm1), block.conv1)
+    changed = convolve(normalised_swish(changed, block.norm2), block.conv2)
+    if block.in_channels != block.out_channels:
+        images = convolve(images, block.nin_shortcut)
+    return images + changed
+
+
+def _attentive(block: Any, images: Tensor) -> Tensor:
+    """As taming's `AttnBlock`."""
+    count, channels, height, width = images.shape
+    normal = block.norm(images)
+    parts = [
+        convolve(normal, conv).permute(0, 2, 3, 1).reshape(count, 1, height * width, channels)
+        for conv in (block.q, block.k, block.v)
+    ]
+    attended = attend(*parts).view(count, height, width, channels).permute(0, 3, 1, 2)
+    return images + convolve(attended, block.proj_out)
+
+
+def _doubled(upsample: Any, images: Tensor) -> Tensor:
+    """As taming's `Upsample`."""
+    larger = F.interpolate(images, scale_factor=2.0, mode="nearest")
+    return convolve(larger, upsample.conv)
+
+
+def _regroup_norms(module: nn.Module, groups: int) -> None:
+    """Give every GroupNorm `groups` groups; taming hard-codes 32. Weights keep their shape."""
+    for norm in module.modules():
+        if isinstance(norm, nn.GroupNorm):
+            norm.num_groups = groups

@@ -1,0 +1,1 @@
+"""Everything that determines a picture: frozen, checked, JSON. No torch."""

@@ -1,0 +1,123 @@
+"""What happens to a cutout before the perceptor sees it, as numbers (paper, Section 2.3).
+
+The paper names the augmentations (random crops, horizontal flip, affine, perspective, colour
+jitter, Gaussian noise) but gives no strengths; `PAPER` holds those of its authors' published
+notebook. No torch in here: the values are part of a recipe. `engine.vqgan_clip.cutouts` applies
+them.
+"""
+
+from dataclasses import dataclass, fields, replace
+from math import ceil
+from reprlib import repr as brief
+from typing import Self
+
+from engine.errors import RecipeError
+
+MAX_SUPERSAMPLING = 4
+"""Resampling takes at most this many samples along each axis of a cutout's pixel."""
+
+
+@dataclass(frozen=True)
+class Augmentations:
+    """Strengths of the augmentations; a probability or strength of 0 turns one off."""
+
+    crop_min: float = 1.0
+    """Smallest side of a random crop as a share of the picture's shorter side, in (0, 1]."""
+    crop_max: float = 1.0
+    """Largest side of a random crop, likewise; at 1 and 1 a square picture is always whole."""
+    flip: float = 0.0
+    """Probability of a horizontal flip."""
+    affine: float = 0.0
+    """Probability of an affine projection."""
+    degrees: float = 0.0
+    """Largest rotation of an affine projection, either way."""
+    translate: float = 0.0
+    """Largest shift of an affine projection along each axis, as a share of the cutout."""
+    perspective: float = 0.0
+    """Probability of a perspective projection."""
+    distortion: float = 0.0
+    """Largest move of a corner under perspective, as a share of half the cutout's side."""
+    jitter: float = 0.0
+    """Probability of a colour jitter."""
+    hue: float = 0.0
+    """Largest turn of the hue, as a share of a full turn, either way."""
+    saturation: float = 0.0
+    """Largest relative change of the saturation, either way."""
+    brightness: float = 0.0
+    """Largest relative change of the brightness, either way."""
+    noise: float = 0.0
+    """Largest standard deviation of the Gaussian noise; each cutout draws its own, from 0 up."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, limit = getattr(self, field.name), _LIMITS.get(field.name, 1.0)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise RecipeError(f"augmentation {field.name} must be a number, not {brief(value)}")
+            if not 0 <= value <= limit:
+                raise RecipeError(
+                    f"augmentation {field.name} must be between 0 and {limit:g}, not {brief(value)}"
+                )
+        if not 0 < self.crop_min <= self.crop_max:
+            raise RecipeError("augmentation crop_min must be above 0 and at most crop_max")
+
+    def only(self, name: str) -> Self:
+        """These augmentations with all groups but `name` turned off.
+
+        Groups are "crop", "flip", "affine", "perspective", "jitter" and "noise" (Figure 9);
+        "none" turns all of them off.
+        """
+        if name not in _GROUPS:
+            raise RecipeError(
+                f"there is no group of augmentations called {brief(name)}; "
+                f"there are: {', '.join(_GROUPS)}"
+            )
+        off: dict[str, float] = dict.fromkeys(("flip", "affine", "perspective", "jitter"), 0.0)
+        off |= {"crop_min": 1.0, "crop_max": 1.0, "noise": 0.0}
+        kept = ("crop_min", "crop_max") if name == "crop" else (name,)
+        return replace(self, **{k: v for k, v in off.items() if k not in kept})
+
+
+def supersampling(side: float, size: int, augmentations: Augmentations) -> int:
+    """Samples along each axis of a pixel of cutouts with `size` pixels to a side.
+
+    They are cut out of a picture whose shorter side has `side` pixels.
+    """
+    scale = augmentations.crop_max * side / size
+    return min(MAX_SUPERSAMPLING, max(1, ceil(scale - 0.5)))
+
+
+_GROUPS = ("crop", "flip", "affine", "perspective", "jitter", "noise", "none")
+
+_LIMITS = {"degrees": 180.0, "hue": 0.5, "distortion": 0.4}
+"""Where not 1. Beyond the distortion's, a cutout's corner can lie past the plane's horizon."""
+
+PAPER = Augmentations(
+    crop_min=0.3,
+    crop_max=1.0,
+    flip=0.5,
+    affine=0.8,
+    degrees=30.0,
+    translate=0.1,
+    perspective=0.4,
+    distortion=0.2,
+    jitter=0.7,
+    hue=0.01,
+    saturation=0.01,
+    noise=0.1,
+)
+"""Section 2.3, with the strengths of the authors' notebook ("MSE regularized")."""
+
+DEMO = Augmentations(
+    crop_min=0.65,
+    affine=0.7,
+    degrees=12.0,
+    translate=0.08,
+    perspective=0.5,
+    distortion=0.25,
+    jitter=0.5,
+    hue=0.015,
+    saturation=0.1,
+    brightness=0.08,
+    noise=0.1,
+)
+"""What the demo CLIP was trained with. Painting with weaker ones lets the picture fool it."""

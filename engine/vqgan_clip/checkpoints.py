@@ -1,0 +1,172 @@
+"""Checkpoints: the state of a run as bytes, to go on from after the program has ended.
+
+A checkpoint is a safetensors file, so that reading one can run no code. Its tensors are those that
+change during a run; its metadata holds the steps, whose run it is, and a SHA-256 of everything, so
+that of a damaged one nothing is taken. A run that goes on from a checkpoint on the same device
+ends in the same bytes as the uninterrupted one.
+"""
+
+import hashlib
+import json
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as write_tensors
+from torch import Tensor
+
+from engine.errors import CheckpointError
+from engine.recipes.recipe import Recipe
+from engine.vqgan_clip.generation import make_optimizer
+from engine.vqgan_clip.memory_plan import PLANS
+
+VERSION = 3
+"""Of the form. A program reads its own alone: what cannot be read is painted from the beginning."""
+KEY = "vqgan-clip-checkpoint"
+"""Key of the metadata that holds all that is no tensor, as JSON."""
+
+_LATENTS = ("latent", "last_good")
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+_RANDOM = "random"
+_MAX_COUNT = 2**24
+"""Of steps: as far as the optimiser's own count, a float, is exact."""
+
+
+def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
+    """The checkpoint of a run of `recipe` whose `Generation.state_dict()` is `state`."""
+    adam = state["optimizer"]["state"].get(0, {})  # empty before the first step
+    tensors = {name: state[name] for name in (*_LATENTS, _RANDOM)}
+    tensors |= {name: adam[name] for name in _MOMENTS if adam}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    values = {
+        "version": VERSION,
+        "recipe": _fingerprint(recipe, state["steps_done"]),
+        "plan": state["plan"],
+        "steps_done": state["steps_done"],
+        "last_good_steps": state["last_good_steps"],
+        # The optimiser's other scalars are the same in every run, or follow from recipe and step.
+        "optimizer_steps": int(adam["step"]) if adam else 0,
+    }
+    return _written(tensors, values | {"sha256": _digest(tensors, values)})
+
+
+def load(
+    content: bytes, recipe: Recipe, device: torch.device | str | None = None
+) -> dict[str, Any]:
+    """The state in a checkpoint, for `Generation.load_state_dict()` of a run of `recipe`.
+
+    Args:
+        content: the checkpoint.
+        recipe: the run's: the one that the checkpoint was made of, or one that differs only in
+            rounds which the run had not begun by then.
+        device: where the run takes place, by default the CPU; must be of the kind that it was.
+
+    Raises:
+        CheckpointError: it is damaged, or not of such a run.
+    """
+    device = torch.device(device or "cpu")
+    tensors, values = _read(content)
+    _check_values(values, recipe)
+    begun = values["optimizer_steps"] > 0
+    _check_tensors(tensors, begun=begun)
+    _check_random(tensors[_RANDOM], device)
+    # The random state stays in main memory, wherever the generator is, and so does the count.
+    moved = {name: each.to(device) for name, each in tensors.items() if name != _RANDOM}
+    adam = make_optimizer(moved["latent"]).state_dict()
+    if begun:
+        steps = torch.tensor(float(values["optimizer_steps"]))
+        adam["state"][0] = {"step": steps, **{name: moved[name] for name in _MOMENTS}}
+    return {
+        "plan": values["plan"],
+        "steps_done": values["steps_done"],
+        "last_good_steps": values["last_good_steps"],
+        "latent": moved["latent"],
+        "last_good": moved["last_good"],
+        "optimizer": adam,
+        "random": tensors[_RANDOM],
+    }
+
+
+def _fingerprint(recipe: Recipe, steps_done: int) -> str:
+    """Of what determines a run up to a step: the recipe without rounds that come afterwards."""
+    begins = accumulate(recipe.rounds)  # of every round in `more`
+    more = (
+        length for length, begin in zip(recipe.more, begins, strict=False) if begin < steps_done
+    )
+    begun = replace(recipe, more=tuple(more))
+    return hashlib.sha256(begun.to_json().encode()).hexdigest()
+
+
+def _digest(tensors: dict[str, Tensor], values: dict[str, Any]) -> str:
+    return hashlib.sha256(_written(tensors, values)).hexdigest()
+
+
+def _written(tensors: dict[str, Tensor], values: dict[str, Any]) -> bytes:
+    # Under a single key: safetensors writes several in any order.
+    return write_tensors(tensors, {KEY: json.dumps(values, sort_keys=True)})
+
+
+def _read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and values of a checkpoint that is as it was written."""
+    try:
+        tensors = read_tensors(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        values = json.loads(header["__metadata__"][KEY])
+        digest = values.pop("sha256")
+        intact = digest == _digest(tensors, values)
+    except (
+        safetensors.SafetensorError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        # A file of unknown origin can fail at any of these steps, each in its own way.
+        raise CheckpointError("the checkpoint is damaged, or none at all") from error
+    if not intact:
+        raise CheckpointError("the checkpoint is damaged: its check sum is wrong")
+    return tensors, values
+
+
+def _check_values(values: dict[str, Any], recipe: Recipe) -> None:
+    if values.get("version") != VERSION:
+        raise CheckpointError("the checkpoint was made by another version of this program")
+    for name in ("steps_done", "last_good_steps", "optimizer_steps"):
+        value = values.get(name)
+        if type(value) is not int or not 0 <= value <= _MAX_COUNT:
+            raise CheckpointError("the checkpoint counts its steps wrong")
+    if type(values.get("plan")) is not int or not 0 <= values["plan"] < len(PLANS):
+        raise CheckpointError("the checkpoint was made by a plan that there is not")
+    if values.get("recipe") != _fingerprint(recipe, values["steps_done"]):
+        raise CheckpointError("the checkpoint belongs to another recipe")
+    if not values["last_good_steps"] <= values["steps_done"] <= recipe.total_steps:
+        raise CheckpointError("the checkpoint counts its steps wrong")
+
+
+def _check_tensors(tensors: dict[str, Tensor], *, begun: bool) -> None:
+    """Whether they are those of a run; their shape, only the run itself can tell."""
+    floats = (*_LATENTS, *(_MOMENTS if begun else ()))
+    if set(tensors) != {*floats, _RANDOM}:
+        raise CheckpointError("the checkpoint lacks a part, or has one too many")
+    for name in floats:
+        tensor = tensors[name]
+        if tensor.dtype != torch.float32 or tensor.shape != tensors["latent"].shape:
+            raise CheckpointError(f"the checkpoint's {name} has a wrong shape or type")
+        if not tensor.isfinite().all():
+            raise CheckpointError(f"the checkpoint's {name} holds what is no finite number")
+    if begun and tensors["exp_avg_sq"].numel() and tensors["exp_avg_sq"].min() < 0:
+        raise CheckpointError("the checkpoint's exp_avg_sq holds a negative square")
+
+
+def _check_random(random: Tensor, device: torch.device) -> None:
+    try:
+        torch.Generator(device).set_state(random)
+    except (RuntimeError, TypeError) as error:
+        raise CheckpointError(
+            "the checkpoint's random state is damaged, or of another kind of device"
+        ) from error

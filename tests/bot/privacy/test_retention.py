@@ -1,0 +1,199 @@
+"""What is old is removed, and what is still needed is not."""
+
+import asyncio
+import io
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+
+import pytest
+import simcord
+from PIL import Image
+
+from bot.app import open_services
+from bot.client import PaintingBot
+from bot.config import Settings, StorageSettings
+from bot.local_preview import UPLOAD_HOSTS
+from bot.privacy.retention import Retention
+from bot.storage import Store, open_store
+from bot.storage.connection import DATABASE
+from engine.files import MEBIBYTE
+from engine.presets import make_recipe
+from tests.harness.bot_harness import PATIENCE, PROMPT, encoded, told
+from tests.harness.job_factory import (
+    begun_job,
+    bytes_on_disk,
+    ended_job,
+    kept,
+    make_older,
+    recipe_for,
+    told_job,
+)
+
+EVERYTHING = "cfp"
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(tmp_path) as opened:
+        yield opened
+
+
+def retention(store: Store, *, keep_days: int = 0, disk_mib: int = 0) -> Retention:
+    return Retention(store, StorageSettings(keep_days=keep_days, disk_mib=disk_mib))
+
+
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob(f"{DATABASE}*"))
+
+
+async def test_what_is_older_than_its_days_goes_and_the_job_stays(store: Store, tmp_path: Path):
+    old, new = await told_job(store), await told_job(store)
+    make_older(tmp_path, 31, old)
+    make_older(tmp_path, 29, new)
+    await retention(store, keep_days=30).tidy()
+    assert await kept(store, old) == ""
+    assert await kept(store, new) == EVERYTHING
+    record = await store.record(old.id)
+    assert record is not None
+    assert record.job.recipes == old.recipes
+
+
+async def test_without_limits_everything_stays(store: Store, tmp_path: Path):
+    job = await told_job(store)
+    make_older(tmp_path, 10_000, job)
+    await retention(store).tidy()
+    assert await kept(store, job) == EVERYTHING
+
+
+async def test_what_has_not_ended_or_was_not_told_stays_however_old(store: Store, tmp_path: Path):
+    running, untold = await begun_job(store, MEBIBYTE), await ended_job(store, MEBIBYTE)
+    make_older(tmp_path, 1000)
+    await retention(store, keep_days=1, disk_mib=1).tidy()
+    assert await kept(store, running) == "cf"
+    assert await kept(store, untold) == EVERYTHING
+    await store.set_told(untold.id)
+    await retention(store, keep_days=1, disk_mib=1).tidy()
+    assert await kept(store, untold) == ""
+
+
+async def test_the_disk_budget_holds_and_the_file_shrinks(store: Store, tmp_path: Path):
+    for _ in range(12):
+        await told_job(store, MEBIBYTE // 2)
+    assert size_of(tmp_path) > 16 * MEBIBYTE
+    await retention(store, disk_mib=4).tidy()
+    assert await store.used_bytes() <= 4 * MEBIBYTE
+    assert size_of(tmp_path) <= 4 * MEBIBYTE + 2**16
+
+
+async def test_to_save_room_checkpoints_go_first_then_frames_then_pictures(store: Store):
+    jobs = [await told_job(store, MEBIBYTE) for _ in range(3)]
+    seen: list[list[str]] = []
+    for budget in (9, 8, 7, 6, 5, 4, 3, 2):
+        await retention(store, disk_mib=budget).tidy()
+        seen.append([await kept(store, job) for job in jobs])
+    states = [sum(map(len, each)) for each in seen]
+    assert states == sorted(states, reverse=True)
+    for each in seen:
+        missing = ["".join(sorted(set(EVERYTHING) - set(job))) for job in each]
+        together = "".join(missing)
+        assert "f" not in together or together.count("c") == 3
+        assert "p" not in together or together.count("f") == 3
+        assert [len(m) for m in missing] == sorted((len(m) for m in missing), reverse=True)
+    assert "p" in seen[-1][-1]  # of the pictures the newest is the last to go
+
+
+async def test_uploaded_pictures_go_too_and_prompts_stay(store: Store, tmp_path: Path):
+    upload = encoded(Image.effect_noise((64, 64), 50).convert("RGB"))
+    with_upload = make_recipe(PROMPT, seed=1, steps=1, init_image=upload)
+    job = await told_job(store, recipes=[with_upload, recipe_for(PROMPT)])
+    plain = await told_job(store)
+    make_older(tmp_path, 31)
+    await retention(store, keep_days=30).tidy()
+    assert await store.record(job.id) is None  # it cannot be painted any more
+    assert await store.record(plain.id) is not None
+    values = await store.kept_job(job.id)
+    assert values is not None
+    assert PROMPT in values.recipes[0]
+    assert len(values.recipes[0]) < len(upload)
+    assert values.recipes[1] == recipe_for(PROMPT).to_json()
+
+
+async def test_what_is_removed_is_in_no_file_any_more(store: Store, tmp_path: Path):
+    job = await told_job(store, 100_000)
+    (picture,) = await store.pictures(job.id)
+    sample = picture.content[50_000:50_100]
+    assert sample in bytes_on_disk(tmp_path)
+    make_older(tmp_path, 31)
+    await retention(store, keep_days=30).tidy()
+    assert sample not in bytes_on_disk(tmp_path)
+
+
+async def test_a_database_that_could_not_shrink_learns_it_at_the_next_start(tmp_path: Path):
+    async with open_store(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database:
+        database.execute("PRAGMA auto_vacuum=NONE")
+        database.execute("VACUUM")
+        assert database.execute("PRAGMA auto_vacuum").fetchall() == [(0,)]
+    async with open_store(tmp_path) as store:
+        for _ in range(4):
+            await told_job(store, MEBIBYTE)
+        await retention(store, disk_mib=2).tidy()
+        assert size_of(tmp_path) <= 2 * MEBIBYTE + 2**16
+
+
+async def test_others_write_while_much_is_removed(store: Store):
+    for _ in range(20):
+        await told_job(store, MEBIBYTE)
+    tidying = asyncio.create_task(retention(store, disk_mib=1).tidy())
+    count = 0
+    while not tidying.done():
+        await store.remember("name", str(count))
+        count += 1
+        await asyncio.sleep(0)
+    await tidying
+    assert count > 2
+
+
+@pytest.fixture
+def short_lived(settings: Settings) -> Settings:
+    storage = settings.storage.model_copy(update={"keep_days": 30})
+    return settings.model_copy(update={"storage": storage})
+
+
+async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(short_lived: Settings):
+    async with AsyncExitStack() as stack:
+        async with open_services(short_lived, UPLOAD_HOSTS) as services:
+            bot = PaintingBot(services)
+            env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            guild = env.create_guild()
+            channel = guild.create_text_channel("art")
+            alice = guild.add_member(env.create_user("alice"))
+            await alice.slash(channel, "imagine", prompt=PROMPT, steps=1)
+            await no_open_jobs(services.store)
+        make_older(short_lived.storage.folder, 31)
+        async with open_services(short_lived, UPLOAD_HOSTS) as services:
+            await env.restart_bot(PaintingBot(services))
+            async with asyncio.timeout(PATIENCE):
+                while await services.store.pictures(1):
+                    await asyncio.sleep(0.05)
+            page = await alice.slash(channel, "history")
+            assert "do not keep this picture" in told(page)
+            assert page.response is not None
+            assert not page.response.attachments
+            with pytest.raises(simcord.SetupError, match="disabled"):
+                await alice.click(page.response, label="Post again")
+            await alice.click(page.response, label="Rerun")
+            await no_open_jobs(services.store)
+            page = await alice.slash(channel, "history")
+            assert page.response is not None
+            content = await page.response.attachments[0].read()
+            assert Image.open(io.BytesIO(content)).size > (16, 16)
+
+
+async def no_open_jobs(store: Store) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await store.count_open():
+            await asyncio.sleep(0.05)

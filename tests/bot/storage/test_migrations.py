@@ -1,0 +1,89 @@
+"""The database from one version of the program to the next."""
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from bot.storage import open_store
+from bot.storage.connection import DATABASE
+from bot.storage.tables import Base
+from engine.errors import SettingsError
+
+BEFORE_MIGRATIONS = """
+CREATE TABLE jobs (
+    id INTEGER NOT NULL, state VARCHAR(16) NOT NULL, author_id BIGINT NOT NULL,
+    prompt VARCHAR NOT NULL, recipes JSON NOT NULL, reason VARCHAR,
+    accepted_at DATETIME NOT NULL, ended_at DATETIME, PRIMARY KEY (id)
+);
+CREATE INDEX ix_jobs_state ON jobs (state);
+CREATE INDEX ix_jobs_author_id ON jobs (author_id);
+CREATE TABLE facts (name VARCHAR(64) NOT NULL, value VARCHAR NOT NULL, PRIMARY KEY (name));
+INSERT INTO jobs VALUES
+    (1, 'done', 5, 'a red circle', '[]', NULL, '2026-01-02 03:04:05', '2026-01-02 03:05:05'),
+    (2, 'failed', 5, 'a green ring', '[]', 'why', '2026-01-02 03:04:05', '2026-01-02 03:05:05');
+INSERT INTO facts VALUES ('commands', 'abc');
+"""
+"""The oldest database that there is: it has no tables for drafts, places and posts yet."""
+
+
+def revision_of(folder: Path) -> str:
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        ((revision,),) = database.execute("SELECT version_num FROM alembic_version").fetchall()
+    return revision
+
+
+async def test_the_tables_are_those_that_the_program_works_with(tmp_path: Path):
+    async with open_store(tmp_path):
+        pass
+    engine = create_engine(f"sqlite:///{tmp_path / DATABASE}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+async def test_a_database_from_before_migrations_keeps_what_it_holds(tmp_path: Path):
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database:
+        database.executescript(BEFORE_MIGRATIONS)
+    for _ in range(2):  # the second time there is nothing to do
+        async with open_store(tmp_path) as store:
+            assert await store.fact("commands") == "abc"
+            assert await store.state(1) == "done"
+            assert await store.open_jobs() == []
+    assert revision_of(tmp_path) > "0001"
+
+
+async def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path):
+    async with open_store(tmp_path) as store:
+        await store.remember("name", "value")
+    newest = revision_of(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SettingsError) as error:
+        async with open_store(tmp_path):
+            pass
+    assert all(each in str(error.value) for each in ("'9999'", newest, "newer"))
+    assert revision_of(tmp_path) == "9999"
+
+
+async def test_what_is_no_database_is_refused_in_one_sentence(tmp_path: Path):
+    (tmp_path / DATABASE).write_bytes(b"no database at all" * 100)
+    with pytest.raises(SettingsError, match="not a database"):
+        async with open_store(tmp_path):
+            pass
+
+
+async def test_pictures_of_earlier_jobs_count_too(tmp_path: Path):
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
+        database.executescript(BEFORE_MIGRATIONS)
+        database.execute('UPDATE jobs SET recipes = \'["", "", ""]\' WHERE state = \'done\'')
+        accepted, now = database.execute("SELECT max(accepted_at), datetime() FROM jobs").fetchone()
+    since, until = (datetime.fromisoformat(f"{each}+00:00") for each in (accepted, now))
+    async with open_store(tmp_path) as store:
+        assert await store.pictures_between(5, since - timedelta(1), until) == [(since, 3)]

@@ -1,0 +1,131 @@
+"""A store that is locked, full, read-only or gone: somebody is told, and nothing is lost."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.config import Settings
+from bot.storage import connection, open_store, retry
+from bot.storage.connection import DATABASE
+from engine.errors import SettingsError
+from tests.harness.bot_harness import (
+    Studio,
+    another_job_is_painted,
+    begun,
+    encoded,
+    open_studio,
+    painted,
+    told,
+    until,
+)
+
+
+@pytest.fixture
+async def studio(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Studio]:
+    monkeypatch.setattr(connection, "LOCKED_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.1)
+    async with open_studio(settings) as opened:
+        yield opened
+
+
+@contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Another program writes into the database for a while."""
+    path = settings.storage.folder / DATABASE
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+        database.execute("ROLLBACK")
+
+
+@asynccontextmanager
+async def full(studio: Studio) -> AsyncIterator[None]:
+    """No page of the disk is free for a while."""
+    engine = studio.services.store._read.kw["bind"]
+    assert isinstance(engine, AsyncEngine)
+    limit = [1]
+
+    def bounded(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count={limit[0]}")
+
+    pool = engine.sync_engine.pool  # what listens cannot be changed while somebody is told
+    await until(lambda: pool.checkedout() == 0)  # pyright: ignore[reportAttributeAccessIssue]
+    event.listen(engine.sync_engine, "begin", bounded)
+    yield
+    limit[0] = 2**30
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> str:
+    return " ".join(str(getattr(record, "cause", "")) for record in caplog.records)
+
+
+@pytest.mark.parametrize("fault", ["locked", "full"])
+async def test_what_cannot_be_stored_is_not_accepted(
+    studio: Studio, settings: Settings, caplog: pytest.LogCaptureFixture, fault: str
+):
+    if fault == "locked":
+        with locked(settings):
+            answered = await studio.imagine()
+    else:
+        async with full(studio):
+            noise = Image.merge("RGB", [Image.effect_noise((64, 64), 100) for _ in "RGB"])
+            answered = await studio.imagine(image=("noise.png", encoded(noise)))
+    assert "nothing was queued" in told(answered)
+    assert fault in complaints(caplog)
+    assert not studio.channel.history()
+    await another_job_is_painted(studio)
+
+
+@pytest.mark.parametrize("fault", ["locked", "full"])
+async def test_an_end_that_cannot_be_stored_is_told_when_it_can(
+    studio: Studio, settings: Settings, caplog: pytest.LogCaptureFixture, fault: str
+):
+    await studio.imagine(steps=150)
+    await begun(studio)
+    if fault == "locked":
+        with locked(settings):
+            await until(lambda: "locked" in complaints(caplog))
+            await until(lambda: not studio.services.queue.jobs())
+            await asyncio.sleep(0.5)
+            assert not painted(studio.thread())
+    else:
+        async with full(studio):
+            await until(lambda: not studio.services.queue.jobs())
+            await until(lambda: "full" in complaints(caplog))
+            assert not painted(studio.thread())
+    await studio.all_told()
+    assert len(painted(studio.thread())) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders have other permissions there")
+async def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o500)
+    if os.access(folder, os.W_OK):  # root may write everywhere, but not here
+        folder = Path("/proc/self/data")
+    with pytest.raises(SettingsError, match="cannot write to") as error:
+        async with open_store(folder):
+            pass
+    assert "storage.folder" in str(error.value)
+
+
+async def test_a_database_that_something_else_has_locked_is_named(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connection, "LOCKED_SECONDS", 0.2)
+    folder = settings.storage.folder
+    async with open_store(folder):
+        pass
+    with locked(settings), pytest.raises(SettingsError, match="locked"):
+        async with open_store(folder):
+            pass
+    assert tmp_path in folder.parents

@@ -1,0 +1,145 @@
+"""Settings: the file, the environment over it, and sentences for what is wrong in either."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bot.config import read_settings
+from engine.errors import EngineError
+from engine.settings import Settings as EngineSettings
+
+TOKEN = "a.very.secret.token"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DISCORD_TOKEN", "DISCORD_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def written(text: str) -> Path:
+    path = Path("config.toml")
+    path.write_text(text)
+    return path
+
+
+def test_the_file_that_is_shipped_holds_every_key_with_its_default():
+    path = ROOT / "config.toml"
+    assert read_settings(path) == read_settings(written("[engine]"))
+    tables = tomllib.loads(path.read_text())
+    described = read_settings(path).model_dump(exclude={"token"})
+    described["weights"].pop("own")  # what people add, under names of their own
+    assert {name: set(table) for name, table in tables.items()} == {
+        name: set(table) if isinstance(table, dict) else set(EngineSettings.__dataclass_fields__)
+        for name, table in described.items()
+    }
+
+
+def test_weights_are_the_registry_s_to_check(monkeypatch: pytest.MonkeyPatch):
+    path = written('[weights]\nfolder = "big"\n[weights.files."x.ckpt"]\npath = "/x.ckpt"\n')
+    assert "x.ckpt" in read_settings(path).weights.registry().files
+    assert not read_settings(path).weights.offline
+    monkeypatch.setenv("VQGAN_CLIP_WEIGHTS__OFFLINE", "true")
+    monkeypatch.setenv("VQGAN_CLIP_WEIGHTS__FOLDER", "bigger")
+    weights = read_settings(path).weights
+    assert (weights.offline, weights.folder) == (True, Path("bigger"))
+    assert "x.ckpt" in weights.registry().files
+
+
+def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch):
+    path = written("[limits]\ncount = 2\nsteps = 50\n[engine]\nthreads = 1\n")
+    monkeypatch.setenv("VQGAN_CLIP_LIMITS__COUNT", "3")
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__THREADS", "2")
+    settings = read_settings(path)
+    assert (settings.limits.count, settings.limits.steps) == (3, 50)
+    assert settings.engine.threads == 2
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__DETERMINISTIC", "false")
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__TOGETHER", "4")
+    engine = read_settings(path).engine
+    assert (engine.deterministic, engine.together) == (False, 4)
+    monkeypatch.setenv("VQGAN_CLIP_ENGINE__DETERMINISTIC", "perhaps")
+    with pytest.raises(EngineError, match="true or false"):
+        read_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("[limits]\ncount = 9", ("limits.count", "4")),
+        ("[limits]\ncount = 'two'", ("limits.count", "integer")),
+        ("[limits]\ncounts = 1", ("limits.counts", "no such key")),
+        ("[limits]\npixels = 1", ("limits.pixels", "256")),
+        ("[safety]\nblocked_words = ['fine', '*']", ("safety.blocked_words.1", "2 letters")),
+        ("[safety]\nage_restricted_words = 'x'", ("safety.age_restricted_words",)),
+        ("[limit]\ncount = 1", ("limit", "no such key")),
+        ("[discord]\nprogress_seconds = 0", ("discord.progress_seconds", "1")),
+        ("[discord]\nprogress_seconds = nan", ("discord.progress_seconds",)),
+        ("[log]\nlevel = 'LOUD'", ("log.level", "'INFO'")),
+        ("[engine]\ndevice = 'tpu'", ("engine", "device", "cuda")),
+        ("[engine]\ncores = 1", ("engine", "cores", "threads")),
+        ("engine = 1", ("engine",)),
+        ("weights = 1", ("weights",)),
+        ("[weights]\nofline = true", ("weights", "ofline", "offline")),
+        ("[weights.files.x]\nmirrors = ['ftp://x/y']", ("weights.files.x", "mirrors", "http")),
+        ("token = 'x'", ("DISCORD_TOKEN",)),
+        ("[limits", ("not valid TOML",)),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(text: str, parts: tuple[str, ...]):
+    with pytest.raises(EngineError) as error:
+        read_settings(written(text))
+    assert all(part in str(error.value) for part in parts)
+    assert "\n" not in str(error.value)
+
+
+def test_words_stand_in_a_list_also_in_the_environment(monkeypatch: pytest.MonkeyPatch):
+    path = written("[safety]\nblocked_words = ['Damn', ' bad  word ']\n")
+    assert read_settings(path).safety.blocked_words == ("damn", "bad word")
+    monkeypatch.setenv("VQGAN_CLIP_SAFETY__BLOCKED_WORDS", '["other"]')
+    assert read_settings(path).safety.blocked_words == ("other",)
+    monkeypatch.setenv("VQGAN_CLIP_SAFETY__BLOCKED_WORDS", "other")
+    with pytest.raises(EngineError, match="VQGAN_CLIP_.*JSON"):
+        read_settings(path)
+
+
+@pytest.mark.parametrize("name", ["VQGAN_CLIP_LIMITS__COUNTS", "VQGAN_CLIP_TOKEN", "VQGAN_CLIP_X"])
+def test_a_variable_that_names_no_key_is_an_error(monkeypatch: pytest.MonkeyPatch, name: str):
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(EngineError, match=name):
+        read_settings()
+
+
+def test_the_token_comes_from_a_variable_or_a_file_and_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
+    from_variable = read_settings()
+    monkeypatch.delenv("DISCORD_TOKEN")
+    secret = tmp_path / "secret"
+    secret.write_text(f"{TOKEN}\n")
+    monkeypatch.setenv("DISCORD_TOKEN_FILE", str(secret))
+    for settings in (from_variable, read_settings()):
+        assert settings.token is not None
+        assert settings.token.get_secret_value() == TOKEN
+        assert TOKEN not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", b"x" * 5000])
+def test_a_file_that_holds_no_token_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+):
+    (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("DISCORD_TOKEN_FILE", str(tmp_path / "secret"))
+    with pytest.raises(EngineError):
+        read_settings()
+
+
+def test_errors_do_not_hold_the_token(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
+    monkeypatch.setenv("VQGAN_CLIP_LIMITS__COUNT", "9")
+    with pytest.raises(EngineError) as error:
+        read_settings()
+    assert TOKEN not in str(error.value)

@@ -1,0 +1,269 @@
+"""Several people's pictures in the same steps: they come and go, and no job suffers by another."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.config import Settings
+from bot.jobs.job import JobState
+from bot.submission.permissions import Person
+from engine.errors import DivergedError
+from engine.models.catalogue import find_models
+from engine.settings import Settings as EngineSettings
+from engine.vqgan_clip import batching
+from engine.vqgan_clip.generation import Generation
+from engine.vqgan_clip.memory_estimate import Budget, step_memory
+from tests.harness.bot_harness import (
+    PATIENCE,
+    PROMPT,
+    Studio,
+    make_settings,
+    open_studio,
+    painted,
+    pictures_of,
+    recipe_of,
+    until,
+)
+from tests.harness.interactions import LONG
+from tests.harness.restartable_bot import Theatre, open_theatre
+
+STEPS = 40
+ALICE, BOB, CAROL = 7, 8, 9
+"""Seeds of their pictures."""
+Outcomes = list[DivergedError | None]
+
+
+class Steps:
+    """The common steps that the engine takes: the seeds of the pictures, and how far they are."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.taken: list[dict[int, int]] = []
+        self.faults: list[Exception] = []
+        """What common steps fail with, one after the other."""
+        self.diverging: set[int] = set()
+        """Whose next common step is the last one."""
+        self._step = batching.step_together
+        patch.setattr(batching, "step_together", self._counted)
+
+    def of(self, *seeds: int) -> int:
+        """How many were of these pictures and no others."""
+        return sum(set(step) == set(seeds) for step in list(self.taken))
+
+    def _counted(self, runs: Sequence[Generation]) -> Outcomes:
+        if len(runs) == 1:
+            return self._step(runs)
+        if self.faults:
+            raise self.faults.pop(0)
+        outcomes = self._step(runs)
+        self.taken.append({run.recipe.seed: run.steps_done for run in runs})
+        for number, run in enumerate(runs):
+            if run.recipe.seed in self.diverging:
+                outcomes[number] = DivergedError("the optimisation diverged at step 3")
+        return outcomes
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    return Steps(monkeypatch)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    engine = EngineSettings(threads=1, deterministic=False)
+    return make_settings(tmp_path / "data").model_copy(update={"engine": engine})
+
+
+@pytest.fixture
+async def theatre(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Theatre]:
+    async with open_theatre(settings, monkeypatch) as opened:
+        yield opened
+
+
+@contextmanager
+def engine_waits(studio: Studio) -> Iterator[None]:
+    """Whoever asks in the meantime does so at the same time."""
+    goes_on = threading.Event()
+    studio.services.engine.run_errand(lambda _: goes_on.wait(PATIENCE))
+    try:
+        yield
+    finally:
+        goes_on.set()
+
+
+async def both_ask(studio: Studio, steps: int = STEPS, **options: object) -> None:
+    """Alice and Bob ask for a picture at the same time; what is said is Bob's."""
+    with engine_waits(studio):
+        await studio.imagine(steps=steps, seed=ALICE)
+        asked = {"prompt": PROMPT, "steps": steps, "seed": BOB} | options
+        await studio.bob.slash(studio.channel, "imagine", **asked)
+
+
+async def carol_asks(studio: Studio, steps: int) -> None:
+    carol = studio.guild.add_member(studio.env.create_user("carol"))
+    await carol.slash(studio.channel, "imagine", prompt=PROMPT, steps=steps, seed=CAROL)
+
+
+async def states(studio: Studio, *jobs: int) -> list[JobState | None]:
+    return [await studio.services.store.state(job) for job in jobs]
+
+
+async def seeds_posted(studio: Studio) -> list[int]:
+    """Of the pictures that were posted, one for each job."""
+    results = [message for thread in studio.channel.threads for message in painted(thread)]
+    return sorted([recipe_of(await pictures_of(m)[0].read()).seed for m in results])
+
+
+async def test_two_people_s_pictures_advance_together(studio: Studio, steps: Steps):
+    await both_ask(studio)
+    await studio.all_told()
+    assert steps.of(ALICE, BOB) > STEPS / 2
+    assert await states(studio, 1, 2) == [JobState.DONE] * 2
+    assert await seeds_posted(studio) == [ALICE, BOB]
+
+
+async def test_jobs_join_and_leave_at_any_step(studio: Studio, steps: Steps):
+    await both_ask(studio, LONG)
+    await until(lambda: steps.of(ALICE, BOB))
+    await carol_asks(studio, steps=10)
+    await until(lambda: steps.of(ALICE, BOB, CAROL))
+    taken = steps.of(ALICE, BOB)
+    await until(lambda: steps.of(ALICE, BOB) > taken)  # Carol's is done
+    errand = studio.services.engine.run_errand(lambda models: models.name)
+    assert await asyncio.wrap_future(errand) == "demo"
+    await studio.services.control.stop(1, Person(studio.alice.user.id))
+    await studio.services.control.end_of(1)
+    await studio.imagine(steps=STEPS, seed=CAROL)
+    await until(lambda: steps.of(BOB, CAROL))
+    await studio.services.control.cancel(2, Person(studio.bob.user.id))
+    await studio.all_told()
+    assert await states(studio, 1, 2, 3, 4) == [
+        JobState.STOPPED,
+        JobState.CANCELLED,
+        JobState.DONE,
+        JobState.DONE,
+    ]
+    assert await seeds_posted(studio) == [ALICE, CAROL, CAROL]
+
+
+async def test_a_job_of_several_pictures_stays_with_the_others(studio: Studio, steps: Steps):
+    await both_ask(studio, 20, count=3)
+    await studio.all_told()
+    assert steps.of(ALICE, BOB) > 0
+    assert await states(studio, 1, 2) == [JobState.DONE] * 2
+    (bobs,) = (each for each in studio.channel.threads if len(pictures_of(painted(each)[0])) > 1)
+    files = [f for f in pictures_of(painted(bobs)[0]) if "grid" not in f.filename]
+    assert [recipe_of(await f.read()).seed for f in files] == [BOB, BOB + 1, BOB + 2]
+
+
+async def test_a_picture_of_another_size_is_painted_by_itself(studio: Studio, steps: Steps):
+    with engine_waits(studio):
+        await both_ask(studio, 30, size="wide")
+        await carol_asks(studio, 30)
+    await studio.all_told()
+    assert steps.of(ALICE, CAROL) > 0
+    assert steps.of(ALICE, CAROL) == len(steps.taken)
+    assert await seeds_posted(studio) == [ALICE, BOB, CAROL]
+
+
+async def test_memory_that_suffices_for_one_is_given_to_one(studio: Studio, steps: Steps):
+    await studio.imagine(steps=1, seed=CAROL)
+    await studio.all_told()
+    (result,) = painted(studio.thread())
+    recipe = recipe_of(await pictures_of(result)[0].read())
+    enough = round(1.1 * step_memory(recipe, find_models("demo")))
+    studio.services.engine.memory = Budget(enough)
+    await both_ask(studio, 30)
+    await studio.all_told()
+    assert not steps.taken
+    assert await seeds_posted(studio) == [ALICE, BOB, CAROL]
+
+
+async def test_whoever_diverges_ends_alone(studio: Studio, steps: Steps):
+    steps.diverging.add(BOB)
+    await both_ask(studio)
+    await studio.all_told()
+    assert await states(studio, 1, 2) == [JobState.DONE, JobState.FAILED]
+    texts = [m.content for thread in studio.channel.threads for m in thread.history()]
+    assert sum("diverged at step 3" in text for text in texts) == 1
+    assert await seeds_posted(studio) == [ALICE]
+
+
+async def test_whoever_is_found_to_have_diverged_while_others_are_painted_harms_none(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+):
+    state_of, found = Generation.state_dict, [BOB]
+
+    def state_dict(self: Generation) -> dict[str, Any]:
+        if self.recipe.seed in found:
+            found.remove(self.recipe.seed)
+            raise DivergedError("the optimisation diverged at step 3")
+        return state_of(self)
+
+    monkeypatch.setattr(Generation, "state_dict", state_dict)
+    monkeypatch.setattr("bot.engine_thread.LIVE_RUNS", 1)
+    await both_ask(studio, size="wide")
+    await studio.all_told()
+    assert not found
+    assert await states(studio, 1, 2) == [JobState.DONE] * 2
+    assert await seeds_posted(studio) == [ALICE, BOB]
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "level"),
+    [
+        (RuntimeError("CUDA out of memory"), "memory ran out", logging.WARNING),
+        (MemoryError(), "memory ran out", logging.WARNING),
+        (RuntimeError("a fault"), "failed", logging.ERROR),
+    ],
+)
+async def test_where_a_common_step_fails_everybody_goes_on_singly(
+    studio: Studio,
+    steps: Steps,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    told: str,
+    level: int,
+):
+    steps.faults.append(error)
+    await both_ask(studio)
+    await studio.all_told()
+    (record,) = [r for r in caplog.records if "common step" in r.message]
+    assert told in record.message
+    assert record.levelno == level
+    assert await states(studio, 1, 2) == [JobState.DONE] * 2
+    assert steps.taken  # in a later turn
+    assert await seeds_posted(studio) == [ALICE, BOB]
+
+
+async def test_deterministic_every_picture_is_computed_by_itself(tmp_path: Path, steps: Steps):
+    async with open_studio(make_settings(tmp_path / "data")) as studio:
+        await both_ask(studio)
+        await studio.all_told()
+        assert not steps.taken
+        assert await seeds_posted(studio) == [ALICE, BOB]
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_after_a_restart_in_a_common_step_both_go_on(
+    theatre: Theatre, steps: Steps, *, is_killed: bool
+):
+    async with theatre.open() as studio:
+        await both_ask(studio)
+        await until(lambda: any(min(step.values()) >= 10 for step in list(steps.taken)))
+        kept = studio.services.store.steps_kept
+        while set(await kept()) != {1, 2}:
+            await studio.env.settle()
+        if is_killed:
+            await theatre.crash(studio.services)
+    steps.taken.clear()
+    async with theatre.open() as studio:
+        await studio.all_told()
+        assert min(steps.taken[0].values()) > 1
+        assert await states(studio, 1, 2) == [JobState.DONE] * 2
+        assert await seeds_posted(studio) == [ALICE, BOB]

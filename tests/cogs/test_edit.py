@@ -1,0 +1,243 @@
+"""`/edit` and the menu *Edit this image*, from the picture to its edit, as people see it."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import discord
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from bot.ui import attachments
+from engine.presets import keep_of
+from tests.harness.bot_harness import (
+    Studio,
+    encoded,
+    make_settings,
+    open_studio,
+    opened,
+    painted,
+    pictures_of,
+    recipe_of,
+    result_of,
+    told,
+)
+
+WORDS = "a green circle on a blue background"
+
+
+def photograph(width: int = 120, height: int = 80) -> Image.Image:
+    """A red disc on a blue gradient."""
+    red = Image.linear_gradient("L").resize((width, height))
+    picture = Image.merge("RGB", (red.point([v // 4 for v in range(256)]), red, red))
+    ImageDraw.Draw(picture).ellipse((30, 20, 70, 60), fill="red")
+    return picture
+
+
+PHOTOGRAPH = encoded(photograph())
+
+
+def mask(width: int = 120, height: int = 80, *, soft: bool = False) -> bytes:
+    """White where the disc is."""
+    drawn = Image.new("L", (width, height))
+    ImageDraw.Draw(drawn).rectangle((width // 4, height // 4, width // 2, height // 2), fill=255)
+    if soft:
+        drawn = Image.linear_gradient("L").resize((width, height))
+    return encoded(drawn)
+
+
+async def edit(studio: Studio, image: bytes = PHOTOGRAPH, **options: object) -> str:
+    """Alice edits a picture; what she is told."""
+    values = {"prompt": WORDS, "steps": 1, "seed": 7} | options
+    values |= {"image": ("photo.png", image)}
+    if isinstance(drawn := values.get("mask"), bytes):
+        values["mask"] = ("mask.png", drawn)
+    return told(await studio.alice.slash(studio.channel, "edit", **values))
+
+
+async def files_of(studio: Studio) -> dict[str, bytes]:
+    result = await result_of(studio)
+    return {each.filename: await each.read() for each in result.attachments}
+
+
+async def test_an_edit_comes_at_the_pictures_own_size_with_a_comparison(studio: Studio):
+    answered = await edit(studio, keep=70)
+    assert studio.job_message().jump_url in answered
+    assert studio.thread().name == WORDS
+    result = await result_of(studio)
+    for part in ("edited from a picture of 120×80", "keeping 70 %", "1 steps", "seed 7"):
+        assert part in result.content
+    files = await files_of(studio)
+    assert opened(files["picture-1.png"]).size == (120, 80)
+    before_after = opened(files["picture-1-before-after.png"])
+    left = np.asarray(before_after.convert("RGB"))[8:88, 8:128]
+    assert (left == np.asarray(photograph())).all()
+    assert before_after.width > 2 * 120
+    (compared,) = (f for f in result.attachments if "before-after" in f.filename)
+    assert "left" in (compared.description or "")
+    recipe = recipe_of(files["picture-1.png"])
+    assert recipe.edit is not None
+    assert keep_of(recipe.edit) == pytest.approx(0.7)
+
+
+async def test_outside_the_mask_every_pixel_stays(studio: Studio):
+    await edit(studio, mask=mask(), keep=0, steps=4)
+    result = await result_of(studio)
+    assert "only inside the mask" in result.content
+    content = (await files_of(studio))["picture-1.png"]
+    after, before = np.asarray(opened(content)), np.asarray(photograph())
+    changed = (after != before).any(-1)
+    assert changed[20:41, 30:61].any()
+    changed[20:41, 30:61] = False
+    assert not changed.any()
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [encoded(Image.new("L", (120, 80), 255)), mask(soft=True), mask(240, 160)],
+    ids=["all white", "soft edges", "twice as large"],
+)
+async def test_masks_of_other_kinds_are_taken(studio: Studio, drawn: bytes):
+    assert "Queued" in await edit(studio, mask=drawn)
+    content = (await files_of(studio))["picture-1.png"]
+    assert opened(content).size == (120, 80)
+    assert (np.asarray(opened(content)) != np.asarray(photograph())).any()
+
+
+async def test_variations_of_an_edit_are_all_there(studio: Studio):
+    await edit(studio, count=4)
+    await studio.all_told()
+    thread = studio.thread()
+    messages = [m for m in thread.history() if m.attachments]
+    assert all(len(message.attachments) <= 10 for message in messages)
+    names = {file.filename for message in messages for file in message.attachments}
+    for number in range(1, 5):
+        assert f"picture-1-{number}.png" in names
+        assert f"picture-1-{number}-before-after.png" in names
+    assert {"picture-1-grid.png", "picture-1-growth.webp"} <= names
+
+
+async def test_what_one_message_cannot_hold_comes_in_several(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(attachments, "MAX_FILES", 4)
+    await edit(studio, count=2)
+    await studio.all_told()
+    messages = [m for m in studio.thread().history() if m.attachments]
+    assert [len(message.attachments) for message in messages] == [4, 2]
+    names = [file.filename for message in messages for file in message.attachments]
+    assert len(set(names)) == 6
+    for message in messages:
+        assert await studio.services.store.author_of_post(message.id) == studio.alice.id
+
+
+async def test_a_large_picture_is_made_smaller_and_that_is_said(studio: Studio):
+    answered = await edit(studio, encoded(photograph(2000, 1500), "JPEG"))
+    assert "Queued" in answered
+    assert "2000x1500" in answered
+    assert "smaller" in answered
+    content = (await files_of(studio))["picture-1.png"]
+    assert max(opened(content).size) < 2000
+
+
+REFUSED: Sequence[tuple[dict[str, object], str]] = (
+    ({"image": encoded(Image.new("RGB", (15, 40)))}, "too few to edit"),
+    ({"image": encoded(Image.new("RGB", (700, 100)))}, "too long a strip"),
+    ({"image": b"no picture"}, "PNG"),
+    ({"image": b"x" * (9 * 2**20)}, "at most 8 MiB"),
+    ({"mask": encoded(Image.new("L", (80, 120), 255))}, "proportions"),
+    ({"mask": encoded(Image.new("L", (120, 80)))}, "black everywhere"),
+    ({"mask": b"no picture"}, "PNG"),
+    ({"prompt": " "}, "empty"),
+    ({"prompt": "x" * 5000}, "at most 1000"),
+    ({"preset": "none"}, "paper"),
+    ({"steps": 5000}, "At most 1000"),
+)
+
+
+@pytest.mark.parametrize(("options", "reason"), REFUSED)
+async def test_what_is_not_allowed_is_refused_in_a_sentence(
+    studio: Studio, options: dict[str, object], reason: str
+):
+    answered = await edit(studio, **options)  # pyright: ignore[reportArgumentType]
+    assert reason in answered
+    assert answered.endswith(".")
+    assert not studio.channel.history()
+    assert await studio.services.store.count_unfinished() == 0
+
+
+async def test_the_menu_edits_anybodys_picture(studio: Studio):
+    posted = await studio.bob.send(
+        studio.channel, "look", attachments=[("a.png", PHOTOGRAPH), ("b.jpg", b""), ("c.txt", b"")]
+    )
+    form = await studio.alice.context_menu(studio.channel, "Edit this image", posted)
+    answered = await studio.alice.submit_modal(
+        form, {"prompt": WORDS, "keep": ["100"], "which": ["1"]}
+    )
+    assert "Queued" in told(answered)
+    await studio.all_told()
+    assert "keeping 100 %" in (await result_of(studio)).content
+    recipe = recipe_of((await files_of(studio))["picture-1.png"])
+    assert recipe.edit is not None
+    assert opened(recipe.edit.source).tobytes() == photograph().tobytes()
+
+
+async def test_the_menu_edits_the_bots_own_pictures_at_full_size(studio: Studio):
+    await studio.imagine(steps=1, count=2, seed=3)
+    result = await result_of(studio)
+    form = await studio.alice.context_menu(studio.thread(), "Edit this image", result)
+    assert form.modal is not None
+    assert "grid" not in str(form.modal)
+    await studio.alice.submit_modal(form, {"prompt": WORDS, "keep": ["0"], "which": ["2"]})
+    edited = await result_of(studio, studio.thread())
+    recipe = recipe_of(await pictures_of(edited)[0].read())
+    assert recipe.edit is not None
+    second = pictures_of(result)[1]
+    assert opened(recipe.edit.source).tobytes() == opened(await second.read()).tobytes()
+
+
+async def test_the_menu_refuses_a_message_without_a_picture(studio: Studio):
+    posted = await studio.bob.send(studio.channel, "hello")
+    refused = await studio.alice.context_menu(studio.channel, "Edit this image", posted)
+    assert "no picture" in told(refused)
+
+
+async def test_somebody_elses_picture_can_be_forbidden(tmp_path: Path):
+    settings = make_settings(tmp_path)
+    limits = settings.limits.model_copy(update={"edit_others": False})
+    async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
+        await studio.imagine(steps=1)
+        result = await result_of(studio)
+        menu = "Edit this image"
+        refused = await studio.bob.context_menu(studio.thread(), menu, result)
+        assert "only the person who asked" in told(refused)
+        allowed = await studio.alice.context_menu(studio.thread(), menu, result)
+        assert allowed.modal is not None
+        posted = await studio.bob.send(studio.channel, "", attachments=[("a.png", PHOTOGRAPH)])
+        allowed = await studio.alice.context_menu(studio.channel, menu, posted)
+        assert allowed.modal is not None
+
+
+async def test_an_edit_can_be_edited_again(studio: Studio):
+    await edit(studio)
+    content = (await files_of(studio))["picture-1.png"]
+    assert "Queued" in await edit(studio, content, prompt="a yellow ring")
+    again = recipe_of((await files_of(studio))["picture-2.png"])
+    assert again.edit is not None
+    assert opened(again.edit.source).tobytes() == opened(content).tobytes()
+
+
+async def test_progress_of_an_edit_has_the_pictures_shape(studio: Studio):
+    await edit(studio, steps=60)
+    thread = studio.thread()
+    shown: list[discord.Attachment] = []
+    while not shown:
+        await studio.env.settle()
+        last = thread.last_message
+        shown = last.attachments if last else []
+    assert shown[0].filename == "progress.webp"
+    picture = Image.open(io.BytesIO(await shown[0].read()))
+    assert picture.size == (120, 80)
+    await studio.all_told()
+    assert painted(thread)

@@ -1,0 +1,385 @@
+"""`/mask`: something in a picture is found by words, and painted anew, as people see it."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import discord
+import numpy as np
+import pytest
+import simcord
+from PIL import Image, ImageDraw
+
+from bot.app import open_services
+from bot.client import PaintingBot
+from bot.local_preview import UPLOAD_HOSTS
+from bot.storage import drafts as stored_drafts
+from engine import presets
+from engine.editing import text_masks
+from engine.editing.text_masks import TextMask
+from engine.models.loading import Models
+from tests.harness.bot_harness import (
+    Studio,
+    begun,
+    channel_of,
+    encoded,
+    make_settings,
+    opened,
+    pictures_of,
+    recipe_of,
+    result_of,
+    told,
+)
+
+WORDS = "a green square on a blue background"
+BLACK, WHITE = encoded(Image.new("L", (128, 128))), encoded(Image.new("L", (128, 128), 255))
+
+
+def scene() -> Image.Image:
+    """A red circle on blue, as the demo models know it."""
+    picture = Image.new("RGB", (128, 128), (30, 60, 200))
+    ImageDraw.Draw(picture).ellipse((40, 40, 88, 88), fill=(220, 30, 30))
+    return picture
+
+
+SCENE = encoded(scene())
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Buttons cannot say how many steps, so the preset has few."""
+    demo = {**presets.PRESETS["demo"], "steps": 2}
+    monkeypatch.setattr(presets, "PRESETS", MappingProxyType({**presets.PRESETS, "demo": demo}))
+
+
+@pytest.fixture
+def never_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(picture: Image.Image, _: str, __: Models) -> TextMask:
+        return TextMask(Image.new("L", picture.size, 255), Image.new("L", picture.size, 7), False)
+
+    monkeypatch.setattr(text_masks, "find_mask", nothing)
+
+
+async def mask(
+    studio: Studio, image: bytes = SCENE, **options: object
+) -> simcord.InteractionResult:
+    return await studio.alice.slash(studio.channel, "mask", image=("scene.png", image), **options)
+
+
+def shown(answered: simcord.InteractionResult) -> simcord.results.ResponseMessage:
+    assert answered.response is not None
+    return answered.response
+
+
+async def mask_of(answered: simcord.InteractionResult) -> np.ndarray:
+    """The mask as it can be downloaded."""
+    (file,) = (each for each in shown(answered).attachments if each.filename == "mask.png")
+    return np.asarray(opened(await file.read()))
+
+
+async def press(studio: Studio, answered: simcord.InteractionResult, label: str):
+    return await studio.alice.click(shown(answered), label=label)
+
+
+def enabled(answered: simcord.InteractionResult) -> set[str]:
+    rows = shown(answered).message.components
+    buttons = (b for row in rows if isinstance(row, discord.ActionRow) for b in row.children)
+    return {b.label or "" for b in buttons if isinstance(b, discord.Button) and not b.disabled}
+
+
+async def test_what_is_named_is_found_and_painted_anew(studio: Studio):
+    answered = await mask(studio, what="red circle", replace_with=WORDS)
+    text = told(answered)
+    assert "% of the picture" in text
+    assert WORDS in text
+    names = [each.filename for each in shown(answered).attachments]
+    assert names == ["preview.webp", "mask.png"]
+    assert all(each.description for each in shown(answered).attachments)
+    found = await mask_of(answered)
+    assert found[64, 64] == 255
+    assert found[5, 5] == 0
+    assert not studio.channel.history()
+    await press(studio, answered, "Paint it")
+    assert "Queued" in told(answered)
+    assert not enabled(answered)
+    result = await result_of(studio)
+    assert "only inside the mask" in result.content
+    content = await pictures_of(result)[0].read()
+    changed = (np.asarray(opened(content)) != np.asarray(scene())).any(-1)
+    assert changed[60:68, 60:68].any()
+    assert not changed[found == 0].any()
+
+
+async def test_the_preview_shows_what_changes_brightly(studio: Studio):
+    answered = await mask(studio, what="red circle")
+    (preview,) = (f for f in shown(answered).attachments if f.filename == "preview.webp")
+    pixels = np.asarray(opened(await preview.read()).convert("RGB")).astype(int)
+    assert pixels[64, 64, 0] > 180
+    assert pixels[5, 5].max() < 60
+
+
+async def test_a_mask_is_found_while_something_else_is_painted(studio: Studio):
+    await studio.bob.slash(studio.channel, "imagine", prompt="a blue square", steps=400)
+    await begun(studio)
+    answered = await mask(studio, what="red circle")
+    assert [job.id for job in studio.services.queue.jobs()] == [1]
+    assert "Paint it" in enabled(answered)
+    await studio.all_told()
+
+
+async def test_buttons_change_the_mask(studio: Studio):
+    answered = await mask(studio, what="red circle")
+    first = await mask_of(answered)
+    await press(studio, answered, "Wider")
+    wide = await mask_of(answered)
+    assert (wide > 0).sum() > (first > 0).sum()
+    await press(studio, answered, "Narrower")
+    assert (await mask_of(answered) > 0).sum() < (wide > 0).sum()
+    before = await mask_of(answered)
+    await press(studio, answered, "Invert")
+    assert (await mask_of(answered) == 255 - before).all()
+
+
+async def test_without_words_paint_it_asks_for_them(studio: Studio):
+    answered = await mask(studio, what="red circle")
+    form = await press(studio, answered, "Paint it")
+    assert form.modal is not None
+    await studio.alice.submit_modal(form, {"replace_with": WORDS})
+    assert "Queued" in told(answered)
+    assert studio.thread().name == WORDS
+    await studio.all_told()
+
+
+@pytest.mark.usefixtures("never_found")
+async def test_what_is_not_there_is_said_and_starts_nothing(studio: Studio):
+    answered = await mask(studio, what="a green cat", replace_with=WORDS)
+    text = told(answered)
+    assert "find nothing" in text
+    assert "green cat" in text
+    assert [each.filename for each in shown(answered).attachments] == ["relevance.png"]
+    assert enabled(answered) == {"Upload my own mask", "Cancel"}
+    assert not studio.channel.history()
+    assert await studio.services.store.count_unfinished() == 0
+
+
+async def uploaded(
+    studio: Studio, answered: simcord.InteractionResult, content: bytes
+) -> simcord.InteractionResult:
+    form = await press(studio, answered, "Upload my own mask")
+    return await studio.alice.submit_modal(form, {"mask": ("drawn.png", content)})
+
+
+async def test_without_something_to_look_for_a_mask_is_uploaded(studio: Studio):
+    answered = await mask(studio, replace_with=WORDS)
+    assert "Upload a mask" in told(answered)
+    assert enabled(answered) == {"Upload my own mask", "Cancel"}
+    drawn = Image.new("L", (128, 128))
+    ImageDraw.Draw(drawn).rectangle((0, 0, 63, 127), fill=255)
+    await uploaded(studio, answered, encoded(drawn))
+    assert "50 % of the picture" in told(answered)
+    assert (await mask_of(answered) == np.asarray(drawn)).all()
+    await press(studio, answered, "Paint it")
+    result = await result_of(studio)
+    content = await pictures_of(result)[0].read()
+    assert (np.asarray(opened(content))[:, 64:] == np.asarray(scene())[:, 64:]).all()
+    assert recipe_of(content).edit is not None
+
+
+BAD_MASKS: Sequence[tuple[bytes, str]] = (
+    (BLACK, "black everywhere"),
+    (encoded(Image.new("L", (200, 100), 255)), "proportions"),
+    (b"no picture", "PNG"),
+)
+
+
+@pytest.mark.parametrize(("content", "reason"), BAD_MASKS)
+async def test_a_mask_that_does_not_fit_is_refused_and_the_draft_stays(
+    studio: Studio, content: bytes, reason: str
+):
+    answered = await mask(studio, what="red circle", replace_with=WORDS)
+    before = await mask_of(answered)
+    refused = await uploaded(studio, answered, content)
+    (refusal,) = refused.followups
+    assert refusal.ephemeral
+    assert reason in refusal.content
+    assert (await mask_of(answered) == before).all()
+    assert "Paint it" in enabled(answered)
+
+
+async def test_a_mask_reaches_beyond_what_was_found(studio: Studio):
+    """Its soft edge lies inside: without that a rim of what was there would be left."""
+    found = await mask_of(await mask(studio, what="red circle"))
+    disc = np.asarray(scene())[..., 0] > 100
+    assert (found[disc] == 255).all()
+    assert (found > 0).sum() > 1.2 * disc.sum()
+
+
+@pytest.mark.parametrize("drawn", ["white", "soft"])
+async def test_masks_of_other_kinds_are_painted(studio: Studio, drawn: str):
+    soft = encoded(Image.linear_gradient("L").resize((128, 128)))
+    answered = await mask(studio, replace_with=WORDS)
+    await uploaded(studio, answered, WHITE if drawn == "white" else soft)
+    await press(studio, answered, "Paint it")
+    assert "only inside the mask" in (await result_of(studio)).content
+
+
+async def test_a_mask_made_black_is_refused_and_can_be_changed_again(studio: Studio):
+    answered = await mask(studio, replace_with=WORDS)
+    await uploaded(studio, answered, WHITE)
+    await press(studio, answered, "Invert")
+    assert "0 % of the picture" in told(answered)
+    refused = await press(studio, answered, "Paint it")
+    assert "black everywhere" in refused.followups[0].content
+    assert not studio.channel.history()
+    await press(studio, answered, "Invert")
+    await press(studio, answered, "Paint it")
+    assert "Queued" in told(answered)
+    await studio.all_told()
+
+
+async def test_a_draft_can_be_cancelled(studio: Studio):
+    answered = await mask(studio, what="red circle")
+    await press(studio, answered, "Cancel")
+    assert told(answered) == "Cancelled."
+    assert not enabled(answered)
+    assert not shown(answered).attachments
+
+
+async def test_a_draft_is_painted_once(studio: Studio):
+    answered = await mask(studio, what="red circle", replace_with=WORDS)
+    before = shown(answered).message
+    await press(studio, answered, "Paint it")
+    posted = await posted_again(studio, before)
+    refused = await studio.alice.click(posted, label="Paint it")
+    assert "not there any more" in told(refused)
+    assert len(studio.channel.threads) == 1
+    await studio.all_told()
+
+
+async def posted_again(studio: Studio, message: discord.Message) -> discord.Message:
+    """A message of the bot's that everybody sees, with the same buttons."""
+    return await posted_with(
+        studio, [b.custom_id or "" for b in buttons_of(message)], buttons_of(message)
+    )
+
+
+def buttons_of(message: discord.Message) -> list[discord.Button]:
+    rows = (row for row in message.components if isinstance(row, discord.ActionRow))
+    return [b for row in rows for b in row.children if isinstance(b, discord.Button)]
+
+
+async def posted_with(
+    studio: Studio, custom_ids: Sequence[str], like: Sequence[discord.Button] = ()
+) -> discord.Message:
+    view = discord.ui.View(timeout=None)
+    labels = [button.label or "" for button in like] or list(custom_ids)
+    for label, custom_id in zip(labels, custom_ids, strict=True):
+        view.add_item(discord.ui.Button(label=label, custom_id=custom_id))
+    return await channel_of(studio, studio.channel.id).send("buttons", view=view)
+
+
+async def test_a_draft_of_somebody_else_is_refused(studio: Studio):
+    answered = await mask(studio, what="red circle", replace_with=WORDS)
+    posted = await posted_again(studio, shown(answered).message)
+    for label in ("Paint it", "Wider", "Cancel", "Upload my own mask"):
+        refused = await studio.bob.click(posted, label=label)
+        assert "belongs to somebody else" in told(refused)
+    await press(studio, answered, "Wider")
+    assert "% of the picture" in told(answered)
+
+
+@pytest.mark.parametrize(
+    "custom_id",
+    [
+        "mask:999:wider",
+        "mask:x:wider",
+        f"mask:{10**30}:wider",
+        "mask:-1:wider",
+        "mask:²:wider",
+        "mask::",
+        "mask:1:explode",
+        "mask:1:",
+    ],
+)
+async def test_buttons_that_were_tampered_with_are_refused(studio: Studio, custom_id: str):
+    answered = await mask(studio, what="red circle", replace_with=WORDS)
+    refused = await studio.alice.click(await posted_with(studio, [custom_id]), custom_id=custom_id)
+    replies = [each for each in (refused.response, *refused.followups) if each and each.ephemeral]
+    assert any("not there any more" in r.content or "do not know" in r.content for r in replies)
+    assert "Paint it" in enabled(answered)
+    assert len(studio.channel.history()) == 1
+
+
+async def test_buttons_work_after_a_restart(tmp_path: Path):
+    settings = make_settings(tmp_path)
+    async with AsyncExitStack() as stack:
+        async with open_services(settings, UPLOAD_HOSTS) as services:
+            bot = PaintingBot(services)
+            env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            guild = env.create_guild()
+            channel = guild.create_text_channel("art")
+            alice = guild.add_member(env.create_user("alice"))
+            answered = await alice.slash(
+                channel, "mask", image=("a.png", SCENE), what="red circle", replace_with=WORDS
+            )
+            before = await mask_of(answered)
+        async with open_services(settings, UPLOAD_HOSTS) as services:
+            await env.restart_bot(PaintingBot(services))
+            await alice.click(shown(answered), label="Wider")
+            assert (await mask_of(answered) > 0).sum() > (before > 0).sum()
+            await alice.click(shown(answered), label="Paint it")
+            assert "Queued" in told(answered)
+
+
+async def test_drafts_are_forgotten_after_a_day(studio: Studio, monkeypatch: pytest.MonkeyPatch):
+    old = await mask(studio, what="red circle")
+    monkeypatch.setattr(stored_drafts, "DRAFT_AGE", timedelta(0))
+    await mask(studio)
+    refused = await press(studio, old, "Wider")
+    assert "not there any more" in told(refused)
+
+
+async def test_of_one_person_only_the_newest_drafts_are_kept(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(stored_drafts, "DRAFTS", 2)
+    drafts = [await mask(studio) for _ in range(3)]
+    assert "not there any more" in told(await press(studio, drafts[0], "Cancel"))
+    await press(studio, drafts[1], "Cancel")
+    assert told(drafts[1]) == "Cancelled."
+
+
+async def test_the_menu_masks_something_in_anybodys_picture(studio: Studio):
+    posted = await studio.bob.send(studio.channel, "look", attachments=[("a.png", SCENE)])
+    form = await studio.alice.context_menu(studio.channel, "Mask something in it", posted)
+    answered = await studio.alice.submit_modal(form, {"what": "red circle", "replace_with": WORDS})
+    assert "% of the picture" in told(answered)
+    await press(studio, answered, "Paint it")
+    assert "Queued" in told(answered)
+    await studio.all_told()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"image": b"no picture"}, "PNG"),
+        ({"image": encoded(Image.new("RGB", (8, 8)))}, "too few to edit"),
+        ({"what": "red circle", "replace_with": "x:much"}, "weight"),
+        ({"what": "red circle", "replace_with": "x" * 2000}, "at most 1000"),
+        ({"what": "x" * 5000}, "at most"),
+    ],
+)
+async def test_what_is_not_allowed_is_refused_in_a_sentence(
+    studio: Studio, options: dict[str, object], reason: str
+):
+    refused = told(await mask(studio, **options))  # pyright: ignore[reportArgumentType]
+    assert reason in refused
+    assert refused.endswith(".")
+
+
+async def test_a_large_picture_is_made_smaller_and_that_is_said(studio: Studio):
+    large = encoded(scene().resize((1600, 1600)), "JPEG")
+    answered = await mask(studio, large, what="red circle")
+    assert "1600x1600" in told(answered)

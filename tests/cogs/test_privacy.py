@@ -1,0 +1,313 @@
+"""`/privacy`: what is kept of a person is handed out, and removed for good."""
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import discord
+import pytest
+import simcord
+from PIL import Image
+
+from bot.app import open_services
+from bot.client import PaintingBot
+from bot.config import Settings
+from bot.local_preview import UPLOAD_HOSTS
+from bot.privacy import erasure, export
+from engine.recipes.recipe import Recipe
+from tests.harness.bot_harness import (
+    PATIENCE,
+    PROMPT,
+    Studio,
+    another_job_is_painted,
+    begun,
+    channel_of,
+    encoded,
+    painted,
+    recipe_of,
+    result_of,
+    told,
+    until,
+)
+from tests.harness.job_factory import bytes_on_disk
+
+SECRET = "a red circle on a secret background"
+UPLOAD = encoded(Image.effect_noise((64, 64), 60).convert("RGB"))
+MESSAGES = "/channels/*/messages/*"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "MESSAGE_SECONDS", 0.001)
+    monkeypatch.setattr(erasure, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(export, "FIRST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def small_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    limit = 4_000
+    monkeypatch.setattr(export, "PART_BYTES", limit)
+    yield limit
+
+
+async def ask(actor: simcord.MemberActor, studio: Studio, command: str):
+    return await actor.slash(studio.channel, f"privacy {command}")
+
+
+async def deleted(studio: Studio) -> str:
+    """Alice deletes everything; what she is told at the end."""
+    sure = await ask(studio.alice, studio, "delete")
+    assert sure.response is not None
+    await studio.alice.click(sure.response, label="Delete everything")
+    return told(sure)
+
+
+async def exported(studio: Studio) -> dict[str, bytes]:
+    """All files that Alice was sent, by their names."""
+    found: dict[str, bytes] = {}
+    for message in studio.alice.user.dm_channel.history():
+        for file in message.attachments:
+            with zipfile.ZipFile(io.BytesIO(await file.read())) as opened:
+                assert opened.testzip() is None
+                found |= {name: opened.read(name) for name in opened.namelist()}
+    return found
+
+
+async def test_about_says_how_long_things_are_kept(studio: Studio):
+    text = told(await ask(studio.alice, studio, "about"))
+    assert "90 days" in text
+    assert "/privacy delete" in text
+    assert len(text) <= 2000
+
+
+async def test_an_export_holds_jobs_recipes_pictures_and_drafts(studio: Studio):
+    await studio.imagine(SECRET, steps=2, seed=7, image=("mine.png", UPLOAD))
+    await studio.bob.slash(studio.channel, "imagine", prompt=PROMPT, steps=1)
+    picture = ("scene.png", UPLOAD)
+    await studio.alice.slash(studio.channel, "mask", image=picture, replace_with="a blue square")
+    posted = await (await result_of(studio, thread_of(studio, SECRET))).attachments[0].read()
+    answered = await ask(studio.alice, studio, "export")
+    assert "1 file" in told(answered)
+    files = await exported(studio)
+    job = json.loads(files["job-1/job.json"])
+    assert (job["prompt"], job["author_id"], job["state"]) == (SECRET, studio.alice.id, "done")
+    assert job["posts"]
+    assert job["places"]
+    assert Recipe.from_json(files["job-1/recipe-1.json"].decode()).seed == 7
+    assert files["job-1/picture-1.png"] == posted
+    assert recipe_of(files["job-1/picture-1.png"]).seed == 7
+    assert any(name.startswith("job-1/frames/") for name in files)
+    assert json.loads(files["draft-1/draft.json"])["replace_with"] == "a blue square"
+    assert files["draft-1/source.png"].startswith(b"\x89PNG")
+    assert "read-me.txt" in files
+    assert not any(name.startswith("job-2/") for name in files)  # Bob's
+    assert str(studio.bob.id) not in str(files)
+
+
+async def test_a_large_export_comes_in_parts_that_are_small_enough(
+    studio: Studio, small_files: int
+):
+    await studio.imagine(SECRET, steps=2, image=("mine.png", UPLOAD))
+    result = await result_of(studio)
+    answered = await ask(studio.alice, studio, "export")
+    messages = studio.alice.user.dm_channel.history()
+    assert f"{len(messages)} files" in told(answered)
+    assert len(messages) > 2
+    sizes = [file.size for message in messages for file in message.attachments]
+    assert max(sizes) <= small_files
+    files = await exported(studio)
+    parts = [name for name in files if name.startswith("job-1/picture-1.png.part")]
+    parts.sort(key=lambda name: int(name.rpartition("part")[2]))
+    assert len(parts) > 1
+    assert b"".join(files[name] for name in parts) == await result.attachments[0].read()
+
+
+async def test_who_takes_no_direct_messages_is_told_so(studio: Studio):
+    await studio.imagine(SECRET, steps=1)
+    await studio.all_told()
+    dm = studio.alice.user.dm_channel.id
+    path = f"/channels/{dm}/messages"
+    studio.env.inject_error("POST", path, status=403, code=50007, times=None)
+    answered = await ask(studio.alice, studio, "export")
+    assert "direct messages" in told(answered)
+    assert not studio.alice.user.dm_channel.history()
+
+
+async def test_of_whom_nothing_is_kept_nothing_is_sent(studio: Studio):
+    assert "nothing of you" in told(await ask(studio.alice, studio, "export"))
+    assert not studio.alice.user.dm_channel.history()
+
+
+async def test_before_anything_is_deleted_somebody_is_asked(studio: Studio):
+    await studio.imagine(SECRET, steps=1)
+    await studio.all_told()
+    sure = await ask(studio.alice, studio, "delete")
+    assert "cannot be undone" in told(sure)
+    assert sure.response is not None
+    await studio.alice.click(sure.response, label="Keep it")
+    assert told(sure) == "Nothing was removed."
+    assert not sure.response.components
+    assert await studio.services.store.job_ids(studio.alice.id) == [1]
+
+
+async def test_what_is_deleted_is_gone_from_the_database_and_from_discord(studio: Studio):
+    await studio.imagine(SECRET, steps=2, image=("mine.png", UPLOAD))
+    await studio.alice.slash(studio.channel, "mask", image=("scene.png", UPLOAD))
+    await studio.bob.slash(studio.channel, "imagine", prompt=PROMPT, steps=1)
+    await studio.all_told()
+    await press_again(studio)
+    (stored,) = await studio.services.store.pictures(1)
+    number = studio.alice.id.to_bytes(8, "big")  # as SQLite keeps it
+    samples = (SECRET.encode(), stored.content[2000:2064], number)
+    folder = studio.services.settings.storage.folder
+    assert all(sample in bytes_on_disk(folder) for sample in samples)
+    text = await deleted(studio)
+    assert "1 job, 1 picture, 1 draft" in text
+    assert "could not" not in text
+    assert not any(sample in bytes_on_disk(folder) for sample in samples)
+    assert not any(SECRET in message.content for message in studio.channel.history())
+    assert not thread_of(studio, "removed").history(viewer=studio.bob)
+    assert not painted(studio.channel)
+    assert SECRET not in [thread.name for thread in studio.channel.threads]
+    assert await studio.services.store.pictures(2)  # Bob's
+    assert painted(thread_of(studio, PROMPT))
+    assert "nothing of you" in told(await ask(studio.alice, studio, "export"))
+
+
+async def press_again(studio: Studio) -> None:
+    """Alice posts her newest picture once more."""
+    page = await studio.alice.slash(studio.channel, "history")
+    assert page.response is not None
+    await studio.alice.click(page.response, label="Post again")
+    assert painted(studio.channel)
+
+
+def thread_of(studio: Studio, name: str) -> simcord.ChannelHandle:
+    (thread,) = (each for each in studio.channel.threads if each.name == name)
+    return thread
+
+
+async def test_open_jobs_are_cancelled_and_others_go_on(studio: Studio):
+    await studio.imagine(SECRET, steps=800)
+    await begun(studio)
+    await studio.imagine("another secret", steps=800)
+    text = await deleted(studio)
+    assert "2 jobs" in text
+    assert not studio.services.queue.jobs()
+    assert not any("secret" in message.content for message in studio.channel.history())
+    await another_job_is_painted(studio)
+
+
+async def test_messages_in_direct_messages_go_too_and_those_of_people_stay(studio: Studio):
+    await studio.alice.user.slash("imagine", prompt=SECRET, steps=1)
+    await studio.imagine(PROMPT, steps=1)
+    thread = thread_of(studio, PROMPT)
+    await studio.bob.send(thread, "How beautiful")
+    await studio.all_told()
+    await deleted(studio)
+    assert not studio.alice.user.dm_channel.history()
+    assert [message.content for message in thread.history()][-1] == "How beautiful"
+    assert not painted(thread)
+
+
+async def test_what_discord_refuses_to_remove_is_counted_and_said(studio: Studio):
+    await studio.imagine(SECRET, steps=1)
+    await studio.all_told()
+    studio.env.inject_error("DELETE", MESSAGES, status=403, code=50001, times=None)
+    text = await deleted(studio)
+    assert "could not be removed" in text
+    assert "0 messages" in text
+    assert await studio.services.store.job_ids(studio.alice.id) == []
+
+
+@pytest.mark.parametrize(("status", "code"), [(500, 0), (503, 0), (404, 10008), (400, 50083)])
+async def test_what_fails_for_a_moment_or_is_gone_counts_as_removed(
+    studio: Studio, status: int, code: int
+):
+    await studio.imagine(SECRET, steps=1)
+    await studio.all_told()
+    studio.env.inject_error("DELETE", MESSAGES, status=status, code=code)
+    assert "could not be removed" not in await deleted(studio)
+
+
+async def test_what_was_deleted_by_hand_before_disturbs_nothing(studio: Studio):
+    await studio.imagine(SECRET, steps=1)
+    await studio.all_told()
+    await channel_of(studio, studio.thread().id).delete()
+    text = await deleted(studio)
+    assert "could not be removed" not in text
+    assert "1 job" in text
+
+
+@pytest.mark.parametrize("custom_id", ["privacy:", "privacy:burn", "privacy:delete:5"])
+async def test_buttons_that_were_tampered_with_are_refused(studio: Studio, custom_id: str):
+    await studio.imagine(SECRET, steps=1)
+    await studio.all_told()
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(label="x", custom_id=custom_id))
+    posted = await channel_of(studio, studio.channel.id).send("buttons", view=view)
+    pressed = await studio.alice.click(posted, custom_id=custom_id)
+    said = [each for each in (pressed.response, *pressed.followups) if each and each.ephemeral]
+    assert "do not know" in said[-1].content
+    assert await studio.services.store.job_ids(studio.alice.id) == [1]
+
+
+async def test_whoever_presses_deletes_their_own_things_only(studio: Studio):
+    await studio.imagine(SECRET, steps=1)
+    await studio.all_told()
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(label="x", custom_id="privacy:delete"))
+    posted = await channel_of(studio, studio.channel.id).send("buttons", view=view)
+    await studio.bob.click(posted, custom_id="privacy:delete")
+    assert await studio.services.store.job_ids(studio.alice.id) == [1]
+    assert len(await studio.services.store.pictures(1)) == 1
+
+
+async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: Settings):
+    async with AsyncExitStack() as stack:
+        async with open_services(settings, UPLOAD_HOSTS) as services:
+            bot = PaintingBot(services)
+            env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            guild = env.create_guild()
+            channel = guild.create_text_channel("art")
+            alice, bob = (guild.add_member(env.create_user(name)) for name in ("alice", "bob"))
+            studio = Studio(env, bot, services, guild, channel, alice, bob)
+            for _ in range(3):
+                await studio.imagine(SECRET, steps=1)
+            await studio.all_told()
+            # The wish, the first job and one message: then the program ends.
+            deletion = await services.store.begin_deletion(alice.id)
+            assert await services.store.delete_job(1, alice.id)
+            async for removal in services.store.removals(alice.id):
+                await services.store.removed(removal, succeeded=True)
+                break
+            assert deletion.last_job_id == 3
+        async with open_services(settings, UPLOAD_HOSTS) as services:
+            await env.restart_bot(PaintingBot(services))
+            await until(alice.user.dm_channel.history)
+            assert await services.store.job_ids(alice.id) == []
+            contents = [message.content for message in channel.history()]
+            # That one message was noted as removed before it was: here nobody had removed it.
+            assert len([each for each in contents if SECRET in each]) <= 1
+            assert not any(painted(thread) for thread in channel.threads[1:])
+            (message,) = alice.user.dm_channel.history()
+            assert "3 jobs" in message.content
+            folder = services.settings.storage.folder
+            assert SECRET.encode() not in bytes_on_disk(folder)
+
+
+async def test_what_is_asked_for_after_the_wish_stays(studio: Studio):
+    await studio.imagine(SECRET, steps=1)
+    await studio.all_told()
+    await studio.services.store.begin_deletion(studio.alice.id)
+    await studio.imagine(PROMPT, steps=1)
+    await studio.all_told()
+    await studio.services.privacy.begin(studio.bob.id)  # wakes up whoever removes
+    async with asyncio.timeout(PATIENCE):
+        while await studio.services.store.deletions():
+            await asyncio.sleep(0.05)
+    assert await studio.services.store.job_ids(studio.alice.id) == [2]
+    assert painted(thread_of(studio, PROMPT))

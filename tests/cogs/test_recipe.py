@@ -1,0 +1,397 @@
+"""`/recipe` and the menu *Show recipe*: how a picture was made, and another one like it."""
+
+import io
+import json
+import zlib
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import discord
+import pytest
+import simcord
+from PIL import Image
+
+from bot.app import open_services
+from bot.client import PaintingBot
+from bot.local_preview import UPLOAD_HOSTS
+from bot.submission.recipes import FILENAME
+from engine import Recipe, edit_recipe, make_recipe, save_painting
+from engine.painting import RECIPE_KEY
+from engine.recipes.edit import Edit, ImagePrompt
+from engine.recipes.prompts import Prompt
+from engine.recipes.recipe import MAX_SEED
+from tests.engine.images.raw_png import chunk, header, png_file
+from tests.harness.bot_harness import (
+    PROMPT,
+    Studio,
+    channel_of,
+    encoded,
+    make_settings,
+    open_studio,
+    pictures_of,
+    recipe_of,
+    result_of,
+    told,
+)
+
+MENU = "Show recipe"
+SQUARE = Image.linear_gradient("L").convert("RGB").resize((64, 64))
+JPEG = encoded(SQUARE, "JPEG")
+
+
+def small(prompt: str = PROMPT, **changes: Any) -> Recipe:
+    options: dict[str, Any] = {"seed": 7, "steps": 2} | changes
+    return make_recipe(prompt, **options)
+
+
+@pytest.fixture
+def painting(tmp_path: Path):
+    """A function: the file of a picture that says it was painted by a recipe."""
+
+    def write(recipe: Recipe, steps: int | None = None) -> bytes:
+        path = tmp_path / "a.png"
+        save_painting(SQUARE, path, recipe, {}, steps=steps, force=True)
+        return path.read_bytes()
+
+    return write
+
+
+async def asked(studio: Studio, content: bytes, name: str = "a.png") -> simcord.InteractionResult:
+    return await studio.alice.slash(studio.channel, "recipe", image=(name, content))
+
+
+def response(answered: simcord.InteractionResult) -> simcord.results.ResponseMessage:
+    assert answered.response is not None
+    return answered.response
+
+
+def buttons(answered: simcord.InteractionResult) -> list[str | None]:
+    rows = response(answered).message.components
+    return [
+        button.label
+        for row in rows
+        if isinstance(row, discord.ActionRow)
+        for button in row.children
+        if isinstance(button, discord.Button)
+    ]
+
+
+async def file_of(answered: simcord.InteractionResult) -> Recipe:
+    """The recipe that came along as a file."""
+    (file,) = response(answered).attachments
+    assert file.filename == FILENAME
+    return Recipe.from_json((await file.read()).decode())
+
+
+async def pressed(studio: Studio, answered: simcord.InteractionResult) -> str:
+    """What the button of an answer says below it."""
+    result = await studio.alice.click(response(answered), label="Paint it again")
+    (below,) = (each for each in result.followups if each.ephemeral)
+    return below.content
+
+
+# --- What is told
+
+
+async def test_a_picture_tells_how_it_was_made_and_is_painted_again(studio: Studio, painting):
+    recipe = small(f"{PROMPT} | fog:-0.5:-1", more=(3,))
+    answered = await asked(studio, painting(recipe))
+    text = told(answered)
+    for part in (
+        PROMPT,
+        "fog\u2069 · weight -0.5 · content at -1",
+        "64×64, shown 8×",
+        "5 steps in 2 rounds",
+        "seed 7",
+        "demo",
+        "preset demo",
+    ):
+        assert part in text
+    assert await file_of(answered) == recipe
+    assert not studio.channel.history()
+    assert "Queued" in await pressed(studio, answered)
+    result = await result_of(studio)
+    again = recipe_of(await pictures_of(result)[0].read())
+    assert again.seed != recipe.seed
+    assert replace(again, seed=7) == recipe
+    assert studio.alice.mention in result.content
+    assert "fog" in result.content
+
+
+async def test_every_press_paints_another_one(studio: Studio, painting):
+    answered = await asked(studio, painting(small()))
+    for _ in range(2):
+        await pressed(studio, answered)
+    await studio.all_told()
+    assert len(studio.channel.threads) == 2
+
+
+async def test_an_edit_is_told_and_painted_again(studio: Studio, painting):
+    mask = Image.new("L", SQUARE.size)
+    mask.paste(255, (0, 0, 32, 32))
+    recipe = edit_recipe("a star", SQUARE, mask=mask, seed=7, steps=2, start_noise=0.5)
+    answered = await asked(studio, painting(recipe))
+    text = told(answered)
+    for part in ("edited from a picture", "keeping 0 %", "only inside the mask", "noise 0.5"):
+        assert part in text
+    await pressed(studio, answered)
+    again = recipe_of(await pictures_of(await result_of(studio))[0].read())
+    assert again.edit == recipe.edit
+
+
+async def test_a_recipe_from_nowhere_but_the_library_is_told(studio: Studio, painting):
+    recipe = small(
+        size=(64, 32),
+        init_image=encoded(SQUARE.resize((64, 32))),
+        image_prompts=(ImagePrompt(encoded(SQUARE)),),
+        cutouts=3,
+        learning_rate=0.123,
+    )
+    answered = await asked(studio, painting(recipe, steps=1))
+    text = told(answered)
+    for part in (
+        "64×32",
+        "started from a picture",
+        "resembling 1 picture",
+        "stopped at step 1",
+        "settings of its own: 3 cutouts, learning rate 0.123",
+    ):
+        assert part in text
+    assert await file_of(answered) == recipe
+
+
+async def test_a_recipe_as_json_is_told_too(studio: Studio):
+    answered = await asked(studio, small().to_json().encode(), "recipe.json")
+    assert "seed 7" in told(answered)
+    assert buttons(answered) == ["Paint it again"]
+
+
+async def test_whatever_it_says_the_answer_is_short_and_does_nothing(studio: Studio, painting):
+    nasty = "@everyone **<@1>** [x](http://y) ```" + "\u202e\u0000_*`" * 200
+    recipe = replace(
+        small(), prompts=tuple(Prompt(f"{n} {nasty}", -1 / 3, 1 / 3) for n in range(16))
+    )
+    answered = await asked(studio, painting(replace(recipe, models="#*_" * 900, seed=MAX_SEED)))
+    text = told(answered)
+    assert len(text) <= 2000
+    assert "and 11 more" in text
+    assert "@everyone" not in text.replace("\\@", "")
+    assert "\u202e" not in text
+    assert (await file_of(answered)).prompts == recipe.prompts
+
+
+# --- The menu
+
+
+async def test_the_menu_shows_the_recipe_of_a_picture(studio: Studio):
+    await studio.imagine(seed=3)
+    result = await result_of(studio)
+    answered = await studio.bob.context_menu(studio.thread(), MENU, result)
+    assert "seed 3" in told(answered)
+    assert recipe_of(await pictures_of(result)[0].read()) == await file_of(answered)
+
+
+async def test_it_asks_which_of_several_is_meant(studio: Studio):
+    await studio.imagine(seed=3, count=2)
+    result = await result_of(studio)
+    form = await studio.alice.context_menu(studio.thread(), MENU, result)
+    answered = await studio.alice.submit_modal(form, {"which": ["2"]})
+    assert "seed 4" in told(answered)
+
+
+async def test_it_shows_that_of_a_picture_which_somebody_brought_from_elsewhere(
+    studio: Studio, painting
+):
+    posted = await studio.bob.send(
+        studio.channel, "look", attachments=[("holiday.png", painting(small(seed=9)))]
+    )
+    answered = await studio.alice.context_menu(studio.channel, MENU, posted)
+    assert "seed 9" in told(answered)
+    assert "Queued" in await pressed(studio, answered)
+    await studio.all_told()
+
+
+async def test_it_finds_the_recipe_beside_a_picture_that_is_no_png(studio: Studio):
+    message = await channel_of(studio, studio.channel.id).send(
+        files=[
+            discord.File(io.BytesIO(JPEG), "picture-5-1.webp"),
+            discord.File(io.BytesIO(small(seed=8).to_json().encode()), "picture-5-1-recipe.json"),
+        ]
+    )
+    answered = await studio.alice.context_menu(studio.channel, MENU, message)
+    assert "seed 8" in told(answered)
+
+
+async def test_a_message_without_a_picture_has_no_recipe(studio: Studio):
+    posted = await studio.bob.send(studio.channel, "hello")
+    refused = await studio.alice.context_menu(studio.channel, MENU, posted)
+    assert told(refused) == "That message holds no picture."
+
+
+# --- What holds none
+
+
+def with_recipe(text: str) -> bytes:
+    return png_file(header(1, 1), [b"\1\2\3"], chunk(b"tEXt", f"{RECIPE_KEY}\0{text}".encode()))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (encoded(SQUARE), "holds no recipe"),
+        (JPEG, "holds no recipe"),
+        (encoded(SQUARE)[:-30], "cut off"),
+        (b"", "empty"),
+        (Random(1).randbytes(5000), "holds no recipe"),
+        (with_recipe("{}"), "version must be"),
+        (with_recipe("[" * 100_000), "not valid JSON"),
+        (with_recipe(json.dumps(json.loads(small().to_json()) | {"version": 99})), "newer than"),
+        (with_recipe(json.dumps(json.loads(small().to_json()) | {"steps": -1})), "steps must be"),
+        (with_recipe(json.dumps(json.loads(small().to_json()) | {"mood": "@everyone"})), "unknown"),
+        (
+            png_file(
+                header(1, 1),
+                [b"\1\2\3"],
+                *[chunk(b"zTXt", b"%d\0\0" % n + zlib.compress(bytes(2**24))) for n in range(300)],
+            ),
+            "more than 32 MiB of text",
+        ),
+    ],
+)
+async def test_what_holds_no_recipe_is_refused_in_a_sentence(
+    studio: Studio, content: bytes, reason: str
+):
+    answered = await asked(studio, content)
+    assert reason in told(answered)
+    assert told(answered).endswith(".")
+    assert not buttons(answered)
+
+
+# --- What is shown and not painted
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        (
+            replace(small(), models="vast"),
+            "painted by \u2068vast\u2069 models; now I paint with demo",
+        ),
+        (small(size=(256, 64)), None),
+        (small(size=(260, 64)), "That recipe is for 260×64 pixels, shown 8×."),
+        (small(size=(4096, 4096)), "nothing larger than 128×128, shown 8×"),
+        (small(enlarge=9), "shown 9×"),
+        (small(cutouts=129), "asks for 129 cutouts"),
+        (small("x" * 1001), "at most 1000 are allowed"),
+    ],
+)
+async def test_what_cannot_be_painted_here_is_shown_without_a_button(
+    studio: Studio, painting, recipe: Recipe, reason: str | None
+):
+    answered = await asked(studio, painting(recipe))
+    assert "seed 7" in told(answered)
+    assert await file_of(answered) == recipe
+    assert buttons(answered) == (["Paint it again"] if reason is None else [])
+    assert (reason or "") in told(answered)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        (small(steps=1001), "At most 1000 steps"),
+        (small(steps=900, more=(101,)), "At most 1000 steps are allowed here, not 1001"),
+        (small(size=(66, 64)), "off the latent grid"),
+        (small(init_image=JPEG), None),
+        (small(init_image=b"rubbish"), "initial image"),
+        (small(start="image", edit=Edit(b"rubbish")), "the picture to edit"),
+        (
+            small(start="image", enlarge=1, edit=Edit(encoded(Image.new("RGB", (2000, 1000))))),
+            "larger than those I edit",
+        ),
+        (
+            small(image_prompts=(ImagePrompt(encoded(Image.new("RGB", (257, 9)))),)),
+            "larger than those I look at",
+        ),
+    ],
+)
+async def test_what_turns_out_not_to_be_paintable_is_refused_in_a_sentence(
+    studio: Studio, painting, recipe: Recipe, reason: str | None
+):
+    answered = await asked(studio, painting(recipe))
+    said = await pressed(studio, answered)
+    assert (reason or "Queued") in said
+    await studio.all_told()
+    assert len(studio.channel.threads) == (reason is None)
+
+
+# --- The button
+
+
+async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
+    settings = make_settings(tmp_path / "data")
+    async with AsyncExitStack() as stack:
+        async with open_services(settings, UPLOAD_HOSTS) as services:
+            env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
+            guild = env.create_guild()
+            channel = guild.create_text_channel("art")
+            alice = guild.add_member(env.create_user("alice"))
+            answered = await alice.slash(
+                channel, "recipe", image=("a.png", painting(small(steps=1)))
+            )
+        async with open_services(settings, UPLOAD_HOSTS) as services:
+            await env.restart_bot(PaintingBot(services))
+            result = await alice.click(response(answered), label="Paint it again")
+            assert any("Queued" in each.content for each in result.followups)
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ([], "not there any more"),
+        ([("other.json", small().to_json().encode())], "not there any more"),
+        ([(FILENAME, b"rubbish")], "not valid JSON"),
+        ([(FILENAME, replace(small(), models="vast").to_json().encode())], "now I paint with demo"),
+        ([(FILENAME, small(cutouts=1024).to_json().encode())], "asks for 1024 cutouts"),
+    ],
+)
+async def test_a_button_elsewhere_believes_nothing(
+    studio: Studio, files: list[tuple[str, bytes]], reason: str
+):
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(label="Paint it again", custom_id="recipe:again"))
+    posted = await channel_of(studio, studio.channel.id).send(
+        "buttons", view=view, files=[discord.File(io.BytesIO(c), name) for name, c in files]
+    )
+    refused = await studio.bob.click(posted, label="Paint it again")
+    (below,) = refused.followups
+    assert below.ephemeral
+    assert reason in below.content
+    assert await studio.services.store.count_unfinished() == 0
+
+
+async def test_a_recipe_too_large_for_a_file_is_told_all_the_same(
+    studio: Studio, painting, monkeypatch: pytest.MonkeyPatch
+):
+    read = discord.Interaction._from_data
+
+    def as_where_files_are_small(interaction: discord.Interaction, data: Any) -> None:
+        read(interaction, data | {"attachment_size_limit": 1000})
+
+    monkeypatch.setattr(discord.Interaction, "_from_data", as_where_files_are_small)
+    answered = await asked(studio, painting(small(init_image=encoded(SQUARE))))
+    assert "seed 7" in told(answered)
+    assert "too large for a file" in told(answered)
+    assert not buttons(answered)
+
+
+async def test_limits_hold_for_pictures_that_are_painted_again(tmp_path: Path, painting):
+    settings = make_settings(tmp_path / "data")
+    limits = settings.limits.model_copy(update={"jobs_per_person": 1})
+    async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
+        answered = await asked(studio, painting(small(steps=400)))
+        assert "Queued" in await pressed(studio, answered)
+        assert "You have 1 job" in await pressed(studio, answered)
+        await studio.all_told()

@@ -1,0 +1,114 @@
+"""`edit` and `mask` on the command line, and pictures to resemble."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from engine import read_recipe
+from engine.cli import main
+
+RED, BLUE, GREEN = (215, 35, 40), (40, 80, 215), (40, 160, 60)
+FEW = ["--steps", "3", "--seed", "5"]
+
+
+@pytest.fixture(autouse=True)
+def files(folder: Path) -> None:
+    """A red square on blue, and masks of it."""
+    scene = Image.new("RGB", (96, 96), BLUE)
+    ImageDraw.Draw(scene).rectangle((32, 32, 63, 63), fill=RED)
+    scene.save(folder / "scene.png")
+    mask = Image.new("L", (96, 96))
+    mask.save(folder / "black.png")
+    ImageDraw.Draw(mask).rectangle((30, 30, 65, 65), fill=255)
+    mask.save(folder / "mask.png")
+    mask.resize((96, 40)).save(folder / "flat.png")
+    Image.new("RGB", (40, 40), GREEN).save(folder / "green.png")
+    (folder / "text.png").write_text("no picture")
+
+
+def test_a_picture_is_edited_at_its_own_size(capsys: pytest.CaptureFixture[str]):
+    assert main(["edit", "scene.png", "a green square", "--out", "a.png", *FEW]) == 0
+    assert capsys.readouterr().out == "a.png\n"
+    with Image.open("a.png") as picture, Image.open("scene.png") as scene:
+        assert picture.size == scene.size
+        assert picture.tobytes() != scene.tobytes()
+
+
+def test_an_edit_is_painted_again_from_its_recipe():
+    assert main(["edit", "scene.png", "a star", "--mask", "mask.png", "--out", "a.png", *FEW]) == 0
+    assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_outside_the_mask_nothing_changes():
+    assert main(["edit", "scene.png", "a star", "--mask", "mask.png", "--out", "a.png", *FEW]) == 0
+    picture, scene, mask = (
+        np.asarray(Image.open(f"{name}.png")) for name in ("a", "scene", "mask")
+    )
+    assert (picture[mask == 0] == scene[mask == 0]).all()
+    assert (picture != scene).any()
+
+
+def test_an_edit_takes_more_rounds_and_noise():
+    options = ["--more", "2", "--start-noise", ".5", *FEW]
+    assert main(["edit", "scene.png", "a star", "--out", "a.png", *options]) == 0
+    recipe = read_recipe(Path("a.png"))
+    assert (recipe.rounds, recipe.start_noise) == ((3, 2), 0.5)
+
+
+@pytest.mark.parametrize(("options", "kept"), [([], 0.9), (["--keep", "0.25"], 0.25)])
+def test_how_much_is_kept_can_be_said(options: list[str], kept: float):
+    assert main(["edit", "scene.png", "a star", "--out", "a.png", *FEW, *options]) == 0
+    edit = read_recipe(Path("a.png")).edit
+    assert edit is not None
+    assert edit.keep_structure == kept
+
+
+def test_a_mask_is_found_by_its_name():
+    assert main(["mask", "scene.png", "the red square", "--out", "a.png", "--grow", "0"]) == 0
+    found, truth = np.asarray(Image.open("a.png").convert("L")) > 127, np.zeros((96, 96), bool)
+    truth[32:64, 32:64] = True
+    assert (found & truth).sum() / (found | truth).sum() > 0.8
+
+
+def test_pictures_to_resemble_are_in_the_recipe():
+    options = ["--like", "green.png", "--like", "scene.png", "--size", "32", *FEW]
+    assert main(["imagine", "a square", "--out", "a.png", *options]) == 0
+    assert len(read_recipe(Path("a.png")).image_prompts) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["edit", "scene.png", "a star", "--mask", "black.png"], "black everywhere"),
+        (["edit", "scene.png", "a star", "--mask", "flat.png"], "proportions"),
+        (["edit", "scene.png", "a star", "--mask", "none.png"], "no such file"),
+        (["edit", "text.png", "a star"], "no picture"),
+        (["edit", "none.png", "a star"], "no such file"),
+        (["edit", "scene.png", " "], "prompt is empty"),
+        (["edit", "scene.png", "a star", "--keep", "2"], "--keep must be a number from 0 to 1"),
+        (["edit", "scene.png", "a star", "--keep", "."], "--keep must be a number from 0 to 1"),
+        (["edit", "scene.png"], "PROMPT"),
+        (["mask", "scene.png", " "], "empty"),
+        (["mask", "scene.png", "a star", "--models", "none"], "demo"),
+        (["mask", "scene.png", "a green star"], "nothing in the picture looks like"),
+        (["imagine", "a star", "--like", "text.png"], "no picture"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_no_file(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main([*arguments, "--out", "a.png"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert told in error
+    assert not Path("a.png").exists()
+
+
+def test_existing_files_are_kept(folder: Path):
+    before = (folder / "green.png").read_bytes()
+    for command in (["edit", "scene.png", "a star"], ["mask", "scene.png", "the red square"]):
+        assert main([*command, "--out", "green.png"]) == 2
+    assert (folder / "green.png").read_bytes() == before

@@ -1,0 +1,199 @@
+import json
+import subprocess
+from pathlib import Path
+
+import av
+import pytest
+
+from engine import make_recipe, read_origin, save_painting
+from engine.cli import main
+from engine.cli.arguments import parse
+from engine.cli.request import read_request
+from engine.images.image_io import read_picture
+from engine.settings import Settings
+from tests.engine.cli.cli_helpers import COMMAND, QUICK, picture, small
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_picture_is_painted_and_its_path_printed(folder: Path, capsys: pytest.CaptureFixture):
+    assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
+    said = capsys.readouterr()
+    assert said.out == "a.png\n"
+    assert "note: the demo models know only coloured shapes" in said.err
+    assert "painting 32x24 pixels in 3 steps with seed 5" in said.err
+    assert "step/s" not in said.err  # the bar is for terminals
+    recipe = read_origin(folder / "a.png").recipe
+    assert recipe == make_recipe("a red circle", seed=5, size=(32, 24), steps=3)
+    assert read_picture(folder / "a.png").size == (256, 192)
+
+
+def test_a_run_of_its_own_again_from_its_picture_gives_the_same_bytes(folder: Path):
+    picture(size=(48, 48)).save(folder / "from.png")
+    prompt = "a red circle | 日本語 🎨:-0.5"
+    first = [prompt, "--out", "a.png", "--init-image", "from.png", *QUICK]
+    for arguments in (first, ["--recipe", "a.png", "--out", "b.png"]):
+        subprocess.run([*COMMAND, "imagine", *arguments], check=True, capture_output=True)
+    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+
+
+def test_the_printed_recipe_paints_the_same_picture(folder: Path, capsys: pytest.CaptureFixture):
+    picture().save(folder / "from.png")
+    options = ["--init-image", "from.png", "--preset", "paper", "--out", "a.png", *QUICK]
+    assert main(["imagine", "a 🎨 in blue:2", *options]) == 0
+    capsys.readouterr()
+    assert main(["recipe", "a.png"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert json.loads(said.out)["prompts"] == [{"text": "a 🎨 in blue", "weight": 2, "stop": None}]
+    (folder / "recipe.json").write_text(said.out, encoding="utf-8")
+    assert main(["imagine", "--recipe", "recipe.json", "--out", "b.png"]) == 0
+    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+
+
+def test_further_rounds_begin_as_the_run_without_them(folder: Path, capsys: pytest.CaptureFixture):
+    assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
+    options = ["--more", "2", "--more", "1", "--save-every", "3", "--out", "b.png", *QUICK]
+    assert main(["imagine", "a red circle", *options]) == 0
+    assert "in 6 steps with seed 5" in capsys.readouterr().err
+    assert read_picture(folder / "b-frames/0003.png") == read_picture(folder / "a.png")
+    assert read_picture(folder / "b-frames/0006.png") == read_picture(folder / "b.png")
+    origin = read_origin(folder / "b.png")
+    assert (origin.recipe.rounds, origin.steps) == ((3, 2, 1), 6)
+    assert main(["imagine", "--recipe", "b.png", "--out", "c.png"]) == 0
+    assert (folder / "b.png").read_bytes() == (folder / "c.png").read_bytes()
+
+
+def test_noise_changes_what_a_picture_becomes(folder: Path):
+    picture(size=(48, 48)).save(folder / "from.png")
+    start = ["a red circle", "--init-image", "from.png", *QUICK]
+    for name, noise in (("a", "0"), ("b", "0.5")):
+        assert main(["imagine", *start, "--start-noise", noise, "--out", f"{name}.png"]) == 0
+    assert read_picture(folder / "a.png") != read_picture(folder / "b.png")
+    assert read_origin(folder / "b.png").recipe.start_noise == 0.5
+
+
+def test_a_seed_that_nobody_chose_is_another_every_time_and_printed(
+    folder: Path, capsys: pytest.CaptureFixture
+):
+    seeds = []
+    for name in ("a.png", "b.png"):
+        assert main(["imagine", "a red circle", "--out", name, "--size", "16", "--steps", "1"]) == 0
+        seeds.append(read_origin(folder / name).recipe.seed)
+        assert f"with seed {seeds[-1]}" in capsys.readouterr().err
+    assert seeds[0] != seeds[1]
+
+
+def test_several_pictures_have_seeds_in_a_row_and_are_told_apart(
+    folder: Path, capsys: pytest.CaptureFixture
+):
+    options = ["--count", "2", "--animation", "a.webp", "--save-every", "2", *QUICK]
+    assert main(["imagine", "a red circle", "--out", "a.png", *options]) == 0
+    said = capsys.readouterr()
+    written = ["a-1-frames/0002.png", "a-1.webp", "a-1.png"]
+    written += ["a-2-frames/0002.png", "a-2.webp", "a-2.png"]
+    assert said.out.splitlines() == written
+    assert sorted(map(str, files(Path()))) == sorted(written)
+    assert [read_origin(Path(f"a-{n}.png")).recipe.seed for n in (1, 2)] == [5, 6]
+    assert "picture 2 of 2: painting" in said.err
+    alone = ["--out", "b.png", "--size", "32x24", "--steps", "3", "--seed", "6"]
+    assert main(["imagine", "a red circle", *alone]) == 0
+    assert (folder / "b.png").read_bytes() == (folder / "a-2.png").read_bytes()
+
+
+def test_frames_and_animation_do_not_change_the_picture(folder: Path):
+    assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
+    extras = ["--save-every", "1", "--animation", "b.mp4"]
+    assert main(["imagine", "a red circle", "--out", "b.png", *extras, *QUICK]) == 0
+    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+    frames = folder / "b-frames"
+    assert sorted(path.name for path in frames.iterdir()) == ["0001.png", "0002.png", "0003.png"]
+    assert (frames / "0003.png").read_bytes() == (folder / "a.png").read_bytes()
+
+
+def test_a_frame_can_be_painted_again(folder: Path):
+    options = ["--save-every", "2", "--out", "a.png", *QUICK]
+    assert main(["imagine", "a red circle", *options]) == 0
+    assert main(["imagine", "--recipe", "a-frames/0002.png", "--out", "b.png"]) == 0
+    assert (folder / "b.png").read_bytes() == (folder / "a-frames/0002.png").read_bytes()
+
+
+def test_an_animation_shows_every_step_of_a_short_run_and_its_start(folder: Path):
+    options = ["--animation", "a.mp4", "--out", "a.png", *QUICK]
+    assert main(["imagine", "a red circle", *options]) == 0
+    with av.open(str(folder / "a.mp4")) as clip:
+        frames = [frame.to_image() for frame in clip.decode(video=0)]
+    assert len(frames) >= 4
+    assert frames[-1].size == read_picture(folder / "a.png").size
+
+
+def test_force_replaces_all_files_and_leaves_no_frames_of_the_run_before(folder: Path):
+    extras = ["--out", "a.png", "--save-every", "1", "--animation", "a.webp"]
+    assert main(["imagine", "a red circle", *extras, *QUICK]) == 0
+    (folder / "a-frames" / "notes.txt").write_text("mine")
+    before = files(folder)
+    other = ["--size", "16", "--steps", "2", "--force"]
+    assert main(["imagine", "a red circle", *extras, *other]) == 0
+    after = files(folder)
+    assert set(before) - set(after) == {folder / "a-frames" / "0003.png"}
+    assert {path.name for path in after if after[path] == before[path]} == {"notes.txt"}
+
+
+def test_a_size_off_the_grid_is_rounded_with_a_notice(folder: Path, capsys: pytest.CaptureFixture):
+    options = ["--out", "a.png", "--size", "33x18", "--steps", "1"]
+    assert main(["imagine", "a red circle", *options]) == 0
+    assert (
+        "note: 33x18 is off the latent grid of 4 pixels, painting 32x16 instead\n"
+        in capsys.readouterr().err
+    )
+    recipe = read_origin(folder / "a.png").recipe
+    assert (recipe.width, recipe.height) == (32, 16)
+
+
+def test_a_prompt_that_is_too_long_is_cut_with_a_notice_that_says_where(
+    capsys: pytest.CaptureFixture,
+):
+    prompt = "a red circle " + " ".join(f"w{number}" for number in range(100))
+    options = ["--out", "a.png", "--size", "16", "--steps", "1"]
+    assert main(["imagine", prompt, *options]) == 0
+    (notice,) = (line for line in capsys.readouterr().err.splitlines() if "CLIP reads" in line)
+    assert notice.startswith("note: CLIP reads only the beginning of 'a red circle w0 w1")
+    last = notice.partition("everything after '…")[2].partition("' is ignored")[0]
+    assert last
+    assert last in prompt
+
+
+def test_settings_are_defaults_that_options_replace(folder: Path):
+    (folder / "config.toml").write_text('[engine]\nmodels = "none"\ndevice = "cuda:7"\n')
+    arguments = parse(["imagine", "a", "--out", "a.png", "--models", "demo", "--device", "cpu"])
+    request = read_request(arguments, Settings(models="none", device="cuda:7"))
+    assert (request.models.name, request.device) == ("demo", "cpu")
+    assert main(["imagine", "a", "--out", "a.png"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "save"),
+    [
+        ("grey.png", lambda path: picture(mode="L").save(path)),
+        ("deep.png", lambda path: picture(mode="I;16").save(path)),
+        ("palette.gif", lambda path: picture(mode="P").save(path)),
+        ("alpha.png", lambda path: picture(mode="RGBA").save(path)),
+        ("print.jpg", lambda path: picture(mode="CMYK").save(path)),
+        ("two.webp", lambda path: picture().save(path, save_all=True, append_images=[picture()])),
+    ],
+)
+def test_initial_images_of_every_kind_become_plain_ones_of_the_canvas(name: str, save):
+    save(Path(name))
+    arguments = parse(["imagine", "a", "--out", "a.png", "--init-image", name, "--size", "32x24"])
+    recipe = read_request(arguments, Settings()).works[0].recipe
+    assert recipe.init_image is not None
+    start = read_picture(recipe.init_image)
+    assert (start.mode, start.size) == ("RGB", (32, 24))
+
+
+def test_weights_that_changed_since_are_told(folder: Path, capsys: pytest.CaptureFixture):
+    save_painting(picture(), folder / "a.png", small(steps=1), {"vqgan.safetensors": "0" * 64})
+    assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
+    assert "note: the weights have changed" in capsys.readouterr().err

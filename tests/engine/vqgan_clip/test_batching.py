@@ -1,0 +1,141 @@
+"""Runs that advance together end as each would by itself."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine import Generation, Models, Recipe, make_recipe
+from engine.errors import DivergedError
+from engine.images.image_io import to_picture
+from engine.recipes.edit import Edit
+from engine.vqgan_clip.batching import fit_together, step_together
+from engine.vqgan_clip.memory_plan import PLANS
+
+
+def recipe(prompt: str = "a red circle", **changes: Any) -> Recipe:
+    return make_recipe(
+        prompt, **({"seed": 1, "size": (32, 32), "steps": 4, "cutouts": 3} | changes)
+    )
+
+
+OTHERS = (
+    recipe("a blue square", seed=2, steps=3, cutouts=5),
+    recipe("a ring | a cross:-0.5", seed=3, steps=2, learning_rate=0.1, smoothness=0.0),
+)
+
+
+def latents(runs: Sequence[Generation]) -> list[Tensor]:
+    return [run.latent.detach().clone() for run in runs]
+
+
+def alone(recipes: Sequence[Recipe], models: Models, steps: int) -> list[Tensor]:
+    runs = [Generation(each, models) for each in recipes]
+    for run in runs:
+        for _ in range(steps):
+            run.step()
+    return latents(runs)
+
+
+def assert_alike(found: Sequence[Tensor], expected: Sequence[Tensor]):
+    """Up to rounding, which the optimiser enlarges a little where a gradient is nearly zero."""
+    for one, other in zip(found, expected, strict=True):
+        assert (one - other).abs().mean() < 1e-3 * other.abs().mean()
+
+
+def test_a_step_together_is_the_step_of_each(models: Models):
+    recipes = (recipe(), *OTHERS)
+    runs = [Generation(each, models) for each in recipes]
+    for _ in range(2):
+        assert step_together(runs) == [None, None, None]
+    assert [run.steps_done for run in runs] == [2, 2, 2]
+    assert_alike(latents(runs), alone(recipes, models, 2))
+    assert len({run.loss for run in runs}) == 3
+
+
+def test_runs_join_and_leave_at_any_step(models: Models):
+    first, second = Generation(recipe(), models), Generation(OTHERS[0], models)
+    first.step()
+    step_together([first, second])
+    second.step()
+    assert_alike(latents([first, second]), alone((recipe(), OTHERS[0]), models, 2))
+
+
+def test_a_picture_does_not_depend_on_what_the_others_show(models: Models):
+    results: list[Tensor] = []
+    for other in (OTHERS[0], replace(OTHERS[1], cutouts=OTHERS[0].cutouts)):
+        runs = [Generation(recipe(), models), Generation(other, models)]
+        for _ in range(2):
+            step_together(runs)
+        results.append(runs[0].image())
+    assert torch.equal(results[0], results[1])
+
+
+def test_an_edit_beside_a_painting(models: Models, painted: bytes):
+    edit = recipe("green", start="image", edit=Edit(painted, keep_structure=1.0))
+    runs = [Generation(edit, models), Generation(recipe(), models)]
+    step_together(runs)
+    assert_alike(latents(runs), alone((edit, recipe()), models, 1))
+
+
+def test_one_that_diverges_ends_alone(models: Models):
+    wild = recipe(learning_rate=100.0, regularizer=1000.0, quantization="none")
+    runs = [Generation(recipe(), models), Generation(wild, models)]
+    with torch.no_grad():
+        runs[1].latent.fill_(torch.inf)
+    good, bad = step_together(runs)
+    assert good is None
+    assert isinstance(bad, DivergedError)
+    assert runs[0].steps_done == 1
+    assert runs[1].steps_done == 0
+    assert_alike(latents(runs[:1]), alone((recipe(),), models, 1))
+    assert runs[1].image().isfinite().all()
+
+
+def test_what_fits_together(models: Models):
+    run = Generation(recipe(), models)
+    assert fit_together(run, Generation(OTHERS[0], models))
+    assert not fit_together(run, Generation(recipe(size=(32, 64)), models))
+    assert not fit_together(run, Generation(recipe(), models, PLANS[1]))
+    assert not fit_together(run, Generation(recipe(), replace(models)))
+
+
+class Full:
+    """A perceptor for which memory runs out."""
+
+    def __init__(self, whole: Any) -> None:
+        self._whole = whole
+        self.is_full = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        if self.is_full:
+            raise RuntimeError("not enough memory: you tried to allocate memory")
+        return self._whole.encode_image(images)
+
+
+def test_where_memory_runs_out_all_runs_are_as_before(models: Models):
+    perceptor = Full(models.perceptors[0])
+    tight = replace(models, perceptors=(perceptor,))
+    runs = [Generation(each, tight) for each in (recipe(), OTHERS[0])]
+    with pytest.raises(RuntimeError, match="memory"):
+        step_together(runs)
+    assert [run.plan for run in runs] == [PLANS[0]] * 2
+    perceptor.is_full = False
+    step_together(runs)
+    assert_alike(latents(runs), alone((recipe(), OTHERS[0]), models, 1))
+
+
+@pytest.fixture
+def painted(models: Models) -> bytes:
+    run = Generation(recipe(), models)
+    run.step()
+    content = io.BytesIO()
+    to_picture(run.image()).save(content, "PNG")
+    return content.getvalue()

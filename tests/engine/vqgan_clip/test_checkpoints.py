@@ -1,0 +1,317 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as write_tensors
+from torch import Tensor
+
+from engine import CheckpointError, DivergedError, Generation, Models, Recipe, edit_recipe
+from engine.images.image_io import read_picture
+from engine.vqgan_clip.checkpoints import KEY, _digest, dump, load
+from tests.engine.vqgan_clip.test_generation import (
+    QUANTIZATIONS,
+    FailingPerceptor,
+    finish,
+    png,
+    small,
+    with_nan_values,
+)
+
+
+def run_of(recipe: Recipe, models: Models, steps: int) -> Generation:
+    run = Generation(recipe, models)
+    for _ in range(steps):
+        run.step()
+    return run
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return small(quantization="none")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(recipe: Recipe, models: Models) -> bytes:
+    return dump(run_of(recipe, models, 2).state_dict(), recipe)
+
+
+# --- Going on
+
+
+@pytest.mark.parametrize("steps", [0, 1, 4, 9])
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_a_run_goes_on_from_its_checkpoint_as_if_nothing_had_been(
+    models: Models, quantization: str, steps: int
+):
+    recipe = small(quantization=quantization, steps=9, smoothness=1.0, learning_rate_end=0.1)
+    run = run_of(recipe, models, steps)
+    content = dump(run.state_dict(), recipe)
+    whole = finish(run)
+    resumed = Generation(recipe, models)
+    resumed.load_state_dict(load(content, recipe))
+    assert resumed.steps_done == steps
+    assert torch.equal(finish(resumed), whole)
+    assert dump(resumed.state_dict(), recipe) == dump(run.state_dict(), recipe)
+
+
+@pytest.mark.parametrize("quantization", ["z-quantize", "none"])
+def test_so_does_one_that_starts_from_a_picture_or_edits_it(models: Models, quantization: Any):
+    source = read_picture(png((48, 32)))
+    mask = Image.new("L", source.size)
+    mask.paste(255, (8, 8, 32, 24))
+    edit = edit_recipe("a star", source, seed=1, mask=mask, steps=4, quantization=quantization)
+    for recipe in (small(init_image=png(), quantization=quantization, steps=4), edit):
+        run = run_of(replace(recipe, cutouts=2), models, 2)
+        content = dump(run.state_dict(), run.recipe)
+        resumed = Generation(run.recipe, models)
+        resumed.load_state_dict(load(content, run.recipe))
+        assert torch.equal(finish(resumed), finish(run))
+
+
+def test_a_checkpoint_of_every_step_after_the_other_changes_nothing(models: Models):
+    recipe = small()
+    whole = finish(Generation(recipe, models))
+    run = Generation(recipe, models)
+    while not run.done:
+        content = dump(run.state_dict(), recipe)
+        run = Generation(recipe, models)
+        run.load_state_dict(load(content, recipe))
+        run.step()
+    assert torch.equal(run.image(), whole)
+
+
+def test_a_run_that_diverges_after_it_went_on_leaves_the_last_good_picture(models: Models):
+    recipe = small(quantization="none")
+    run = run_of(recipe, models, 1)
+    good = run.image()
+    run.step()
+    perceptors = tuple(FailingPerceptor(each, with_nan_values) for each in models.perceptors)
+    for each in perceptors:
+        each.calls = 2
+    resumed = Generation(recipe, replace(models, perceptors=perceptors))
+    resumed.load_state_dict(load(dump(run.state_dict(), recipe), recipe))
+    with pytest.raises(DivergedError):
+        resumed.step()
+    assert resumed.steps_done == 1
+    assert torch.equal(resumed.image(), good)
+
+
+def test_the_same_state_gives_the_same_bytes(models: Models, recipe: Recipe):
+    states = [run_of(recipe, models, 2).state_dict() for _ in range(2)]
+    assert dump(states[0], recipe) == dump(states[1], recipe)
+
+
+@pytest.mark.parametrize(
+    ("before", "steps", "after"),
+    [
+        ((), 0, (4,)),
+        ((), 6, (4,)),
+        ((3,), 6, ()),
+        ((3,), 6, (5,)),
+        ((3,), 7, (3, 2)),
+        ((3,), 9, (3, 2)),
+    ],
+)
+def test_a_run_with_more_rounds_goes_on_from_a_checkpoint_of_the_one_without(
+    models: Models, before: tuple[int, ...], steps: int, after: tuple[int, ...]
+):
+    shorter, longer = small(more=before), small(more=after)
+    content = dump(run_of(shorter, models, steps).state_dict(), shorter)
+    resumed = Generation(longer, models)
+    resumed.load_state_dict(load(content, longer))
+    assert torch.equal(finish(resumed), finish(Generation(longer, models)))
+
+
+@pytest.mark.parametrize(
+    ("before", "steps", "after"),
+    [((3,), 7, ()), ((3,), 7, (5,)), ((3, 2), 10, (3, 1)), ((3,), 9, (4,))],
+)
+def test_but_not_from_one_whose_last_round_was_another(
+    models: Models, before: tuple[int, ...], steps: int, after: tuple[int, ...]
+):
+    recipe = small(more=before)
+    content = dump(run_of(recipe, models, steps).state_dict(), recipe)
+    with pytest.raises(CheckpointError, match="another recipe"):
+        load(content, small(more=after))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_checkpoint_of_the_cpu_is_none_of_a_gpu(checkpoint: bytes, recipe: Recipe):
+    with pytest.raises(CheckpointError, match="another kind of device"):
+        load(checkpoint, recipe, "cuda")
+
+
+# --- What is refused
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        small(quantization="none", seed=2),
+        small(quantization="none", steps=7),
+        small("a blue star", quantization="none"),
+        small(quantization="none", size=(48, 32)),
+        small(),
+    ],
+)
+def test_a_checkpoint_of_another_recipe_is_refused(checkpoint: bytes, other: Recipe):
+    with pytest.raises(CheckpointError, match="another recipe"):
+        load(checkpoint, other)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"rubbish",
+        b"\x80\x04K\x01.",  # a pickle
+        bytes(64),
+        b"\xff" * 64,
+        (2).to_bytes(8, "little") + b"{}",
+        (9).to_bytes(8, "little") + b"[" * 9,
+        write_tensors({"latent": torch.zeros(1)}),
+        write_tensors({"latent": torch.zeros(1)}, {KEY: "[]"}),
+        write_tensors({"latent": torch.zeros(1)}, {KEY: "{}"}),
+        write_tensors({"latent": torch.zeros(1)}, {KEY: "[" * 100_000}),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(content: bytes, recipe: Recipe):
+    with pytest.raises(CheckpointError, match="damaged"):
+        load(content, recipe)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(share=st.floats(0, 1, exclude_max=True), flipped=st.integers(1, 255))
+def test_a_single_wrong_byte_is_noticed(
+    checkpoint: bytes, recipe: Recipe, share: float, flipped: int
+):
+    place = int(share * len(checkpoint))
+    content = bytearray(checkpoint)
+    content[place] ^= flipped
+    with pytest.raises(CheckpointError):
+        load(bytes(content), recipe)
+
+
+@pytest.mark.parametrize("kept", [7, 8, 100, 5000, -1])
+def test_a_checkpoint_that_is_cut_off_is_refused(checkpoint: bytes, recipe: Recipe, kept: int):
+    with pytest.raises(CheckpointError, match="damaged"):
+        load(checkpoint[:kept], recipe)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load(checkpoint + bytes(8), recipe)
+
+
+def forged(
+    checkpoint: bytes,
+    tensors: Callable[[dict[str, Tensor]], dict[str, Any]] = lambda _: {},
+    **changes: Any,
+) -> bytes:
+    """A checkpoint with tensors and values changed, None for gone, and a check sum that is right.
+
+    As a fault of this program would write it, or somebody who means harm.
+    """
+    old = read_tensors(checkpoint)
+    header = json.loads(checkpoint[8 : 8 + int.from_bytes(checkpoint[:8], "little")])
+    values = json.loads(header["__metadata__"][KEY]) | changes
+    del values["sha256"]
+    values = {name: value for name, value in values.items() if value is not None}
+    new = {name: each for name, each in (old | tensors(old)).items() if each is not None}
+    text = json.dumps(values | {"sha256": _digest(new, values)}, sort_keys=True)
+    return write_tensors(new, {KEY: text})
+
+
+def test_a_checkpoint_forged_without_changes_is_the_same(checkpoint: bytes):
+    assert forged(checkpoint) == checkpoint
+
+
+@pytest.mark.parametrize(
+    ("changes", "culprit"),
+    [
+        ({"version": 2}, "another version"),
+        ({"version": 4}, "another version"),
+        ({"version": None}, "another version"),
+        ({"plan": -1}, "a plan that there is not"),
+        ({"plan": 4}, "a plan that there is not"),
+        ({"plan": None}, "a plan that there is not"),
+        ({"recipe": "0" * 64}, "another recipe"),
+        ({"recipe": 7}, "another recipe"),
+        ({"steps_done": -1}, "counts its steps wrong"),
+        ({"steps_done": 7}, "counts its steps wrong"),
+        ({"steps_done": True}, "counts its steps wrong"),
+        ({"steps_done": 2.0}, "counts its steps wrong"),
+        ({"steps_done": None}, "counts its steps wrong"),
+        ({"last_good_steps": 3}, "counts its steps wrong"),
+        ({"last_good_steps": "1"}, "counts its steps wrong"),
+        ({"optimizer_steps": 10**400}, "counts its steps wrong"),
+        ({"optimizer_steps": 0}, "one too many"),
+    ],
+)
+def test_wrong_values_are_refused(
+    checkpoint: bytes, recipe: Recipe, changes: dict[str, Any], culprit: str
+):
+    with pytest.raises(CheckpointError, match=culprit):
+        load(forged(checkpoint, **changes), recipe)
+
+
+def with_value(tensor: Tensor, value: float) -> Tensor:
+    changed = tensor.clone()
+    changed.view(-1)[5] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "culprit"),
+    [
+        (lambda t: {"latent": with_value(t["latent"], float("nan"))}, "latent holds .* no finite"),
+        (lambda t: {"last_good": with_value(t["latent"], float("inf"))}, "last_good .* no finite"),
+        (lambda t: {"exp_avg": with_value(t["exp_avg"], float("-inf"))}, "exp_avg .* no finite"),
+        (lambda t: {"exp_avg_sq": with_value(t["exp_avg_sq"], -1.0)}, "negative square"),
+        (lambda t: {"latent": t["latent"].double()}, "latent has a wrong shape or type"),
+        (lambda t: {"exp_avg": t["exp_avg"].half()}, "exp_avg has a wrong shape or type"),
+        (
+            lambda t: {"exp_avg": t["exp_avg"][..., 1:].contiguous()},
+            "exp_avg has a wrong shape or type",
+        ),
+        (lambda t: {"last_good": t["latent"][0].clone()}, "last_good has a wrong shape or type"),
+        (lambda _: {"exp_avg": None}, "lacks a part"),
+        (lambda _: {"latent": None}, "lacks a part"),
+        (lambda _: {"random": None}, "lacks a part"),
+        (lambda _: {"brush": torch.zeros(1)}, "one too many"),
+        (lambda t: {"random": t["random"][:-8]}, "random state is damaged"),
+        (lambda t: {"random": torch.full_like(t["random"], 255)}, "random state is damaged"),
+        (lambda t: {"random": t["random"].float()}, "random state is damaged"),
+        (lambda _: {"random": torch.zeros(0, dtype=torch.uint8)}, "random state is damaged"),
+    ],
+)
+def test_wrong_tensors_are_refused(
+    checkpoint: bytes,
+    recipe: Recipe,
+    change: Callable[[dict[str, Tensor]], dict[str, Any]],
+    culprit: str,
+):
+    wrong = forged(checkpoint, change)
+    with pytest.raises(CheckpointError, match=culprit):
+        load(wrong, recipe)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [lambda t: t[:, :1].contiguous(), lambda t: t[..., :1].contiguous(), lambda t: t[:, :, :0]],
+)
+def test_a_latent_of_another_size_is_refused_and_the_run_left_alone(
+    models: Models, checkpoint: bytes, recipe: Recipe, cut: Callable[[Tensor], Tensor]
+):
+    names = ("latent", "last_good", "exp_avg", "exp_avg_sq")
+    wrong = forged(checkpoint, lambda t: {name: cut(t[name]).contiguous() for name in names})
+    run = Generation(recipe, models)
+    before = run.image()
+    with pytest.raises(CheckpointError, match="does not fit"):
+        run.load_state_dict(load(wrong, recipe))
+    assert run.steps_done == 0
+    assert torch.equal(run.image(), before)

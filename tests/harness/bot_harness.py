@@ -1,0 +1,164 @@
+"""A bot on a Discord in memory, with the real engine and the demo models."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import discord
+import simcord
+from PIL import Image
+
+from bot.app import open_services
+from bot.client import PaintingBot
+from bot.config import DiscordSettings, Settings, StorageSettings
+from bot.local_preview import UPLOAD_HOSTS
+from bot.services import Services
+from engine.painting import RECIPE_KEY
+from engine.recipes.recipe import Recipe
+from engine.settings import Settings as EngineSettings
+
+PATIENCE = 120.0
+"""Seconds after which something that should happen counts as not happening."""
+PATIENT_SETTLING = 20.0
+"""The same for what the bot does at once; shorter than the life of its brief replies."""
+PROMPT = "a red circle on a blue background"
+
+
+@dataclass
+class Studio:
+    """A server with a channel, Alice and Bob, and the bot."""
+
+    env: simcord.Env
+    bot: PaintingBot
+    services: Services
+    guild: simcord.GuildHandle
+    channel: simcord.ChannelHandle
+    alice: simcord.MemberActor
+    bob: simcord.MemberActor
+
+    async def imagine(
+        self, prompt: str = PROMPT, *, steps: int = 2, **options: object
+    ) -> simcord.InteractionResult:
+        """Alice asks for a picture, in the channel unless said otherwise."""
+        channel = options.pop("channel", self.channel)
+        assert isinstance(channel, simcord.ChannelHandle)
+        return await self.alice.slash(channel, "imagine", prompt=prompt, steps=steps, **options)
+
+    async def all_told(self) -> None:
+        """Wait until no job is left to be told about."""
+        async with asyncio.timeout(PATIENCE):
+            while await self.services.store.count_open():
+                await asyncio.sleep(0.05)
+
+    def job_message(self) -> discord.Message:
+        """The first message in the channel."""
+        return self.channel.history()[0]
+
+    def thread(self) -> simcord.ChannelHandle:
+        """The only thread."""
+        (thread,) = self.channel.threads
+        return thread
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+def make_settings(folder: Path, **discord_settings: object) -> Settings:
+    """Settings for a test, with its store in `folder`."""
+    values = {"progress_seconds": 1.0} | discord_settings
+    return Settings(
+        engine=EngineSettings(threads=1),
+        discord=DiscordSettings.model_validate(values),
+        storage=StorageSettings(folder=folder),
+    )
+
+
+@asynccontextmanager
+async def open_studio(
+    settings: Settings, hosts: frozenset[str] = UPLOAD_HOSTS
+) -> AsyncIterator[Studio]:
+    """A bot that is connected, in a server."""
+    async with open_services(settings, hosts) as services:
+        bot = PaintingBot(services)
+        env = simcord.Env(bot, shard_count=1, settle_timeout=PATIENT_SETTLING)
+        await env.start()
+        try:
+            guild = env.create_guild()
+            channel = guild.create_text_channel("art")
+            alice, bob = (guild.add_member(env.create_user(name)) for name in ("alice", "bob"))
+            yield Studio(env, bot, services, guild, channel, alice, bob)
+        finally:
+            await env.shutdown()
+        env.raise_errors()
+
+
+def pictures_of(message: discord.Message) -> list[discord.Attachment]:
+    """The PNG files of a message."""
+    return [each for each in message.attachments if each.filename.endswith(".png")]
+
+
+def channel_of(studio: Studio, channel_id: int) -> Any:
+    """A channel as the bot knows it."""
+    found = studio.bot.get_channel(channel_id)
+    assert found is not None
+    return found
+
+
+async def begun(studio: Studio) -> None:
+    """Wait until the first picture of the progress is there."""
+    thread = studio.thread()
+    await until(lambda: thread.last_message and thread.last_message.attachments)
+
+
+def painted(channel: simcord.ChannelHandle) -> list[discord.Message]:
+    """The messages of a channel that hold pictures."""
+    return [message for message in channel.history() if pictures_of(message)]
+
+
+async def another_job_is_painted(studio: Studio) -> None:
+    """Check that the bot is well: Bob asks for a picture, and gets it."""
+    before = len(studio.channel.threads)
+    await studio.bob.slash(studio.channel, "imagine", prompt="a blue square", steps=1)
+    await studio.all_told()
+    assert len(studio.channel.threads) == before + 1
+    assert any(painted(t) for t in studio.channel.threads if t.name == "a blue square")
+
+
+async def result_of(studio: Studio, place: simcord.ChannelHandle | None = None) -> discord.Message:
+    """The newest message with pictures, by default in the newest thread, once all is told."""
+    await studio.all_told()
+    place = place or max(studio.channel.threads, key=lambda thread: thread.id)
+    return painted(place)[-1]
+
+
+def recipe_of(content: bytes) -> Recipe:
+    """The recipe in a picture."""
+    picture = opened(content)
+    picture.load()
+    return Recipe.from_json(picture.info[RECIPE_KEY])
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """A picture as a file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def told(answered: simcord.InteractionResult) -> str:
+    """The answer that only the person sees who gave the command."""
+    assert answered.response is not None
+    assert answered.response.ephemeral
+    return answered.response.content

@@ -1,0 +1,77 @@
+"""Jobs as the store keeps them, made without painting, and made older than they are."""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.jobs.job import Job
+from bot.jobs.records import StoredCheckpoint, StoredFrame, StoredPicture
+from bot.storage import Store
+from bot.storage.connection import DATABASE
+from engine.presets import make_recipe
+from engine.recipes.recipe import Recipe
+
+
+def recipe_for(prompt: str, seed: int = 1) -> Recipe:
+    """A recipe that is painted in a moment."""
+    return make_recipe(prompt, seed=seed, steps=1)
+
+
+async def begun_job(
+    store: Store, size: int = 1000, author_id: int = 5, recipes: Sequence[Recipe] = ()
+) -> Job:
+    """A job that runs, with a checkpoint and a frame of so many bytes each."""
+    job = await store.add(author_id, "words", tuple(recipes) or (recipe_for("words"),))
+    await store.begin(job.id)
+    checkpoint = StoredCheckpoint(1, 1, 0.1, os.urandom(size))
+    await store.add_checkpoint(job.id, checkpoint, [StoredFrame(1, 1, os.urandom(size))])
+    return job
+
+
+async def ended_job(
+    store: Store, size: int = 1000, author_id: int = 5, recipes: Sequence[Recipe] = ()
+) -> Job:
+    """A job that has ended, whose end nobody was told of yet."""
+    job = await begun_job(store, size, author_id, recipes)
+    await store.finish(job.id, [StoredPicture(1, 1, os.urandom(size))], 0.1, stopped=False)
+    return job
+
+
+async def told_job(
+    store: Store, size: int = 1000, author_id: int = 5, recipes: Sequence[Recipe] = ()
+) -> Job:
+    """A job that is over."""
+    job = await ended_job(store, size, author_id, recipes)
+    await store.set_told(job.id)
+    return job
+
+
+async def kept(store: Store, job: Job) -> str:
+    """What is kept of a job beside itself: c for checkpoints, f for frames, p for pictures."""
+    parts = {
+        "c": await store.checkpoints(job.id),
+        "f": await store.frames(job.id),
+        "p": await store.pictures(job.id),
+    }
+    return "".join(name for name, found in parts.items() if found)
+
+
+def make_older(folder: Path, days: float, *jobs: Job) -> None:
+    """Let jobs, or all of them, have ended some days earlier."""
+    ended = (datetime.now(UTC) - timedelta(days=days)).replace(tzinfo=None).isoformat(" ")
+    with closing(sqlite3.connect(folder / DATABASE, 10.0)) as database, database:
+        for job_id in [job.id for job in jobs] or [row[0] for row in _all_jobs(database)]:
+            change = "UPDATE jobs SET ended_at = ? WHERE id = ? AND ended_at IS NOT NULL"
+            database.execute(change, (ended, job_id))
+
+
+def bytes_on_disk(folder: Path) -> bytes:
+    """All that the database's files hold."""
+    return b"".join(file.read_bytes() for file in sorted(folder.glob(f"{DATABASE}*")))
+
+
+def _all_jobs(database: sqlite3.Connection) -> list[tuple[int]]:
+    return database.execute("SELECT id FROM jobs").fetchall()

@@ -1,0 +1,80 @@
+"""A Discord that outlives the bot: the program ends, well or not, and starts again on it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+import simcord
+
+from bot import app
+from bot.app import open_services
+from bot.client import PaintingBot
+from bot.config import QueueSettings, Settings
+from bot.delivery import reporter
+from bot.delivery.outbox import Ledger
+from bot.delivery.reporter import Reporter
+from bot.local_preview import UPLOAD_HOSTS
+from bot.services import Services
+from bot.worker import job_run
+from tests.harness.bot_harness import PATIENT_SETTLING, Studio, until
+
+
+@dataclass
+class Theatre:
+    """Where `Studio`s come and go."""
+
+    settings: Settings
+    patch: pytest.MonkeyPatch
+    stack: AsyncExitStack
+    env: simcord.Env | None = None
+    studio: Studio | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Studio]:
+        """The program, from its start to its end; the people and channels are the same."""
+        async with open_services(self.settings, UPLOAD_HOSTS) as services:
+            bot = PaintingBot(services)
+            if self.env is None:
+                self.env = simcord.Env(bot, shard_count=1, settle_timeout=PATIENT_SETTLING)
+                await self.env.start()
+                self.stack.push_async_callback(self.env.shutdown)
+                guild = self.env.create_guild()
+                people = [guild.add_member(self.env.create_user(n)) for n in ("alice", "bob")]
+                channel = guild.create_text_channel("art")
+                self.studio = Studio(self.env, bot, services, guild, channel, *people)
+            else:
+                await self.env.restart_bot(bot)
+                assert self.studio is not None
+                self.studio.bot, self.studio.services = bot, services
+            assert self.studio is not None
+            yield self.studio
+
+    async def crash(self, services: Services) -> None:
+        """From now on nothing is stored and nothing is posted, as if the program were gone."""
+        self.patch.setattr(app, "DRAIN_SECONDS", 0.1)
+        self.patch.setattr(reporter, "FAREWELL_SECONDS", 0.1)
+        self.patch.setattr(services.ledger, "_take", lambda _: None)
+        services.queue.close()
+        # A transaction that is cancelled half-way would keep the database locked in this process.
+        pool = services.store._outside.sync_engine.pool
+        await until(lambda: pool.checkedout() == 0)  # pyright: ignore[reportAttributeAccessIssue]
+        ends = (Reporter.run.__qualname__, Ledger.run.__qualname__)
+        tasks = [
+            t for t in asyncio.all_tasks() if getattr(t.get_coro(), "__qualname__", "") in ends
+        ]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+@asynccontextmanager
+async def open_theatre(
+    settings: Settings, patch: pytest.MonkeyPatch, *, slice_steps: int = 5
+) -> AsyncIterator[Theatre]:
+    """A theatre in which every step is checkpointed."""
+    patch.setattr(job_run, "CHECKPOINT_SECONDS", 0.0)
+    queue = QueueSettings(slice_steps=slice_steps)
+    async with AsyncExitStack() as stack:
+        yield Theatre(settings.model_copy(update={"queue": queue}), patch, stack)
