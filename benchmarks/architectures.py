@@ -38,7 +38,7 @@ def paper_pair(device: str = "cpu", seed: int = 0, precision: str = "float32") -
         torch.nn.init.normal_(generator.codebook)
     for each in (generator, perceptor):
         each.to(device).to(memory_format=torch.channels_last)  # pyright: ignore
-        each.put_into_service(choose_precision(precision, torch.device(device)))
+        each.freeze_for_inference(choose_precision(precision, torch.device(device)))
     return Models("paper", generator, (perceptor,), {})
 
 

@@ -21,7 +21,7 @@ from simcord.interactions import base_payload
 
 from bot.app import open_services
 from bot.client import PaintingBot
-from bot.config import DiscordSettings, LimitSettings, Settings, StorageSettings
+from bot.config import BotSettings, DiscordSettings, LimitSettings, StorageSettings
 from bot.services import Services
 from engine.vqgan_clip.generation import Generation
 
@@ -63,7 +63,7 @@ async def _measure(people: int) -> None:
 @contextlib.asynccontextmanager
 async def _studio() -> AsyncIterator[tuple[Services, simcord.Env, simcord.ChannelHandle]]:
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(
+        settings = BotSettings(
             storage=StorageSettings(folder=Path(folder)),
             limits=LimitSettings(jobs=100_000),
             discord=DiscordSettings(progress_seconds=1.0),

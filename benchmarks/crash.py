@@ -27,11 +27,11 @@ from PIL import Image
 
 from benchmarks.painters import paint_all
 from benchmarks.recorder import Recorder
-from bot.config import DiscordSettings, LimitSettings, Settings, StorageSettings
+from bot.config import BotSettings, DiscordSettings, LimitSettings, StorageSettings
 from bot.jobs.job import JobState
-from bot.submission.requester import Asker
+from bot.submission.requester import Requester
 from engine.editing.edit_recipe import edit_recipe
-from engine.painting import read_origin
+from engine.painting import read_provenance
 from engine.presets import make_recipe
 from engine.recipes.recipe import Recipe
 from engine.settings import Settings as EngineSettings
@@ -110,7 +110,7 @@ def _report(folder: Path, recorder: Recorder) -> None:
     for message in recorder.messages:
         own = {n: c for n, c in message.files.items() if _is_full_size(n)}
         posts.update({int(name.split("-")[1].split(".")[0]) for name in own})
-        pictures |= {n: _Posted(c, read_origin(c).recipe) for n, c in own.items()}
+        pictures |= {n: _Posted(c, read_provenance(c).recipe) for n, c in own.items()}
     alone = paint_all([each.recipe for each in pictures.values()])
     same = [
         np.array_equal(np.asarray(Image.open(io.BytesIO(each.content)).convert("RGB")), picture)
@@ -148,7 +148,7 @@ async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
 
     job_run.CHECKPOINT_SECONDS = CHECKPOINT_SECONDS
     discord.http.Route.BASE = f"http://127.0.0.1:{port}"
-    settings = Settings(
+    settings = BotSettings(
         engine=EngineSettings(threads=1),  # the last bits of a picture depend on it
         discord=DiscordSettings(threads=False, progress_seconds=1.0),
         limits=LimitSettings(jobs_per_person=LOAD, pictures_per_day=10_000),
@@ -158,9 +158,9 @@ async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
     async with open_services(settings) as services, client:
         await client.login("token")
         services.reporter.attach(client)
-        await services.intake.resume()
-        while await services.store.count_open() or not finish:
-            if not await services.store.count_open():
+        await services.submission.restore()
+        while await services.store.jobs.count_open() or not finish:
+            if not await services.store.jobs.count_open():
                 await _ask(services, client, random)
             await asyncio.sleep(0.05)
 
@@ -170,10 +170,10 @@ async def _ask(services: "Services", client: discord.Client, random: Random) -> 
     channel = client.get_partial_messageable(_CHANNEL, guild_id=_GUILD)
     for number in range(LOAD):
         person = _FIRST_PERSON + number % PEOPLE
-        asker = Asker(person, _GUILD, channel, discord.Permissions.all())
+        asker = Requester(person, _GUILD, channel, discord.Permissions.all())
         recipe = _recipe(number, random)
         recipes = (recipe,) if number % 4 else (recipe, replace(recipe, seed=recipe.seed + 1))
-        await services.intake.accept(asker, str(recipe.prompts[0]), recipes)
+        await services.submission.submit(asker, str(recipe.prompts[0]), recipes)
 
 
 def _recipe(number: int, random: Random) -> Recipe:

@@ -20,7 +20,7 @@ from benchmarks.painters import paint_all
 from benchmarks.statistics import Share
 from engine.demo.judge import Judge
 from engine.demo.world import COLOURS, SHAPES, object_masks, render, sample_single_scenes
-from engine.editing.edit_recipe import edit_recipe, feathered, grown
+from engine.editing.edit_recipe import dilate, edit_recipe, feather
 from engine.editing.text_masks import find_mask
 from engine.images.image_io import to_picture
 from engine.recipes.recipe import Recipe
@@ -139,7 +139,7 @@ def _replaced(judge: Judge, count: int, sheets: Path | None) -> tuple[dict[str, 
     masks: list[np.ndarray] = []
     for change in changes:
         found = find_mask(change.source, change.phrase, models).mask
-        mask = feathered(grown(found, ROOM))
+        mask = feather(dilate(found, ROOM))
         masks.append(np.asarray(mask))
         recipes.append(edit_recipe(change.target, change.source, mask=mask, seed=change.seed))
     painted = paint_all(recipes)

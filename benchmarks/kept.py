@@ -54,7 +54,7 @@ def count_generator(config: "VQGANConfig", precision: str) -> tuple[int, int, fl
     from engine.models.vqgan import VQGAN
 
     vqgan = VQGAN(config).to(memory_format=torch.channels_last)  # pyright: ignore
-    vqgan.put_into_service(DTYPES[precision])
+    vqgan.freeze_for_inference(DTYPES[precision])
     cells = SIDE // vqgan.factor
     latent = torch.randn(1, config.embed_dim, cells, cells).requires_grad_()
     kept = [
@@ -77,7 +77,7 @@ def count_perceptor(name: str, precision: str) -> tuple[int, int, float]:
     assert config is not None
     perceptor = ClipPerceptor(build_towers(config), open_clip.SimpleTokenizer())
     perceptor.to(memory_format=torch.channels_last)  # pyright: ignore
-    perceptor.put_into_service(DTYPES[precision])
+    perceptor.freeze_for_inference(DTYPES[precision])
     side = perceptor.input_size
     views = torch.rand(CUTOUTS, 3, side, side).requires_grad_()
     kept = kept_bytes(perceptor, lambda: perceptor.encode_image(views))

@@ -15,7 +15,7 @@ from random import Random
 from statistics import median
 
 from bot.jobs.job import Job
-from bot.scheduling.cost import job_units, step_units
+from bot.scheduling.cost import job_cost, step_cost
 from bot.scheduling.queue import GpuQueue, Slice
 from bot.storage import Store, open_store
 from engine.presets import make_recipe
@@ -53,12 +53,12 @@ async def _time_calls() -> None:
         began = time.perf_counter()
         async with open_store(folder) as store:
             queue = GpuQueue()
-            steps_kept = await store.steps_kept()
-            for record in await store.open_jobs():
+            steps_kept = await store.jobs.steps_stored()
+            for record in await store.jobs.list_open():
                 queue.put(record.job, steps_kept.get(record.job.id, 0))
             start = time.perf_counter() - began
     numbers = [job.id for job in queue.jobs()]
-    units = step_units(recipe)
+    units = step_cost(recipe)
     print(f"{len(numbers)} jobs of {PEOPLE} people                  median    slowest")
     _print("admission, the store included", stored[-SAMPLES:])
     new = [Job(JOBS + n, random.randrange(2 * PEOPLE), "", (recipe,)) for n in range(SAMPLES)]
@@ -67,20 +67,20 @@ async def _time_calls() -> None:
     )
     choices: list[float] = []
     for _ in range(SAMPLES):
-        choices.append(_seconds(queue.take))
-        queue.advance(units)
-        queue.end_turn()
+        choices.append(_seconds(queue.dequeue))
+        queue.charge(units)
+        queue.end_slice()
     _print("choice of the next slice", choices)
     asked = random.choices(numbers, k=SAMPLES)
-    _print("position and times of a job", [_seconds(lambda n=n: queue.standing(n)) for n in asked])
+    _print("position and times of a job", [_seconds(lambda n=n: queue.position(n)) for n in asked])
     print(f"start with {JOBS} stored jobs            {start:.2f} s")
 
 
 async def _admit(store: Store, author_id: int, recipe: Recipe) -> None:
     """What the intake asks of the store for each job."""
-    await store.count_unfinished(author_id)
-    await store.count_unfinished()
-    await store.add(author_id, "a prompt", (recipe,))
+    await store.jobs.count_unfinished(author_id)
+    await store.jobs.count_unfinished()
+    await store.jobs.add(author_id, "a prompt", (recipe,))
 
 
 def _check_fairness() -> None:
@@ -93,7 +93,7 @@ def _check_fairness() -> None:
         queue.put(job)
     run = _work_off(queue)
     # With ideal sharing all advance at the same rate: the light ones end together.
-    ideal = (LIGHT_PEOPLE + 1) * job_units(light[0])
+    ideal = (LIGHT_PEOPLE + 1) * job_cost(light[0])
     firsts = [run.first_slice[job.id] for job in light]
     ends = [run.ended[job.id] / ideal for job in light]
     print(f"one person with {HEAVY_JOBS} jobs, {LIGHT_PEOPLE} with one each:")
@@ -130,7 +130,7 @@ def _announced_errors(random: Random) -> tuple[list[float], list[float]]:
     jobs = jobs[:LOAD_JOBS]
     random.shuffle(jobs)
     jobs = [Job(n, job.author_id, "", job.recipes) for n, job in enumerate(jobs)]
-    work = sum(map(job_units, jobs))
+    work = sum(map(job_cost, jobs))
     arrivals = sorted(random.uniform(0, work) for _ in jobs)
     queue = GpuQueue()
     firsts: list[_Announced] = []
@@ -149,7 +149,7 @@ def _announced_errors(random: Random) -> tuple[list[float], list[float]]:
 
 
 def _announced(queue: GpuQueue, job_id: int, clock: float) -> _Announced:
-    standing = queue.standing(job_id)
+    standing = queue.position(job_id)
     assert standing is not None
     return _Announced(job_id, clock, clock + standing.end)
 
@@ -178,20 +178,20 @@ def _work_off(
                 return course
             clock = max(clock, arrival)
             continue
-        turn = queue.take()
+        turn = queue.dequeue()
         assert isinstance(turn, Slice)
         job, slices = turn.job, slices + 1
         course.first_slice.setdefault(job.id, slices)
         recipe = job.recipes[0]
         steps = left.setdefault(job.id, recipe.steps)
-        units = step_units(recipe)
+        units = step_cost(recipe)
         for _ in range(min(turn.steps, steps)):
-            queue.advance(units)
+            queue.charge(units)
             clock += units
         left[job.id] = max(0, steps - turn.steps)
         if left[job.id] == 0:
             course.ended[job.id] = clock
-        queue.end_turn(finished=left[job.id] == 0)
+        queue.end_slice(finished=left[job.id] == 0)
 
 
 def _errors(announced: Sequence[_Announced], course: _Course) -> list[float]:

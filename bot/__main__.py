@@ -9,7 +9,7 @@ import discord
 
 from bot.app import run
 from bot.config import TOKEN_VARIABLE, read_settings
-from bot.healthcheck import shows_life
+from bot.healthcheck import is_alive
 from bot.log import set_up_logging
 from engine.errors import EngineError
 
@@ -27,7 +27,7 @@ def main() -> int:
     try:
         settings = read_settings(options.config)
         if options.healthy:
-            return 0 if shows_life(settings.storage.folder) else 1
+            return 0 if is_alive(settings.storage.folder) else 1
         set_up_logging(settings.log)
         asyncio.run(run(settings))
     except EngineError as error:

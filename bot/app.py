@@ -15,22 +15,22 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bot.client import PaintingBot
-from bot.config import Settings
-from bot.delivery.outbox import Ledger
+from bot.config import BotSettings
+from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
-from bot.healthcheck import show_life
-from bot.privacy.erasure import Privacy
-from bot.privacy.retention import Retention
-from bot.scheduling.eta import Pace
+from bot.healthcheck import beat
+from bot.privacy.erasure import ErasureService
+from bot.privacy.retention import RetentionService
+from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.services import Services
 from bot.storage import open_store
-from bot.submission.control import Control
-from bot.submission.followups import Again
-from bot.submission.policy import Rules
-from bot.submission.submit import Intake
+from bot.submission.control import JobControl
+from bot.submission.followups import FollowupJobs
+from bot.submission.policy import SubmissionPolicy
+from bot.submission.submit import JobSubmission
 from bot.ui.uploads import DISCORD_HOSTS
-from bot.worker.engine_worker import EngineThread
+from bot.worker.engine_worker import EngineWorker
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ DRAIN_SECONDS = 10.0
 _LOCAL_PROGRESS_SECONDS = 3.0
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: BotSettings) -> None:
     """Run the bot until SIGINT or SIGTERM, on Discord if there is a token, else on a local page.
 
     Raises `SettingsError`, `ModelError` or `discord.LoginFailure` for what keeps it from starting.
@@ -56,7 +56,9 @@ async def run(settings: Settings) -> None:
             from bot import local_preview
 
             hosts, connect = local_preview.UPLOAD_HOSTS, local_preview.serve
-            settings = _for_local_page(settings, Path(stack.enter_context(TemporaryDirectory())))
+            settings = _local_page_settings(
+                settings, Path(stack.enter_context(TemporaryDirectory()))
+            )
         opening = asyncio.create_task(stack.enter_async_context(open_services(settings, hosts)))
         stack.push_async_callback(_cancel, opening)
         await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -73,7 +75,7 @@ async def run(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, upload_hosts: frozenset[str] = DISCORD_HOSTS
+    settings: BotSettings, upload_hosts: frozenset[str] = DISCORD_HOSTS
 ) -> AsyncIterator[Services]:
     """Everything that a bot works with, for as long as the block runs. The models are loaded.
 
@@ -81,40 +83,43 @@ async def open_services(
     """
     async with open_store(settings.storage.folder) as store:
         fair = settings.queue.order == "fair"
-        queue, pace = GpuQueue(fair=fair, slice_steps=settings.queue.slice_steps), Pace()
-        reporter = Reporter(store, queue, pace, settings.discord.progress_seconds)
-        ledger = Ledger(store, reporter)
-        engine = EngineThread(
-            settings.engine, settings.weights, queue, pace, ledger.publish, ledger.recall
+        queue, pace = (
+            GpuQueue(fair=fair, slice_steps=settings.queue.slice_steps),
+            ThroughputEstimator(),
         )
-        privacy = Privacy(store, queue, reporter)
+        reporter = Reporter(store, queue, pace, settings.discord.progress_seconds)
+        ledger = EventOutbox(store, reporter)
+        engine = EngineWorker(
+            settings.engine, settings.weights, queue, pace, ledger.publish, ledger.load_checkpoints
+        )
+        privacy = ErasureService(store, queue, reporter)
         folder = settings.storage.folder
         tasks = [
             asyncio.create_task(reporter.run()),
             asyncio.create_task(ledger.run()),
             asyncio.create_task(privacy.run()),
-            asyncio.create_task(Retention(store, settings.storage).run()),
-            asyncio.create_task(show_life(folder, engine.is_alive)),
+            asyncio.create_task(RetentionService(store, settings.storage).run()),
+            asyncio.create_task(beat(folder, engine.is_alive)),
         ]
         try:
             models = await asyncio.wrap_future(engine.start())
             log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
-            rules = Rules(settings, store, engine.memory)
-            intake = Intake(settings, rules, store, queue, reporter)
-            control = Control(store, queue, reporter, intake)
+            rules = SubmissionPolicy(settings, store, engine.memory)
+            intake = JobSubmission(settings, rules, store, queue, reporter)
+            control = JobControl(store, queue, reporter, intake)
             yield Services(
                 settings=settings,
-                rules=rules,
+                policy=rules,
                 store=store,
                 queue=queue,
-                pace=pace,
+                throughput=pace,
                 reporter=reporter,
-                ledger=ledger,
-                intake=intake,
-                privacy=privacy,
+                outbox=ledger,
+                submission=intake,
+                erasure=privacy,
                 control=control,
-                again=Again(settings, intake, control),
-                engine=engine,
+                followups=FollowupJobs(settings, intake, control),
+                worker=engine,
                 upload_hosts=upload_hosts,
                 device=str(models.device),
                 started=datetime.now(UTC),
@@ -125,7 +130,7 @@ async def open_services(
             await asyncio.to_thread(engine.join)
             with suppress(TimeoutError):  # what is not stored now is painted again
                 await asyncio.wait_for(ledger.drain(), DRAIN_SECONDS)
-            await reporter.say_farewell()
+            await reporter.announce_shutdown()
             for task in tasks:
                 await _cancel(task)
 
@@ -138,7 +143,7 @@ async def _connect(bot: PaintingBot) -> None:
         await bot.start(token.get_secret_value())
 
 
-def _for_local_page(settings: Settings, folder: Path) -> Settings:
+def _local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
     """Without threads, which the page cannot open, and with a store that ends with its Discord.
 
     The page takes a second or two to load a picture, and begins anew when the next one comes.

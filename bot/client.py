@@ -15,7 +15,7 @@ from discord.ext import commands
 from bot.errors import FAULT
 from bot.services import Services
 from bot.submission.permissions import INVITE
-from bot.ui.responses import answer, answer_what_is_left_over
+from bot.ui.responses import answer_stale_component, respond
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class CommandTree(app_commands.CommandTree["PaintingBot"]):
             case _:
                 sentence = FAULT
                 log.error("a command failed", extra={"command": command}, exc_info=cause)
-        await answer(interaction, sentence)
+        await respond(interaction, sentence)
 
 
 class PaintingBot(commands.AutoShardedBot):
@@ -86,15 +86,15 @@ class PaintingBot(commands.AutoShardedBot):
             await self.load_extension(name)
         await self._sync()
         self.services.reporter.attach(self)
-        self.services.privacy.attach(self)
-        await self.services.intake.resume()
+        self.services.erasure.attach(self)
+        await self.services.submission.restore()
 
     async def on_message(self, _: discord.Message, /) -> None:
         """Look for no commands in messages: there are none but slash commands and menus."""
 
     async def on_interaction(self, interaction: discord.Interaction, /) -> None:
         """Answer what nothing else will."""
-        await answer_what_is_left_over(interaction)
+        await answer_stale_component(interaction)
 
     async def on_ready(self) -> None:
         """Say in the log who this is, and how to invite it."""
@@ -110,10 +110,10 @@ class PaintingBot(commands.AutoShardedBot):
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if await self.services.store.fact(_SYNCED) == digest:
+        if await self.services.store.key_values.get(_SYNCED) == digest:
             return
         await self.tree.sync()
-        await self.services.store.remember(_SYNCED, digest)
+        await self.services.store.key_values.set(_SYNCED, digest)
         log.info("commands synced", extra={"count": len(payload)})
 
 

@@ -164,7 +164,7 @@ class LogSettings(_Table):
     """One line for people, or one JSON object for machines, for each record."""
 
 
-class Settings(BaseSettings):
+class BotSettings(BaseSettings):
     """All settings. Made by `read_settings`."""
 
     model_config = SettingsConfigDict(
@@ -194,7 +194,7 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def read_settings(path: Path | None = None) -> Settings:
+def read_settings(path: Path | None = None) -> BotSettings:
     """The settings in the file `path`, by default `config.toml` if the working folder has one.
 
     Raises `SettingsError`, whose message names the key and what is allowed and never a value of
@@ -208,7 +208,7 @@ def read_settings(path: Path | None = None) -> Settings:
         )
     _check_variables()
     try:
-        return Settings(**tables, token=_token())
+        return BotSettings(**tables, token=_token())
     except ValidationError as error:
         raise SettingsError("; ".join(map(_sentence, error.errors()))) from None
     except UnreadableVariableError:
@@ -231,7 +231,7 @@ def _check_variables() -> None:
         table, _, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
         if not name.startswith(ENV_PREFIX):
             continue
-        field = Settings.model_fields.get(table)
+        field = BotSettings.model_fields.get(table)
         kind = None if field is None or table == "token" else type(field.default)
         known = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
         if key not in known:

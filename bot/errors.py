@@ -7,7 +7,7 @@ FAULT = "Something went wrong on my side, and it was logged. Please try again."
 RESTARTING = "I am about to restart. Try again in a minute."
 
 
-class RefusalError(Exception):
+class UserError(Exception):
     """Somebody asked for what is not allowed or not possible; the message says what to do."""
 
 

@@ -20,14 +20,14 @@ MAX_WORDS = 200
 """Entries of one list of words."""
 LIMITS = ("steps", "count", "pixels", "pictures_per_day", "jobs_per_person", "jobs_per_server")
 """The keys of `[limits]` that a server can tighten by a smaller number."""
-_ADMITTING = ("channels", "roles", "blocked_words", "age_restricted_words")
+_ACCESS_LISTS = ("channels", "roles", "blocked_words", "age_restricted_words")
 """What opens a door if it is forgotten."""
 
 _Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 _Words = Annotated[tuple[Word, ...], Field(max_length=MAX_WORDS)]
 
 
-class ServerSettings(BaseModel):
+class GuildSettings(BaseModel):
     """A server's own settings; None and empty lists leave everything to the host."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -64,7 +64,7 @@ class ServerSettings(BaseModel):
             extra={"server": guild_id, "cause": ", ".join(damaged) or "all"},
         )
         if not (damaged and isinstance(values, dict)):
-            return cls(edit_others=False, unreadable=(*LIMITS, *_ADMITTING))
+            return cls(edit_others=False, unreadable=(*LIMITS, *_ACCESS_LISTS))
         kept = {name: value for name, value in values.items() if name not in damaged}
         if "edit_others" in damaged:
             kept["edit_others"] = False
@@ -80,11 +80,11 @@ class ServerSettings(BaseModel):
         return type(self).model_validate({**self.model_dump(), **values})
 
     @property
-    def is_closed(self) -> bool:
+    def is_fail_closed(self) -> bool:
         """Whether it is unknown what is allowed here, because a list could not be read back."""
-        return any(name in _ADMITTING for name in self.unreadable)
+        return any(name in _ACCESS_LISTS for name in self.unreadable)
 
-    def tightened(self, host: LimitSettings) -> LimitSettings:
+    def merged_with(self, host: LimitSettings) -> LimitSettings:
         """What one may ask for here: the host's limits, or the server's where they are lower."""
         own = {name: getattr(self, name) for name in LIMITS}
         lower = {
@@ -96,7 +96,7 @@ class ServerSettings(BaseModel):
         return host.model_copy(update={**lower, "edit_others": edit_others})
 
 
-NO_SERVER = ServerSettings()
+NO_GUILD = GuildSettings()
 """What holds in direct messages, and in servers whose moderators have set nothing."""
 
 

@@ -9,7 +9,7 @@ ALIVE = "alive"
 BEAT_SECONDS, STALE_SECONDS = 10.0, 60.0
 
 
-async def show_life(folder: Path, is_well: Callable[[], bool]) -> None:
+async def beat(folder: Path, is_well: Callable[[], bool]) -> None:
     """Touch the file for as long as the loop runs and `is_well` says so, until cancelled."""
     while True:
         if is_well():
@@ -17,7 +17,7 @@ async def show_life(folder: Path, is_well: Callable[[], bool]) -> None:
         await asyncio.sleep(BEAT_SECONDS)
 
 
-def shows_life(folder: Path) -> bool:
+def is_alive(folder: Path) -> bool:
     """Whether the file in `folder` was touched within the last minute."""
     try:
         return time.time() - (folder / ALIVE).stat().st_mtime < STALE_SECONDS

@@ -3,36 +3,36 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.config import Settings
-from bot.delivery.outbox import Ledger
+from bot.config import BotSettings
+from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
-from bot.privacy.erasure import Privacy
-from bot.scheduling.eta import Pace
+from bot.privacy.erasure import ErasureService
+from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
-from bot.submission.control import Control
-from bot.submission.followups import Again
-from bot.submission.policy import Rules
-from bot.submission.submit import Intake
-from bot.worker.engine_worker import EngineThread
+from bot.submission.control import JobControl
+from bot.submission.followups import FollowupJobs
+from bot.submission.policy import SubmissionPolicy
+from bot.submission.submit import JobSubmission
+from bot.worker.engine_worker import EngineWorker
 
 
 @dataclass(frozen=True)
 class Services:
     """What cogs work with."""
 
-    settings: Settings
-    rules: Rules
+    settings: BotSettings
+    policy: SubmissionPolicy
     store: Store
     queue: GpuQueue
-    pace: Pace
+    throughput: ThroughputEstimator
     reporter: Reporter
-    ledger: Ledger
-    intake: Intake
-    control: Control
-    privacy: Privacy
-    again: Again
-    engine: EngineThread
+    outbox: EventOutbox
+    submission: JobSubmission
+    control: JobControl
+    erasure: ErasureService
+    followups: FollowupJobs
+    worker: EngineWorker
     upload_hosts: frozenset[str]
     """Where attached pictures may lie."""
     device: str

@@ -11,18 +11,18 @@ from discord.ext import commands
 
 from bot.client import PaintingBot
 from bot.delivery.removal import remove_job
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import JobRecord
 from bot.services import Services
 from bot.submission.edits import check_may_edit
-from bot.submission.permissions import Person
+from bot.submission.permissions import Actor
 from bot.submission.recipes import prompt_of
-from bot.submission.requester import Asker
+from bot.submission.requester import Requester
 from bot.ui import buttons, queue_text
-from bot.ui.buttons import Action, JobButton, Press
+from bot.ui.buttons import ButtonPress, JobAction, JobButton
 from bot.ui.forms import FORM_SECONDS, words_input
-from bot.ui.responses import acknowledge, all_answered, answer, show, show_form
+from bot.ui.responses import all_errors, defer, respond, show_form, update_response
 from bot.ui.uploads import pictures_in, read_posted
 from engine.recipes.recipe import MAX_STEPS
 
@@ -57,129 +57,133 @@ class Buttons(commands.Cog):
         self._bot.remove_dynamic_items(JobButton)
 
     @commands.Cog.listener()
-    async def on_job_button(self, interaction: discord.Interaction, press: Press | None) -> None:
+    async def on_job_button(
+        self, interaction: discord.Interaction, press: ButtonPress | None
+    ) -> None:
         """Do what a button says."""
-        async with all_answered(interaction):
+        async with all_errors(interaction):
             if press is None or interaction.message is None:
-                raise RefusalError(_UNKNOWN)
-            if press.action in (Action.VARY, Action.MORE, Action.REWORD):
-                await self._ask(interaction, interaction.message, press)
+                raise UserError(_UNKNOWN)
+            if press.action in (JobAction.VARY, JobAction.MORE, JobAction.REWORD):
+                await self._open_modal(interaction, interaction.message, press)
                 return
-            await acknowledge(interaction, in_place=press.action is Action.DELETE_INDEED)
+            await defer(interaction, in_place=press.action is JobAction.CONFIRM_DELETE)
             match press.action:
-                case Action.STOP:
+                case JobAction.STOP:
                     await self._stop(interaction, interaction.message, press)
-                case Action.CANCEL:
+                case JobAction.CANCEL:
                     await self._cancel(interaction, interaction.message, press)
-                case Action.DELETE:
+                case JobAction.DELETE:
                     await self._ask_to_delete(interaction, interaction.message, press)
-                case Action.DELETE_INDEED:
+                case JobAction.CONFIRM_DELETE:
                     await self._delete(interaction, press)
                 case _:
                     await self._again(interaction, interaction.message, press)
 
     async def _stop(
-        self, interaction: discord.Interaction, message: discord.Message, press: Press
+        self, interaction: discord.Interaction, message: discord.Message, press: ButtonPress
     ) -> None:
         record = await self._record(message, press)
-        control, person = self._services.control, Person.of_interaction(interaction)
+        control, person = self._services.control, Actor.of_interaction(interaction)
         await control.stop(record.job.id, person)
-        end = await control.end_of(record.job.id)
-        await answer(interaction, _STOPS if end is None else _STOPPED[end])
+        end = await control.wait_for_end(record.job.id)
+        await respond(interaction, _STOPS if end is None else _STOPPED[end])
 
     async def _cancel(
-        self, interaction: discord.Interaction, message: discord.Message, press: Press
+        self, interaction: discord.Interaction, message: discord.Message, press: ButtonPress
     ) -> None:
         record = await self._record(message, press)
-        await self._services.control.cancel(record.job.id, Person.of_interaction(interaction))
-        await answer(interaction, "Cancelled.")
+        await self._services.control.cancel(record.job.id, Actor.of_interaction(interaction))
+        await respond(interaction, "Cancelled.")
 
     async def _again(
-        self, interaction: discord.Interaction, message: discord.Message, press: Press
+        self, interaction: discord.Interaction, message: discord.Message, press: ButtonPress
     ) -> None:
         """Rerun a job, or go on with it."""
-        record = await self._remade(interaction, message, press)
-        asker, again = Asker.of_interaction(interaction), self._services.again
-        act = again.rerun if press.action is Action.RERUN else again.go_on
-        await answer(interaction, queue_text.queued((await act(asker, record)).jump_url))
+        record = await self._require_editable_job(interaction, message, press)
+        asker, again = Requester.of_interaction(interaction), self._services.followups
+        act = again.rerun if press.action is JobAction.RERUN else again.resume
+        await respond(interaction, queue_text.queued_text((await act(asker, record)).jump_url))
 
-    async def _ask(
-        self, interaction: discord.Interaction, message: discord.Message, press: Press
+    async def _open_modal(
+        self, interaction: discord.Interaction, message: discord.Message, press: ButtonPress
     ) -> None:
         """Ask what is not known yet, if there is something, and do it."""
-        record = await self._remade(interaction, message, press)
-        numbers = [each.number for each in await self._services.store.pictures(record.job.id)]
+        record = await self._require_editable_job(interaction, message, press)
+        numbers = [
+            each.number for each in await self._services.store.lifecycle.pictures(record.job.id)
+        ]
         numbers = numbers or list(range(1, len(record.job.recipes) + 1))
         match press.action:
-            case Action.VARY if len(numbers) == 1:
-                await acknowledge(interaction)
+            case JobAction.VARY if len(numbers) == 1:
+                await defer(interaction)
                 await _vary(self._services, interaction, message, record, numbers[0])
-            case Action.VARY:
+            case JobAction.VARY:
                 form = _VaryForm(self._services, message, record, numbers)
                 await show_form(interaction, form)
-            case Action.MORE:
-                limits = await self._services.rules.limits(interaction.guild_id)
+            case JobAction.MORE:
+                limits = await self._services.policy.limits(interaction.guild_id)
                 form = _MoreForm(self._services, record, numbers, limits.steps)
                 await show_form(interaction, form)
             case _:
                 await show_form(interaction, _WordsForm(self._services, record))
 
     async def _ask_to_delete(
-        self, interaction: discord.Interaction, message: discord.Message, press: Press
+        self, interaction: discord.Interaction, message: discord.Message, press: ButtonPress
     ) -> None:
         record = await self._record(message, press)
         await self._check_may_delete(interaction, record)
-        view = buttons.for_deletion(record.job.id)
-        await show(interaction, queue_text.ask_to_delete(record.job), view=view)
+        view = buttons.confirm_delete_view(record.job.id)
+        await update_response(interaction, queue_text.confirm_delete_text(record.job), view=view)
 
-    async def _delete(self, interaction: discord.Interaction, press: Press) -> None:
+    async def _delete(self, interaction: discord.Interaction, press: ButtonPress) -> None:
         """Delete a job's pictures; its button stands in a message that only one person sees."""
         record = await self._services.control.job(press.job_id)
         await self._check_may_delete(interaction, record)
         if interaction.channel_id not in await self._channels(record):
-            raise RefusalError(_ELSEWHERE)
+            raise UserError(_ELSEWHERE)
         removed = await remove_job(interaction.client, self._services.store, record)
-        has_thread = record.place is not None and record.place.has_thread
-        text = queue_text.deleted(removed.messages, removed.left, has_thread=has_thread)
-        await show(interaction, text)
+        has_thread = record.location is not None and record.location.has_thread
+        text = queue_text.deleted_text(removed.messages, removed.undeleted, has_thread=has_thread)
+        await update_response(interaction, text)
 
     async def _check_may_delete(self, interaction: discord.Interaction, record: JobRecord) -> None:
-        person = Person.of_interaction(interaction)
-        await self._services.control.owned_job(record.job.id, person)
+        person = Actor.of_interaction(interaction)
+        await self._services.control.require_owner(record.job.id, person)
         if record.state in UNFINISHED:
-            raise RefusalError("This job has not ended: cancel it instead.")
-        if record.told_at is None:
-            raise RefusalError("This job is still being posted. Try again in a minute.")
+            raise UserError("This job has not ended: cancel it instead.")
+        if record.notified_at is None:
+            raise UserError("This job is still being posted. Try again in a minute.")
 
     async def _channels(self, record: JobRecord) -> set[int | None]:
         """Where there are messages about a job."""
-        place = record.place
-        posts = await self._services.store.posts(record.job.id)
+        place = record.location
+        posts = await self._services.store.jobs.posts(record.job.id)
         own = set() if place is None else {place.channel_id, place.post_id}
         return own | {post.channel_id for post in posts} - {None}
 
-    async def _remade(
-        self, interaction: discord.Interaction, message: discord.Message, press: Press
+    async def _require_editable_job(
+        self, interaction: discord.Interaction, message: discord.Message, press: ButtonPress
     ) -> JobRecord:
         """The job of a button, if the person may have something like its pictures."""
         record = await self._record(message, press)
         await check_may_edit(self._services, message, interaction.user.id)
         if record.state in UNFINISHED:
-            raise RefusalError("This job has not ended yet.")
+            raise UserError("This job has not ended yet.")
         return record
 
-    async def _record(self, message: discord.Message, press: Press) -> JobRecord:
-        """The job of a button; raises `RefusalError` unless its message is one of the job's."""
+    async def _record(self, message: discord.Message, press: ButtonPress) -> JobRecord:
+        """The job of a button; raises `UserError` unless its message is one of the job's."""
         record = await self._services.control.job(press.job_id)
-        if await self._services.store.job_of_message(message.id) != press.job_id:
-            raise RefusalError(_ELSEWHERE)
+        if await self._services.store.jobs.of_message(message.id) != press.job_id:
+            raise UserError(_ELSEWHERE)
         return record
 
 
 class _JobForm(ui.Modal):
     """A form about a job's pictures."""
 
-    def __init__(self, services: Services, record: JobRecord, action: Action) -> None:
+    def __init__(self, services: Services, record: JobRecord, action: JobAction) -> None:
         super().__init__(title=buttons.label(action), timeout=FORM_SECONDS)
         self.services = services
         self.record = record
@@ -188,7 +192,7 @@ class _JobForm(ui.Modal):
         """Add a question."""
         self.add_item(ui.Label(text=text, component=component))
 
-    def ask_which(self, numbers: list[int], *others: discord.SelectOption) -> ui.Select[Any]:
+    def open_for(self, numbers: list[int], *others: discord.SelectOption) -> ui.Select[Any]:
         """Add the question which picture is meant, or one of `others`; the first one, if any."""
         recipes = self.record.job.recipes
         options = [
@@ -211,14 +215,14 @@ class _VaryForm(_JobForm):
     def __init__(
         self, services: Services, message: discord.Message, record: JobRecord, numbers: list[int]
     ) -> None:
-        super().__init__(services, record, Action.VARY)
+        super().__init__(services, record, JobAction.VARY)
         self._message = message
-        self._which = self.ask_which(numbers)
+        self._which = self.open_for(numbers)
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Vary it."""
-        async with all_answered(interaction):
-            await acknowledge(interaction)
+        async with all_errors(interaction):
+            await defer(interaction)
             number = _number(self._which) or 1
             await _vary(self.services, interaction, self._message, self.record, number)
 
@@ -229,12 +233,10 @@ class _MoreForm(_JobForm):
     def __init__(
         self, services: Services, record: JobRecord, numbers: list[int], limit: int
     ) -> None:
-        super().__init__(services, record, Action.MORE)
+        super().__init__(services, record, JobAction.MORE)
         most = limit - max(recipe.total_steps for recipe in record.job.recipes)
         if most < 1:
-            raise RefusalError(
-                f"This picture has had all of the {limit} steps that are allowed here."
-            )
+            raise UserError(f"This picture has had all of the {limit} steps that are allowed here.")
         self._steps: ui.TextInput[Any] = ui.TextInput(
             custom_id="steps",
             default=str(min(record.job.recipes[0].steps, most)),
@@ -242,28 +244,28 @@ class _MoreForm(_JobForm):
         )
         self.ask(f"How many more steps? At most {most}", self._steps)
         everything = discord.SelectOption(label="All of them", value=_ALL)
-        self._which = self.ask_which(numbers, everything) if len(numbers) > 1 else None
+        self._which = self.open_for(numbers, everything) if len(numbers) > 1 else None
         self._only = None if len(record.job.recipes) == 1 else numbers[0]
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Have them painted."""
-        async with all_answered(interaction):
-            await acknowledge(interaction)
+        async with all_errors(interaction):
+            await defer(interaction)
             typed = self._steps.value.strip()
             steps = int(typed) if typed.isascii() and typed.isdecimal() else 0
             if not 1 <= steps <= MAX_STEPS:
-                raise RefusalError("Say how many steps as a whole number, such as 100.")
+                raise UserError("Say how many steps as a whole number, such as 100.")
             number = self._only if self._which is None else _number(self._which)
-            asker = Asker.of_interaction(interaction)
-            message = await self.services.again.more(asker, self.record, number, steps)
-            await answer(interaction, queue_text.queued(message.jump_url))
+            asker = Requester.of_interaction(interaction)
+            message = await self.services.followups.add_steps(asker, self.record, number, steps)
+            await respond(interaction, queue_text.queued_text(message.jump_url))
 
 
 class _WordsForm(_JobForm):
     """Other words for a picture."""
 
     def __init__(self, services: Services, record: JobRecord) -> None:
-        super().__init__(services, record, Action.REWORD)
+        super().__init__(services, record, JobAction.REWORD)
         words = prompt_of(record.job.recipes[0])[:_LONGEST_INPUT]
         limit = max(services.settings.limits.prompt_length, len(words))
         self._words = words_input("prompt", limit)
@@ -272,11 +274,13 @@ class _WordsForm(_JobForm):
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Have it painted."""
-        async with all_answered(interaction):
-            await acknowledge(interaction)
-            asker = Asker.of_interaction(interaction)
-            message = await self.services.again.reword(asker, self.record, self._words.value)
-            await answer(interaction, queue_text.queued(message.jump_url))
+        async with all_errors(interaction):
+            await defer(interaction)
+            asker = Requester.of_interaction(interaction)
+            message = await self.services.followups.edit_prompt(
+                asker, self.record, self._words.value
+            )
+            await respond(interaction, queue_text.queued_text(message.jump_url))
 
 
 async def _vary(
@@ -287,20 +291,20 @@ async def _vary(
     number: int,
 ) -> None:
     """Vary one of a job's pictures, which is kept, or else still in the message."""
-    pictures = await services.store.pictures(record.job.id)
+    pictures = await services.store.lifecycle.pictures(record.job.id)
     content = next((each.content for each in pictures if each.number == number), None)
     if content is None:
         content = await _posted(services, message, number)
-    asker = Asker.of_interaction(interaction)
-    queued = await services.again.vary(asker, record, number, content)
-    await answer(interaction, queue_text.queued(queued.jump_url))
+    asker = Requester.of_interaction(interaction)
+    queued = await services.followups.vary(asker, record, number, content)
+    await respond(interaction, queue_text.queued_text(queued.jump_url))
 
 
 async def _posted(services: Services, message: discord.Message, number: int) -> bytes:
     """A job's picture from its message."""
     files = pictures_in(message)
     if number > len(files):
-        raise RefusalError("I do not have this picture any more. Attach it to `/edit` instead.")
+        raise UserError("I do not have this picture any more. Attach it to `/edit` instead.")
     limit, hosts = services.settings.limits.image_mib, services.upload_hosts
     return await read_posted(message, files[number - 1], limit, hosts)
 

@@ -8,11 +8,11 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.client import PaintingBot
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.jobs.job import Job
-from bot.submission.permissions import Person, Viewer
+from bot.submission.permissions import Actor, JobVisibility
 from bot.ui import queue_text
-from bot.ui.responses import acknowledge, answer, refusals_answered
+from bot.ui.responses import defer, respond, user_errors
 
 _ALL = "all"
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,17})")
@@ -29,18 +29,18 @@ class Cancel(commands.Cog):
     @app_commands.describe(job="Which job; all stands for every one of yours")
     async def cancel(self, interaction: discord.Interaction, job: str) -> None:
         """Cancel a job that waits or is being painted."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
-            viewer = Viewer.of_interaction(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
+            viewer = JobVisibility.of_interaction(interaction)
             if job.strip().lower() == _ALL:
                 cancelled = await self._cancel_all(viewer)
             else:
                 cancelled = [await self._cancel(viewer, job)]
-            await answer(interaction, queue_text.cancelled(cancelled))
+            await respond(interaction, queue_text.cancelled_text(cancelled))
 
     @cancel.autocomplete("job")
     async def _jobs(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
-        viewer, jobs = Viewer.of_interaction(interaction), self._services.queue.jobs()
+        viewer, jobs = JobVisibility.of_interaction(interaction), self._services.queue.jobs()
         own = [job for job in jobs if viewer.owns(job)]
         choices = [self._choice(job, "") for job in own if _matches(job, typed)]
         if len(own) > 1 and typed.lower() in _ALL:
@@ -50,32 +50,32 @@ class Cancel(commands.Cog):
                 break
             if viewer.owns(job) or not _matches(job, typed):
                 continue
-            underway = self._services.reporter.underway(job.id)
-            if underway is not None and viewer.moderates(underway.place):
+            underway = self._services.reporter.progress_of(job.id)
+            if underway is not None and viewer.is_moderator(underway.position):
                 choices.append(self._choice(job, " · somebody else's"))
         return choices[:_MAX_CHOICES]
 
     def _choice(self, job: Job, whose: str) -> Choice[str]:
-        underway = self._services.reporter.underway(job.id)
+        underway = self._services.reporter.progress_of(job.id)
         state = "being painted" if underway is not None and underway.begun else "waiting"
-        return Choice(name=queue_text.choice(job, f"{state}{whose}"), value=str(job.id))
+        return Choice(name=queue_text.choice_text(job, f"{state}{whose}"), value=str(job.id))
 
-    async def _cancel(self, viewer: Viewer, typed: str) -> Job:
+    async def _cancel(self, viewer: JobVisibility, typed: str) -> Job:
         """Cancel the job with a number."""
         found = _NUMBER.fullmatch(typed.strip())
         if found is None:
-            raise RefusalError("Choose one of the jobs that are offered, or `all`.")
+            raise UserError("Choose one of the jobs that are offered, or `all`.")
         record = await self._services.control.job(int(found[1]))
-        await self._services.control.cancel(record.job.id, viewer.person(record.place))
+        await self._services.control.cancel(record.job.id, viewer.actor(record.location))
         return record.job
 
-    async def _cancel_all(self, viewer: Viewer) -> list[Job]:
+    async def _cancel_all(self, viewer: JobVisibility) -> list[Job]:
         """Cancel every job of somebody's own; those that end by themselves meanwhile, do."""
         cancelled: list[Job] = []
         for job in filter(viewer.owns, self._services.queue.jobs()):
             try:
-                await self._services.control.cancel(job.id, Person(viewer.user.id))
-            except RefusalError:
+                await self._services.control.cancel(job.id, Actor(viewer.user.id))
+            except UserError:
                 continue
             cancelled.append(job)
         return cancelled

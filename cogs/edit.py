@@ -8,19 +8,19 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.client import PaintingBot
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.services import Services
-from bot.submission.edits import Wish, check_may_edit, queue_edit
-from bot.submission.requester import Asker
+from bot.submission.edits import EditOptions, check_may_edit, queue_edit
+from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, MAX_COUNT
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import (
-    acknowledge,
-    all_answered,
-    answer,
-    refusals_answered,
+    all_errors,
+    defer,
+    respond,
     show_form,
+    user_errors,
 )
 from bot.ui.uploads import read_posted, read_upload
 from engine.editing.edit_recipe import DEFAULT_KEEP
@@ -78,15 +78,15 @@ class Edit(commands.Cog):
         count: Range[int, 1, MAX_COUNT] = 1,
     ) -> None:
         """Change a picture by words."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             kept = None if keep is None else keep / 100
-            wish = Wish(prompt, kept, steps, seed, preset, count)
-            asker = Asker.of_interaction(interaction)
+            wish = EditOptions(prompt, kept, steps, seed, preset, count)
+            asker = Requester.of_interaction(interaction)
             picture = await self._read(image)
             drawn = None if mask is None else await self._read(mask)
             queued = await queue_edit(self._services, asker, wish, picture, drawn)
-            await answer(interaction, str(queued))
+            await respond(interaction, str(queued))
 
     @edit.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -94,7 +94,7 @@ class Edit(commands.Cog):
 
     async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what a message's picture should become."""
-        async with refusals_answered(interaction):
+        async with user_errors(interaction):
             form = _EditForm(self._services, message)
             await check_may_edit(self._services, message, interaction.user.id)
             await show_form(interaction, form)
@@ -117,21 +117,21 @@ class _EditForm(PictureForm):
             self._keep.add_option(label=label, value=percent, default=percent == _KEEP)
         self.ask("What should it show afterwards?", self._prompt)
         self.ask("How much of the picture stays?", self._keep)
-        self.ask_which()
+        self.open_for()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Queue the edit."""
-        async with all_answered(interaction):
-            await acknowledge(interaction)
+        async with all_errors(interaction):
+            await defer(interaction)
             limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
             picture = await read_posted(self.message, self.picture, limit, hosts)
             percent = self._keep.values[0] if self._keep.values else _KEEP
             if percent not in _KEEPS:
-                raise RefusalError("I do not know how much of the picture that is.")
-            wish = Wish(self._prompt.value, int(percent) / 100)
-            asker = Asker.of_interaction(interaction)
+                raise UserError("I do not know how much of the picture that is.")
+            wish = EditOptions(self._prompt.value, int(percent) / 100)
+            asker = Requester.of_interaction(interaction)
             queued = await queue_edit(self._services, asker, wish, picture)
-            await answer(interaction, str(queued))
+            await respond(interaction, str(queued))
 
 
 async def setup(bot: PaintingBot) -> None:

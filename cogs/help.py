@@ -7,7 +7,7 @@ from discord.ext import commands
 from bot import errors
 from bot.client import PaintingBot
 from bot.ui import job_text
-from bot.ui.responses import answer
+from bot.ui.responses import respond
 from engine.models.catalogue import find_models
 
 
@@ -21,8 +21,8 @@ class Help(commands.Cog):
     async def help(self, interaction: discord.Interaction) -> None:
         """What this bot does, and how to ask for it."""
         models = find_models(self._services.settings.engine.models)
-        limits = await self._services.rules.limits(interaction.guild_id)
-        await answer(
+        limits = await self._services.policy.limits(interaction.guild_id)
+        await respond(
             interaction,
             "I paint pictures from words: a CLIP looks at the picture, and a VQGAN changes it step "
             "by step until it shows what you asked for. You can watch.\n"
@@ -42,7 +42,7 @@ class Help(commands.Cog):
             "it, give it more steps or other words, or delete it. 🔁 paints it again, too.\n"
             "- `/queue` shows what is painted and what waits, `/cancel` ends what you asked for.\n"
             "- `/status` says what is waiting, `/privacy` what I keep of you, and removes it.\n"
-            f"You may ask for {job_text.limits(limits)}."
+            f"You may ask for {job_text.limits_text(limits)}."
             + (f"\n-# {errors.sentence(models.limits)}" if models.limits else ""),
         )
 

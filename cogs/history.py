@@ -12,13 +12,13 @@ from discord.app_commands import Range
 from discord.ext import commands
 
 from bot.client import PaintingBot
-from bot.errors import RefusalError
-from bot.jobs.history import MAX_SEARCH, Entry, Scope, Turn
+from bot.errors import UserError
+from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
 from bot.services import Services
 from bot.submission.reposts import post_again
-from bot.submission.requester import Asker
+from bot.submission.requester import Requester
 from bot.ui import history_page
-from bot.ui.responses import acknowledge, all_answered, answer, refusals_answered, show
+from bot.ui.responses import all_errors, defer, respond, update_response, user_errors
 
 _LONGEST_NUMBER = 19
 """Digits of an id, at most."""
@@ -28,20 +28,20 @@ _NOT_YOURS = "Only moderators can look through somebody else's pictures."
 _GONE = "That picture is not there any more. Open `/history` anew."
 
 
-class Action(StrEnum):
+class HistoryAction(StrEnum):
     """What a button under a page does."""
 
-    NEWER = Turn.NEWER.value
-    OLDER = Turn.OLDER.value
+    NEWER = PageDirection.NEWER.value
+    OLDER = PageDirection.OLDER.value
     POST = "post"
     RERUN = "rerun"
 
 
-_FACES: Mapping[Action, tuple[str, str]] = {
-    Action.NEWER: ("◀️", "Newer"),
-    Action.OLDER: ("▶️", "Older"),
-    Action.POST: ("📌", "Post again"),
-    Action.RERUN: ("🔁", "Rerun"),
+_BUTTON_LABELS: Mapping[HistoryAction, tuple[str, str]] = {
+    HistoryAction.NEWER: ("◀️", "Newer"),
+    HistoryAction.OLDER: ("▶️", "Older"),
+    HistoryAction.POST: ("📌", "Post again"),
+    HistoryAction.RERUN: ("🔁", "Rerun"),
 }
 
 
@@ -71,13 +71,13 @@ class History(commands.Cog):
         person: discord.User | None = None,
     ) -> None:
         """Look through your pictures: post them again, or paint more of them."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             words = " ".join((search or "").split())
             scope = _scope(interaction, (person or interaction.user).id, words)
-            entry = await self._services.store.history(scope, Turn.HERE, None)
+            entry = await self._services.store.history.page(scope, PageDirection.HERE, None)
             if entry is None:
-                raise RefusalError(_nothing(interaction, scope))
+                raise UserError(_nothing(interaction, scope))
             await _show(self._services, interaction, scope, entry)
 
 
@@ -92,9 +92,9 @@ class HistoryButton(
         self._said = {} if match is None else match.groupdict()
 
     @classmethod
-    def of(cls, action: Action, scope: Scope, entry: Entry, *, disabled: bool) -> Self:
+    def of(cls, action: HistoryAction, scope: Scope, entry: Entry, *, disabled: bool) -> Self:
         """A new button."""
-        emoji, label = _FACES[action]
+        emoji, label = _BUTTON_LABELS[action]
         custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
         return cls(ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled))
 
@@ -109,47 +109,47 @@ class HistoryButton(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Do it."""
         services: Services = interaction.client.services
-        async with all_answered(interaction):
-            await acknowledge(interaction, in_place=True)
+        async with all_errors(interaction):
+            await defer(interaction, in_place=True)
             person, job_id = _number(self._said["person"]), _number(self._said["job"])
             scope = _scope(interaction, person, self._said["search"])
             match self._said["action"]:
-                case Action.NEWER | Action.OLDER as turn:
+                case HistoryAction.NEWER | HistoryAction.OLDER as turn:
                     # Beyond the last page, where something was removed, stays the one that is left.
-                    entry = await services.store.history(
-                        scope, Turn(turn), job_id
-                    ) or await services.store.history(scope, Turn.HERE, None)
+                    entry = await services.store.history.page(
+                        scope, PageDirection(turn), job_id
+                    ) or await services.store.history.page(scope, PageDirection.HERE, None)
                     if entry is None:
-                        raise RefusalError(_nothing(interaction, scope))
+                        raise UserError(_nothing(interaction, scope))
                     await _show(services, interaction, scope, entry)
-                case Action.POST:
+                case HistoryAction.POST:
                     entry = await _entry(services, scope, job_id)
-                    asker = Asker.of_interaction(interaction)
+                    asker = Requester.of_interaction(interaction)
                     message = await post_again(services, asker, interaction.guild, entry)
-                    await answer(interaction, f"Posted: {message.jump_url}")
-                case Action.RERUN:
+                    await respond(interaction, f"Posted: {message.jump_url}")
+                case HistoryAction.RERUN:
                     entry = await _entry(services, scope, job_id)
                     message = await _rerun(services, interaction, entry)
-                    await answer(interaction, f"Queued: {message.jump_url}")
+                    await respond(interaction, f"Queued: {message.jump_url}")
                 case _:
-                    raise RefusalError("I do not know this button.")
+                    raise UserError("I do not know this button.")
 
 
 def _scope(interaction: discord.Interaction[Any], person: int, search: str) -> Scope:
-    """What somebody may look at; raises `RefusalError` if it is nothing."""
+    """What somebody may look at; raises `UserError` if it is nothing."""
     if len(f"history:older:{2**63}:{2**63}:{search}".encode("utf-16-le")) // 2 > _MAX_CUSTOM_ID:
-        raise RefusalError("Search for fewer words.")
+        raise UserError("Search for fewer words.")
     if person == interaction.user.id:
         return Scope(person, interaction.guild_id, search=search)
     guild, viewer = interaction.guild, interaction.user
     if guild is None or not isinstance(viewer, discord.Member):
-        raise RefusalError(_NOT_YOURS)
+        raise UserError(_NOT_YOURS)
     if not interaction.permissions.manage_messages:
-        raise RefusalError(_NOT_YOURS)
-    return Scope(person, guild.id, _looked_after(guild, viewer), search)
+        raise UserError(_NOT_YOURS)
+    return Scope(person, guild.id, _moderated_channels(guild, viewer), search)
 
 
-def _looked_after(guild: discord.Guild, moderator: discord.Member) -> frozenset[int]:
+def _moderated_channels(guild: discord.Guild, moderator: discord.Member) -> frozenset[int]:
     """The channels, and public threads in them, in which somebody is a moderator."""
     channels = {
         channel.id
@@ -165,9 +165,9 @@ def _looked_after(guild: discord.Guild, moderator: discord.Member) -> frozenset[
 
 
 async def _entry(services: Services, scope: Scope, job_id: int) -> Entry:
-    entry = await services.store.history(scope, Turn.HERE, job_id)
+    entry = await services.store.history.page(scope, PageDirection.HERE, job_id)
     if entry is None:
-        raise RefusalError(_GONE)
+        raise UserError(_GONE)
     return entry
 
 
@@ -175,26 +175,26 @@ async def _show(
     services: Services, interaction: discord.Interaction[Any], scope: Scope, entry: Entry
 ) -> None:
     """Put a page into the answer."""
-    pictures = await services.store.pictures(entry.job_id)
-    sheet = await asyncio.to_thread(history_page.sheet, entry, pictures)
+    pictures = await services.store.lifecycle.pictures(entry.job_id)
+    sheet = await asyncio.to_thread(history_page.page_sheet, entry, pictures)
     view = ui.View(timeout=None)
     disabled = {
-        Action.NEWER: entry.place == 1,
-        Action.OLDER: entry.place == entry.total,
-        Action.POST: not pictures,
-        Action.RERUN: not entry.can_rerun,
+        HistoryAction.NEWER: entry.place == 1,
+        HistoryAction.OLDER: entry.place == entry.total,
+        HistoryAction.POST: not pictures,
+        HistoryAction.RERUN: not entry.can_rerun,
     }
-    for action in Action:
+    for action in HistoryAction:
         view.add_item(HistoryButton.of(action, scope, entry, disabled=disabled[action]))
-    text = history_page.text(entry, scope, interaction.user.id)
-    await show(interaction, text, [] if sheet is None else [sheet], view)
+    text = history_page.page_text(entry, scope, interaction.user.id)
+    await update_response(interaction, text, [] if sheet is None else [sheet], view)
 
 
 async def _rerun(
     services: Services, interaction: discord.Interaction[Any], entry: Entry
 ) -> discord.Message:
     record = await services.control.job(entry.job_id)
-    return await services.again.rerun(Asker.of_interaction(interaction), record)
+    return await services.followups.rerun(Requester.of_interaction(interaction), record)
 
 
 def _nothing(interaction: discord.Interaction[Any], scope: Scope) -> str:
@@ -208,7 +208,7 @@ def _nothing(interaction: discord.Interaction[Any], scope: Scope) -> str:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
-        raise RefusalError(_GONE)
+        raise UserError(_GONE)
     return min(int(text), 2**63 - 1)
 
 

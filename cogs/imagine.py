@@ -9,12 +9,12 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.client import PaintingBot
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.submission.policy import check_prompt
-from bot.submission.requester import Asker
+from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, MAX_COUNT, seed_or_any, variations
 from bot.ui.autocomplete import matching, matching_presets
-from bot.ui.responses import acknowledge, answer, refusals_answered
+from bot.ui.responses import defer, respond, user_errors
 from bot.ui.uploads import read_upload
 from engine.editing.edit_recipe import image_prompt
 from engine.models.catalogue import find_models
@@ -83,16 +83,16 @@ class Imagine(commands.Cog):
         count: Range[int, 1, MAX_COUNT] = 1,
     ) -> None:
         """Paint a picture from words."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
-            wish = _Wish(prompt, size, steps, seed, preset, style)
+        async with user_errors(interaction):
+            await defer(interaction)
+            wish = ImagineOptions(prompt, size, steps, seed, preset, style)
             self._check(wish)
             pictures = [None if each is None else await self._read(each) for each in (image, like)]
             recipe = await asyncio.to_thread(self._recipe, wish, *pictures)
-            asker = Asker.of_interaction(interaction)
+            asker = Requester.of_interaction(interaction)
             recipes = variations(recipe, count)
-            message = await self._services.intake.accept(asker, prompt, recipes)
-            await answer(interaction, f"Queued: {message.jump_url}")
+            message = await self._services.submission.submit(asker, prompt, recipes)
+            await respond(interaction, f"Queued: {message.jump_url}")
 
     @imagine.autocomplete("style")
     async def _styles(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -106,12 +106,12 @@ class Imagine(commands.Cog):
         limit = self._services.settings.limits.image_mib
         return await read_upload(attachment, limit, self._services.upload_hosts)
 
-    def _check(self, wish: "_Wish") -> None:
+    def _check(self, wish: "ImagineOptions") -> None:
         check_prompt(wish.prompt, self._services.settings.limits)
         if wish.style is not None and len(wish.style) > _MAX_STYLE:
-            raise RefusalError(f"A style has at most {_MAX_STYLE} characters.")
+            raise UserError(f"A style has at most {_MAX_STYLE} characters.")
 
-    def _recipe(self, wish: "_Wish", start: bytes | None, like: bytes | None) -> Recipe:
+    def _recipe(self, wish: "ImagineOptions", start: bytes | None, like: bytes | None) -> Recipe:
         """The first picture's recipe; reading pictures takes time."""
         models = self._services.settings.engine.models
         width_height = _dimensions(wish.size, models)
@@ -129,7 +129,7 @@ class Imagine(commands.Cog):
 
 
 @dataclass(frozen=True)
-class _Wish:
+class ImagineOptions:
     """What somebody wants painted, as typed."""
 
     prompt: str
@@ -143,7 +143,7 @@ class _Wish:
 def _dimensions(size: str, models: str) -> tuple[int, int]:
     """The width and height in pixels that a size means for `models`."""
     if size not in SIZES:
-        raise RefusalError(f"There is no size called {size}; there are: {', '.join(SIZES)}.")
+        raise UserError(f"There is no size called {size}; there are: {', '.join(SIZES)}.")
     side = find_models(models).side
     width, height = SIZES[size]
     return round_to_grid((round(side * width), round(side * height)), models)

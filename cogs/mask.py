@@ -18,25 +18,25 @@ from PIL import Image
 
 from bot import errors
 from bot.client import PaintingBot
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.services import Services
-from bot.submission.edits import Wish, check_may_edit, queue_edit
+from bot.submission.edits import EditOptions, check_may_edit, queue_edit
 from bot.submission.policy import check_prompt
-from bot.submission.requester import Asker
+from bot.submission.requester import Requester
 from bot.ui import draft_preview, job_text
 from bot.ui.attachments import Attachment
 from bot.ui.draft_preview import GROWTH
 from bot.ui.forms import FORM_SECONDS, PictureForm, words_input
 from bot.ui.responses import (
-    acknowledge,
-    all_answered,
-    refusals_answered,
-    show,
+    all_errors,
+    defer,
     show_form,
+    update_response,
+    user_errors,
 )
 from bot.ui.uploads import read_posted, read_upload
-from engine.editing.edit_recipe import FEATHER, grown, read_mask, read_source
+from engine.editing.edit_recipe import FEATHER, dilate, read_mask, read_source
 from engine.recipes.prompts import parse_prompts
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _LONGEST_ID = 18
 """Digits of a draft's number, at most."""
 
 
-class Action(StrEnum):
+class MaskAction(StrEnum):
     """What a button does with a draft."""
 
     PAINT = "paint"
@@ -60,14 +60,14 @@ class Action(StrEnum):
 
 
 _LABELS: Mapping[str, str] = {
-    Action.PAINT: "Paint it",
-    Action.WIDER: "Wider",
-    Action.NARROWER: "Narrower",
-    Action.INVERT: "Invert",
-    Action.UPLOAD: "Upload my own mask",
-    Action.CANCEL: "Cancel",
+    MaskAction.PAINT: "Paint it",
+    MaskAction.WIDER: "Wider",
+    MaskAction.NARROWER: "Narrower",
+    MaskAction.INVERT: "Invert",
+    MaskAction.UPLOAD: "Upload my own mask",
+    MaskAction.CANCEL: "Cancel",
 }
-_WITHOUT_MASK = frozenset((Action.UPLOAD, Action.CANCEL))
+_WITHOUT_MASK = frozenset((MaskAction.UPLOAD, MaskAction.CANCEL))
 """What can be done with a draft that has no mask yet."""
 
 
@@ -103,15 +103,15 @@ class Mask(commands.Cog):
         replace_with: str | None = None,
     ) -> None:
         """Find something in a picture, and paint something else there."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             limit = self._services.settings.limits.image_mib
             picture = await read_upload(image, limit, self._services.upload_hosts)
-            await _begin(self._services, interaction, picture, what, replace_with)
+            await _create_draft(self._services, interaction, picture, what, replace_with)
 
     async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what to look for in a message's picture."""
-        async with refusals_answered(interaction):
+        async with user_errors(interaction):
             form = _MaskForm(self._services, message)
             await check_may_edit(self._services, message, interaction.user.id)
             await show_form(interaction, form)
@@ -121,7 +121,7 @@ class DraftButton(ui.DynamicItem[ui.Button[Any]], template=r"mask:(?P<draft>.*):
     """Does something with a draft; its custom id says what, and with which."""
 
     def __init__(self, draft_id: str, action: str, *, disabled: bool = False) -> None:
-        is_main = action == Action.PAINT
+        is_main = action == MaskAction.PAINT
         super().__init__(
             ui.Button(
                 label=_LABELS.get(action, "?"),
@@ -143,40 +143,40 @@ class DraftButton(ui.DynamicItem[ui.Button[Any]], template=r"mask:(?P<draft>.*):
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the button says, for whoever the draft belongs to."""
-        async with all_answered(interaction):
+        async with all_errors(interaction):
             services: Services = interaction.client.services
             draft = await _own_draft(services, interaction, self._draft_id)
             if draft.mask is None and self._action not in _WITHOUT_MASK:
-                raise RefusalError("There is no mask yet: upload one.")
+                raise UserError("There is no mask yet: upload one.")
             match self._action:
-                case Action.PAINT if draft.replace_with is None:
+                case MaskAction.PAINT if draft.replace_with is None:
                     await show_form(interaction, _WordsForm(services, self._draft_id))
-                case Action.UPLOAD:
+                case MaskAction.UPLOAD:
                     await show_form(interaction, _UploadForm(services, self._draft_id))
                 case _:
-                    await acknowledge(interaction, in_place=True)
+                    await defer(interaction, in_place=True)
                     await self._act(services, interaction, draft)
 
     async def _act(
         self, services: Services, interaction: discord.Interaction, draft: Draft
     ) -> None:
         match self._action:
-            case Action.PAINT:
+            case MaskAction.PAINT:
                 await _paint(services, interaction, draft)
-            case Action.WIDER:
-                changed = await asyncio.to_thread(draft_preview.wider, draft, GROWTH)
-                await _keep(services, interaction, changed)
-            case Action.NARROWER:
-                changed = await asyncio.to_thread(draft_preview.wider, draft, -GROWTH)
-                await _keep(services, interaction, changed)
-            case Action.INVERT:
-                changed = await asyncio.to_thread(draft_preview.inverted, draft)
-                await _keep(services, interaction, changed)
-            case Action.CANCEL:
-                await services.store.remove_draft(draft.id)
-                await show(interaction, "Cancelled.")
+            case MaskAction.WIDER:
+                changed = await asyncio.to_thread(draft_preview.widen, draft, GROWTH)
+                await _save_and_show(services, interaction, changed)
+            case MaskAction.NARROWER:
+                changed = await asyncio.to_thread(draft_preview.widen, draft, -GROWTH)
+                await _save_and_show(services, interaction, changed)
+            case MaskAction.INVERT:
+                changed = await asyncio.to_thread(draft_preview.invert, draft)
+                await _save_and_show(services, interaction, changed)
+            case MaskAction.CANCEL:
+                await services.store.drafts.delete(draft.id)
+                await update_response(interaction, "Cancelled.")
             case _:
-                raise RefusalError("I do not know this button.")
+                raise UserError("I do not know this button.")
 
 
 class _MaskForm(PictureForm):
@@ -190,16 +190,16 @@ class _MaskForm(PictureForm):
         self._replace_with = words_input("replace_with", limit, required=False)
         self.ask("What shall I look for?", self._what, "Leave it empty to upload a mask")
         self.ask("What should the picture show afterwards?", self._replace_with)
-        self.ask_which()
+        self.open_for()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Look for it."""
-        async with all_answered(interaction):
-            await acknowledge(interaction)
+        async with all_errors(interaction):
+            await defer(interaction)
             limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
             picture = await read_posted(self.message, self.picture, limit, hosts)
             what, replace_with = self._what.value, self._replace_with.value
-            await _begin(self._services, interaction, picture, what, replace_with)
+            await _create_draft(self._services, interaction, picture, what, replace_with)
 
 
 class _WordsForm(ui.Modal, title="Paint it"):
@@ -215,8 +215,8 @@ class _WordsForm(ui.Modal, title="Paint it"):
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Queue it."""
-        async with all_answered(interaction):
-            await acknowledge(interaction, in_place=True)
+        async with all_errors(interaction):
+            await defer(interaction, in_place=True)
             draft = await _own_draft(self._services, interaction, self._draft_id)
             await _paint(
                 self._services, interaction, replace(draft, replace_with=self._words.value)
@@ -241,18 +241,18 @@ class _UploadForm(ui.Modal, title="Upload my own mask"):
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Take it in place of the draft's."""
-        async with all_answered(interaction):
-            await acknowledge(interaction, in_place=True)
+        async with all_errors(interaction):
+            await defer(interaction, in_place=True)
             draft = await _own_draft(self._services, interaction, self._draft_id)
             if not self._file.values:
-                raise RefusalError("No file came with the form.")
+                raise UserError("No file came with the form.")
             limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
             content = await read_upload(self._file.values[0], limit, hosts)
             mask = await asyncio.to_thread(_drawn, draft, content)
-            await _keep(self._services, interaction, replace(draft, mask=mask))
+            await _save_and_show(self._services, interaction, replace(draft, mask=mask))
 
 
-async def _begin(
+async def _create_draft(
     services: Services,
     interaction: discord.Interaction,
     picture: bytes,
@@ -262,21 +262,21 @@ async def _begin(
     """Look for something in a picture, and show the draft that comes of it."""
     if replace_with:
         check_prompt(replace_with, services.settings.limits)
-        await services.rules.check_words(Asker.of_interaction(interaction), replace_with)
+        await services.policy.check_words(Requester.of_interaction(interaction), replace_with)
         parse_prompts(replace_with)
     source, notice = await asyncio.to_thread(read_source, picture)
-    mask, relevance = await _found(services, source, what) if what else (None, [])
-    kept = await asyncio.to_thread(draft_preview.png, source)
-    draft = await services.store.add_draft(interaction.user.id, kept, mask, replace_with or None)
+    mask, relevance = await _find_mask(services, source, what) if what else (None, [])
+    kept = await asyncio.to_thread(draft_preview.encode_png, source)
+    draft = await services.store.drafts.add(interaction.user.id, kept, mask, replace_with or None)
     notices = [errors.sentence(notice)] if notice else []
     if mask is not None:
         await _show(interaction, draft, *notices)
         return
-    text = job_text.not_found(what) if what else job_text.NO_MASK
-    await show(interaction, "\n".join((text, *notices)), relevance, _buttons(draft))
+    text = job_text.not_found_text(what) if what else job_text.NO_MASK
+    await update_response(interaction, "\n".join((text, *notices)), relevance, _buttons(draft))
 
 
-async def _found(
+async def _find_mask(
     services: Services, source: Image.Image, what: str
 ) -> tuple[bytes | None, list[Attachment]]:
     """The mask of what is named; if there is none, a map of where it might be."""
@@ -286,57 +286,61 @@ async def _found(
 
         return find_mask(source, what, models)
 
-    found = await asyncio.wrap_future(services.engine.run_errand(look))
+    found = await asyncio.wrap_future(services.worker.call_with_models(look))
     if not found.found:
-        relevance = await asyncio.to_thread(draft_preview.png, found.relevance)
+        relevance = await asyncio.to_thread(draft_preview.encode_png, found.relevance)
         return None, [Attachment("relevance.png", relevance, job_text.RELEVANCE_ALT_TEXT)]
     # The soft edge lies inside, and with less of it a rim of what was there is left.
-    mask = await asyncio.to_thread(lambda: draft_preview.png(grown(found.mask, GROWTH + FEATHER)))
+    mask = await asyncio.to_thread(
+        lambda: draft_preview.encode_png(dilate(found.mask, GROWTH + FEATHER))
+    )
     return mask, []
 
 
 async def _own_draft(services: Services, interaction: discord.Interaction, draft_id: str) -> Draft:
-    """The draft with a number; raises `RefusalError` unless it is there, and the person's own."""
+    """The draft with a number; raises `UserError` unless it is there, and the person's own."""
     is_number = draft_id.isascii() and draft_id.isdecimal() and len(draft_id) <= _LONGEST_ID
-    draft = await services.store.draft(int(draft_id)) if is_number else None
+    draft = await services.store.drafts.get(int(draft_id)) if is_number else None
     if draft is None:
-        raise RefusalError("That mask is not there any more. Ask for it anew with `/mask`.")
+        raise UserError("That mask is not there any more. Ask for it anew with `/mask`.")
     if draft.author_id != interaction.user.id:
-        raise RefusalError("That mask belongs to somebody else. Make one of your own with `/mask`.")
+        raise UserError("That mask belongs to somebody else. Make one of your own with `/mask`.")
     return draft
 
 
 async def _paint(services: Services, interaction: discord.Interaction, draft: Draft) -> None:
     """Queue a draft, once, and put the answer in its place."""
-    if not await services.store.remove_draft(draft.id):
+    if not await services.store.drafts.delete(draft.id):
         return  # its button was pressed twice
     try:
-        wish = Wish(draft.replace_with or "")
-        asker = Asker.of_interaction(interaction)
+        wish = EditOptions(draft.replace_with or "")
+        asker = Requester.of_interaction(interaction)
         queued = await queue_edit(services, asker, wish, draft.source, draft.mask)
     except BaseException:
-        await services.store.put_draft(draft)
+        await services.store.drafts.put(draft)
         raise
-    await show(interaction, str(queued))
+    await update_response(interaction, str(queued))
 
 
-async def _keep(services: Services, interaction: discord.Interaction, draft: Draft) -> None:
+async def _save_and_show(
+    services: Services, interaction: discord.Interaction, draft: Draft
+) -> None:
     """Store a draft that was changed, and show it."""
-    await services.store.put_draft(draft)
+    await services.store.drafts.put(draft)
     await _show(interaction, draft)
 
 
 async def _show(interaction: discord.Interaction, draft: Draft, *notices: str) -> None:
     share, files = await asyncio.to_thread(
-        lambda: (draft_preview.share(draft), draft_preview.files(draft))
+        lambda: (draft_preview.selected_share(draft), draft_preview.preview_files(draft))
     )
-    text = "\n".join((job_text.draft(share, draft.replace_with), *notices))
-    await show(interaction, text, files, _buttons(draft))
+    text = "\n".join((job_text.draft_text(share, draft.replace_with), *notices))
+    await update_response(interaction, text, files, _buttons(draft))
 
 
 def _buttons(draft: Draft) -> ui.View:
     view = ui.View(timeout=None)
-    for action in Action:
+    for action in MaskAction:
         disabled = draft.mask is None and action not in _WITHOUT_MASK
         view.add_item(DraftButton(str(draft.id), action, disabled=disabled))
     return view
@@ -344,7 +348,7 @@ def _buttons(draft: Draft) -> ui.View:
 
 def _drawn(draft: Draft, content: bytes) -> bytes:
     source, _ = read_source(draft.source)
-    return draft_preview.png(read_mask(content, source.size))
+    return draft_preview.encode_png(read_mask(content, source.size))
 
 
 async def setup(bot: PaintingBot) -> None:

@@ -11,12 +11,12 @@ from discord.ext import commands
 from sqlalchemy.exc import DBAPIError
 
 from bot.client import PaintingBot
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.privacy.export import send_everything
-from bot.privacy.text import about, deleted
+from bot.privacy.text import erasure_text, privacy_text
 from bot.services import Services
 from bot.ui import formatting
-from bot.ui.responses import acknowledge, all_answered, answer, refusals_answered, show
+from bot.ui.responses import all_errors, defer, respond, update_response, user_errors
 
 log = logging.getLogger(__name__)
 
@@ -47,25 +47,25 @@ class Privacy(commands.GroupCog, name="privacy"):
     @app_commands.command()
     async def about(self, interaction: discord.Interaction) -> None:
         """What I keep of you, and for how long."""
-        await answer(interaction, about(self._services.settings.storage))
+        await respond(interaction, privacy_text(self._services.settings.storage))
 
     @app_commands.command()
     async def export(self, interaction: discord.Interaction) -> None:
         """Everything that I keep of you, as files in a direct message."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
-            with self._services.privacy.exporting(interaction.user.id):
+        async with user_errors(interaction):
+            await defer(interaction)
+            with self._services.erasure.exporting(interaction.user.id):
                 await _export(self._services, interaction)
 
     @app_commands.command()
     async def delete(self, interaction: discord.Interaction) -> None:
         """Remove everything that I keep of you."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             view = ui.View(timeout=None)
             view.add_item(PrivacyButton.of("delete", "Delete everything"))
             view.add_item(PrivacyButton.of("keep", "Keep it"))
-            await show(interaction, _SURE, view=view)
+            await update_response(interaction, _SURE, view=view)
 
 
 class PrivacyButton(ui.DynamicItem[ui.Button[Any]], template=r"privacy:(?P<action>(?s:.*))"):
@@ -92,41 +92,45 @@ class PrivacyButton(ui.DynamicItem[ui.Button[Any]], template=r"privacy:(?P<actio
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Do it."""
-        async with all_answered(interaction):
-            await acknowledge(interaction, in_place=True)
+        async with all_errors(interaction):
+            await defer(interaction, in_place=True)
             match self._action:
                 case "delete":
                     await _delete(interaction.client.services, interaction)
                 case "keep":
-                    await show(interaction, "Nothing was removed.")
+                    await update_response(interaction, "Nothing was removed.")
                 case _:
-                    raise RefusalError("I do not know this button.")
+                    raise UserError("I do not know this button.")
 
 
 async def _delete(services: Services, interaction: discord.Interaction[Any]) -> None:
     """Begin to delete, and wait for the end for as long as the answer lives."""
     try:
-        done = await services.privacy.begin(interaction.user.id)
+        done = await services.erasure.request(interaction.user.id)
     except DBAPIError as error:
         log.error("a wish could not be stored", extra={"cause": str(error.orig)})
-        raise RefusalError(
+        raise UserError(
             "I cannot store anything at the moment, so nothing was removed. Try again later."
         ) from error
-    await show(interaction, "Removing everything. This may take a while.")
+    await update_response(interaction, "Removing everything. This may take a while.")
     await asyncio.wait((done,), timeout=ANSWER_SECONDS)
     if done.done():
-        await show(interaction, deleted(done.result()))
+        await update_response(interaction, erasure_text(done.result()))
         return
-    services.privacy.tell_later(interaction.user.id)
-    await show(interaction, "Removing everything. I send you a direct message at the end.")
+    services.erasure.notify_by_dm(interaction.user.id)
+    await update_response(
+        interaction, "Removing everything. I send you a direct message at the end."
+    )
 
 
 async def _export(services: Services, interaction: discord.Interaction[Any]) -> None:
     sent = await send_everything(services.store, interaction.user)
     if sent == 0:
-        raise RefusalError("I keep nothing of you.")
-    files = formatting.counted(sent, "file")
-    await answer(interaction, f"Sent by direct message, in {files}: everything that I keep of you.")
+        raise UserError("I keep nothing of you.")
+    files = formatting.plural(sent, "file")
+    await respond(
+        interaction, f"Sent by direct message, in {files}: everything that I keep of you."
+    )
 
 
 async def setup(bot: PaintingBot) -> None:

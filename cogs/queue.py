@@ -5,11 +5,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import PaintingBot
-from bot.jobs.events import Underway
+from bot.jobs.events import JobProgress
 from bot.jobs.job import Job
-from bot.submission.permissions import Viewer
+from bot.submission.permissions import JobVisibility
 from bot.ui import formatting, queue_text
-from bot.ui.responses import acknowledge, answer, refusals_answered
+from bot.ui.responses import defer, respond, user_errors
 
 _MOST = 15
 """Jobs in one answer."""
@@ -24,37 +24,37 @@ class Queue(commands.Cog):
     @app_commands.command()
     async def queue(self, interaction: discord.Interaction) -> None:
         """What is being painted, what waits, and how long."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
-            await answer(interaction, self._text(Viewer.of_interaction(interaction)))
+        async with user_errors(interaction):
+            await defer(interaction)
+            await respond(interaction, self._text(JobVisibility.of_interaction(interaction)))
 
-    def _text(self, viewer: Viewer) -> str:
+    def _text(self, viewer: JobVisibility) -> str:
         jobs = self._services.queue.jobs()
-        underway = {job.id: self._services.reporter.underway(job.id) for job in jobs}
+        underway = {job.id: self._services.reporter.progress_of(job.id) for job in jobs}
         seen = [job for job in jobs if _is_seen(viewer, job, underway[job.id])]
         # What has begun comes first, and otherwise the order is that of asking.
         seen.sort(key=lambda job: not getattr(underway[job.id], "begun", False))
         lines = [self._line(job, underway[job.id]) for job in seen[:_MOST]]
-        return queue_text.listed(self._heading(len(jobs), len(seen)), lines, len(seen))
+        return queue_text.list_text(self._heading(len(jobs), len(seen)), lines, len(seen))
 
     def _heading(self, count: int, seen: int) -> str:
         if count == 0:
             return "Nothing waits: what you ask for is painted at once."
-        left = self._services.pace.seconds(self._services.queue.units())
+        left = self._services.throughput.seconds(self._services.queue.remaining_cost())
         text = f"**{seen} job{'s' * (seen != 1)}**"
         if count > seen:
             text += f" · {count - seen} elsewhere"
         return text + (
-            "" if left is None else f" · about {formatting.duration(left)} of work in all"
+            "" if left is None else f" · about {formatting.duration_text(left)} of work in all"
         )
 
-    def _line(self, job: Job, underway: Underway | None) -> str:
-        forecast = self._services.reporter.forecast(job.id)
-        return queue_text.in_queue(job, underway, forecast)
+    def _line(self, job: Job, underway: JobProgress | None) -> str:
+        forecast = self._services.reporter.eta(job.id)
+        return queue_text.in_queue_text(job, underway, forecast)
 
 
-def _is_seen(viewer: Viewer, job: Job, underway: Underway | None) -> bool:
-    return viewer.sees(job, None if underway is None else underway.place)
+def _is_seen(viewer: JobVisibility, job: Job, underway: JobProgress | None) -> bool:
+    return viewer.can_see(job, None if underway is None else underway.position)
 
 
 async def setup(bot: PaintingBot) -> None:

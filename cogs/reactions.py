@@ -11,13 +11,13 @@ import discord
 from discord.ext import commands
 
 from bot.client import PaintingBot
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.jobs.job import UNFINISHED
 from bot.submission.edits import check_may_edit, check_may_edit_of
-from bot.submission.permissions import Person, check_permissions
+from bot.submission.permissions import Actor, check_permissions
 from bot.submission.recipes import queue_again, read_recipe
-from bot.submission.requester import Asker, Channel
-from bot.ui.responses import refusals_replied
+from bot.submission.requester import Channel, Requester
+from bot.ui.responses import user_errors_replied
 from bot.ui.uploads import is_own, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
@@ -38,23 +38,23 @@ class Reactions(commands.Cog):
     async def on_raw_reaction_add(self, reaction: discord.RawReactionActionEvent) -> None:
         """Do what a person's reaction to one of the bot's messages means."""
         emoji = str(reaction.emoji).rstrip(_VARIANT)
-        if emoji not in (AGAIN, STOP, CANCEL) or not self._is_for_me(reaction):
+        if emoji not in (AGAIN, STOP, CANCEL) or not self._should_handle(reaction):
             return
         try:
             found = await self._found(reaction)
-        except (RefusalError, discord.DiscordException, aiohttp.ClientError, OSError) as error:
+        except (UserError, discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.info("a reaction was left alone", extra={"cause": str(error)})
             return
         if found is None:
             return
         asker, message = found
-        async with refusals_replied(message, reaction.user_id):
+        async with user_errors_replied(message, reaction.user_id):
             if emoji == AGAIN:
                 await self._paint_again(asker, message)
             else:
                 await self._end(reaction, asker, emoji)
 
-    def _is_for_me(self, reaction: discord.RawReactionActionEvent) -> bool:
+    def _should_handle(self, reaction: discord.RawReactionActionEvent) -> bool:
         """Whether a person reacted, to a message that may be the bot's."""
         me = self._bot.user
         if (
@@ -69,30 +69,30 @@ class Reactions(commands.Cog):
 
     async def _found(
         self, reaction: discord.RawReactionActionEvent
-    ) -> tuple[Asker, discord.PartialMessage] | None:
-        """Who reacted to what; raises `RefusalError`, or Discord's errors, where I cannot post."""
+    ) -> tuple[Requester, discord.PartialMessage] | None:
+        """Who reacted to what; raises `UserError`, or Discord's errors, where I cannot post."""
         channel = self._bot.get_channel(reaction.channel_id)
         if channel is None:  # an archived thread, or direct messages
             channel = await self._bot.fetch_channel(reaction.channel_id)
         if not isinstance(channel, Channel) or isinstance(channel, discord.GroupChannel):
             return None
-        asker = Asker.of_reaction(reaction, channel)
+        asker = Requester.of_reaction(reaction, channel)
         check_permissions(channel, asker.permissions)
         return asker, channel.get_partial_message(reaction.message_id)
 
-    async def _paint_again(self, asker: Asker, message: discord.PartialMessage) -> None:
+    async def _paint_again(self, asker: Requester, message: discord.PartialMessage) -> None:
         """Paint a message's pictures with other seeds."""
         store = self._services.store
-        job_id = await store.job_of_post(message.id)
-        record = None if job_id is None else await store.record(job_id)
+        job_id = await store.jobs.of_post(message.id)
+        record = None if job_id is None else await store.jobs.get(job_id)
         if record is None:
             await self._paint_anew(asker, message)
             return
         author_id = record.job.author_id
         await check_may_edit_of(self._services, author_id, asker.guild_id, asker.user_id)
-        await self._services.again.rerun(asker, record)
+        await self._services.followups.rerun(asker, record)
 
-    async def _paint_anew(self, asker: Asker, message: discord.PartialMessage) -> None:
+    async def _paint_anew(self, asker: Requester, message: discord.PartialMessage) -> None:
         """Paint the pictures of a message whose job is not known any more, by their own recipes."""
         try:
             found = await message.fetch()
@@ -103,7 +103,7 @@ class Reactions(commands.Cog):
         if not files:
             return
         await check_may_edit(self._services, found, asker.user_id)
-        with self._services.again.once(asker.user_id, "message", message.id):
+        with self._services.followups.debounce(asker.user_id, "message", message.id):
             origins = [
                 await read_recipe(self._services, recipe_beside(found, file), found)
                 for file in files
@@ -111,26 +111,26 @@ class Reactions(commands.Cog):
             await queue_again(self._services, asker, *(origin.recipe for origin in origins))
 
     async def _end(
-        self, reaction: discord.RawReactionActionEvent, asker: Asker, emoji: str
+        self, reaction: discord.RawReactionActionEvent, asker: Requester, emoji: str
     ) -> None:
         """Stop or cancel a job, if it is theirs to do so."""
         store, control = self._services.store, self._services.control
-        job_id = await store.job_of_message(reaction.message_id)
-        record = None if job_id is None else await store.record(job_id)
+        job_id = await store.jobs.of_message(reaction.message_id)
+        record = None if job_id is None else await store.jobs.get(job_id)
         if record is None or record.state not in UNFINISHED:
             return
         person = _person(reaction, asker)
-        if not (person.moderates or person.id == record.job.author_id):
+        if not (person.is_moderator or person.id == record.job.author_id):
             return
         end = control.stop if emoji == STOP else control.cancel
         await end(record.job.id, person)
 
 
-def _person(reaction: discord.RawReactionActionEvent, asker: Asker) -> Person:
+def _person(reaction: discord.RawReactionActionEvent, asker: Requester) -> Actor:
     member = reaction.member
     if member is None:
-        return Person(reaction.user_id)
-    return Person(member.id, asker.channel.permissions_for(member).manage_messages)
+        return Actor(reaction.user_id)
+    return Actor(member.id, asker.channel.permissions_for(member).manage_messages)
 
 
 async def setup(bot: PaintingBot) -> None:

@@ -14,7 +14,7 @@ from discord.ext import commands
 
 from bot import errors
 from bot.client import PaintingBot
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.services import Services
 from bot.submission.recipes import (
     FILENAME,
@@ -23,20 +23,20 @@ from bot.submission.recipes import (
     read_recipe,
     recipe_file,
 )
-from bot.submission.requester import Asker
+from bot.submission.requester import Requester
 from bot.ui import job_text
 from bot.ui.forms import PictureForm
 from bot.ui.responses import (
-    acknowledge,
-    all_answered,
-    answer,
-    refusals_answered,
-    show,
+    all_errors,
+    defer,
+    respond,
     show_form,
+    update_response,
+    user_errors,
 )
 from bot.ui.uploads import pictures_in, recipe_beside
 from engine.errors import EngineError
-from engine.painting import Origin
+from engine.painting import Provenance
 
 MENU = "Show recipe"
 
@@ -63,16 +63,18 @@ class Recipes(commands.Cog):
     @app_commands.describe(image="A PNG that I painted, or a recipe as JSON")
     async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
         """How a picture was made."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
-            await _tell(self._services, interaction, await read_recipe(self._services, image))
+        async with user_errors(interaction):
+            await defer(interaction)
+            await _show_recipe(
+                self._services, interaction, await read_recipe(self._services, image)
+            )
 
     async def show_recipe(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Tell how a message's picture was made, after asking which if there are several."""
-        async with refusals_answered(interaction):
+        async with user_errors(interaction):
             pictures = pictures_in(message)
             if not pictures:
-                raise RefusalError("That message holds no picture.")
+                raise UserError("That message holds no picture.")
             if len(pictures) > 1:
                 await show_form(interaction, _WhichForm(self._services, message))
                 return
@@ -95,16 +97,16 @@ class AgainButton(ui.DynamicItem[ui.Button[Any]], template=r"recipe:again"):
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Queue the recipe."""
-        async with all_answered(interaction):
-            await acknowledge(interaction, in_place=True)
+        async with all_errors(interaction):
+            await defer(interaction, in_place=True)
             services: Services = interaction.client.services
             files = interaction.message.attachments if interaction.message else []
             file = next((each for each in files if each.filename == FILENAME), None)
             if file is None:
-                raise RefusalError("The recipe is not there any more. Ask for it anew: `/recipe`.")
+                raise UserError("The recipe is not there any more. Ask for it anew: `/recipe`.")
             origin = await read_recipe(services, file)
-            asker = Asker.of_interaction(interaction)
-            await answer(interaction, str(await queue_again(services, asker, origin.recipe)))
+            asker = Requester.of_interaction(interaction)
+            await respond(interaction, str(await queue_again(services, asker, origin.recipe)))
 
 
 class _WhichForm(PictureForm):
@@ -113,11 +115,11 @@ class _WhichForm(PictureForm):
     def __init__(self, services: Services, message: discord.Message) -> None:
         super().__init__(MENU, message)
         self._services = services
-        self.ask_which()
+        self.open_for()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Tell how that one was made."""
-        async with all_answered(interaction):
+        async with all_errors(interaction):
             await _tell_posted(self._services, interaction, self.message, self.picture)
 
 
@@ -128,26 +130,31 @@ async def _tell_posted(
     picture: discord.Attachment,
 ) -> None:
     """Show the recipe of a message's picture."""
-    await acknowledge(interaction)
+    await defer(interaction)
     file = recipe_beside(message, picture)
-    await _tell(services, interaction, await read_recipe(services, file, message))
+    await _show_recipe(services, interaction, await read_recipe(services, file, message))
 
 
-async def _tell(services: Services, interaction: discord.Interaction, origin: Origin) -> None:
+async def _show_recipe(
+    services: Services, interaction: discord.Interaction, origin: Provenance
+) -> None:
     """Show a recipe, with a button if it can be painted here."""
-    text, whole = job_text.how_made(origin), await asyncio.to_thread(recipe_file, origin.recipe)
+    text, whole = (
+        job_text.provenance_text(origin),
+        await asyncio.to_thread(recipe_file, origin.recipe),
+    )
     if len(whole.content) > interaction.filesize_limit:
-        await answer(interaction, f"{text}\n-# The recipe is too large for a file here.")
+        await respond(interaction, f"{text}\n-# The recipe is too large for a file here.")
         return
     view = None
     try:
         check_repeatable(origin.recipe, services)
-    except (RefusalError, EngineError) as error:
+    except (UserError, EngineError) as error:
         text = f"{text}\n-# {errors.sentence(str(error))}"
     else:
         view = ui.View(timeout=None)
         view.add_item(AgainButton())
-    await show(interaction, text, (whole,), view)
+    await update_response(interaction, text, (whole,), view)
 
 
 async def setup(bot: PaintingBot) -> None:

@@ -11,17 +11,17 @@ import discord
 from discord.ext import commands
 
 from bot.client import PaintingBot
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.submission.edits import (
+    EditOptions,
     Queued,
-    Wish,
     check_may_edit,
     queue_continuation,
     queue_edit,
 )
-from bot.submission.requester import Asker
-from bot.ui.responses import refusals_replied, reply_briefly
-from bot.ui.uploads import chosen, is_own, pictures_in, read_posted, recipe_beside
+from bot.submission.requester import Requester
+from bot.ui.responses import reply_briefly, user_errors_replied
+from bot.ui.uploads import choose_picture, is_own, pictures_in, read_posted, recipe_beside
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = (
@@ -46,15 +46,15 @@ class Reply(commands.Cog):
             return  # a sticker is no wish
         if message.guild is None and not self._services.settings.discord.direct_messages:
             return
-        async with refusals_replied(message):
+        async with user_errors_replied(message):
             if _is_hidden(message):
                 await self._explain(message)
-            elif self._is_addressed(message):
+            elif self._should_handle(message):
                 queued = await self._take(message)
                 if queued.notice:
                     await reply_briefly(message, queued.notice)
 
-    def _is_addressed(self, message: discord.Message) -> bool:
+    def _should_handle(self, message: discord.Message) -> bool:
         """Whether a reply is meant for the bot: to it, with a mention of it, or between the two."""
         target, me = _resolved(message), self._bot.user
         return (
@@ -65,41 +65,41 @@ class Reply(commands.Cog):
 
     async def _take(self, message: discord.Message) -> Queued:
         """Queue what a reply asks for."""
-        asker = Asker.of_message(message)
+        asker = Requester.of_message(message)
         words = self._words(message)
         number, words = _number_and_words(words)
         attached = pictures_in(message)
         if attached and words:
-            picture = await self._read(message, chosen(attached, number))
-            return await queue_edit(self._services, asker, Wish(words), picture)
+            picture = await self._read(message, choose_picture(attached, number))
+            return await queue_edit(self._services, asker, EditOptions(words), picture)
         if not (attached or words):
-            raise RefusalError("Say in words what the picture should become.")
+            raise UserError("Say in words what the picture should become.")
         target = await _target(message)
         if _is_hidden(target):
-            raise RefusalError(
+            raise UserError(
                 "I cannot see what that message holds. Use the menu *Edit this image* on it, or "
                 "`/edit`."
             )
-        original = chosen(pictures_in(target), number)
+        original = choose_picture(pictures_in(target), number)
         await check_may_edit(self._services, target, message.author.id)
         if words:
             picture = await self._read(target, original)
-            return await queue_edit(self._services, asker, Wish(words), picture)
+            return await queue_edit(self._services, asker, EditOptions(words), picture)
         return await self._go_on(asker, target, original, message)
 
     async def _go_on(
         self,
-        asker: Asker,
+        asker: Requester,
         target: discord.Message,
         original: discord.Attachment,
         message: discord.Message,
     ) -> Queued:
         """Queue the recipe of a picture again, from the one that was painted over."""
         if not is_own(target):
-            raise RefusalError("Say in words what the picture should become.")
+            raise UserError("Say in words what the picture should become.")
         painted_over = pictures_in(message)
         if len(painted_over) > 1:
-            raise RefusalError(f"I go on from one picture, and you sent {len(painted_over)}.")
+            raise UserError(f"I go on from one picture, and you sent {len(painted_over)}.")
         origin = await self._read(target, recipe_beside(target, original))
         picture = await self._read(message, painted_over[0])
         return await queue_continuation(self._services, asker, origin, picture)
@@ -110,8 +110,8 @@ class Reply(commands.Cog):
         if target is None or not is_own(target) or not pictures_in(target):
             return
         name, today = f"told of replies: {message.author.id}", datetime.now(UTC).date().isoformat()
-        if await store.fact(name) != today:
-            await store.remember(name, today)
+        if await store.key_values.get(name) != today:
+            await store.key_values.set(name, today)
             await reply_briefly(message, _HIDDEN)
 
     def _words(self, message: discord.Message) -> str:
@@ -141,7 +141,7 @@ def _resolved(message: discord.Message) -> discord.Message | None:
 
 
 async def _target(message: discord.Message) -> discord.Message:
-    """What a message replies to; raises `RefusalError` if it is gone."""
+    """What a message replies to; raises `UserError` if it is gone."""
     found = _resolved(message)
     if found is not None:
         return found
@@ -149,7 +149,7 @@ async def _target(message: discord.Message) -> discord.Message:
     try:
         return await message.channel.fetch_message((reference and reference.message_id) or 0)
     except discord.HTTPException as error:
-        raise RefusalError("The message that you replied to was deleted.") from error
+        raise UserError("The message that you replied to was deleted.") from error
 
 
 def _number_and_words(words: str) -> tuple[int | None, str]:

@@ -16,17 +16,17 @@ from discord.ext import commands
 from bot import errors
 from bot.client import PaintingBot
 from bot.config import MAX_JOBS, MAX_VARIATIONS
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.filtering.wordlist import check_entry
-from bot.guild_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_SERVER, ServerSettings
+from bot.guild_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_GUILD, GuildSettings
 from bot.ui import formatting
 from bot.ui.attachments import Attachment
-from bot.ui.responses import acknowledge, answer, refusals_answered, show
+from bot.ui.responses import defer, respond, update_response, user_errors
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
 
-Place = (
+AnyChannel = (
     discord.TextChannel
     | discord.VoiceChannel
     | discord.StageChannel
@@ -64,10 +64,10 @@ class ServerSettingsCog(
     @app_commands.command()
     async def show(self, interaction: discord.Interaction) -> None:
         """What is allowed in this server."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
-            server = await self._services.store.server_settings(interaction.guild_id)
-            await answer(interaction, self._described(server))
+        async with user_errors(interaction):
+            await defer(interaction)
+            server = await self._services.store.guild_settings.get(interaction.guild_id)
+            await respond(interaction, self._described(server))
 
     @app_commands.command()
     @app_commands.describe(
@@ -89,8 +89,8 @@ class ServerSettingsCog(
         jobs_per_server: Range[int, 0, MAX_JOBS] | None = None,
     ) -> None:
         """How much one may ask for in this server."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             given = (steps, count, pixels, pictures_per_day, jobs_per_person, jobs_per_server)
             numbers = {
                 name: number
@@ -105,10 +105,10 @@ class ServerSettingsCog(
     @app_commands.describe(allowed="Whether everybody may, or only who asked for the picture")
     async def edit_others(self, interaction: discord.Interaction, allowed: bool) -> None:
         """Whether everybody may edit everybody's pictures in this server."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             if allowed and not self._services.settings.limits.edit_others:
-                raise RefusalError(
+                raise UserError(
                     "The host of this bot lets people edit only pictures of their own; a server "
                     "can only tighten what the host allows."
                 )
@@ -118,19 +118,19 @@ class ServerSettingsCog(
     @app_commands.command()
     async def reset(self, interaction: discord.Interaction) -> None:
         """Forget all settings of this server: what the host allows is allowed."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
-            await self._change(interaction, lambda _: NO_SERVER, even_if_damaged=True)
+        async with user_errors(interaction):
+            await defer(interaction)
+            await self._change(interaction, lambda _: NO_GUILD, even_if_damaged=True)
 
     @channels.command(name="add")
     @app_commands.describe(channel="A channel; its threads count as the channel")
-    async def add_channel(self, interaction: discord.Interaction, channel: Place) -> None:
+    async def add_channel(self, interaction: discord.Interaction, channel: AnyChannel) -> None:
         """Paint here, and in other channels of the list, and nowhere else."""
         await self._add(interaction, "channels", _place_id(channel))
 
     @channels.command(name="remove")
     @app_commands.describe(channel="A channel of the list")
-    async def remove_channel(self, interaction: discord.Interaction, channel: Place) -> None:
+    async def remove_channel(self, interaction: discord.Interaction, channel: AnyChannel) -> None:
         """Take a channel from the list. Without any, I paint everywhere."""
         await self._remove(interaction, "channels", _place_id(channel))
 
@@ -165,14 +165,14 @@ class ServerSettingsCog(
         self, interaction: discord.Interaction, words: str, kind: Kind = "blocked"
     ) -> None:
         """Block words in prompts."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             added = _entries(words)
 
-            def change(before: ServerSettings) -> ServerSettings:
+            def change(before: GuildSettings) -> GuildSettings:
                 kept = tuple(dict.fromkeys((*getattr(before, _LISTS[kind]), *added)))
                 if len(kept) > MAX_WORDS:
-                    raise RefusalError(
+                    raise UserError(
                         f"That would be {len(kept)} words; a list has at most {MAX_WORDS}."
                     )
                 return before.changed(**{_LISTS[kind]: kept})
@@ -187,15 +187,15 @@ class ServerSettingsCog(
         self, interaction: discord.Interaction, words: str, kind: Kind = "blocked"
     ) -> None:
         """Allow words again."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             removed = _entries(words)
 
-            def change(before: ServerSettings) -> ServerSettings:
+            def change(before: GuildSettings) -> GuildSettings:
                 listed = getattr(before, _LISTS[kind])
                 for each in removed:
                     if each not in listed:
-                        raise RefusalError(
+                        raise UserError(
                             f"{formatting.spoiler(each)} is not on this list; "
                             "`/settings words list` shows what is."
                         )
@@ -208,93 +208,97 @@ class ServerSettingsCog(
     @app_commands.describe(kind="Which list")
     async def list_words(self, interaction: discord.Interaction, kind: Kind = "blocked") -> None:
         """Show the words of this server to you alone."""
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
-            server = await self._services.store.server_settings(interaction.guild_id)
+        async with user_errors(interaction):
+            await defer(interaction)
+            server = await self._services.store.guild_settings.get(interaction.guild_id)
             listed: Sequence[str] = getattr(server, _LISTS[kind])
             title = f"{kind.capitalize()} words of this server: {len(listed) or 'none'}"
-            text = "\n".join((title, ", ".join(map(formatting.shown, listed))))
+            text = "\n".join((title, ", ".join(map(formatting.escape_prompt, listed))))
             if len(text) <= _LONGEST:
-                return await answer(interaction, text)
+                return await respond(interaction, text)
             file = Attachment("words.txt", "\n".join(listed).encode(), title)
-            return await show(interaction, title, [file])
+            return await update_response(interaction, title, [file])
 
     async def _add(self, interaction: discord.Interaction, name: str, number: int) -> None:
-        def change(before: ServerSettings) -> ServerSettings:
+        def change(before: GuildSettings) -> GuildSettings:
             kept = tuple(dict.fromkeys((*getattr(before, name), number)))
             if len(kept) > MAX_LISTED:
-                raise RefusalError(f"A list has at most {MAX_LISTED} {name}. Remove one first.")
+                raise UserError(f"A list has at most {MAX_LISTED} {name}. Remove one first.")
             return before.changed(**{name: kept})
 
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             await self._change(interaction, change)
 
     async def _remove(self, interaction: discord.Interaction, name: str, number: int) -> None:
-        def change(before: ServerSettings) -> ServerSettings:
+        def change(before: GuildSettings) -> GuildSettings:
             listed = getattr(before, name)
             if number not in listed:
-                raise RefusalError("That is not on the list; `/settings show` shows what is.")
+                raise UserError("That is not on the list; `/settings show` shows what is.")
             return before.changed(**{name: tuple(each for each in listed if each != number)})
 
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             await self._change(interaction, change)
 
     async def _clear(self, interaction: discord.Interaction, name: str) -> None:
-        async with refusals_answered(interaction):
-            await acknowledge(interaction)
+        async with user_errors(interaction):
+            await defer(interaction)
             await self._change(interaction, lambda before: before.changed(**{name: ()}))
 
     async def _change(
         self,
         interaction: discord.Interaction,
-        change: Callable[[ServerSettings], ServerSettings],
+        change: Callable[[GuildSettings], GuildSettings],
         *,
         even_if_damaged: bool = False,
     ) -> None:
         """Store a change, and show what holds now."""
 
-        def checked(before: ServerSettings) -> ServerSettings:
-            if before.is_closed and not even_if_damaged:
-                raise RefusalError(
+        def checked(before: GuildSettings) -> GuildSettings:
+            if before.is_fail_closed and not even_if_damaged:
+                raise UserError(
                     "The settings of this server are damaged. Begin anew with `/settings reset`."
                 )
             return change(before)
 
         guild_id = interaction.guild_id
         if guild_id is None:
-            raise RefusalError("Only servers have settings.")
-        after = await self._services.store.change_server_settings(guild_id, checked)
+            raise UserError("Only servers have settings.")
+        after = await self._services.store.guild_settings.change(guild_id, checked)
         log.info("server settings changed", extra={"server": guild_id, "by": interaction.user.id})
-        await answer(interaction, self._described(after))
+        await respond(interaction, self._described(after))
 
     def _check_limits(self, numbers: dict[str, int]) -> None:
-        """Raise `RefusalError` unless each number tightens the host's."""
+        """Raise `UserError` unless each number tightens the host's."""
         host = self._services.settings.limits
         if not numbers:
-            raise RefusalError("Say which limit shall be another, such as `steps`.")
+            raise UserError("Say which limit shall be another, such as `steps`.")
         for name, number in numbers.items():
             most = getattr(host, name)
             if number > most:
-                raise RefusalError(
+                raise UserError(
                     f"{_NAMES[name]}: the host of this bot allows at most {most}, and a server "
                     "can only tighten that."
                 )
         if 0 < numbers.get("pixels", 0) < MIN_SIDE**2:
-            raise RefusalError(f"{_NAMES['pixels']}: at least {MIN_SIDE**2} are needed.")
+            raise UserError(f"{_NAMES['pixels']}: at least {MIN_SIDE**2} are needed.")
 
-    def _described(self, server: ServerSettings) -> str:
+    def _described(self, server: GuildSettings) -> str:
         """What holds in a server."""
         host = self._services.settings.limits
-        limits = server.tightened(host)
+        limits = server.merged_with(host)
         lines = ["**What is allowed in this server**"]
         for name in LIMITS:
             number, most = getattr(limits, name), getattr(host, name)
             lines.append(f"{_NAMES[name]}: {number}" + (f" of {most}" if number < most else ""))
         others = "everybody" if limits.edit_others else "only who asked for it"
-        where = formatting.either(server.channels, "<#{}>") if server.channels else "every channel"
-        who = formatting.either(server.roles, "<@&{}>") if server.roles else "everybody"
+        where = (
+            formatting.join_mentions(server.channels, "<#{}>")
+            if server.channels
+            else "every channel"
+        )
+        who = formatting.join_mentions(server.roles, "<@&{}>") if server.roles else "everybody"
         lines += [
             f"Who may edit a picture: {others}",
             f"Where I paint: {where}",
@@ -305,12 +309,12 @@ class ServerSettingsCog(
         if server.unreadable:
             lines.append(
                 f"Damaged: {', '.join(server.unreadable)}. "
-                + ("I paint nothing until you `/settings reset`." if server.is_closed else "")
+                + ("I paint nothing until you `/settings reset`." if server.is_fail_closed else "")
             )
         return "\n".join(lines)
 
 
-def _place_id(channel: Place) -> int:
+def _place_id(channel: AnyChannel) -> int:
     return channel.parent_id if isinstance(channel, discord.Thread) else channel.id
 
 
@@ -319,7 +323,7 @@ def _entries(words: str) -> tuple[str, ...]:
     try:
         return tuple(check_entry(each) for each in words.split(",") if each.strip())
     except ValueError as error:
-        raise RefusalError(errors.sentence(str(error))) from error
+        raise UserError(errors.sentence(str(error))) from error
 
 
 async def setup(bot: PaintingBot) -> None:

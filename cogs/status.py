@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from bot.client import PaintingBot
 from bot.ui import formatting
-from bot.ui.responses import answer
+from bot.ui.responses import respond
 
 
 class Status(commands.Cog):
@@ -20,16 +20,20 @@ class Status(commands.Cog):
     async def status(self, interaction: discord.Interaction) -> None:
         """Models, device, queue, and since when."""
         jobs = self._services.queue.jobs()
-        left = self._services.pace.seconds(self._services.queue.units())
+        left = self._services.throughput.seconds(self._services.queue.remaining_cost())
         lines = [
             f"**Models** {self._services.settings.engine.models} on {self._services.device}",
             f"**Queue** {len(jobs)} job{'s' * (len(jobs) != 1)}"
-            + (f", about {formatting.duration(left)} of work" if jobs and left is not None else ""),
+            + (
+                f", about {formatting.duration_text(left)} of work"
+                if jobs and left is not None
+                else ""
+            ),
             f"**Started** {discord.utils.format_dt(self._services.started, 'R')}",
         ]
         if self._bot.latency == self._bot.latency:  # not a number before the first heartbeat
             lines.append(f"**Latency** {1000 * self._bot.latency:.0f} ms")
-        await answer(interaction, "\n".join(lines))
+        await respond(interaction, "\n".join(lines))
 
 
 async def setup(bot: PaintingBot) -> None:

@@ -2,9 +2,9 @@ from .editing.edit_recipe import edit_recipe as edit_recipe
 from .editing.edit_recipe import image_prompt as image_prompt
 from .editing.edit_recipe import read_mask as read_mask
 from .editing.edit_recipe import read_source as read_source
-from .editing.followups import continued as continued
-from .editing.followups import prolonged as prolonged
-from .editing.followups import varied as varied
+from .editing.followups import restart_from as restart_from
+from .editing.followups import variation_of as variation_of
+from .editing.followups import with_extra_steps as with_extra_steps
 from .editing.text_masks import TextMask as TextMask
 from .editing.text_masks import find_mask as find_mask
 from .errors import CheckpointError as CheckpointError
@@ -17,9 +17,9 @@ from .errors import SettingsError as SettingsError
 from .errors import WeightsError as WeightsError
 from .models.loading import Models as Models
 from .models.loading import load_models as load_models
-from .painting import Origin as Origin
+from .painting import Provenance as Provenance
 from .painting import paint as paint
-from .painting import read_origin as read_origin
+from .painting import read_provenance as read_provenance
 from .painting import read_recipe as read_recipe
 from .painting import save_painting as save_painting
 from .preparation import prepare_models as prepare_models

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from engine.editing.edit_recipe import finished
+from engine.editing.edit_recipe import composite_result
 from engine.errors import RecipeError
 from engine.files import check_length, quoted, read_bounded
 from engine.images import image_io, png
@@ -35,7 +35,7 @@ DESCRIPTION_KEY = "Description"
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """Where a picture comes from: what paints it again."""
 
     recipe: Recipe
@@ -88,7 +88,7 @@ def check_paintable(recipe: Recipe) -> None:
 
 def finished_picture(generation: "Generation") -> Image.Image:
     """The picture of a run as it stands, as people see it."""
-    return finished(image_io.to_picture(generation.image()), generation.recipe)
+    return composite_result(image_io.to_picture(generation.image()), generation.recipe)
 
 
 def save_painting(
@@ -116,10 +116,10 @@ def save_painting(
 
 def read_recipe(path: Path) -> Recipe:
     """The recipe in a PNG or a JSON file; raises `PictureError` or `RecipeError` if it has none."""
-    return read_origin(path).recipe
+    return read_provenance(path).recipe
 
 
-def read_origin(source: Path | bytes, *, name: str = "the picture") -> Origin:
+def read_provenance(source: Path | bytes, *, name: str = "the picture") -> Provenance:
     """What a PNG painted by this program, or a recipe's JSON file, says about its origin.
 
     `name` is how messages call bytes. Raises `PictureError` if the file cannot be read,
@@ -134,12 +134,12 @@ def read_origin(source: Path | bytes, *, name: str = "the picture") -> Origin:
             return _origin_of_picture(png.read_text(content, name=name))
         check_length(content, limit=png.MAX_TEXT_BYTES, name=name)
         recipe = Recipe.from_json(_decoded(content))
-        return Origin(recipe, recipe.total_steps, {})
+        return Provenance(recipe, recipe.total_steps, {})
     except RecipeError as error:
         raise RecipeError(f"{name}: {error}") from error
 
 
-def _origin_of_picture(texts: Mapping[str, str]) -> Origin:
+def _origin_of_picture(texts: Mapping[str, str]) -> Provenance:
     if RECIPE_KEY not in texts:
         raise RecipeError("it holds no recipe, only PNG files painted by this program do")
     recipe = Recipe.from_json(texts[RECIPE_KEY])
@@ -147,7 +147,7 @@ def _origin_of_picture(texts: Mapping[str, str]) -> Origin:
     steps = texts.get(STEPS_KEY, str(total))
     if not (steps.isascii() and steps.isdigit() and len(steps) < 10 and int(steps) <= total):
         raise RecipeError(f"the number of steps taken must be a whole number from 0 to {total}")
-    return Origin(recipe, int(steps), _digests(texts.get(MODELS_KEY, "{}")))
+    return Provenance(recipe, int(steps), _digests(texts.get(MODELS_KEY, "{}")))
 
 
 def _digests(text: str) -> dict[str, str]:

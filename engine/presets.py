@@ -9,32 +9,32 @@ from engine.errors import RecipeError
 from engine.models.catalogue import CATALOGUE, find_models
 from engine.recipes.edit import Edit
 from engine.recipes.preset_values import (
-    BESIDE,
-    EDITING,
-    EDITING_BESIDE,
-    KEEPING,
+    EDIT_OVERRIDES,
+    EDIT_OVERRIDES_OF_VARIANTS,
+    KEEP_WEIGHTS,
     PRESET_NAMES,
     PRESETS,
+    VARIANTS,
 )
 from engine.recipes.prompts import parse_prompts
 from engine.recipes.recipe import MAX_SIDE, MIN_SIDE, Recipe
 
 
-def keeping(preset: str, keep: float, models: str = "demo") -> Mapping[str, float]:
+def keep_weights(preset: str, keep: float, models: str = "demo") -> Mapping[str, float]:
     """An edit's weights for a `keep` from 0, nothing is held, to 1."""
     if not 0 <= keep <= 1:
         raise RecipeError(f"keep must be a number from 0 to 1, not {keep:g}")
-    known = KEEPING[base_of(preset, models)]
+    known = KEEP_WEIGHTS[resolve(preset, models)]
     return {name: keep * weight for name, weight in known.items()}
 
 
-def keep_of(edit: Edit) -> float | None:
+def infer_keep(edit: Edit) -> float | None:
     """The `keep` that `keeping` made an edit's weights of; None if they are of another origin."""
     names = ("keep_latent", "keep_look", "keep_structure")
     held = {name: getattr(edit, name) for name in names if getattr(edit, name) > 0}
     if not held:
         return 0.0
-    for known in KEEPING.values():
+    for known in KEEP_WEIGHTS.values():
         if held.keys() == known.keys():
             shares = [weight / known[name] for name, weight in held.items()]
             if max(shares) <= 1 and math.isclose(min(shares), max(shares), rel_tol=1e-6):
@@ -42,9 +42,9 @@ def keep_of(edit: Edit) -> float | None:
     return None
 
 
-def base_of(preset: str, models: str = "demo") -> str:
+def resolve(preset: str, models: str = "demo") -> str:
     """Which of `PRESETS` a preset is, or is beside; raises `RecipeError` naming all there are."""
-    base = find_models(models).preset if preset in BESIDE else preset
+    base = find_models(models).preset if preset in VARIANTS else preset
     if base not in PRESETS:
         known = ", ".join(PRESET_NAMES)
         raise RecipeError(f"there is no preset called {base!r}; there are: {known}")
@@ -53,16 +53,16 @@ def base_of(preset: str, models: str = "demo") -> str:
 
 def find_preset(name: str, models: str = "demo") -> Mapping[str, Any]:
     """The settings of a preset for `models`; raises `RecipeError` naming all there are."""
-    base = base_of(name, models)
-    changes = BESIDE[name][base] if name in BESIDE else {}
+    base = resolve(name, models)
+    changes = VARIANTS[name][base] if name in VARIANTS else {}
     return MappingProxyType({**PRESETS[base], **changes})
 
 
-def editing(preset: str, models: str = "demo") -> Mapping[str, Any]:
+def edit_overrides(preset: str, models: str = "demo") -> Mapping[str, Any]:
     """What an edit of a whole picture has in place of the preset's settings."""
-    base = base_of(preset, models)
-    changes = EDITING_BESIDE[preset][base] if preset in BESIDE else {}
-    return MappingProxyType({**EDITING[base], **changes})
+    base = resolve(preset, models)
+    changes = EDIT_OVERRIDES_OF_VARIANTS[preset][base] if preset in VARIANTS else {}
+    return MappingProxyType({**EDIT_OVERRIDES[base], **changes})
 
 
 def preset_of(recipe: Recipe) -> str | None:
@@ -71,7 +71,7 @@ def preset_of(recipe: Recipe) -> str | None:
     models = recipe.models if recipe.models in CATALOGUE else "demo"
     edits_whole = recipe.edit is not None and recipe.edit.mask is None
     for name in known:
-        whole = editing(name, models) if edits_whole else {}
+        whole = edit_overrides(name, models) if edits_whole else {}
         preset = find_preset(name, models)
         wanted = {"smoothness": 0.0, "quantization": "z-quantize", **preset, **whole}
         if all(getattr(recipe, key) == wanted[key] for key in wanted if key != "steps"):

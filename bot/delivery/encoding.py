@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from bot.jobs.events import Checkpoint, Painting, Pixels
+from bot.jobs.events import Checkpoint, PaintedPicture, Pixels
 from bot.jobs.records import StoredCheckpoint, StoredFrame, StoredPicture
-from engine.editing.edit_recipe import finished
+from engine.editing.edit_recipe import composite_result
 from engine.files import file_bytes
 from engine.painting import save_painting
 
@@ -22,9 +22,11 @@ _FAST = 2
 """How much effort goes into making a frame small, of 6."""
 
 
-def kept_picture(number: int, painting: Painting, digests: Mapping[str, str]) -> StoredPicture:
+def encode_picture(
+    number: int, painting: PaintedPicture, digests: Mapping[str, str]
+) -> StoredPicture:
     """A finished picture as people get it: a PNG that tells how it was made."""
-    picture = finished(Image.fromarray(painting.pixels), painting.recipe)
+    picture = composite_result(Image.fromarray(painting.pixels), painting.recipe)
     steps = painting.steps
     content = file_bytes(
         ".png", lambda path: save_painting(picture, path, painting.recipe, digests, steps=steps)
@@ -32,7 +34,7 @@ def kept_picture(number: int, painting: Painting, digests: Mapping[str, str]) ->
     return StoredPicture(number, painting.steps, content)
 
 
-def kept_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredFrame]]:
+def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredFrame]]:
     """A checkpoint, and how the picture looked since the one before."""
     from engine.vqgan_clip.checkpoints import dump
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
 
-from bot.delivery.encoding import kept_checkpoint, kept_picture
+from bot.delivery.encoding import encode_checkpoint, encode_picture
 from bot.delivery.reporter import Reporter
 from bot.errors import FAULT
 from bot.jobs.events import (
@@ -22,18 +22,18 @@ from bot.jobs.events import (
     Event,
     Failed,
     Finished,
-    Noticed,
-    Progress,
+    NoticeEvent,
+    ProgressEvent,
     Started,
 )
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint, StoredPicture
-from bot.storage import Store, insist
+from bot.storage import Store, with_retry
 
 log = logging.getLogger(__name__)
 
 
-class Ledger:
+class EventOutbox:
     """Stores the course of jobs, and hands it on to the reporter."""
 
     def __init__(self, store: Store, reporter: Reporter) -> None:
@@ -49,16 +49,18 @@ class Ledger:
     def publish(self, event: Event) -> None:
         """Take an event, from any thread."""
         with suppress(RuntimeError):  # the loop has ended; the next start goes on from the store
-            self._loop.call_soon_threadsafe(self._take, event)
+            self._loop.call_soon_threadsafe(self._receive, event)
 
-    def recall(self, job: Job) -> list[StoredCheckpoint]:
+    def load_checkpoints(self, job: Job) -> list[StoredCheckpoint]:
         """What is kept of a job; waits for it, in another thread than the event loop's.
 
         Raises `CancelledError` once the ledger is closed.
         """
         if self._closed:
             raise CancelledError
-        reading = insist(lambda: self._store.checkpoints(job.id), "reading checkpoints")
+        reading = with_retry(
+            lambda: self._store.lifecycle.checkpoints(job.id), "reading checkpoints"
+        )
         self._recalling = asyncio.run_coroutine_threadsafe(reading, self._loop)
         return self._recalling.result()
 
@@ -67,7 +69,7 @@ class Ledger:
         while True:
             event = await self._events.get()
             try:
-                await self.keep(event)
+                await self.store_event(event)
             except Exception:
                 log.exception("an event was lost", extra={"job": event.job_id})
             finally:
@@ -83,9 +85,9 @@ class Ledger:
         """Wait until all events so far are stored."""
         await self._events.join()
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, Progress):
-            self._reporter.take(event)
+    def _receive(self, event: Event) -> None:
+        if isinstance(event, ProgressEvent):
+            self._reporter.on_event(event)
             return
         if isinstance(event, Checkpoint):
             picture = event.job_id, event.picture
@@ -97,32 +99,38 @@ class Ledger:
                 return
         self._events.put_nowait(event)
 
-    async def keep(self, event: Event) -> None:
+    async def store_event(self, event: Event) -> None:
         """Store an event and hand it on."""
         job_id = event.job_id
         match event:
             case Started():
-                await insist(lambda: self._store.begin(job_id), "storing a beginning")
-                self._reporter.take(event)
-            case Noticed(text=text):
-                await insist(lambda: self._store.set_notice(job_id, text), "storing a notice")
-                self._reporter.take(event)
+                await with_retry(
+                    lambda: self._store.lifecycle.mark_running(job_id), "storing a beginning"
+                )
+                self._reporter.on_event(event)
+            case NoticeEvent(text=text):
+                await with_retry(
+                    lambda: self._store.lifecycle.set_notice(job_id, text), "storing a notice"
+                )
+                self._reporter.on_event(event)
             case Checkpoint():
-                await self._keep_checkpoint(event)
+                await self._store_checkpoint(event)
             case Finished():
                 await self._finish(event)
             case Failed(reason=reason):
-                if await insist(lambda: self._store.fail(job_id, reason), "storing a failure"):
-                    self._reporter.end(job_id)
+                if await with_retry(
+                    lambda: self._store.lifecycle.fail(job_id, reason), "storing a failure"
+                ):
+                    self._reporter.on_end(job_id)
             case _:
                 pass
 
-    async def _keep_checkpoint(self, event: Checkpoint) -> None:
+    async def _store_checkpoint(self, event: Checkpoint) -> None:
         """Without one, the job goes on from the one before: this is tried once."""
         event = self._checkpoints.pop((event.job_id, event.picture), event)
-        checkpoint, frames = await asyncio.to_thread(kept_checkpoint, event)
+        checkpoint, frames = await asyncio.to_thread(encode_checkpoint, event)
         try:
-            await self._store.add_checkpoint(event.job_id, checkpoint, frames)
+            await self._store.lifecycle.add_checkpoint(event.job_id, checkpoint, frames)
         except DBAPIError as error:
             cause = {"job": event.job_id, "cause": str(error.orig)}
             log.warning("a checkpoint was not stored", extra=cause)
@@ -135,19 +143,21 @@ class Ledger:
             log.exception("pictures could not be made", extra={"job": job_id})
             pictures = None
         if pictures is None:
-            ended = await insist(lambda: self._store.fail(job_id, FAULT), "storing a failure")
+            ended = await with_retry(
+                lambda: self._store.lifecycle.fail(job_id, FAULT), "storing a failure"
+            )
         else:
             seconds, stopped = event.seconds, event.stopped
-            ended = await insist(
-                lambda: self._store.finish(job_id, pictures, seconds, stopped=stopped),
+            ended = await with_retry(
+                lambda: self._store.lifecycle.finish(job_id, pictures, seconds, stopped=stopped),
                 "storing pictures",
             )
         if ended:
-            self._reporter.end(job_id)
+            self._reporter.on_end(job_id)
 
 
 def _pictures(event: Finished) -> list[StoredPicture]:
     return [
-        kept_picture(number, painting, event.digests)
-        for number, painting in enumerate(event.paintings, 1)
+        encode_picture(number, painting, event.digests)
+        for number, painting in enumerate(event.pictures, 1)
     ]

@@ -18,10 +18,10 @@ from discord import ui
 from discord.utils import MISSING
 from sqlalchemy.exc import DBAPIError
 
-from bot.jobs.job import Job, Place
-from bot.storage import Store, insist
+from bot.jobs.job import Job, JobLocation
+from bot.storage import Store, with_retry
 from bot.ui import job_text
-from bot.ui.attachments import Attachment, Parcel, discord_files
+from bot.ui.attachments import Attachment, ResultFiles, discord_files
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +46,14 @@ class _RefusedError(Exception):
     """A place is gone, or takes no message of the bot any more."""
 
 
-class Delivery:
+class JobPoster:
     """Says things about one job in its `place`."""
 
     def __init__(
         self,
         client: discord.Client,
         job: Job,
-        place: Place,
+        place: JobLocation,
         store: Store,
         progress_id: int | None = None,
     ) -> None:
@@ -73,7 +73,7 @@ class Delivery:
         guild = self._client.get_guild(self._place.guild_id or 0)
         return guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 
-    async def show(
+    async def update_progress(
         self,
         text: str,
         picture: Attachment | None = None,
@@ -98,10 +98,10 @@ class Delivery:
             self._log("progress could not be shown", error)
         except discord.HTTPException as error:
             self._log("progress was refused", error)
-            self._shows_progress = _passes(error)
+            self._shows_progress = is_transient(error)
 
-    async def deliver(
-        self, text: str, parcel: Parcel | None = None, *, buttons: ui.View | None = None
+    async def post_result(
+        self, text: str, parcel: ResultFiles | None = None, *, buttons: ui.View | None = None
     ) -> bool:
         """Post a result until it arrives, in the first place that takes it; say whether one did.
 
@@ -146,16 +146,18 @@ class Delivery:
         files = discord_files(picture)
         message = await channel.send(text, files=files, nonce=nonce, view=buttons or MISSING)
         self._progress_id = message.id
-        await self._store.set_progress_message(self._job.id, message.id)
+        await self._store.jobs.set_progress_message(self._job.id, message.id)
 
     async def _post_all(
-        self, place: int | None, text: str, parcel: Parcel | None, buttons: ui.View | None
+        self, place: int | None, text: str, parcel: ResultFiles | None, buttons: ui.View | None
     ) -> None:
         """Post a result's messages into a channel, or to the person if `place` is None."""
         groups = parcel.groups if parcel is not None else ((),)
         job_id = self._job.id
         if self._arrived is None:
-            self._arrived = await insist(lambda: self._store.post_numbers(job_id), "reading posts")
+            self._arrived = await with_retry(
+                lambda: self._store.jobs.post_numbers(job_id), "reading posts"
+            )
         for index, group in enumerate(groups):
             number = self._posted = self._posted + 1
             if number in self._arrived:
@@ -165,11 +167,11 @@ class Delivery:
             send = partial(
                 self._post, place, words, group, nonce=nonce, buttons=buttons if is_last else None
             )
-            message = await self._insist(send)
+            message = await self._retry(send)
             post = (job_id, message.channel.id, message.id, number)
-            await insist(lambda post=post: self._store.add_post(*post), "storing a post")
+            await with_retry(lambda post=post: self._store.jobs.add_post(*post), "storing a post")
 
-    async def _insist(self, post: Callable[[], Awaitable[discord.Message]]) -> discord.Message:
+    async def _retry(self, post: Callable[[], Awaitable[discord.Message]]) -> discord.Message:
         """Post one message, as often as it takes."""
         pause = FIRST_PAUSE
         while True:
@@ -180,7 +182,7 @@ class Delivery:
             except discord.HTTPException as error:
                 if error.code == _TOO_LARGE or error.status == _PAYLOAD_TOO_LARGE:
                     raise TooLargeError from error
-                if not _passes(error):
+                if not is_transient(error):
                     raise _RefusedError(str(error)) from error
                 self._log("a result has to wait, trying again", error)
             await asyncio.sleep(pause)
@@ -211,6 +213,6 @@ class Delivery:
         log.warning(what, extra={"job": self._job.id, "cause": cause})
 
 
-def _passes(error: discord.HTTPException) -> bool:
+def is_transient(error: discord.HTTPException) -> bool:
     """Whether the same call can succeed later."""
     return error.status == _TOO_MANY_REQUESTS or error.status >= _SERVER_ERRORS

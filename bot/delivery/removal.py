@@ -23,25 +23,25 @@ _FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
 
 
 @dataclass(frozen=True)
-class Removed:
+class DeletionResult:
     """What came of a removal."""
 
     messages: int
     """How many were deleted."""
-    left: tuple[str, ...]
+    undeleted: tuple[str, ...]
     """Links to the messages that could not be deleted."""
 
 
-async def remove_job(client: discord.Client, store: Store, record: JobRecord) -> Removed:
+async def remove_job(client: discord.Client, store: Store, record: JobRecord) -> DeletionResult:
     """Forget the pictures of a job that has ended, and delete the bot's messages about it.
 
     Its thread stays, without the prompt: others may have written there.
     """
     job_id = record.job.id
-    await store.forget_pictures(job_id)
-    if record.place is not None and record.place.has_thread:
+    await store.lifecycle.delete_pictures(job_id)
+    if record.location is not None and record.location.has_thread:
         try:
-            await clear_thread(client, record.place.channel_id, record.place.post_id)
+            await anonymize_thread(client, record.location.channel_id, record.location.post_id)
         except _FAILURES as error:
             cause = {"job": job_id, "cause": str(error)}
             log.warning("a thread's name could not be cleared", extra=cause)
@@ -53,9 +53,9 @@ async def remove_job(client: discord.Client, store: Store, record: JobRecord) ->
         if outcome is _Outcome.LEFT:
             left.append(message_url(record.job.guild_id, channel_ids[0], message_id))
         else:
-            await store.remove_post(message_id)
+            await store.jobs.remove_post(message_id)
     log.info("job removed", extra={"job": job_id, "messages": removed, "left": len(left)})
-    return Removed(removed, tuple(left))
+    return DeletionResult(removed, tuple(left))
 
 
 class _Outcome(Enum):
@@ -67,12 +67,12 @@ class _Outcome(Enum):
 async def _messages(store: Store, record: JobRecord) -> dict[int, list[int]]:
     """The messages about a job, and the channels in which each may be."""
     messages: dict[int, list[int]] = {}
-    place = record.place
+    place = record.location
     if place is not None:
         messages[place.message_id] = [place.channel_id]
         if record.progress_id is not None:
             messages[record.progress_id] = [place.post_id]
-    for post in await store.posts(record.job.id):
+    for post in await store.jobs.posts(record.job.id):
         places = [] if place is None else [place.post_id, place.channel_id]
         messages[post.message_id] = [post.channel_id] if post.channel_id is not None else places
     return messages
@@ -111,7 +111,7 @@ async def delete_message(client: discord.Client, channel_id: int, message_id: in
         await message.delete()
 
 
-async def clear_thread(client: discord.Client, channel_id: int, thread_id: int) -> None:
+async def anonymize_thread(client: discord.Client, channel_id: int, thread_id: int) -> None:
     """Take the prompt from a thread's name, and from what Discord says of it in its channel.
 
     Raises like `delete_message`. The thread is open afterwards.

@@ -75,19 +75,19 @@ AE, and also NEGATIVE SQUARED LATIN CAPITAL LETTER A."""
 
 
 @lru_cache(maxsize=4096)
-def spelled(character: str) -> str:
+def latin_base(character: str) -> str:
     """A character's Latin letters, if its name tells them, else itself: ø is o, and æ is ae."""
     found = None if character.isascii() else _NAMED.search(unicodedata.name(character, ""))
     return character if found is None else found[1].lower()
 
 
 @lru_cache(maxsize=4096)
-def letters_like(letter: str) -> frozenset[str]:
+def confusables_of(letter: str) -> frozenset[str]:
     """What a letter can be read as: itself, in lower case, and what it looks like."""
     folded = letter.casefold()
     return frozenset((folded, *_LOOKS_LIKE.get(folded, "")))
 
 
-def letters_for(sign: str) -> frozenset[str]:
+def leet_letters(sign: str) -> frozenset[str]:
     """What a digit or a sign can stand for."""
     return frozenset(_STANDS_FOR.get(sign, "") or _LOOKS_LIKE.get(sign, ""))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from bot.filtering.confusables import letters_for, letters_like, spelled
+from bot.filtering.confusables import confusables_of, latin_base, leet_letters
 
 ANY = frozenset("*")
 """What an asterisk inside a word stands for."""
@@ -39,7 +39,7 @@ _SPACELESS = re.compile(
 """Thai, Lao, Burmese, Khmer, kana and Han: scripts that put no space between words."""
 
 
-class Gap(IntEnum):
+class Boundary(IntEnum):
     """What lies before a letter."""
 
     NONE = 0
@@ -54,10 +54,10 @@ class Gap(IntEnum):
 class Letter:
     """One letter of a text."""
 
-    gap: Gap
-    sure: frozenset[str]
+    boundary: Boundary
+    certain: frozenset[str]
     """What it is, and what it looks like."""
-    maybe: frozenset[str] = frozenset()
+    possible: frozenset[str] = frozenset()
     """What it may stand for, being a digit or a sign; `ANY` for any letter."""
     is_sign: bool = False
     """Whether it may be no letter at all."""
@@ -65,7 +65,7 @@ class Letter:
     @property
     def is_digit(self) -> bool:
         """Whether it is one."""
-        return bool(self.sure and self.maybe)
+        return bool(self.certain and self.possible)
 
 
 def read_letters(text: str) -> Iterator[Letter]:
@@ -80,7 +80,7 @@ def read_letters(text: str) -> Iterator[Letter]:
         elif letters:
             yield from _spaced(alone)
             alone = []
-            yield replace(letters[0], gap=Gap.BREAK)
+            yield replace(letters[0], boundary=Boundary.BREAK)
             yield from letters[1:]
     yield from _spaced(alone)
 
@@ -108,7 +108,7 @@ def _plain(text: str) -> str:
             base = character
         kept.append(character)
     composed = unicodedata.normalize("NFC", "".join(kept))
-    return "".join(map(spelled, composed))
+    return "".join(map(latin_base, composed))
 
 
 def _is_own_mark(mark: str, base: str) -> bool:
@@ -134,7 +134,7 @@ def _spaced(letters: list[Letter]) -> Iterator[Letter]:
     held = False
     for letter in letters:
         holds = with_digits or not letter.is_digit
-        yield replace(letter, gap=Gap.JOINT if held and holds else Gap.BREAK)
+        yield replace(letter, boundary=Boundary.JOINT if held and holds else Boundary.BREAK)
         held = holds
 
 
@@ -145,8 +145,8 @@ def _read_chunk(chunk: str) -> list[Letter]:
     for character in chunk:
         found = _read(character)
         if found:
-            gap = Gap.NONE if before and _hold_together(before, character) else Gap.JOINT
-            letters += (replace(found[0], gap=gap), *found[1:])
+            gap = Boundary.NONE if before and _hold_together(before, character) else Boundary.JOINT
+            letters += (replace(found[0], boundary=gap), *found[1:])
         before = character if found else ""
     return letters
 
@@ -161,14 +161,14 @@ def _hold_together(one: str, other: str) -> bool:
 def _read(character: str) -> list[Letter]:
     """A character's letters, none if it separates; what lies before them is not said."""
     if character == _I_OR_L:
-        return [Letter(Gap.NONE, frozenset("il"))]
+        return [Letter(Boundary.NONE, frozenset("il"))]
     if _is_letter(character):
-        return [Letter(Gap.NONE, letters_like(each)) for each in character.casefold()]
+        return [Letter(Boundary.NONE, confusables_of(each)) for each in character.casefold()]
     digit = unicodedata.digit(character, None)
     if digit is not None:
-        return [Letter(Gap.NONE, frozenset(str(digit)), letters_for(str(digit)))]
-    meant = ANY if character == _ASTERISK else letters_for(character)
-    return [Letter(Gap.NONE, frozenset(), meant, is_sign=True)] if meant else []
+        return [Letter(Boundary.NONE, frozenset(str(digit)), leet_letters(str(digit)))]
+    meant = ANY if character == _ASTERISK else leet_letters(character)
+    return [Letter(Boundary.NONE, frozenset(), meant, is_sign=True)] if meant else []
 
 
 def _is_letter(character: str) -> bool:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.filtering.normalize import ANY, Gap, Letter, is_spaceless, read_letters
+from bot.filtering.normalize import ANY, Boundary, Letter, is_spaceless, read_letters
 
 MAX_LENGTH = 50
 """Characters of an entry."""
@@ -25,7 +25,7 @@ class WordList:
     def __init__(self, entries: Iterable[str]) -> None:
         """Raise `ValueError`, as `check_entry` does."""
         self._entries = tuple(entries)
-        self._bits = _Bits()
+        self._bits = _ShiftAnd()
         self._owners: list[str] = []
         for entry in self._entries:
             places = _parse(entry)
@@ -46,7 +46,7 @@ def check_entry(entry: str) -> str:
 
 
 @dataclass
-class _Place:
+class _PatternState:
     """A letter of an entry."""
 
     letters: frozenset[str]
@@ -62,19 +62,19 @@ class _Place:
     """Whether the entry ends with it, at the end of a word unless any letters may follow."""
 
 
-def _parse(entry: str) -> list[_Place]:
+def _parse(entry: str) -> list[_PatternState]:
     if len(entry) > MAX_LENGTH:
         raise ValueError(f"a word has at most {MAX_LENGTH} characters, not {len(entry)}")
-    places: list[_Place] = []
+    places: list[_PatternState] = []
     for number, part in enumerate(entry.split("*")):
         if number and places:
             places[-1].any_follow = True
         for letter in read_letters(part):
-            if not letter.sure:
+            if not letter.certain:
                 continue
-            if letter.gap and places and not places[-1].any_follow:
+            if letter.boundary and places and not places[-1].any_follow:
                 places[-1].space_follows = True
-            places.append(_Place(letter.sure))
+            places.append(_PatternState(letter.certain))
     if len(places) < _SHORTEST and not any(map(is_spaceless, entry)):
         raise ValueError(
             f"a word needs at least {_SHORTEST} letters or digits, beside * for any letters"
@@ -84,7 +84,7 @@ def _parse(entry: str) -> list[_Place]:
     return places
 
 
-class _Bits:
+class _ShiftAnd:
     """The automaton: one bit for each place of each entry, set while a text may be there."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class _Bits:
         self._starts = self._starts_anywhere = self._any = self._spaces = 0
         self._ends = self._ends_anywhere = 0
 
-    def add(self, places: list[_Place]) -> None:
+    def add(self, places: list[_PatternState]) -> None:
         """Follow one more entry."""
         for place in places:
             bit = 1 << self._size
@@ -117,13 +117,13 @@ class _Bits:
         sure = vague = 0
         for letter in letters:
             starts = self._starts_anywhere
-            if letter.gap:
+            if letter.boundary:
                 if found := sure & self._ends:
                     return found
                 starts = self._starts
-            if letter.gap is Gap.BREAK:
+            if letter.boundary is Boundary.BREAK:
                 sure, vague = sure & self._spaces, vague & self._spaces
-            as_is, meant = self._taken(letter.sure), self._taken(letter.maybe)
+            as_is, meant = self._taken(letter.certain), self._taken(letter.possible)
             next_sure = self._step(sure, as_is | meant, 0) | self._step(vague, as_is, starts)
             next_vague = self._step(vague, meant, starts)
             if letter.is_sign:  # or it separates

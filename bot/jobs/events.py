@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.jobs.job import Place
+from bot.jobs.job import JobLocation
 from engine.recipes.recipe import Recipe
 
 Pixels = NDArray[np.uint8]
@@ -15,7 +15,7 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Painting:
+class PaintedPicture:
     """A picture as its run left it."""
 
     recipe: Recipe
@@ -40,7 +40,7 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Noticed:
+class NoticeEvent:
     """Something happened that the job's people should know."""
 
     job_id: int
@@ -49,7 +49,7 @@ class Noticed:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressEvent:
     """A job is under way."""
 
     job_id: int
@@ -62,12 +62,12 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Underway:
+class JobProgress:
     """What people are told of a job that has not ended."""
 
-    place: Place
+    position: JobLocation
     begun: bool
-    progress: Progress | None
+    progress: ProgressEvent | None
     """The newest, if there was one since the program was started."""
 
 
@@ -94,7 +94,7 @@ class Finished:
     """All pictures of a job are painted, or it was stopped and these are there."""
 
     job_id: int
-    paintings: tuple[Painting, ...]
+    pictures: tuple[PaintedPicture, ...]
     seconds: float
     """Engine time that the job took."""
     digests: Mapping[str, str]
@@ -111,4 +111,4 @@ class Failed:
     """A sentence for the person who asked."""
 
 
-Event = Started | Noticed | Progress | Checkpoint | Finished | Failed
+Event = Started | NoticeEvent | ProgressEvent | Checkpoint | Finished | Failed

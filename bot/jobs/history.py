@@ -10,7 +10,7 @@ MAX_SEARCH = 40
 """Characters that can be searched for: they have to fit into a custom id."""
 
 
-class Turn(StrEnum):
+class PageDirection(StrEnum):
     """Where to go from a page."""
 
     OLDER = "older"

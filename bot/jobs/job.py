@@ -28,7 +28,7 @@ UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True)
-class Place:
+class JobLocation:
     """Where a job is told about."""
 
     guild_id: int | None

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class KeptJob:
+class JobExport:
     """A job with all that is known of it, whether this program can still paint it or not."""
 
     id: int
@@ -17,7 +17,7 @@ class KeptJob:
 
 
 @dataclass(frozen=True)
-class KeptDraft:
+class DraftExport:
     """A picture and its mask, before somebody had them painted."""
 
     id: int
@@ -27,7 +27,7 @@ class KeptDraft:
 
 
 @dataclass(frozen=True)
-class Deletion:
+class ErasureRequest:
     """A person wants everything removed that was kept of them, and how far that is."""
 
     author_id: int
@@ -44,7 +44,7 @@ class Deletion:
 
 
 @dataclass(frozen=True)
-class Removal:
+class PendingMessageDeletion:
     """Something of a person's that is still on Discord."""
 
     id: int

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.jobs.job import Job, JobState, Place
+from bot.jobs.job import Job, JobLocation, JobState
 
 
 @dataclass(frozen=True)
@@ -12,13 +12,13 @@ class JobRecord:
 
     job: Job
     state: JobState
-    place: Place | None
+    location: JobLocation | None
     """None until its message was posted."""
     channel_id: int | None
     """Where it was asked for; None for jobs of an earlier version that had no place."""
     progress_id: int | None
     """The message that shows its progress, if that is not the job's own."""
-    stop_wanted: bool
+    stop_requested: bool
     reason: str | None
     """Why it failed, or why nobody was told of its end."""
     notice: str | None
@@ -28,7 +28,7 @@ class JobRecord:
     accepted_at: datetime
     began_at: datetime | None
     ended_at: datetime | None
-    told_at: datetime | None
+    notified_at: datetime | None
     """When the last message about its end had arrived."""
 
 

@@ -14,13 +14,13 @@ import aiohttp
 import discord
 from sqlalchemy.exc import DBAPIError
 
-from bot.delivery.removal import clear_thread, delete_message
+from bot.delivery.removal import anonymize_thread, delete_message
 from bot.delivery.reporter import Reporter
-from bot.errors import RefusalError
-from bot.jobs.personal_data import Deletion, Removal
-from bot.privacy.text import deleted
+from bot.errors import UserError
+from bot.jobs.personal_data import ErasureRequest, PendingMessageDeletion
+from bot.privacy.text import erasure_text
 from bot.scheduling.queue import GpuQueue
-from bot.storage import Store, insist
+from bot.storage import Store, with_retry
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +29,14 @@ MESSAGE_SECONDS = 0.5
 CALL_SECONDS = 60.0
 TRIES = 4
 """Of a call that may succeed later."""
-LOOK_SECONDS = 2.0
+REFRESH_SECONDS = 2.0
 """Between two looks at jobs of which somebody is just being told."""
 _RETRY_SECONDS = 60.0
 _TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
 _NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
 
-class Privacy:
+class ErasureService:
     """Carries out deletions, one after the other."""
 
     def __init__(self, store: Store, queue: GpuQueue, reporter: Reporter) -> None:
@@ -46,7 +46,7 @@ class Privacy:
         self._wished = asyncio.Event()
         self._client: discord.Client | None = None
         self._attached = asyncio.Event()
-        self._waiting: dict[int, asyncio.Future[Deletion]] = {}
+        self._waiting: dict[int, asyncio.Future[ErasureRequest]] = {}
         self._exporting: set[int] = set()
 
     def attach(self, client: discord.Client) -> None:
@@ -54,26 +54,26 @@ class Privacy:
         self._client = client
         self._attached.set()
 
-    async def begin(self, user_id: int) -> "asyncio.Future[Deletion]":
+    async def request(self, user_id: int) -> "asyncio.Future[ErasureRequest]":
         """Have all removed that is kept of a person until now; returns what was done, in the end.
 
         Raises `DBAPIError` if the wish cannot be stored.
         """
-        await self._store.begin_deletion(user_id)
-        future: asyncio.Future[Deletion] = asyncio.get_running_loop().create_future()
+        await self._store.personal_data.request_erasure(user_id)
+        future: asyncio.Future[ErasureRequest] = asyncio.get_running_loop().create_future()
         done = self._waiting.setdefault(user_id, future)
         self._wished.set()
         return done
 
-    def tell_later(self, user_id: int) -> None:
+    def notify_by_dm(self, user_id: int) -> None:
         """Nobody waits any more: tell the person by a direct message."""
         self._waiting.pop(user_id, None)
 
     @contextmanager
     def exporting(self, user_id: int) -> Iterator[None]:
-        """Send a person's data, once at a time; raises `RefusalError` if that is under way."""
+        """Send a person's data, once at a time; raises `UserError` if that is under way."""
         if user_id in self._exporting:
-            raise RefusalError("Your files are on their way already.")
+            raise UserError("Your files are on their way already.")
         self._exporting.add(user_id)
         try:
             yield
@@ -86,47 +86,51 @@ class Privacy:
         while True:
             self._wished.clear()
             pause: float | None = None
-            for deletion in await insist(self._store.deletions, "reading deletions"):
+            for deletion in await with_retry(
+                self._store.personal_data.erasures, "reading deletions"
+            ):
                 try:
-                    if not await self._carry_out(deletion.author_id):
-                        pause = LOOK_SECONDS
+                    if not await self._process(deletion.author_id):
+                        pause = REFRESH_SECONDS
                 except Exception:
                     log.exception("a deletion was interrupted, trying again")
                     pause = _RETRY_SECONDS
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wished.wait(), pause)
 
-    async def _carry_out(self, author_id: int) -> bool:
+    async def _process(self, author_id: int) -> bool:
         """Remove all that can be removed now; say whether that was all."""
         await self._remove_jobs(author_id)
         refusing: set[tuple[int, bool]] = set()
-        async for removal in self._store.removals(author_id):
+        async for removal in self._store.personal_data.pending_deletions(author_id):
             succeeded = await self._remove(removal, refusing)
-            await self._store.removed(removal, succeeded=succeeded)
-        done = await self._store.end_deletion(author_id)
+            await self._store.personal_data.deleted_message(removal, succeeded=succeeded)
+        done = await self._store.personal_data.finish_erasure(author_id)
         if done is None:
             return False
         log.info("a person's data was removed", extra={"jobs": done.jobs, "left": done.left})
         with suppress(DBAPIError):  # else the next look after what is old does so
-            await self._store.give_back()
-        await self._tell(done)
+            await self._store.retention.vacuum()
+        await self._notify(done)
         return True
 
     async def _remove_jobs(self, author_id: int) -> None:
         """Cancel what has not ended, and remove what is over and was told."""
-        deletion = await self._store.deletion(author_id)
+        deletion = await self._store.personal_data.erasure(author_id)
         if deletion is None:
             return
-        unfinished, over = await self._store.deletable(deletion)
+        unfinished, over = await self._store.personal_data.erasable(deletion)
         for job_id in unfinished:
-            if await self._store.cancel(job_id):
+            if await self._store.lifecycle.cancel(job_id):
                 self._queue.remove(job_id)
-                self._reporter.end(job_id)
+                self._reporter.on_end(job_id)
         for job_id in over:
-            await self._store.delete_job(job_id, author_id)
-        await self._store.delete_drafts(deletion)
+            await self._store.personal_data.delete_job(job_id, author_id)
+        await self._store.personal_data.delete_drafts(deletion)
 
-    async def _remove(self, removal: Removal, refusing: set[tuple[int, bool]]) -> bool:
+    async def _remove(
+        self, removal: PendingMessageDeletion, refusing: set[tuple[int, bool]]
+    ) -> bool:
         """Take something away from Discord; say whether it is gone.
 
         A channel that is among the `refusing` ones, or has become one, is not asked again.
@@ -153,16 +157,16 @@ class Privacy:
                 self._log(removal, error)
         return False
 
-    async def _call(self, removal: Removal) -> None:
+    async def _call(self, removal: PendingMessageDeletion) -> None:
         assert self._client is not None
         if removal.is_thread:
-            await clear_thread(self._client, removal.channel_id, removal.message_id)
+            await anonymize_thread(self._client, removal.channel_id, removal.message_id)
             # It stays, since others may have written there.
             await self._client.http.edit_channel(removal.message_id, archived=True)
         else:
             await delete_message(self._client, removal.channel_id, removal.message_id)
 
-    async def _tell(self, done: Deletion) -> None:
+    async def _notify(self, done: ErasureRequest) -> None:
         waiting = self._waiting.pop(done.author_id, None)
         if waiting is not None:
             waiting.set_result(done)
@@ -170,10 +174,10 @@ class Privacy:
         assert self._client is not None
         try:
             channel = await self._client.create_dm(discord.Object(done.author_id))
-            await asyncio.wait_for(channel.send(deleted(done)), CALL_SECONDS)
+            await asyncio.wait_for(channel.send(erasure_text(done)), CALL_SECONDS)
         except (discord.HTTPException, *_NO_ANSWER) as error:
             log.warning("nobody could be told of a deletion", extra={"cause": str(error)})
 
-    def _log(self, removal: Removal, error: Exception) -> None:
+    def _log(self, removal: PendingMessageDeletion, error: Exception) -> None:
         extra = {"channel": removal.channel_id, "cause": f"{type(error).__name__}: {error}"}
         log.warning("a message could not be removed", extra=extra)

@@ -16,8 +16,8 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.errors import RefusalError
-from bot.jobs.personal_data import KeptDraft, KeptJob
+from bot.errors import UserError
+from bot.jobs.personal_data import DraftExport, JobExport
 from bot.storage import Store
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ Member = tuple[str, bytes]
 async def send_everything(store: Store, user: discord.User | discord.Member) -> int:
     """Send a person all that is kept of them by direct message, and return in how many files.
 
-    Raises `RefusalError` if they take no direct messages, or Discord does not take the files.
+    Raises `UserError` if they take no direct messages, or Discord does not take the files.
     """
     sent = 0
     async for content in zip_files(store, user.id, PART_BYTES):
@@ -88,36 +88,39 @@ async def _pieces(store: Store, user_id: int, limit: int) -> AsyncIterator[Membe
 
 
 async def _members(store: Store, user_id: int) -> AsyncIterator[Member]:
-    job_ids, draft_ids = await store.job_ids(user_id), await store.draft_ids(user_id)
+    job_ids, draft_ids = (
+        await store.personal_data.job_ids(user_id),
+        await store.personal_data.draft_ids(user_id),
+    )
     if not (job_ids or draft_ids):
         return
     yield "read-me.txt", _READ_ME.encode()
     for job_id in job_ids:
-        job = await store.kept_job(job_id)
+        job = await store.personal_data.export_job(job_id)
         if job is None:  # removed in the meantime
             continue
         yield f"job-{job_id}/job.json", _json(dict(job.values))
         for member in _recipes(job):
             yield member
-        for picture in await store.pictures(job_id):
+        for picture in await store.lifecycle.pictures(job_id):
             yield f"job-{job_id}/picture-{picture.number}.png", picture.content
-        for frame in await store.frames(job_id):
+        for frame in await store.lifecycle.frames(job_id):
             yield f"job-{job_id}/frames/{frame.picture}-{frame.step:06}.webp", frame.content
     for draft_id in draft_ids:
-        draft = await store.kept_draft(draft_id)
+        draft = await store.personal_data.export_draft(draft_id)
         if draft is not None:
             for member in _draft(draft):
                 yield member
 
 
-def _recipes(job: KeptJob) -> list[Member]:
+def _recipes(job: JobExport) -> list[Member]:
     return [
         (f"job-{job.id}/recipe-{number}.json", text.encode())
         for number, text in enumerate(job.recipes, 1)
     ]
 
 
-def _draft(draft: KeptDraft) -> list[Member]:
+def _draft(draft: DraftExport) -> list[Member]:
     folder = f"draft-{draft.id}"
     return [
         (f"{folder}/draft.json", _json(dict(draft.values))),
@@ -152,7 +155,7 @@ async def _send(user: discord.User | discord.Member, name: str, content: bytes) 
             await user.send(file=discord.File(io.BytesIO(content), name))
             return
         except discord.Forbidden as error:
-            raise RefusalError(_CLOSED) from error
+            raise UserError(_CLOSED) from error
         except (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError) as error:
             log.warning("an export could not be sent", extra={"cause": str(error)})
-    raise RefusalError("Discord did not take the files. Try again in a while.")
+    raise UserError("Discord did not take the files. Try again in a while.")

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.config import StorageSettings
 from bot.storage import Store
-from bot.storage.retention import Bulk
+from bot.storage.retention import BlobKind
 from engine.files import MEBIBYTE
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _ROOM = 0.95
 """Share of the budget that is left filled, so that the next look finds little to do."""
 
 
-class Retention:
+class RetentionService:
     """Removes what is old, once an hour."""
 
     def __init__(self, store: Store, settings: StorageSettings) -> None:
@@ -46,24 +46,24 @@ class Retention:
 
     async def tidy(self) -> None:
         """Remove what is too old or too much, and make the file smaller."""
-        await self._store.forget_old_drafts()
+        await self._store.drafts.delete_expired()
         before = datetime.now(UTC) - timedelta(days=self._days)
-        for bulk in Bulk if self._days else ():
-            while count := await self._store.remove_oldest(bulk, before):
+        for bulk in BlobKind if self._days else ():
+            while count := await self._store.retention.remove_oldest(bulk, before):
                 log.info("removed what is old", extra={"what": bulk, "count": count})
                 await asyncio.sleep(_REST_SECONDS)
-        if self._budget and await self._store.used_bytes() > self._budget:
+        if self._budget and await self._store.retention.used_bytes() > self._budget:
             await self._shrink(round(_ROOM * self._budget))
-        await self._store.give_back()
+        await self._store.retention.vacuum()
 
     async def _shrink(self, most: int) -> None:
         """Remove until the database holds at most so many bytes, as far as that is possible."""
-        for bulk in Bulk:
-            while (excess := await self._store.used_bytes() - most) > 0:
-                if not (count := await self._store.remove_oldest(bulk, most=excess)):
+        for bulk in BlobKind:
+            while (excess := await self._store.retention.used_bytes() - most) > 0:
+                if not (count := await self._store.retention.remove_oldest(bulk, most=excess)):
                     break
                 log.info("made room", extra={"what": bulk, "count": count})
                 await asyncio.sleep(_REST_SECONDS)
-        if (used := await self._store.used_bytes()) > most:
+        if (used := await self._store.retention.used_bytes()) > most:
             mebibytes = round(used / MEBIBYTE)
             log.warning("storage.disk_mib is too little", extra={"mib": mebibytes})

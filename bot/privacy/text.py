@@ -1,8 +1,8 @@
 """What is kept of a person, as plain values and in words: to be handed out, or removed."""
 
 from bot.config import StorageSettings
-from bot.jobs.personal_data import Deletion
-from bot.ui.formatting import counted
+from bot.jobs.personal_data import ErasureRequest
+from bot.ui.formatting import plural
 
 _STAYS = (
     "What stays: pictures that others have made from yours, what people have saved or copied, what "
@@ -10,13 +10,13 @@ _STAYS = (
 )
 
 
-def about(settings: StorageSettings) -> str:
+def privacy_text(settings: StorageSettings) -> str:
     """What is kept of a person, and how long."""
     days, first = settings.keep_days, "my disk space is used up, the oldest going first"
     if days and settings.disk_mib:
-        how_long = f"for {counted(days, 'day')}, or less long if {first}"
+        how_long = f"for {plural(days, 'day')}, or less long if {first}"
     elif days:
-        how_long = f"for {counted(days, 'day')}"
+        how_long = f"for {plural(days, 'day')}"
     else:
         how_long = f"until {first}" if settings.disk_mib else "until you delete them"
     return (
@@ -32,17 +32,17 @@ def about(settings: StorageSettings) -> str:
     )
 
 
-def deleted(done: Deletion) -> str:
+def erasure_text(done: ErasureRequest) -> str:
     """What was removed of a person's, and what was not."""
     removed = [
-        counted(done.jobs, "job"),
-        counted(done.pictures, "picture"),
-        *([counted(done.drafts, "draft")] if done.drafts else []),
-        f"and {counted(done.messages, 'message')} on Discord",
+        plural(done.jobs, "job"),
+        plural(done.pictures, "picture"),
+        *([plural(done.drafts, "draft")] if done.drafts else []),
+        f"and {plural(done.messages, 'message')} on Discord",
     ]
     sentences = [f"Removed what I kept of you: {', '.join(removed)}."]
     if done.left:
-        left = counted(done.left, "message or thread", "messages or threads")
+        left = plural(done.left, "message or thread", "messages or threads")
         sentences.append(
             f"{left} of mine could not be removed: I have no access there any more, or Discord "
             "refused. Ask a moderator of that server."

@@ -7,11 +7,11 @@ _PIXELS_PER_CUTOUT = 1000
 """As many pixels of the generator's cost about as much as a cutout of the perceptor's."""
 
 
-def step_units(recipe: Recipe) -> float:
+def step_cost(recipe: Recipe) -> float:
     """What a step of a recipe costs, in units of work: pixels and cutouts."""
     return float(recipe.width * recipe.height + _PIXELS_PER_CUTOUT * recipe.cutouts)
 
 
-def job_units(job: Job) -> float:
+def job_cost(job: Job) -> float:
     """What all steps of a job cost."""
-    return sum(recipe.total_steps * step_units(recipe) for recipe in job.recipes)
+    return sum(recipe.total_steps * step_cost(recipe) for recipe in job.recipes)

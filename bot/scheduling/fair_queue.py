@@ -26,17 +26,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.jobs.job import Job
-from bot.scheduling.cost import job_units, step_units
+from bot.scheduling.cost import job_cost, step_cost
 
 _ROUNDING = 1e-9
 """Share of a slice by which two times may differ and count as equal."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class QueuePosition:
     """What is painted before a job."""
 
-    before: int
+    jobs_ahead: int
     """How many other jobs have a turn before its next one; 0 if it has its turn."""
     start: float
     """Units of work until its next turn."""
@@ -44,13 +44,13 @@ class Standing:
     """Units of work until it is done, its own included."""
 
 
-class Waiting:
+class QueuedJob:
     """A job that is not at its end."""
 
     def __init__(self, job: Job, steps_done: int, slice_steps: int) -> None:
-        units = step_units(job.recipes[0])
+        units = step_cost(job.recipes[0])
         self.job = job
-        self.left = max(0.0, job_units(job) - steps_done * units)
+        self.left = max(0.0, job_cost(job) - steps_done * units)
         """Units of work."""
         self.slice = slice_steps * units
         """Units of work in a turn."""
@@ -67,80 +67,80 @@ class Waiting:
         return self.slice / self.job.weight
 
 
-class Turns(Protocol):
+class SchedulingPolicy(Protocol):
     """An order of jobs."""
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, waiting: QueuedJob) -> None:
         """Line up a new job."""
         ...
 
-    def begin(self) -> Waiting | None:
+    def start_slice(self) -> QueuedJob | None:
         """The job whose turn begins; None if there is none."""
         ...
 
-    def companions(
-        self, lead: Waiting, most: int, fits: Callable[[Waiting], bool]
-    ) -> list[Waiting]:
+    def batch_candidates(
+        self, lead: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
+    ) -> list[QueuedJob]:
         """Who may take part in the turn of `lead`, in order: at most so many of those that fit."""
         ...
 
-    def advance(self, waiting: Waiting, units: float) -> None:
+    def charge(self, waiting: QueuedJob, units: float) -> None:
         """Note that some work was done in the turn at hand, for whoever takes part."""
         ...
 
-    def end(self, waiting: Waiting, /) -> None:
+    def end_slice(self, waiting: QueuedJob, /) -> None:
         """The turn at hand is over, or whoever came along leaves it."""
         ...
 
-    def remove(self, waiting: Waiting) -> None:
+    def remove(self, waiting: QueuedJob) -> None:
         """Forget a job."""
         ...
 
-    def standing(self, waiting: Waiting) -> Standing:
+    def position(self, waiting: QueuedJob) -> QueuePosition:
         """What is painted before a job."""
         ...
 
 
-class FirstCome:
+class FifoQueue:
     """Jobs in the order in which they were accepted, each to its end."""
 
     def __init__(self) -> None:
-        self._line: dict[int, Waiting] = {}
+        self._line: dict[int, QueuedJob] = {}
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, waiting: QueuedJob) -> None:
         """Line up a new job, behind all others."""
         self._line[waiting.job.id] = waiting
 
-    def begin(self) -> Waiting | None:
+    def start_slice(self) -> QueuedJob | None:
         """The job that was accepted first."""
         return next(iter(self._line.values()), None)
 
-    def companions(
-        self, lead: Waiting, most: int, fits: Callable[[Waiting], bool]
-    ) -> list[Waiting]:
+    def batch_candidates(
+        self, lead: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
+    ) -> list[QueuedJob]:
         """The next ones up to the first that does not fit: nobody is overtaken."""
         others = (each for each in self._line.values() if each is not lead)
         return list(islice(takewhile(fits, others), most))
 
-    def advance(self, waiting: Waiting, units: float) -> None:
+    def charge(self, waiting: QueuedJob, units: float) -> None:
         """Note that some work was done."""
         waiting.left = max(0.0, waiting.left - units)
 
-    def end(self, _: Waiting) -> None:
+    def end_slice(self, _: QueuedJob) -> None:
         """A turn is over; the job has the next one, too."""
 
-    def remove(self, waiting: Waiting) -> None:
+    def remove(self, waiting: QueuedJob) -> None:
         """Forget a job."""
         self._line.pop(waiting.job.id, None)
 
-    def standing(self, waiting: Waiting) -> Standing:
+    def position(self, waiting: QueuedJob) -> QueuePosition:
         """All jobs before it are painted first."""
         before = list(takewhile(lambda other: other is not waiting, self._line.values()))
         start = sum(other.left for other in before)
-        return Standing(len(before), start, start + waiting.left)
+        return QueuePosition(len(before), start, start + waiting.left)
 
 
-class _Person:
+class _User:
     """Somebody's jobs, oldest first, and their time."""
 
     def __init__(self, time: float, number: int) -> None:
@@ -148,14 +148,14 @@ class _Person:
         """Of two people with the same time, whose number is smaller comes first."""
         self.time = time
         """At the beginning of their next turn, or of the one at hand."""
-        self.jobs: deque[Waiting] = deque()
+        self.jobs: deque[QueuedJob] = deque()
         self.left = 0.0
         """Units of work in all their jobs."""
         self.place = 0
         """In the line; 0 for none."""
         self.has_turn = False
 
-    def leads(self, waiting: Waiting) -> bool:
+    def leads(self, waiting: QueuedJob) -> bool:
         """Whether it is the turn of this one of their jobs."""
         return self.has_turn and waiting is self.jobs[0]
 
@@ -172,10 +172,10 @@ class _Table:
 
     def __init__(self) -> None:
         self._columns = np.zeros((7, 64))
-        self._rows: dict[_Person, int] = {}
+        self._rows: dict[_User, int] = {}
         self._free = list(range(64))
 
-    def note(self, person: _Person) -> None:
+    def note(self, person: _User) -> None:
         """Take over how a person, who has jobs, stands now."""
         row = self._rows.get(person)
         if row is None:
@@ -193,13 +193,13 @@ class _Table:
             job.spent,
         )
 
-    def forget(self, person: _Person) -> None:
+    def forget(self, person: _User) -> None:
         """Leave a person out."""
         row = self._rows.pop(person)
         self._columns[:, row] = 0  # with nothing left, nothing is painted
         self._free.append(row)
 
-    def served(self, own: _Person, time: float) -> NDArray[np.float64]:
+    def served(self, own: _User, time: float) -> NDArray[np.float64]:
         """Units of work that each of the others gets before the turn of `own` at `time`."""
         number, times, left, has_turn, turns_per_time, slices, spent = self._columns
         turns = (time - times) * turns_per_time
@@ -216,13 +216,13 @@ class _Table:
         self._free += range(size, 2 * size)
 
 
-class FairTurns:
+class FairQueue:
     """People take turns."""
 
     def __init__(self) -> None:
-        self._people: dict[int, _Person] = {}
+        self._people: dict[int, _User] = {}
         self._table = _Table()
-        self._line: list[tuple[float, int, int, _Person]] = []
+        self._line: list[tuple[float, int, int, _User]] = []
         """A heap of times, people's numbers, places and people. Only the newest place counts."""
         self._numbers = count(1)
         self._time = 0.0
@@ -230,13 +230,13 @@ class FairTurns:
         self._times: dict[int, float] = {}
         """Of people who have no jobs now, and would come too early if they came back."""
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, waiting: QueuedJob) -> None:
         """Line up a new job, behind its author's others."""
         author = waiting.job.author_id
         person = self._people.get(author)
         if person is None:
             time = max(self._time, self._times.pop(author, 0.0))
-            person = _Person(time, next(self._numbers))
+            person = _User(time, next(self._numbers))
             self._people[author] = person
         person.jobs.append(waiting)
         person.left += waiting.left
@@ -244,7 +244,7 @@ class FairTurns:
             self._line_up(person)
         self._table.note(person)
 
-    def begin(self) -> Waiting | None:
+    def start_slice(self) -> QueuedJob | None:
         """The oldest job of the person whose turn it is."""
         while self._line:
             time, _, place, person = heapq.heappop(self._line)
@@ -255,9 +255,9 @@ class FairTurns:
                 return person.jobs[0]
         return None
 
-    def companions(
-        self, lead: Waiting, most: int, fits: Callable[[Waiting], bool]
-    ) -> list[Waiting]:
+    def batch_candidates(
+        self, lead: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
+    ) -> list[QueuedJob]:
         """Whose turns would come next, if they all were taken one after the other.
 
         Nobody gets further ahead than anybody else would in a turn with as many jobs of their own.
@@ -274,7 +274,7 @@ class FairTurns:
         line = [(time, each.number, each) for each, time in now.items()]
         heapq.heapify(line)
         jobs = {each: islice(each.jobs, most + 1) for each in now}
-        chosen, seated = list[Waiting](), {leading}
+        chosen, seated = list[QueuedJob](), {leading}
         while line and len(chosen) < most:
             time, number, person = heapq.heappop(line)
             if time > limit + slack:
@@ -288,7 +288,7 @@ class FairTurns:
                 heapq.heappush(line, (time + waiting.turn_time, number, person))
         return chosen
 
-    def advance(self, waiting: Waiting, units: float) -> None:
+    def charge(self, waiting: QueuedJob, units: float) -> None:
         """Note that some work was done: in one's own turn it counts at its end, else at once."""
         person, units = self._people[waiting.job.author_id], min(units, waiting.left)
         if person.leads(waiting):
@@ -301,7 +301,7 @@ class FairTurns:
         person.left -= units
         self._table.note(person)
 
-    def end(self, waiting: Waiting) -> None:
+    def end_slice(self, waiting: QueuedJob) -> None:
         """The turn at hand is over, or somebody leaves it, and their person lines up again."""
         person = self._people[waiting.job.author_id]
         if person.has_turn and not person.leads(waiting):
@@ -312,7 +312,7 @@ class FairTurns:
         self._line_up(person)
         self._table.note(person)
 
-    def remove(self, waiting: Waiting) -> None:
+    def remove(self, waiting: QueuedJob) -> None:
         """Forget a job, and its person with the last one."""
         author = waiting.job.author_id
         person = self._people[author]
@@ -330,7 +330,7 @@ class FairTurns:
             self._times = {a: time for a, time in self._times.items() if time > self._time}
             self._times[author] = person.time
 
-    def standing(self, waiting: Waiting) -> Standing:
+    def position(self, waiting: QueuedJob) -> QueuePosition:
         """Everybody's turns are painted who has one before the job's own first and last ones."""
         own = self._people[waiting.job.author_id]
         earlier = list(takewhile(lambda other: other is not waiting, own.jobs))
@@ -346,13 +346,13 @@ class FairTurns:
         served = self._table.served(own, start_time)
         start += float(served.sum())
         end += float(self._table.served(own, end_time).sum())
-        return Standing(first + int((served > 0).sum()), start, end)
+        return QueuePosition(first + int((served > 0).sum()), start, end)
 
-    def _line_up(self, person: _Person) -> None:
+    def _line_up(self, person: _User) -> None:
         person.place = next(self._numbers)
         heapq.heappush(self._line, (person.time, person.number, person.place, person))
 
 
-def _time(jobs: list[Waiting]) -> float:
+def _time(jobs: list[QueuedJob]) -> float:
     """By how much somebody's time goes on until these jobs are done."""
     return sum((each.spent + each.left) / each.job.weight for each in jobs)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from bot.errors import RESTARTING, RefusalError
+from bot.errors import RESTARTING, UserError
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Errand(Generic[T]):
+class ModelCall(Generic[T]):
     """Something to do with the models, once, in the engine thread."""
 
     def __init__(self, act: "Callable[[Models], T]") -> None:
@@ -34,7 +34,7 @@ class Errand(Generic[T]):
         else:
             self.result.set_result(result)
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Tell whoever waits that the program is about to end."""
         if self.result.set_running_or_notify_cancel():
-            self.result.set_exception(RefusalError(RESTARTING))
+            self.result.set_exception(UserError(RESTARTING))

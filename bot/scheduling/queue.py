@@ -13,8 +13,14 @@ from enum import Enum
 from typing import Any
 
 from bot.jobs.job import Job
-from bot.scheduling.fair_queue import FairTurns, FirstCome, Standing, Turns, Waiting
-from bot.scheduling.model_calls import Errand
+from bot.scheduling.fair_queue import (
+    FairQueue,
+    FifoQueue,
+    QueuedJob,
+    QueuePosition,
+    SchedulingPolicy,
+)
+from bot.scheduling.model_calls import ModelCall
 
 SLICE_STEPS = 25
 """Steps of a turn, unless said otherwise."""
@@ -29,7 +35,7 @@ class Slice:
     """To take; 0 if the job is only to be stopped where it is."""
 
 
-class Wish(Enum):
+class StopRequest(Enum):
     """What somebody wants of a job that takes part in the turn at hand."""
 
     STOP = "stop"
@@ -42,11 +48,11 @@ class GpuQueue:
     def __init__(self, *, fair: bool = True, slice_steps: int = SLICE_STEPS) -> None:
         self._slice_steps = slice_steps
         self._changed = threading.Condition()
-        self._errands: deque[Errand[Any]] = deque()
-        self._jobs: dict[int, Waiting] = {}
-        self._turns: Turns = FairTurns() if fair else FirstCome()
+        self._errands: deque[ModelCall[Any]] = deque()
+        self._jobs: dict[int, QueuedJob] = {}
+        self._turns: SchedulingPolicy = FairQueue() if fair else FifoQueue()
         self._to_stop: deque[int] = deque()
-        self._serving: list[Waiting] = []
+        self._serving: list[QueuedJob] = []
         """Who takes part in the turn at hand, whose turn it is first."""
         self._is_new = False
         """Whether others may take part since somebody came or went."""
@@ -55,24 +61,24 @@ class GpuQueue:
     def put(self, job: Job, steps_done: int = 0) -> None:
         """Line up a job; some of its steps may have been taken already."""
         with self._changed:
-            waiting = self._jobs[job.id] = Waiting(job, steps_done, self._slice_steps)
+            waiting = self._jobs[job.id] = QueuedJob(job, steps_done, self._slice_steps)
             self._turns.add(waiting)
             self._is_new = True
             self._changed.notify_all()
 
-    def put_errand(self, errand: Errand[Any]) -> None:
+    def put_call(self, errand: ModelCall[Any]) -> None:
         """Add an errand; it is given up if the queue was closed."""
         with self._changed:
             if not self._closed:
                 self._errands.append(errand)
                 self._changed.notify_all()
                 return
-        errand.give_up()
+        errand.cancel()
 
-    def take(self) -> Slice | Errand[Any] | None:
+    def dequeue(self) -> Slice | ModelCall[Any] | None:
         """Wait for the next errand or the next turn; None if the queue was closed.
 
-        A turn ends with `end_turn`.
+        A turn ends with `end_slice`.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._errands or self._jobs)
@@ -85,12 +91,12 @@ class GpuQueue:
                 if waiting is not None:
                     self._serving = [waiting]
                     return Slice(waiting.job, 0)
-            waiting = self._turns.begin()
+            waiting = self._turns.start_slice()
             assert waiting is not None
             self._serving, self._is_new = [waiting], True
             return Slice(waiting.job, self._slice_steps)
 
-    def gather(self, most: int, fits: Callable[[Job], bool]) -> list[Job]:
+    def select_batch(self, most: int, fits: Callable[[Job], bool]) -> list[Job]:
         """Who takes part in the next step, at most so many: first the job whose turn it is.
 
         The others come in the order of their turns, as far as they fit. `fits` is asked of one
@@ -100,7 +106,7 @@ class GpuQueue:
             if self._is_new and self._serving:
                 self._is_new = False
                 lead, *before = self._serving
-                others = self._turns.companions(
+                others = self._turns.batch_candidates(
                     lead, most - 1, lambda each: self._may_join(each) and fits(each.job)
                 )
                 for each in before:
@@ -109,12 +115,12 @@ class GpuQueue:
                 self._serving = [lead, *others]
             return [each.job for each in self._serving]
 
-    def take_errand(self) -> Errand[Any] | None:
+    def next_call(self) -> ModelCall[Any] | None:
         """The next errand, if there is one; whose turn it is stays as it is."""
         with self._changed:
             return self._errands.popleft() if self._errands else None
 
-    def advance(self, units: float = 0.0, *, of: Job | None = None) -> Wish | None:
+    def charge(self, units: float = 0.0, *, of: Job | None = None) -> StopRequest | None:
         """Note how much work was done in the turn at hand; return what is wanted of the job.
 
         That is the one whose turn it is, or one `of` those that take part in it.
@@ -122,11 +128,11 @@ class GpuQueue:
         with self._changed:
             waiting = self._taking_part(of)
             if waiting is None or waiting.job.id not in self._jobs:
-                return Wish.CANCEL
-            self._turns.advance(waiting, units)
-            return Wish.STOP if waiting.stops else None
+                return StopRequest.CANCEL
+            self._turns.charge(waiting, units)
+            return StopRequest.STOP if waiting.stops else None
 
-    def leave(self, job: Job, *, finished: bool = False) -> None:
+    def finish(self, job: Job, *, finished: bool = False) -> None:
         """A job takes no part in the turn at hand any more; if it is `finished`, it is over."""
         with self._changed:
             waiting = self._taking_part(job)
@@ -135,7 +141,7 @@ class GpuQueue:
                 self._leave(waiting, finished=finished)
                 self._is_new = True
 
-    def end_turn(self, *, finished: bool = False) -> None:
+    def end_slice(self, *, finished: bool = False) -> None:
         """The turn at hand is over, and so is the job whose turn it is if it is `finished`."""
         with self._changed:
             lead, self._serving = self._serving[:1], self._serving[1:]
@@ -179,20 +185,20 @@ class GpuQueue:
             rest.sort(key=lambda job: job.id)
             return serving + rest
 
-    def units(self) -> float:
+    def remaining_cost(self) -> float:
         """How much work is left in all jobs together."""
         with self._changed:
             return sum(waiting.left for waiting in self._jobs.values())
 
-    def standing(self, job_id: int) -> Standing | None:
+    def position(self, job_id: int) -> QueuePosition | None:
         """What is painted before a job; None if it is not here."""
         with self._changed:
             waiting = self._jobs.get(job_id)
             if waiting is None:
                 return None
-            standing = self._turns.standing(waiting)
+            standing = self._turns.position(waiting)
             is_painted = waiting in self._serving
-            return replace(standing, before=0, start=0.0) if is_painted else standing
+            return replace(standing, jobs_ahead=0, start=0.0) if is_painted else standing
 
     @property
     def closed(self) -> bool:
@@ -207,18 +213,18 @@ class GpuQueue:
             self._errands.clear()
             self._changed.notify_all()
         for errand in left:
-            errand.give_up()
+            errand.cancel()
 
-    def _taking_part(self, job: Job | None) -> Waiting | None:
+    def _taking_part(self, job: Job | None) -> QueuedJob | None:
         """A job that takes part in the turn at hand, by default the one whose turn it is."""
         parts = (each for each in self._serving if job is None or each.job.id == job.id)
         return next(parts, None)
 
-    def _may_join(self, waiting: Waiting) -> bool:
+    def _may_join(self, waiting: QueuedJob) -> bool:
         return waiting.job.id in self._jobs and not waiting.stops
 
-    def _leave(self, waiting: Waiting, *, finished: bool = False) -> None:
-        self._turns.end(waiting)
+    def _leave(self, waiting: QueuedJob, *, finished: bool = False) -> None:
+        self._turns.end_slice(waiting)
         if finished:
             self._jobs.pop(waiting.job.id, None)
         if waiting.job.id not in self._jobs:  # finished, or cancelled in the meantime

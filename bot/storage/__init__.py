@@ -5,7 +5,7 @@ of its state is one transaction. Only one program at a time may use the folder.
 """
 
 from bot.storage.connection import open_store
-from bot.storage.retry import insist
+from bot.storage.retry import with_retry
 from bot.storage.store import Store
 
-__all__ = ["Store", "insist", "open_store"]
+__all__ = ["Store", "open_store", "with_retry"]

@@ -11,7 +11,7 @@ FOLD = "folded"
 """The SQL function that makes texts equal that differ in capitals only."""
 
 
-class Part:
+class Repository:
     """A part of the store.
 
     A transaction that writes takes the right to do so at its beginning, so that what it reads

@@ -7,21 +7,21 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, insert, literal, or_, select
 
-from bot.jobs.history import Entry, Scope, Turn
+from bot.jobs.history import Entry, PageDirection, Scope
 from bot.jobs.job import JobState
-from bot.storage.base import FOLD, Part
+from bot.storage.base import FOLD, Repository
 from bot.storage.tables import JobRow, PictureRow, PlaceRow, PostRow
 
 _WITH_PICTURES = (JobState.DONE, JobState.STOPPED)
 
 
-class History(Part):
+class HistoryRepository(Repository):
     """Jobs that have ended with pictures, whether these are still kept or not."""
 
-    async def history(self, scope: Scope, turn: Turn, job_id: int | None) -> Entry | None:
+    async def page(self, scope: Scope, turn: PageDirection, job_id: int | None) -> Entry | None:
         """The newest job of a `scope`, or the one next to `job_id`; None if there is none."""
         is_meant = _is_in(scope)
-        order = JobRow.id.asc() if turn is Turn.NEWER else JobRow.id.desc()
+        order = JobRow.id.asc() if turn is PageDirection.NEWER else JobRow.id.desc()
         wanted = is_meant if job_id is None else and_(is_meant, _is_at(turn, job_id))
         rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
         count = select(func.count()).select_from(JobRow).where(is_meant)
@@ -81,13 +81,13 @@ def _is_in(scope: Scope) -> ColumnElement[bool]:
     return is_in
 
 
-def _is_at(turn: Turn, job_id: int) -> ColumnElement[bool]:
+def _is_at(turn: PageDirection, job_id: int) -> ColumnElement[bool]:
     match turn:
-        case Turn.OLDER:
+        case PageDirection.OLDER:
             return JobRow.id < job_id
-        case Turn.NEWER:
+        case PageDirection.NEWER:
             return JobRow.id > job_id
-        case Turn.HERE:
+        case PageDirection.HERE:
             return JobRow.id == job_id
 
 

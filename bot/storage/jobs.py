@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, update
 
-from bot.jobs.job import UNFINISHED, Job, JobState, Place
+from bot.jobs.job import UNFINISHED, Job, JobLocation, JobState
 from bot.jobs.records import JobRecord, Post
-from bot.storage.base import Part
-from bot.storage.lifecycle import copy_course
+from bot.storage.base import Repository
+from bot.storage.lifecycle import copy_checkpoints
 from bot.storage.tables import CheckpointRow, JobRow, PlaceRow, PostRow
 from engine.errors import RecipeError
 from engine.recipes.recipe import Recipe
@@ -22,7 +22,7 @@ _UNREADABLE = "its recipe could not be read any more"
 _IS_OPEN = or_(JobRow.state.in_(UNFINISHED), JobRow.told_at.is_(None))
 
 
-class Jobs(Part):
+class JobRepository(Repository):
     """Every accepted job."""
 
     async def add(
@@ -64,10 +64,10 @@ class Jobs(Part):
             session.add(row)
             await session.flush()
             if goes_on and parent_id is not None:
-                await copy_course(session, parent_id, row.id, picture)
+                await copy_checkpoints(session, parent_id, row.id, picture)
         return Job(row.id, author_id, prompt, recipes, kind, parent_id, guild_id, weight)
 
-    async def record(self, job_id: int) -> JobRecord | None:
+    async def get(self, job_id: int) -> JobRecord | None:
         """All that is known of a job; None if there is none, or it cannot be read any more."""
         records, _ = await self._found(JobRow.id == job_id)
         return records[0] if records else None
@@ -78,7 +78,7 @@ class Jobs(Part):
             found = await session.scalar(select(JobRow.state).where(JobRow.id == job_id))
         return None if found is None else JobState(found)
 
-    async def open_jobs(self) -> list[JobRecord]:
+    async def list_open(self) -> list[JobRecord]:
         """The jobs that have not ended, or of whose end nobody was told, oldest first.
 
         Those that cannot be read any more have failed from now on, and nobody is told.
@@ -92,7 +92,7 @@ class Jobs(Part):
                 await session.execute(change.values(ended_at=now, **values))
         return records
 
-    async def steps_kept(self) -> dict[int, int]:
+    async def steps_stored(self) -> dict[int, int]:
         """How many steps the checkpoints of jobs that have not ended hold, by the job's number."""
         last = func.max(CheckpointRow.steps_done).label("last")
         pictures = (
@@ -117,7 +117,7 @@ class Jobs(Part):
         """How many jobs have not ended, or nobody was told of their end."""
         return await self._count(_IS_OPEN)
 
-    async def set_place(self, job: Job, place: Place) -> None:
+    async def set_location(self, job: Job, place: JobLocation) -> None:
         """Remember where a job is told about."""
         async with self._write.begin() as session:
             await session.merge(
@@ -160,13 +160,13 @@ class Jobs(Part):
         async with self._read() as session:
             return {each for each in await session.scalars(rows) if each is not None}
 
-    async def job_of_post(self, message_id: int) -> int | None:
+    async def of_post(self, message_id: int) -> int | None:
         """The job of whose end a message tells; None if it tells of none."""
         posted = select(PostRow.job_id).where(PostRow.message_id == message_id)
         async with self._read() as session:
             return await session.scalar(posted)
 
-    async def job_of_message(self, message_id: int) -> int | None:
+    async def of_message(self, message_id: int) -> int | None:
         """The job that a message tells of or announces; None if it is no job's."""
         posted = select(PostRow.job_id).where(PostRow.message_id == message_id)
         is_place = or_(PlaceRow.message_id == message_id, PlaceRow.progress_id == message_id)
@@ -223,19 +223,19 @@ def _record(row: JobRow, place: PlaceRow | None) -> JobRecord:
     )
     where = None
     if place is not None:
-        where = Place(place.guild_id, place.channel_id, place.post_id, place.message_id)
+        where = JobLocation(place.guild_id, place.channel_id, place.post_id, place.message_id)
     return JobRecord(
         job=job,
         state=JobState(row.state),
-        place=where,
+        location=where,
         channel_id=row.channel_id,
         progress_id=None if place is None else place.progress_id,
-        stop_wanted=row.stop_wanted,
+        stop_requested=row.stop_wanted,
         reason=row.reason,
         notice=row.notice,
         seconds=row.seconds,
         accepted_at=row.accepted_at,
         began_at=row.began_at,
         ended_at=row.ended_at,
-        told_at=row.told_at,
+        notified_at=row.told_at,
     )

@@ -15,23 +15,23 @@ from sqlalchemy.orm import aliased
 
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import StoredCheckpoint, StoredFrame, StoredPicture
-from bot.storage.base import Part
+from bot.storage.base import Repository
 from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow
 
 KEPT = 2
 """Checkpoints of a picture that is being painted: if one is damaged, there is another."""
 
 
-class Course(Part):
+class LifecycleRepository(Repository):
     """How jobs begin, go on and end. Methods that return a bool say whether they changed it."""
 
-    async def begin(self, job_id: int) -> bool:
+    async def mark_running(self, job_id: int) -> bool:
         """A job that was queued is running."""
         values = {"state": JobState.RUNNING, "began_at": datetime.now(UTC)}
         async with self._write.begin() as session:
             return await _change(session, job_id, (JobState.QUEUED,), values)
 
-    async def want_stop(self, job_id: int) -> bool:
+    async def request_stop(self, job_id: int) -> bool:
         """A running job shall end soon; the wish outlives the program."""
         async with self._write.begin() as session:
             return await _change(session, job_id, (JobState.RUNNING,), {"stop_wanted": True})
@@ -64,10 +64,10 @@ class Course(Part):
                         created_at=now,
                     )
                 )
-            await session.execute(delete(CheckpointRow).where(_is_surplus(job_id, kept=1)))
+            await session.execute(delete(CheckpointRow).where(_is_superseded(job_id, kept=1)))
         return True
 
-    async def set_told(self, job_id: int, reason: str | None = None) -> None:
+    async def mark_notified(self, job_id: int, reason: str | None = None) -> None:
         """The last message about a job's end has arrived, or, for a `reason`, none ever will."""
         values: dict[str, Any] = {"told_at": datetime.now(UTC)}
         if reason is not None:
@@ -108,7 +108,7 @@ class Course(Part):
                 return False
             await session.execute(delete(CheckpointRow).where(is_ahead))
             await session.execute(insert(CheckpointRow).prefix_with("OR REPLACE").values(row))
-            await session.execute(delete(CheckpointRow).where(_is_surplus(job_id, KEPT)))
+            await session.execute(delete(CheckpointRow).where(_is_superseded(job_id, KEPT)))
             for each in frames:
                 values = {"picture": each.picture, "step": each.step, "content": each.content}
                 adding = insert(FrameRow).prefix_with("OR REPLACE")
@@ -143,7 +143,7 @@ class Course(Part):
             found = (await session.scalars(rows)).all()
         return [StoredPicture(row.number, row.steps, row.content) for row in found]
 
-    async def forget_pictures(self, job_id: int) -> bool:
+    async def delete_pictures(self, job_id: int) -> bool:
         """Remove what a job that has ended has left; say whether there were pictures."""
         has_ended = and_(JobRow.id == job_id, JobRow.state.not_in(UNFINISHED))
         async with self._write.begin() as session:
@@ -164,14 +164,14 @@ class Course(Part):
         return True
 
 
-async def copy_course(
+async def copy_checkpoints(
     session: AsyncSession, parent_id: int, job_id: int, picture: int | None = None
 ) -> None:
     """Give a job the last checkpoint of each of its parent's pictures, and the frames.
 
     With `picture`, those of this one only, which is the job's first.
     """
-    is_last = ~_is_surplus(parent_id, kept=1)
+    is_last = ~_is_superseded(parent_id, kept=1)
     own = ("job_id", "picture")
     for table, is_meant in ((CheckpointRow, is_last), (FrameRow, true())):
         names = [column.name for column in table.__table__.columns if column.name not in own]
@@ -192,7 +192,7 @@ async def _change(
     return await session.scalar(change) is not None
 
 
-def _is_surplus(job_id: int, kept: int) -> ColumnElement[bool]:
+def _is_superseded(job_id: int, kept: int) -> ColumnElement[bool]:
     """Which checkpoints of a job have `kept` others of their picture after them."""
     later = aliased(CheckpointRow)
     after = (

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.jobs.job import UNFINISHED
-from bot.jobs.personal_data import Deletion, KeptDraft, KeptJob, Removal
-from bot.storage.base import Part
+from bot.jobs.personal_data import DraftExport, ErasureRequest, JobExport, PendingMessageDeletion
+from bot.storage.base import Repository
 from bot.storage.tables import (
     Base,
     CheckpointRow,
@@ -29,7 +29,7 @@ from bot.storage.tables import (
 _PER_PICTURE = (CheckpointRow, FrameRow, PictureRow)
 
 
-class Privacy(Part):
+class PersonalDataRepository(Repository):
     """What belongs to one person."""
 
     async def job_ids(self, author_id: int, last: int | None = None) -> list[int]:
@@ -44,7 +44,7 @@ class Privacy(Part):
         async with self._read() as session:
             return list(await session.scalars(rows))
 
-    async def kept_job(self, job_id: int) -> KeptJob | None:
+    async def export_job(self, job_id: int) -> JobExport | None:
         """All that is known of a job, readable by this program or not, without what is large."""
         async with self._read() as session:
             row = await session.get(JobRow, job_id)
@@ -58,18 +58,18 @@ class Privacy(Part):
             )
             found = await session.execute(steps.where(CheckpointRow.job_id == job_id))
             values["checkpoints"] = [dict(each) for each in found.mappings()]
-        return KeptJob(job_id, values, tuple(row.recipes))
+        return JobExport(job_id, values, tuple(row.recipes))
 
-    async def kept_draft(self, draft_id: int) -> KeptDraft | None:
+    async def export_draft(self, draft_id: int) -> DraftExport | None:
         """A draft with the time of its making."""
         async with self._read() as session:
             row = await session.get(DraftRow, draft_id)
         if row is None:
             return None
         values = {name: getattr(row, name) for name in ("author_id", "replace_with", "created_at")}
-        return KeptDraft(draft_id, values, row.source, row.mask)
+        return DraftExport(draft_id, values, row.source, row.mask)
 
-    async def begin_deletion(self, author_id: int) -> Deletion:
+    async def request_erasure(self, author_id: int) -> ErasureRequest:
         """Note that all that is kept of a person until now shall be removed."""
         jobs = select(func.max(JobRow.id)).where(JobRow.author_id == author_id)
         drafts = select(func.max(DraftRow.id)).where(DraftRow.author_id == author_id)
@@ -83,18 +83,18 @@ class Privacy(Part):
             row.last_job_id, row.last_draft_id = newest
             return _value(row)
 
-    async def deletions(self) -> list[Deletion]:
+    async def erasures(self) -> list[ErasureRequest]:
         """Those that are not done."""
         async with self._read() as session:
             return [_value(row) for row in await session.scalars(select(DeletionRow))]
 
-    async def deletion(self, author_id: int) -> Deletion | None:
+    async def erasure(self, author_id: int) -> ErasureRequest | None:
         """How far the deletion of a person's data has come; None if there is none."""
         async with self._read() as session:
             row = await session.get(DeletionRow, author_id)
         return None if row is None else _value(row)
 
-    async def deletable(self, deletion: Deletion) -> tuple[list[int], list[int]]:
+    async def erasable(self, deletion: ErasureRequest) -> tuple[list[int], list[int]]:
         """The numbers of jobs to cancel, and of those that can be removed.
 
         There may be others, of whose end somebody is being told right now.
@@ -138,7 +138,7 @@ class Privacy(Part):
             await _count(session, author_id, jobs=1, pictures=count)
         return True
 
-    async def delete_drafts(self, deletion: Deletion) -> None:
+    async def delete_drafts(self, deletion: ErasureRequest) -> None:
         """Remove a person's drafts."""
         is_meant = and_(
             DraftRow.author_id == deletion.author_id, DraftRow.id <= deletion.last_draft_id
@@ -147,10 +147,10 @@ class Privacy(Part):
             gone = await session.scalars(delete(DraftRow).where(is_meant).returning(DraftRow.id))
             await _count(session, deletion.author_id, drafts=len(gone.all()))
 
-    async def removals(self, author_id: int) -> AsyncIterator[Removal]:
+    async def pending_deletions(self, author_id: int) -> AsyncIterator[PendingMessageDeletion]:
         """What is still to be removed from Discord, one after the other, until nothing is left.
 
-        Each has to be given to `removed` before the next is asked for.
+        Each has to be given to `deleted_message` before the next is asked for.
         """
         first = select(RemovalRow).where(RemovalRow.author_id == author_id)
         first = first.order_by(RemovalRow.id).limit(1)
@@ -159,9 +159,11 @@ class Privacy(Part):
                 row = await session.scalar(first)
             if row is None:
                 return
-            yield Removal(row.id, row.author_id, row.channel_id, row.message_id, row.is_thread)
+            yield PendingMessageDeletion(
+                row.id, row.author_id, row.channel_id, row.message_id, row.is_thread
+            )
 
-    async def removed(self, removal: Removal, *, succeeded: bool) -> None:
+    async def deleted_message(self, removal: PendingMessageDeletion, *, succeeded: bool) -> None:
         """A message is gone from Discord, or cannot be removed."""
         is_gone = succeeded and not removal.is_thread
         counts = {"messages": int(is_gone), "left": int(not succeeded)}
@@ -169,7 +171,7 @@ class Privacy(Part):
             await session.execute(delete(RemovalRow).where(RemovalRow.id == removal.id))
             await _count(session, removal.author_id, **counts)
 
-    async def end_deletion(self, author_id: int) -> Deletion | None:
+    async def finish_erasure(self, author_id: int) -> ErasureRequest | None:
         """Forget that somebody wanted to be forgotten, and return what was done.
 
         None if something is left to do, or nobody wanted it.
@@ -233,8 +235,8 @@ async def _count(session: AsyncSession, author_id: int, **more: int) -> None:
     await session.execute(change.values(values))
 
 
-def _value(row: DeletionRow) -> Deletion:
-    return Deletion(
+def _value(row: DeletionRow) -> ErasureRequest:
+    return ErasureRequest(
         author_id=row.author_id,
         last_job_id=row.last_job_id,
         last_draft_id=row.last_draft_id,

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, or_, select
 
 from bot.jobs.job import UNFINISHED, JobState
-from bot.storage.base import Part
+from bot.storage.base import Repository
 from bot.storage.tables import JobRow
 
 _WAS_PAINTED = or_(
@@ -15,7 +15,7 @@ _WAS_PAINTED = or_(
 """Not counting what failed, or was cancelled before it began."""
 
 
-class Usage(Part):
+class QuotaRepository(Repository):
     """Counts that limits are held against."""
 
     async def count_unfinished_in(self, guild_id: int, author_id: int | None = None) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, text, update
 
 from bot.jobs.job import UNFINISHED
-from bot.storage.base import Part
+from bot.storage.base import Repository
 from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow
 from engine.files import MEBIBYTE
 
@@ -23,7 +23,7 @@ _BATCH_PAGES, _REST_SECONDS = 1024, 0.02
 """Given back to the file system in one transaction, and the time before the next one."""
 
 
-class Bulk(StrEnum):
+class BlobKind(StrEnum):
     """What takes room, in the order in which it is missed least."""
 
     CHECKPOINTS = "checkpoints"
@@ -34,13 +34,13 @@ class Bulk(StrEnum):
 
 
 _TABLES = {
-    Bulk.CHECKPOINTS: (CheckpointRow, CheckpointRow.state),
-    Bulk.FRAMES: (FrameRow, FrameRow.content),
-    Bulk.PICTURES: (PictureRow, PictureRow.content),
+    BlobKind.CHECKPOINTS: (CheckpointRow, CheckpointRow.state),
+    BlobKind.FRAMES: (FrameRow, FrameRow.content),
+    BlobKind.PICTURES: (PictureRow, PictureRow.content),
 }
 
 
-class Retention(Part):
+class RetentionRepository(Repository):
     """Removes what is old."""
 
     async def used_bytes(self) -> int:
@@ -49,14 +49,14 @@ class Retention(Part):
         return (pages - free) * await self._pragma("page_size")
 
     async def remove_oldest(
-        self, bulk: Bulk, before: datetime | None = None, most: int = BATCH_BYTES
+        self, bulk: BlobKind, before: datetime | None = None, most: int = BATCH_BYTES
     ) -> int:
         """Remove what some of the oldest jobs have, of those that ended `before` if that is given.
 
         It has at most so many bytes, or is that of one job. Returns how many jobs were looked at; 0
         if there is nothing left to remove.
         """
-        if bulk is Bulk.SOURCES:
+        if bulk is BlobKind.SOURCES:
             return await self._remove_sources(before)
         table, content = _TABLES[bulk]
         size = func.sum(func.length(content))
@@ -64,13 +64,13 @@ class Retention(Part):
         async with self._read() as session:
             oldest = list(await session.scalars(_oldest(table, before).limit(BATCH_JOBS)))
             found = await session.execute(sizes.where(table.job_id.in_(oldest)))
-            chosen = _within([(job_id, size) for job_id, size in found], min(most, BATCH_BYTES))
+            chosen = _fit_budget([(job_id, size) for job_id, size in found], min(most, BATCH_BYTES))
         if chosen:
             async with self._write.begin() as session:
                 await session.execute(delete(table).where(table.job_id.in_(chosen)))
         return len(chosen)
 
-    async def give_back(self) -> None:
+    async def vacuum(self) -> None:
         """Make the file as small as what it holds; readers of the old pages may delay that."""
         free = await self._pragma("freelist_count")
         while free:
@@ -137,7 +137,7 @@ def _is_over(before: datetime | None) -> ColumnElement[bool]:
     return over if before is None else and_(over, JobRow.ended_at < before)
 
 
-def _within(found: Sequence[tuple[int, int]], most: int) -> list[int]:
+def _fit_budget(found: Sequence[tuple[int, int]], most: int) -> list[int]:
     """The first jobs whose sizes are together small enough, at least one."""
     chosen: list[int] = []
     total = 0
@@ -151,7 +151,7 @@ def _within(found: Sequence[tuple[int, int]], most: int) -> list[int]:
 
 def _without_pictures(recipes: Sequence[str]) -> list[str] | None:
     """Recipes as text, without the pictures in them; None if there are none."""
-    bare = [_bare(text) for text in recipes]
+    bare = [_strip_images(text) for text in recipes]
     return (
         None
         if all(each is None for each in bare)
@@ -159,7 +159,7 @@ def _without_pictures(recipes: Sequence[str]) -> list[str] | None:
     )
 
 
-def _bare(text: str) -> str | None:
+def _strip_images(text: str) -> str | None:
     try:
         recipe = json.loads(text)
     except (ValueError, RecursionError):

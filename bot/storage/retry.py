@@ -15,7 +15,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries; the pause doubles."""
 
 
-async def insist(act: Callable[[], Awaitable[T]], what: str) -> T:
+async def with_retry(act: Callable[[], Awaitable[T]], what: str) -> T:
     """Do something with the store that must not be lost, as often as it takes."""
     pause = FIRST_PAUSE
     while True:

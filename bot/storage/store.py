@@ -1,15 +1,28 @@
-"""The store as the rest of the program sees it."""
+"""The store: one repository for each kind of thing that survives a restart."""
 
-from bot.storage.drafts import Drafts
-from bot.storage.guild_settings import Servers
-from bot.storage.history import History
-from bot.storage.jobs import Jobs
-from bot.storage.key_values import Facts
-from bot.storage.lifecycle import Course
-from bot.storage.personal_data import Privacy
-from bot.storage.quotas import Usage
-from bot.storage.retention import Retention
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.storage.drafts import DraftRepository
+from bot.storage.guild_settings import GuildSettingsRepository
+from bot.storage.history import HistoryRepository
+from bot.storage.jobs import JobRepository
+from bot.storage.key_values import KeyValueRepository
+from bot.storage.lifecycle import LifecycleRepository
+from bot.storage.personal_data import PersonalDataRepository
+from bot.storage.quotas import QuotaRepository
+from bot.storage.retention import RetentionRepository
 
 
-class Store(Jobs, Course, Drafts, Facts, History, Privacy, Retention, Servers, Usage):
-    """All parts of the store on one database. Made by `open_store`."""
+class Store:
+    """All repositories on one database. Opened by `open_store`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.drafts = DraftRepository(engine)
+        self.guild_settings = GuildSettingsRepository(engine)
+        self.history = HistoryRepository(engine)
+        self.jobs = JobRepository(engine)
+        self.key_values = KeyValueRepository(engine)
+        self.lifecycle = LifecycleRepository(engine)
+        self.personal_data = PersonalDataRepository(engine)
+        self.quotas = QuotaRepository(engine)
+        self.retention = RetentionRepository(engine)

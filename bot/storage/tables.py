@@ -208,4 +208,4 @@ class GuildSettingsRow(Base):
 
     guild_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     settings: Mapped[str]
-    """What `ServerSettings.read` reads."""
+    """What `GuildSettings.read` reads."""

@@ -9,14 +9,14 @@ from contextlib import suppress
 import discord
 
 from bot.delivery.reporter import Reporter
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import JobRecord
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
-from bot.submission.permissions import Person
-from bot.submission.requester import Asker
-from bot.submission.submit import Intake
+from bot.submission.permissions import Actor
+from bot.submission.requester import Requester
+from bot.submission.submit import JobSubmission
 from engine.recipes.recipe import Recipe
 
 END_SECONDS, _END_PAUSE = 8.0, 0.1
@@ -31,64 +31,66 @@ _OVER = {
 }
 
 
-class Control:
+class JobControl:
     """Stops, cancels and continues jobs."""
 
-    def __init__(self, store: Store, queue: GpuQueue, reporter: Reporter, intake: Intake) -> None:
+    def __init__(
+        self, store: Store, queue: GpuQueue, reporter: Reporter, intake: JobSubmission
+    ) -> None:
         self._store = store
         self._queue = queue
         self._reporter = reporter
         self._intake = intake
 
     async def job(self, job_id: int) -> JobRecord:
-        """What is known of a job; raises `RefusalError` if there is none."""
-        record = await self._store.record(job_id)
+        """What is known of a job; raises `UserError` if there is none."""
+        record = await self._store.jobs.get(job_id)
         if record is None:
-            raise RefusalError(_GONE)
+            raise UserError(_GONE)
         return record
 
-    async def owned_job(self, job_id: int, person: Person) -> JobRecord:
-        """A job that a person may change; raises `RefusalError` if they may not."""
+    async def require_owner(self, job_id: int, person: Actor) -> JobRecord:
+        """A job that a person may change; raises `UserError` if they may not."""
         record = await self.job(job_id)
-        if not (person.moderates or person.id == record.job.author_id):
-            raise RefusalError(_NOT_YOURS)
+        if not (person.is_moderator or person.id == record.job.author_id):
+            raise UserError(_NOT_YOURS)
         return record
 
-    async def stop(self, job_id: int, person: Person) -> None:
+    async def stop(self, job_id: int, person: Actor) -> None:
         """Have a running job end soon, with its pictures as they stand.
 
-        Raises `RefusalError` if the person may not, or it does not run.
+        Raises `UserError` if the person may not, or it does not run.
         """
-        await self.owned_job(job_id, person)
-        if not await self._store.want_stop(job_id):
+        await self.require_owner(job_id, person)
+        if not await self._store.lifecycle.request_stop(job_id):
             state = (await self.job(job_id)).state
-            raise RefusalError(_OVER.get(state, "It has not begun yet: cancel it instead."))
+            raise UserError(_OVER.get(state, "It has not begun yet: cancel it instead."))
         self._queue.stop(job_id)
 
-    async def end_of(self, job_id: int) -> JobState | None:
+    async def wait_for_end(self, job_id: int) -> JobState | None:
         """How a job has ended, or does within a few seconds; None if it has not."""
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
-                while (state := await self._store.state(job_id)) in UNFINISHED:
+                while (state := await self._store.jobs.state(job_id)) in UNFINISHED:
                     await asyncio.sleep(_END_PAUSE)
                 return state
         return None
 
-    async def cancel(self, job_id: int, person: Person) -> None:
+    async def cancel(self, job_id: int, person: Actor) -> None:
         """End a queued or running job without pictures.
 
-        Raises `RefusalError` if the person may not, or it has ended.
+        Raises `UserError` if the person may not, or it has ended.
         """
-        await self.owned_job(job_id, person)
-        if not await self._store.cancel(job_id):
-            raise RefusalError(_OVER.get((await self.job(job_id)).state, _GONE))
+        await self.require_owner(job_id, person)
+        if not await self._store.lifecycle.cancel(job_id):
+            raise UserError(_OVER.get((await self.job(job_id)).state, _GONE))
         self._queue.remove(job_id)
-        self._reporter.end(job_id)
+        self._reporter.on_end(job_id)
 
-    async def go_on(
+    async def resume(
         self,
         job_id: int,
-        asker: Asker,
+        asker: Requester,
         recipes: tuple[Recipe, ...] | None = None,
         *,
         kind: str = "more",
@@ -97,16 +99,16 @@ class Control:
         """Queue a job that goes on where a stopped or finished one has ended.
 
         `recipes` are the same, unless said otherwise, or the same with more steps; with `picture`
-        there is one, that of this picture. Returns the new job's message. Raises `RefusalError` if
+        there is one, that of this picture. Returns the new job's message. Raises `UserError` if
         the asker may not, or it cannot go on.
         """
         record = await self.job(job_id)
         if recipes is None:
             if record.state is not JobState.STOPPED:
-                raise RefusalError("Only a picture that was stopped can go on.")
+                raise UserError("Only a picture that was stopped can go on.")
             recipes = record.job.recipes
         prompt = record.job.prompt
-        return await self._intake.accept(
+        return await self._intake.submit(
             asker,
             prompt,
             recipes,

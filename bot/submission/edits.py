@@ -6,20 +6,20 @@ from dataclasses import dataclass
 import discord
 
 from bot import errors
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.services import Services
 from bot.submission.policy import check_models, check_prompt
-from bot.submission.requester import Asker
+from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any, variations
 from bot.ui.uploads import is_own
-from engine.editing.edit_recipe import edit_recipe, feathered, read_mask, read_source
-from engine.editing.followups import continued
-from engine.painting import read_origin
+from engine.editing.edit_recipe import edit_recipe, feather, read_mask, read_source
+from engine.editing.followups import restart_from
+from engine.painting import read_provenance
 from engine.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Wish:
+class EditOptions:
     """What somebody wants a picture to become."""
 
     prompt: str
@@ -45,34 +45,38 @@ class Queued:
 
 
 async def queue_edit(
-    services: Services, asker: Asker, wish: Wish, picture: bytes, mask: bytes | None = None
+    services: Services,
+    asker: Requester,
+    wish: EditOptions,
+    picture: bytes,
+    mask: bytes | None = None,
 ) -> Queued:
     """Queue an edit of a picture, only inside the white of the mask if there is one.
 
-    Raises `RefusalError` or `EngineError` for what is not allowed.
+    Raises `UserError` or `EngineError` for what is not allowed.
     """
     check_prompt(wish.prompt, services.settings.limits)
     models = services.settings.engine.models
     recipe, notice = await asyncio.to_thread(_edit_recipe, wish, picture, mask, models)
     recipes = variations(recipe, wish.count)
-    message = await services.intake.accept(asker, wish.prompt, recipes)
+    message = await services.submission.submit(asker, wish.prompt, recipes)
     return Queued(message, notice)
 
 
 async def queue_continuation(
-    services: Services, asker: Asker, origin: bytes, picture: bytes
+    services: Services, asker: Requester, origin: bytes, picture: bytes
 ) -> Queued:
     """Queue the recipe that lies in the file `origin` again, starting from a picture."""
-    recipe = await asyncio.to_thread(lambda: continued(read_origin(origin).recipe, picture))
+    recipe = await asyncio.to_thread(lambda: restart_from(read_provenance(origin).recipe, picture))
     check_models(recipe, services.settings.engine.models)
     prompt = " | ".join(map(str, recipe.prompts))
-    return Queued(await services.intake.accept(asker, prompt, (recipe,)), "")
+    return Queued(await services.submission.submit(asker, prompt, (recipe,)), "")
 
 
 async def check_may_edit(services: Services, message: discord.Message, user_id: int) -> None:
-    """Raise `RefusalError` if the message holds pictures that only somebody else may edit here."""
+    """Raise `UserError` if the message holds pictures that only somebody else may edit here."""
     if is_own(message):
-        author_id = await services.store.author_of_post(message.id)
+        author_id = await services.store.jobs.author_of_post(message.id)
         guild_id = None if message.guild is None else message.guild.id
         await check_may_edit_of(services, author_id, guild_id, user_id)
 
@@ -80,16 +84,18 @@ async def check_may_edit(services: Services, message: discord.Message, user_id: 
 async def check_may_edit_of(
     services: Services, author_id: int | None, guild_id: int | None, user_id: int
 ) -> None:
-    """Raise `RefusalError` if only `author_id` may edit a picture of theirs in a server."""
-    limits = await services.rules.limits(guild_id)
+    """Raise `UserError` if only `author_id` may edit a picture of theirs in a server."""
+    limits = await services.policy.limits(guild_id)
     if not limits.edit_others and author_id != user_id:
-        raise RefusalError("Here only the person who asked for a picture may edit it.")
+        raise UserError("Here only the person who asked for a picture may edit it.")
 
 
-def _edit_recipe(wish: Wish, picture: bytes, mask: bytes | None, models: str) -> tuple[Recipe, str]:
+def _edit_recipe(
+    wish: EditOptions, picture: bytes, mask: bytes | None, models: str
+) -> tuple[Recipe, str]:
     """The first picture's recipe, and a notice or ""; reading pictures takes time."""
     source, notice = read_source(picture)
-    inside = None if mask is None else feathered(read_mask(mask, source.size))
+    inside = None if mask is None else feather(read_mask(mask, source.size))
     recipe = edit_recipe(
         wish.prompt,
         source,

@@ -5,8 +5,8 @@ from typing import Self
 
 import discord
 
-from bot.errors import RefusalError
-from bot.jobs.job import Job, Place
+from bot.errors import UserError
+from bot.jobs.job import Job, JobLocation
 from bot.submission.requester import Channel
 
 NEEDED = {
@@ -35,22 +35,22 @@ INVITE = discord.Permissions(**dict.fromkeys((*NEEDED, *FOR_A_THREAD, *FOR_REPLI
 
 
 @dataclass(frozen=True)
-class Person:
+class Actor:
     """Somebody who wants something of a job."""
 
     id: int
-    moderates: bool = False
+    is_moderator: bool = False
     """Whether they look after others' messages where the job is told about."""
 
     @classmethod
-    def of_interaction(cls, interaction: discord.Interaction) -> "Person":
+    def of_interaction(cls, interaction: discord.Interaction) -> "Actor":
         """Whoever gave a command or pressed a button: Manage Messages makes a moderator."""
         in_guild = interaction.guild_id is not None  # in direct messages Discord grants it to all
         moderates = in_guild and interaction.permissions.manage_messages
         return cls(interaction.user.id, moderates)
 
 
-class Viewer:
+class JobVisibility:
     """Somebody who looks at jobs from a server, or from direct messages, for a moment."""
 
     def __init__(self, user: discord.User | discord.Member, guild: discord.Guild | None) -> None:
@@ -68,19 +68,19 @@ class Viewer:
         """Whether they asked for a job."""
         return job.author_id == self.user.id
 
-    def sees(self, job: Job, place: Place | None) -> bool:
+    def can_see(self, job: Job, place: JobLocation | None) -> bool:
         """Whether a job is their own, or told about where they can read."""
         return self.owns(job) or self._permissions(place).view_channel
 
-    def moderates(self, place: Place | None) -> bool:
+    def is_moderator(self, place: JobLocation | None) -> bool:
         """Whether they look after others' messages in a job's place."""
         return self._permissions(place).manage_messages
 
-    def person(self, place: Place | None) -> Person:
+    def actor(self, place: JobLocation | None) -> Actor:
         """Them, with what they may do to a job in a place."""
-        return Person(self.user.id, self.moderates(place))
+        return Actor(self.user.id, self.is_moderator(place))
 
-    def _permissions(self, place: Place | None) -> discord.Permissions:
+    def _permissions(self, place: JobLocation | None) -> discord.Permissions:
         """Theirs in the channel of a place; none in other servers."""
         guild, user = self.guild, self.user
         if place is None or guild is None or place.guild_id != guild.id:
@@ -108,16 +108,16 @@ def _permissions(
 
 
 def check_permissions(channel: Channel, permissions: discord.Permissions) -> None:
-    """Raise `RefusalError`, naming what is missing, unless the bot can post pictures there."""
+    """Raise `UserError`, naming what is missing, unless the bot can post pictures there."""
     if isinstance(channel, discord.DMChannel | discord.GroupChannel):
         return
     is_thread = isinstance(channel, discord.Thread)
     if is_thread and channel.locked:
-        raise RefusalError("This thread is locked: I cannot post here.")
+        raise UserError("This thread is locked: I cannot post here.")
     needed = NEEDED_IN_THREADS if is_thread else NEEDED
     missing = [label for name, label in needed.items() if not getattr(permissions, name)]
     if missing:
-        raise RefusalError(
+        raise UserError(
             "I cannot paint here: somebody who manages this server has to allow me "
             f"{' and '.join(missing)} in this channel."
         )

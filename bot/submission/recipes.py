@@ -9,11 +9,11 @@ import json
 
 import discord
 
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.services import Services
 from bot.submission.edits import Queued
 from bot.submission.policy import check_models, check_prompt
-from bot.submission.requester import Asker
+from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded
 from bot.ui.attachments import MAX_MESSAGE_BYTES, Attachment
 from bot.ui.uploads import read_posted, read_upload
@@ -21,7 +21,7 @@ from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, read_source
 from engine.files import MEBIBYTE
 from engine.images.image_io import read_picture
 from engine.models.catalogue import find_models
-from engine.painting import Origin, check_paintable, read_origin
+from engine.painting import Provenance, check_paintable, read_provenance
 from engine.recipes.recipe import Recipe
 
 FILENAME = "recipe.json"
@@ -36,19 +36,19 @@ _MAX_MIB = MAX_MESSAGE_BYTES // MEBIBYTE
 
 async def read_recipe(
     services: Services, file: discord.Attachment, message: discord.Message | None = None
-) -> Origin:
+) -> Provenance:
     """What a picture, or a recipe's JSON, says about its origin.
 
     It was attached to a command, or to a `message` some time ago. Only text is read, so that it may
     be as large as the bot's own.
 
-    Raises `RefusalError` or `EngineError` if it says nothing.
+    Raises `UserError` or `EngineError` if it says nothing.
     """
     if message is None:
         content = await read_upload(file, _MAX_MIB, services.upload_hosts)
     else:
         content = await read_posted(message, file, _MAX_MIB, services.upload_hosts)
-    return await asyncio.to_thread(read_origin, content)
+    return await asyncio.to_thread(read_provenance, content)
 
 
 def recipe_file(recipe: Recipe) -> Attachment:
@@ -58,7 +58,7 @@ def recipe_file(recipe: Recipe) -> Attachment:
 
 
 def check_repeatable(recipe: Recipe, services: Services) -> None:
-    """Raise `RefusalError` or `EngineError` if a recipe from elsewhere cannot be painted here.
+    """Raise `UserError` or `EngineError` if a recipe from elsewhere cannot be painted here.
 
     The people here may choose neither size nor cutouts freely, and a recipe is no way around that.
     """
@@ -67,12 +67,12 @@ def check_repeatable(recipe: Recipe, services: Services) -> None:
     largest = LARGEST * entry.side
     if recipe.width * recipe.height > largest**2 or recipe.enlarge > entry.enlarge:
         shown = f", shown {recipe.enlarge}×" if recipe.enlarge > 1 else ""
-        raise RefusalError(
+        raise UserError(
             f"That recipe is for {recipe.width}×{recipe.height} pixels{shown}. From elsewhere I "
             f"paint nothing larger than {largest}×{largest}, shown {entry.enlarge}×."
         )
     if recipe.cutouts > MAX_CUTOUTS:
-        raise RefusalError(
+        raise UserError(
             f"That recipe asks for {recipe.cutouts} cutouts. From elsewhere I paint nothing with "
             f"more than {MAX_CUTOUTS}."
         )
@@ -84,27 +84,27 @@ def prompt_of(recipe: Recipe) -> str:
     return " | ".join(map(str, recipe.prompts))
 
 
-async def queue_again(services: Services, asker: Asker, *recipes: Recipe) -> Queued:
+async def queue_again(services: Services, asker: Requester, *recipes: Recipe) -> Queued:
     """Queue recipes from elsewhere, those of one message, with other seeds.
 
-    Raises `RefusalError` or `EngineError` for what is not allowed.
+    Raises `UserError` or `EngineError` for what is not allowed.
     """
     for recipe in recipes:
         check_repeatable(recipe, services)
         await asyncio.to_thread(_check_pictures, recipe)
     prompt, again = prompt_of(recipes[0]), reseeded(recipes)
-    return Queued(await services.intake.accept(asker, prompt, again, kind="rerun"), "")
+    return Queued(await services.submission.submit(asker, prompt, again, kind="rerun"), "")
 
 
 def _check_pictures(recipe: Recipe) -> None:
-    """Raise `RefusalError` or `EngineError` unless the pictures in a recipe are as made here."""
+    """Raise `UserError` or `EngineError` unless the pictures in a recipe are as made here."""
     check_paintable(recipe)
     if recipe.edit is not None:
         _, too_large = read_source(recipe.edit.source)
         if too_large:
-            raise RefusalError("The picture that this recipe edits is larger than those I edit.")
+            raise UserError("The picture that this recipe edits is larger than those I edit.")
     for prompt in recipe.image_prompts:
         if max(read_picture(prompt.picture).size) > IMAGE_PROMPT_SIDE:
-            raise RefusalError(
+            raise UserError(
                 "A picture that this recipe should resemble is larger than those I look at."
             )

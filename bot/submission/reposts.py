@@ -4,52 +4,52 @@ import asyncio
 
 import discord
 
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.jobs.history import Entry
 from bot.jobs.records import JobRecord
 from bot.services import Services
 from bot.submission.permissions import check_permissions
-from bot.submission.requester import Asker
+from bot.submission.requester import Requester
 from bot.ui import job_text
-from bot.ui.attachments import discord_files, parcel
-from bot.ui.buttons import under_result
+from bot.ui.attachments import discord_files, result_files
+from bot.ui.buttons import result_view
 
 _TOO_LARGE, _PAYLOAD_TOO_LARGE = 40005, 413
 
 
 async def post_again(
-    services: Services, asker: Asker, guild: discord.Guild | None, entry: Entry
+    services: Services, asker: Requester, guild: discord.Guild | None, entry: Entry
 ) -> discord.Message:
     """Post the pictures of a job where somebody asks for them, and return the first message.
 
-    Raises `RefusalError` if they are not kept any more, or may not be posted there.
+    Raises `UserError` if they are not kept any more, or may not be posted there.
     """
     check_permissions(asker.channel, asker.permissions)
-    record = await services.store.record(entry.job_id)
-    pictures = await services.store.pictures(entry.job_id)
+    record = await services.store.jobs.get(entry.job_id)
+    pictures = await services.store.lifecycle.pictures(entry.job_id)
     if record is None or not pictures:
-        raise RefusalError("I do not keep this picture any more. *Rerun* paints one like it.")
+        raise UserError("I do not keep this picture any more. *Rerun* paints one like it.")
     texts = [prompt.text for recipe in record.job.recipes for prompt in recipe.prompts]
-    await services.rules.check_showing(asker, record.job.prompt, *texts)
+    await services.policy.check_showing(asker, record.job.prompt, *texts)
     limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-    files = await asyncio.to_thread(parcel, record.job, pictures, (), limit)
+    files = await asyncio.to_thread(result_files, record.job, pictures, (), limit)
     text = "\n".join((_headline(record, asker), *files.notices))
     messages: list[discord.Message] = []
     for group in files.groups:
         is_last = group is files.groups[-1]
-        view = under_result(entry.job_id, record.state) if is_last else discord.utils.MISSING
+        view = result_view(entry.job_id, record.state) if is_last else discord.utils.MISSING
         try:
             message = await asker.channel.send(text, files=discord_files(*group), view=view)
         except discord.HTTPException as error:
             if error.code == _TOO_LARGE or error.status == _PAYLOAD_TOO_LARGE:
-                raise RefusalError("This picture is too large for this place.") from error
-            raise RefusalError(f"I could not post here. Discord says: {error.text}") from error
-        await services.store.add_repost(entry.job_id, message.channel.id, message.id)
+                raise UserError("This picture is too large for this place.") from error
+            raise UserError(f"I could not post here. Discord says: {error.text}") from error
+        await services.store.history.add_repost(entry.job_id, message.channel.id, message.id)
         messages.append(message)
         text = ""
     return messages[0]
 
 
-def _headline(record: JobRecord, asker: Asker) -> str:
+def _headline(record: JobRecord, asker: Requester) -> str:
     when = discord.utils.format_dt(record.accepted_at, "D")
     return f"{job_text.headline(record.job)}\n-# From {when} · posted again by <@{asker.user_id}>"

@@ -6,7 +6,7 @@ from typing import Self
 
 import discord
 
-from bot.errors import RefusalError
+from bot.errors import UserError
 
 Channel = (
     discord.TextChannel
@@ -20,7 +20,7 @@ Channel = (
 
 
 @dataclass(frozen=True)
-class Asker:
+class Requester:
     """A person in a place."""
 
     user_id: int
@@ -36,11 +36,11 @@ class Asker:
     def of_interaction(cls, interaction: discord.Interaction) -> Self:
         """Whoever gave a command or pressed a button.
 
-        Raises `RefusalError` if nothing can be posted there.
+        Raises `UserError` if nothing can be posted there.
         """
         channel = interaction.channel
         if channel is None or isinstance(channel, discord.ForumChannel | discord.CategoryChannel):
-            raise RefusalError("I cannot post in this place. Try a text channel.")
+            raise UserError("I cannot post in this place. Try a text channel.")
         permissions = interaction.app_permissions
         user = interaction.user
         return cls(user.id, interaction.guild_id, channel, permissions, _roles(user))

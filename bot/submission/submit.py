@@ -11,16 +11,16 @@ import aiohttp
 import discord
 from sqlalchemy.exc import DBAPIError
 
-from bot.config import Settings
+from bot.config import BotSettings
 from bot.delivery.reporter import Reporter
-from bot.errors import RESTARTING, RefusalError
-from bot.jobs.job import UNFINISHED, Job, Place
+from bot.errors import RESTARTING, UserError
+from bot.jobs.job import UNFINISHED, Job, JobLocation
 from bot.jobs.records import JobRecord
 from bot.scheduling.queue import GpuQueue
-from bot.storage import Store, insist
+from bot.storage import Store, with_retry
 from bot.submission.permissions import FOR_A_THREAD, check_permissions
-from bot.submission.policy import Rules
-from bot.submission.requester import Asker, Channel
+from bot.submission.policy import SubmissionPolicy
+from bot.submission.requester import Channel, Requester
 from bot.ui import job_text
 from engine.recipes.recipe import Recipe
 
@@ -34,11 +34,16 @@ _NOT_STORED = (
 )
 
 
-class Intake:
+class JobSubmission:
     """Accepts jobs."""
 
     def __init__(
-        self, settings: Settings, rules: Rules, store: Store, queue: GpuQueue, reporter: Reporter
+        self,
+        settings: BotSettings,
+        rules: SubmissionPolicy,
+        store: Store,
+        queue: GpuQueue,
+        reporter: Reporter,
     ) -> None:
         self._settings = settings
         self._rules = rules
@@ -48,9 +53,9 @@ class Intake:
         self._admission = asyncio.Lock()
         """Between counting a person's jobs and adding one, nobody else adds any."""
 
-    async def accept(
+    async def submit(
         self,
-        asker: Asker,
+        asker: Requester,
         prompt: str,
         recipes: tuple[Recipe, ...],
         *,
@@ -65,17 +70,17 @@ class Intake:
         its parent's last checkpoints, which must be of the same recipes, as far as those go; with
         `picture`, from that of this one, for a single recipe.
 
-        Raises `RefusalError` if the person may not, the place does not allow it, or the recipes
+        Raises `UserError` if the person may not, the place does not allow it, or the recipes
         ask for too much.
         """
         if self._queue.closed:
-            raise RefusalError(RESTARTING)
+            raise UserError(RESTARTING)
         check_permissions(asker.channel, asker.permissions)
         try:
             await self._rules.check(asker, prompt, recipes)
             async with self._admission:
                 await self._rules.check_usage(asker, len(recipes))
-                job = await self._store.add(
+                job = await self._store.jobs.add(
                     asker.user_id,
                     prompt,
                     recipes,
@@ -89,77 +94,77 @@ class Intake:
                 )
         except DBAPIError as error:
             log.error("a job could not be stored", extra={"cause": str(error.orig)})
-            raise RefusalError(_NOT_STORED) from error
-        message = await self._announced(asker, job)
+            raise UserError(_NOT_STORED) from error
+        message = await self._announce_or_fail(asker, job)
         log.info("job accepted", extra={"job": job.id, "author": job.author_id})
         return message
 
-    async def resume(self) -> None:
+    async def restore(self) -> None:
         """Go on with the jobs that an earlier run of the program left, in their order."""
-        records = await self._store.open_jobs()
-        steps_kept = await self._store.steps_kept()
+        records = await self._store.jobs.list_open()
+        steps_kept = await self._store.jobs.steps_stored()
         for record in records:
             job = record.job
-            if record.place is None:
-                await self._announce_again(record)
+            if record.location is None:
+                await self._reannounce(record)
                 continue
-            self._reporter.follow(record)
+            self._reporter.track(record)
             if record.state in UNFINISHED:
                 self._queue.put(job, steps_kept.get(job.id, 0))
-            if record.stop_wanted:
+            if record.stop_requested:
                 self._queue.stop(job.id)
 
-    async def _announced(self, asker: Asker, job: Job) -> discord.Message:
+    async def _announce_or_fail(self, asker: Requester, job: Job) -> discord.Message:
         """Post a job's message and queue it; if that is not possible, the job has ended."""
         try:
             message, place = await self._announce(asker, job)
         except Exception as error:
-            await self._give_up(job.id, str(error))
+            await self._abandon(job.id, str(error))
             if not isinstance(error, discord.HTTPException | aiohttp.ClientError | OSError):
                 raise
-            raise RefusalError(
+            raise UserError(
                 "I could not post in this channel, so nothing was queued. Discord says: "
                 f"{getattr(error, 'text', '') or 'no answer'}"
             ) from error
-        await insist(lambda: self._store.set_place(job, place), "storing a place")
+        await with_retry(lambda: self._store.jobs.set_location(job, place), "storing a place")
         await self._enqueue(job.id)
         return message
 
     async def _enqueue(self, job_id: int) -> None:
-        record = await insist(lambda: self._store.record(job_id), "reading a job")
+        record = await with_retry(lambda: self._store.jobs.get(job_id), "reading a job")
         if record is None:
             return
-        self._reporter.follow(record)
+        self._reporter.track(record)
         if record.state in UNFINISHED:  # nobody has cancelled it so soon
             self._queue.put(record.job)
 
-    async def _announce_again(self, record: JobRecord) -> None:
+    async def _reannounce(self, record: JobRecord) -> None:
         """Announce a job that the program had no time to announce, where it was asked for.
 
         The message is the same one if it had been posted a moment before.
         """
         job, channel_id = record.job, record.channel_id
         if record.state not in UNFINISHED or channel_id is None:
-            await self._give_up(job.id, NEVER_ANNOUNCED)
+            await self._abandon(job.id, NEVER_ANNOUNCED)
             return
         channel = self._reporter.client.get_partial_messageable(channel_id, guild_id=job.guild_id)
-        asker = Asker(job.author_id, job.guild_id, channel, discord.Permissions.none())
-        with suppress(RefusalError):
-            await self._announced(asker, job)
+        asker = Requester(job.author_id, job.guild_id, channel, discord.Permissions.none())
+        with suppress(UserError):
+            await self._announce_or_fail(asker, job)
 
-    async def _give_up(self, job_id: int, reason: str) -> None:
+    async def _abandon(self, job_id: int, reason: str) -> None:
         """End a job that has no place where anybody could be told about it."""
-        await insist(lambda: self._store.fail(job_id, reason), "storing a failure")
-        await insist(lambda: self._store.set_told(job_id), "storing a failure")
+        await with_retry(lambda: self._store.lifecycle.fail(job_id, reason), "storing a failure")
+        await with_retry(lambda: self._store.lifecycle.mark_notified(job_id), "storing a failure")
         log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
 
-    async def _announce(self, asker: Asker, job: Job) -> tuple[discord.Message, Place]:
+    async def _announce(self, asker: Requester, job: Job) -> tuple[discord.Message, JobLocation]:
         """Post the job's message and open its thread."""
         channel = asker.channel
         message = await channel.send(job_text.headline(job), nonce=f"{job.id}-a")
         thread = await self._open_thread(message, job, asker.permissions)
         post_id = channel.id if thread is None else thread.id
-        return message, Place(asker.guild_id, channel.id, post_id, message.id)
+        return message, JobLocation(asker.guild_id, channel.id, post_id, message.id)
 
     async def _open_thread(
         self, message: discord.Message, job: Job, permissions: discord.Permissions

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import discord
 from PIL import Image
 
-from bot.jobs.events import Progress
+from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job
 from bot.jobs.records import StoredFrame, StoredPicture
 from bot.ui import job_text
@@ -47,7 +47,7 @@ class Attachment:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class ResultFiles:
     """What a finished job leaves: files in as many groups as messages are needed."""
 
     size: tuple[int, int]
@@ -57,19 +57,19 @@ class Parcel:
     """Sentences about what is not as it should be."""
 
 
-def progress_picture(job: Job, event: Progress) -> Attachment:
+def progress_picture(job: Job, event: ProgressEvent) -> Attachment:
     """The picture as it stands."""
     picture = _shown(Image.fromarray(event.pixels), job.recipes[event.picture - 1])
-    content = webp(picture, _PROGRESS_QUALITY)
+    content = encode_webp(picture, _PROGRESS_QUALITY)
     return Attachment("progress.webp", content, job_text.alt_text(job.prompt))
 
 
-def parcel(
+def result_files(
     job: Job, pictures: Sequence[StoredPicture], frames: Sequence[StoredFrame], limit: int
-) -> Parcel:
+) -> ResultFiles:
     """Everything that a job shows at its end, no file larger than `limit` bytes."""
-    packer = _Packer(limit, job_text.alt_text(job.prompt))
-    finals = [opened(each.content) for each in pictures]
+    packer = _AttachmentPacker(limit, job_text.alt_text(job.prompt))
+    finals = [open_image(each.content) for each in pictures]
     recipes = [job.recipes[each.number - 1] for each in pictures]
     several = len(job.recipes) > 1
     names = [_name(job, each.number if several else None) for each in pictures]
@@ -83,16 +83,16 @@ def parcel(
         packer.add_picture(f"{_name(job)}-grid", contact_sheet(finals, columns=_GRID_COLUMNS))
     if frames:
         packer.add_clip(f"{_name(job)}-growth", _clip(pictures, finals, frames))
-    return packer.parcel(finals[0].size)
+    return packer.result_files(finals[0].size)
 
 
-def opened(content: bytes) -> Image.Image:
+def open_image(content: bytes) -> Image.Image:
     """One of our own files as a picture."""
     with Image.open(io.BytesIO(content)) as picture:
         return picture.convert("RGB")
 
 
-def full_size_name(filename: str) -> str | None:
+def result_stem(filename: str) -> str | None:
     """The name, without its ending, of a file of ours that holds a picture at full size.
 
     None for all other files: the grid, comparisons, clips and progress.
@@ -106,7 +106,7 @@ def recipe_filename(name: str) -> str:
     return f"{name}-recipe.json"
 
 
-class _Packer:
+class _AttachmentPacker:
     """Collects files, each of them small enough."""
 
     def __init__(self, limit: int, description: str) -> None:
@@ -136,7 +136,7 @@ class _Packer:
         else:
             self._notices.append("The clip of how it grew is too large for this server.")
 
-    def parcel(self, size: tuple[int, int]) -> Parcel:
+    def result_files(self, size: tuple[int, int]) -> ResultFiles:
         groups: list[list[Attachment]] = [[]]
         for file in self._files:
             together = (*groups[-1], file)
@@ -144,7 +144,7 @@ class _Packer:
             if len(together) > MAX_FILES or total > MAX_MESSAGE_BYTES:
                 groups.append([])
             groups[-1].append(file)
-        return Parcel(size, tuple(map(tuple, groups)), tuple(self._notices))
+        return ResultFiles(size, tuple(map(tuple, groups)), tuple(self._notices))
 
     def _add(self, name: str, content: bytes, description: str | None = None) -> None:
         self._files.append(Attachment(name, content, description or self._description))
@@ -162,7 +162,7 @@ class _Packer:
         """The best WebP that fits."""
         limit = f"{self._limit / MEBIBYTE:.1f} MiB"
         for quality in _SMALLER_QUALITIES:
-            content = webp(picture, quality)
+            content = encode_webp(picture, quality)
             if len(content) <= self._limit:
                 self._add(f"{name}.webp", content, description)
                 self._notices.append(
@@ -193,10 +193,10 @@ def _shown(picture: Image.Image, recipe: Recipe) -> Image.Image:
     else:
         size = (recipe.width * recipe.enlarge, recipe.height * recipe.enlarge)
     # Bicubic: beside the flat colours of small pictures, Lanczos leaves visible rings.
-    return picture.resize(bounded(size, _PROGRESS_SIDE), Image.Resampling.BICUBIC)
+    return picture.resize(fit_within(size, _PROGRESS_SIDE), Image.Resampling.BICUBIC)
 
 
-def bounded(size: tuple[int, int], side: int) -> tuple[int, int]:
+def fit_within(size: tuple[int, int], side: int) -> tuple[int, int]:
     """A size with the same proportions, no larger than `side`."""
     factor = min(1.0, side / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
@@ -204,7 +204,7 @@ def bounded(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 def _compared(edit: Edit, final: Image.Image) -> Image.Image:
     """A picture before and after its edit, side by side."""
-    size = bounded(final.size, _COMPARED_SIDE)
+    size = fit_within(final.size, _COMPARED_SIDE)
     both = (source_and_mask(edit)[0], final)
     return contact_sheet([each.resize(size, Image.Resampling.LANCZOS) for each in both], columns=2)
 
@@ -216,8 +216,8 @@ def _clip(
     side = _CLIP_SIDE if len(finals) == 1 else _CLIP_SIDE // _GRID_COLUMNS
     runs: list[list[Image.Image]] = []
     for picture, final in zip(pictures, finals, strict=True):
-        size = bounded(final.size, side)
-        grown = [opened(each.content) for each in frames if each.picture == picture.number]
+        size = fit_within(final.size, side)
+        grown = [open_image(each.content) for each in frames if each.picture == picture.number]
         runs.append([each.resize(size, Image.Resampling.BICUBIC) for each in (*grown, final)])
     if len(runs) == 1:
         return runs[0]
@@ -226,7 +226,7 @@ def _clip(
     return [contact_sheet(frames, columns=_GRID_COLUMNS) for frames in zip(*runs, strict=True)]
 
 
-def webp(picture: Image.Image, quality: int) -> bytes:
+def encode_webp(picture: Image.Image, quality: int) -> bytes:
     """A picture as a file that is small."""
     return _encoded(picture, "WEBP", quality=quality)
 

@@ -15,13 +15,13 @@ import discord
 from discord import ui
 
 from bot.jobs.job import JobState
-from bot.ui.responses import take
+from bot.ui.responses import mark_handled
 
 EVENT = "job_button"
 """What a press is called: listeners are named `on_job_button`."""
 
 
-class Action(StrEnum):
+class JobAction(StrEnum):
     """What a button does with its job."""
 
     STOP = "stop"
@@ -33,33 +33,45 @@ class Action(StrEnum):
     REWORD = "reword"
     DELETE = "delete"
     """Asks once more."""
-    DELETE_INDEED = "delete-indeed"
+    CONFIRM_DELETE = "delete-indeed"
 
 
 @dataclass(frozen=True)
-class Press:
+class ButtonPress:
     """What somebody wants of a job, if their custom id is to be believed."""
 
-    action: Action
+    action: JobAction
     job_id: int
 
 
-_FACES: Mapping[Action, tuple[str, str]] = {
-    Action.STOP: ("⏹️", "Stop here"),
-    Action.CANCEL: ("✖️", "Cancel"),
-    Action.GO_ON: ("▶️", "Go on"),
-    Action.RERUN: ("🔁", "Rerun"),
-    Action.VARY: ("🎲", "Vary"),
-    Action.MORE: ("⏩", "More steps"),
-    Action.REWORD: ("✏️", "Edit prompt"),
-    Action.DELETE: ("🗑️", "Delete"),
-    Action.DELETE_INDEED: ("🗑️", "Delete it"),
+_BUTTON_LABELS: Mapping[JobAction, tuple[str, str]] = {
+    JobAction.STOP: ("⏹️", "Stop here"),
+    JobAction.CANCEL: ("✖️", "Cancel"),
+    JobAction.GO_ON: ("▶️", "Go on"),
+    JobAction.RERUN: ("🔁", "Rerun"),
+    JobAction.VARY: ("🎲", "Vary"),
+    JobAction.MORE: ("⏩", "More steps"),
+    JobAction.REWORD: ("✏️", "Edit prompt"),
+    JobAction.DELETE: ("🗑️", "Delete"),
+    JobAction.CONFIRM_DELETE: ("🗑️", "Delete it"),
 }
-_UNDER_RESULTS: Mapping[JobState, tuple[Action, ...]] = {
-    JobState.DONE: (Action.RERUN, Action.VARY, Action.MORE, Action.REWORD, Action.DELETE),
+_UNDER_RESULTS: Mapping[JobState, tuple[JobAction, ...]] = {
+    JobState.DONE: (
+        JobAction.RERUN,
+        JobAction.VARY,
+        JobAction.MORE,
+        JobAction.REWORD,
+        JobAction.DELETE,
+    ),
     # Going on is what more steps are to a picture that has not had all of its own.
-    JobState.STOPPED: (Action.GO_ON, Action.RERUN, Action.VARY, Action.REWORD, Action.DELETE),
-    JobState.FAILED: (Action.RERUN, Action.REWORD, Action.DELETE),
+    JobState.STOPPED: (
+        JobAction.GO_ON,
+        JobAction.RERUN,
+        JobAction.VARY,
+        JobAction.REWORD,
+        JobAction.DELETE,
+    ),
+    JobState.FAILED: (JobAction.RERUN, JobAction.REWORD, JobAction.DELETE),
 }
 _CUSTOM_ID = re.compile(r"job:([a-z-]{1,16}):([1-9][0-9]{0,17})")
 
@@ -67,21 +79,21 @@ _CUSTOM_ID = re.compile(r"job:([a-z-]{1,16}):([1-9][0-9]{0,17})")
 class JobButton(ui.DynamicItem[ui.Button[Any]], template=r"(?s:job:.*)"):
     """Does something with a job. Ids that mean nothing are taken too, so that they are answered."""
 
-    def __init__(self, button: ui.Button[Any], press: Press | None) -> None:
+    def __init__(self, button: ui.Button[Any], press: ButtonPress | None) -> None:
         super().__init__(button)
         self._press = press
 
     @classmethod
-    def of(cls, action: Action, job_id: int) -> Self:
+    def of(cls, action: JobAction, job_id: int) -> Self:
         """A new button."""
-        emoji, text = _FACES[action]
-        is_final = action is Action.DELETE_INDEED
+        emoji, text = _BUTTON_LABELS[action]
+        is_final = action is JobAction.CONFIRM_DELETE
         style = discord.ButtonStyle.danger if is_final else discord.ButtonStyle.secondary
         custom_id = f"job:{action}:{job_id}"
         button: ui.Button[Any] = ui.Button(
             label=text, emoji=emoji, style=style, custom_id=custom_id
         )
-        return cls(button, Press(action, job_id))
+        return cls(button, ButtonPress(action, job_id))
 
     @classmethod
     async def from_custom_id(
@@ -93,39 +105,39 @@ class JobButton(ui.DynamicItem[ui.Button[Any]], template=r"(?s:job:.*)"):
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Say that it was pressed."""
-        take(interaction)
+        mark_handled(interaction)
         interaction.client.dispatch(EVENT, interaction, self._press)
 
 
-def label(action: Action) -> str:
+def label(action: JobAction) -> str:
     """What a button says."""
-    return _FACES[action][1]
+    return _BUTTON_LABELS[action][1]
 
 
-def under_progress(job_id: int, *, begun: bool) -> ui.View:
+def progress_view(job_id: int, *, begun: bool) -> ui.View:
     """What can be done with a job that has not ended: only one that has begun has a picture."""
-    return _view(job_id, (Action.STOP, Action.CANCEL) if begun else (Action.CANCEL,))
+    return _view(job_id, (JobAction.STOP, JobAction.CANCEL) if begun else (JobAction.CANCEL,))
 
 
-def under_result(job_id: int, state: JobState) -> ui.View:
+def result_view(job_id: int, state: JobState) -> ui.View:
     """What can be done with a job that ended with a message of its own."""
     return _view(job_id, _UNDER_RESULTS[state])
 
 
-def for_deletion(job_id: int) -> ui.View:
+def confirm_delete_view(job_id: int) -> ui.View:
     """The button that deletes indeed."""
-    return _view(job_id, (Action.DELETE_INDEED,))
+    return _view(job_id, (JobAction.CONFIRM_DELETE,))
 
 
-def _view(job_id: int, actions: Iterable[Action]) -> ui.View:
+def _view(job_id: int, actions: Iterable[JobAction]) -> ui.View:
     view = ui.View(timeout=None)
     for action in actions:
         view.add_item(JobButton.of(action, job_id))
     return view
 
 
-def _press(custom_id: str) -> Press | None:
+def _press(custom_id: str) -> ButtonPress | None:
     found = _CUSTOM_ID.fullmatch(custom_id)
-    if found is None or found[1] not in frozenset(Action):
+    if found is None or found[1] not in frozenset(JobAction):
         return None
-    return Press(Action(found[1]), int(found[2]))
+    return ButtonPress(JobAction(found[1]), int(found[2]))

@@ -12,8 +12,8 @@ from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 from bot.jobs.draft import Draft
 from bot.ui import job_text
-from bot.ui.attachments import Attachment, bounded, webp
-from engine.editing.edit_recipe import grown
+from bot.ui.attachments import Attachment, encode_webp, fit_within
+from engine.editing.edit_recipe import dilate
 from engine.images.image_io import read_picture
 
 GROWTH = 0.03
@@ -27,34 +27,34 @@ _OUTLINE = 5
 _QUALITY = 85
 
 
-def png(picture: Image.Image) -> bytes:
+def encode_png(picture: Image.Image) -> bytes:
     """A picture as it is kept in a draft."""
     buffer = BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def wider(draft: Draft, share: float) -> Draft:
+def widen(draft: Draft, share: float) -> Draft:
     """The draft with a mask that is wider, or narrower for a negative `share`."""
-    return _with_mask(draft, grown(_mask(draft), share))
+    return _with_mask(draft, dilate(_mask(draft), share))
 
 
-def inverted(draft: Draft) -> Draft:
+def invert(draft: Draft) -> Draft:
     """The draft with what changes and what stays exchanged."""
     return _with_mask(draft, ImageOps.invert(_mask(draft)))
 
 
-def share(draft: Draft) -> float:
+def selected_share(draft: Draft) -> float:
     """How much of the picture changes, from 0 to 1."""
     return float(np.asarray(_mask(draft)).mean() / 255)
 
 
-def files(draft: Draft) -> list[Attachment]:
+def preview_files(draft: Draft) -> list[Attachment]:
     """A preview, and the mask itself."""
     if draft.mask is None:
         return []
     picture, mask = read_picture(draft.source), _mask(draft)
-    size = bounded(picture.size, _SIDE)
+    size = fit_within(picture.size, _SIDE)
     picture, small = picture.resize(size), mask.resize(size)
     dimmed = ImageEnhance.Brightness(ImageOps.grayscale(picture).convert("RGB")).enhance(_DIMMED)
     preview = Image.composite(picture, dimmed, small)
@@ -63,14 +63,16 @@ def files(draft: Draft) -> list[Attachment]:
     preview.paste("orange", mask=outline)
     return [
         Attachment(
-            "preview.webp", webp(preview, _QUALITY), job_text.preview_alt_text(share(draft))
+            "preview.webp",
+            encode_webp(preview, _QUALITY),
+            job_text.preview_alt_text(selected_share(draft)),
         ),
         Attachment("mask.png", draft.mask, job_text.MASK_ALT_TEXT),
     ]
 
 
 def _with_mask(draft: Draft, mask: Image.Image) -> Draft:
-    return replace(draft, mask=png(mask))
+    return replace(draft, mask=encode_png(mask))
 
 
 def _mask(draft: Draft) -> Image.Image:

@@ -5,7 +5,7 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.ui.uploads import chosen, pictures_in
+from bot.ui.uploads import choose_picture, pictures_in
 
 FORM_SECONDS = 1800.0
 """After which a form that is still open no longer counts."""
@@ -21,13 +21,13 @@ class PictureForm(ui.Modal):
         self.message = message
         self._pictures = pictures_in(message)
         self._which: ui.Select[Any] | None = None
-        chosen(self._pictures, 1)
+        choose_picture(self._pictures, 1)
 
     def ask(self, text: str, component: ui.Item[Any], description: str | None = None) -> None:
         """Add a question."""
         self.add_item(ui.Label(text=text, component=component, description=description))
 
-    def ask_which(self) -> None:
+    def open_for(self) -> None:
         """Add the question which picture is meant, unless there is one only."""
         if len(self._pictures) == 1:
             return
@@ -43,7 +43,7 @@ class PictureForm(ui.Modal):
     def picture(self) -> discord.Attachment:
         """The one that is meant."""
         number = int(self._which.values[0]) if self._which and self._which.values else 1
-        return chosen(self._pictures, number)
+        return choose_picture(self._pictures, number)
 
 
 def words_input(custom_id: str, limit: int, *, required: bool = True) -> ui.TextInput[Any]:

@@ -11,7 +11,7 @@ from bot.jobs.history import Entry, Scope
 from bot.jobs.job import JobState
 from bot.jobs.records import StoredPicture
 from bot.ui import formatting, job_text
-from bot.ui.attachments import Attachment, bounded, opened, webp
+from bot.ui.attachments import Attachment, encode_webp, fit_within, open_image
 from engine.images.contact_sheet import contact_sheet
 
 _SIDE, _SIDE_OF_SEVERAL = 768, 512
@@ -19,21 +19,21 @@ _SIDE, _SIDE_OF_SEVERAL = 768, 512
 _COLUMNS, _QUALITY = 2, 85
 
 
-def text(entry: Entry, scope: Scope, viewer_id: int) -> str:
+def page_text(entry: Entry, scope: Scope, viewer_id: int) -> str:
     """What a page says."""
     whose = "Your pictures" if scope.author_id == viewer_id else f"Pictures of <@{scope.author_id}>"
-    found = f" with {formatting.shown(scope.search)}" if scope.search else ""
+    found = f" with {formatting.escape_prompt(scope.search)}" if scope.search else ""
     when = discord.utils.format_dt(entry.accepted_at)
     several = "s" if len(entry.seeds) != 1 else ""
     parts = [
         *([f"seed{several} {', '.join(map(str, entry.seeds))}"] if entry.seeds else []),
-        *([formatting.counted(max(entry.steps), "step")] if entry.steps else []),
+        *([formatting.plural(max(entry.steps), "step")] if entry.steps else []),
         *(["stopped early"] if entry.state is JobState.STOPPED else []),
         *([f"[where it was posted]({entry.link})"] if entry.link else []),
     ]
     lines = [
         f"-# {whose}{found} · {entry.place} of {entry.total}",
-        f"**{formatting.shown(entry.prompt)}**",
+        f"**{formatting.escape_prompt(entry.prompt)}**",
         f"{when} · {' · '.join(parts)}" if parts else when,
     ]
     if not entry.steps:
@@ -41,14 +41,14 @@ def text(entry: Entry, scope: Scope, viewer_id: int) -> str:
     return "\n".join(lines)
 
 
-def sheet(entry: Entry, pictures: list[StoredPicture]) -> Attachment | None:
+def page_sheet(entry: Entry, pictures: list[StoredPicture]) -> Attachment | None:
     """A page's pictures, side by side if there are several; None if they were removed."""
     if not pictures:
         return None
     side = _SIDE if len(pictures) == 1 else _SIDE_OF_SEVERAL
-    shown = [_small(opened(each.content), side) for each in pictures]
+    shown = [_small(open_image(each.content), side) for each in pictures]
     picture = shown[0] if len(shown) == 1 else contact_sheet(shown, columns=_COLUMNS)
-    content = webp(picture, _QUALITY)
+    content = encode_webp(picture, _QUALITY)
     return Attachment("history.webp", content, job_text.alt_text(entry.prompt))
 
 
@@ -59,4 +59,4 @@ def _gone(entry: Entry) -> str:
 
 
 def _small(picture: Image.Image, side: int) -> Image.Image:
-    return picture.resize(bounded(picture.size, side), Image.Resampling.LANCZOS)
+    return picture.resize(fit_within(picture.size, side), Image.Resampling.LANCZOS)

@@ -9,12 +9,21 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.config import LimitSettings
-from bot.jobs.events import Progress
+from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job, JobState
 from bot.jobs.records import JobRecord
-from bot.ui.formatting import _cut, _percent, _plain, duration, moment, name, noticed, shown
-from engine.painting import Origin
-from engine.presets import keep_of, preset_of
+from bot.ui.formatting import (
+    _percent,
+    _plain_text,
+    _truncate,
+    duration_text,
+    escape_name,
+    escape_prompt,
+    relative_time,
+    with_notice,
+)
+from engine.painting import Provenance
+from engine.presets import infer_keep, preset_of
 from engine.recipes.edit import Edit
 from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import Recipe
@@ -44,35 +53,35 @@ BEFORE_AFTER = "On the left the picture as it was, on the right as it is now"
 
 def thread_name(prompt: str) -> str:
     """A prompt as the name of a thread."""
-    return _cut(_plain(prompt), _THREAD_NAME) or _THREAD_PLACEHOLDER
+    return _truncate(_plain_text(prompt), _THREAD_NAME) or _THREAD_PLACEHOLDER
 
 
 def alt_text(prompt: str) -> str:
     """What a picture of the prompt shows, for those who cannot see it."""
-    return _cut(f"A picture painted from the words: {_plain(prompt)}", _ALT_TEXT)
+    return _truncate(f"A picture painted from the words: {_plain_text(prompt)}", _ALT_TEXT)
 
 
 def headline(job: Job) -> str:
     """What a job is, for the message that stands for it in the channel."""
     variations = f" · {len(job.recipes)} variations" if len(job.recipes) > 1 else ""
     kind = f" · {_KINDS[job.kind]}" if job.kind in _KINDS else ""
-    return f"**{shown(job.prompt)}** · <@{job.author_id}>{variations}{kind}"
+    return f"**{escape_prompt(job.prompt)}** · <@{job.author_id}>{variations}{kind}"
 
 
-def waiting(before: int, starts: datetime | None, done: datetime | None) -> str:
+def waiting_text(before: int, starts: datetime | None, done: datetime | None) -> str:
     """That a job waits, behind `before` others, and when its turn and its end come, if known."""
     if before == 0:
         text = "Next in line, about to start"
     else:
         place = "1 job is" if before == 1 else f"{before} jobs are"
         text = f"Waiting: {place} before this one"
-        text += "" if starts is None else f" · starts {moment(starts)}"
-    return text + ("" if done is None else f" · done {moment(done)}") + "."
+        text += "" if starts is None else f" · starts {relative_time(starts)}"
+    return text + ("" if done is None else f" · done {relative_time(done)}") + "."
 
 
-def draft(share: float, replace_with: str | None) -> str:
+def draft_text(share: float, replace_with: str | None) -> str:
     """What a draft's preview shows; `share` is how much of the picture changes."""
-    words = "" if replace_with is None else f": {shown(replace_with)}"
+    words = "" if replace_with is None else f": {escape_prompt(replace_with)}"
     return (
         f"What is bright, {_percent(share)} of the picture, will be painted anew{words}\n"
         "-# Or draw on mask.png, white where something shall change, and send it back."
@@ -84,30 +93,30 @@ def preview_alt_text(share: float) -> str:
     return f"The picture, dark but for the {_percent(share)} of it that will be painted anew"
 
 
-def not_found(what: str) -> str:
+def not_found_text(what: str) -> str:
     """That nothing in a picture is what somebody named."""
     return (
-        f"I find nothing in this picture that is {shown(what)}. The map shows where it looks most "
-        "like that, the brighter the more. You can upload a mask of your own."
+        f"I couldn't find {escape_prompt(what)} in this picture. The map shows where it looks most "
+        "like that: brighter is closer. You can upload a mask of your own."
     )
 
 
-def progress(job: Job, event: Progress, done: datetime | None) -> str:
+def progress_text(job: Job, event: ProgressEvent, done: datetime | None) -> str:
     """How far a job is, and when it will be done, if that is known."""
     steps = job.recipes[event.picture - 1].total_steps
     filled = round(_BAR * event.step / steps)
     bar = "▰" * filled + "▱" * (_BAR - filled)
-    when = "" if done is None else f" · done {moment(done)}"
-    return f"{bar} {step(job, event)}{when}"
+    when = "" if done is None else f" · done {relative_time(done)}"
+    return f"{bar} {step_text(job, event)}{when}"
 
 
-def step(job: Job, event: Progress) -> str:
+def step_text(job: Job, event: ProgressEvent) -> str:
     """Which step of which picture a job has come to."""
     which = f"picture {event.picture} of {len(job.recipes)} · " if len(job.recipes) > 1 else ""
     return f"{which}step {event.step} of {job.recipes[event.picture - 1].total_steps}"
 
 
-def finished(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> str:
+def result_text(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> str:
     """The parameters of the pictures, of which the first has `size`, and how long they took.
 
     `steps` are those that were taken of each picture.
@@ -120,9 +129,9 @@ def finished(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> 
         _steps(record, steps),
         f"{'seed' if len(recipes) == 1 else 'seeds'} {seeds}",
         f"{first.models} models",
-        *([] if record.seconds is None else [f"painted in {duration(record.seconds)}"]),
+        *([] if record.seconds is None else [f"painted in {duration_text(record.seconds)}"]),
     ]
-    return noticed(f"{headline(job)}\n-# {' · '.join(parts)}", record.notice)
+    return with_notice(f"{headline(job)}\n-# {' · '.join(parts)}", record.notice)
 
 
 def _steps(record: JobRecord, steps: Sequence[int]) -> str:
@@ -135,7 +144,7 @@ def _steps(record: JobRecord, steps: Sequence[int]) -> str:
     return f"stopped at step {steps[-1]} of {whole}{which}{lost}"
 
 
-def how_made(origin: Origin) -> str:
+def provenance_text(origin: Provenance) -> str:
     """What a picture says about itself, most of which may be anybody's words."""
     recipe = origin.recipe
     left = len(recipe.prompts) - _LISTED_PROMPTS
@@ -143,7 +152,7 @@ def how_made(origin: Origin) -> str:
         *_sizes(recipe),
         f"{recipe.total_steps} steps" + (f" in {len(recipe.rounds)} rounds" if recipe.more else ""),
         f"seed {recipe.seed}",
-        f"{name(recipe.models)} models",
+        f"{escape_name(recipe.models)} models",
         _settings(recipe),
     ]
     lines = [
@@ -162,7 +171,7 @@ def _listed(prompt: Prompt) -> str:
     """A prompt of a recipe on a line of its own."""
     weight = "" if prompt.weight == 1 else f" · weight {prompt.weight:g}"
     stop = "" if prompt.stop is None else f" · content at {prompt.stop:g}"
-    return f"- {shown(prompt.text, _LISTED_LENGTH)}{weight}{stop}"
+    return f"- {escape_prompt(prompt.text, _LISTED_LENGTH)}{weight}{stop}"
 
 
 def _settings(recipe: Recipe) -> str:
@@ -195,7 +204,7 @@ def _sizes(recipe: Recipe) -> list[str]:
 
 def _edit(edit: Edit, size: str = "") -> list[str]:
     """What an edit had to start with: the picture, how much of it stays, and where."""
-    keep = keep_of(edit)
+    keep = infer_keep(edit)
     return [
         "edited from a picture" + (f" of {size}" if size else ""),
         *([] if keep is None else [f"keeping {round(100 * keep)} %"]),
@@ -203,7 +212,7 @@ def _edit(edit: Edit, size: str = "") -> list[str]:
     ]
 
 
-def limits(settings: LimitSettings) -> str:
+def limits_text(settings: LimitSettings) -> str:
     """What one may ask for."""
     return (
         f"up to {settings.prompt_length} characters, {settings.steps} steps, "

@@ -14,7 +14,7 @@ import aiohttp
 import discord
 
 from bot import errors
-from bot.errors import FAULT, RefusalError
+from bot.errors import FAULT, UserError
 from bot.ui.attachments import Attachment, discord_files
 from engine.errors import EngineError
 
@@ -39,8 +39,8 @@ class _UnacknowledgedError(Exception):
     """A command is not acknowledged: it counts as failed, and takes no answer any more."""
 
 
-async def acknowledge(interaction: discord.Interaction, *, in_place: bool = False) -> None:
-    """Tell Discord that an answer will come, or end the command: inside `refusals_answered`.
+async def defer(interaction: discord.Interaction, *, in_place: bool = False) -> None:
+    """Tell Discord that an answer will come, or end the command: inside `user_errors`.
 
     `in_place` it comes in the message whose button was pressed, which is as it was until then.
     """
@@ -51,19 +51,19 @@ async def acknowledge(interaction: discord.Interaction, *, in_place: bool = Fals
 
 
 async def show_form(interaction: discord.Interaction, form: discord.ui.Modal) -> None:
-    """Answer with a form, or end the command: inside `refusals_answered`."""
+    """Answer with a form, or end the command: inside `user_errors`."""
     try:
         await interaction.response.send_modal(form)
     except _FAILURES as error:
         raise _UnacknowledgedError(_cause(error)) from error
 
 
-def take(interaction: discord.Interaction[Any]) -> None:
-    """Say that this will be answered; see `answer_what_is_left_over`."""
+def mark_handled(interaction: discord.Interaction[Any]) -> None:
+    """Say that this will be answered; see `answer_stale_component`."""
     interaction.extras[_TAKEN] = True
 
 
-async def answer_what_is_left_over(interaction: discord.Interaction) -> None:
+async def answer_stale_component(interaction: discord.Interaction) -> None:
     """Answer a form or a button that was open when an earlier run of the program ended.
 
     discord.py drops what it knows no form or view for, and Discord says after three seconds that
@@ -75,37 +75,37 @@ async def answer_what_is_left_over(interaction: discord.Interaction) -> None:
     await asyncio.sleep(LEFTOVER_SECONDS)
     if _TAKEN not in interaction.extras and not interaction.response.is_done():
         log.info("left over", extra={"kind": interaction.type.name})
-        await answer(interaction, _LEFT_OVER)
+        await respond(interaction, _LEFT_OVER)
 
 
 @asynccontextmanager
-async def refusals_answered(interaction: discord.Interaction) -> AsyncIterator[None]:
+async def user_errors(interaction: discord.Interaction) -> AsyncIterator[None]:
     """Tell the person, as a sentence, what keeps their command from being carried out."""
-    take(interaction)
+    mark_handled(interaction)
     command = interaction.command.qualified_name if interaction.command else "?"
     try:
         yield
     except _UnacknowledgedError as error:
         log.warning("not acknowledged", extra={"command": command, "cause": str(error)})
-    except (RefusalError, EngineError) as error:
+    except (UserError, EngineError) as error:
         text = errors.sentence(str(error))
         log.info("refused", extra={"command": command, "cause": text})
-        await answer(interaction, text)
+        await respond(interaction, text)
 
 
 @asynccontextmanager
-async def all_answered(interaction: discord.Interaction) -> AsyncIterator[None]:
-    """As `refusals_answered`, and for faults too: no command tree sees forms and buttons."""
+async def all_errors(interaction: discord.Interaction) -> AsyncIterator[None]:
+    """As `user_errors`, and for faults too: no command tree sees forms and buttons."""
     try:
-        async with refusals_answered(interaction):
+        async with user_errors(interaction):
             yield
     except Exception:
         log.exception("a form or a button failed")
-        await answer(interaction, FAULT)
+        await respond(interaction, FAULT)
 
 
 @asynccontextmanager
-async def refusals_replied(message: AnyMessage, who: int | None = None) -> AsyncIterator[None]:
+async def user_errors_replied(message: AnyMessage, who: int | None = None) -> AsyncIterator[None]:
     """Tell whoever wrote a message, as a reply that goes away, what cannot be done, and faults.
 
     `who` is named if somebody else is meant.
@@ -113,7 +113,7 @@ async def refusals_replied(message: AnyMessage, who: int | None = None) -> Async
     name = "" if who is None else f"<@{who}> "
     try:
         yield
-    except (RefusalError, EngineError) as error:
+    except (UserError, EngineError) as error:
         text = errors.sentence(str(error))
         command = "reply" if who is None else "reaction"
         log.info("refused", extra={"command": command, "cause": text})
@@ -131,7 +131,7 @@ async def reply_briefly(message: AnyMessage, text: str) -> None:
         log.warning("a reply did not arrive", extra={"cause": _cause(error), "answer": text})
 
 
-async def answer(interaction: discord.Interaction, text: str) -> None:
+async def respond(interaction: discord.Interaction, text: str) -> None:
     """Answer a command, or replace the answer that it has; a failure is logged.
 
     Whoever pressed a button is answered below the message that holds it.
@@ -147,7 +147,7 @@ async def answer(interaction: discord.Interaction, text: str) -> None:
         log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
 
 
-async def show(
+async def update_response(
     interaction: discord.Interaction,
     text: str,
     attachments: Sequence[Attachment] = (),

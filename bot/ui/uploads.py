@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import discord
 
-from bot.errors import RefusalError
-from bot.ui.attachments import MAX_MESSAGE_BYTES, full_size_name, recipe_filename
+from bot.errors import UserError
+from bot.ui.attachments import MAX_MESSAGE_BYTES, recipe_filename, result_stem
 from engine.files import MEBIBYTE
 
 DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))
@@ -28,12 +28,12 @@ async def read_upload(
 ) -> bytes:
     """The bytes of an attached file that lies on one of the `hosts`.
 
-    Raises `RefusalError` if it is too large, lies elsewhere or is not there.
+    Raises `UserError` if it is too large, lies elsewhere or is not there.
     """
     try:
         return await _read(attachment, limit_mib, hosts)
     except _FAILURES as error:
-        raise RefusalError(
+        raise UserError(
             f"{attachment.filename} could not be fetched from Discord. Attach it once more."
         ) from error
 
@@ -45,14 +45,14 @@ async def read_posted(
 
     The bot's own pictures may be as large as it makes them.
     """
-    if full_size_name(attachment.filename) and is_own(message):
+    if result_stem(attachment.filename) and is_own(message):
         limit_mib = MAX_MESSAGE_BYTES // MEBIBYTE
     try:
         return await _read(attachment, limit_mib, hosts)
     except _GONE:
-        return await read_upload(await _fetched_anew(message, attachment), limit_mib, hosts)
+        return await read_upload(await _refetched(message, attachment), limit_mib, hosts)
     except _FAILURES as error:
-        raise RefusalError(
+        raise UserError(
             f"{attachment.filename} could not be fetched from Discord. Try again in a minute."
         ) from error
 
@@ -60,7 +60,7 @@ async def read_posted(
 def pictures_in(message: discord.Message) -> list[discord.Attachment]:
     """The pictures in a message, forwarded ones too; of the bot's own those at full size."""
     if is_own(message):
-        return [file for file in message.attachments if full_size_name(file.filename)]
+        return [file for file in message.attachments if result_stem(file.filename)]
     return [file for file in _files(message) if _is_picture(file)]
 
 
@@ -69,7 +69,7 @@ def recipe_beside(message: discord.Message, picture: discord.Attachment) -> disc
 
     A picture that was too large for a PNG has a file beside it.
     """
-    name = recipe_filename(full_size_name(picture.filename) or "")
+    name = recipe_filename(result_stem(picture.filename) or "")
     return next((file for file in _files(message) if file.filename == name), picture)
 
 
@@ -78,47 +78,49 @@ def is_own(message: discord.Message) -> bool:
     return message.author == message._state.user  # its guild or channel may not be known
 
 
-def chosen(pictures: Sequence[discord.Attachment], number: int | None) -> discord.Attachment:
-    """Picture `number`, from 1, or the only one; raises `RefusalError` if there is none such."""
+def choose_picture(
+    pictures: Sequence[discord.Attachment], number: int | None
+) -> discord.Attachment:
+    """Picture `number`, from 1, or the only one; raises `UserError` if there is none such."""
     if not pictures:
-        raise RefusalError("That message holds no picture that I could edit.")
+        raise UserError("That message holds no picture that I could edit.")
     if number is None and len(pictures) > 1:
-        raise RefusalError(
+        raise UserError(
             f"That message holds {len(pictures)} pictures. Begin with the number of the one that "
             f"you mean, from #1 to #{len(pictures)}."
         )
     if number is not None and not 1 <= number <= len(pictures):
         held = "one picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
-        raise RefusalError(f"That message holds {held}, and none with the number {number}.")
+        raise UserError(f"That message holds {held}, and none with the number {number}.")
     return pictures[(number or 1) - 1]
 
 
 async def _read(attachment: discord.Attachment, limit_mib: int, hosts: frozenset[str]) -> bytes:
     if attachment.size > limit_mib * MEBIBYTE:
-        raise RefusalError(
+        raise UserError(
             f"{attachment.filename} has {attachment.size / MEBIBYTE:.1f} MiB; at most "
             f"{limit_mib} MiB are allowed here."
         )
     if urlsplit(attachment.url).hostname not in hosts:
-        raise RefusalError("I only read pictures that are attached to a message on Discord.")
+        raise UserError("I only read pictures that are attached to a message on Discord.")
     return await asyncio.wait_for(attachment.read(), _FETCH_SECONDS)
 
 
-async def _fetched_anew(
+async def _refetched(
     message: discord.Message, attachment: discord.Attachment
 ) -> discord.Attachment:
     """The same file under the address that Discord gives now."""
     try:
         anew = await message.channel.fetch_message(message.id)
     except _FAILURES as error:
-        raise RefusalError(
+        raise UserError(
             "That picture cannot be fetched any more: its message was deleted, or I may not read "
             "it. Send the picture once more."
         ) from error
     for file in _files(anew):
         if file.id == attachment.id:
             return file
-    raise RefusalError("That picture cannot be fetched any more. Send it once more.")
+    raise UserError("That picture cannot be fetched any more. Send it once more.")
 
 
 def _files(message: discord.Message) -> list[discord.Attachment]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bot.jobs.job import Job
-from bot.worker.job_run import Run
+from bot.worker.job_run import JobRun
 from engine.models.catalogue import find_models
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.memory_estimate import (
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Room:
+class MemoryReservation:
     """What has room in a step beside the picture of `lead`, which is awake.
 
     All together have to fit into `memory`, and into what is free.
     """
 
-    def __init__(self, lead: Run, memory: Budget, device: "device") -> None:
+    def __init__(self, lead: JobRun, memory: Budget, device: "device") -> None:
         self._recipe, self._plan = lead.recipe, lead.generation.plan
         self._entry = entry = find_models(lead.recipe.models)
         self._halves = halves = memory.halves
@@ -42,7 +42,7 @@ class Room:
         taken = step_memory(lead.recipe, entry, self._plan, halves=halves)
         self._left = memory.at_most(free).bytes - taken
 
-    def take(self, recipe: Recipe) -> bool:
+    def reserve(self, recipe: Recipe) -> bool:
         """Whether a picture fits in; if it does, its room is taken."""
         own = self._recipe
         if (recipe.models, recipe.width, recipe.height) != (own.models, own.width, own.height):
@@ -54,31 +54,31 @@ class Room:
         return True
 
 
-class Crew:
+class StepBatch:
     """What happens during one turn to those that take part in it."""
 
     def __init__(self) -> None:
         self._apart = False
         self._unfit: set[int] = set()
 
-    def may_join(self, job: Job) -> bool:
+    def can_join(self, job: Job) -> bool:
         """Whether a job has not turned out to be unfit."""
         return job.id not in self._unfit
 
-    def suits(self, lead: Run, run: Run) -> bool:
+    def is_compatible(self, lead: JobRun, run: JobRun) -> bool:
         """Whether both, which are awake, advance in one step; if not, that is noted."""
         from engine.vqgan_clip.batching import fit_together
 
         if fit_together(lead.generation, run.generation):
             return True
-        self.refuse(run.job)
+        self.exclude(run.job)
         return False
 
-    def refuse(self, job: Job) -> None:
+    def exclude(self, job: Job) -> None:
         """Note that a job cannot take part in this turn."""
         self._unfit.add(job.id)
 
-    def step(self, runs: Sequence[Run]) -> list[Exception | None]:
+    def step(self, runs: Sequence[JobRun]) -> list[Exception | None]:
         """Take a step of each run; say why a job has to end, of each of them.
 
         What ends one leaves the others alone. Every job is charged with the same share of the time.
@@ -87,11 +87,11 @@ class Crew:
         errors = self._step(runs)
         seconds = (time.monotonic() - began) / len(runs)
         return [
-            _error_of(run.note_step, seconds) if error is None else error
+            _error_of(run.after_step, seconds) if error is None else error
             for run, error in zip(runs, errors, strict=True)
         ]
 
-    def _step(self, runs: Sequence[Run]) -> Sequence[Exception | None]:
+    def _step(self, runs: Sequence[JobRun]) -> Sequence[Exception | None]:
         """In one step, unless that has failed in this turn: then one after the other."""
         if len(runs) > 1 and not self._apart:
             from engine.vqgan_clip.batching import step_together

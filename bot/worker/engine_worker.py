@@ -19,12 +19,12 @@ from bot.errors import FAULT, sentence
 from bot.jobs.events import Event, Failed, Finished, Started
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
-from bot.scheduling.cost import step_units
-from bot.scheduling.eta import Pace
-from bot.scheduling.model_calls import Errand
-from bot.scheduling.queue import GpuQueue, Slice, Wish
-from bot.worker.batch import Crew, Room
-from bot.worker.job_run import Run
+from bot.scheduling.cost import step_cost
+from bot.scheduling.eta import ThroughputEstimator
+from bot.scheduling.model_calls import ModelCall
+from bot.scheduling.queue import GpuQueue, Slice, StopRequest
+from bot.worker.batch import MemoryReservation, StepBatch
+from bot.worker.job_run import JobRun
 from engine.errors import EngineError, RecipeError
 from engine.models.catalogue import find_models
 from engine.settings import Settings as EngineSettings
@@ -40,13 +40,13 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SAY_SECONDS = 10.0
+FETCH_LOG_SECONDS = 10.0
 """Between two lines of the log that say how far a file has come."""
-LIVE_RUNS = 32
+MAX_RESIDENT_RUNS = 32
 """Runs that stay in the memory of the models' device; others sleep until their next turn."""
 
 
-class EngineThread:
+class EngineWorker:
     """Paints the jobs of `queue` on the models of `settings`, which are fetched if need be.
 
     `publish` is called in this thread with every event; it must return at once. `recall` returns
@@ -58,7 +58,7 @@ class EngineThread:
         settings: EngineSettings,
         weights: WeightsSettings,
         queue: GpuQueue,
-        pace: Pace,
+        pace: ThroughputEstimator,
         publish: Callable[[Event], None],
         recall: Callable[[Job], Sequence[StoredCheckpoint]],
     ) -> None:
@@ -68,7 +68,7 @@ class EngineThread:
         self._pace = pace
         self._publish = publish
         self._recall = recall
-        self._runs: dict[int, Run] = {}
+        self._runs: dict[int, JobRun] = {}
         """By the job's number; whose turn was longest ago comes first."""
         self._together = 1 if settings.deterministic else settings.together
         """How many jobs advance in one step at most."""
@@ -88,13 +88,13 @@ class EngineThread:
         self._thread.start()
         return self._loaded
 
-    def run_errand(self, act: "Callable[[Models], T]") -> Future[T]:
+    def call_with_models(self, act: "Callable[[Models], T]") -> Future[T]:
         """Let `act` have the models soon, in the engine thread; the result is what comes of it.
 
-        If the program ends first, that is a `RefusalError`.
+        If the program ends first, that is a `UserError`.
         """
-        errand = Errand(act)
-        self._queue.put_errand(errand)
+        errand = ModelCall(act)
+        self._queue.put_call(errand)
         return errand.result
 
     def is_alive(self) -> bool:
@@ -113,8 +113,8 @@ class EngineThread:
             self._loaded.set_exception(error)
             return
         self._loaded.set_result(models)
-        while (task := self._queue.take()) is not None:
-            if isinstance(task, Errand):
+        while (task := self._queue.dequeue()) is not None:
+            if isinstance(task, ModelCall):
                 task.run(models)
             else:
                 self._paint(task, models)
@@ -151,7 +151,7 @@ class EngineThread:
         if self._queue.closed:
             raise CancelledError
         now = time.monotonic()
-        if now - self._said < SAY_SECONDS:
+        if now - self._said < FETCH_LOG_SECONDS:
             return
         self._said = now
         share = f"{done / total:.0%}" if total else "?"
@@ -159,33 +159,33 @@ class EngineThread:
 
     def _paint(self, turn: Slice, models: "Models") -> None:
         """Give a job its turn, in which others may take part."""
-        job, crew = turn.job, Crew()
-        goes_on = self._tend(job, self._settle, models)
+        job, crew = turn.job, StepBatch()
+        goes_on = self._run_guarded(job, self._finish_if_done, models)
         began = time.monotonic()
         for _ in range(turn.steps):
             if not goes_on or self._queue.closed:
                 break
-            if (errand := self._queue.take_errand()) is not None:
+            if (errand := self._queue.next_call()) is not None:
                 errand.run(models)
-            if not self._tend(job, self._wake_lead, models):
+            if not self._run_guarded(job, self._prepare_leader, models):
                 break
             runs = self._gather(self._runs[job.id], crew, models)
-            units = [step_units(run.recipe) for run in runs]
+            units = [step_cost(run.recipe) for run in runs]
             errors = crew.step(runs)
             now = time.monotonic()
             done = [0.0 if error else each for each, error in zip(units, errors, strict=True)]
             if any(done):
-                self._pace.observe(sum(done), now - began)
+                self._pace.record(sum(done), now - began)
             began = now
             goes_on, *_ = [
-                self._tend(run.job, self._settle, models, each, error)
+                self._run_guarded(run.job, self._finish_if_done, models, each, error)
                 for run, each, error in zip(runs, done, errors, strict=True)
             ]
-        self._queue.end_turn()
+        self._queue.end_slice()
         for job_id in [each for each in self._runs if not self._queue.holds(each)]:
             del self._runs[job_id]
 
-    def _tend(self, job: Job, act: Callable[..., Event | None], *details: object) -> bool:
+    def _run_guarded(self, job: Job, act: Callable[..., Event | None], *details: object) -> bool:
         """Do something for a job that takes part in the turn; say whether it goes on.
 
         It does not if `act` returns its end, or raises something, which ends this job only.
@@ -199,12 +199,12 @@ class EngineThread:
             pass
         except Exception as error:
             end = _failed(job, error)
-        self._queue.leave(job, finished=end is not None)
+        self._queue.finish(job, finished=end is not None)
         if end is not None:
             self._publish(end)
         return False
 
-    def _settle(
+    def _finish_if_done(
         self, job: Job, models: "Models", units: float = 0.0, error: Exception | None = None
     ) -> Event | None:
         """Note what was done for a job; its end if that has come or is wished, else None.
@@ -212,90 +212,92 @@ class EngineThread:
         An `error` in its step is the end, too. Raises `CancelledError` if nobody wants the job any
         more, or the program ends and nobody can say what is kept of it.
         """
-        run = self._run_of(job, models)
-        wish = self._queue.advance(units, of=job)
+        run = self._get_run(job, models)
+        wish = self._queue.charge(units, of=job)
         if error is not None:
             return _failed(job, error)
-        if wish is Wish.CANCEL:
+        if wish is StopRequest.CANCEL:
             raise CancelledError
-        if wish is Wish.STOP and not run.done:
+        if wish is StopRequest.STOP and not run.done:
             self._wake(run)
             if not run.done:
                 run.stop()
                 return _finished(run, models, stopped=True)
         return _finished(run, models) if run.done else None
 
-    def _wake_lead(self, job: Job, models: "Models") -> Event | None:
+    def _prepare_leader(self, job: Job, models: "Models") -> Event | None:
         """Have the job whose turn it is ready for its next step; its end if there is none."""
         run = self._runs[job.id]
         self._wake(run)
         return _finished(run, models) if run.done else None
 
-    def _gather(self, lead: Run, crew: Crew, models: "Models") -> list[Run]:
+    def _gather(self, lead: JobRun, crew: StepBatch, models: "Models") -> list[JobRun]:
         """Who takes the next step, ready for it: `lead`, and whoever fits in."""
         runs = [lead]
         if self._together == 1:
             return runs
-        room = Room(lead, self.memory, models.device)
+        room = MemoryReservation(lead, self.memory, models.device)
 
         def fits(job: Job) -> bool:
             run = self._runs.get(job.id)
             recipe = job.recipes[0] if run is None or run.done else run.recipe
-            return crew.may_join(job) and room.take(recipe)
+            return crew.can_join(job) and room.reserve(recipe)
 
-        for job in self._queue.gather(self._together, fits)[1:]:
-            if self._tend(job, self._join, runs, crew, models):
+        for job in self._queue.select_batch(self._together, fits)[1:]:
+            if self._run_guarded(job, self._join, runs, crew, models):
                 runs.append(self._runs[job.id])
         return runs
 
-    def _join(self, job: Job, runs: list[Run], crew: Crew, models: "Models") -> Event | None:
+    def _join(
+        self, job: Job, runs: list[JobRun], crew: StepBatch, models: "Models"
+    ) -> Event | None:
         """Have a job ready for a step with others; its end if there is none.
 
         Raises `CancelledError` if it does not fit in, and has to wait for its own turn.
         """
-        run = self._run_of(job, models)
+        run = self._get_run(job, models)
         try:
-            self._make_room([*runs, run])
-            run.wake()
+            self._suspend_surplus([*runs, run])
+            run.resume()
         except EngineError as error:  # in its own turn others make room, or it is told why it fails
-            crew.refuse(job)
+            crew.exclude(job)
             raise CancelledError from error
         if run.done:
             return _finished(run, models)
-        if not crew.suits(runs[0], run):
+        if not crew.is_compatible(runs[0], run):
             raise CancelledError
         return None
 
-    def _run_of(self, job: Job, models: "Models") -> Run:
+    def _get_run(self, job: Job, models: "Models") -> JobRun:
         """The job's run, which begins with its first turn."""
         run = self._runs.pop(job.id, None)
         if run is None:
             kept = self._recall(job)
             self._publish(Started(job.id))
-            run = Run(job, models, kept, self.memory, self._publish, self._compiler)
+            run = JobRun(job, models, kept, self.memory, self._publish, self._compiler)
         self._runs[job.id] = run
         return run
 
-    def _wake(self, run: Run) -> None:
+    def _wake(self, run: JobRun) -> None:
         """Have a run ready for its next step, and send others to sleep if they are too many."""
-        others = self._make_room([run])
+        others = self._suspend_surplus([run])
         try:
-            run.wake()
+            run.resume()
         except RecipeError:
             for each in others:  # the memory that they take may be what is missing
-                each.sleep()
-            run.wake(thrifty=True)
+                each.suspend()
+            run.resume(thrifty=True)
 
-    def _make_room(self, runs: Sequence[Run]) -> list[Run]:
+    def _suspend_surplus(self, runs: Sequence[JobRun]) -> list[JobRun]:
         """Send runs to sleep that are too many beside these; those that are still awake."""
-        others = [each for each in self._runs.values() if each not in runs and each.is_awake]
-        too_many = max(0, len(others) + len(runs) - LIVE_RUNS)
+        others = [each for each in self._runs.values() if each not in runs and each.is_resident]
+        too_many = max(0, len(others) + len(runs) - MAX_RESIDENT_RUNS)
         for each in others[:too_many]:
-            each.sleep()
+            each.suspend()
         return others[too_many:]
 
 
-def _finished(run: Run, models: "Models", *, stopped: bool = False) -> Finished:
+def _finished(run: JobRun, models: "Models", *, stopped: bool = False) -> Finished:
     return Finished(run.job.id, tuple(run.paintings), run.seconds, models.digests, stopped)
 
 

@@ -14,10 +14,10 @@ from bot.jobs.events import (
     Checkpoint,
     Event,
     Frame,
-    Noticed,
-    Painting,
+    NoticeEvent,
+    PaintedPicture,
     Pixels,
-    Progress,
+    ProgressEvent,
 )
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
@@ -51,7 +51,7 @@ FRAMES = 48
 """How many pictures of a run are kept for its animation."""
 
 
-class Run:
+class JobRun:
     """A job's painting, from what is `kept` of it: checkpoints, the newest of a picture first.
 
     The models and a run have to fit into `memory` together; what is free decides only if it is
@@ -70,7 +70,7 @@ class Run:
         compiler: "Compiler | None" = None,
     ) -> None:
         self.job = job
-        self.paintings: list[Painting] = []
+        self.paintings: list[PaintedPicture] = []
         self.seconds = max((each.seconds for each in kept), default=0.0)
         """Engine time that the job has taken: of a step with others, its even share."""
         self._models = models
@@ -94,7 +94,7 @@ class Run:
         return len(self.paintings) == len(self.job.recipes)
 
     @property
-    def is_awake(self) -> bool:
+    def is_resident(self) -> bool:
         """Whether it holds a live generation."""
         return self._generation is not None
 
@@ -109,7 +109,7 @@ class Run:
         assert self._generation is not None
         return self._generation
 
-    def wake(self, *, thrifty: bool = False) -> None:
+    def resume(self, *, thrifty: bool = False) -> None:
         """Have the picture at hand ready for its next step; pictures that are done are noted.
 
         Raises `RecipeError` if there is not enough memory. With `thrifty` less will do.
@@ -118,12 +118,12 @@ class Run:
             recipe = self.recipe
             plan = self._plan(recipe, thrifty=thrifty)
             with running_out_is_an_error(recipe):
-                self._generation = self._begun(plan)
+                self._generation = self._restore(plan)
                 self._steps_done = self._generation.steps_done
                 if self._generation.done:
                     self._complete(self._generation)
 
-    def sleep(self) -> None:
+    def suspend(self) -> None:
         """Give back the memory that a live generation takes."""
         from engine.vqgan_clip.checkpoints import dump
 
@@ -132,7 +132,7 @@ class Run:
             self._generation = None
 
     def step(self) -> None:
-        """Take the next step, with less memory if need be; `note_step` comes after it."""
+        """Take the next step, with less memory if need be; `after_step` comes after it."""
         plan = self.generation.plan
         with running_out_is_an_error(self.recipe):
             self.generation.step()
@@ -140,7 +140,7 @@ class Run:
             extra = {"job": self.job.id, "plan": str(self.generation.plan)}
             log.warning("memory ran out, going on with less", extra=extra)
 
-    def note_step(self, seconds: float) -> None:
+    def after_step(self, seconds: float) -> None:
         """Do what comes with a step of `generation`, which took some of the engine's time."""
         began = time.monotonic()
         with running_out_is_an_error(self.recipe):
@@ -164,7 +164,7 @@ class Run:
 
     def stop(self) -> None:
         """End with the pictures as they stand; those that were not begun are left out."""
-        self.wake()
+        self.resume()
         if self._generation is not None and (self._steps_done > 0 or not self.paintings):
             self._complete(self._generation)
 
@@ -179,7 +179,7 @@ class Run:
             log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})
         return plan
 
-    def _begun(self, plan: Plan) -> "Generation":
+    def _restore(self, plan: Plan) -> "Generation":
         """The run of the picture at hand, as far as it had come."""
         from engine.vqgan_clip.checkpoints import load
         from engine.vqgan_clip.generation import Generation
@@ -205,8 +205,8 @@ class Run:
             else:
                 break
         if damaged:
-            text = went_back(number, len(self.job.recipes), generation.steps_done)
-            self._publish(Noticed(self.job.id, text))
+            text = checkpoint_fallback_text(number, len(self.job.recipes), generation.steps_done)
+            self._publish(NoticeEvent(self.job.id, text))
         return generation
 
     def _state(self, generation: "Generation") -> dict[str, Any]:
@@ -235,14 +235,14 @@ class Run:
             self._frames.append(Frame(steps, pixels))
         if is_due:
             self._shown = now
-            self._publish(Progress(self.job.id, pixels, len(self.paintings) + 1, steps))
+            self._publish(ProgressEvent(self.job.id, pixels, len(self.paintings) + 1, steps))
 
     def _complete(self, generation: "Generation") -> None:
         """Turn from the picture at hand, as it stands, to the next."""
         pixels = to_pixels(generation.image())
         if self._unsaved_steps:
             self._publish_checkpoint(generation.state_dict())
-        self.paintings.append(Painting(self.recipe, pixels, self._steps_done))
+        self.paintings.append(PaintedPicture(self.recipe, pixels, self._steps_done))
         self._generation = None
 
     def _publish_checkpoint(self, state: Mapping[str, Any] | bytes) -> None:
@@ -266,7 +266,7 @@ def to_pixels(image: "Tensor") -> Pixels:
     return (image[0].movedim(0, -1) * 255).round().byte().cpu().numpy()
 
 
-def went_back(number: int, count: int, steps: int) -> str:
+def checkpoint_fallback_text(number: int, count: int, steps: int) -> str:
     """That a checkpoint was damaged, and from where a picture goes on instead."""
     which = f"picture {number}" if count > 1 else "the picture"
     where = "from the beginning" if steps == 0 else f"from step {steps}"

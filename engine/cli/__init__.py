@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.arguments import parse
-from engine.cli.messages import report
+from engine.cli.messages import print_notice
 from engine.cli.signals import Stopped, StopSignals
 from engine.errors import EngineError
 
@@ -37,10 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return code
     except EngineError as error:
-        report(f"error: {error}")
+        print_notice(f"error: {error}")
         return BAD_INPUT
     except Stopped as stopped:
-        report("stopped: no picture was kept")
+        print_notice("stopped: no picture was kept")
         return stopped.exit_code
     except BrokenPipeError:
         # The interpreter flushes once more at its end, which must not complain again.
@@ -107,7 +107,9 @@ def _prepare(models: str, weights: "WeightsSettings") -> None:
     """Convert published weights that are here; fetching gigabytes is for `weights get`."""
     from engine.preparation import prepare_models
 
-    prepare_models(models, weights, fetches=False, tell=lambda notice: report(f"note: {notice}"))
+    prepare_models(
+        models, weights, fetches=False, tell=lambda notice: print_notice(f"note: {notice}")
+    )
 
 
 def _wait_patiently() -> None:

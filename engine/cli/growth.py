@@ -22,7 +22,7 @@ _DIGITS = 4
 """At least, of a frame's name; all of a run have as many, so that they sort by step."""
 
 
-class Growth:
+class FrameRecorder:
     """Looks at a run between its steps and keeps what the work asks for."""
 
     def __init__(self, work: Work, digests: Mapping[str, str]) -> None:
@@ -32,7 +32,7 @@ class Growth:
         self._clip: list[Image.Image] = []
         self._clip_every = max(1, work.steps // CLIP_FRAMES)
 
-    def look(self, generation: Generation) -> None:
+    def record(self, generation: Generation) -> None:
         """Keep the picture as it stands if it is one of those that are wanted."""
         done, every = generation.steps_done, self._work.save_every
         if every and done and done % every == 0:

@@ -4,21 +4,21 @@ import json
 import sys
 from pathlib import Path
 
-from engine.cli.messages import report
+from engine.cli.messages import print_notice
 from engine.models.catalogue import CATALOGUE, ModelEntry
-from engine.painting import read_origin
+from engine.painting import read_provenance
 
 
 def print_recipe(path: Path) -> int:
     """Print the recipe in a file as JSON, whole, so that `imagine --recipe` reads it back."""
-    origin = read_origin(path)
+    origin = read_provenance(path)
     # JSON is UTF-8 wherever it is saved; any other encoding of the terminal gets ASCII alone.
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     values = json.loads(origin.recipe.to_json())
     print(json.dumps(values, indent=2, ensure_ascii=not is_utf8))
     total = origin.recipe.total_steps
     if origin.steps < total:
-        report(
+        print_notice(
             f"note: the picture was stopped at step {origin.steps} of {total}; "
             "--recipe with the PNG file paints it as it is, --recipe with this JSON all steps"
         )

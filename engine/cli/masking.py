@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine.cli.messages import report
-from engine.editing.edit_recipe import grown, read_source
+from engine.cli.messages import print_notice
+from engine.editing.edit_recipe import dilate, read_source
 from engine.errors import PictureError
 from engine.files import check_output
 from engine.images.png import save_png
@@ -39,14 +39,14 @@ class Search:
         set_threads(self.threads)
         models = load_models(self.models, self.device, self.precision)
         if limits := find_models(self.models).limits:
-            report(f"note: {limits}")
+            print_notice(f"note: {limits}")
         found = find_mask(self.picture, self.phrase, models)
         if not found.found:
             raise PictureError(
                 f"nothing in the picture looks like {shorten(self.phrase)!r}: say it in other "
                 "words, or paint a mask by hand"
             )
-        save_png(grown(found.mask, self.grow), self.out, text={}, force=self.force)
+        save_png(dilate(found.mask, self.grow), self.out, text={}, force=self.force)
         print(self.out, flush=True)
         return 0
 
@@ -56,7 +56,7 @@ def read_search(arguments: argparse.Namespace, settings: Settings) -> Search:
     check_output(arguments.out, suffixes=(".png",), force=arguments.force)
     picture, notice = read_source(arguments.picture)
     if notice:
-        report(f"note: {notice}")
+        print_notice(f"note: {notice}")
     models = arguments.models or settings.models
     find_models(models)
     return Search(

@@ -3,7 +3,7 @@
 import sys
 
 
-def report(message: str) -> None:
+def print_notice(message: str) -> None:
     """Print a message on one line; characters that a terminal would obey are spelt out."""
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
     print(line, file=sys.stderr, flush=True)

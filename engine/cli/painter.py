@@ -1,9 +1,9 @@
 """Painting what was requested: models loaded once, one picture after the other, files left."""
 
-from engine.cli.growth import Growth
-from engine.cli.messages import report
+from engine.cli.growth import FrameRecorder
+from engine.cli.messages import print_notice
 from engine.cli.progress import Progress
-from engine.cli.request import Request, Work
+from engine.cli.request import PaintRequest, Work
 from engine.cli.signals import StopSignals, exit_code
 from engine.errors import DivergedError
 from engine.files import quoted
@@ -21,7 +21,7 @@ _TAIL = 30
 """Characters of a prompt by which a person recognises where it was cut."""
 
 
-def paint_request(request: Request, signals: StopSignals) -> int:
+def paint_request(request: PaintRequest, signals: StopSignals) -> int:
     """Paint all pictures of a request, or those until one diverges or a signal comes.
 
     Returns the exit code. Raises an `EngineError` if the machine cannot do it.
@@ -31,7 +31,7 @@ def paint_request(request: Request, signals: StopSignals) -> int:
     if plan != PLANS[0]:
         notices.append(f"to fit into the memory that is free: {plan}")
     for notice in notices:
-        report(f"note: {notice}")
+        print_notice(f"note: {notice}")
     count = len(request.works)
     with signals.held():
         for number, work in enumerate(request.works, 1):
@@ -43,7 +43,7 @@ def paint_request(request: Request, signals: StopSignals) -> int:
     return 0
 
 
-def _prepare(request: Request) -> tuple[Models, Plan]:
+def _prepare(request: PaintRequest) -> tuple[Models, Plan]:
     set_threads(request.threads)
     device = choose_device(request.device)
     budget = free_budget(request.models, device, request.precision)
@@ -51,7 +51,7 @@ def _prepare(request: Request) -> tuple[Models, Plan]:
     return load_models(request.models.name, str(device), request.precision), plan
 
 
-def _notices(request: Request, models: Models) -> list[str]:
+def _notices(request: PaintRequest, models: Models) -> list[str]:
     notices = [request.models.limits, *request.notices]
     if request.digests and request.digests != models.digests:
         notices.append("the weights have changed since this was painted, the picture will differ")
@@ -62,7 +62,7 @@ def _notices(request: Request, models: Models) -> list[str]:
 
 def _unread(prompt: Prompt, models: Models) -> str:
     """Say where the perceptor that reads least stops reading the prompt, or nothing."""
-    read = min((each.readable_part(prompt.text) for each in models.perceptors), key=len)
+    read = min((each.truncate_to_context(prompt.text) for each in models.perceptors), key=len)
     if read == prompt.text:
         return ""
     return (
@@ -74,37 +74,37 @@ def _unread(prompt: Prompt, models: Models) -> str:
 def _paint(work: Work, models: Models, plan: Plan, signals: StopSignals, title: str) -> int:
     """Paint one picture, leave its files and return the exit code."""
     generation = Generation(work.recipe, models, plan)
-    growth = Growth(work, models.digests)
+    growth = FrameRecorder(work, models.digests)
     failure = _advance(generation, work, growth, signals, title)
     if generation.plan != plan:
-        report(f"note: memory ran out, so the run went on with less: {generation.plan}")
+        print_notice(f"note: memory ran out, so the run went on with less: {generation.plan}")
     _leave(generation, work, growth, models)
     if failure is not None:
         kept = quoted(work.outputs.picture)
-        report(f"error: {failure}; the last good picture is in {kept}")
+        print_notice(f"error: {failure}; the last good picture is in {kept}")
         return DIVERGED
     return 0 if signals.received is None else exit_code(signals.received)
 
 
 def _advance(
-    generation: Generation, work: Work, growth: Growth, signals: StopSignals, title: str
+    generation: Generation, work: Work, growth: FrameRecorder, signals: StopSignals, title: str
 ) -> DivergedError | None:
     """Take the steps until all are taken, a signal came or the run diverged."""
     failure = None
     with Progress(work.recipe, work.steps, title) as progress:
-        growth.look(generation)
+        growth.record(generation)
         try:
             while generation.steps_done < work.steps and signals.received is None:
                 generation.step()
                 progress.step(generation.loss)
-                growth.look(generation)
+                growth.record(generation)
         except DivergedError as error:
             failure = error
     progress.finish(generation.steps_done)
     return failure
 
 
-def _leave(generation: Generation, work: Work, growth: Growth, models: Models) -> None:
+def _leave(generation: Generation, work: Work, growth: FrameRecorder, models: Models) -> None:
     """Write the picture as it stands and the animation, and print the paths of all files."""
     outputs = work.outputs
     save_painting(

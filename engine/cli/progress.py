@@ -8,7 +8,7 @@ from typing import Self
 
 from tqdm import tqdm
 
-from engine.cli.messages import report
+from engine.cli.messages import print_notice
 from engine.recipes.recipe import Recipe
 
 _USUAL_COLUMNS = 80
@@ -24,7 +24,7 @@ class Progress:
         self._title = f"{title}: " if title else ""
         self._start = time.monotonic()
         self._steps = steps
-        report(
+        print_notice(
             f"{self._title}painting {recipe.width}x{recipe.height} pixels in {steps} steps "
             f"with seed {recipe.seed}"
         )
@@ -58,7 +58,7 @@ class Progress:
         """Say how far the run came."""
         seconds = time.monotonic() - self._start
         how = "painted" if steps_done >= self._steps else f"stopped at step {steps_done} of"
-        report(f"{self._title}{how} {self._steps} steps in {seconds:.1f} s")
+        print_notice(f"{self._title}{how} {self._steps} steps in {seconds:.1f} s")
 
 
 def _columns() -> int:

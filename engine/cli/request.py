@@ -12,14 +12,14 @@ from typing import Any
 from engine.cli.outputs import Outputs, name_outputs
 from engine.editing.edit_recipe import (
     edit_recipe,
-    feathered,
+    feather,
     image_prompt,
     read_mask,
     read_source,
 )
 from engine.errors import UsageError
 from engine.models.catalogue import ModelEntry, find_models
-from engine.painting import Origin, check_paintable, read_origin
+from engine.painting import Provenance, check_paintable, read_provenance
 from engine.presets import make_recipe, round_to_grid
 from engine.recipes.recipe import MAX_SEED, Recipe
 from engine.recipes.start_image import init_image
@@ -42,7 +42,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Request:
+class PaintRequest:
     """All that one call of `imagine` or `edit` asks for."""
 
     works: tuple[Work, ...]
@@ -55,7 +55,7 @@ class Request:
     notices: tuple[str, ...]
 
 
-def read_request(arguments: argparse.Namespace, settings: Settings) -> Request:
+def read_request(arguments: argparse.Namespace, settings: Settings) -> PaintRequest:
     """Make a request of the command line; raises an `EngineError` for anything not allowed."""
     count = arguments.count or 1
     outputs = [name_outputs(arguments, number, count) for number in range(1, count + 1)]
@@ -72,7 +72,7 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> Request:
         )
         for index, each in enumerate(outputs)
     )
-    return Request(
+    return PaintRequest(
         works=tuple(works),
         models=find_models(recipe.models),
         device=arguments.device or settings.device,
@@ -85,17 +85,17 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> Request:
 
 def _read_origin(
     arguments: argparse.Namespace, settings: Settings
-) -> tuple[Origin, tuple[str, ...]]:
+) -> tuple[Provenance, tuple[str, ...]]:
     """What is to be painted, and what to tell about it."""
     if arguments.command == "edit":
         return _edit(arguments, settings)
     return _new(arguments, settings) if arguments.recipe is None else _again(arguments)
 
 
-def _edit(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tuple[str, ...]]:
+def _edit(arguments: argparse.Namespace, settings: Settings) -> tuple[Provenance, tuple[str, ...]]:
     """A recipe that changes a picture, and what to tell about it."""
     source, notice = read_source(arguments.picture)
-    mask = arguments.mask and feathered(read_mask(arguments.mask, source.size))
+    mask = arguments.mask and feather(read_mask(arguments.mask, source.size))
     recipe = edit_recipe(
         arguments.prompt,
         source,
@@ -106,10 +106,10 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tu
         preset=arguments.preset,
         **_optional(arguments),
     )
-    return Origin(recipe, recipe.total_steps, {}), (notice,) if notice else ()
+    return Provenance(recipe, recipe.total_steps, {}), (notice,) if notice else ()
 
 
-def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tuple[str, ...]]:
+def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Provenance, tuple[str, ...]]:
     """A recipe from the command line, and what to tell about it."""
     models = arguments.models or settings.models
     entry = find_models(models)
@@ -133,7 +133,7 @@ def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Origin, tup
             f"painting {size[0]}x{size[1]} instead"
         ]
     )
-    return Origin(recipe, recipe.total_steps, {}), tuple(notices)
+    return Provenance(recipe, recipe.total_steps, {}), tuple(notices)
 
 
 def _seed(arguments: argparse.Namespace) -> int:
@@ -150,9 +150,9 @@ def _optional(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _again(arguments: argparse.Namespace) -> tuple[Origin, tuple[str, ...]]:
+def _again(arguments: argparse.Namespace) -> tuple[Provenance, tuple[str, ...]]:
     """The recipe in a file, and what to tell about it."""
-    origin = read_origin(arguments.recipe)
+    origin = read_provenance(arguments.recipe)
     check_paintable(origin.recipe)
     if origin.steps == origin.recipe.total_steps:
         return origin, ()

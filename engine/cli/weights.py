@@ -8,7 +8,7 @@ from typing import Self
 
 from tqdm import tqdm
 
-from engine.cli.messages import report
+from engine.cli.messages import print_notice
 from engine.cli.signals import Stopped
 from engine.errors import WeightsError
 from engine.files import quoted
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return _act(arguments, read_weights_settings(arguments.config))
     except Stopped as stopped:
-        report("stopped: what has come is kept, the same line goes on with it")
+        print_notice("stopped: what has come is kept, the same line goes on with it")
         return stopped.exit_code
 
 
@@ -44,9 +44,9 @@ def _get(name: str, settings: WeightsSettings) -> int:
     for file in settings.registry().files_of(name):
         place = Place(file, settings.folder)
         if not place.is_there and not settings.is_offline:
-            report(f"fetching {file.file} into {quoted(settings.folder)}{_so_far(place)}")
+            print_notice(f"fetching {file.file} into {quoted(settings.folder)}{_so_far(place)}")
             if file.licence:
-                report(f"note: {file.licence}")
+                print_notice(f"note: {file.licence}")
         with _Bar(file.file) as bar:
             path = fetch(
                 file, settings.folder, offline=settings.is_offline, progress=bar.show, tell=_note
@@ -83,7 +83,7 @@ def _verify(name: str | None, settings: WeightsSettings) -> int:
     if faults:
         raise WeightsError("; ".join(faults))
     if name is None and not any(place.is_there for place in places):
-        report("note: there is nothing here yet")
+        print_notice("note: there is nothing here yet")
     return 0
 
 
@@ -95,14 +95,14 @@ def _remove(name: str, settings: WeightsSettings) -> int:
         others = [each for each in registry.models if each != name]
         shared = {part for other in others for part in registry.parts_of(other)}
         for part in sorted(shared.intersection(parts)):
-            report(f"note: {part} stays, other models use it too: remove it by its own name")
+            print_notice(f"note: {part} stays, other models use it too: remove it by its own name")
         parts = tuple(part for part in parts if part not in shared)
         files = tuple(
             {file.name: file for each in parts for file in registry.files_of(each)}.values()
         )
     for file in files:
         if file.path is not None:
-            report(f"note: {str(file.path)!r} stays, it is no file of the cache folder")
+            print_notice(f"note: {str(file.path)!r} stays, it is no file of the cache folder")
     places = [Place(file, folder) for file in files]
     gone = []
     if folder.is_dir():
@@ -111,7 +111,7 @@ def _remove(name: str, settings: WeightsSettings) -> int:
     for path in gone:
         print(path, flush=True)
     if not gone:
-        report(f"note: nothing of {name} is here")
+        print_notice(f"note: nothing of {name} is here")
     return 0
 
 
@@ -183,7 +183,7 @@ def _state(place: Place) -> str:
 
 def _note(text: str) -> None:
     with tqdm.external_write_mode(file=sys.stderr):
-        report(f"note: {text}")
+        print_notice(f"note: {text}")
 
 
 class _Bar:

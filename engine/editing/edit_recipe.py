@@ -18,7 +18,7 @@ from scipy import ndimage
 from engine.errors import PictureError
 from engine.images import image_io
 from engine.models.catalogue import find_models
-from engine.presets import editing, keeping, make_recipe, round_to_grid
+from engine.presets import edit_overrides, keep_weights, make_recipe, round_to_grid
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask
@@ -102,7 +102,7 @@ def check_mask(mask: Image.Image, *, name: str = "the mask") -> None:
         )
 
 
-def grown(mask: Image.Image, share: float) -> Image.Image:
+def dilate(mask: Image.Image, share: float) -> Image.Image:
     """A mask made wider, or narrower for a negative `share` of the picture's shorter side."""
     reach = round(abs(share) * min(mask.size))
     if reach == 0:
@@ -112,13 +112,13 @@ def grown(mask: Image.Image, share: float) -> Image.Image:
     return Image.fromarray(filtered(np.asarray(mask), size=2 * reach + 1, mode="nearest"))
 
 
-def feathered(mask: Image.Image) -> Image.Image:
+def feather(mask: Image.Image) -> Image.Image:
     """A mask with a soft edge inside: what was black stays black.
 
     One that is nothing but edge, such as a thin line, stays as it is.
     """
     reach = FEATHER * min(mask.size)
-    inner = grown(mask, -FEATHER).filter(ImageFilter.GaussianBlur(reach / 2))
+    inner = dilate(mask, -FEATHER).filter(ImageFilter.GaussianBlur(reach / 2))
     soft = np.minimum(np.asarray(mask), np.asarray(inner))
     return mask if soft.max() < MASKED_BELOW else Image.fromarray(soft)
 
@@ -152,8 +152,10 @@ def edit_recipe(
     preset = preset or find_models(models).preset
     if keep is None:
         keep = DEFAULT_KEEP if mask is None else 0.0
-    whole = editing(preset, models) if mask is None else {}
-    edit = Edit(_png(source), None if mask is None else _png(mask), **keeping(preset, keep, models))
+    whole = edit_overrides(preset, models) if mask is None else {}
+    edit = Edit(
+        _png(source), None if mask is None else _png(mask), **keep_weights(preset, keep, models)
+    )
     return make_recipe(
         prompt,
         seed=seed,
@@ -171,7 +173,7 @@ def image_prompt(content: Path | bytes, weight: float = 1.0) -> ImagePrompt:
     return ImagePrompt(_png(picture), weight)
 
 
-def finished(painted: Image.Image, recipe: Recipe) -> Image.Image:
+def composite_result(painted: Image.Image, recipe: Recipe) -> Image.Image:
     """What was painted on the canvas of `recipe`, as people see it.
 
     Enlarged as the recipe says; or, if it is an edit, at the source's size, with its structure as

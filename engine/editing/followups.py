@@ -12,7 +12,7 @@ from engine.recipes.recipe import MAX_MORE, MAX_STEPS, Recipe
 from engine.recipes.start_image import init_image
 
 
-def prolonged(recipe: Recipe, steps: int) -> Recipe:
+def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
     """The recipe with a further round of `steps`: its run begins as that of `recipe` ends.
 
     Raises `RecipeError` if that is too much for one run.
@@ -25,7 +25,7 @@ def prolonged(recipe: Recipe, steps: int) -> Recipe:
     return replace(recipe, more=(*recipe.more, steps))
 
 
-def continued(recipe: Recipe, picture: bytes) -> Recipe:
+def restart_from(recipe: Recipe, picture: bytes) -> Recipe:
     """The recipe once more, from a picture in place of what it started from.
 
     It is fitted to the canvas, or of an edit takes the place of the source. Further rounds and
@@ -45,10 +45,10 @@ def continued(recipe: Recipe, picture: bytes) -> Recipe:
     return replace(fresh, start="image", init_image=start)
 
 
-def varied(recipe: Recipe, picture: bytes, seed: int) -> Recipe:
+def variation_of(recipe: Recipe, picture: bytes, seed: int) -> Recipe:
     """A recipe for a picture that is like `picture`, which `recipe` painted, and yet another.
 
     Raises as `continued`, and `ModelError` if there are no such models.
     """
     noise = find_models(recipe.models).vary_noise
-    return replace(continued(recipe, picture), seed=seed, start_noise=noise)
+    return replace(restart_from(recipe, picture), seed=seed, start_noise=noise)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from engine.images.palette import _distances, divide
+from engine.images.palette import _distances, kmeans_colors
 
 Mask = NDArray[np.bool_]
 """(H, W): which pixels."""
@@ -46,7 +46,7 @@ def find_regions(image: Tensor) -> list[Mask]:
 def _labelled(lab: NDArray[np.floating], count: int) -> NDArray[np.intp]:
     """Number (H, W) each pixel of (H, W, 3) by its colour out of at most `count`."""
     pixels = lab.reshape(-1, 3)
-    return _distances(pixels, divide(pixels, count)).argmin(1).reshape(lab.shape[:2])
+    return _distances(pixels, kmeans_colors(pixels, count)).argmin(1).reshape(lab.shape[:2])
 
 
 def _same(one: Mask, other: Mask) -> bool:

@@ -11,7 +11,7 @@ DIFFERENT_COLOUR = 6.0
 """Distance in CIELAB below which two colours are not told apart; 2.3 is just noticeable."""
 
 
-def divide(pixels: NDArray[np.floating], count: int) -> NDArray[np.floating]:
+def kmeans_colors(pixels: NDArray[np.floating], count: int) -> NDArray[np.floating]:
     """At most `count` colours (K, 3) that stand for all of `pixels` (N, 3), in CIELAB.
 
     K-means, starting from the colour nearest to the median and then always the one that is farthest

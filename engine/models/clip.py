@@ -2,7 +2,7 @@
 
 SigLIP 2 is one of them: its image tower is timm's, built by open_clip, and its tokenizer a file's.
 Normalisation, input size and tokenizer belong to the model at hand. Prompts that exceed the
-context are cut off, and `readable_part` tells where.
+context are cut off, and `truncate_to_context` tells where.
 """
 
 from bisect import bisect_right
@@ -18,7 +18,7 @@ from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.frozen_layers import PatchEmbedding, QuickGELU, SelfAttention, lower
+from engine.models.frozen_layers import PatchEmbedding, QuickGELU, SelfAttention, cast_frozen
 from engine.models.tokenizer import FileTokenizer, read_tokenizer
 
 SIMPLE_TOKENIZER = "simple"
@@ -31,7 +31,7 @@ TIMM_TOWERS = frozenset(
 )
 """Image towers of timm's that are built here: SigLIP 2's. Any other name may be one for which timm
 would ask the network, or whose pictures were not held against the original's."""
-_OUR_KEYS = ("mean", "std", "tokenizer", "custom_text")
+_EXTRA_KEYS = ("mean", "std", "tokenizer", "custom_text")
 """Of a configuration: what the models of open_clip do not take."""
 
 
@@ -74,7 +74,7 @@ class ClipPerceptor(nn.Module):
         features = self.model.encode_image(normal.to(self._dtype))
         return F.normalize(features.float(), dim=-1)
 
-    def put_into_service(self, dtype: torch.dtype) -> None:
+    def freeze_for_inference(self, dtype: torch.dtype) -> None:
         """Never learn again, and have the image tower compute in `dtype`.
 
         Its layers give way to equal ones of `engine.models.frozen_layers`; the text tower, which is
@@ -85,7 +85,7 @@ class ClipPerceptor(nn.Module):
             for name, child in list(module.named_children()):
                 if layer := _served(module, child):
                     setattr(module, name, layer)
-        lower(vision, dtype)
+        cast_frozen(vision, dtype)
         self._dtype = dtype
         self.eval().requires_grad_(False)
 
@@ -94,7 +94,7 @@ class ClipPerceptor(nn.Module):
         tokens = self.tokenizer(list(texts)).to(self.mean.device)
         return F.normalize(self.model.encode_text(tokens).float(), dim=-1)
 
-    def readable_part(self, text: str) -> str:
+    def truncate_to_context(self, text: str) -> str:
         """Return the beginning of `text` that fits into the context; `text` if all of it does."""
         if isinstance(self.tokenizer, FileTokenizer):
             room = self.tokenizer.room
@@ -154,7 +154,7 @@ def build_towers(config: dict[str, Any]) -> CLIP | CustomTextCLIP:
             "only towers that open_clip builds by itself are supported, and SigLIP 2's"
         )
     kind = CustomTextCLIP if config.get("custom_text") else CLIP
-    own = {key: value for key, value in config.items() if key not in _OUR_KEYS}
+    own = {key: value for key, value in config.items() if key not in _EXTRA_KEYS}
     if timm:
         own["vision_cfg"] = vision | {"timm_model_pretrained": False}
     return kind(**own)
@@ -178,7 +178,7 @@ def normalisation(config: dict[str, Any]) -> tuple[Sequence[float], Sequence[flo
     return mean, config.get("std", open_clip.OPENAI_DATASET_STD)
 
 
-def restore_mask(model: CLIP | CustomTextCLIP) -> None:
+def rebuild_causal_mask(model: CLIP | CustomTextCLIP) -> None:
     """Build the text tower's causal mask anew: it follows from the architecture and is no weight.
 
     A model that was built on the meta device and then filled lacks it. SigLIP's has none.

@@ -20,7 +20,7 @@ QUICK = 1.702
 """OpenAI's approximation of GELU is x * sigmoid(1.702 x)."""
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Scaled dot-product attention over (N, heads, L, D).
 
     On a CPU in bfloat16 the gradient of torch's own takes up to five times as long as that of the
@@ -34,17 +34,17 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(query, key, value)
 
 
-def convolve(images: Tensor, conv: nn.Conv2d) -> Tensor:
+def frozen_conv2d(images: Tensor, conv: nn.Conv2d) -> Tensor:
     """What `conv`, whose weights are frozen, makes of `images` (N, C, H, W)."""
     return cast(Tensor, _Convolution.apply(images, conv.weight, conv.bias, conv))
 
 
-def normalised_swish(images: Tensor, norm: nn.GroupNorm) -> Tensor:
+def group_norm_silu(images: Tensor, norm: nn.GroupNorm) -> Tensor:
     """Group normalisation and swish, x * sigmoid(x), of `images` (N, C, H, W)."""
     return cast(Tensor, _NormalisedSwish.apply(images, norm.weight, norm.bias, norm))
 
 
-def lower(module: nn.Module, dtype: torch.dtype) -> None:
+def cast_frozen(module: nn.Module, dtype: torch.dtype) -> None:
     """Have `module` compute in `dtype`, but the statistics of its normalisations in float32.
 
     On a CPU these have the precision of the normalisation's weights; elsewhere they always have 32
@@ -95,7 +95,7 @@ class SelfAttention(nn.Module):
         assert key is query and value is query and not need_weights and attn_mask is None
         projected = F.linear(query, self.in_proj_weight, self.in_proj_bias)
         heads = projected.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = attend(heads[0], heads[1], heads[2])
+        attended = attention(heads[0], heads[1], heads[2])
         return self.out_proj(attended.transpose(1, 2).flatten(2)), None
 
 

@@ -27,7 +27,7 @@ from engine.models.clip import (
     ClipPerceptor,
     build_clip,
     normalisation,
-    restore_mask,
+    rebuild_causal_mask,
     tokenizer_hash,
 )
 from engine.models.devices import choose_device, choose_precision
@@ -102,12 +102,12 @@ def load_vqgan(
     path: Path, device: torch.device | None = None, dtype: torch.dtype = torch.float32
 ) -> VQGAN:
     """The VQGAN in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
-    with _told(path):
+    with _naming_file(path):
         config, tensors = _read(path)
         with torch.device("meta"):
             vqgan = VQGAN(VQGANConfig.from_dict(config))
-        _fill(vqgan, tensors)
-    return _served(vqgan, device, dtype)
+        _assign_weights(vqgan, tensors)
+    return _freeze(vqgan, device, dtype)
 
 
 def load_clip(
@@ -117,14 +117,14 @@ def load_clip(
 
     A tokenizer that is a file lies beside the weights, see `tokenizer_path`.
     """
-    with _told(path):
+    with _naming_file(path):
         config, tensors = _read(path)
         with torch.device("meta"):
             model, tokenizer = build_clip(config, tokenizer_path(path))
-        restore_mask(model)
-        _fill(model, tensors)
+        rebuild_causal_mask(model)
+        _assign_weights(model, tensors)
         perceptor = ClipPerceptor(model, tokenizer, *normalisation(config))
-    return _served(perceptor, device, dtype)
+    return _freeze(perceptor, device, dtype)
 
 
 def tokenizer_path(weights: Path) -> Path:
@@ -151,7 +151,7 @@ def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> No
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _naming_file(path: Path) -> Iterator[None]:
     """Say of which file it was that the block could make nothing."""
     try:
         yield
@@ -170,27 +170,27 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     config.pop(SOURCE_KEY, None)
     channels_last = config.pop(ORDER_KEY, None) == CHANNELS_LAST
     with safetensors.safe_open(path, framework="pt") as file:
-        tensors = {key: _widen(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+        tensors = {key: _to_float32(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
     if channels_last:
         tensors = {k: t.permute(0, 3, 1, 2) if t.dim() == 4 else t for k, t in tensors.items()}
     return config, tensors
 
 
-def _fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+def _assign_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Give a module that was built on the meta device its tensors, as they are."""
     module.load_state_dict(tensors, assign=True)
     if any(tensor.is_meta for tensor in chain(module.parameters(), module.buffers())):
         raise ValueError("the architecture has tensors that are not in the file")
 
 
-def _served(module: Any, device: torch.device | None, dtype: torch.dtype) -> Any:
+def _freeze(module: Any, device: torch.device | None, dtype: torch.dtype) -> Any:
     """Put a module into service, its convolutions in the order that they want."""
     module.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
-    module.put_into_service(dtype)
+    module.freeze_for_inference(dtype)
     return module
 
 
-def _widen(tensor: Tensor) -> Tensor:
+def _to_float32(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 

@@ -31,7 +31,7 @@ class Perceptor(Protocol):
         """Embed `texts` as unit vectors (N, D); what exceeds the context is cut off."""
         ...
 
-    def readable_part(self, text: str) -> str:
+    def truncate_to_context(self, text: str) -> str:
         """Return the beginning of `text` that fits into the context; `text` if all of it does."""
         ...
 

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from engine.models.codebook import look_up
-from engine.models.frozen_layers import attend, convolve, lower, normalised_swish
+from engine.models.frozen_layers import attention, cast_frozen, frozen_conv2d, group_norm_silu
 
 PIXEL_SCALE = 2.0
 """VQGAN works on pictures in [-1, 1]: x * 2 - 1 on the way in, (x + 1) / 2 on the way out."""
@@ -206,17 +206,17 @@ class VQGAN(nn.Module):
                 activations = layer(activations)
         return (activations.float() + 1) / PIXEL_SCALE
 
-    def put_into_service(self, dtype: torch.dtype) -> None:
+    def freeze_for_inference(self, dtype: torch.dtype) -> None:
         """Never learn again, and have the decoder compute in `dtype`."""
         self.eval().requires_grad_(False)
         for part in (self.post_quant_conv, self.decoder):
-            lower(part, dtype)
+            cast_frozen(part, dtype)
 
     def _decoding(self) -> Iterator[Callable[[Tensor], Tensor]]:
         """The parts of taming's `Decoder.forward`, between which activations can be forgotten."""
         decoder: Any = self.decoder  # to type checkers its parts are any modules
-        yield partial(convolve, conv=self.post_quant_conv)
-        yield partial(convolve, conv=decoder.conv_in)
+        yield partial(frozen_conv2d, conv=self.post_quant_conv)
+        yield partial(frozen_conv2d, conv=decoder.conv_in)
         yield partial(_residual, decoder.mid.block_1)
         yield partial(_attentive, decoder.mid.attn_1)
         yield partial(_residual, decoder.mid.block_2)
@@ -228,15 +228,15 @@ class VQGAN(nn.Module):
                     yield partial(_attentive, up.attn[number])
             if level > 0:
                 yield partial(_doubled, up.upsample)
-        yield lambda h: convolve(normalised_swish(h, decoder.norm_out), decoder.conv_out)
+        yield lambda h: frozen_conv2d(group_norm_silu(h, decoder.norm_out), decoder.conv_out)
 
 
 def _residual(block: Any, images: Tensor) -> Tensor:
     """As taming's `ResnetBlock`, which learns nothing and drops nothing."""
-    changed = convolve(normalised_swish(images, block.norm1), block.conv1)
-    changed = convolve(normalised_swish(changed, block.norm2), block.conv2)
+    changed = frozen_conv2d(group_norm_silu(images, block.norm1), block.conv1)
+    changed = frozen_conv2d(group_norm_silu(changed, block.norm2), block.conv2)
     if block.in_channels != block.out_channels:
-        images = convolve(images, block.nin_shortcut)
+        images = frozen_conv2d(images, block.nin_shortcut)
     return images + changed
 
 
@@ -245,17 +245,17 @@ def _attentive(block: Any, images: Tensor) -> Tensor:
     count, channels, height, width = images.shape
     normal = block.norm(images)
     parts = [
-        convolve(normal, conv).permute(0, 2, 3, 1).reshape(count, 1, height * width, channels)
+        frozen_conv2d(normal, conv).permute(0, 2, 3, 1).reshape(count, 1, height * width, channels)
         for conv in (block.q, block.k, block.v)
     ]
-    attended = attend(*parts).view(count, height, width, channels).permute(0, 3, 1, 2)
-    return images + convolve(attended, block.proj_out)
+    attended = attention(*parts).view(count, height, width, channels).permute(0, 3, 1, 2)
+    return images + frozen_conv2d(attended, block.proj_out)
 
 
 def _doubled(upsample: Any, images: Tensor) -> Tensor:
     """As taming's `Upsample`."""
     larger = F.interpolate(images, scale_factor=2.0, mode="nearest")
-    return convolve(larger, upsample.conv)
+    return frozen_conv2d(larger, upsample.conv)
 
 
 def _regroup_norms(module: nn.Module, groups: int) -> None:

@@ -39,7 +39,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
-BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "fast": MappingProxyType(
             {
@@ -63,10 +63,10 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 """Presets beside the one that suits a pair of models: what each changes in it. The regulariser
 fades to the same share, in fewer or more steps."""
 
-PRESET_NAMES = (*PRESETS, *BESIDE)
+PRESET_NAMES = (*PRESETS, *VARIANTS)
 """All that can be asked for."""
 
-KEEPING: Mapping[str, Mapping[str, float]] = MappingProxyType(
+KEEP_WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         # Section 2.4's regulariser, towards the source instead of zero, and Appendix G.2's sum of
         # both distances; the paper gives no weights.
@@ -77,7 +77,7 @@ KEEPING: Mapping[str, Mapping[str, float]] = MappingProxyType(
 """For each of `PRESETS`, an edit's weights that keep the whole source."""
 
 
-EDITING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+EDIT_OVERRIDES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "paper": MappingProxyType({}),
         # What is recoloured has no outlines to find and no dirt to smooth away, and pulling the
@@ -88,7 +88,7 @@ EDITING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 """For each of `PRESETS`, what an edit of a whole picture has in place of the preset's settings."""
 
 
-EDITING_BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+EDIT_OVERRIDES_OF_VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         # Of 12 tuning pictures whose object was to change its colour, it had the new one in 11
         # after 40 steps, and in 8 after 18.
@@ -100,4 +100,4 @@ EDITING_BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType
         ),
     }
 )
-"""What `BESIDE` is to `PRESETS`, for `EDITING`."""
+"""What `VARIANTS` is to `PRESETS`, for `EDIT_OVERRIDES`."""

@@ -111,7 +111,7 @@ class _CompiledPerceptor:
         self._perceptor = perceptor
         self._encode_image = torch.compile(perceptor.encode_image, backend=backend, dynamic=False)
         self.input_size = perceptor.input_size
-        self.readable_part = perceptor.readable_part
+        self.truncate_to_context = perceptor.truncate_to_context
 
     def encode_image(self, images: Tensor) -> Tensor:
         encode = self._encode_image if images.requires_grad else self._perceptor.encode_image

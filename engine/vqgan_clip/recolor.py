@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.images.image_io import to_picture, to_tensor
-from engine.images.palette import divide
+from engine.images.palette import kmeans_colors
 from engine.recipes.start_image import scaled
 
 COLOURS = 8
@@ -36,7 +36,7 @@ class Recolouring:
         small = F.interpolate(picture, size, mode="bilinear", antialias=True)
         lab = rgb_to_lab(small)[0].permute(1, 2, 0).cpu().numpy()
         lab = ndimage.median_filter(lab, size=(3, 3, 1))  # soft edges are no colours of their own
-        self._palette = torch.from_numpy(divide(lab.reshape(-1, 3), COLOURS)).to(picture)
+        self._palette = torch.from_numpy(kmeans_colors(lab.reshape(-1, 3), COLOURS)).to(picture)
         self._weights = self.weights(picture)
         square = self._weights.T @ self._weights
         ridge = _RIDGE * torch.eye(len(square)).to(square)

@@ -15,13 +15,14 @@ from typing import Any
 import discord
 import pytest
 
-from bot.config import Settings
-from bot.delivery.poster import Delivery
+from bot.config import BotSettings
+from bot.delivery.poster import JobPoster
 from bot.jobs.job import JobState
-from bot.storage import Store
 from bot.storage.connection import DATABASE
-from bot.submission.permissions import Person
-from bot.submission.submit import Intake
+from bot.storage.jobs import JobRepository
+from bot.storage.lifecycle import LifecycleRepository
+from bot.submission.permissions import Actor
+from bot.submission.submit import JobSubmission
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
     PATIENCE,
@@ -44,7 +45,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-async def theatre(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Theatre]:
+async def theatre(settings: BotSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Theatre]:
     async with open_theatre(settings, monkeypatch) as opened:
         yield opened
 
@@ -70,17 +71,17 @@ async def files_of(message: discord.Message) -> list[bytes]:
 async def kept_steps(studio: Studio, job_id: int, at_least: int) -> None:
     """Wait until a checkpoint with so many steps is stored."""
     async with asyncio.timeout(PATIENCE):
-        while (await studio.services.store.steps_kept()).get(job_id, 0) < at_least:
+        while (await studio.services.store.jobs.steps_stored()).get(job_id, 0) < at_least:
             await asyncio.sleep(0.02)
 
 
 async def state_is(studio: Studio, job_id: int, *states: JobState) -> None:
     async with asyncio.timeout(PATIENCE):
-        while await studio.services.store.state(job_id) not in states:
+        while await studio.services.store.jobs.state(job_id) not in states:
             await asyncio.sleep(0.02)
 
 
-def database(settings: Settings) -> sqlite3.Connection:
+def database(settings: BotSettings) -> sqlite3.Connection:
     return sqlite3.connect(settings.storage.folder / DATABASE)
 
 
@@ -143,7 +144,7 @@ async def test_people_who_take_turns_get_the_pictures_that_they_would_get_alone(
 async def test_runs_that_sleep_between_their_turns_lose_nothing(
     theatre: Theatre, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("bot.engine_thread.LIVE_RUNS", 1)
+    monkeypatch.setattr("bot.worker.engine_worker.MAX_RESIDENT_RUNS", 1)
     async with theatre.open() as studio:
         await studio.imagine(steps=12, seed=7)
         alone = await files_of(await result_of(studio))
@@ -163,13 +164,15 @@ async def test_an_end_that_was_stored_is_told_once(
     async def never(*_: Any, **__: Any) -> None:
         await asyncio.Event().wait()
 
-    owner, name = (Delivery, "deliver") if "posted" in moment else (Store, "set_told")
+    owner, name = (
+        (JobPoster, "post_result") if "posted" in moment else (LifecycleRepository, "mark_notified")
+    )
     async with theatre.open() as studio:
         with monkeypatch.context() as patched:
             patched.setattr(owner, name, never)
             await studio.imagine(steps=2)
             await state_is(studio, 1, JobState.DONE)
-            if owner is Store:
+            if owner is LifecycleRepository:
                 await until(lambda: painted(studio.thread()))
                 await until(lambda: studio.thread().history()[0].content == "Done.")
             await theatre.crash(studio.services)
@@ -199,7 +202,7 @@ async def test_a_result_that_arrived_unnoticed_is_posted_under_the_same_nonce(
     monkeypatch.setattr(discord.PartialMessageable, "send", noting)
     async with theatre.open() as studio:
         with monkeypatch.context() as patched:
-            patched.setattr(Store, "add_post", never)
+            patched.setattr(JobRepository, "add_post", never)
             await studio.imagine(steps=2)
             await until(lambda: painted(studio.thread()))
             await theatre.crash(studio.services)
@@ -233,7 +236,7 @@ async def test_a_job_that_was_stored_and_not_announced_is_announced(
     theatre: Theatre, monkeypatch: pytest.MonkeyPatch
 ):
     async with theatre.open() as studio:
-        monkeypatch.setattr(Intake, "_announced", lambda *_: asyncio.sleep(0))
+        monkeypatch.setattr(JobSubmission, "_announce_or_fail", lambda *_: asyncio.sleep(0))
         await studio.imagine(steps=2)
         monkeypatch.undo()
         assert not studio.channel.history()
@@ -249,14 +252,14 @@ async def test_a_wish_to_stop_outlives_the_program(theatre: Theatre, steps: list
         await studio.imagine(steps=STEPS)
         await kept_steps(studio, 1, 10)
         await theatre.crash(studio.services)
-        await studio.services.control.stop(1, Person(studio.alice.id))
+        await studio.services.control.stop(1, Actor(studio.alice.id))
     steps.clear()
     async with theatre.open() as studio:
         result = await result_of(studio)
         assert not steps
         assert f"of {STEPS}" in result.content
         assert "stopped at step" in result.content
-        assert await studio.services.store.state(1) is JobState.STOPPED
+        assert await studio.services.store.jobs.state(1) is JobState.STOPPED
 
 
 @pytest.mark.parametrize("damaged", [1, 2])
@@ -295,8 +298,8 @@ async def test_a_job_that_cannot_be_read_any_more_keeps_no_other_away(theatre: T
         opened.execute("UPDATE jobs SET recipes = '[\"{}\"]' WHERE id = 1")
     async with theatre.open() as studio:
         await studio.all_told()
-        assert await studio.services.store.state(1) is JobState.FAILED
-        assert await studio.services.store.state(2) is JobState.DONE
+        assert await studio.services.store.jobs.state(1) is JobState.FAILED
+        assert await studio.services.store.jobs.state(2) is JobState.DONE
 
 
 async def test_a_job_whose_channel_went_away_meanwhile_comes_to_the_person(theatre: Theatre):
@@ -354,7 +357,7 @@ async def test_a_process_that_is_killed_leaves_all_that_is_needed(
     async with theatre.open() as studio:
         await until(lambda: steps)
         assert steps[0] > 30
-        await studio.services.control.stop(1, Person(studio.alice.id))
+        await studio.services.control.stop(1, Actor(studio.alice.id))
         assert "stopped at step" in (await result_of(studio)).content
 
 

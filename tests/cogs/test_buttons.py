@@ -62,8 +62,8 @@ async def test_a_job_that_waits_can_only_be_cancelled(studio: Studio):
     await known(studio, second)
     assert labels(second.history()[0]) == ["Cancel"]
     assert told(await studio.alice.click(second.history()[0], label="Cancel")) == "Cancelled."
-    assert await studio.services.store.state(2) is JobState.CANCELLED
-    assert await studio.services.store.state(1) is JobState.RUNNING
+    assert await studio.services.store.jobs.state(2) is JobState.CANCELLED
+    assert await studio.services.store.jobs.state(1) is JobState.RUNNING
     await studio.alice.click(first.history()[0], label="Cancel")
     await studio.all_told()
 

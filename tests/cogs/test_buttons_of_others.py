@@ -9,7 +9,7 @@ import discord
 import pytest
 import simcord
 
-from bot.config import Settings
+from bot.config import BotSettings
 from bot.jobs.job import JobState
 from bot.storage.connection import DATABASE
 from bot.submission import followups
@@ -62,7 +62,7 @@ async def test_somebody_else_can_neither_stop_nor_cancel_nor_delete(studio: Stud
     result = await result_of(studio)
     assert "60 steps" in result.content
     assert NOT_YOURS in told(await studio.bob.click(result, label="Delete"))
-    assert await studio.services.store.pictures(1)
+    assert await studio.services.store.lifecycle.pictures(1)
 
 
 @pytest.mark.parametrize(("label", "end"), [("Stop here", "Stopped"), ("Cancel", "Cancelled")])
@@ -84,7 +84,7 @@ async def test_deleting_removes_the_messages_and_the_pictures(tmp_path: Path, th
         assert labels(answered.response.message) == []  # pyright: ignore[reportOptionalMemberAccess]
         assert not place.history()
         assert not studio.channel.history()
-        assert not await studio.services.store.pictures(1)
+        assert not await studio.services.store.lifecycle.pictures(1)
         assert ("thread stays" in told(answered)) == threads
         assert not threads or studio.thread().name == "removed"
 
@@ -94,7 +94,7 @@ async def test_deleting_is_only_asked_about_at_first(studio: Studio):
     result = await result_of(studio)
     await studio.alice.click(result, label="Delete")
     assert painted(studio.thread())
-    assert await studio.services.store.pictures(1)
+    assert await studio.services.store.lifecycle.pictures(1)
 
 
 async def test_a_moderator_can_delete(studio: Studio):
@@ -112,7 +112,7 @@ async def test_what_cannot_be_deleted_is_named(studio: Studio):
     answered = await asked_to_delete(studio, result)
     assert result.jump_url in told(answered)
     assert not said(studio.channel)
-    assert not await studio.services.store.pictures(1)
+    assert not await studio.services.store.lifecycle.pictures(1)
 
 
 async def test_an_archived_thread_keeps_no_message_from_being_deleted(studio: Studio):
@@ -171,7 +171,7 @@ async def test_a_button_pressed_twice_counts_once(studio: Studio, monkeypatch: p
     assert sum("a moment ago" in each for each in answers) == 1
     await studio.all_told()
     assert len(painted(studio.thread())) == 2
-    await studio.env.advance_time(followups.ONCE_SECONDS + 1)
+    await studio.env.advance_time(followups.DEBOUNCE_SECONDS + 1)
     assert "Queued" in told(await studio.alice.click(result, label="Rerun"))
     await studio.all_told()
 
@@ -212,7 +212,7 @@ async def test_a_stop_and_a_cancel_have_one_outcome_and_both_are_told_the_truth(
     answers = [told(each) for each in await together(studio, monkeypatch, *presses)]
     said = dict(zip(order, answers, strict=True))
     await studio.all_told()
-    end = await studio.services.store.state(1)
+    end = await studio.services.store.jobs.state(1)
     if end is JobState.CANCELLED:
         assert "ancelled" in said["Stop here"]
         assert said["Cancel"] == "Cancelled."
@@ -248,12 +248,12 @@ async def test_buttons_that_were_tampered_with_do_nothing(studio: Studio, custom
     other = studio.guild.create_text_channel("other")
     await studio.bob.slash(other, "imagine", prompt="a blue square", steps=1)
     await studio.all_told()
-    before = await studio.services.store.pictures(2)
+    before = await studio.services.store.lifecycle.pictures(2)
     pressed = await studio.alice.click(await posted_with(studio, custom_id), custom_id=custom_id)
     replies = [each for each in (pressed.response, *pressed.followups) if each and each.ephemeral]
     assert any(each.content.endswith(".") for each in replies)
     assert not studio.services.queue.jobs()
-    assert await studio.services.store.pictures(2) == before
+    assert await studio.services.store.lifecycle.pictures(2) == before
 
 
 async def test_a_moderator_elsewhere_cannot_delete_from_there(studio: Studio):
@@ -271,10 +271,10 @@ async def test_a_moderator_elsewhere_cannot_delete_from_there(studio: Studio):
     refused = await dave.click(await there.send("x", view=view), custom_id="job:delete-indeed:1")
     (reply,) = refused.followups
     assert "belongs to another picture" in reply.content
-    assert await studio.services.store.pictures(1)
+    assert await studio.services.store.lifecycle.pictures(1)
 
 
-async def test_buttons_of_earlier_runs_work(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+async def test_buttons_of_earlier_runs_work(settings: BotSettings, monkeypatch: pytest.MonkeyPatch):
     async with open_theatre(settings, monkeypatch) as theatre:
         async with theatre.open() as studio:
             await studio.imagine(steps=2)
@@ -300,7 +300,7 @@ async def test_buttons_of_earlier_runs_work(settings: Settings, monkeypatch: pyt
 
 
 async def test_pictures_of_models_that_are_gone_are_not_painted_again(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ):
     async with open_theatre(settings, monkeypatch) as theatre:
         async with theatre.open() as studio:

@@ -26,7 +26,7 @@ async def cancel(studio: Studio, who: simcord.MemberActor, job: str) -> str:
 
 
 async def states(studio: Studio, *numbers: int) -> list[JobState | None]:
-    return [await studio.services.store.state(number) for number in numbers]
+    return [await studio.services.store.jobs.state(number) for number in numbers]
 
 
 async def three_jobs(studio: Studio) -> None:
@@ -61,9 +61,9 @@ async def test_one_job_is_cancelled_and_the_others_go_on(studio: Studio):
     assert await states(studio, 1, 2, 3) == [
         JobState.RUNNING,
         JobState.CANCELLED,
-        await studio.services.store.state(3),
+        await studio.services.store.jobs.state(3),
     ]
-    assert await studio.services.store.state(3) in (JobState.QUEUED, JobState.RUNNING)
+    assert await studio.services.store.jobs.state(3) in (JobState.QUEUED, JobState.RUNNING)
     assert "cancelled already" in await cancel(studio, studio.alice, "#2")
     assert "Only the person who asked" in await cancel(studio, studio.alice, "3")
     text = await cancel(studio, studio.alice, "all")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from bot.ui import attachments
-from engine.presets import keep_of
+from engine.presets import infer_keep
 from tests.harness.bot_harness import (
     Studio,
     encoded,
@@ -78,7 +78,7 @@ async def test_an_edit_comes_at_the_pictures_own_size_with_a_comparison(studio: 
     assert "left" in (compared.description or "")
     recipe = recipe_of(files["picture-1.png"])
     assert recipe.edit is not None
-    assert keep_of(recipe.edit) == pytest.approx(0.7)
+    assert infer_keep(recipe.edit) == pytest.approx(0.7)
 
 
 async def test_outside_the_mask_every_pixel_stays(studio: Studio):
@@ -129,7 +129,7 @@ async def test_what_one_message_cannot_hold_comes_in_several(
     names = [file.filename for message in messages for file in message.attachments]
     assert len(set(names)) == 6
     for message in messages:
-        assert await studio.services.store.author_of_post(message.id) == studio.alice.id
+        assert await studio.services.store.jobs.author_of_post(message.id) == studio.alice.id
 
 
 async def test_a_large_picture_is_made_smaller_and_that_is_said(studio: Studio):
@@ -164,7 +164,7 @@ async def test_what_is_not_allowed_is_refused_in_a_sentence(
     assert reason in answered
     assert answered.endswith(".")
     assert not studio.channel.history()
-    assert await studio.services.store.count_unfinished() == 0
+    assert await studio.services.store.jobs.count_unfinished() == 0
 
 
 async def test_the_menu_edits_anybodys_picture(studio: Studio):

@@ -161,10 +161,10 @@ async def test_a_picture_that_was_posted_again_is_a_picture_of_the_job(studio: S
     await paint(studio, CIRCLE)
     await press(studio, await history(studio), "Post again")
     (message,) = painted(studio.channel)
-    assert await studio.services.store.author_of_post(message.id) == studio.alice.id
+    assert await studio.services.store.jobs.author_of_post(message.id) == studio.alice.id
     await studio.bob.click(message, label="Rerun")
     await studio.all_told()
-    newest = await studio.services.store.record(2)
+    newest = await studio.services.store.jobs.get(2)
     assert newest is not None
     assert (newest.job.prompt, newest.job.author_id) == (CIRCLE, studio.bob.id)
 
@@ -182,7 +182,7 @@ async def test_it_is_not_posted_where_the_bot_may_not(studio: Studio):
 
 async def test_what_is_blocked_by_now_is_not_posted_again(studio: Studio):
     await paint(studio, CIRCLE)
-    change = studio.services.store.change_server_settings
+    change = studio.services.store.guild_settings.change
     await change(studio.guild.id, lambda old: old.changed(blocked_words=("circle",)))
     said = await press(studio, await history(studio), "Post again")
     assert "blocked" in said
@@ -267,7 +267,7 @@ async def test_with_an_id_of_ones_own_nobody_reaches_a_job_of_another(studio: St
     for custom_id in custom_ids:
         pressed = await studio.bob.click(posted, custom_id=custom_id)
         assert "not there any more" in replies(pressed)
-    assert await studio.services.store.count_unfinished() == 0
+    assert await studio.services.store.jobs.count_unfinished() == 0
     assert not painted(studio.channel)
 
 

@@ -223,7 +223,7 @@ async def test_what_is_not_allowed_is_refused_in_a_sentence(
     assert reason.lower() in answered.response.content.lower()
     assert answered.response.content.endswith((".", "!"))
     assert not studio.channel.history()
-    assert await studio.services.store.count_unfinished() == 0
+    assert await studio.services.store.jobs.count_unfinished() == 0
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ async def test_what_a_recipe_asks_for_is_limited_wherever_it_comes_from(
         assert refused.response is not None
         assert all(part in refused.response.content for part in parts)
         assert not studio.channel.history()
-        assert await studio.services.store.count_unfinished() == 0
+        assert await studio.services.store.jobs.count_unfinished() == 0
         within = options | {"steps": 1, "count": 2}
         taken = await studio.alice.slash(studio.channel, "imagine", prompt=PROMPT, **within)
         assert taken.response is not None
@@ -312,7 +312,7 @@ async def test_a_missing_permission_is_named_before_anything_is_queued(
     answered = await studio.imagine(channel=channel)
     assert answered.response is not None
     assert name in answered.response.content
-    assert await studio.services.store.count_unfinished() == 0
+    assert await studio.services.store.jobs.count_unfinished() == 0
 
 
 async def test_one_person_cannot_fill_the_queue(tmp_path: Path):

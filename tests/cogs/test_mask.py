@@ -161,7 +161,7 @@ async def test_what_is_not_there_is_said_and_starts_nothing(studio: Studio):
     assert [each.filename for each in shown(answered).attachments] == ["relevance.png"]
     assert enabled(answered) == {"Upload my own mask", "Cancel"}
     assert not studio.channel.history()
-    assert await studio.services.store.count_unfinished() == 0
+    assert await studio.services.store.jobs.count_unfinished() == 0
 
 
 async def uploaded(

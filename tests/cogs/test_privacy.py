@@ -14,7 +14,7 @@ from PIL import Image
 
 from bot.app import open_services
 from bot.client import PaintingBot
-from bot.config import Settings
+from bot.config import BotSettings
 from bot.local_preview import UPLOAD_HOSTS
 from bot.privacy import erasure, export
 from engine.recipes.recipe import Recipe
@@ -42,7 +42,7 @@ MESSAGES = "/channels/*/messages/*"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "MESSAGE_SECONDS", 0.001)
-    monkeypatch.setattr(erasure, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(erasure, "REFRESH_SECONDS", 0.1)
     monkeypatch.setattr(export, "FIRST_PAUSE", 0.01)
 
 
@@ -150,7 +150,7 @@ async def test_before_anything_is_deleted_somebody_is_asked(studio: Studio):
     await studio.alice.click(sure.response, label="Keep it")
     assert told(sure) == "Nothing was removed."
     assert not sure.response.components
-    assert await studio.services.store.job_ids(studio.alice.id) == [1]
+    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
 
 
 async def test_what_is_deleted_is_gone_from_the_database_and_from_discord(studio: Studio):
@@ -159,7 +159,7 @@ async def test_what_is_deleted_is_gone_from_the_database_and_from_discord(studio
     await studio.bob.slash(studio.channel, "imagine", prompt=PROMPT, steps=1)
     await studio.all_told()
     await press_again(studio)
-    (stored,) = await studio.services.store.pictures(1)
+    (stored,) = await studio.services.store.lifecycle.pictures(1)
     number = studio.alice.id.to_bytes(8, "big")  # as SQLite keeps it
     samples = (SECRET.encode(), stored.content[2000:2064], number)
     folder = studio.services.settings.storage.folder
@@ -172,7 +172,7 @@ async def test_what_is_deleted_is_gone_from_the_database_and_from_discord(studio
     assert not thread_of(studio, "removed").history(viewer=studio.bob)
     assert not painted(studio.channel)
     assert SECRET not in [thread.name for thread in studio.channel.threads]
-    assert await studio.services.store.pictures(2)  # Bob's
+    assert await studio.services.store.lifecycle.pictures(2)  # Bob's
     assert painted(thread_of(studio, PROMPT))
     assert "nothing of you" in told(await ask(studio.alice, studio, "export"))
 
@@ -220,7 +220,7 @@ async def test_what_discord_refuses_to_remove_is_counted_and_said(studio: Studio
     text = await deleted(studio)
     assert "could not be removed" in text
     assert "0 messages" in text
-    assert await studio.services.store.job_ids(studio.alice.id) == []
+    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == []
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, 0), (503, 0), (404, 10008), (400, 50083)])
@@ -252,7 +252,7 @@ async def test_buttons_that_were_tampered_with_are_refused(studio: Studio, custo
     pressed = await studio.alice.click(posted, custom_id=custom_id)
     said = [each for each in (pressed.response, *pressed.followups) if each and each.ephemeral]
     assert "do not know" in said[-1].content
-    assert await studio.services.store.job_ids(studio.alice.id) == [1]
+    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
 
 
 async def test_whoever_presses_deletes_their_own_things_only(studio: Studio):
@@ -262,11 +262,11 @@ async def test_whoever_presses_deletes_their_own_things_only(studio: Studio):
     view.add_item(discord.ui.Button(label="x", custom_id="privacy:delete"))
     posted = await channel_of(studio, studio.channel.id).send("buttons", view=view)
     await studio.bob.click(posted, custom_id="privacy:delete")
-    assert await studio.services.store.job_ids(studio.alice.id) == [1]
-    assert len(await studio.services.store.pictures(1)) == 1
+    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
+    assert len(await studio.services.store.lifecycle.pictures(1)) == 1
 
 
-async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: Settings):
+async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSettings):
     async with AsyncExitStack() as stack:
         async with open_services(settings, UPLOAD_HOSTS) as services:
             bot = PaintingBot(services)
@@ -279,16 +279,16 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: Setti
                 await studio.imagine(SECRET, steps=1)
             await studio.all_told()
             # The wish, the first job and one message: then the program ends.
-            deletion = await services.store.begin_deletion(alice.id)
-            assert await services.store.delete_job(1, alice.id)
-            async for removal in services.store.removals(alice.id):
-                await services.store.removed(removal, succeeded=True)
+            deletion = await services.store.personal_data.request_erasure(alice.id)
+            assert await services.store.personal_data.delete_job(1, alice.id)
+            async for removal in services.store.personal_data.pending_deletions(alice.id):
+                await services.store.personal_data.deleted_message(removal, succeeded=True)
                 break
             assert deletion.last_job_id == 3
         async with open_services(settings, UPLOAD_HOSTS) as services:
             await env.restart_bot(PaintingBot(services))
             await until(alice.user.dm_channel.history)
-            assert await services.store.job_ids(alice.id) == []
+            assert await services.store.personal_data.job_ids(alice.id) == []
             contents = [message.content for message in channel.history()]
             # That one message was noted as removed before it was: here nobody had removed it.
             assert len([each for each in contents if SECRET in each]) <= 1
@@ -302,12 +302,12 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: Setti
 async def test_what_is_asked_for_after_the_wish_stays(studio: Studio):
     await studio.imagine(SECRET, steps=1)
     await studio.all_told()
-    await studio.services.store.begin_deletion(studio.alice.id)
+    await studio.services.store.personal_data.request_erasure(studio.alice.id)
     await studio.imagine(PROMPT, steps=1)
     await studio.all_told()
-    await studio.services.privacy.begin(studio.bob.id)  # wakes up whoever removes
+    await studio.services.erasure.request(studio.bob.id)  # wakes up whoever removes
     async with asyncio.timeout(PATIENCE):
-        while await studio.services.store.deletions():
+        while await studio.services.store.personal_data.erasures():
             await asyncio.sleep(0.05)
-    assert await studio.services.store.job_ids(studio.alice.id) == [2]
+    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [2]
     assert painted(thread_of(studio, PROMPT))

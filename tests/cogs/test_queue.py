@@ -30,7 +30,7 @@ async def test_what_runs_and_what_waits_is_listed_with_its_people_and_times(stud
     await begun(studio)
     await studio.imagine("a blue square", steps=LONG)
     await studio.bob.slash(studio.channel, "imagine", prompt="a green ring", steps=LONG)
-    await until(lambda: studio.services.reporter.underway(3))
+    await until(lambda: studio.services.reporter.progress_of(3))
     heading, first, *others = (await queue(studio)).split("\n")
     assert "3 jobs" in heading
     assert "of work" in heading

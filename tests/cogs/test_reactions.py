@@ -7,7 +7,7 @@ from pathlib import Path
 import discord
 import pytest
 
-from bot.config import Settings
+from bot.config import BotSettings
 from bot.jobs.job import JobState
 from bot.storage.connection import DATABASE
 from bot.submission import followups
@@ -37,7 +37,7 @@ def replies(studio: Studio) -> list[discord.Message]:
 async def jobs(studio: Studio) -> int:
     """How many jobs there ever were."""
     number = 1
-    while await studio.services.store.state(number) is not None:
+    while await studio.services.store.jobs.state(number) is not None:
         number += 1
     return number - 1
 
@@ -56,7 +56,7 @@ async def test_a_picture_is_painted_again_for_whoever_reacts(studio: Studio):
 
 
 async def test_pictures_from_before_the_start_are_painted_again(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ):
     async with open_theatre(settings, monkeypatch) as theatre:
         async with theatre.open() as studio:
@@ -68,7 +68,7 @@ async def test_pictures_from_before_the_start_are_painted_again(
 
 
 async def test_without_the_database_the_recipe_in_the_picture_counts(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ):
     async with open_theatre(settings, monkeypatch) as theatre:
         async with theatre.open() as studio:
@@ -179,7 +179,7 @@ async def test_a_reaction_given_taken_and_given_again_counts_once(studio: Studio
     await studio.all_told()
     assert await jobs(studio) == 2
     await studio.bob.unreact(result, AGAIN)
-    await studio.env.advance_time(followups.ONCE_SECONDS + 1)
+    await studio.env.advance_time(followups.DEBOUNCE_SECONDS + 1)
     await studio.bob.react(result, AGAIN)
     await studio.all_told()
     assert await jobs(studio) == 3
@@ -200,10 +200,10 @@ async def test_the_author_and_moderators_end_a_job_by_a_reaction(
         message = thread.history()[0]
         await studio.bob.react(message, emoji)
         number = await jobs(studio)
-        assert await studio.services.store.state(number) is JobState.RUNNING
+        assert await studio.services.store.jobs.state(number) is JobState.RUNNING
         await who.react(message, emoji)
         await studio.all_told()
-        assert await studio.services.store.state(number) is state
+        assert await studio.services.store.jobs.state(number) is state
 
 
 async def test_a_job_that_has_not_begun_is_not_stopped_and_its_author_is_told(studio: Studio):

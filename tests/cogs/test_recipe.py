@@ -369,7 +369,7 @@ async def test_a_button_elsewhere_believes_nothing(
     (below,) = refused.followups
     assert below.ephemeral
     assert reason in below.content
-    assert await studio.services.store.count_unfinished() == 0
+    assert await studio.services.store.jobs.count_unfinished() == 0
 
 
 async def test_a_recipe_too_large_for_a_file_is_told_all_the_same(

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from simcord.backend.models.message import AllowedMentions, MessageSticker
 
 from bot import client
-from bot.config import Settings
+from bot.config import BotSettings
 from bot.ui.responses import BRIEF_SECONDS
 from engine import presets
 from tests.harness.bot_harness import (
@@ -189,7 +189,7 @@ async def test_talk_without_the_ping_to_what_is_no_picture_is_left_alone(studio:
 
 @pytest.mark.parametrize("visible", [False, True])
 async def test_talk_between_people_is_left_alone(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, visible: bool
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch, visible: bool
 ):
     """Where Discord hides it from the bot, and where it would not."""
     chosen = client.intents()

@@ -11,7 +11,7 @@ import simcord
 
 from bot.app import open_services
 from bot.client import PaintingBot
-from bot.config import Settings
+from bot.config import BotSettings
 from bot.guild_settings import MAX_LISTED, MAX_WORDS
 from bot.local_preview import UPLOAD_HOSTS
 from bot.storage.connection import DATABASE
@@ -29,14 +29,14 @@ COMMANDS = (
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> BotSettings:
     made = make_settings(tmp_path / "data")
     limits = made.limits.model_copy(update={"steps": 100, "jobs_per_server": 20})
     return made.model_copy(update={"limits": limits})
 
 
 @pytest.fixture
-async def studio(settings: Settings) -> AsyncIterator[Studio]:
+async def studio(settings: BotSettings) -> AsyncIterator[Studio]:
     async with open_studio(settings) as opened:
         yield opened
 
@@ -134,7 +134,7 @@ async def test_lists_of_channels_and_roles_are_kept(studio: Studio):
 async def test_a_list_of_channels_has_an_end(studio: Studio):
     mona, store = moderator(studio), studio.services.store
     full = tuple(range(1, MAX_LISTED + 1))
-    await store.change_server_settings(studio.guild.id, lambda old: old.changed(channels=full))
+    await store.guild_settings.change(studio.guild.id, lambda old: old.changed(channels=full))
     refusal = await told_by(mona, studio.channel, "channels add", channel=studio.channel)
     assert f"at most {MAX_LISTED} channels" in refusal
     assert len(await told_by(mona, studio.channel, "show")) <= 2000
@@ -210,7 +210,7 @@ async def test_everything_is_reset(studio: Studio):
     assert "every channel" in text
 
 
-async def test_settings_outlive_a_restart(settings: Settings):
+async def test_settings_outlive_a_restart(settings: BotSettings):
     async with AsyncExitStack() as stack:
         async with open_services(settings, UPLOAD_HOSTS) as services:
             env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
@@ -246,7 +246,7 @@ def guild_owner(env: simcord.Env, guild: simcord.GuildHandle) -> simcord.MemberA
     ],
 )
 async def test_damaged_settings_are_logged_and_open_no_door(
-    settings: Settings, caplog: pytest.LogCaptureFixture, stored: str, refused: bool
+    settings: BotSettings, caplog: pytest.LogCaptureFixture, stored: str, refused: bool
 ):
     async with open_studio(settings) as studio:
         with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:

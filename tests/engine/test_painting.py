@@ -14,15 +14,15 @@ from engine import (
     Generation,
     ModelError,
     Models,
-    Origin,
     PictureError,
+    Provenance,
     Recipe,
     RecipeError,
     edit_recipe,
     init_image,
     make_recipe,
     paint,
-    read_origin,
+    read_provenance,
     read_recipe,
     save_painting,
 )
@@ -149,7 +149,7 @@ def test_a_picture_without_a_recipe_to_read_is_refused(
 ):
     save_png(SQUARE, tmp_path / "a.png", text=text)
     with pytest.raises(RecipeError, match=culprit) as caught:
-        read_origin(tmp_path / "a.png")
+        read_provenance(tmp_path / "a.png")
     assert "a.png'" in str(caught.value)
     assert str(caught.value).isprintable()
 
@@ -158,7 +158,7 @@ def test_a_recipe_is_read_from_a_json_file_too(tmp_path: Path):
     recipe = small("🎨 | fog:-1")
     for start in (b"", b"\xef\xbb\xbf"):
         (tmp_path / "a.json").write_bytes(start + recipe.to_json().encode())
-        assert read_origin(tmp_path / "a.json") == Origin(recipe, recipe.steps, {})
+        assert read_provenance(tmp_path / "a.json") == Provenance(recipe, recipe.steps, {})
 
 
 @pytest.mark.parametrize("content", [b"rubbish", b"\xff\xfe\x00", b"[]", b"{}", b"GIF89a"])
@@ -180,8 +180,8 @@ def test_a_run_that_was_stopped_stops_there_again(tmp_path: Path, models: Models
     stopped = Generation(small(), models)
     stopped.step()
     save_painting(finished_picture(stopped), path, small(), models.digests, steps=1)
-    origin = read_origin(path)
-    assert origin == Origin(small(), 1, models.digests)
+    origin = read_provenance(path)
+    assert origin == Provenance(small(), 1, models.digests)
     assert paint(origin.recipe, models, steps=origin.steps) == finished_picture(stopped)
 
 
@@ -222,9 +222,9 @@ def test_a_run_of_several_rounds_takes_all_their_steps(tmp_path: Path, models: M
     picture = paint(recipe, models, lambda run: told.append(run.steps_done))
     assert told == [1, 2, 3, 4, 5]
     save_painting(picture, path, recipe, models.digests, steps=5)
-    assert read_origin(path) == Origin(recipe, 5, models.digests)
+    assert read_provenance(path) == Provenance(recipe, 5, models.digests)
     save_painting(picture, path, recipe, models.digests, steps=4, force=True)
-    assert read_origin(path).steps == 4
+    assert read_provenance(path).steps == 4
 
 
 @pytest.mark.parametrize("size", [(64, 64), (32, 32), (48, 20)])
@@ -261,8 +261,8 @@ def test_recipes_and_pictures_need_no_torch():
 def test_the_origin_is_read_from_bytes_as_from_a_file(tmp_path: Path):
     path = tmp_path / "square.png"
     save_painting(SQUARE, path, small(), {"a": "b"})
-    assert read_origin(path.read_bytes()) == read_origin(path)
+    assert read_provenance(path.read_bytes()) == read_provenance(path)
     with pytest.raises(PictureError, match="the sketch"):
-        read_origin(b"", name="the sketch")
+        read_provenance(b"", name="the sketch")
     with pytest.raises(RecipeError, match="the sketch"):
-        read_origin(b"no recipe", name="the sketch")
+        read_provenance(b"no recipe", name="the sketch")

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 import engine
-from engine import read_origin
+from engine import read_provenance
 from engine.cli import main
 from engine.models.catalogue import CATALOGUE
 from engine.models.clip import build_clip
@@ -103,7 +103,7 @@ def test_models_of_ones_own_paint(folder: Path, published: Path, capsys: pytest.
     assert imagine("--out", "second.png") == 0
     assert weights.stat().st_ino == made  # converted once
     assert (folder / "first.png").read_bytes() == (folder / "second.png").read_bytes()
-    origin = read_origin(folder / "first.png")
+    origin = read_provenance(folder / "first.png")
     assert origin.recipe.models == "mine"
     assert (origin.recipe.width, origin.recipe.height) == (32, 32)
     sha256 = hashlib.sha256((published / "mine.ckpt").read_bytes()).hexdigest()

@@ -10,12 +10,12 @@ from engine.editing.edit_recipe import edit_recipe
 from engine.errors import ModelError, RecipeError
 from engine.models.catalogue import CATALOGUE
 from engine.presets import (
-    BESIDE,
     PRESET_NAMES,
     PRESETS,
+    VARIANTS,
     find_preset,
-    keep_of,
-    keeping,
+    infer_keep,
+    keep_weights,
     make_recipe,
     preset_of,
     round_to_grid,
@@ -84,7 +84,7 @@ def test_fast_and_fine_take_less_and_more_work_than_what_suits_the_models(models
     assert work[1] < work[2]
 
 
-@pytest.mark.parametrize("preset", BESIDE)
+@pytest.mark.parametrize("preset", VARIANTS)
 def test_fast_and_fine_differ_in_few_settings_from_what_suits_the_models(
     published: str, preset: str
 ):
@@ -95,7 +95,7 @@ def test_fast_and_fine_differ_in_few_settings_from_what_suits_the_models(
     assert preset_of(replace(recipe, models="elsewhere")) is None
 
 
-@pytest.mark.parametrize("preset", BESIDE)
+@pytest.mark.parametrize("preset", VARIANTS)
 def test_edits_keep_as_the_models_suit_it(published: str, preset: str):
     source = Image.new("RGB", (32, 32))
     edits = [
@@ -181,9 +181,9 @@ def test_presets_cannot_be_changed_by_accident():
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("keep", [0.0, 0.25, 0.5, 1.0])
 def test_how_much_is_kept_can_be_told_from_an_edit(preset: str, keep: float):
-    assert keep_of(replace(Edit(b""), **keeping(preset, keep))) == pytest.approx(keep)
+    assert infer_keep(replace(Edit(b""), **keep_weights(preset, keep))) == pytest.approx(keep)
 
 
 def test_weights_of_another_origin_tell_nothing_of_keep():
-    assert keep_of(Edit(b"", keep_latent=1.0)) is None
-    assert keep_of(Edit(b"", keep_latent=1.0, keep_structure=1.0)) is None
+    assert infer_keep(Edit(b"", keep_latent=1.0)) is None
+    assert infer_keep(Edit(b"", keep_latent=1.0, keep_structure=1.0)) is None

@@ -3,19 +3,19 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Settings
+from bot.config import BotSettings
 from bot.delivery import poster
 from engine import presets
 from tests.harness.bot_harness import Studio, make_settings, open_studio
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> BotSettings:
     return make_settings(tmp_path / "data")
 
 
 @pytest.fixture
-async def studio(settings: Settings) -> AsyncIterator[Studio]:
+async def studio(settings: BotSettings) -> AsyncIterator[Studio]:
     async with open_studio(settings) as opened:
         yield opened
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from bot.app import open_services
 from bot.client import PaintingBot
-from bot.config import DiscordSettings, Settings, StorageSettings
+from bot.config import BotSettings, DiscordSettings, StorageSettings
 from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
 from engine.painting import RECIPE_KEY
@@ -51,7 +51,7 @@ class Studio:
     async def all_told(self) -> None:
         """Wait until no job is left to be told about."""
         async with asyncio.timeout(PATIENCE):
-            while await self.services.store.count_open():
+            while await self.services.store.jobs.count_open():
                 await asyncio.sleep(0.05)
 
     def job_message(self) -> discord.Message:
@@ -71,10 +71,10 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.05)
 
 
-def make_settings(folder: Path, **discord_settings: object) -> Settings:
+def make_settings(folder: Path, **discord_settings: object) -> BotSettings:
     """Settings for a test, with its store in `folder`."""
     values = {"progress_seconds": 1.0} | discord_settings
-    return Settings(
+    return BotSettings(
         engine=EngineSettings(threads=1),
         discord=DiscordSettings.model_validate(values),
         storage=StorageSettings(folder=folder),
@@ -83,7 +83,7 @@ def make_settings(folder: Path, **discord_settings: object) -> Settings:
 
 @asynccontextmanager
 async def open_studio(
-    settings: Settings, hosts: frozenset[str] = UPLOAD_HOSTS
+    settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS
 ) -> AsyncIterator[Studio]:
     """A bot that is connected, in a server."""
     async with open_services(settings, hosts) as services:

@@ -41,7 +41,7 @@ async def known(studio: Studio, place: simcord.ChannelHandle) -> None:
 
 
 async def _job_of(studio: Studio, message: discord.Message) -> int | None:
-    return await studio.services.store.job_of_message(message.id)
+    return await studio.services.store.jobs.of_message(message.id)
 
 
 def moderator(studio: Studio) -> simcord.MemberActor:

@@ -24,10 +24,10 @@ async def begun_job(
     store: Store, size: int = 1000, author_id: int = 5, recipes: Sequence[Recipe] = ()
 ) -> Job:
     """A job that runs, with a checkpoint and a frame of so many bytes each."""
-    job = await store.add(author_id, "words", tuple(recipes) or (recipe_for("words"),))
-    await store.begin(job.id)
+    job = await store.jobs.add(author_id, "words", tuple(recipes) or (recipe_for("words"),))
+    await store.lifecycle.mark_running(job.id)
     checkpoint = StoredCheckpoint(1, 1, 0.1, os.urandom(size))
-    await store.add_checkpoint(job.id, checkpoint, [StoredFrame(1, 1, os.urandom(size))])
+    await store.lifecycle.add_checkpoint(job.id, checkpoint, [StoredFrame(1, 1, os.urandom(size))])
     return job
 
 
@@ -36,7 +36,9 @@ async def ended_job(
 ) -> Job:
     """A job that has ended, whose end nobody was told of yet."""
     job = await begun_job(store, size, author_id, recipes)
-    await store.finish(job.id, [StoredPicture(1, 1, os.urandom(size))], 0.1, stopped=False)
+    await store.lifecycle.finish(
+        job.id, [StoredPicture(1, 1, os.urandom(size))], 0.1, stopped=False
+    )
     return job
 
 
@@ -45,16 +47,16 @@ async def told_job(
 ) -> Job:
     """A job that is over."""
     job = await ended_job(store, size, author_id, recipes)
-    await store.set_told(job.id)
+    await store.lifecycle.mark_notified(job.id)
     return job
 
 
 async def kept(store: Store, job: Job) -> str:
     """What is kept of a job beside itself: c for checkpoints, f for frames, p for pictures."""
     parts = {
-        "c": await store.checkpoints(job.id),
-        "f": await store.frames(job.id),
-        "p": await store.pictures(job.id),
+        "c": await store.lifecycle.checkpoints(job.id),
+        "f": await store.lifecycle.frames(job.id),
+        "p": await store.lifecycle.pictures(job.id),
     }
     return "".join(name for name, found in parts.items() if found)
 

@@ -11,9 +11,9 @@ import simcord
 from bot import app
 from bot.app import open_services
 from bot.client import PaintingBot
-from bot.config import QueueSettings, Settings
+from bot.config import BotSettings, QueueSettings
 from bot.delivery import reporter
-from bot.delivery.outbox import Ledger
+from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
@@ -25,7 +25,7 @@ from tests.harness.bot_harness import PATIENT_SETTLING, Studio, until
 class Theatre:
     """Where `Studio`s come and go."""
 
-    settings: Settings
+    settings: BotSettings
     patch: pytest.MonkeyPatch
     stack: AsyncExitStack
     env: simcord.Env | None = None
@@ -54,13 +54,13 @@ class Theatre:
     async def crash(self, services: Services) -> None:
         """From now on nothing is stored and nothing is posted, as if the program were gone."""
         self.patch.setattr(app, "DRAIN_SECONDS", 0.1)
-        self.patch.setattr(reporter, "FAREWELL_SECONDS", 0.1)
-        self.patch.setattr(services.ledger, "_take", lambda _: None)
+        self.patch.setattr(reporter, "SHUTDOWN_SECONDS", 0.1)
+        self.patch.setattr(services.outbox, "_receive", lambda _: None)
         services.queue.close()
         # A transaction that is cancelled half-way would keep the database locked in this process.
-        pool = services.store._outside.sync_engine.pool
+        pool = services.store.retention._outside.sync_engine.pool
         await until(lambda: pool.checkedout() == 0)  # pyright: ignore[reportAttributeAccessIssue]
-        ends = (Reporter.run.__qualname__, Ledger.run.__qualname__)
+        ends = (Reporter.run.__qualname__, EventOutbox.run.__qualname__)
         tasks = [
             t for t in asyncio.all_tasks() if getattr(t.get_coro(), "__qualname__", "") in ends
         ]
@@ -71,7 +71,7 @@ class Theatre:
 
 @asynccontextmanager
 async def open_theatre(
-    settings: Settings, patch: pytest.MonkeyPatch, *, slice_steps: int = 5
+    settings: BotSettings, patch: pytest.MonkeyPatch, *, slice_steps: int = 5
 ) -> AsyncIterator[Theatre]:
     """A theatre in which every step is checkpointed."""
     patch.setattr(job_run, "CHECKPOINT_SECONDS", 0.0)

@@ -51,7 +51,7 @@ async def test_a_command_that_is_not_acknowledged_queues_nothing(
     answered = await studio.imagine()
     assert not answered.acknowledged
     assert not studio.channel.history()
-    assert await studio.services.store.count_unfinished() == 0
+    assert await studio.services.store.jobs.count_unfinished() == 0
     assert f"{status} " in the_only_complaint(caplog)
     await another_job_is_painted(studio)
 
@@ -67,7 +67,7 @@ async def test_a_command_whose_acknowledgement_gets_no_answer_queues_nothing(
         patched.setattr(discord.InteractionResponse, "defer", raising(error))
         await studio.imagine()
     assert not studio.channel.history()
-    assert await studio.services.store.count_unfinished() == 0
+    assert await studio.services.store.jobs.count_unfinished() == 0
     assert type(error).__name__ in the_only_complaint(caplog)
     await another_job_is_painted(studio)
 

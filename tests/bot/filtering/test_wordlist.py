@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from bot.filtering.confusables import letters_for, letters_like, spelled
+from bot.filtering.confusables import confusables_of, latin_base, leet_letters
 from bot.filtering.wordlist import MAX_LENGTH, WordList, check_entry
 
 ENTRIES = (
@@ -251,11 +251,11 @@ def test_texts_made_to_take_long_do_not(text: str):
 
 def test_the_table_of_look_alikes_holds_what_nothing_else_reads():
     table = {chr(code) for code in range(0x80, 0x20000)}
-    table = {each for each in table if letters_for(each) or len(letters_like(each)) > 1}
+    table = {each for each in table if leet_letters(each) or len(confusables_of(each)) > 1}
     assert len(table) > 300
     for each in table:
-        assert spelled(each) == each
-        for letter in letters_like(each) - {each.casefold()} | letters_for(each):
+        assert latin_base(each) == each
+        for letter in confusables_of(each) - {each.casefold()} | leet_letters(each):
             assert len(letter) == 1
             assert letter == letter.casefold()
         assert unicodedata.bidirectional(each) not in ("R", "AL")

@@ -13,9 +13,9 @@ from PIL import Image
 
 from bot.app import open_services
 from bot.client import PaintingBot
-from bot.config import Settings, StorageSettings
+from bot.config import BotSettings, StorageSettings
 from bot.local_preview import UPLOAD_HOSTS
-from bot.privacy.retention import Retention
+from bot.privacy.retention import RetentionService
 from bot.storage import Store, open_store
 from bot.storage.connection import DATABASE
 from engine.files import MEBIBYTE
@@ -40,8 +40,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         yield opened
 
 
-def retention(store: Store, *, keep_days: int = 0, disk_mib: int = 0) -> Retention:
-    return Retention(store, StorageSettings(keep_days=keep_days, disk_mib=disk_mib))
+def retention(store: Store, *, keep_days: int = 0, disk_mib: int = 0) -> RetentionService:
+    return RetentionService(store, StorageSettings(keep_days=keep_days, disk_mib=disk_mib))
 
 
 def size_of(folder: Path) -> int:
@@ -55,7 +55,7 @@ async def test_what_is_older_than_its_days_goes_and_the_job_stays(store: Store, 
     await retention(store, keep_days=30).tidy()
     assert await kept(store, old) == ""
     assert await kept(store, new) == EVERYTHING
-    record = await store.record(old.id)
+    record = await store.jobs.get(old.id)
     assert record is not None
     assert record.job.recipes == old.recipes
 
@@ -73,7 +73,7 @@ async def test_what_has_not_ended_or_was_not_told_stays_however_old(store: Store
     await retention(store, keep_days=1, disk_mib=1).tidy()
     assert await kept(store, running) == "cf"
     assert await kept(store, untold) == EVERYTHING
-    await store.set_told(untold.id)
+    await store.lifecycle.mark_notified(untold.id)
     await retention(store, keep_days=1, disk_mib=1).tidy()
     assert await kept(store, untold) == ""
 
@@ -83,7 +83,7 @@ async def test_the_disk_budget_holds_and_the_file_shrinks(store: Store, tmp_path
         await told_job(store, MEBIBYTE // 2)
     assert size_of(tmp_path) > 16 * MEBIBYTE
     await retention(store, disk_mib=4).tidy()
-    assert await store.used_bytes() <= 4 * MEBIBYTE
+    assert await store.retention.used_bytes() <= 4 * MEBIBYTE
     assert size_of(tmp_path) <= 4 * MEBIBYTE + 2**16
 
 
@@ -111,9 +111,9 @@ async def test_uploaded_pictures_go_too_and_prompts_stay(store: Store, tmp_path:
     plain = await told_job(store)
     make_older(tmp_path, 31)
     await retention(store, keep_days=30).tidy()
-    assert await store.record(job.id) is None  # it cannot be painted any more
-    assert await store.record(plain.id) is not None
-    values = await store.kept_job(job.id)
+    assert await store.jobs.get(job.id) is None  # it cannot be painted any more
+    assert await store.jobs.get(plain.id) is not None
+    values = await store.personal_data.export_job(job.id)
     assert values is not None
     assert PROMPT in values.recipes[0]
     assert len(values.recipes[0]) < len(upload)
@@ -122,7 +122,7 @@ async def test_uploaded_pictures_go_too_and_prompts_stay(store: Store, tmp_path:
 
 async def test_what_is_removed_is_in_no_file_any_more(store: Store, tmp_path: Path):
     job = await told_job(store, 100_000)
-    (picture,) = await store.pictures(job.id)
+    (picture,) = await store.lifecycle.pictures(job.id)
     sample = picture.content[50_000:50_100]
     assert sample in bytes_on_disk(tmp_path)
     make_older(tmp_path, 31)
@@ -150,7 +150,7 @@ async def test_others_write_while_much_is_removed(store: Store):
     tidying = asyncio.create_task(retention(store, disk_mib=1).tidy())
     count = 0
     while not tidying.done():
-        await store.remember("name", str(count))
+        await store.key_values.set("name", str(count))
         count += 1
         await asyncio.sleep(0)
     await tidying
@@ -158,12 +158,14 @@ async def test_others_write_while_much_is_removed(store: Store):
 
 
 @pytest.fixture
-def short_lived(settings: Settings) -> Settings:
+def short_lived(settings: BotSettings) -> BotSettings:
     storage = settings.storage.model_copy(update={"keep_days": 30})
     return settings.model_copy(update={"storage": storage})
 
 
-async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(short_lived: Settings):
+async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(
+    short_lived: BotSettings,
+):
     async with AsyncExitStack() as stack:
         async with open_services(short_lived, UPLOAD_HOSTS) as services:
             bot = PaintingBot(services)
@@ -177,7 +179,7 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(short
         async with open_services(short_lived, UPLOAD_HOSTS) as services:
             await env.restart_bot(PaintingBot(services))
             async with asyncio.timeout(PATIENCE):
-                while await services.store.pictures(1):
+                while await services.store.lifecycle.pictures(1):
                     await asyncio.sleep(0.05)
             page = await alice.slash(channel, "history")
             assert "do not keep this picture" in told(page)
@@ -195,5 +197,5 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(short
 
 async def no_open_jobs(store: Store) -> None:
     async with asyncio.timeout(PATIENCE):
-        while await store.count_open():
+        while await store.jobs.count_open():
             await asyncio.sleep(0.05)

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.jobs.job import Job
-from bot.scheduling.cost import step_units
-from bot.scheduling.queue import GpuQueue, Slice, Wish
+from bot.scheduling.cost import step_cost
+from bot.scheduling.queue import GpuQueue, Slice, StopRequest
 from engine.presets import make_recipe
 
 SLICE, MOST = 25, 8
 SMALL = make_recipe("a red circle", seed=1, models="demo", steps=100, size=(64, 64))
 LARGE = replace(SMALL, width=96, height=96)
-UNITS = step_units(SMALL)
+UNITS = step_cost(SMALL)
 
 
 class Line:
@@ -52,26 +52,26 @@ class Line:
             return job.recipes[0].width == first[0].recipes[0].width
 
         first[:] = self.queue.jobs()[:1]
-        jobs = self.queue.gather(self.most, fits)
-        done = {job.id: step_units(job.recipes[0]) for job in jobs}
+        jobs = self.queue.select_batch(self.most, fits)
+        done = {job.id: step_cost(job.recipes[0]) for job in jobs}
         self.clock += sum(done.values())
         for job in jobs:
             self.left[job.id] -= 1
-            wish = self.queue.advance(done[job.id], of=job)
+            wish = self.queue.charge(done[job.id], of=job)
             is_over = self.left[job.id] == 0
             if is_over or wish is not None:
-                self.queue.leave(job, finished=is_over or wish is Wish.STOP)
+                self.queue.finish(job, finished=is_over or wish is StopRequest.STOP)
                 self.ended[job.id] = self.clock
         return [job.id for job in jobs]
 
     def turn(self) -> list[list[int]]:
         """A whole turn: who took part in each of its steps."""
-        turn = self.queue.take()
+        turn = self.queue.dequeue()
         assert isinstance(turn, Slice)
         steps: list[list[int]] = []
         while len(steps) < turn.steps and turn.job.id not in self.ended:
             steps.append(self.step())
-        self.queue.end_turn()
+        self.queue.end_slice()
         return steps
 
     def work_off(self) -> dict[int, float]:
@@ -98,7 +98,7 @@ def test_people_advance_together_and_whoever_does_not_fit_has_a_turn_of_their_ow
 def test_whoever_comes_and_goes_does_so_at_the_next_step():
     line = Line()
     first, second = line.ask(1), line.ask(2, steps=5)
-    assert isinstance(line.queue.take(), Slice)
+    assert isinstance(line.queue.dequeue(), Slice)
     assert line.step() == [first, second]
     third = line.ask(3)
     assert set(line.step()) == {first, second, third}
@@ -113,7 +113,7 @@ def test_whoever_comes_and_goes_does_so_at_the_next_step():
 def test_further_jobs_of_somebody_give_way_to_somebody_new():
     line = Line()
     jobs = [line.ask(author=1) for _ in range(10)]
-    assert isinstance(line.queue.take(), Slice)
+    assert isinstance(line.queue.dequeue(), Slice)
     assert line.step() == jobs[:MOST]
     new = line.ask(author=2)
     assert line.step() == [jobs[0], new]
@@ -122,24 +122,24 @@ def test_further_jobs_of_somebody_give_way_to_somebody_new():
 def test_cancelled_with_others_it_leaves_them_as_they_were():
     line = Line()
     jobs = [line.ask(author) for author in (1, 2, 3)]
-    assert isinstance(line.queue.take(), Slice)
+    assert isinstance(line.queue.dequeue(), Slice)
     line.step()
     assert line.queue.remove(jobs[1])
     line.step()
     assert not line.queue.holds(jobs[1])
     assert line.step() == [jobs[0], jobs[2]]
-    line.queue.end_turn()
+    line.queue.end_slice()
     assert set(line.work_off()) == set(jobs)
 
 
 def test_what_is_to_be_stopped_joins_nobody():
     line = Line()
     first, second = line.ask(1), line.ask(2)
-    turn = line.queue.take()
+    turn = line.queue.dequeue()
     line.queue.stop(second)
     assert line.step() == [first]
-    line.queue.end_turn()
-    turn = line.queue.take()
+    line.queue.end_slice()
+    turn = line.queue.dequeue()
     assert isinstance(turn, Slice)
     assert (turn.job.id, turn.steps) == (second, 0)
 
@@ -194,6 +194,6 @@ def test_nobody_waits_longer_than_in_turns(asked: Asked):
         done = line.work_off()
         ends.append({p: max(t for n, t in done.items() if line.author[n] == p) for p in people})
     in_turns, together = ends
-    slack = 2 * SLICE * step_units(LARGE) * len(people)
+    slack = 2 * SLICE * step_cost(LARGE) * len(people)
     for person in people:
         assert together[person] <= in_turns[person] + slack

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.jobs.job import Job
-from bot.scheduling.cost import step_units
-from bot.scheduling.queue import GpuQueue, Slice, Wish
+from bot.scheduling.cost import step_cost
+from bot.scheduling.queue import GpuQueue, Slice, StopRequest
 from engine.presets import make_recipe
 
 SLICE = 25
 RECIPE = make_recipe("a red circle", seed=1, models="demo", steps=100)
-UNITS = step_units(RECIPE)
+UNITS = step_cost(RECIPE)
 HEAVY = 100
 
 
@@ -33,18 +33,18 @@ class Line:
 
     def paint(self) -> tuple[int, float, bool]:
         """One turn: the job, the units of work, whether it is done."""
-        turn = self.queue.take()
+        turn = self.queue.dequeue()
         assert isinstance(turn, Slice)
         units = 0.0
         for _ in range(turn.steps):
-            self.queue.advance(UNITS)
+            self.queue.charge(UNITS)
             units += UNITS
-            standing = self.queue.standing(turn.job.id)
+            standing = self.queue.position(turn.job.id)
             assert standing is not None
             if standing.end - standing.start < UNITS / 2:
-                self.queue.end_turn(finished=True)
+                self.queue.end_slice(finished=True)
                 return turn.job.id, units, True
-        self.queue.end_turn()
+        self.queue.end_slice()
         return turn.job.id, units, False
 
     def turns(self) -> list[int]:
@@ -69,9 +69,9 @@ def test_people_take_turns_and_the_jobs_of_each_come_in_their_order():
 def test_first_come_first_served_is_an_option():
     waiting = line(fair=False)
     jobs = [waiting.ask(author) for author in (1, 1, 2)]
-    standing = waiting.queue.standing(jobs[2])
+    standing = waiting.queue.position(jobs[2])
     assert standing is not None
-    assert (standing.before, standing.start) == (2, 200 * UNITS)
+    assert (standing.jobs_ahead, standing.start) == (2, 200 * UNITS)
     assert waiting.turns() == [job for job in jobs for _ in range(4)]
 
 
@@ -121,18 +121,18 @@ def test_a_job_that_is_cancelled_leaves_the_others_as_they_were():
     jobs = [waiting.ask(author=author, steps=50) for author in (1, 2, 2, 3)]
     assert waiting.queue.remove(jobs[1])
     assert not waiting.queue.remove(jobs[1])
-    assert waiting.queue.standing(jobs[1]) is None
+    assert waiting.queue.position(jobs[1]) is None
     assert waiting.turns() == [jobs[0], jobs[2], jobs[3]] * 2
 
 
 def test_a_job_that_is_cancelled_during_its_turn_is_wanted_no_more():
     waiting = line()
     job, other = waiting.ask(author=1), waiting.ask(author=1)
-    assert isinstance(waiting.queue.take(), Slice)
-    assert waiting.queue.advance(UNITS) is None
+    assert isinstance(waiting.queue.dequeue(), Slice)
+    assert waiting.queue.charge(UNITS) is None
     waiting.queue.remove(job)
-    assert waiting.queue.advance(UNITS) is Wish.CANCEL
-    waiting.queue.end_turn()
+    assert waiting.queue.charge(UNITS) is StopRequest.CANCEL
+    waiting.queue.end_slice()
     assert set(waiting.turns()) == {other}
 
 
@@ -141,11 +141,11 @@ def test_a_job_that_is_stopped_comes_before_all_others():
     waiting.ask(author=1)
     stopped = waiting.ask(author=1)
     assert waiting.queue.stop(stopped)
-    turn = waiting.queue.take()
+    turn = waiting.queue.dequeue()
     assert isinstance(turn, Slice)
     assert (turn.job.id, turn.steps) == (stopped, 0)
-    assert waiting.queue.advance() is Wish.STOP
-    waiting.queue.end_turn(finished=True)
+    assert waiting.queue.charge() is StopRequest.STOP
+    waiting.queue.end_slice(finished=True)
     assert not waiting.queue.holds(stopped)
     assert not waiting.queue.stop(stopped)
 
@@ -176,7 +176,7 @@ def test_what_is_announced_comes_true(
     for _ in range(painted):
         if waiting.queue.jobs():
             waiting.paint()
-    announced = {job.id: waiting.queue.standing(job.id) for job in waiting.queue.jobs()}
+    announced = {job.id: waiting.queue.position(job.id) for job in waiting.queue.jobs()}
     begun: set[int] = set()
     now, tolerance = 0.0, 1.0 + several * SLICE * UNITS * fair
     while waiting.queue.jobs():

@@ -53,15 +53,15 @@ async def test_a_database_from_before_migrations_keeps_what_it_holds(tmp_path: P
         database.executescript(BEFORE_MIGRATIONS)
     for _ in range(2):  # the second time there is nothing to do
         async with open_store(tmp_path) as store:
-            assert await store.fact("commands") == "abc"
-            assert await store.state(1) == "done"
-            assert await store.open_jobs() == []
+            assert await store.key_values.get("commands") == "abc"
+            assert await store.jobs.state(1) == "done"
+            assert await store.jobs.list_open() == []
     assert revision_of(tmp_path) > "0001"
 
 
 async def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path):
     async with open_store(tmp_path) as store:
-        await store.remember("name", "value")
+        await store.key_values.set("name", "value")
     newest = revision_of(tmp_path)
     with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -86,4 +86,4 @@ async def test_pictures_of_earlier_jobs_count_too(tmp_path: Path):
         accepted, now = database.execute("SELECT max(accepted_at), datetime() FROM jobs").fetchone()
     since, until = (datetime.fromisoformat(f"{each}+00:00") for each in (accepted, now))
     async with open_store(tmp_path) as store:
-        assert await store.pictures_between(5, since - timedelta(1), until) == [(since, 3)]
+        assert await store.quotas.pictures_between(5, since - timedelta(1), until) == [(since, 3)]

@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.config import Settings
+from bot.config import BotSettings
 from bot.storage import connection, open_store, retry
 from bot.storage.connection import DATABASE
 from engine.errors import SettingsError
@@ -29,7 +29,7 @@ from tests.harness.bot_harness import (
 
 
 @pytest.fixture
-async def studio(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Studio]:
+async def studio(settings: BotSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Studio]:
     monkeypatch.setattr(connection, "LOCKED_SECONDS", 0.2)
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.1)
@@ -38,7 +38,7 @@ async def studio(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
 
 @contextmanager
-def locked(settings: Settings) -> Iterator[None]:
+def locked(settings: BotSettings) -> Iterator[None]:
     """Another program writes into the database for a while."""
     path = settings.storage.folder / DATABASE
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
@@ -50,7 +50,7 @@ def locked(settings: Settings) -> Iterator[None]:
 @asynccontextmanager
 async def full(studio: Studio) -> AsyncIterator[None]:
     """No page of the disk is free for a while."""
-    engine = studio.services.store._read.kw["bind"]
+    engine = studio.services.store.jobs._read.kw["bind"]
     assert isinstance(engine, AsyncEngine)
     limit = [1]
 
@@ -70,7 +70,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> str:
 
 @pytest.mark.parametrize("fault", ["locked", "full"])
 async def test_what_cannot_be_stored_is_not_accepted(
-    studio: Studio, settings: Settings, caplog: pytest.LogCaptureFixture, fault: str
+    studio: Studio, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
 ):
     if fault == "locked":
         with locked(settings):
@@ -87,7 +87,7 @@ async def test_what_cannot_be_stored_is_not_accepted(
 
 @pytest.mark.parametrize("fault", ["locked", "full"])
 async def test_an_end_that_cannot_be_stored_is_told_when_it_can(
-    studio: Studio, settings: Settings, caplog: pytest.LogCaptureFixture, fault: str
+    studio: Studio, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
 ):
     await studio.imagine(steps=150)
     await begun(studio)
@@ -119,7 +119,7 @@ async def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
 
 
 async def test_a_database_that_something_else_has_locked_is_named(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(connection, "LOCKED_SECONDS", 0.2)
     folder = settings.storage.folder

@@ -7,14 +7,14 @@ from pathlib import Path
 import discord
 import pytest
 
-from bot.config import QueueSettings, Settings
+from bot.config import BotSettings, QueueSettings
 from bot.delivery import reporter
-from bot.errors import RefusalError
+from bot.errors import UserError
 from bot.jobs.job import JobState
 from bot.scheduling import eta
-from bot.submission.permissions import Person
-from bot.submission.requester import Asker
-from engine.painting import read_origin
+from bot.submission.permissions import Actor
+from bot.submission.requester import Requester
+from engine.painting import read_provenance
 from tests.harness.bot_harness import (
     PATIENCE,
     PROMPT,
@@ -34,23 +34,23 @@ STEPS = 40
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> BotSettings:
     """Short turns, so that what is wished is soon done."""
     return make_settings(tmp_path).model_copy(update={"queue": QueueSettings(slice_steps=5)})
 
 
 @pytest.fixture
-async def studio(settings: Settings) -> AsyncIterator[Studio]:
+async def studio(settings: BotSettings) -> AsyncIterator[Studio]:
     async with open_studio(settings) as opened:
         yield opened
 
 
-def alice(studio: Studio) -> Person:
-    return Person(studio.alice.id)
+def alice(studio: Studio) -> Actor:
+    return Actor(studio.alice.id)
 
 
-def asker(studio: Studio) -> Asker:
-    return Asker(
+def asker(studio: Studio) -> Requester:
+    return Requester(
         studio.alice.id,
         studio.guild.id,
         channel_of(studio, studio.channel.id),
@@ -60,7 +60,7 @@ def asker(studio: Studio) -> Asker:
 
 async def running(studio: Studio, job_id: int) -> None:
     async with asyncio.timeout(PATIENCE):
-        while await studio.services.store.state(job_id) is JobState.QUEUED:
+        while await studio.services.store.jobs.state(job_id) is JobState.QUEUED:
             await asyncio.sleep(0.02)
 
 
@@ -70,7 +70,7 @@ async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(studio: Studio):
     await studio.services.control.stop(1, alice(studio))
     result = await result_of(studio)
     assert "stopped at step" in result.content
-    origin = read_origin(await pictures_of(result)[0].read())
+    origin = read_provenance(await pictures_of(result)[0].read())
     assert 0 < origin.steps < origin.recipe.steps == 1000
     assert f"step {origin.steps} of 1000" in result.content
     assert studio.thread().history()[0].content == "Stopped."
@@ -95,9 +95,9 @@ async def test_a_stopped_job_goes_on_to_the_picture_that_it_would_have_become(st
     await running(studio, 2)
     await studio.services.control.stop(2, alice(studio))
     stopped = await result_of(studio)
-    assert await studio.services.store.state(2) is JobState.STOPPED
+    assert await studio.services.store.jobs.state(2) is JobState.STOPPED
     assert await pictures_of(stopped)[0].read() != whole
-    await studio.services.control.go_on(2, asker(studio))
+    await studio.services.control.resume(2, asker(studio))
     assert await pictures_of(await result_of(studio))[0].read() == whole
     record = await studio.services.control.job(3)
     assert (record.job.kind, record.job.parent_id, record.state) == ("more", 2, JobState.DONE)
@@ -106,7 +106,7 @@ async def test_a_stopped_job_goes_on_to_the_picture_that_it_would_have_become(st
 async def test_what_has_not_begun_cannot_be_stopped_but_cancelled(studio: Studio):
     await studio.imagine(steps=STEPS)
     await studio.imagine(steps=1)
-    with pytest.raises(RefusalError, match="cancel it instead"):
+    with pytest.raises(UserError, match="cancel it instead"):
         await studio.services.control.stop(2, alice(studio))
     await studio.services.control.cancel(2, alice(studio))
     await studio.all_told()
@@ -124,7 +124,7 @@ async def test_a_running_job_that_is_cancelled_leaves_the_engine_to_others(studi
     assert not painted(first)
     assert first.history()[0].content == "Cancelled."
     for act in (studio.services.control.cancel, studio.services.control.stop):
-        with pytest.raises(RefusalError, match="cancelled already"):
+        with pytest.raises(UserError, match="cancelled already"):
             await act(1, alice(studio))
 
 
@@ -133,16 +133,16 @@ async def test_only_the_author_and_moderators_may(studio: Studio):
     await studio.imagine(steps=1000)
     await begun(studio)
     for act in (control.stop, control.cancel):
-        with pytest.raises(RefusalError, match="Only the person who asked"):
-            await act(1, Person(studio.bob.id))
-    await control.cancel(1, Person(studio.bob.id, moderates=True))
-    assert await studio.services.store.state(1) is JobState.CANCELLED
-    with pytest.raises(RefusalError, match="not there any more"):
+        with pytest.raises(UserError, match="Only the person who asked"):
+            await act(1, Actor(studio.bob.id))
+    await control.cancel(1, Actor(studio.bob.id, is_moderator=True))
+    assert await studio.services.store.jobs.state(1) is JobState.CANCELLED
+    with pytest.raises(UserError, match="not there any more"):
         await control.stop(999, alice(studio))
     await studio.all_told()
 
 
-async def test_a_role_has_the_share_that_the_settings_give_it(settings: Settings):
+async def test_a_role_has_the_share_that_the_settings_give_it(settings: BotSettings):
     weights = {"Patron": 3.0, "everything": 0.5}
     queue = settings.queue.model_copy(update={"weights": weights})
     async with open_studio(settings.model_copy(update={"queue": queue})) as studio:
@@ -160,7 +160,7 @@ async def test_announced_times_are_corrected_when_things_change(
 ):
     """Somebody puts the clock of the machine forward."""
     monkeypatch.setattr(reporter, "WAITING_SECONDS", 0.1)
-    monkeypatch.setattr(reporter, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(reporter, "REFRESH_SECONDS", 0.1)
     await studio.imagine(steps=500)
     await studio.imagine(steps=1, seed=2)
     waiting = max(studio.channel.threads, key=lambda thread: thread.id)

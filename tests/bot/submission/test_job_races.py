@@ -22,25 +22,25 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot.config import Settings
-from bot.delivery.outbox import Ledger
+from bot.config import BotSettings
+from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
-from bot.errors import RefusalError
-from bot.jobs.events import Event, Failed, Finished, Painting, Started
+from bot.errors import UserError
+from bot.jobs.events import Event, Failed, Finished, PaintedPicture, Started
 from bot.jobs.job import UNFINISHED, Job, JobState
-from bot.scheduling.eta import Pace
-from bot.scheduling.queue import GpuQueue, Slice, Wish
+from bot.scheduling.eta import ThroughputEstimator
+from bot.scheduling.queue import GpuQueue, Slice, StopRequest
 from bot.storage import Store, open_store
-from bot.submission.control import Control
-from bot.submission.permissions import Person
-from bot.submission.policy import Rules
-from bot.submission.submit import Intake
+from bot.submission.control import JobControl
+from bot.submission.permissions import Actor
+from bot.submission.policy import SubmissionPolicy
+from bot.submission.submit import JobSubmission
 from engine.presets import make_recipe
 from engine.vqgan_clip.memory_estimate import Budget
 
-AUTHOR, MODERATOR, STRANGER = Person(1), Person(2, moderates=True), Person(3)
+AUTHOR, MODERATOR, STRANGER = Actor(1), Actor(2, is_moderator=True), Actor(3)
 RECIPE = make_recipe("a red circle", seed=1, models="demo", steps=10)
-PAINTING = Painting(RECIPE, np.zeros((64, 64, 3), np.uint8), 5)
+PAINTING = PaintedPicture(RECIPE, np.zeros((64, 64, 3), np.uint8), 5)
 OUTCOME = {
     "cancel": JobState.CANCELLED,
     "done": JobState.DONE,
@@ -57,15 +57,15 @@ class Races(RuleBasedStateMachine):
     job: Job
     outcomes: Counter[str]
     queue: GpuQueue
-    ledger: Ledger
-    control: Control
+    ledger: EventOutbox
+    control: JobControl
     events: list[Event]
     turn: Job | None
 
     @initialize()
     def accept(self) -> None:
         self.outcomes = Counter()
-        self.job = self.run(self.store.add(AUTHOR.id, "a red circle", (RECIPE,)))
+        self.job = self.run(self.store.jobs.add(AUTHOR.id, "a red circle", (RECIPE,)))
         self.start()
 
     def start(self) -> None:
@@ -73,15 +73,15 @@ class Races(RuleBasedStateMachine):
 
         async def make() -> None:
             self.queue = GpuQueue()
-            reporter = Reporter(self.store, self.queue, Pace(), 1.0)
-            self.ledger = Ledger(self.store, reporter)
-            rules = Rules(Settings(), self.store, memory=Budget(2**40))
-            intake = Intake(Settings(), rules, self.store, self.queue, reporter)
-            self.control = Control(self.store, self.queue, reporter, intake)
-            for record in await self.store.open_jobs():
+            reporter = Reporter(self.store, self.queue, ThroughputEstimator(), 1.0)
+            self.ledger = EventOutbox(self.store, reporter)
+            rules = SubmissionPolicy(BotSettings(), self.store, memory=Budget(2**40))
+            intake = JobSubmission(BotSettings(), rules, self.store, self.queue, reporter)
+            self.control = JobControl(self.store, self.queue, reporter, intake)
+            for record in await self.store.jobs.list_open():
                 if record.job.id == self.job.id and record.state in UNFINISHED:
                     self.queue.put(record.job)
-                    if record.stop_wanted:
+                    if record.stop_requested:
                         self.queue.stop(record.job.id)
 
         self.events, self.turn = [], None
@@ -91,7 +91,7 @@ class Races(RuleBasedStateMachine):
         return self.runner.run(coroutine)
 
     def state(self) -> JobState:
-        state = self.run(self.store.state(self.job.id))
+        state = self.run(self.store.jobs.state(self.job.id))
         assert state is not None
         return state
 
@@ -119,14 +119,14 @@ class Races(RuleBasedStateMachine):
     @rule()
     def a_stranger_tries(self) -> None:
         for act in (self.control.cancel, self.control.stop):
-            with pytest.raises(RefusalError, match="Only the person"):
+            with pytest.raises(UserError, match="Only the person"):
                 self.run(act(self.job.id, STRANGER))
 
     @rule()
     def stop(self) -> None:
         try:
             self.run(self.control.stop(self.job.id, AUTHOR))
-        except RefusalError:
+        except UserError:
             assert self.state() is not JobState.RUNNING
         else:
             assert self.state() is JobState.RUNNING
@@ -134,7 +134,7 @@ class Races(RuleBasedStateMachine):
     @precondition(lambda self: self.turn is None and self.queue.jobs())
     @rule()
     def the_engine_takes_a_turn(self) -> None:
-        turn = self.queue.take()
+        turn = self.queue.dequeue()
         assert isinstance(turn, Slice)
         self.turn = turn.job
         self.events.append(Started(turn.job.id))
@@ -142,12 +142,12 @@ class Races(RuleBasedStateMachine):
     @precondition(lambda self: self.turn is not None)
     @rule()
     def the_engine_takes_a_step(self) -> None:
-        self.obey(self.queue.advance(1.0))
+        self.obey(self.queue.charge(1.0))
 
     @precondition(lambda self: self.turn is not None)
     @rule()
     def the_turn_is_over(self) -> None:
-        self.queue.end_turn()
+        self.queue.end_slice()
         self.turn = None
 
     @precondition(lambda self: self.turn is not None)
@@ -173,7 +173,7 @@ class Races(RuleBasedStateMachine):
 
         async def both() -> list[object]:
             cancel = self.control.cancel(self.job.id, AUTHOR)
-            keep = self.ledger.keep(event)
+            keep = self.ledger.store_event(event)
             return [*await asyncio.gather(keep, cancel, return_exceptions=True)]
 
         cancelled = self.run(both())[1] is None
@@ -203,28 +203,28 @@ class Races(RuleBasedStateMachine):
             if self.turn is None and self.queue.jobs():
                 self.the_engine_takes_a_turn()
             if self.turn is not None:
-                self.obey(self.queue.advance(1.0))
+                self.obey(self.queue.charge(1.0))
             if self.turn is not None:
                 self.the_engine_is_done()
         assert self.outcomes.total() == 1
         assert not self.queue.jobs()
         self.there_is_at_most_one_outcome()
-        self.run(self.store.set_told(self.job.id))
+        self.run(self.store.lifecycle.mark_notified(self.job.id))
 
-    def obey(self, wish: Wish | None) -> None:
-        if wish is Wish.STOP:
+    def obey(self, wish: StopRequest | None) -> None:
+        if wish is StopRequest.STOP:
             self.end(Finished(self.job.id, (PAINTING,), 1.0, {}, stopped=True))
-        elif wish is Wish.CANCEL:
+        elif wish is StopRequest.CANCEL:
             self.the_turn_is_over()
 
     def end(self, event: Event) -> None:
-        self.queue.end_turn(finished=True)
+        self.queue.end_slice(finished=True)
         self.turn = None
         self.events.append(event)
 
     def keep(self, event: Event) -> None:
         before = self.state()
-        self.run(self.ledger.keep(event))
+        self.run(self.ledger.store_event(event))
         self.note_end(event, before)
 
     def note_end(self, event: Event, before: JobState) -> None:
@@ -233,10 +233,10 @@ class Races(RuleBasedStateMachine):
             is_stop = isinstance(event, Finished) and event.stopped
             self.outcomes["stopped" if is_stop else kind] += 1
 
-    def try_to_cancel(self, person: Person) -> None:
+    def try_to_cancel(self, person: Actor) -> None:
         try:
             self.run(self.control.cancel(self.job.id, person))
-        except RefusalError:
+        except UserError:
             assert self.state() not in UNFINISHED
         else:
             self.outcomes["cancel"] += 1

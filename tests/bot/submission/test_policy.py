@@ -14,8 +14,8 @@ import simcord
 from PIL import Image, ImageDraw
 from simcord.backend.models.message import AllowedMentions
 
-from bot.config import SafetySettings, Settings
-from bot.guild_settings import ServerSettings
+from bot.config import BotSettings, SafetySettings
+from bot.guild_settings import GuildSettings
 from bot.storage.connection import DATABASE
 from engine import presets
 from tests.harness.bot_harness import (
@@ -46,13 +46,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> BotSettings:
     safety = SafetySettings(blocked_words=("damn",), age_restricted_words=("nude*",))
     return make_settings(tmp_path / "data").model_copy(update={"safety": safety})
 
 
 @asynccontextmanager
-async def studio_with(settings: Settings, **limits: object) -> AsyncIterator[Studio]:
+async def studio_with(settings: BotSettings, **limits: object) -> AsyncIterator[Studio]:
     changed = settings.limits.model_copy(update=limits)
     async with open_studio(settings.model_copy(update={"limits": changed})) as studio:
         yield studio
@@ -61,10 +61,10 @@ async def studio_with(settings: Settings, **limits: object) -> AsyncIterator[Stu
 async def set_for_server(studio: Studio, **values: object) -> None:
     """What moderators do with `/settings`."""
 
-    def change(before: ServerSettings) -> ServerSettings:
+    def change(before: GuildSettings) -> GuildSettings:
         return before.changed(**values)
 
-    await studio.services.store.change_server_settings(studio.guild.id, change)
+    await studio.services.store.guild_settings.change(studio.guild.id, change)
 
 
 async def asked(
@@ -96,7 +96,7 @@ async def replied(
 
 
 async def nothing_was_queued(studio: Studio) -> bool:
-    return await studio.services.store.count_open() == 0 and not studio.channel.history()
+    return await studio.services.store.jobs.count_open() == 0 and not studio.channel.history()
 
 
 # --- words
@@ -138,7 +138,7 @@ async def test_edits_are_read_too(studio: Studio):
     form = await studio.alice.context_menu(studio.channel, "Edit this image", posted)
     refused = await studio.alice.submit_modal(form, {"prompt": "d a m n", "keep": ["50"]})
     assert "blocked here" in told(refused)
-    assert await studio.services.store.count_open() == 0
+    assert await studio.services.store.jobs.count_open() == 0
 
 
 async def test_masks_are_read_too(studio: Studio):
@@ -260,7 +260,7 @@ async def test_a_size_is_limited(studio: Studio):
 
 
 async def test_pictures_of_a_day_are_counted_and_the_refusal_says_when_it_ends(
-    settings: Settings,
+    settings: BotSettings,
 ):
     async with studio_with(settings, pictures_per_day=3) as studio:
         assert "Queued" in await asked(studio.alice, studio.channel, count=2)
@@ -284,7 +284,7 @@ async def test_pictures_of_a_day_are_counted_and_the_refusal_says_when_it_ends(
         await studio.all_told()
 
 
-async def test_what_failed_or_was_cancelled_before_it_began_does_not_count(settings: Settings):
+async def test_what_failed_or_was_cancelled_before_it_began_does_not_count(settings: BotSettings):
     async with studio_with(settings, pictures_per_day=1) as studio:
         for state, began in (("failed", "NULL"), ("failed", "1"), ("cancelled", "NULL")):
             assert "Queued" in await asked(studio.alice, studio.channel)
@@ -296,7 +296,9 @@ async def test_what_failed_or_was_cancelled_before_it_began_does_not_count(setti
         assert "none is left" in await asked(studio.alice, studio.channel)
 
 
-async def test_pictures_that_a_wrong_clock_dates_into_the_future_block_nobody(settings: Settings):
+async def test_pictures_that_a_wrong_clock_dates_into_the_future_block_nobody(
+    settings: BotSettings,
+):
     async with studio_with(settings, pictures_per_day=1) as studio:
         assert "Queued" in await asked(studio.alice, studio.channel)
         await studio.all_told()
@@ -317,7 +319,7 @@ async def test_a_server_counts_the_pictures_that_were_asked_for_in_it(studio: St
     await studio.all_told()
 
 
-async def test_jobs_of_a_person_are_limited_everywhere_and_in_a_server(settings: Settings):
+async def test_jobs_of_a_person_are_limited_everywhere_and_in_a_server(settings: BotSettings):
     async with studio_with(settings, jobs_per_person=2) as studio:
         await set_for_server(studio, jobs_per_person=1)
         assert "Queued" in await asked(studio.alice, studio.channel, steps=500)
@@ -331,7 +333,7 @@ async def test_jobs_of_a_person_are_limited_everywhere_and_in_a_server(settings:
         assert "Queued" in await asked(studio.bob, studio.channel)
 
 
-async def test_jobs_of_a_server_are_limited(settings: Settings):
+async def test_jobs_of_a_server_are_limited(settings: BotSettings):
     async with studio_with(settings, jobs_per_server=2) as studio:
         await set_for_server(studio, jobs_per_server=1)
         assert "Queued" in await asked(studio.alice, studio.channel, steps=500)
@@ -353,14 +355,14 @@ async def test_help_says_what_is_allowed_where_one_asks(studio: Studio):
     assert "77 steps" not in told(await studio.alice.user.slash("help"))
 
 
-def made_earlier(settings: Settings, hours: float, first: int) -> None:
+def made_earlier(settings: BotSettings, hours: float, first: int) -> None:
     """Let jobs, up to a number, have been asked for some hours earlier."""
     with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
         when = (datetime.now(UTC) - timedelta(hours=hours)).replace(tzinfo=None).isoformat(" ")
         database.execute("UPDATE jobs SET accepted_at = ? WHERE id <= ?", (when, first))
 
 
-def ended_as(settings: Settings, state: str, began: str) -> None:
+def ended_as(settings: BotSettings, state: str, began: str) -> None:
     """Let the newest job have ended in some state; `began` is SQL."""
     began = "accepted_at" if began == "1" else began
     with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
@@ -369,7 +371,7 @@ def ended_as(settings: Settings, state: str, began: str) -> None:
 
 
 async def test_what_does_not_fit_into_the_memory_is_refused_before_it_is_queued(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("engine.vqgan_clip.memory_estimate.available_memory", lambda _: 150_000_000)
     async with open_studio(settings) as studio:

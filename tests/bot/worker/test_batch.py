@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bot.config import Settings
+from bot.config import BotSettings
 from bot.jobs.job import JobState
-from bot.submission.permissions import Person
+from bot.submission.permissions import Actor
 from engine.errors import DivergedError
 from engine.models.catalogue import find_models
 from engine.settings import Settings as EngineSettings
@@ -74,13 +74,13 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> BotSettings:
     engine = EngineSettings(threads=1, deterministic=False)
     return make_settings(tmp_path / "data").model_copy(update={"engine": engine})
 
 
 @pytest.fixture
-async def theatre(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Theatre]:
+async def theatre(settings: BotSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Theatre]:
     async with open_theatre(settings, monkeypatch) as opened:
         yield opened
 
@@ -89,7 +89,7 @@ async def theatre(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 def engine_waits(studio: Studio) -> Iterator[None]:
     """Whoever asks in the meantime does so at the same time."""
     goes_on = threading.Event()
-    studio.services.engine.run_errand(lambda _: goes_on.wait(PATIENCE))
+    studio.services.worker.call_with_models(lambda _: goes_on.wait(PATIENCE))
     try:
         yield
     finally:
@@ -110,7 +110,7 @@ async def carol_asks(studio: Studio, steps: int) -> None:
 
 
 async def states(studio: Studio, *jobs: int) -> list[JobState | None]:
-    return [await studio.services.store.state(job) for job in jobs]
+    return [await studio.services.store.jobs.state(job) for job in jobs]
 
 
 async def seeds_posted(studio: Studio) -> list[int]:
@@ -134,13 +134,13 @@ async def test_jobs_join_and_leave_at_any_step(studio: Studio, steps: Steps):
     await until(lambda: steps.of(ALICE, BOB, CAROL))
     taken = steps.of(ALICE, BOB)
     await until(lambda: steps.of(ALICE, BOB) > taken)  # Carol's is done
-    errand = studio.services.engine.run_errand(lambda models: models.name)
+    errand = studio.services.worker.call_with_models(lambda models: models.name)
     assert await asyncio.wrap_future(errand) == "demo"
-    await studio.services.control.stop(1, Person(studio.alice.user.id))
-    await studio.services.control.end_of(1)
+    await studio.services.control.stop(1, Actor(studio.alice.user.id))
+    await studio.services.control.wait_for_end(1)
     await studio.imagine(steps=STEPS, seed=CAROL)
     await until(lambda: steps.of(BOB, CAROL))
-    await studio.services.control.cancel(2, Person(studio.bob.user.id))
+    await studio.services.control.cancel(2, Actor(studio.bob.user.id))
     await studio.all_told()
     assert await states(studio, 1, 2, 3, 4) == [
         JobState.STOPPED,
@@ -177,7 +177,7 @@ async def test_memory_that_suffices_for_one_is_given_to_one(studio: Studio, step
     (result,) = painted(studio.thread())
     recipe = recipe_of(await pictures_of(result)[0].read())
     enough = round(1.1 * step_memory(recipe, find_models("demo")))
-    studio.services.engine.memory = Budget(enough)
+    studio.services.worker.memory = Budget(enough)
     await both_ask(studio, 30)
     await studio.all_told()
     assert not steps.taken
@@ -206,7 +206,7 @@ async def test_whoever_is_found_to_have_diverged_while_others_are_painted_harms_
         return state_of(self)
 
     monkeypatch.setattr(Generation, "state_dict", state_dict)
-    monkeypatch.setattr("bot.engine_thread.LIVE_RUNS", 1)
+    monkeypatch.setattr("bot.worker.engine_worker.MAX_RESIDENT_RUNS", 1)
     await both_ask(studio, size="wide")
     await studio.all_told()
     assert not found
@@ -256,7 +256,7 @@ async def test_after_a_restart_in_a_common_step_both_go_on(
     async with theatre.open() as studio:
         await both_ask(studio)
         await until(lambda: any(min(step.values()) >= 10 for step in list(steps.taken)))
-        kept = studio.services.store.steps_kept
+        kept = studio.services.store.jobs.steps_stored
         while set(await kept()) != {1, 2}:
             await studio.env.settle()
         if is_killed:

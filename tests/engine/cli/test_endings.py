@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import engine.cli.painter
-from engine import Models, load_models, read_origin
+from engine import Models, load_models, read_provenance
 from engine.cli import main
 from engine.models.catalogue import CATALOGUE
 from engine.models.protocols import Perceptor
@@ -36,7 +36,7 @@ ENDLESS = ["--out", "a.png", "--size", "16", "--steps", "100000", "--save-every"
 
 
 def check_stopped_picture() -> None:
-    origin = read_origin(Path("a.png"))
+    origin = read_provenance(Path("a.png"))
     assert origin.recipe.steps == 100000
     assert 3 <= origin.steps < 100000
     assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
@@ -105,7 +105,7 @@ def test_a_run_that_diverges_leaves_its_last_good_picture(
         "error: the optimisation diverged at step 3: try a lower learning rate or another seed; "
         "the last good picture is in 'a.png'"
     ]
-    assert read_origin(folder / "a.png").steps == 1
+    assert read_provenance(folder / "a.png").steps == 1
     assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
     assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import pytest
 
-from engine import make_recipe, read_origin, save_painting
+from engine import make_recipe, read_provenance, save_painting
 from engine.cli import main
 from engine.cli.arguments import parse
 from engine.cli.request import read_request
@@ -25,7 +25,7 @@ def test_a_picture_is_painted_and_its_path_printed(folder: Path, capsys: pytest.
     assert "note: the demo models know only coloured shapes" in said.err
     assert "painting 32x24 pixels in 3 steps with seed 5" in said.err
     assert "step/s" not in said.err  # the bar is for terminals
-    recipe = read_origin(folder / "a.png").recipe
+    recipe = read_provenance(folder / "a.png").recipe
     assert recipe == make_recipe("a red circle", seed=5, size=(32, 24), steps=3)
     assert read_picture(folder / "a.png").size == (256, 192)
 
@@ -60,7 +60,7 @@ def test_further_rounds_begin_as_the_run_without_them(folder: Path, capsys: pyte
     assert "in 6 steps with seed 5" in capsys.readouterr().err
     assert read_picture(folder / "b-frames/0003.png") == read_picture(folder / "a.png")
     assert read_picture(folder / "b-frames/0006.png") == read_picture(folder / "b.png")
-    origin = read_origin(folder / "b.png")
+    origin = read_provenance(folder / "b.png")
     assert (origin.recipe.rounds, origin.steps) == ((3, 2, 1), 6)
     assert main(["imagine", "--recipe", "b.png", "--out", "c.png"]) == 0
     assert (folder / "b.png").read_bytes() == (folder / "c.png").read_bytes()
@@ -72,7 +72,7 @@ def test_noise_changes_what_a_picture_becomes(folder: Path):
     for name, noise in (("a", "0"), ("b", "0.5")):
         assert main(["imagine", *start, "--start-noise", noise, "--out", f"{name}.png"]) == 0
     assert read_picture(folder / "a.png") != read_picture(folder / "b.png")
-    assert read_origin(folder / "b.png").recipe.start_noise == 0.5
+    assert read_provenance(folder / "b.png").recipe.start_noise == 0.5
 
 
 def test_a_seed_that_nobody_chose_is_another_every_time_and_printed(
@@ -81,7 +81,7 @@ def test_a_seed_that_nobody_chose_is_another_every_time_and_printed(
     seeds = []
     for name in ("a.png", "b.png"):
         assert main(["imagine", "a red circle", "--out", name, "--size", "16", "--steps", "1"]) == 0
-        seeds.append(read_origin(folder / name).recipe.seed)
+        seeds.append(read_provenance(folder / name).recipe.seed)
         assert f"with seed {seeds[-1]}" in capsys.readouterr().err
     assert seeds[0] != seeds[1]
 
@@ -96,7 +96,7 @@ def test_several_pictures_have_seeds_in_a_row_and_are_told_apart(
     written += ["a-2-frames/0002.png", "a-2.webp", "a-2.png"]
     assert said.out.splitlines() == written
     assert sorted(map(str, files(Path()))) == sorted(written)
-    assert [read_origin(Path(f"a-{n}.png")).recipe.seed for n in (1, 2)] == [5, 6]
+    assert [read_provenance(Path(f"a-{n}.png")).recipe.seed for n in (1, 2)] == [5, 6]
     assert "picture 2 of 2: painting" in said.err
     alone = ["--out", "b.png", "--size", "32x24", "--steps", "3", "--seed", "6"]
     assert main(["imagine", "a red circle", *alone]) == 0
@@ -148,7 +148,7 @@ def test_a_size_off_the_grid_is_rounded_with_a_notice(folder: Path, capsys: pyte
         "note: 33x18 is off the latent grid of 4 pixels, painting 32x16 instead\n"
         in capsys.readouterr().err
     )
-    recipe = read_origin(folder / "a.png").recipe
+    recipe = read_provenance(folder / "a.png").recipe
     assert (recipe.width, recipe.height) == (32, 16)
 
 

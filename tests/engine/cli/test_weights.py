@@ -163,15 +163,15 @@ def test_a_local_file_is_neither_copied_nor_removed(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_fetch_that_is_killed_goes_on_where_it_was(number: signal.Signals):
-    reached, go_on = Event(), Event()
-    with Mirror([blocked_after(100_000, reached, go_on), cut_after(SIZE)]) as mirror:
+    reached, resume = Event(), Event()
+    with Mirror([blocked_after(100_000, reached, resume), cut_after(SIZE)]) as mirror:
         configure(mirror)
         with subprocess.Popen(GET, stderr=subprocess.PIPE, text=True) as process:
             part = CACHE / "x.ckpt.part"
             wait_until(lambda: part.exists() and part.stat().st_size == 100_000)
             os.kill(process.pid, number)
             _, said = process.communicate(timeout=60)
-        go_on.set()
+        resume.set()
         if number == signal.SIGKILL:
             assert process.returncode == -number
         else:
@@ -185,9 +185,9 @@ def test_a_fetch_that_is_killed_goes_on_where_it_was(number: signal.Signals):
 
 
 def test_of_two_programs_one_fetches_and_the_other_waits():
-    reached, go_on = Event(), Event()
+    reached, resume = Event(), Event()
     pipe = subprocess.PIPE
-    with Mirror([blocked_after(100_000, reached, go_on)]) as mirror:
+    with Mirror([blocked_after(100_000, reached, resume)]) as mirror:
         configure(mirror)
         with subprocess.Popen(GET, stdout=pipe, stderr=pipe, text=True) as first:
             assert reached.wait(60)
@@ -195,7 +195,7 @@ def test_of_two_programs_one_fetches_and_the_other_waits():
                 assert second.stderr is not None
                 while "waiting for it" not in (line := second.stderr.readline()):
                     assert line
-                go_on.set()
+                resume.set()
                 said = second.communicate(timeout=60)
             assert first.communicate(timeout=60)[0] == said[0] == "weights/x.ckpt\n"
             assert (first.returncode, second.returncode) == (0, 0)

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.conversion.convert import convert_clip, convert_vqgan
-from engine.models.clip import ClipPerceptor, build_clip, restore_mask
+from engine.models.clip import ClipPerceptor, build_clip, rebuild_causal_mask
 from engine.models.loading import Models, load_clip, load_vqgan
 from engine.models.vqgan import VQGAN, VQGANConfig
 from engine.recipes.augmentations import Augmentations
@@ -118,7 +118,7 @@ def open_clips_own(name: str) -> tuple[Any, Any, Any]:
     with torch.device("meta"):
         model, _, preprocess = open_clip.create_model_and_transforms(name, device="meta")
     assert isinstance(model, CLIP)
-    restore_mask(filled(model))
+    rebuild_causal_mask(filled(model))
     return model.eval().requires_grad_(False), preprocess, open_clip.get_tokenizer(name)
 
 
@@ -201,7 +201,7 @@ def test_a_step_follows_the_gradient_of_the_papers_formulas():
     with torch.device("meta"):
         generator = VQGAN(config)
         clip, tokenizer = build_clip(open_clip.get_model_config("ViT-B-32-quickgelu") or {})
-    restore_mask(filled(clip))
+    rebuild_causal_mask(filled(clip))
     generator = filled(generator).eval().requires_grad_(False)
     perceptor = ClipPerceptor(clip, tokenizer).eval().requires_grad_(False)
     expected = literal_gradient(generator, clip, tokenizer([RECIPE.prompts[0].text]))

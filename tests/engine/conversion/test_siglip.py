@@ -104,7 +104,7 @@ def test_siglip_2_is_open_clips_own(folder: Path, published: tuple[Path, Path]):
     assert not torch.allclose(expected[0], expected[1], atol=1e-3)
     assert_close(ours.encode_text(texts), expected)
     assert_close(ours.encode_text(["A red, red CIRCLE"]), ours.encode_text(["a red red circle"]))
-    readable = ours.readable_part("A red_circle, " * 50)
+    readable = ours.truncate_to_context("A red_circle, " * 50)
     assert readable == "A red_circle, " * 21  # three tokens each of 63, and an end
     same = ours.encode_text([readable, readable + "castle"])
     assert_close(same[0], same[1])

@@ -15,10 +15,10 @@ from engine.editing.edit_recipe import (
     DEFAULT_KEEP,
     canvas_size,
     check_mask,
+    composite_result,
+    dilate,
     edit_recipe,
-    feathered,
-    finished,
-    grown,
+    feather,
     image_prompt,
     read_mask,
     read_source,
@@ -119,19 +119,19 @@ def test_a_mask_that_cannot_be_used_is_refused(mask: Image.Image, told: str):
 
 def test_a_mask_grows_and_shrinks_by_a_share_of_the_picture():
     mask = square(100, 40, 60)
-    assert grown(mask, 0.05) == square(100, 35, 65)
-    assert grown(mask, -0.05) == square(100, 45, 55)
-    assert grown(mask, 0.001) == mask
+    assert dilate(mask, 0.05) == square(100, 35, 65)
+    assert dilate(mask, -0.05) == square(100, 45, 55)
+    assert dilate(mask, 0.001) == mask
 
 
 def test_a_mask_that_shrank_to_nothing_changes_nothing():
     with pytest.raises(PictureError, match="nothing to change"):
-        check_mask(grown(square(100, 48, 52), -0.05))
+        check_mask(dilate(square(100, 48, 52), -0.05))
 
 
 def test_a_feathered_edge_lies_inside():
     mask = square(200, 50, 150)
-    soft, hard = np.asarray(feathered(mask)), np.asarray(mask)
+    soft, hard = np.asarray(feather(mask)), np.asarray(mask)
     assert (soft <= hard).all()
     assert soft[100, 100] == 255
     assert len(np.unique(soft[100])) > 4
@@ -139,7 +139,7 @@ def test_a_feathered_edge_lies_inside():
 
 def test_a_thin_line_is_not_feathered_away():
     mask = square(200, 50, 52)
-    assert feathered(mask) == mask
+    assert feather(mask) == mask
 
 
 # --- Painting
@@ -159,7 +159,7 @@ def test_an_edit_has_its_sources_size(models: Models, size: tuple[int, int], kee
 def test_outside_the_mask_every_pixel_is_the_sources(models: Models, keep: float, soft: bool):
     noise = np.random.default_rng(1).integers(0, 256, (150, 150, 3), dtype=np.uint8)
     source, mask = Image.fromarray(noise), square(150, 40, 90)
-    mask = feathered(mask) if soft else mask
+    mask = feather(mask) if soft else mask
     picture = np.asarray(paint(edit(source, mask=mask, keep=keep), models))
     outside = np.asarray(mask) == 0
     assert (picture[outside] == noise[outside]).all()
@@ -185,7 +185,7 @@ class Watched:
         self._perceptor = perceptor
         self.input_size = perceptor.input_size
         self.encode_text = perceptor.encode_text
-        self.readable_part = perceptor.readable_part
+        self.truncate_to_context = perceptor.truncate_to_context
         self.shown: list[torch.Tensor] = []
 
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
@@ -351,4 +351,4 @@ def test_an_image_prompt_that_is_not_allowed_is_refused(values: dict[str, Any], 
 
 def test_an_unedited_picture_is_enlarged_as_before():
     recipe = make_recipe("a square", seed=1, enlarge=3)
-    assert finished(Image.new("RGB", (64, 64)), recipe).size == (192, 192)
+    assert composite_result(Image.new("RGB", (64, 64)), recipe).size == (192, 192)

@@ -15,7 +15,7 @@ from engine import (
     paint,
     parse_prompts,
 )
-from engine.editing.followups import continued, prolonged, varied
+from engine.editing.followups import restart_from, variation_of, with_extra_steps
 from engine.images.image_io import read_picture
 from engine.models.catalogue import CATALOGUE
 from engine.painting import check_paintable
@@ -55,9 +55,9 @@ def pixels(picture: Image.Image) -> np.ndarray:
 
 def test_a_prolonged_recipe_is_the_same_with_a_further_round():
     recipe = imagined()
-    longer = prolonged(recipe, 5)
+    longer = with_extra_steps(recipe, 5)
     assert longer == replace(recipe, more=(5,))
-    assert prolonged(longer, 2).rounds == (4, 5, 2)
+    assert with_extra_steps(longer, 2).rounds == (4, 5, 2)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_prolonged_recipe_is_the_same_with_a_further_round():
 )
 def test_a_picture_is_not_prolonged_for_ever(recipe: Recipe, steps: int, culprit: str):
     with pytest.raises(RecipeError, match=culprit):
-        prolonged(recipe, steps)
+        with_extra_steps(recipe, steps)
 
 
 # --- Going on from a picture
@@ -79,7 +79,7 @@ def test_a_picture_is_not_prolonged_for_ever(recipe: Recipe, steps: int, culprit
 
 def test_a_recipe_is_continued_from_a_picture():
     recipe = imagined(more=(2,))
-    again = continued(recipe, encoded(scene()))
+    again = restart_from(recipe, encoded(scene()))
     assert again.init_image is not None
     assert again == replace(imagined(), start="image", init_image=again.init_image)
     start = read_picture(again.init_image)
@@ -93,7 +93,7 @@ def test_an_edit_is_continued_with_the_picture_in_place_of_its_source(masked: bo
     recipe = replace(edited(masked=masked), start_noise=0.5)
     assert recipe.edit is not None
     over = Image.new("RGB", (48, 36), "purple")
-    again = continued(recipe, encoded(over))
+    again = restart_from(recipe, encoded(over))
     assert again.edit is not None
     assert again == replace(
         recipe, start_noise=0.0, edit=replace(recipe.edit, source=again.edit.source)
@@ -107,12 +107,12 @@ def test_an_edit_is_continued_with_the_picture_in_place_of_its_source(masked: bo
 @pytest.mark.parametrize("recipe", [imagined(), edited(masked=False)])
 def test_what_is_no_picture_cannot_be_gone_on_from(recipe: Recipe):
     with pytest.raises(PictureError):
-        continued(recipe, b"rubbish")
+        restart_from(recipe, b"rubbish")
 
 
 def test_a_kind_of_latent_that_no_picture_becomes_cannot_be_gone_on_with():
     with pytest.raises(RecipeError, match="codebook sampling .* paint it anew"):
-        continued(imagined(quantization="codebook-sampling"), encoded(scene()))
+        restart_from(imagined(quantization="codebook-sampling"), encoded(scene()))
 
 
 # --- Variations
@@ -120,14 +120,14 @@ def test_a_kind_of_latent_that_no_picture_becomes_cannot_be_gone_on_with():
 
 @pytest.mark.parametrize("recipe", [imagined(more=(2,)), edited(masked=True)])
 def test_a_variation_starts_from_the_picture_with_noise_and_a_seed(recipe: Recipe):
-    variation = varied(recipe, encoded(scene()), 8)
-    plain = continued(recipe, encoded(scene()))
+    variation = variation_of(recipe, encoded(scene()), 8)
+    plain = restart_from(recipe, encoded(scene()))
     assert variation == replace(plain, seed=8, start_noise=CATALOGUE["demo"].vary_noise)
-    assert varied(variation, encoded(scene()), 9) == replace(variation, seed=9)
+    assert variation_of(variation, encoded(scene()), 9) == replace(variation, seed=9)
 
 
 def test_a_variation_of_a_masked_edit_changes_nothing_outside_the_mask(models: Models):
-    recipe = varied(edited(masked=True), encoded(scene()), 8)
+    recipe = variation_of(edited(masked=True), encoded(scene()), 8)
     painted, kept = np.asarray(paint(recipe, models)), np.asarray(scene())
     outside = np.ones((72, 96), bool)
     outside[24:48, 32:64] = False
@@ -140,7 +140,8 @@ def test_a_variation_is_another_picture_and_yet_like_it(models: Models):
     recipe = replace(imagined(size=(64, 64), steps=40), prompts=parse_prompts("a shape"))
     first = paint(recipe, models)
     variation, stranger = (
-        paint(each, models) for each in (varied(recipe, encoded(first), 8), replace(recipe, seed=8))
+        paint(each, models)
+        for each in (variation_of(recipe, encoded(first), 8), replace(recipe, seed=8))
     )
     away, far = (abs(pixels(each) - pixels(first)).mean() for each in (variation, stranger))
     assert 1 < away < far / 2

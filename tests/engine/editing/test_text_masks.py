@@ -115,7 +115,7 @@ def test_perceptors_are_averaged_and_seen_at_their_own_size_in_batches():
         def encode_text(self, texts: list[str]) -> Tensor:
             return torch.eye(3)[[self.channel] * len(texts)]
 
-        def readable_part(self, text: str) -> str:
+        def truncate_to_context(self, text: str) -> str:
             return text
 
     class Device:

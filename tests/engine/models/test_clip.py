@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from engine.models.clip import ClipPerceptor, build_clip, restore_mask
+from engine.models.clip import ClipPerceptor, build_clip, rebuild_causal_mask
 from engine.models.loading import Models
 
 ODD_TEXTS = [
@@ -82,17 +82,17 @@ def test_texts_that_it_never_saw_have_an_embedding(perceptor: ClipPerceptor, tex
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_has_an_embedding(perceptor: ClipPerceptor, text: str):
     assert_unit(perceptor.encode_text([text]))
-    assert text.startswith(perceptor.readable_part(text))
+    assert text.startswith(perceptor.truncate_to_context(text))
 
 
 def test_a_short_text_is_readable_as_it_was_written(perceptor: ClipPerceptor):
     for text in ("a red circle", "A  Red\nCircle, on WHITE!", "", "word " * 75):
-        assert perceptor.readable_part(text) == text
+        assert perceptor.truncate_to_context(text) == text
 
 
 def test_the_readable_part_ends_where_the_77_tokens_end(perceptor: ClipPerceptor):
     text = "A Red, red circle. " + " ".join(["star", "ring"] * 50)
-    readable = perceptor.readable_part(text)
+    readable = perceptor.truncate_to_context(text)
     assert text.startswith(readable)
     assert token_count(perceptor, readable) == 75  # start and end take the other two
     assert readable.endswith(("star ", "ring "))
@@ -104,7 +104,7 @@ def test_the_readable_part_ends_where_the_77_tokens_end(perceptor: ClipPerceptor
 
 @pytest.mark.parametrize("text", ["x" * 4000, "红色的圆圈" * 800, "🎨" * 4000, "!?" * 2000])
 def test_texts_without_spaces_are_cut_as_well(perceptor: ClipPerceptor, text: str):
-    readable = perceptor.readable_part(text)
+    readable = perceptor.truncate_to_context(text)
     assert text.startswith(readable)
     assert 73 <= token_count(perceptor, readable) <= 75
     assert token_count(perceptor, text[: len(readable) + 1]) > 75
@@ -129,7 +129,7 @@ def test_both_kinds_of_towers_fit(vision: dict[str, object]):
         embeddings = perceptor.encode_image(images)
         expected = F.normalize(model.encode_image(images * 2 - 1), dim=-1)
     torch.testing.assert_close(embeddings, expected)
-    assert len(perceptor.readable_part("ring " * 50).split()) == 14
+    assert len(perceptor.truncate_to_context("ring " * 50).split()) == 14
 
 
 SMALL = {
@@ -144,7 +144,7 @@ def test_a_mask_that_was_never_built_is_restored_as_open_clip_builds_it():
         original = build_clip(SMALL)[0]
     with torch.device("meta"):
         model = build_clip(SMALL)[0]
-    restore_mask(model)
+    rebuild_causal_mask(model)
     torch.testing.assert_close(dict(model.named_buffers()), dict(original.named_buffers()))
 
 

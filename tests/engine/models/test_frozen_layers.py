@@ -14,10 +14,10 @@ from engine.models.frozen_layers import (
     PatchEmbedding,
     QuickGELU,
     SelfAttention,
-    attend,
-    convolve,
-    lower,
-    normalised_swish,
+    attention,
+    cast_frozen,
+    frozen_conv2d,
+    group_norm_silu,
 )
 
 
@@ -62,7 +62,7 @@ def assert_same(ours: Callable[[Tensor], Tensor], theirs: Callable[[Tensor], Ten
 def test_a_convolution(conv: nn.Conv2d, order: torch.memory_format):
     conv = frozen(conv)
     images = seeded(2, 8, 9, 7).contiguous(memory_format=order)
-    assert_same(lambda x: convolve(x, conv), conv, images)
+    assert_same(lambda x: frozen_conv2d(x, conv), conv, images)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_normalisation_with_swish(
         normal = norm(x)
         return normal * normal.sigmoid()
 
-    assert_same(lambda x: normalised_swish(x, norm), plain, images)
+    assert_same(lambda x: group_norm_silu(x, norm), plain, images)
 
 
 def test_quick_gelu():
@@ -102,7 +102,7 @@ def test_attention_in_bfloat16(limit: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(frozen_layers, "EXPLICIT_ATTENTION_BYTES", limit)
     query, key, value = (seeded(2, 3, 7, 8, seed=seed) for seed in range(3))
     expected = F.scaled_dot_product_attention(query, key, value)
-    found = attend(query.bfloat16(), key.bfloat16(), value.bfloat16()).float()
+    found = attention(query.bfloat16(), key.bfloat16(), value.bfloat16()).float()
     torch.testing.assert_close(found, expected, rtol=0.03, atol=0.03)
 
 
@@ -131,7 +131,7 @@ def test_lowered_layers_keep_statistics_of_32_bits():
     layer: Any = frozen(nn.Sequential(nn.Conv2d(8, 16, 1), nn.GroupNorm(2, 16), nn.BatchNorm2d(16)))
     images = 100 + seeded(2, 8, 5, 5)  # of such, bfloat16 knows the mean to a quarter only
     expected = layer.eval()(images)
-    lower(layer, torch.bfloat16)
+    cast_frozen(layer, torch.bfloat16)
     assert layer[0].weight.dtype == torch.bfloat16
     found = layer(images.bfloat16())
     assert found.dtype == torch.bfloat16
@@ -149,5 +149,5 @@ def test_nothing_is_kept_for_a_gradient_of_weights():
 
     images = seeded(1, 16, 32, 32).requires_grad_()
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        convolve(normalised_swish(images, norm), conv)
+        frozen_conv2d(group_norm_silu(images, norm), conv)
     assert kept == {images.data_ptr()}

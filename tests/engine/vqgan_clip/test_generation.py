@@ -462,7 +462,7 @@ class FailingPerceptor:
         self.perceptor = perceptor
         self.input_size = perceptor.input_size
         self.encode_text = perceptor.encode_text
-        self.readable_part = perceptor.readable_part
+        self.truncate_to_context = perceptor.truncate_to_context
         self.fail = fail
         self.calls = 0
 

@@ -151,15 +151,15 @@ def cut_after(count: int) -> Answer:
     return answer
 
 
-def blocked_after(count: int, reached: threading.Event, go_on: threading.Event) -> Answer:
-    """A good answer that stops after `count` bytes until `go_on` is set."""
+def blocked_after(count: int, reached: threading.Event, resume: threading.Event) -> Answer:
+    """A good answer that stops after `count` bytes until `resume` is set."""
 
     def answer(handler: Handler) -> None:
         body = handler.begin()
         handler.wfile.write(body[:count])
         handler.wfile.flush()
         reached.set()
-        go_on.wait(60)
+        resume.wait(60)
         handler.wfile.write(body[count:])
 
     return answer
