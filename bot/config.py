@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -53,7 +54,7 @@ def _engine(value: object) -> object:
     table: dict[str, Any] = dict(value)
     known = EngineSettings.__dataclass_fields__
     for key in table:
-        if key not in known:
+        if key not in known and (table, key) != ("queue", _OLD_ROLE_SHARES):
             raise ValueError(f"there is no key {key!r}; there are: {', '.join(known)}")
     for key in ("threads", "together"):
         number = table.get(key)
@@ -120,6 +121,10 @@ class LimitSettings(_Table):
     """Whether everybody may edit a picture by a reply or a menu, or only who asked for it."""
 
 
+_OLD_ROLE_SHARES = "weights"
+"""The former name of `role_shares`, still accepted."""
+
+
 class QueueSettings(_Table):
     """Whose job is painted next."""
 
@@ -127,13 +132,15 @@ class QueueSettings(_Table):
     """Whether people take turns, or whoever comes first is painted to the end."""
     slice_steps: int = Field(default=25, ge=1, le=MAX_STEPS)
     """Steps of a turn."""
-    weights: dict[str, Annotated[float, Field(ge=0.1, le=10.0)]] = {}
-    """Shares of roles, by their names or ids, where that of everybody else is 1."""
+    role_shares: dict[str, Annotated[float, Field(ge=0.1, le=10.0)]] = Field(
+        default={}, validation_alias=AliasChoices("role_shares", _OLD_ROLE_SHARES)
+    )
+    """Shares of painting time by the name or id of a role, 0.1 to 10; everybody else has 1."""
 
-    def weight(self, roles: Mapping[int, str]) -> float:
-        """The share of a person who has some roles: the highest counts."""
+    def share(self, roles: Mapping[int, str]) -> float:
+        """Return the share of a person with these roles: the highest one, or 1 without any."""
         names = {*map(str, roles), *roles.values()}
-        return max((self.weights[each] for each in names if each in self.weights), default=1.0)
+        return max((self.role_shares[each] for each in names & self.role_shares.keys()), default=1)
 
 
 class SafetySettings(_Table):
@@ -234,7 +241,7 @@ def _check_variables() -> None:
         field = BotSettings.model_fields.get(table)
         kind = None if field is None or table == "token" else type(field.default)
         known = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
-        if key not in known:
+        if key not in known and (table, key) != ("queue", _OLD_ROLE_SHARES):
             raise SettingsError(f"the environment variable {name} names no key of config.toml")
 
 

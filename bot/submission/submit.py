@@ -86,7 +86,7 @@ class JobSubmission:
                     recipes,
                     guild_id=asker.guild_id,
                     channel_id=asker.channel.id,
-                    weight=self._settings.queue.weight(asker.roles),
+                    weight=self._settings.queue.share(asker.roles),
                     kind=kind,
                     parent_id=parent_id,
                     goes_on=goes_on,

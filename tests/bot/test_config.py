@@ -143,3 +143,9 @@ def test_errors_do_not_hold_the_token(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(EngineError) as error:
         read_settings()
     assert TOKEN not in str(error.value)
+
+
+def test_role_shares_are_still_read_under_their_former_name(tmp_path: Path):
+    path = tmp_path / "config.toml"
+    path.write_text('[queue]\nweights = { "Patron" = 2.0 }')
+    assert read_settings(path).queue.share({7: "Patron"}) == 2.0

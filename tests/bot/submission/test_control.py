@@ -144,7 +144,7 @@ async def test_only_the_author_and_moderators_may(studio: Studio):
 
 async def test_a_role_has_the_share_that_the_settings_give_it(settings: BotSettings):
     weights = {"Patron": 3.0, "everything": 0.5}
-    queue = settings.queue.model_copy(update={"weights": weights})
+    queue = settings.queue.model_copy(update={"role_shares": weights})
     async with open_studio(settings.model_copy(update={"queue": queue})) as studio:
         role = studio.guild.create_role(name="Patron")
         patron = studio.guild.add_member(studio.env.create_user("patron"), roles=[role])
