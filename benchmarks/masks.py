@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 import engine
-from benchmarks.statistics import Share, mean_and_interval
+from benchmarks.lib.statistics import Share, mean_and_interval
 from engine.demo.world import COLOURS, SHAPES, Scenes, object_masks, render, sample_scenes
 from engine.editing.text_masks import Method, TextMask, find_mask
 from engine.images.image_io import enlarge, to_picture, to_tensor

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 import engine
-from benchmarks.held_out import held_out_prompts, held_out_wording
-from benchmarks.painters import paint_all
-from benchmarks.statistics import Share
+from benchmarks.lib.held_out import held_out_prompts, held_out_wording
+from benchmarks.lib.painters import paint_all
+from benchmarks.lib.statistics import Share
 from engine.demo.judge import Judge
 from engine.demo.world import COLOURS, SHAPES, object_masks, render, sample_single_scenes
 from engine.editing.edit_recipe import edit_recipe, feathered, grown
