@@ -88,7 +88,9 @@ def check_paintable(recipe: Recipe) -> None:
 
 def finished_picture(generation: "Generation") -> Image.Image:
     """The picture of a run as it stands, as people see it."""
-    return finished(image_io.to_picture(generation.image()), generation.recipe)
+    from engine.models.tensors import to_picture
+
+    return finished(to_picture(generation.image()), generation.recipe)
 
 
 def save_painting(

@@ -22,7 +22,7 @@ from engine.demo.judge import Judge
 from engine.demo.world import COLOURS, SHAPES, object_masks, render, sample_single_scenes
 from engine.editing.edit_recipe import edit_recipe, feathered, grown
 from engine.editing.text_masks import find_mask
-from engine.images.image_io import to_picture
+from engine.models.tensors import to_picture
 from engine.recipes.recipe import Recipe
 
 SEED = 20_241_122
