@@ -9,7 +9,7 @@ FROM ${BASE}
 ENV PYTHONUNBUFFERED=1
 WORKDIR /app
 
-# Before the code, so that a change of the code does not install everything anew.
+# Before the code, so that a change of the code does not install everything again.
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 

@@ -1,10 +1,12 @@
-# make run     run the bot: on Discord if DISCORD_TOKEN is set, else on a local page
-# make paint   paint the example of the README, without Discord
-# make test    lint, check types, run the tests
-# make lint    the first two of these
-# make clean   remove what these targets made, except the pictures
+# make run        run the bot: on Discord if DISCORD_TOKEN is set, else on a local page
+# make paint      paint the example of the README, without Discord
+# make lint       check style, formatting, types and the layers of imports
+# make test-fast  lint, then run the tests that take a second or two at most
+# make test       lint, then run all tests
+# make wheel      build the wheel and the source archive into dist/
+# make clean      remove what these targets made, except the pictures
 #
-# Each sets up .venv by itself, which takes some minutes the first time and nothing afterwards.
+# Each target sets up .venv if needed, which takes some minutes the first time.
 # Another Python:  make PYTHON=/path/to/python run
 
 PYTHON := python3.13 python3.12 python3.11 python3
@@ -14,7 +16,9 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python -m
 EXAMPLE := pictures/red-circle.png
 
-.PHONY: run paint test lint clean
+PYTEST := OMP_WAIT_POLICY=PASSIVE $(IN_VENV) pytest -q -n auto --durations=25
+
+.PHONY: run paint lint test-fast test wheel clean
 
 run: $(VENV)/program.stamp
 	$(IN_VENV) bot
@@ -24,16 +28,23 @@ paint: $(VENV)/program.stamp
 	$(IN_VENV) engine imagine "a red circle on a blue background" --out $(EXAMPLE) --force
 	@echo "The picture is $(CURDIR)/$(EXAMPLE)"
 
-test: lint
-	OMP_WAIT_POLICY=PASSIVE $(IN_VENV) pytest -q -n auto
-
 lint: $(VENV)/tests.stamp
 	$(IN_VENV) ruff check .
 	$(IN_VENV) ruff format --check .
 	$(IN_VENV) pyright
+	$(VENV)/bin/lint-imports --no-logo --no-cache
+
+test-fast: lint
+	$(PYTEST) -m "not slow"
+
+test: lint
+	$(PYTEST)
+
+wheel: $(VENV)/tests.stamp
+	$(IN_VENV) build --no-isolation
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/program.stamp: requirements.txt

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 import engine
-from benchmarks.held_out import held_out_prompts
-from benchmarks.painters import paint_all
+from benchmarks.lib.held_out import held_out_prompts
+from benchmarks.lib.painters import paint_all
 from benchmarks.quality import asked_rows, write_sheet
 from engine.demo.judge import Judge
 from engine.models.catalogue import find_models

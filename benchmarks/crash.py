@@ -25,8 +25,8 @@ import discord.http
 import numpy as np
 from PIL import Image
 
-from benchmarks.painters import paint_all
-from benchmarks.recorder import Recorder
+from benchmarks.lib.painters import paint_all
+from benchmarks.lib.recorder import Recorder
 from bot.config import BotSettings, DiscordSettings, LimitSettings, StorageSettings
 from bot.jobs.job import JobState
 from bot.submission.requester import Requester

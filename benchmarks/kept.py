@@ -49,7 +49,7 @@ def count_generator(config: "VQGANConfig", precision: str) -> tuple[int, int, fl
     """Bytes of weights, of those of the decoder, and kept for a pixel, decoded once and twice."""
     import torch
 
-    from benchmarks.machine import weigh
+    from benchmarks.lib.machine import weigh
     from engine.models.devices import PRECISIONS as DTYPES
     from engine.models.vqgan import VQGAN
 
@@ -69,7 +69,7 @@ def count_perceptor(name: str, precision: str) -> tuple[int, int, float]:
     import open_clip
     import torch
 
-    from benchmarks.machine import weigh
+    from benchmarks.lib.machine import weigh
     from engine.models.clip import ClipPerceptor, build_towers
     from engine.models.devices import PRECISIONS as DTYPES
 
@@ -103,7 +103,7 @@ def kept_bytes(module: "nn.Module", act: "Callable[[], Tensor]") -> int:
 
 
 def _generators() -> "dict[str, VQGANConfig]":
-    from benchmarks.architectures import GENERATOR
+    from benchmarks.lib.architectures import GENERATOR
 
     finer = replace(GENERATOR, ch_mult=(1, 1, 2, 4), attn_resolutions=(32,), quantizer="gumbel")
     return {

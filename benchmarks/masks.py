@@ -18,11 +18,12 @@ import torch
 from PIL import Image
 
 import engine
-from benchmarks.statistics import Share, mean_and_interval
+from benchmarks.lib.statistics import Share, mean_and_interval
 from engine.demo.world import COLOURS, SHAPES, Scenes, object_masks, render, sample_scenes
 from engine.editing.text_masks import Method, TextMask, find_mask
-from engine.images.image_io import enlarge, to_picture, to_tensor
+from engine.images.image_io import enlarge
 from engine.models.loading import Models
+from engine.models.tensors import to_picture, to_tensor
 from engine.vqgan_clip.latents import quantize
 
 SEED = 20_230_117

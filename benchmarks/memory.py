@@ -13,7 +13,7 @@ from itertools import product
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from benchmarks.statistics import cosine
+from benchmarks.lib.statistics import cosine
 from engine.vqgan_clip.memory_plan import PLANS
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def measure(number: int, side: int, cutouts: int, device: str, precision: str) -
     """Take two steps by a plan, in a process that has done nothing else."""
     import torch
 
-    from benchmarks.architectures import paper_pair, paper_recipe
-    from benchmarks.machine import peak_memory, weigh
+    from benchmarks.lib.architectures import paper_pair, paper_recipe
+    from benchmarks.lib.machine import peak_memory, weigh
     from engine.vqgan_clip.generation import Generation
 
     before = peak_memory(torch.device(device))

@@ -18,10 +18,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.alternation import ENDLESS
-from benchmarks.held_out import Asked, held_out_prompts
-from benchmarks.machine import describe, seconds_of
-from benchmarks.statistics import Share
+from benchmarks.lib.alternation import ENDLESS
+from benchmarks.lib.held_out import Asked, held_out_prompts
+from benchmarks.lib.machine import describe, seconds_of
+from benchmarks.lib.statistics import Share
 from engine.presets import PRESET_NAMES, make_recipe
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _recipe(preset: str, asked: Asked) -> "Recipe":
 
 def _paint(options: argparse.Namespace, rows: dict[str, Row]) -> None:
     """Fill in what the presets paint; a sheet shows a row of each."""
-    from benchmarks.painters import paint_all
+    from benchmarks.lib.painters import paint_all
     from benchmarks.quality import matches_of, write_sheet
     from engine.demo.judge import Judge
 

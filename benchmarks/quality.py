@@ -17,11 +17,11 @@ import numpy as np
 from PIL import Image
 
 import engine
-from benchmarks.editing import editing_rows
-from benchmarks.held_out import Asked, held_out_prompts
+from benchmarks.lib.editing import editing_rows
+from benchmarks.lib.held_out import Asked, held_out_prompts
+from benchmarks.lib.painters import paint_all
+from benchmarks.lib.statistics import Share, mean_and_interval
 from benchmarks.masks import mask_overlaps
-from benchmarks.painters import paint_all
-from benchmarks.statistics import Share, mean_and_interval
 from engine.demo.judge import Judge, Match
 
 CONTROLS = 300

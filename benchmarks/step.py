@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.alternation import ENDLESS, alternate
-from benchmarks.engines import Engine
-from benchmarks.machine import describe
+from benchmarks.lib.alternation import ENDLESS, alternate
+from benchmarks.lib.engines import Engine
+from benchmarks.lib.machine import describe
 from engine.vqgan_clip.memory_plan import PLANS
 
 SIDES, CUTOUTS, ROUNDS = (256, 512), (16, 32, 64), 5
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
-    from benchmarks import stages, step_checks
+    from benchmarks.lib import stages, step_checks
 
     engine = Engine(options.device, options.precision, options.plan)
     usual = sorted(options.cutouts)[len(options.cutouts) // 2]
@@ -71,8 +71,8 @@ def timing(
     """Time steps of both in alternation, of every size with every number of cutouts."""
     import torch
 
-    from benchmarks.architectures import paper_recipe
-    from benchmarks.baseline import Baseline, plain_pair
+    from benchmarks.lib.architectures import paper_recipe
+    from benchmarks.lib.baseline import Baseline, plain_pair
     from engine.vqgan_clip.generation import Generation
 
     device = torch.device(engine.device)

@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.alternation import ENDLESS, alternate
-from benchmarks.machine import describe, peak_memory, wait_for
-from benchmarks.statistics import cosine
+from benchmarks.lib.alternation import ENDLESS, alternate
+from benchmarks.lib.machine import describe, peak_memory, wait_for
+from benchmarks.lib.statistics import cosine
 from engine.vqgan_clip.memory_plan import PLANS
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
 
 
 def _models_and_recipe(name: str, options: argparse.Namespace) -> "tuple[Models, Recipe]":
-    from benchmarks.architectures import paper_pair, paper_recipe
+    from benchmarks.lib.architectures import paper_pair, paper_recipe
     from engine import load_models, make_recipe
 
     if name == "paper":
@@ -168,8 +168,8 @@ def _compare_pictures(count: int, at_once: int, options: argparse.Namespace) -> 
     """Paint the same recipes alone and `at_once` together, and print how the pictures differ."""
     import numpy as np
 
-    from benchmarks.held_out import held_out_prompts
-    from benchmarks.statistics import Share
+    from benchmarks.lib.held_out import held_out_prompts
+    from benchmarks.lib.statistics import Share
     from engine import load_models, make_recipe
     from engine.demo.judge import Judge
 

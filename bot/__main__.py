@@ -9,22 +9,42 @@ import discord
 
 from bot.app import run
 from bot.config import TOKEN_VARIABLE, read_settings
+from bot.default_config import write_config
 from bot.healthcheck import is_alive
 from bot.log import set_up_logging
+from engine import __version__
 from engine.errors import EngineError
+from engine.settings import DEFAULT_PATH
 
 BAD_SETTINGS = 2
 
 
-def main() -> int:
-    """Read the settings, run, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
-    parser.add_argument("--config", type=Path, help="settings file (default: config.toml)")
+def _parser() -> argparse.ArgumentParser:
+    name = "vqgan-clip-bot" if Path(sys.argv[0]).stem == "vqgan-clip-bot" else "python -m bot"
+    parser = argparse.ArgumentParser(prog=name, description=__doc__)
+    parser.add_argument("--version", action="version", version=f"vqgan-clip-bot {__version__}")
+    parser.add_argument("--config", type=Path, help=f"settings file (default: {DEFAULT_PATH})")
+    parser.add_argument(
+        "--write-config",
+        type=Path,
+        nargs="?",
+        const=DEFAULT_PATH,
+        metavar="FILE",
+        help=f"write a settings file with every default and end (default: {DEFAULT_PATH})",
+    )
     parser.add_argument(
         "--healthy", action="store_true", help="say by the exit code whether a bot runs and is well"
     )
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Read the settings, run, and return the exit code."""
+    options = _parser().parse_args()
     try:
+        if options.write_config:
+            write_config(options.write_config)
+            return 0
         settings = read_settings(options.config)
         if options.healthy:
             return 0 if is_alive(settings.storage.folder) else 1

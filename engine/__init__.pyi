@@ -33,3 +33,5 @@ from .recipes.start_image import init_image as init_image
 from .vqgan_clip.generation import Generation as Generation
 from .weights.settings import WeightsSettings as WeightsSettings
 from .weights.settings import read_weights_settings as read_weights_settings
+
+__version__: str

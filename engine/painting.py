@@ -88,7 +88,9 @@ def check_paintable(recipe: Recipe) -> None:
 
 def finished_picture(generation: "Generation") -> Image.Image:
     """The picture of a run as it stands, as people see it."""
-    return composite_result(image_io.to_picture(generation.image()), generation.recipe)
+    from engine.models.tensors import to_picture
+
+    return composite_result(to_picture(generation.image()), generation.recipe)
 
 
 def save_painting(

@@ -3,10 +3,12 @@
 import argparse
 import math
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from engine import __version__
 from engine.errors import UsageError
 from engine.presets import PRESET_NAMES
 from engine.recipes.prompts import shorten
@@ -62,7 +64,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m engine", description="Pictures from words: VQGAN-CLIP.")
+    name = "vqgan-clip" if Path(sys.argv[0]).stem == "vqgan-clip" else "python -m engine"
+    parser = _Parser(prog=name, description="Pictures from words: VQGAN-CLIP.")
+    parser.add_argument("--version", action="version", version=f"vqgan-clip {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_imagine(commands)
     _add_edit(commands)

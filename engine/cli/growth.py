@@ -11,6 +11,7 @@ from engine.errors import PictureError
 from engine.files import quoted
 from engine.images import image_io
 from engine.images.animation import write_animation
+from engine.models.tensors import to_picture
 from engine.painting import finished_picture, save_painting
 from engine.vqgan_clip.generation import Generation
 
@@ -69,7 +70,7 @@ class FrameRecorder:
 
 
 def _clip_frame(generation: Generation) -> Image.Image:
-    picture = image_io.to_picture(generation.image())
+    picture = to_picture(generation.image())
     factor = min(generation.recipe.enlarge, max(1, CLIP_SIDE // max(picture.size)))
     picture = image_io.enlarge(picture, factor)
     picture.thumbnail((CLIP_SIDE, CLIP_SIDE), Image.Resampling.LANCZOS)

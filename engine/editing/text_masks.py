@@ -26,9 +26,9 @@ from torch.nn import functional as F
 
 from engine.editing.segmentation import Mask, find_regions
 from engine.errors import RecipeError
-from engine.images.image_io import to_tensor
 from engine.models.loading import Models
 from engine.models.protocols import Perceptor
+from engine.models.tensors import to_tensor
 from engine.recipes.augmentations import MAX_SUPERSAMPLING
 from engine.recipes.prompts import Prompt
 from engine.vqgan_clip.cutouts import resample

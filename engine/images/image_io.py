@@ -1,4 +1,4 @@
-"""Pictures: reading ones from outside, and the way between pictures and tensors.
+"""Pictures: reading ones from outside, and fitting them to a size.
 
 A picture in the engine is a Pillow image in RGB with 8 bits per channel (`rgb` makes it so).
 Nothing in a file from outside is believed: its size is checked before it is decoded, only six
@@ -10,9 +10,7 @@ import re
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -25,9 +23,6 @@ from engine.errors import PictureError
 from engine.files import MEBIBYTE, check_length, quoted, read_bounded
 from engine.images import png
 from engine.images.color_modes import is_convertible, to_rgb
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MAX_FILE_BYTES = 64 * MEBIBYTE
 MAX_PIXELS = 64_000_000
@@ -86,29 +81,6 @@ def read_picture(
     _check_size(opened, name, max_pixels)
     _check_content(opened, content, name)
     return _decode(opened, name, background)
-
-
-def to_tensor(picture: Image.Image) -> "Tensor":
-    """Return the picture as (1, 3, H, W) floats in [0, 1]."""
-    import torch
-
-    pixels = np.array(picture.convert("RGB"), dtype=np.float32) / 255
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0).contiguous()
-
-
-def to_picture(image: "Tensor") -> Image.Image:
-    """Return a picture of (3, H, W) or (1, 3, H, W) floats, cut to [0, 1], to the nearest level.
-
-    Raises ValueError for any other shape.
-    """
-    import torch
-
-    if image.ndim == 4 and image.shape[0] == 1:
-        image = image[0]
-    if image.ndim != 3 or image.shape[0] != 3:
-        raise ValueError(f"expected (1, 3, H, W) or (3, H, W), not {tuple(image.shape)}")
-    levels = image.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
-    return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
 def fit(picture: Image.Image, width: int, height: int) -> Image.Image:

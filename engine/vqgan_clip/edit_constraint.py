@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.images.image_io import to_tensor
 from engine.models.loading import Models
+from engine.models.tensors import to_tensor
 from engine.recipes.edit import Edit
 from engine.recipes.start_image import scaled, source_and_mask
 from engine.vqgan_clip.losses import clamp_with_gradient, spherical_distance

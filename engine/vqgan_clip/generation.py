@@ -27,10 +27,11 @@ import torch
 from torch import Tensor
 
 from engine.errors import CheckpointError, DivergedError, RecipeError
-from engine.images.image_io import read_picture, to_tensor
+from engine.images.image_io import read_picture
 from engine.models.codebook import look_up
 from engine.models.loading import Models
 from engine.models.protocols import Perceptor
+from engine.models.tensors import to_tensor
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import start_picture
 from engine.vqgan_clip.batching import step_together

@@ -12,8 +12,8 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.images.image_io import to_picture, to_tensor
 from engine.images.palette import kmeans_colors
+from engine.models.tensors import to_picture, to_tensor
 from engine.recipes.start_image import scaled
 
 COLOURS = 8

@@ -26,9 +26,9 @@ from engine import (
     read_recipe,
     save_painting,
 )
-from engine.images.image_io import to_picture
 from engine.images.png import read_text, save_png
 from engine.models.catalogue import CATALOGUE
+from engine.models.tensors import to_picture
 from engine.painting import check_paintable, finished_picture
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.prompts import parse_prompts

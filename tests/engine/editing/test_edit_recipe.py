@@ -23,8 +23,8 @@ from engine.editing.edit_recipe import (
     read_mask,
     read_source,
 )
-from engine.images.image_io import to_picture
 from engine.models.protocols import Perceptor
+from engine.models.tensors import to_picture
 from engine.painting import read_recipe, save_painting
 from engine.presets import make_recipe
 from engine.recipes.augmentations import Augmentations

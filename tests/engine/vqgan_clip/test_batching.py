@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine import Generation, Models, Recipe, make_recipe
 from engine.errors import DivergedError
-from engine.images.image_io import to_picture
+from engine.models.tensors import to_picture
 from engine.recipes.edit import Edit
 from engine.vqgan_clip.batching import fit_together, step_together
 from engine.vqgan_clip.memory_plan import PLANS

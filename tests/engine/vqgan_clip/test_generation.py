@@ -22,9 +22,9 @@ from engine import (
     edit_recipe,
     make_recipe,
 )
-from engine.images.image_io import to_tensor
 from engine.models.clip import ClipPerceptor
 from engine.models.protocols import Perceptor
+from engine.models.tensors import to_tensor
 from engine.recipes.augmentations import Augmentations
 from engine.vqgan_clip.generation import MORE_RATE
 

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.statistics import cosine
+from benchmarks.lib.statistics import cosine
 from engine.vqgan_clip.memory_plan import PLANS
 
 if TYPE_CHECKING:
     import torch
 
-    from benchmarks.engines import Engine
+    from benchmarks.lib.engines import Engine
     from engine.recipes.recipe import Recipe
 
 
@@ -53,9 +53,9 @@ def _in_a_fresh_process(engine: "Engine", of_engine: bool, side: int, cutouts: i
 def _take(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> Taken:
     import torch
 
-    from benchmarks.architectures import paper_recipe
-    from benchmarks.baseline import Baseline, plain_pair
-    from benchmarks.machine import peak_memory, weigh
+    from benchmarks.lib.architectures import paper_recipe
+    from benchmarks.lib.baseline import Baseline, plain_pair
+    from benchmarks.lib.machine import peak_memory, weigh
     from engine.vqgan_clip.generation import Generation
 
     device = torch.device(engine.device)
@@ -76,8 +76,8 @@ def _take(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> Taken:
 
 def gradients(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[str, Any]]:
     """The first step's gradient at the latent, of the same latent and the same cutouts."""
-    from benchmarks.architectures import paper_recipe
-    from benchmarks.baseline import plain_pair
+    from benchmarks.lib.architectures import paper_recipe
+    from benchmarks.lib.baseline import plain_pair
 
     exact = replace(engine, precision="float32")
     models, exact_models, plain = engine.models(), exact.models(), plain_pair(engine.device)
@@ -129,7 +129,7 @@ def _of_baseline(recipe: "Recipe", plain: Any, models: Any) -> Found:
     """With the latent that the engine starts from, and the cutouts that it takes of a picture."""
     import torch
 
-    from benchmarks.baseline import Baseline
+    from benchmarks.lib.baseline import Baseline
     from engine.vqgan_clip.cutouts import make_cutouts
     from engine.vqgan_clip.generation import Generation
 

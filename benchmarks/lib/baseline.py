@@ -21,7 +21,7 @@ from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.architectures import GENERATOR, PERCEPTOR
+from benchmarks.lib.architectures import GENERATOR, PERCEPTOR
 from engine.models.vqgan import VQGANConfig
 from engine.recipes.augmentations import Augmentations
 from engine.recipes.recipe import Recipe
@@ -87,7 +87,7 @@ class PlainModels:
 
 
 def plain_pair(device: str = "cpu", seed: int = 0) -> PlainModels:
-    """`benchmarks.architectures.paper_pair` in plain modules, number for number.
+    """`benchmarks.lib.architectures.paper_pair` in plain modules, number for number.
 
     The modules are built in the same order from the same seed, so that they draw the same weights.
     """

@@ -17,6 +17,6 @@ class Engine:
 
     def models(self) -> "Models":
         """The paper's pair, made ready for that."""
-        from benchmarks.architectures import paper_pair
+        from benchmarks.lib.architectures import paper_pair
 
         return paper_pair(self.device, precision=self.precision)

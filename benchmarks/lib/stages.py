@@ -5,14 +5,14 @@ from dataclasses import asdict
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.machine import measure_peak, seconds_of
+from benchmarks.lib.machine import measure_peak, seconds_of
 from engine.vqgan_clip.memory_plan import PLANS
 
 if TYPE_CHECKING:
     import torch
 
-    from benchmarks.baseline import PlainModels
-    from benchmarks.engines import Engine
+    from benchmarks.lib.baseline import PlainModels
+    from benchmarks.lib.engines import Engine
     from engine.models.loading import Models
     from engine.vqgan_clip.generation import Generation
 
@@ -68,7 +68,7 @@ def shares(engine: "Engine", sides: Sequence[int], cutouts: int) -> dict[str, An
     """
     import torch
 
-    from benchmarks.baseline import plain_pair
+    from benchmarks.lib.baseline import plain_pair
 
     device, models, plain = torch.device(engine.device), engine.models(), plain_pair(engine.device)
     precision = _precision(models)
@@ -113,8 +113,8 @@ def _works(
     """
     import torch
 
-    from benchmarks.architectures import paper_recipe
-    from benchmarks.baseline import Baseline
+    from benchmarks.lib.architectures import paper_recipe
+    from benchmarks.lib.baseline import Baseline
     from engine.vqgan_clip.generation import Generation
 
     recipe = paper_recipe(side, cutouts)
@@ -141,7 +141,7 @@ def _works(
 
 
 def _warm_run(engine: "Engine", models: "Models", side: int, cutouts: int) -> "Generation":
-    from benchmarks.architectures import paper_recipe
+    from benchmarks.lib.architectures import paper_recipe
     from engine.vqgan_clip.generation import Generation
 
     run = Generation(paper_recipe(side, cutouts), models, PLANS[engine.plan])

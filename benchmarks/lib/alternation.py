@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.machine import seconds_of
+from benchmarks.lib.machine import seconds_of
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from open_clip.model import CLIP
 from safetensors.torch import load_file
 from torch import Tensor
 
-from benchmarks.baseline import (
+from benchmarks.lib.baseline import (
     Baseline,
     PlainModels,
     PlainVQGAN,

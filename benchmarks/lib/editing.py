@@ -15,14 +15,14 @@ import torch
 from PIL import Image
 
 import engine
-from benchmarks.held_out import held_out_prompts, held_out_wording
-from benchmarks.painters import paint_all
-from benchmarks.statistics import Share
+from benchmarks.lib.held_out import held_out_prompts, held_out_wording
+from benchmarks.lib.painters import paint_all
+from benchmarks.lib.statistics import Share
 from engine.demo.judge import Judge
 from engine.demo.world import COLOURS, SHAPES, object_masks, render, sample_single_scenes
 from engine.editing.edit_recipe import dilate, edit_recipe, feather
 from engine.editing.text_masks import find_mask
-from engine.images.image_io import to_picture
+from engine.models.tensors import to_picture
 from engine.recipes.recipe import Recipe
 
 SEED = 20_241_122

@@ -1,0 +1,1 @@
+"""What several measurements share: machines, statistics, prompts, painters, the baseline."""
