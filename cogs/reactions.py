@@ -17,7 +17,7 @@ from bot.submission.edits import check_may_edit, check_may_edit_of
 from bot.submission.permissions import Actor, check_permissions
 from bot.submission.recipes import queue_again, read_recipe
 from bot.submission.requester import Channel, Requester
-from bot.ui.responses import user_errors_replied
+from bot.ui.responses import errors_replied
 from bot.ui.uploads import is_own, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Reactions(commands.Cog):
         if found is None:
             return
         asker, message = found
-        async with user_errors_replied(message, reaction.user_id):
+        async with errors_replied(message, "reaction", reaction.user_id):
             if emoji == AGAIN:
                 await self._paint_again(asker, message)
             else:

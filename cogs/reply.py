@@ -20,7 +20,7 @@ from bot.submission.edits import (
     queue_edit,
 )
 from bot.submission.requester import Requester
-from bot.ui.responses import reply_briefly, user_errors_replied
+from bot.ui.responses import errors_replied, reply_briefly
 from bot.ui.uploads import choose_picture, is_own, pictures_in, read_posted, recipe_beside
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
@@ -46,7 +46,7 @@ class Reply(commands.Cog):
             return  # a sticker is no wish
         if message.guild is None and not self._services.settings.discord.direct_messages:
             return
-        async with user_errors_replied(message):
+        async with errors_replied(message, "reply"):
             if _is_hidden(message):
                 await self._explain(message)
             elif self._should_handle(message):
