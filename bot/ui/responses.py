@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import discord
 from discord import app_commands
 
 from bot import errors
 from bot.errors import FAULT, UserError
 from bot.ui.attachments import Attachment, discord_files
+from bot.ui.discord_errors import CALL_ERRORS, describe
 from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,6 @@ _LEFT_OVER = (
 _TAKEN = "taken"
 """Key of an interaction's extras."""
 AnyMessage = discord.Message | discord.PartialMessage
-_FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
-"""Refused by Discord, or lost on the way."""
 
 
 class UnacknowledgedError(Exception):
@@ -47,16 +45,16 @@ async def defer(interaction: discord.Interaction, *, in_place: bool = False) -> 
     """
     try:
         await interaction.response.defer(ephemeral=True, thinking=not in_place)
-    except _FAILURES as error:
-        raise UnacknowledgedError(_cause(error)) from error
+    except CALL_ERRORS as error:
+        raise UnacknowledgedError(describe(error)) from error
 
 
 async def show_form(interaction: discord.Interaction, form: discord.ui.Modal) -> None:
     """Answer with a form, or end the command."""
     try:
         await interaction.response.send_modal(form)
-    except _FAILURES as error:
-        raise UnacknowledgedError(_cause(error)) from error
+    except CALL_ERRORS as error:
+        raise UnacknowledgedError(describe(error)) from error
 
 
 def mark_handled(interaction: discord.Interaction[Any]) -> None:
@@ -108,8 +106,8 @@ async def reply_briefly(message: AnyMessage, text: str) -> None:
     """Reply to a message without calling anybody, and take it back soon; a failure is logged."""
     try:
         await message.reply(text, delete_after=BRIEF_SECONDS)
-    except _FAILURES as error:
-        log.warning("a reply did not arrive", extra={"cause": _cause(error), "answer": text})
+    except CALL_ERRORS as error:
+        log.warning("a reply did not arrive", extra={"cause": describe(error), "answer": text})
 
 
 async def respond(interaction: discord.Interaction, text: str) -> None:
@@ -124,8 +122,8 @@ async def respond(interaction: discord.Interaction, text: str) -> None:
             await interaction.followup.send(text, ephemeral=True)
         else:
             await interaction.edit_original_response(content=text)
-    except _FAILURES as error:
-        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+    except CALL_ERRORS as error:
+        log.warning("an answer did not arrive", extra={"cause": describe(error), "answer": text})
 
 
 async def update_response(
@@ -138,13 +136,13 @@ async def update_response(
     files = discord_files(*attachments)
     try:
         await interaction.edit_original_response(content=text, attachments=files, view=view)
-    except _FAILURES as error:
-        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+    except CALL_ERRORS as error:
+        log.warning("an answer did not arrive", extra={"cause": describe(error), "answer": text})
 
 
 def _explain(error: Exception, command: str) -> str:
     """Log an error, and return the sentence that tells the person about it."""
-    extra = {"command": command, "cause": _cause(error)}
+    extra = {"command": command, "cause": describe(error)}
     match error:
         case UserError() | EngineError():
             log.info("refused", extra=extra)
@@ -158,7 +156,3 @@ def _explain(error: Exception, command: str) -> str:
         case _:
             log.error("failed", extra=extra, exc_info=error)
             return FAULT
-
-
-def _cause(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -9,18 +9,17 @@ import mimetypes
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-import aiohttp
 import discord
 
 from bot.errors import UserError
 from bot.ui.attachments import MAX_MESSAGE_BYTES, recipe_filename, result_stem
+from bot.ui.discord_errors import CALL_ERRORS
 from engine.files import MEBIBYTE
 
 DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))
 _FETCH_SECONDS = 60.0
 _GONE = (discord.NotFound, discord.Forbidden)
 """What an address answers that has expired, or a message that was deleted or is out of reach."""
-_FAILURES = (discord.HTTPException, aiohttp.ClientError, TimeoutError)
 
 
 async def read_upload(
@@ -32,7 +31,7 @@ async def read_upload(
     """
     try:
         return await _read(attachment, limit_mib, hosts)
-    except _FAILURES as error:
+    except CALL_ERRORS as error:
         raise UserError(
             f"{attachment.filename} could not be fetched from Discord. Attach it once more."
         ) from error
@@ -51,7 +50,7 @@ async def read_posted(
         return await _read(attachment, limit_mib, hosts)
     except _GONE:
         return await read_upload(await _refetched(message, attachment), limit_mib, hosts)
-    except _FAILURES as error:
+    except CALL_ERRORS as error:
         raise UserError(
             f"{attachment.filename} could not be fetched from Discord. Try again in a minute."
         ) from error
@@ -112,7 +111,7 @@ async def _refetched(
     """The same file under the address that Discord gives now."""
     try:
         anew = await message.channel.fetch_message(message.id)
-    except _FAILURES as error:
+    except CALL_ERRORS as error:
         raise UserError(
             "That picture cannot be fetched any more: its message was deleted, or I may not read "
             "it. Send the picture once more."
