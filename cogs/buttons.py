@@ -15,7 +15,6 @@ from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import JobRecord
 from bot.services import Services
-from bot.submission.edits import check_may_edit
 from bot.submission.permissions import Actor
 from bot.submission.recipes import prompt_of
 from bot.submission.requester import Requester
@@ -167,7 +166,7 @@ class Buttons(commands.Cog):
     ) -> JobRecord:
         """The job of a button, if the person may have something like its pictures."""
         record = await self._record(message, press)
-        await check_may_edit(self._services, message, interaction.user.id)
+        await self._services.edits.check_may_edit(message, interaction.user.id)
         if record.state in UNFINISHED:
             raise UserError("This job has not ended yet.")
         return record

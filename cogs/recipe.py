@@ -16,13 +16,7 @@ from bot import errors
 from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.services import Services
-from bot.submission.recipes import (
-    FILENAME,
-    check_repeatable,
-    queue_again,
-    read_recipe,
-    recipe_file,
-)
+from bot.submission.recipes import FILENAME, recipe_file
 from bot.submission.requester import Requester
 from bot.ui import job_text
 from bot.ui.forms import PictureForm
@@ -66,7 +60,7 @@ class Recipes(commands.Cog):
         async with user_errors(interaction):
             await defer(interaction)
             await _show_recipe(
-                self._services, interaction, await read_recipe(self._services, image)
+                self._services, interaction, await self._services.recipe_reruns.read(image)
             )
 
     async def show_recipe(self, interaction: discord.Interaction, message: discord.Message) -> None:
@@ -104,9 +98,11 @@ class AgainButton(ui.DynamicItem[ui.Button[Any]], template=r"recipe:again"):
             file = next((each for each in files if each.filename == FILENAME), None)
             if file is None:
                 raise UserError("The recipe is not there any more. Ask for it anew: `/recipe`.")
-            origin = await read_recipe(services, file)
+            origin = await services.recipe_reruns.read(file)
             asker = Requester.of_interaction(interaction)
-            await respond(interaction, str(await queue_again(services, asker, origin.recipe)))
+            await respond(
+                interaction, str(await services.recipe_reruns.queue(asker, origin.recipe))
+            )
 
 
 class _WhichForm(PictureForm):
@@ -132,7 +128,7 @@ async def _tell_posted(
     """Show the recipe of a message's picture."""
     await defer(interaction)
     file = recipe_beside(message, picture)
-    await _show_recipe(services, interaction, await read_recipe(services, file, message))
+    await _show_recipe(services, interaction, await services.recipe_reruns.read(file, message))
 
 
 async def _show_recipe(
@@ -148,7 +144,7 @@ async def _show_recipe(
         return
     view = None
     try:
-        check_repeatable(origin.recipe, services)
+        services.recipe_reruns.check(origin.recipe)
     except (UserError, EngineError) as error:
         text = f"{text}\n-# {errors.sentence(str(error))}"
     else:
