@@ -26,8 +26,11 @@ from bot.scheduling.queue import GpuQueue
 from bot.services import Services
 from bot.storage import open_store
 from bot.submission.control import JobControl
+from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
 from bot.submission.policy import SubmissionPolicy
+from bot.submission.recipes import RecipeReruns
+from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
 from bot.ui.uploads import DISCORD_HOSTS
 from bot.worker.engine_worker import EngineWorker
@@ -119,6 +122,9 @@ async def open_services(
                 erasure=privacy,
                 control=control,
                 followups=FollowupJobs(settings, intake, control),
+                edits=Edits(settings, intake, rules, store),
+                recipe_reruns=RecipeReruns(settings, intake, upload_hosts),
+                reposts=Reposts(store, rules),
                 worker=engine,
                 upload_hosts=upload_hosts,
                 device=str(models.device),

@@ -11,8 +11,11 @@ from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
 from bot.submission.control import JobControl
+from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
 from bot.submission.policy import SubmissionPolicy
+from bot.submission.recipes import RecipeReruns
+from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
 from bot.worker.engine_worker import EngineWorker
 
@@ -32,6 +35,9 @@ class Services:
     control: JobControl
     erasure: ErasureService
     followups: FollowupJobs
+    edits: Edits
+    recipe_reruns: RecipeReruns
+    reposts: Reposts
     worker: EngineWorker
     upload_hosts: frozenset[str]
     """Where attached pictures may lie."""

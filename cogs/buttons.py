@@ -15,7 +15,6 @@ from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import JobRecord
 from bot.services import Services
-from bot.submission.edits import check_may_edit
 from bot.submission.followups import FollowupJobs
 from bot.submission.permissions import Actor
 from bot.submission.recipes import prompt_of
@@ -199,7 +198,7 @@ class _PressedJob:
     async def _editable_record(self) -> JobRecord:
         """Return the job, if the person may ask for pictures like its own."""
         record = await self._record()
-        await check_may_edit(self._services, self._message, self._interaction.user.id)
+        await self._services.edits.check_may_edit(self._message, self._interaction.user.id)
         if record.state in UNFINISHED:
             raise UserError("This job hasn't finished yet.")
         return record

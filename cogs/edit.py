@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.services import Services
-from bot.submission.edits import EditOptions, check_may_edit, queue_edit
+from bot.submission.edits import EditOptions
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, MAX_COUNT
 from bot.ui.autocomplete import matching_presets
@@ -78,7 +78,7 @@ class Edit(commands.Cog):
         asker = Requester.of_interaction(interaction)
         picture = await self._read(image)
         drawn = None if mask is None else await self._read(mask)
-        queued = await queue_edit(self._services, asker, wish, picture, drawn)
+        queued = await self._services.edits.queue(asker, wish, picture, drawn)
         await respond(interaction, str(queued))
 
     @edit.autocomplete("preset")
@@ -88,7 +88,7 @@ class Edit(commands.Cog):
     async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what a message's picture should become."""
         form = _EditForm(self._services, message)
-        await check_may_edit(self._services, message, interaction.user.id)
+        await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)
 
     async def _read(self, attachment: discord.Attachment) -> bytes:
@@ -121,7 +121,7 @@ class _EditForm(PictureForm):
             raise UserError("I do not know how much of the picture that is.")
         wish = EditOptions(self._prompt.value, int(percent) / 100)
         asker = Requester.of_interaction(interaction)
-        queued = await queue_edit(self._services, asker, wish, picture)
+        queued = await self._services.edits.queue(asker, wish, picture)
         await respond(interaction, str(queued))
 
 

@@ -14,7 +14,6 @@ from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
 from bot.services import Services
-from bot.submission.reposts import post_again
 from bot.submission.requester import Requester
 from bot.ui import buttons, history_page
 from bot.ui.base import PersistentButton
@@ -104,7 +103,7 @@ class HistoryButton(
             case HistoryAction.POST:
                 entry = await _entry(services, scope, job_id)
                 asker = Requester.of_interaction(interaction)
-                message = await post_again(services, asker, interaction.guild, entry)
+                message = await services.reposts.post(asker, interaction.guild, entry)
                 await respond(interaction, f"Posted: {message.jump_url}")
             case HistoryAction.RERUN:
                 entry = await _entry(services, scope, job_id)

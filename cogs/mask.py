@@ -20,7 +20,7 @@ from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.services import Services
-from bot.submission.edits import EditOptions, check_may_edit, queue_edit
+from bot.submission.edits import EditOptions
 from bot.submission.policy import check_prompt
 from bot.submission.requester import Requester
 from bot.ui import buttons, draft_preview, job_text
@@ -105,7 +105,7 @@ class Mask(commands.Cog):
     async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what to look for in a message's picture."""
         form = _MaskForm(self._services, message)
-        await check_may_edit(self._services, message, interaction.user.id)
+        await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)
 
 
@@ -277,7 +277,7 @@ async def _paint(services: Services, interaction: discord.Interaction, draft: Dr
     try:
         wish = EditOptions(draft.replace_with or "")
         asker = Requester.of_interaction(interaction)
-        queued = await queue_edit(services, asker, wish, draft.source, draft.mask)
+        queued = await services.edits.queue(asker, wish, draft.source, draft.mask)
     except BaseException:
         await services.store.drafts.put(draft)
         raise

@@ -12,9 +12,7 @@ from discord.ext import commands
 from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.jobs.job import UNFINISHED
-from bot.submission.edits import check_may_edit, check_may_edit_of
 from bot.submission.permissions import Actor, check_permissions
-from bot.submission.recipes import queue_again, read_recipe
 from bot.submission.requester import Channel, Requester
 from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS
 from bot.ui.responses import errors_replied
@@ -89,7 +87,7 @@ class Reactions(commands.Cog):
             await self._paint_anew(asker, message)
             return
         author_id = record.job.author_id
-        await check_may_edit_of(self._services, author_id, asker.guild_id, asker.user_id)
+        await self._services.edits.check_may_edit_of(author_id, asker.guild_id, asker.user_id)
         await self._services.followups.rerun(asker, record)
 
     async def _paint_anew(self, asker: Requester, message: discord.PartialMessage) -> None:
@@ -102,13 +100,13 @@ class Reactions(commands.Cog):
         files = pictures_in(found) if is_own(found) else []
         if not files:
             return
-        await check_may_edit(self._services, found, asker.user_id)
+        await self._services.edits.check_may_edit(found, asker.user_id)
         with self._services.followups.debounce(asker.user_id, "message", message.id):
             origins = [
-                await read_recipe(self._services, recipe_beside(found, file), found)
+                await self._services.recipe_reruns.read(recipe_beside(found, file), found)
                 for file in files
             ]
-            await queue_again(self._services, asker, *(origin.recipe for origin in origins))
+            await self._services.recipe_reruns.queue(asker, *(origin.recipe for origin in origins))
 
     async def _end(
         self, reaction: discord.RawReactionActionEvent, asker: Requester, emoji: str

@@ -15,13 +15,7 @@ from bot import errors
 from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.services import Services
-from bot.submission.recipes import (
-    FILENAME,
-    check_repeatable,
-    queue_again,
-    read_recipe,
-    recipe_file,
-)
+from bot.submission.recipes import FILENAME, recipe_file
 from bot.submission.requester import Requester
 from bot.ui import job_text
 from bot.ui.base import PersistentButton
@@ -58,7 +52,9 @@ class Recipes(commands.Cog):
     async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
         """How a picture was made."""
         await defer(interaction)
-        await _show_recipe(self._services, interaction, await read_recipe(self._services, image))
+        await _show_recipe(
+            self._services, interaction, await self._services.recipe_reruns.read(image)
+        )
 
     async def show_recipe(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Tell how a message's picture was made, after asking which if there are several."""
@@ -82,9 +78,9 @@ class AgainButton(PersistentButton, template=r"recipe:again"):
         file = next((each for each in files if each.filename == FILENAME), None)
         if file is None:
             raise UserError("The recipe is not there any more. Ask for it anew: `/recipe`.")
-        origin = await read_recipe(services, file)
+        origin = await services.recipe_reruns.read(file)
         asker = Requester.of_interaction(interaction)
-        await respond(interaction, str(await queue_again(services, asker, origin.recipe)))
+        await respond(interaction, str(await services.recipe_reruns.queue(asker, origin.recipe)))
 
 
 class _WhichForm(PictureForm):
@@ -109,7 +105,7 @@ async def _tell_posted(
     """Show the recipe of a message's picture."""
     await defer(interaction)
     file = recipe_beside(message, picture)
-    await _show_recipe(services, interaction, await read_recipe(services, file, message))
+    await _show_recipe(services, interaction, await services.recipe_reruns.read(file, message))
 
 
 async def _show_recipe(
@@ -125,7 +121,7 @@ async def _show_recipe(
         return
     view = None
     try:
-        check_repeatable(origin.recipe, services)
+        services.recipe_reruns.check(origin.recipe)
     except (UserError, EngineError) as error:
         text = f"{text}\n-# {errors.sentence(str(error))}"
     else:

@@ -12,13 +12,7 @@ from discord.ext import commands
 
 from bot.client import PaintingBot
 from bot.errors import UserError
-from bot.submission.edits import (
-    EditOptions,
-    Queued,
-    check_may_edit,
-    queue_continuation,
-    queue_edit,
-)
+from bot.submission.edits import EditOptions, Queued
 from bot.submission.requester import Requester
 from bot.ui.responses import errors_replied, reply_briefly
 from bot.ui.uploads import choose_picture, is_own, pictures_in, read_posted, recipe_beside
@@ -71,7 +65,7 @@ class Reply(commands.Cog):
         attached = pictures_in(message)
         if attached and words:
             picture = await self._read(message, choose_picture(attached, number))
-            return await queue_edit(self._services, asker, EditOptions(words), picture)
+            return await self._services.edits.queue(asker, EditOptions(words), picture)
         if not (attached or words):
             raise UserError("Say in words what the picture should become.")
         target = await _target(message)
@@ -81,10 +75,10 @@ class Reply(commands.Cog):
                 "`/edit`."
             )
         original = choose_picture(pictures_in(target), number)
-        await check_may_edit(self._services, target, message.author.id)
+        await self._services.edits.check_may_edit(target, message.author.id)
         if words:
             picture = await self._read(target, original)
-            return await queue_edit(self._services, asker, EditOptions(words), picture)
+            return await self._services.edits.queue(asker, EditOptions(words), picture)
         return await self._go_on(asker, target, original, message)
 
     async def _go_on(
@@ -102,7 +96,7 @@ class Reply(commands.Cog):
             raise UserError(f"I go on from one picture, and you sent {len(painted_over)}.")
         origin = await self._read(target, recipe_beside(target, original))
         picture = await self._read(message, painted_over[0])
-        return await queue_continuation(self._services, asker, origin, picture)
+        return await self._services.edits.queue_restart(asker, origin, picture)
 
     async def _explain(self, message: discord.Message) -> None:
         """Say once a day to each person which way works, if it was a picture they replied to."""

@@ -9,12 +9,13 @@ import json
 
 import discord
 
+from bot.config import BotSettings
 from bot.errors import UserError
-from bot.services import Services
 from bot.submission.edits import Queued
 from bot.submission.policy import check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded
+from bot.submission.submit import JobSubmission
 from bot.ui.attachments import MAX_MESSAGE_BYTES, Attachment
 from bot.ui.uploads import read_posted, read_upload
 from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, read_source
@@ -34,21 +35,51 @@ MAX_CUTOUTS = 128
 _MAX_MIB = MAX_MESSAGE_BYTES // MEBIBYTE
 
 
-async def read_recipe(
-    services: Services, file: discord.Attachment, message: discord.Message | None = None
-) -> Provenance:
-    """What a picture, or a recipe's JSON, says about its origin.
+class RecipeReruns:
+    """Read the recipes of posted pictures and queue them again."""
 
-    It was attached to a command, or to a `message` some time ago. Only text is read, so that it may
-    be as large as the bot's own.
+    def __init__(
+        self, settings: BotSettings, submission: JobSubmission, upload_hosts: frozenset[str]
+    ) -> None:
+        self._settings = settings
+        self._submission = submission
+        self._upload_hosts = upload_hosts
 
-    Raises `UserError` or `EngineError` if it says nothing.
-    """
-    if message is None:
-        content = await read_upload(file, _MAX_MIB, services.upload_hosts)
-    else:
-        content = await read_posted(message, file, _MAX_MIB, services.upload_hosts)
-    return await asyncio.to_thread(read_provenance, content)
+    async def read(
+        self, file: discord.Attachment, message: discord.Message | None = None
+    ) -> Provenance:
+        """Read the recipe of a picture or of a JSON file.
+
+        The file was attached to a command, or to a `message` some time ago. Only text is read, so
+        it may be as large as the bot's own files.
+
+        Raises `UserError` or `EngineError` if it holds no recipe.
+        """
+        if message is None:
+            content = await read_upload(file, _MAX_MIB, self._upload_hosts)
+        else:
+            content = await read_posted(message, file, _MAX_MIB, self._upload_hosts)
+        return await asyncio.to_thread(read_provenance, content)
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise `UserError` or `EngineError` if a recipe from elsewhere cannot be painted here.
+
+        Users may choose neither size nor cutouts freely, and a recipe must not get around that.
+        """
+        check_models(recipe, self._settings.engine.models)
+        _check_effort(recipe)
+        check_prompt(prompt_of(recipe), self._settings.limits)
+
+    async def queue(self, requester: Requester, *recipes: Recipe) -> Queued:
+        """Queue the recipes of one message, from this bot or elsewhere, with new seeds.
+
+        Raises `UserError` or `EngineError` for what is not allowed.
+        """
+        for recipe in recipes:
+            self.check(recipe)
+            await asyncio.to_thread(_check_pictures, recipe)
+        prompt, again = prompt_of(recipes[0]), reseeded(recipes)
+        return Queued(await self._submission.submit(requester, prompt, again, kind="rerun"), "")
 
 
 def recipe_file(recipe: Recipe) -> Attachment:
@@ -57,12 +88,13 @@ def recipe_file(recipe: Recipe) -> Attachment:
     return Attachment(FILENAME, content.encode(), "The recipe of the picture, as JSON")
 
 
-def check_repeatable(recipe: Recipe, services: Services) -> None:
-    """Raise `UserError` or `EngineError` if a recipe from elsewhere cannot be painted here.
+def prompt_of(recipe: Recipe) -> str:
+    """A recipe's prompts, as they would be typed."""
+    return " | ".join(map(str, recipe.prompts))
 
-    The people here may choose neither size nor cutouts freely, and a recipe is no way around that.
-    """
-    check_models(recipe, services.settings.engine.models)
+
+def _check_effort(recipe: Recipe) -> None:
+    """Raise `UserError` if a recipe has more pixels or cutouts than users can ask for here."""
     entry = find_models(recipe.models)
     largest = LARGEST * entry.side
     if recipe.width * recipe.height > largest**2 or recipe.enlarge > entry.enlarge:
@@ -76,24 +108,6 @@ def check_repeatable(recipe: Recipe, services: Services) -> None:
             f"That recipe asks for {recipe.cutouts} cutouts. From elsewhere I paint nothing with "
             f"more than {MAX_CUTOUTS}."
         )
-    check_prompt(prompt_of(recipe), services.settings.limits)
-
-
-def prompt_of(recipe: Recipe) -> str:
-    """A recipe's prompts, as they would be typed."""
-    return " | ".join(map(str, recipe.prompts))
-
-
-async def queue_again(services: Services, asker: Requester, *recipes: Recipe) -> Queued:
-    """Queue recipes from elsewhere, those of one message, with other seeds.
-
-    Raises `UserError` or `EngineError` for what is not allowed.
-    """
-    for recipe in recipes:
-        check_repeatable(recipe, services)
-        await asyncio.to_thread(_check_pictures, recipe)
-    prompt, again = prompt_of(recipes[0]), reseeded(recipes)
-    return Queued(await services.submission.submit(asker, prompt, again, kind="rerun"), "")
 
 
 def _check_pictures(recipe: Recipe) -> None:
