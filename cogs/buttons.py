@@ -24,7 +24,7 @@ from bot.ui.base import Form, PersistentButton
 from bot.ui.buttons import JobAction, confirm_delete_view
 from bot.ui.forms import words_input
 from bot.ui.responses import defer, respond, show_form, update_response
-from bot.ui.uploads import pictures_in, read_posted
+from bot.ui.uploads import pictures_in
 from engine.recipes.recipe import MAX_STEPS
 
 _ELSEWHERE = "That button belongs to another picture. If this one was posted just now, try again."
@@ -320,8 +320,7 @@ async def _posted(services: Services, message: discord.Message, number: int) -> 
     files = pictures_in(message)
     if number > len(files):
         raise UserError("I don't have this picture any more. Attach it to `/edit` instead.")
-    limit, hosts = services.settings.limits.image_mib, services.upload_hosts
-    return await read_posted(message, files[number - 1], limit, hosts)
+    return await services.uploads.read(files[number - 1], message)
 
 
 async def _say_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:

@@ -16,7 +16,6 @@ from bot.submission.seeds import LARGEST_SEED, MAX_COUNT
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import defer, respond, show_form
-from bot.ui.uploads import read_posted, read_upload
 from engine.editing.edit_recipe import DEFAULT_KEEP
 from engine.recipes.recipe import MAX_STEPS
 
@@ -76,8 +75,8 @@ class Edit(commands.Cog):
         kept = None if keep is None else keep / 100
         wish = EditOptions(prompt, kept, steps, seed, preset, count)
         asker = Requester.of_interaction(interaction)
-        picture = await self._read(image)
-        drawn = None if mask is None else await self._read(mask)
+        picture = await self._services.uploads.read(image)
+        drawn = None if mask is None else await self._services.uploads.read(mask)
         queued = await self._services.edits.queue(asker, wish, picture, drawn)
         await respond(interaction, str(queued))
 
@@ -90,10 +89,6 @@ class Edit(commands.Cog):
         form = _EditForm(self._services, message)
         await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)
-
-    async def _read(self, attachment: discord.Attachment) -> bytes:
-        limit = self._services.settings.limits.image_mib
-        return await read_upload(attachment, limit, self._services.upload_hosts)
 
 
 class _EditForm(PictureForm):
@@ -114,8 +109,7 @@ class _EditForm(PictureForm):
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Queue the edit."""
         await defer(interaction)
-        limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
-        picture = await read_posted(self.message, self.picture, limit, hosts)
+        picture = await self._services.uploads.read(self.picture, self.message)
         percent = self._keep.values[0] if self._keep.values else _KEEP
         if percent not in _KEEPS:
             raise UserError("I do not know how much of the picture that is.")

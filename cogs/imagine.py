@@ -15,7 +15,6 @@ from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, MAX_COUNT, seed_or_any, variations
 from bot.ui.autocomplete import matching, matching_presets
 from bot.ui.responses import defer, respond
-from bot.ui.uploads import read_upload
 from engine.editing.edit_recipe import image_prompt
 from engine.models.catalogue import find_models
 from engine.presets import make_recipe, round_to_grid
@@ -86,7 +85,8 @@ class Imagine(commands.Cog):
         await defer(interaction)
         wish = ImagineOptions(prompt, size, steps, seed, preset, style)
         self._check(wish)
-        pictures = [None if each is None else await self._read(each) for each in (image, like)]
+        read = self._services.uploads.read
+        pictures = [None if each is None else await read(each) for each in (image, like)]
         recipe = await asyncio.to_thread(self._recipe, wish, *pictures)
         asker = Requester.of_interaction(interaction)
         recipes = variations(recipe, count)
@@ -100,10 +100,6 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
-
-    async def _read(self, attachment: discord.Attachment) -> bytes:
-        limit = self._services.settings.limits.image_mib
-        return await read_upload(attachment, limit, self._services.upload_hosts)
 
     def _check(self, wish: "ImagineOptions") -> None:
         check_prompt(wish.prompt, self._services.settings.limits)

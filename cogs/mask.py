@@ -29,7 +29,6 @@ from bot.ui.base import Form, PersistentButton
 from bot.ui.draft_preview import GROWTH
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import defer, show_form, update_response
-from bot.ui.uploads import read_posted, read_upload
 from engine.editing.edit_recipe import FEATHER, dilate, read_mask, read_source
 from engine.recipes.prompts import parse_prompts
 
@@ -98,8 +97,7 @@ class Mask(commands.Cog):
     ) -> None:
         """Find something in a picture, and paint something else there."""
         await defer(interaction)
-        limit = self._services.settings.limits.image_mib
-        picture = await read_upload(image, limit, self._services.upload_hosts)
+        picture = await self._services.uploads.read(image)
         await _create_draft(self._services, interaction, picture, what, replace_with)
 
     async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
@@ -165,8 +163,7 @@ class _MaskForm(PictureForm):
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Look for it."""
         await defer(interaction)
-        limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
-        picture = await read_posted(self.message, self.picture, limit, hosts)
+        picture = await self._services.uploads.read(self.picture, self.message)
         what, replace_with = self._what.value, self._replace_with.value
         await _create_draft(self._services, interaction, picture, what, replace_with)
 
@@ -208,8 +205,7 @@ class _UploadForm(Form):
         draft = await _own_draft(self._services, interaction, self._draft_id)
         if not self._file.values:
             raise UserError("No file came with the form.")
-        limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
-        content = await read_upload(self._file.values[0], limit, hosts)
+        content = await self._services.uploads.read(self._file.values[0])
         mask = await asyncio.to_thread(_drawn, draft, content)
         await _save_and_show(self._services, interaction, replace(draft, mask=mask))
 
