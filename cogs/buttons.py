@@ -1,6 +1,6 @@
-"""The buttons under a job's messages: stop, cancel, go on, rerun, vary, more steps, edit, delete.
+"""Buttons under a job's messages: stop, cancel, resume, rerun, vary, more steps, edit, delete.
 
-What a custom id says is checked: there is such a job, and the message is one of its own.
+Custom ids are not trusted: the job must exist, and the message must be one of its own.
 """
 
 from typing import Any
@@ -29,30 +29,30 @@ from engine.recipes.recipe import MAX_STEPS
 
 _ELSEWHERE = "That button belongs to another picture. If this one was posted just now, try again."
 _STOPPED = {
-    JobState.STOPPED: "Stopped: the picture is posted as it stands.",
-    JobState.DONE: "It was done before it could stop, and the whole picture is posted.",
-    JobState.CANCELLED: "It was cancelled at the same time, so there is no picture.",
+    JobState.STOPPED: "Stopped. I'm posting the picture as it is now.",
+    JobState.DONE: "It finished before it could stop, so you get the whole picture.",
+    JobState.CANCELLED: "It was cancelled at the same time, so there's no picture.",
     JobState.FAILED: "It failed before it could stop.",
 }
-_STOPS = "It stops as soon as it can, and the picture is posted as it stands then."
+_STOPS = "It will stop as soon as it can. I'll post the picture as it is then."
 _ALL = "0"
-"""The value that stands for all pictures."""
+"""Option value for all pictures."""
 _MOST_DIGITS = 6
 _LONGEST_INPUT = 4000
 
 
 class Buttons(commands.Cog):
-    """Do what buttons under a job's messages say."""
+    """Answer the buttons under a job's messages."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
 
     async def cog_load(self) -> None:
-        """Have buttons answered, those of earlier runs of the program too."""
+        """Start answering buttons, also those of earlier runs of the program."""
         self._bot.add_dynamic_items(JobButton)
 
     async def cog_unload(self) -> None:
-        """Leave them alone again."""
+        """Stop answering them."""
         self._bot.remove_dynamic_items(JobButton)
 
 
@@ -219,7 +219,7 @@ class _JobForm(Form):
         self.record = record
 
     def open_for(self, numbers: list[int], *others: discord.SelectOption) -> ui.Select[Any]:
-        """Add the question which picture is meant, or one of `others`; the first one, if any."""
+        """Ask which picture is meant; `others` are options before the pictures."""
         recipes = self.record.job.recipes
         options = [
             discord.SelectOption(
@@ -338,5 +338,5 @@ def _number(which: ui.Select[Any]) -> int | None:
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Buttons(bot))

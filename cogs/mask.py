@@ -272,8 +272,8 @@ async def _paint(services: Services, interaction: discord.Interaction, draft: Dr
         return  # its button was pressed twice
     try:
         wish = EditOptions(draft.replace_with or "")
-        asker = Requester.of_interaction(interaction)
-        queued = await services.edits.queue(asker, wish, draft.source, draft.mask)
+        requester = Requester.of_interaction(interaction)
+        queued = await services.edits.queue(requester, wish, draft.source, draft.mask)
     except BaseException:
         await services.store.drafts.put(draft)
         raise
@@ -316,5 +316,5 @@ def _drawn(draft: Draft, content: bytes) -> bytes:
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Mask(bot))
