@@ -166,15 +166,17 @@ class Buttons(commands.Cog):
     ) -> JobRecord:
         """The job of a button, if the person may have something like its pictures."""
         record = await self._record(message, press)
-        await self._services.edits.check_may_edit(message, interaction.user.id)
+        author_id, guild_id = record.job.author_id, interaction.guild_id
+        await self._services.edits.check_may_edit_of(author_id, guild_id, interaction.user.id)
         if record.state in UNFINISHED:
             raise UserError("This job has not ended yet.")
         return record
 
     async def _record(self, message: discord.Message, press: ButtonPress) -> JobRecord:
         """The job of a button; raises `UserError` unless its message is one of the job's."""
-        record = await self._services.control.job(press.job_id)
-        if await self._services.store.jobs.of_message(message.id) != press.job_id:
+        record = await self._services.store.jobs.by_message(message.id)
+        if record is None or record.job.id != press.job_id:
+            await self._services.control.job(press.job_id)
             raise UserError(_ELSEWHERE)
         return record
 

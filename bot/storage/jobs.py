@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Row, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, update
 from sqlalchemy.orm import defer
 
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin, JobState
@@ -67,8 +67,7 @@ class JobRepository(Repository):
 
     async def get(self, job_id: int) -> JobRecord | None:
         """Return a job's record; None if it is gone or unreadable."""
-        records, _ = await self._found(JobRow.id == job_id)
-        return records[0] if records else None
+        return await self._one(JobRow.id == job_id)
 
     async def state(self, job_id: int) -> JobState | None:
         """Return the state of a job; None if there is no such job."""
@@ -161,19 +160,15 @@ class JobRepository(Repository):
         async with self._read() as session:
             return {each for each in await session.scalars(rows) if each is not None}
 
-    async def of_post(self, message_id: int) -> int | None:
-        """The job of whose end a message tells; None if it tells of none."""
-        posted = select(PostRow.job_id).where(PostRow.message_id == message_id)
-        async with self._read() as session:
-            return await session.scalar(posted)
+    async def by_post(self, message_id: int) -> JobRecord | None:
+        """Return the record of the job whose result a message holds; None if it holds none."""
+        return await self._one(JobRow.id.in_(_posted(message_id)))
 
-    async def of_message(self, message_id: int) -> int | None:
-        """The job that a message tells of or announces; None if it is no job's."""
-        posted = select(PostRow.job_id).where(PostRow.message_id == message_id)
+    async def by_message(self, message_id: int) -> JobRecord | None:
+        """Return the record of the job that any kind of message belongs to; None if to none."""
         is_place = or_(PlaceRow.message_id == message_id, PlaceRow.progress_id == message_id)
         placed = select(PlaceRow.job_id).where(is_place)
-        async with self._read() as session:
-            return await session.scalar(posted) or await session.scalar(placed)
+        return await self._one(JobRow.id.in_(_posted(message_id).union(placed)))
 
     async def author_of_post(self, message_id: int) -> int | None:
         """Return the author of the job whose result a message holds; None if it holds none."""
@@ -186,12 +181,20 @@ class JobRepository(Repository):
             rows = select(func.count()).select_from(JobRow).where(is_meant)
             return await session.scalar(rows) or 0
 
+    async def _one(self, is_meant: ColumnElement[bool]) -> JobRecord | None:
+        records, _ = await self._found(is_meant)
+        return records[0] if records else None
+
     async def _found(self, is_meant: ColumnElement[bool]) -> tuple[list[JobRecord], list[int]]:
         """Return the records of jobs, oldest first, and the ids of unreadable jobs."""
         rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
         async with self._read() as session:
             found = (await session.execute(rows.where(is_meant).order_by(JobRow.id))).all()
         return await asyncio.to_thread(_readable, found)  # there may be thousands of jobs
+
+
+def _posted(message_id: int) -> Select[int]:
+    return select(PostRow.job_id).where(PostRow.message_id == message_id)
 
 
 def _readable(found: Sequence[_Found]) -> tuple[list[JobRecord], list[int]]:
