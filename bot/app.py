@@ -32,7 +32,7 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
-from bot.ui.uploads import DISCORD_HOSTS
+from bot.ui.uploads import DISCORD_HOSTS, UploadReader
 from bot.worker.engine_worker import EngineWorker
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ async def open_services(
                 recipe_reruns=RecipeReruns(settings, submission, upload_hosts),
                 reposts=Reposts(store, policy),
                 worker=engine,
-                upload_hosts=upload_hosts,
+                uploads=UploadReader(settings.limits.image_mib, upload_hosts),
                 device=str(models.device),
                 started=datetime.now(UTC),
             )

@@ -12,10 +12,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.errors import FAULT
 from bot.services import Services
 from bot.submission.permissions import INVITE
-from bot.ui.responses import answer_stale_component, respond
+from bot.ui.responses import answer_error, answer_stale_component
 
 log = logging.getLogger(__name__)
 
@@ -40,24 +39,13 @@ _SYNCED = "commands"
 
 
 class CommandTree(app_commands.CommandTree["PaintingBot"]):
-    """Slash commands, with one place for what nobody expected to go wrong in them."""
+    """Slash commands and menus, whose errors the person who used them is told."""
 
     async def on_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError, /
     ) -> None:
-        """Log the cause; tell the person, and nobody else, without it."""
-        cause = getattr(error, "original", error)
-        command = interaction.command.qualified_name if interaction.command else "?"
-        match cause:
-            case app_commands.TransformerError() | app_commands.CommandSignatureMismatch():
-                sentence = "I did not understand that. Please choose the command anew."
-                log.warning("misunderstood", extra={"command": command, "cause": str(cause)})
-            case app_commands.CheckFailure():
-                sentence = "You cannot use this command here."
-            case _:
-                sentence = FAULT
-                log.error("a command failed", extra={"command": command}, exc_info=cause)
-        await respond(interaction, sentence)
+        """Answer the error where those of forms and buttons are answered."""
+        await answer_error(interaction, error)
 
 
 class PaintingBot(commands.AutoShardedBot):

@@ -17,6 +17,7 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
+from bot.ui.uploads import UploadReader
 from bot.worker.engine_worker import EngineWorker
 
 
@@ -39,8 +40,7 @@ class Services:
     recipe_reruns: RecipeReruns
     reposts: Reposts
     worker: EngineWorker
-    upload_hosts: frozenset[str]
-    """Where attached pictures may lie."""
+    uploads: UploadReader
     device: str
     """Where the models are, as torch names it."""
     started: datetime

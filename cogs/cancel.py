@@ -12,7 +12,7 @@ from bot.errors import UserError
 from bot.jobs.job import Job
 from bot.submission.permissions import Actor, JobVisibility
 from bot.ui import queue_text
-from bot.ui.responses import defer, respond, user_errors
+from bot.ui.responses import defer, respond
 
 _ALL = "all"
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,17})")
@@ -29,14 +29,13 @@ class Cancel(commands.Cog):
     @app_commands.describe(job="Which job; all stands for every one of yours")
     async def cancel(self, interaction: discord.Interaction, job: str) -> None:
         """Cancel a job that waits or is being painted."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            viewer = JobVisibility.of_interaction(interaction)
-            if job.strip().lower() == _ALL:
-                cancelled = await self._cancel_all(viewer)
-            else:
-                cancelled = [await self._cancel(viewer, job)]
-            await respond(interaction, queue_text.cancelled_text(cancelled))
+        await defer(interaction)
+        viewer = JobVisibility.of_interaction(interaction)
+        if job.strip().lower() == _ALL:
+            cancelled = await self._cancel_all(viewer)
+        else:
+            cancelled = [await self._cancel(viewer, job)]
+        await respond(interaction, queue_text.cancelled_text(cancelled))
 
     @cancel.autocomplete("job")
     async def _jobs(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:

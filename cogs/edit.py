@@ -15,14 +15,7 @@ from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, MAX_COUNT
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
-from bot.ui.responses import (
-    all_errors,
-    defer,
-    respond,
-    show_form,
-    user_errors,
-)
-from bot.ui.uploads import read_posted, read_upload
+from bot.ui.responses import defer, respond, show_form
 from engine.editing.edit_recipe import DEFAULT_KEEP
 from engine.recipes.recipe import MAX_STEPS
 
@@ -78,15 +71,14 @@ class Edit(commands.Cog):
         count: Range[int, 1, MAX_COUNT] = 1,
     ) -> None:
         """Change a picture by words."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            kept = None if keep is None else keep / 100
-            wish = EditOptions(prompt, kept, steps, seed, preset, count)
-            asker = Requester.of_interaction(interaction)
-            picture = await self._read(image)
-            drawn = None if mask is None else await self._read(mask)
-            queued = await self._services.edits.queue(asker, wish, picture, drawn)
-            await respond(interaction, str(queued))
+        await defer(interaction)
+        kept = None if keep is None else keep / 100
+        wish = EditOptions(prompt, kept, steps, seed, preset, count)
+        asker = Requester.of_interaction(interaction)
+        picture = await self._services.uploads.read(image)
+        drawn = None if mask is None else await self._services.uploads.read(mask)
+        queued = await self._services.edits.queue(asker, wish, picture, drawn)
+        await respond(interaction, str(queued))
 
     @edit.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -94,14 +86,9 @@ class Edit(commands.Cog):
 
     async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what a message's picture should become."""
-        async with user_errors(interaction):
-            form = _EditForm(self._services, message)
-            await self._services.edits.check_may_edit(message, interaction.user.id)
-            await show_form(interaction, form)
-
-    async def _read(self, attachment: discord.Attachment) -> bytes:
-        limit = self._services.settings.limits.image_mib
-        return await read_upload(attachment, limit, self._services.upload_hosts)
+        form = _EditForm(self._services, message)
+        await self._services.edits.check_may_edit(message, interaction.user.id)
+        await show_form(interaction, form)
 
 
 class _EditForm(PictureForm):
@@ -121,17 +108,15 @@ class _EditForm(PictureForm):
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Queue the edit."""
-        async with all_errors(interaction):
-            await defer(interaction)
-            limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
-            picture = await read_posted(self.message, self.picture, limit, hosts)
-            percent = self._keep.values[0] if self._keep.values else _KEEP
-            if percent not in _KEEPS:
-                raise UserError("I do not know how much of the picture that is.")
-            wish = EditOptions(self._prompt.value, int(percent) / 100)
-            asker = Requester.of_interaction(interaction)
-            queued = await self._services.edits.queue(asker, wish, picture)
-            await respond(interaction, str(queued))
+        await defer(interaction)
+        picture = await self._services.uploads.read(self.picture, self.message)
+        percent = self._keep.values[0] if self._keep.values else _KEEP
+        if percent not in _KEEPS:
+            raise UserError("I do not know how much of the picture that is.")
+        wish = EditOptions(self._prompt.value, int(percent) / 100)
+        asker = Requester.of_interaction(interaction)
+        queued = await self._services.edits.queue(asker, wish, picture)
+        await respond(interaction, str(queued))
 
 
 async def setup(bot: PaintingBot) -> None:

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from enum import StrEnum
-from re import Match
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands, ui
@@ -16,8 +15,9 @@ from bot.errors import UserError
 from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
 from bot.services import Services
 from bot.submission.requester import Requester
-from bot.ui import history_page
-from bot.ui.responses import all_errors, defer, respond, update_response, user_errors
+from bot.ui import buttons, history_page
+from bot.ui.base import PersistentButton
+from bot.ui.responses import defer, respond, update_response
 
 _LONGEST_NUMBER = 19
 """Digits of an id, at most."""
@@ -70,68 +70,47 @@ class History(commands.Cog):
         person: discord.User | None = None,
     ) -> None:
         """Look through your pictures: post them again, or paint more of them."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            words = " ".join((search or "").split())
-            scope = _scope(interaction, (person or interaction.user).id, words)
-            entry = await self._services.store.history.page(scope, PageDirection.HERE, None)
-            if entry is None:
-                raise UserError(_nothing(interaction, scope))
-            await _show(self._services, interaction, scope, entry)
+        await defer(interaction)
+        words = " ".join((search or "").split())
+        scope = _scope(interaction, (person or interaction.user).id, words)
+        entry = await self._services.store.history.page(scope, PageDirection.HERE, None)
+        if entry is None:
+            raise UserError(_nothing(interaction, scope))
+        await _show(self._services, interaction, scope, entry)
 
 
 class HistoryButton(
-    ui.DynamicItem[ui.Button[Any]],
+    PersistentButton,
     template=r"history:(?P<action>[^:]*):(?P<person>[^:]*):(?P<job>[^:]*):(?P<search>(?s:.*))",
 ):
-    """Does something with a page; its custom id says what, and with which page of what."""
+    """Does something with a page; the custom id says what, and with which page of what."""
 
-    def __init__(self, button: ui.Button[Any], match: Match[str] | None = None) -> None:
-        super().__init__(button)
-        self._said = {} if match is None else match.groupdict()
-
-    @classmethod
-    def of(cls, action: HistoryAction, scope: Scope, entry: Entry, *, disabled: bool) -> Self:
-        """A new button."""
-        emoji, label = _BUTTON_LABELS[action]
-        custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
-        return cls(ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled))
-
-    @classmethod
-    async def from_custom_id(
-        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
-    ) -> Self:
-        """The button that was pressed, from what Discord says of it."""
-        assert isinstance(item, ui.Button)
-        return cls(item, match)
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Do it."""
         services: Services = interaction.client.services
-        async with all_errors(interaction):
-            await defer(interaction, in_place=True)
-            person, job_id = _number(self._said["person"]), _number(self._said["job"])
-            scope = _scope(interaction, person, self._said["search"])
-            match self._said["action"]:
-                case HistoryAction.NEWER | HistoryAction.OLDER as turn:
-                    # Beyond the last page, where something was removed, stays the one that is left.
-                    entry = await services.store.history.page(
-                        scope, PageDirection(turn), job_id
-                    ) or await services.store.history.page(scope, PageDirection.HERE, None)
-                    if entry is None:
-                        raise UserError(_nothing(interaction, scope))
-                    await _show(services, interaction, scope, entry)
-                case HistoryAction.POST:
-                    entry = await _entry(services, scope, job_id)
-                    asker = Requester.of_interaction(interaction)
-                    message = await services.reposts.post(asker, interaction.guild, entry)
-                    await respond(interaction, f"Posted: {message.jump_url}")
-                case HistoryAction.RERUN:
-                    entry = await _entry(services, scope, job_id)
-                    message = await _rerun(services, interaction, entry)
-                    await respond(interaction, f"Queued: {message.jump_url}")
-                case _:
-                    raise UserError("I do not know this button.")
+        await defer(interaction, in_place=True)
+        person, job_id = _number(self.match["person"]), _number(self.match["job"])
+        scope = _scope(interaction, person, self.match["search"])
+        match self.match["action"]:
+            case HistoryAction.NEWER | HistoryAction.OLDER as turn:
+                # Beyond the last page, where something was removed, stays the one that is left.
+                entry = await services.store.history.page(
+                    scope, PageDirection(turn), job_id
+                ) or await services.store.history.page(scope, PageDirection.HERE, None)
+                if entry is None:
+                    raise UserError(_nothing(interaction, scope))
+                await _show(services, interaction, scope, entry)
+            case HistoryAction.POST:
+                entry = await _entry(services, scope, job_id)
+                asker = Requester.of_interaction(interaction)
+                message = await services.reposts.post(asker, interaction.guild, entry)
+                await respond(interaction, f"Posted: {message.jump_url}")
+            case HistoryAction.RERUN:
+                entry = await _entry(services, scope, job_id)
+                message = await _rerun(services, interaction, entry)
+                await respond(interaction, f"Queued: {message.jump_url}")
+            case _:
+                raise UserError(buttons.UNKNOWN)
 
 
 def _scope(interaction: discord.Interaction[Any], person: int, search: str) -> Scope:
@@ -176,17 +155,23 @@ async def _show(
     """Put a page into the answer."""
     pictures = await services.store.lifecycle.pictures(entry.job_id)
     sheet = await asyncio.to_thread(history_page.page_sheet, entry, pictures)
-    view = ui.View(timeout=None)
     disabled = {
         HistoryAction.NEWER: entry.place == 1,
         HistoryAction.OLDER: entry.place == entry.total,
         HistoryAction.POST: not pictures,
         HistoryAction.RERUN: not entry.can_rerun,
     }
-    for action in HistoryAction:
-        view.add_item(HistoryButton.of(action, scope, entry, disabled=disabled[action]))
+    view = buttons.button_view(
+        _button(action, scope, entry, disabled=disabled[action]) for action in HistoryAction
+    )
     text = history_page.page_text(entry, scope, interaction.user.id)
     await update_response(interaction, text, [] if sheet is None else [sheet], view)
+
+
+def _button(action: HistoryAction, scope: Scope, entry: Entry, *, disabled: bool) -> ui.Button[Any]:
+    emoji, label = _BUTTON_LABELS[action]
+    custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
+    return ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled)
 
 
 async def _rerun(

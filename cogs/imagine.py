@@ -14,8 +14,7 @@ from bot.submission.policy import check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, MAX_COUNT, seed_or_any, variations
 from bot.ui.autocomplete import matching, matching_presets
-from bot.ui.responses import defer, respond, user_errors
-from bot.ui.uploads import read_upload
+from bot.ui.responses import defer, respond
 from engine.editing.edit_recipe import image_prompt
 from engine.models.catalogue import find_models
 from engine.presets import make_recipe, round_to_grid
@@ -83,16 +82,16 @@ class Imagine(commands.Cog):
         count: Range[int, 1, MAX_COUNT] = 1,
     ) -> None:
         """Paint a picture from words."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            wish = ImagineOptions(prompt, size, steps, seed, preset, style)
-            self._check(wish)
-            pictures = [None if each is None else await self._read(each) for each in (image, like)]
-            recipe = await asyncio.to_thread(self._recipe, wish, *pictures)
-            asker = Requester.of_interaction(interaction)
-            recipes = variations(recipe, count)
-            message = await self._services.submission.submit(asker, prompt, recipes)
-            await respond(interaction, f"Queued: {message.jump_url}")
+        await defer(interaction)
+        wish = ImagineOptions(prompt, size, steps, seed, preset, style)
+        self._check(wish)
+        read = self._services.uploads.read
+        pictures = [None if each is None else await read(each) for each in (image, like)]
+        recipe = await asyncio.to_thread(self._recipe, wish, *pictures)
+        asker = Requester.of_interaction(interaction)
+        recipes = variations(recipe, count)
+        message = await self._services.submission.submit(asker, prompt, recipes)
+        await respond(interaction, f"Queued: {message.jump_url}")
 
     @imagine.autocomplete("style")
     async def _styles(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -101,10 +100,6 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
-
-    async def _read(self, attachment: discord.Attachment) -> bytes:
-        limit = self._services.settings.limits.image_mib
-        return await read_upload(attachment, limit, self._services.upload_hosts)
 
     def _check(self, wish: "ImagineOptions") -> None:
         check_prompt(wish.prompt, self._services.settings.limits)

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from re import Match
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands, ui
@@ -15,8 +14,9 @@ from bot.errors import UserError
 from bot.privacy.export import send_everything
 from bot.privacy.text import erasure_text, privacy_text
 from bot.services import Services
-from bot.ui import formatting
-from bot.ui.responses import all_errors, defer, respond, update_response, user_errors
+from bot.ui import buttons, formatting
+from bot.ui.base import PersistentButton
+from bot.ui.responses import defer, respond, update_response
 
 log = logging.getLogger(__name__)
 
@@ -52,55 +52,37 @@ class Privacy(commands.GroupCog, name="privacy"):
     @app_commands.command()
     async def export(self, interaction: discord.Interaction) -> None:
         """Everything that I keep of you, as files in a direct message."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            with self._services.erasure.exporting(interaction.user.id):
-                await _export(self._services, interaction)
+        await defer(interaction)
+        with self._services.erasure.exporting(interaction.user.id):
+            await _export(self._services, interaction)
 
     @app_commands.command()
     async def delete(self, interaction: discord.Interaction) -> None:
         """Remove everything that I keep of you."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            view = ui.View(timeout=None)
-            view.add_item(PrivacyButton.of("delete", "Delete everything"))
-            view.add_item(PrivacyButton.of("keep", "Keep it"))
-            await update_response(interaction, _SURE, view=view)
+        await defer(interaction)
+        delete = ui.Button[Any](
+            label="Delete everything",
+            style=discord.ButtonStyle.danger,
+            custom_id="privacy:delete",
+        )
+        keep = ui.Button[Any](label="Keep it", custom_id="privacy:keep")
+        view = buttons.button_view((delete, keep))
+        await update_response(interaction, _SURE, view=view)
 
 
-class PrivacyButton(ui.DynamicItem[ui.Button[Any]], template=r"privacy:(?P<action>(?s:.*))"):
-    """Deletes what belongs to whoever presses it, or does not."""
+class PrivacyButton(PersistentButton, template=r"privacy:(?P<action>(?s:.*))"):
+    """Deletes the data of the person who presses it, or doesn't."""
 
-    def __init__(self, button: ui.Button[Any], action: str) -> None:
-        super().__init__(button)
-        self._action = action
-
-    @classmethod
-    def of(cls, action: str, label: str) -> Self:
-        """A new button."""
-        is_final = action == "delete"
-        style = discord.ButtonStyle.danger if is_final else discord.ButtonStyle.secondary
-        return cls(ui.Button(label=label, style=style, custom_id=f"privacy:{action}"), action)
-
-    @classmethod
-    async def from_custom_id(
-        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
-    ) -> Self:
-        """The button that was pressed, from what Discord says of it."""
-        assert isinstance(item, ui.Button)
-        return cls(item, match["action"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Do it."""
-        async with all_errors(interaction):
-            await defer(interaction, in_place=True)
-            match self._action:
-                case "delete":
-                    await _delete(interaction.client.services, interaction)
-                case "keep":
-                    await update_response(interaction, "Nothing was removed.")
-                case _:
-                    raise UserError("I do not know this button.")
+        await defer(interaction, in_place=True)
+        match self.match["action"]:
+            case "delete":
+                await _delete(interaction.client.services, interaction)
+            case "keep":
+                await update_response(interaction, "Nothing was removed.")
+            case _:
+                raise UserError(buttons.UNKNOWN)
 
 
 async def _delete(services: Services, interaction: discord.Interaction[Any]) -> None:

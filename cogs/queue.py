@@ -9,7 +9,7 @@ from bot.jobs.events import JobProgress
 from bot.jobs.job import Job
 from bot.submission.permissions import JobVisibility
 from bot.ui import formatting, queue_text
-from bot.ui.responses import defer, respond, user_errors
+from bot.ui.responses import defer, respond
 
 _MOST = 15
 """Jobs in one answer."""
@@ -24,9 +24,8 @@ class Queue(commands.Cog):
     @app_commands.command()
     async def queue(self, interaction: discord.Interaction) -> None:
         """What is being painted, what waits, and how long."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            await respond(interaction, self._text(JobVisibility.of_interaction(interaction)))
+        await defer(interaction)
+        await respond(interaction, self._text(JobVisibility.of_interaction(interaction)))
 
     def _text(self, viewer: JobVisibility) -> str:
         jobs = self._services.queue.jobs()

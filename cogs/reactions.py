@@ -6,7 +6,6 @@ and where a reaction means nothing, it is left alone: people react for other rea
 
 import logging
 
-import aiohttp
 import discord
 from discord.ext import commands
 
@@ -15,7 +14,8 @@ from bot.errors import UserError
 from bot.jobs.job import UNFINISHED
 from bot.submission.permissions import Actor, check_permissions
 from bot.submission.requester import Channel, Requester
-from bot.ui.responses import user_errors_replied
+from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS
+from bot.ui.responses import errors_replied
 from bot.ui.uploads import is_own, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
@@ -40,13 +40,13 @@ class Reactions(commands.Cog):
             return
         try:
             found = await self._found(reaction)
-        except (UserError, discord.DiscordException, aiohttp.ClientError, OSError) as error:
+        except (UserError, discord.DiscordException, *NETWORK_ERRORS) as error:
             log.info("a reaction was left alone", extra={"cause": str(error)})
             return
         if found is None:
             return
         asker, message = found
-        async with user_errors_replied(message, reaction.user_id):
+        async with errors_replied(message, "reaction", reaction.user_id):
             if emoji == AGAIN:
                 await self._paint_again(asker, message)
             else:
@@ -93,7 +93,7 @@ class Reactions(commands.Cog):
         """Paint the pictures of a message whose job is not known any more, by their own recipes."""
         try:
             found = await message.fetch()
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        except CALL_ERRORS as error:
             log.info("a reaction was left alone", extra={"cause": str(error)})
             return
         files = pictures_in(found) if is_own(found) else []

@@ -5,8 +5,7 @@ holds it as a file, from which its button paints: so the button needs nothing th
 """
 
 import asyncio
-from re import Match
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands, ui
@@ -19,15 +18,10 @@ from bot.services import Services
 from bot.submission.recipes import FILENAME, recipe_file
 from bot.submission.requester import Requester
 from bot.ui import job_text
+from bot.ui.base import PersistentButton
+from bot.ui.buttons import button_view
 from bot.ui.forms import PictureForm
-from bot.ui.responses import (
-    all_errors,
-    defer,
-    respond,
-    show_form,
-    update_response,
-    user_errors,
-)
+from bot.ui.responses import defer, respond, show_form, update_response
 from bot.ui.uploads import pictures_in, recipe_beside
 from engine.errors import EngineError
 from engine.painting import Provenance
@@ -57,52 +51,36 @@ class Recipes(commands.Cog):
     @app_commands.describe(image="A PNG that I painted, or a recipe as JSON")
     async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
         """How a picture was made."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            await _show_recipe(
-                self._services, interaction, await self._services.recipe_reruns.read(image)
-            )
+        await defer(interaction)
+        await _show_recipe(
+            self._services, interaction, await self._services.recipe_reruns.read(image)
+        )
 
     async def show_recipe(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Tell how a message's picture was made, after asking which if there are several."""
-        async with user_errors(interaction):
-            pictures = pictures_in(message)
-            if not pictures:
-                raise UserError("That message holds no picture.")
-            if len(pictures) > 1:
-                await show_form(interaction, _WhichForm(self._services, message))
-                return
-            await _tell_posted(self._services, interaction, message, pictures[0])
+        pictures = pictures_in(message)
+        if not pictures:
+            raise UserError("That message holds no picture.")
+        if len(pictures) > 1:
+            await show_form(interaction, _WhichForm(self._services, message))
+            return
+        await _tell_posted(self._services, interaction, message, pictures[0])
 
 
-class AgainButton(ui.DynamicItem[ui.Button[Any]], template=r"recipe:again"):
-    """Paints the recipe that lies in the same message, with another seed."""
+class AgainButton(PersistentButton, template=r"recipe:again"):
+    """Paints the recipe that the same message holds, with another seed."""
 
-    def __init__(self) -> None:
-        super().__init__(ui.Button(label="Paint it again", custom_id="recipe:again"))
-
-    @classmethod
-    async def from_custom_id(
-        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
-    ) -> Self:
-        """The button that was pressed."""
-        del item, match
-        return cls()
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Queue the recipe."""
-        async with all_errors(interaction):
-            await defer(interaction, in_place=True)
-            services: Services = interaction.client.services
-            files = interaction.message.attachments if interaction.message else []
-            file = next((each for each in files if each.filename == FILENAME), None)
-            if file is None:
-                raise UserError("The recipe is not there any more. Ask for it anew: `/recipe`.")
-            origin = await services.recipe_reruns.read(file)
-            asker = Requester.of_interaction(interaction)
-            await respond(
-                interaction, str(await services.recipe_reruns.queue(asker, origin.recipe))
-            )
+        await defer(interaction, in_place=True)
+        services: Services = interaction.client.services
+        files = interaction.message.attachments if interaction.message else []
+        file = next((each for each in files if each.filename == FILENAME), None)
+        if file is None:
+            raise UserError("The recipe is not there any more. Ask for it anew: `/recipe`.")
+        origin = await services.recipe_reruns.read(file)
+        asker = Requester.of_interaction(interaction)
+        await respond(interaction, str(await services.recipe_reruns.queue(asker, origin.recipe)))
 
 
 class _WhichForm(PictureForm):
@@ -115,8 +93,7 @@ class _WhichForm(PictureForm):
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Tell how that one was made."""
-        async with all_errors(interaction):
-            await _tell_posted(self._services, interaction, self.message, self.picture)
+        await _tell_posted(self._services, interaction, self.message, self.picture)
 
 
 async def _tell_posted(
@@ -148,8 +125,7 @@ async def _show_recipe(
     except (UserError, EngineError) as error:
         text = f"{text}\n-# {errors.sentence(str(error))}"
     else:
-        view = ui.View(timeout=None)
-        view.add_item(AgainButton())
+        view = button_view((ui.Button(label="Paint it again", custom_id="recipe:again"),))
     await update_response(interaction, text, (whole,), view)
 
 

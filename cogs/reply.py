@@ -14,8 +14,8 @@ from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.submission.edits import EditOptions, Queued
 from bot.submission.requester import Requester
-from bot.ui.responses import reply_briefly, user_errors_replied
-from bot.ui.uploads import choose_picture, is_own, pictures_in, read_posted, recipe_beside
+from bot.ui.responses import errors_replied, reply_briefly
+from bot.ui.uploads import choose_picture, is_own, pictures_in, recipe_beside
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = (
@@ -40,7 +40,7 @@ class Reply(commands.Cog):
             return  # a sticker is no wish
         if message.guild is None and not self._services.settings.discord.direct_messages:
             return
-        async with user_errors_replied(message):
+        async with errors_replied(message, "reply"):
             if _is_hidden(message):
                 await self._explain(message)
             elif self._should_handle(message):
@@ -64,7 +64,7 @@ class Reply(commands.Cog):
         number, words = _number_and_words(words)
         attached = pictures_in(message)
         if attached and words:
-            picture = await self._read(message, choose_picture(attached, number))
+            picture = await self._services.uploads.read(choose_picture(attached, number), message)
             return await self._services.edits.queue(asker, EditOptions(words), picture)
         if not (attached or words):
             raise UserError("Say in words what the picture should become.")
@@ -77,7 +77,7 @@ class Reply(commands.Cog):
         original = choose_picture(pictures_in(target), number)
         await self._services.edits.check_may_edit(target, message.author.id)
         if words:
-            picture = await self._read(target, original)
+            picture = await self._services.uploads.read(original, target)
             return await self._services.edits.queue(asker, EditOptions(words), picture)
         return await self._go_on(asker, target, original, message)
 
@@ -94,8 +94,8 @@ class Reply(commands.Cog):
         painted_over = pictures_in(message)
         if len(painted_over) > 1:
             raise UserError(f"I go on from one picture, and you sent {len(painted_over)}.")
-        origin = await self._read(target, recipe_beside(target, original))
-        picture = await self._read(message, painted_over[0])
+        origin = await self._services.uploads.read(recipe_beside(target, original), target)
+        picture = await self._services.uploads.read(painted_over[0], message)
         return await self._services.edits.queue_restart(asker, origin, picture)
 
     async def _explain(self, message: discord.Message) -> None:
@@ -112,10 +112,6 @@ class Reply(commands.Cog):
         """What a reply says, without the bot's mention."""
         me = self._bot.user
         return re.sub(rf"<@!?{me.id if me else 0}>", "", message.content).strip()
-
-    async def _read(self, message: discord.Message, file: discord.Attachment) -> bytes:
-        limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
-        return await read_posted(message, file, limit, hosts)
 
 
 def _is_person(message: discord.Message) -> bool:

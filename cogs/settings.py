@@ -21,7 +21,7 @@ from bot.filtering.wordlist import check_entry
 from bot.guild_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_GUILD, GuildSettings
 from bot.ui import formatting
 from bot.ui.attachments import Attachment
-from bot.ui.responses import defer, respond, update_response, user_errors
+from bot.ui.responses import defer, respond, update_response
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
@@ -64,10 +64,9 @@ class ServerSettingsCog(
     @app_commands.command()
     async def show(self, interaction: discord.Interaction) -> None:
         """What is allowed in this server."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            server = await self._services.store.guild_settings.get(interaction.guild_id)
-            await respond(interaction, self._described(server))
+        await defer(interaction)
+        server = await self._services.store.guild_settings.get(interaction.guild_id)
+        await respond(interaction, self._described(server))
 
     @app_commands.command()
     @app_commands.describe(
@@ -89,38 +88,33 @@ class ServerSettingsCog(
         jobs_per_server: Range[int, 0, MAX_JOBS] | None = None,
     ) -> None:
         """How much one may ask for in this server."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            given = (steps, count, pixels, pictures_per_day, jobs_per_person, jobs_per_server)
-            numbers = {
-                name: number
-                for name, number in zip(LIMITS, given, strict=True)
-                if number is not None
-            }
-            self._check_limits(numbers)
-            values = {name: number or None for name, number in numbers.items()}
-            await self._change(interaction, lambda before: before.changed(**values))
+        await defer(interaction)
+        given = (steps, count, pixels, pictures_per_day, jobs_per_person, jobs_per_server)
+        numbers = {
+            name: number for name, number in zip(LIMITS, given, strict=True) if number is not None
+        }
+        self._check_limits(numbers)
+        values = {name: number or None for name, number in numbers.items()}
+        await self._change(interaction, lambda before: before.changed(**values))
 
     @app_commands.command(name="edit-others")
     @app_commands.describe(allowed="Whether everybody may, or only who asked for the picture")
     async def edit_others(self, interaction: discord.Interaction, allowed: bool) -> None:
         """Whether everybody may edit everybody's pictures in this server."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            if allowed and not self._services.settings.limits.edit_others:
-                raise UserError(
-                    "The host of this bot lets people edit only pictures of their own; a server "
-                    "can only tighten what the host allows."
-                )
-            value = None if allowed else False
-            await self._change(interaction, lambda before: before.changed(edit_others=value))
+        await defer(interaction)
+        if allowed and not self._services.settings.limits.edit_others:
+            raise UserError(
+                "The host of this bot lets people edit only pictures of their own; a server "
+                "can only tighten what the host allows."
+            )
+        value = None if allowed else False
+        await self._change(interaction, lambda before: before.changed(edit_others=value))
 
     @app_commands.command()
     async def reset(self, interaction: discord.Interaction) -> None:
         """Forget all settings of this server: what the host allows is allowed."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            await self._change(interaction, lambda _: NO_GUILD, even_if_damaged=True)
+        await defer(interaction)
+        await self._change(interaction, lambda _: NO_GUILD, even_if_damaged=True)
 
     @channels.command(name="add")
     @app_commands.describe(channel="A channel; its threads count as the channel")
@@ -165,19 +159,16 @@ class ServerSettingsCog(
         self, interaction: discord.Interaction, words: str, kind: Kind = "blocked"
     ) -> None:
         """Block words in prompts."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            added = _entries(words)
+        await defer(interaction)
+        added = _entries(words)
 
-            def change(before: GuildSettings) -> GuildSettings:
-                kept = tuple(dict.fromkeys((*getattr(before, _LISTS[kind]), *added)))
-                if len(kept) > MAX_WORDS:
-                    raise UserError(
-                        f"That would be {len(kept)} words; a list has at most {MAX_WORDS}."
-                    )
-                return before.changed(**{_LISTS[kind]: kept})
+        def change(before: GuildSettings) -> GuildSettings:
+            kept = tuple(dict.fromkeys((*getattr(before, _LISTS[kind]), *added)))
+            if len(kept) > MAX_WORDS:
+                raise UserError(f"That would be {len(kept)} words; a list has at most {MAX_WORDS}.")
+            return before.changed(**{_LISTS[kind]: kept})
 
-            await self._change(interaction, change)
+        await self._change(interaction, change)
 
     @words.command(name="remove")
     @app_commands.describe(
@@ -187,37 +178,35 @@ class ServerSettingsCog(
         self, interaction: discord.Interaction, words: str, kind: Kind = "blocked"
     ) -> None:
         """Allow words again."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            removed = _entries(words)
+        await defer(interaction)
+        removed = _entries(words)
 
-            def change(before: GuildSettings) -> GuildSettings:
-                listed = getattr(before, _LISTS[kind])
-                for each in removed:
-                    if each not in listed:
-                        raise UserError(
-                            f"{formatting.spoiler(each)} is not on this list; "
-                            "`/settings words list` shows what is."
-                        )
-                kept = tuple(each for each in listed if each not in removed)
-                return before.changed(**{_LISTS[kind]: kept})
+        def change(before: GuildSettings) -> GuildSettings:
+            listed = getattr(before, _LISTS[kind])
+            for each in removed:
+                if each not in listed:
+                    raise UserError(
+                        f"{formatting.spoiler(each)} is not on this list; "
+                        "`/settings words list` shows what is."
+                    )
+            kept = tuple(each for each in listed if each not in removed)
+            return before.changed(**{_LISTS[kind]: kept})
 
-            await self._change(interaction, change)
+        await self._change(interaction, change)
 
     @words.command(name="list")
     @app_commands.describe(kind="Which list")
     async def list_words(self, interaction: discord.Interaction, kind: Kind = "blocked") -> None:
         """Show the words of this server to you alone."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            server = await self._services.store.guild_settings.get(interaction.guild_id)
-            listed: Sequence[str] = getattr(server, _LISTS[kind])
-            title = f"{kind.capitalize()} words of this server: {len(listed) or 'none'}"
-            text = "\n".join((title, ", ".join(map(formatting.escape_prompt, listed))))
-            if len(text) <= _LONGEST:
-                return await respond(interaction, text)
-            file = Attachment("words.txt", "\n".join(listed).encode(), title)
-            return await update_response(interaction, title, [file])
+        await defer(interaction)
+        server = await self._services.store.guild_settings.get(interaction.guild_id)
+        listed: Sequence[str] = getattr(server, _LISTS[kind])
+        title = f"{kind.capitalize()} words of this server: {len(listed) or 'none'}"
+        text = "\n".join((title, ", ".join(map(formatting.escape_prompt, listed))))
+        if len(text) <= _LONGEST:
+            return await respond(interaction, text)
+        file = Attachment("words.txt", "\n".join(listed).encode(), title)
+        return await update_response(interaction, title, [file])
 
     async def _add(self, interaction: discord.Interaction, name: str, number: int) -> None:
         def change(before: GuildSettings) -> GuildSettings:
@@ -226,9 +215,8 @@ class ServerSettingsCog(
                 raise UserError(f"A list has at most {MAX_LISTED} {name}. Remove one first.")
             return before.changed(**{name: kept})
 
-        async with user_errors(interaction):
-            await defer(interaction)
-            await self._change(interaction, change)
+        await defer(interaction)
+        await self._change(interaction, change)
 
     async def _remove(self, interaction: discord.Interaction, name: str, number: int) -> None:
         def change(before: GuildSettings) -> GuildSettings:
@@ -237,14 +225,12 @@ class ServerSettingsCog(
                 raise UserError("That is not on the list; `/settings show` shows what is.")
             return before.changed(**{name: tuple(each for each in listed if each != number)})
 
-        async with user_errors(interaction):
-            await defer(interaction)
-            await self._change(interaction, change)
+        await defer(interaction)
+        await self._change(interaction, change)
 
     async def _clear(self, interaction: discord.Interaction, name: str) -> None:
-        async with user_errors(interaction):
-            await defer(interaction)
-            await self._change(interaction, lambda before: before.changed(**{name: ()}))
+        await defer(interaction)
+        await self._change(interaction, lambda before: before.changed(**{name: ()}))
 
     async def _change(
         self,

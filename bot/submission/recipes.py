@@ -17,7 +17,7 @@ from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded
 from bot.submission.submit import JobSubmission, Queued
 from bot.ui.attachments import MAX_MESSAGE_BYTES, Attachment
-from bot.ui.uploads import read_posted, read_upload
+from bot.ui.uploads import UploadReader
 from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, read_source
 from engine.files import MEBIBYTE
 from engine.images.image_io import read_picture
@@ -43,7 +43,7 @@ class RecipeReruns:
     ) -> None:
         self._settings = settings
         self._submission = submission
-        self._upload_hosts = upload_hosts
+        self._uploads = UploadReader(_MAX_MIB, upload_hosts)
 
     async def read(
         self, file: discord.Attachment, message: discord.Message | None = None
@@ -55,11 +55,7 @@ class RecipeReruns:
 
         Raises `UserError` or `EngineError` if it holds no recipe.
         """
-        if message is None:
-            content = await read_upload(file, _MAX_MIB, self._upload_hosts)
-        else:
-            content = await read_posted(message, file, _MAX_MIB, self._upload_hosts)
-        return await asyncio.to_thread(read_provenance, content)
+        return await asyncio.to_thread(read_provenance, await self._uploads.read(file, message))
 
     def check(self, recipe: Recipe) -> None:
         """Raise `UserError` or `EngineError` if a recipe from elsewhere cannot be painted here.

@@ -13,8 +13,7 @@ from bot.submission.requester import Requester
 from bot.ui import job_text
 from bot.ui.attachments import discord_files, result_files
 from bot.ui.buttons import result_view
-
-_TOO_LARGE, _PAYLOAD_TOO_LARGE = 40005, 413
+from bot.ui.discord_errors import is_too_large
 
 
 class Reposts:
@@ -47,7 +46,7 @@ class Reposts:
             try:
                 message = await requester.channel.send(text, files=discord_files(*group), view=view)
             except discord.HTTPException as error:
-                if error.code == _TOO_LARGE or error.status == _PAYLOAD_TOO_LARGE:
+                if is_too_large(error):
                     raise UserError("This picture is too large for this channel.") from error
                 raise UserError(f"I could not post here. Discord says: {error.text}") from error
             await self._store.history.add_repost(entry.job_id, message.channel.id, message.id)

@@ -5,27 +5,22 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.ui.base import Form
 from bot.ui.uploads import choose_picture, pictures_in
 
-FORM_SECONDS = 1800.0
-"""After which a form that is still open no longer counts."""
 _LABEL = 100
 """Characters of an option, at most."""
 
 
-class PictureForm(ui.Modal):
+class PictureForm(Form):
     """A form that asks which picture of a message is meant, if there are several."""
 
     def __init__(self, title: str, message: discord.Message) -> None:
-        super().__init__(title=title, timeout=FORM_SECONDS)
+        super().__init__(title)
         self.message = message
         self._pictures = pictures_in(message)
         self._which: ui.Select[Any] | None = None
         choose_picture(self._pictures, 1)
-
-    def ask(self, text: str, component: ui.Item[Any], description: str | None = None) -> None:
-        """Add a question."""
-        self.add_item(ui.Label(text=text, component=component, description=description))
 
     def open_for(self) -> None:
         """Add the question which picture is meant, unless there is one only."""

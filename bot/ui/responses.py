@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import discord
+from discord import app_commands
 
 from bot import errors
 from bot.errors import FAULT, UserError
 from bot.ui.attachments import Attachment, discord_files
+from bot.ui.discord_errors import CALL_ERRORS, describe
 from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -31,31 +32,29 @@ _LEFT_OVER = (
 _TAKEN = "taken"
 """Key of an interaction's extras."""
 AnyMessage = discord.Message | discord.PartialMessage
-_FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
-"""Refused by Discord, or lost on the way."""
 
 
-class _UnacknowledgedError(Exception):
+class UnacknowledgedError(Exception):
     """A command is not acknowledged: it counts as failed, and takes no answer any more."""
 
 
 async def defer(interaction: discord.Interaction, *, in_place: bool = False) -> None:
-    """Tell Discord that an answer will come, or end the command: inside `user_errors`.
+    """Tell Discord that an answer will come, or end the command: its error needs no answer.
 
     `in_place` it comes in the message whose button was pressed, which is as it was until then.
     """
     try:
         await interaction.response.defer(ephemeral=True, thinking=not in_place)
-    except _FAILURES as error:
-        raise _UnacknowledgedError(_cause(error)) from error
+    except CALL_ERRORS as error:
+        raise UnacknowledgedError(describe(error)) from error
 
 
 async def show_form(interaction: discord.Interaction, form: discord.ui.Modal) -> None:
-    """Answer with a form, or end the command: inside `user_errors`."""
+    """Answer with a form, or end the command."""
     try:
         await interaction.response.send_modal(form)
-    except _FAILURES as error:
-        raise _UnacknowledgedError(_cause(error)) from error
+    except CALL_ERRORS as error:
+        raise UnacknowledgedError(describe(error)) from error
 
 
 def mark_handled(interaction: discord.Interaction[Any]) -> None:
@@ -78,57 +77,37 @@ async def answer_stale_component(interaction: discord.Interaction) -> None:
         await respond(interaction, _LEFT_OVER)
 
 
-@asynccontextmanager
-async def user_errors(interaction: discord.Interaction) -> AsyncIterator[None]:
-    """Tell the person, as a sentence, what keeps their command from being carried out."""
-    mark_handled(interaction)
-    command = interaction.command.qualified_name if interaction.command else "?"
-    try:
-        yield
-    except _UnacknowledgedError as error:
-        log.warning("not acknowledged", extra={"command": command, "cause": str(error)})
-    except (UserError, EngineError) as error:
-        text = errors.sentence(str(error))
-        log.info("refused", extra={"command": command, "cause": text})
-        await respond(interaction, text)
+async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
+    """Tell the person, and nobody else, why a command, form or button failed, and log it."""
+    cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+    command = interaction.command.qualified_name if interaction.command else interaction.type.name
+    if isinstance(cause, UnacknowledgedError):
+        log.warning("not acknowledged", extra={"command": command, "cause": str(cause)})
+        return
+    await respond(interaction, _explain(cause, command))
 
 
 @asynccontextmanager
-async def all_errors(interaction: discord.Interaction) -> AsyncIterator[None]:
-    """As `user_errors`, and for faults too: no command tree sees forms and buttons."""
-    try:
-        async with user_errors(interaction):
-            yield
-    except Exception:
-        log.exception("a form or a button failed")
-        await respond(interaction, FAULT)
+async def errors_replied(
+    message: AnyMessage, command: str, user_id: int | None = None
+) -> AsyncIterator[None]:
+    """Reply to a message with the error that a listener raised; the reply deletes itself.
 
-
-@asynccontextmanager
-async def user_errors_replied(message: AnyMessage, who: int | None = None) -> AsyncIterator[None]:
-    """Tell whoever wrote a message, as a reply that goes away, what cannot be done, and faults.
-
-    `who` is named if somebody else is meant.
+    `user_id` is the person to mention, if it is not the author of the message.
     """
-    name = "" if who is None else f"<@{who}> "
     try:
         yield
-    except (UserError, EngineError) as error:
-        text = errors.sentence(str(error))
-        command = "reply" if who is None else "reaction"
-        log.info("refused", extra={"command": command, "cause": text})
-        await reply_briefly(message, f"{name}{text}")
-    except Exception:
-        log.exception("a reply or a reaction failed")
-        await reply_briefly(message, f"{name}{FAULT}")
+    except Exception as error:
+        name = "" if user_id is None else f"<@{user_id}> "
+        await reply_briefly(message, f"{name}{_explain(error, command)}")
 
 
 async def reply_briefly(message: AnyMessage, text: str) -> None:
     """Reply to a message without calling anybody, and take it back soon; a failure is logged."""
     try:
         await message.reply(text, delete_after=BRIEF_SECONDS)
-    except _FAILURES as error:
-        log.warning("a reply did not arrive", extra={"cause": _cause(error), "answer": text})
+    except CALL_ERRORS as error:
+        log.warning("a reply did not arrive", extra={"cause": describe(error), "answer": text})
 
 
 async def respond(interaction: discord.Interaction, text: str) -> None:
@@ -143,8 +122,8 @@ async def respond(interaction: discord.Interaction, text: str) -> None:
             await interaction.followup.send(text, ephemeral=True)
         else:
             await interaction.edit_original_response(content=text)
-    except _FAILURES as error:
-        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+    except CALL_ERRORS as error:
+        log.warning("an answer did not arrive", extra={"cause": describe(error), "answer": text})
 
 
 async def update_response(
@@ -157,9 +136,23 @@ async def update_response(
     files = discord_files(*attachments)
     try:
         await interaction.edit_original_response(content=text, attachments=files, view=view)
-    except _FAILURES as error:
-        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+    except CALL_ERRORS as error:
+        log.warning("an answer did not arrive", extra={"cause": describe(error), "answer": text})
 
 
-def _cause(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _explain(error: Exception, command: str) -> str:
+    """Log an error, and return the sentence that tells the person about it."""
+    extra = {"command": command, "cause": describe(error)}
+    match error:
+        case UserError() | EngineError():
+            log.info("refused", extra=extra)
+            return errors.sentence(str(error))
+        case app_commands.TransformerError() | app_commands.CommandSignatureMismatch():
+            log.warning("misunderstood", extra=extra)
+            return "I didn't understand that. Please run the command again."
+        case app_commands.CheckFailure():
+            log.info("refused", extra=extra)
+            return "You can't use this command here."
+        case _:
+            log.error("failed", extra=extra, exc_info=error)
+            return FAULT

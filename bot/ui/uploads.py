@@ -9,52 +9,60 @@ import mimetypes
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-import aiohttp
 import discord
 
 from bot.errors import UserError
 from bot.ui.attachments import MAX_MESSAGE_BYTES, recipe_filename, result_stem
+from bot.ui.discord_errors import CALL_ERRORS
 from engine.files import MEBIBYTE
 
 DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))
 _FETCH_SECONDS = 60.0
 _GONE = (discord.NotFound, discord.Forbidden)
 """What an address answers that has expired, or a message that was deleted or is out of reach."""
-_FAILURES = (discord.HTTPException, aiohttp.ClientError, TimeoutError)
 
 
-async def read_upload(
-    attachment: discord.Attachment, limit_mib: int, hosts: frozenset[str]
-) -> bytes:
-    """The bytes of an attached file that lies on one of the `hosts`.
+class UploadReader:
+    """Fetches attached files of up to `limit_mib` mebibytes from Discord's hosts."""
 
-    Raises `UserError` if it is too large, lies elsewhere or is not there.
-    """
-    try:
-        return await _read(attachment, limit_mib, hosts)
-    except _FAILURES as error:
-        raise UserError(
-            f"{attachment.filename} could not be fetched from Discord. Attach it once more."
-        ) from error
+    def __init__(self, limit_mib: int, hosts: frozenset[str]) -> None:
+        self._limit_mib = limit_mib
+        self._hosts = hosts
 
+    async def read(
+        self, attachment: discord.Attachment, message: discord.Message | None = None
+    ) -> bytes:
+        """Return the bytes of a file that was attached to a command, or to `message` before.
 
-async def read_posted(
-    message: discord.Message, attachment: discord.Attachment, limit_mib: int, hosts: frozenset[str]
-) -> bytes:
-    """The bytes of a picture in a message, whose address may have expired; as `read_upload`.
+        The address of a message's file may have expired, and the bot's own pictures may be as
+        large as it makes them. Raises `UserError` if the file is too large, is on another host or
+        can't be fetched.
+        """
+        limit_mib = self._limit_mib
+        if message is not None and result_stem(attachment.filename) and is_own(message):
+            limit_mib = MAX_MESSAGE_BYTES // MEBIBYTE
+        try:
+            try:
+                return await self._fetch(attachment, limit_mib)
+            except _GONE:
+                if message is None:
+                    raise
+                return await self._fetch(await _refetched(message, attachment), limit_mib)
+        except CALL_ERRORS as error:
+            raise UserError(
+                f"I couldn't fetch {attachment.filename} from Discord. Try again in a minute, or "
+                "attach it again."
+            ) from error
 
-    The bot's own pictures may be as large as it makes them.
-    """
-    if result_stem(attachment.filename) and is_own(message):
-        limit_mib = MAX_MESSAGE_BYTES // MEBIBYTE
-    try:
-        return await _read(attachment, limit_mib, hosts)
-    except _GONE:
-        return await read_upload(await _refetched(message, attachment), limit_mib, hosts)
-    except _FAILURES as error:
-        raise UserError(
-            f"{attachment.filename} could not be fetched from Discord. Try again in a minute."
-        ) from error
+    async def _fetch(self, attachment: discord.Attachment, limit_mib: int) -> bytes:
+        if attachment.size > limit_mib * MEBIBYTE:
+            raise UserError(
+                f"{attachment.filename} is {attachment.size / MEBIBYTE:.1f} MiB; files can be at "
+                f"most {limit_mib} MiB here."
+            )
+        if urlsplit(attachment.url).hostname not in self._hosts:
+            raise UserError("I only read pictures that are attached to a message on Discord.")
+        return await asyncio.wait_for(attachment.read(), _FETCH_SECONDS)
 
 
 def pictures_in(message: discord.Message) -> list[discord.Attachment]:
@@ -95,24 +103,13 @@ def choose_picture(
     return pictures[(number or 1) - 1]
 
 
-async def _read(attachment: discord.Attachment, limit_mib: int, hosts: frozenset[str]) -> bytes:
-    if attachment.size > limit_mib * MEBIBYTE:
-        raise UserError(
-            f"{attachment.filename} has {attachment.size / MEBIBYTE:.1f} MiB; at most "
-            f"{limit_mib} MiB are allowed here."
-        )
-    if urlsplit(attachment.url).hostname not in hosts:
-        raise UserError("I only read pictures that are attached to a message on Discord.")
-    return await asyncio.wait_for(attachment.read(), _FETCH_SECONDS)
-
-
 async def _refetched(
     message: discord.Message, attachment: discord.Attachment
 ) -> discord.Attachment:
     """The same file under the address that Discord gives now."""
     try:
         anew = await message.channel.fetch_message(message.id)
-    except _FAILURES as error:
+    except CALL_ERRORS as error:
         raise UserError(
             "That picture cannot be fetched any more: its message was deleted, or I may not read "
             "it. Send the picture once more."

@@ -251,7 +251,7 @@ async def test_buttons_that_were_tampered_with_are_refused(studio: Studio, custo
     posted = await channel_of(studio, studio.channel.id).send("buttons", view=view)
     pressed = await studio.alice.click(posted, custom_id=custom_id)
     said = [each for each in (pressed.response, *pressed.followups) if each and each.ephemeral]
-    assert "do not know" in said[-1].content
+    assert "don't know" in said[-1].content
     assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
 
 
