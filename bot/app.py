@@ -107,24 +107,24 @@ async def open_services(
         try:
             models = await asyncio.wrap_future(engine.start())
             log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
-            rules = SubmissionPolicy(settings, store, engine.memory)
-            intake = JobSubmission(settings, rules, store, queue, reporter)
-            control = JobControl(store, queue, reporter, intake)
+            policy = SubmissionPolicy(settings, store, engine.memory)
+            submission = JobSubmission(settings, policy, store, queue, reporter)
+            control = JobControl(store, queue, reporter, submission)
             yield Services(
                 settings=settings,
-                policy=rules,
+                policy=policy,
                 store=store,
                 queue=queue,
                 throughput=pace,
                 reporter=reporter,
                 outbox=ledger,
-                submission=intake,
+                submission=submission,
                 erasure=privacy,
                 control=control,
-                followups=FollowupJobs(settings, intake, control),
-                edits=Edits(settings, intake, rules, store),
-                recipe_reruns=RecipeReruns(settings, intake, upload_hosts),
-                reposts=Reposts(store, rules),
+                followups=FollowupJobs(settings, submission, control),
+                edits=Edits(settings, submission, policy, store),
+                recipe_reruns=RecipeReruns(settings, submission, upload_hosts),
+                reposts=Reposts(store, policy),
                 worker=engine,
                 uploads=UploadReader(settings.limits.image_mib, upload_hosts),
                 device=str(models.device),

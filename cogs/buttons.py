@@ -198,15 +198,17 @@ class _PressedJob:
     async def _editable_record(self) -> JobRecord:
         """Return the job, if the person may ask for pictures like its own."""
         record = await self._record()
-        await self._services.edits.check_may_edit(self._message, self._interaction.user.id)
+        author_id, guild_id = record.job.author_id, self._interaction.guild_id
+        await self._services.edits.check_may_edit_of(author_id, guild_id, self._interaction.user.id)
         if record.state in UNFINISHED:
             raise UserError("This job hasn't finished yet.")
         return record
 
     async def _record(self) -> JobRecord:
         """Return the job; raise `UserError` unless the message is one of the job's."""
-        record = await self._services.control.job(self._job_id)
-        if await self._services.store.jobs.of_message(self._message.id) != self._job_id:
+        record = await self._services.store.jobs.by_message(self._message.id)
+        if record is None or record.job.id != self._job_id:
+            await self._services.control.job(self._job_id)
             raise UserError(_ELSEWHERE)
         return record
 

@@ -81,8 +81,7 @@ class Reactions(commands.Cog):
     async def _rerun(self, requester: Requester, message: discord.PartialMessage) -> None:
         """Rerun a message's pictures with other seeds."""
         store = self._services.store
-        job_id = await store.jobs.of_post(message.id)
-        record = None if job_id is None else await store.jobs.get(job_id)
+        record = await store.jobs.by_post(message.id)
         if record is None:
             await self._rerun_recipes(requester, message)
             return
@@ -117,8 +116,7 @@ class Reactions(commands.Cog):
     ) -> None:
         """Stop or cancel a job, if the person may do so."""
         store, control = self._services.store, self._services.control
-        job_id = await store.jobs.of_message(reaction.message_id)
-        record = None if job_id is None else await store.jobs.get(job_id)
+        record = await store.jobs.by_message(reaction.message_id)
         if record is None or record.state not in UNFINISHED:
             return
         person = _person(reaction, requester)

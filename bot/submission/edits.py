@@ -1,4 +1,4 @@
-"""From a picture and what somebody wants changed in it to a queued job, however they said it."""
+"""Queue edits of pictures, whether they came as a command, a form or a reply."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bot.storage import Store
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any, variations
-from bot.submission.submit import JobSubmission
+from bot.submission.submit import JobSubmission, Queued
 from bot.ui.uploads import is_own
 from engine.editing.edit_recipe import edit_recipe, feather, read_mask, read_source
 from engine.editing.followups import restart_from
@@ -22,28 +22,15 @@ from engine.recipes.recipe import Recipe
 
 @dataclass(frozen=True)
 class EditOptions:
-    """What somebody wants a picture to become."""
+    """What a user wants a picture to become."""
 
     prompt: str
     keep: float | None = None
-    """How much of it stays, from 0 to 1; None for what suits, with a mask or without."""
+    """The share of the picture to preserve, from 0 to 1; None for the default."""
     steps: int | None = None
     seed: int | None = None
     preset: str | None = None
     count: int = 1
-
-
-@dataclass(frozen=True)
-class Queued:
-    """An edit that was accepted."""
-
-    message: discord.Message
-    """The job's."""
-    notice: str
-    """What is not as it should be, or ""."""
-
-    def __str__(self) -> str:
-        return f"Queued: {self.message.jump_url}" + (f"\n{self.notice}" if self.notice else "")
 
 
 class Edits:
@@ -86,7 +73,7 @@ class Edits:
         )
         check_models(recipe, self._settings.engine.models)
         prompt = " | ".join(map(str, recipe.prompts))
-        return Queued(await self._submission.submit(requester, prompt, (recipe,)), "")
+        return Queued(await self._submission.submit(requester, prompt, (recipe,)))
 
     async def check_may_edit(self, message: discord.Message, user_id: int) -> None:
         """Raise `UserError` if the message holds pictures that this user may not edit here."""
@@ -107,7 +94,7 @@ class Edits:
 def _edit_recipe(
     options: EditOptions, picture: bytes, mask: bytes | None, models: str
 ) -> tuple[Recipe, str]:
-    """The first picture's recipe, and a notice or ""; reading pictures takes time."""
+    """Return the first picture's recipe, and a notice or "". Decoding pictures takes time."""
     source, notice = read_source(picture)
     inside = None if mask is None else feather(read_mask(mask, source.size))
     recipe = edit_recipe(

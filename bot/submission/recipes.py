@@ -1,7 +1,7 @@
-"""Recipes in posted pictures: read, told to people, and painted again.
+"""Read the recipes of posted pictures, and queue them again.
 
-A picture tells how it was made wherever it was posted, also by another bot like this one. What it
-says is as little to be trusted as anything that people send.
+A picture carries its recipe wherever it was posted, even by another bot like this one. The recipe
+is no more trusted than anything else that users send.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ import discord
 
 from bot.config import BotSettings
 from bot.errors import UserError
-from bot.submission.edits import Queued
+from bot.jobs.job import JobOrigin
 from bot.submission.policy import check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded
-from bot.submission.submit import JobSubmission
+from bot.submission.submit import JobSubmission, Queued
 from bot.ui.attachments import MAX_MESSAGE_BYTES, Attachment
 from bot.ui.uploads import UploadReader
 from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, read_source
@@ -26,12 +26,12 @@ from engine.painting import Provenance, check_paintable, read_provenance
 from engine.recipes.recipe import Recipe
 
 FILENAME = "recipe.json"
-"""Of the file that goes with what is told of a recipe."""
+"""The name of the file that is sent with the description of a recipe."""
 LARGEST = 2
-"""Side of the square as large as the largest canvas of a recipe from elsewhere, in sides of the
-models' own."""
+"""The largest canvas of a recipe from elsewhere is the square of this many sides of the models'
+native canvas."""
 MAX_CUTOUTS = 128
-"""Of a recipe from elsewhere: twice as many as the paper's."""
+"""The most cutouts of a recipe from elsewhere, twice as many as in the paper."""
 _MAX_MIB = MAX_MESSAGE_BYTES // MEBIBYTE
 
 
@@ -75,17 +75,18 @@ class RecipeReruns:
             self.check(recipe)
             await asyncio.to_thread(_check_pictures, recipe)
         prompt, again = prompt_of(recipes[0]), reseeded(recipes)
-        return Queued(await self._submission.submit(requester, prompt, again, kind="rerun"), "")
+        origin = JobOrigin(kind="rerun")
+        return Queued(await self._submission.submit(requester, prompt, again, origin))
 
 
 def recipe_file(recipe: Recipe) -> Attachment:
-    """A recipe as a file for people to keep; writing a large one takes time."""
+    """Return a recipe as a JSON file. Writing a large recipe takes time."""
     content = json.dumps(json.loads(recipe.to_json()), ensure_ascii=False, indent=2)
     return Attachment(FILENAME, content.encode(), "The recipe of the picture, as JSON")
 
 
 def prompt_of(recipe: Recipe) -> str:
-    """A recipe's prompts, as they would be typed."""
+    """Return a recipe's prompts as a user would type them."""
     return " | ".join(map(str, recipe.prompts))
 
 
@@ -96,25 +97,23 @@ def _check_effort(recipe: Recipe) -> None:
     if recipe.width * recipe.height > largest**2 or recipe.enlarge > entry.enlarge:
         shown = f", shown {recipe.enlarge}×" if recipe.enlarge > 1 else ""
         raise UserError(
-            f"That recipe is for {recipe.width}×{recipe.height} pixels{shown}. From elsewhere I "
-            f"paint nothing larger than {largest}×{largest}, shown {entry.enlarge}×."
+            f"That recipe is for {recipe.width}×{recipe.height} pixels{shown}. Recipes from "
+            f"elsewhere may have at most {largest}×{largest} pixels, shown {entry.enlarge}×."
         )
     if recipe.cutouts > MAX_CUTOUTS:
         raise UserError(
-            f"That recipe asks for {recipe.cutouts} cutouts. From elsewhere I paint nothing with "
-            f"more than {MAX_CUTOUTS}."
+            f"That recipe asks for {recipe.cutouts} cutouts. Recipes from elsewhere may ask for at "
+            f"most {MAX_CUTOUTS}."
         )
 
 
 def _check_pictures(recipe: Recipe) -> None:
-    """Raise `UserError` or `EngineError` unless the pictures in a recipe are as made here."""
+    """Raise `UserError` or `EngineError` for pictures in a recipe that this bot would not make."""
     check_paintable(recipe)
     if recipe.edit is not None:
         _, too_large = read_source(recipe.edit.source)
         if too_large:
-            raise UserError("The picture that this recipe edits is larger than those I edit.")
+            raise UserError("The picture that this recipe edits is too large for me.")
     for prompt in recipe.image_prompts:
         if max(read_picture(prompt.picture).size) > IMAGE_PROMPT_SIDE:
-            raise UserError(
-                "A picture that this recipe should resemble is larger than those I look at."
-            )
+            raise UserError("A picture that this recipe should resemble is too large for me.")

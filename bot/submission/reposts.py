@@ -1,4 +1,4 @@
-"""Pictures that are posted once more, as an ordinary message with the same buttons."""
+"""Post pictures of earlier jobs again, as an ordinary message with the same buttons."""
 
 import asyncio
 
@@ -8,7 +8,6 @@ from bot.errors import UserError
 from bot.jobs.history import Entry
 from bot.jobs.records import JobRecord
 from bot.storage import Store
-from bot.submission.permissions import check_permissions
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
 from bot.ui import job_text
@@ -31,7 +30,6 @@ class Reposts:
 
         Raises `UserError` if they are not stored any more, or may not be posted there.
         """
-        check_permissions(requester.channel, requester.permissions)
         record = await self._store.jobs.get(entry.job_id)
         pictures = await self._store.lifecycle.pictures(entry.job_id)
         if record is None or not pictures:
@@ -49,7 +47,7 @@ class Reposts:
                 message = await requester.channel.send(text, files=discord_files(*group), view=view)
             except discord.HTTPException as error:
                 if is_too_large(error):
-                    raise UserError("This picture is too large for this place.") from error
+                    raise UserError("This picture is too large for this channel.") from error
                 raise UserError(f"I could not post here. Discord says: {error.text}") from error
             await self._store.history.add_repost(entry.job_id, message.channel.id, message.id)
             messages.append(message)

@@ -309,11 +309,11 @@ async def test_what_cannot_be_painted_here_is_shown_without_a_button(
         (small(start="image", edit=Edit(b"rubbish")), "the picture to edit"),
         (
             small(start="image", enlarge=1, edit=Edit(encoded(Image.new("RGB", (2000, 1000))))),
-            "larger than those I edit",
+            "edits is too large for me",
         ),
         (
             small(image_prompts=(ImagePrompt(encoded(Image.new("RGB", (257, 9)))),)),
-            "larger than those I look at",
+            "resemble is too large for me",
         ),
     ],
 )

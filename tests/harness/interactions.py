@@ -8,6 +8,7 @@ import discord
 import pytest
 import simcord
 
+from bot.jobs.records import JobRecord
 from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import PATIENCE, Studio, channel_of, pictures_of, recipe_of
 
@@ -40,8 +41,8 @@ async def known(studio: Studio, place: simcord.ChannelHandle) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _job_of(studio: Studio, message: discord.Message) -> int | None:
-    return await studio.services.store.jobs.of_message(message.id)
+async def _job_of(studio: Studio, message: discord.Message) -> JobRecord | None:
+    return await studio.services.store.jobs.by_message(message.id)
 
 
 def moderator(studio: Studio) -> simcord.MemberActor:
