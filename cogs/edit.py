@@ -104,7 +104,7 @@ class _EditForm(PictureForm):
             self._keep.add_option(label=label, value=percent, default=percent == _KEEP)
         self.ask("What should it show afterwards?", self._prompt)
         self.ask("How much of the picture stays?", self._keep)
-        self.open_for()
+        self.ask_which()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Queue the edit."""

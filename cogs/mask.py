@@ -158,7 +158,7 @@ class _MaskForm(PictureForm):
         self._replace_with = words_input("replace_with", limit, required=False)
         self.ask("What shall I look for?", self._what, "Leave it empty to upload a mask")
         self.ask("What should the picture show afterwards?", self._replace_with)
-        self.open_for()
+        self.ask_which()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Look for it."""

@@ -91,7 +91,7 @@ class _WhichForm(PictureForm):
     def __init__(self, services: Services, message: discord.Message) -> None:
         super().__init__(MENU, message)
         self._services = services
-        self.open_for()
+        self.ask_which()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Show how that picture was made."""

@@ -22,7 +22,7 @@ class PictureForm(Form):
         self._which: ui.Select[Any] | None = None
         choose_picture(self._pictures, 1)
 
-    def open_for(self) -> None:
+    def ask_which(self) -> None:
         """Ask which picture is meant, unless there is only one."""
         if len(self._pictures) == 1:
             return
