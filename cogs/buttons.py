@@ -178,7 +178,7 @@ class _PressedJob:
         """Return the channels that hold messages about a job."""
         place = record.location
         posts = await self._services.store.jobs.posts(record.job.id)
-        own = set() if place is None else {place.channel_id, place.post_id}
+        own: set[int] = set() if place is None else {place.channel_id, place.post_id}
         return own | {post.channel_id for post in posts} - {None}
 
     async def _numbers(self, record: JobRecord) -> list[int]:

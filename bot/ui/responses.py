@@ -6,7 +6,7 @@ A response that can't be sent is logged, and nothing else fails.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -91,7 +91,7 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
 @asynccontextmanager
 async def errors_replied(
     message: AnyMessage, command: str, user_id: int | None = None
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None, None]:
     """Reply to a message with the error that a listener raised; the reply deletes itself.
 
     `user_id` is the person to mention, if it is not the author of the message.

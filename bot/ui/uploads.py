@@ -83,7 +83,8 @@ def recipe_beside(message: discord.Message, picture: discord.Attachment) -> disc
 
 def is_own(message: discord.Message) -> bool:
     """Return True if the bot wrote a message."""
-    return message.author == message._state.user  # the guild or channel may be unknown
+    # Only the state knows the bot's user if the message's guild or channel is not cached.
+    return message.author == message._state.user  # pyright: ignore[reportPrivateUsage]
 
 
 def choose_picture(
