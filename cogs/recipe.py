@@ -64,7 +64,7 @@ class Recipes(commands.Cog):
         if len(pictures) > 1:
             await show_form(interaction, _WhichForm(self._services, message))
             return
-        await _tell_posted(self._services, interaction, message, pictures[0])
+        await _show_posted_recipe(self._services, interaction, message, pictures[0])
 
 
 class AgainButton(PersistentButton, template=r"recipe:again"):
@@ -95,10 +95,10 @@ class _WhichForm(PictureForm):
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Show how that picture was made."""
-        await _tell_posted(self._services, interaction, self.message, self.picture)
+        await _show_posted_recipe(self._services, interaction, self.message, self.picture)
 
 
-async def _tell_posted(
+async def _show_posted_recipe(
     services: Services,
     interaction: discord.Interaction,
     message: discord.Message,
@@ -114,11 +114,9 @@ async def _show_recipe(
     services: Services, interaction: discord.Interaction, origin: Provenance
 ) -> None:
     """Show a recipe, with a button if it can be painted here."""
-    text, whole = (
-        job_text.provenance_text(origin),
-        await asyncio.to_thread(recipe_file, origin.recipe),
-    )
-    if len(whole.content) > interaction.filesize_limit:
+    text = job_text.provenance_text(origin)
+    file = await asyncio.to_thread(recipe_file, origin.recipe)
+    if len(file.content) > interaction.filesize_limit:
         await respond(interaction, f"{text}\n-# The recipe is too large for a file here.")
         return
     view = None
@@ -128,7 +126,7 @@ async def _show_recipe(
         text = f"{text}\n-# {errors.sentence(str(error))}"
     else:
         view = button_view((ui.Button(label="Paint it again", custom_id="recipe:again"),))
-    await update_response(interaction, text, (whole,), view)
+    await update_response(interaction, text, (file,), view)
 
 
 async def setup(bot: PaintingBot) -> None:
