@@ -38,4 +38,4 @@ def test_a_reader_that_leaves_early_is_no_error():
     assert listing.stderr is not None
     assert listing.stderr.read() == b""
     listing.stderr.close()
-    assert listing.wait(60) == 141
+    assert listing.wait(600) == 141

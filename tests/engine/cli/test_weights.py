@@ -42,7 +42,7 @@ def configure(*mirrors: Mirror, more: str = "") -> None:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    end = time.time() + 60
+    end = time.time() + 600
     while not is_so():
         assert time.time() < end
         time.sleep(0.02)
@@ -170,7 +170,7 @@ def test_a_fetch_that_is_killed_goes_on_where_it_was(number: signal.Signals):
             part = CACHE / "x.ckpt.part"
             wait_until(lambda: part.exists() and part.stat().st_size == 100_000)
             os.kill(process.pid, number)
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=600)
         go_on.set()
         if number == signal.SIGKILL:
             assert process.returncode == -number
@@ -190,14 +190,14 @@ def test_of_two_programs_one_fetches_and_the_other_waits():
     with Mirror([blocked_after(100_000, reached, go_on)]) as mirror:
         configure(mirror)
         with subprocess.Popen(GET, stdout=pipe, stderr=pipe, text=True) as first:
-            assert reached.wait(60)
+            assert reached.wait(600)
             with subprocess.Popen(GET, stdout=pipe, stderr=pipe, text=True) as second:
                 assert second.stderr is not None
                 while "waiting for it" not in (line := second.stderr.readline()):
                     assert line
                 go_on.set()
-                said = second.communicate(timeout=60)
-            assert first.communicate(timeout=60)[0] == said[0] == "weights/x.ckpt\n"
+                said = second.communicate(timeout=600)
+            assert first.communicate(timeout=600)[0] == said[0] == "weights/x.ckpt\n"
             assert (first.returncode, second.returncode) == (0, 0)
         assert len(mirror.requests) == 1
     assert (CACHE / "x.ckpt").read_bytes() == CONTENT
