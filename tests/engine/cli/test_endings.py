@@ -43,6 +43,7 @@ def check_stopped_picture() -> None:
     assert Path("b.png").read_bytes() == Path("a.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_picture_which_can_be_painted_again():
     command = [*COMMAND, "imagine", "a red circle", *ENDLESS]
     pipe = subprocess.PIPE
@@ -58,6 +59,7 @@ def test_ctrl_c_keeps_the_picture_which_can_be_painted_again():
     check_stopped_picture()
 
 
+@pytest.mark.slow
 def test_sigterm_keeps_the_picture_too():
     before = signal.getsignal(signal.SIGTERM)
     ended = Event()

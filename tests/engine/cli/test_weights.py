@@ -161,6 +161,7 @@ def test_a_local_file_is_neither_copied_nor_removed(capsys: pytest.CaptureFixtur
     assert Path("mine.pt").read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_fetch_that_is_killed_goes_on_where_it_was(number: signal.Signals):
     reached, go_on = Event(), Event()
@@ -184,6 +185,7 @@ def test_a_fetch_that_is_killed_goes_on_where_it_was(number: signal.Signals):
     assert (CACHE / "x.ckpt").read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_of_two_programs_one_fetches_and_the_other_waits():
     reached, go_on = Event(), Event()
     pipe = subprocess.PIPE

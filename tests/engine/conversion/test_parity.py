@@ -39,6 +39,8 @@ from tests.engine.conversion.fake_checkpoints import (
 )
 from tests.engine.rounding import assert_equal_up_to_rounding
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

@@ -36,6 +36,8 @@ from tests.engine.conversion.fake_checkpoints import (
 from tests.engine.conversion.siglip import NAME, few_tokens, write_tokenizer
 from tests.engine.rounding import assert_equal_up_to_rounding
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

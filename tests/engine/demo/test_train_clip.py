@@ -8,6 +8,8 @@ from engine.demo.train_clip import PHASES, train_clip
 from engine.models.catalogue import find_models
 from engine.models.loading import load_vqgan
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
