@@ -18,8 +18,8 @@ MakePairs = Callable[[VQGAN, int, torch.Generator], Pairs]
 def test_spoiled_latents_consist_of_codes_and_range_from_whole_to_junk(models: Models) -> None:
     codebook = models.generator.codebook
     codes = torch.randint(512, (1, 16, 16), generator=torch.Generator().manual_seed(1))
-    latents = codebook[codes].movedim(-1, 1).expand(256, -1, -1, -1)
-    share = torch.rand(256, 1, 1, 1, generator=torch.Generator().manual_seed(4))
+    latents = codebook[codes].movedim(-1, 1).expand(64, -1, -1, -1)
+    share = torch.rand(64, 1, 1, 1, generator=torch.Generator().manual_seed(4))
     spoiled = spoil(latents, share, codebook, torch.Generator().manual_seed(2))
     assert torch.equal(codebook[nearest_codes(spoiled, codebook)].movedim(-1, 1), spoiled)
     kept = (nearest_codes(spoiled, codebook) == codes).flatten(1).float().mean(1)
