@@ -250,6 +250,7 @@ def _write_recipes(folder: Path) -> None:
     save_png(picture(), folder / "far.png", text=far)
 
 
+@pytest.mark.slow
 def test_what_needs_no_torch_does_not_load_it():
     program = (
         "import sys, engine; assert 'torch' not in sys.modules\n"

@@ -30,6 +30,7 @@ def test_a_picture_is_painted_and_its_path_printed(folder: Path, capsys: pytest.
     assert read_picture(folder / "a.png").size == (256, 192)
 
 
+@pytest.mark.slow
 def test_a_run_of_its_own_again_from_its_picture_gives_the_same_bytes(folder: Path):
     picture(size=(48, 48)).save(folder / "from.png")
     prompt = "a red circle | 日本語 🎨:-0.5"

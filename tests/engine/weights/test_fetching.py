@@ -131,9 +131,9 @@ def test_the_next_mirror_goes_on_where_the_first_ended(tmp_path: Path):
 def test_what_is_of_no_use_is_refused_and_the_next_mirror_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer, told: str
 ):
-    monkeypatch.setattr(transfer, "STALL_SECONDS", 0.2)
-    monkeypatch.setattr(fetching, "READ_SECONDS", 0.5)
-    monkeypatch.setattr(fetching, "ATTEMPTS", 2)
+    monkeypatch.setattr(transfer, "STALL_SECONDS", 2.0)
+    monkeypatch.setattr(fetching, "READ_SECONDS", 1.0 if answer is silent else 600.0)
+    monkeypatch.setattr(fetching, "ATTEMPTS", 3)
     with Mirror([answer]) as bad, Mirror() as good:
         refused(weights(bad), tmp_path, bad.host, told)
         notices: list[str] = []
