@@ -10,7 +10,8 @@ from engine.errors import ModelError, WeightsError
 from engine.models.catalogue import add_models, weights_path
 from engine.weights.cache import Place
 from engine.weights.fetching import fetch
-from engine.weights.registry_entries import ModelsEntry, Registry, WeightsFile
+from engine.weights.registry import Registry
+from engine.weights.registry_entries import ModelsEntry, WeightsFile
 from engine.weights.settings import WeightsSettings
 
 

@@ -27,7 +27,7 @@ from bot.worker.batch import MemoryReservation, StepBatch
 from bot.worker.job_run import JobRun
 from engine.errors import EngineError, RecipeError
 from engine.models.catalogue import find_models
-from engine.settings import Settings as EngineSettings
+from engine.settings import EngineSettings
 from engine.vqgan_clip.memory_estimate import Budget, free_budget
 from engine.weights.registry_entries import WeightsFile
 from engine.weights.settings import WeightsSettings

@@ -14,7 +14,8 @@ from engine.errors import WeightsError
 from engine.files import quoted
 from engine.weights.cache import Place, check, remove
 from engine.weights.fetching import fetch, one_at_a_time
-from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry, Registry
+from engine.weights.registry import Registry
+from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry
 from engine.weights.settings import WeightsSettings, read_weights_settings
 
 
@@ -90,10 +91,10 @@ def _verify(name: str | None, settings: WeightsSettings) -> int:
 def _remove(name: str, settings: WeightsSettings) -> int:
     """Remove the files of `name` that nothing else needs, and print what is gone."""
     registry, folder = settings.registry(), settings.folder
-    files, parts = registry.files_of(name), registry.parts_of(name)
+    files, parts = registry.files_of(name), registry.components_of(name)
     if name in registry.models:
         others = [each for each in registry.models if each != name]
-        shared = {part for other in others for part in registry.parts_of(other)}
+        shared = {part for other in others for part in registry.components_of(other)}
         for part in sorted(shared.intersection(parts)):
             print_notice(f"note: {part} stays, other models use it too: remove it by its own name")
         parts = tuple(part for part in parts if part not in shared)

@@ -19,7 +19,7 @@ from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
 from engine.painting import RECIPE_KEY
 from engine.recipes.recipe import Recipe
-from engine.settings import Settings as EngineSettings
+from engine.settings import EngineSettings
 
 PATIENCE = 120.0
 """Seconds after which something that should happen counts as not happening."""

@@ -49,7 +49,7 @@ def test_what_comes_later_must_agree_with_it(tmp_path: Path):
         with pytest.raises(WeightsError, match=f"{WRONG} instead of {RIGHT}"):
             got(tmp_path, second)
         assert got(tmp_path, second, first)[0] == CONTENT
-        remove([Place(weights(), tmp_path)], [], tmp_path)
+        remove([Place(weights(first), tmp_path)], [], tmp_path)
         assert got(tmp_path, second)[0] == OTHER
 
 
