@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.errors import ModelError, WeightsError
 from engine.models.catalogue import add_models, weights_path
-from engine.weights.cache import Place
+from engine.weights.cache import CacheEntry
 from engine.weights.fetching import fetch
 from engine.weights.registry import Registry
 from engine.weights.registry_entries import ModelsEntry, WeightsFile
@@ -21,7 +21,7 @@ def prepare_models(
     *,
     fetches: bool,
     progress: Callable[[WeightsFile, int, int], None] = lambda *_: None,
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Make sure that `load_models(name)` finds what it needs. It takes as long as it takes.
 
@@ -31,7 +31,7 @@ def prepare_models(
         fetches: whether files that are missing are fetched; else they are an error.
         progress: called with the file that is fetched or checked, the bytes done and in all, 0 for
             unknown. What it raises ends the preparation, and what has come is kept.
-        tell: takes notices for a person.
+        notify: takes notices for a person.
 
     Raises:
         WeightsError: files are missing, cannot be fetched, or are not what they should be.
@@ -50,7 +50,7 @@ def prepare_models(
             settings.folder,
             offline=settings.is_offline,
             progress=lambda done, total, file=file: progress(file, done, total),
-            tell=tell,
+            notify=notify,
         )
         for file in files
     }
@@ -74,7 +74,7 @@ def _convert(
 
 
 def _check_there(name: str, files: Iterable[WeightsFile], settings: WeightsSettings) -> None:
-    missing = [each for each in files if not Place(each, settings.folder).is_there]
+    missing = [each for each in files if not CacheEntry(each, settings.folder).exists]
     if missing:
         names = ", ".join(each.file for each in missing)
         raise WeightsError(

@@ -133,7 +133,7 @@ class EngineWorker:
             self._weights,
             fetches=True,
             progress=self._fetched,
-            tell=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
+            notify=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
         )
         set_threads(self._settings.threads)
         settings = self._settings

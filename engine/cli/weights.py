@@ -12,8 +12,8 @@ from engine.cli.messages import print_notice
 from engine.cli.signals import Stopped
 from engine.errors import WeightsError
 from engine.files import quoted
-from engine.weights.cache import Place, check, remove
-from engine.weights.fetching import fetch, one_at_a_time
+from engine.weights.cache import CacheEntry, check, remove
+from engine.weights.fetching import fetch, lock_folder
 from engine.weights.registry import Registry
 from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry
 from engine.weights.settings import WeightsSettings, read_weights_settings
@@ -43,22 +43,22 @@ def _act(arguments: argparse.Namespace, settings: WeightsSettings) -> int:
 def _get(name: str, settings: WeightsSettings) -> int:
     """Fetch all files of `name` and print where they lie."""
     for file in settings.registry().files_of(name):
-        place = Place(file, settings.folder)
-        if not place.is_there and not settings.is_offline:
-            print_notice(f"fetching {file.file} into {quoted(settings.folder)}{_so_far(place)}")
+        entry = CacheEntry(file, settings.folder)
+        if not entry.exists and not settings.is_offline:
+            print_notice(f"fetching {file.file} into {quoted(settings.folder)}{_so_far(entry)}")
             if file.licence:
                 print_notice(f"note: {file.licence}")
         with _Bar(file.file) as bar:
             path = fetch(
-                file, settings.folder, offline=settings.is_offline, progress=bar.show, tell=_note
+                file, settings.folder, offline=settings.is_offline, progress=bar.show, notify=_note
             )
         print(path, flush=True)
     return 0
 
 
-def _so_far(place: Place) -> str:
-    size = "" if place.file.bytes is None else f" of {place.file.bytes / 1e6:,.1f} MB"
-    return f": {place.kept() / 1e6:,.1f} MB{size} are there" if place.kept() or size else ""
+def _so_far(entry: CacheEntry) -> str:
+    size = "" if entry.file.bytes is None else f" of {entry.file.bytes / 1e6:,.1f} MB"
+    return f": {entry.size / 1e6:,.1f} MB{size} are there" if entry.size or size else ""
 
 
 def _verify(name: str | None, settings: WeightsSettings) -> int:
@@ -68,22 +68,22 @@ def _verify(name: str | None, settings: WeightsSettings) -> int:
     """
     registry = settings.registry()
     files = registry.files.values() if name is None else registry.files_of(name)
-    places = [Place(file, settings.folder) for file in files]
+    entries = [CacheEntry(file, settings.folder) for file in files]
     faults = []
-    for place in places:
-        if name is None and not place.is_there:
+    for entry in entries:
+        if name is None and not entry.exists:
             continue
-        is_known = place.expected is not None
+        is_known = entry.expected is not None
         try:
-            with _Bar(place.file.file) as bar:
-                found = check(place, bar.show)
+            with _Bar(entry.file.file) as bar:
+                found = check(entry, bar.show)
             doubt = "" if is_known else ", which nobody has published: noted for later"
-            print(f"{place.path}: as it should be, SHA-256 {found}{doubt}", flush=True)
+            print(f"{entry.path}: as it should be, SHA-256 {found}{doubt}", flush=True)
         except WeightsError as error:
             faults.append(str(error))
     if faults:
         raise WeightsError("; ".join(faults))
-    if name is None and not any(place.is_there for place in places):
+    if name is None and not any(entry.exists for entry in entries):
         print_notice("note: there is nothing here yet")
     return 0
 
@@ -104,11 +104,11 @@ def _remove(name: str, settings: WeightsSettings) -> int:
     for file in files:
         if file.path is not None:
             print_notice(f"note: {str(file.path)!r} stays, it is no file of the cache folder")
-    places = [Place(file, folder) for file in files]
+    entries = [CacheEntry(file, folder) for file in files]
     gone = []
     if folder.is_dir():
-        with one_at_a_time(folder, progress=lambda: None, tell=_note):
-            gone = remove(places, parts, folder)
+        with lock_folder(folder, progress=lambda: None, notify=_note):
+            gone = remove(entries, parts, folder)
     for path in gone:
         print(path, flush=True)
     if not gone:
@@ -138,7 +138,7 @@ class _Listing:
         shares = [f"{each.name} x {each.weight:g}" for each in entry.perceptors]
         seen_by = shares if len(shares) > 1 else [entry.perceptors[0].name]
         files = self._registry.files_of(entry.name)
-        here = all(Place(file, self._folder).is_there for file in files)
+        here = all(CacheEntry(file, self._folder).exists for file in files)
         size = sum(file.bytes or 0 for file in files)
         return (
             f"{entry.name}: {entry.description}\n"
@@ -168,17 +168,17 @@ class _Listing:
         return "\n".join(lines)
 
     def _described(self, name: str) -> str:
-        place = Place(self._registry.files[name], self._folder)
-        size = "length unknown" if place.file.bytes is None else f"{place.file.bytes / 1e6:,.1f} MB"
-        hashed = "" if place.file.sha256 else ", no checksum published"
-        return f"{place.file.file} ({size}, {_state(place)}{hashed})"
+        entry = CacheEntry(self._registry.files[name], self._folder)
+        size = "length unknown" if entry.file.bytes is None else f"{entry.file.bytes / 1e6:,.1f} MB"
+        hashed = "" if entry.file.sha256 else ", no checksum published"
+        return f"{entry.file.file} ({size}, {_state(entry)}{hashed})"
 
 
-def _state(place: Place) -> str:
-    if place.is_there:
-        return "here" if place.is_checked else "here, not checked yet"
-    if place.kept():
-        return f"{place.kept() / 1e6:,.1f} MB of it here"
+def _state(entry: CacheEntry) -> str:
+    if entry.exists:
+        return "here" if entry.is_checked else "here, not checked yet"
+    if entry.size:
+        return f"{entry.size / 1e6:,.1f} MB of it here"
     return "missing"
 
 
