@@ -3,12 +3,11 @@
 import argparse
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tqdm import tqdm
 
 from engine.cli.messages import print_notice
+from engine.cli.progress import ByteBar
 from engine.cli.signals import Stopped
 from engine.errors import WeightsError
 from engine.files import quoted
@@ -20,11 +19,11 @@ from engine.weights.settings import WeightsSettings, read_weights_settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what a line says; raises an `EngineError` for what cannot be done."""
+    """Run `python -m engine weights`; raises an `EngineError` for what cannot be done."""
     try:
         return _act(arguments, read_weights_settings(arguments.config))
     except Stopped as stopped:
-        print_notice("stopped: what has come is kept, the same line goes on with it")
+        print_notice("stopped: the part that was downloaded is kept, the same command continues")
         return stopped.exit_code
 
 
@@ -41,14 +40,14 @@ def _act(arguments: argparse.Namespace, settings: WeightsSettings) -> int:
 
 
 def _get(name: str, settings: WeightsSettings) -> int:
-    """Fetch all files of `name` and print where they lie."""
+    """Download the missing files of `name` and print the paths of all."""
     for file in settings.registry().files_of(name):
         entry = CacheEntry(file, settings.folder)
         if not entry.exists and not settings.is_offline:
-            print_notice(f"fetching {file.file} into {quoted(settings.folder)}{_so_far(entry)}")
+            print_notice(f"downloading {file.file} into {quoted(settings.folder)}{_so_far(entry)}")
             if file.licence:
                 print_notice(f"note: {file.licence}")
-        with _Bar(file.file) as bar:
+        with ByteBar(file.file) as bar:
             path = fetch(
                 file, settings.folder, offline=settings.is_offline, progress=bar.show, notify=_note
             )
@@ -62,73 +61,77 @@ def _so_far(entry: CacheEntry) -> str:
 
 
 def _verify(name: str | None, settings: WeightsSettings) -> int:
-    """Read files anew and print what was found; raises `WeightsError` if any is not as it must be.
+    """Read the files of `name`, by default all, and compare and print their hashes.
 
-    Without a name all files that are here are read.
+    Raises `WeightsError` if any differs.
     """
     registry = settings.registry()
     files = registry.files.values() if name is None else registry.files_of(name)
     entries = [CacheEntry(file, settings.folder) for file in files]
-    faults = []
+    faults: list[str] = []
     for entry in entries:
         if name is None and not entry.exists:
             continue
         is_known = entry.expected is not None
         try:
-            with _Bar(entry.file.file) as bar:
+            with ByteBar(entry.file.file) as bar:
                 found = check(entry, bar.show)
-            doubt = "" if is_known else ", which nobody has published: noted for later"
-            print(f"{entry.path}: as it should be, SHA-256 {found}{doubt}", flush=True)
+            doubt = "" if is_known else ", recorded now since nobody published it"
+            print(f"{entry.path}: correct, SHA-256 {found}{doubt}", flush=True)
         except WeightsError as error:
             faults.append(str(error))
     if faults:
         raise WeightsError("; ".join(faults))
     if name is None and not any(entry.exists for entry in entries):
-        print_notice("note: there is nothing here yet")
+        print_notice("note: there are no files yet")
     return 0
 
 
 def _remove(name: str, settings: WeightsSettings) -> int:
-    """Remove the files of `name` that nothing else needs, and print what is gone."""
+    """Remove the files of `name` that no other models need, and print their paths."""
     registry, folder = settings.registry(), settings.folder
-    files, parts = registry.files_of(name), registry.components_of(name)
-    if name in registry.models:
-        others = [each for each in registry.models if each != name]
-        shared = {part for other in others for part in registry.components_of(other)}
-        for part in sorted(shared.intersection(parts)):
-            print_notice(f"note: {part} stays, other models use it too: remove it by its own name")
-        parts = tuple(part for part in parts if part not in shared)
-        files = tuple(
-            {file.name: file for each in parts for file in registry.files_of(each)}.values()
-        )
+    components = _unshared_components(name, registry)
+    names = components if name in registry.models else (name,)
+    files = {file.name: file for each in names for file in registry.files_of(each)}.values()
     for file in files:
         if file.path is not None:
-            print_notice(f"note: {str(file.path)!r} stays, it is no file of the cache folder")
-    entries = [CacheEntry(file, folder) for file in files]
-    gone = []
+            print_notice(f"note: {str(file.path)!r} stays, since it is not in the cache folder")
+    removed: list[Path] = []
     if folder.is_dir():
         with lock_folder(folder, progress=lambda: None, notify=_note):
-            gone = remove(entries, parts, folder)
-    for path in gone:
+            removed = remove([CacheEntry(file, folder) for file in files], components, folder)
+    for path in removed:
         print(path, flush=True)
-    if not gone:
-        print_notice(f"note: nothing of {name} is here")
+    if not removed:
+        print_notice(f"note: there are no files of {name}")
     return 0
 
 
+def _unshared_components(name: str, registry: Registry) -> tuple[str, ...]:
+    """Return the components of `name`, of models only those that no other models use."""
+    components = registry.components_of(name)
+    if name not in registry.models:
+        return components
+    others = [each for each in registry.models if each != name]
+    shared = {component for other in others for component in registry.components_of(other)}
+    for component in sorted(shared.intersection(components)):
+        print_notice(f"note: {component} stays, other models use it too: remove it by its own name")
+    return tuple(component for component in components if component not in shared)
+
+
 def _list(settings: WeightsSettings) -> int:
-    """Print all entries, and what of them is here."""
+    """Print all entries, and which of their files are present."""
     registry = settings.registry()
     listing = _Listing(registry, settings.folder)
-    parts = [*registry.generators.values(), *registry.perceptors.values()]
+    components = [*registry.generators.values(), *registry.perceptors.values()]
     print("\n\n".join(map(listing.models, registry.models.values())))
     print()
-    print("\n\n".join(map(listing.part, parts)))
+    print("\n\n".join(map(listing.component, components)))
     return 0
 
 
 class _Listing:
-    """Entries as paragraphs."""
+    """Describes entries, one paragraph each."""
 
     def __init__(self, registry: Registry, folder: Path) -> None:
         self._registry = registry
@@ -147,10 +150,9 @@ class _Listing:
             f"  files   {size / 1e6:,.1f} MB in all, {'all here' if here else 'not all here'}"
         )
 
-    def part(self, entry: GeneratorEntry | PerceptorEntry) -> str:
+    def component(self, entry: GeneratorEntry | PerceptorEntry) -> str:
         lines = [f"{entry.name}: {entry.description}"]
-        for name in entry.files:
-            lines.append(f"  file    {self._described(name)}")
+        lines += [f"  file    {self._file(name)}" for name in entry.files]
         if isinstance(entry, PerceptorEntry):
             lines.append(f"  fits    open_clip's {entry.open_clip}")
             if entry.memory is not None:
@@ -167,7 +169,7 @@ class _Listing:
         lines += [f"  licence {text}" for text in dict.fromkeys(licences) if text]
         return "\n".join(lines)
 
-    def _described(self, name: str) -> str:
+    def _file(self, name: str) -> str:
         entry = CacheEntry(self._registry.files[name], self._folder)
         size = "length unknown" if entry.file.bytes is None else f"{entry.file.bytes / 1e6:,.1f} MB"
         hashed = "" if entry.file.sha256 else ", no checksum published"
@@ -185,35 +187,3 @@ def _state(entry: CacheEntry) -> str:
 def _note(text: str) -> None:
     with tqdm.external_write_mode(file=sys.stderr):
         print_notice(f"note: {text}")
-
-
-class _Bar:
-    """How far a file has come, at a terminal."""
-
-    def __init__(self, title: str) -> None:
-        self._bar = tqdm(
-            desc=title,
-            unit="B",
-            unit_scale=True,
-            file=sys.stderr,
-            leave=False,
-            disable=not sys.stderr.isatty(),
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.close()
-
-    def show(self, done: int, total: int) -> None:
-        """Show that `done` bytes of `total` are here, 0 for unknown."""
-        if self._bar.disable:
-            return
-        self._bar.total = total or None
-        self._bar.update(done - self._bar.n)
