@@ -183,7 +183,7 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (["weights", "verify", "clip-vit-b-32"], "'weights/clip-vit-b-32.pt' is not there: get it"),
         (["weights", "remove", "vast"], "no weights called 'vast'"),
         (["weights", "list", "--config", "no.toml"], "'no.toml': there is no such file"),
-        (["weights", "list", "--config", "odd.toml"], "[weights]: there is no key 'ofline'"),
+        (["weights", "list", "--config", "odd.toml"], "weights: there is no key 'ofline'"),
         (["recipe"], "required: FILE"),
         (["recipe", "old.png"], "'old.png': it holds no recipe"),
         (["recipe", "no.png"], "'no.png': there is no such file"),

@@ -54,23 +54,23 @@ def test_get_verify_remove(capsys: pytest.CaptureFixture):
         assert main(["weights", "get", "x.ckpt"]) == 0
         said = capsys.readouterr()
         assert said.out == "weights/x.ckpt\n"
-        assert "fetching x.ckpt into 'weights': 0.0 MB of 0.2 MB" in said.err
+        assert "downloading x.ckpt into 'weights': 0.0 MB of 0.2 MB" in said.err
         assert "note: only for tests" in said.err
         assert main(["weights", "get", "x.ckpt"]) == 0
         assert capsys.readouterr().out == "weights/x.ckpt\n"
         assert len(mirror.requests) == 1
     for line in (["weights", "verify"], ["weights", "verify", "x.ckpt"]):
         assert main(line) == 0
-        assert f"weights/x.ckpt: as it should be, SHA-256 {HASH}" in capsys.readouterr().out
+        assert f"weights/x.ckpt: correct, SHA-256 {HASH}" in capsys.readouterr().out
     (CACHE / "x.ckpt").write_bytes(OTHER)
     assert main(["weights", "verify"]) == 2
     assert f"instead of {HASH}" in capsys.readouterr().err
     assert main(["weights", "remove", "x.ckpt"]) == 0
     assert capsys.readouterr().out == "weights/x.ckpt\nweights/x.ckpt.sha256\n"
     assert main(["weights", "remove", "x.ckpt"]) == 0
-    assert "nothing of x.ckpt is here" in capsys.readouterr().err
+    assert "there are no files of x.ckpt" in capsys.readouterr().err
     assert main(["weights", "verify"]) == 0
-    assert "nothing here yet" in capsys.readouterr().err
+    assert "there are no files yet" in capsys.readouterr().err
 
 
 def test_why_a_mirror_was_left_is_told(capsys: pytest.CaptureFixture):
@@ -177,7 +177,7 @@ def test_a_fetch_that_is_killed_goes_on_where_it_was(number: signal.Signals):
             assert process.returncode == -number
         else:
             assert process.returncode == 128 + number
-            assert said.splitlines()[-1].startswith("stopped: what has come is kept")
+            assert said.splitlines()[-1].startswith("stopped: the part that was downloaded is kept")
         assert not (CACHE / "x.ckpt").exists()
         again = subprocess.run(GET, check=True, capture_output=True, text=True)
         assert again.stdout == "weights/x.ckpt\n"

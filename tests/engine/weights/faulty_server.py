@@ -263,8 +263,9 @@ def weights(*mirrors: Mirror, **changes: Any) -> WeightsFile:
     values: dict[str, Any] = {
         "name": "x.ckpt",
         "file": "x.ckpt",
-        "mirrors": tuple(mirror.url for mirror in mirrors),
         "sha256": sha256(CONTENT).hexdigest(),
         "bytes": len(CONTENT),
     }
+    if mirrors:
+        values["mirrors"] = tuple(mirror.url for mirror in mirrors)
     return WeightsFile(**(values | changes))
