@@ -16,14 +16,11 @@ Nothing in here is safe to be called from several threads.
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
-from math import ceil
+from math import ceil, floor
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bot.jobs.job import Job
 from bot.scheduling.cost import job_cost, step_cost
@@ -164,64 +161,11 @@ class _User:
         return sum(each.turn_time for each in islice(self.jobs, most))
 
 
-class _Table:
-    """What of each person decides how much is painted before somebody else's turn.
-
-    A copy in columns, so that it is computed for a thousand people at once.
-    """
-
-    def __init__(self) -> None:
-        self._columns = np.zeros((7, 64))
-        self._rows: dict[_User, int] = {}
-        self._free = list(range(64))
-
-    def note(self, person: _User) -> None:
-        """Take over how a person, who has jobs, stands now."""
-        row = self._rows.get(person)
-        if row is None:
-            if not self._free:
-                self._grow()
-            row = self._rows[person] = self._free.pop()
-        job = person.jobs[0]
-        self._columns[:, row] = (
-            person.number,
-            person.time,
-            person.left,
-            person.has_turn,
-            job.turns_per_time,
-            job.slice,
-            job.spent,
-        )
-
-    def forget(self, person: _User) -> None:
-        """Leave a person out."""
-        row = self._rows.pop(person)
-        self._columns[:, row] = 0  # with nothing left, nothing is painted
-        self._free.append(row)
-
-    def served(self, own: _User, time: float) -> NDArray[np.float64]:
-        """Units of work that each of the others gets before the turn of `own` at `time`."""
-        number, times, left, has_turn, turns_per_time, slices, spent = self._columns
-        turns = (time - times) * turns_per_time
-        comes_first = number < own.number
-        whole = np.where(comes_first, np.floor(turns + _ROUNDING) + 1, np.ceil(turns - _ROUNDING))
-        whole = np.maximum(whole, has_turn)
-        units = np.minimum(np.where(whole > 0, whole * slices - spent, 0.0), left)
-        units[self._rows[own]] = 0.0
-        return units
-
-    def _grow(self) -> None:
-        size = self._columns.shape[1]
-        self._columns = np.concatenate((self._columns, np.zeros_like(self._columns)), axis=1)
-        self._free += range(size, 2 * size)
-
-
 class FairQueue:
     """People take turns."""
 
     def __init__(self) -> None:
         self._people: dict[int, _User] = {}
-        self._table = _Table()
         self._line: list[tuple[float, int, int, _User]] = []
         """A heap of times, people's numbers, places and people. Only the newest place counts."""
         self._numbers = count(1)
@@ -242,7 +186,6 @@ class FairQueue:
         person.left += waiting.left
         if len(person.jobs) == 1 and not person.has_turn:
             self._line_up(person)
-        self._table.note(person)
 
     def start_slice(self) -> QueuedJob | None:
         """The oldest job of the person whose turn it is."""
@@ -251,7 +194,6 @@ class FairQueue:
             if place == person.place:
                 self._time = max(self._time, time)
                 person.place, person.has_turn = 0, True
-                self._table.note(person)
                 return person.jobs[0]
         return None
 
@@ -299,7 +241,6 @@ class FairQueue:
                 self._time = max(self._time, person.time)
         waiting.left -= units
         person.left -= units
-        self._table.note(person)
 
     def end_slice(self, waiting: QueuedJob) -> None:
         """The turn at hand is over, or somebody leaves it, and their person lines up again."""
@@ -310,7 +251,6 @@ class FairQueue:
         waiting.spent = 0.0
         person.has_turn = False
         self._line_up(person)
-        self._table.note(person)
 
     def remove(self, waiting: QueuedJob) -> None:
         """Forget a job, and its person with the last one."""
@@ -319,9 +259,7 @@ class FairQueue:
         person.jobs.remove(waiting)
         person.left -= waiting.left
         if person.jobs:
-            self._table.note(person)
             return
-        self._table.forget(person)
         person.place = 0
         del self._people[author]
         if not self._people:
@@ -342,11 +280,23 @@ class FairQueue:
         whole = waiting.spent + waiting.left
         until_last = max(0, ceil(whole / waiting.slice - _ROUNDING) - 1) * waiting.slice
         end_time = own.time + _time(earlier) + until_last / waiting.job.weight
-        start, end = before, before + waiting.left
-        served = self._table.served(own, start_time)
-        start += float(served.sum())
-        end += float(self._table.served(own, end_time).sum())
-        return QueuePosition(first + int((served > 0).sum()), start, end)
+        served = [units for units in self._served(own, start_time) if units > 0]
+        start = before + sum(served)
+        end = before + waiting.left + sum(self._served(own, end_time))
+        return QueuePosition(first + len(served), start, end)
+
+    def _served(self, own: _User, time: float) -> Iterator[float]:
+        """Yield the units of work that other users get before a slice of `own` at `time`."""
+        for user in self._people.values():
+            job = user.jobs[0]
+            slices = (time - user.time) * job.turns_per_time
+            if user.number < own.number:
+                whole = floor(slices + _ROUNDING) + 1
+            else:
+                whole = ceil(slices - _ROUNDING)
+            whole = max(whole, user.has_turn)
+            if whole > 0 and user is not own:
+                yield min(whole * job.slice - job.spent, user.left)
 
     def _line_up(self, person: _User) -> None:
         person.place = next(self._numbers)
