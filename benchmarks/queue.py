@@ -191,7 +191,8 @@ def _work_off(
         left[job.id] = max(0, steps - turn.steps)
         if left[job.id] == 0:
             course.ended[job.id] = clock
-        queue.end_slice(finished=left[job.id] == 0)
+            queue.finish(job)
+        queue.end_slice()
 
 
 def _errors(announced: Sequence[_Announced], course: _Course) -> list[float]:

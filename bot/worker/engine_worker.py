@@ -182,7 +182,7 @@ class EngineWorker:
                 for run, each, error in zip(runs, done, errors, strict=True)
             ]
         self._queue.end_slice()
-        for job_id in [each for each in self._runs if not self._queue.holds(each)]:
+        for job_id in [each for each in self._runs if each not in self._queue]:
             del self._runs[job_id]
 
     def _run_guarded(self, job: Job, act: Callable[..., Event | None], *details: object) -> bool:
@@ -199,8 +199,10 @@ class EngineWorker:
             pass
         except Exception as error:
             end = _failed(job, error)
-        self._queue.finish(job, finished=end is not None)
-        if end is not None:
+        if end is None:
+            self._queue.leave_batch(job)
+        else:
+            self._queue.finish(job)
             self._publish(end)
         return False
 
@@ -213,7 +215,7 @@ class EngineWorker:
         more, or the program ends and nobody can say what is kept of it.
         """
         run = self._get_run(job, models)
-        wish = self._queue.charge(units, of=job)
+        wish = self._queue.charge(units, job=job)
         if error is not None:
             return _failed(job, error)
         if wish is StopRequest.CANCEL:

@@ -57,11 +57,15 @@ class Line:
         self.clock += sum(done.values())
         for job in jobs:
             self.left[job.id] -= 1
-            wish = self.queue.charge(done[job.id], of=job)
+            request = self.queue.charge(done[job.id], job=job)
             is_over = self.left[job.id] == 0
-            if is_over or wish is not None:
-                self.queue.finish(job, finished=is_over or wish is StopRequest.STOP)
-                self.ended[job.id] = self.clock
+            if is_over or request is StopRequest.STOP:
+                self.queue.finish(job)
+            elif request is StopRequest.CANCEL:
+                self.queue.leave_batch(job)
+            else:
+                continue
+            self.ended[job.id] = self.clock
         return [job.id for job in jobs]
 
     def turn(self) -> list[list[int]]:
@@ -126,7 +130,7 @@ def test_cancelled_with_others_it_leaves_them_as_they_were():
     line.step()
     assert line.queue.remove(jobs[1])
     line.step()
-    assert not line.queue.holds(jobs[1])
+    assert jobs[1] not in line.queue
     assert line.step() == [jobs[0], jobs[2]]
     line.queue.end_slice()
     assert set(line.work_off()) == set(jobs)

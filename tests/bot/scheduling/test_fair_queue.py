@@ -42,7 +42,8 @@ class Line:
             standing = self.queue.position(turn.job.id)
             assert standing is not None
             if standing.end - standing.start < UNITS / 2:
-                self.queue.end_slice(finished=True)
+                self.queue.finish(turn.job)
+                self.queue.end_slice()
                 return turn.job.id, units, True
         self.queue.end_slice()
         return turn.job.id, units, False
@@ -145,8 +146,9 @@ def test_a_job_that_is_stopped_comes_before_all_others():
     assert isinstance(turn, Slice)
     assert (turn.job.id, turn.steps) == (stopped, 0)
     assert waiting.queue.charge() is StopRequest.STOP
-    waiting.queue.end_slice(finished=True)
-    assert not waiting.queue.holds(stopped)
+    waiting.queue.finish(turn.job)
+    waiting.queue.end_slice()
+    assert stopped not in waiting.queue
     assert not waiting.queue.stop(stopped)
 
 
