@@ -16,10 +16,10 @@ from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.memory_estimate import (
     Budget,
     available_memory,
-    fixed_memory,
-    shared_step_memory,
-    step_memory,
-    tells_of_memory,
+    estimate_fixed,
+    estimate_peak,
+    estimate_run,
+    is_out_of_memory,
 )
 
 if TYPE_CHECKING:
@@ -37,17 +37,17 @@ class Room:
     def __init__(self, lead: Run, memory: Budget, device: "device") -> None:
         self._recipe, self._plan = lead.recipe, lead.generation.plan
         self._entry = entry = find_models(lead.recipe.models)
-        self._halves = halves = memory.halves
-        free = available_memory(device) + fixed_memory(entry, halves=halves)
-        taken = step_memory(lead.recipe, entry, self._plan, halves=halves)
-        self._left = memory.at_most(free).bytes - taken
+        self._is_bf16 = is_bf16 = memory.is_bf16
+        free = available_memory(device) + estimate_fixed(entry, is_bf16=is_bf16)
+        taken = estimate_peak(lead.recipe, entry, self._plan, is_bf16=is_bf16)
+        self._left = memory.capped(free).bytes - taken
 
     def take(self, recipe: Recipe) -> bool:
         """Whether a picture fits in; if it does, its room is taken."""
         own = self._recipe
         if (recipe.models, recipe.width, recipe.height) != (own.models, own.width, own.height):
             return False
-        needed = shared_step_memory(recipe, self._entry, self._plan, halves=self._halves)
+        needed = estimate_run(recipe, self._entry, self._plan, is_bf16=self._is_bf16)
         if needed > self._left:
             return False
         self._left -= needed
@@ -67,9 +67,9 @@ class Crew:
 
     def suits(self, lead: Run, run: Run) -> bool:
         """Whether both, which are awake, advance in one step; if not, that is noted."""
-        from engine.vqgan_clip.batching import fit_together
+        from engine.vqgan_clip.batching import can_batch
 
-        if fit_together(lead.generation, run.generation):
+        if can_batch(lead.generation, run.generation):
             return True
         self.refuse(run.job)
         return False
@@ -94,13 +94,13 @@ class Crew:
     def _step(self, runs: Sequence[Run]) -> Sequence[Exception | None]:
         """In one step, unless that has failed in this turn: then one after the other."""
         if len(runs) > 1 and not self._apart:
-            from engine.vqgan_clip.batching import step_together
+            from engine.vqgan_clip import loop
 
             try:
-                return step_together([run.generation for run in runs])
+                return loop.step([run.generation for run in runs])
             except Exception as error:
                 jobs = {"jobs": [run.job.id for run in runs]}
-                if isinstance(error, MemoryError | RuntimeError) and tells_of_memory(error):
+                if isinstance(error, MemoryError | RuntimeError) and is_out_of_memory(error):
                     log.warning("memory ran out in a common step, going on singly", extra=jobs)
                 else:
                     log.exception("a common step failed, going on singly", extra=jobs)

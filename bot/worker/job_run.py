@@ -28,11 +28,11 @@ from engine.vqgan_clip.memory_estimate import (
     Budget,
     available_memory,
     choose_plan,
-    fixed_memory,
-    running_out_is_an_error,
-    step_memory,
+    estimate_fixed,
+    estimate_peak,
+    oom_as_recipe_error,
 )
-from engine.vqgan_clip.memory_plan import PLANS, Plan
+from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,7 +117,7 @@ class Run:
         while not self.done and self._generation is None:
             recipe = self.recipe
             plan = self._plan(recipe, thrifty=thrifty)
-            with running_out_is_an_error(recipe):
+            with oom_as_recipe_error(recipe):
                 self._generation = self._begun(plan)
                 self._steps_done = self._generation.steps_done
                 if self._generation.done:
@@ -134,7 +134,7 @@ class Run:
     def step(self) -> None:
         """Take the next step, with less memory if need be; `note_step` comes after it."""
         plan = self.generation.plan
-        with running_out_is_an_error(self.recipe):
+        with oom_as_recipe_error(self.recipe):
             self.generation.step()
         if self.generation.plan != plan:
             extra = {"job": self.job.id, "plan": str(self.generation.plan)}
@@ -143,7 +143,7 @@ class Run:
     def note_step(self, seconds: float) -> None:
         """Do what comes with a step of `generation`, which took some of the engine's time."""
         began = time.monotonic()
-        with running_out_is_an_error(self.recipe):
+        with oom_as_recipe_error(self.recipe):
             self._note_frame(self.generation)
             if self.generation.done:
                 self._complete(self.generation)
@@ -168,18 +168,18 @@ class Run:
         if self._generation is not None and (self._steps_done > 0 or not self.paintings):
             self._complete(self._generation)
 
-    def _plan(self, recipe: Recipe, *, thrifty: bool) -> Plan:
+    def _plan(self, recipe: Recipe, *, thrifty: bool) -> MemoryPlan:
         entry = find_models(recipe.models)
-        memory, halves = self._memory, self._memory.halves
-        free = available_memory(self._models.device) + fixed_memory(entry, halves=halves)
-        plan = choose_plan(recipe, entry, memory.at_most(free) if thrifty else memory)
-        if step_memory(recipe, entry, plan, halves=halves) > free:
+        memory, is_bf16 = self._memory, self._memory.is_bf16
+        free = available_memory(self._models.device) + estimate_fixed(entry, is_bf16=is_bf16)
+        plan = choose_plan(recipe, entry, memory.capped(free) if thrifty else memory)
+        if estimate_peak(recipe, entry, plan, is_bf16=is_bf16) > free:
             raise RecipeError("there is not enough memory free at the moment")
         if plan != PLANS[0]:
             log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})
         return plan
 
-    def _begun(self, plan: Plan) -> "Generation":
+    def _begun(self, plan: MemoryPlan) -> "Generation":
         """The run of the picture at hand, as far as it had come."""
         from engine.vqgan_clip.checkpoints import load
         from engine.vqgan_clip.generation import Generation

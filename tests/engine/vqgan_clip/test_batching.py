@@ -13,7 +13,8 @@ from engine import Generation, Models, Recipe, make_recipe
 from engine.errors import DivergedError
 from engine.images.image_io import to_picture
 from engine.recipes.edit import Edit
-from engine.vqgan_clip.batching import fit_together, step_together
+from engine.vqgan_clip.batching import can_batch
+from engine.vqgan_clip.loop import step
 from engine.vqgan_clip.memory_plan import PLANS
 
 
@@ -51,7 +52,7 @@ def test_a_step_together_is_the_step_of_each(models: Models):
     recipes = (recipe(), *OTHERS)
     runs = [Generation(each, models) for each in recipes]
     for _ in range(2):
-        assert step_together(runs) == [None, None, None]
+        assert step(runs) == [None, None, None]
     assert [run.steps_done for run in runs] == [2, 2, 2]
     assert_alike(latents(runs), alone(recipes, models, 2))
     assert len({run.loss for run in runs}) == 3
@@ -60,7 +61,7 @@ def test_a_step_together_is_the_step_of_each(models: Models):
 def test_runs_join_and_leave_at_any_step(models: Models):
     first, second = Generation(recipe(), models), Generation(OTHERS[0], models)
     first.step()
-    step_together([first, second])
+    step([first, second])
     second.step()
     assert_alike(latents([first, second]), alone((recipe(), OTHERS[0]), models, 2))
 
@@ -70,7 +71,7 @@ def test_a_picture_does_not_depend_on_what_the_others_show(models: Models):
     for other in (OTHERS[0], replace(OTHERS[1], cutouts=OTHERS[0].cutouts)):
         runs = [Generation(recipe(), models), Generation(other, models)]
         for _ in range(2):
-            step_together(runs)
+            step(runs)
         results.append(runs[0].image())
     assert torch.equal(results[0], results[1])
 
@@ -78,7 +79,7 @@ def test_a_picture_does_not_depend_on_what_the_others_show(models: Models):
 def test_an_edit_beside_a_painting(models: Models, painted: bytes):
     edit = recipe("green", start="image", edit=Edit(painted, keep_structure=1.0))
     runs = [Generation(edit, models), Generation(recipe(), models)]
-    step_together(runs)
+    step(runs)
     assert_alike(latents(runs), alone((edit, recipe()), models, 1))
 
 
@@ -87,7 +88,7 @@ def test_one_that_diverges_ends_alone(models: Models):
     runs = [Generation(recipe(), models), Generation(wild, models)]
     with torch.no_grad():
         runs[1].latent.fill_(torch.inf)
-    good, bad = step_together(runs)
+    good, bad = step(runs)
     assert good is None
     assert isinstance(bad, DivergedError)
     assert runs[0].steps_done == 1
@@ -98,10 +99,10 @@ def test_one_that_diverges_ends_alone(models: Models):
 
 def test_what_fits_together(models: Models):
     run = Generation(recipe(), models)
-    assert fit_together(run, Generation(OTHERS[0], models))
-    assert not fit_together(run, Generation(recipe(size=(32, 64)), models))
-    assert not fit_together(run, Generation(recipe(), models, PLANS[1]))
-    assert not fit_together(run, Generation(recipe(), replace(models)))
+    assert can_batch(run, Generation(OTHERS[0], models))
+    assert not can_batch(run, Generation(recipe(size=(32, 64)), models))
+    assert not can_batch(run, Generation(recipe(), models, PLANS[1]))
+    assert not can_batch(run, Generation(recipe(), replace(models)))
 
 
 class Full:
@@ -125,10 +126,10 @@ def test_where_memory_runs_out_all_runs_are_as_before(models: Models):
     tight = replace(models, perceptors=(perceptor,))
     runs = [Generation(each, tight) for each in (recipe(), OTHERS[0])]
     with pytest.raises(RuntimeError, match="memory"):
-        step_together(runs)
+        step(runs)
     assert [run.plan for run in runs] == [PLANS[0]] * 2
     perceptor.is_full = False
-    step_together(runs)
+    step(runs)
     assert_alike(latents(runs), alone((recipe(), OTHERS[0]), models, 1))
 
 

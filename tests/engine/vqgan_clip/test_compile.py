@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine import Generation, Models, Recipe, make_recipe
-from engine.vqgan_clip.batching import fit_together
+from engine.vqgan_clip.batching import can_batch
 from engine.vqgan_clip.compile import Compiler
 from engine.vqgan_clip.memory_plan import PLANS
 
@@ -97,7 +97,7 @@ def test_compiled_models_take_one_run_at_a_time(models: Models, backend: Any):
     compiler = done(models, backend)
     compiled = compiler.models_for(recipe())
     runs = [Generation(recipe(seed=seed), compiled) for seed in (1, 2)]
-    assert not fit_together(*runs)
+    assert not can_batch(*runs)
     compiler.close()
 
 

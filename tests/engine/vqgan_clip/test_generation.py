@@ -26,7 +26,7 @@ from engine.images.image_io import to_tensor
 from engine.models.clip import ClipPerceptor
 from engine.models.protocols import Perceptor
 from engine.recipes.augmentations import Augmentations
-from engine.vqgan_clip.generation import MORE_RATE
+from engine.vqgan_clip.loop import EXTRA_ROUND_RATE
 
 QUANTIZATIONS = ["z-quantize", "none", "codebook-sampling"]
 
@@ -257,7 +257,7 @@ def test_further_rounds_have_a_cosine_of_their_own(models: Models):
         run.step()
         rates.append(run.state_dict()["optimizer"]["param_groups"][0]["lr"])
     assert run.steps_done == 6
-    peak = 0.4 * MORE_RATE
+    peak = 0.4 * EXTRA_ROUND_RATE
     middle, late = ((1 + math.cos(math.pi * share)) / 2 for share in (1 / 3, 2 / 3))
     between = [0.04 + (peak - 0.04) * each for each in (middle, late)]
     assert rates == pytest.approx([0.4, 0.22, peak, *between, peak])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine import Generation, Models, Recipe, make_recipe
 from engine.vqgan_clip.checkpoints import dump, load
-from engine.vqgan_clip.memory_plan import PLANS, Plan
+from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -19,7 +19,7 @@ def recipe(**changes: Any) -> Recipe:
     )
 
 
-def gradient(plan: Plan, models: Models) -> Tensor:
+def gradient(plan: MemoryPlan, models: Models) -> Tensor:
     run = Generation(recipe(), models, plan)
     run.step()
     assert run.latent.grad is not None
@@ -33,13 +33,13 @@ def finished(run: Generation) -> Tensor:
 
 
 @pytest.mark.parametrize("plan", PLANS[1:], ids=str)
-def test_every_plan_has_the_same_gradient(models: Models, plan: Plan):
+def test_every_plan_has_the_same_gradient(models: Models, plan: MemoryPlan):
     first, other = gradient(PLANS[0], models), gradient(plan, models)
     torch.testing.assert_close(other, first, rtol=1e-3, atol=1e-7)
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)
-def test_a_run_goes_on_by_the_plan_by_which_it_began(models: Models, plan: Plan):
+def test_a_run_goes_on_by_the_plan_by_which_it_began(models: Models, plan: MemoryPlan):
     whole = finished(Generation(recipe(), models, plan))
     run = Generation(recipe(), models, plan)
     run.step()
