@@ -39,7 +39,7 @@ class Settings:
     together: int = 8
     """How many jobs advance in one step at most, if not `deterministic`."""
     compile: bool = False
-    """Whether models are compiled for each size that is painted; not if `deterministic`."""
+    """Whether models are compiled with torch.compile; needs `deterministic` to be false."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.models, str) or not self.models:

@@ -34,7 +34,6 @@ from engine.weights.settings import WeightsSettings
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
-    from engine.vqgan_clip.compile import Compiler
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +72,6 @@ class EngineThread:
         self._together = 1 if settings.deterministic else settings.together
         """How many jobs advance in one step at most."""
         self._loaded: Future[Models] = Future()
-        self._compiler: Compiler | None = None
         self._said = float("-inf")
         self.memory = Budget(0)
         """What the models and a run may take together, known once the models are loaded."""
@@ -120,8 +118,6 @@ class EngineThread:
                 self._paint(task, models)
         for run in self._runs.values():
             run.save()
-        if self._compiler is not None:
-            self._compiler.close()
 
     def _load(self) -> "Models":
         from engine.models.devices import choose_device, set_threads
@@ -141,9 +137,9 @@ class EngineThread:
         self.memory = free_budget(find_models(settings.models), device, settings.precision)
         models = load_models(settings.models, settings.device, settings.precision)
         if settings.compile:
-            from engine.vqgan_clip.compile import Compiler
+            from engine.vqgan_clip.compile import compile_models
 
-            self._compiler = Compiler(models)
+            compile_models(models)
         return models
 
     def _fetched(self, file: WeightsFile, done: int, total: int) -> None:
@@ -272,7 +268,7 @@ class EngineThread:
         if run is None:
             kept = self._recall(job)
             self._publish(Started(job.id))
-            run = Run(job, models, kept, self.memory, self._publish, self._compiler)
+            run = Run(job, models, kept, self.memory, self._publish)
         self._runs[job.id] = run
         return run
 

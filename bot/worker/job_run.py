@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.models.loading import Models
-    from engine.vqgan_clip.compile import Compiler
     from engine.vqgan_clip.generation import Generation
 
 log = logging.getLogger(__name__)
@@ -56,8 +55,7 @@ class Run:
 
     The models and a run have to fit into `memory` together; what is free decides only if it is
     less, so that a picture does not depend on what else happens. `publish` is called with the
-    pictures of its progress and with its checkpoints. With a `compiler`, pictures that begin once
-    their size is compiled are painted by what it made.
+    pictures of its progress and with its checkpoints.
     """
 
     def __init__(
@@ -67,7 +65,6 @@ class Run:
         kept: Sequence[StoredCheckpoint],
         memory: Budget,
         publish: Callable[[Event], None],
-        compiler: "Compiler | None" = None,
     ) -> None:
         self.job = job
         self.paintings: list[Painting] = []
@@ -76,7 +73,6 @@ class Run:
         self._models = models
         self._memory = memory
         self._publish = publish
-        self._compiler = compiler
         self._kept: dict[int, list[StoredCheckpoint]] = defaultdict(list)
         for each in kept:
             self._kept[each.picture].append(each)
@@ -186,8 +182,7 @@ class Run:
 
         recipe, device = self.recipe, self._models.device
         number = len(self.paintings) + 1
-        models = self._models if self._compiler is None else self._compiler.models_for(recipe)
-        generation = Generation(recipe, models, plan)
+        generation = Generation(recipe, self._models, plan)
         if self._asleep is not None:
             state, self._asleep = self._asleep, None
             generation.load_state_dict(load(state, recipe, device))

@@ -8,7 +8,5 @@ def can_batch(a: Run, b: Run) -> bool:
 
     Prompts, seeds, cutouts, edits and the steps taken may differ.
     """
-    if a.models.one_shape:
-        return False
     same_canvas = (a.recipe.width, a.recipe.height) == (b.recipe.width, b.recipe.height)
     return same_canvas and a.models is b.models and a.plan == b.plan
