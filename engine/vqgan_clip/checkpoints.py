@@ -127,9 +127,9 @@ def _read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ValueError,
     ) as error:
         # A file from an unknown source can fail in each of these calls, in its own way.
-        raise CheckpointError("the checkpoint is damaged, or none at all") from error
+        raise CheckpointError("the file is damaged, or not a checkpoint") from error
     if not intact:
-        raise CheckpointError("the checkpoint is damaged: its check sum is wrong")
+        raise CheckpointError("the checkpoint is damaged: its SHA-256 is wrong")
     return tensors, values
 
 
@@ -139,28 +139,28 @@ def _check_values(values: dict[str, Any], recipe: Recipe) -> None:
     for name in ("steps_done", "last_good_steps", "optimizer_steps"):
         value = values.get(name)
         if type(value) is not int or not 0 <= value <= _MAX_COUNT:
-            raise CheckpointError("the checkpoint counts its steps wrong")
+            raise CheckpointError("the checkpoint has an impossible number of steps")
     if type(values.get("plan")) is not int or not 0 <= values["plan"] < len(PLANS):
-        raise CheckpointError("the checkpoint was made by a plan that there is not")
+        raise CheckpointError("the checkpoint has an unknown memory plan")
     if values.get("recipe") != _fingerprint(recipe, values["steps_done"]):
         raise CheckpointError("the checkpoint belongs to another recipe")
     if not values["last_good_steps"] <= values["steps_done"] <= recipe.total_steps:
-        raise CheckpointError("the checkpoint counts its steps wrong")
+        raise CheckpointError("the checkpoint has an impossible number of steps")
 
 
 def _check_tensors(tensors: dict[str, Tensor], *, begun: bool) -> None:
     """Check that all tensors of a run are there; only the run itself knows their shape."""
     floats = (*_LATENTS, *(_MOMENTS if begun else ()))
     if set(tensors) != {*floats, _RANDOM}:
-        raise CheckpointError("the checkpoint lacks a part, or has one too many")
+        raise CheckpointError("the checkpoint's tensors are not those of a run")
     for name in floats:
         tensor = tensors[name]
         if tensor.dtype != torch.float32 or tensor.shape != tensors["latent"].shape:
             raise CheckpointError(f"the checkpoint's {name} has a wrong shape or type")
         if not tensor.isfinite().all():
-            raise CheckpointError(f"the checkpoint's {name} holds what is no finite number")
+            raise CheckpointError(f"the checkpoint's {name} has a value that is not finite")
     if begun and tensors["exp_avg_sq"].numel() and tensors["exp_avg_sq"].min() < 0:
-        raise CheckpointError("the checkpoint's exp_avg_sq holds a negative square")
+        raise CheckpointError("the checkpoint's exp_avg_sq has a negative value")
 
 
 def _check_random(random: Tensor, device: torch.device) -> None:
@@ -168,5 +168,5 @@ def _check_random(random: Tensor, device: torch.device) -> None:
         torch.Generator(device).set_state(random)
     except (RuntimeError, TypeError) as error:
         raise CheckpointError(
-            "the checkpoint's random state is damaged, or of another kind of device"
+            "the checkpoint's random state is damaged, or from another kind of device"
         ) from error

@@ -143,7 +143,7 @@ async def test_people_who_take_turns_get_the_pictures_that_they_would_get_alone(
 async def test_runs_that_sleep_between_their_turns_lose_nothing(
     theatre: Theatre, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("bot.engine_thread.LIVE_RUNS", 1)
+    monkeypatch.setattr("bot.worker.engine_worker.LIVE_RUNS", 1)
     async with theatre.open() as studio:
         await studio.imagine(steps=12, seed=7)
         alone = await files_of(await result_of(studio))

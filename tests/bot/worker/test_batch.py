@@ -206,7 +206,7 @@ async def test_whoever_is_found_to_have_diverged_while_others_are_painted_harms_
         return state_of(self)
 
     monkeypatch.setattr(Generation, "state_dict", state_dict)
-    monkeypatch.setattr("bot.engine_thread.LIVE_RUNS", 1)
+    monkeypatch.setattr("bot.worker.engine_worker.LIVE_RUNS", 1)
     await both_ask(studio, size="wide")
     await studio.all_told()
     assert not found

@@ -1,4 +1,4 @@
-"""Runs that advance together end as each would by itself."""
+"""Runs that share steps end as they would alone."""
 
 import io
 from collections.abc import Sequence
@@ -43,12 +43,12 @@ def alone(recipes: Sequence[Recipe], models: Models, steps: int) -> list[Tensor]
 
 
 def assert_alike(found: Sequence[Tensor], expected: Sequence[Tensor]):
-    """Up to rounding, which the optimiser enlarges a little where a gradient is nearly zero."""
+    """Compare up to rounding, which Adam enlarges where a gradient is nearly zero."""
     for one, other in zip(found, expected, strict=True):
         assert (one - other).abs().mean() < 1e-3 * other.abs().mean()
 
 
-def test_a_step_together_is_the_step_of_each(models: Models):
+def test_batched_step_equals_single_steps(models: Models):
     recipes = (recipe(), *OTHERS)
     runs = [Generation(each, models) for each in recipes]
     for _ in range(2):
@@ -58,7 +58,7 @@ def test_a_step_together_is_the_step_of_each(models: Models):
     assert len({run.loss for run in runs}) == 3
 
 
-def test_runs_join_and_leave_at_any_step(models: Models):
+def test_runs_join_and_leave_a_batch_at_any_step(models: Models):
     first, second = Generation(recipe(), models), Generation(OTHERS[0], models)
     first.step()
     step([first, second])
@@ -66,7 +66,7 @@ def test_runs_join_and_leave_at_any_step(models: Models):
     assert_alike(latents([first, second]), alone((recipe(), OTHERS[0]), models, 2))
 
 
-def test_a_picture_does_not_depend_on_what_the_others_show(models: Models):
+def test_picture_does_not_depend_on_others_in_the_batch(models: Models):
     results: list[Tensor] = []
     for other in (OTHERS[0], replace(OTHERS[1], cutouts=OTHERS[0].cutouts)):
         runs = [Generation(recipe(), models), Generation(other, models)]
@@ -76,14 +76,14 @@ def test_a_picture_does_not_depend_on_what_the_others_show(models: Models):
     assert torch.equal(results[0], results[1])
 
 
-def test_an_edit_beside_a_painting(models: Models, painted: bytes):
+def test_edit_and_new_picture_share_a_batch(models: Models, painted: bytes):
     edit = recipe("green", start="image", edit=Edit(painted, keep_structure=1.0))
     runs = [Generation(edit, models), Generation(recipe(), models)]
     step(runs)
     assert_alike(latents(runs), alone((edit, recipe()), models, 1))
 
 
-def test_one_that_diverges_ends_alone(models: Models):
+def test_diverged_run_leaves_others_in_the_batch_alone(models: Models):
     wild = recipe(learning_rate=100.0, regularizer=1000.0, quantization="none")
     runs = [Generation(recipe(), models), Generation(wild, models)]
     with torch.no_grad():
@@ -97,7 +97,7 @@ def test_one_that_diverges_ends_alone(models: Models):
     assert runs[1].image().isfinite().all()
 
 
-def test_what_fits_together(models: Models):
+def test_can_batch_needs_same_models_canvas_and_plan(models: Models):
     run = Generation(recipe(), models)
     assert can_batch(run, Generation(OTHERS[0], models))
     assert not can_batch(run, Generation(recipe(size=(32, 64)), models))
@@ -106,7 +106,7 @@ def test_what_fits_together(models: Models):
 
 
 class Full:
-    """A perceptor for which memory runs out."""
+    """A perceptor that runs out of memory."""
 
     def __init__(self, whole: Any) -> None:
         self._whole = whole
@@ -121,7 +121,7 @@ class Full:
         return self._whole.encode_image(images)
 
 
-def test_where_memory_runs_out_all_runs_are_as_before(models: Models):
+def test_batch_out_of_memory_leaves_runs_unchanged(models: Models):
     perceptor = Full(models.perceptors[0])
     tight = replace(models, perceptors=(perceptor,))
     runs = [Generation(each, tight) for each in (recipe(), OTHERS[0])]

@@ -1,4 +1,4 @@
-"""Compiled models paint the same picture but for rounding, and a failing compiler does no harm."""
+"""Compiled models paint the same picture up to rounding; a failing compiler does no harm."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def painted(models: Models) -> torch.Tensor:
 
 
 class Backend:
-    """A compiler that changes nothing, and notes the graphs that it gets and those that run."""
+    """A compiler that changes nothing, and counts the graphs that it compiles and runs."""
 
     def __init__(self) -> None:
         self.compiled = 0
@@ -49,7 +49,7 @@ class Backend:
 
 @pytest.fixture
 def own() -> Iterator[Models]:
-    """Models that a test may compile in place."""
+    """Load models that a test may compile in place."""
     yield load_models("demo", "cpu", "float32")
     torch.compiler.reset()
 

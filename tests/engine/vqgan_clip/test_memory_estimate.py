@@ -46,12 +46,12 @@ run.step()
 run.step()
 print(peak() - before)
 """
-"""Resident memory is that of this process alone; getrusage would count the tests' own as well."""
+"""Program that prints its own peak resident memory; getrusage would add that of the tests."""
 
 
 @pytest.fixture
 def published(tmp_path: Path) -> Iterator[ModelEntry]:
-    """The paper's pair, of which nothing is here but its figures."""
+    """Return the catalogue entry of the paper's pair, whose weights are not needed."""
     with patch.dict(CATALOGUE):
         add_models(WeightsSettings(folder=tmp_path))
         yield CATALOGUE["imagenet-16384"]
@@ -66,7 +66,7 @@ def of_side(side: int, cutouts: int = 8) -> Recipe:
     ("number", "precision"),
     [*((number, "float32") for number in range(len(PLANS))), (0, "bfloat16")],
 )
-def test_a_run_takes_what_was_estimated_and_not_more(number: int, precision: str):
+def test_run_stays_within_estimate(number: int, precision: str):
     command = [sys.executable, "-c", PEAK.format(256, 32, number, precision)]
     taken = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     is_bf16 = precision == "bfloat16"
@@ -74,14 +74,14 @@ def test_a_run_takes_what_was_estimated_and_not_more(number: int, precision: str
     assert taken <= estimate <= 2 * taken
 
 
-def test_more_of_anything_takes_more():
+def test_estimate_grows_with_pixels_and_cutouts():
     usual = estimate_peak(of_side(64), DEMO)
     assert estimate_peak(of_side(128), DEMO) > usual
     assert estimate_peak(of_side(64, cutouts=64), DEMO) > usual
 
 
-def test_cutouts_take_more_of_a_picture_that_is_larger_than_they_are():
-    """As long as more samples go into a pixel of theirs."""
+def test_estimate_of_cutouts_grows_with_supersampling():
+    """Cutouts need more memory for larger pictures, as more samples go into each pixel."""
 
     def cutouts(side: int) -> int:
         return estimate_peak(of_side(side, 64), DEMO) - estimate_peak(of_side(side, 8), DEMO)
@@ -89,7 +89,7 @@ def test_cutouts_take_more_of_a_picture_that_is_larger_than_they_are():
     assert cutouts(64) < cutouts(128) < cutouts(256) == cutouts(1024)
 
 
-def test_in_bfloat16_everything_takes_less_and_more_fits(published: ModelEntry):
+def test_estimate_is_lower_in_bfloat16(published: ModelEntry):
     recipe = make_recipe("a castle", models=published.name, seed=1)
     for plan in PLANS:
         single = estimate_peak(recipe, published, plan)
@@ -100,7 +100,7 @@ def test_in_bfloat16_everything_takes_less_and_more_fits(published: ModelEntry):
     assert choose_plan(recipe, published, Budget(enough)) != PLANS[0]
 
 
-def test_what_is_free_goes_with_the_precision_that_is_computed_in(published: ModelEntry):
+def test_free_budget_knows_the_precision(published: ModelEntry):
     assert free_budget(published, CPU, "bfloat16").is_bf16
     assert not free_budget(published, CPU, "float32").is_bf16
     assert not free_budget(DEMO, CPU, "auto").is_bf16
@@ -108,19 +108,19 @@ def test_what_is_free_goes_with_the_precision_that_is_computed_in(published: Mod
         free_budget(published, CPU, "half")
 
 
-def test_each_plan_takes_less_than_the_one_before():
+def test_each_plan_needs_less_than_the_one_before():
     taken = [estimate_peak(of_side(256, 32), DEMO, plan) for plan in PLANS]
     assert taken == sorted(set(taken), reverse=True)
 
 
-def test_a_run_gets_the_fastest_plan_that_fits():
+def test_choose_plan_returns_the_fastest_that_fits():
     recipe = of_side(256, 32)
     for faster, plan in pairwise(PLANS):
         assert choose_plan(recipe, DEMO, Budget(estimate_peak(recipe, DEMO, plan))) == plan
         assert choose_plan(recipe, DEMO, Budget(estimate_peak(recipe, DEMO, faster))) == faster
 
 
-def test_the_refusal_names_the_largest_square_that_fits():
+def test_choose_plan_refusal_names_the_largest_square():
     with pytest.raises(RecipeError, match=r"need about \d+\.\d GB .* 3\.0 GB are free") as raised:
         choose_plan(of_side(4096), DEMO, Budget(3 * GIGABYTE))
     found = re.search(r"at most (\d+)x\1 fits", str(raised.value))
@@ -131,17 +131,17 @@ def test_the_refusal_names_the_largest_square_that_fits():
         choose_plan(of_side(side + DEMO.factor), DEMO, Budget(3 * GIGABYTE))
 
 
-def test_where_nothing_fits_the_refusal_says_so():
+def test_choose_plan_refusal_if_nothing_fits():
     with pytest.raises(RecipeError, match="no size fits"):
         choose_plan(of_side(64), DEMO, Budget(0))
 
 
-def test_this_machine_can_paint_the_default_without_saving():
+def test_default_recipe_fits_without_saving_memory():
     recipe = of_side(DEMO.side)
     assert choose_plan(recipe, DEMO, free_budget(DEMO, CPU, "auto")) == PLANS[0]
 
 
-def test_memory_that_runs_out_all_the_same_is_an_error_of_the_recipe():
+def test_out_of_memory_becomes_recipe_error():
     with (
         pytest.raises(RecipeError, match="choose a smaller size"),
         oom_as_recipe_error(of_side(64)),
@@ -149,7 +149,7 @@ def test_memory_that_runs_out_all_the_same_is_an_error_of_the_recipe():
         torch.empty(2**60)
 
 
-def test_other_faults_pass():
+def test_other_errors_pass_through():
     with (
         pytest.raises(RuntimeError, match="inconsistent|mul"),
         oom_as_recipe_error(of_side(64)),

@@ -1,4 +1,4 @@
-"""The guard finds the first step that was not finite, even if it looks many steps later."""
+"""The guard finds the first step that was not finite, even if it checks many steps later."""
 
 import math
 
