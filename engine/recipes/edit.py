@@ -3,7 +3,7 @@
 Paper: editing starts from the encoded picture (Section 4), masks zero the latent's gradient
 (Section 2.5), replacement also keeps near the original's embedding (Appendix G.2). No torch in
 here: an `Edit` is part of a recipe. `engine.editing.edit_recipe` makes one of what people send,
-`engine.vqgan_clip.generation` carries it out.
+`engine.vqgan_clip.edit_constraint` carries it out.
 """
 
 from dataclasses import dataclass, field
