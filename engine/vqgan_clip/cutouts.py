@@ -109,19 +109,19 @@ def _grid(matrices: Tensor, side: int) -> Tensor:
 
 def colour_matrices(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
     """Draw matrices (count, 3, 3) on RGB that change hue, saturation and brightness."""
-    turn, saturation, brightness = 2 * _uniform((3, count), rng) - 1
-    angle = 2 * math.pi * augmentations.hue * turn
+    rotation, saturation, brightness = 2 * _uniform((3, count), rng) - 1
+    angle = 2 * math.pi * augmentations.hue * rotation
     chroma = 1 + augmentations.saturation * saturation
     yiq = torch.tensor(YIQ, device=rng.device)
-    turned = torch.zeros(count, 3, 3, device=rng.device)
-    turned[:, 0, 0] = 1
-    turned[:, 1, 1] = turned[:, 2, 2] = angle.cos() * chroma
-    turned[:, 2, 1] = angle.sin() * chroma
-    turned[:, 1, 2] = -turned[:, 2, 1]
+    rotated = torch.zeros(count, 3, 3, device=rng.device)
+    rotated[:, 0, 0] = 1
+    rotated[:, 1, 1] = rotated[:, 2, 2] = angle.cos() * chroma
+    rotated[:, 2, 1] = angle.sin() * chroma
+    rotated[:, 1, 2] = -rotated[:, 2, 1]
     # The unchecked inverse: a check would wait for the device.
-    matrices = torch.linalg.inv_ex(yiq).inverse @ turned @ yiq
+    matrices = torch.linalg.inv_ex(yiq).inverse @ rotated @ yiq
     matrices = matrices * (1 + augmentations.brightness * brightness)[:, None, None]
-    return _sometimes(matrices, augmentations.jitter, rng)
+    return _with_probability(matrices, augmentations.jitter, rng)
 
 
 def recolour(images: Tensor, matrices: Tensor) -> Tensor:
@@ -141,20 +141,20 @@ def _crop(count: int, aspect: float, augmentations: Augmentations, rng: torch.Ge
 
 
 def _affine(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
-    turn, right, down = 2 * _uniform((3, count), rng) - 1
-    angle = math.radians(augmentations.degrees) * turn
+    rotation, right, down = 2 * _uniform((3, count), rng) - 1
+    angle = math.radians(augmentations.degrees) * rotation
     matrices = _identity(count, rng)
     matrices[:, 0, 0] = matrices[:, 1, 1] = angle.cos()
     matrices[:, 1, 0], matrices[:, 0, 1] = angle.sin(), -angle.sin()
     matrices[:, 0, 2] = 2 * augmentations.translate * right
     matrices[:, 1, 2] = 2 * augmentations.translate * down
-    return _sometimes(matrices, augmentations.affine, rng)
+    return _with_probability(matrices, augmentations.affine, rng)
 
 
 def _perspective(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
     corners = torch.tensor(CORNERS, device=rng.device).expand(count, 4, 2)
     moved = corners * (1 - augmentations.distortion * _uniform((count, 4, 2), rng))
-    return _sometimes(_from_corners(moved), augmentations.perspective, rng)
+    return _with_probability(_from_corners(moved), augmentations.perspective, rng)
 
 
 def _from_corners(quads: Tensor) -> Tensor:
@@ -185,10 +185,10 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
 
 def _flip(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
     mirror = torch.diag(torch.tensor((-1.0, 1.0, 1.0), device=rng.device))
-    return _sometimes(mirror.expand(count, 3, 3), augmentations.flip, rng)
+    return _with_probability(mirror.expand(count, 3, 3), augmentations.flip, rng)
 
 
-def _sometimes(matrices: Tensor, probability: float, rng: torch.Generator) -> Tensor:
+def _with_probability(matrices: Tensor, probability: float, rng: torch.Generator) -> Tensor:
     """Keep each of `matrices` (N, 3, 3) with `probability`, else replace it by the identity."""
     chosen = _uniform((len(matrices), 1, 1), rng) < probability
     return torch.where(chosen, matrices, _identity(len(matrices), rng))
