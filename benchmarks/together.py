@@ -90,7 +90,8 @@ def _throughput(
 ) -> list[dict[str, Any]]:
     import torch
 
-    from engine.vqgan_clip.batching import fit_together, step_together
+    from engine.vqgan_clip.batching import can_batch
+    from engine.vqgan_clip.loop import step
 
     device = torch.device(options.device)
     print(
@@ -106,10 +107,10 @@ def _throughput(
     for count in options.runs:
         together = _start(models, recipe, count, options.plan)
         in_turn = _start(models, recipe, count, options.plan)
-        assert all(fit_together(together[0], run) for run in together)
+        assert all(can_batch(together[0], run) for run in together)
 
         def all_at_once(runs: "Sequence[Generation]" = together) -> None:
-            for failed in step_together(runs):
+            for failed in step(runs):
                 if failed is not None:
                     raise failed
 
@@ -204,12 +205,12 @@ def _painted(recipes: "Sequence[Recipe]", models: "Models") -> "list[np.ndarray]
     import numpy as np
 
     from engine.painting import finished_picture
-    from engine.vqgan_clip.batching import step_together
     from engine.vqgan_clip.generation import Generation
+    from engine.vqgan_clip.loop import step
 
     runs = [Generation(recipe, models) for recipe in recipes]
     while not runs[0].done:
-        for failed in step_together(runs):
+        for failed in step(runs):
             if failed is not None:
                 raise failed
     return [np.asarray(finished_picture(run)) for run in runs]

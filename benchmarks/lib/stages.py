@@ -1,9 +1,11 @@
 """Where the time of the engine's step goes, and how near it comes to the machine's peak."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from statistics import median
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from benchmarks.lib.machine import measure_peak, seconds_of
 from engine.vqgan_clip.memory_plan import PLANS
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 Work = Callable[[], object]
 STAGES = ("quantise", "decode", "cutouts", "perceptor", "loss", "backward", "optimise")
-"""The ranges that the engine names in a profile."""
+"""The parts of a step, in the order in which it takes them."""
 WARM_UPS, STEPS = 2, 3
 
 
@@ -42,14 +44,14 @@ def breakdown(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict
 
 
 def _stages(run: "Generation", device: "torch.device") -> dict[str, float]:
-    """Seconds per step of each stage that the run names; on CUDA, of its work on the device."""
+    """Measure the seconds per step of each stage; on CUDA, those of its work on the device."""
     from torch.profiler import DeviceType, ProfilerActivity, profile
 
     activities = [ProfilerActivity.CPU]
     on_cuda = device.type == "cuda"
     if on_cuda:
         activities.append(ProfilerActivity.CUDA)
-    with profile(activities=activities) as profiled:
+    with _stages_named(run.models), profile(activities=activities) as profiled:
         for _ in range(STEPS):
             seconds_of(run.step, device)
     wanted = DeviceType.CUDA if on_cuda else DeviceType.CPU
@@ -59,6 +61,37 @@ def _stages(run: "Generation", device: "torch.device") -> dict[str, float]:
             microseconds = row.device_time_total if on_cuda else row.cpu_time_total
             found[row.key] = found.get(row.key, 0.0) + microseconds / 1e6 / STEPS
     return found
+
+
+@contextmanager
+def _stages_named(models: "Models") -> Iterator[None]:
+    """Have the profiler see each stage of a step as a range of its own."""
+    import torch
+    from torch.profiler import record_function
+
+    from engine.vqgan_clip import loop
+
+    functions: tuple[tuple[Any, str], ...] = (
+        (loop, "quantize_latent"),
+        (type(models.generator), "decode"),
+        (loop, "make_views"),
+        (loop, "encode_views"),
+        (loop, "objective"),
+        (torch.Tensor, "backward"),
+        (loop, "apply_gradient"),
+    )
+
+    def named(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with record_function(stage):
+                return function(*args, **kwargs)
+
+        return call
+
+    with ExitStack() as patches:
+        for stage, (owner, name) in zip(STAGES, functions, strict=True):
+            patches.enter_context(patch.object(owner, name, named(stage, getattr(owner, name))))
+        yield
 
 
 def shares(engine: "Engine", sides: Sequence[int], cutouts: int) -> dict[str, Any]:

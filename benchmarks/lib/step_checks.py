@@ -135,7 +135,7 @@ def _of_baseline(recipe: "Recipe", plain: Any, models: Any) -> Found:
 
     start = Generation(recipe, models)
     random = torch.Generator(models.device)
-    random.set_state(start.random.get_state())
+    random.set_state(start.rng.get_state())
     size = models.perceptors[0].input_size
 
     def cut(image: torch.Tensor) -> torch.Tensor:

@@ -17,10 +17,10 @@ from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.memory_estimate import (
     Budget,
     available_memory,
-    fixed_memory,
-    shared_step_memory,
-    step_memory,
-    tells_of_memory,
+    estimate_fixed,
+    estimate_peak,
+    estimate_run,
+    is_out_of_memory,
 )
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class StepBatch:
         if self._free_bytes is None:
             self._free_bytes = self._free_beside(leader)
         entry, plan = find_models(recipe.models), leader.generation.plan
-        needed = shared_step_memory(recipe, entry, plan, halves=self._memory.halves)
+        needed = estimate_run(recipe, entry, plan, is_bf16=self._memory.is_bf16)
         if needed > self._free_bytes:
             return False
         self._free_bytes -= needed
@@ -71,9 +71,9 @@ class StepBatch:
 
     def add(self, run: JobRun) -> bool:
         """Add a resident run; exclude it and return False if it cannot share a step."""
-        from engine.vqgan_clip.batching import fit_together
+        from engine.vqgan_clip.batching import can_batch
 
-        if not fit_together(self.runs[0].generation, run.generation):
+        if not can_batch(self.runs[0].generation, run.generation):
             self.exclude(run.job)
             return False
         self.runs.append(run)
@@ -101,10 +101,10 @@ class StepBatch:
     def _step_runs(self) -> Sequence[Exception | None]:
         """Take a shared step; after one has failed, take single steps until the slice ends."""
         if len(self.runs) > 1 and not self._batching_failed:
-            from engine.vqgan_clip.batching import step_together
+            from engine.vqgan_clip import loop
 
             try:
-                return step_together([run.generation for run in self.runs])
+                return loop.step([run.generation for run in self.runs])
             except Exception as error:
                 self._log_failure(error)
             self._batching_failed = True
@@ -112,15 +112,15 @@ class StepBatch:
 
     def _log_failure(self, error: Exception) -> None:
         jobs = {"jobs": [run.job.id for run in self.runs]}
-        if isinstance(error, MemoryError | RuntimeError) and tells_of_memory(error):
+        if isinstance(error, MemoryError | RuntimeError) and is_out_of_memory(error):
             log.warning("memory ran out in a shared step, taking single steps", extra=jobs)
         else:
             log.error("a shared step failed, taking single steps", extra=jobs, exc_info=error)
 
     def _free_beside(self, leader: JobRun) -> int:
         """Return the bytes that the leader leaves for other runs."""
-        generation, halves = leader.generation, self._memory.halves
+        generation, is_bf16 = leader.generation, self._memory.is_bf16
         entry = find_models(leader.recipe.models)
-        free = available_memory(generation.models.device) + fixed_memory(entry, halves=halves)
-        taken = step_memory(leader.recipe, entry, generation.plan, halves=halves)
-        return self._memory.at_most(free).bytes - taken
+        free = available_memory(generation.models.device) + estimate_fixed(entry, is_bf16=is_bf16)
+        taken = estimate_peak(leader.recipe, entry, generation.plan, is_bf16=is_bf16)
+        return self._memory.capped(free).bytes - taken

@@ -34,7 +34,6 @@ from engine.weights.settings import WeightsSettings
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
-    from engine.vqgan_clip.compile import Compiler
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +73,6 @@ class EngineWorker:
         self._batch_size = 1 if settings.deterministic else settings.together
         """Maximum number of jobs that share one step."""
         self._loaded: Future[Models] = Future()
-        self._compiler: Compiler | None = None
         self._logged_at = float("-inf")
         """Monotonic time of the last log line about a download."""
         self.memory = Budget(0)
@@ -122,8 +120,6 @@ class EngineWorker:
                 self.run_slice(task, models)
         for run in self._runs.values():
             run.save()
-        if self._compiler is not None:
-            self._compiler.close()
 
     def _load(self) -> "Models":
         from engine.models.devices import choose_device, set_threads
@@ -143,9 +139,9 @@ class EngineWorker:
         self.memory = free_budget(find_models(settings.models), device, settings.precision)
         models = load_models(settings.models, settings.device, settings.precision)
         if settings.compile:
-            from engine.vqgan_clip.compile import Compiler
+            from engine.vqgan_clip.compile import compile_models
 
-            self._compiler = Compiler(models)
+            compile_models(models)
         return models
 
     def _fetched(self, file: WeightsFile, done: int, total: int) -> None:
@@ -283,7 +279,7 @@ class EngineWorker:
             except Exception as error:
                 return Errored(error)
             self._publish(Started(job.id))
-            run = JobRun(job, models, checkpoints, self.memory, self._publish, self._compiler)
+            run = JobRun(job, models, checkpoints, self.memory, self._publish)
         self._runs[job.id] = run
         return run
 

@@ -29,17 +29,16 @@ from engine.vqgan_clip.memory_estimate import (
     Budget,
     available_memory,
     choose_plan,
-    fixed_memory,
-    running_out_is_an_error,
-    step_memory,
+    estimate_fixed,
+    estimate_peak,
+    oom_as_recipe_error,
 )
-from engine.vqgan_clip.memory_plan import PLANS, Plan
+from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.models.loading import Models
-    from engine.vqgan_clip.compile import Compiler
     from engine.vqgan_clip.generation import Generation
 
 log = logging.getLogger(__name__)
@@ -57,8 +56,7 @@ class JobRun:
 
     The models and a run must fit into `memory` together. The memory that is free counts only if it
     is less, so that a picture does not depend on what else happens. `publish` is called with the
-    run's progress and checkpoints. With a `compiler`, pictures that begin after their size was
-    compiled are painted by the compiled models.
+    run's progress and checkpoints.
     """
 
     def __init__(
@@ -68,7 +66,6 @@ class JobRun:
         checkpoints: Sequence[StoredCheckpoint],
         memory: Budget,
         publish: Callable[[Event], None],
-        compiler: "Compiler | None" = None,
     ) -> None:
         self.job = job
         self.pictures: list[PaintedPicture] = []
@@ -78,7 +75,6 @@ class JobRun:
         self._models = models
         self._memory = memory
         self._publish = publish
-        self._compiler = compiler
         self._checkpoints: dict[int, list[StoredCheckpoint]] = defaultdict(list)
         """States to resume each picture from, newest first: stored ones, or the suspended run's."""
         for each in checkpoints:
@@ -121,7 +117,7 @@ class JobRun:
         while not self.done and self._generation is None:
             recipe = self.recipe
             plan = self._choose_plan(recipe, low_memory=low_memory)
-            with running_out_is_an_error(recipe):
+            with oom_as_recipe_error(recipe):
                 self._generation = self._restore(plan)
                 self._steps_done = self._generation.steps_done
                 if self._generation.done:
@@ -145,7 +141,7 @@ class JobRun:
         """
         plan = self.generation.plan
         try:
-            with running_out_is_an_error(self.recipe):
+            with oom_as_recipe_error(self.recipe):
                 self.generation.step()
         except Exception as error:
             return error
@@ -158,7 +154,7 @@ class JobRun:
         """Publish what is due after a step of `seconds`; return the error that ends the job."""
         began = time.monotonic()
         try:
-            with running_out_is_an_error(self.recipe):
+            with oom_as_recipe_error(self.recipe):
                 self._record_frame(self.generation)
                 if self.generation.done:
                     self._complete(self.generation)
@@ -192,26 +188,25 @@ class JobRun:
         digests = self._models.digests
         return Finished(self.job.id, tuple(self.pictures), self.seconds, digests, stopped)
 
-    def _choose_plan(self, recipe: Recipe, *, low_memory: bool) -> Plan:
+    def _choose_plan(self, recipe: Recipe, *, low_memory: bool) -> MemoryPlan:
         entry = find_models(recipe.models)
-        memory, halves = self._memory, self._memory.halves
-        free = available_memory(self._models.device) + fixed_memory(entry, halves=halves)
-        plan = choose_plan(recipe, entry, memory.at_most(free) if low_memory else memory)
-        if step_memory(recipe, entry, plan, halves=halves) > free:
+        memory, is_bf16 = self._memory, self._memory.is_bf16
+        free = available_memory(self._models.device) + estimate_fixed(entry, is_bf16=is_bf16)
+        plan = choose_plan(recipe, entry, memory.capped(free) if low_memory else memory)
+        if estimate_peak(recipe, entry, plan, is_bf16=is_bf16) > free:
             raise RecipeError("there is not enough memory free at the moment")
         if plan != PLANS[0]:
             log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})
         return plan
 
-    def _restore(self, plan: Plan) -> "Generation":
+    def _restore(self, plan: MemoryPlan) -> "Generation":
         """Return the generation of the current picture, at its newest intact checkpoint."""
         from engine.vqgan_clip.checkpoints import load
         from engine.vqgan_clip.generation import Generation
 
         recipe, device = self.recipe, self._models.device
         number = len(self.pictures) + 1
-        models = self._models if self._compiler is None else self._compiler.models_for(recipe)
-        generation = Generation(recipe, models, plan)
+        generation = Generation(recipe, self._models, plan)
         damaged = False
         for each in self._checkpoints[number]:
             try:

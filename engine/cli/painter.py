@@ -12,8 +12,8 @@ from engine.models.loading import Models, load_models
 from engine.painting import finished_picture, save_painting
 from engine.recipes.prompts import Prompt, shorten
 from engine.vqgan_clip.generation import Generation
-from engine.vqgan_clip.memory_estimate import choose_plan, free_budget, running_out_is_an_error
-from engine.vqgan_clip.memory_plan import PLANS, Plan
+from engine.vqgan_clip.memory_estimate import choose_plan, free_budget, oom_as_recipe_error
+from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 DIVERGED = 1
 
@@ -36,14 +36,14 @@ def paint_request(request: PaintRequest, signals: StopSignals) -> int:
     with signals.held():
         for number, work in enumerate(request.works, 1):
             title = f"picture {number} of {count}" if count > 1 else ""
-            with running_out_is_an_error(work.recipe):
+            with oom_as_recipe_error(work.recipe):
                 code = _paint(work, models, plan, signals, title)
             if code:
                 return code
     return 0
 
 
-def _prepare(request: PaintRequest) -> tuple[Models, Plan]:
+def _prepare(request: PaintRequest) -> tuple[Models, MemoryPlan]:
     set_threads(request.threads)
     device = choose_device(request.device)
     budget = free_budget(request.models, device, request.precision)
@@ -71,7 +71,7 @@ def _unread(prompt: Prompt, models: Models) -> str:
     )
 
 
-def _paint(work: Work, models: Models, plan: Plan, signals: StopSignals, title: str) -> int:
+def _paint(work: Work, models: Models, plan: MemoryPlan, signals: StopSignals, title: str) -> int:
     """Paint one picture, leave its files and return the exit code."""
     generation = Generation(work.recipe, models, plan)
     growth = FrameRecorder(work, models.digests)

@@ -184,9 +184,9 @@ def composite_result(painted: Image.Image, recipe: Recipe) -> Image.Image:
     source, mask = source_and_mask(recipe.edit)
     restored = painted.resize(source.size, Image.Resampling.BICUBIC)
     if recipe.edit.keep_structure > 0 and source.size != painted.size:
-        from engine.vqgan_clip.recolor import restored_structure  # needs torch
+        from engine.vqgan_clip.palette_transfer import transfer_palette  # needs torch
 
-        recoloured = restored_structure(source, painted)
+        recoloured = transfer_palette(source, painted)
         restored = Image.blend(restored, recoloured, recipe.edit.keep_structure)
     return restored if mask is None else Image.composite(restored, source, mask)
 

@@ -32,8 +32,8 @@ class RunMemory:
     """For each cutout that is looked at in one go: the perceptors' activations."""
     view_sides: tuple[int, ...]
     """Sides in pixels of the cutouts that the perceptors look at."""
-    lowered: float = 0.0
-    """Of the fixed: weights that take half of it in bfloat16."""
+    bf16_bytes: float = 0.0
+    """Part of `fixed`: weights that take half of it in bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _memory(registry: "Registry", entry: "ModelsEntry") -> RunMemory:
         per_pixel=PIXEL_OVERHEAD * generator.per_pixel,
         per_cutout=CUTOUT_OVERHEAD * sum(each.per_cutout for each in perceptors),
         view_sides=(VIEW_SIDE,) * len(perceptors),
-        lowered=generator.lowered + sum(each.lowered for each in perceptors),
+        bf16_bytes=generator.lowered + sum(each.lowered for each in perceptors),
     )
 
 

@@ -58,8 +58,6 @@ class Models:
     A tokenizer that is a file has its own beside it."""
     weights: tuple[float, ...] = ()
     """How much each perceptor counts beside the others; empty if all count the same."""
-    one_shape: bool = False
-    """Whether they were compiled for a single run of one size, see `engine.vqgan_clip.compile`."""
 
     @property
     def shares(self) -> tuple[float, ...]:

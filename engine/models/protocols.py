@@ -2,7 +2,7 @@
 
 The paper stresses that the method is specific to neither VQGAN nor CLIP (Section 2): any
 image generator with a differentiable decoder and any joint image-text encoder fit. The loop
-in `engine.vqgan_clip.generation` knows only these protocols.
+in `engine.vqgan_clip.loop` knows only these protocols.
 """
 
 from collections.abc import Sequence

@@ -3,7 +3,7 @@
 Paper: editing starts from the encoded picture (Section 4), masks zero the latent's gradient
 (Section 2.5), replacement also keeps near the original's embedding (Appendix G.2). No torch in
 here: an `Edit` is part of a recipe. `engine.editing.edit_recipe` makes one of what people send,
-`engine.vqgan_clip.generation` carries it out.
+`engine.vqgan_clip.edit_constraint` carries it out.
 """
 
 from dataclasses import dataclass, field
@@ -32,8 +32,8 @@ class Edit:
     keep_look: float = 0.0
     """Weight of the distance between the cutouts' embeddings and the source's (Appendix G.2)."""
     keep_structure: float = 0.0
-    """Share of every change that has to be a recolouring (`engine.vqgan_clip.recolor`): at 1 all
-    outlines and texture stay, at 0 anything may change."""
+    """Share of every change that must be a palette-only one, 0 to 1: at 1 all outlines and texture
+    stay (`engine.vqgan_clip.palette_transfer`), at 0 anything may change."""
 
     def __post_init__(self) -> None:
         check_picture("source", self.source)

@@ -1,9 +1,9 @@
-"""Checkpoints: the state of a run as bytes, to go on from after the program has ended.
+"""Checkpoints: the state of a run as bytes, from which it can be resumed by another process.
 
-A checkpoint is a safetensors file, so that reading one can run no code. Its tensors are those that
-change during a run; its metadata holds the steps, whose run it is, and a SHA-256 of everything, so
-that of a damaged one nothing is taken. A run that goes on from a checkpoint on the same device
-ends in the same bytes as the uninterrupted one.
+A checkpoint is a safetensors file, so reading one cannot run code. Its tensors are those that
+change during a run. Its metadata holds the number of steps, a fingerprint of the recipe, and a
+SHA-256 of everything, so that a damaged checkpoint is never used. A run that is resumed on the same
+device ends in the same bytes as the uninterrupted one.
 """
 
 import hashlib
@@ -24,19 +24,19 @@ from engine.vqgan_clip.generation import make_optimizer
 from engine.vqgan_clip.memory_plan import PLANS
 
 VERSION = 3
-"""Of the form. A program reads its own alone: what cannot be read is painted from the beginning."""
+"""Version of the format. Another version is refused, and its picture is painted from the start."""
 KEY = "vqgan-clip-checkpoint"
-"""Key of the metadata that holds all that is no tensor, as JSON."""
+"""Key of the metadata that holds everything but the tensors, as JSON."""
 
 _LATENTS = ("latent", "last_good")
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 _RANDOM = "random"
 _MAX_COUNT = 2**24
-"""Of steps: as far as the optimiser's own count, a float, is exact."""
+"""Maximum number of steps: up to here the optimiser's own count, a float, is exact."""
 
 
 def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
-    """The checkpoint of a run of `recipe` whose `Generation.state_dict()` is `state`."""
+    """Write a checkpoint of the `Generation.state_dict()` of a run of `recipe`."""
     adam = state["optimizer"]["state"].get(0, {})  # empty before the first step
     tensors = {name: state[name] for name in (*_LATENTS, _RANDOM)}
     tensors |= {name: adam[name] for name in _MOMENTS if adam}
@@ -47,7 +47,7 @@ def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
         "plan": state["plan"],
         "steps_done": state["steps_done"],
         "last_good_steps": state["last_good_steps"],
-        # The optimiser's other scalars are the same in every run, or follow from recipe and step.
+        # The optimiser's other scalars are constant, or follow from the recipe and the step.
         "optimizer_steps": int(adam["step"]) if adam else 0,
     }
     return _written(tensors, values | {"sha256": _digest(tensors, values)})
@@ -56,16 +56,16 @@ def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
 def load(
     content: bytes, recipe: Recipe, device: torch.device | str | None = None
 ) -> dict[str, Any]:
-    """The state in a checkpoint, for `Generation.load_state_dict()` of a run of `recipe`.
+    """Read a checkpoint, for `Generation.load_state_dict()` of a run of `recipe`.
 
     Args:
         content: the checkpoint.
-        recipe: the run's: the one that the checkpoint was made of, or one that differs only in
+        recipe: the recipe that the checkpoint was made with, or one that differs only in extra
             rounds which the run had not begun by then.
-        device: where the run takes place, by default the CPU; must be of the kind that it was.
+        device: the device of the run, by default the CPU; must be of the same kind as before.
 
     Raises:
-        CheckpointError: it is damaged, or not of such a run.
+        CheckpointError: the checkpoint is damaged, or does not belong to such a run.
     """
     device = torch.device(device or "cpu")
     tensors, values = _read(content)
@@ -73,7 +73,7 @@ def load(
     begun = values["optimizer_steps"] > 0
     _check_tensors(tensors, begun=begun)
     _check_random(tensors[_RANDOM], device)
-    # The random state stays in main memory, wherever the generator is, and so does the count.
+    # Random state and step count stay in main memory, on every device.
     moved = {name: each.to(device) for name, each in tensors.items() if name != _RANDOM}
     adam = make_optimizer(moved["latent"]).state_dict()
     if begun:
@@ -91,8 +91,8 @@ def load(
 
 
 def _fingerprint(recipe: Recipe, steps_done: int) -> str:
-    """Of what determines a run up to a step: the recipe without rounds that come afterwards."""
-    begins = accumulate(recipe.rounds)  # of every round in `more`
+    """Hash what determines a run up to a step: the recipe without the rounds that come later."""
+    begins = accumulate(recipe.rounds)  # first step of each round in `more`
     more = (
         length for length, begin in zip(recipe.more, begins, strict=False) if begin < steps_done
     )
@@ -105,12 +105,12 @@ def _digest(tensors: dict[str, Tensor], values: dict[str, Any]) -> str:
 
 
 def _written(tensors: dict[str, Tensor], values: dict[str, Any]) -> bytes:
-    # Under a single key: safetensors writes several in any order.
+    # Under a single key: safetensors writes several keys in any order.
     return write_tensors(tensors, {KEY: json.dumps(values, sort_keys=True)})
 
 
 def _read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and values of a checkpoint that is as it was written."""
+    """Return the tensors and values of a checkpoint, whose SHA-256 is checked."""
     try:
         tensors = read_tensors(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -126,10 +126,10 @@ def _read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         TypeError,
         ValueError,
     ) as error:
-        # A file of unknown origin can fail at any of these steps, each in its own way.
-        raise CheckpointError("the checkpoint is damaged, or none at all") from error
+        # A file from an unknown source can fail in each of these calls, in its own way.
+        raise CheckpointError("the file is damaged, or not a checkpoint") from error
     if not intact:
-        raise CheckpointError("the checkpoint is damaged: its check sum is wrong")
+        raise CheckpointError("the checkpoint is damaged: its SHA-256 is wrong")
     return tensors, values
 
 
@@ -139,28 +139,28 @@ def _check_values(values: dict[str, Any], recipe: Recipe) -> None:
     for name in ("steps_done", "last_good_steps", "optimizer_steps"):
         value = values.get(name)
         if type(value) is not int or not 0 <= value <= _MAX_COUNT:
-            raise CheckpointError("the checkpoint counts its steps wrong")
+            raise CheckpointError("the checkpoint has an impossible number of steps")
     if type(values.get("plan")) is not int or not 0 <= values["plan"] < len(PLANS):
-        raise CheckpointError("the checkpoint was made by a plan that there is not")
+        raise CheckpointError("the checkpoint has an unknown memory plan")
     if values.get("recipe") != _fingerprint(recipe, values["steps_done"]):
         raise CheckpointError("the checkpoint belongs to another recipe")
     if not values["last_good_steps"] <= values["steps_done"] <= recipe.total_steps:
-        raise CheckpointError("the checkpoint counts its steps wrong")
+        raise CheckpointError("the checkpoint has an impossible number of steps")
 
 
 def _check_tensors(tensors: dict[str, Tensor], *, begun: bool) -> None:
-    """Whether they are those of a run; their shape, only the run itself can tell."""
+    """Check that all tensors of a run are there; only the run itself knows their shape."""
     floats = (*_LATENTS, *(_MOMENTS if begun else ()))
     if set(tensors) != {*floats, _RANDOM}:
-        raise CheckpointError("the checkpoint lacks a part, or has one too many")
+        raise CheckpointError("the checkpoint's tensors are not those of a run")
     for name in floats:
         tensor = tensors[name]
         if tensor.dtype != torch.float32 or tensor.shape != tensors["latent"].shape:
             raise CheckpointError(f"the checkpoint's {name} has a wrong shape or type")
         if not tensor.isfinite().all():
-            raise CheckpointError(f"the checkpoint's {name} holds what is no finite number")
+            raise CheckpointError(f"the checkpoint's {name} has a value that is not finite")
     if begun and tensors["exp_avg_sq"].numel() and tensors["exp_avg_sq"].min() < 0:
-        raise CheckpointError("the checkpoint's exp_avg_sq holds a negative square")
+        raise CheckpointError("the checkpoint's exp_avg_sq has a negative value")
 
 
 def _check_random(random: Tensor, device: torch.device) -> None:
@@ -168,5 +168,5 @@ def _check_random(random: Tensor, device: torch.device) -> None:
         torch.Generator(device).set_state(random)
     except (RuntimeError, TypeError) as error:
         raise CheckpointError(
-            "the checkpoint's random state is damaged, or of another kind of device"
+            "the checkpoint's random state is damaged, or from another kind of device"
         ) from error

@@ -1,11 +1,11 @@
-"""Cutouts: the many augmented views of one picture that the perceptor judges (Section 2.3).
+"""Cutouts: the many augmented views of one picture that a perceptor judges (Section 2.3).
 
-All geometry of a cutout (crop, flip, affine, perspective) is one matrix and one resampling;
-colour and noise follow. A cutout's parameters are drawn from the run's own generator, never
-from torch's global one, so that a seed reproduces a picture while other runs go on.
+All geometry of a cutout (crop, flip, affine, perspective) is one matrix and one resampling; colour
+and noise follow. All parameters are drawn from the run's own random generator, never from torch's
+global one, so that a seed reproduces a picture while other runs are in progress.
 
-Coordinates are normalised: (-1, -1) is the outer corner of the top left pixel, (1, 1) that of
-the bottom right one, whatever the size in pixels (`align_corners=False`).
+Coordinates are normalised: (-1, -1) is the outer corner of the top left pixel, (1, 1) that of the
+bottom right one, for every size in pixels (`align_corners=False`).
 """
 
 import math
@@ -20,10 +20,10 @@ LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a pixel's luminance (ITU-R BT.601)."""
 
 YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
-"""RGB to YIQ, in which turning the hue is a rotation of the I-Q plane (NTSC)."""
+"""Matrix from RGB to YIQ (NTSC), where a change of hue is a rotation of the I-Q plane."""
 
 CORNERS = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
-"""Of a cutout, from the top left one clockwise."""
+"""Corners of a cutout, clockwise from the top left one."""
 
 
 def make_cutouts(
@@ -31,59 +31,59 @@ def make_cutouts(
     count: int,
     size: int,
     augmentations: Augmentations,
-    random: torch.Generator,
+    rng: torch.Generator,
 ) -> Tensor:
     """Cut `count` augmented views out of each picture.
 
     Args:
         image: (B, 3, H, W), floats in [0, 1].
-        count: cutouts per picture.
+        count: number of cutouts per picture.
         size: side of a cutout in pixels.
-        augmentations: what may happen to a cutout, and how strongly.
-        random: where every parameter is drawn from; on the picture's device.
+        augmentations: the possible changes of a cutout, and their strengths.
+        rng: source of all parameters, on the picture's device.
 
     Returns:
-        (B * count, 3, size, size), the cutouts of a picture side by side; floats around [0, 1].
-        Noise is not clamped, since a clamp would stop the gradient of saturated pixels.
+        (B * count, 3, size, size), picture by picture; floats around [0, 1]. Noise is not clamped,
+        since a clamp would stop the gradient of saturated pixels.
     """
     batch, _, height, width = image.shape
     total = batch * count
-    matrices = geometry(total, width / height, augmentations, random)
+    matrices = geometry(total, width / height, augmentations, rng)
     factor = supersampling(min(height, width), size, augmentations)
     cutouts = resample(image, matrices.to(image), size, factor)
     if augmentations.jitter > 0:
-        cutouts = recolour(cutouts, colour_matrices(total, augmentations, random).to(image))
+        cutouts = recolour(cutouts, colour_matrices(total, augmentations, rng).to(image))
     if augmentations.noise > 0:
-        strength = augmentations.noise * _uniform((total, 1, 1, 1), random)
-        noise = torch.randn(cutouts.shape, generator=random, device=random.device)
+        strength = augmentations.noise * _uniform((total, 1, 1, 1), rng)
+        noise = torch.randn(cutouts.shape, generator=rng, device=rng.device)
         cutouts = cutouts + (strength * noise).to(image)
     return cutouts
 
 
 def geometry(
-    count: int, aspect: float, augmentations: Augmentations, random: torch.Generator
+    count: int, aspect: float, augmentations: Augmentations, rng: torch.Generator
 ) -> Tensor:
-    """Matrices (count, 3, 3) from a cutout's normalised coordinates to the picture's.
+    """Draw matrices (count, 3, 3) from a cutout's normalised coordinates to the picture's.
 
-    `aspect` is width / height; a crop is square in pixels. Read from right to left: flip,
-    perspective and affine move points within the cutout, the crop then places them.
+    `aspect` is width / height; a crop is square in pixels. Read the product from right to left:
+    flip, perspective and affine move points within the cutout, then the crop places them.
     """
-    matrices = _crop(count, aspect, augmentations, random)
+    matrices = _crop(count, aspect, augmentations, rng)
     if augmentations.affine > 0:
-        matrices = matrices @ _affine(count, augmentations, random)
+        matrices = matrices @ _affine(count, augmentations, rng)
     if augmentations.perspective > 0:
-        matrices = matrices @ _perspective(count, augmentations, random)
+        matrices = matrices @ _perspective(count, augmentations, rng)
     if augmentations.flip > 0:
-        matrices = matrices @ _flip(count, augmentations, random)
+        matrices = matrices @ _flip(count, augmentations, rng)
     return matrices
 
 
 def resample(image: Tensor, matrices: Tensor, size: int, factor: int = 1) -> Tensor:
     """Sample `image` (B, 3, H, W) through `matrices` (B * N, 3, 3): (B * N, 3, size, size).
 
-    Bilinear; `factor` samples along each axis are averaged into one pixel, so that a large
-    picture does not alias in a small cutout. Beyond the border the picture is mirrored, since a
-    black or stretched border would be content of its own to the perceptor.
+    Sampling is bilinear. Along each axis `factor` samples are averaged into one pixel, so that a
+    large picture does not alias in a small cutout. Beyond the border the picture is mirrored,
+    since a perceptor would see a black or stretched border as content.
     """
     count = len(matrices) // len(image)
     fine = size * factor
@@ -94,10 +94,10 @@ def resample(image: Tensor, matrices: Tensor, size: int, factor: int = 1) -> Ten
 
 
 def _grid(matrices: Tensor, side: int) -> Tensor:
-    """Where `matrices` (N, 3, 3) take the pixels of a square: (N, side, side, 2) of x and y.
+    """Apply `matrices` (N, 3, 3) to the pixels of a square: (N, side, side, 2) of x and y.
 
-    A projection is linear in x and in y before the division, so that a row and a column of it add
-    up to all pixels.
+    Before the division a projection is linear in x and in y, so a row plus a column gives all
+    pixels.
     """
     steps = torch.arange(side, device=matrices.device, dtype=matrices.dtype)
     steps = (steps * 2 + 1) / side - 1
@@ -107,21 +107,21 @@ def _grid(matrices: Tensor, side: int) -> Tensor:
     return torch.stack((x / scale, y / scale), -1)
 
 
-def colour_matrices(count: int, augmentations: Augmentations, random: torch.Generator) -> Tensor:
-    """Matrices (count, 3, 3) on RGB that turn the hue and scale saturation and brightness."""
-    turn, saturation, brightness = 2 * _uniform((3, count), random) - 1
-    angle = 2 * math.pi * augmentations.hue * turn
+def colour_matrices(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
+    """Draw matrices (count, 3, 3) on RGB that change hue, saturation and brightness."""
+    rotation, saturation, brightness = 2 * _uniform((3, count), rng) - 1
+    angle = 2 * math.pi * augmentations.hue * rotation
     chroma = 1 + augmentations.saturation * saturation
-    yiq = torch.tensor(YIQ, device=random.device)
-    turned = torch.zeros(count, 3, 3, device=random.device)
-    turned[:, 0, 0] = 1
-    turned[:, 1, 1] = turned[:, 2, 2] = angle.cos() * chroma
-    turned[:, 2, 1] = angle.sin() * chroma
-    turned[:, 1, 2] = -turned[:, 2, 1]
-    # The unchecked inverse, since a check would wait for the device.
-    matrices = torch.linalg.inv_ex(yiq).inverse @ turned @ yiq
+    yiq = torch.tensor(YIQ, device=rng.device)
+    rotated = torch.zeros(count, 3, 3, device=rng.device)
+    rotated[:, 0, 0] = 1
+    rotated[:, 1, 1] = rotated[:, 2, 2] = angle.cos() * chroma
+    rotated[:, 2, 1] = angle.sin() * chroma
+    rotated[:, 1, 2] = -rotated[:, 2, 1]
+    # The unchecked inverse: a check would wait for the device.
+    matrices = torch.linalg.inv_ex(yiq).inverse @ rotated @ yiq
     matrices = matrices * (1 + augmentations.brightness * brightness)[:, None, None]
-    return _sometimes(matrices, augmentations.jitter, random)
+    return _with_probability(matrices, augmentations.jitter, rng)
 
 
 def recolour(images: Tensor, matrices: Tensor) -> Tensor:
@@ -129,41 +129,39 @@ def recolour(images: Tensor, matrices: Tensor) -> Tensor:
     return torch.einsum("nij,njhw->nihw", matrices, images)
 
 
-def _crop(
-    count: int, aspect: float, augmentations: Augmentations, random: torch.Generator
-) -> Tensor:
+def _crop(count: int, aspect: float, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
     low, high = augmentations.crop_min, augmentations.crop_max
-    side = low + (high - low) * _uniform((count,), random)
-    shift = 2 * _uniform((2, count), random) - 1
+    side = low + (high - low) * _uniform((count,), rng)
+    shift = 2 * _uniform((2, count), rng) - 1
     x_scale, y_scale = side / max(aspect, 1.0), side * min(aspect, 1.0)
-    matrices = _identity(count, random)
+    matrices = _identity(count, rng)
     matrices[:, 0, 0], matrices[:, 1, 1] = x_scale, y_scale
     matrices[:, 0, 2], matrices[:, 1, 2] = shift[0] * (1 - x_scale), shift[1] * (1 - y_scale)
     return matrices
 
 
-def _affine(count: int, augmentations: Augmentations, random: torch.Generator) -> Tensor:
-    turn, right, down = 2 * _uniform((3, count), random) - 1
-    angle = math.radians(augmentations.degrees) * turn
-    matrices = _identity(count, random)
+def _affine(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
+    rotation, right, down = 2 * _uniform((3, count), rng) - 1
+    angle = math.radians(augmentations.degrees) * rotation
+    matrices = _identity(count, rng)
     matrices[:, 0, 0] = matrices[:, 1, 1] = angle.cos()
     matrices[:, 1, 0], matrices[:, 0, 1] = angle.sin(), -angle.sin()
     matrices[:, 0, 2] = 2 * augmentations.translate * right
     matrices[:, 1, 2] = 2 * augmentations.translate * down
-    return _sometimes(matrices, augmentations.affine, random)
+    return _with_probability(matrices, augmentations.affine, rng)
 
 
-def _perspective(count: int, augmentations: Augmentations, random: torch.Generator) -> Tensor:
-    corners = torch.tensor(CORNERS, device=random.device).expand(count, 4, 2)
-    moved = corners * (1 - augmentations.distortion * _uniform((count, 4, 2), random))
-    return _sometimes(_from_corners(moved), augmentations.perspective, random)
+def _perspective(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
+    corners = torch.tensor(CORNERS, device=rng.device).expand(count, 4, 2)
+    moved = corners * (1 - augmentations.distortion * _uniform((count, 4, 2), rng))
+    return _with_probability(_from_corners(moved), augmentations.perspective, rng)
 
 
 def _from_corners(quads: Tensor) -> Tensor:
-    """Projections (N, 3, 3) that take four points (N, 4, 2) to `CORNERS`.
+    """Return the projections (N, 3, 3) that take four points (N, 4, 2) to `CORNERS`.
 
     In closed form (Heckbert, "Fundamentals of Texture Mapping and Image Warping", 1989, 2.2.2): a
-    solver of equations would wait for the device, to see whether they have a solution.
+    solver would wait for the device to know whether a solution exists.
     """
     first, second, third, fourth = quads.unbind(1)
     right, left = second - third, fourth - third
@@ -175,30 +173,30 @@ def _from_corners(quads: Tensor) -> Tensor:
     columns = [torch.cat(pair, 1) for pair in ((across, g), (down, h), (first, torch.ones_like(g)))]
     x, y, z = columns
     back = torch.stack([torch.linalg.cross(*pair) for pair in ((y, z), (z, x), (x, y))], 1)
-    # ... of which `back` is the inverse, but for a factor; on to the square from -1 to 1.
+    # `back` is its inverse, up to a factor. Continue to the square from -1 to 1.
     whole = back[:, 2:]
     return torch.cat((2 * back[:, :2] - whole, whole), 1)
 
 
 def _cross(a: Tensor, b: Tensor) -> Tensor:
-    """Cross products (N, 1) of vectors (N, 2) in the plane."""
+    """Return cross products (N, 1) of vectors (N, 2) in the plane."""
     return (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])[:, None]
 
 
-def _flip(count: int, augmentations: Augmentations, random: torch.Generator) -> Tensor:
-    mirror = torch.diag(torch.tensor((-1.0, 1.0, 1.0), device=random.device))
-    return _sometimes(mirror.expand(count, 3, 3), augmentations.flip, random)
+def _flip(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
+    mirror = torch.diag(torch.tensor((-1.0, 1.0, 1.0), device=rng.device))
+    return _with_probability(mirror.expand(count, 3, 3), augmentations.flip, rng)
 
 
-def _sometimes(matrices: Tensor, probability: float, random: torch.Generator) -> Tensor:
-    """Each of `matrices` (N, 3, 3) with `probability`, else the identity."""
-    chosen = _uniform((len(matrices), 1, 1), random) < probability
-    return torch.where(chosen, matrices, _identity(len(matrices), random))
+def _with_probability(matrices: Tensor, probability: float, rng: torch.Generator) -> Tensor:
+    """Keep each of `matrices` (N, 3, 3) with `probability`, else replace it by the identity."""
+    chosen = _uniform((len(matrices), 1, 1), rng) < probability
+    return torch.where(chosen, matrices, _identity(len(matrices), rng))
 
 
-def _identity(count: int, random: torch.Generator) -> Tensor:
-    return torch.eye(3, device=random.device).repeat(count, 1, 1)
+def _identity(count: int, rng: torch.Generator) -> Tensor:
+    return torch.eye(3, device=rng.device).repeat(count, 1, 1)
 
 
-def _uniform(shape: tuple[int, ...], random: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=random, device=random.device)
+def _uniform(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=rng, device=rng.device)

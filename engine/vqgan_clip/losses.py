@@ -1,14 +1,14 @@
-"""The loss of the paper: spherical distance to the prompts, and the regulariser (2.2, 2.4)."""
+"""Terms of the loss: distance to the prompts (2, 2.2), regulariser (2.4), and total variation."""
 
 import torch
 from torch import Tensor
 
 ALMOST_ONE = 1 - 1e-6
-"""arcsin has no finite slope at 1, which two opposite vectors reach."""
+"""Maximum of half a chord: at 1, where two vectors are opposite, arcsin has no finite slope."""
 
 
 def spherical_distance(x: Tensor, y: Tensor) -> Tensor:
-    """Half of the squared angle between unit vectors along the last axis, in [0, pi^2 / 2].
+    """Return half the squared angle between unit vectors along the last axis, in [0, pi^2 / 2].
 
     ``2 arcsin(|x - y| / 2)^2`` (Section 2, "squared spherical distance").
     """
@@ -17,10 +17,10 @@ def spherical_distance(x: Tensor, y: Tensor) -> Tensor:
 
 
 def prompt_loss(embeddings: Tensor, targets: Tensor, weights: Tensor, stops: Tensor) -> Tensor:
-    """Weighted sum over prompts of the distance to them, averaged over cutouts.
+    """Return the weighted sum of the distances to the prompts, averaged over cutouts.
 
-    Prompt addition (Section 2.5) is this sum. A negative weight pushes away. Where the signed
-    distance of a cutout has reached a prompt's stop value, it asks for no further change.
+    Prompt addition (Section 2.5) is this sum. A negative weight pushes away. A cutout whose signed
+    distance has reached a prompt's stop value has no gradient for that prompt.
 
     Args:
         embeddings: (B, N, D) unit vectors of B pictures' N cutouts.
@@ -31,7 +31,7 @@ def prompt_loss(embeddings: Tensor, targets: Tensor, weights: Tensor, stops: Ten
     Returns:
         (B,) losses.
     """
-    distance = spherical_distance(embeddings[:, :, None], targets[:, None])
+    distance = spherical_distance(embeddings[:, :, None], targets[:, None])  # (B, N, P)
     signed = distance * weights.sign()[:, None]
     reached = signed < stops[:, None]
     signed = torch.where(reached, signed.detach(), signed)
@@ -39,18 +39,18 @@ def prompt_loss(embeddings: Tensor, targets: Tensor, weights: Tensor, stops: Ten
 
 
 def latent_regularizer(latents: Tensor) -> Tensor:
-    """Mean square (B,) of the latents (B, C, H, W): (1 / N) sum of Z_i^2 (Section 2.4)."""
+    """Return the mean square (B,) of latents (B, C, h, w): (1 / N) sum of Z_i^2 (Section 2.4)."""
     return latents.square().flatten(1).mean(1)
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Mean absolute difference (B,) between neighbouring pixels of `image` (B, 3, H, W)."""
+    """Return the mean absolute difference (B,) between neighbouring pixels of (B, 3, H, W)."""
     down, right = (image.diff(dim=axis).abs().flatten(1).mean(1) for axis in (2, 3))
     return down + right
 
 
 class _ClampWithGradient(torch.autograd.Function):
-    """Clamp to [0, 1]; a gradient passes where the value is inside or would be pulled back."""
+    """Clamp to [0, 1]; the gradient passes where the value is inside, or would be pulled back."""
 
     @staticmethod
     def forward(ctx, values: Tensor) -> Tensor:  # pyright: ignore
@@ -64,5 +64,5 @@ class _ClampWithGradient(torch.autograd.Function):
 
 
 def clamp_with_gradient(image: Tensor) -> Tensor:
-    """Clamp `image` to [0, 1] without losing the gradient that would bring it back inside."""
+    """Clamp `image` to [0, 1], but keep the gradient that would bring it back inside."""
     return _ClampWithGradient.apply(image)  # pyright: ignore[reportReturnType]

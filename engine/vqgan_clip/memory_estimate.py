@@ -1,7 +1,7 @@
-"""Memory: whether a run fits, said before it starts and not by the system that kills it.
+"""Estimate a run's peak memory, so that it is refused with a reason instead of being killed.
 
-The estimate is a plain formula. Its figures belong to each pair of models, are measured, and stand
-in `engine.models.catalogue`. A run gets the fastest plan by which it fits
+The estimate is a plain formula. Its figures are measured for each pair of models, see
+`engine.models.catalogue`. A run gets the fastest memory plan with which it fits
 (`engine.vqgan_clip.memory_plan`).
 """
 
@@ -17,106 +17,113 @@ from engine.errors import RecipeError
 from engine.models.catalogue import ModelEntry
 from engine.recipes.augmentations import supersampling
 from engine.recipes.recipe import MAX_SIDE, MIN_SIDE, Recipe
-from engine.vqgan_clip.memory_plan import PLANS, Plan
+from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 if TYPE_CHECKING:
     from torch import device
 
-_RECOMPUTED = 0.8
-"""Share of what the pixels take that stays where the decoder's activations are computed once more:
-the borders between its parts, and one part in full. Measured with the paper's pair: 0.72."""
-_HALVED = 0.6
-"""Share of what pixels and cutouts take that stays in bfloat16. What is kept for the gradient is
-half as much, but for towers of many patches on a CPU, which keep the matrices of their attention
-and with them up to 0.65. Measured with the paper's pair: 0.49 of what the pixels take, and 0.56
-of what the cutouts do."""
-_SEEN_BYTES, _SAMPLE_BYTES = 60, 27
-"""Per pixel of a cutout, and per sample of the picture that goes into it: the cutout itself, and
-what cutting it out keeps and takes beside it, in float32. Measured: with the paper's pair, a sample
-to a pixel, 4.4 MB for a cutout of 224 pixels; with the demo pair, 16 samples to a pixel, 2.0 MB for
-one of 64 pixels."""
-_SHOWN_BYTES = 8
-"""Per pixel of the enlarged picture: itself and what enlarging it takes beside it."""
+_CHECKPOINTED = 0.8
+"""Share of the pixels' memory that remains with a checkpointed decoder: the inputs of its parts,
+and the activations of one part. Measured with the paper's pair: 0.72."""
+_BF16 = 0.6
+"""Share of the pixels' and cutouts' memory that remains in bfloat16. Activations take half, except
+for vision transformers with many patches on a CPU, which keep their attention matrices and with
+them up to 0.65. Measured with the paper's pair: 0.49 for pixels, 0.56 for cutouts."""
+_VIEW_BYTES, _SAMPLE_BYTES = 60, 27
+"""Bytes per pixel of a cutout, and per sample of the picture that goes into it: the cutout in
+float32, and what its resampling needs. Measured: 4.4 MB for a cutout of 224 pixels with one sample
+per pixel, and 2.0 MB for one of 64 pixels with 16 samples per pixel."""
+_OUTPUT_BYTES = 8
+"""Bytes per pixel of the enlarged picture: the picture, and what its enlargement needs."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What the models and a run may take together."""
+    """The memory for the models and a run together."""
 
     bytes: int
-    halves: bool = False
-    """Whether decoder and image towers compute in bfloat16, which takes less of it."""
+    """Number of bytes."""
+    is_bf16: bool = False
+    """Whether decoder and image towers compute in bfloat16, which needs less."""
 
-    def at_most(self, limit: int) -> "Budget":
-        """The same, but no more than so many bytes."""
-        return Budget(min(self.bytes, limit), self.halves)
+    def capped(self, limit: int) -> "Budget":
+        """Return the budget, reduced to at most `limit` bytes."""
+        return Budget(min(self.bytes, limit), self.is_bf16)
 
 
 def free_budget(entry: ModelEntry, device: "device", precision: str) -> Budget:
-    """What models that are not loaded yet, and a run, can take on `device`.
+    """Return the memory that `device` has for models that are not loaded yet, and a run.
 
-    `precision` is what `engine.models.loading.load_models` takes. Raises `ModelError` for another
-    one.
+    `precision` is an argument of `engine.models.loading.load_models`. Raises `ModelError` for an
+    unknown one.
     """
     import torch
 
     from engine.models.devices import choose_precision
 
     dtype = choose_precision(precision, device, gains=entry.halves)
-    return Budget(available_memory(device), halves=dtype == torch.bfloat16)
+    return Budget(available_memory(device), is_bf16=dtype == torch.bfloat16)
 
 
-def step_memory(
-    recipe: Recipe, entry: ModelEntry, plan: Plan = PLANS[0], *, halves: bool = False
+def available_memory(device: "device") -> int:
+    """Return the bytes that a run on `device` can use without swapping or being killed."""
+    if device.type == "cuda":
+        import torch
+
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached  # torch uses its cache again
+    return psutil.virtual_memory().available
+
+
+def estimate_fixed(entry: ModelEntry, *, is_bf16: bool = False) -> int:
+    """Estimate the bytes that the loaded models take, independently of the recipe."""
+    return round(entry.memory.fixed - (entry.memory.bf16_bytes / 2 if is_bf16 else 0))
+
+
+def estimate_run(
+    recipe: Recipe, entry: ModelEntry, plan: MemoryPlan, *, is_bf16: bool = False
 ) -> int:
-    """Estimate the bytes that a run takes at its peak, the models' weights included.
-
-    The decoder's activations grow with the pixels, those of the perceptors with the cutouts. The
-    matrices of the decoder's attention are kept only while they are small
-    (`engine.models.frozen_layers.attend`). With `halves` decoder and image towers compute in
-    bfloat16.
-    """
-    return _memory_of(recipe.width * recipe.height, recipe, entry, plan, halves)
+    """Estimate the bytes that a run takes at its peak, without those of the models."""
+    return _estimate_run(recipe.width * recipe.height, recipe, entry, plan, is_bf16)
 
 
-def fixed_memory(entry: ModelEntry, *, halves: bool = False) -> int:
-    """Estimate the bytes that loaded models take whatever is painted."""
-    return round(entry.memory.fixed - (entry.memory.lowered / 2 if halves else 0))
-
-
-def shared_step_memory(
-    recipe: Recipe, entry: ModelEntry, plan: Plan, *, halves: bool = False
+def estimate_peak(
+    recipe: Recipe, entry: ModelEntry, plan: MemoryPlan = PLANS[0], *, is_bf16: bool = False
 ) -> int:
-    """Estimate the bytes that a run takes at its peak in a step with others, beside the models."""
-    return step_memory(recipe, entry, plan, halves=halves) - fixed_memory(entry, halves=halves)
+    """Estimate the bytes that the models and a run take together at its peak."""
+    run = estimate_run(recipe, entry, plan, is_bf16=is_bf16)
+    return estimate_fixed(entry, is_bf16=is_bf16) + run
 
 
-def _memory_of(pixels: int, recipe: Recipe, entry: ModelEntry, plan: Plan, halves: bool) -> int:
-    """What a run takes that is as `recipe` says, but for its size."""
+def _estimate_run(
+    pixels: int, recipe: Recipe, entry: ModelEntry, plan: MemoryPlan, is_bf16: bool
+) -> int:
+    """Estimate a run like `recipe`, but with another number of pixels."""
     memory = entry.memory
-    at_once = min(recipe.cutouts, plan.cutouts_at_once or recipe.cutouts)
-    activations = memory.per_cutout * at_once
-    activations += memory.per_pixel * pixels * (_RECOMPUTED if plan.recomputes else 1)
-    views = recipe.cutouts * sum(_view_memory(pixels, side, recipe) for side in memory.view_sides)
-    shown = pixels * recipe.enlarge**2 * _SHOWN_BYTES
-    halved = _HALVED if halves else 1
-    return fixed_memory(entry, halves=halves) + round(activations * halved + views + shown)
+    # The decoder's activations grow with the pixels, the perceptors' with the cutouts.
+    batch = min(recipe.cutouts, plan.cutout_batch_size or recipe.cutouts)
+    activations = memory.per_cutout * batch
+    activations += memory.per_pixel * pixels * (_CHECKPOINTED if plan.checkpoint_decoder else 1)
+    activations *= _BF16 if is_bf16 else 1
+    views = recipe.cutouts * sum(_view_bytes(pixels, side, recipe) for side in memory.view_sides)
+    return round(activations + views + pixels * recipe.enlarge**2 * _OUTPUT_BYTES)
 
 
-def _view_memory(pixels: int, side: int, recipe: Recipe) -> int:
-    """What cutting a square of `side` pixels out of a picture takes."""
+def _view_bytes(pixels: int, side: int, recipe: Recipe) -> int:
+    """Estimate the bytes of cutting a square of `side` pixels out of a picture."""
     samples = supersampling(sqrt(pixels), side, recipe.augmentations) ** 2
-    return side**2 * (_SEEN_BYTES + samples * _SAMPLE_BYTES)
+    return side**2 * (_VIEW_BYTES + samples * _SAMPLE_BYTES)
 
 
-def choose_plan(recipe: Recipe, entry: ModelEntry, budget: Budget) -> Plan:
-    """The fastest plan by which a run fits into `budget`.
+def choose_plan(recipe: Recipe, entry: ModelEntry, budget: Budget) -> MemoryPlan:
+    """Return the fastest plan with which a run fits into `budget`.
 
-    Raises `RecipeError`, naming the largest square that fits, if it fits by none.
+    Raises `RecipeError`, with the largest square that fits, if it fits with none.
     """
+    fixed = estimate_fixed(entry, is_bf16=budget.is_bf16)
 
-    def needed(plan: Plan, pixels: int = recipe.width * recipe.height) -> int:
-        return _memory_of(pixels, recipe, entry, plan, budget.halves)
+    def needed(plan: MemoryPlan, pixels: int = recipe.width * recipe.height) -> int:
+        return fixed + _estimate_run(pixels, recipe, entry, plan, budget.is_bf16)
 
     plan = next((plan for plan in PLANS if needed(plan) <= budget.bytes), None)
     if plan is not None:
@@ -131,23 +138,13 @@ def choose_plan(recipe: Recipe, entry: ModelEntry, budget: Budget) -> Plan:
     )
 
 
-def available_memory(device: "device") -> int:
-    """Bytes that a run on `device` can take without anything being swapped out or killed."""
-    if device.type == "cuda":
-        import torch
-
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + kept  # what torch keeps for its next use
-    return psutil.virtual_memory().available
-
-
 @contextmanager
-def running_out_is_an_error(recipe: Recipe) -> Iterator[None]:
-    """Turn torch's ways of saying that memory ran out into a `RecipeError`."""
+def oom_as_recipe_error(recipe: Recipe) -> Iterator[None]:
+    """Turn the errors by which torch reports that memory ran out into a `RecipeError`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not tells_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise RecipeError(
             f"{recipe.width}x{recipe.height} pixels with {recipe.cutouts} cutouts took more memory "
@@ -155,12 +152,12 @@ def running_out_is_an_error(recipe: Recipe) -> Iterator[None]:
         ) from error
 
 
-def tells_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Whether it is torch's way of saying that memory ran out."""
+def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Return True if torch reports by `error` that memory ran out."""
     # On the CPU torch raises a plain RuntimeError, on CUDA an OutOfMemoryError.
     message = str(error)
-    told = "allocate memory" in message or "out of memory" in message
-    return told or isinstance(error, MemoryError)
+    reported = "allocate memory" in message or "out of memory" in message
+    return reported or isinstance(error, MemoryError)
 
 
 def _gigabytes(count: int) -> str:

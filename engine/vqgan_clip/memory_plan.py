@@ -1,43 +1,42 @@
-"""Plans: how a step of a run saves memory, at the cost of time. No torch in here.
+"""How a step saves memory, at the cost of time. This module needs no torch.
 
-What a step takes is nearly all for the gradient: the activations of the decoder, which grow with
-the pixels, and those of the perceptors, which grow with the cutouts. They can be forgotten and
-computed once more when the gradient comes by (activation checkpointing; Chen et al., 2016), some
-cutouts after the others. That changes the gradient by no more than rounding, but the rounding is
-enough to make another picture in the end: a run keeps its plan wherever memory allows, over
-checkpoints too.
+Nearly all memory of a step holds activations for the gradient: those of the decoder, which grow
+with the pixels, and those of the perceptors, which grow with the cutouts. Activation checkpointing
+(Chen et al., 2016) drops them and computes them again in the backward pass, a few cutouts at a
+time. The gradient changes only by rounding, but in the end even rounding makes another picture.
+Therefore a run keeps its plan as long as memory allows, through checkpoints too.
 """
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a step is computed."""
+class MemoryPlan:
+    """What a step keeps in memory for the gradient, and what it computes again."""
 
-    cutouts_at_once: int | None
-    """How many cutouts' activations are held at a time; None for all of them."""
-    recomputes: bool
-    """Whether the decoder's activations are computed once more for the gradient."""
+    cutout_batch_size: int | None
+    """Number of cutouts whose activations are in memory at a time; None for all of them."""
+    checkpoint_decoder: bool
+    """Whether the decoder's activations are computed again in the backward pass."""
 
     def __str__(self) -> str:
         parts = []
-        if self.cutouts_at_once is not None:
-            parts.append(f"{self.cutouts_at_once} cutouts at a time")
-        if self.recomputes:
+        if self.cutout_batch_size is not None:
+            parts.append(f"{self.cutout_batch_size} cutouts at a time")
+        if self.checkpoint_decoder:
             parts.append("the decoder twice")
         return ", ".join(parts) or "everything at once"
 
 
 PLANS = (
-    Plan(None, recomputes=False),
-    Plan(8, recomputes=False),
-    Plan(8, recomputes=True),
+    MemoryPlan(None, checkpoint_decoder=False),
+    MemoryPlan(8, checkpoint_decoder=False),
+    MemoryPlan(8, checkpoint_decoder=True),
 )
-"""From the fastest to the one that takes the least memory."""
+"""All plans, from the fastest to the one that needs the least memory."""
 
 
-def after(plan: Plan) -> Plan | None:
-    """The next plan, which takes less memory; None after the last."""
+def next_plan(plan: MemoryPlan) -> MemoryPlan | None:
+    """Return the next plan, which needs less memory; None after the last one."""
     rest = PLANS[PLANS.index(plan) + 1 :]
     return rest[0] if rest else None

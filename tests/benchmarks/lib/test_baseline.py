@@ -49,7 +49,7 @@ def start(recipe: Recipe, models: Models, plain: PlainModels) -> tuple[Generatio
     """The engine's run and the baseline's, of one latent and the same cutouts in every step."""
     run = Generation(recipe, models)
     random = torch.Generator()
-    random.set_state(run.random.get_state())
+    random.set_state(run.rng.get_state())
 
     def cut(image: Tensor) -> Tensor:
         size = models.perceptors[0].input_size

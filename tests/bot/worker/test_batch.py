@@ -16,9 +16,9 @@ from bot.submission.permissions import Actor
 from engine.errors import DivergedError
 from engine.models.catalogue import find_models
 from engine.settings import EngineSettings
-from engine.vqgan_clip import batching
+from engine.vqgan_clip import loop
 from engine.vqgan_clip.generation import Generation
-from engine.vqgan_clip.memory_estimate import Budget, step_memory
+from engine.vqgan_clip.memory_estimate import Budget, estimate_peak
 from tests.harness.bot_harness import (
     PATIENCE,
     PROMPT,
@@ -48,8 +48,8 @@ class Steps:
         """What common steps fail with, one after the other."""
         self.diverging: set[int] = set()
         """Whose next common step is the last one."""
-        self._step = batching.step_together
-        patch.setattr(batching, "step_together", self._counted)
+        self._step = loop.step
+        patch.setattr(loop, "step", self._counted)
 
     def of(self, *seeds: int) -> int:
         """How many were of these pictures and no others."""
@@ -176,7 +176,7 @@ async def test_memory_that_suffices_for_one_is_given_to_one(studio: Studio, step
     await studio.all_told()
     (result,) = painted(studio.thread())
     recipe = recipe_of(await pictures_of(result)[0].read())
-    enough = round(1.1 * step_memory(recipe, find_models("demo")))
+    enough = round(1.1 * estimate_peak(recipe, find_models("demo")))
     studio.services.worker.memory = Budget(enough)
     await both_ask(studio, 30)
     await studio.all_told()

@@ -18,7 +18,7 @@ from engine import Models, load_models, read_provenance
 from engine.cli import main
 from engine.models.catalogue import CATALOGUE
 from engine.models.protocols import Perceptor
-from engine.vqgan_clip.memory_estimate import step_memory
+from engine.vqgan_clip.memory_estimate import estimate_peak
 from engine.vqgan_clip.memory_plan import PLANS
 from tests.engine.cli.cli_helpers import COMMAND, QUICK, small
 
@@ -115,7 +115,7 @@ def test_a_run_that_diverges_leaves_its_last_good_picture(
 def test_what_is_done_to_save_memory_is_said(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    free = step_memory(small(), CATALOGUE["demo"], PLANS[-1])
+    free = estimate_peak(small(), CATALOGUE["demo"], PLANS[-1])
     monkeypatch.setattr("engine.vqgan_clip.memory_estimate.available_memory", lambda _: free)
     assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
     said = capsys.readouterr().err

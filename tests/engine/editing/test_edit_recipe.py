@@ -29,7 +29,7 @@ from engine.painting import read_recipe, save_painting
 from engine.presets import make_recipe
 from engine.recipes.augmentations import Augmentations
 from engine.recipes.edit import Edit, ImagePrompt
-from engine.vqgan_clip.recolor import restored_structure
+from engine.vqgan_clip.palette_transfer import transfer_palette
 
 RED, BLUE, GREEN = (215, 35, 40), (40, 80, 215), (40, 160, 60)
 
@@ -254,7 +254,7 @@ def test_a_large_source_keeps_details_that_the_canvas_cannot_show():
     stripes[::2] = 60
     source = Image.fromarray(stripes + 40)
     painted = Image.new("RGB", (64, 64), (100, 100, 160))
-    picture = np.asarray(restored_structure(source, painted)).astype(int)
+    picture = np.asarray(transfer_palette(source, painted)).astype(int)
     assert np.ptp(picture[:, 300, 0]) > 50
     assert picture[..., 2].mean() > picture[..., 0].mean() + 30
 

@@ -1,4 +1,4 @@
-"""Runs that advance together end as each would by itself."""
+"""Runs that share steps end as they would alone."""
 
 import io
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from engine import Generation, Models, Recipe, make_recipe
 from engine.errors import DivergedError
 from engine.models.tensors import to_picture
 from engine.recipes.edit import Edit
-from engine.vqgan_clip.batching import fit_together, step_together
+from engine.vqgan_clip.batching import can_batch
+from engine.vqgan_clip.loop import step
 from engine.vqgan_clip.memory_plan import PLANS
 
 
@@ -42,52 +43,52 @@ def alone(recipes: Sequence[Recipe], models: Models, steps: int) -> list[Tensor]
 
 
 def assert_alike(found: Sequence[Tensor], expected: Sequence[Tensor]):
-    """Up to rounding, which the optimiser enlarges a little where a gradient is nearly zero."""
+    """Compare up to rounding, which Adam enlarges where a gradient is nearly zero."""
     for one, other in zip(found, expected, strict=True):
         assert (one - other).abs().mean() < 1e-3 * other.abs().mean()
 
 
-def test_a_step_together_is_the_step_of_each(models: Models):
+def test_batched_step_equals_single_steps(models: Models):
     recipes = (recipe(), *OTHERS)
     runs = [Generation(each, models) for each in recipes]
     for _ in range(2):
-        assert step_together(runs) == [None, None, None]
+        assert step(runs) == [None, None, None]
     assert [run.steps_done for run in runs] == [2, 2, 2]
     assert_alike(latents(runs), alone(recipes, models, 2))
     assert len({run.loss for run in runs}) == 3
 
 
-def test_runs_join_and_leave_at_any_step(models: Models):
+def test_runs_join_and_leave_a_batch_at_any_step(models: Models):
     first, second = Generation(recipe(), models), Generation(OTHERS[0], models)
     first.step()
-    step_together([first, second])
+    step([first, second])
     second.step()
     assert_alike(latents([first, second]), alone((recipe(), OTHERS[0]), models, 2))
 
 
-def test_a_picture_does_not_depend_on_what_the_others_show(models: Models):
+def test_picture_does_not_depend_on_others_in_the_batch(models: Models):
     results: list[Tensor] = []
     for other in (OTHERS[0], replace(OTHERS[1], cutouts=OTHERS[0].cutouts)):
         runs = [Generation(recipe(), models), Generation(other, models)]
         for _ in range(2):
-            step_together(runs)
+            step(runs)
         results.append(runs[0].image())
     assert torch.equal(results[0], results[1])
 
 
-def test_an_edit_beside_a_painting(models: Models, painted: bytes):
+def test_edit_and_new_picture_share_a_batch(models: Models, painted: bytes):
     edit = recipe("green", start="image", edit=Edit(painted, keep_structure=1.0))
     runs = [Generation(edit, models), Generation(recipe(), models)]
-    step_together(runs)
+    step(runs)
     assert_alike(latents(runs), alone((edit, recipe()), models, 1))
 
 
-def test_one_that_diverges_ends_alone(models: Models):
+def test_diverged_run_leaves_others_in_the_batch_alone(models: Models):
     wild = recipe(learning_rate=100.0, regularizer=1000.0, quantization="none")
     runs = [Generation(recipe(), models), Generation(wild, models)]
     with torch.no_grad():
         runs[1].latent.fill_(torch.inf)
-    good, bad = step_together(runs)
+    good, bad = step(runs)
     assert good is None
     assert isinstance(bad, DivergedError)
     assert runs[0].steps_done == 1
@@ -96,16 +97,16 @@ def test_one_that_diverges_ends_alone(models: Models):
     assert runs[1].image().isfinite().all()
 
 
-def test_what_fits_together(models: Models):
+def test_can_batch_needs_same_models_canvas_and_plan(models: Models):
     run = Generation(recipe(), models)
-    assert fit_together(run, Generation(OTHERS[0], models))
-    assert not fit_together(run, Generation(recipe(size=(32, 64)), models))
-    assert not fit_together(run, Generation(recipe(), models, PLANS[1]))
-    assert not fit_together(run, Generation(recipe(), replace(models)))
+    assert can_batch(run, Generation(OTHERS[0], models))
+    assert not can_batch(run, Generation(recipe(size=(32, 64)), models))
+    assert not can_batch(run, Generation(recipe(), models, PLANS[1]))
+    assert not can_batch(run, Generation(recipe(), replace(models)))
 
 
 class Full:
-    """A perceptor for which memory runs out."""
+    """A perceptor that runs out of memory."""
 
     def __init__(self, whole: Any) -> None:
         self._whole = whole
@@ -120,15 +121,15 @@ class Full:
         return self._whole.encode_image(images)
 
 
-def test_where_memory_runs_out_all_runs_are_as_before(models: Models):
+def test_batch_out_of_memory_leaves_runs_unchanged(models: Models):
     perceptor = Full(models.perceptors[0])
     tight = replace(models, perceptors=(perceptor,))
     runs = [Generation(each, tight) for each in (recipe(), OTHERS[0])]
     with pytest.raises(RuntimeError, match="memory"):
-        step_together(runs)
+        step(runs)
     assert [run.plan for run in runs] == [PLANS[0]] * 2
     perceptor.is_full = False
-    step_together(runs)
+    step(runs)
     assert_alike(latents(runs), alone((recipe(), OTHERS[0]), models, 1))
 
 

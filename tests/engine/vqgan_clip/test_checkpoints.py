@@ -47,9 +47,7 @@ def checkpoint(recipe: Recipe, models: Models) -> bytes:
 
 @pytest.mark.parametrize("steps", [0, 1, 4, 9])
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
-def test_a_run_goes_on_from_its_checkpoint_as_if_nothing_had_been(
-    models: Models, quantization: str, steps: int
-):
+def test_resumed_run_equals_uninterrupted_run(models: Models, quantization: str, steps: int):
     recipe = small(quantization=quantization, steps=9, smoothness=1.0, learning_rate_end=0.1)
     run = run_of(recipe, models, steps)
     content = dump(run.state_dict(), recipe)
@@ -62,7 +60,7 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_nothing_had_been(
 
 
 @pytest.mark.parametrize("quantization", ["z-quantize", "none"])
-def test_so_does_one_that_starts_from_a_picture_or_edits_it(models: Models, quantization: Any):
+def test_resumed_edit_equals_uninterrupted_edit(models: Models, quantization: Any):
     source = read_picture(png((48, 32)))
     mask = Image.new("L", source.size)
     mask.paste(255, (8, 8, 32, 24))
@@ -75,7 +73,7 @@ def test_so_does_one_that_starts_from_a_picture_or_edits_it(models: Models, quan
         assert torch.equal(finish(resumed), finish(run))
 
 
-def test_a_checkpoint_of_every_step_after_the_other_changes_nothing(models: Models):
+def test_checkpoint_after_every_step_changes_nothing(models: Models):
     recipe = small()
     whole = finish(Generation(recipe, models))
     run = Generation(recipe, models)
@@ -87,7 +85,7 @@ def test_a_checkpoint_of_every_step_after_the_other_changes_nothing(models: Mode
     assert torch.equal(run.image(), whole)
 
 
-def test_a_run_that_diverges_after_it_went_on_leaves_the_last_good_picture(models: Models):
+def test_resumed_run_that_diverges_keeps_last_good_picture(models: Models):
     recipe = small(quantization="none")
     run = run_of(recipe, models, 1)
     good = run.image()
@@ -103,7 +101,7 @@ def test_a_run_that_diverges_after_it_went_on_leaves_the_last_good_picture(model
     assert torch.equal(resumed.image(), good)
 
 
-def test_the_same_state_gives_the_same_bytes(models: Models, recipe: Recipe):
+def test_dump_is_deterministic(models: Models, recipe: Recipe):
     states = [run_of(recipe, models, 2).state_dict() for _ in range(2)]
     assert dump(states[0], recipe) == dump(states[1], recipe)
 
@@ -119,7 +117,7 @@ def test_the_same_state_gives_the_same_bytes(models: Models, recipe: Recipe):
         ((3,), 9, (3, 2)),
     ],
 )
-def test_a_run_with_more_rounds_goes_on_from_a_checkpoint_of_the_one_without(
+def test_checkpoint_resumes_with_extra_rounds(
     models: Models, before: tuple[int, ...], steps: int, after: tuple[int, ...]
 ):
     shorter, longer = small(more=before), small(more=after)
@@ -133,7 +131,7 @@ def test_a_run_with_more_rounds_goes_on_from_a_checkpoint_of_the_one_without(
     ("before", "steps", "after"),
     [((3,), 7, ()), ((3,), 7, (5,)), ((3, 2), 10, (3, 1)), ((3,), 9, (4,))],
 )
-def test_but_not_from_one_whose_last_round_was_another(
+def test_checkpoint_refused_if_a_begun_round_differs(
     models: Models, before: tuple[int, ...], steps: int, after: tuple[int, ...]
 ):
     recipe = small(more=before)
@@ -143,7 +141,7 @@ def test_but_not_from_one_whose_last_round_was_another(
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_a_checkpoint_of_the_cpu_is_none_of_a_gpu(checkpoint: bytes, recipe: Recipe):
+def test_cpu_checkpoint_refused_on_gpu(checkpoint: bytes, recipe: Recipe):
     with pytest.raises(CheckpointError, match="another kind of device"):
         load(checkpoint, recipe, "cuda")
 
@@ -161,7 +159,7 @@ def test_a_checkpoint_of_the_cpu_is_none_of_a_gpu(checkpoint: bytes, recipe: Rec
         small(),
     ],
 )
-def test_a_checkpoint_of_another_recipe_is_refused(checkpoint: bytes, other: Recipe):
+def test_checkpoint_of_another_recipe_refused(checkpoint: bytes, other: Recipe):
     with pytest.raises(CheckpointError, match="another recipe"):
         load(checkpoint, other)
 
@@ -182,16 +180,14 @@ def test_a_checkpoint_of_another_recipe_is_refused(checkpoint: bytes, other: Rec
         write_tensors({"latent": torch.zeros(1)}, {KEY: "[" * 100_000}),
     ],
 )
-def test_what_is_no_checkpoint_is_refused(content: bytes, recipe: Recipe):
+def test_other_files_refused(content: bytes, recipe: Recipe):
     with pytest.raises(CheckpointError, match="damaged"):
         load(content, recipe)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1, exclude_max=True), flipped=st.integers(1, 255))
-def test_a_single_wrong_byte_is_noticed(
-    checkpoint: bytes, recipe: Recipe, share: float, flipped: int
-):
+def test_single_wrong_byte_refused(checkpoint: bytes, recipe: Recipe, share: float, flipped: int):
     place = int(share * len(checkpoint))
     content = bytearray(checkpoint)
     content[place] ^= flipped
@@ -200,7 +196,7 @@ def test_a_single_wrong_byte_is_noticed(
 
 
 @pytest.mark.parametrize("kept", [7, 8, 100, 5000, -1])
-def test_a_checkpoint_that_is_cut_off_is_refused(checkpoint: bytes, recipe: Recipe, kept: int):
+def test_truncated_checkpoint_refused(checkpoint: bytes, recipe: Recipe, kept: int):
     with pytest.raises(CheckpointError, match="damaged"):
         load(checkpoint[:kept], recipe)
     with pytest.raises(CheckpointError, match="damaged"):
@@ -212,7 +208,7 @@ def forged(
     tensors: Callable[[dict[str, Tensor]], dict[str, Any]] = lambda _: {},
     **changes: Any,
 ) -> bytes:
-    """A checkpoint with tensors and values changed, None for gone, and a check sum that is right.
+    """Change tensors and values of a checkpoint, None to remove them, and correct its SHA-256.
 
     As a fault of this program would write it, or somebody who means harm.
     """
@@ -226,7 +222,7 @@ def forged(
     return write_tensors(new, {KEY: text})
 
 
-def test_a_checkpoint_forged_without_changes_is_the_same(checkpoint: bytes):
+def test_forged_without_changes_is_the_same(checkpoint: bytes):
     assert forged(checkpoint) == checkpoint
 
 
@@ -236,23 +232,23 @@ def test_a_checkpoint_forged_without_changes_is_the_same(checkpoint: bytes):
         ({"version": 2}, "another version"),
         ({"version": 4}, "another version"),
         ({"version": None}, "another version"),
-        ({"plan": -1}, "a plan that there is not"),
-        ({"plan": 4}, "a plan that there is not"),
-        ({"plan": None}, "a plan that there is not"),
+        ({"plan": -1}, "unknown memory plan"),
+        ({"plan": 4}, "unknown memory plan"),
+        ({"plan": None}, "unknown memory plan"),
         ({"recipe": "0" * 64}, "another recipe"),
         ({"recipe": 7}, "another recipe"),
-        ({"steps_done": -1}, "counts its steps wrong"),
-        ({"steps_done": 7}, "counts its steps wrong"),
-        ({"steps_done": True}, "counts its steps wrong"),
-        ({"steps_done": 2.0}, "counts its steps wrong"),
-        ({"steps_done": None}, "counts its steps wrong"),
-        ({"last_good_steps": 3}, "counts its steps wrong"),
-        ({"last_good_steps": "1"}, "counts its steps wrong"),
-        ({"optimizer_steps": 10**400}, "counts its steps wrong"),
-        ({"optimizer_steps": 0}, "one too many"),
+        ({"steps_done": -1}, "impossible number of steps"),
+        ({"steps_done": 7}, "impossible number of steps"),
+        ({"steps_done": True}, "impossible number of steps"),
+        ({"steps_done": 2.0}, "impossible number of steps"),
+        ({"steps_done": None}, "impossible number of steps"),
+        ({"last_good_steps": 3}, "impossible number of steps"),
+        ({"last_good_steps": "1"}, "impossible number of steps"),
+        ({"optimizer_steps": 10**400}, "impossible number of steps"),
+        ({"optimizer_steps": 0}, "not those of a run"),
     ],
 )
-def test_wrong_values_are_refused(
+def test_wrong_values_refused(
     checkpoint: bytes, recipe: Recipe, changes: dict[str, Any], culprit: str
 ):
     with pytest.raises(CheckpointError, match=culprit):
@@ -268,10 +264,10 @@ def with_value(tensor: Tensor, value: float) -> Tensor:
 @pytest.mark.parametrize(
     ("change", "culprit"),
     [
-        (lambda t: {"latent": with_value(t["latent"], float("nan"))}, "latent holds .* no finite"),
-        (lambda t: {"last_good": with_value(t["latent"], float("inf"))}, "last_good .* no finite"),
-        (lambda t: {"exp_avg": with_value(t["exp_avg"], float("-inf"))}, "exp_avg .* no finite"),
-        (lambda t: {"exp_avg_sq": with_value(t["exp_avg_sq"], -1.0)}, "negative square"),
+        (lambda t: {"latent": with_value(t["latent"], float("nan"))}, "latent has .* not finite"),
+        (lambda t: {"last_good": with_value(t["latent"], float("inf"))}, "last_good .* not finite"),
+        (lambda t: {"exp_avg": with_value(t["exp_avg"], float("-inf"))}, "exp_avg .* not finite"),
+        (lambda t: {"exp_avg_sq": with_value(t["exp_avg_sq"], -1.0)}, "negative value"),
         (lambda t: {"latent": t["latent"].double()}, "latent has a wrong shape or type"),
         (lambda t: {"exp_avg": t["exp_avg"].half()}, "exp_avg has a wrong shape or type"),
         (
@@ -279,17 +275,17 @@ def with_value(tensor: Tensor, value: float) -> Tensor:
             "exp_avg has a wrong shape or type",
         ),
         (lambda t: {"last_good": t["latent"][0].clone()}, "last_good has a wrong shape or type"),
-        (lambda _: {"exp_avg": None}, "lacks a part"),
-        (lambda _: {"latent": None}, "lacks a part"),
-        (lambda _: {"random": None}, "lacks a part"),
-        (lambda _: {"brush": torch.zeros(1)}, "one too many"),
+        (lambda _: {"exp_avg": None}, "not those of a run"),
+        (lambda _: {"latent": None}, "not those of a run"),
+        (lambda _: {"random": None}, "not those of a run"),
+        (lambda _: {"brush": torch.zeros(1)}, "not those of a run"),
         (lambda t: {"random": t["random"][:-8]}, "random state is damaged"),
         (lambda t: {"random": torch.full_like(t["random"], 255)}, "random state is damaged"),
         (lambda t: {"random": t["random"].float()}, "random state is damaged"),
         (lambda _: {"random": torch.zeros(0, dtype=torch.uint8)}, "random state is damaged"),
     ],
 )
-def test_wrong_tensors_are_refused(
+def test_wrong_tensors_refused(
     checkpoint: bytes,
     recipe: Recipe,
     change: Callable[[dict[str, Tensor]], dict[str, Any]],
@@ -304,7 +300,7 @@ def test_wrong_tensors_are_refused(
     "cut",
     [lambda t: t[:, :1].contiguous(), lambda t: t[..., :1].contiguous(), lambda t: t[:, :, :0]],
 )
-def test_a_latent_of_another_size_is_refused_and_the_run_left_alone(
+def test_latent_of_another_size_refused_and_run_unchanged(
     models: Models, checkpoint: bytes, recipe: Recipe, cut: Callable[[Tensor], Tensor]
 ):
     names = ("latent", "last_good", "exp_avg", "exp_avg_sq")

@@ -30,14 +30,14 @@ def picture(batch: int = 1, height: int = 16, width: int = 16, seed: int = 9) ->
 
 
 def place_picture(height: int, width: int) -> Tensor:
-    """A picture whose first two channels are the x and y of each pixel's centre."""
+    """Return a picture whose first two channels are the x and y of each pixel's centre."""
     x = (torch.arange(width) + 0.5).expand(height, width)
     y = (torch.arange(height) + 0.5)[:, None].expand(height, width)
     return torch.stack((x, y, torch.zeros(height, width)))[None]
 
 
 def crop_places(cutouts: Tensor) -> tuple[Tensor, Tensor]:
-    """Left top corner (N, 2) and sides (N, 2) in pixels of crops of a `place_picture`.
+    """Return the top left corner (N, 2) and sides (N, 2) in pixels of crops of a `place_picture`.
 
     Read off the slope between two inner pixels: the outermost half pixel is mirrored.
     """
@@ -56,27 +56,27 @@ def checkerboard(side: int) -> Tensor:
 
 @pytest.mark.parametrize(("batch", "count", "size"), [(1, 1, 8), (1, 5, 16), (3, 2, 24)])
 @pytest.mark.parametrize("augmentations", [NONE, PAPER])
-def test_there_are_count_cutouts_of_each_picture(
+def test_make_cutouts_returns_count_per_picture(
     batch: int, count: int, size: int, augmentations: Augmentations
 ):
     cutouts = make_cutouts(picture(batch, 16, 20), count, size, augmentations, seeded())
     assert cutouts.shape == (batch * count, 3, size, size)
 
 
-def test_without_augmentations_a_cutout_is_the_picture_itself():
+def test_cutout_without_augmentations_is_the_picture():
     image = picture()
     for cutout in make_cutouts(image, 3, 16, NONE, seeded()):
         torch.testing.assert_close(cutout, image[0], rtol=0, atol=ROUNDING)
 
 
-def test_the_cutouts_of_a_picture_lie_side_by_side():
+def test_cutouts_are_grouped_by_picture():
     images = torch.stack([torch.full((3, 16, 16), value) for value in (0.1, 0.5, 0.9)])
     means = make_cutouts(images, 2, 8, PAPER.only("crop"), seeded()).mean((1, 2, 3))
     expected = torch.tensor([0.1, 0.1, 0.5, 0.5, 0.9, 0.9])
     torch.testing.assert_close(means, expected, rtol=0, atol=ROUNDING)
 
 
-def test_the_memory_layout_of_the_picture_does_not_matter():
+def test_cutouts_do_not_depend_on_memory_layout():
     image = picture(2)
     other = image.contiguous(memory_format=torch.channels_last)
     augmentations = replace(PAPER, crop_max=0.7)
@@ -88,7 +88,7 @@ def test_the_memory_layout_of_the_picture_does_not_matter():
     )
 
 
-def test_the_generators_state_decides_and_nothing_else():
+def test_cutouts_depend_only_on_rng_state():
     image = picture(1, 16, 20)
     before = torch.get_rng_state()
     once, again, other = (make_cutouts(image, 4, 8, PAPER, seeded(seed)) for seed in (1, 1, 2))
@@ -97,14 +97,14 @@ def test_the_generators_state_decides_and_nothing_else():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_certain_flip_mirrors_the_picture():
+def test_flip_with_probability_1_mirrors():
     image = picture()
     cutouts = make_cutouts(image, 2, 16, Augmentations(flip=1.0), seeded())
     torch.testing.assert_close(cutouts, image.flip(-1).expand(2, -1, -1, -1), rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("probability", [0.3, 0.5])
-def test_a_flip_has_its_probability(probability: float):
+def test_flip_has_its_probability(probability: float):
     image = place_picture(8, 8)
     cutouts = make_cutouts(image, 1000, 8, Augmentations(flip=probability), seeded())
     flipped = cutouts[:, 0, 0, 0] > cutouts[:, 0, 0, -1]
@@ -112,7 +112,7 @@ def test_a_flip_has_its_probability(probability: float):
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 40), (40, 80), (80, 40), (36, 100)])
-def test_crops_are_square_lie_inside_and_cover_the_picture(height: int, width: int):
+def test_crops_are_square_and_inside_and_cover_the_picture(height: int, width: int):
     augmentations = Augmentations(crop_min=0.4, crop_max=0.9)
     cutouts = make_cutouts(place_picture(height, width), 500, 16, augmentations, seeded())
     corners, sides = crop_places(cutouts)
@@ -130,7 +130,7 @@ def test_crops_are_square_lie_inside_and_cover_the_picture(height: int, width: i
     assert (far_corners.amax(0) > 0.97 * bounds).all()
 
 
-def test_without_crops_the_cutouts_of_a_wide_picture_are_its_largest_squares():
+def test_full_crops_of_a_wide_picture_are_its_largest_squares():
     corners, sides = crop_places(make_cutouts(place_picture(20, 60), 200, 20, NONE, seeded()))
     torch.testing.assert_close(sides, torch.full((200, 2), 20.0), rtol=0, atol=1e-2)
     assert corners[:, 0].min() < 2
@@ -138,14 +138,14 @@ def test_without_crops_the_cutouts_of_a_wide_picture_are_its_largest_squares():
     assert corners[:, 1].abs().max() < 1e-2
 
 
-def test_a_quarter_turn_by_matrix():
+def test_resample_rotates_by_a_quarter():
     image = picture()
     quarter = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])[None]
     turned = resample(image, quarter, 16)
     torch.testing.assert_close(turned, torch.rot90(image, 1, (2, 3)), rtol=0, atol=ROUNDING)
 
 
-def test_each_picture_is_resampled_through_its_own_matrices():
+def test_resample_uses_own_matrices_per_picture():
     images = picture(2)
     mirror = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
     matrices = torch.stack((torch.eye(3), mirror, mirror, torch.eye(3)))
@@ -153,7 +153,7 @@ def test_each_picture_is_resampled_through_its_own_matrices():
     torch.testing.assert_close(resample(images, matrices, 16), expected, rtol=0, atol=ROUNDING)
 
 
-def test_beyond_its_border_a_picture_is_mirrored():
+def test_resample_mirrors_beyond_the_border():
     image = picture()
     half_right = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])[None]
     right = image[..., 8:]
@@ -162,7 +162,7 @@ def test_beyond_its_border_a_picture_is_mirrored():
 
 
 @pytest.mark.parametrize("aspect", [0.5, 1.0, 2.0])
-def test_affine_projections_turn_and_shift_rigidly_whatever_the_pictures_shape(aspect: float):
+def test_affine_is_rigid_for_every_aspect(aspect: float):
     augmentations = Augmentations(affine=1.0, degrees=30.0, translate=0.1)
     matrices = geometry(500, aspect, augmentations, seeded())
     to_pixels = torch.diag(torch.tensor([aspect, 1.0]) / min(aspect, 1.0))
@@ -176,7 +176,7 @@ def test_affine_projections_turn_and_shift_rigidly_whatever_the_pictures_shape(a
     assert angles.max() > 28
 
 
-def test_affine_shifts_stay_within_their_share_of_the_cutout():
+def test_affine_shift_stays_within_its_limit():
     augmentations = Augmentations(affine=1.0, translate=0.1)
     cutouts = make_cutouts(place_picture(40, 40), 200, 20, augmentations, seeded())
     centres = cutouts[:, :2, 9:11, 9:11].mean((2, 3)) - 20
@@ -185,7 +185,7 @@ def test_affine_shifts_stay_within_their_share_of_the_cutout():
 
 
 @pytest.mark.parametrize("distortion", [0.2, 0.4])
-def test_perspective_moves_each_corner_inwards_by_no_more_than_the_distortion(distortion: float):
+def test_perspective_moves_corners_inwards_within_distortion(distortion: float):
     augmentations = Augmentations(perspective=1.0, distortion=distortion)
     matrices = geometry(2000, 1.0, augmentations, seeded()).double()
     corners = torch.tensor([[-1.0, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]]).double()
@@ -199,7 +199,7 @@ def test_perspective_moves_each_corner_inwards_by_no_more_than_the_distortion(di
 
 
 @pytest.mark.parametrize("shrinking", [2, 3, 4])
-def test_a_pixel_of_a_smaller_cutout_is_the_mean_of_what_it_covers(shrinking: int):
+def test_pixel_of_a_smaller_cutout_is_a_mean(shrinking: int):
     image = picture(1, 16 * shrinking, 16 * shrinking)
     expected = F.avg_pool2d(image, shrinking)
     torch.testing.assert_close(
@@ -208,20 +208,20 @@ def test_a_pixel_of_a_smaller_cutout_is_the_mean_of_what_it_covers(shrinking: in
 
 
 @pytest.mark.parametrize("size", [16, 32])
-def test_a_fine_checkerboard_becomes_grey_in_a_smaller_cutout(size: int):
+def test_checkerboard_becomes_grey_in_a_smaller_cutout(size: int):
     cutouts = make_cutouts(checkerboard(64), 2, size, NONE, seeded())
     torch.testing.assert_close(cutouts, torch.full_like(cutouts, 0.5), rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_fine_checkerboard_stays_nearly_grey_in_random_crops(seed: int):
+def test_checkerboard_stays_nearly_grey_in_random_crops(seed: int):
     augmentations = Augmentations(crop_min=0.7)
     cutouts = make_cutouts(checkerboard(64), 20, 16, augmentations, seeded(seed))
     assert (cutouts - 0.5).abs().max() < 0.2
     assert abs(cutouts.mean() - 0.5) < 0.01
 
 
-def test_a_turn_of_the_hue_changes_colours_but_neither_luma_nor_greys():
+def test_hue_rotation_keeps_luma_and_greys():
     augmentations = Augmentations(jitter=1.0, hue=0.5, saturation=0.5)
     matrices = colour_matrices(50, augmentations, seeded())
     images = picture(50)
@@ -235,7 +235,7 @@ def test_a_turn_of_the_hue_changes_colours_but_neither_luma_nor_greys():
     assert ((recoloured - images).abs().amax((1, 2, 3)) > 0.01).all()
 
 
-def test_a_change_of_saturation_alone_moves_colours_towards_or_off_their_grey():
+def test_saturation_moves_colours_along_the_line_to_grey():
     augmentations = Augmentations(jitter=1.0, saturation=0.5)
     images = picture(50)
     recoloured = make_cutouts(images, 1, 16, augmentations, seeded())
@@ -245,7 +245,7 @@ def test_a_change_of_saturation_alone_moves_colours_towards_or_off_their_grey():
     assert 1.4 < scales.max() <= 1.5
 
 
-def test_a_change_of_brightness_scales_all_channels():
+def test_brightness_scales_all_channels():
     augmentations = Augmentations(jitter=1.0, brightness=0.3)
     scales = make_cutouts(torch.full((1, 3, 8, 8), 0.5), 100, 8, augmentations, seeded()) / 0.5
     torch.testing.assert_close(
@@ -255,7 +255,7 @@ def test_a_change_of_brightness_scales_all_channels():
     assert 1.25 < scales.max() <= 1.3
 
 
-def test_noise_differs_in_strength_from_cutout_to_cutout():
+def test_noise_strength_differs_between_cutouts():
     grey = torch.full((1, 3, 32, 32), 0.5)
     cutouts = make_cutouts(grey, 100, 32, Augmentations(noise=0.1), seeded())
     deviations = cutouts.flatten(1).std(1)
@@ -265,7 +265,7 @@ def test_noise_differs_in_strength_from_cutout_to_cutout():
     assert not torch.equal(cutouts[0], cutouts[1])
 
 
-def test_the_gradient_is_the_slope():
+def test_cutouts_pass_gradcheck():
     image = picture(1, 6, 8).double().requires_grad_()
     augmentations = replace(PAPER, hue=0.1, saturation=0.3, brightness=0.2)
     assert torch.autograd.gradcheck(
@@ -273,7 +273,7 @@ def test_the_gradient_is_the_slope():
     )
 
 
-def test_the_gradient_reaches_every_pixel_that_a_cutout_covers():
+def test_gradient_reaches_all_covered_pixels():
     image = picture(2, 24, 24).requires_grad_()
     make_cutouts(image, 20, 12, replace(PAPER, crop_min=1.0), seeded()).square().sum().backward()
     assert image.grad is not None

@@ -19,7 +19,7 @@ CODEBOOK = normal(50, 7, seed=1)
 
 
 @pytest.mark.parametrize("shape", [(1, 7, 1, 1), (2, 7, 5, 3), (1, 7, 16, 16)])
-def test_the_nearest_code_is_the_one_of_least_distance(shape: tuple[int, ...]):
+def test_nearest_code_has_the_least_distance(shape: tuple[int, ...]):
     latents = 2 * normal(*shape)
     cells = latents.permute(0, 2, 3, 1).reshape(-1, 7)
     expected = torch.cdist(cells, CODEBOOK, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
@@ -28,7 +28,7 @@ def test_the_nearest_code_is_the_one_of_least_distance(shape: tuple[int, ...]):
     assert torch.equal(codes.flatten(), expected)
 
 
-def test_codes_that_are_looked_up_are_found_again():
+def test_nearest_code_of_a_code_is_itself():
     codes = torch.arange(50).view(1, 5, 10)
     latents = look_up(codes, CODEBOOK)
     assert latents.shape == (1, 7, 5, 10)
@@ -36,14 +36,14 @@ def test_codes_that_are_looked_up_are_found_again():
     assert torch.equal(nearest_codes(latents, CODEBOOK), codes)
 
 
-def test_quantising_gives_codebook_entries_exactly():
+def test_quantize_returns_exact_codebook_entries():
     latents = 100 * normal(2, 7, 5, 3)
     quantised = quantize(latents, CODEBOOK)
     assert torch.equal(quantised, look_up(nearest_codes(latents, CODEBOOK), CODEBOOK))
     assert torch.equal(quantize(quantised, CODEBOOK), quantised)
 
 
-def test_the_gradient_passes_the_quantisation_unchanged():
+def test_quantize_passes_the_gradient_unchanged():
     latents = normal(2, 7, 5, 3).requires_grad_()
     upstream = normal(2, 7, 5, 3, seed=2)
     quantize(latents, CODEBOOK).backward(upstream)
@@ -51,13 +51,13 @@ def test_the_gradient_passes_the_quantisation_unchanged():
     assert torch.equal(latents.grad, upstream)
 
 
-def test_a_sample_is_one_code_per_cell():
+def test_sample_is_one_code_per_cell():
     latents = sample_codes(normal(2, 50, 5, 3), CODEBOOK, seeded())
     assert latents.shape == (2, 7, 5, 3)
     assert torch.equal(latents, look_up(nearest_codes(latents, CODEBOOK), CODEBOOK))
 
 
-def test_samples_follow_the_softmax_of_the_logits():
+def test_samples_follow_the_softmax():
     shares = torch.tensor([0.05, 0.15, 0.3, 0.5])
     count = 40_000
     logits = (shares.log() + 3).view(1, 4, 1, 1).expand(1, 4, 200, 200)
@@ -67,7 +67,7 @@ def test_samples_follow_the_softmax_of_the_logits():
     assert chi_square < 16.3  # exceeded once in a thousand seeds, with three degrees of freedom
 
 
-def test_a_code_that_is_as_good_as_certain_is_always_drawn():
+def test_nearly_certain_code_is_always_drawn():
     logits = torch.zeros(1, 50, 8, 8)
     logits[:, 13] = 100
     assert torch.equal(
@@ -76,7 +76,7 @@ def test_a_code_that_is_as_good_as_certain_is_always_drawn():
     )
 
 
-def test_the_gradient_reaches_the_logits_as_through_the_softmax():
+def test_sample_gradient_is_that_of_the_softmax():
     logits = normal(1, 50, 2, 2).requires_grad_()
     upstream = normal(1, 7, 2, 2, seed=2)
     sample_codes(logits, CODEBOOK, seeded(3)).backward(upstream)
@@ -88,7 +88,7 @@ def test_the_gradient_reaches_the_logits_as_through_the_softmax():
     assert_equal_up_to_rounding(logits.grad, expected)
 
 
-def test_random_codes_are_drawn_evenly_from_the_whole_codebook():
+def test_random_codes_are_uniform():
     latents = random_codes((2, 100, 100), CODEBOOK, seeded())
     assert latents.shape == (2, 7, 100, 100)
     codes = nearest_codes(latents, CODEBOOK)
@@ -98,7 +98,7 @@ def test_random_codes_are_drawn_evenly_from_the_whole_codebook():
     assert counts.max() < 500
 
 
-def test_a_seed_decides_what_is_drawn():
+def test_draws_depend_on_the_seed():
     logits = torch.zeros(1, 50, 4, 4)
     for draw in (
         lambda seed: random_codes((1, 4, 4), CODEBOOK, seeded(seed)),

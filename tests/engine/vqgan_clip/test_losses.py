@@ -32,13 +32,13 @@ def loss_of(weights: Tensor, embeddings: Tensor = EMBEDDINGS, stops: Tensor = NO
     return prompt_loss(embeddings, TARGETS, weights, stops)
 
 
-def test_the_distance_is_half_of_the_squared_angle():
+def test_distance_is_half_the_squared_angle():
     x, y = unit_vectors(1000, 16), unit_vectors(1000, 16, seed=1)
     angles = (x * y).sum(-1).arccos()
     torch.testing.assert_close(spherical_distance(x, y), angles.square() / 2)
 
 
-def test_equal_vectors_have_no_distance_and_a_finite_gradient():
+def test_distance_of_equal_vectors_is_0_with_finite_gradient():
     x = unit_vectors(4, 16).float().requires_grad_()
     distance = spherical_distance(x, x.detach())
     distance.sum().backward()
@@ -47,7 +47,7 @@ def test_equal_vectors_have_no_distance_and_a_finite_gradient():
     assert x.grad.isfinite().all()
 
 
-def test_opposite_vectors_are_farthest_with_a_finite_gradient():
+def test_distance_of_opposite_vectors_has_finite_gradient():
     x = unit_vectors(4, 16).float().requires_grad_()
     distance = spherical_distance(x, -x.detach())
     distance.sum().backward()
@@ -56,12 +56,12 @@ def test_opposite_vectors_are_farthest_with_a_finite_gradient():
     assert x.grad.isfinite().all()
 
 
-def test_the_distances_gradient_is_its_slope():
+def test_distance_passes_gradcheck():
     x, y = unit_vectors(3, 4).requires_grad_(), unit_vectors(3, 4, seed=1)
     assert torch.autograd.gradcheck(spherical_distance, (x, y))
 
 
-def test_the_loss_of_one_prompt_is_the_mean_over_cutouts():
+def test_loss_of_one_prompt_is_mean_over_cutouts():
     expected = spherical_distance(EMBEDDINGS, TARGETS[:, :1]).mean(1)
     torch.testing.assert_close(loss_of(weights(1, 0, 0)), expected)
 
@@ -72,14 +72,14 @@ def test_prompt_addition_averages_by_weight():
     torch.testing.assert_close(loss_of(weights(0.5, 0.3, 0.2)), 0.5 * one + 0.3 * two + 0.2 * three)
 
 
-def test_pictures_of_a_batch_do_not_touch_each_other():
+def test_losses_of_a_batch_are_independent():
     losses = loss_of(weights(0.5, -0.3, 0.2))
     alone = prompt_loss(EMBEDDINGS[1:], TARGETS[1:], weights(0.5, -0.3, 0.2)[1:], NO_STOPS[1:])
     torch.testing.assert_close(losses[1:], alone)
 
 
 @pytest.mark.parametrize(("weight", "farther"), [(1.0, False), (-1.0, True)])
-def test_the_sign_of_a_weight_says_nearer_or_farther(weight: float, farther: bool):
+def test_sign_of_weight_decides_direction(weight: float, farther: bool):
     embeddings = EMBEDDINGS.clone().requires_grad_()
     loss_of(weights(weight, 0, 0), embeddings).sum().backward()
     assert embeddings.grad is not None
@@ -90,7 +90,7 @@ def test_the_sign_of_a_weight_says_nearer_or_farther(weight: float, farther: boo
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_cutouts_that_have_reached_the_stop_value_ask_for_no_change(sign: float):
+def test_cutouts_at_the_stop_value_have_no_gradient(sign: float):
     signed = sign * spherical_distance(EMBEDDINGS, TARGETS[:, :1])
     middle = signed.flatten().sort().values[4:6]
     stop = middle.mean()  # between two distances, so that rounding decides nothing
@@ -103,19 +103,19 @@ def test_cutouts_that_have_reached_the_stop_value_ask_for_no_change(sign: float)
     torch.testing.assert_close(loss, loss_of(weights(sign, 0, 0)))
 
 
-def test_the_regulariser_is_the_mean_square_of_each_latent():
+def test_regulariser_is_mean_square():
     latents = torch.tensor([1.0, -2.0, 3.0, 0.0, 5.0, 5.0, 5.0, 5.0]).view(2, 2, 1, 2)
     assert latent_regularizer(latents).tolist() == [3.5, 25.0]
 
 
-def test_total_variation_is_the_mean_step_to_the_neighbours():
+def test_total_variation_is_mean_difference_of_neighbours():
     flat = torch.full((3, 4, 6), 0.7)
     upright = torch.tensor([0.0, 1.0] * 3).expand(3, 4, 6)
     ramp = (torch.arange(4.0) / 4)[:, None].expand(3, 4, 6)
     assert total_variation(torch.stack((flat, upright, ramp))).tolist() == [0.0, 1.0, 0.25]
 
 
-def test_clamping_keeps_values_within_0_and_1():
+def test_clamp_keeps_values_within_0_and_1():
     image = torch.tensor([-0.5, 0.0, 0.3, 1.0, 1.5])
     assert torch.equal(clamp_with_gradient(image), image.clamp(0, 1))
 
@@ -133,9 +133,7 @@ def test_clamping_keeps_values_within_0_and_1():
         (1.5, -1.0, False),
     ],
 )
-def test_only_a_gradient_that_leads_back_inside_passes_the_clamp(
-    value: float, gradient: float, passes: bool
-):
+def test_clamp_passes_only_gradients_that_lead_inside(value: float, gradient: float, passes: bool):
     image = torch.tensor(value, requires_grad=True)
     clamp_with_gradient(image).backward(torch.tensor(gradient))
     assert image.grad is not None

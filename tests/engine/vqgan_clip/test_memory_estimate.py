@@ -14,10 +14,10 @@ from engine.models.catalogue import CATALOGUE, ModelEntry, add_models
 from engine.vqgan_clip.memory_estimate import (
     Budget,
     choose_plan,
-    fixed_memory,
+    estimate_fixed,
+    estimate_peak,
     free_budget,
-    running_out_is_an_error,
-    step_memory,
+    oom_as_recipe_error,
 )
 from engine.vqgan_clip.memory_plan import PLANS
 from engine.weights.settings import WeightsSettings
@@ -46,12 +46,12 @@ run.step()
 run.step()
 print(peak() - before)
 """
-"""Resident memory is that of this process alone; getrusage would count the tests' own as well."""
+"""Program that prints its own peak resident memory; getrusage would add that of the tests."""
 
 
 @pytest.fixture
 def published(tmp_path: Path) -> Iterator[ModelEntry]:
-    """The paper's pair, of which nothing is here but its figures."""
+    """Return the catalogue entry of the paper's pair, whose weights are not needed."""
     with patch.dict(CATALOGUE):
         add_models(WeightsSettings(folder=tmp_path))
         yield CATALOGUE["imagenet-16384"]
@@ -67,61 +67,61 @@ def of_side(side: int, cutouts: int = 8) -> Recipe:
     ("number", "precision"),
     [*((number, "float32") for number in range(len(PLANS))), (0, "bfloat16")],
 )
-def test_a_run_takes_what_was_estimated_and_not_more(number: int, precision: str):
+def test_run_stays_within_estimate(number: int, precision: str):
     command = [sys.executable, "-c", PEAK.format(256, 32, number, precision)]
     taken = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    halves = precision == "bfloat16"
-    estimate = step_memory(of_side(256, 32), DEMO, PLANS[number], halves=halves)
+    is_bf16 = precision == "bfloat16"
+    estimate = estimate_peak(of_side(256, 32), DEMO, PLANS[number], is_bf16=is_bf16)
     assert taken <= estimate <= 2 * taken
 
 
-def test_more_of_anything_takes_more():
-    usual = step_memory(of_side(64), DEMO)
-    assert step_memory(of_side(128), DEMO) > usual
-    assert step_memory(of_side(64, cutouts=64), DEMO) > usual
+def test_estimate_grows_with_pixels_and_cutouts():
+    usual = estimate_peak(of_side(64), DEMO)
+    assert estimate_peak(of_side(128), DEMO) > usual
+    assert estimate_peak(of_side(64, cutouts=64), DEMO) > usual
 
 
-def test_cutouts_take_more_of_a_picture_that_is_larger_than_they_are():
-    """As long as more samples go into a pixel of theirs."""
+def test_estimate_of_cutouts_grows_with_supersampling():
+    """Cutouts need more memory for larger pictures, as more samples go into each pixel."""
 
     def cutouts(side: int) -> int:
-        return step_memory(of_side(side, 64), DEMO) - step_memory(of_side(side, 8), DEMO)
+        return estimate_peak(of_side(side, 64), DEMO) - estimate_peak(of_side(side, 8), DEMO)
 
     assert cutouts(64) < cutouts(128) < cutouts(256) == cutouts(1024)
 
 
-def test_in_bfloat16_everything_takes_less_and_more_fits(published: ModelEntry):
+def test_estimate_is_lower_in_bfloat16(published: ModelEntry):
     recipe = make_recipe("a castle", models=published.name, seed=1)
     for plan in PLANS:
-        single = step_memory(recipe, published, plan)
-        assert single / 2 < step_memory(recipe, published, plan, halves=True) < single
-    assert fixed_memory(published, halves=True) < fixed_memory(published)
-    enough = step_memory(recipe, published, halves=True)
-    assert choose_plan(recipe, published, Budget(enough, halves=True)) == PLANS[0]
+        single = estimate_peak(recipe, published, plan)
+        assert single / 2 < estimate_peak(recipe, published, plan, is_bf16=True) < single
+    assert estimate_fixed(published, is_bf16=True) < estimate_fixed(published)
+    enough = estimate_peak(recipe, published, is_bf16=True)
+    assert choose_plan(recipe, published, Budget(enough, is_bf16=True)) == PLANS[0]
     assert choose_plan(recipe, published, Budget(enough)) != PLANS[0]
 
 
-def test_what_is_free_goes_with_the_precision_that_is_computed_in(published: ModelEntry):
-    assert free_budget(published, CPU, "bfloat16").halves
-    assert not free_budget(published, CPU, "float32").halves
-    assert not free_budget(DEMO, CPU, "auto").halves
+def test_free_budget_knows_the_precision(published: ModelEntry):
+    assert free_budget(published, CPU, "bfloat16").is_bf16
+    assert not free_budget(published, CPU, "float32").is_bf16
+    assert not free_budget(DEMO, CPU, "auto").is_bf16
     with pytest.raises(ModelError, match="no precision 'half'"):
         free_budget(published, CPU, "half")
 
 
-def test_each_plan_takes_less_than_the_one_before():
-    taken = [step_memory(of_side(256, 32), DEMO, plan) for plan in PLANS]
+def test_each_plan_needs_less_than_the_one_before():
+    taken = [estimate_peak(of_side(256, 32), DEMO, plan) for plan in PLANS]
     assert taken == sorted(set(taken), reverse=True)
 
 
-def test_a_run_gets_the_fastest_plan_that_fits():
+def test_choose_plan_returns_the_fastest_that_fits():
     recipe = of_side(256, 32)
     for faster, plan in pairwise(PLANS):
-        assert choose_plan(recipe, DEMO, Budget(step_memory(recipe, DEMO, plan))) == plan
-        assert choose_plan(recipe, DEMO, Budget(step_memory(recipe, DEMO, faster))) == faster
+        assert choose_plan(recipe, DEMO, Budget(estimate_peak(recipe, DEMO, plan))) == plan
+        assert choose_plan(recipe, DEMO, Budget(estimate_peak(recipe, DEMO, faster))) == faster
 
 
-def test_the_refusal_names_the_largest_square_that_fits():
+def test_choose_plan_refusal_names_the_largest_square():
     with pytest.raises(RecipeError, match=r"need about \d+\.\d GB .* 3\.0 GB are free") as raised:
         choose_plan(of_side(4096), DEMO, Budget(3 * GIGABYTE))
     found = re.search(r"at most (\d+)x\1 fits", str(raised.value))
@@ -132,27 +132,27 @@ def test_the_refusal_names_the_largest_square_that_fits():
         choose_plan(of_side(side + DEMO.factor), DEMO, Budget(3 * GIGABYTE))
 
 
-def test_where_nothing_fits_the_refusal_says_so():
+def test_choose_plan_refusal_if_nothing_fits():
     with pytest.raises(RecipeError, match="no size fits"):
         choose_plan(of_side(64), DEMO, Budget(0))
 
 
-def test_this_machine_can_paint_the_default_without_saving():
+def test_default_recipe_fits_without_saving_memory():
     recipe = of_side(DEMO.side)
     assert choose_plan(recipe, DEMO, free_budget(DEMO, CPU, "auto")) == PLANS[0]
 
 
-def test_memory_that_runs_out_all_the_same_is_an_error_of_the_recipe():
+def test_out_of_memory_becomes_recipe_error():
     with (
         pytest.raises(RecipeError, match="choose a smaller size"),
-        running_out_is_an_error(of_side(64)),
+        oom_as_recipe_error(of_side(64)),
     ):
         torch.empty(2**60)
 
 
-def test_other_faults_pass():
+def test_other_errors_pass_through():
     with (
         pytest.raises(RuntimeError, match="inconsistent|mul"),
-        running_out_is_an_error(of_side(64)),
+        oom_as_recipe_error(of_side(64)),
     ):
         torch.ones(2, 3).mm(torch.ones(2, 3))

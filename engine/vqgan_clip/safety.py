@@ -1,0 +1,107 @@
+"""Safety of a step: values that are not finite, and memory that runs out.
+
+Neither belongs to the algorithm (`engine.vqgan_clip.loop`), and neither changes the result of a
+step in which nothing goes wrong.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor
+
+from engine.errors import DivergedError
+from engine.vqgan_clip.memory_estimate import is_out_of_memory
+from engine.vqgan_clip.memory_plan import MemoryPlan, next_plan
+
+T = TypeVar("T")
+
+CHECK_INTERVAL = 16
+"""Steps between two checks on CUDA, where each check waits for the device."""
+
+
+class FiniteGuard:
+    """Keeps a latent finite, without waiting for the device in every step.
+
+    A step whose loss or gradient is not finite leaves the latent at the last value that gave a
+    finite loss, and so do all steps after it, until `check` finds out.
+    """
+
+    def __init__(self, latent: Tensor) -> None:
+        self.last_finite = latent.detach().clone()
+        """Last latent with a finite loss and gradient, or the latent of the start."""
+        self.last_finite_steps = 0
+        """Number of steps that led to `last_finite`, as far as they are checked."""
+        self._finite = torch.ones((), dtype=torch.bool, device=latent.device)
+        self._pending: list[tuple[int, Tensor]] = []
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to check now: after every step, on CUDA after `CHECK_INTERVAL` steps."""
+        return self.last_finite.device.type != "cuda" or len(self._pending) >= CHECK_INTERVAL
+
+    @contextmanager
+    def watch(self, latent: Tensor, loss: Tensor, steps_done: int) -> Iterator[None]:
+        """Undo the update of `latent` in the block if its loss or gradient is not finite."""
+        gradient = cast(Tensor, latent.grad)
+        # Decided on the device, so nothing waits for it.
+        self._finite = self._finite & loss.isfinite() & gradient.isfinite().all()
+        self._pending.append((steps_done, self._finite))
+        self.last_finite = torch.where(self._finite, latent, self.last_finite)
+        yield
+        latent.copy_(torch.where(self._finite, latent, self.last_finite))
+
+    def check(self) -> DivergedError | None:
+        """Return the error of the first step since the last check that was not finite."""
+        if not self._pending:
+            return None
+        flags = torch.stack([flag for _, flag in self._pending]).tolist()
+        pending, self._pending = self._pending, []
+        for (before, _), is_finite in zip(pending, flags, strict=True):
+            if not is_finite:
+                self._finite = torch.ones_like(self._finite)
+                return DivergedError(
+                    f"the optimisation diverged at step {before + 1}: try a lower learning rate "
+                    "or another seed"
+                )
+            self.last_finite_steps = before
+        return None
+
+    def restore(self, last_finite: Tensor, steps: int) -> None:
+        """Continue from a checkpoint's last finite latent."""
+        self.last_finite.copy_(last_finite)
+        self.last_finite_steps = steps
+        self._finite = torch.ones_like(self._finite)
+        self._pending = []
+
+
+def with_less_memory(
+    compute: Callable[[MemoryPlan], T], plan: MemoryPlan, rngs: Sequence[torch.Generator]
+) -> tuple[T, MemoryPlan]:
+    """Compute with `plan`, or with the first later plan for which memory suffices.
+
+    Every attempt starts from the same state of the random generators. A batch, which has several of
+    them, is attempted only once: its runs can continue one by one.
+
+    Returns:
+        The result, and the plan that gave it.
+
+    Raises:
+        MemoryError, RuntimeError: memory ran out with every plan, or something else failed. The
+            generators are as before.
+    """
+    states = [rng.get_state() for rng in rngs]
+    while True:
+        try:
+            return compute(plan), plan
+        except (MemoryError, RuntimeError) as error:
+            for rng, state in zip(rngs, states, strict=True):
+                rng.set_state(state)
+            smaller = next_plan(plan)
+            if len(rngs) > 1 or smaller is None or not is_out_of_memory(error):
+                raise
+        # Retry outside the handler: its traceback keeps the failed attempt's tensors alive.
+        plan = smaller
+        if rngs[0].device.type == "cuda":
+            torch.cuda.empty_cache()
