@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
     ("has_amx", "gains", "expected"),
     [(True, True, torch.bfloat16), (True, False, torch.float32), (False, True, torch.float32)],
 )
-def test_bfloat16_where_models_and_device_gain_by_it(
+def test_choose_precision_is_bfloat16_where_models_and_device_gain(
     monkeypatch: pytest.MonkeyPatch, expected: torch.dtype, *, has_amx: bool, gains: bool
 ):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
@@ -22,10 +22,10 @@ def test_bfloat16_where_models_and_device_gain_by_it(
 
 @pytest.mark.parametrize("gains", [True, False])
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])
-def test_what_is_named_is_taken(name: str, *, gains: bool):
+def test_choose_precision_takes_the_precision_that_is_named(name: str, *, gains: bool):
     assert choose_precision(name, CPU, gains=gains) == getattr(torch, name)
 
 
-def test_another_precision_is_refused():
+def test_choose_precision_refuses_other_names():
     with pytest.raises(ModelError, match="use auto, float32 or bfloat16"):
         choose_precision("float8", CPU)

@@ -69,7 +69,9 @@ def assert_same(
     ],
     ids=["3x3", "1x1", "strided", "dilated groups"],
 )
-def test_a_convolution(conv: nn.Conv2d, order: torch.memory_format, dtype: torch.dtype):
+def test_convolve_equals_the_convolution(
+    conv: nn.Conv2d, order: torch.memory_format, dtype: torch.dtype
+):
     conv = frozen(conv).to(dtype)
     images = seeded(2, 8, 9, 7).to(dtype).contiguous(memory_format=order)
     assert_same(lambda x: frozen_conv2d(x, conv), conv, images)
@@ -80,7 +82,7 @@ def test_a_convolution(conv: nn.Conv2d, order: torch.memory_format, dtype: torch
     "large", [0, frozen_layers.LARGE_IMAGES], ids=["by sums", "torch's gradient"]
 )
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
-def test_a_normalisation_with_swish(
+def test_normalised_swish_equals_norm_and_swish(
     order: torch.memory_format, large: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(frozen_layers, "LARGE_IMAGES", large)
@@ -97,12 +99,12 @@ def test_a_normalisation_with_swish(
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
-def test_quick_gelu(dtype: torch.dtype):
+def test_quick_gelu_equals_open_clips(dtype: torch.dtype):
     assert_same(QuickGELU(), OpenClipQuickGELU(), 3 * seeded(4, 50).to(dtype))
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
-def test_self_attention(dtype: torch.dtype):
+def test_self_attention_equals_torchs(dtype: torch.dtype):
     theirs = frozen(nn.MultiheadAttention(24, 3, batch_first=True)).to(dtype)
     ours = SelfAttention(theirs)
     assert_same(
@@ -113,7 +115,7 @@ def test_self_attention(dtype: torch.dtype):
 
 
 @pytest.mark.parametrize("limit", [0, 2**26], ids=["torch's", "by the formula"])
-def test_attention_in_bfloat16(limit: int, monkeypatch: pytest.MonkeyPatch):
+def test_attend_in_bfloat16_is_right_up_to_rounding(limit: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(frozen_layers, "EXPLICIT_ATTENTION_BYTES", limit)
     query, key, value = (seeded(2, 3, 7, 8, seed=seed) for seed in range(3))
     query, key, value = query.bfloat16(), key.bfloat16(), value.bfloat16()
@@ -123,7 +125,7 @@ def test_attention_in_bfloat16(limit: int, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
 @pytest.mark.parametrize("bias", [True, False])
-def test_patches(bias: bool, dtype: torch.dtype):
+def test_patch_embedding_equals_the_convolution(bias: bool, dtype: torch.dtype):
     conv = frozen(nn.Conv2d(3, 10, 4, stride=4, bias=bias)).to(dtype)
     assert PatchEmbedding.fits(conv)
     assert_same(PatchEmbedding(conv), conv, seeded(2, 3, 18, 13).to(dtype))
@@ -139,11 +141,11 @@ def test_patches(bias: bool, dtype: torch.dtype):
         nn.Linear(3, 10),
     ],
 )
-def test_what_is_no_patches(conv: nn.Module):
+def test_patch_embedding_refuses_other_layers(conv: nn.Module):
     assert not PatchEmbedding.fits(conv)
 
 
-def test_lowered_layers_keep_statistics_of_32_bits():
+def test_lower_keeps_statistics_in_float32():
     layer: Any = frozen(nn.Sequential(nn.Conv2d(8, 16, 1), nn.GroupNorm(2, 16), nn.BatchNorm2d(16)))
     images = 100 + seeded(2, 8, 5, 5)  # of such, bfloat16 knows the mean to a quarter only
     expected = layer.eval()(images)
@@ -154,7 +156,7 @@ def test_lowered_layers_keep_statistics_of_32_bits():
     assert F.cosine_similarity(found.float().flatten(), expected.flatten(), dim=0) > 0.99
 
 
-def test_nothing_is_kept_for_a_gradient_of_weights():
+def test_frozen_layers_keep_nothing_for_a_gradient_of_weights():
     conv, norm = frozen(nn.Conv2d(16, 16, 3, padding=1)), frozen(nn.GroupNorm(4, 16))
     kept: set[int] = set()
 
