@@ -1,8 +1,8 @@
-"""From published checkpoints to this program's weights: safetensors with their architecture.
+"""Convert published checkpoints to this program's weights: safetensors with their architecture.
 
-Published weights are pickles, which are programs, in several dialects. Here they are read as data,
-checked key by key against the architecture that they claim to be of, and written once as plain
-numbers. `engine.models.loading` reads nothing else. No file that is read can run code.
+Published weights are pickles, which are programs. Here they are read as data, compared key by key
+with the architecture that they should have, and written once as plain numbers, the only form that
+`engine.models.loading` reads. No file that is read can run code.
 
-`converting` is the way in: `convert_vqgan` and `convert_clip`.
+Start at `convert`, which holds `convert_vqgan` and `convert_clip`.
 """

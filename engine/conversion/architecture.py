@@ -1,8 +1,8 @@
-"""What a published VQGAN is built like: from taming's yaml to a `VQGANConfig`.
+"""Read the architecture of a published VQGAN: from taming's yaml to a `VQGANConfig`.
 
-The yaml is of anybody's making. It is bounded, read by the safe loader, and may not refer to
-itself, by which a few lines become any amount of data. Of its classes only the names are looked at:
-nothing in it is imported.
+The yaml is not trusted. Its length and depth are limited, the safe loader reads it, and references
+are refused, since with them a few lines can expand without limit. Only the names of its classes are
+read; nothing is imported.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from engine.errors import ModelError
 from engine.models.vqgan import VQGANConfig
 
 MAX_BYTES = 64 * 1024
-"""Of the file; the longest published one has 1.6 kB."""
+"""The limit on the length of the file; the longest published one has 1.6 kB."""
 _MAX_DEPTH = 16
 
 _QUANTIZERS = {
@@ -22,21 +22,21 @@ _QUANTIZERS = {
     "taming.models.vqgan.GumbelVQ": "gumbel",
 }
 _TRANSFORMER = "taming.models.cond_transformer.Net2NetTransformer"
-_KNOWN = "VQModel, GumbelVQ and Net2NetTransformer of taming are"
+_KNOWN = "use VQModel, GumbelVQ or Net2NetTransformer of taming"
 
 _BUILT = ("z_channels", "ch", "ch_mult", "num_res_blocks", "attn_resolutions", "resolution")
-"""Of `ddconfig`: what a `VQGANConfig` takes over under the same name."""
+"""The keys of `ddconfig` that `VQGANConfig` has under the same name."""
 _FIXED = {"in_channels": 3, "out_ch": 3, "double_z": False, "resamp_with_conv": True}
-"""Of `ddconfig`: what this program's VQGAN has in one way only."""
+"""The keys of `ddconfig` for which this program's VQGAN supports only one value."""
 _REQUIRED = ("in_channels", "out_ch", "double_z")
 _IGNORED = ("dropout",)
-"""Of `ddconfig`: what counts in training only."""
+"""The keys of `ddconfig` that matter only in training."""
 
 
 def read_architecture(path: Path) -> VQGANConfig:
-    """The architecture in one of taming's configuration files.
+    """Read the architecture from one of taming's configuration files.
 
-    Raises `ModelError` naming what is missing, wrong or not known.
+    Raises `ModelError` with the key that is missing, wrong or unknown.
     """
     file = f"the configuration {path.name}"
     try:
@@ -44,14 +44,14 @@ def read_architecture(path: Path) -> VQGANConfig:
     except FileNotFoundError as error:
         raise ModelError(f"{file} is missing") from error
     except KeyError as error:
-        raise ModelError(f"{file} says nothing of {error.args[0]}") from error
+        raise ModelError(f"{file} lacks {error.args[0]}") from error
     except UnicodeError as error:
-        raise ModelError(f"{file} is no text") from error
+        raise ModelError(f"{file} is not text") from error
     except (ModelError, ValueError) as error:
         raise ModelError(f"{file} cannot be used: {error}") from error
     except Exception as error:
-        # A yaml of unknown origin can fail in nearly any way.
-        raise ModelError(f"{file} is damaged or of an unknown form") from error
+        # A file that is not trusted can raise nearly anything.
+        raise ModelError(f"{file} is damaged or of an unknown format") from error
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -65,24 +65,24 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _check_form(text: str) -> None:
-    """Before anything is made of it: neither references nor depth, which take memory and time."""
+    """Refuse references and deep nesting before loading, since both can exhaust memory."""
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise ModelError("it refers to parts of itself, which such a file need not")
+            raise ModelError("it contains references, which such a file does not need")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
-            raise ModelError("it has too many levels")
+            raise ModelError("it is nested too deeply")
 
 
 def _architecture(model: dict[str, Any], *, whole: bool = True) -> VQGANConfig:
-    """The architecture of a `target` and its `params`; `whole` unless it is part of another."""
+    """Convert a `target` and its `params`; `whole` is False for the part of another model."""
     target, params = model["target"], model["params"]
     if target == _TRANSFORMER and whole:
         return _architecture(params["first_stage_config"], whole=False)
     if not isinstance(target, str) or target not in _QUANTIZERS:
-        raise ModelError(f"the class {target!r:.200} is not known, {_KNOWN}")
+        raise ModelError(f"the class {target!r:.200} is unknown, {_KNOWN}")
     built = params["ddconfig"]
     _check_fixed(built)
     values = {name: built[name] for name in _BUILT}
@@ -92,10 +92,10 @@ def _architecture(model: dict[str, Any], *, whole: bool = True) -> VQGANConfig:
 
 def _check_fixed(built: dict[str, Any]) -> None:
     for name in _REQUIRED:
-        built[name]  # a missing one is named by the KeyError
+        built[name]  # the KeyError says which one is missing
     for name, value in built.items():
         if name in _FIXED:
             if type(value) is not type(_FIXED[name]) or value != _FIXED[name]:
                 raise ModelError(f"{name} must be {_FIXED[name]}, not {value!r:.80}")
         elif name not in (*_BUILT, *_IGNORED):
-            raise ModelError(f"ddconfig holds {name!r:.80}, which is not known")
+            raise ModelError(f"ddconfig has the unknown key {name!r:.80}")

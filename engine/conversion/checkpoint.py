@@ -1,14 +1,13 @@
-"""A published checkpoint as tensors by name, whatever it was packed in.
+"""Read the tensors of a published checkpoint, by name, from any of its file formats.
 
-Of a pickle only tensors and plain values are read, by torch's restricted unpickler. One class is
-known beyond that: Lightning's `ModelCheckpoint`, which the published ImageNet checkpoint mentions
-and which stands for nothing here. TorchScript archives, as OpenAI publishes its CLIPs, are read by
-`torchscript`.
+Torch's restricted unpickler reads pickles, and allows only tensors and plain values. One more class
+is allowed, as an empty stub: Lightning's `ModelCheckpoint`, which the published ImageNet checkpoint
+contains. TorchScript archives, the format of OpenAI's CLIPs, are read by `torchscript`.
 """
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -25,17 +24,17 @@ Form = Literal["pickle", "torchscript", "safetensors"]
 _LIGHTNING_CALLBACK = "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"
 _REFUSED = re.compile(r"GLOBAL (\S+) (?:was not an allowed global|whose module)")
 _PARALLEL = "module."
-"""What training on several devices puts before every name."""
+"""The prefix of every name after training on several devices."""
 _SAFETENSORS_OPENING = b"{"
 """The ninth byte of a safetensors file, after the length of its header."""
 
 
-class _Nothing:
-    """Stands for an object of which nothing is needed; whatever is done to it, it stays empty."""
+class _OpaqueStub:
+    """Stands for an object whose content is not needed, and stays empty."""
 
     __slots__ = ()
 
-    def __new__(cls, *_: object) -> "_Nothing":
+    def __new__(cls, *_: object) -> "_OpaqueStub":
         return super().__new__(cls)
 
     def __setstate__(self, state: object) -> None:
@@ -43,11 +42,11 @@ class _Nothing:
 
 
 def checkpoint_form(path: Path) -> Form:
-    """What a published file is packed in, by its first and last bytes.
+    """Return the format of a published file, by its first and last bytes.
 
     Raises `ModelError` if it is missing or cannot be read.
     """
-    with _told(path):
+    with _naming_file(path):
         with path.open("rb") as file:
             opening = file.read(9)
         if zipfile.is_zipfile(path):
@@ -56,12 +55,12 @@ def checkpoint_form(path: Path) -> Form:
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The tensors in a published file by name, on the CPU, where possible mapped.
+    """Read the tensors of a published file by name, on the CPU, memory-mapped where possible.
 
-    Raises `ModelError`: it is missing, damaged, of no known form, or would have to run code.
+    Raises `ModelError` if the file is missing, damaged, of an unknown format, or needs to run code.
     """
     form = checkpoint_form(path)
-    with _told(path):
+    with _naming_file(path):
         match form:
             case "torchscript":
                 tensors = read_torchscript(path)
@@ -73,8 +72,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say of which file it was that the block could make nothing, and why."""
+def _naming_file(path: Path) -> Generator[None]:
+    """Turn errors of the block into a `ModelError` that names the file."""
     try:
         yield
     except ModelError:
@@ -82,7 +81,7 @@ def _told(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ModelError(f"the checkpoint {path.name} is missing") from error
     except Exception as error:
-        # What a file of unknown origin makes a reader do can be nearly anything.
+        # A file that is not trusted can raise nearly anything.
         raise _refusal(path, error) from error
 
 
@@ -92,22 +91,20 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _unpickled(path: Path) -> Any:
-    # A file of before 2020 is one stream, in which nothing can be mapped.
+    # Files from before 2020 are one stream, which cannot be memory-mapped.
     mapped = zipfile.is_zipfile(path)
-    with torch.serialization.safe_globals([(_Nothing, _LIGHTNING_CALLBACK)]):
+    with torch.serialization.safe_globals([(_OpaqueStub, _LIGHTNING_CALLBACK)]):
         return torch.load(path, map_location="cpu", mmap=mapped, weights_only=True)
 
 
 def _state(content: Any, path: Path) -> dict[str, Tensor]:
-    """The model's own tensors; beside them lie the optimiser's and what training noted down."""
+    """Return the model's tensors without the state of the optimiser and of training."""
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not state:
-        raise ModelError(f"the checkpoint {path.name} holds no tensors by name")
+        raise ModelError(f"the checkpoint {path.name} has no tensors by name")
     for name, value in state.items():
         if not isinstance(name, str) or not _is_plain(value):
-            raise ModelError(
-                f"the checkpoint {path.name} holds {name!r:.80}, which is not a tensor"
-            )
+            raise ModelError(f"the checkpoint {path.name} has {name!r:.80}, which is not a tensor")
     return {name: value.detach() for name, value in state.items()}
 
 
@@ -133,4 +130,4 @@ def _refusal(path: Path, error: Exception) -> ModelError:
             f"the checkpoint {path.name} asks for {refused[1]:.200}, which is not a tensor, "
             "and nothing in it was run"
         )
-    return ModelError(f"the checkpoint {path.name} is damaged or of an unknown form")
+    return ModelError(f"the checkpoint {path.name} is damaged or of an unknown format")

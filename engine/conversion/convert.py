@@ -1,22 +1,21 @@
-"""A published checkpoint becomes this program's weights, once.
+"""Convert a published checkpoint to this program's weights, once.
 
-They are written in float32, whatever the checkpoint holds: a file is used where it lies, mapped
-into memory, and that works only with the numbers that the models compute with. VQGANs were
-published in float32 and lose nothing; OpenAI's halves are widened exactly. Convolutions are
-written with their channels last, as the models keep them, for the same reason.
+Weights are written in float32 and with channels last, as the models compute with them, so that the
+file can be memory-mapped and used without a copy. VQGANs were published in float32 and lose
+nothing; OpenAI's float16 is converted exactly.
 
-The architecture and the checkpoint's SHA-256 go along. The same checkpoint gives the same file,
-byte for byte, and what has been converted already is found again.
+The architecture and the checkpoint's SHA-256 are stored as metadata. The same checkpoint gives the
+same file, byte for byte, and a checkpoint that was converted before is recognised.
 
-A tokenizer that is a file is copied beside the weights, which hold its SHA-256. Within them it
-would be read, with its tens of megabytes, whenever it is only looked what they are.
+A tokenizer that is a file is copied beside the weights, which hold its SHA-256. Inside them, its
+tens of megabytes would be read whenever the metadata is read.
 """
 
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -44,23 +43,24 @@ from engine.models.tokenizer import read_tokenizer, tokenizer_sha256
 from engine.models.vqgan import VQGAN
 
 _ALIGNMENT = 8
-"""Bytes: safetensors has its header end at a multiple of it, so that the numbers begin at one."""
+"""The header of a safetensors file ends at a multiple of this many bytes."""
 
 
 def convert_vqgan(checkpoint: Path, config: Path, to: Path) -> None:
     """Convert a published VQGAN to weights for `engine.models.loading.load_vqgan`.
 
     Args:
-        checkpoint: of taming's `VQModel` or `GumbelVQ`, or of a transformer that holds one.
+        checkpoint: a checkpoint of taming's `VQModel` or `GumbelVQ`, or of a transformer with one.
         config: taming's yaml that was published beside it.
-        to: the weights, in a folder that exists. Left alone if they were made of these two.
+        to: the path of the weights, in a folder that exists. The file stays if it was made from
+            these two.
 
     Raises:
         ModelError: a file is missing, damaged, refused or of another architecture, or the weights
-            cannot be written. What lay at `to` then still does.
+            cannot be written. A file at `to` is then unchanged.
     """
     architecture = read_architecture(config)
-    checkpoint_form(checkpoint)  # which tells at once that it is missing
+    checkpoint_form(checkpoint)  # raises at once if it is missing
 
     def own_tensors() -> dict[str, Tensor]:
         tensors = generator_tensors(read_checkpoint(checkpoint))
@@ -78,14 +78,15 @@ def convert_clip(
     """Convert a published CLIP to weights for `engine.models.loading.load_clip`.
 
     Args:
-        checkpoint: one of OpenAI's archives, or a checkpoint or safetensors of open_clip's.
-        architecture: open_clip's name for it, as `ViT-B-32-quickgelu`; where weights of the same
-            architecture differ in their normalisation, with the name of the weights after a colon.
-        to: the weights, in a folder that exists. Left alone if they were made of these.
-        tokenizer: `tokenizer.json`, of an architecture whose tokenizer open_clip does not have.
+        checkpoint: one of OpenAI's archives, or a checkpoint or safetensors file of open_clip.
+        architecture: open_clip's name for it, such as `ViT-B-32-quickgelu`, followed by a colon and
+            the name of the weights if weights of this architecture differ in their normalisation.
+        to: the path of the weights, in a folder that exists. The file stays if it was made from
+            these.
+        tokenizer: `tokenizer.json`, for an architecture whose tokenizer open_clip lacks.
 
     Raises:
-        ModelError: as `convert_vqgan`; also for an architecture that is not known or not supported.
+        ModelError: as in `convert_vqgan`; also for an unknown or unsupported architecture.
     """
     form = checkpoint_form(checkpoint)
     sha256 = None if tokenizer is None else tokenizer_sha256(tokenizer)
@@ -103,22 +104,22 @@ def convert_clip(
 
 
 @contextmanager
-def _tokenizer_beside(to: Path, tokenizer: Path | None, config: dict[str, Any]) -> Iterator[None]:
-    """Copy the tokenizer beside the weights, once the block has made them."""
+def _tokenizer_beside(to: Path, tokenizer: Path | None, config: dict[str, Any]) -> Generator[None]:
+    """Copy the tokenizer beside the weights after the block has written them."""
     copy, sha256 = tokenizer_path(to), tokenizer_hash(config)
     if tokenizer is None or sha256 is None or _is_copy(copy, sha256):
         yield
         return
-    read_tokenizer(tokenizer, config["text_cfg"], sha256)  # which tells what is wrong with it
+    read_tokenizer(tokenizer, config["text_cfg"], sha256)  # raises if it is unusable
     yield
-    with _alone(copy), tokenizer.open("rb") as source, _whole_or_not_at_all(copy) as file:
+    with _locked(copy), tokenizer.open("rb") as source, _atomic_write(copy) as file:
         shutil.copyfileobj(source, file)
 
 
 def _is_copy(path: Path, sha256: str) -> bool:
     try:
         return tokenizer_sha256(path) == sha256
-    except ModelError:  # none, or something else
+    except ModelError:  # missing or not a tokenizer
         return False
 
 
@@ -128,29 +129,28 @@ def _convert(
     to: Path,
     own_tensors: Callable[[], dict[str, Tensor]],
 ) -> None:
-    """Write what `own_tensors` gives to `to`, unless that has been done."""
+    """Write the result of `own_tensors` to `to`, unless that is up to date."""
     wanted = json.loads(json.dumps({**config, ORDER_KEY: CHANNELS_LAST}))
-    if _is_made(to, wanted, checkpoint):
+    if _is_up_to_date(to, wanted, checkpoint):
         return
-    with _alone(to):
-        if _is_made(to, wanted, checkpoint):  # by another process, while this one waited
+    with _locked(to):
+        if _is_up_to_date(to, wanted, checkpoint):  # another process made it meanwhile
             return
-        found = (
-            checkpoint.stat()
-        )  # before it is read: if it changes meanwhile, that will be noticed
+        # The date before reading, so that a change while it is read is noticed next time.
+        found = checkpoint.stat()
         tensors = own_tensors()
         source = {"bytes": found.st_size, "sha256": _sha256(checkpoint)}
         metadata = json.dumps(wanted | {SOURCE_KEY: source})
-        with _whole_or_not_at_all(to) as file:
+        with _atomic_write(to) as file:
             _write(file, tensors, metadata)
-        _date(to, found)
+        _stamp(to, found)
 
 
-def _is_made(to: Path, wanted: Mapping[str, Any], checkpoint: Path) -> bool:
-    """Whether `to` holds weights of the architecture `wanted`, made from `checkpoint`."""
+def _is_up_to_date(to: Path, wanted: Mapping[str, Any], checkpoint: Path) -> bool:
+    """Return True if `to` has the architecture `wanted` and was made from `checkpoint`."""
     try:
         made = read_config(to)
-    except Exception:  # none, damaged, or something else: made anew
+    except Exception:  # missing or damaged
         return False
     source = made.pop(SOURCE_KEY, None)
     if made != wanted or not isinstance(source, dict) or not checkpoint.is_file():
@@ -159,15 +159,15 @@ def _is_made(to: Path, wanted: Mapping[str, Any], checkpoint: Path) -> bool:
     if source.get("bytes") != found.st_size:
         return False
     if converted.st_mtime_ns == found.st_mtime_ns:
-        return True  # reading a gigabyte at every start would take longer than all the rest
+        return True  # hashing a gigabyte at every start would take too long
     if source.get("sha256") != _sha256(checkpoint):
         return False
-    _date(to, found)
+    _stamp(to, found)
     return True
 
 
-def _date(to: Path, checkpoint: os.stat_result) -> None:
-    """Give the weights the checkpoint's date, by which they are recognised without reading it."""
+def _stamp(to: Path, checkpoint: os.stat_result) -> None:
+    """Give the weights the checkpoint's date, so that they are recognised without a hash."""
     with suppress(OSError):
         os.utime(to, ns=(to.stat().st_atime_ns, checkpoint.st_mtime_ns))
 
@@ -178,30 +178,26 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _alone(to: Path) -> Iterator[None]:
-    """Keep other programs from writing `to`, and say if it cannot be written."""
-    if not to.parent.is_dir():  # a lock would make it, wherever that is
+def _locked(to: Path) -> Generator[None]:
+    """Keep other programs from writing `to`, and raise `ModelError` if it cannot be written."""
+    if not to.parent.is_dir():  # the lock would create the folder
         raise ModelError(
             f"the weights {to.name} cannot be written: the folder {str(to.parent)!r} does not exist"
         )
-    with _told(to), FileLock(to.with_name(f".{to.name}.lock")):
-        yield
-
-
-@contextmanager
-def _told(to: Path) -> Iterator[None]:
     try:
-        yield
+        with FileLock(to.with_name(f".{to.name}.lock")):
+            yield
     except OSError as error:
-        why = error.strerror or "the disk does not take it"
+        why = error.strerror or "the disk refuses it"
         raise ModelError(f"the weights {to.name} cannot be written: {why}") from error
 
 
 @contextmanager
-def _whole_or_not_at_all(to: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `to` once it is complete and on the disk.
+def _atomic_write(to: Path) -> Generator[BinaryIO]:
+    """Yield a file that replaces `to` once it is complete and on the disk.
 
-    It always has the same name, so that a program that was killed leaves at most one behind.
+    Unlike that of `engine.files.atomic_write`, its name is always the same, so that a killed
+    program leaves at most one such file, of a gigabyte, behind.
     """
     part = to.with_name(f".{to.name}.part")
     try:
@@ -216,11 +212,10 @@ def _whole_or_not_at_all(to: Path) -> Iterator[BinaryIO]:
 
 
 def _write(file: BinaryIO, tensors: Mapping[str, Tensor], config: str) -> None:
-    """Write a safetensors file, one tensor at a time, so that memory holds only one of them.
+    """Write a safetensors file tensor by tensor, so that memory holds only one converted tensor.
 
-    The longer integers come first, so that every number begins at a multiple of its length.
+    Integers, which are longer, come first, so that every number is aligned to its length.
     """
-
     names = sorted(tensors, key=lambda name: (tensors[name].is_floating_point(), name))
     header: dict[str, Any] = {"__metadata__": {CONFIG_KEY: config}}
     end = 0
@@ -245,5 +240,5 @@ def _length(tensor: Tensor) -> int:
 
 
 def _stored(tensor: Tensor) -> Tensor:
-    """With channels last, also in its shape: safetensors knows no other order."""
+    """Return a tensor with channels last in its shape, since safetensors stores no strides."""
     return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor

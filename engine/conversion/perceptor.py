@@ -1,8 +1,8 @@
-"""What a published CLIP is built like: from open_clip's name for it to a configuration.
+"""Make the configuration of a published CLIP from open_clip's name for its architecture.
 
-A name fixes the architecture but not always what the weights were trained with. So that nothing is
-guessed, the name may go on with open_clip's own name of the weights, as in
-`ViT-L-14:laion2b_s32b_b82k`, and has to where weights of one architecture differ.
+The name fixes the architecture, but not always how the weights were trained. It may be followed by
+open_clip's name of the weights, as in `ViT-L-14:laion2b_s32b_b82k`, and must be if weights of one
+architecture differ, so that nothing is guessed.
 """
 
 from typing import Any
@@ -14,37 +14,39 @@ from engine.errors import ModelError
 from engine.models.clip import SIMPLE_TOKENIZER, TIMM_TOWERS, file_tokenizer
 
 _KEYS = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
-"""Of the configurations that open_clip builds by itself; others have towers of other libraries."""
+"""The keys of configurations that open_clip builds without other libraries."""
 _SIGLIP_KEYS = {"embed_dim", "vision_cfg", "text_cfg", "custom_text", "init_logit_bias"}
 _SIGLIP_TEXT_KEYS = {
     *("context_length", "vocab_size", "hf_tokenizer_name", "tokenizer_kwargs"),
     *("width", "heads", "layers"),
     *("no_causal_mask", "proj_bias", "pool_type", "norm_kwargs", "act_kwargs"),
 }
-"""Of SigLIP 2's, whose image tower is timm's, and whose tokenizer a file's."""
+"""The keys of SigLIP 2, whose image tower is timm's and whose tokenizer is a file."""
 _QUICK = "-quickgelu"
 
 
 def clip_config(name: str, form: Form, tokenizer: str | None = None) -> dict[str, Any]:
-    """The configuration of the architecture `name`, as `engine.models.clip.build_clip` takes it.
+    """Return the configuration of an architecture for `engine.models.clip.build_clip`.
 
-    `form` is what the weights are packed in: an archive is one of OpenAI's, whose activation is
-    QuickGELU. With any other the pictures would be quietly ruined. `tokenizer` is the SHA-256 of
-    the tokenizer's file, which SigLIP needs, and no other has.
+    Args:
+        name: open_clip's name, with the name of the weights after a colon if needed.
+        form: the file format of the weights. An archive is one of OpenAI's, whose activation is
+            QuickGELU; another activation would silently ruin the pictures.
+        tokenizer: the SHA-256 of the tokenizer's file, which only SigLIP needs.
 
-    Raises `ModelError` for a name that is not known, or that does not fit.
+    Raises:
+        ModelError: the name is unknown or does not fit.
     """
     architecture, _, weights = name.partition(":")
     config = _published(architecture)
     if _is_siglip(config) and tokenizer is None:
         raise ModelError(
-            f"the architecture {architecture} has a tokenizer of its own: name the file "
+            f"the architecture {architecture} needs its own tokenizer: name the file "
             "tokenizer.json, published beside the weights, as tokenizer"
         )
     if tokenizer is not None and not _is_siglip(config):
         raise ModelError(
-            f"the architecture {architecture} has the tokenizer that open_clip brings along: "
-            "name no other"
+            f"the architecture {architecture} uses the tokenizer of open_clip: name no other"
         )
     trained = _trained(architecture, weights)
     quick = bool(config.get("quick_gelu", False))
@@ -58,7 +60,7 @@ def clip_config(name: str, form: Form, tokenizer: str | None = None) -> dict[str
     if len(normalisations) > 1:
         example = open_clip.list_pretrained_tags_by_model(architecture)[-1]
         raise ModelError(
-            f"weights of the architecture {architecture} differ in how pictures are normalised: "
+            f"weights of the architecture {architecture} differ in how they normalise pictures: "
             f"name them too, as in {architecture}:{example}"
         )
     ours: dict[str, Any] = {"tokenizer": SIMPLE_TOKENIZER}
@@ -79,13 +81,13 @@ def _published(architecture: str) -> dict[str, Any]:
     if not plain and not _is_siglip(config):
         raise ModelError(
             f"the architecture {architecture} is not supported: "
-            "its towers or its tokenizer are of another library"
+            "its towers or its tokenizer belong to another library"
         )
     return config
 
 
 def _is_siglip(config: dict[str, Any]) -> bool:
-    """Whether it is built like SigLIP 2, whose sizes may be any."""
+    """Return True for an architecture like SigLIP 2, of any size."""
     text, vision = config["text_cfg"], config["vision_cfg"]
     return (
         vision.get("timm_model_name") in TIMM_TOWERS
@@ -96,7 +98,7 @@ def _is_siglip(config: dict[str, Any]) -> bool:
 
 
 def _trained(architecture: str, weights: str) -> list[dict[str, Any]]:
-    """What open_clip knows of the named weights, or of all of this architecture."""
+    """Return open_clip's facts of the named weights, or of all of this architecture."""
     known = open_clip.list_pretrained_tags_by_model(architecture)
     if weights and weights not in known:
         raise ModelError(f"open_clip knows no weights {weights!r:.80} of {architecture}")

@@ -1,7 +1,7 @@
-"""Whose tensor is which: from the names of a published checkpoint to those of this program's model.
+"""Map the tensor names of a published checkpoint to those of this program's model.
 
-Nothing is guessed. Every tensor is one of the model's, or of a part that is known not to be needed,
-and every tensor of the model is there in its shape.
+Nothing is guessed: each tensor belongs to the model or to a part that is known to be unneeded, and
+each tensor of the model is present in its shape.
 """
 
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ from torch import Tensor
 from engine.errors import ModelError
 
 _FIRST_STAGE = "first_stage_model."
-"""Where a transformer's checkpoint holds the autoencoder that it paints with."""
+"""The prefix of the autoencoder in a transformer's checkpoint."""
 _TRANSFORMER_PARTS = ("transformer.", "cond_stage_model.", "permuter.")
 _LOSS = "loss."
-"""VQGAN's training loss: a VGG and a discriminator."""
+"""The prefix of VQGAN's training loss, a VGG and a discriminator."""
 
 _OPENAI_FACTS = ("input_resolution", "context_length", "vocab_size")
-"""Numbers that OpenAI's archives hold among the tensors; the architecture has them too."""
+"""Numbers among the tensors of OpenAI's archives that the architecture holds too."""
 _MASK = "attn_mask"
-"""Follows from the length of the context; some archives hold it, in every block."""
+"""A tensor in each block of some archives that follows from the context length."""
 
 _NAMED = 3
-"""How many of several wrong names a message gives."""
+"""The number of wrong names that a message lists."""
 
 
 def generator_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A VQGAN's own tensors out of a checkpoint of `VQModel`, `GumbelVQ` or `Net2NetTransformer`.
+    """Return a VQGAN's tensors from a checkpoint of `VQModel`, `GumbelVQ` or a transformer.
 
-    A name of no known part stays, so that `check_tensors` can tell it.
+    Names of unknown parts stay, so that `check_tensors` can report them.
     """
     inner = tensors
     if any(name.startswith(_FIRST_STAGE) for name in tensors):
@@ -43,7 +43,7 @@ def generator_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def perceptor_tensors(
     tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """A CLIP's own tensors out of a checkpoint of OpenAI's or open_clip's."""
+    """Return a CLIP's tensors from a checkpoint of OpenAI or open_clip."""
     own = {
         name: tensor
         for name, tensor in tensors.items()
@@ -56,9 +56,9 @@ def perceptor_tensors(
 
 
 def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], file: str) -> None:
-    """Raise `ModelError` naming what is missing, unexpected or of a wrong shape or kind.
+    """Raise `ModelError` for tensors that are missing, unexpected, or of a wrong shape or type.
 
-    `expected` is the state of the model itself, which may lie on the meta device.
+    `expected` is the state of the model itself, which may be on the meta device.
     """
     missing = [name for name in expected if name not in tensors]
     if missing:
@@ -66,7 +66,7 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor],
     unexpected = [name for name in tensors if name not in expected]
     if unexpected:
         raise ModelError(
-            f"the checkpoint {file} holds {_some(unexpected)}, unknown to this architecture"
+            f"the checkpoint {file} has {_some(unexpected)}, unknown to this architecture"
         )
     for name, model in expected.items():
         tensor = tensors[name]
@@ -77,7 +77,7 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor],
             )
         if tensor.is_floating_point() != model.is_floating_point():
             raise ModelError(
-                f"in the checkpoint {file}, {name!r} holds {tensor.dtype} "
+                f"in the checkpoint {file}, {name!r} has the type {tensor.dtype} "
                 f"where this architecture has {model.dtype}"
             )
 

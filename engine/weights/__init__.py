@@ -1,5 +1,5 @@
-"""The weights of published models: which there are, where they lie, and how they come here.
+"""The files of published models: which there are, where to download them, and the cache folder.
 
-It knows files, HTTP and TOML, and nothing of torch or of what the files hold. `registry` says what
-there is, `fetching` brings a file from its mirrors to its final name, `cache` knows the folder.
+Nothing here imports torch or knows what the files hold. `registry` lists the models and their
+files, `fetching` downloads a file from its mirrors, `cache` manages the folder.
 """

@@ -160,7 +160,7 @@ def test_a_file_that_was_cut_off_is_told_in_one_sentence(tmp_path: Path, form: s
     path = tmp_path / "model"
     WRITERS[form](path)
     cut(path, share)
-    with pytest.raises(ModelError, match="the checkpoint model is damaged or of an unknown form"):
+    with pytest.raises(ModelError, match="the checkpoint model is damaged or of an unknown format"):
         read_checkpoint(path)
 
 
@@ -179,7 +179,7 @@ NOT_TENSORS = {
 def test_what_holds_no_tensors_by_name_is_refused(tmp_path: Path, kind: str):
     path = tmp_path / "last.ckpt"
     torch.save(NOT_TENSORS[kind], path)
-    with pytest.raises(ModelError, match=r"last\.ckpt (holds|is damaged)") as caught:
+    with pytest.raises(ModelError, match=r"last\.ckpt (has|is damaged)") as caught:
         read_checkpoint(path)
     assert str(caught.value).isprintable()
 
@@ -188,12 +188,12 @@ def test_what_holds_no_tensors_by_name_is_refused(tmp_path: Path, kind: str):
 def test_what_is_no_checkpoint_is_told_in_one_sentence(tmp_path: Path, content: bytes):
     path = tmp_path / "last.ckpt"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"last\.ckpt is damaged or of an unknown form"):
+    with pytest.raises(ModelError, match=r"last\.ckpt is damaged or of an unknown format"):
         read_checkpoint(path)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path):
     with pytest.raises(ModelError, match="the checkpoint last.ckpt is missing"):
         read_checkpoint(tmp_path / "last.ckpt")
-    with pytest.raises(ModelError, match="damaged or of an unknown form"):
+    with pytest.raises(ModelError, match="damaged or of an unknown format"):
         read_checkpoint(tmp_path)

@@ -123,10 +123,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Tensor]], dict[str, Tensor]], str]] =
         lambda s: {k: v for k, v in s.items() if not k.startswith("decoder")},
         r"lacks 'decoder\.\S+, 'decoder\.\S+, 'decoder\.\S+ and \d+ more of this",
     ),
-    "unexpected": (lambda s: s | {"extra": torch.zeros(1)}, "holds 'extra', unknown to this"),
+    "unexpected": (lambda s: s | {"extra": torch.zeros(1)}, "has 'extra', unknown to this"),
     "unexpected beside a first stage": (
         lambda s: {f"first_stage_model.{k}": v for k, v in s.items()} | {"other.a": torch.zeros(1)},
-        "holds 'other.a', unknown to this",
+        "has 'other.a', unknown to this",
     ),
     "another shape": (
         lambda s: s | {CODEBOOK: torch.zeros(8, 6)},
@@ -134,7 +134,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Tensor]], dict[str, Tensor]], str]] =
     ),
     "another kind": (
         lambda s: s | {CODEBOOK: torch.zeros(16, 6, dtype=torch.int64)},
-        f"'{CODEBOOK}' holds torch.int64 where this architecture has torch.float32",
+        f"'{CODEBOOK}' has the type torch.int64 where this architecture has torch.float32",
     ),
 }
 

@@ -84,12 +84,12 @@ def test_an_archives_activation_is_never_mistaken(tmp_path: Path, tiny: dict[str
         ("local-dir:/etc", "knows no architecture 'local-dir'"),
         ("", "knows no architecture ''"),
         ("ViT-B-16-SigLIP", "ViT-B-16-SigLIP is not supported"),
-        ("ViT-B-16-SigLIP2", "ViT-B-16-SigLIP2 has a tokenizer of its own: name the file"),
-        ("roberta-ViT-B-32", "is not supported: its towers or its tokenizer are of another"),
+        ("ViT-B-16-SigLIP2", "ViT-B-16-SigLIP2 needs its own tokenizer: name the file"),
+        ("roberta-ViT-B-32", "is not supported: its towers or its tokenizer belong to another"),
         ("convnext_base", "convnext_base is not supported"),
         ("ViT-B-32:metaclip_400m", "name ViT-B-32-quickgelu instead"),
         ("ViT-B-32:unheard_of", "knows no weights 'unheard_of' of ViT-B-32"),
-        ("ViT-L-14", "differ in how pictures are normalised: name them too, as in ViT-L-14:"),
+        ("ViT-L-14", "differ in how they normalise pictures: name them too, as in ViT-L-14:"),
     ],
 )
 def test_an_architecture_that_is_not_known_or_does_not_fit_is_refused(
@@ -118,7 +118,7 @@ def test_a_clip_of_another_architecture_is_refused_by_name(tmp_path: Path, tiny:
     with pytest.raises(ModelError, match=r"less\.safetensors lacks 'visual\.proj'"):
         convert_clip(tmp_path / "less.safetensors", "tiny", weights)
     save_file(tiny | {"text.a": torch.zeros(1)}, tmp_path / "more.safetensors")
-    with pytest.raises(ModelError, match=r"more\.safetensors holds 'text\.a', unknown"):
+    with pytest.raises(ModelError, match=r"more\.safetensors has 'text\.a', unknown"):
         convert_clip(tmp_path / "more.safetensors", "tiny", weights)
     save_file(tiny | {"visual.proj": torch.zeros(64, 9)}, tmp_path / "other.safetensors")
     with pytest.raises(ModelError, match=r"'visual\.proj' has the shape \(64, 9\) where"):

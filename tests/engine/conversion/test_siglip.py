@@ -212,9 +212,9 @@ def test_a_tokenizer_is_named_where_one_is_needed_and_nowhere_else(
 ):
     checkpoint, tokenizer = published
     weights = tmp_path / "weights.safetensors"
-    with pytest.raises(ModelError, match=f"{NAME} has a tokenizer of its own: name the file"):
+    with pytest.raises(ModelError, match=f"{NAME} needs its own tokenizer: name the file"):
         convert_clip(checkpoint, NAME, weights)
-    with pytest.raises(ModelError, match="ViT-B-32 has the tokenizer that open_clip brings along"):
+    with pytest.raises(ModelError, match="ViT-B-32 uses the tokenizer of open_clip"):
         convert_clip(checkpoint, "ViT-B-32", weights, tokenizer)
     with pytest.raises(ModelError, match="the tokenizer none.json is missing"):
         convert_clip(checkpoint, NAME, weights, tmp_path / "none.json")

@@ -59,7 +59,7 @@ def test_what_no_archive_of_tensors_needs_is_refused_by_name(tmp_path: Path, kin
 
 
 def test_a_number_of_the_registry_of_classes_is_refused(tmp_path: Path):
-    with pytest.raises(ModelError, match="damaged or of an unknown form"):
+    with pytest.raises(ModelError, match="damaged or of an unknown format"):
         read_checkpoint(archive(tmp_path, b"\x80\x02\x82\x01."))
 
 
@@ -69,7 +69,7 @@ CLASSES = {"a module": b"c__torch__.M\nModule\n", "a tensor": TENSOR}
 @pytest.mark.parametrize("kind", CLASSES)
 def test_an_archive_cannot_change_what_its_classes_stand_for(tmp_path: Path, kind: str):
     state = b"N}X\x0c\x00\x00\x00__setstate__" + TENSOR + b"s\x86"
-    with pytest.raises(ModelError, match="damaged or of an unknown form"):
+    with pytest.raises(ModelError, match="damaged or of an unknown format"):
         read_checkpoint(archive(tmp_path, b"\x80\x02" + CLASSES[kind] + state + b"b."))
     openai_archive(tmp_path / "good.pt", STATE)
     assert torch.equal(read_checkpoint(tmp_path / "good.pt")["embedding"], STATE["embedding"])
