@@ -11,6 +11,7 @@ from bot.jobs.job import UNFINISHED, Job, JobLocation, JobState
 from bot.jobs.records import JobRecord, Post
 from bot.storage.base import Repository
 from bot.storage.lifecycle import copy_checkpoints
+from bot.storage.retry import retrying
 from bot.storage.tables import CheckpointRow, JobRow, PlaceRow, PostRow
 from engine.errors import RecipeError
 from engine.recipes.recipe import Recipe
@@ -136,6 +137,7 @@ class JobRepository(Repository):
         async with self._write.begin() as session:
             await session.execute(change.values(progress_id=message_id))
 
+    @retrying
     async def add_post(self, job_id: int, channel_id: int, message_id: int, number: int) -> None:
         """Remember a message that tells of a job's end; `number` counts them from 1."""
         row = PostRow(message_id=message_id, job_id=job_id, channel_id=channel_id, number=number)
@@ -154,6 +156,7 @@ class JobRepository(Repository):
             found = (await session.scalars(rows)).all()
         return [Post(each.job_id, each.channel_id, each.message_id) for each in found]
 
+    @retrying
     async def post_numbers(self, job_id: int) -> set[int]:
         """Which of a job's posts have arrived."""
         rows = select(PostRow.number).where(PostRow.job_id == job_id)

@@ -17,7 +17,7 @@ from bot.errors import RESTARTING, UserError
 from bot.jobs.job import UNFINISHED, Job, JobLocation
 from bot.jobs.records import JobRecord
 from bot.scheduling.queue import GpuQueue
-from bot.storage import Store, with_retry
+from bot.storage import Store, retrying
 from bot.submission.permissions import FOR_A_THREAD, check_permissions
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Channel, Requester
@@ -126,12 +126,12 @@ class JobSubmission:
                 "I could not post in this channel, so nothing was queued. Discord says: "
                 f"{getattr(error, 'text', '') or 'no answer'}"
             ) from error
-        await with_retry(lambda: self._store.jobs.set_location(job, place), "storing a place")
+        await retrying(self._store.jobs.set_location)(job, place)
         await self._enqueue(job.id)
         return message
 
     async def _enqueue(self, job_id: int) -> None:
-        record = await with_retry(lambda: self._store.jobs.get(job_id), "reading a job")
+        record = await retrying(self._store.jobs.get)(job_id)
         if record is None:
             return
         self._reporter.track(record)
@@ -154,8 +154,8 @@ class JobSubmission:
 
     async def _abandon(self, job_id: int, reason: str) -> None:
         """End a job that has no place where anybody could be told about it."""
-        await with_retry(lambda: self._store.lifecycle.fail(job_id, reason), "storing a failure")
-        await with_retry(lambda: self._store.lifecycle.mark_notified(job_id), "storing a failure")
+        await self._store.lifecycle.fail(job_id, reason)
+        await self._store.lifecycle.mark_notified(job_id)
         log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
 
     async def _announce(self, asker: Requester, job: Job) -> tuple[discord.Message, JobLocation]:
