@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-import aiohttp
 import discord
 
 from bot.jobs.job import message_url
 from bot.jobs.records import JobRecord
 from bot.storage import Store
+from bot.ui.discord_errors import CALL_ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,6 @@ _ANONYMOUS_NAME = "removed"
 """The new name of a thread that was named after its prompt."""
 _NOTICE_WITHIN = 20
 """Number of messages after a thread's start that are searched for Discord's notice about it."""
-_FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ async def remove_job(client: discord.Client, store: Store, record: JobRecord) ->
     if record.location is not None and record.location.has_thread:
         try:
             await anonymize_thread(client, record.location.channel_id, record.location.post_id)
-        except _FAILURES as error:
+        except CALL_ERRORS as error:
             cause = {"job": job_id, "cause": str(error)}
             log.warning("a thread could not be renamed", extra=cause)
     deleted = 0
@@ -89,7 +88,7 @@ async def _delete(
             await delete_message(client, channel_id, message_id)
         except discord.NotFound:
             continue
-        except _FAILURES as error:
+        except CALL_ERRORS as error:
             cause = {"job": record.job.id, "cause": str(error)}
             log.warning("a message could not be deleted", extra=cause)
             return _Outcome.UNDELETED
