@@ -4,7 +4,7 @@ An entry matches whole words: "ass" is not in "class". An asterisk stands for an
 in "assassin". A text is read once, letter by letter (`bot.filtering.normalize`), by an automaton
 that matches all entries at the same time (Shift-And: Baeza-Yates and Gonnet 1992, with the gaps and
 repetitions of Navarro and Raffinot); each letter of each entry is one bit. The time is linear in
-the length of the text, whatever the text contains.
+the length of the text, for any text.
 """
 
 from collections import defaultdict

@@ -106,7 +106,7 @@ def _link(row: JobRow, place: PlaceRow | None, post: PostRow | None) -> str | No
 
 
 def _seeds(recipes: Sequence[str]) -> tuple[int, ...]:
-    """Return the seeds of recipes, even of those that this program cannot paint any more."""
+    """Return the seeds of recipes, even of those that this program can no longer paint."""
     return tuple(
         values["seed"] for values in map(_values, recipes) if isinstance(values.get("seed"), int)
     )

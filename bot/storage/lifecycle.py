@@ -61,7 +61,7 @@ class LifecycleRepository(Repository):
                 return False
             for each in pictures:
                 session.add(PictureRow(job_id=job_id, created_at=now, **asdict(each)))
-            await session.execute(delete(CheckpointRow).where(_is_superseded(job_id, kept=1)))
+            await session.execute(delete(CheckpointRow).where(_is_superseded(job_id, keep=1)))
         return True
 
     @retrying
@@ -171,7 +171,7 @@ async def copy_checkpoints(
 
     With `picture`, only those of this picture are copied; it becomes the job's first.
     """
-    is_last = ~_is_superseded(parent_id, kept=1)
+    is_last = ~_is_superseded(parent_id, keep=1)
     own = ("job_id", "picture")
     for table, is_meant in ((CheckpointRow, is_last), (FrameRow, true())):
         names = [column.name for column in table.__table__.columns if column.name not in own]
@@ -191,10 +191,10 @@ async def _change(
     return await session.scalar(change.values(values).returning(JobRow.id)) is not None
 
 
-def _is_superseded(job_id: int, kept: int) -> ColumnElement[bool]:
-    """Select the checkpoints of a job that have at least `kept` later ones of their picture."""
+def _is_superseded(job_id: int, keep: int) -> ColumnElement[bool]:
+    """Select the checkpoints of a job that have at least `keep` later ones of their picture."""
     later = aliased(CheckpointRow)
-    after = (
+    later_count = (
         select(func.count())
         .select_from(later)
         .where(
@@ -205,7 +205,7 @@ def _is_superseded(job_id: int, kept: int) -> ColumnElement[bool]:
         .correlate(CheckpointRow)
         .scalar_subquery()
     )
-    return and_(CheckpointRow.job_id == job_id, after >= kept)
+    return and_(CheckpointRow.job_id == job_id, later_count >= keep)
 
 
 def _is_intact(row: CheckpointRow) -> bool:

@@ -201,7 +201,7 @@ class RemovalRow(Base):
 
 
 class FactRow(Base):
-    """A text that is kept from one start to the next."""
+    """A text that is stored from one start to the next."""
 
     __tablename__ = "facts"
 
