@@ -2,7 +2,7 @@
 
 from engine.cli.growth import FrameRecorder
 from engine.cli.messages import print_notice
-from engine.cli.progress import Progress
+from engine.cli.progress import StepBar
 from engine.cli.request import PaintRequest, Work
 from engine.cli.signals import StopSignals, exit_code
 from engine.errors import DivergedError
@@ -91,7 +91,7 @@ def _advance(
 ) -> DivergedError | None:
     """Take the steps until all are taken, a signal came or the run diverged."""
     failure = None
-    with Progress(work.recipe, work.steps, title) as progress:
+    with StepBar(work.recipe, work.steps, title) as progress:
         growth.record(generation)
         try:
             while generation.steps_done < work.steps and signals.received is None:

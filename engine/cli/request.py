@@ -23,7 +23,7 @@ from engine.painting import Provenance, check_paintable, read_provenance
 from engine.presets import make_recipe, round_to_grid
 from engine.recipes.recipe import MAX_SEED, Recipe
 from engine.recipes.start_image import init_image
-from engine.settings import Settings
+from engine.settings import EngineSettings
 
 _DRAWN_SEEDS = 2**32
 """A seed that nobody chose is short enough to be typed again."""
@@ -55,7 +55,7 @@ class PaintRequest:
     notices: tuple[str, ...]
 
 
-def read_request(arguments: argparse.Namespace, settings: Settings) -> PaintRequest:
+def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> PaintRequest:
     """Make a request of the command line; raises an `EngineError` for anything not allowed."""
     count = arguments.count or 1
     outputs = [name_outputs(arguments, number, count) for number in range(1, count + 1)]
@@ -84,7 +84,7 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> PaintRequ
 
 
 def _read_origin(
-    arguments: argparse.Namespace, settings: Settings
+    arguments: argparse.Namespace, settings: EngineSettings
 ) -> tuple[Provenance, tuple[str, ...]]:
     """What is to be painted, and what to tell about it."""
     if arguments.command == "edit":
@@ -92,7 +92,9 @@ def _read_origin(
     return _new(arguments, settings) if arguments.recipe is None else _again(arguments)
 
 
-def _edit(arguments: argparse.Namespace, settings: Settings) -> tuple[Provenance, tuple[str, ...]]:
+def _edit(
+    arguments: argparse.Namespace, settings: EngineSettings
+) -> tuple[Provenance, tuple[str, ...]]:
     """A recipe that changes a picture, and what to tell about it."""
     source, notice = read_source(arguments.picture)
     mask = arguments.mask and feather(read_mask(arguments.mask, source.size))
@@ -109,7 +111,9 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> tuple[Provenance
     return Provenance(recipe, recipe.total_steps, {}), (notice,) if notice else ()
 
 
-def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Provenance, tuple[str, ...]]:
+def _new(
+    arguments: argparse.Namespace, settings: EngineSettings
+) -> tuple[Provenance, tuple[str, ...]]:
     """A recipe from the command line, and what to tell about it."""
     models = arguments.models or settings.models
     entry = find_models(models)

@@ -23,7 +23,7 @@ from bot.ui.responses import UnacknowledgedError
 from engine.errors import EngineError
 from engine.painting import RECIPE_KEY
 from engine.recipes.recipe import Recipe
-from engine.settings import Settings as EngineSettings
+from engine.settings import EngineSettings
 
 PATIENCE = 120.0
 """Seconds after which something that should happen counts as not happening."""
