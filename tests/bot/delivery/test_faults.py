@@ -300,7 +300,7 @@ async def test_what_is_not_done_at_the_end_is_painted_at_the_next_start(tmp_path
             await until(lambda: threads[0].last_message and threads[0].last_message.attachments)
         for thread in threads:
             assert thread.last_message is not None
-            assert "is kept" in thread.last_message.content
+            assert "is saved" in thread.last_message.content
         async with open_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             await until(lambda: all(painted(thread) for thread in threads))
