@@ -17,6 +17,7 @@ from engine.config_file import DEFAULT_PATH
 from engine.errors import EngineError
 
 BAD_SETTINGS = 2
+"""The exit code for settings that keep the bot from starting."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,13 +34,15 @@ def _parser() -> argparse.ArgumentParser:
         help=f"write a settings file with every default and end (default: {DEFAULT_PATH})",
     )
     parser.add_argument(
-        "--healthy", action="store_true", help="say by the exit code whether a bot runs and is well"
+        "--healthy",
+        action="store_true",
+        help="exit with 0 if a bot runs and is healthy, else with 1",
     )
     return parser
 
 
 def main() -> int:
-    """Read the settings, run, and return the exit code."""
+    """Read the settings, run the bot and return the exit code."""
     options = _parser().parse_args()
     try:
         if options.write_config:

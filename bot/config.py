@@ -1,7 +1,7 @@
-"""Settings of the bot: `config.toml`, then environment variables, then checked once.
+"""The bot's settings, read from `config.toml` and environment variables and validated once.
 
-Every key of the file can be overridden: `limits.count` by `VQGAN_CLIP_LIMITS__COUNT`. The token
-stands in no file that is shared: it comes from `DISCORD_TOKEN`, or from the file that
+Environment variables override the file: `VQGAN_CLIP_LIMITS__COUNT` overrides `limits.count`. The
+token is never in that file: it comes from `DISCORD_TOKEN`, or from the file that
 `DISCORD_TOKEN_FILE` names, as container secrets do.
 """
 
@@ -39,15 +39,15 @@ ENV_PREFIX = "VQGAN_CLIP_"
 TOKEN_VARIABLE, TOKEN_FILE_VARIABLE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
 _MAX_TOKEN_BYTES = 4096
 MAX_VARIATIONS = 4
-"""Of one command."""
+"""Maximum number of pictures for one command."""
 MAX_JOBS = 100_000
 _MAX_WORDS = 5000
 Word = Annotated[str, AfterValidator(check_entry)]
-"""An entry of a list of words, see `bot.filtering.wordlist`."""
+"""An entry of a list of words; `bot.filtering.wordlist` describes them."""
 
 
 class _Table(BaseModel):
-    """A table of `config.toml`: what it does not know is an error."""
+    """A table of `config.toml`; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,36 +56,36 @@ class DiscordSettings(_Table):
     """How the bot behaves on Discord."""
 
     threads: bool = True
-    """Open a thread for each job where that is possible; otherwise answer in the channel."""
+    """Whether to open a thread for each job if possible; otherwise post in the channel."""
     direct_messages: bool = True
-    """Take commands in direct messages too."""
+    """Whether to accept commands in direct messages too."""
     progress_seconds: float = Field(default=2.0, ge=1.0, le=60.0)
-    """Time between two edits of a progress message; Discord slows a bot down below 1."""
+    """Seconds between two edits of a progress message, 1 to 60; Discord allows no less than 1."""
 
 
 class LimitSettings(_Table):
-    """What one person, and everybody together, may ask for."""
+    """What users may ask for."""
 
     prompt_length: int = Field(default=1000, ge=1, le=4000)
-    """Characters of a prompt."""
+    """Maximum number of characters in a prompt."""
     steps: int = Field(default=1000, ge=1, le=MAX_STEPS)
-    """Steps of one picture."""
+    """Maximum number of steps for one picture."""
     count: int = Field(default=4, ge=1, le=MAX_VARIATIONS)
-    """Variations in one command."""
+    """Maximum number of pictures for one command."""
     pixels: int = Field(default=1024 * 1024, ge=MIN_SIDE**2, le=MAX_SIDE**2)
-    """Width times height at which a picture is painted."""
+    """Maximum number of pixels (width times height) that are painted."""
     pictures_per_day: int = Field(default=200, ge=1, le=MAX_JOBS)
-    """Pictures of one person within 24 hours."""
+    """Maximum number of pictures for one user within 24 hours."""
     image_mib: int = Field(default=8, ge=1, le=25)
-    """Size of a picture that somebody attaches, in MiB."""
+    """Maximum size of an attached picture in MiB."""
     jobs_per_person: int = Field(default=5, ge=1, le=1000)
-    """Jobs of one person that wait or run at a time."""
+    """Maximum number of unfinished jobs of one user."""
     jobs_per_server: int = Field(default=250, ge=1, le=MAX_JOBS)
-    """Jobs of one server that wait or run at a time."""
+    """Maximum number of unfinished jobs in one server."""
     jobs: int = Field(default=500, ge=1, le=MAX_JOBS)
-    """Jobs that wait or run at a time, of everybody together."""
+    """Maximum number of unfinished jobs."""
     edit_others: bool = True
-    """Whether everybody may edit a picture by a reply or a menu, or only who asked for it."""
+    """Whether users may edit the pictures of others by a reply or a menu."""
 
 
 _OLD_ROLE_SHARES = "weights"
@@ -93,12 +93,12 @@ _OLD_ROLE_SHARES = "weights"
 
 
 class QueueSettings(_Table):
-    """Whose job is painted next."""
+    """The order in which jobs are painted."""
 
     order: Literal["fair", "first-come"] = "fair"
-    """Whether people take turns, or whoever comes first is painted to the end."""
+    """Whether users take turns, or each job is painted to its end in the order of submission."""
     slice_steps: int = Field(default=25, ge=1, le=MAX_STEPS)
-    """Steps of a turn."""
+    """Number of steps in a slice."""
     role_shares: dict[str, Annotated[float, Field(ge=0.1, le=10.0)]] = Field(
         default={}, validation_alias=AliasChoices("role_shares", _OLD_ROLE_SHARES)
     )
@@ -111,35 +111,35 @@ class QueueSettings(_Table):
 
 
 class SafetySettings(_Table):
-    """Words that prompts must not hold. `*` stands for any letters."""
+    """Words that prompts must not contain. `*` stands for any letters."""
 
     blocked_words: tuple[Word, ...] = Field(default=(), max_length=_MAX_WORDS)
-    """Nowhere."""
+    """Words that are blocked everywhere."""
     age_restricted_words: tuple[Word, ...] = Field(default=(), max_length=_MAX_WORDS)
-    """Only in age-restricted channels, and not in direct messages."""
+    """Words that are allowed only in age-restricted channels, and not in direct messages."""
 
 
 class StorageSettings(_Table):
-    """Where jobs are kept, and how long."""
+    """Where jobs are stored, and how long."""
 
     folder: Path = Path("data")
-    """Holds the database; made if it is not there. Only one bot at a time may use it."""
+    """The folder of the database, created if missing; only one bot at a time can use it."""
     keep_days: int = Field(default=90, ge=0, le=36_500)
-    """Days that pictures are kept; 0 stands for ever."""
+    """Days for which pictures are stored; 0 for no limit."""
     disk_mib: int = Field(default=10_240, ge=0, le=2**30)
-    """Size of the database in MiB above which the oldest pictures go; 0 stands for any size."""
+    """Maximum size of the database in MiB, to which the oldest pictures are deleted; 0 for none."""
 
 
 class LogSettings(_Table):
-    """What is logged, to standard error."""
+    """What is logged to standard error."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["text", "json"] = "text"
-    """One line for people, or one JSON object for machines, for each record."""
+    """Whether each record is a line of text for people or a JSON object for programs."""
 
 
 class BotSettings(BaseSettings):
-    """All settings. Made by `read_settings`."""
+    """All settings; `read_settings` returns them."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
@@ -154,7 +154,7 @@ class BotSettings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
     token: SecretStr | None = Field(default=None, exclude=True)
-    """Of the Discord application; None stands for the local mode."""
+    """The token of the Discord application; None for local mode."""
 
     @classmethod
     def settings_customise_sources(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -164,21 +164,20 @@ class BotSettings(BaseSettings):
         env_settings: PydanticBaseSettingsSource,
         **_others: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment goes before the file, whose tables come as arguments."""
+        """Prefer the environment to the file, whose tables are passed as arguments."""
         return env_settings, init_settings
 
 
 def read_settings(path: Path | None = None) -> BotSettings:
-    """The settings in the file `path`, by default `config.toml` if the working folder has one.
+    """Read the settings in the file `path`, by default `config.toml` in the working folder if any.
 
-    Raises `SettingsError`, whose message names the key and what is allowed and never a value of
-    the token.
+    Raises `SettingsError`, whose message names the key and what is allowed, but never the token.
     """
     tables = _tables(path or DEFAULT_PATH) if path or DEFAULT_PATH.exists() else {}
     if "token" in tables:
         raise SettingsError(
-            f"token does not belong into a file that is shared: set {TOKEN_VARIABLE}, or "
-            f"{TOKEN_FILE_VARIABLE} to the path of a file that holds it"
+            f"token must not be in a file that may be shared: set {TOKEN_VARIABLE}, or "
+            f"{TOKEN_FILE_VARIABLE} to the path of a file that contains it"
         )
     _check_variables()
     try:
@@ -187,8 +186,8 @@ def read_settings(path: Path | None = None) -> BotSettings:
         raise SettingsError(explain(error)) from None
     except UnreadableVariableError:
         raise SettingsError(
-            f"an environment variable {ENV_PREFIX}… that stands for a list must be written as in "
-            'JSON, such as ["one", "two"]'
+            f"an environment variable {ENV_PREFIX}… with a list must be JSON, such as "
+            '["one", "two"]'
         ) from None
 
 
@@ -200,15 +199,15 @@ def _tables(path: Path) -> dict[str, Any]:
 
 
 def _check_variables() -> None:
-    """Refuse variables with our prefix that name no key: a typing error must not pass."""
+    """Reject variables with our prefix that name no key, because they are typing errors."""
     for name in os.environ:
         table, _, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
         if not name.startswith(ENV_PREFIX):
             continue
         field = BotSettings.model_fields.get(table)
-        kind = None if field is None or table == "token" else type(field.default)
-        known = getattr(kind, "model_fields", {})
-        if key not in known:
+        default: object = None if field is None or table == "token" else field.default
+        known = getattr(type(default), "model_fields", {})
+        if key not in known and (table, key) != ("queue", _OLD_ROLE_SHARES):
             raise SettingsError(f"the environment variable {name} names no key of config.toml")
 
 
@@ -221,7 +220,9 @@ def _token() -> SecretStr | None:
         try:
             token = read_bounded(Path(file), limit=_MAX_TOKEN_BYTES).decode("ascii").strip()
         except ValueError:
-            raise SettingsError(f"the file that {TOKEN_FILE_VARIABLE} names is no token") from None
+            raise SettingsError(
+                f"the file that {TOKEN_FILE_VARIABLE} names contains no token"
+            ) from None
         if not token:
             raise SettingsError(f"the file that {TOKEN_FILE_VARIABLE} names is empty")
     return SecretStr(token) if token else None

@@ -1,4 +1,4 @@
-"""The settings file with every default, which `--write-config` hands out."""
+"""The settings file with every default, which `--write-config` writes."""
 
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +23,7 @@ def write_config(path: Path) -> None:
 
 
 def _default_config() -> str:
-    """Return the file of the checkout, or the copy that the wheel has installed."""
+    """Return the file in the repository, or the copy that the wheel has installed."""
     if _IN_CHECKOUT.is_file():
         return _IN_CHECKOUT.read_text(encoding="utf-8")
     installed = metadata.files(_DISTRIBUTION) or []

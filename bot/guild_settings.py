@@ -1,11 +1,8 @@
-"""What the moderators of a server have set for it. It only ever tightens the host's settings.
-
-The host is whoever runs the bot; `config.toml` holds their limits.
-"""
+"""The settings that moderators choose for their server. They can only tighten `config.toml`."""
 
 import json
 import logging
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,20 +12,20 @@ from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 log = logging.getLogger(__name__)
 
 MAX_LISTED = 25
-"""Channels, or roles, of one list: as many as fit into an answer."""
+"""Maximum number of channels, or of roles, in one list: as many as fit into a message."""
 MAX_WORDS = 200
-"""Entries of one list of words."""
+"""Maximum number of entries in one list of words."""
 LIMITS = ("steps", "count", "pixels", "pictures_per_day", "jobs_per_person", "jobs_per_server")
 """The keys of `[limits]` that a server can tighten by a smaller number."""
 _ACCESS_LISTS = ("channels", "roles", "blocked_words", "age_restricted_words")
-"""What opens a door if it is forgotten."""
+"""The keys of lists without which more would be allowed."""
 
 _Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 _Words = Annotated[tuple[Word, ...], Field(max_length=MAX_WORDS)]
 
 
 class GuildSettings(BaseModel):
-    """A server's own settings; None and empty lists leave everything to the host."""
+    """A server's own settings; None and empty lists add no restriction to `config.toml`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -36,56 +33,57 @@ class GuildSettings(BaseModel):
     count: int | None = Field(default=None, ge=1, le=MAX_VARIATIONS)
     pixels: int | None = Field(default=None, ge=MIN_SIDE**2, le=MAX_SIDE**2)
     pictures_per_day: int | None = Field(default=None, ge=1, le=MAX_JOBS)
-    """Of one person, asked for in this server."""
+    """Maximum number of pictures that one user may request in this server within 24 hours."""
     jobs_per_person: int | None = Field(default=None, ge=1, le=MAX_JOBS)
-    """Of one person, in this server."""
+    """Maximum number of unfinished jobs of one user in this server."""
     jobs_per_server: int | None = Field(default=None, ge=1, le=MAX_JOBS)
+    """Maximum number of unfinished jobs in this server."""
     edit_others: bool | None = None
+    """Whether users may edit the pictures of others."""
     channels: tuple[_Id, ...] = Field(default=(), max_length=MAX_LISTED)
-    """Where pictures are painted; none stands for everywhere."""
+    """Ids of the channels in which the bot paints; empty for all."""
     roles: tuple[_Id, ...] = Field(default=(), max_length=MAX_LISTED)
-    """Of which a person needs one; none stands for everybody."""
+    """Ids of the roles of which a user needs one; empty for everyone."""
     blocked_words: _Words = ()
     age_restricted_words: _Words = ()
     unreadable: tuple[str, ...] = Field(default=(), exclude=True)
-    """What could not be read back: `edit_others` counts as False then, numbers as the host's."""
+    """Keys that could not be read: `edit_others` is then False, numbers those of `config.toml`."""
 
     @classmethod
     def read(cls, text: str, guild_id: int) -> Self:
-        """Settings as `write` wrote them. What is damaged is left out, named and logged."""
-        values = None
+        """Read what `write` returned. Damaged keys are logged and listed in `unreadable`."""
         try:
-            values = json.loads(text)
             return cls.model_validate_json(text)
-        except (ValueError, RecursionError) as error:  # pydantic's errors are values' too
-            damaged = _damaged(error)
+        except ValidationError as error:
+            damaged = _damaged_keys(error)
         log.error(
             "a server's settings are damaged",
             extra={"server": guild_id, "cause": ", ".join(damaged) or "all"},
         )
-        if not (damaged and isinstance(values, dict)):
+        if not damaged:
             return cls(edit_others=False, unreadable=(*LIMITS, *_ACCESS_LISTS))
-        kept = {name: value for name, value in values.items() if name not in damaged}
+        values: dict[str, Any] = json.loads(text)
+        intact = {name: value for name, value in values.items() if name not in damaged}
         if "edit_others" in damaged:
-            kept["edit_others"] = False
-        found = cls.model_validate_json(json.dumps(kept))
-        return found.model_copy(update={"unreadable": damaged})
+            intact["edit_others"] = False
+        settings = cls.model_validate_json(json.dumps(intact))
+        return settings.model_copy(update={"unreadable": damaged})
 
     def write(self) -> str:
-        """The settings as text."""
+        """Return the settings as JSON."""
         return self.model_dump_json(exclude_defaults=True)
 
     def changed(self, **values: object) -> Self:
-        """The settings with some other values, which are checked."""
+        """Return a copy with other values, which are validated."""
         return type(self).model_validate({**self.model_dump(), **values})
 
     @property
     def is_fail_closed(self) -> bool:
-        """Whether it is unknown what is allowed here, because a list could not be read back."""
+        """Whether nothing is allowed, because a list of restrictions could not be read."""
         return any(name in _ACCESS_LISTS for name in self.unreadable)
 
     def merged_with(self, host: LimitSettings) -> LimitSettings:
-        """What one may ask for here: the host's limits, or the server's where they are lower."""
+        """Return the limits of `config.toml`, lowered to the server's where these are lower."""
         own = {name: getattr(self, name) for name in LIMITS}
         lower = {
             name: min(number, getattr(host, name))
@@ -97,10 +95,10 @@ class GuildSettings(BaseModel):
 
 
 NO_GUILD = GuildSettings()
-"""What holds in direct messages, and in servers whose moderators have set nothing."""
+"""The settings of direct messages and of servers without settings."""
 
 
-def _damaged(error: Exception) -> tuple[str, ...]:
-    """Which keys are damaged; none stands for all of them."""
-    places = [each["loc"] for each in error.errors()] if isinstance(error, ValidationError) else []
+def _damaged_keys(error: ValidationError) -> tuple[str, ...]:
+    """List the keys that are damaged; none stands for all of them."""
+    places = [each["loc"] for each in error.errors()]
     return tuple(sorted({str(place[0]) for place in places})) if all(places) else ()

@@ -1,4 +1,4 @@
-"""A sign of life: a file that the event loop touches, for a container's health check."""
+"""A file that the event loop touches regularly, for a container's health check."""
 
 import asyncio
 import time
@@ -7,18 +7,19 @@ from pathlib import Path
 
 ALIVE = "alive"
 BEAT_SECONDS, STALE_SECONDS = 10.0, 60.0
+"""Seconds between two touches, and after which an untouched file means that the bot hangs."""
 
 
-async def beat(folder: Path, is_well: Callable[[], bool]) -> None:
-    """Touch the file for as long as the loop runs and `is_well` says so, until cancelled."""
+async def beat(folder: Path, is_healthy: Callable[[], bool]) -> None:
+    """Touch the file while the loop runs and `is_healthy` returns True, until cancelled."""
     while True:
-        if is_well():
+        if is_healthy():
             await asyncio.to_thread((folder / ALIVE).touch)
         await asyncio.sleep(BEAT_SECONDS)
 
 
 def is_alive(folder: Path) -> bool:
-    """Whether the file in `folder` was touched within the last minute."""
+    """Return True if the file in `folder` was touched within `STALE_SECONDS`."""
     try:
         return time.time() - (folder / ALIVE).stat().st_mtime < STALE_SECONDS
     except OSError:

@@ -1,8 +1,8 @@
-"""Local mode: the same bot on a Discord of its own, shown as a page in a local browser.
+"""Local mode: the same bot on a simulated Discord, shown as a page in a local browser.
 
-For whoever has no Discord application yet. The Discord is simcord's, in memory: it starts empty
-and is gone when the program ends. The page shows one channel, and two people: a moderator and
-somebody else, to see how they take turns and what each may do.
+It needs no Discord application. simcord simulates Discord in memory: it starts empty and is lost
+when the program ends. The page shows one channel and two users, a moderator and another one, so
+that turns and permissions can be tried.
 """
 
 import asyncio
@@ -22,24 +22,27 @@ from bot.client import PaintingBot
 log = logging.getLogger(__name__)
 
 UPLOAD_HOSTS = frozenset(("cdn.simcord.invalid",))
-"""Where pictures that are attached on the page lie: nowhere but in memory."""
+"""The host in URLs of pictures attached on the page; they exist only in memory."""
 REFRESH_SECONDS = 1.0
-"""Time between two looks of the page at what the bot has posted."""
+"""Seconds between two refreshes of the page."""
 SETTLE_SECONDS = 60.0
-"""What the bot may be busy after a command or a press. The page takes none until it is idle, and if
-that takes longer none any more, which on a machine that paints happened with simcord's five."""
+"""Maximum seconds for which the bot may be busy after a command or a click.
+
+The page stops accepting commands if it takes longer; simcord's default of 5 seconds is too short on
+a machine that paints.
+"""
 
 
 async def serve(bot: PaintingBot) -> None:
-    """Run the bot on a local page until cancelled, and say where the page is."""
+    """Run the bot on a local page until cancelled, and print the page's URL."""
     async with simcord.run(
         bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_SECONDS
     ) as env:
         _set_clock(env)
         guild = env.create_guild(name="Studio")
         channel = guild.create_text_channel("pictures")
-        moderates = discord.Permissions(manage_guild=True, manage_messages=True)
-        role = guild.create_role("moderators", permissions=moderates)
+        permissions = discord.Permissions(manage_guild=True, manage_messages=True)
+        role = guild.create_role("moderators", permissions=permissions)
         you = guild.add_member(env.create_user("you"), roles=[role])
         friend = guild.add_member(env.create_user("friend"))
         async with env.preview(channel, viewers=[you, friend], layout="channel") as preview:
@@ -51,17 +54,18 @@ async def serve(bot: PaintingBot) -> None:
             while True:
                 await asyncio.sleep(REFRESH_SECONDS)
                 if calls == len(env.http_requests):
-                    continue  # refreshing would make the browser load the pictures again
+                    continue  # a refresh would make the browser load the pictures again
                 _set_clock(env)
-                with suppress(SetupError, TimeoutError):  # the page itself is at work
+                with suppress(SetupError, TimeoutError):  # the page is busy
                     await preview.refresh()
                     calls = len(env.http_requests)
 
 
 def _set_clock(env: simcord.Env) -> None:
-    """Let it be now on the page, whose clock stands still: the bot's times are real."""
+    """Set the page's clock, which does not advance by itself, to the current time."""
     clock = env.backend.clock
-    clock._epoch = datetime.now(UTC) - timedelta(seconds=clock.elapsed)
+    # simcord has no public way to set it.
+    clock._epoch = datetime.now(UTC) - timedelta(seconds=clock.elapsed)  # pyright: ignore[reportPrivateUsage]
 
 
 def _has_desktop() -> bool:

@@ -1,7 +1,7 @@
-"""Logs: one record a line, for people or for machines, with what it is about as fields.
+"""Structured logs: one record per line, as text or JSON, with fields.
 
-Code says `log.info("job accepted", extra={"job": 7})`; the fields come out as `job=7`, or as a
-JSON object's.
+`log.info("job accepted", extra={"job": 7})` writes the field as `job=7`, or as a member of the JSON
+object.
 """
 
 import json
@@ -12,25 +12,25 @@ from datetime import UTC, datetime
 from bot.config import LogSettings
 
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-"""What every record has; the rest are the fields."""
-_OF_NO_USE = ("voice will NOT be supported", "Guilds intent seems to be disabled")
+"""The attributes of every record; others are fields."""
+_USELESS_WARNINGS = ("voice will NOT be supported", "Guilds intent seems to be disabled")
 
 
 def set_up_logging(settings: LogSettings) -> None:
-    """Write records to standard error as `settings` say."""
+    """Write records to standard error, in the format and from the level of `settings`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if settings.format == "json" else _Text())
     logging.basicConfig(level=settings.level, handlers=[handler], force=True)
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.root.level))
     for name in ("discord.client", "discord.state"):
-        logging.getLogger(name).addFilter(_is_of_use)
+        logging.getLogger(name).addFilter(_is_useful)
 
 
 class _Text(logging.Formatter):
-    """`12:30:01 INFO bot.intake: job accepted job=7`"""
+    """`12:30:01 INFO bot.submission.submit: job accepted job=7`"""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
+        fields = "".join(f" {name}={_field_text(value)}" for name, value in _fields(record).items())
         line = f"{_time(record):%H:%M:%S} {record.levelname} {record.name}: "
         return f"{line}{record.getMessage()}{fields}{_trace(self, record)}"
 
@@ -51,17 +51,20 @@ class _Json(logging.Formatter):
         return json.dumps(values, ensure_ascii=False, default=str)
 
 
-def _is_of_use(record: logging.LogRecord) -> bool:
-    """Whether a record is not what discord.py says at every start: that libraries for voice are
-    missing, which a painter does not need, and that simcord tries it out without intents."""
-    return not any(phrase in record.getMessage() for phrase in _OF_NO_USE)
+def _is_useful(record: logging.LogRecord) -> bool:
+    """Return False for warnings of discord.py at every start.
+
+    They say that libraries for voice are missing, which this bot does not need, and that simcord
+    starts a bot without intents.
+    """
+    return not any(phrase in record.getMessage() for phrase in _USELESS_WARNINGS)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in record.__dict__.items() if name not in _OWN}
 
 
-def _shown(value: object) -> str:
+def _field_text(value: object) -> str:
     return str(value) if isinstance(value, int | float) else repr(str(value))
 
 

@@ -50,7 +50,7 @@ class Cancel(commands.Cog):
             if viewer.owns(job) or not _matches(job, typed):
                 continue
             underway = self._services.reporter.progress_of(job.id)
-            if underway is not None and viewer.is_moderator(underway.position):
+            if underway is not None and viewer.is_moderator(underway.location):
                 choices.append(self._choice(job, " · someone else's"))
         return choices[:_MAX_CHOICES]
 

@@ -53,7 +53,7 @@ class Queue(commands.Cog):
 
 
 def _is_seen(viewer: JobVisibility, job: Job, underway: JobProgress | None) -> bool:
-    return viewer.can_see(job, None if underway is None else underway.position)
+    return viewer.can_see(job, None if underway is None else underway.location)
 
 
 async def setup(bot: PaintingBot) -> None:

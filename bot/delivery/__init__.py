@@ -1,1 +1,1 @@
-"""From engine events to stored results and Discord messages, with retries."""
+"""Storing the engine's events and posting a job's progress and result to Discord."""

@@ -1,4 +1,4 @@
-"""What is kept of the engine's events: pictures, frames and checkpoints as bytes.
+"""Encode the engine's pictures, frames and checkpoints as bytes for the store.
 
 Encoding takes time: call it off the event loop.
 """
@@ -15,38 +15,41 @@ from engine.files import file_bytes
 from engine.painting import save_painting
 
 FRAME_SIDE = 512
-"""Largest side in pixels of a frame."""
+"""Longest side of a frame in pixels."""
 _QUALITY, _LOSSLESS_PIXELS = 90, 128 * 128
-"""Small frames are shown larger, which shows what a lossy file has lost."""
-_FAST = 2
-"""How much effort goes into making a frame small, of 6."""
+"""WebP quality, and the size up to which a frame is lossless: it is enlarged when shown."""
+_EFFORT = 2
+"""WebP compression effort, 0 (fast) to 6 (small)."""
 
 
 def encode_picture(
-    number: int, painting: PaintedPicture, digests: Mapping[str, str]
+    number: int, picture: PaintedPicture, digests: Mapping[str, str]
 ) -> StoredPicture:
-    """A finished picture as people get it: a PNG that tells how it was made."""
-    picture = composite_result(Image.fromarray(painting.pixels), painting.recipe)
-    steps = painting.steps
+    """Encode a finished picture as a PNG that contains its recipe."""
+    recipe, steps = picture.recipe, picture.steps
+    image = composite_result(Image.fromarray(picture.pixels), recipe)
     content = file_bytes(
-        ".png", lambda path: save_painting(picture, path, painting.recipe, digests, steps=steps)
+        ".png", lambda path: save_painting(image, path, recipe, digests, steps=steps)
     )
-    return StoredPicture(number, painting.steps, content)
+    return StoredPicture(number, steps, content)
 
 
 def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredFrame]]:
-    """A checkpoint, and how the picture looked since the one before."""
+    """Encode a checkpoint, and the frames since the previous one."""
     from engine.vqgan_clip.checkpoints import dump
 
     state = event.state if isinstance(event.state, bytes) else dump(dict(event.state), event.recipe)
-    frames = [StoredFrame(event.picture, each.step, _frame(each.pixels)) for each in event.frames]
+    frames = [
+        StoredFrame(event.picture, frame.step, _encode_frame(frame.pixels))
+        for frame in event.frames
+    ]
     return StoredCheckpoint(event.picture, event.steps_done, event.seconds, state), frames
 
 
-def _frame(pixels: Pixels) -> bytes:
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((FRAME_SIDE, FRAME_SIDE))
-    lossless = picture.width * picture.height <= _LOSSLESS_PIXELS
+def _encode_frame(pixels: Pixels) -> bytes:
+    image = Image.fromarray(pixels)
+    image.thumbnail((FRAME_SIDE, FRAME_SIDE))
+    lossless = image.width * image.height <= _LOSSLESS_PIXELS
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=_QUALITY, lossless=lossless, method=_FAST)
+    image.save(buffer, "WEBP", quality=_QUALITY, lossless=lossless, method=_EFFORT)
     return buffer.getvalue()

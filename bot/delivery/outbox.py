@@ -1,9 +1,8 @@
-"""The ledger: what the engine tells is stored before anybody hears of it.
+"""Transactional outbox: engine events are stored before the reporter sees them.
 
-Events are taken from the engine thread and stored one after the other, in their order. The end of
-a job is stored with its pictures, as often as it takes; then the reporter tells of it. If a job has
-ended otherwise in the meantime, because somebody cancelled it, the store says so, and what the
-engine still tells of it is dropped.
+Events come from the engine thread and are stored one by one, in their order. The end of a job is
+stored together with its pictures. If the job has ended otherwise in the meantime, because someone
+cancelled it, the store rejects the change and later events of the job are dropped.
 """
 
 import asyncio
@@ -28,13 +27,13 @@ from bot.jobs.events import (
 )
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint, StoredPicture
-from bot.storage import Store, with_retry
+from bot.storage import Store
 
 log = logging.getLogger(__name__)
 
 
 class EventOutbox:
-    """Stores the course of jobs, and hands it on to the reporter."""
+    """Stores events of jobs, then passes them to the reporter."""
 
     def __init__(self, store: Store, reporter: Reporter) -> None:
         self._store = store
@@ -42,27 +41,25 @@ class EventOutbox:
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._checkpoints: dict[tuple[int, int], Checkpoint] = {}
-        """The newest of each picture that waits among the events."""
-        self._recalling: Future[list[StoredCheckpoint]] | None = None
+        """The newest queued checkpoint by job id and picture number."""
+        self._loading: Future[list[StoredCheckpoint]] | None = None
         self._closed = False
 
     def publish(self, event: Event) -> None:
-        """Take an event, from any thread."""
-        with suppress(RuntimeError):  # the loop has ended; the next start goes on from the store
+        """Queue an event, from any thread."""
+        with suppress(RuntimeError):  # the loop has ended; the next start resumes from the store
             self._loop.call_soon_threadsafe(self._receive, event)
 
     def load_checkpoints(self, job: Job) -> list[StoredCheckpoint]:
-        """What is kept of a job; waits for it, in another thread than the event loop's.
+        """Return a job's checkpoints; block until they are read. Call it off the event loop.
 
-        Raises `CancelledError` once the ledger is closed.
+        Raises `CancelledError` once the outbox is closed.
         """
         if self._closed:
             raise CancelledError
-        reading = with_retry(
-            lambda: self._store.lifecycle.checkpoints(job.id), "reading checkpoints"
-        )
-        self._recalling = asyncio.run_coroutine_threadsafe(reading, self._loop)
-        return self._recalling.result()
+        reading = self._store.lifecycle.checkpoints(job.id)
+        self._loading = asyncio.run_coroutine_threadsafe(reading, self._loop)
+        return self._loading.result()
 
     async def run(self) -> None:
         """Store events until cancelled."""
@@ -76,13 +73,13 @@ class EventOutbox:
                 self._events.task_done()
 
     def close(self) -> None:
-        """Let nobody wait in `recall` any more."""
+        """Cancel `load_checkpoints`, now and in future."""
         self._closed = True
-        if self._recalling is not None:
-            self._recalling.cancel()
+        if self._loading is not None:
+            self._loading.cancel()
 
     async def drain(self) -> None:
-        """Wait until all events so far are stored."""
+        """Wait until all queued events are stored."""
         await self._events.join()
 
     def _receive(self, event: Event) -> None:
@@ -93,40 +90,35 @@ class EventOutbox:
             picture = event.job_id, event.picture
             older = self._checkpoints.get(picture)
             self._checkpoints[picture] = event
-            if older is not None:  # still waiting, because the store takes its time
+            if older is not None:  # still queued, because the store is slow: replace it
                 frames = (*older.frames, *event.frames)
                 self._checkpoints[picture] = replace(event, frames=frames)
                 return
         self._events.put_nowait(event)
 
     async def store_event(self, event: Event) -> None:
-        """Store an event and hand it on."""
-        job_id = event.job_id
+        """Store an event and pass it to the reporter."""
+        lifecycle = self._store.lifecycle
         match event:
-            case Started():
-                await with_retry(
-                    lambda: self._store.lifecycle.mark_running(job_id), "storing a beginning"
-                )
+            case Started(job_id):
+                await lifecycle.mark_running(job_id)
                 self._reporter.on_event(event)
-            case NoticeEvent(text=text):
-                await with_retry(
-                    lambda: self._store.lifecycle.set_notice(job_id, text), "storing a notice"
-                )
+            case NoticeEvent(job_id, text):
+                await lifecycle.set_notice(job_id, text)
                 self._reporter.on_event(event)
             case Checkpoint():
                 await self._store_checkpoint(event)
-            case Finished():
-                await self._finish(event)
-            case Failed(reason=reason):
-                if await with_retry(
-                    lambda: self._store.lifecycle.fail(job_id, reason), "storing a failure"
-                ):
+            case Finished(job_id):
+                if await self._finish(event):
                     self._reporter.on_end(job_id)
-            case _:
+            case Failed(job_id, reason):
+                if await lifecycle.fail(job_id, reason):
+                    self._reporter.on_end(job_id)
+            case ProgressEvent():
                 pass
 
     async def _store_checkpoint(self, event: Checkpoint) -> None:
-        """Without one, the job goes on from the one before: this is tried once."""
+        """Store a checkpoint, in one attempt: without it the job resumes from the previous one."""
         event = self._checkpoints.pop((event.job_id, event.picture), event)
         checkpoint, frames = await asyncio.to_thread(encode_checkpoint, event)
         try:
@@ -135,29 +127,19 @@ class EventOutbox:
             cause = {"job": event.job_id, "cause": str(error.orig)}
             log.warning("a checkpoint was not stored", extra=cause)
 
-    async def _finish(self, event: Finished) -> None:
-        job_id = event.job_id
+    async def _finish(self, event: Finished) -> bool:
+        """Store the end of a job; return False if it had ended already."""
+        job_id, lifecycle = event.job_id, self._store.lifecycle
         try:
-            pictures = await asyncio.to_thread(_pictures, event)
+            pictures = await asyncio.to_thread(_encode_pictures, event)
         except Exception:
-            log.exception("pictures could not be made", extra={"job": job_id})
-            pictures = None
-        if pictures is None:
-            ended = await with_retry(
-                lambda: self._store.lifecycle.fail(job_id, FAULT), "storing a failure"
-            )
-        else:
-            seconds, stopped = event.seconds, event.stopped
-            ended = await with_retry(
-                lambda: self._store.lifecycle.finish(job_id, pictures, seconds, stopped=stopped),
-                "storing pictures",
-            )
-        if ended:
-            self._reporter.on_end(job_id)
+            log.exception("pictures could not be encoded", extra={"job": job_id})
+            return await lifecycle.fail(job_id, FAULT)
+        return await lifecycle.finish(job_id, pictures, event.seconds, stopped=event.stopped)
 
 
-def _pictures(event: Finished) -> list[StoredPicture]:
+def _encode_pictures(event: Finished) -> list[StoredPicture]:
     return [
-        encode_picture(number, painting, event.digests)
-        for number, painting in enumerate(event.pictures, 1)
+        encode_picture(number, picture, event.digests)
+        for number, picture in enumerate(event.pictures, 1)
     ]

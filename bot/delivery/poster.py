@@ -1,8 +1,8 @@
-"""Getting a job's messages to Discord, whatever Discord answers.
+"""Post a job's progress and result to Discord.
 
-Progress may be lost: what cannot be shown now is shown with the next picture. A result may not:
-it is tried until it arrives, and if its place is gone or closed, in the next best one: the
-thread, then the channel, then a direct message to the person who asked.
+A progress update that fails is dropped, because the next one replaces it. Results are delivered at
+least once: posting is retried with backoff, first in the job's thread, then in the channel, then as
+a direct message.
 
 Discord's error codes: https://docs.discord.com/developers/topics/opcodes-and-status-codes
 """
@@ -18,7 +18,7 @@ from discord.utils import MISSING
 from sqlalchemy.exc import DBAPIError
 
 from bot.jobs.job import Job, JobLocation
-from bot.storage import Store, with_retry
+from bot.storage import Store
 from bot.ui import job_text
 from bot.ui.attachments import Attachment, ResultFiles, discord_files
 from bot.ui.discord_errors import NETWORK_ERRORS, describe, is_too_large, is_transient
@@ -26,48 +26,49 @@ from bot.ui.discord_errors import NETWORK_ERRORS, describe, is_too_large, is_tra
 log = logging.getLogger(__name__)
 
 CALL_SECONDS = 60.0
-"""After which a call counts as failed."""
+"""Seconds after which a call counts as failed."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds between two tries of a result; the pause doubles."""
+"""Seconds between the first two attempts, and at most; each pause is twice the one before."""
 
-_ELSEWHERE = "The place of this picture takes no messages any more, so it comes here."
+_ELSEWHERE = "I can no longer post where you asked for this, so I am posting it here."
 _ONLY_EDITS_REFUSED = (50083, 30046)
-"""The thread is archived, which posting undoes and editing does not; the message is too old."""
+"""Discord's codes for an archived thread, which a new message reopens, and a message too old."""
 
 
 class TooLargeError(Exception):
-    """Discord takes no file of that size in any place."""
+    """Discord accepts no file of this size in any channel."""
 
 
 class _RefusedError(Exception):
-    """A place is gone, or takes no message of the bot any more."""
+    """A channel is gone, or no longer accepts the bot's messages."""
 
 
 class JobPoster:
-    """Says things about one job in its `place`."""
+    """Posts messages about one job, at its location if that is possible."""
 
     def __init__(
         self,
         client: discord.Client,
         job: Job,
-        place: JobLocation,
+        location: JobLocation,
         store: Store,
         progress_id: int | None = None,
     ) -> None:
         self._client = client
         self._store = store
         self._job = job
-        self._place = place
-        self._progress_id = progress_id if place.has_thread else place.message_id
+        self._location = location
+        self._progress_id = progress_id if location.has_thread else location.message_id
         self._shows_progress = True
-        self._posted = 0
-        self._arrived: set[int] | None = None
-        """Which of the job's posts are there already, some from an earlier run of the program."""
+        self._post_count = 0
+        """Number of result messages so far, attempts in other channels included."""
+        self._stored_posts: set[int] | None = None
+        """Numbers of the result messages that were posted before; None until they are read."""
 
     @property
     def file_limit(self) -> int:
-        """Bytes that a file may have where the job is told about."""
-        guild = self._client.get_guild(self._place.guild_id or 0)
+        """Maximum size of a file in bytes at the job's location."""
+        guild = self._client.get_guild(self._location.guild_id or 0)
         return guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 
     async def update_progress(
@@ -78,15 +79,15 @@ class JobPoster:
         keep_picture: bool = False,
         buttons: ui.View | None = MISSING,
     ) -> None:
-        """Put progress where it is looked for: one message, edited in place.
+        """Edit the job's progress message.
 
-        The picture that is there goes, unless it is kept or another one comes; the buttons stay
-        unless others are named, or none. Failures are logged. After one that lasts no progress is
-        shown any more: somebody deleted the message or the thread, or took a permission away.
+        The current picture is removed unless `keep_picture` is set or another one is given; the
+        buttons stay unless others, or None, are given. Failures are logged. After a permanent one
+        (the message, the thread or a permission is gone) further calls do nothing.
         """
         if not self._shows_progress:
             return
-        if not self._place.has_thread:
+        if not self._location.has_thread:
             text = f"{job_text.headline(self._job)}\n{text}"
         try:
             showing = self._show(text, picture, buttons, keep_picture=keep_picture)
@@ -98,20 +99,20 @@ class JobPoster:
             self._shows_progress = is_transient(error)
 
     async def post_result(
-        self, text: str, parcel: ResultFiles | None = None, *, buttons: ui.View | None = None
+        self, text: str, files: ResultFiles | None = None, *, buttons: ui.View | None = None
     ) -> bool:
-        """Post a result until it arrives, in the first place that takes it; say whether one did.
+        """Post a result in the first channel that accepts it; return False if none does.
 
-        The buttons stand under its last message.
+        Temporary failures are retried for ever. The last message has the buttons.
 
         Raises `TooLargeError` if a file has to be smaller.
         """
-        places = dict.fromkeys((self._place.post_id, self._place.channel_id, None))
-        for number, channel_id in enumerate(places):
+        channels = dict.fromkeys((self._location.post_id, self._location.channel_id, None))
+        for number, channel_id in enumerate(channels):
             if number == 1:
                 text = f"{text}\n-# {_ELSEWHERE}"
             try:
-                await self._post_all(channel_id, text, parcel, buttons)
+                await self._post_all(channel_id, text, files, buttons)
                 return True
             except _RefusedError as error:
                 self._log("a result was refused", error)
@@ -125,7 +126,7 @@ class JobPoster:
         *,
         keep_picture: bool,
     ) -> None:
-        channel = self._channel(self._place.post_id)
+        channel = self._channel(self._location.post_id)
         if self._progress_id is not None:
             message = channel.get_partial_message(self._progress_id)
             try:
@@ -138,7 +139,7 @@ class JobPoster:
             except discord.HTTPException as error:
                 if error.code not in _ONLY_EDITS_REFUSED:
                     raise
-        # In place of a message that takes no edits any more, another one is made.
+        # A message that can no longer be edited is replaced.
         nonce = f"{self._job.id}-0" if self._progress_id is None else f"0-{self._progress_id}"
         files = discord_files(picture)
         message = await channel.send(text, files=files, nonce=nonce, view=buttons or MISSING)
@@ -146,30 +147,30 @@ class JobPoster:
         await self._store.jobs.set_progress_message(self._job.id, message.id)
 
     async def _post_all(
-        self, place: int | None, text: str, parcel: ResultFiles | None, buttons: ui.View | None
+        self, channel_id: int | None, text: str, files: ResultFiles | None, buttons: ui.View | None
     ) -> None:
-        """Post a result's messages into a channel, or to the person if `place` is None."""
-        groups = parcel.groups if parcel is not None else ((),)
+        """Post a result's messages in a channel, or as direct messages if `channel_id` is None."""
+        groups = files.groups if files is not None else ((),)
         job_id = self._job.id
-        if self._arrived is None:
-            self._arrived = await with_retry(
-                lambda: self._store.jobs.post_numbers(job_id), "reading posts"
-            )
+        if self._stored_posts is None:
+            self._stored_posts = await self._store.jobs.post_numbers(job_id)
         for index, group in enumerate(groups):
-            number = self._posted = self._posted + 1
-            if number in self._arrived:
+            number = self._post_count = self._post_count + 1
+            if number in self._stored_posts:
                 continue
-            nonce = f"{job_id}-{number}"
-            words, is_last = text if index == 0 else "", index == len(groups) - 1
             send = partial(
-                self._post, place, words, group, nonce=nonce, buttons=buttons if is_last else None
+                self._post,
+                channel_id,
+                text if index == 0 else "",
+                group,
+                nonce=f"{job_id}-{number}",
+                buttons=buttons if index == len(groups) - 1 else None,
             )
             message = await self._retry(send)
-            post = (job_id, message.channel.id, message.id, number)
-            await with_retry(lambda post=post: self._store.jobs.add_post(*post), "storing a post")
+            await self._store.jobs.add_post(job_id, message.channel.id, message.id, number)
 
     async def _retry(self, post: Callable[[], Awaitable[discord.Message]]) -> discord.Message:
-        """Post one message, as often as it takes."""
+        """Post one message; repeat temporary failures."""
         pause = FIRST_PAUSE
         while True:
             try:
@@ -181,29 +182,29 @@ class JobPoster:
                     raise TooLargeError from error
                 if not is_transient(error):
                     raise _RefusedError(str(error)) from error
-                self._log("a result has to wait, trying again", error)
+                self._log("a result was delayed, trying again", error)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 
     async def _post(
         self,
-        place: int | None,
+        channel_id: int | None,
         text: str,
         group: Sequence[Attachment],
         *,
         nonce: str,
         buttons: ui.View | None,
     ) -> discord.Message:
-        if place is None:
+        if channel_id is None:
             channel = await self._client.create_dm(discord.Object(self._job.author_id))
         else:
-            channel = self._channel(place)
-        # With the nonce a post that did arrive, though its answer did not, is not made twice.
+            channel = self._channel(channel_id)
+        # With the same nonce, Discord does not post a message again whose response was lost.
         files = discord_files(*group)
         return await channel.send(text, files=files, nonce=nonce, view=buttons or MISSING)
 
     def _channel(self, channel_id: int) -> discord.PartialMessageable:
-        return self._client.get_partial_messageable(channel_id, guild_id=self._place.guild_id)
+        return self._client.get_partial_messageable(channel_id, guild_id=self._location.guild_id)
 
     def _log(self, what: str, error: Exception) -> None:
         log.warning(what, extra={"job": self._job.id, "cause": describe(error)})

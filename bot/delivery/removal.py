@@ -1,4 +1,4 @@
-"""Removal: a job's pictures, from the store and from Discord."""
+"""Delete a job's pictures from the store and its messages from Discord."""
 
 import logging
 from contextlib import suppress
@@ -15,26 +15,26 @@ from bot.ui.discord_errors import CALL_ERRORS
 log = logging.getLogger(__name__)
 
 _ARCHIVED = 50083
-_NAME = "removed"
-"""Of a thread, which was named by the prompt."""
-_NEAR = 20
-"""Messages after a job's own, among which Discord's notice of its thread is."""
+_ANONYMOUS_NAME = "removed"
+"""The new name of a thread that was named after its prompt."""
+_NOTICE_WITHIN = 20
+"""Number of messages after a thread's start that are searched for Discord's notice about it."""
 
 
 @dataclass(frozen=True)
 class DeletionResult:
-    """What came of a removal."""
+    """The outcome of deleting a job's messages."""
 
     messages: int
-    """How many were deleted."""
+    """Number of messages that were deleted."""
     undeleted: tuple[str, ...]
     """Links to the messages that could not be deleted."""
 
 
 async def remove_job(client: discord.Client, store: Store, record: JobRecord) -> DeletionResult:
-    """Forget the pictures of a job that has ended, and delete the bot's messages about it.
+    """Delete the pictures of a job that has ended, and the bot's messages about it.
 
-    Its thread stays, without the prompt: others may have written there.
+    Its thread is renamed but stays, because others may have written there.
     """
     job_id = record.job.id
     await store.lifecycle.delete_pictures(job_id)
@@ -43,44 +43,46 @@ async def remove_job(client: discord.Client, store: Store, record: JobRecord) ->
             await anonymize_thread(client, record.location.channel_id, record.location.post_id)
         except CALL_ERRORS as error:
             cause = {"job": job_id, "cause": str(error)}
-            log.warning("a thread's name could not be cleared", extra=cause)
-    removed, left = 0, []
-    # The one with the buttons comes last: if the program ends before, it can be pressed again.
+            log.warning("a thread could not be renamed", extra=cause)
+    deleted = 0
+    undeleted: list[str] = []
+    # The message with the buttons comes last, so that deleting can be repeated after a crash.
     for message_id, channel_ids in (await _messages(store, record)).items():
         outcome = await _delete(client, record, message_id, channel_ids)
-        removed += outcome is _Outcome.DELETED
-        if outcome is _Outcome.LEFT:
-            left.append(message_url(record.job.guild_id, channel_ids[0], message_id))
+        deleted += outcome is _Outcome.DELETED
+        if outcome is _Outcome.UNDELETED:
+            undeleted.append(message_url(record.job.guild_id, channel_ids[0], message_id))
         else:
             await store.jobs.remove_post(message_id)
-    log.info("job removed", extra={"job": job_id, "messages": removed, "left": len(left)})
-    return DeletionResult(removed, tuple(left))
+    counts = {"messages": deleted, "undeleted": len(undeleted)}
+    log.info("a job's messages were deleted", extra={"job": job_id, **counts})
+    return DeletionResult(deleted, tuple(undeleted))
 
 
 class _Outcome(Enum):
     DELETED = "deleted"
     GONE = "gone before"
-    LEFT = "could not be deleted"
+    UNDELETED = "could not be deleted"
 
 
 async def _messages(store: Store, record: JobRecord) -> dict[int, list[int]]:
-    """The messages about a job, and the channels in which each may be."""
+    """Map the messages about a job to the channels in which each may be."""
     messages: dict[int, list[int]] = {}
-    place = record.location
-    if place is not None:
-        messages[place.message_id] = [place.channel_id]
+    location = record.location
+    likely = [] if location is None else [location.post_id, location.channel_id]
+    if location is not None:
+        messages[location.message_id] = [location.channel_id]
         if record.progress_id is not None:
-            messages[record.progress_id] = [place.post_id]
+            messages[record.progress_id] = [location.post_id]
     for post in await store.jobs.posts(record.job.id):
-        places = [] if place is None else [place.post_id, place.channel_id]
-        messages[post.message_id] = [post.channel_id] if post.channel_id is not None else places
+        messages[post.message_id] = likely if post.channel_id is None else [post.channel_id]
     return messages
 
 
 async def _delete(
     client: discord.Client, record: JobRecord, message_id: int, channel_ids: list[int]
 ) -> _Outcome:
-    """Delete a message, wherever it is."""
+    """Delete a message from the first of the channels that has it."""
     for channel_id in channel_ids:
         try:
             await delete_message(client, channel_id, message_id)
@@ -89,16 +91,15 @@ async def _delete(
         except CALL_ERRORS as error:
             cause = {"job": record.job.id, "cause": str(error)}
             log.warning("a message could not be deleted", extra=cause)
-            return _Outcome.LEFT
+            return _Outcome.UNDELETED
         return _Outcome.DELETED
     return _Outcome.GONE
 
 
 async def delete_message(client: discord.Client, channel_id: int, message_id: int) -> None:
-    """Delete a message of the bot's; a thread that is archived is opened for that.
+    """Delete a message of the bot; an archived thread is reopened first.
 
-    Raises `discord.HTTPException`, which is `discord.NotFound` if it is gone, or what a connection
-    raises.
+    Raises `discord.NotFound` if it is gone, other `discord.HTTPException` or a network error.
     """
     message = client.get_partial_messageable(channel_id).get_partial_message(message_id)
     try:
@@ -111,17 +112,17 @@ async def delete_message(client: discord.Client, channel_id: int, message_id: in
 
 
 async def anonymize_thread(client: discord.Client, channel_id: int, thread_id: int) -> None:
-    """Take the prompt from a thread's name, and from what Discord says of it in its channel.
+    """Remove the prompt from a thread's name and from Discord's notice about the thread.
 
-    Raises like `delete_message`. The thread is open afterwards.
+    Raises the errors of `delete_message`. An archived thread is reopened.
     """
-    with suppress(discord.NotFound):  # what Discord says of it can outlive it
-        await client.http.edit_channel(thread_id, name=_NAME, archived=False)
+    with suppress(discord.NotFound):  # the notice can outlive the thread
+        await client.http.edit_channel(thread_id, name=_ANONYMOUS_NAME, archived=False)
     channel = client.get_partial_messageable(channel_id)
-    start = discord.Object(thread_id)  # the thread has the id of the message that it hangs on
-    async for message in channel.history(after=start, limit=_NEAR, oldest_first=True):
+    start = discord.Object(thread_id)  # a thread has the id of its first message
+    async for message in channel.history(after=start, limit=_NOTICE_WITHIN, oldest_first=True):
         if message.type is not discord.MessageType.thread_created or message.reference is None:
             continue
-        # Discord documents that it refers to the thread; the message has the same id.
+        # Discord documents that the notice refers to the thread; its message has the same id.
         if thread_id in (message.reference.channel_id, message.reference.message_id):
             await message.delete()

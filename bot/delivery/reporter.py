@@ -1,9 +1,9 @@
-"""The reporter: turns the course of jobs into messages, one report for each job.
+"""Show jobs on Discord: their progress, and their result when they have ended.
 
-The engine thread never waits for it. Of what happens while Discord is slow or away, only the newest
-is shown. The end of a job is read from the store, whether it came just now or before the program
-was started; when its last message has arrived, the store knows. The reporter belongs to the
-program, and is given a client once there is one.
+Each job has one `JobReport`. Progress is coalesced: while Discord is slow, only the latest update
+is sent. The end of a job is read from the store, so that it is also announced if the program
+restarted in between; it is marked as notified when its last message is posted. The engine thread
+never waits for the reporter, which exists before there is a Discord client.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import JobRecord
 from bot.scheduling.eta import Eta, ThroughputEstimator, estimate
 from bot.scheduling.queue import GpuQueue
-from bot.storage import Store, with_retry
+from bot.storage import Store, retrying
 from bot.ui import formatting, job_text
 from bot.ui.attachments import progress_picture, result_files
 from bot.ui.buttons import progress_view, result_view
@@ -26,15 +26,15 @@ from bot.ui.buttons import progress_view, result_view
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS, REFRESH_PAUSE = 10.0, 0.02
-"""Time between two looks at whether the announced times of all jobs still hold, and of two jobs."""
+"""Seconds between ETA refreshes of all jobs, and between two jobs within one refresh."""
 WAITING_SECONDS = 10.0
-"""Time between two edits of a waiting job's message."""
+"""Minimum seconds between two edits of a queued job's message."""
 SHUTDOWN_SECONDS = 10.0
-"""What the last messages may take when the program ends."""
+"""Maximum seconds that the last messages take when the program ends."""
 _SMALLEST_LIMIT = 16 * 2**10
-"""Bytes of a file below which making it smaller still is no use."""
+"""File size in bytes below which smaller files are not tried."""
 
-_KEPT = "The bot is shutting down. This job is kept, and goes on when it is back."
+_SHUTTING_DOWN = "The bot is shutting down. This job is saved and continues when the bot is back."
 _STARTING = "Starting…"
 _ENDED = {
     JobState.DONE: "Done.",
@@ -42,67 +42,71 @@ _ENDED = {
     JobState.CANCELLED: "Cancelled.",
     JobState.FAILED: "Failed.",
 }
-_NO_FILES = "Discord takes no files here, not even small ones, so the pictures are missing."
-NOBODY = "nobody could be told"
+_NO_FILES = "Discord accepts no files here, not even small ones, so the pictures are missing."
+NOT_NOTIFIED = "nobody could be notified"
 
 
 class Reporter:
-    """Follows jobs and tells of them."""
+    """Posts the progress and the results of jobs."""
 
     def __init__(
-        self, store: Store, queue: GpuQueue, pace: ThroughputEstimator, progress_seconds: float
+        self,
+        store: Store,
+        queue: GpuQueue,
+        throughput: ThroughputEstimator,
+        progress_seconds: float,
     ) -> None:
         self._store = store
         self._queue = queue
-        self._pace = pace
+        self._throughput = throughput
         self._progress_seconds = progress_seconds
         self._reports: dict[int, JobReport] = {}
         self._new: asyncio.Queue[tuple[JobReport, JobPoster]] = asyncio.Queue()
         self._client: discord.Client | None = None
 
     def attach(self, client: discord.Client) -> None:
-        """Say what to post with; before any job is followed."""
+        """Set the client to post with; call it before `track`."""
         self._client = client
 
     @property
     def client(self) -> discord.Client:
-        """What messages are posted with."""
+        """The client that messages are posted with."""
         if self._client is None:
             raise RuntimeError("the reporter has no client yet")
         return self._client
 
     def track(self, record: JobRecord) -> None:
-        """Tell of a job that has a place from now on. Call it before the job is queued."""
-        job, place = record.job, record.location
-        assert place is not None
-        delivery = JobPoster(self.client, job, place, self._store, record.progress_id)
+        """Start reporting on a job that was announced. Call it before the job is queued."""
+        job, location = record.job, record.location
+        assert location is not None
+        poster = JobPoster(self.client, job, location, self._store, record.progress_id)
         report = self._reports[job.id] = JobReport(self, record)
         if record.state not in UNFINISHED:
             report.on_end()
-        self._new.put_nowait((report, delivery))
+        self._new.put_nowait((report, poster))
 
     def on_event(self, event: Started | NoticeEvent | ProgressEvent) -> None:
-        """Show what has happened, unless something newer comes."""
+        """Show an event, unless a newer one arrives first."""
         report = self._reports.get(event.job_id)
         if report is not None:
             report.on_event(event)
 
     def on_end(self, job_id: int) -> None:
-        """Tell of a job's end, which is stored."""
+        """Announce a job's end, which is stored."""
         report = self._reports.get(job_id)
         if report is not None:
             report.on_end()
 
     async def run(self) -> None:
-        """Tell of jobs until cancelled."""
+        """Report on jobs until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._refresh_etas())
             while True:
-                report, delivery = await self._new.get()
-                tasks.create_task(self._report_ends(report, delivery))
+                report, poster = await self._new.get()
+                tasks.create_task(self._run_report(report, poster))
 
     async def announce_shutdown(self) -> None:
-        """Say of every job that is left that it is kept, as far as time allows."""
+        """Announce in the messages of unfinished jobs that they are saved, as time allows."""
         for report in self._reports.values():
             report.on_shutdown()
         with suppress(TimeoutError):
@@ -111,163 +115,158 @@ class Reporter:
                     await asyncio.sleep(0.05)
 
     def eta(self, job_id: int) -> Eta | None:
-        """When a job's turn and its end come; None if it is not in the queue."""
-        return estimate(self._queue.position(job_id), self._pace)
+        """Estimate when a job starts and ends; None if it is not in the queue."""
+        return estimate(self._queue.position(job_id), self._throughput)
 
     def progress_of(self, job_id: int) -> JobProgress | None:
-        """Where a job is told about and how far it is; None if nothing is told of it now."""
+        """Return a job's location and progress; None if it is not tracked."""
         report = self._reports.get(job_id)
-        if report is None or report.place is None:
+        if report is None or report.location is None:
             return None
-        return JobProgress(report.place, report.begun, report.progress)
+        return JobProgress(report.location, report.begun, report.progress)
 
     async def _refresh_etas(self) -> None:
-        """Have announced times corrected that do not hold any more, some each moment."""
+        """Update messages whose ETA is no longer true, spread over time."""
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             for report in list(self._reports.values()):
                 report.refresh_eta()
                 await asyncio.sleep(REFRESH_PAUSE)
 
-    async def _report_ends(self, report: "JobReport", delivery: JobPoster) -> None:
+    async def _run_report(self, report: "JobReport", poster: JobPoster) -> None:
         try:
-            await report.run(delivery, self._store, self._progress_seconds)
+            await report.run(poster, self._store, self._progress_seconds)
         except Exception:
-            # What is not told now is told after the next start.
+            # The job is not marked as notified, so the next start reports on it.
             log.exception("a report failed", extra={"job": report.job.id})
         finally:
             del self._reports[report.job.id]
 
 
 class JobReport:
-    """What is told of one job: the newest of what has happened."""
+    """The latest state of one job, and the loop that posts it."""
 
     def __init__(self, reporter: Reporter, record: JobRecord) -> None:
         self.job = record.job
-        self.place = record.location
+        self.location = record.location
         self._was_begun = record.state is JobState.RUNNING
         self._reporter = reporter
-        self._newest: Started | ProgressEvent | None = None
+        self._latest: Started | ProgressEvent | None = None
         self._notice = record.notice
         self._shown: ProgressEvent | None = None
-        self._announced: Eta | None = None
-        self._ended = self._leaves = False
-        self._news = asyncio.Event()
-        self._news.set()
+        self._shown_eta: Eta | None = None
+        self._ended = self._is_shutdown = False
+        self._changed = asyncio.Event()
+        self._changed.set()
         self._urgent = asyncio.Event()
 
     @property
     def begun(self) -> bool:
-        """Whether the job has begun, be it in an earlier run of the program."""
-        return self._was_begun or self._newest is not None
+        """Whether the job has begun, in this run of the program or an earlier one."""
+        return self._was_begun or self._latest is not None
 
     @property
     def progress(self) -> ProgressEvent | None:
-        """How far the job is, once that is known."""
-        return self._newest if isinstance(self._newest, ProgressEvent) else None
+        """The latest progress in this run of the program; None before the first."""
+        return self._latest if isinstance(self._latest, ProgressEvent) else None
 
     def on_event(self, event: Started | NoticeEvent | ProgressEvent) -> None:
-        """Note what has happened, in place of what was before."""
+        """Store an event in place of the previous one."""
         if isinstance(event, NoticeEvent):
             self._notice = event.text
         else:
-            if self._newest is None:
+            if self._latest is None:
                 self._urgent.set()
-            self._newest = event
-        self._news.set()
+            self._latest = event
+        self._changed.set()
 
     def on_end(self) -> None:
-        """The job's end is stored."""
+        """Post the result, which is stored."""
         self._ended = True
         self._urgent.set()
-        self._news.set()
+        self._changed.set()
 
     def on_shutdown(self) -> None:
-        """The program ends."""
-        self._leaves = True
+        """Announce the shutdown and stop."""
+        self._is_shutdown = True
         self._urgent.set()
-        self._news.set()
+        self._changed.set()
 
     def refresh_eta(self) -> None:
-        """Show the announced times anew if they do not hold any more."""
-        now = self._reporter.eta(self.job.id)
-        begun = self._newest is not None
-        if now is not None and not now.is_close_to(self._announced, begun=begun):
-            self._news.set()
+        """Update the message if the ETA that it shows is no longer true."""
+        eta = self._reporter.eta(self.job.id)
+        begun = self._latest is not None
+        if eta is not None and not eta.is_close_to(self._shown_eta, begun=begun):
+            self._changed.set()
 
-    async def run(self, delivery: JobPoster, store: Store, progress_seconds: float) -> None:
-        """Show what happens until the job has ended and its end was told."""
+    async def run(self, poster: JobPoster, store: Store, progress_seconds: float) -> None:
+        """Post updates until the job's result is posted, or the program shuts down."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._changed.wait()
+            self._changed.clear()
             if self._ended:
-                return await self._end(delivery, store)
-            if self._leaves:
-                return await delivery.update_progress(_KEPT, keep_picture=True)
-            event = self._newest
+                return await self._announce_end(poster, store)
+            if self._is_shutdown:
+                return await poster.update_progress(_SHUTTING_DOWN, keep_picture=True)
+            event = self._latest
             try:
-                await self._show(event, delivery)
+                await self._show(event, poster)
             except Exception:
                 log.exception("progress could not be shown", extra={"job": self.job.id})
             pause = WAITING_SECONDS if event is None else progress_seconds
-            with suppress(TimeoutError):  # the beginning and the end of a job are told at once
+            with suppress(TimeoutError):  # a job's start and end are shown at once
                 await asyncio.wait_for(self._urgent.wait(), pause)
             self._urgent.clear()
 
-    async def _show(self, event: Started | ProgressEvent | None, delivery: JobPoster) -> None:
-        self._announced = when = self._reporter.eta(self.job.id)
+    async def _show(self, event: Started | ProgressEvent | None, poster: JobPoster) -> None:
+        self._shown_eta = eta = self._reporter.eta(self.job.id)
         picture = None
         match event:
             case ProgressEvent():
-                if event is not self._shown:  # else only the announced time has changed
+                if event is not self._shown:  # else only the ETA has changed
                     picture = await asyncio.to_thread(progress_picture, self.job, event)
                 self._shown = event
-                text = job_text.progress_text(self.job, event, when and when.end)
-            case None if when is not None:
-                text = job_text.waiting_text(when.jobs_ahead, when.start, when.end)
+                text = job_text.progress_text(self.job, event, eta and eta.end)
+            case None if eta is not None:
+                text = job_text.waiting_text(eta.jobs_ahead, eta.start, eta.end)
             case _:
                 text = _STARTING
         text = formatting.with_notice(text, self._notice)
         buttons = progress_view(self.job.id, begun=self.begun)
-        await delivery.update_progress(text, picture, keep_picture=True, buttons=buttons)
+        await poster.update_progress(text, picture, keep_picture=True, buttons=buttons)
 
-    async def _end(self, delivery: JobPoster, store: Store) -> None:
+    async def _announce_end(self, poster: JobPoster, store: Store) -> None:
         job_id = self.job.id
-        record = await with_retry(lambda: store.jobs.get(job_id), "reading an end")
+        record = await retrying(store.jobs.get)(job_id)
         if record is None or record.state in UNFINISHED:
             return  # deleted in the meantime
-        arrived = True
-        match record.state:
-            case JobState.DONE | JobState.STOPPED:
-                arrived = await self._deliver(record, delivery, store)
-            case JobState.FAILED:
-                text = f"{job_text.headline(self.job)}\n{record.reason}"
-                arrived = await delivery.post_result(
-                    text, buttons=result_view(job_id, record.state)
-                )
-        await delivery.update_progress(_ENDED[record.state], buttons=None)
-        reason = None if arrived else NOBODY
-        await with_retry(
-            lambda: store.lifecycle.mark_notified(job_id, reason), "storing that an end was told"
-        )
-        is_well = arrived and record.state is not JobState.FAILED
-        level = logging.INFO if is_well else logging.WARNING
+        notified = True
+        if record.state in (JobState.DONE, JobState.STOPPED):
+            notified = await self._post_pictures(record, poster, store)
+        elif record.state is JobState.FAILED:
+            text = f"{job_text.headline(self.job)}\n{record.reason}"
+            notified = await poster.post_result(text, buttons=result_view(job_id, record.state))
+        await poster.update_progress(_ENDED[record.state], buttons=None)
+        reason = None if notified else NOT_NOTIFIED
+        await store.lifecycle.mark_notified(job_id, reason)
+        succeeded = notified and record.state is not JobState.FAILED
+        level = logging.INFO if succeeded else logging.WARNING
         cause = reason or record.reason
         log.log(level, "job ended", extra={"job": job_id, "state": record.state, "cause": cause})
 
-    async def _deliver(self, record: JobRecord, delivery: JobPoster, store: Store) -> bool:
-        """Post a job's pictures, as large as they may be."""
+    async def _post_pictures(self, record: JobRecord, poster: JobPoster, store: Store) -> bool:
+        """Post a job's pictures as large as Discord accepts; return False if nothing was posted."""
         job_id = self.job.id
-        pictures = await with_retry(lambda: store.lifecycle.pictures(job_id), "reading pictures")
-        frames = await with_retry(lambda: store.lifecycle.frames(job_id), "reading frames")
+        pictures = await retrying(store.lifecycle.pictures)(job_id)
+        frames = await retrying(store.lifecycle.frames)(job_id)
         steps = [each.steps for each in pictures]
-        limit, buttons = delivery.file_limit, result_view(job_id, record.state)
+        limit, buttons = poster.file_limit, result_view(job_id, record.state)
         while True:
             files = await asyncio.to_thread(result_files, self.job, pictures, frames, limit)
             text = "\n".join((job_text.result_text(record, steps, files.size), *files.notices))
             try:
-                return await delivery.post_result(text, files, buttons=buttons)
+                return await poster.post_result(text, files, buttons=buttons)
             except TooLargeError:
                 limit = min(limit, max(len(f.content) for g in files.groups for f in g)) // 2
                 if limit < _SMALLEST_LIMIT:
-                    return await delivery.post_result(f"{text}\n{_NO_FILES}", buttons=buttons)
+                    return await poster.post_result(f"{text}\n{_NO_FILES}", buttons=buttons)

@@ -1,1 +1,1 @@
-"""The word filter: blocked words, found in their disguises. Knows nothing of Discord."""
+"""The word filter: finds blocked words despite common disguises. Independent of Discord."""

@@ -1,10 +1,10 @@
-"""Which letters a character can be taken for.
+"""The letters that a character can be mistaken for.
 
-Accents, fonts, circles and widths are Unicode's own decompositions, and what is Latin tells its
-letter in its name. What is left are other scripts: the table below holds every character of
-Unicode's `confusables.txt` (17.0, https://www.unicode.org/reports/tr39/, under the Unicode licence
-v3, https://www.unicode.org/license.txt) whose skeleton is one Latin letter, without those written
-from right to left, which stand nowhere inside a Latin word; and, not from there, əєηω.
+Unicode's decompositions cover accents, fonts, circles and widths, and the names of Latin characters
+contain their letter. For other scripts, the table below has each character of Unicode's
+`confusables.txt` (17.0, https://www.unicode.org/reports/tr39/, under the Unicode licence v3,
+https://www.unicode.org/license.txt) whose skeleton is one Latin letter, except those of
+right-to-left scripts, which cannot be inside a Latin word. The characters əєηω are added.
 """
 
 import re
@@ -65,29 +65,31 @@ _STANDS_FOR = {
     "¥": "y",
     "¢": "c",
 }
-"""Digits and signs that are written for letters."""
+"""The letters for which digits and signs are used."""
 _NAMED = re.compile(
     r"(?:LATIN (?:SMALL |CAPITAL )?LETTER|REGIONAL INDICATOR SYMBOL LETTER) "
     r"(?:\w+ )*?([A-Z]{1,2})(?: WITH .*)?$"
 )
-"""The end of a Latin letter's name, which says what it was made of: SMALL CAPITAL A, O WITH STROKE,
-AE, and also NEGATIVE SQUARED LATIN CAPITAL LETTER A."""
+"""The end of a Latin character's name, which contains its letters.
+
+Examples are SMALL CAPITAL A, O WITH STROKE, AE, and NEGATIVE SQUARED LATIN CAPITAL LETTER A.
+"""
 
 
 @lru_cache(maxsize=4096)
 def latin_base(character: str) -> str:
-    """A character's Latin letters, if its name tells them, else itself: ø is o, and æ is ae."""
+    """Return the Latin letters in a character's name, or the character: "o" for ø, "ae" for æ."""
     found = None if character.isascii() else _NAMED.search(unicodedata.name(character, ""))
     return character if found is None else found[1].lower()
 
 
 @lru_cache(maxsize=4096)
 def confusables_of(letter: str) -> frozenset[str]:
-    """What a letter can be read as: itself, in lower case, and what it looks like."""
+    """Return the lower-case letter and the letters that it looks like."""
     folded = letter.casefold()
     return frozenset((folded, *_LOOKS_LIKE.get(folded, "")))
 
 
 def leet_letters(sign: str) -> frozenset[str]:
-    """What a digit or a sign can stand for."""
+    """Return the letters for which a digit or a sign can be used."""
     return frozenset(_STANDS_FOR.get(sign, "") or _LOOKS_LIKE.get(sign, ""))

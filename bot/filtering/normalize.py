@@ -1,8 +1,8 @@
-"""Text read letter by letter, as a person reads it who knows the usual disguises.
+"""Normalize text to letters, as a person reads it who knows common disguises.
 
-Invisible characters and accents are dropped, fonts and look-alikes are read as what they look like,
-digits and signs as the letters that they are written for. Between letters there may be separators;
-how strongly they separate is kept, so that words can be told from parts of words.
+Invisible characters and accents are dropped. Fonts and look-alikes become the letters that they
+resemble, digits and signs the letters for which they are used. Each letter records how strongly it
+is separated from the one before, so that words can be distinguished from parts of words.
 """
 
 import re
@@ -14,40 +14,43 @@ from enum import IntEnum
 from bot.filtering.confusables import confusables_of, latin_base, leet_letters
 
 ANY = frozenset("*")
-"""What an asterisk inside a word stands for."""
+"""The letters for which an asterisk inside a word is used: any."""
 _ASTERISK, _I_OR_L = "\ue000", "\ue001"
-"""In place of characters that are read in a way of their own. Unicode leaves these to its users,
-and none that comes with a text is kept."""
+"""Private-use characters that replace characters with a special meaning.
+
+Private-use characters of the text itself are dropped.
+"""
 _INSIDE = re.compile(r"(?<=[^\W\d_])\*+(?=[^\W\d_])")
 _TWINS = re.compile("(?<=[a-z])I+|(?<!I)I+(?=[a-z])|(?<=[A-Z])l+(?=[A-Z])|(?<=[A-Z]{2})l+(?![a-z])")
-"""I among small letters, and l among capitals: each may be the other."""
+"""An I among small letters or an l among capitals, each of which may be the other."""
 _BETWEEN = re.compile("[\\s'\u2019\u2018\u02bc`\u2032]+")
-"""Spaces and apostrophes, which separate the parts of many a harmless pair: pen is, he'll."""
+"""Spaces and apostrophes, which separate parts of harmless text: "pen is", "he'll"."""
 _INVISIBLE = "\u0640\u115f\u1160\u3164\uffa0\u17b4\u17b5"
-"""Letters, for Unicode, that show nothing, and the one that only stretches Arabic words."""
+"""Letters that are invisible, and one that only stretches Arabic words."""
 _VOICING = 8
-"""Combining class of kana's voicing marks, without which another sound is written."""
+"""The combining class of kana's voicing marks, which change the sound."""
 _POINTS = range(10, 37)
-"""Combining classes of Hebrew's and Arabic's points, which are mostly left out in writing."""
+"""The combining classes of Hebrew and Arabic points, which are mostly omitted in writing."""
 _ACCENTS = 200
 """The lowest of the combining classes of accents."""
 _OVERLAY = 1
+"""The combining class of marks that cross a letter."""
 _SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
 )
-"""Thai, Lao, Burmese, Khmer, kana and Han: scripts that put no space between words."""
+"""The scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana and Han."""
 
 
 class Boundary(IntEnum):
-    """What lies before a letter."""
+    """What separates a letter from the one before."""
 
     NONE = 0
-    """Nothing: the letter goes on with a word."""
+    """Nothing: the letter continues a word."""
     JOINT = 1
-    """A place where a word may end or begin, or be held together: s.p.a.c.e.d, bad-word."""
+    """A separator at which a word can end, or continue: s.p.a.c.e.d, bad-word."""
     BREAK = 2
-    """A space: no word goes on behind it."""
+    """A space: no word continues after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +59,20 @@ class Letter:
 
     boundary: Boundary
     certain: frozenset[str]
-    """What it is, and what it looks like."""
+    """The letter in lower case, and the letters that it looks like."""
     possible: frozenset[str] = frozenset()
-    """What it may stand for, being a digit or a sign; `ANY` for any letter."""
+    """The letters for which a digit or a sign may be used; `ANY` for any letter."""
     is_sign: bool = False
-    """Whether it may be no letter at all."""
+    """Whether it may be a separator instead of a letter."""
 
     @property
     def is_digit(self) -> bool:
-        """Whether it is one."""
+        """Whether it is a digit."""
         return bool(self.certain and self.possible)
 
 
 def read_letters(text: str) -> Iterator[Letter]:
-    """The letters of a text, in their order."""
+    """Yield the letters of a text, in their order."""
     plain = _INSIDE.sub(lambda found: _ASTERISK * len(found[0]), _plain(text))
     plain = _TWINS.sub(lambda found: _I_OR_L * len(found[0]), plain)
     alone: list[Letter] = []
@@ -86,14 +89,14 @@ def read_letters(text: str) -> Iterator[Letter]:
 
 
 def is_spaceless(character: str) -> bool:
-    """Whether a character belongs to a script that puts no space between words."""
+    """Return True if a character's script has no spaces between words."""
     return _SPACELESS.match(character) is not None
 
 
 def _plain(text: str) -> str:
-    """A text without what is not seen in it and without accents, in Unicode's simplest characters.
+    """Decompose a text, and remove accents and invisible characters.
 
-    A mark stays only in the script that it belongs to, where it may be a vowel.
+    A mark is kept only in its own script, where it may be a vowel.
     """
     kept: list[str] = []
     base = " "
@@ -125,41 +128,43 @@ def _script(character: str) -> str:
 
 
 def _spaced(letters: list[Letter]) -> Iterator[Letter]:
-    """Letters that stand alone, one after the other: a word that was s p a c e d.
+    """Join letters separated by spaces (`s p a c e d`) into one word.
 
-    Digits belong to it unless they are most of it: 5 5 is no word.
+    Digits count only while they are the minority: `5 5` is not a word.
     """
     digits = sum(letter.is_digit for letter in letters)
     with_digits = 2 * digits < len(letters)
-    held = False
+    was_in_word = False
     for letter in letters:
-        holds = with_digits or not letter.is_digit
-        yield replace(letter, boundary=Boundary.JOINT if held and holds else Boundary.BREAK)
-        held = holds
+        is_in_word = with_digits or not letter.is_digit
+        is_joined = was_in_word and is_in_word
+        yield replace(letter, boundary=Boundary.JOINT if is_joined else Boundary.BREAK)
+        was_in_word = is_in_word
 
 
 def _read_chunk(chunk: str) -> list[Letter]:
-    """The letters of text without a space."""
+    """Return the letters of text without spaces."""
     letters: list[Letter] = []
     before = ""
     for character in chunk:
         found = _read(character)
         if found:
-            gap = Boundary.NONE if before and _hold_together(before, character) else Boundary.JOINT
-            letters += (replace(found[0], boundary=gap), *found[1:])
+            is_joined = before and _are_joined(before, character)
+            boundary = Boundary.NONE if is_joined else Boundary.JOINT
+            letters += (replace(found[0], boundary=boundary), *found[1:])
         before = character if found else ""
     return letters
 
 
-def _hold_together(one: str, other: str) -> bool:
-    """Whether no word ends or begins between two characters: in words and in numbers."""
+def _are_joined(one: str, other: str) -> bool:
+    """Return True if no word ends between two characters: in words and in numbers."""
     if _is_letter(one) and _is_letter(other):
         return not (is_spaceless(one) or is_spaceless(other))
     return one.isdigit() and other.isdigit()
 
 
 def _read(character: str) -> list[Letter]:
-    """A character's letters, none if it separates; what lies before them is not said."""
+    """Return a character's letters without boundaries; none if it is a separator."""
     if character == _I_OR_L:
         return [Letter(Boundary.NONE, frozenset("il"))]
     if _is_letter(character):

@@ -1,10 +1,10 @@
-"""Words that a prompt must not hold, found in spite of the usual disguises.
+"""Find words that a prompt must not contain, despite common disguises.
 
 An entry matches whole words: "ass" is not in "class". An asterisk stands for any letters: "ass*" is
 in "assassin". A text is read once, letter by letter (`bot.filtering.normalize`), by an automaton
-that follows all entries at the same time (Shift-And: Baeza-Yates and Gonnet 1992, with the gaps and
-repetitions of Navarro and Raffinot): each place of each entry is one bit. So the time grows with
-the length of the text and never with what stands in it.
+that matches all entries at the same time (Shift-And: Baeza-Yates and Gonnet 1992, with the gaps and
+repetitions of Navarro and Raffinot); each letter of each entry is one bit. The time is linear in
+the length of the text, for any text.
 """
 
 from collections import defaultdict
@@ -14,46 +14,47 @@ from dataclasses import dataclass
 from bot.filtering.normalize import ANY, Boundary, Letter, is_spaceless, read_letters
 
 MAX_LENGTH = 50
-"""Characters of an entry."""
+"""Maximum number of characters in an entry."""
 _SHORTEST = 2
-"""Letters of an entry, but in scripts where one is a word."""
+"""Minimum number of letters in an entry, except in scripts without spaces."""
 
 
 class WordList:
-    """Entries to look for, in their order."""
+    """The entries to search for, in their order."""
 
     def __init__(self, entries: Iterable[str]) -> None:
-        """Raise `ValueError`, as `check_entry` does."""
+        """Parse the entries; raises `ValueError` like `check_entry`."""
         self._entries = tuple(entries)
-        self._bits = _ShiftAnd()
+        self._automaton = _ShiftAnd()
         self._owners: list[str] = []
+        """The entry of each state."""
         for entry in self._entries:
-            places = _parse(entry)
-            self._bits.add(places)
-            self._owners += [entry] * len(places)
+            states = _parse(entry)
+            self._automaton.add(states)
+            self._owners += [entry] * len(states)
 
     def first_in(self, text: str) -> str | None:
-        """An entry that the text holds; None if it holds none."""
-        found = self._bits.search(read_letters(text)) if self._entries else 0
+        """Return an entry that the text contains; None if it contains none."""
+        found = self._automaton.search(read_letters(text)) if self._entries else 0
         return self._owners[found.bit_length() - 1] if found else None
 
 
 def check_entry(entry: str) -> str:
-    """An entry as it is kept; raises `ValueError`, whose message says what is wrong with it."""
-    kept = " ".join(entry.casefold().split())
-    _parse(kept)
-    return kept
+    """Return an entry in its stored form; raises `ValueError` with the reason if it is invalid."""
+    folded = " ".join(entry.casefold().split())
+    _parse(folded)
+    return folded
 
 
 @dataclass
 class _PatternState:
-    """A letter of an entry."""
+    """One letter of an entry, which is one state of the automaton."""
 
     letters: frozenset[str]
     starts: bool = False
-    """Whether the entry begins with it."""
+    """Whether the entry starts with it."""
     starts_anywhere: bool = False
-    """Whether it may also begin in the middle of a word."""
+    """Whether the entry may also start in the middle of a word."""
     any_follow: bool = False
     """Whether any letters may follow."""
     space_follows: bool = False
@@ -65,54 +66,52 @@ class _PatternState:
 def _parse(entry: str) -> list[_PatternState]:
     if len(entry) > MAX_LENGTH:
         raise ValueError(f"a word has at most {MAX_LENGTH} characters, not {len(entry)}")
-    places: list[_PatternState] = []
+    states: list[_PatternState] = []
     for number, part in enumerate(entry.split("*")):
-        if number and places:
-            places[-1].any_follow = True
+        if number and states:
+            states[-1].any_follow = True
         for letter in read_letters(part):
             if not letter.certain:
                 continue
-            if letter.boundary and places and not places[-1].any_follow:
-                places[-1].space_follows = True
-            places.append(_PatternState(letter.certain))
-    if len(places) < _SHORTEST and not any(map(is_spaceless, entry)):
-        raise ValueError(
-            f"a word needs at least {_SHORTEST} letters or digits, beside * for any letters"
-        )
-    places[0].starts = places[-1].ends = True
-    places[0].starts_anywhere = entry.startswith("*")
-    return places
+            if letter.boundary and states and not states[-1].any_follow:
+                states[-1].space_follows = True
+            states.append(_PatternState(letter.certain))
+    if len(states) < _SHORTEST and not any(map(is_spaceless, entry)):
+        raise ValueError(f"a word needs at least {_SHORTEST} letters or digits, not counting *")
+    states[0].starts = states[-1].ends = True
+    states[0].starts_anywhere = entry.startswith("*")
+    return states
 
 
 class _ShiftAnd:
-    """The automaton: one bit for each place of each entry, set while a text may be there."""
+    """The automaton: one bit for each state, set while a text may be in it."""
 
     def __init__(self) -> None:
         self._size = 0
         self._letters: defaultdict[str, int] = defaultdict(int)
-        """Places that take a letter."""
+        """The states that accept a letter."""
         self._starts = self._starts_anywhere = self._any = self._spaces = 0
         self._ends = self._ends_anywhere = 0
 
-    def add(self, places: list[_PatternState]) -> None:
-        """Follow one more entry."""
-        for place in places:
+    def add(self, states: list[_PatternState]) -> None:
+        """Add an entry."""
+        for state in states:
             bit = 1 << self._size
             self._size += 1
-            for letter in place.letters:
+            for letter in state.letters:
                 self._letters[letter] |= bit
-            self._starts |= bit * place.starts
-            self._starts_anywhere |= bit * place.starts_anywhere
-            self._any |= bit * (place.any_follow and not place.ends)
-            self._spaces |= bit * place.space_follows
-            self._ends |= bit * place.ends
-            self._ends_anywhere |= bit * (place.ends and place.any_follow)
+            self._starts |= bit * state.starts
+            self._starts_anywhere |= bit * state.starts_anywhere
+            self._any |= bit * (state.any_follow and not state.ends)
+            self._spaces |= bit * state.space_follows
+            self._ends |= bit * state.ends
+            self._ends_anywhere |= bit * (state.ends and state.any_follow)
 
     def search(self, letters: Iterable[Letter]) -> int:
-        """The bits of entries that were found, the highest being one that was; 0 if none was.
+        """Return bits of which the highest belongs to an entry that was found; 0 if none was.
 
-        `sure` holds where a text may be with at least one letter that is what it seems; `vague`
-        where it may be with nothing but digits and signs for letters: 455 is not "ass".
+        `sure` are the states reached with at least one real letter, `vague` those reached with
+        nothing but digits and signs for letters: 455 is not "ass".
         """
         sure = vague = 0
         for letter in letters:
@@ -123,25 +122,26 @@ class _ShiftAnd:
                 starts = self._starts
             if letter.boundary is Boundary.BREAK:
                 sure, vague = sure & self._spaces, vague & self._spaces
-            as_is, meant = self._taken(letter.certain), self._taken(letter.possible)
-            next_sure = self._step(sure, as_is | meant, 0) | self._step(vague, as_is, starts)
-            next_vague = self._step(vague, meant, starts)
-            if letter.is_sign:  # or it separates
+            certain, possible = self._accepting(letter.certain), self._accepting(letter.possible)
+            next_sure = self._step(sure, certain | possible, 0)
+            next_sure |= self._step(vague, certain, starts)
+            next_vague = self._step(vague, possible, starts)
+            if letter.is_sign:  # it may be a separator
                 next_sure, next_vague = next_sure | sure, next_vague | vague
             sure, vague = next_sure, next_vague
             if found := sure & self._ends_anywhere:
                 return found
         return sure & self._ends
 
-    def _taken(self, letters: frozenset[str]) -> int:
+    def _accepting(self, letters: frozenset[str]) -> int:
         if letters is ANY:
             return (1 << self._size) - 1
-        taken = 0
+        accepting = 0
         for letter in letters:
-            taken |= self._letters.get(letter, 0)
-        return taken
+            accepting |= self._letters.get(letter, 0)
+        return accepting
 
-    def _step(self, places: int, taken: int, starts: int) -> int:
-        """Where a text may be after a letter: one place further, or still where it repeats."""
-        entered = (places << 1) & ~self._starts | starts
-        return (entered | places) & taken | places & self._any
+    def _step(self, states: int, accepting: int, starts: int) -> int:
+        """Return the states after a letter: the next ones, or the same where letters repeat."""
+        entered = (states << 1) & ~self._starts | starts
+        return (entered | states) & accepting | states & self._any

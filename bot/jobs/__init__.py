@@ -1,1 +1,1 @@
-"""Frozen values that describe jobs and cross threads."""
+"""Frozen values that describe jobs and pass between threads."""

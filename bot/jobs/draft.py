@@ -1,17 +1,17 @@
-"""A picture and its mask before they are painted."""
+"""A picture and its mask, before an edit is submitted."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A picture of which a part shall be painted anew."""
+    """A picture that the user is about to edit."""
 
     id: int
     author_id: int
     source: bytes
-    """The picture, a PNG."""
+    """The picture as a PNG."""
     mask: bytes | None
-    """Where it changes, a grey PNG of the same size; None if nobody knows yet."""
+    """The area to change, as a grey PNG of the picture's size; None if not chosen yet."""
     replace_with: str | None
-    """What the picture should show afterwards, if that was said."""
+    """The prompt for the area; None if the user has not given one."""

@@ -1,4 +1,4 @@
-"""What the engine reports while it works on a job."""
+"""Events that the engine publishes while it works on a job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from bot.jobs.job import JobLocation
 from engine.recipes.recipe import Recipe
 
 Pixels = NDArray[np.uint8]
-"""A picture as painted: (height, width, 3)."""
+"""The pixels of a picture: (height, width, 3), RGB, 0 to 255."""
 
 
 @dataclass(frozen=True)
 class PaintedPicture:
-    """A picture as its run left it."""
+    """A picture at the end of its run."""
 
     recipe: Recipe
     pixels: Pixels
     steps: int
-    """Taken; fewer than the recipe's if the run was stopped."""
+    """Number of steps taken; fewer than the recipe's if the run was stopped."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """How a picture looked at some step of its run."""
+    """A picture at one step of its run."""
 
     step: int
     pixels: Pixels
@@ -34,81 +34,81 @@ class Frame:
 
 @dataclass(frozen=True)
 class Started:
-    """The engine has begun with a job, or goes on with it after a start of the program."""
+    """The engine has started a job, or resumed it after a restart of the program."""
 
     job_id: int
 
 
 @dataclass(frozen=True)
 class NoticeEvent:
-    """Something happened that the job's people should know."""
+    """Something has happened that the job's messages should mention."""
 
     job_id: int
     text: str
-    """A sentence."""
+    """A complete sentence."""
 
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """A job is under way."""
+    """A job has advanced."""
 
     job_id: int
     pixels: Pixels
-    """The picture as it stands."""
+    """The current picture."""
     picture: int
-    """Which of the job's pictures this is, from 1."""
+    """The position among the job's pictures, from 1."""
     step: int
-    """Steps taken of this picture."""
+    """Number of steps taken for this picture."""
 
 
 @dataclass(frozen=True)
 class JobProgress:
-    """What people are told of a job that has not ended."""
+    """The location and progress of a job that has not ended."""
 
-    position: JobLocation
+    location: JobLocation
     begun: bool
     progress: ProgressEvent | None
-    """The newest, if there was one since the program was started."""
+    """The latest progress since the program started; None before the first."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a job needs to go on from here."""
+    """The state from which a job can be resumed."""
 
     job_id: int
     picture: int
-    """Which of the job's pictures, from 1."""
+    """The position among the job's pictures, from 1."""
     recipe: Recipe
     steps_done: int
-    """Of this picture."""
+    """Number of steps taken for this picture."""
     state: Mapping[str, Any] | bytes
-    """Of its run, as `Generation.state_dict` gives it, or as it is stored."""
+    """The state of the run: what `Generation.state_dict` returns, or its stored bytes."""
     frames: tuple[Frame, ...]
-    """Of this picture, those since the checkpoint before."""
+    """The frames of this picture since the previous checkpoint."""
     seconds: float
-    """Engine time that the whole job has taken."""
+    """Seconds of engine time that the whole job has taken."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """All pictures of a job are painted, or it was stopped and these are there."""
+    """A job has ended with its pictures; with those that had begun if it was stopped."""
 
     job_id: int
     pictures: tuple[PaintedPicture, ...]
     seconds: float
-    """Engine time that the job took."""
+    """Seconds of engine time that the job took."""
     digests: Mapping[str, str]
-    """SHA-256 of each weights file that painted them, by the file's name."""
+    """The SHA-256 of each weights file that was used, by file name."""
     stopped: bool = False
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A job came to an end without its pictures."""
+    """A job has ended without pictures."""
 
     job_id: int
     reason: str
-    """A sentence for the person who asked."""
+    """A sentence for the user who asked."""
 
 
 Event = Started | NoticeEvent | ProgressEvent | Checkpoint | Finished | Failed

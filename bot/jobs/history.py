@@ -1,4 +1,4 @@
-"""Values of a page of somebody's pictures."""
+"""Values for pages of a user's pictures."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,11 +7,11 @@ from enum import StrEnum
 from bot.jobs.job import JobState
 
 MAX_SEARCH = 40
-"""Characters that can be searched for: they have to fit into a custom id."""
+"""Maximum length of a search text, which must fit into a custom id."""
 
 
 class PageDirection(StrEnum):
-    """Where to go from a page."""
+    """The page to show next, seen from the current one."""
 
     OLDER = "older"
     NEWER = "newer"
@@ -20,20 +20,20 @@ class PageDirection(StrEnum):
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose pictures are looked at, and which of them."""
+    """The user whose pictures are shown, and which of them."""
 
     author_id: int
     guild_id: int | None = None
-    """The server in which they were asked for; None for everywhere."""
+    """The server in which the pictures were requested; None for all."""
     channels: frozenset[int] | None = None
-    """The channels in which they were asked for, if not all may be looked into."""
+    """The channels whose pictures may be shown; None for all."""
     search: str = ""
-    """What their prompts hold, in capitals or not."""
+    """Text that the prompts contain, in upper or lower case."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A job on its page."""
+    """A job as one page shows it."""
 
     job_id: int
     author_id: int
@@ -42,11 +42,12 @@ class Entry:
     accepted_at: datetime
     seeds: tuple[int, ...]
     steps: tuple[int, ...]
-    """Taken of each picture that is kept; none if they were removed."""
+    """Number of steps of each stored picture; empty if they were deleted."""
     link: str | None
-    """The address of the message with its pictures."""
+    """The URL of the message with the pictures; None if it is unknown."""
     can_rerun: bool
-    """Whether everything is there that it was painted from."""
+    """Whether the images that it was painted from are still stored."""
     place: int
-    """Which of `total` this is, from 1, the newest."""
+    """The position in the scope, 1 (newest) to `total`."""
     total: int
+    """Number of jobs in the scope."""

@@ -1,7 +1,6 @@
-"""What is asked for and what comes of it: the values that pass between Discord and the engine.
+"""Jobs: the accepted commands that pass from Discord to the engine.
 
-A `Job` is a command that was accepted. The engine thread tells of its course in events; they hold
-plain values and arrays, so that they can cross from one thread to another.
+The engine thread reports on them in `bot.jobs.events`.
 """
 
 from dataclasses import dataclass
@@ -11,15 +10,15 @@ from engine.recipes.recipe import Recipe
 
 
 class JobState(StrEnum):
-    """Where a job stands. All but the first two are final."""
+    """The state of a job. All but the first two are final."""
 
     QUEUED = "queued"
-    """Never begun."""
+    """Not started yet."""
     RUNNING = "running"
-    """Begun; it may be waiting for its next turn, or for the program to come back."""
+    """Started; the job may be waiting for its next slice, or for a restart of the program."""
     DONE = "done"
     STOPPED = "stopped"
-    """Ended early because somebody wished so; its pictures are kept as they stood."""
+    """Ended early by a user; the pictures are stored as they were."""
     CANCELLED = "cancelled"
     FAILED = "failed"
 
@@ -29,16 +28,16 @@ UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 @dataclass(frozen=True)
 class JobLocation:
-    """Where a job is told about."""
+    """The channels and the message in which a job is announced."""
 
     guild_id: int | None
-    """None in direct messages."""
+    """The server; None in direct messages."""
     channel_id: int
-    """Where the command was given."""
+    """The channel of the command."""
     post_id: int
-    """The channel of the pictures: the job's thread, or `channel_id`."""
+    """The channel of the results: the job's thread, or `channel_id`."""
     message_id: int
-    """The job's own message in `channel_id`, on which the thread hangs if there is one."""
+    """The announcement in `channel_id`, on which the thread was opened if there is one."""
 
     @property
     def has_thread(self) -> bool:
@@ -47,12 +46,12 @@ class JobLocation:
 
     @property
     def url(self) -> str:
-        """Where Discord shows the job's own message."""
+        """The URL of the announcement."""
         return message_url(self.guild_id, self.channel_id, self.message_id)
 
 
 def message_url(guild_id: int | None, channel_id: int, message_id: int) -> str:
-    """Where Discord shows a message; `guild_id` is None in direct messages."""
+    """Return the URL of a message; `guild_id` is None in direct messages."""
     return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
 
 
@@ -63,16 +62,16 @@ class Job:
     id: int
     author_id: int
     prompt: str
-    """As it was typed."""
+    """The prompt as the user typed it."""
     recipes: tuple[Recipe, ...]
     kind: str = "imagine"
-    """How it came about: "imagine", "edit", "rerun", "vary", "more" and so on."""
+    """What made the job: "imagine", "edit", "rerun", "vary", "more" and so on."""
     parent_id: int | None = None
-    """The job that it came from, which may be gone."""
+    """The id of the job that it came from, which may be deleted."""
     guild_id: int | None = None
-    """None in direct messages."""
+    """The server; None in direct messages."""
     weight: float = 1.0
-    """Its author's share of the engine when it was accepted."""
+    """The author's share of painting time when the job was accepted."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Values of what is stored about a person, and of its erasure."""
+"""Values for the export and the erasure of what is stored about a user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,49 +7,53 @@ from typing import Any
 
 @dataclass(frozen=True)
 class JobExport:
-    """A job with all that is known of it, whether this program can still paint it or not."""
+    """Everything that is stored about a job, even if its recipes are unreadable."""
 
     id: int
     values: Mapping[str, Any]
-    """By the names of the database's columns; places, posts and checkpoints as lists of such."""
+    """The job's columns by name; "places", "posts" and "checkpoints" are lists of such mappings."""
     recipes: tuple[str, ...]
-    """As JSON."""
+    """The job's recipes as JSON, in the order of its pictures."""
 
 
 @dataclass(frozen=True)
 class DraftExport:
-    """A picture and its mask, before somebody had them painted."""
+    """Everything that is stored about a draft."""
 
     id: int
     values: Mapping[str, Any]
+    """The draft's columns by name, without its images."""
     source: bytes
+    """The picture, a PNG."""
     mask: bytes | None
+    """The mask, a PNG; None if the draft has none."""
 
 
 @dataclass(frozen=True)
 class ErasureRequest:
-    """A person wants everything removed that was kept of them, and how far that is."""
+    """A user's request to erase their data, with totals of what was deleted so far."""
 
     author_id: int
     last_job_id: int
+    """The user's newest job at the time of the request; newer ones stay."""
     last_draft_id: int
-    """What is newer stays."""
+    """The user's newest draft at the time of the request; newer ones stay."""
     jobs: int
     pictures: int
     drafts: int
     messages: int
-    """That were removed from Discord, or were gone already."""
-    left: int
-    """Messages that could not be removed, and threads that could not be renamed."""
+    """Number of messages that were deleted from Discord, or were gone already."""
+    undeleted: int
+    """Number of messages that could not be deleted and threads that could not be renamed."""
 
 
 @dataclass(frozen=True)
 class PendingMessageDeletion:
-    """Something of a person's that is still on Discord."""
+    """A message or thread of a deleted job that is still on Discord."""
 
     id: int
     author_id: int
     channel_id: int
     message_id: int
     is_thread: bool
-    """Whether the thread is meant that was opened on the message, and has its id."""
+    """True for the thread that was opened on the message; both have the same id."""

@@ -1,4 +1,4 @@
-"""What the store knows of a job: plain values, read back from its tables."""
+"""What the store returns about jobs, as plain values."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,28 +8,29 @@ from bot.jobs.job import Job, JobLocation, JobState
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job, where it stands, and where it is told about."""
+    """A job with its state and location."""
 
     job: Job
     state: JobState
     location: JobLocation | None
-    """None until its message was posted."""
+    """The location; None until the job is announced."""
     channel_id: int | None
-    """Where it was asked for; None for jobs of an earlier version that had no place."""
+    """The channel of the command; None for unannounced jobs of earlier versions."""
     progress_id: int | None
-    """The message that shows its progress, if that is not the job's own."""
+    """The message that shows the progress, if that is not the announcement."""
     stop_requested: bool
+    """Whether someone asked to stop the running job."""
     reason: str | None
-    """Why it failed, or why nobody was told of its end."""
+    """Why the job failed or was cancelled, or why nobody could be notified."""
     notice: str | None
-    """What its people should know about its course."""
+    """A sentence that the job's messages show."""
     seconds: float | None
-    """Engine time that it took, once it is done or stopped."""
+    """Seconds of engine time that the job took; None unless it is done or stopped."""
     accepted_at: datetime
     began_at: datetime | None
     ended_at: datetime | None
     notified_at: datetime | None
-    """When the last message about its end had arrived."""
+    """When the last message about its end was posted."""
 
 
 @dataclass(frozen=True)
@@ -37,43 +38,43 @@ class StoredPicture:
     """A picture of a job that has ended."""
 
     number: int
-    """Which of the job's pictures, from 1."""
+    """The position among the job's pictures, from 1."""
     steps: int
-    """That were taken."""
+    """Number of steps taken."""
     content: bytes
-    """A PNG with its recipe."""
+    """A PNG that contains its recipe."""
 
 
 @dataclass(frozen=True)
 class StoredFrame:
-    """How a picture looked at some step of its run."""
+    """A picture at one step of its run."""
 
     picture: int
-    """Which of the job's pictures, from 1."""
+    """The position among the job's pictures, from 1."""
     step: int
     content: bytes
-    """A small WebP."""
+    """The picture as a small WebP."""
 
 
 @dataclass(frozen=True)
 class StoredCheckpoint:
-    """What a run of a job can go on from."""
+    """A state from which a job can be resumed."""
 
     picture: int
-    """Which of the job's pictures, from 1."""
+    """The position among the job's pictures, from 1."""
     steps_done: int
-    """Of this picture."""
+    """Number of steps taken for this picture."""
     seconds: float
-    """Engine time that the whole job had taken."""
+    """Seconds of engine time that the whole job had taken."""
     state: bytes | None
-    """What `engine.vqgan_clip.checkpoints` reads; None if it is damaged."""
+    """The bytes that `engine.vqgan_clip.checkpoints` reads; None if they are damaged."""
 
 
 @dataclass(frozen=True)
 class Post:
-    """A message that tells of a job's end."""
+    """A message with a job's result."""
 
     job_id: int
     channel_id: int | None
-    """None for posts of an earlier version."""
+    """The message's channel; None for posts of earlier versions."""
     message_id: int

@@ -1,13 +1,13 @@
-"""Forgetting people: removes what is kept of them, here and on Discord, whatever happens meanwhile.
+"""Erase everything that is stored about a user, here and on Discord.
 
-The wish is stored first. Then open jobs are cancelled, jobs removed one by one, and messages taken
-away slowly, each noted until it is gone. What a restart interrupts goes on after it. Whoever wished
-it is told at the end: by the answer to their command while they wait, else by a direct message.
+The request is stored first. Then unfinished jobs are cancelled, jobs are deleted one by one, and
+their messages are deleted slowly. After a restart this continues where it was. In the end the user
+is notified by the response to their command, or by direct message if that is no longer possible.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 import discord
@@ -19,59 +19,63 @@ from bot.errors import UserError
 from bot.jobs.personal_data import ErasureRequest, PendingMessageDeletion
 from bot.privacy.text import erasure_text
 from bot.scheduling.queue import GpuQueue
-from bot.storage import Store, with_retry
+from bot.storage import Store
 from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS, describe, is_transient
 
 log = logging.getLogger(__name__)
 
 MESSAGE_SECONDS = 0.5
-"""Between two calls that remove messages, beside what Discord itself demands."""
+"""Seconds before the first attempt to delete a message, in addition to Discord's rate limits."""
 CALL_SECONDS = 60.0
-TRIES = 4
-"""Of a call that may succeed later."""
+"""Seconds after which a call counts as failed."""
+ATTEMPTS = 4
+"""Maximum number of attempts of a call that fails temporarily."""
 REFRESH_SECONDS = 2.0
-"""Between two looks at jobs of which somebody is just being told."""
+"""Seconds before trying jobs again whose result was just being posted."""
 _RETRY_SECONDS = 60.0
+"""Seconds before trying again after an unexpected error."""
 
 
 class ErasureService:
-    """Carries out deletions, one after the other."""
+    """Processes erasure requests, one after the other."""
 
     def __init__(self, store: Store, queue: GpuQueue, reporter: Reporter) -> None:
         self._store = store
         self._queue = queue
         self._reporter = reporter
-        self._wished = asyncio.Event()
+        self._requested = asyncio.Event()
         self._client: discord.Client | None = None
         self._attached = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[ErasureRequest]] = {}
+        """Futures of the commands that wait for their request, by user id."""
         self._exporting: set[int] = set()
+        """Ids of users whose export is being sent."""
 
     def attach(self, client: discord.Client) -> None:
-        """Say what to remove messages with; until then nothing is removed."""
+        """Set the client to delete messages with; nothing is deleted before."""
         self._client = client
         self._attached.set()
 
-    async def request(self, user_id: int) -> "asyncio.Future[ErasureRequest]":
-        """Have all removed that is kept of a person until now; returns what was done, in the end.
+    async def request(self, user_id: int) -> asyncio.Future[ErasureRequest]:
+        """Store a request to erase a user's current data; return a future with its totals.
 
-        Raises `DBAPIError` if the wish cannot be stored.
+        Raises `DBAPIError` if the request cannot be stored.
         """
         await self._store.personal_data.request_erasure(user_id)
         future: asyncio.Future[ErasureRequest] = asyncio.get_running_loop().create_future()
         done = self._waiting.setdefault(user_id, future)
-        self._wished.set()
+        self._requested.set()
         return done
 
     def notify_by_dm(self, user_id: int) -> None:
-        """Nobody waits any more: tell the person by a direct message."""
+        """Notify the user by direct message, because their command can no longer respond."""
         self._waiting.pop(user_id, None)
 
     @contextmanager
-    def exporting(self, user_id: int) -> Iterator[None]:
-        """Send a person's data, once at a time; raises `UserError` if that is under way."""
+    def exporting(self, user_id: int) -> Generator[None]:
+        """Allow one export at a time for each user; raise `UserError` for a second one."""
         if user_id in self._exporting:
-            raise UserError("Your files are on their way already.")
+            raise UserError("Your files are already being sent.")
         self._exporting.add(user_id)
         try:
             yield
@@ -79,90 +83,89 @@ class ErasureService:
             self._exporting.remove(user_id)
 
     async def run(self) -> None:
-        """Carry out wishes until cancelled; first those that an earlier run has left."""
+        """Process requests until cancelled, at first those of earlier runs of the program."""
         await self._attached.wait()
         while True:
-            self._wished.clear()
+            self._requested.clear()
             pause: float | None = None
-            for deletion in await with_retry(
-                self._store.personal_data.erasures, "reading deletions"
-            ):
+            for request in await self._store.personal_data.erasures():
                 try:
-                    if not await self._process(deletion.author_id):
+                    if not await self._process(request.author_id):
                         pause = REFRESH_SECONDS
                 except Exception:
-                    log.exception("a deletion was interrupted, trying again")
+                    log.exception("an erasure failed, trying again")
                     pause = _RETRY_SECONDS
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wished.wait(), pause)
+                await asyncio.wait_for(self._requested.wait(), pause)
 
     async def _process(self, author_id: int) -> bool:
-        """Remove all that can be removed now; say whether that was all."""
-        await self._remove_jobs(author_id)
-        refusing: set[tuple[int, bool]] = set()
-        async for removal in self._store.personal_data.pending_deletions(author_id):
-            succeeded = await self._remove(removal, refusing)
-            await self._store.personal_data.deleted_message(removal, succeeded=succeeded)
+        """Delete everything that can be deleted now; return whether the request is completed."""
+        await self._delete_jobs(author_id)
+        forbidden: set[tuple[int, bool]] = set()
+        async for deletion in self._store.personal_data.pending_deletions(author_id):
+            succeeded = await self._delete_message(deletion, forbidden)
+            await self._store.personal_data.finish_deletion(deletion, succeeded=succeeded)
         done = await self._store.personal_data.finish_erasure(author_id)
         if done is None:
             return False
-        log.info("a person's data was removed", extra={"jobs": done.jobs, "left": done.left})
-        with suppress(DBAPIError):  # else the next look after what is old does so
+        counts = {"jobs": done.jobs, "undeleted": done.undeleted}
+        log.info("a user's data was erased", extra=counts)
+        with suppress(DBAPIError):  # the next retention run does it then
             await self._store.retention.vacuum()
         await self._notify(done)
         return True
 
-    async def _remove_jobs(self, author_id: int) -> None:
-        """Cancel what has not ended, and remove what is over and was told."""
-        deletion = await self._store.personal_data.erasure(author_id)
-        if deletion is None:
+    async def _delete_jobs(self, author_id: int) -> None:
+        """Cancel unfinished jobs, and delete jobs whose end was announced."""
+        request = await self._store.personal_data.erasure(author_id)
+        if request is None:
             return
-        unfinished, over = await self._store.personal_data.erasable(deletion)
+        unfinished, notified = await self._store.personal_data.erasable(request)
         for job_id in unfinished:
             if await self._store.lifecycle.cancel(job_id):
                 self._queue.remove(job_id)
                 self._reporter.on_end(job_id)
-        for job_id in over:
+        for job_id in notified:
             await self._store.personal_data.delete_job(job_id, author_id)
-        await self._store.personal_data.delete_drafts(deletion)
+        await self._store.personal_data.delete_drafts(request)
 
-    async def _remove(
-        self, removal: PendingMessageDeletion, refusing: set[tuple[int, bool]]
+    async def _delete_message(
+        self, deletion: PendingMessageDeletion, forbidden: set[tuple[int, bool]]
     ) -> bool:
-        """Take something away from Discord; say whether it is gone.
+        """Delete a message or rename a thread; return False if that is impossible.
 
-        A channel that is among the `refusing` ones, or has become one, is not asked again.
+        Channels that deny access are added to `forbidden` and not tried again.
         """
-        where = (removal.channel_id, removal.is_thread)
-        if where in refusing:
+        channel = (deletion.channel_id, deletion.is_thread)
+        if channel in forbidden:
             return False
-        for number in range(TRIES):
+        for number in range(ATTEMPTS):
             await asyncio.sleep(MESSAGE_SECONDS * 4**number)
             try:
-                await asyncio.wait_for(self._call(removal), CALL_SECONDS)
+                await asyncio.wait_for(self._call(deletion), CALL_SECONDS)
                 return True
             except discord.NotFound:
                 return True
             except discord.Forbidden as error:
-                refusing.add(where)
-                self._log(removal, error)
+                forbidden.add(channel)
+                self._log(deletion, error)
                 return False
             except discord.HTTPException as error:
-                self._log(removal, error)
+                self._log(deletion, error)
                 if not is_transient(error):
                     return False
             except NETWORK_ERRORS as error:
-                self._log(removal, error)
+                self._log(deletion, error)
         return False
 
-    async def _call(self, removal: PendingMessageDeletion) -> None:
+    async def _call(self, deletion: PendingMessageDeletion) -> None:
         assert self._client is not None
-        if removal.is_thread:
-            await anonymize_thread(self._client, removal.channel_id, removal.message_id)
-            # It stays, since others may have written there.
-            await self._client.http.edit_channel(removal.message_id, archived=True)
+        if deletion.is_thread:
+            await anonymize_thread(self._client, deletion.channel_id, deletion.message_id)
+            # The thread stays, because others may have written there.
+            await self._client.http.edit_channel(deletion.message_id, archived=True)
         else:
-            await delete_message(self._client, removal.channel_id, removal.message_id)
+            await delete_message(self._client, deletion.channel_id, deletion.message_id)
 
     async def _notify(self, done: ErasureRequest) -> None:
         waiting = self._waiting.pop(done.author_id, None)
@@ -174,8 +177,8 @@ class ErasureService:
             channel = await self._client.create_dm(discord.Object(done.author_id))
             await asyncio.wait_for(channel.send(erasure_text(done)), CALL_SECONDS)
         except CALL_ERRORS as error:
-            log.warning("nobody could be told of a deletion", extra={"cause": str(error)})
+            log.warning("a user could not be notified of an erasure", extra={"cause": str(error)})
 
-    def _log(self, removal: PendingMessageDeletion, error: Exception) -> None:
-        extra = {"channel": removal.channel_id, "cause": describe(error)}
-        log.warning("a message could not be removed", extra=extra)
+    def _log(self, deletion: PendingMessageDeletion, error: Exception) -> None:
+        extra = {"channel": deletion.channel_id, "cause": describe(error)}
+        log.warning("a message could not be deleted", extra=extra)

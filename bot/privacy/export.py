@@ -1,7 +1,7 @@
-"""All that is kept of a person, as ZIP files that Discord takes, by direct message.
+"""Send everything that is stored about a user as ZIP files, by direct message.
 
-They are made one after the other, so that no more than one is in memory. What is larger than a
-file may be is cut into pieces, which put together are the file again.
+The ZIP files are made one at a time to save memory. A file that is too large for Discord is split
+into parts.
 """
 
 import asyncio
@@ -23,38 +23,40 @@ from bot.ui.discord_errors import CALL_ERRORS
 log = logging.getLogger(__name__)
 
 PART_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES - 2**16
-"""Of a file in a direct message, less some room."""
-TRIES, FIRST_PAUSE = 4, 1.0
-"""Of a file, and the seconds before the second one; the pause grows."""
+"""Maximum size of a ZIP file in bytes: Discord's limit for direct messages with a margin."""
+ATTEMPTS, FIRST_PAUSE = 4, 1.0
+"""Attempts to send a file, and seconds before the second one; pauses grow fourfold."""
 _CLOSED = (
-    "You take no direct messages from me, and only there I may send this. Allow them in this "
-    "server's privacy settings, then ask again."
+    "You don't accept direct messages from me, and I can send your data only there. Allow them in "
+    "this server's privacy settings, then try again."
 )
 _PER_MEMBER = 512
-"""Bytes of a ZIP beside a member's content, at most: our names are short."""
+"""Maximum overhead of one member of a ZIP file in bytes; member names are short."""
 _PER_FILE = 64
+"""Overhead of a ZIP file in bytes, without its members."""
 _READ_ME = """\
-All that this bot keeps of you.
+Everything that this bot stores about you.
 
-job-N/job.json       what you asked for and when, its state, and where I told of it
-job-N/recipe-M.json  all that determines picture M; a picture that you attached is in it, as base64
+job-N/job.json       what you asked for and when, its state, and where I posted it
+job-N/recipe-M.json  everything that determines picture M, images that you attached as base64
 job-N/picture-M.png  the picture
-job-N/frames/        how it looked on the way, by picture and step
-draft-N/             a picture and its mask that are not painted yet
+job-N/frames/        the picture at earlier steps, by picture and step
+draft-N/             a picture and its mask that you have not submitted
 
-Not in here, though kept: checkpoints, the numbers from which a run of the program goes on, as long
-as the pictures are kept. job.json says which there are.
+Checkpoints are stored as long as the pictures, but are not in here: they are the numbers from which
+the program resumes painting. job.json lists them.
 
-A file that was too large for one message is cut into FILE.part1, FILE.part2 and so on. Put together
-in this order they are the file: cat FILE.part* > FILE, or on Windows copy /b.
+A file that is too large for one message is split into FILE.part1, FILE.part2 and so on. To join the
+parts, run cat FILE.part* > FILE, or on Windows copy /b.
 """
 Member = tuple[str, bytes]
+"""The name and the content of a file in a ZIP file."""
 
 
 async def send_everything(store: Store, user: discord.User | discord.Member) -> int:
-    """Send a person all that is kept of them by direct message, and return in how many files.
+    """Send a user everything that is stored about them; return the number of ZIP files.
 
-    Raises `UserError` if they take no direct messages, or Discord does not take the files.
+    Raises `UserError` if they accept no direct messages, or Discord does not accept the files.
     """
     sent = 0
     async for content in zip_files(store, user.id, PART_BYTES):
@@ -64,21 +66,21 @@ async def send_everything(store: Store, user: discord.User | discord.Member) -> 
 
 
 async def zip_files(store: Store, user_id: int, limit: int) -> AsyncIterator[bytes]:
-    """ZIP files of at most `limit` bytes with all that is kept of a person; none for nothing."""
+    """Yield ZIP files of at most `limit` bytes with a user's data; none if nothing is stored."""
     packed: list[Member] = []
     size = _PER_FILE
-    async for name, content in _pieces(store, user_id, limit - _PER_FILE - _PER_MEMBER):
+    async for name, content in _split_members(store, user_id, limit - _PER_FILE - _PER_MEMBER):
         more = len(content) + _PER_MEMBER
         if size + more > limit:
-            yield await asyncio.to_thread(_zipped, packed)
+            yield await asyncio.to_thread(_zip, packed)
             packed, size = [], _PER_FILE
         packed.append((name, content))
         size += more
     if packed:
-        yield await asyncio.to_thread(_zipped, packed)
+        yield await asyncio.to_thread(_zip, packed)
 
 
-async def _pieces(store: Store, user_id: int, limit: int) -> AsyncIterator[Member]:
+async def _split_members(store: Store, user_id: int, limit: int) -> AsyncIterator[Member]:
     async for name, content in _members(store, user_id):
         if len(content) <= limit:
             yield name, content
@@ -88,16 +90,14 @@ async def _pieces(store: Store, user_id: int, limit: int) -> AsyncIterator[Membe
 
 
 async def _members(store: Store, user_id: int) -> AsyncIterator[Member]:
-    job_ids, draft_ids = (
-        await store.personal_data.job_ids(user_id),
-        await store.personal_data.draft_ids(user_id),
-    )
+    job_ids = await store.personal_data.job_ids(user_id)
+    draft_ids = await store.personal_data.draft_ids(user_id)
     if not (job_ids or draft_ids):
         return
     yield "read-me.txt", _READ_ME.encode()
     for job_id in job_ids:
         job = await store.personal_data.export_job(job_id)
-        if job is None:  # removed in the meantime
+        if job is None:  # deleted in the meantime
             continue
         yield f"job-{job_id}/job.json", _json(dict(job.values))
         for member in _recipes(job):
@@ -137,18 +137,18 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _zipped(members: list[Member]) -> bytes:
+def _zip(members: list[Member]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, content in members:
-            # What pictures are made of has been packed already.
+            # Pictures are compressed already.
             is_text = name.endswith((".json", ".txt"))
             file.writestr(name, content, zipfile.ZIP_DEFLATED if is_text else zipfile.ZIP_STORED)
     return buffer.getvalue()
 
 
 async def _send(user: discord.User | discord.Member, name: str, content: bytes) -> None:
-    for number in range(TRIES):
+    for number in range(ATTEMPTS):
         if number:
             await asyncio.sleep(FIRST_PAUSE * 4 ** (number - 1))
         try:
@@ -158,4 +158,4 @@ async def _send(user: discord.User | discord.Member, name: str, content: bytes) 
             raise UserError(_CLOSED) from error
         except CALL_ERRORS as error:
             log.warning("an export could not be sent", extra={"cause": str(error)})
-    raise UserError("Discord did not take the files. Try again in a while.")
+    raise UserError("Discord did not accept the files. Try again in a few minutes.")

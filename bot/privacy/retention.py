@@ -1,7 +1,7 @@
-"""Retention: what is old goes, and the database stays within its budget.
+"""Delete old images, and keep the database within its disk budget.
 
-Checkpoints go first, then frames, then pictures, then what people uploaded. A job that has not
-ended, or of whose end nobody was told yet, is never touched.
+Checkpoints are deleted first, then frames, pictures and uploads. A job that has not ended, or whose
+end was not announced, is never touched.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from engine.files import MEBIBYTE
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 3600.0
-"""Between two looks."""
+"""Seconds between two runs."""
 _REST_SECONDS = 0.02
-"""Between two transactions, in which others may write."""
-_ROOM = 0.95
-"""Share of the budget that is left filled, so that the next look finds little to do."""
+"""Seconds between two transactions, so that others can write."""
+_TARGET = 0.95
+"""Share of the budget, from 0 to 1, to which a database that exceeds it is reduced."""
 
 
 class RetentionService:
-    """Removes what is old, once an hour."""
+    """Deletes old content, once an hour."""
 
     def __init__(self, store: Store, settings: StorageSettings) -> None:
         self._store = store
@@ -34,36 +34,37 @@ class RetentionService:
         self._budget = settings.disk_mib * MEBIBYTE
 
     async def run(self) -> None:
-        """Look at once and every hour, until cancelled."""
+        """Delete old content now and every hour, until cancelled."""
         while True:
             try:
                 await self.tidy()
             except DBAPIError as error:
-                log.warning("nothing could be tidied up", extra={"cause": str(error.orig)})
+                log.warning("retention failed", extra={"cause": str(error.orig)})
             except Exception:
-                log.exception("nothing could be tidied up")
+                log.exception("retention failed")
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def tidy(self) -> None:
-        """Remove what is too old or too much, and make the file smaller."""
+        """Delete what is too old or exceeds the budget, and shrink the file."""
         await self._store.drafts.delete_expired()
         before = datetime.now(UTC) - timedelta(days=self._days)
-        for bulk in BlobKind if self._days else ():
-            while count := await self._store.retention.remove_oldest(bulk, before):
-                log.info("removed what is old", extra={"what": bulk, "count": count})
+        for kind in BlobKind if self._days else ():
+            while count := await self._store.retention.remove_oldest(kind, before):
+                log.info("deleted old content", extra={"kind": kind, "jobs": count})
                 await asyncio.sleep(_REST_SECONDS)
         if self._budget and await self._store.retention.used_bytes() > self._budget:
-            await self._shrink(round(_ROOM * self._budget))
+            await self._shrink(round(_TARGET * self._budget))
         await self._store.retention.vacuum()
 
-    async def _shrink(self, most: int) -> None:
-        """Remove until the database holds at most so many bytes, as far as that is possible."""
-        for bulk in BlobKind:
-            while (excess := await self._store.retention.used_bytes() - most) > 0:
-                if not (count := await self._store.retention.remove_oldest(bulk, most=excess)):
+    async def _shrink(self, max_bytes: int) -> None:
+        """Delete content until the database has at most `max_bytes`, if that is possible."""
+        retention = self._store.retention
+        for kind in BlobKind:
+            while (excess := await retention.used_bytes() - max_bytes) > 0:
+                if not (count := await retention.remove_oldest(kind, max_bytes=excess)):
                     break
-                log.info("made room", extra={"what": bulk, "count": count})
+                log.info("freed space", extra={"kind": kind, "jobs": count})
                 await asyncio.sleep(_REST_SECONDS)
-        if (used := await self._store.retention.used_bytes()) > most:
+        if (used := await retention.used_bytes()) > max_bytes:
             mebibytes = round(used / MEBIBYTE)
-            log.warning("storage.disk_mib is too little", extra={"mib": mebibytes})
+            log.warning("storage.disk_mib is too small", extra={"mib": mebibytes})

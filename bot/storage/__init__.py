@@ -1,11 +1,11 @@
-"""The store: every accepted job, so that none is forgotten.
+"""The store: SQLAlchemy over SQLite, so that jobs and settings survive a restart.
 
-SQLAlchemy over SQLite. A job is stored before anybody is told that it is queued, and every change
-of its state is one transaction. Only one program at a time may use the folder.
+A job is stored before it is announced, and each change of its state is one transaction. Only one
+program at a time may use the folder.
 """
 
 from bot.storage.connection import open_store
-from bot.storage.retry import with_retry
+from bot.storage.retry import retrying
 from bot.storage.store import Store
 
-__all__ = ["Store", "open_store", "with_retry"]
+__all__ = ["Store", "open_store", "retrying"]

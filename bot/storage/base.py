@@ -1,25 +1,37 @@
-"""What the parts of the store share: how they read and write."""
+"""The database connections that all repositories share."""
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from typing import Any, TypeGuard
 
-Sessions = async_sessionmaker[AsyncSession]
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 BEGIN = "begin"
-"""The execution option that says how a transaction begins; `NO_TRANSACTION` for not at all."""
+"""The execution option with SQLite's kind of transaction: "", "IMMEDIATE" or `NO_TRANSACTION`."""
 NO_TRANSACTION = "none"
+"""The value of `BEGIN` that leaves each statement outside of a transaction."""
 FOLD = "folded"
-"""The SQL function that makes texts equal that differ in capitals only."""
+"""The name of the SQL function that folds case in every script."""
+
+
+class Database:
+    """Sessions and connections, made once for all repositories."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        immediate = engine.execution_options(**{BEGIN: "IMMEDIATE"})
+        self.read = async_sessionmaker(engine, expire_on_commit=False)
+        """Sessions that only read."""
+        self.write = async_sessionmaker(immediate, expire_on_commit=False)
+        """Sessions that lock the database for writing first, so that what they read stays true."""
+        self.autocommit = engine.execution_options(**{BEGIN: NO_TRANSACTION})
+        """Connections without transactions, for statements that SQLite allows only there."""
 
 
 class Repository:
-    """A part of the store.
+    """The base of all repositories."""
 
-    A transaction that writes takes the right to do so at its beginning, so that what it reads
-    before stays true until its end.
-    """
+    def __init__(self, database: Database) -> None:
+        self._read, self._write = database.read, database.write
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._read: Sessions = async_sessionmaker(engine, expire_on_commit=False)
-        writing = engine.execution_options(**{BEGIN: "IMMEDIATE"})
-        self._write: Sessions = async_sessionmaker(writing, expire_on_commit=False)
-        self._outside = engine.execution_options(**{BEGIN: NO_TRANSACTION})
+
+def is_json_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Return True if a value that `json.loads` returned is an object."""
+    return isinstance(value, dict)

@@ -1,9 +1,9 @@
-"""Opening the store: one program for each folder, and the tables that this program works with."""
+"""Open the store: lock its folder, migrate its tables and set up SQLite."""
 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.storage.base import BEGIN, FOLD, NO_TRANSACTION
+from bot.storage.base import BEGIN, FOLD, NO_TRANSACTION, Database
 from bot.storage.migrations import migrate
 from bot.storage.store import Store
 from engine.errors import SettingsError
@@ -23,14 +23,14 @@ log = logging.getLogger(__name__)
 
 DATABASE, LOCK = "bot.sqlite", "bot.lock"
 LOCKED_SECONDS = 5.0
-"""How long a call waits for a database that something else has locked."""
+"""Seconds that a call waits for a database that another program has locked."""
 _INCREMENTAL = 2
-"""SQLite's number for a database that gives free pages back when it is told to."""
+"""The value of `PRAGMA auto_vacuum` that allows giving free pages back step by step."""
 
 
 @asynccontextmanager
-async def open_store(folder: Path) -> AsyncIterator[Store]:
-    """The store in `folder`, which is made if it is not there, brought up to date.
+async def open_store(folder: Path) -> AsyncGenerator[Store]:
+    """Open the store in `folder`, which is made if it does not exist, with migrated tables.
 
     Raises `SettingsError` if another program uses the folder, it cannot be written, or its database
     belongs to a newer program.
@@ -44,7 +44,7 @@ async def open_store(folder: Path) -> AsyncIterator[Store]:
         )
         _set_up(engine.sync_engine, "PRAGMA foreign_keys=ON")
         try:
-            yield Store(engine)
+            yield Store(Database(engine))
         finally:
             await engine.dispose()
     finally:
@@ -68,8 +68,8 @@ def _lock(folder: Path) -> filelock.BaseFileLock:
 
 
 def _migrate(path: Path) -> None:
-    """Bring the tables up to date in one transaction, while nothing else has them open."""
-    # Not checking foreign keys, so that a migration may make a table anew.
+    """Migrate the tables in one transaction, while nothing else has the database open."""
+    # Foreign keys stay unchecked here, because a migration may replace a table.
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCKED_SECONDS})
     _set_up(engine)
     try:
@@ -79,47 +79,46 @@ def _migrate(path: Path) -> None:
         raise SettingsError(f"storage.folder: cannot use {quoted(path)}: {error.orig}") from error
     finally:
         engine.dispose()
-    _let_it_shrink(path)
+    _enable_auto_vacuum(path)
 
 
-def _let_it_shrink(path: Path) -> None:
-    """Have the database keep books of its pages, so that free ones can be given back."""
+def _enable_auto_vacuum(path: Path) -> None:
+    """Make the database track its free pages, so that it can give them back."""
     try:
         with closing(sqlite3.connect(path, LOCKED_SECONDS, isolation_level=None)) as database:
-            ((kept,),) = database.execute("PRAGMA auto_vacuum").fetchall()
-            if kept != _INCREMENTAL:
+            ((mode,),) = database.execute("PRAGMA auto_vacuum").fetchall()
+            if mode != _INCREMENTAL:
                 database.execute("PRAGMA auto_vacuum=INCREMENTAL")
-                database.execute("VACUUM")  # writes it anew, which happens once
+                database.execute("VACUUM")  # rewrites the file, only once
     except sqlite3.Error as error:
         log.warning("the database cannot shrink; trying at the next start", extra={"cause": error})
 
 
-def _folded(text: str | None) -> str | None:
-    """What SQLite's own functions do for A to Z only."""
+def _casefold(text: str | None) -> str | None:
+    """Fold case in every script; SQLite's own functions only know A to Z."""
     return None if text is None else text.casefold()
 
 
 def _set_up(engine: Engine, *pragmas: str) -> None:
-    """Let transactions hold whatever is done in them, and survive a power cut."""
+    """Put everything into transactions, which survive a power cut."""
 
-    def connected(connection: Any, _: object) -> None:
-        # Python's driver would leave changes of tables, and reading, out of transactions.
+    def on_connect(connection: Any, _: object) -> None:
+        # Python's driver would leave reads and changes of tables outside of transactions.
         connection.isolation_level = None
-        connection.create_function(FOLD, 1, _folded, deterministic=True)
+        connection.create_function(FOLD, 1, _casefold, deterministic=True)
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")  # readers and the writer wait for nobody
+        cursor.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not block each other
         cursor.execute("PRAGMA synchronous=FULL")
-        # Overwrites what is deleted where that costs nothing; whole free pages are given back.
+        # Deleted content is overwritten where that is free; whole free pages are given back.
         cursor.execute("PRAGMA secure_delete=FAST")
         for pragma in pragmas:
             cursor.execute(pragma)
         cursor.close()
 
-    def begin(connection: Connection) -> None:
-        how = connection.get_execution_options().get(BEGIN, "")
-        if how == NO_TRANSACTION:
-            return
-        connection.exec_driver_sql(f"BEGIN {how}".strip())
+    def on_begin(connection: Connection) -> None:
+        kind = connection.get_execution_options().get(BEGIN, "")
+        if kind != NO_TRANSACTION:
+            connection.exec_driver_sql(f"BEGIN {kind}".strip())
 
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", begin)
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)

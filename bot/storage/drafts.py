@@ -1,4 +1,4 @@
-"""Drafts: pictures and their masks, before somebody has them painted."""
+"""Drafts: pictures and their masks, before an edit is submitted."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -10,16 +10,16 @@ from bot.storage.base import Repository
 from bot.storage.tables import DraftRow
 
 DRAFT_AGE, DRAFTS = timedelta(days=1), 10
-"""How long a draft is kept, and how many of one person."""
+"""How long a draft is stored, and maximum number of drafts of one user."""
 
 
 class DraftRepository(Repository):
-    """Every draft, for a day."""
+    """Drafts, which expire after a day."""
 
     async def add(
         self, author_id: int, source: bytes, mask: bytes | None, replace_with: str | None
     ) -> Draft:
-        """Store a new draft, forget old ones, and return it with its number."""
+        """Store a new draft and return it; delete expired drafts and the user's surplus ones."""
         now = datetime.now(UTC)
         row = DraftRow(
             author_id=author_id,
@@ -40,28 +40,28 @@ class DraftRepository(Repository):
         return _value(row)
 
     async def delete_expired(self) -> None:
-        """Forget what was to be kept for a day only."""
+        """Delete expired drafts."""
         is_old = DraftRow.created_at < datetime.now(UTC) - DRAFT_AGE
         async with self._write.begin() as session:
             await session.execute(delete(DraftRow).where(is_old))
 
     async def get(self, draft_id: int) -> Draft | None:
-        """The draft with a number, if it is still there."""
+        """Return a draft by its id; None if it is gone."""
         async with self._read() as session:
             found = await session.get(DraftRow, draft_id)
         return None if found is None else _value(found)
 
     async def put(self, draft: Draft) -> None:
-        """Store a draft in place of the one with its number, or again."""
+        """Store a draft under its id, in place of the previous one if there is one."""
         row = DraftRow(**asdict(draft), created_at=datetime.now(UTC))
         async with self._write.begin() as session:
             await session.merge(row)
 
     async def delete(self, draft_id: int) -> bool:
-        """Forget a draft; say whether it was there."""
-        gone = delete(DraftRow).where(DraftRow.id == draft_id).returning(DraftRow.id)
+        """Delete a draft; return whether it existed."""
+        draft = delete(DraftRow).where(DraftRow.id == draft_id).returning(DraftRow.id)
         async with self._write.begin() as session:
-            return await session.scalar(gone) is not None
+            return await session.scalar(draft) is not None
 
 
 def _value(row: DraftRow) -> Draft:

@@ -8,10 +8,10 @@ from bot.storage.tables import GuildSettingsRow
 
 
 class GuildSettingsRepository(Repository):
-    """The settings of servers."""
+    """Settings by server."""
 
     async def get(self, guild_id: int | None) -> GuildSettings:
-        """The settings of a server; of none, for direct messages, those that leave all open."""
+        """Return a server's settings; for direct messages (None), those without restrictions."""
         if guild_id is None:
             return NO_GUILD
         async with self._read() as session:
@@ -21,9 +21,9 @@ class GuildSettingsRepository(Repository):
     async def change(
         self, guild_id: int, change: Callable[[GuildSettings], GuildSettings]
     ) -> GuildSettings:
-        """Put what `change` makes of a server's settings in their place, and return it.
+        """Replace a server's settings by what `change` returns for them, and return that.
 
-        Of changes at the same time none is lost. What `change` raises leaves everything as it was.
+        Concurrent changes are all applied. If `change` raises, the settings stay as they were.
         """
         async with self._write.begin() as session:
             row = await session.get(GuildSettingsRow, guild_id)

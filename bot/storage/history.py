@@ -1,4 +1,4 @@
-"""A person's pictures, newest first."""
+"""Pages of a user's pictures, newest first."""
 
 import asyncio
 import json
@@ -9,22 +9,24 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, literal, or_, 
 
 from bot.jobs.history import Entry, PageDirection, Scope
 from bot.jobs.job import JobState
-from bot.storage.base import FOLD, Repository
+from bot.storage.base import FOLD, Repository, is_json_object
 from bot.storage.tables import JobRow, PictureRow, PlaceRow, PostRow
 
 _WITH_PICTURES = (JobState.DONE, JobState.STOPPED)
 
 
 class HistoryRepository(Repository):
-    """Jobs that have ended with pictures, whether these are still kept or not."""
+    """Jobs that ended with pictures, even if these were deleted to free space."""
 
-    async def page(self, scope: Scope, turn: PageDirection, job_id: int | None) -> Entry | None:
-        """The newest job of a `scope`, or the one next to `job_id`; None if there is none."""
-        is_meant = _is_in(scope)
-        order = JobRow.id.asc() if turn is PageDirection.NEWER else JobRow.id.desc()
-        wanted = is_meant if job_id is None else and_(is_meant, _is_at(turn, job_id))
+    async def page(
+        self, scope: Scope, direction: PageDirection, job_id: int | None
+    ) -> Entry | None:
+        """Return the newest job of a `scope`, or the one next to `job_id`; None without one."""
+        is_in = _is_in(scope)
+        order = JobRow.id.asc() if direction is PageDirection.NEWER else JobRow.id.desc()
+        wanted = is_in if job_id is None else and_(is_in, _is_next(direction, job_id))
         rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
-        count = select(func.count()).select_from(JobRow).where(is_meant)
+        count = select(func.count()).select_from(JobRow).where(is_in)
         async with self._read() as session:
             found = (await session.execute(rows.where(wanted).order_by(order).limit(1))).first()
             if found is None:
@@ -53,23 +55,22 @@ class HistoryRepository(Repository):
         )
 
     async def add_repost(self, job_id: int, channel_id: int, message_id: int) -> None:
-        """Remember a message that shows a job's pictures once more, unless the job is gone."""
-        is_there = select(literal(message_id), literal(job_id), literal(channel_id)).where(
-            exists().where(JobRow.id == job_id)
-        )
+        """Store a message that shows a job's pictures again, unless the job was deleted."""
+        row = select(literal(message_id), literal(job_id), literal(channel_id))
+        row = row.where(exists().where(JobRow.id == job_id))
         columns = ["message_id", "job_id", "channel_id"]
         async with self._write.begin() as session:
-            await session.execute(insert(PostRow).from_select(columns, is_there))
+            await session.execute(insert(PostRow).from_select(columns, row))
 
 
 def _is_in(scope: Scope) -> ColumnElement[bool]:
-    # Without pictures and posts it was deleted; what retention removes leaves the posts.
-    is_kept = exists().where(PictureRow.job_id == JobRow.id)
-    is_posted = exists().where(PostRow.job_id == JobRow.id)
+    # A deleted job has neither pictures nor posts; retention deletes only the pictures.
+    has_pictures = exists().where(PictureRow.job_id == JobRow.id)
+    has_posts = exists().where(PostRow.job_id == JobRow.id)
     is_in = and_(
         JobRow.author_id == scope.author_id,
         JobRow.state.in_(_WITH_PICTURES),
-        or_(is_kept, is_posted),
+        or_(has_pictures, has_posts),
     )
     if scope.guild_id is not None:
         is_in = and_(is_in, JobRow.guild_id == scope.guild_id)
@@ -81,8 +82,8 @@ def _is_in(scope: Scope) -> ColumnElement[bool]:
     return is_in
 
 
-def _is_at(turn: PageDirection, job_id: int) -> ColumnElement[bool]:
-    match turn:
+def _is_next(direction: PageDirection, job_id: int) -> ColumnElement[bool]:
+    match direction:
         case PageDirection.OLDER:
             return JobRow.id < job_id
         case PageDirection.NEWER:
@@ -92,20 +93,20 @@ def _is_at(turn: PageDirection, job_id: int) -> ColumnElement[bool]:
 
 
 def _link(row: JobRow, place: PlaceRow | None, post: PostRow | None) -> str | None:
-    """The address of the message with a job's pictures, or else of the job's own."""
+    """Return the URL of the message with a job's pictures, or else of its announcement."""
     if place is None:
         return None
     channel_id, message_id = place.channel_id, place.message_id
     if post is not None:
         channel_id, message_id = post.channel_id or place.post_id, post.message_id
-    # Without a server: in direct messages, or what went there because its place was gone.
+    # In direct messages there is no server; results go there if their channel is gone.
     is_there = channel_id in (place.channel_id, place.post_id)
     where = row.guild_id if row.guild_id is not None and is_there else "@me"
     return f"https://discord.com/channels/{where}/{channel_id}/{message_id}"
 
 
 def _seeds(recipes: Sequence[str]) -> tuple[int, ...]:
-    """The seeds of recipes, of those too that this program cannot paint any more."""
+    """Return the seeds of recipes, even of those that this program can no longer paint."""
     return tuple(
         values["seed"] for values in map(_values, recipes) if isinstance(values.get("seed"), int)
     )
@@ -116,4 +117,4 @@ def _values(recipe: str) -> dict[str, Any]:
         values = json.loads(recipe)
     except (ValueError, RecursionError):
         return {}
-    return values if isinstance(values, dict) else {}
+    return values if is_json_object(values) else {}

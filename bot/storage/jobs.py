@@ -12,6 +12,7 @@ from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin, JobSt
 from bot.jobs.records import JobRecord, Post
 from bot.storage.base import Repository
 from bot.storage.lifecycle import copy_checkpoints
+from bot.storage.retry import retrying
 from bot.storage.tables import CheckpointRow, JobRow, PlaceRow, PostRow
 from engine.errors import RecipeError
 from engine.recipes.recipe import Recipe
@@ -67,7 +68,7 @@ class JobRepository(Repository):
 
     async def get(self, job_id: int) -> JobRecord | None:
         """Return a job's record; None if it is gone or unreadable."""
-        return await self._one(JobRow.id == job_id)
+        return await self._find_one(JobRow.id == job_id)
 
     async def state(self, job_id: int) -> JobState | None:
         """Return the state of a job; None if there is no such job."""
@@ -78,9 +79,9 @@ class JobRepository(Repository):
     async def list_open(self) -> list[JobRecord]:
         """List jobs that have not ended, or whose end was not announced, oldest first.
 
-        Jobs that cannot be read any more are marked as failed, and nobody is notified.
+        Jobs that can no longer be read are marked as failed, and nobody is notified.
         """
-        records, unreadable = await self._found(_IS_OPEN)
+        records, unreadable = await self._find(_IS_OPEN)
         if unreadable:
             change = update(JobRow).where(JobRow.id.in_(unreadable))
             now = datetime.now(UTC)
@@ -111,6 +112,7 @@ class JobRepository(Repository):
         """Count the jobs that have not ended, or whose end was not announced."""
         return await self._count(_IS_OPEN)
 
+    @retrying
     async def set_location(self, job: Job, location: JobLocation) -> JobRecord | None:
         """Store where a job is announced, and return its record; None if it was deleted.
 
@@ -136,6 +138,7 @@ class JobRepository(Repository):
         async with self._write.begin() as session:
             await session.execute(change.values(progress_id=message_id))
 
+    @retrying
     async def add_post(self, job_id: int, channel_id: int, message_id: int, number: int) -> None:
         """Store a message with a job's result; `number` counts them from 1."""
         row = PostRow(message_id=message_id, job_id=job_id, channel_id=channel_id, number=number)
@@ -154,6 +157,7 @@ class JobRepository(Repository):
             found = (await session.scalars(rows)).all()
         return [Post(each.job_id, each.channel_id, each.message_id) for each in found]
 
+    @retrying
     async def post_numbers(self, job_id: int) -> set[int]:
         """Return the numbers of a job's result messages that were posted."""
         rows = select(PostRow.number).where(PostRow.job_id == job_id)
@@ -162,13 +166,13 @@ class JobRepository(Repository):
 
     async def by_post(self, message_id: int) -> JobRecord | None:
         """Return the record of the job whose result a message holds; None if it holds none."""
-        return await self._one(JobRow.id.in_(_posted(message_id)))
+        return await self._find_one(JobRow.id.in_(_posted(message_id)))
 
     async def by_message(self, message_id: int) -> JobRecord | None:
         """Return the record of the job that any kind of message belongs to; None if to none."""
         is_place = or_(PlaceRow.message_id == message_id, PlaceRow.progress_id == message_id)
         placed = select(PlaceRow.job_id).where(is_place)
-        return await self._one(JobRow.id.in_(_posted(message_id).union(placed)))
+        return await self._find_one(JobRow.id.in_(_posted(message_id).union(placed)))
 
     async def author_of_post(self, message_id: int) -> int | None:
         """Return the author of the job whose result a message holds; None if it holds none."""
@@ -176,20 +180,20 @@ class JobRepository(Repository):
         async with self._read() as session:
             return await session.scalar(rows.where(PostRow.message_id == message_id))
 
-    async def _count(self, is_meant: ColumnElement[bool]) -> int:
+    async def _count(self, condition: ColumnElement[bool]) -> int:
         async with self._read() as session:
-            rows = select(func.count()).select_from(JobRow).where(is_meant)
+            rows = select(func.count()).select_from(JobRow).where(condition)
             return await session.scalar(rows) or 0
 
-    async def _one(self, is_meant: ColumnElement[bool]) -> JobRecord | None:
-        records, _ = await self._found(is_meant)
+    async def _find_one(self, condition: ColumnElement[bool]) -> JobRecord | None:
+        records, _ = await self._find(condition)
         return records[0] if records else None
 
-    async def _found(self, is_meant: ColumnElement[bool]) -> tuple[list[JobRecord], list[int]]:
+    async def _find(self, condition: ColumnElement[bool]) -> tuple[list[JobRecord], list[int]]:
         """Return the records of jobs, oldest first, and the ids of unreadable jobs."""
         rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
         async with self._read() as session:
-            found = (await session.execute(rows.where(is_meant).order_by(JobRow.id))).all()
+            found = (await session.execute(rows.where(condition).order_by(JobRow.id))).all()
         return await asyncio.to_thread(_readable, found)  # there may be thousands of jobs
 
 

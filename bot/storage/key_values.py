@@ -1,4 +1,4 @@
-"""Facts: what the program remembers from one start to the next."""
+"""Texts that the program remembers from one start to the next, such as the synced commands."""
 
 from sqlalchemy import select
 
@@ -7,14 +7,14 @@ from bot.storage.tables import FactRow
 
 
 class KeyValueRepository(Repository):
-    """Texts under names."""
+    """Texts by name."""
 
     async def get(self, name: str) -> str | None:
-        """What was remembered under `name`."""
+        """Return the text stored under `name`; None if there is none."""
         async with self._read() as session:
             return await session.scalar(select(FactRow.value).where(FactRow.name == name))
 
     async def set(self, name: str, value: str) -> None:
-        """Keep `value` under `name`, in place of what was there."""
+        """Store a text under `name`, in place of the previous one."""
         async with self._write.begin() as session:
             await session.merge(FactRow(name=name, value=value))

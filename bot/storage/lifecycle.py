@@ -1,11 +1,12 @@
-"""The course of a job: its states, and what is kept of it on the way and at its end.
+"""The states of jobs, and the checkpoints, frames and pictures that they store.
 
-A change of state takes place only from a state that allows it, in one transaction. Of several that
-race, whoever comes first wins, and the others are told that nothing was changed.
+Each change of state is one transaction and happens only in a state that allows it. Of concurrent
+changes the first one wins; the others return False and change nothing.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,38 +17,42 @@ from sqlalchemy.orm import aliased
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import StoredCheckpoint, StoredFrame, StoredPicture
 from bot.storage.base import Repository
+from bot.storage.retry import retrying
 from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow
 
-KEPT = 2
-"""Checkpoints of a picture that is being painted: if one is damaged, there is another."""
+CHECKPOINTS_KEPT = 2
+"""Number of checkpoints of an unfinished picture: if one is damaged, the other can be used."""
 
 
 class LifecycleRepository(Repository):
-    """How jobs begin, go on and end. Methods that return a bool say whether they changed it."""
+    """How jobs start, continue and end. A bool that is returned says whether the job changed."""
 
+    @retrying
     async def mark_running(self, job_id: int) -> bool:
-        """A job that was queued is running."""
+        """Mark a queued job as running."""
         values = {"state": JobState.RUNNING, "began_at": datetime.now(UTC)}
         async with self._write.begin() as session:
             return await _change(session, job_id, (JobState.QUEUED,), values)
 
     async def request_stop(self, job_id: int) -> bool:
-        """A running job shall end soon; the wish outlives the program."""
+        """Store that a running job is to stop soon, also after a restart."""
         async with self._write.begin() as session:
             return await _change(session, job_id, (JobState.RUNNING,), {"stop_wanted": True})
 
     async def cancel(self, job_id: int, reason: str | None = None) -> bool:
-        """A job ends without pictures."""
+        """End a job without pictures because someone cancelled it."""
         return await self._end_without(job_id, JobState.CANCELLED, reason)
 
+    @retrying
     async def fail(self, job_id: int, reason: str) -> bool:
-        """A job ends without pictures, because it could not be painted."""
+        """End a job without pictures because it could not be painted."""
         return await self._end_without(job_id, JobState.FAILED, reason)
 
+    @retrying
     async def finish(
         self, job_id: int, pictures: Sequence[StoredPicture], seconds: float, *, stopped: bool
     ) -> bool:
-        """A job ends with its pictures, which are stored with its end or not at all."""
+        """End a job and store its pictures, in one transaction."""
         now = datetime.now(UTC)
         state = JobState.STOPPED if stopped else JobState.DONE
         values = {"state": state, "ended_at": now, "seconds": seconds}
@@ -55,28 +60,22 @@ class LifecycleRepository(Repository):
             if not await _change(session, job_id, UNFINISHED, values):
                 return False
             for each in pictures:
-                session.add(
-                    PictureRow(
-                        job_id=job_id,
-                        number=each.number,
-                        steps=each.steps,
-                        content=each.content,
-                        created_at=now,
-                    )
-                )
-            await session.execute(delete(CheckpointRow).where(_is_superseded(job_id, kept=1)))
+                session.add(PictureRow(job_id=job_id, created_at=now, **asdict(each)))
+            await session.execute(delete(CheckpointRow).where(_is_superseded(job_id, keep=1)))
         return True
 
+    @retrying
     async def mark_notified(self, job_id: int, reason: str | None = None) -> None:
-        """The last message about a job's end has arrived, or, for a `reason`, none ever will."""
+        """Store that a job's end was announced, or the `reason` why it cannot be."""
         values: dict[str, Any] = {"told_at": datetime.now(UTC)}
         if reason is not None:
             values["reason"] = reason
         async with self._write.begin() as session:
             await session.execute(update(JobRow).where(JobRow.id == job_id).values(values))
 
+    @retrying
     async def set_notice(self, job_id: int, text: str) -> None:
-        """Keep what a job's people should know about its course."""
+        """Store the notice that a job's messages show."""
         change = update(JobRow).where(JobRow.id == job_id)
         async with self._write.begin() as session:
             await session.execute(change.values(notice=text))
@@ -84,7 +83,7 @@ class LifecycleRepository(Repository):
     async def add_checkpoint(
         self, job_id: int, checkpoint: StoredCheckpoint, frames: Sequence[StoredFrame]
     ) -> bool:
-        """Keep what a job can go on from, and how it looked since the checkpoint before."""
+        """Store a checkpoint of an unfinished job, and the frames since the previous one."""
         assert checkpoint.state is not None
         picture, steps = checkpoint.picture, checkpoint.steps_done
         row = {
@@ -96,27 +95,28 @@ class LifecycleRepository(Repository):
             "digest": hashlib.sha256(checkpoint.state).digest(),
             "created_at": datetime.now(UTC),
         }
-        # One that is further on is there only if it was damaged, and the run went back.
+        # A later checkpoint exists only if it was damaged and the run returned to an earlier one.
         is_ahead = and_(
             CheckpointRow.job_id == job_id,
             CheckpointRow.picture == picture,
             CheckpointRow.steps_done > steps,
         )
         async with self._write.begin() as session:
-            is_open = select(JobRow.id).where(JobRow.id == job_id, JobRow.state.in_(UNFINISHED))
-            if await session.scalar(is_open) is None:
+            job = select(JobRow.id).where(JobRow.id == job_id, JobRow.state.in_(UNFINISHED))
+            if await session.scalar(job) is None:
                 return False
             await session.execute(delete(CheckpointRow).where(is_ahead))
             await session.execute(insert(CheckpointRow).prefix_with("OR REPLACE").values(row))
-            await session.execute(delete(CheckpointRow).where(_is_superseded(job_id, KEPT)))
+            is_superseded = _is_superseded(job_id, CHECKPOINTS_KEPT)
+            await session.execute(delete(CheckpointRow).where(is_superseded))
             for each in frames:
-                values = {"picture": each.picture, "step": each.step, "content": each.content}
-                adding = insert(FrameRow).prefix_with("OR REPLACE")
-                await session.execute(adding.values(job_id=job_id, **values))
+                frame = insert(FrameRow).prefix_with("OR REPLACE")
+                await session.execute(frame.values(job_id=job_id, **asdict(each)))
         return True
 
+    @retrying
     async def checkpoints(self, job_id: int) -> list[StoredCheckpoint]:
-        """What a job can go on from, by its pictures, the newest of each picture first."""
+        """List a job's checkpoints by picture, the newest of each picture first."""
         order = (CheckpointRow.picture, CheckpointRow.steps_done.desc())
         rows = select(CheckpointRow).where(CheckpointRow.job_id == job_id).order_by(*order)
         async with self._read() as session:
@@ -129,7 +129,7 @@ class LifecycleRepository(Repository):
         ]
 
     async def frames(self, job_id: int) -> list[StoredFrame]:
-        """How a job's pictures looked on the way, in the order of pictures and steps."""
+        """List the frames of a job by picture and step."""
         order = (FrameRow.picture, FrameRow.step)
         rows = select(FrameRow).where(FrameRow.job_id == job_id).order_by(*order)
         async with self._read() as session:
@@ -137,14 +137,14 @@ class LifecycleRepository(Repository):
         return [StoredFrame(row.picture, row.step, row.content) for row in found]
 
     async def pictures(self, job_id: int) -> list[StoredPicture]:
-        """The pictures of a job that has ended."""
+        """List the pictures of a job that has ended."""
         rows = select(PictureRow).where(PictureRow.job_id == job_id).order_by(PictureRow.number)
         async with self._read() as session:
             found = (await session.scalars(rows)).all()
         return [StoredPicture(row.number, row.steps, row.content) for row in found]
 
     async def delete_pictures(self, job_id: int) -> bool:
-        """Remove what a job that has ended has left; say whether there were pictures."""
+        """Delete all images of a job that has ended; return whether it had pictures."""
         has_ended = and_(JobRow.id == job_id, JobRow.state.not_in(UNFINISHED))
         async with self._write.begin() as session:
             if await session.scalar(select(JobRow.id).where(has_ended)) is None:
@@ -167,11 +167,11 @@ class LifecycleRepository(Repository):
 async def copy_checkpoints(
     session: AsyncSession, parent_id: int, job_id: int, picture: int | None = None
 ) -> None:
-    """Give a job the last checkpoint of each of its parent's pictures, and the frames.
+    """Copy the last checkpoint of each picture, and the frames, from a job's parent.
 
-    With `picture`, those of this one only, which is the job's first.
+    With `picture`, only those of this picture are copied; it becomes the job's first.
     """
-    is_last = ~_is_superseded(parent_id, kept=1)
+    is_last = ~_is_superseded(parent_id, keep=1)
     own = ("job_id", "picture")
     for table, is_meant in ((CheckpointRow, is_last), (FrameRow, true())):
         names = [column.name for column in table.__table__.columns if column.name not in own]
@@ -184,18 +184,17 @@ async def copy_checkpoints(
 
 
 async def _change(
-    session: AsyncSession, job_id: int, states: Sequence[JobState], values: dict[str, Any]
+    session: AsyncSession, job_id: int, states: Sequence[JobState], values: Mapping[str, Any]
 ) -> bool:
-    """Change a job that is in one of some states; say whether it was."""
-    is_meant = and_(JobRow.id == job_id, JobRow.state.in_(states))
-    change = update(JobRow).where(is_meant).values(values).returning(JobRow.id)
-    return await session.scalar(change) is not None
+    """Change a job if it is in one of the states; return whether it was."""
+    change = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(states))
+    return await session.scalar(change.values(values).returning(JobRow.id)) is not None
 
 
-def _is_superseded(job_id: int, kept: int) -> ColumnElement[bool]:
-    """Which checkpoints of a job have `kept` others of their picture after them."""
+def _is_superseded(job_id: int, keep: int) -> ColumnElement[bool]:
+    """Select the checkpoints of a job that have at least `keep` later ones of their picture."""
     later = aliased(CheckpointRow)
-    after = (
+    later_count = (
         select(func.count())
         .select_from(later)
         .where(
@@ -206,7 +205,7 @@ def _is_superseded(job_id: int, kept: int) -> ColumnElement[bool]:
         .correlate(CheckpointRow)
         .scalar_subquery()
     )
-    return and_(CheckpointRow.job_id == job_id, after >= kept)
+    return and_(CheckpointRow.job_id == job_id, later_count >= keep)
 
 
 def _is_intact(row: CheckpointRow) -> bool:

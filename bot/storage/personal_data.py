@@ -1,7 +1,7 @@
-"""All that is kept of a person, to be read or removed.
+"""Everything that is stored about a user: read for an export, deleted by an erasure.
 
-Removing is begun by one transaction and goes on job by job, so that a restart in between harms
-nothing: what is on Discord is noted in the transaction that removes the job which knew of it.
+One transaction stores the request, then jobs are deleted one by one. Each of these transactions
+also stores which of the job's messages are still on Discord, so that a restart loses nothing.
 """
 
 from collections.abc import AsyncIterator
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.jobs.job import UNFINISHED
 from bot.jobs.personal_data import DraftExport, ErasureRequest, JobExport, PendingMessageDeletion
 from bot.storage.base import Repository
+from bot.storage.retry import retrying
 from bot.storage.tables import (
     Base,
     CheckpointRow,
@@ -30,22 +31,22 @@ _PER_PICTURE = (CheckpointRow, FrameRow, PictureRow)
 
 
 class PersonalDataRepository(Repository):
-    """What belongs to one person."""
+    """The data of one user."""
 
     async def job_ids(self, author_id: int, last: int | None = None) -> list[int]:
-        """The numbers of a person's jobs, up to the `last` one, oldest first."""
+        """List the ids of a user's jobs, oldest first, up to and including `last`."""
         rows = select(JobRow.id).where(_is_of(author_id, last)).order_by(JobRow.id)
         async with self._read() as session:
             return list(await session.scalars(rows))
 
     async def draft_ids(self, author_id: int) -> list[int]:
-        """The numbers of a person's drafts."""
+        """List the ids of a user's drafts."""
         rows = select(DraftRow.id).where(DraftRow.author_id == author_id).order_by(DraftRow.id)
         async with self._read() as session:
             return list(await session.scalars(rows))
 
     async def export_job(self, job_id: int) -> JobExport | None:
-        """All that is known of a job, readable by this program or not, without what is large."""
+        """Return all about a job except images, even if its recipes are unreadable."""
         async with self._read() as session:
             row = await session.get(JobRow, job_id)
             if row is None:
@@ -61,7 +62,7 @@ class PersonalDataRepository(Repository):
         return JobExport(job_id, values, tuple(row.recipes))
 
     async def export_draft(self, draft_id: int) -> DraftExport | None:
-        """A draft with the time of its making."""
+        """Return a draft with the time when it was created."""
         async with self._read() as session:
             row = await session.get(DraftRow, draft_id)
         if row is None:
@@ -70,7 +71,7 @@ class PersonalDataRepository(Repository):
         return DraftExport(draft_id, values, row.source, row.mask)
 
     async def request_erasure(self, author_id: int) -> ErasureRequest:
-        """Note that all that is kept of a person until now shall be removed."""
+        """Store a request to erase everything that is stored about a user now."""
         jobs = select(func.max(JobRow.id)).where(JobRow.author_id == author_id)
         drafts = select(func.max(DraftRow.id)).where(DraftRow.author_id == author_id)
         async with self._write.begin() as session:
@@ -83,43 +84,44 @@ class PersonalDataRepository(Repository):
             row.last_job_id, row.last_draft_id = newest
             return _value(row)
 
+    @retrying
     async def erasures(self) -> list[ErasureRequest]:
-        """Those that are not done."""
+        """List the requests that are not completed."""
         async with self._read() as session:
             return [_value(row) for row in await session.scalars(select(DeletionRow))]
 
     async def erasure(self, author_id: int) -> ErasureRequest | None:
-        """How far the deletion of a person's data has come; None if there is none."""
+        """Return a user's request with its totals so far; None if there is none."""
         async with self._read() as session:
             row = await session.get(DeletionRow, author_id)
         return None if row is None else _value(row)
 
-    async def erasable(self, deletion: ErasureRequest) -> tuple[list[int], list[int]]:
-        """The numbers of jobs to cancel, and of those that can be removed.
+    async def erasable(self, request: ErasureRequest) -> tuple[list[int], list[int]]:
+        """List the ids of jobs to cancel, and of jobs that can be deleted.
 
-        There may be others, of whose end somebody is being told right now.
+        Neither list has jobs whose result is just being posted.
         """
         rows = select(JobRow.id, JobRow.state, JobRow.told_at)
-        rows = rows.where(_is_of(deletion.author_id, deletion.last_job_id)).order_by(JobRow.id)
+        rows = rows.where(_is_of(request.author_id, request.last_job_id)).order_by(JobRow.id)
         async with self._read() as session:
             found = (await session.execute(rows)).all()
-        unfinished = [number for number, state, _ in found if state in UNFINISHED]
-        over = [number for number, state, told in found if state not in UNFINISHED and told]
-        return unfinished, over
+        unfinished = [job_id for job_id, state, _ in found if state in UNFINISHED]
+        notified = [job_id for job_id, state, at in found if state not in UNFINISHED and at]
+        return unfinished, notified
 
     async def delete_job(self, job_id: int, author_id: int) -> bool:
-        """Remove a job that is over with all that belongs to it; say whether it was there.
+        """Delete a job whose end was announced, and its images; return whether it existed.
 
-        Its messages are noted as removals.
+        Its messages are stored as pending deletions.
         """
-        is_meant = and_(
+        job = select(JobRow.id).where(
             JobRow.id == job_id,
             JobRow.author_id == author_id,
             JobRow.state.not_in(UNFINISHED),
             JobRow.told_at.is_not(None),
         )
         async with self._write.begin() as session:
-            if await session.scalar(select(JobRow.id).where(is_meant)) is None:
+            if await session.scalar(job) is None:
                 return False
             for channel_id, message_id, is_thread in await _messages(session, job_id):
                 session.add(
@@ -138,19 +140,19 @@ class PersonalDataRepository(Repository):
             await _count(session, author_id, jobs=1, pictures=count)
         return True
 
-    async def delete_drafts(self, deletion: ErasureRequest) -> None:
-        """Remove a person's drafts."""
-        is_meant = and_(
-            DraftRow.author_id == deletion.author_id, DraftRow.id <= deletion.last_draft_id
+    async def delete_drafts(self, request: ErasureRequest) -> None:
+        """Delete the drafts that a request covers."""
+        drafts = delete(DraftRow).where(
+            DraftRow.author_id == request.author_id, DraftRow.id <= request.last_draft_id
         )
         async with self._write.begin() as session:
-            gone = await session.scalars(delete(DraftRow).where(is_meant).returning(DraftRow.id))
-            await _count(session, deletion.author_id, drafts=len(gone.all()))
+            deleted = await session.scalars(drafts.returning(DraftRow.id))
+            await _count(session, request.author_id, drafts=len(deleted.all()))
 
     async def pending_deletions(self, author_id: int) -> AsyncIterator[PendingMessageDeletion]:
-        """What is still to be removed from Discord, one after the other, until nothing is left.
+        """Yield the messages that are still to be deleted, oldest first, until none is left.
 
-        Each has to be given to `deleted_message` before the next is asked for.
+        Pass each one to `finish_deletion` before asking for the next.
         """
         first = select(RemovalRow).where(RemovalRow.author_id == author_id)
         first = first.order_by(RemovalRow.id).limit(1)
@@ -163,30 +165,28 @@ class PersonalDataRepository(Repository):
                 row.id, row.author_id, row.channel_id, row.message_id, row.is_thread
             )
 
-    async def deleted_message(self, removal: PendingMessageDeletion, *, succeeded: bool) -> None:
-        """A message is gone from Discord, or cannot be removed."""
-        is_gone = succeeded and not removal.is_thread
-        counts = {"messages": int(is_gone), "left": int(not succeeded)}
+    async def finish_deletion(self, deletion: PendingMessageDeletion, *, succeeded: bool) -> None:
+        """Store that a message is gone from Discord, or cannot be deleted."""
+        is_counted = succeeded and not deletion.is_thread
         async with self._write.begin() as session:
-            await session.execute(delete(RemovalRow).where(RemovalRow.id == removal.id))
-            await _count(session, removal.author_id, **counts)
+            await session.execute(delete(RemovalRow).where(RemovalRow.id == deletion.id))
+            await _count(
+                session, deletion.author_id, messages=int(is_counted), left=int(not succeeded)
+            )
 
     async def finish_erasure(self, author_id: int) -> ErasureRequest | None:
-        """Forget that somebody wanted to be forgotten, and return what was done.
-
-        None if something is left to do, or nobody wanted it.
-        """
+        """Delete a completed erasure request and return its totals; None if work remains."""
         async with self._write.begin() as session:
             row = await session.get(DeletionRow, author_id)
             if row is None:
                 return None
             is_draft = and_(DraftRow.author_id == author_id, DraftRow.id <= row.last_draft_id)
-            left = (
+            remaining = (
                 select(JobRow.id).where(_is_of(author_id, row.last_job_id)),
                 select(DraftRow.id).where(is_draft),
                 select(RemovalRow.id).where(RemovalRow.author_id == author_id),
             )
-            for each in left:
+            for each in remaining:
                 if await session.scalar(each.limit(1)) is not None:
                     return None
             await session.delete(row)
@@ -205,13 +205,16 @@ def _columns(table: type[Base]) -> list[str]:
 async def _rows(
     session: AsyncSession, table: type[PlaceRow] | type[PostRow], job_id: int
 ) -> list[dict[str, Any]]:
-    """The rows of a job in another table, as names and values."""
+    """Return the rows of a job in another table as dictionaries."""
     found = await session.scalars(select(table).where(table.job_id == job_id))
     return [{name: getattr(row, name) for name in _columns(table)} for row in found]
 
 
 async def _messages(session: AsyncSession, job_id: int) -> list[tuple[int, int, bool]]:
-    """Channel and message of all that the bot has said of a job; its thread comes last."""
+    """List channel, message and whether it is a thread, of all messages about a job.
+
+    The job's thread comes last.
+    """
     place = await session.get(PlaceRow, job_id)
     posts = (await session.scalars(select(PostRow).where(PostRow.job_id == job_id))).all()
     found: list[tuple[int, int, bool]] = []
@@ -229,7 +232,7 @@ async def _messages(session: AsyncSession, job_id: int) -> list[tuple[int, int, 
 
 
 async def _count(session: AsyncSession, author_id: int, **more: int) -> None:
-    """Add to what a deletion has done."""
+    """Add to the totals of an erasure request."""
     values = {name: getattr(DeletionRow, name) + number for name, number in more.items()}
     change = update(DeletionRow).where(DeletionRow.author_id == author_id)
     await session.execute(change.values(values))
@@ -244,5 +247,5 @@ def _value(row: DeletionRow) -> ErasureRequest:
         pictures=row.pictures,
         drafts=row.drafts,
         messages=row.messages,
-        left=row.left,
+        undeleted=row.left,
     )

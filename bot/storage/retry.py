@@ -1,28 +1,40 @@
-"""Patience with the store: it may be locked by another program, or its disk be full for a while."""
+"""Repeat database operations that fail temporarily (locked file, full disk), with backoff."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds between two tries; the pause doubles."""
+"""Seconds between the first two attempts, and at most; each pause is twice the one before."""
 
 
-async def with_retry(act: Callable[[], Awaitable[T]], what: str) -> T:
-    """Do something with the store that must not be lost, as often as it takes."""
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            return await act()
-        except DBAPIError as error:
-            cause = {"what": what, "cause": str(error.orig)}
-            log.warning("the store refuses, trying again", extra=cause)
-        await asyncio.sleep(pause)
-        pause = min(LONGEST_PAUSE, 2 * pause)
+def retrying(
+    operation: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Repeat an operation whose result must not be lost until the database accepts it.
+
+    Only cancelling the call ends it earlier.
+    """
+
+    @wraps(operation)
+    async def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await operation(*args, **kwargs)
+            except DBAPIError as error:
+                cause = {"operation": operation.__qualname__, "cause": str(error.orig)}
+                log.warning("the database is unavailable, trying again", extra=cause)
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, 2 * pause)
+
+    return repeated

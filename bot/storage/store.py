@@ -1,7 +1,6 @@
 """The store: one repository for each kind of thing that survives a restart."""
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
+from bot.storage.base import Database
 from bot.storage.drafts import DraftRepository
 from bot.storage.guild_settings import GuildSettingsRepository
 from bot.storage.history import HistoryRepository
@@ -14,15 +13,15 @@ from bot.storage.retention import RetentionRepository
 
 
 class Store:
-    """All repositories on one database. Opened by `open_store`."""
+    """All repositories of one database; `open_store` makes it."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.drafts = DraftRepository(engine)
-        self.guild_settings = GuildSettingsRepository(engine)
-        self.history = HistoryRepository(engine)
-        self.jobs = JobRepository(engine)
-        self.key_values = KeyValueRepository(engine)
-        self.lifecycle = LifecycleRepository(engine)
-        self.personal_data = PersonalDataRepository(engine)
-        self.quotas = QuotaRepository(engine)
-        self.retention = RetentionRepository(engine)
+    def __init__(self, database: Database) -> None:
+        self.drafts = DraftRepository(database)
+        self.guild_settings = GuildSettingsRepository(database)
+        self.history = HistoryRepository(database)
+        self.jobs = JobRepository(database)
+        self.key_values = KeyValueRepository(database)
+        self.lifecycle = LifecycleRepository(database)
+        self.personal_data = PersonalDataRepository(database)
+        self.quotas = QuotaRepository(database)
+        self.retention = RetentionRepository(database)

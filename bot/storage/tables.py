@@ -1,4 +1,4 @@
-"""The store's tables, as the newest migration leaves them."""
+"""The tables of the database after the newest migration."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -17,22 +17,22 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Time(TypeDecorator[datetime]):
-    """A moment with its time zone; SQLite keeps UTC without one."""
+    """A time with a time zone, which SQLite stores as UTC without one."""
 
     impl = DateTime
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _: Any) -> datetime | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """To the database."""
+        """Convert a time for the database."""
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, _: Any) -> datetime | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """From the database."""
+        """Convert a time from the database."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
-    """What all tables share."""
+    """The base of all tables."""
 
     type_annotation_map: ClassVar = {datetime: Time}
 
@@ -43,58 +43,64 @@ class JobRow(Base):
     __tablename__ = "jobs"
     __table_args__: ClassVar = (
         Index("ix_jobs_kept", "sources_removed", "ended_at"),
-        {"sqlite_autoincrement": True},  # buttons under old messages hold it
+        {"sqlite_autoincrement": True},  # old buttons hold ids, so none is used twice
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(String(16), index=True)
     kind: Mapped[str] = mapped_column(String(16), server_default="imagine")
-    """How it came about: "imagine", "edit", "rerun" and so on."""
+    """What made the job: "imagine", "edit", "rerun" and so on."""
     parent_id: Mapped[int | None]
-    """The job that it came from, which may be gone."""
+    """The id of the job that it came from, which may be deleted."""
     author_id: Mapped[int] = mapped_column(BigInteger, index=True)
     guild_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
     channel_id: Mapped[int | None] = mapped_column(BigInteger)
-    """Where it was asked for; a place follows once its message was posted."""
+    """The channel of the command; a `PlaceRow` follows when the announcement is posted."""
     prompt: Mapped[str]
     recipes: Mapped[list[str]] = mapped_column(JSON)
     sources_removed: Mapped[bool | None]
-    """Whether its recipes have lost the pictures in them, and cannot be painted again. None as long
-    as something may be kept of it that takes room."""
+    """Whether images were deleted from its recipes, so that it cannot be repeated.
+
+    None while large content may be stored for the job.
+    """
     pictures: Mapped[int] = mapped_column(server_default="1")
-    """How many recipes there are."""
+    """Number of recipes."""
     weight: Mapped[float] = mapped_column(server_default="1")
-    """Its author's share of the engine when it was accepted."""
+    """The author's share of painting time when the job was accepted."""
     stop_wanted: Mapped[bool] = mapped_column(server_default="0")
+    """Whether someone asked to stop the running job."""
     reason: Mapped[str | None]
-    """Why the job failed, or nobody could be told."""
+    """Why the job failed or was cancelled, or why nobody could be notified."""
     notice: Mapped[str | None]
-    """What people should know about its course."""
+    """A sentence that the job's messages show."""
     seconds: Mapped[float | None]
-    """Engine time that it took."""
+    """Seconds of engine time that the job took."""
     accepted_at: Mapped[datetime]
     began_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None] = mapped_column(index=True)
-    """When the last message about its end had arrived."""
+    """When the last message about its end was posted."""
 
 
 class PlaceRow(Base):
-    """Where a job is told about; it has none until its message was posted."""
+    """Where a job's messages are; missing until its announcement is posted."""
 
     __tablename__ = "places"
 
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), primary_key=True)
     guild_id: Mapped[int | None] = mapped_column(BigInteger)
     channel_id: Mapped[int] = mapped_column(BigInteger)
+    """The channel of the announcement."""
     post_id: Mapped[int] = mapped_column(BigInteger)
+    """The channel of the results: the job's thread, or `channel_id`."""
     message_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    """The announcement."""
     progress_id: Mapped[int | None] = mapped_column(BigInteger)
-    """The message that shows its progress, if that is not `message_id`."""
+    """The message that shows the progress, if that is not the announcement."""
 
 
 class PostRow(Base):
-    """A message that tells of a job's end, which holds its pictures if it has some."""
+    """A message with a job's result: its pictures, or why it failed."""
 
     __tablename__ = "posts"
 
@@ -102,7 +108,7 @@ class PostRow(Base):
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), index=True)
     channel_id: Mapped[int | None] = mapped_column(BigInteger)
     number: Mapped[int | None]
-    """Which of the job's posts this is, from 1."""
+    """The position among the job's posts, from 1; None for reposts."""
 
 
 class PictureRow(Base):
@@ -112,16 +118,16 @@ class PictureRow(Base):
 
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
-    """Which of the job's pictures, from 1."""
+    """The position among the job's pictures, from 1."""
     steps: Mapped[int]
-    """That were taken."""
+    """Number of optimization steps taken."""
     content: Mapped[bytes]
-    """A PNG with its recipe."""
+    """A PNG that contains its recipe."""
     created_at: Mapped[datetime]
 
 
 class FrameRow(Base):
-    """How a picture looked at some step of its run, as a small WebP."""
+    """A picture at one step of its run, as a small WebP."""
 
     __tablename__ = "frames"
 
@@ -132,7 +138,7 @@ class FrameRow(Base):
 
 
 class CheckpointRow(Base):
-    """The state of a run, to go on from."""
+    """The state of a run, from which it can be resumed."""
 
     __tablename__ = "checkpoints"
 
@@ -140,18 +146,19 @@ class CheckpointRow(Base):
     picture: Mapped[int] = mapped_column(primary_key=True)
     steps_done: Mapped[int] = mapped_column(primary_key=True)
     seconds: Mapped[float]
-    """Engine time that the whole job had taken."""
+    """Seconds of engine time that the whole job had taken."""
     state: Mapped[bytes]
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
-    """SHA-256 of `state`."""
+    """The SHA-256 of `state`."""
     created_at: Mapped[datetime]
 
 
 class DraftRow(Base):
-    """A picture and its mask, not painted yet."""
+    """A picture and its mask, before an edit is submitted."""
 
     __tablename__ = "drafts"
-    __table_args__: ClassVar = {"sqlite_autoincrement": True}  # no button ever meets another draft
+    # Old buttons hold ids, so none is used twice.
+    __table_args__: ClassVar = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     author_id: Mapped[int] = mapped_column(BigInteger, index=True)
@@ -162,25 +169,26 @@ class DraftRow(Base):
 
 
 class DeletionRow(Base):
-    """A person wants everything removed that was kept of them; forgotten once that is done."""
+    """A user's request to erase their data; deleted when it is completed."""
 
     __tablename__ = "deletions"
 
     author_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     last_job_id: Mapped[int]
+    """The user's newest job at the time of the request; newer ones stay."""
     last_draft_id: Mapped[int]
-    """What is newer was made after the wish, and stays."""
+    """The user's newest draft at the time of the request; newer ones stay."""
     jobs: Mapped[int] = mapped_column(server_default="0")
     pictures: Mapped[int] = mapped_column(server_default="0")
     drafts: Mapped[int] = mapped_column(server_default="0")
     messages: Mapped[int] = mapped_column(server_default="0")
-    """That were removed from Discord, or were gone already."""
+    """Number of messages that were deleted from Discord, or were gone already."""
     left: Mapped[int] = mapped_column(server_default="0")
-    """Messages that could not be removed."""
+    """Number of messages that could not be deleted and threads that could not be renamed."""
 
 
 class RemovalRow(Base):
-    """A message to remove from Discord, or a thread to take the prompt from; its job is gone."""
+    """A message to delete from Discord, or a thread to rename; its job is deleted."""
 
     __tablename__ = "removals"
 
@@ -189,11 +197,11 @@ class RemovalRow(Base):
     channel_id: Mapped[int] = mapped_column(BigInteger)
     message_id: Mapped[int] = mapped_column(BigInteger)
     is_thread: Mapped[bool]
-    """Whether the thread is meant that was opened on the message, and has its id."""
+    """True for the thread that was opened on the message; both have the same id."""
 
 
 class FactRow(Base):
-    """Something to remember from one start to the next."""
+    """A text that is stored from one start to the next."""
 
     __tablename__ = "facts"
 
@@ -202,10 +210,10 @@ class FactRow(Base):
 
 
 class GuildSettingsRow(Base):
-    """What the moderators of a server have set for it."""
+    """The settings that moderators chose for their server."""
 
     __tablename__ = "guild_settings"
 
     guild_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     settings: Mapped[str]
-    """What `GuildSettings.read` reads."""
+    """The JSON that `GuildSettings.read` reads."""

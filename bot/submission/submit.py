@@ -18,7 +18,7 @@ from bot.errors import RESTARTING, UserError
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin
 from bot.jobs.records import JobRecord
 from bot.scheduling.queue import GpuQueue
-from bot.storage import Store, with_retry
+from bot.storage import Store
 from bot.submission.permissions import FOR_A_THREAD
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
@@ -131,9 +131,7 @@ class JobSubmission:
                 "I could not post in this channel, so nothing was queued. Discord says: "
                 f"{getattr(error, 'text', '') or 'no answer'}"
             ) from error
-        record = await with_retry(
-            lambda: self._store.jobs.set_location(job, location), "storing a job's location"
-        )
+        record = await self._store.jobs.set_location(job, location)
         if record is not None:
             self._track_and_queue(record)
         return message
@@ -160,8 +158,8 @@ class JobSubmission:
 
     async def _abandon(self, job_id: int, reason: str) -> None:
         """End a job that has no channel in which anyone could be notified."""
-        await with_retry(lambda: self._store.lifecycle.fail(job_id, reason), "storing a failure")
-        await with_retry(lambda: self._store.lifecycle.mark_notified(job_id), "storing a failure")
+        await self._store.lifecycle.fail(job_id, reason)
+        await self._store.lifecycle.mark_notified(job_id)
         log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
 
     async def _announce(

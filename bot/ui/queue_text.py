@@ -63,7 +63,7 @@ def cancelled_text(jobs: Sequence[Job]) -> str:
 
 def in_queue_text(job: Job, underway: JobProgress | None, forecast: Eta | None) -> str:
     """Return a job as one line of the queue."""
-    number = f"#{job.id}" if underway is None else f"[#{job.id}]({underway.position.url})"
+    number = f"#{job.id}" if underway is None else f"[#{job.id}]({underway.location.url})"
     begun = underway is not None and underway.begun
     where = "running" if begun else "waiting"
     if underway is not None and underway.progress is not None:

@@ -149,3 +149,10 @@ def test_role_shares_are_still_read_under_their_former_name(tmp_path: Path):
     path = tmp_path / "config.toml"
     path.write_text('[queue]\nweights = { "Patron" = 2.0 }')
     assert read_settings(path).queue.share({7: "Patron"}) == 2.0
+
+
+def test_role_shares_are_read_from_a_variable_with_their_former_name(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("VQGAN_CLIP_QUEUE__WEIGHTS", '{"Patron": 2.0}')
+    assert read_settings().queue.share({7: "Patron"}) == 2.0

@@ -283,7 +283,7 @@ async def test_buttons_of_earlier_runs_work(settings: BotSettings, monkeypatch: 
             thread = next(t for t in studio.channel.threads if t.name == "a blue square")
             await until(lambda: thread.last_message and thread.last_message.attachments)
         kept = thread.history()[0]
-        assert "is kept" in kept.content
+        assert "is saved" in kept.content
         assert labels(kept) == ["Stop here", "Cancel"]
         async with theatre.open() as studio:
             assert "Stopped" in told(await studio.alice.click(kept, label="Stop here"))

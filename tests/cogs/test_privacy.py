@@ -148,7 +148,7 @@ async def test_before_anything_is_deleted_somebody_is_asked(studio: Studio):
     assert "can't be undone" in told(sure)
     assert sure.response is not None
     await studio.alice.click(sure.response, label="Keep it")
-    assert told(sure) == "Nothing was removed."
+    assert told(sure) == "Nothing was deleted."
     assert not sure.response.components
     assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
 
@@ -218,7 +218,7 @@ async def test_what_discord_refuses_to_remove_is_counted_and_said(studio: Studio
     await studio.all_told()
     studio.env.inject_error("DELETE", MESSAGES, status=403, code=50001, times=None)
     text = await deleted(studio)
-    assert "could not be removed" in text
+    assert "could not delete" in text
     assert "0 messages" in text
     assert await studio.services.store.personal_data.job_ids(studio.alice.id) == []
 
@@ -230,7 +230,7 @@ async def test_what_fails_for_a_moment_or_is_gone_counts_as_removed(
     await studio.imagine(SECRET, steps=1)
     await studio.all_told()
     studio.env.inject_error("DELETE", MESSAGES, status=status, code=code)
-    assert "could not be removed" not in await deleted(studio)
+    assert "could not delete" not in await deleted(studio)
 
 
 async def test_what_was_deleted_by_hand_before_disturbs_nothing(studio: Studio):
@@ -238,7 +238,7 @@ async def test_what_was_deleted_by_hand_before_disturbs_nothing(studio: Studio):
     await studio.all_told()
     await channel_of(studio, studio.thread().id).delete()
     text = await deleted(studio)
-    assert "could not be removed" not in text
+    assert "could not delete" not in text
     assert "1 job" in text
 
 
@@ -282,7 +282,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
             deletion = await services.store.personal_data.request_erasure(alice.id)
             assert await services.store.personal_data.delete_job(1, alice.id)
             async for removal in services.store.personal_data.pending_deletions(alice.id):
-                await services.store.personal_data.deleted_message(removal, succeeded=True)
+                await services.store.personal_data.finish_deletion(removal, succeeded=True)
                 break
             assert deletion.last_job_id == 3
         async with open_services(settings, UPLOAD_HOSTS) as services:

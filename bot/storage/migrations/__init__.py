@@ -1,7 +1,7 @@
-"""Migrations: from the tables that a database has to those that this program works with.
+"""Migrate a database's tables to those that this program uses.
 
-Alembic's scripts lie in `versions`, numbered in their order; each is one transaction. A new one
-starts as a copy of `script.py.mako` and names the one before it. There is no way back: a database
+Alembic's scripts are in `versions`, numbered in their order; each is one transaction. A new one
+starts as a copy of `script.py.mako` and names its predecessor. There are no downgrades: a database
 that a newer program has changed is refused.
 """
 
@@ -21,7 +21,7 @@ _FOLDER = Path(__file__).parent
 def migrate(connection: Connection) -> None:
     """Bring the database of a connection up to date.
 
-    Raises `SettingsError`, naming both versions, if a newer program has made it.
+    Raises `SettingsError`, which names both versions, if a newer program has changed the database.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))

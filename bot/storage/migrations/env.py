@@ -1,4 +1,4 @@
-"""What Alembic runs for every migration: on the connection that `migrate` hands over."""
+"""The script that Alembic runs for every migration, on the connection of `migrate`."""
 
 from alembic import context
 

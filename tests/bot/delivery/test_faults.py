@@ -96,7 +96,7 @@ async def test_without_its_thread_a_result_comes_to_the_channel(studio: Studio):
     await channel_of(studio, studio.thread().id).delete()
     await studio.all_told()
     (result,) = painted(studio.channel)
-    assert "no messages any more" in result.content
+    assert "can no longer post" in result.content
     await another_job_is_painted(studio)
 
 
@@ -133,7 +133,9 @@ async def test_nobody_left_to_tell_ends_one_job_only(
     studio.env.inject_error("POST", path, status=403, code=50007)
     await channel_of(studio, doomed.id).delete()
     await studio.all_told()
-    assert any(getattr(record, "cause", "") == "nobody could be told" for record in caplog.records)
+    assert any(
+        getattr(record, "cause", "") == "nobody could be notified" for record in caplog.records
+    )
     await another_job_is_painted(studio)
 
 
@@ -158,7 +160,7 @@ async def test_a_deleted_job_message_keeps_no_result_away(tmp_path: Path, thread
         await channel_of(studio, studio.channel.id).get_partial_message(job_message).delete()
         await studio.all_told()
         (result,) = painted(place)
-        assert "no messages any more" not in result.content
+        assert "can no longer post" not in result.content
 
 
 async def test_a_job_outlives_the_connection(studio: Studio, caplog: pytest.LogCaptureFixture):
@@ -298,7 +300,7 @@ async def test_what_is_not_done_at_the_end_is_painted_at_the_next_start(tmp_path
             await until(lambda: threads[0].last_message and threads[0].last_message.attachments)
         for thread in threads:
             assert thread.last_message is not None
-            assert "is kept" in thread.last_message.content
+            assert "is saved" in thread.last_message.content
         async with open_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             await until(lambda: all(painted(thread) for thread in threads))

@@ -1,6 +1,6 @@
-"""The tables as they were before there were migrations.
+"""The tables before there were migrations.
 
-Databases from that time hold some of them already, so each is made only where it is missing.
+Databases from that time have some of them already, so each is created only if it is missing.
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make what is missing."""
+    """Create missing tables."""
     op.create_table(
         "jobs",
         sa.Column("id", sa.Integer, primary_key=True),

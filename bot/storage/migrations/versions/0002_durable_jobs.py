@@ -1,4 +1,4 @@
-"""Jobs that survive: what they are worth, their course, their pictures, frames and checkpoints."""
+"""Jobs that survive a restart: their state, weight, pictures, frames and checkpoints."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,8 +8,8 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add to what is there; whatever has ended was told."""
-    # Made anew, so that no number is given out twice: buttons under old messages hold it.
+    """Add columns and tables; jobs that have ended count as announced."""
+    # Replaced, so that no id is used twice: old buttons hold ids.
     kwargs = {"sqlite_autoincrement": True}
     with op.batch_alter_table("jobs", recreate="always", table_kwargs=kwargs) as jobs:
         jobs.add_column(sa.Column("kind", sa.String(16), nullable=False, server_default="imagine"))

@@ -1,4 +1,4 @@
-"""What limits need: how many pictures a job is, and what moderators have set for their servers."""
+"""Data for limits: the number of pictures of a job, and the settings of servers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add to what is there."""
+    """Add a column and a table."""
     op.add_column("jobs", sa.Column("pictures", sa.Integer, nullable=False, server_default="1"))
     op.execute("UPDATE jobs SET pictures = json_array_length(recipes) WHERE json_valid(recipes)")
     op.create_table(

@@ -1,4 +1,4 @@
-"""What deleting and retention need: who wants to be forgotten, and what is still on Discord."""
+"""Data for erasure and retention: requests, and messages that are still on Discord."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add to what is there."""
+    """Add a column, tables and indexes."""
     op.add_column("jobs", sa.Column("sources_removed", sa.Boolean))
     op.create_index("ix_jobs_kept", "jobs", ["sources_removed", "ended_at"])
     op.create_table(
