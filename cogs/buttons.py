@@ -1,12 +1,11 @@
-"""The buttons under a job's messages: stop, cancel, go on, rerun, vary, more steps, edit, delete.
+"""Buttons under a job's messages: stop, cancel, resume, rerun, vary, more steps, edit, delete.
 
-What a custom id says is checked: there is such a job, and the message is one of its own.
+Custom ids are not trusted: the job must exist, and the message must be one of its own.
 """
 
 from typing import Any
 
 import discord
-from discord import ui
 from discord.ext import commands
 
 from bot.client import PaintingBot
@@ -15,44 +14,36 @@ from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import JobRecord
 from bot.services import Services
-from bot.submission.followups import FollowupJobs
 from bot.submission.permissions import Actor
-from bot.submission.recipes import prompt_of
 from bot.submission.requester import Requester
 from bot.ui import buttons, queue_text
-from bot.ui.base import Form, PersistentButton
+from bot.ui.base import PersistentButton
 from bot.ui.buttons import JobAction, confirm_delete_view
-from bot.ui.forms import words_input
 from bot.ui.responses import defer, respond, show_form, update_response
-from bot.ui.uploads import pictures_in
-from engine.recipes.recipe import MAX_STEPS
+from cogs.job_forms import MoreForm, PromptForm, VaryForm, respond_queued, vary_picture
 
 _ELSEWHERE = "That button belongs to another picture. If this one was posted just now, try again."
 _STOPPED = {
-    JobState.STOPPED: "Stopped: the picture is posted as it stands.",
-    JobState.DONE: "It was done before it could stop, and the whole picture is posted.",
-    JobState.CANCELLED: "It was cancelled at the same time, so there is no picture.",
+    JobState.STOPPED: "Stopped. I'm posting the picture as it is now.",
+    JobState.DONE: "It finished before it could stop, so you get the whole picture.",
+    JobState.CANCELLED: "It was cancelled at the same time, so there's no picture.",
     JobState.FAILED: "It failed before it could stop.",
 }
-_STOPS = "It stops as soon as it can, and the picture is posted as it stands then."
-_ALL = "0"
-"""The value that stands for all pictures."""
-_MOST_DIGITS = 6
-_LONGEST_INPUT = 4000
+_STOPS = "It will stop as soon as it can. I'll post the picture as it is then."
 
 
 class Buttons(commands.Cog):
-    """Do what buttons under a job's messages say."""
+    """Answer the buttons under a job's messages."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
 
     async def cog_load(self) -> None:
-        """Have buttons answered, those of earlier runs of the program too."""
+        """Start answering buttons, also those of earlier runs of the program."""
         self._bot.add_dynamic_items(JobButton)
 
     async def cog_unload(self) -> None:
-        """Leave them alone again."""
+        """Stop answering them."""
         self._bot.remove_dynamic_items(JobButton)
 
 
@@ -117,7 +108,7 @@ class _PressedJob:
         """Queue the job again with other seeds."""
         await defer(self._interaction)
         record = await self._editable_record()
-        await _say_queued(
+        await respond_queued(
             self._interaction, await self._services.followups.rerun(self._requester, record)
         )
 
@@ -125,7 +116,7 @@ class _PressedJob:
         """Queue the steps that a stopped job has left."""
         await defer(self._interaction)
         record = await self._editable_record()
-        await _say_queued(
+        await respond_queued(
             self._interaction, await self._services.followups.resume(self._requester, record)
         )
 
@@ -135,22 +126,22 @@ class _PressedJob:
         numbers = await self._numbers(record)
         if len(numbers) == 1:
             await defer(self._interaction)
-            await _vary(self._interaction, self._message, record, numbers[0])
+            await vary_picture(self._interaction, self._message, record, numbers[0])
         else:
-            await show_form(self._interaction, _VaryForm(self._message, record, numbers))
+            await show_form(self._interaction, VaryForm(self._message, record, numbers))
 
     async def ask_for_steps(self) -> None:
         """Ask how many more steps to paint."""
         record = await self._editable_record()
         numbers = await self._numbers(record)
         limits = await self._services.policy.limits(self._interaction.guild_id)
-        await show_form(self._interaction, _MoreForm(record, numbers, limits.steps))
+        await show_form(self._interaction, MoreForm(record, numbers, limits.steps))
 
     async def ask_for_prompt(self) -> None:
         """Ask for another prompt."""
         record = await self._editable_record()
         longest = self._services.settings.limits.prompt_length
-        await show_form(self._interaction, _PromptForm(record, longest))
+        await show_form(self._interaction, PromptForm(record, longest))
 
     async def ask_to_delete(self) -> None:
         """Show the button that deletes the job's pictures."""
@@ -187,7 +178,7 @@ class _PressedJob:
         """Return the channels that hold messages about a job."""
         place = record.location
         posts = await self._services.store.jobs.posts(record.job.id)
-        own = set() if place is None else {place.channel_id, place.post_id}
+        own: set[int] = set() if place is None else {place.channel_id, place.post_id}
         return own | {post.channel_id for post in posts} - {None}
 
     async def _numbers(self, record: JobRecord) -> list[int]:
@@ -213,132 +204,6 @@ class _PressedJob:
         return record
 
 
-class _JobForm(Form):
-    """A form about a job's pictures."""
-
-    def __init__(self, record: JobRecord, action: JobAction) -> None:
-        super().__init__(buttons.label(action))
-        self.record = record
-
-    def open_for(self, numbers: list[int], *others: discord.SelectOption) -> ui.Select[Any]:
-        """Add the question which picture is meant, or one of `others`; the first one, if any."""
-        recipes = self.record.job.recipes
-        options = [
-            discord.SelectOption(
-                label=f"Picture {number}",
-                value=str(number),
-                description=f"seed {recipes[number - 1].seed}",
-            )
-            for number in numbers
-        ]
-        select: ui.Select[Any] = ui.Select(custom_id="which", options=[*others, *options])
-        select.options[0].default = True
-        self.ask("Which picture?", select)
-        return select
-
-
-class _VaryForm(_JobForm):
-    """Asks which of several pictures to vary."""
-
-    def __init__(self, message: discord.Message, record: JobRecord, numbers: list[int]) -> None:
-        super().__init__(record, JobAction.VARY)
-        self._message = message
-        self._which = self.open_for(numbers)
-
-    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Vary it."""
-        await defer(interaction)
-        await _vary(interaction, self._message, self.record, _number(self._which) or 1)
-
-
-class _MoreForm(_JobForm):
-    """Asks how many more steps to paint, and of which picture."""
-
-    def __init__(self, record: JobRecord, numbers: list[int], limit: int) -> None:
-        super().__init__(record, JobAction.MORE)
-        most = limit - max(recipe.total_steps for recipe in record.job.recipes)
-        if most < 1:
-            raise UserError(f"This picture already has the {limit} steps that are allowed here.")
-        self._steps: ui.TextInput[Any] = ui.TextInput(
-            custom_id="steps",
-            default=str(min(record.job.recipes[0].steps, most)),
-            max_length=_MOST_DIGITS,
-        )
-        self.ask(f"How many more steps? At most {most}", self._steps)
-        everything = discord.SelectOption(label="All of them", value=_ALL)
-        self._which = self.open_for(numbers, everything) if len(numbers) > 1 else None
-        self._only = None if len(record.job.recipes) == 1 else numbers[0]
-
-    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Queue the steps."""
-        await defer(interaction)
-        typed = self._steps.value.strip()
-        steps = int(typed) if typed.isascii() and typed.isdecimal() else 0
-        if not 1 <= steps <= MAX_STEPS:
-            raise UserError("Enter the number of steps as a whole number, such as 100.")
-        number = self._only if self._which is None else _number(self._which)
-        followups, requester = _followups(interaction), Requester.of_interaction(interaction)
-        await _say_queued(
-            interaction, await followups.add_steps(requester, self.record, number, steps)
-        )
-
-
-class _PromptForm(_JobForm):
-    """Asks for another prompt for a picture."""
-
-    def __init__(self, record: JobRecord, longest: int) -> None:
-        super().__init__(record, JobAction.REWORD)
-        prompt = prompt_of(record.job.recipes[0])[:_LONGEST_INPUT]
-        self._prompt = words_input("prompt", max(longest, len(prompt)))
-        self._prompt.default = prompt
-        self.ask("What should the picture show?", self._prompt)
-
-    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Queue the picture."""
-        await defer(interaction)
-        followups, requester = _followups(interaction), Requester.of_interaction(interaction)
-        await _say_queued(
-            interaction, await followups.edit_prompt(requester, self.record, self._prompt.value)
-        )
-
-
-async def _vary(
-    interaction: discord.Interaction[Any], message: discord.Message, record: JobRecord, number: int
-) -> None:
-    """Vary one of a job's pictures, from the store or else from its message."""
-    services: Services = interaction.client.services
-    pictures = await services.store.lifecycle.pictures(record.job.id)
-    content = next((each.content for each in pictures if each.number == number), None)
-    if content is None:
-        content = await _posted(services, message, number)
-    requester = Requester.of_interaction(interaction)
-    await _say_queued(
-        interaction, await services.followups.vary(requester, record, number, content)
-    )
-
-
-async def _posted(services: Services, message: discord.Message, number: int) -> bytes:
-    """Read a job's picture from its message."""
-    files = pictures_in(message)
-    if number > len(files):
-        raise UserError("I don't have this picture any more. Attach it to `/edit` instead.")
-    return await services.uploads.read(files[number - 1], message)
-
-
-async def _say_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:
-    await respond(interaction, queue_text.queued_text(message.jump_url))
-
-
-def _followups(interaction: discord.Interaction[Any]) -> FollowupJobs:
-    return interaction.client.services.followups
-
-
-def _number(which: ui.Select[Any]) -> int | None:
-    """Return the number of the chosen picture; None for all."""
-    chosen = which.values[0] if which.values else which.options[0].value
-    return int(chosen) if chosen.isascii() and chosen.isdecimal() and chosen != _ALL else None
-
-
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Buttons(bot))

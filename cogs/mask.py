@@ -146,7 +146,7 @@ class _MaskForm(PictureForm):
         self._replace_with = words_input("replace_with", limit, required=False)
         self.ask("What shall I look for?", self._what, "Leave it empty to upload a mask")
         self.ask("What should the picture show afterwards?", self._replace_with)
-        self.open_for()
+        self.ask_which()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Look for it."""
@@ -254,5 +254,5 @@ def _button(draft: Draft, action: MaskAction) -> ui.Button[Any]:
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Mask(bot))

@@ -1,4 +1,4 @@
-"""`/privacy`: what is kept of a person, all of it as files, and removing it."""
+"""`/privacy`: what the bot stores about a person; export it or delete it."""
 
 import asyncio
 import logging
@@ -21,44 +21,44 @@ from bot.ui.responses import defer, respond, update_response
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 600.0
-"""How long the answer to a command waits for the end of a deletion; it lives a little longer."""
+"""Seconds to wait for the end of a deletion; Discord accepts responses for 15 minutes."""
 _SURE = (
-    "This removes all your jobs, also those that are waiting or running, your pictures, your "
-    "drafts and my messages about them on Discord, in every server. It cannot be undone: `/privacy "
-    "export` sends you everything first."
+    "This deletes all your jobs, also queued and running ones, your pictures, your drafts and my "
+    "messages about them on Discord, in every server. It can't be undone. If you want a copy, use "
+    "`/privacy export` first."
 )
 
 
 class Privacy(commands.GroupCog, name="privacy"):
-    """What the bot keeps of you."""
+    """Data that the bot stores about you."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
         self._services = bot.services
 
     async def cog_load(self) -> None:
-        """Add the buttons, which discord.py does not find by itself."""
+        """Start answering the buttons."""
         self._bot.add_dynamic_items(PrivacyButton)
 
     async def cog_unload(self) -> None:
-        """Take them away again."""
+        """Stop answering them."""
         self._bot.remove_dynamic_items(PrivacyButton)
 
     @app_commands.command()
     async def about(self, interaction: discord.Interaction) -> None:
-        """What I keep of you, and for how long."""
+        """Show what I store about you, and for how long."""
         await respond(interaction, privacy_text(self._services.settings.storage))
 
     @app_commands.command()
     async def export(self, interaction: discord.Interaction) -> None:
-        """Everything that I keep of you, as files in a direct message."""
+        """Get everything that I store about you, as files in a direct message."""
         await defer(interaction)
         with self._services.erasure.exporting(interaction.user.id):
             await _export(self._services, interaction)
 
     @app_commands.command()
     async def delete(self, interaction: discord.Interaction) -> None:
-        """Remove everything that I keep of you."""
+        """Delete everything that I store about you."""
         await defer(interaction)
         delete = ui.Button[Any](
             label="Delete everything",
@@ -74,47 +74,47 @@ class PrivacyButton(PersistentButton, template=r"privacy:(?P<action>(?s:.*))"):
     """Deletes the data of the person who presses it, or doesn't."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Do it."""
+        """Delete the data, or keep it."""
         await defer(interaction, in_place=True)
         match self.match["action"]:
             case "delete":
                 await _delete(interaction.client.services, interaction)
             case "keep":
-                await update_response(interaction, "Nothing was removed.")
+                await update_response(interaction, "Nothing was deleted.")
             case _:
                 raise UserError(buttons.UNKNOWN)
 
 
 async def _delete(services: Services, interaction: discord.Interaction[Any]) -> None:
-    """Begin to delete, and wait for the end for as long as the answer lives."""
+    """Start a deletion, and wait for its end while Discord accepts a response."""
     try:
         done = await services.erasure.request(interaction.user.id)
     except DBAPIError as error:
-        log.error("a wish could not be stored", extra={"cause": str(error.orig)})
+        log.error("a deletion could not be stored", extra={"cause": str(error.orig)})
         raise UserError(
-            "I cannot store anything at the moment, so nothing was removed. Try again later."
+            "I can't store anything at the moment, so nothing was deleted. Please try again later."
         ) from error
-    await update_response(interaction, "Removing everything. This may take a while.")
+    await update_response(interaction, "Deleting everything. This may take a while.")
     await asyncio.wait((done,), timeout=ANSWER_SECONDS)
     if done.done():
         await update_response(interaction, erasure_text(done.result()))
         return
     services.erasure.notify_by_dm(interaction.user.id)
     await update_response(
-        interaction, "Removing everything. I send you a direct message at the end."
+        interaction, "Deleting everything. I'll send you a direct message when it's done."
     )
 
 
 async def _export(services: Services, interaction: discord.Interaction[Any]) -> None:
     sent = await send_everything(services.store, interaction.user)
     if sent == 0:
-        raise UserError("I keep nothing of you.")
+        raise UserError("I store nothing about you.")
     files = formatting.plural(sent, "file")
     await respond(
-        interaction, f"Sent by direct message, in {files}: everything that I keep of you."
+        interaction, f"I sent you a direct message with {files}: everything that I store about you."
     )
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Privacy(bot))

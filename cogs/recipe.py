@@ -1,7 +1,7 @@
-"""`/recipe`, and the menu *Show recipe*: how a posted picture was made, and another one like it.
+"""`/recipe`, and the menu *Show recipe*: show how a picture was made, and paint another like it.
 
-The recipe lies in the picture, so that neither the server nor the bot's memory counts. The answer
-holds it as a file, from which its button paints: so the button needs nothing that could be lost.
+The picture's file holds the recipe, so it works in every server and for pictures that the bot has
+deleted. The response holds the recipe as a file, from which its button paints.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ MENU = "Show recipe"
 
 
 class Recipes(commands.Cog):
-    """Tell how pictures were made."""
+    """Show how pictures were made."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
@@ -38,33 +38,33 @@ class Recipes(commands.Cog):
         self._menu = app_commands.ContextMenu(name=MENU, callback=self.show_recipe)
 
     async def cog_load(self) -> None:
-        """Add the menu and the button, which discord.py does not find by itself."""
+        """Add the menu, which discord.py does not add by itself, and start answering the button."""
         self._bot.tree.add_command(self._menu)
         self._bot.add_dynamic_items(AgainButton)
 
     async def cog_unload(self) -> None:
-        """Take both away again."""
+        """Remove both."""
         self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
         self._bot.remove_dynamic_items(AgainButton)
 
     @app_commands.command()
-    @app_commands.describe(image="A PNG that I painted, or a recipe as JSON")
+    @app_commands.describe(image="A PNG that I painted, or a recipe as a JSON file")
     async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
-        """How a picture was made."""
+        """Show how a picture was made."""
         await defer(interaction)
         await _show_recipe(
             self._services, interaction, await self._services.recipe_reruns.read(image)
         )
 
     async def show_recipe(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        """Tell how a message's picture was made, after asking which if there are several."""
+        """Show how a message's picture was made, after asking which if there are several."""
         pictures = pictures_in(message)
         if not pictures:
-            raise UserError("That message holds no picture.")
+            raise UserError("That message has no picture.")
         if len(pictures) > 1:
             await show_form(interaction, _WhichForm(self._services, message))
             return
-        await _tell_posted(self._services, interaction, message, pictures[0])
+        await _show_posted_recipe(self._services, interaction, message, pictures[0])
 
 
 class AgainButton(PersistentButton, template=r"recipe:again"):
@@ -77,26 +77,28 @@ class AgainButton(PersistentButton, template=r"recipe:again"):
         files = interaction.message.attachments if interaction.message else []
         file = next((each for each in files if each.filename == FILENAME), None)
         if file is None:
-            raise UserError("The recipe is not there any more. Ask for it anew: `/recipe`.")
+            raise UserError("The recipe isn't there any more. Please run `/recipe` again.")
         origin = await services.recipe_reruns.read(file)
-        asker = Requester.of_interaction(interaction)
-        await respond(interaction, str(await services.recipe_reruns.queue(asker, origin.recipe)))
+        requester = Requester.of_interaction(interaction)
+        await respond(
+            interaction, str(await services.recipe_reruns.queue(requester, origin.recipe))
+        )
 
 
 class _WhichForm(PictureForm):
-    """Which of several pictures is meant."""
+    """Asks which of several pictures is meant."""
 
     def __init__(self, services: Services, message: discord.Message) -> None:
         super().__init__(MENU, message)
         self._services = services
-        self.open_for()
+        self.ask_which()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
-        """Tell how that one was made."""
-        await _tell_posted(self._services, interaction, self.message, self.picture)
+        """Show how that picture was made."""
+        await _show_posted_recipe(self._services, interaction, self.message, self.picture)
 
 
-async def _tell_posted(
+async def _show_posted_recipe(
     services: Services,
     interaction: discord.Interaction,
     message: discord.Message,
@@ -112,11 +114,9 @@ async def _show_recipe(
     services: Services, interaction: discord.Interaction, origin: Provenance
 ) -> None:
     """Show a recipe, with a button if it can be painted here."""
-    text, whole = (
-        job_text.provenance_text(origin),
-        await asyncio.to_thread(recipe_file, origin.recipe),
-    )
-    if len(whole.content) > interaction.filesize_limit:
+    text = job_text.provenance_text(origin)
+    file = await asyncio.to_thread(recipe_file, origin.recipe)
+    if len(file.content) > interaction.filesize_limit:
         await respond(interaction, f"{text}\n-# The recipe is too large for a file here.")
         return
     view = None
@@ -126,9 +126,9 @@ async def _show_recipe(
         text = f"{text}\n-# {errors.sentence(str(error))}"
     else:
         view = button_view((ui.Button(label="Paint it again", custom_id="recipe:again"),))
-    await update_response(interaction, text, (whole,), view)
+    await update_response(interaction, text, (file,), view)
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Recipes(bot))

@@ -1,4 +1,4 @@
-"""Base classes of forms and buttons: each error that leaves one is answered in one place."""
+"""Base classes of forms and buttons, which answer the errors of their subclasses."""
 
 from re import Match
 from typing import Any, Self
@@ -13,7 +13,7 @@ FORM_SECONDS = 1800.0
 
 
 class Form(ui.Modal):
-    """A modal dialog whose errors are shown to the person who sent it."""
+    """A modal dialog; a person whose form causes an error is told about it."""
 
     def __init__(self, title: str) -> None:
         super().__init__(title=title, timeout=FORM_SECONDS)

@@ -1,4 +1,4 @@
-"""Buttons under a job's messages: what each does stands in its custom id, with the job's number.
+"""Buttons under a job's messages: the custom id names the action and the job.
 
 They hold nothing else, so they work after a restart too. `cogs.buttons` answers them.
 """
@@ -15,7 +15,7 @@ from discord import ui
 from bot.jobs.job import JobState
 
 UNKNOWN = "I don't know this button any more. Please run the command again."
-"""What people are told when they press a button whose custom id means nothing."""
+"""Message for a press of a button whose custom id means nothing."""
 
 
 class JobAction(StrEnum):
@@ -29,13 +29,13 @@ class JobAction(StrEnum):
     MORE = "more"
     REWORD = "reword"
     DELETE = "delete"
-    """Asks once more."""
+    """Asks for confirmation."""
     CONFIRM_DELETE = "delete-indeed"
 
 
 @dataclass(frozen=True)
 class ButtonPress:
-    """What somebody wants of a job, if their custom id is to be believed."""
+    """The action and the job that a custom id names; neither is checked."""
 
     action: JobAction
     job_id: int
@@ -44,7 +44,7 @@ class ButtonPress:
 _BUTTON_LABELS: Mapping[JobAction, tuple[str, str]] = {
     JobAction.STOP: ("⏹️", "Stop here"),
     JobAction.CANCEL: ("✖️", "Cancel"),
-    JobAction.GO_ON: ("▶️", "Go on"),
+    JobAction.GO_ON: ("▶️", "Resume"),
     JobAction.RERUN: ("🔁", "Rerun"),
     JobAction.VARY: ("🎲", "Vary"),
     JobAction.MORE: ("⏩", "More steps"),
@@ -60,7 +60,7 @@ _UNDER_RESULTS: Mapping[JobState, tuple[JobAction, ...]] = {
         JobAction.REWORD,
         JobAction.DELETE,
     ),
-    # Going on is what more steps are to a picture that has not had all of its own.
+    # A stopped picture can be resumed instead of given more steps.
     JobState.STOPPED: (
         JobAction.GO_ON,
         JobAction.RERUN,
@@ -94,22 +94,22 @@ def parse_custom_id(custom_id: str) -> ButtonPress | None:
 
 
 def label(action: JobAction) -> str:
-    """What a button says."""
+    """Return the label of an action's button."""
     return _BUTTON_LABELS[action][1]
 
 
 def progress_view(job_id: int, *, begun: bool) -> ui.View:
-    """What can be done with a job that has not ended: only one that has begun has a picture."""
+    """Return the buttons of an unfinished job: only one that has begun has a picture."""
     return _view(job_id, (JobAction.STOP, JobAction.CANCEL) if begun else (JobAction.CANCEL,))
 
 
 def result_view(job_id: int, state: JobState) -> ui.View:
-    """What can be done with a job that ended with a message of its own."""
+    """Return the buttons under the result of a finished job."""
     return _view(job_id, _UNDER_RESULTS[state])
 
 
 def confirm_delete_view(job_id: int) -> ui.View:
-    """The button that deletes indeed."""
+    """Return the button that confirms a deletion."""
     return _view(job_id, (JobAction.CONFIRM_DELETE,))
 
 

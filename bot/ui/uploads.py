@@ -1,7 +1,7 @@
-"""Pictures that people attach, and those in messages: fetched at once, since addresses expire.
+"""Pictures that people attach to commands and messages, fetched at once because URLs expire.
 
-Only Discord's own hosts are ever asked, in local mode the one in memory. What the bytes are is
-the engine's to find out.
+Files are read from Discord's own hosts only (in local mode from the one in memory). The engine
+checks what the bytes are.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from engine.files import MEBIBYTE
 DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))
 _FETCH_SECONDS = 60.0
 _GONE = (discord.NotFound, discord.Forbidden)
-"""What an address answers that has expired, or a message that was deleted or is out of reach."""
+"""Errors of a URL that expired, and of a message that was deleted or can't be read."""
 
 
 class UploadReader:
@@ -66,62 +66,63 @@ class UploadReader:
 
 
 def pictures_in(message: discord.Message) -> list[discord.Attachment]:
-    """The pictures in a message, forwarded ones too; of the bot's own those at full size."""
+    """Return a message's pictures, forwarded ones too; for the bot's own only full-size ones."""
     if is_own(message):
         return [file for file in message.attachments if result_stem(file.filename)]
     return [file for file in _files(message) if _is_picture(file)]
 
 
 def recipe_beside(message: discord.Message, picture: discord.Attachment) -> discord.Attachment:
-    """The file of a message that holds the recipe of one of its pictures: by rights the picture.
+    """Return the file of a message that holds the recipe of one of its pictures.
 
-    A picture that was too large for a PNG has a file beside it.
+    That is the picture, or a JSON file beside it if the picture was too large for a PNG.
     """
     name = recipe_filename(result_stem(picture.filename) or "")
     return next((file for file in _files(message) if file.filename == name), picture)
 
 
 def is_own(message: discord.Message) -> bool:
-    """Whether the bot wrote a message."""
-    return message.author == message._state.user  # its guild or channel may not be known
+    """Return True if the bot wrote a message."""
+    # Only the state knows the bot's user if the message's guild or channel is not cached.
+    return message.author == message._state.user  # pyright: ignore[reportPrivateUsage]
 
 
 def choose_picture(
     pictures: Sequence[discord.Attachment], number: int | None
 ) -> discord.Attachment:
-    """Picture `number`, from 1, or the only one; raises `UserError` if there is none such."""
+    """Return picture `number`, from 1, or the only one; raise `UserError` if there is none."""
     if not pictures:
-        raise UserError("That message holds no picture that I could edit.")
+        raise UserError("That message has no picture that I could edit.")
     if number is None and len(pictures) > 1:
         raise UserError(
-            f"That message holds {len(pictures)} pictures. Begin with the number of the one that "
+            f"That message has {len(pictures)} pictures. Start with the number of the one that "
             f"you mean, from #1 to #{len(pictures)}."
         )
     if number is not None and not 1 <= number <= len(pictures):
         held = "one picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
-        raise UserError(f"That message holds {held}, and none with the number {number}.")
+        raise UserError(f"That message has only {held}, so there is no number {number}.")
     return pictures[(number or 1) - 1]
 
 
 async def _refetched(
     message: discord.Message, attachment: discord.Attachment
 ) -> discord.Attachment:
-    """The same file under the address that Discord gives now."""
+    """Return the same file with a fresh URL."""
     try:
-        anew = await message.channel.fetch_message(message.id)
+        current = await message.channel.fetch_message(message.id)
     except CALL_ERRORS as error:
         raise UserError(
-            "That picture cannot be fetched any more: its message was deleted, or I may not read "
-            "it. Send the picture once more."
+            "I couldn't fetch that picture: its message was deleted, or I'm not allowed to read "
+            "it. Please send the picture again."
         ) from error
-    for file in _files(anew):
+    for file in _files(current):
         if file.id == attachment.id:
             return file
-    raise UserError("That picture cannot be fetched any more. Send it once more.")
+    raise UserError("I couldn't fetch that picture: it was removed. Please send it again.")
 
 
 def _files(message: discord.Message) -> list[discord.Attachment]:
-    """What is attached to a message, or to those that it forwards."""
+    """Return the files attached to a message, or to those that it forwards."""
     forwarded = (file for each in message.message_snapshots for file in each.attachments)
     return [*message.attachments, *forwarded]
 

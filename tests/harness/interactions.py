@@ -15,7 +15,7 @@ from tests.harness.bot_harness import PATIENCE, Studio, channel_of, pictures_of,
 LONG = 1000
 """Steps that nobody waits for."""
 RESULT = ["Rerun", "Vary", "More steps", "Edit prompt", "Delete"]
-STOPPED_RESULT = ["Go on", "Rerun", "Vary", "Edit prompt", "Delete"]
+STOPPED_RESULT = ["Resume", "Rerun", "Vary", "Edit prompt", "Delete"]
 
 
 def buttons_of(message: discord.Message) -> list[discord.Button]:
