@@ -28,6 +28,7 @@ from bot.storage import open_store
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
+from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
@@ -110,6 +111,7 @@ async def open_services(
             policy = SubmissionPolicy(settings, store, engine.memory)
             submission = JobSubmission(settings, policy, store, queue, reporter)
             control = JobControl(store, queue, reporter, submission)
+            edits = Edits(settings, submission, policy, store)
             yield Services(
                 settings=settings,
                 policy=policy,
@@ -122,7 +124,8 @@ async def open_services(
                 erasure=privacy,
                 control=control,
                 followups=FollowupJobs(settings, submission, control),
-                edits=Edits(settings, submission, policy, store),
+                edits=edits,
+                masks=MaskDrafts(settings, policy, edits, store, engine),
                 recipe_reruns=RecipeReruns(settings, submission, upload_hosts),
                 reposts=Reposts(store, policy),
                 worker=engine,

@@ -13,6 +13,7 @@ from bot.storage import Store
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
+from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
@@ -37,6 +38,7 @@ class Services:
     erasure: ErasureService
     followups: FollowupJobs
     edits: Edits
+    masks: MaskDrafts
     recipe_reruns: RecipeReruns
     reposts: Reposts
     worker: EngineWorker

@@ -285,7 +285,7 @@ async def test_a_draft_of_somebody_else_is_refused(studio: Studio):
     posted = await posted_again(studio, shown(answered).message)
     for label in ("Paint it", "Wider", "Cancel", "Upload my own mask"):
         refused = await studio.bob.click(posted, label=label)
-        assert "belongs to somebody else" in told(refused)
+        assert "belongs to someone else" in told(refused)
     await press(studio, answered, "Wider")
     assert "% of the picture" in told(answered)
 
