@@ -68,19 +68,19 @@ class Mask(commands.Cog):
         self._menu = app_commands.ContextMenu(name=MENU, callback=self.open_form)
 
     async def cog_load(self) -> None:
-        """Add the menu and the buttons, which discord.py does not find by itself."""
+        """Add the menu, which discord.py does not add by itself, and answer the buttons."""
         self._bot.tree.add_command(self._menu)
         self._bot.add_dynamic_items(DraftButton)
 
     async def cog_unload(self) -> None:
-        """Take both away again."""
+        """Remove both."""
         self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
         self._bot.remove_dynamic_items(DraftButton)
 
     @app_commands.command()
     @app_commands.describe(
-        image="The picture",
-        what="What to look for in it, such as: the red circle. Without it you upload a mask",
+        image="The picture to change",
+        what="What to look for, such as: the red circle. Leave it out to upload a mask",
         replace_with="What the picture should show afterwards",
     )
     async def mask(
@@ -136,7 +136,7 @@ class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)
 
 
 class _MaskForm(PictureForm):
-    """The questions what to look for in a picture, and what to paint there."""
+    """Asks what to look for in a picture, and what to paint there."""
 
     def __init__(self, services: Services, message: discord.Message) -> None:
         super().__init__(MENU, message)
@@ -144,7 +144,7 @@ class _MaskForm(PictureForm):
         limit = services.settings.limits.prompt_length
         self._what = words_input("what", limit, required=False)
         self._replace_with = words_input("replace_with", limit, required=False)
-        self.ask("What shall I look for?", self._what, "Leave it empty to upload a mask")
+        self.ask("What should I look for?", self._what, "Leave it empty to upload a mask")
         self.ask("What should the picture show afterwards?", self._replace_with)
         self.ask_which()
 
@@ -157,7 +157,7 @@ class _MaskForm(PictureForm):
 
 
 class _WordsForm(Form):
-    """The question what a picture should show, if that is still open."""
+    """Asks what a picture should show, if that is still open."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
         super().__init__(_LABELS[MaskAction.PAINT])
@@ -173,7 +173,7 @@ class _WordsForm(Form):
 
 
 class _UploadForm(Form):
-    """The question for a mask that the user drew."""
+    """Asks for a mask that the person drew."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
         super().__init__(_LABELS[MaskAction.UPLOAD])
@@ -183,7 +183,7 @@ class _UploadForm(Form):
         self.ask(
             "The mask",
             self._file,
-            "A picture of the same shape: white is changed, black stays as it is",
+            "A picture of the same shape: white changes, black stays as it is",
         )
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
@@ -192,7 +192,7 @@ class _UploadForm(Form):
         masks = self._services.masks
         draft = await masks.get(self._draft_id, interaction.user.id)
         if not self._file.values:
-            raise UserError("No file came with the form.")
+            raise UserError("The form came without a file. Please choose one.")
         content = await self._services.uploads.read(self._file.values[0])
         changed = await masks.adjust(draft, lambda draft: with_uploaded_mask(draft, content))
         await _show(interaction, changed)

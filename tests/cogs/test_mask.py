@@ -28,6 +28,7 @@ from tests.harness.bot_harness import (
     make_settings,
     opened,
     pictures_of,
+    raise_unexplained,
     recipe_of,
     result_of,
     told,
@@ -318,6 +319,7 @@ async def test_buttons_work_after_a_restart(tmp_path: Path):
         async with open_services(settings, UPLOAD_HOSTS) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice = guild.add_member(env.create_user("alice"))
