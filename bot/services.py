@@ -1,4 +1,4 @@
-"""What the cogs need, as one typed bundle."""
+"""The services that cogs use, as one typed bundle."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from bot.storage import Store
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
+from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
@@ -23,7 +24,7 @@ from bot.worker.engine_worker import EngineWorker
 
 @dataclass(frozen=True)
 class Services:
-    """What cogs work with."""
+    """The services that cogs use."""
 
     settings: BotSettings
     policy: SubmissionPolicy
@@ -37,11 +38,12 @@ class Services:
     erasure: ErasureService
     followups: FollowupJobs
     edits: Edits
+    masks: MaskDrafts
     recipe_reruns: RecipeReruns
     reposts: Reposts
     worker: EngineWorker
     uploads: UploadReader
     device: str
-    """Where the models are, as torch names it."""
+    """The device that holds the models, as torch names it."""
     started: datetime
-    """When they were loaded."""
+    """When the models were loaded."""

@@ -1,27 +1,24 @@
-"""`/mask`, and the menu *Mask something in it*: a part of a picture, found by words, painted anew.
+"""`/mask`, and the menu *Mask something in it*: part of a picture, found by text, is repainted.
 
-What was found is a draft that only whoever asked for it sees. Its buttons change it and have it
-painted, after a restart of the bot too.
+The mask is a draft that only its author sees. Its buttons change it and have it painted, even after
+a restart of the bot.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import discord
 from discord import app_commands, ui
 from discord.ext import commands
-from PIL import Image
 
-from bot import errors
 from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.services import Services
-from bot.submission.edits import EditOptions
-from bot.submission.policy import check_prompt
+from bot.submission.masks import with_uploaded_mask
 from bot.submission.requester import Requester
 from bot.ui import buttons, draft_preview, job_text
 from bot.ui.attachments import Attachment
@@ -29,16 +26,8 @@ from bot.ui.base import Form, PersistentButton
 from bot.ui.draft_preview import GROWTH
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import defer, show_form, update_response
-from engine.editing.edit_recipe import FEATHER, dilate, read_mask, read_source
-from engine.recipes.prompts import parse_prompts
-
-if TYPE_CHECKING:
-    from engine.editing.text_masks import TextMask
-    from engine.models.loading import Models
 
 MENU = "Mask something in it"
-_LONGEST_ID = 18
-"""Digits of a draft's number, at most."""
 
 
 class MaskAction(StrEnum):
@@ -61,11 +50,17 @@ _LABELS: Mapping[MaskAction, str] = {
     MaskAction.CANCEL: "Cancel",
 }
 _WITHOUT_MASK = frozenset((MaskAction.UPLOAD, MaskAction.CANCEL))
-"""What can be done with a draft that has no mask yet."""
+"""The actions on a draft that has no mask yet."""
+_CHANGES: Mapping[str, Callable[[Draft], Draft]] = {
+    MaskAction.WIDER: partial(draft_preview.widen, share=GROWTH),
+    MaskAction.NARROWER: partial(draft_preview.widen, share=-GROWTH),
+    MaskAction.INVERT: draft_preview.invert,
+}
+"""The actions that change a mask."""
 
 
 class Mask(commands.Cog):
-    """Find a part of a picture, and have it painted anew."""
+    """Find part of a picture, and repaint it."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
@@ -73,19 +68,19 @@ class Mask(commands.Cog):
         self._menu = app_commands.ContextMenu(name=MENU, callback=self.open_form)
 
     async def cog_load(self) -> None:
-        """Add the menu and the buttons, which discord.py does not find by itself."""
+        """Add the menu, which discord.py does not add by itself, and answer the buttons."""
         self._bot.tree.add_command(self._menu)
         self._bot.add_dynamic_items(DraftButton)
 
     async def cog_unload(self) -> None:
-        """Take both away again."""
+        """Remove both."""
         self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
         self._bot.remove_dynamic_items(DraftButton)
 
     @app_commands.command()
     @app_commands.describe(
-        image="The picture",
-        what="What to look for in it, such as: the red circle. Without it you upload a mask",
+        image="The picture to change",
+        what="What to look for, such as: the red circle. Leave it out to upload a mask",
         replace_with="What the picture should show afterwards",
     )
     async def mask(
@@ -111,11 +106,11 @@ class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)
     """Does something with a draft; the custom id says what, and with which draft."""
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what the button says, for whoever the draft belongs to."""
+        """Do what the button says, for the author of the draft."""
         services: Services = interaction.client.services
-        draft = await _own_draft(services, interaction, self.match["draft"])
+        draft = await services.masks.get(self.match["draft"], interaction.user.id)
         if draft.mask is None and self.match["action"] not in _WITHOUT_MASK:
-            raise UserError("There is no mask yet: upload one.")
+            raise UserError("There is no mask yet. Upload one.")
         match self.match["action"]:
             case MaskAction.PAINT if draft.replace_with is None:
                 await show_form(interaction, _WordsForm(services, self.match["draft"]))
@@ -130,25 +125,18 @@ class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)
     ) -> None:
         match self.match["action"]:
             case MaskAction.PAINT:
-                await _paint(services, interaction, draft)
-            case MaskAction.WIDER:
-                changed = await asyncio.to_thread(draft_preview.widen, draft, GROWTH)
-                await _save_and_show(services, interaction, changed)
-            case MaskAction.NARROWER:
-                changed = await asyncio.to_thread(draft_preview.widen, draft, -GROWTH)
-                await _save_and_show(services, interaction, changed)
-            case MaskAction.INVERT:
-                changed = await asyncio.to_thread(draft_preview.invert, draft)
-                await _save_and_show(services, interaction, changed)
+                await _paint(services, interaction, self.match["draft"])
             case MaskAction.CANCEL:
-                await services.store.drafts.delete(draft.id)
+                await services.masks.discard(draft)
                 await update_response(interaction, "Cancelled.")
+            case action if action in _CHANGES:
+                await _show(interaction, await services.masks.adjust(draft, _CHANGES[action]))
             case _:
                 raise UserError(buttons.UNKNOWN)
 
 
 class _MaskForm(PictureForm):
-    """What to look for in a picture, and what to paint there."""
+    """Asks what to look for in a picture, and what to paint there."""
 
     def __init__(self, services: Services, message: discord.Message) -> None:
         super().__init__(MENU, message)
@@ -156,7 +144,7 @@ class _MaskForm(PictureForm):
         limit = services.settings.limits.prompt_length
         self._what = words_input("what", limit, required=False)
         self._replace_with = words_input("replace_with", limit, required=False)
-        self.ask("What shall I look for?", self._what, "Leave it empty to upload a mask")
+        self.ask("What should I look for?", self._what, "Leave it empty to upload a mask")
         self.ask("What should the picture show afterwards?", self._replace_with)
         self.ask_which()
 
@@ -169,7 +157,7 @@ class _MaskForm(PictureForm):
 
 
 class _WordsForm(Form):
-    """What a picture should show, where that was not said before."""
+    """Asks what a picture should show, if that is still open."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
         super().__init__(_LABELS[MaskAction.PAINT])
@@ -181,12 +169,11 @@ class _WordsForm(Form):
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Queue it."""
         await defer(interaction, in_place=True)
-        draft = await _own_draft(self._services, interaction, self._draft_id)
-        await _paint(self._services, interaction, replace(draft, replace_with=self._words.value))
+        await _paint(self._services, interaction, self._draft_id, self._words.value)
 
 
 class _UploadForm(Form):
-    """A mask that somebody drew."""
+    """Asks for a mask that the person drew."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
         super().__init__(_LABELS[MaskAction.UPLOAD])
@@ -196,18 +183,19 @@ class _UploadForm(Form):
         self.ask(
             "The mask",
             self._file,
-            "A picture of the same shape: white is changed, black stays as it is",
+            "A picture of the same shape: white changes, black stays as it is",
         )
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
-        """Take it in place of the draft's."""
+        """Replace the draft's mask."""
         await defer(interaction, in_place=True)
-        draft = await _own_draft(self._services, interaction, self._draft_id)
+        masks = self._services.masks
+        draft = await masks.get(self._draft_id, interaction.user.id)
         if not self._file.values:
-            raise UserError("No file came with the form.")
+            raise UserError("The form came without a file. Please choose one.")
         content = await self._services.uploads.read(self._file.values[0])
-        mask = await asyncio.to_thread(_drawn, draft, content)
-        await _save_and_show(self._services, interaction, replace(draft, mask=mask))
+        changed = await masks.adjust(draft, lambda draft: with_uploaded_mask(draft, content))
+        await _show(interaction, changed)
 
 
 async def _create_draft(
@@ -217,82 +205,37 @@ async def _create_draft(
     what: str | None,
     replace_with: str | None,
 ) -> None:
-    """Look for something in a picture, and show the draft that comes of it."""
-    if replace_with:
-        check_prompt(replace_with, services.settings.limits)
-        await services.policy.check_words(Requester.of_interaction(interaction), replace_with)
-        parse_prompts(replace_with)
-    source, notice = await asyncio.to_thread(read_source, picture)
-    mask, relevance = await _find_mask(services, source, what) if what else (None, [])
-    kept = await asyncio.to_thread(draft_preview.encode_png, source)
-    draft = await services.store.drafts.add(interaction.user.id, kept, mask, replace_with or None)
-    notices = [errors.sentence(notice)] if notice else []
-    if mask is not None:
-        await _show(interaction, draft, *notices)
+    """Look for something in a picture, and show the draft."""
+    requester = Requester.of_interaction(interaction)
+    new = await services.masks.find(requester, picture, what, replace_with)
+    if new.draft.mask is not None:
+        await _show(interaction, new.draft, new.notice)
         return
     text = job_text.not_found_text(what) if what else job_text.NO_MASK
-    await update_response(interaction, "\n".join((text, *notices)), relevance, _buttons(draft))
+    files = [] if new.relevance is None else [_relevance_file(new.relevance)]
+    text = "\n".join(filter(None, (text, new.notice)))
+    await update_response(interaction, text, files, _buttons(new.draft))
 
 
-async def _find_mask(
-    services: Services, source: Image.Image, what: str
-) -> tuple[bytes | None, list[Attachment]]:
-    """The mask of what is named; if there is none, a map of where it might be."""
-
-    def look(models: "Models") -> "TextMask":
-        from engine.editing.text_masks import find_mask  # imports torch, hence in the engine thread
-
-        return find_mask(source, what, models)
-
-    found = await asyncio.wrap_future(services.worker.call_with_models(look))
-    if not found.found:
-        relevance = await asyncio.to_thread(draft_preview.encode_png, found.relevance)
-        return None, [Attachment("relevance.png", relevance, job_text.RELEVANCE_ALT_TEXT)]
-    # The soft edge lies inside, and with less of it a rim of what was there is left.
-    mask = await asyncio.to_thread(
-        lambda: draft_preview.encode_png(dilate(found.mask, GROWTH + FEATHER))
-    )
-    return mask, []
+def _relevance_file(content: bytes) -> Attachment:
+    return Attachment("relevance.png", content, job_text.RELEVANCE_ALT_TEXT)
 
 
-async def _own_draft(services: Services, interaction: discord.Interaction, draft_id: str) -> Draft:
-    """The draft with a number; raises `UserError` unless it is there, and the person's own."""
-    is_number = draft_id.isascii() and draft_id.isdecimal() and len(draft_id) <= _LONGEST_ID
-    draft = await services.store.drafts.get(int(draft_id)) if is_number else None
-    if draft is None:
-        raise UserError("That mask is not there any more. Ask for it anew with `/mask`.")
-    if draft.author_id != interaction.user.id:
-        raise UserError("That mask belongs to somebody else. Make one of your own with `/mask`.")
-    return draft
-
-
-async def _paint(services: Services, interaction: discord.Interaction, draft: Draft) -> None:
-    """Queue a draft, once, and put the answer in its place."""
-    if not await services.store.drafts.delete(draft.id):
-        return  # its button was pressed twice
-    try:
-        wish = EditOptions(draft.replace_with or "")
-        requester = Requester.of_interaction(interaction)
-        queued = await services.edits.queue(requester, wish, draft.source, draft.mask)
-    except BaseException:
-        await services.store.drafts.put(draft)
-        raise
-    await update_response(interaction, str(queued))
-
-
-async def _save_and_show(
-    services: Services, interaction: discord.Interaction, draft: Draft
+async def _paint(
+    services: Services, interaction: discord.Interaction, draft_id: str, prompt: str | None = None
 ) -> None:
-    """Store a draft that was changed, and show it."""
-    await services.store.drafts.put(draft)
-    await _show(interaction, draft)
+    """Queue a draft, and replace it by the link to the job."""
+    requester = Requester.of_interaction(interaction)
+    queued = await services.masks.paint(requester, draft_id, prompt)
+    if queued is not None:
+        await update_response(interaction, str(queued))
 
 
-async def _show(interaction: discord.Interaction, draft: Draft, *notices: str) -> None:
+async def _show(interaction: discord.Interaction, draft: Draft, notice: str = "") -> None:
     share, files = await asyncio.to_thread(
         lambda: (draft_preview.selected_share(draft), draft_preview.preview_files(draft))
     )
-    text = "\n".join((job_text.draft_text(share, draft.replace_with), *notices))
+    text = "\n".join(filter(None, (job_text.draft_text(share, draft.replace_with), notice)))
     await update_response(interaction, text, files, _buttons(draft))
 
 
@@ -308,11 +251,6 @@ def _button(draft: Draft, action: MaskAction) -> ui.Button[Any]:
         custom_id=f"mask:{draft.id}:{action}",
         disabled=draft.mask is None and action not in _WITHOUT_MASK,
     )
-
-
-def _drawn(draft: Draft, content: bytes) -> bytes:
-    source, _ = read_source(draft.source)
-    return draft_preview.encode_png(read_mask(content, source.size))
 
 
 async def setup(bot: PaintingBot) -> None:

@@ -64,7 +64,7 @@ class JobControl:
         await self.require_owner(job_id, actor)
         if not await self._store.lifecycle.request_stop(job_id):
             state = (await self.job(job_id)).state
-            raise UserError(_OVER.get(state, "It has not started yet. Cancel it instead."))
+            raise UserError(_OVER.get(state, "It has not started yet: cancel it instead."))
         self._queue.stop(job_id)
 
     async def wait_for_end(self, job_id: int) -> JobState | None:

@@ -236,7 +236,7 @@ async def test_a_job_that_was_stored_and_not_announced_is_announced(
     theatre: Theatre, monkeypatch: pytest.MonkeyPatch
 ):
     async with theatre.open() as studio:
-        monkeypatch.setattr(JobSubmission, "_announce_or_fail", lambda *_: asyncio.sleep(0))
+        monkeypatch.setattr(JobSubmission, "_announce_and_queue", lambda *_: asyncio.sleep(0))
         await studio.imagine(steps=2)
         monkeypatch.undo()
         assert not studio.channel.history()

@@ -75,7 +75,7 @@ async def test_an_edit_comes_at_the_pictures_own_size_with_a_comparison(studio: 
     assert (left == np.asarray(photograph())).all()
     assert before_after.width > 2 * 120
     (compared,) = (f for f in result.attachments if "before-after" in f.filename)
-    assert "left" in (compared.description or "")
+    assert "Left" in (compared.description or "")
     recipe = recipe_of(files["picture-1.png"])
     assert recipe.edit is not None
     assert infer_keep(recipe.edit) == pytest.approx(0.7)

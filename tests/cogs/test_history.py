@@ -19,6 +19,7 @@ from tests.harness.bot_harness import (
     make_settings,
     painted,
     pictures_of,
+    raise_unexplained,
     recipe_of,
     result_of,
     told,
@@ -314,6 +315,7 @@ async def test_pages_turn_after_a_restart(tmp_path: Path):
         async with open_services(settings, UPLOAD_HOSTS) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice, bob = (guild.add_member(env.create_user(name)) for name in ("alice", "bob"))

@@ -28,6 +28,7 @@ from tests.harness.bot_harness import (
     make_settings,
     opened,
     pictures_of,
+    raise_unexplained,
     recipe_of,
     result_of,
     told,
@@ -156,7 +157,7 @@ async def test_without_words_paint_it_asks_for_them(studio: Studio):
 async def test_what_is_not_there_is_said_and_starts_nothing(studio: Studio):
     answered = await mask(studio, what="a green cat", replace_with=WORDS)
     text = told(answered)
-    assert "find nothing" in text
+    assert "couldn't find" in text
     assert "green cat" in text
     assert [each.filename for each in shown(answered).attachments] == ["relevance.png"]
     assert enabled(answered) == {"Upload my own mask", "Cancel"}
@@ -285,7 +286,7 @@ async def test_a_draft_of_somebody_else_is_refused(studio: Studio):
     posted = await posted_again(studio, shown(answered).message)
     for label in ("Paint it", "Wider", "Cancel", "Upload my own mask"):
         refused = await studio.bob.click(posted, label=label)
-        assert "belongs to somebody else" in told(refused)
+        assert "belongs to someone else" in told(refused)
     await press(studio, answered, "Wider")
     assert "% of the picture" in told(answered)
 
@@ -318,6 +319,7 @@ async def test_buttons_work_after_a_restart(tmp_path: Path):
         async with open_services(settings, UPLOAD_HOSTS) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice = guild.add_member(env.create_user("alice"))

@@ -27,6 +27,7 @@ from tests.harness.bot_harness import (
     channel_of,
     encoded,
     painted,
+    raise_unexplained,
     recipe_of,
     result_of,
     told,
@@ -271,6 +272,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
         async with open_services(settings, UPLOAD_HOSTS) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice, bob = (guild.add_member(env.create_user(name)) for name in ("alice", "bob"))

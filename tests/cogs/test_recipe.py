@@ -32,6 +32,7 @@ from tests.harness.bot_harness import (
     make_settings,
     open_studio,
     pictures_of,
+    raise_unexplained,
     recipe_of,
     result_of,
     told,
@@ -335,6 +336,7 @@ async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
     async with AsyncExitStack() as stack:
         async with open_services(settings, UPLOAD_HOSTS) as services:
             env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
+            stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice = guild.add_member(env.create_user("alice"))

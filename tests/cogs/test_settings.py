@@ -15,7 +15,7 @@ from bot.config import BotSettings
 from bot.guild_settings import MAX_LISTED, MAX_WORDS
 from bot.local_preview import UPLOAD_HOSTS
 from bot.storage.connection import DATABASE
-from tests.harness.bot_harness import Studio, make_settings, open_studio, told
+from tests.harness.bot_harness import Studio, make_settings, open_studio, raise_unexplained, told
 
 COMMANDS = (
     "settings show",
@@ -221,6 +221,7 @@ async def test_settings_outlive_a_restart(settings: BotSettings):
     async with AsyncExitStack() as stack:
         async with open_services(settings, UPLOAD_HOSTS) as services:
             env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
+            stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice = guild.add_member(env.create_user("alice"))

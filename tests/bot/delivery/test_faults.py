@@ -29,6 +29,7 @@ from tests.harness.bot_harness import (
     open_studio,
     painted,
     pictures_of,
+    raise_unexplained,
     until,
 )
 
@@ -290,6 +291,7 @@ async def test_what_is_not_done_at_the_end_is_painted_at_the_next_start(tmp_path
         async with open_services(settings) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice = guild.add_member(env.create_user("alice"))

@@ -20,7 +20,7 @@ from bot.storage import Store, open_store
 from bot.storage.connection import DATABASE
 from engine.files import MEBIBYTE
 from engine.presets import make_recipe
-from tests.harness.bot_harness import PATIENCE, PROMPT, encoded, told
+from tests.harness.bot_harness import PATIENCE, PROMPT, encoded, raise_unexplained, told
 from tests.harness.job_factory import (
     begun_job,
     bytes_on_disk,
@@ -170,6 +170,7 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(
         async with open_services(short_lived, UPLOAD_HOSTS) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice = guild.add_member(env.create_user("alice"))

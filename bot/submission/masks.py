@@ -1,0 +1,144 @@
+"""Find masks in pictures by text, keep them as drafts, and queue edits from drafts."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from bot import errors
+from bot.config import BotSettings
+from bot.errors import UserError
+from bot.jobs.draft import Draft
+from bot.storage import Store, retrying
+from bot.submission.edits import EditOptions, Edits
+from bot.submission.policy import SubmissionPolicy, check_prompt
+from bot.submission.requester import Requester
+from bot.submission.submit import Queued
+from bot.ui.draft_preview import GROWTH, encode_png
+from bot.worker.engine_worker import EngineWorker
+from engine.editing.edit_recipe import FEATHER, dilate, read_mask, read_source
+from engine.recipes.prompts import parse_prompts
+
+if TYPE_CHECKING:
+    from engine.editing.text_masks import TextMask
+    from engine.models.loading import Models
+
+_LONGEST_ID = 18
+"""The most digits of a draft's id, so that it fits into a database integer."""
+
+
+@dataclass(frozen=True)
+class NewDraft:
+    """A draft, and what its author should know about it."""
+
+    draft: Draft
+    notice: str
+    """A sentence about the picture, or ""."""
+    relevance: bytes | None
+    """A PNG map of where the text might apply, if no mask was found for it."""
+
+
+class MaskDrafts:
+    """Keeps a picture and its mask as a draft until its author has the edit painted."""
+
+    def __init__(
+        self,
+        settings: BotSettings,
+        policy: SubmissionPolicy,
+        edits: Edits,
+        store: Store,
+        worker: EngineWorker,
+    ) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._edits = edits
+        self._store = store
+        self._worker = worker
+        self._queuing: set[int] = set()
+        """The ids of drafts whose edits are being queued."""
+
+    async def find(
+        self, requester: Requester, picture: bytes, what: str | None, replace_with: str | None
+    ) -> NewDraft:
+        """Store a draft of a picture with the mask of what is named, if it is found there.
+
+        Raises `UserError` or `EngineError` for what is not allowed.
+        """
+        if replace_with:
+            check_prompt(replace_with, self._settings.limits)
+            await self._policy.check_words(requester, replace_with)
+            parse_prompts(replace_with)
+        source, notice = await asyncio.to_thread(read_source, picture)
+        mask, relevance = await self._look_for(source, what) if what else (None, None)
+        content = await asyncio.to_thread(encode_png, source)
+        draft = await self._store.drafts.add(requester.user_id, content, mask, replace_with or None)
+        return NewDraft(draft, errors.sentence(notice) if notice else "", relevance)
+
+    async def get(self, draft_id: str, user_id: int) -> Draft:
+        """Return a user's draft; raise `UserError` if it is gone or belongs to someone else."""
+        number = _number(draft_id)
+        draft = None if number is None else await self._store.drafts.get(number)
+        if draft is None:
+            raise UserError("That mask is not there any more. Make it again with `/mask`.")
+        if draft.author_id != user_id:
+            raise UserError("That mask belongs to someone else. Make your own with `/mask`.")
+        return draft
+
+    async def adjust(self, draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+        """Store a draft as `change` returns it; changing a mask takes time."""
+        changed = await asyncio.to_thread(change, draft)
+        await self._store.drafts.put(changed)
+        return changed
+
+    async def paint(
+        self, requester: Requester, draft_id: str, prompt: str | None = None
+    ) -> Queued | None:
+        """Queue the edit of a draft, which is then deleted; None for a second click.
+
+        `prompt` says what the picture should show afterwards, if the draft does not.
+        """
+        number = _number(draft_id)
+        if number is None or number in self._queuing:
+            return None
+        self._queuing.add(number)
+        try:
+            # It is deleted last, so that neither a refusal nor a crash loses it.
+            draft = await self.get(draft_id, requester.user_id)
+            options = EditOptions(prompt or draft.replace_with or "")
+            queued = await self._edits.queue(requester, options, draft.source, draft.mask)
+            await retrying(self._store.drafts.delete)(number)
+        finally:
+            self._queuing.remove(number)
+        return queued
+
+    async def discard(self, draft: Draft) -> None:
+        """Delete a draft."""
+        await self._store.drafts.delete(draft.id)
+
+    async def _look_for(self, source: Image.Image, what: str) -> tuple[bytes | None, bytes | None]:
+        """Return the mask of what is named, or else a map of where it might be, as PNG."""
+
+        def look(models: "Models") -> "TextMask":
+            from engine.editing.text_masks import find_mask  # imports torch
+
+            return find_mask(source, what, models)
+
+        found = await asyncio.wrap_future(self._worker.call_with_models(look))
+        if not found.found:
+            return None, await asyncio.to_thread(encode_png, found.relevance)
+        # The soft edge lies inside the mask: a narrower mask would leave a rim of the object.
+        mask = await asyncio.to_thread(dilate, found.mask, GROWTH + FEATHER)
+        return await asyncio.to_thread(encode_png, mask), None
+
+
+def with_uploaded_mask(draft: Draft, content: bytes) -> Draft:
+    """Return a draft with the mask in an uploaded file; raise `EngineError` if it does not fit."""
+    source, _ = read_source(draft.source)
+    return replace(draft, mask=encode_png(read_mask(content, source.size)))
+
+
+def _number(draft_id: str) -> int | None:
+    is_number = draft_id.isascii() and draft_id.isdecimal() and len(draft_id) <= _LONGEST_ID
+    return int(draft_id) if is_number else None
