@@ -157,7 +157,7 @@ async def test_without_words_paint_it_asks_for_them(studio: Studio):
 async def test_what_is_not_there_is_said_and_starts_nothing(studio: Studio):
     answered = await mask(studio, what="a green cat", replace_with=WORDS)
     text = told(answered)
-    assert "find nothing" in text
+    assert "couldn't find" in text
     assert "green cat" in text
     assert [each.filename for each in shown(answered).attachments] == ["relevance.png"]
     assert enabled(answered) == {"Upload my own mask", "Cancel"}
