@@ -1,7 +1,7 @@
-"""The program: makes the services, connects the bot to Discord or to a local page, ends cleanly.
+"""Build the services, connect the bot to Discord or to a local page, and shut down cleanly.
 
-Store, queue, engine thread, ledger and reporter are made before the bot and end before its
-connection does, so that the last messages can still be posted.
+Store, queue, engine thread, outbox and reporter start before the bot and end before its connection
+does, so that the last messages can still be posted.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ from bot.worker.engine_worker import EngineWorker
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
-"""What storing the last events may take when the program ends."""
+"""Seconds that storing the last events may take during shutdown."""
 _LOCAL_PROGRESS_SECONDS = 3.0
 
 
 async def run(settings: BotSettings) -> None:
     """Run the bot until SIGINT or SIGTERM, on Discord if there is a token, else on a local page.
 
-    Raises `SettingsError`, `ModelError` or `discord.LoginFailure` for what keeps it from starting.
+    Raises `SettingsError`, `ModelError` or `discord.LoginFailure` if the bot cannot start.
     """
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -66,7 +66,7 @@ async def run(settings: BotSettings) -> None:
         opening = asyncio.create_task(stack.enter_async_context(open_services(settings, hosts)))
         stack.push_async_callback(_cancel, opening)
         await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if not opening.done():  # to fetch the models can take an hour
+        if not opening.done():  # fetching the models can take an hour
             return
         bot = PaintingBot(opening.result())
         connection = asyncio.create_task(connect(bot))
@@ -81,34 +81,32 @@ async def run(settings: BotSettings) -> None:
 async def open_services(
     settings: BotSettings, upload_hosts: frozenset[str] = DISCORD_HOSTS
 ) -> AsyncIterator[Services]:
-    """Everything that a bot works with, for as long as the block runs. The models are loaded.
+    """Open everything that a bot works with, with the models loaded.
 
-    At the end the jobs that are left are kept as they stand, and whoever waits is told.
+    At the end of the block, unfinished jobs are kept for the next start, and their messages say so.
     """
     async with open_store(settings.storage.folder) as store:
-        fair = settings.queue.order == "fair"
-        queue, pace = (
-            GpuQueue(fair=fair, slice_steps=settings.queue.slice_steps),
-            ThroughputEstimator(),
+        queue = GpuQueue(
+            fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps
         )
-        reporter = Reporter(store, queue, pace, settings.discord.progress_seconds)
-        ledger = EventOutbox(store, reporter)
-        engine = EngineWorker(
-            settings.engine, settings.weights, queue, pace, ledger.publish, ledger.load_checkpoints
+        throughput = ThroughputEstimator()
+        reporter = Reporter(store, queue, throughput, settings.discord.progress_seconds)
+        outbox = EventOutbox(store, reporter)
+        on_event, load = outbox.publish, outbox.load_checkpoints
+        worker = EngineWorker(settings.engine, settings.weights, queue, throughput, on_event, load)
+        erasure = ErasureService(store, queue, reporter)
+        background = (
+            reporter.run(),
+            outbox.run(),
+            erasure.run(),
+            RetentionService(store, settings.storage).run(),
+            beat(settings.storage.folder, worker.is_alive),
         )
-        privacy = ErasureService(store, queue, reporter)
-        folder = settings.storage.folder
-        tasks = [
-            asyncio.create_task(reporter.run()),
-            asyncio.create_task(ledger.run()),
-            asyncio.create_task(privacy.run()),
-            asyncio.create_task(RetentionService(store, settings.storage).run()),
-            asyncio.create_task(beat(folder, engine.is_alive)),
-        ]
+        tasks = [asyncio.create_task(each) for each in background]
         try:
-            models = await asyncio.wrap_future(engine.start())
+            models = await asyncio.wrap_future(worker.start())
             log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
-            policy = SubmissionPolicy(settings, store, engine.memory)
+            policy = SubmissionPolicy(settings, store, worker.memory)
             submission = JobSubmission(settings, policy, store, queue, reporter)
             control = JobControl(store, queue, reporter, submission)
             edits = Edits(settings, submission, policy, store)
@@ -117,28 +115,28 @@ async def open_services(
                 policy=policy,
                 store=store,
                 queue=queue,
-                throughput=pace,
+                throughput=throughput,
                 reporter=reporter,
-                outbox=ledger,
+                outbox=outbox,
                 submission=submission,
-                erasure=privacy,
+                erasure=erasure,
                 control=control,
                 followups=FollowupJobs(settings, submission, control),
                 edits=edits,
-                masks=MaskDrafts(settings, policy, edits, store, engine),
+                masks=MaskDrafts(settings, policy, edits, store, worker),
                 recipe_reruns=RecipeReruns(settings, submission, upload_hosts),
                 reposts=Reposts(store, policy),
-                worker=engine,
+                worker=worker,
                 uploads=UploadReader(settings.limits.image_mib, upload_hosts),
                 device=str(models.device),
                 started=datetime.now(UTC),
             )
         finally:
             queue.close()
-            ledger.close()
-            await asyncio.to_thread(engine.join)
-            with suppress(TimeoutError):  # what is not stored now is painted again
-                await asyncio.wait_for(ledger.drain(), DRAIN_SECONDS)
+            outbox.close()
+            await asyncio.to_thread(worker.join)
+            with suppress(TimeoutError):  # events that are not stored are painted again
+                await asyncio.wait_for(outbox.drain(), DRAIN_SECONDS)
             await reporter.announce_shutdown()
             for task in tasks:
                 await _cancel(task)
@@ -153,9 +151,10 @@ async def _connect(bot: PaintingBot) -> None:
 
 
 def _local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
-    """Without threads, which the page cannot open, and with a store that ends with its Discord.
+    """Return the settings for the local page.
 
-    The page takes a second or two to load a picture, and begins anew when the next one comes.
+    There are no threads, which the page cannot open, and the store ends with the program. The page
+    needs a second or two to load a picture, and starts again when the next one comes.
     """
     seconds = max(settings.discord.progress_seconds, _LOCAL_PROGRESS_SECONDS)
     discord = settings.discord.model_copy(update={"threads": False, "progress_seconds": seconds})

@@ -1,4 +1,4 @@
-"""What the cogs need, as one typed bundle."""
+"""The services that cogs use, as one typed bundle."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from bot.worker.engine_worker import EngineWorker
 
 @dataclass(frozen=True)
 class Services:
-    """What cogs work with."""
+    """The services that cogs use."""
 
     settings: BotSettings
     policy: SubmissionPolicy
@@ -44,6 +44,6 @@ class Services:
     worker: EngineWorker
     uploads: UploadReader
     device: str
-    """Where the models are, as torch names it."""
+    """The device that holds the models, as torch names it."""
     started: datetime
-    """When they were loaded."""
+    """When the models were loaded."""

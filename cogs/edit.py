@@ -8,11 +8,12 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.client import PaintingBot
+from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
 from bot.services import Services
 from bot.submission.edits import EditOptions
 from bot.submission.requester import Requester
-from bot.submission.seeds import LARGEST_SEED, MAX_COUNT
+from bot.submission.seeds import LARGEST_SEED
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import defer, respond, show_form
@@ -68,7 +69,7 @@ class Edit(commands.Cog):
         steps: Range[int, 1, MAX_STEPS] | None = None,
         seed: Range[int, 0, LARGEST_SEED] | None = None,
         preset: str | None = None,
-        count: Range[int, 1, MAX_COUNT] = 1,
+        count: Range[int, 1, MAX_VARIATIONS] = 1,
     ) -> None:
         """Change a picture by words."""
         await defer(interaction)

@@ -9,10 +9,11 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.client import PaintingBot
+from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
 from bot.submission.policy import check_prompt
 from bot.submission.requester import Requester
-from bot.submission.seeds import LARGEST_SEED, MAX_COUNT, seed_or_any, variations
+from bot.submission.seeds import LARGEST_SEED, seed_or_any, variations
 from bot.ui.autocomplete import matching, matching_presets
 from bot.ui.responses import defer, respond
 from engine.editing.edit_recipe import image_prompt
@@ -80,7 +81,7 @@ class Imagine(commands.Cog):
         style: str | None = None,
         image: discord.Attachment | None = None,
         like: discord.Attachment | None = None,
-        count: Range[int, 1, MAX_COUNT] = 1,
+        count: Range[int, 1, MAX_VARIATIONS] = 1,
     ) -> None:
         """Paint a picture from words."""
         await defer(interaction)

@@ -78,7 +78,7 @@ class JobRepository(Repository):
     async def list_open(self) -> list[JobRecord]:
         """List jobs that have not ended, or whose end was not announced, oldest first.
 
-        Jobs that cannot be read any more are marked as failed, and nobody is notified.
+        Jobs that cannot be read any more are marked as failed, without a message.
         """
         records, unreadable = await self._found(_IS_OPEN)
         if unreadable:

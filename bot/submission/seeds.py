@@ -8,8 +8,6 @@ from engine.recipes.recipe import MAX_SEED, Recipe
 
 LARGEST_SEED = min(MAX_SEED, 2**53 - 1)
 """The largest seed that can be typed, because Discord's integers are JavaScript numbers."""
-MAX_COUNT = 4
-"""Variations that Discord's clients offer; the settings may allow fewer."""
 _MAX_RANDOM_SEED = 2**31
 """The limit of random seeds, which keeps them short enough to read out."""
 

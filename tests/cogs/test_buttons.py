@@ -164,7 +164,7 @@ async def test_words_are_changed_and_the_seed_is_not(studio: Studio):
 
 @pytest.mark.parametrize(
     ("words", "reason"),
-    [(PROMPT, "the same words"), ("a red circle:much", "weight"), (" ", "empty")],
+    [(PROMPT, "the same prompt"), ("a red circle:much", "weight"), (" ", "empty")],
 )
 async def test_words_that_will_not_do_are_refused(studio: Studio, words: str, reason: str):
     await studio.imagine()
