@@ -149,7 +149,7 @@ async def test_before_anything_is_deleted_somebody_is_asked(studio: Studio):
     assert "can't be undone" in told(sure)
     assert sure.response is not None
     await studio.alice.click(sure.response, label="Keep it")
-    assert told(sure) == "Nothing was removed."
+    assert told(sure) == "Nothing was deleted."
     assert not sure.response.components
     assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
 
