@@ -283,7 +283,7 @@ async def test_what_holds_no_recipe_is_refused_in_a_sentence(
         ),
         (small(size=(256, 64)), None),
         (small(size=(260, 64)), "That recipe is for 260×64 pixels, shown 8×."),
-        (small(size=(4096, 4096)), "nothing larger than 128×128, shown 8×"),
+        (small(size=(4096, 4096)), "at most 128×128 pixels, shown 8×"),
         (small(enlarge=9), "shown 9×"),
         (small(cutouts=129), "asks for 129 cutouts"),
         (small("x" * 1001), "at most 1000 are allowed"),
