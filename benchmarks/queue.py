@@ -1,7 +1,7 @@
-"""The queue with 10,000 jobs: how quick it is, how fair, and how true the times it announces.
+"""Measure the queue with 10,000 jobs: its speed, its fairness, and the accuracy of its ETAs.
 
-What is fair and what is true is measured with an engine that is made up: it takes no time, and
-work advances a clock. Admission and the start are measured with the store on this disk.
+Fairness and accuracy are measured with a simulated engine, whose work advances a clock. Submission
+and the start are measured with a store on this machine's disk.
 """
 
 import argparse
@@ -24,10 +24,11 @@ from engine.recipes.recipe import Recipe
 SEED = 20_221_024
 JOBS, PEOPLE = 10_000, 1_000
 SAMPLES = 2_000
-"""Of each call that is timed."""
+"""Number of timed calls of each kind."""
 HEAVY_JOBS, LIGHT_PEOPLE = 50, 9
+"""Number of jobs of the heavy user, and of users with one job each."""
 LOADS, LOAD_JOBS = 20, 60
-"""Mixed loads whose announced times are compared with the true ones, and jobs of each."""
+"""Number of mixed loads whose ETAs are compared with the true times, and of jobs in each."""
 
 
 def main(arguments: list[str]) -> None:
@@ -53,9 +54,9 @@ async def _time_calls() -> None:
         began = time.perf_counter()
         async with open_store(folder) as store:
             queue = GpuQueue()
-            steps_kept = await store.jobs.steps_stored()
+            steps_stored = await store.jobs.steps_stored()
             for record in await store.jobs.list_open():
-                queue.put(record.job, steps_kept.get(record.job.id, 0))
+                queue.put(record.job, steps_stored.get(record.job.id, 0))
             start = time.perf_counter() - began
     numbers = [job.id for job in queue.jobs()]
     units = step_cost(recipe)
@@ -77,14 +78,14 @@ async def _time_calls() -> None:
 
 
 async def _admit(store: Store, author_id: int, recipe: Recipe) -> None:
-    """What the intake asks of the store for each job."""
+    """Make the store's calls of a job submission."""
     await store.jobs.count_unfinished(author_id)
     await store.jobs.count_unfinished()
     await store.jobs.add(author_id, "a prompt", (recipe,))
 
 
 def _check_fairness() -> None:
-    """One heavy person is there first; then light ones come, each with one job."""
+    """Queue the jobs of one heavy user, then one job each of light users."""
     queue = GpuQueue()
     for number in range(HEAVY_JOBS):
         queue.put(_job(number, author=0, steps=130))
@@ -92,7 +93,7 @@ def _check_fairness() -> None:
     for job in light:
         queue.put(job)
     run = _work_off(queue)
-    # With ideal sharing all advance at the same rate: the light ones end together.
+    # With ideal sharing all advance at the same rate, so the light users' jobs end together.
     ideal = (LIGHT_PEOPLE + 1) * job_cost(light[0])
     firsts = [run.first_slice[job.id] for job in light]
     ends = [run.ended[job.id] / ideal for job in light]
@@ -109,7 +110,7 @@ class _Announced:
 
 
 def _check_announced_times() -> None:
-    """Mixed loads: people come at random, and each is told when the job will be done."""
+    """Compare ETAs with true times in mixed loads, with users who arrive at random times."""
     at_admission: list[float] = []
     updated: list[float] = []
     for load in range(LOADS):
@@ -122,7 +123,7 @@ def _check_announced_times() -> None:
 
 
 def _announced_errors(random: Random) -> tuple[list[float], list[float]]:
-    """Relative errors of the first announcement of each job, and of those at every slice."""
+    """Return relative errors of each job's first ETA, and of its ETAs at all slices."""
     people = [random.choice((1, 1, 1, 2, 5, 10)) for _ in range(LOAD_JOBS)]
     jobs: list[Job] = []
     for author, number in enumerate(people):
@@ -167,7 +168,7 @@ def _work_off(
     look: Callable[[float], None] = lambda _: None,
     next_arrival: Callable[[], float | None] = lambda: None,
 ) -> _Course:
-    """Let a made-up engine empty the queue; `look` is called with the clock before every slice."""
+    """Let a simulated engine empty the queue, and call `look` with the clock before each slice."""
     course, clock, left = _Course({}, {}), 0.0, dict[int, int]()
     slices = 0
     while True:
