@@ -1,4 +1,4 @@
-"""Progress: a bar at a terminal, and two lines wherever the output goes."""
+"""Show the progress of a run: a line at the start and the end, and a bar on a terminal."""
 
 import os
 import sys
@@ -11,13 +11,16 @@ from tqdm import tqdm
 from engine.cli.messages import print_notice
 from engine.recipes.recipe import Recipe
 
-_USUAL_COLUMNS = 80
+_DEFAULT_COLUMNS = 80
 
 
-class Progress:
-    """Shows the steps of one run: how many, the loss, the time left.
+class StepBar:
+    """A progress bar of one run, with the loss and the remaining time.
 
-    `title` says which of several pictures it is, and is empty for a single one.
+    Args:
+        recipe: Recipe of the run.
+        steps: Number of steps to take.
+        title: Number of the picture in words, or "" if there is only one.
     """
 
     def __init__(self, recipe: Recipe, steps: int, title: str) -> None:
@@ -50,20 +53,20 @@ class Progress:
         self._bar.close()
 
     def step(self, loss: float) -> None:
-        """Show that one more step was taken."""
-        self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        """Show one more step and the loss before it."""
+        self._bar.set_postfix_str(f"loss={loss:.3f}", refresh=False)
         self._bar.update()
 
     def finish(self, steps_done: int) -> None:
-        """Say how far the run came."""
+        """Print how many steps were taken in how many seconds."""
         seconds = time.monotonic() - self._start
         how = "painted" if steps_done >= self._steps else f"stopped at step {steps_done} of"
         print_notice(f"{self._title}{how} {self._steps} steps in {seconds:.1f} s")
 
 
 def _columns() -> int:
-    """The terminal's width; one that does not know its own says 0, and there tqdm shows nothing."""
+    """Return the terminal's width, or a default where it is unknown (0), as tqdm needs one."""
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _DEFAULT_COLUMNS
     except (OSError, ValueError):
-        return _USUAL_COLUMNS
+        return _DEFAULT_COLUMNS

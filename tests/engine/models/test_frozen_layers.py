@@ -9,7 +9,7 @@ from open_clip.transformer import QuickGELU as OpenClipQuickGELU
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models import frozen_layers
+from engine.models import frozen_layers_cpu
 from engine.models.frozen_layers import (
     PatchEmbedding,
     QuickGELU,
@@ -66,13 +66,13 @@ def test_a_convolution(conv: nn.Conv2d, order: torch.memory_format):
 
 
 @pytest.mark.parametrize(
-    "large", [0, frozen_layers.LARGE_IMAGES], ids=["by sums", "torch's gradient"]
+    "large", [0, frozen_layers_cpu.LARGE_IMAGES], ids=["by sums", "torch's gradient"]
 )
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_a_normalisation_with_swish(
     order: torch.memory_format, large: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(frozen_layers, "LARGE_IMAGES", large)
+    monkeypatch.setattr(frozen_layers_cpu, "LARGE_IMAGES", large)
     norm = frozen(nn.GroupNorm(4, 16, eps=1e-6))
     images = (3 * seeded(2, 16, 9, 7) + 1).contiguous(memory_format=order)
 
@@ -99,7 +99,7 @@ def test_self_attention():
 
 @pytest.mark.parametrize("limit", [0, 2**26], ids=["torch's", "by the formula"])
 def test_attention_in_bfloat16(limit: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(frozen_layers, "EXPLICIT_ATTENTION_BYTES", limit)
+    monkeypatch.setattr(frozen_layers_cpu, "EXPLICIT_ATTENTION_BYTES", limit)
     query, key, value = (seeded(2, 3, 7, 8, seed=seed) for seed in range(3))
     expected = F.scaled_dot_product_attention(query, key, value)
     found = attention(query.bfloat16(), key.bfloat16(), value.bfloat16()).float()

@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "too many tokens": (
         {"model": MODEL | {"vocab": MODEL["vocab"] | {"vast": VOCABULARY}}},
-        f"has a token {VOCABULARY}, and its model knows {VOCABULARY}",
+        f"has a token {VOCABULARY}, but its model knows only {VOCABULARY}",
     ),
 }
 
