@@ -16,6 +16,8 @@ BENCHMARKS = (
     "loading",
     "step",
     "together",
+    "paths",
+    "same_bytes",
 )
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from engine.editing.edit_recipe import edit_recipe
 from engine.painting import read_provenance
 from engine.presets import make_recipe
 from engine.recipes.recipe import Recipe
-from engine.settings import Settings as EngineSettings
+from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
     from bot.services import Services

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -18,6 +19,7 @@ from bot.jobs.job import Job
 from bot.scheduling.cost import job_cost, step_cost
 from bot.scheduling.queue import GpuQueue, Slice
 from bot.storage import Store, open_store
+from bot.submission.policy import DAY
 from engine.presets import make_recipe
 from engine.recipes.recipe import Recipe
 
@@ -78,9 +80,9 @@ async def _time_calls() -> None:
 
 
 async def _admit(store: Store, author_id: int, recipe: Recipe) -> None:
-    """Make the store's calls of a job submission."""
-    await store.jobs.count_unfinished(author_id)
-    await store.jobs.count_unfinished()
+    """Run the queries with which each job is admitted."""
+    now = datetime.now(UTC)
+    await store.quotas.usage(author_id, None, now - DAY, now)
     await store.jobs.add(author_id, "a prompt", (recipe,))
 
 

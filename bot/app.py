@@ -26,10 +26,13 @@ from bot.scheduling.queue import GpuQueue
 from bot.services import Services
 from bot.storage import open_store
 from bot.submission.control import JobControl
+from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
 from bot.submission.policy import SubmissionPolicy
+from bot.submission.recipes import RecipeReruns
+from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
-from bot.ui.uploads import DISCORD_HOSTS
+from bot.ui.uploads import DISCORD_HOSTS, UploadReader
 from bot.worker.engine_worker import EngineWorker
 
 log = logging.getLogger(__name__)
@@ -104,23 +107,26 @@ async def open_services(
         try:
             models = await asyncio.wrap_future(engine.start())
             log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
-            rules = SubmissionPolicy(settings, store, engine.memory)
-            intake = JobSubmission(settings, rules, store, queue, reporter)
-            control = JobControl(store, queue, reporter, intake)
+            policy = SubmissionPolicy(settings, store, engine.memory)
+            submission = JobSubmission(settings, policy, store, queue, reporter)
+            control = JobControl(store, queue, reporter, submission)
             yield Services(
                 settings=settings,
-                policy=rules,
+                policy=policy,
                 store=store,
                 queue=queue,
                 throughput=pace,
                 reporter=reporter,
                 outbox=ledger,
-                submission=intake,
+                submission=submission,
                 erasure=privacy,
                 control=control,
-                followups=FollowupJobs(settings, intake, control),
+                followups=FollowupJobs(settings, submission, control),
+                edits=Edits(settings, submission, policy, store),
+                recipe_reruns=RecipeReruns(settings, submission, upload_hosts),
+                reposts=Reposts(store, policy),
                 worker=engine,
-                upload_hosts=upload_hosts,
+                uploads=UploadReader(settings.limits.image_mib, upload_hosts),
                 device=str(models.device),
                 started=datetime.now(UTC),
             )

@@ -1,7 +1,7 @@
-"""The bot as Discord knows it: what it listens to, which commands it has, how it fails.
+"""The Discord client: its intents, its commands, and how their errors are answered.
 
-It holds services that the program made, and starts no long-lived task of its own. Cogs are loaded
-by name.
+The program builds the services and hands them in. The client loads the cogs by name and starts no
+long-lived task.
 """
 
 import hashlib
@@ -12,10 +12,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.errors import FAULT
 from bot.services import Services
 from bot.submission.permissions import INVITE
-from bot.ui.responses import answer_stale_component, respond
+from bot.ui.responses import answer_error, answer_stale_component
 
 log = logging.getLogger(__name__)
 
@@ -36,32 +35,21 @@ COGS = (
     "cogs.status",
 )
 _SYNCED = "commands"
-"""Under which name the store remembers what Discord was told last."""
+"""Key under which the store keeps a digest of the commands that were synced last."""
 
 
 class CommandTree(app_commands.CommandTree["PaintingBot"]):
-    """Slash commands, with one place for what nobody expected to go wrong in them."""
+    """Slash commands and menus; a person who causes an error is told about it."""
 
     async def on_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError, /
     ) -> None:
-        """Log the cause; tell the person, and nobody else, without it."""
-        cause = getattr(error, "original", error)
-        command = interaction.command.qualified_name if interaction.command else "?"
-        match cause:
-            case app_commands.TransformerError() | app_commands.CommandSignatureMismatch():
-                sentence = "I did not understand that. Please choose the command anew."
-                log.warning("misunderstood", extra={"command": command, "cause": str(cause)})
-            case app_commands.CheckFailure():
-                sentence = "You cannot use this command here."
-            case _:
-                sentence = FAULT
-                log.error("a command failed", extra={"command": command}, exc_info=cause)
-        await respond(interaction, sentence)
+        """Answer the error in the same way as errors of forms and buttons."""
+        await answer_error(interaction, error)
 
 
 class PaintingBot(commands.AutoShardedBot):
-    """The bot."""
+    """The bot, with the services that its cogs use."""
 
     def __init__(self, services: Services, *, shard_count: int | None = None) -> None:
         super().__init__(
@@ -81,7 +69,7 @@ class PaintingBot(commands.AutoShardedBot):
         self.services = services
 
     async def setup_hook(self) -> None:
-        """Load the cogs, sync commands that changed, and go on with the jobs of the last run."""
+        """Load the cogs, sync changed commands and resume the jobs of the last run."""
         for name in COGS:
             await self.load_extension(name)
         await self._sync()
@@ -90,14 +78,14 @@ class PaintingBot(commands.AutoShardedBot):
         await self.services.submission.restore()
 
     async def on_message(self, _: discord.Message, /) -> None:
-        """Look for no commands in messages: there are none but slash commands and menus."""
+        """Do nothing: all commands are slash commands and menus."""
 
     async def on_interaction(self, interaction: discord.Interaction, /) -> None:
-        """Answer what nothing else will."""
+        """Answer forms and buttons that nothing else answers."""
         await answer_stale_component(interaction)
 
     async def on_ready(self) -> None:
-        """Say in the log who this is, and how to invite it."""
+        """Log the bot's name and its invitation link."""
         scopes = ("bot", "applications.commands")
         invite = discord.utils.oauth_url(
             self.application_id or 0, permissions=INVITE, scopes=scopes
@@ -106,7 +94,7 @@ class PaintingBot(commands.AutoShardedBot):
         log.info("connected", extra={"as": str(self.user), "servers": servers, "invite": invite})
 
     async def _sync(self) -> None:
-        """Commands may be created 200 times a day, so that not every start may do it."""
+        """Sync the commands if they changed: Discord allows 200 new commands a day."""
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
@@ -118,10 +106,9 @@ class PaintingBot(commands.AutoShardedBot):
 
 
 def intents() -> discord.Intents:
-    """What the bot hears of: servers, for their channels and limits, messages, for replies, and
-    reactions.
+    """Return the intents for servers, messages and reactions.
 
-    None of these is privileged: of most messages it hears without seeing what they hold.
+    None of them is privileged, so most messages arrive without their text and files.
     """
     chosen = discord.Intents.none()
     chosen.guilds = chosen.guild_messages = chosen.dm_messages = True

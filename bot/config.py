@@ -15,7 +15,6 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -29,12 +28,12 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from bot.filtering.wordlist import check_entry
+from engine.config_file import DEFAULT_PATH, explain
 from engine.errors import SettingsError
 from engine.files import MEBIBYTE, quoted, read_bounded
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
-from engine.settings import DEFAULT_PATH
-from engine.settings import Settings as EngineSettings
-from engine.weights.settings import WeightsSettings, weights_settings
+from engine.settings import EngineSettings
+from engine.weights.settings import WeightsSettings
 
 ENV_PREFIX = "VQGAN_CLIP_"
 TOKEN_VARIABLE, TOKEN_FILE_VARIABLE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
@@ -45,38 +44,6 @@ MAX_JOBS = 100_000
 _MAX_WORDS = 5000
 Word = Annotated[str, AfterValidator(check_entry)]
 """An entry of a list of words, see `bot.filtering.wordlist`."""
-
-
-def _engine(value: object) -> object:
-    """Let the engine check its own table: it words what is wrong."""
-    if not isinstance(value, Mapping):
-        return value
-    table: dict[str, Any] = dict(value)
-    known = EngineSettings.__dataclass_fields__
-    for key in table:
-        if key not in known and (table, key) != ("queue", _OLD_ROLE_SHARES):
-            raise ValueError(f"there is no key {key!r}; there are: {', '.join(known)}")
-    for key in ("threads", "together"):
-        number = table.get(key)
-        if isinstance(number, str) and number.isdecimal():  # from an environment variable
-            table[key] = int(number)
-    for key in ("deterministic", "compile"):
-        if table.get(key) in ("true", "false"):
-            table[key] = table[key] == "true"
-    try:
-        return EngineSettings(**table)
-    except SettingsError as error:
-        raise ValueError(str(error)) from error
-
-
-def _weights(value: object) -> object:
-    """Let the registry of weights check its own table."""
-    if not isinstance(value, Mapping):
-        return value
-    try:
-        return weights_settings(value)
-    except SettingsError as error:
-        raise ValueError(str(error)) from error
 
 
 class _Table(BaseModel):
@@ -178,8 +145,8 @@ class BotSettings(BaseSettings):
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
-    weights: Annotated[WeightsSettings, BeforeValidator(_weights)] = WeightsSettings()
+    engine: EngineSettings = EngineSettings()
+    weights: WeightsSettings = WeightsSettings()
     discord: DiscordSettings = DiscordSettings()
     limits: LimitSettings = LimitSettings()
     queue: QueueSettings = QueueSettings()
@@ -217,7 +184,7 @@ def read_settings(path: Path | None = None) -> BotSettings:
     try:
         return BotSettings(**tables, token=_token())
     except ValidationError as error:
-        raise SettingsError("; ".join(map(_sentence, error.errors()))) from None
+        raise SettingsError(explain(error)) from None
     except UnreadableVariableError:
         raise SettingsError(
             f"an environment variable {ENV_PREFIX}… that stands for a list must be written as in "
@@ -240,8 +207,8 @@ def _check_variables() -> None:
             continue
         field = BotSettings.model_fields.get(table)
         kind = None if field is None or table == "token" else type(field.default)
-        known = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
-        if key not in known and (table, key) != ("queue", _OLD_ROLE_SHARES):
+        known = getattr(kind, "model_fields", {})
+        if key not in known:
             raise SettingsError(f"the environment variable {name} names no key of config.toml")
 
 
@@ -258,12 +225,3 @@ def _token() -> SecretStr | None:
         if not token:
             raise SettingsError(f"the file that {TOKEN_FILE_VARIABLE} names is empty")
     return SecretStr(token) if token else None
-
-
-def _sentence(error: Any) -> str:
-    """One of pydantic's errors as "table.key: what is wrong"."""
-    key = ".".join(map(str, error["loc"]))
-    if error["type"] == "extra_forbidden":
-        return f"{key}: there is no such key"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[:1].lower()}{message[1:]}"

@@ -1,16 +1,15 @@
-"""Errors that people are told about, and the sentences for them."""
+"""Errors that people see, and the sentences for them."""
 
 FAULT = "Something went wrong on my side, and it was logged. Please try again."
-"""What people are told of an error that they did not cause."""
-
-
-RESTARTING = "I am about to restart. Try again in a minute."
+"""Message for an error that the person did not cause."""
+RESTARTING = "I'm about to restart. Please try again in a minute."
+"""Message for a request that comes while the bot shuts down."""
 
 
 class UserError(Exception):
-    """Somebody asked for what is not allowed or not possible; the message says what to do."""
+    """A request that is not allowed or not possible; the message tells the person what to do."""
 
 
 def sentence(text: str) -> str:
-    """A message of the engine's as a sentence of its own."""
+    """Return a message of the engine as a sentence: capitalised, with punctuation at the end."""
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")

@@ -11,9 +11,13 @@ from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
 from bot.submission.control import JobControl
+from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
 from bot.submission.policy import SubmissionPolicy
+from bot.submission.recipes import RecipeReruns
+from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
+from bot.ui.uploads import UploadReader
 from bot.worker.engine_worker import EngineWorker
 
 
@@ -32,9 +36,11 @@ class Services:
     control: JobControl
     erasure: ErasureService
     followups: FollowupJobs
+    edits: Edits
+    recipe_reruns: RecipeReruns
+    reposts: Reposts
     worker: EngineWorker
-    upload_hosts: frozenset[str]
-    """Where attached pictures may lie."""
+    uploads: UploadReader
     device: str
     """Where the models are, as torch names it."""
     started: datetime

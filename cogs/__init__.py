@@ -1,5 +1,5 @@
-"""What a person can do on Discord, one cog per file: parse the request, check it, answer.
+"""Discord commands, buttons and listeners, one cog per file: parse, check, call, respond.
 
-Cogs hold no state and no long-lived task. They know the services of `bot` and, through them,
-the engine: arrows point from `cogs` to `bot` to `engine`, never back.
+Cogs hold no state and start no long-lived task. Imports point from `cogs` to `bot` to `engine`,
+never back.
 """

@@ -1,4 +1,4 @@
-"""`/cancel`: ends jobs that wait or run, one's own or, for moderators, those of their channels."""
+"""`/cancel`: cancel queued or running jobs, one's own or, for moderators, those of a channel."""
 
 import re
 
@@ -12,7 +12,7 @@ from bot.errors import UserError
 from bot.jobs.job import Job
 from bot.submission.permissions import Actor, JobVisibility
 from bot.ui import queue_text
-from bot.ui.responses import defer, respond, user_errors
+from bot.ui.responses import defer, respond
 
 _ALL = "all"
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,17})")
@@ -26,17 +26,16 @@ class Cancel(commands.Cog):
         self._services = bot.services
 
     @app_commands.command()
-    @app_commands.describe(job="Which job; all stands for every one of yours")
+    @app_commands.describe(job="Which job. all cancels all of yours")
     async def cancel(self, interaction: discord.Interaction, job: str) -> None:
-        """Cancel a job that waits or is being painted."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            viewer = JobVisibility.of_interaction(interaction)
-            if job.strip().lower() == _ALL:
-                cancelled = await self._cancel_all(viewer)
-            else:
-                cancelled = [await self._cancel(viewer, job)]
-            await respond(interaction, queue_text.cancelled_text(cancelled))
+        """Cancel a queued or running job."""
+        await defer(interaction)
+        viewer = JobVisibility.of_interaction(interaction)
+        if job.strip().lower() == _ALL:
+            cancelled = await self._cancel_all(viewer)
+        else:
+            cancelled = [await self._cancel(viewer, job)]
+        await respond(interaction, queue_text.cancelled_text(cancelled))
 
     @cancel.autocomplete("job")
     async def _jobs(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -45,14 +44,14 @@ class Cancel(commands.Cog):
         choices = [self._choice(job, "") for job in own if _matches(job, typed)]
         if len(own) > 1 and typed.lower() in _ALL:
             choices.insert(0, Choice(name=f"All of yours ({len(own)})", value=_ALL))
-        for job in jobs:  # there may be thousands
+        for job in jobs:  # can be thousands
             if len(choices) >= _MAX_CHOICES:
                 break
             if viewer.owns(job) or not _matches(job, typed):
                 continue
             underway = self._services.reporter.progress_of(job.id)
             if underway is not None and viewer.is_moderator(underway.position):
-                choices.append(self._choice(job, " · somebody else's"))
+                choices.append(self._choice(job, " · someone else's"))
         return choices[:_MAX_CHOICES]
 
     def _choice(self, job: Job, whose: str) -> Choice[str]:
@@ -61,16 +60,16 @@ class Cancel(commands.Cog):
         return Choice(name=queue_text.choice_text(job, f"{state}{whose}"), value=str(job.id))
 
     async def _cancel(self, viewer: JobVisibility, typed: str) -> Job:
-        """Cancel the job with a number."""
+        """Cancel the job whose number was typed."""
         found = _NUMBER.fullmatch(typed.strip())
         if found is None:
-            raise UserError("Choose one of the jobs that are offered, or `all`.")
+            raise UserError("Choose one of the jobs in the list, or `all`.")
         record = await self._services.control.job(int(found[1]))
         await self._services.control.cancel(record.job.id, viewer.actor(record.location))
         return record.job
 
     async def _cancel_all(self, viewer: JobVisibility) -> list[Job]:
-        """Cancel every job of somebody's own; those that end by themselves meanwhile, do."""
+        """Cancel all of a person's jobs, except those that end in the meantime."""
         cancelled: list[Job] = []
         for job in filter(viewer.owns, self._services.queue.jobs()):
             try:
@@ -86,5 +85,5 @@ def _matches(job: Job, typed: str) -> bool:
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Cancel(bot))

@@ -1,4 +1,4 @@
-"""`/edit`, and the menu *Edit this image* of a message: a picture changed by words."""
+"""`/edit`, and the menu *Edit this image*: change a picture by words."""
 
 from typing import Any
 
@@ -10,31 +10,24 @@ from discord.ext import commands
 from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.services import Services
-from bot.submission.edits import EditOptions, check_may_edit, queue_edit
+from bot.submission.edits import EditOptions
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, MAX_COUNT
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
-from bot.ui.responses import (
-    all_errors,
-    defer,
-    respond,
-    show_form,
-    user_errors,
-)
-from bot.ui.uploads import read_posted, read_upload
+from bot.ui.responses import defer, respond, show_form
 from engine.editing.edit_recipe import DEFAULT_KEEP
 from engine.recipes.recipe import MAX_STEPS
 
 MENU = "Edit this image"
 _KEEPS = {
-    "0": "Whatever the words leave",
+    "0": "Anything can change",
     "50": "About half of it",
     "75": "Most of it",
-    "90": "Its shapes, more or less",
+    "90": "Its shapes, roughly",
     "100": "Its shapes: only colours change",
 }
-"""Percentages, and what they mean."""
+"""Options of how much of a picture stays: percentages and their labels."""
 _KEEP = str(round(100 * DEFAULT_KEEP))
 
 
@@ -47,23 +40,23 @@ class Edit(commands.Cog):
         self._menu = app_commands.ContextMenu(name=MENU, callback=self.open_form)
 
     async def cog_load(self) -> None:
-        """Add the menu, which discord.py does not find by itself."""
+        """Add the menu, which discord.py does not add by itself."""
         self._bot.tree.add_command(self._menu)
 
     async def cog_unload(self) -> None:
-        """Take the menu away again."""
+        """Remove the menu."""
         self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
 
     @app_commands.command()
     @app_commands.describe(
         image="The picture to change",
-        prompt="What it should show afterwards. Several, with weights: a forest | fog:0.5",
-        keep="How much stays, in percent: 100 changes only colours, less lets shapes change too",
-        mask="A picture of the same shape: white is changed, black stays as it is",
-        steps="How long to paint: more steps, more change",
+        prompt="What it should show afterwards. Weights are possible: a forest | fog:0.5",
+        keep="How much stays, in percent: 100 changes only colours, less changes shapes too",
+        mask="A picture of the same shape: white changes, black stays as it is",
+        steps="How long to paint: more steps change more",
         seed="The same seed makes the same change again",
-        preset="How to paint: fast takes less time, fine takes more",
-        count="How many variations",
+        preset="Quality: fast takes less time, fine takes more",
+        count="How many variations to paint",
     )
     async def edit(
         self,
@@ -78,34 +71,28 @@ class Edit(commands.Cog):
         count: Range[int, 1, MAX_COUNT] = 1,
     ) -> None:
         """Change a picture by words."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            kept = None if keep is None else keep / 100
-            wish = EditOptions(prompt, kept, steps, seed, preset, count)
-            asker = Requester.of_interaction(interaction)
-            picture = await self._read(image)
-            drawn = None if mask is None else await self._read(mask)
-            queued = await queue_edit(self._services, asker, wish, picture, drawn)
-            await respond(interaction, str(queued))
+        await defer(interaction)
+        kept = None if keep is None else keep / 100
+        options = EditOptions(prompt, kept, steps, seed, preset, count)
+        requester = Requester.of_interaction(interaction)
+        picture = await self._services.uploads.read(image)
+        drawn = None if mask is None else await self._services.uploads.read(mask)
+        queued = await self._services.edits.queue(requester, options, picture, drawn)
+        await respond(interaction, str(queued))
 
     @edit.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
 
     async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        """Ask what a message's picture should become."""
-        async with user_errors(interaction):
-            form = _EditForm(self._services, message)
-            await check_may_edit(self._services, message, interaction.user.id)
-            await show_form(interaction, form)
-
-    async def _read(self, attachment: discord.Attachment) -> bytes:
-        limit = self._services.settings.limits.image_mib
-        return await read_upload(attachment, limit, self._services.upload_hosts)
+        """Ask how to change a message's picture."""
+        form = _EditForm(self._services, message)
+        await self._services.edits.check_may_edit(message, interaction.user.id)
+        await show_form(interaction, form)
 
 
 class _EditForm(PictureForm):
-    """What a picture should become."""
+    """Asks how to change a picture."""
 
     def __init__(self, services: Services, message: discord.Message) -> None:
         super().__init__(MENU, message)
@@ -117,23 +104,21 @@ class _EditForm(PictureForm):
             self._keep.add_option(label=label, value=percent, default=percent == _KEEP)
         self.ask("What should it show afterwards?", self._prompt)
         self.ask("How much of the picture stays?", self._keep)
-        self.open_for()
+        self.ask_which()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Queue the edit."""
-        async with all_errors(interaction):
-            await defer(interaction)
-            limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
-            picture = await read_posted(self.message, self.picture, limit, hosts)
-            percent = self._keep.values[0] if self._keep.values else _KEEP
-            if percent not in _KEEPS:
-                raise UserError("I do not know how much of the picture that is.")
-            wish = EditOptions(self._prompt.value, int(percent) / 100)
-            asker = Requester.of_interaction(interaction)
-            queued = await queue_edit(self._services, asker, wish, picture)
-            await respond(interaction, str(queued))
+        await defer(interaction)
+        picture = await self._services.uploads.read(self.picture, self.message)
+        percent = self._keep.values[0] if self._keep.values else _KEEP
+        if percent not in _KEEPS:
+            raise UserError("I don't know that choice. Please open the form again.")
+        options = EditOptions(self._prompt.value, int(percent) / 100)
+        requester = Requester.of_interaction(interaction)
+        queued = await self._services.edits.queue(requester, options, picture)
+        await respond(interaction, str(queued))
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Edit(bot))

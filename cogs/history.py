@@ -1,10 +1,9 @@
-"""`/history`: a person's pictures, page by page, to be posted or painted again."""
+"""`/history`: a person's pictures page by page, with buttons to post or rerun them."""
 
 import asyncio
 from collections.abc import Mapping
 from enum import StrEnum
-from re import Match
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands, ui
@@ -15,21 +14,21 @@ from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
 from bot.services import Services
-from bot.submission.reposts import post_again
 from bot.submission.requester import Requester
-from bot.ui import history_page
-from bot.ui.responses import all_errors, defer, respond, update_response, user_errors
+from bot.ui import buttons, history_page
+from bot.ui.base import PersistentButton
+from bot.ui.responses import defer, respond, update_response
 
 _LONGEST_NUMBER = 19
-"""Digits of an id, at most."""
+"""Maximum number of digits of an id."""
 _MAX_CUSTOM_ID = 100
-"""Of Discord's, in its units: a character beyond the basic plane is two."""
-_NOT_YOURS = "Only moderators can look through somebody else's pictures."
-_GONE = "That picture is not there any more. Open `/history` anew."
+"""Maximum length of a custom id in UTF-16 units, in which Discord counts."""
+_NOT_YOURS = "Only moderators can look through someone else's pictures."
+_GONE = "That picture isn't there any more. Please open `/history` again."
 
 
 class HistoryAction(StrEnum):
-    """What a button under a page does."""
+    """The action of a button under a page."""
 
     NEWER = PageDirection.NEWER.value
     OLDER = PageDirection.OLDER.value
@@ -53,16 +52,16 @@ class History(commands.Cog):
         self._services = bot.services
 
     async def cog_load(self) -> None:
-        """Add the buttons, which discord.py does not find by itself."""
+        """Start answering the buttons."""
         self._bot.add_dynamic_items(HistoryButton)
 
     async def cog_unload(self) -> None:
-        """Take them away again."""
+        """Stop answering them."""
         self._bot.remove_dynamic_items(HistoryButton)
 
     @app_commands.command()
     @app_commands.describe(
-        search="Words that the prompt holds", person="Whose pictures; others' only for moderators"
+        search="Words in the prompt", person="Whose pictures. Moderators can choose other people"
     )
     async def history(
         self,
@@ -70,75 +69,54 @@ class History(commands.Cog):
         search: Range[str, 1, MAX_SEARCH] | None = None,
         person: discord.User | None = None,
     ) -> None:
-        """Look through your pictures: post them again, or paint more of them."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            words = " ".join((search or "").split())
-            scope = _scope(interaction, (person or interaction.user).id, words)
-            entry = await self._services.store.history.page(scope, PageDirection.HERE, None)
-            if entry is None:
-                raise UserError(_nothing(interaction, scope))
-            await _show(self._services, interaction, scope, entry)
+        """Look through your pictures, and post or rerun them."""
+        await defer(interaction)
+        words = " ".join((search or "").split())
+        scope = _scope(interaction, (person or interaction.user).id, words)
+        entry = await self._services.store.history.page(scope, PageDirection.HERE, None)
+        if entry is None:
+            raise UserError(_nothing(interaction, scope))
+        await _show(self._services, interaction, scope, entry)
 
 
 class HistoryButton(
-    ui.DynamicItem[ui.Button[Any]],
+    PersistentButton,
     template=r"history:(?P<action>[^:]*):(?P<person>[^:]*):(?P<job>[^:]*):(?P<search>(?s:.*))",
 ):
-    """Does something with a page; its custom id says what, and with which page of what."""
+    """Does something with a page; the custom id says what, and with which page of what."""
 
-    def __init__(self, button: ui.Button[Any], match: Match[str] | None = None) -> None:
-        super().__init__(button)
-        self._said = {} if match is None else match.groupdict()
-
-    @classmethod
-    def of(cls, action: HistoryAction, scope: Scope, entry: Entry, *, disabled: bool) -> Self:
-        """A new button."""
-        emoji, label = _BUTTON_LABELS[action]
-        custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
-        return cls(ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled))
-
-    @classmethod
-    async def from_custom_id(
-        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
-    ) -> Self:
-        """The button that was pressed, from what Discord says of it."""
-        assert isinstance(item, ui.Button)
-        return cls(item, match)
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Do it."""
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Turn the page, or post or rerun its picture."""
         services: Services = interaction.client.services
-        async with all_errors(interaction):
-            await defer(interaction, in_place=True)
-            person, job_id = _number(self._said["person"]), _number(self._said["job"])
-            scope = _scope(interaction, person, self._said["search"])
-            match self._said["action"]:
-                case HistoryAction.NEWER | HistoryAction.OLDER as turn:
-                    # Beyond the last page, where something was removed, stays the one that is left.
-                    entry = await services.store.history.page(
-                        scope, PageDirection(turn), job_id
-                    ) or await services.store.history.page(scope, PageDirection.HERE, None)
-                    if entry is None:
-                        raise UserError(_nothing(interaction, scope))
-                    await _show(services, interaction, scope, entry)
-                case HistoryAction.POST:
-                    entry = await _entry(services, scope, job_id)
-                    asker = Requester.of_interaction(interaction)
-                    message = await post_again(services, asker, interaction.guild, entry)
-                    await respond(interaction, f"Posted: {message.jump_url}")
-                case HistoryAction.RERUN:
-                    entry = await _entry(services, scope, job_id)
-                    message = await _rerun(services, interaction, entry)
-                    await respond(interaction, f"Queued: {message.jump_url}")
-                case _:
-                    raise UserError("I do not know this button.")
+        await defer(interaction, in_place=True)
+        person, job_id = _number(self.match["person"]), _number(self.match["job"])
+        scope = _scope(interaction, person, self.match["search"])
+        match self.match["action"]:
+            case HistoryAction.NEWER | HistoryAction.OLDER as turn:
+                # Pages may have been deleted: show the nearest one that is left.
+                entry = await services.store.history.page(
+                    scope, PageDirection(turn), job_id
+                ) or await services.store.history.page(scope, PageDirection.HERE, None)
+                if entry is None:
+                    raise UserError(_nothing(interaction, scope))
+                await _show(services, interaction, scope, entry)
+            case HistoryAction.POST:
+                entry = await _entry(services, scope, job_id)
+                requester = Requester.of_interaction(interaction)
+                message = await services.reposts.post(requester, interaction.guild, entry)
+                await respond(interaction, f"Posted: {message.jump_url}")
+            case HistoryAction.RERUN:
+                entry = await _entry(services, scope, job_id)
+                message = await _rerun(services, interaction, entry)
+                await respond(interaction, f"Queued: {message.jump_url}")
+            case _:
+                raise UserError(buttons.UNKNOWN)
 
 
 def _scope(interaction: discord.Interaction[Any], person: int, search: str) -> Scope:
-    """What somebody may look at; raises `UserError` if it is nothing."""
+    """Return what a person may look at; raise `UserError` if that is nothing."""
     if len(f"history:older:{2**63}:{2**63}:{search}".encode("utf-16-le")) // 2 > _MAX_CUSTOM_ID:
-        raise UserError("Search for fewer words.")
+        raise UserError("That search is too long. Search for fewer words.")
     if person == interaction.user.id:
         return Scope(person, interaction.guild_id, search=search)
     guild, viewer = interaction.guild, interaction.user
@@ -150,7 +128,7 @@ def _scope(interaction: discord.Interaction[Any], person: int, search: str) -> S
 
 
 def _moderated_channels(guild: discord.Guild, moderator: discord.Member) -> frozenset[int]:
-    """The channels, and public threads in them, in which somebody is a moderator."""
+    """Return the channels, and their public threads, where a person is a moderator."""
     channels = {
         channel.id
         for channel in guild.channels
@@ -174,20 +152,26 @@ async def _entry(services: Services, scope: Scope, job_id: int) -> Entry:
 async def _show(
     services: Services, interaction: discord.Interaction[Any], scope: Scope, entry: Entry
 ) -> None:
-    """Put a page into the answer."""
+    """Show a page in the response."""
     pictures = await services.store.lifecycle.pictures(entry.job_id)
     sheet = await asyncio.to_thread(history_page.page_sheet, entry, pictures)
-    view = ui.View(timeout=None)
     disabled = {
         HistoryAction.NEWER: entry.place == 1,
         HistoryAction.OLDER: entry.place == entry.total,
         HistoryAction.POST: not pictures,
         HistoryAction.RERUN: not entry.can_rerun,
     }
-    for action in HistoryAction:
-        view.add_item(HistoryButton.of(action, scope, entry, disabled=disabled[action]))
+    view = buttons.button_view(
+        _button(action, scope, entry, disabled=disabled[action]) for action in HistoryAction
+    )
     text = history_page.page_text(entry, scope, interaction.user.id)
     await update_response(interaction, text, [] if sheet is None else [sheet], view)
+
+
+def _button(action: HistoryAction, scope: Scope, entry: Entry, *, disabled: bool) -> ui.Button[Any]:
+    emoji, label = _BUTTON_LABELS[action]
+    custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
+    return ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled)
 
 
 async def _rerun(
@@ -200,9 +184,9 @@ async def _rerun(
 def _nothing(interaction: discord.Interaction[Any], scope: Scope) -> str:
     where = " in this server" if scope.guild_id is not None else ""
     if scope.search:
-        return f"There is no picture{where} with these words in its prompt."
+        return f"There's no picture{where} with these words in its prompt."
     if scope.author_id != interaction.user.id:
-        return f"There is no picture of this person{where} that you may look at."
+        return f"There's no picture by this person{where} that you can look at."
     return f"You have no pictures{where} yet. `/imagine` paints one."
 
 
@@ -213,5 +197,5 @@ def _number(text: str) -> int:
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(History(bot))

@@ -1,4 +1,4 @@
-"""`/imagine`: a picture from words."""
+"""`/imagine`: paint a picture from words."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -14,8 +14,7 @@ from bot.submission.policy import check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, MAX_COUNT, seed_or_any, variations
 from bot.ui.autocomplete import matching, matching_presets
-from bot.ui.responses import defer, respond, user_errors
-from bot.ui.uploads import read_upload
+from bot.ui.responses import defer, respond
 from engine.editing.edit_recipe import image_prompt
 from engine.models.catalogue import find_models
 from engine.presets import make_recipe, round_to_grid
@@ -29,7 +28,7 @@ SIZES = {
     "wide": (1.5, 0.75),
     "tall": (0.75, 1.5),
 }
-"""Width and height in sides of the models' own square; about as many pixels."""
+"""Width and height relative to the models' native side; all have about as many pixels."""
 STYLES = (
     "charcoal drawing",
     "oil painting",
@@ -46,8 +45,9 @@ STYLES = (
     "ukiyo-e",
     "art nouveau",
 )
-"""What autocomplete offers; any words will do."""
+"""Styles that autocomplete offers; people can type others."""
 _MAX_STYLE = 100
+"""Maximum length of a style, in characters."""
 
 
 class Imagine(commands.Cog):
@@ -58,15 +58,15 @@ class Imagine(commands.Cog):
 
     @app_commands.command()
     @app_commands.describe(
-        prompt="What the picture should show. Several, with weights: a forest | fog:0.5",
+        prompt="What the picture should show. Weights are possible: a forest | fog:0.5",
         size="Shape of the picture",
-        steps="How long to paint: more steps, more detail",
+        steps="How long to paint: more steps add detail",
         seed="The same seed paints the same picture again",
-        preset="How to paint: fast takes less time, fine takes more",
-        style="Words about the manner, such as: charcoal drawing",
+        preset="Quality: fast takes less time, fine takes more",
+        style="A style, such as: charcoal drawing",
         image="A picture to start from",
-        like="A picture that it should resemble",
-        count="How many variations",
+        like="A picture that the result should resemble",
+        count="How many variations to paint",
     )
     @app_commands.choices(size=[Choice(name=name, value=name) for name in SIZES])
     async def imagine(
@@ -83,16 +83,16 @@ class Imagine(commands.Cog):
         count: Range[int, 1, MAX_COUNT] = 1,
     ) -> None:
         """Paint a picture from words."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            wish = ImagineOptions(prompt, size, steps, seed, preset, style)
-            self._check(wish)
-            pictures = [None if each is None else await self._read(each) for each in (image, like)]
-            recipe = await asyncio.to_thread(self._recipe, wish, *pictures)
-            asker = Requester.of_interaction(interaction)
-            recipes = variations(recipe, count)
-            message = await self._services.submission.submit(asker, prompt, recipes)
-            await respond(interaction, f"Queued: {message.jump_url}")
+        await defer(interaction)
+        options = ImagineOptions(prompt, size, steps, seed, preset, style)
+        self._check(options)
+        read = self._services.uploads.read
+        pictures = [None if each is None else await read(each) for each in (image, like)]
+        recipe = await asyncio.to_thread(self._recipe, options, *pictures)
+        requester = Requester.of_interaction(interaction)
+        recipes = variations(recipe, count)
+        message = await self._services.submission.submit(requester, prompt, recipes)
+        await respond(interaction, f"Queued: {message.jump_url}")
 
     @imagine.autocomplete("style")
     async def _styles(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -102,35 +102,31 @@ class Imagine(commands.Cog):
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
 
-    async def _read(self, attachment: discord.Attachment) -> bytes:
-        limit = self._services.settings.limits.image_mib
-        return await read_upload(attachment, limit, self._services.upload_hosts)
+    def _check(self, options: "ImagineOptions") -> None:
+        check_prompt(options.prompt, self._services.settings.limits)
+        if options.style is not None and len(options.style) > _MAX_STYLE:
+            raise UserError(f"A style can have at most {_MAX_STYLE} characters.")
 
-    def _check(self, wish: "ImagineOptions") -> None:
-        check_prompt(wish.prompt, self._services.settings.limits)
-        if wish.style is not None and len(wish.style) > _MAX_STYLE:
-            raise UserError(f"A style has at most {_MAX_STYLE} characters.")
-
-    def _recipe(self, wish: "ImagineOptions", start: bytes | None, like: bytes | None) -> Recipe:
-        """The first picture's recipe; reading pictures takes time."""
+    def _recipe(self, options: "ImagineOptions", start: bytes | None, like: bytes | None) -> Recipe:
+        """Build the first picture's recipe; this reads pictures, so it takes time."""
         models = self._services.settings.engine.models
-        width_height = _dimensions(wish.size, models)
+        width_height = _dimensions(options.size, models)
         recipe = make_recipe(
-            wish.prompt,
-            seed=seed_or_any(wish.seed),
+            options.prompt,
+            seed=seed_or_any(options.seed),
             models=models,
-            preset=wish.preset,
+            preset=options.preset,
             size=width_height,
             init_image=None if start is None else init_image(start, width_height),
             image_prompts=() if like is None else (image_prompt(like),),
-            **({} if wish.steps is None else {"steps": wish.steps}),
+            **({} if options.steps is None else {"steps": options.steps}),
         )
-        return recipe if wish.style is None else _styled(recipe, wish.style)
+        return recipe if options.style is None else _styled(recipe, options.style)
 
 
 @dataclass(frozen=True)
 class ImagineOptions:
-    """What somebody wants painted, as typed."""
+    """The options of `/imagine`, as typed."""
 
     prompt: str
     size: str
@@ -141,16 +137,16 @@ class ImagineOptions:
 
 
 def _dimensions(size: str, models: str) -> tuple[int, int]:
-    """The width and height in pixels that a size means for `models`."""
+    """Return the width and height in pixels of a size for `models`."""
     if size not in SIZES:
-        raise UserError(f"There is no size called {size}; there are: {', '.join(SIZES)}.")
+        raise UserError(f"There's no size called {size}. Choose one of: {', '.join(SIZES)}.")
     side = find_models(models).side
     width, height = SIZES[size]
     return round_to_grid((round(side * width), round(side * height)), models)
 
 
 def _styled(recipe: Recipe, style: str) -> Recipe:
-    """The recipe with the words of a style after each prompt that the picture shall show."""
+    """Append a style to each prompt of a recipe that has a positive weight."""
     prompts = (
         replace(prompt, text=f"{prompt.text}, {style}") if prompt.weight > 0 else prompt
         for prompt in recipe.prompts
@@ -159,5 +155,5 @@ def _styled(recipe: Recipe, style: str) -> Recipe:
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Imagine(bot))

@@ -8,8 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
-from re import Match
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands, ui
@@ -21,21 +20,15 @@ from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.services import Services
-from bot.submission.edits import EditOptions, check_may_edit, queue_edit
+from bot.submission.edits import EditOptions
 from bot.submission.policy import check_prompt
 from bot.submission.requester import Requester
-from bot.ui import draft_preview, job_text
+from bot.ui import buttons, draft_preview, job_text
 from bot.ui.attachments import Attachment
+from bot.ui.base import Form, PersistentButton
 from bot.ui.draft_preview import GROWTH
-from bot.ui.forms import FORM_SECONDS, PictureForm, words_input
-from bot.ui.responses import (
-    all_errors,
-    defer,
-    show_form,
-    update_response,
-    user_errors,
-)
-from bot.ui.uploads import read_posted, read_upload
+from bot.ui.forms import PictureForm, words_input
+from bot.ui.responses import defer, show_form, update_response
 from engine.editing.edit_recipe import FEATHER, dilate, read_mask, read_source
 from engine.recipes.prompts import parse_prompts
 
@@ -59,7 +52,7 @@ class MaskAction(StrEnum):
     CANCEL = "cancel"
 
 
-_LABELS: Mapping[str, str] = {
+_LABELS: Mapping[MaskAction, str] = {
     MaskAction.PAINT: "Paint it",
     MaskAction.WIDER: "Wider",
     MaskAction.NARROWER: "Narrower",
@@ -103,64 +96,39 @@ class Mask(commands.Cog):
         replace_with: str | None = None,
     ) -> None:
         """Find something in a picture, and paint something else there."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            limit = self._services.settings.limits.image_mib
-            picture = await read_upload(image, limit, self._services.upload_hosts)
-            await _create_draft(self._services, interaction, picture, what, replace_with)
+        await defer(interaction)
+        picture = await self._services.uploads.read(image)
+        await _create_draft(self._services, interaction, picture, what, replace_with)
 
     async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what to look for in a message's picture."""
-        async with user_errors(interaction):
-            form = _MaskForm(self._services, message)
-            await check_may_edit(self._services, message, interaction.user.id)
-            await show_form(interaction, form)
+        form = _MaskForm(self._services, message)
+        await self._services.edits.check_may_edit(message, interaction.user.id)
+        await show_form(interaction, form)
 
 
-class DraftButton(ui.DynamicItem[ui.Button[Any]], template=r"mask:(?P<draft>.*):(?P<action>.*)"):
-    """Does something with a draft; its custom id says what, and with which."""
+class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)"):
+    """Does something with a draft; the custom id says what, and with which draft."""
 
-    def __init__(self, draft_id: str, action: str, *, disabled: bool = False) -> None:
-        is_main = action == MaskAction.PAINT
-        super().__init__(
-            ui.Button(
-                label=_LABELS.get(action, "?"),
-                style=discord.ButtonStyle.primary if is_main else discord.ButtonStyle.secondary,
-                custom_id=f"mask:{draft_id}:{action}",
-                disabled=disabled,
-            )
-        )
-        self._draft_id = draft_id
-        self._action = action
-
-    @classmethod
-    async def from_custom_id(
-        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
-    ) -> Self:
-        """The button that was pressed, from what Discord says of it."""
-        del item
-        return cls(match["draft"], match["action"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the button says, for whoever the draft belongs to."""
-        async with all_errors(interaction):
-            services: Services = interaction.client.services
-            draft = await _own_draft(services, interaction, self._draft_id)
-            if draft.mask is None and self._action not in _WITHOUT_MASK:
-                raise UserError("There is no mask yet: upload one.")
-            match self._action:
-                case MaskAction.PAINT if draft.replace_with is None:
-                    await show_form(interaction, _WordsForm(services, self._draft_id))
-                case MaskAction.UPLOAD:
-                    await show_form(interaction, _UploadForm(services, self._draft_id))
-                case _:
-                    await defer(interaction, in_place=True)
-                    await self._act(services, interaction, draft)
+        services: Services = interaction.client.services
+        draft = await _own_draft(services, interaction, self.match["draft"])
+        if draft.mask is None and self.match["action"] not in _WITHOUT_MASK:
+            raise UserError("There is no mask yet: upload one.")
+        match self.match["action"]:
+            case MaskAction.PAINT if draft.replace_with is None:
+                await show_form(interaction, _WordsForm(services, self.match["draft"]))
+            case MaskAction.UPLOAD:
+                await show_form(interaction, _UploadForm(services, self.match["draft"]))
+            case _:
+                await defer(interaction, in_place=True)
+                await self._act(services, interaction, draft)
 
     async def _act(
         self, services: Services, interaction: discord.Interaction, draft: Draft
     ) -> None:
-        match self._action:
+        match self.match["action"]:
             case MaskAction.PAINT:
                 await _paint(services, interaction, draft)
             case MaskAction.WIDER:
@@ -176,7 +144,7 @@ class DraftButton(ui.DynamicItem[ui.Button[Any]], template=r"mask:(?P<draft>.*):
                 await services.store.drafts.delete(draft.id)
                 await update_response(interaction, "Cancelled.")
             case _:
-                raise UserError("I do not know this button.")
+                raise UserError(buttons.UNKNOWN)
 
 
 class _MaskForm(PictureForm):
@@ -190,66 +158,56 @@ class _MaskForm(PictureForm):
         self._replace_with = words_input("replace_with", limit, required=False)
         self.ask("What shall I look for?", self._what, "Leave it empty to upload a mask")
         self.ask("What should the picture show afterwards?", self._replace_with)
-        self.open_for()
+        self.ask_which()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Look for it."""
-        async with all_errors(interaction):
-            await defer(interaction)
-            limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
-            picture = await read_posted(self.message, self.picture, limit, hosts)
-            what, replace_with = self._what.value, self._replace_with.value
-            await _create_draft(self._services, interaction, picture, what, replace_with)
+        await defer(interaction)
+        picture = await self._services.uploads.read(self.picture, self.message)
+        what, replace_with = self._what.value, self._replace_with.value
+        await _create_draft(self._services, interaction, picture, what, replace_with)
 
 
-class _WordsForm(ui.Modal, title="Paint it"):
+class _WordsForm(Form):
     """What a picture should show, where that was not said before."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
-        super().__init__(timeout=FORM_SECONDS)
+        super().__init__(_LABELS[MaskAction.PAINT])
         self._services = services
         self._draft_id = draft_id
         self._words = words_input("replace_with", services.settings.limits.prompt_length)
-        text = "What should the picture show afterwards?"
-        self.add_item(ui.Label(text=text, component=self._words))
+        self.ask("What should the picture show afterwards?", self._words)
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Queue it."""
-        async with all_errors(interaction):
-            await defer(interaction, in_place=True)
-            draft = await _own_draft(self._services, interaction, self._draft_id)
-            await _paint(
-                self._services, interaction, replace(draft, replace_with=self._words.value)
-            )
+        await defer(interaction, in_place=True)
+        draft = await _own_draft(self._services, interaction, self._draft_id)
+        await _paint(self._services, interaction, replace(draft, replace_with=self._words.value))
 
 
-class _UploadForm(ui.Modal, title="Upload my own mask"):
+class _UploadForm(Form):
     """A mask that somebody drew."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
-        super().__init__(timeout=FORM_SECONDS)
+        super().__init__(_LABELS[MaskAction.UPLOAD])
         self._services = services
         self._draft_id = draft_id
         self._file: ui.FileUpload[Any] = ui.FileUpload(custom_id="mask", max_values=1)
-        self.add_item(
-            ui.Label(
-                text="The mask",
-                description="A picture of the same shape: white is changed, black stays as it is",
-                component=self._file,
-            )
+        self.ask(
+            "The mask",
+            self._file,
+            "A picture of the same shape: white is changed, black stays as it is",
         )
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Take it in place of the draft's."""
-        async with all_errors(interaction):
-            await defer(interaction, in_place=True)
-            draft = await _own_draft(self._services, interaction, self._draft_id)
-            if not self._file.values:
-                raise UserError("No file came with the form.")
-            limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
-            content = await read_upload(self._file.values[0], limit, hosts)
-            mask = await asyncio.to_thread(_drawn, draft, content)
-            await _save_and_show(self._services, interaction, replace(draft, mask=mask))
+        await defer(interaction, in_place=True)
+        draft = await _own_draft(self._services, interaction, self._draft_id)
+        if not self._file.values:
+            raise UserError("No file came with the form.")
+        content = await self._services.uploads.read(self._file.values[0])
+        mask = await asyncio.to_thread(_drawn, draft, content)
+        await _save_and_show(self._services, interaction, replace(draft, mask=mask))
 
 
 async def _create_draft(
@@ -314,8 +272,8 @@ async def _paint(services: Services, interaction: discord.Interaction, draft: Dr
         return  # its button was pressed twice
     try:
         wish = EditOptions(draft.replace_with or "")
-        asker = Requester.of_interaction(interaction)
-        queued = await queue_edit(services, asker, wish, draft.source, draft.mask)
+        requester = Requester.of_interaction(interaction)
+        queued = await services.edits.queue(requester, wish, draft.source, draft.mask)
     except BaseException:
         await services.store.drafts.put(draft)
         raise
@@ -339,11 +297,17 @@ async def _show(interaction: discord.Interaction, draft: Draft, *notices: str) -
 
 
 def _buttons(draft: Draft) -> ui.View:
-    view = ui.View(timeout=None)
-    for action in MaskAction:
-        disabled = draft.mask is None and action not in _WITHOUT_MASK
-        view.add_item(DraftButton(str(draft.id), action, disabled=disabled))
-    return view
+    return buttons.button_view(_button(draft, action) for action in MaskAction)
+
+
+def _button(draft: Draft, action: MaskAction) -> ui.Button[Any]:
+    is_main = action is MaskAction.PAINT
+    return ui.Button(
+        label=_LABELS[action],
+        style=discord.ButtonStyle.primary if is_main else discord.ButtonStyle.secondary,
+        custom_id=f"mask:{draft.id}:{action}",
+        disabled=draft.mask is None and action not in _WITHOUT_MASK,
+    )
 
 
 def _drawn(draft: Draft, content: bytes) -> bytes:
@@ -352,5 +316,5 @@ def _drawn(draft: Draft, content: bytes) -> bytes:
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Mask(bot))

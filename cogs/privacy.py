@@ -1,9 +1,8 @@
-"""`/privacy`: what is kept of a person, all of it as files, and removing it."""
+"""`/privacy`: what the bot stores about a person; export it or delete it."""
 
 import asyncio
 import logging
-from re import Match
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands, ui
@@ -15,124 +14,107 @@ from bot.errors import UserError
 from bot.privacy.export import send_everything
 from bot.privacy.text import erasure_text, privacy_text
 from bot.services import Services
-from bot.ui import formatting
-from bot.ui.responses import all_errors, defer, respond, update_response, user_errors
+from bot.ui import buttons, formatting
+from bot.ui.base import PersistentButton
+from bot.ui.responses import defer, respond, update_response
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 600.0
-"""How long the answer to a command waits for the end of a deletion; it lives a little longer."""
+"""Seconds to wait for the end of a deletion; Discord accepts responses for 15 minutes."""
 _SURE = (
-    "This removes all your jobs, also those that are waiting or running, your pictures, your "
-    "drafts and my messages about them on Discord, in every server. It cannot be undone: `/privacy "
-    "export` sends you everything first."
+    "This deletes all your jobs, also queued and running ones, your pictures, your drafts and my "
+    "messages about them on Discord, in every server. It can't be undone. If you want a copy, use "
+    "`/privacy export` first."
 )
 
 
 class Privacy(commands.GroupCog, name="privacy"):
-    """What the bot keeps of you."""
+    """Data that the bot stores about you."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
         self._services = bot.services
 
     async def cog_load(self) -> None:
-        """Add the buttons, which discord.py does not find by itself."""
+        """Start answering the buttons."""
         self._bot.add_dynamic_items(PrivacyButton)
 
     async def cog_unload(self) -> None:
-        """Take them away again."""
+        """Stop answering them."""
         self._bot.remove_dynamic_items(PrivacyButton)
 
     @app_commands.command()
     async def about(self, interaction: discord.Interaction) -> None:
-        """What I keep of you, and for how long."""
+        """Show what I store about you, and for how long."""
         await respond(interaction, privacy_text(self._services.settings.storage))
 
     @app_commands.command()
     async def export(self, interaction: discord.Interaction) -> None:
-        """Everything that I keep of you, as files in a direct message."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            with self._services.erasure.exporting(interaction.user.id):
-                await _export(self._services, interaction)
+        """Get everything that I store about you, as files in a direct message."""
+        await defer(interaction)
+        with self._services.erasure.exporting(interaction.user.id):
+            await _export(self._services, interaction)
 
     @app_commands.command()
     async def delete(self, interaction: discord.Interaction) -> None:
-        """Remove everything that I keep of you."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            view = ui.View(timeout=None)
-            view.add_item(PrivacyButton.of("delete", "Delete everything"))
-            view.add_item(PrivacyButton.of("keep", "Keep it"))
-            await update_response(interaction, _SURE, view=view)
+        """Delete everything that I store about you."""
+        await defer(interaction)
+        delete = ui.Button[Any](
+            label="Delete everything",
+            style=discord.ButtonStyle.danger,
+            custom_id="privacy:delete",
+        )
+        keep = ui.Button[Any](label="Keep it", custom_id="privacy:keep")
+        view = buttons.button_view((delete, keep))
+        await update_response(interaction, _SURE, view=view)
 
 
-class PrivacyButton(ui.DynamicItem[ui.Button[Any]], template=r"privacy:(?P<action>(?s:.*))"):
-    """Deletes what belongs to whoever presses it, or does not."""
+class PrivacyButton(PersistentButton, template=r"privacy:(?P<action>(?s:.*))"):
+    """Deletes the data of the person who presses it, or doesn't."""
 
-    def __init__(self, button: ui.Button[Any], action: str) -> None:
-        super().__init__(button)
-        self._action = action
-
-    @classmethod
-    def of(cls, action: str, label: str) -> Self:
-        """A new button."""
-        is_final = action == "delete"
-        style = discord.ButtonStyle.danger if is_final else discord.ButtonStyle.secondary
-        return cls(ui.Button(label=label, style=style, custom_id=f"privacy:{action}"), action)
-
-    @classmethod
-    async def from_custom_id(
-        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
-    ) -> Self:
-        """The button that was pressed, from what Discord says of it."""
-        assert isinstance(item, ui.Button)
-        return cls(item, match["action"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Do it."""
-        async with all_errors(interaction):
-            await defer(interaction, in_place=True)
-            match self._action:
-                case "delete":
-                    await _delete(interaction.client.services, interaction)
-                case "keep":
-                    await update_response(interaction, "Nothing was removed.")
-                case _:
-                    raise UserError("I do not know this button.")
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Delete the data, or keep it."""
+        await defer(interaction, in_place=True)
+        match self.match["action"]:
+            case "delete":
+                await _delete(interaction.client.services, interaction)
+            case "keep":
+                await update_response(interaction, "Nothing was deleted.")
+            case _:
+                raise UserError(buttons.UNKNOWN)
 
 
 async def _delete(services: Services, interaction: discord.Interaction[Any]) -> None:
-    """Begin to delete, and wait for the end for as long as the answer lives."""
+    """Start a deletion, and wait for its end while Discord accepts a response."""
     try:
         done = await services.erasure.request(interaction.user.id)
     except DBAPIError as error:
-        log.error("a wish could not be stored", extra={"cause": str(error.orig)})
+        log.error("a deletion could not be stored", extra={"cause": str(error.orig)})
         raise UserError(
-            "I cannot store anything at the moment, so nothing was removed. Try again later."
+            "I can't store anything at the moment, so nothing was deleted. Please try again later."
         ) from error
-    await update_response(interaction, "Removing everything. This may take a while.")
+    await update_response(interaction, "Deleting everything. This may take a while.")
     await asyncio.wait((done,), timeout=ANSWER_SECONDS)
     if done.done():
         await update_response(interaction, erasure_text(done.result()))
         return
     services.erasure.notify_by_dm(interaction.user.id)
     await update_response(
-        interaction, "Removing everything. I send you a direct message at the end."
+        interaction, "Deleting everything. I'll send you a direct message when it's done."
     )
 
 
 async def _export(services: Services, interaction: discord.Interaction[Any]) -> None:
     sent = await send_everything(services.store, interaction.user)
     if sent == 0:
-        raise UserError("I keep nothing of you.")
+        raise UserError("I store nothing about you.")
     files = formatting.plural(sent, "file")
     await respond(
-        interaction, f"Sent by direct message, in {files}: everything that I keep of you."
+        interaction, f"I sent you a direct message with {files}: everything that I store about you."
     )
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Privacy(bot))

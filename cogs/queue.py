@@ -1,4 +1,4 @@
-"""`/queue`: what is painted, what waits, whose it is, and when it is done."""
+"""`/queue`: running and queued jobs, their owners, and when they will be done."""
 
 import discord
 from discord import app_commands
@@ -9,10 +9,10 @@ from bot.jobs.events import JobProgress
 from bot.jobs.job import Job
 from bot.submission.permissions import JobVisibility
 from bot.ui import formatting, queue_text
-from bot.ui.responses import defer, respond, user_errors
+from bot.ui.responses import defer, respond
 
 _MOST = 15
-"""Jobs in one answer."""
+"""Maximum number of jobs in one response."""
 
 
 class Queue(commands.Cog):
@@ -23,25 +23,24 @@ class Queue(commands.Cog):
 
     @app_commands.command()
     async def queue(self, interaction: discord.Interaction) -> None:
-        """What is being painted, what waits, and how long."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            await respond(interaction, self._text(JobVisibility.of_interaction(interaction)))
+        """Show running and queued jobs, and when they will be done."""
+        await defer(interaction)
+        await respond(interaction, self._text(JobVisibility.of_interaction(interaction)))
 
     def _text(self, viewer: JobVisibility) -> str:
         jobs = self._services.queue.jobs()
         underway = {job.id: self._services.reporter.progress_of(job.id) for job in jobs}
         seen = [job for job in jobs if _is_seen(viewer, job, underway[job.id])]
-        # What has begun comes first, and otherwise the order is that of asking.
+        # Running jobs come first; the sort keeps the order of requests.
         seen.sort(key=lambda job: not getattr(underway[job.id], "begun", False))
         lines = [self._line(job, underway[job.id]) for job in seen[:_MOST]]
         return queue_text.list_text(self._heading(len(jobs), len(seen)), lines, len(seen))
 
     def _heading(self, count: int, seen: int) -> str:
         if count == 0:
-            return "Nothing waits: what you ask for is painted at once."
+            return "The queue is empty: your picture would start right away."
         left = self._services.throughput.seconds(self._services.queue.remaining_cost())
-        text = f"**{seen} job{'s' * (seen != 1)}**"
+        text = f"**{formatting.plural(seen, 'job')}**"
         if count > seen:
             text += f" · {count - seen} elsewhere"
         return text + (
@@ -58,5 +57,5 @@ def _is_seen(viewer: JobVisibility, job: Job, underway: JobProgress | None) -> b
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Queue(bot))

@@ -1,34 +1,32 @@
-"""Reactions: 🔁 paints a picture again; 🛑 and ❌ stop and cancel a job.
+"""Reactions: 🔁 reruns a picture, 🛑 stops a job and ❌ cancels it.
 
-They come as raw events, which Discord sends for messages of any age. Where nothing can be posted,
-and where a reaction means nothing, it is left alone: people react for other reasons, too.
+The cog listens for raw events, which Discord sends for messages of any age. It ignores a reaction
+that means nothing, or where it can't post: people react for other reasons too.
 """
 
 import logging
 
-import aiohttp
 import discord
 from discord.ext import commands
 
 from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.jobs.job import UNFINISHED
-from bot.submission.edits import check_may_edit, check_may_edit_of
 from bot.submission.permissions import Actor, check_permissions
-from bot.submission.recipes import queue_again, read_recipe
 from bot.submission.requester import Channel, Requester
-from bot.ui.responses import user_errors_replied
+from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS
+from bot.ui.responses import errors_replied
 from bot.ui.uploads import is_own, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
 
 AGAIN, STOP, CANCEL = "🔁", "🛑", "❌"
 _VARIANT = "\ufe0f"
-"""What may follow a character to say that it is an emoji."""
+"""Variation selector that can follow an emoji."""
 
 
 class Reactions(commands.Cog):
-    """Take reactions as wishes."""
+    """Rerun, stop and cancel jobs by reactions."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
@@ -36,26 +34,26 @@ class Reactions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, reaction: discord.RawReactionActionEvent) -> None:
-        """Do what a person's reaction to one of the bot's messages means."""
+        """Carry out a person's reaction to one of the bot's messages."""
         emoji = str(reaction.emoji).rstrip(_VARIANT)
         if emoji not in (AGAIN, STOP, CANCEL) or not self._should_handle(reaction):
             return
         try:
             found = await self._found(reaction)
-        except (UserError, discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            log.info("a reaction was left alone", extra={"cause": str(error)})
+        except (UserError, discord.DiscordException, *NETWORK_ERRORS) as error:
+            log.info("a reaction was ignored", extra={"cause": str(error)})
             return
         if found is None:
             return
-        asker, message = found
-        async with user_errors_replied(message, reaction.user_id):
+        requester, message = found
+        async with errors_replied(message, "reaction", reaction.user_id):
             if emoji == AGAIN:
-                await self._paint_again(asker, message)
+                await self._rerun(requester, message)
             else:
-                await self._end(reaction, asker, emoji)
+                await self._end(reaction, requester, emoji)
 
     def _should_handle(self, reaction: discord.RawReactionActionEvent) -> bool:
-        """Whether a person reacted, to a message that may be the bot's."""
+        """Return True if a person reacted to a message that may be the bot's."""
         me = self._bot.user
         if (
             me is None
@@ -70,69 +68,71 @@ class Reactions(commands.Cog):
     async def _found(
         self, reaction: discord.RawReactionActionEvent
     ) -> tuple[Requester, discord.PartialMessage] | None:
-        """Who reacted to what; raises `UserError`, or Discord's errors, where I cannot post."""
+        """Return who reacted to what; raise an error where the bot can't post."""
         channel = self._bot.get_channel(reaction.channel_id)
-        if channel is None:  # an archived thread, or direct messages
+        if channel is None:  # an archived thread or direct messages
             channel = await self._bot.fetch_channel(reaction.channel_id)
         if not isinstance(channel, Channel) or isinstance(channel, discord.GroupChannel):
             return None
-        asker = Requester.of_reaction(reaction, channel)
-        check_permissions(channel, asker.permissions)
-        return asker, channel.get_partial_message(reaction.message_id)
+        requester = Requester.of_reaction(reaction, channel)
+        check_permissions(channel, requester.permissions)
+        return requester, channel.get_partial_message(reaction.message_id)
 
-    async def _paint_again(self, asker: Requester, message: discord.PartialMessage) -> None:
-        """Paint a message's pictures with other seeds."""
+    async def _rerun(self, requester: Requester, message: discord.PartialMessage) -> None:
+        """Rerun a message's pictures with other seeds."""
         store = self._services.store
-        job_id = await store.jobs.of_post(message.id)
-        record = None if job_id is None else await store.jobs.get(job_id)
+        record = await store.jobs.by_post(message.id)
         if record is None:
-            await self._paint_anew(asker, message)
+            await self._rerun_recipes(requester, message)
             return
         author_id = record.job.author_id
-        await check_may_edit_of(self._services, author_id, asker.guild_id, asker.user_id)
-        await self._services.followups.rerun(asker, record)
+        await self._services.edits.check_may_edit_of(
+            author_id, requester.guild_id, requester.user_id
+        )
+        await self._services.followups.rerun(requester, record)
 
-    async def _paint_anew(self, asker: Requester, message: discord.PartialMessage) -> None:
-        """Paint the pictures of a message whose job is not known any more, by their own recipes."""
+    async def _rerun_recipes(self, requester: Requester, message: discord.PartialMessage) -> None:
+        """Rerun a message's pictures by their own recipes, because its job is not stored."""
         try:
             found = await message.fetch()
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            log.info("a reaction was left alone", extra={"cause": str(error)})
+        except CALL_ERRORS as error:
+            log.info("a reaction was ignored", extra={"cause": str(error)})
             return
         files = pictures_in(found) if is_own(found) else []
         if not files:
             return
-        await check_may_edit(self._services, found, asker.user_id)
-        with self._services.followups.debounce(asker.user_id, "message", message.id):
+        await self._services.edits.check_may_edit(found, requester.user_id)
+        with self._services.followups.debounce(requester.user_id, "message", message.id):
             origins = [
-                await read_recipe(self._services, recipe_beside(found, file), found)
+                await self._services.recipe_reruns.read(recipe_beside(found, file), found)
                 for file in files
             ]
-            await queue_again(self._services, asker, *(origin.recipe for origin in origins))
+            await self._services.recipe_reruns.queue(
+                requester, *(origin.recipe for origin in origins)
+            )
 
     async def _end(
-        self, reaction: discord.RawReactionActionEvent, asker: Requester, emoji: str
+        self, reaction: discord.RawReactionActionEvent, requester: Requester, emoji: str
     ) -> None:
-        """Stop or cancel a job, if it is theirs to do so."""
+        """Stop or cancel a job, if the person may do so."""
         store, control = self._services.store, self._services.control
-        job_id = await store.jobs.of_message(reaction.message_id)
-        record = None if job_id is None else await store.jobs.get(job_id)
+        record = await store.jobs.by_message(reaction.message_id)
         if record is None or record.state not in UNFINISHED:
             return
-        person = _person(reaction, asker)
+        person = _person(reaction, requester)
         if not (person.is_moderator or person.id == record.job.author_id):
             return
         end = control.stop if emoji == STOP else control.cancel
         await end(record.job.id, person)
 
 
-def _person(reaction: discord.RawReactionActionEvent, asker: Requester) -> Actor:
+def _person(reaction: discord.RawReactionActionEvent, requester: Requester) -> Actor:
     member = reaction.member
     if member is None:
         return Actor(reaction.user_id)
-    return Actor(member.id, asker.channel.permissions_for(member).manage_messages)
+    return Actor(member.id, requester.channel.permissions_for(member).manage_messages)
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Reactions(bot))

@@ -1,12 +1,11 @@
-"""`/recipe`, and the menu *Show recipe*: how a posted picture was made, and another one like it.
+"""`/recipe`, and the menu *Show recipe*: show how a picture was made, and paint another like it.
 
-The recipe lies in the picture, so that neither the server nor the bot's memory counts. The answer
-holds it as a file, from which its button paints: so the button needs nothing that could be lost.
+The picture's file holds the recipe, so it works in every server and for pictures that the bot has
+deleted. The response holds the recipe as a file, from which its button paints.
 """
 
 import asyncio
-from re import Match
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands, ui
@@ -16,24 +15,13 @@ from bot import errors
 from bot.client import PaintingBot
 from bot.errors import UserError
 from bot.services import Services
-from bot.submission.recipes import (
-    FILENAME,
-    check_repeatable,
-    queue_again,
-    read_recipe,
-    recipe_file,
-)
+from bot.submission.recipes import FILENAME, recipe_file
 from bot.submission.requester import Requester
 from bot.ui import job_text
+from bot.ui.base import PersistentButton
+from bot.ui.buttons import button_view
 from bot.ui.forms import PictureForm
-from bot.ui.responses import (
-    all_errors,
-    defer,
-    respond,
-    show_form,
-    update_response,
-    user_errors,
-)
+from bot.ui.responses import defer, respond, show_form, update_response
 from bot.ui.uploads import pictures_in, recipe_beside
 from engine.errors import EngineError
 from engine.painting import Provenance
@@ -42,7 +30,7 @@ MENU = "Show recipe"
 
 
 class Recipes(commands.Cog):
-    """Tell how pictures were made."""
+    """Show how pictures were made."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
@@ -50,80 +38,67 @@ class Recipes(commands.Cog):
         self._menu = app_commands.ContextMenu(name=MENU, callback=self.show_recipe)
 
     async def cog_load(self) -> None:
-        """Add the menu and the button, which discord.py does not find by itself."""
+        """Add the menu, which discord.py does not add by itself, and start answering the button."""
         self._bot.tree.add_command(self._menu)
         self._bot.add_dynamic_items(AgainButton)
 
     async def cog_unload(self) -> None:
-        """Take both away again."""
+        """Remove both."""
         self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
         self._bot.remove_dynamic_items(AgainButton)
 
     @app_commands.command()
-    @app_commands.describe(image="A PNG that I painted, or a recipe as JSON")
+    @app_commands.describe(image="A PNG that I painted, or a recipe as a JSON file")
     async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
-        """How a picture was made."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            await _show_recipe(
-                self._services, interaction, await read_recipe(self._services, image)
-            )
+        """Show how a picture was made."""
+        await defer(interaction)
+        await _show_recipe(
+            self._services, interaction, await self._services.recipe_reruns.read(image)
+        )
 
     async def show_recipe(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        """Tell how a message's picture was made, after asking which if there are several."""
-        async with user_errors(interaction):
-            pictures = pictures_in(message)
-            if not pictures:
-                raise UserError("That message holds no picture.")
-            if len(pictures) > 1:
-                await show_form(interaction, _WhichForm(self._services, message))
-                return
-            await _tell_posted(self._services, interaction, message, pictures[0])
+        """Show how a message's picture was made, after asking which if there are several."""
+        pictures = pictures_in(message)
+        if not pictures:
+            raise UserError("That message has no picture.")
+        if len(pictures) > 1:
+            await show_form(interaction, _WhichForm(self._services, message))
+            return
+        await _show_posted_recipe(self._services, interaction, message, pictures[0])
 
 
-class AgainButton(ui.DynamicItem[ui.Button[Any]], template=r"recipe:again"):
-    """Paints the recipe that lies in the same message, with another seed."""
+class AgainButton(PersistentButton, template=r"recipe:again"):
+    """Paints the recipe that the same message holds, with another seed."""
 
-    def __init__(self) -> None:
-        super().__init__(ui.Button(label="Paint it again", custom_id="recipe:again"))
-
-    @classmethod
-    async def from_custom_id(
-        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
-    ) -> Self:
-        """The button that was pressed."""
-        del item, match
-        return cls()
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
         """Queue the recipe."""
-        async with all_errors(interaction):
-            await defer(interaction, in_place=True)
-            services: Services = interaction.client.services
-            files = interaction.message.attachments if interaction.message else []
-            file = next((each for each in files if each.filename == FILENAME), None)
-            if file is None:
-                raise UserError("The recipe is not there any more. Ask for it anew: `/recipe`.")
-            origin = await read_recipe(services, file)
-            asker = Requester.of_interaction(interaction)
-            await respond(interaction, str(await queue_again(services, asker, origin.recipe)))
+        await defer(interaction, in_place=True)
+        services: Services = interaction.client.services
+        files = interaction.message.attachments if interaction.message else []
+        file = next((each for each in files if each.filename == FILENAME), None)
+        if file is None:
+            raise UserError("The recipe isn't there any more. Please run `/recipe` again.")
+        origin = await services.recipe_reruns.read(file)
+        requester = Requester.of_interaction(interaction)
+        await respond(
+            interaction, str(await services.recipe_reruns.queue(requester, origin.recipe))
+        )
 
 
 class _WhichForm(PictureForm):
-    """Which of several pictures is meant."""
+    """Asks which of several pictures is meant."""
 
     def __init__(self, services: Services, message: discord.Message) -> None:
         super().__init__(MENU, message)
         self._services = services
-        self.open_for()
+        self.ask_which()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
-        """Tell how that one was made."""
-        async with all_errors(interaction):
-            await _tell_posted(self._services, interaction, self.message, self.picture)
+        """Show how that picture was made."""
+        await _show_posted_recipe(self._services, interaction, self.message, self.picture)
 
 
-async def _tell_posted(
+async def _show_posted_recipe(
     services: Services,
     interaction: discord.Interaction,
     message: discord.Message,
@@ -132,31 +107,28 @@ async def _tell_posted(
     """Show the recipe of a message's picture."""
     await defer(interaction)
     file = recipe_beside(message, picture)
-    await _show_recipe(services, interaction, await read_recipe(services, file, message))
+    await _show_recipe(services, interaction, await services.recipe_reruns.read(file, message))
 
 
 async def _show_recipe(
     services: Services, interaction: discord.Interaction, origin: Provenance
 ) -> None:
     """Show a recipe, with a button if it can be painted here."""
-    text, whole = (
-        job_text.provenance_text(origin),
-        await asyncio.to_thread(recipe_file, origin.recipe),
-    )
-    if len(whole.content) > interaction.filesize_limit:
+    text = job_text.provenance_text(origin)
+    file = await asyncio.to_thread(recipe_file, origin.recipe)
+    if len(file.content) > interaction.filesize_limit:
         await respond(interaction, f"{text}\n-# The recipe is too large for a file here.")
         return
     view = None
     try:
-        check_repeatable(origin.recipe, services)
+        services.recipe_reruns.check(origin.recipe)
     except (UserError, EngineError) as error:
         text = f"{text}\n-# {errors.sentence(str(error))}"
     else:
-        view = ui.View(timeout=None)
-        view.add_item(AgainButton())
-    await update_response(interaction, text, (whole,), view)
+        view = button_view((ui.Button(label="Paint it again", custom_id="recipe:again"),))
+    await update_response(interaction, text, (file,), view)
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Recipes(bot))

@@ -1,7 +1,7 @@
-"""Replies: words to a picture edit it, and a picture that was painted over is gone on with.
+"""Replies to pictures: words edit the picture, and a painted-over copy is continued from.
 
-Without the privileged intent Discord shows what a message holds in direct messages, in messages
-that mention the bot, and in replies to it that ping it. All others arrive empty.
+Without the privileged intent, the bot can read messages only in direct messages, when they mention
+it, and when they reply to it with a ping. All others arrive empty.
 """
 
 import re
@@ -12,26 +12,20 @@ from discord.ext import commands
 
 from bot.client import PaintingBot
 from bot.errors import UserError
-from bot.submission.edits import (
-    EditOptions,
-    Queued,
-    check_may_edit,
-    queue_continuation,
-    queue_edit,
-)
+from bot.submission.edits import EditOptions, Queued
 from bot.submission.requester import Requester
-from bot.ui.responses import reply_briefly, user_errors_replied
-from bot.ui.uploads import choose_picture, is_own, pictures_in, read_posted, recipe_beside
+from bot.ui.responses import errors_replied, reply_briefly
+from bot.ui.uploads import choose_picture, is_own, pictures_in, recipe_beside
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = (
-    "Discord hides this reply from me. Reply with the ping (the @ above the text) switched on, or "
-    "use the menu *Edit this image* of the picture, or `/edit`."
+    "Discord hides this reply from me. Reply with the ping (the @ above the text) turned on, or "
+    "use the picture's menu *Edit this image*, or `/edit`."
 )
 
 
 class Reply(commands.Cog):
-    """Take replies as wishes."""
+    """Edit pictures by replies."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
@@ -39,14 +33,14 @@ class Reply(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Edit, or go on with, what a person has replied to."""
+        """Edit or continue the picture that a person replied to."""
         if message.type is not discord.MessageType.reply or not _is_person(message):
             return
         if message.stickers and not (message.content or message.attachments):
-            return  # a sticker is no wish
+            return  # a sticker asks for nothing
         if message.guild is None and not self._services.settings.discord.direct_messages:
             return
-        async with user_errors_replied(message):
+        async with errors_replied(message, "reply"):
             if _is_hidden(message):
                 await self._explain(message)
             elif self._should_handle(message):
@@ -55,7 +49,7 @@ class Reply(commands.Cog):
                     await reply_briefly(message, queued.notice)
 
     def _should_handle(self, message: discord.Message) -> bool:
-        """Whether a reply is meant for the bot: to it, with a mention of it, or between the two."""
+        """Return True if a reply is to the bot, mentions it, or is a direct message."""
         target, me = _resolved(message), self._bot.user
         return (
             (target is not None and is_own(target))
@@ -65,47 +59,46 @@ class Reply(commands.Cog):
 
     async def _take(self, message: discord.Message) -> Queued:
         """Queue what a reply asks for."""
-        asker = Requester.of_message(message)
+        requester = Requester.of_message(message)
         words = self._words(message)
         number, words = _number_and_words(words)
         attached = pictures_in(message)
         if attached and words:
-            picture = await self._read(message, choose_picture(attached, number))
-            return await queue_edit(self._services, asker, EditOptions(words), picture)
+            picture = await self._services.uploads.read(choose_picture(attached, number), message)
+            return await self._services.edits.queue(requester, EditOptions(words), picture)
         if not (attached or words):
-            raise UserError("Say in words what the picture should become.")
+            raise UserError("Tell me in words how to change the picture.")
         target = await _target(message)
         if _is_hidden(target):
             raise UserError(
-                "I cannot see what that message holds. Use the menu *Edit this image* on it, or "
-                "`/edit`."
+                "I can't see what's in that message. Use its menu *Edit this image*, or `/edit`."
             )
         original = choose_picture(pictures_in(target), number)
-        await check_may_edit(self._services, target, message.author.id)
+        await self._services.edits.check_may_edit(target, message.author.id)
         if words:
-            picture = await self._read(target, original)
-            return await queue_edit(self._services, asker, EditOptions(words), picture)
-        return await self._go_on(asker, target, original, message)
+            picture = await self._services.uploads.read(original, target)
+            return await self._services.edits.queue(requester, EditOptions(words), picture)
+        return await self._continue(requester, target, original, message)
 
-    async def _go_on(
+    async def _continue(
         self,
-        asker: Requester,
+        requester: Requester,
         target: discord.Message,
         original: discord.Attachment,
         message: discord.Message,
     ) -> Queued:
-        """Queue the recipe of a picture again, from the one that was painted over."""
+        """Queue the recipe of a picture again, starting from the painted-over copy."""
         if not is_own(target):
-            raise UserError("Say in words what the picture should become.")
+            raise UserError("Tell me in words how to change the picture.")
         painted_over = pictures_in(message)
         if len(painted_over) > 1:
-            raise UserError(f"I go on from one picture, and you sent {len(painted_over)}.")
-        origin = await self._read(target, recipe_beside(target, original))
-        picture = await self._read(message, painted_over[0])
-        return await queue_continuation(self._services, asker, origin, picture)
+            raise UserError(f"I can continue from one picture, and you sent {len(painted_over)}.")
+        origin = await self._services.uploads.read(recipe_beside(target, original), target)
+        picture = await self._services.uploads.read(painted_over[0], message)
+        return await self._services.edits.queue_restart(requester, origin, picture)
 
     async def _explain(self, message: discord.Message) -> None:
-        """Say once a day to each person which way works, if it was a picture they replied to."""
+        """Tell a person who replied to a picture, once a day, how to reply so that it works."""
         target, store = _resolved(message), self._services.store
         if target is None or not is_own(target) or not pictures_in(target):
             return
@@ -115,13 +108,9 @@ class Reply(commands.Cog):
             await reply_briefly(message, _HIDDEN)
 
     def _words(self, message: discord.Message) -> str:
-        """What a reply says, without the bot's mention."""
+        """Return the words of a reply, without the bot's mention."""
         me = self._bot.user
         return re.sub(rf"<@!?{me.id if me else 0}>", "", message.content).strip()
-
-    async def _read(self, message: discord.Message, file: discord.Attachment) -> bytes:
-        limit, hosts = self._services.settings.limits.image_mib, self._services.upload_hosts
-        return await read_posted(message, file, limit, hosts)
 
 
 def _is_person(message: discord.Message) -> bool:
@@ -129,19 +118,19 @@ def _is_person(message: discord.Message) -> bool:
 
 
 def _is_hidden(message: discord.Message) -> bool:
-    """Whether a message arrived empty, as those do that the bot may not see."""
+    """Return True if a message arrived empty, as those do that the bot can't read."""
     return not (message.content or message.attachments or message.embeds)
 
 
 def _resolved(message: discord.Message) -> discord.Message | None:
-    """What a message replies to, if Discord sent it along."""
+    """Return the message that was replied to, if Discord sent it along."""
     reference = message.reference
     found = None if reference is None else reference.resolved
     return found if isinstance(found, discord.Message) else None
 
 
 async def _target(message: discord.Message) -> discord.Message:
-    """What a message replies to; raises `UserError` if it is gone."""
+    """Return the message that was replied to; raise `UserError` if it was deleted."""
     found = _resolved(message)
     if found is not None:
         return found
@@ -153,11 +142,11 @@ async def _target(message: discord.Message) -> discord.Message:
 
 
 def _number_and_words(words: str) -> tuple[int | None, str]:
-    """Which picture is meant, if it is said, and the rest."""
+    """Split a reply into the number of the picture, if there is one, and the words."""
     found = _NUMBER.match(words)
     return (None, words) if found is None else (int(found[1]), words[found.end() :])
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Reply(bot))

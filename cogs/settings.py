@@ -1,7 +1,7 @@
-"""`/settings`: what the moderators of a server allow in it, within what the host allows.
+"""`/settings`: moderators tighten the host's limits for their server.
 
-Discord shows these commands to members with the permission *Manage Server*, and to whom else a
-server's own settings for integrations give them, and takes them from nobody else.
+Discord offers these commands only to members with the permission *Manage Server*, and to those
+whom the server's integration settings allow.
 """
 
 import logging
@@ -21,7 +21,7 @@ from bot.filtering.wordlist import check_entry
 from bot.guild_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_GUILD, GuildSettings
 from bot.ui import formatting
 from bot.ui.attachments import Attachment
-from bot.ui.responses import defer, respond, update_response, user_errors
+from bot.ui.responses import defer, respond, update_response
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
@@ -36,15 +36,15 @@ AnyChannel = (
 Kind = Literal["blocked", "age-restricted"]
 _LISTS = {"blocked": "blocked_words", "age-restricted": "age_restricted_words"}
 _NAMES = {
-    "steps": "Steps of a picture",
-    "count": "Variations in one command",
-    "pixels": "Pixels of a picture, width times height",
-    "pictures_per_day": "Pictures of one person a day",
-    "jobs_per_person": "Jobs of one person at a time",
-    "jobs_per_server": "Jobs of this server at a time",
+    "steps": "Steps per picture",
+    "count": "Variations per command",
+    "pixels": "Pixels per picture, width times height",
+    "pictures_per_day": "Pictures per person and day",
+    "jobs_per_person": "Jobs per person at a time",
+    "jobs_per_server": "Jobs in this server at a time",
 }
 _LONGEST = 1800
-"""Characters of a list of words in a message; a longer one comes as a file."""
+"""Maximum length of a list of words in a message, in characters; longer ones are files."""
 
 
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
@@ -54,29 +54,28 @@ class ServerSettingsCog(
 ):
     """Let moderators tighten the host's limits for their server."""
 
-    channels = app_commands.Group(name="channels", description="Where I paint in this server")
-    roles = app_commands.Group(name="roles", description="For whom I paint in this server")
-    words = app_commands.Group(name="words", description="Words that prompts must not hold here")
+    channels = app_commands.Group(name="channels", description="Channels that I paint in")
+    roles = app_commands.Group(name="roles", description="Roles that I paint for")
+    words = app_commands.Group(name="words", description="Words that prompts may not contain")
 
     def __init__(self, bot: PaintingBot) -> None:
         self._services = bot.services
 
     @app_commands.command()
     async def show(self, interaction: discord.Interaction) -> None:
-        """What is allowed in this server."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            server = await self._services.store.guild_settings.get(interaction.guild_id)
-            await respond(interaction, self._described(server))
+        """Show what is allowed in this server."""
+        await defer(interaction)
+        server = await self._services.store.guild_settings.get(interaction.guild_id)
+        await respond(interaction, self._described(server))
 
     @app_commands.command()
     @app_commands.describe(
-        steps="Steps of a picture. 0 in any of these: as many as the host allows",
-        count="Variations in one command",
-        pixels="Pixels of a picture, width times height",
-        pictures_per_day="Pictures of one person a day",
-        jobs_per_person="Jobs of one person that wait or run at a time",
-        jobs_per_server="Jobs of this server that wait or run at a time",
+        steps="Steps per picture. 0, here and below, means the host's limit",
+        count="Variations per command",
+        pixels="Pixels per picture, width times height",
+        pictures_per_day="Pictures per person and day",
+        jobs_per_person="Queued and running jobs per person",
+        jobs_per_server="Queued and running jobs in this server",
     )
     async def limits(
         self,
@@ -88,163 +87,150 @@ class ServerSettingsCog(
         jobs_per_person: Range[int, 0, MAX_JOBS] | None = None,
         jobs_per_server: Range[int, 0, MAX_JOBS] | None = None,
     ) -> None:
-        """How much one may ask for in this server."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            given = (steps, count, pixels, pictures_per_day, jobs_per_person, jobs_per_server)
-            numbers = {
-                name: number
-                for name, number in zip(LIMITS, given, strict=True)
-                if number is not None
-            }
-            self._check_limits(numbers)
-            values = {name: number or None for name, number in numbers.items()}
-            await self._change(interaction, lambda before: before.changed(**values))
+        """Lower the limits in this server."""
+        await defer(interaction)
+        given = (steps, count, pixels, pictures_per_day, jobs_per_person, jobs_per_server)
+        numbers = {
+            name: number for name, number in zip(LIMITS, given, strict=True) if number is not None
+        }
+        self._check_limits(numbers)
+        values = {name: number or None for name, number in numbers.items()}
+        await self._change(interaction, lambda before: before.changed(**values))
 
     @app_commands.command(name="edit-others")
-    @app_commands.describe(allowed="Whether everybody may, or only who asked for the picture")
+    @app_commands.describe(allowed="True: everyone may. False: only the person who asked for it")
     async def edit_others(self, interaction: discord.Interaction, allowed: bool) -> None:
-        """Whether everybody may edit everybody's pictures in this server."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            if allowed and not self._services.settings.limits.edit_others:
-                raise UserError(
-                    "The host of this bot lets people edit only pictures of their own; a server "
-                    "can only tighten what the host allows."
-                )
-            value = None if allowed else False
-            await self._change(interaction, lambda before: before.changed(edit_others=value))
+        """Choose whether people may edit each other's pictures in this server."""
+        await defer(interaction)
+        if allowed and not self._services.settings.limits.edit_others:
+            raise UserError(
+                "The host of this bot lets people edit only their own pictures, and a server can "
+                "only tighten that."
+            )
+        value = None if allowed else False
+        await self._change(interaction, lambda before: before.changed(edit_others=value))
 
     @app_commands.command()
     async def reset(self, interaction: discord.Interaction) -> None:
-        """Forget all settings of this server: what the host allows is allowed."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            await self._change(interaction, lambda _: NO_GUILD, even_if_damaged=True)
+        """Remove all settings of this server: the host's limits apply."""
+        await defer(interaction)
+        await self._change(interaction, lambda _: NO_GUILD, even_if_damaged=True)
 
     @channels.command(name="add")
-    @app_commands.describe(channel="A channel; its threads count as the channel")
+    @app_commands.describe(channel="A channel, with its threads")
     async def add_channel(self, interaction: discord.Interaction, channel: AnyChannel) -> None:
-        """Paint here, and in other channels of the list, and nowhere else."""
+        """Add a channel to the list. I paint only in channels on the list."""
         await self._add(interaction, "channels", _place_id(channel))
 
     @channels.command(name="remove")
-    @app_commands.describe(channel="A channel of the list")
+    @app_commands.describe(channel="A channel on the list")
     async def remove_channel(self, interaction: discord.Interaction, channel: AnyChannel) -> None:
-        """Take a channel from the list. Without any, I paint everywhere."""
+        """Remove a channel from the list. With an empty list, I paint everywhere."""
         await self._remove(interaction, "channels", _place_id(channel))
 
     @channels.command(name="clear")
     async def clear_channels(self, interaction: discord.Interaction) -> None:
-        """Paint in all channels."""
+        """Clear the list, so that I paint in all channels."""
         await self._clear(interaction, "channels")
 
     @roles.command(name="add")
     @app_commands.describe(role="A role")
     async def add_role(self, interaction: discord.Interaction, role: discord.Role) -> None:
-        """Paint for who has this role, or another one of the list, and for nobody else."""
+        """Add a role to the list. I paint only for people with a role on the list."""
         await self._add(interaction, "roles", role.id)
 
     @roles.command(name="remove")
-    @app_commands.describe(role="A role of the list")
+    @app_commands.describe(role="A role on the list")
     async def remove_role(self, interaction: discord.Interaction, role: discord.Role) -> None:
-        """Take a role from the list. Without any, I paint for everybody."""
+        """Remove a role from the list. With an empty list, I paint for everyone."""
         await self._remove(interaction, "roles", role.id)
 
     @roles.command(name="clear")
     async def clear_roles(self, interaction: discord.Interaction) -> None:
-        """Paint for everybody."""
+        """Clear the list, so that I paint for everyone."""
         await self._clear(interaction, "roles")
 
     @words.command(name="add")
     @app_commands.describe(
-        words="Words, with commas between them; * stands for any letters",
+        words="Words, separated by commas. * stands for any letters",
         kind="Blocked everywhere, or only outside age-restricted channels",
     )
     async def add_words(
         self, interaction: discord.Interaction, words: str, kind: Kind = "blocked"
     ) -> None:
         """Block words in prompts."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            added = _entries(words)
+        await defer(interaction)
+        added = _entries(words)
 
-            def change(before: GuildSettings) -> GuildSettings:
-                kept = tuple(dict.fromkeys((*getattr(before, _LISTS[kind]), *added)))
-                if len(kept) > MAX_WORDS:
-                    raise UserError(
-                        f"That would be {len(kept)} words; a list has at most {MAX_WORDS}."
-                    )
-                return before.changed(**{_LISTS[kind]: kept})
+        def change(before: GuildSettings) -> GuildSettings:
+            kept = tuple(dict.fromkeys((*getattr(before, _LISTS[kind]), *added)))
+            if len(kept) > MAX_WORDS:
+                raise UserError(
+                    f"That would be {len(kept)} words; a list can have at most {MAX_WORDS}."
+                )
+            return before.changed(**{_LISTS[kind]: kept})
 
-            await self._change(interaction, change)
+        await self._change(interaction, change)
 
     @words.command(name="remove")
-    @app_commands.describe(
-        words="Words of the list, with commas between them", kind="From which list"
-    )
+    @app_commands.describe(words="Words on the list, separated by commas", kind="Which list")
     async def remove_words(
         self, interaction: discord.Interaction, words: str, kind: Kind = "blocked"
     ) -> None:
         """Allow words again."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            removed = _entries(words)
+        await defer(interaction)
+        removed = _entries(words)
 
-            def change(before: GuildSettings) -> GuildSettings:
-                listed = getattr(before, _LISTS[kind])
-                for each in removed:
-                    if each not in listed:
-                        raise UserError(
-                            f"{formatting.spoiler(each)} is not on this list; "
-                            "`/settings words list` shows what is."
-                        )
-                kept = tuple(each for each in listed if each not in removed)
-                return before.changed(**{_LISTS[kind]: kept})
+        def change(before: GuildSettings) -> GuildSettings:
+            listed = getattr(before, _LISTS[kind])
+            for each in removed:
+                if each not in listed:
+                    raise UserError(
+                        f"{formatting.spoiler(each)} is not on this list. "
+                        "`/settings words list` shows the list."
+                    )
+            kept = tuple(each for each in listed if each not in removed)
+            return before.changed(**{_LISTS[kind]: kept})
 
-            await self._change(interaction, change)
+        await self._change(interaction, change)
 
     @words.command(name="list")
     @app_commands.describe(kind="Which list")
     async def list_words(self, interaction: discord.Interaction, kind: Kind = "blocked") -> None:
-        """Show the words of this server to you alone."""
-        async with user_errors(interaction):
-            await defer(interaction)
-            server = await self._services.store.guild_settings.get(interaction.guild_id)
-            listed: Sequence[str] = getattr(server, _LISTS[kind])
-            title = f"{kind.capitalize()} words of this server: {len(listed) or 'none'}"
-            text = "\n".join((title, ", ".join(map(formatting.escape_prompt, listed))))
-            if len(text) <= _LONGEST:
-                return await respond(interaction, text)
-            file = Attachment("words.txt", "\n".join(listed).encode(), title)
-            return await update_response(interaction, title, [file])
+        """Show this server's words, to you only."""
+        await defer(interaction)
+        server = await self._services.store.guild_settings.get(interaction.guild_id)
+        listed: Sequence[str] = getattr(server, _LISTS[kind])
+        title = f"{kind.capitalize()} words of this server: {len(listed) or 'none'}"
+        text = "\n".join((title, ", ".join(map(formatting.escape_prompt, listed))))
+        if len(text) <= _LONGEST:
+            return await respond(interaction, text)
+        file = Attachment("words.txt", "\n".join(listed).encode(), title)
+        return await update_response(interaction, title, [file])
 
     async def _add(self, interaction: discord.Interaction, name: str, number: int) -> None:
         def change(before: GuildSettings) -> GuildSettings:
             kept = tuple(dict.fromkeys((*getattr(before, name), number)))
             if len(kept) > MAX_LISTED:
-                raise UserError(f"A list has at most {MAX_LISTED} {name}. Remove one first.")
+                raise UserError(f"A list can have at most {MAX_LISTED} {name}. Remove one first.")
             return before.changed(**{name: kept})
 
-        async with user_errors(interaction):
-            await defer(interaction)
-            await self._change(interaction, change)
+        await defer(interaction)
+        await self._change(interaction, change)
 
     async def _remove(self, interaction: discord.Interaction, name: str, number: int) -> None:
         def change(before: GuildSettings) -> GuildSettings:
             listed = getattr(before, name)
             if number not in listed:
-                raise UserError("That is not on the list; `/settings show` shows what is.")
+                raise UserError("That is not on the list. `/settings show` shows the list.")
             return before.changed(**{name: tuple(each for each in listed if each != number)})
 
-        async with user_errors(interaction):
-            await defer(interaction)
-            await self._change(interaction, change)
+        await defer(interaction)
+        await self._change(interaction, change)
 
     async def _clear(self, interaction: discord.Interaction, name: str) -> None:
-        async with user_errors(interaction):
-            await defer(interaction)
-            await self._change(interaction, lambda before: before.changed(**{name: ()}))
+        await defer(interaction)
+        await self._change(interaction, lambda before: before.changed(**{name: ()}))
 
     async def _change(
         self,
@@ -253,12 +239,12 @@ class ServerSettingsCog(
         *,
         even_if_damaged: bool = False,
     ) -> None:
-        """Store a change, and show what holds now."""
+        """Store a change, and show the settings."""
 
         def checked(before: GuildSettings) -> GuildSettings:
             if before.is_fail_closed and not even_if_damaged:
                 raise UserError(
-                    "The settings of this server are damaged. Begin anew with `/settings reset`."
+                    "This server's settings are damaged. Start over with `/settings reset`."
                 )
             return change(before)
 
@@ -273,7 +259,7 @@ class ServerSettingsCog(
         """Raise `UserError` unless each number tightens the host's."""
         host = self._services.settings.limits
         if not numbers:
-            raise UserError("Say which limit shall be another, such as `steps`.")
+            raise UserError("Choose which limit to change, such as `steps`.")
         for name, number in numbers.items():
             most = getattr(host, name)
             if number > most:
@@ -282,34 +268,34 @@ class ServerSettingsCog(
                     "can only tighten that."
                 )
         if 0 < numbers.get("pixels", 0) < MIN_SIDE**2:
-            raise UserError(f"{_NAMES['pixels']}: at least {MIN_SIDE**2} are needed.")
+            raise UserError(f"{_NAMES['pixels']}: the lowest limit is {MIN_SIDE**2}.")
 
     def _described(self, server: GuildSettings) -> str:
-        """What holds in a server."""
+        """Describe what is allowed in a server."""
         host = self._services.settings.limits
         limits = server.merged_with(host)
         lines = ["**What is allowed in this server**"]
         for name in LIMITS:
             number, most = getattr(limits, name), getattr(host, name)
             lines.append(f"{_NAMES[name]}: {number}" + (f" of {most}" if number < most else ""))
-        others = "everybody" if limits.edit_others else "only who asked for it"
+        others = "everyone" if limits.edit_others else "only the person who asked for it"
         where = (
             formatting.join_mentions(server.channels, "<#{}>")
             if server.channels
             else "every channel"
         )
-        who = formatting.join_mentions(server.roles, "<@&{}>") if server.roles else "everybody"
+        who = formatting.join_mentions(server.roles, "<@&{}>") if server.roles else "everyone"
         lines += [
             f"Who may edit a picture: {others}",
             f"Where I paint: {where}",
-            f"For whom: {who}",
-            f"Own words: {len(server.blocked_words)} blocked, "
+            f"Who I paint for: {who}",
+            f"This server's words: {len(server.blocked_words)} blocked, "
             f"{len(server.age_restricted_words)} for age-restricted channels only",
         ]
         if server.unreadable:
             lines.append(
                 f"Damaged: {', '.join(server.unreadable)}. "
-                + ("I paint nothing until you `/settings reset`." if server.is_fail_closed else "")
+                + ("I won't paint until `/settings reset`." if server.is_fail_closed else "")
             )
         return "\n".join(lines)
 
@@ -319,7 +305,7 @@ def _place_id(channel: AnyChannel) -> int:
 
 
 def _entries(words: str) -> tuple[str, ...]:
-    """Entries of a list, as they were typed with commas between them."""
+    """Split a list of words that were typed with commas between them."""
     try:
         return tuple(check_entry(each) for each in words.split(",") if each.strip())
     except ValueError as error:
@@ -327,5 +313,5 @@ def _entries(words: str) -> tuple[str, ...]:
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(ServerSettingsCog(bot))

@@ -1,4 +1,4 @@
-"""`/status`: whether the bot is well, and how much is waiting."""
+"""`/status`: models, device, queue and uptime."""
 
 import discord
 from discord import app_commands
@@ -10,7 +10,7 @@ from bot.ui.responses import respond
 
 
 class Status(commands.Cog):
-    """Say how the bot is."""
+    """Show how the bot is doing."""
 
     def __init__(self, bot: PaintingBot) -> None:
         self._bot = bot
@@ -18,12 +18,12 @@ class Status(commands.Cog):
 
     @app_commands.command()
     async def status(self, interaction: discord.Interaction) -> None:
-        """Models, device, queue, and since when."""
+        """Show the models, the device, the queue and the start time."""
         jobs = self._services.queue.jobs()
         left = self._services.throughput.seconds(self._services.queue.remaining_cost())
         lines = [
             f"**Models** {self._services.settings.engine.models} on {self._services.device}",
-            f"**Queue** {len(jobs)} job{'s' * (len(jobs) != 1)}"
+            f"**Queue** {formatting.plural(len(jobs), 'job')}"
             + (
                 f", about {formatting.duration_text(left)} of work"
                 if jobs and left is not None
@@ -31,11 +31,11 @@ class Status(commands.Cog):
             ),
             f"**Started** {discord.utils.format_dt(self._services.started, 'R')}",
         ]
-        if self._bot.latency == self._bot.latency:  # not a number before the first heartbeat
+        if self._bot.latency == self._bot.latency:  # NaN before the first heartbeat
             lines.append(f"**Latency** {1000 * self._bot.latency:.0f} ms")
         await respond(interaction, "\n".join(lines))
 
 
 async def setup(bot: PaintingBot) -> None:
-    """Called by discord.py when the cog is loaded."""
+    """Add the cog; discord.py calls this when it loads the module."""
     await bot.add_cog(Status(bot))

@@ -1,8 +1,15 @@
 import os
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from engine import Models, load_models
+if TYPE_CHECKING:
+    from engine import Models
+
+# On a busy machine an example takes as long as it takes.
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -13,6 +20,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture(scope="session")
-def models() -> Models:
+def models() -> "Models":
     """The demo pair in float32, whatever the machine gains by; frozen, so all tests share it."""
+    from engine import load_models
+
     return load_models("demo", "cpu", "float32")

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-import aiohttp
 import discord
 from discord import ui
 from discord.utils import MISSING
@@ -22,6 +21,7 @@ from bot.jobs.job import Job, JobLocation
 from bot.storage import Store, with_retry
 from bot.ui import job_text
 from bot.ui.attachments import Attachment, ResultFiles, discord_files
+from bot.ui.discord_errors import NETWORK_ERRORS, describe, is_too_large, is_transient
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between two tries of a result; the pause doubles."""
 
 _ELSEWHERE = "The place of this picture takes no messages any more, so it comes here."
-_TOO_LARGE = 40005
 _ONLY_EDITS_REFUSED = (50083, 30046)
 """The thread is archived, which posting undoes and editing does not; the message is too old."""
-_TOO_MANY_REQUESTS, _PAYLOAD_TOO_LARGE, _SERVER_ERRORS = 429, 413, 500
-_NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class TooLargeError(Exception):
@@ -94,7 +91,7 @@ class JobPoster:
         try:
             showing = self._show(text, picture, buttons, keep_picture=keep_picture)
             await asyncio.wait_for(showing, CALL_SECONDS)
-        except (*_NO_ANSWER, DBAPIError) as error:
+        except (*NETWORK_ERRORS, DBAPIError) as error:
             self._log("progress could not be shown", error)
         except discord.HTTPException as error:
             self._log("progress was refused", error)
@@ -177,10 +174,10 @@ class JobPoster:
         while True:
             try:
                 return await asyncio.wait_for(post(), CALL_SECONDS)
-            except _NO_ANSWER as error:
+            except NETWORK_ERRORS as error:
                 self._log("a result could not be posted, trying again", error)
             except discord.HTTPException as error:
-                if error.code == _TOO_LARGE or error.status == _PAYLOAD_TOO_LARGE:
+                if is_too_large(error):
                     raise TooLargeError from error
                 if not is_transient(error):
                     raise _RefusedError(str(error)) from error
@@ -209,10 +206,4 @@ class JobPoster:
         return self._client.get_partial_messageable(channel_id, guild_id=self._place.guild_id)
 
     def _log(self, what: str, error: Exception) -> None:
-        cause = f"{type(error).__name__}: {error}"
-        log.warning(what, extra={"job": self._job.id, "cause": cause})
-
-
-def is_transient(error: discord.HTTPException) -> bool:
-    """Whether the same call can succeed later."""
-    return error.status == _TOO_MANY_REQUESTS or error.status >= _SERVER_ERRORS
+        log.warning(what, extra={"job": self._job.id, "cause": describe(error)})

@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-import aiohttp
 import discord
 
 from bot.jobs.job import message_url
 from bot.jobs.records import JobRecord
 from bot.storage import Store
+from bot.ui.discord_errors import CALL_ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,6 @@ _NAME = "removed"
 """Of a thread, which was named by the prompt."""
 _NEAR = 20
 """Messages after a job's own, among which Discord's notice of its thread is."""
-_FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ async def remove_job(client: discord.Client, store: Store, record: JobRecord) ->
     if record.location is not None and record.location.has_thread:
         try:
             await anonymize_thread(client, record.location.channel_id, record.location.post_id)
-        except _FAILURES as error:
+        except CALL_ERRORS as error:
             cause = {"job": job_id, "cause": str(error)}
             log.warning("a thread's name could not be cleared", extra=cause)
     removed, left = 0, []
@@ -87,7 +86,7 @@ async def _delete(
             await delete_message(client, channel_id, message_id)
         except discord.NotFound:
             continue
-        except _FAILURES as error:
+        except CALL_ERRORS as error:
             cause = {"job": record.job.id, "cause": str(error)}
             log.warning("a message could not be deleted", extra=cause)
             return _Outcome.LEFT

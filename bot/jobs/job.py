@@ -73,3 +73,20 @@ class Job:
     """None in direct messages."""
     weight: float = 1.0
     """Its author's share of the engine when it was accepted."""
+
+
+@dataclass(frozen=True)
+class JobOrigin:
+    """How a new job comes about."""
+
+    kind: str = "imagine"
+    parent_id: int | None = None
+    """The job that it comes from."""
+    resumes: bool = False
+    """True if it starts from its parent's last checkpoints, which have the same recipes."""
+    picture: int | None = None
+    """The number, from 1, of the parent's only picture that it continues; None for all."""
+
+
+NEW_JOB = JobOrigin()
+"""The origin of a job that comes from no other job."""

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import aiohttp
 import discord
 from sqlalchemy.exc import DBAPIError
 
@@ -21,6 +20,7 @@ from bot.jobs.personal_data import ErasureRequest, PendingMessageDeletion
 from bot.privacy.text import erasure_text
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store, with_retry
+from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS, describe, is_transient
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,6 @@ TRIES = 4
 REFRESH_SECONDS = 2.0
 """Between two looks at jobs of which somebody is just being told."""
 _RETRY_SECONDS = 60.0
-_TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
-_NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class ErasureService:
@@ -151,9 +149,9 @@ class ErasureService:
                 return False
             except discord.HTTPException as error:
                 self._log(removal, error)
-                if error.status != _TOO_MANY_REQUESTS and error.status < _SERVER_ERRORS:
+                if not is_transient(error):
                     return False
-            except _NO_ANSWER as error:
+            except NETWORK_ERRORS as error:
                 self._log(removal, error)
         return False
 
@@ -175,9 +173,9 @@ class ErasureService:
         try:
             channel = await self._client.create_dm(discord.Object(done.author_id))
             await asyncio.wait_for(channel.send(erasure_text(done)), CALL_SECONDS)
-        except (discord.HTTPException, *_NO_ANSWER) as error:
+        except CALL_ERRORS as error:
             log.warning("nobody could be told of a deletion", extra={"cause": str(error)})
 
     def _log(self, removal: PendingMessageDeletion, error: Exception) -> None:
-        extra = {"channel": removal.channel_id, "cause": f"{type(error).__name__}: {error}"}
+        extra = {"channel": removal.channel_id, "cause": describe(error)}
         log.warning("a message could not be removed", extra=extra)

@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-import aiohttp
 import discord
 
 from bot.errors import UserError
 from bot.jobs.personal_data import DraftExport, JobExport
 from bot.storage import Store
+from bot.ui.discord_errors import CALL_ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +156,6 @@ async def _send(user: discord.User | discord.Member, name: str, content: bytes) 
             return
         except discord.Forbidden as error:
             raise UserError(_CLOSED) from error
-        except (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError) as error:
+        except CALL_ERRORS as error:
             log.warning("an export could not be sent", extra={"cause": str(error)})
     raise UserError("Discord did not take the files. Try again in a while.")

@@ -1,13 +1,14 @@
-"""Jobs and where they are told about."""
+"""Jobs, and the messages that announce them and post their results."""
 
 import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, update
+from sqlalchemy.orm import defer
 
-from bot.jobs.job import UNFINISHED, Job, JobLocation, JobState
+from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin, JobState
 from bot.jobs.records import JobRecord, Post
 from bot.storage.base import Repository
 from bot.storage.lifecycle import copy_checkpoints
@@ -30,22 +31,19 @@ class JobRepository(Repository):
         author_id: int,
         prompt: str,
         recipes: tuple[Recipe, ...],
+        origin: JobOrigin = NEW_JOB,
         *,
         guild_id: int | None = None,
         channel_id: int | None = None,
         weight: float = 1.0,
-        kind: str = "imagine",
-        parent_id: int | None = None,
-        goes_on: bool = False,
-        picture: int | None = None,
     ) -> Job:
-        """Store a new job as queued and return it with its number.
+        """Store a new job as queued and return it with its id.
 
-        One that `goes_on` gets what its parent has left to go on from, of all its pictures or of
-        one, which is then the only one.
+        A job that resumes its parent gets a copy of the parent's last checkpoints.
         """
-        # A recipe may hold megabytes of pictures.
+        # A recipe may contain megabytes of images.
         texts = await asyncio.to_thread(lambda: [recipe.to_json() for recipe in recipes])
+        kind, parent_id = origin.kind, origin.parent_id
         row = JobRow(
             state=JobState.QUEUED,
             kind=kind,
@@ -63,25 +61,24 @@ class JobRepository(Repository):
         async with self._write.begin() as session:
             session.add(row)
             await session.flush()
-            if goes_on and parent_id is not None:
-                await copy_checkpoints(session, parent_id, row.id, picture)
+            if origin.resumes and parent_id is not None:
+                await copy_checkpoints(session, parent_id, row.id, origin.picture)
         return Job(row.id, author_id, prompt, recipes, kind, parent_id, guild_id, weight)
 
     async def get(self, job_id: int) -> JobRecord | None:
-        """All that is known of a job; None if there is none, or it cannot be read any more."""
-        records, _ = await self._found(JobRow.id == job_id)
-        return records[0] if records else None
+        """Return a job's record; None if it is gone or unreadable."""
+        return await self._one(JobRow.id == job_id)
 
     async def state(self, job_id: int) -> JobState | None:
-        """The state of a job; None if there is no such job."""
+        """Return the state of a job; None if there is no such job."""
         async with self._read() as session:
             found = await session.scalar(select(JobRow.state).where(JobRow.id == job_id))
         return None if found is None else JobState(found)
 
     async def list_open(self) -> list[JobRecord]:
-        """The jobs that have not ended, or of whose end nobody was told, oldest first.
+        """List jobs that have not ended, or whose end was not announced, oldest first.
 
-        Those that cannot be read any more have failed from now on, and nobody is told.
+        Jobs that cannot be read any more are marked as failed, and nobody is notified.
         """
         records, unreadable = await self._found(_IS_OPEN)
         if unreadable:
@@ -93,7 +90,7 @@ class JobRepository(Repository):
         return records
 
     async def steps_stored(self) -> dict[int, int]:
-        """How many steps the checkpoints of jobs that have not ended hold, by the job's number."""
+        """Return how many steps the checkpoints of each unfinished job hold, by job id."""
         last = func.max(CheckpointRow.steps_done).label("last")
         pictures = (
             select(CheckpointRow.job_id, last)
@@ -106,76 +103,75 @@ class JobRepository(Repository):
         async with self._read() as session:
             return {job_id: int(steps) for job_id, steps in await session.execute(rows)}
 
-    async def count_unfinished(self, author_id: int | None = None) -> int:
-        """How many jobs of one person, or of everybody, have not ended."""
-        is_meant = JobRow.state.in_(UNFINISHED)
-        if author_id is not None:
-            is_meant = and_(is_meant, JobRow.author_id == author_id)
-        return await self._count(is_meant)
+    async def count_unfinished(self) -> int:
+        """Count the jobs that have not ended."""
+        return await self._count(JobRow.state.in_(UNFINISHED))
 
     async def count_open(self) -> int:
-        """How many jobs have not ended, or nobody was told of their end."""
+        """Count the jobs that have not ended, or whose end was not announced."""
         return await self._count(_IS_OPEN)
 
-    async def set_location(self, job: Job, place: JobLocation) -> None:
-        """Remember where a job is told about."""
+    async def set_location(self, job: Job, location: JobLocation) -> JobRecord | None:
+        """Store where a job is announced, and return its record; None if it was deleted.
+
+        The record's state says whether the job was cancelled meanwhile.
+        """
+        place = PlaceRow(
+            job_id=job.id,
+            guild_id=location.guild_id,
+            channel_id=location.channel_id,
+            post_id=location.post_id,
+            message_id=location.message_id,
+        )
         async with self._write.begin() as session:
-            await session.merge(
-                PlaceRow(
-                    job_id=job.id,
-                    guild_id=place.guild_id,
-                    channel_id=place.channel_id,
-                    post_id=place.post_id,
-                    message_id=place.message_id,
-                )
-            )
+            row = await session.get(JobRow, job.id, options=[defer(JobRow.recipes)])
+            if row is None:
+                return None
+            place = await session.merge(place)
+        return _record(row, place, job)
 
     async def set_progress_message(self, job_id: int, message_id: int) -> None:
-        """Remember which message shows a job's progress."""
+        """Store which message shows a job's progress."""
         change = update(PlaceRow).where(PlaceRow.job_id == job_id)
         async with self._write.begin() as session:
             await session.execute(change.values(progress_id=message_id))
 
     async def add_post(self, job_id: int, channel_id: int, message_id: int, number: int) -> None:
-        """Remember a message that tells of a job's end; `number` counts them from 1."""
+        """Store a message with a job's result; `number` counts them from 1."""
         row = PostRow(message_id=message_id, job_id=job_id, channel_id=channel_id, number=number)
         async with self._write.begin() as session:
             await session.merge(row)
 
     async def remove_post(self, message_id: int) -> None:
-        """Forget a message that was deleted."""
+        """Delete the row of a result message that was deleted."""
         async with self._write.begin() as session:
             await session.execute(delete(PostRow).where(PostRow.message_id == message_id))
 
     async def posts(self, job_id: int) -> list[Post]:
-        """The messages that tell of a job's end."""
+        """List the messages with a job's result."""
         rows = select(PostRow).where(PostRow.job_id == job_id).order_by(PostRow.message_id)
         async with self._read() as session:
             found = (await session.scalars(rows)).all()
         return [Post(each.job_id, each.channel_id, each.message_id) for each in found]
 
     async def post_numbers(self, job_id: int) -> set[int]:
-        """Which of a job's posts have arrived."""
+        """Return the numbers of a job's result messages that were posted."""
         rows = select(PostRow.number).where(PostRow.job_id == job_id)
         async with self._read() as session:
             return {each for each in await session.scalars(rows) if each is not None}
 
-    async def of_post(self, message_id: int) -> int | None:
-        """The job of whose end a message tells; None if it tells of none."""
-        posted = select(PostRow.job_id).where(PostRow.message_id == message_id)
-        async with self._read() as session:
-            return await session.scalar(posted)
+    async def by_post(self, message_id: int) -> JobRecord | None:
+        """Return the record of the job whose result a message holds; None if it holds none."""
+        return await self._one(JobRow.id.in_(_posted(message_id)))
 
-    async def of_message(self, message_id: int) -> int | None:
-        """The job that a message tells of or announces; None if it is no job's."""
-        posted = select(PostRow.job_id).where(PostRow.message_id == message_id)
+    async def by_message(self, message_id: int) -> JobRecord | None:
+        """Return the record of the job that any kind of message belongs to; None if to none."""
         is_place = or_(PlaceRow.message_id == message_id, PlaceRow.progress_id == message_id)
         placed = select(PlaceRow.job_id).where(is_place)
-        async with self._read() as session:
-            return await session.scalar(posted) or await session.scalar(placed)
+        return await self._one(JobRow.id.in_(_posted(message_id).union(placed)))
 
     async def author_of_post(self, message_id: int) -> int | None:
-        """Who asked for the pictures that a message holds; None if it holds no job's."""
+        """Return the author of the job whose result a message holds; None if it holds none."""
         rows = select(JobRow.author_id).join(PostRow, PostRow.job_id == JobRow.id)
         async with self._read() as session:
             return await session.scalar(rows.where(PostRow.message_id == message_id))
@@ -185,12 +181,20 @@ class JobRepository(Repository):
             rows = select(func.count()).select_from(JobRow).where(is_meant)
             return await session.scalar(rows) or 0
 
+    async def _one(self, is_meant: ColumnElement[bool]) -> JobRecord | None:
+        records, _ = await self._found(is_meant)
+        return records[0] if records else None
+
     async def _found(self, is_meant: ColumnElement[bool]) -> tuple[list[JobRecord], list[int]]:
-        """The records of jobs, oldest first, and the numbers of those that are unreadable."""
+        """Return the records of jobs, oldest first, and the ids of unreadable jobs."""
         rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
         async with self._read() as session:
             found = (await session.execute(rows.where(is_meant).order_by(JobRow.id))).all()
-        return await asyncio.to_thread(_readable, found)  # there may be thousands
+        return await asyncio.to_thread(_readable, found)  # there may be thousands of jobs
+
+
+def _posted(message_id: int) -> Select[int]:
+    return select(PostRow.job_id).where(PostRow.message_id == message_id)
 
 
 def _readable(found: Sequence[_Found]) -> tuple[list[JobRecord], list[int]]:
@@ -198,7 +202,7 @@ def _readable(found: Sequence[_Found]) -> tuple[list[JobRecord], list[int]]:
     unreadable: list[int] = []
     for row, place in found:
         try:
-            records.append(_record(row, place))
+            records.append(_record(row, place, _job(row)))
         except (RecipeError, ValueError, TypeError) as error:
             level = logging.INFO if row.sources_removed else logging.ERROR
             extra = {"job": row.id, "cause": str(error)}
@@ -207,11 +211,11 @@ def _readable(found: Sequence[_Found]) -> tuple[list[JobRecord], list[int]]:
     return records, unreadable
 
 
-def _record(row: JobRow, place: PlaceRow | None) -> JobRecord:
+def _job(row: JobRow) -> Job:
     recipes = tuple(map(Recipe.from_json, row.recipes))
     if not recipes:
         raise ValueError("it has no recipe")
-    job = Job(
+    return Job(
         id=row.id,
         author_id=row.author_id,
         prompt=row.prompt,
@@ -221,13 +225,16 @@ def _record(row: JobRow, place: PlaceRow | None) -> JobRecord:
         guild_id=row.guild_id,
         weight=row.weight,
     )
-    where = None
+
+
+def _record(row: JobRow, place: PlaceRow | None, job: Job) -> JobRecord:
+    location = None
     if place is not None:
-        where = JobLocation(place.guild_id, place.channel_id, place.post_id, place.message_id)
+        location = JobLocation(place.guild_id, place.channel_id, place.post_id, place.message_id)
     return JobRecord(
         job=job,
         state=JobState(row.state),
-        location=where,
+        location=location,
         channel_id=row.channel_id,
         progress_id=None if place is None else place.progress_id,
         stop_requested=row.stop_wanted,

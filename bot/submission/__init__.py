@@ -1,1 +1,1 @@
-"""From what a person asks for to a job that is stored, announced and queued."""
+"""Turn what users ask for into jobs that are stored, announced and queued."""

@@ -1,4 +1,4 @@
-"""From a picture and what somebody wants changed in it to a queued job, however they said it."""
+"""Queue edits of pictures, whether they came as a command, a form or a reply."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import discord
 
 from bot import errors
+from bot.config import BotSettings
 from bot.errors import UserError
-from bot.services import Services
-from bot.submission.policy import check_models, check_prompt
+from bot.storage import Store
+from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any, variations
+from bot.submission.submit import JobSubmission, Queued
 from bot.ui.uploads import is_own
 from engine.editing.edit_recipe import edit_recipe, feather, read_mask, read_source
 from engine.editing.followups import restart_from
@@ -20,90 +22,89 @@ from engine.recipes.recipe import Recipe
 
 @dataclass(frozen=True)
 class EditOptions:
-    """What somebody wants a picture to become."""
+    """What a user wants a picture to become."""
 
     prompt: str
     keep: float | None = None
-    """How much of it stays, from 0 to 1; None for what suits, with a mask or without."""
+    """The share of the picture to preserve, from 0 to 1; None for the default."""
     steps: int | None = None
     seed: int | None = None
     preset: str | None = None
     count: int = 1
 
 
-@dataclass(frozen=True)
-class Queued:
-    """An edit that was accepted."""
+class Edits:
+    """Queue edits of pictures, and check who may edit which."""
 
-    message: discord.Message
-    """The job's."""
-    notice: str
-    """What is not as it should be, or ""."""
+    def __init__(
+        self,
+        settings: BotSettings,
+        submission: JobSubmission,
+        policy: SubmissionPolicy,
+        store: Store,
+    ) -> None:
+        self._settings = settings
+        self._submission = submission
+        self._policy = policy
+        self._store = store
 
-    def __str__(self) -> str:
-        return f"Queued: {self.message.jump_url}" + (f"\n{self.notice}" if self.notice else "")
+    async def queue(
+        self,
+        requester: Requester,
+        options: EditOptions,
+        picture: bytes,
+        mask: bytes | None = None,
+    ) -> Queued:
+        """Queue an edit of a picture, only inside the white of the mask if there is one.
 
+        Raises `UserError` or `EngineError` for what is not allowed.
+        """
+        check_prompt(options.prompt, self._settings.limits)
+        models = self._settings.engine.models
+        recipe, notice = await asyncio.to_thread(_edit_recipe, options, picture, mask, models)
+        recipes = variations(recipe, options.count)
+        message = await self._submission.submit(requester, options.prompt, recipes)
+        return Queued(message, notice)
 
-async def queue_edit(
-    services: Services,
-    asker: Requester,
-    wish: EditOptions,
-    picture: bytes,
-    mask: bytes | None = None,
-) -> Queued:
-    """Queue an edit of a picture, only inside the white of the mask if there is one.
+    async def queue_restart(self, requester: Requester, origin: bytes, picture: bytes) -> Queued:
+        """Queue the recipe stored in the file `origin` again, starting from `picture`."""
+        recipe = await asyncio.to_thread(
+            lambda: restart_from(read_provenance(origin).recipe, picture)
+        )
+        check_models(recipe, self._settings.engine.models)
+        prompt = " | ".join(map(str, recipe.prompts))
+        return Queued(await self._submission.submit(requester, prompt, (recipe,)))
 
-    Raises `UserError` or `EngineError` for what is not allowed.
-    """
-    check_prompt(wish.prompt, services.settings.limits)
-    models = services.settings.engine.models
-    recipe, notice = await asyncio.to_thread(_edit_recipe, wish, picture, mask, models)
-    recipes = variations(recipe, wish.count)
-    message = await services.submission.submit(asker, wish.prompt, recipes)
-    return Queued(message, notice)
+    async def check_may_edit(self, message: discord.Message, user_id: int) -> None:
+        """Raise `UserError` if the message holds pictures that this user may not edit here."""
+        if is_own(message):
+            author_id = await self._store.jobs.author_of_post(message.id)
+            guild_id = None if message.guild is None else message.guild.id
+            await self.check_may_edit_of(author_id, guild_id, user_id)
 
-
-async def queue_continuation(
-    services: Services, asker: Requester, origin: bytes, picture: bytes
-) -> Queued:
-    """Queue the recipe that lies in the file `origin` again, starting from a picture."""
-    recipe = await asyncio.to_thread(lambda: restart_from(read_provenance(origin).recipe, picture))
-    check_models(recipe, services.settings.engine.models)
-    prompt = " | ".join(map(str, recipe.prompts))
-    return Queued(await services.submission.submit(asker, prompt, (recipe,)), "")
-
-
-async def check_may_edit(services: Services, message: discord.Message, user_id: int) -> None:
-    """Raise `UserError` if the message holds pictures that only somebody else may edit here."""
-    if is_own(message):
-        author_id = await services.store.jobs.author_of_post(message.id)
-        guild_id = None if message.guild is None else message.guild.id
-        await check_may_edit_of(services, author_id, guild_id, user_id)
-
-
-async def check_may_edit_of(
-    services: Services, author_id: int | None, guild_id: int | None, user_id: int
-) -> None:
-    """Raise `UserError` if only `author_id` may edit a picture of theirs in a server."""
-    limits = await services.policy.limits(guild_id)
-    if not limits.edit_others and author_id != user_id:
-        raise UserError("Here only the person who asked for a picture may edit it.")
+    async def check_may_edit_of(
+        self, author_id: int | None, guild_id: int | None, user_id: int
+    ) -> None:
+        """Raise `UserError` if only `author_id` may edit their pictures in this guild."""
+        limits = await self._policy.limits(guild_id)
+        if not limits.edit_others and author_id != user_id:
+            raise UserError("Here only the person who asked for a picture may edit it.")
 
 
 def _edit_recipe(
-    wish: EditOptions, picture: bytes, mask: bytes | None, models: str
+    options: EditOptions, picture: bytes, mask: bytes | None, models: str
 ) -> tuple[Recipe, str]:
-    """The first picture's recipe, and a notice or ""; reading pictures takes time."""
+    """Return the first picture's recipe, and a notice or "". Decoding pictures takes time."""
     source, notice = read_source(picture)
     inside = None if mask is None else feather(read_mask(mask, source.size))
     recipe = edit_recipe(
-        wish.prompt,
+        options.prompt,
         source,
-        seed=seed_or_any(wish.seed),
+        seed=seed_or_any(options.seed),
         mask=inside,
-        keep=wish.keep,
+        keep=options.keep,
         models=models,
-        preset=wish.preset,
-        **({} if wish.steps is None else {"steps": wish.steps}),
+        preset=options.preset,
+        **({} if options.steps is None else {"steps": options.steps}),
     )
     return recipe, errors.sentence(notice) if notice else ""

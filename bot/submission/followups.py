@@ -1,6 +1,7 @@
-"""Again: from a job that has ended to a new one that differs in its seed, start, steps or words.
+"""Make new jobs from jobs that have ended, with another seed, start, number of steps or prompt.
 
-The new job is of whoever asks for it, with their limits. Who may ask is for others to check.
+A new job belongs to the user who asks for it and counts towards their limits. Callers check who may
+ask.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import discord
 
 from bot.config import BotSettings
 from bot.errors import UserError
+from bot.jobs.job import JobOrigin
 from bot.jobs.records import JobRecord
 from bot.submission.control import JobControl
 from bot.submission.policy import check_models, check_prompt
@@ -25,103 +27,109 @@ from engine.recipes.prompts import parse_prompts
 from engine.recipes.recipe import Recipe
 
 DEBOUNCE_SECONDS = 3.0
-"""Within which a person who wants the same once more has pressed a button twice."""
+"""Seconds within which an identical request counts as a double click."""
 
 
 class FollowupJobs:
-    """Queues jobs that come from others.
+    """Queues jobs that come from other jobs.
 
     Every method returns the new job's message, and raises `UserError` or `EngineError` for what
     is not allowed.
     """
 
-    def __init__(self, settings: BotSettings, intake: JobSubmission, control: JobControl) -> None:
+    def __init__(
+        self, settings: BotSettings, submission: JobSubmission, control: JobControl
+    ) -> None:
         self._settings = settings
-        self._intake = intake
+        self._submission = submission
         self._control = control
-        self._taken: dict[Hashable, float] = {}
-        """What was asked for a moment ago, and when; infinity while it is being queued."""
+        self._recent: dict[Hashable, float] = {}
+        """When each recent request was queued; infinity while it is being queued."""
 
-    async def rerun(self, asker: Requester, record: JobRecord) -> discord.Message:
+    async def rerun(self, requester: Requester, record: JobRecord) -> discord.Message:
         """Paint a job again with other seeds."""
-        with self.debounce(asker.user_id, "rerun", record.job.id):
+        with self.debounce(requester.user_id, "rerun", record.job.id):
             recipes = reseeded(record.job.recipes)
-            return await self._accept(asker, record, recipes, kind="rerun")
+            return await self._submit(requester, record, recipes, "rerun")
 
     async def vary(
-        self, asker: Requester, record: JobRecord, number: int, picture: bytes
+        self, requester: Requester, record: JobRecord, number: int, picture: bytes
     ) -> discord.Message:
-        """Start from one of a job's pictures, moved at random."""
+        """Start from one of a job's pictures, with noise added."""
         origin, seed = _recipe(record, number), seed_or_any(None)
         self._check_models((origin,))
-        with self.debounce(asker.user_id, "vary", record.job.id, number):
+        with self.debounce(requester.user_id, "vary", record.job.id, number):
             recipe = await asyncio.to_thread(variation_of, origin, picture, seed)
-            return await self._accept(asker, record, (recipe,), kind="vary")
+            return await self._submit(requester, record, (recipe,), "vary")
 
     async def add_steps(
-        self, asker: Requester, record: JobRecord, number: int | None, steps: int
+        self, requester: Requester, record: JobRecord, number: int | None, steps: int
     ) -> discord.Message:
-        """Give one of a job's pictures, or all of them, further steps."""
+        """Give more steps to one of a job's pictures, or to all of them."""
         recipes = record.job.recipes if number is None else (_recipe(record, number),)
         self._check_models(recipes)
-        with self.debounce(asker.user_id, "more", record.job.id, number):
+        with self.debounce(requester.user_id, "more", record.job.id, number):
             longer = tuple(with_extra_steps(recipe, steps) for recipe in recipes)
-            return await self._control.resume(record.job.id, asker, longer, picture=number)
+            return await self._control.resume(record.job.id, requester, longer, picture=number)
 
-    async def resume(self, asker: Requester, record: JobRecord) -> discord.Message:
-        """Give a job that was stopped the rest of its steps."""
+    async def resume(self, requester: Requester, record: JobRecord) -> discord.Message:
+        """Give a stopped job the rest of its steps."""
         self._check_models(record.job.recipes)
-        with self.debounce(asker.user_id, "go on", record.job.id):
-            return await self._control.resume(record.job.id, asker, kind="go-on")
+        with self.debounce(requester.user_id, "go on", record.job.id):
+            return await self._control.resume(record.job.id, requester, kind="go-on")
 
-    async def edit_prompt(self, asker: Requester, record: JobRecord, words: str) -> discord.Message:
-        """Paint a job with other prompts and the same seeds."""
-        check_prompt(words, self._settings.limits)
-        prompts, job = parse_prompts(words), record.job
+    async def edit_prompt(
+        self, requester: Requester, record: JobRecord, prompt: str
+    ) -> discord.Message:
+        """Paint a job with another prompt and the same seeds."""
+        check_prompt(prompt, self._settings.limits)
+        prompts, job = parse_prompts(prompt), record.job
         if all(recipe.prompts == prompts for recipe in job.recipes):
             raise UserError(
-                "These are the same words, and with the same seed they paint the same picture. "
-                "Change them, or press Rerun."
+                "This is the same prompt, and with the same seed it paints the same picture. "
+                "Change it, or press Rerun."
             )
-        with self.debounce(asker.user_id, "reword", job.id, words):
+        with self.debounce(requester.user_id, "reword", job.id, prompt):
             recipes = tuple(replace(recipe, prompts=prompts) for recipe in job.recipes)
-            return await self._accept(asker, record, recipes, kind="reword", prompt=words)
+            return await self._submit(requester, record, recipes, "reword", prompt)
 
-    async def _accept(
+    async def _submit(
         self,
-        asker: Requester,
+        requester: Requester,
         record: JobRecord,
         recipes: tuple[Recipe, ...],
-        *,
         kind: str,
         prompt: str | None = None,
     ) -> discord.Message:
         self._check_models(recipes)
         prompt = record.job.prompt if prompt is None else prompt
-        return await self._intake.submit(asker, prompt, recipes, kind=kind, parent_id=record.job.id)
+        origin = JobOrigin(kind, record.job.id)
+        return await self._submission.submit(requester, prompt, recipes, origin)
 
     def _check_models(self, recipes: Sequence[Recipe]) -> None:
         for each in recipes:
             check_models(each, self._settings.engine.models)
 
     @contextmanager
-    def debounce(self, *what: Hashable) -> Iterator[None]:
-        """Refuse what was asked for a moment ago, unless it was refused or failed."""
+    def debounce(self, *request: Hashable) -> Iterator[None]:
+        """Refuse a request that was made a moment ago, unless it was refused or failed."""
         now = time.monotonic()
-        self._taken = {w: when for w, when in self._taken.items() if now - when < DEBOUNCE_SECONDS}
-        if what in self._taken:
+        self._recent = {
+            key: when for key, when in self._recent.items() if now - when < DEBOUNCE_SECONDS
+        }
+        if request in self._recent:
             raise UserError("You asked for that a moment ago, and once is enough.")
-        self._taken[what] = inf
+        self._recent[request] = inf
         try:
             yield
         except BaseException:
-            del self._taken[what]
+            del self._recent[request]
             raise
-        self._taken[what] = time.monotonic()
+        self._recent[request] = time.monotonic()
 
 
 def _recipe(record: JobRecord, number: int) -> Recipe:
-    """That of picture `number`, from 1."""
+    """Return the recipe of picture `number`, counted from 1."""
     if not 1 <= number <= len(record.job.recipes):
         raise UserError("There is no such picture.")
     return record.job.recipes[number - 1]

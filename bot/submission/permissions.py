@@ -1,4 +1,4 @@
-"""Viewers: which jobs a person may see, and which they look after, by where these are told."""
+"""Check what the bot may do in a channel, and what a user may see of jobs and do to them."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -14,82 +14,76 @@ NEEDED = {
     "send_messages": "Send Messages",
     "attach_files": "Attach Files",
 }
-"""Permissions without which nothing can be shown, as Discord's settings name them."""
-
-
+"""Permissions that the bot needs to post pictures, with their names in Discord's settings."""
 NEEDED_IN_THREADS = {
     "view_channel": "View Channel",
     "send_messages_in_threads": "Send Messages in Threads",
     "attach_files": "Attach Files",
 }
-
-
 FOR_A_THREAD = ("create_public_threads", "send_messages_in_threads")
-
-
 FOR_REPLIES = ("read_message_history",)
-
-
 INVITE = discord.Permissions(**dict.fromkeys((*NEEDED, *FOR_A_THREAD, *FOR_REPLIES), True))
-"""What the bot asks for when it is invited."""
+"""Permissions that the bot asks for when it is invited."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who wants something of a job."""
+    """A user who acts on a job."""
 
     id: int
     is_moderator: bool = False
-    """Whether they look after others' messages where the job is told about."""
+    """True if they have Manage Messages in the job's channel."""
 
     @classmethod
     def of_interaction(cls, interaction: discord.Interaction) -> "Actor":
-        """Whoever gave a command or pressed a button: Manage Messages makes a moderator."""
+        """Return the user who gave a command or pressed a button."""
         in_guild = interaction.guild_id is not None  # in direct messages Discord grants it to all
         moderates = in_guild and interaction.permissions.manage_messages
         return cls(interaction.user.id, moderates)
 
 
 class JobVisibility:
-    """Somebody who looks at jobs from a server, or from direct messages, for a moment."""
+    """The jobs that a user can see from a guild, or from direct messages, for one command."""
 
     def __init__(self, user: discord.User | discord.Member, guild: discord.Guild | None) -> None:
         self.user = user
         self.guild = guild
         self._known: dict[int, discord.Permissions] = {}
-        """By channel: there may be thousands of jobs in one."""
+        """Permissions by channel id, because one channel may hold thousands of jobs."""
 
     @classmethod
     def of_interaction(cls, interaction: discord.Interaction) -> Self:
-        """Whoever gave a command."""
+        """Return what the user of a command can see."""
         return cls(interaction.user, interaction.guild)
 
     def owns(self, job: Job) -> bool:
-        """Whether they asked for a job."""
+        """Return True if the user asked for the job."""
         return job.author_id == self.user.id
 
-    def can_see(self, job: Job, place: JobLocation | None) -> bool:
-        """Whether a job is their own, or told about where they can read."""
-        return self.owns(job) or self._permissions(place).view_channel
+    def can_see(self, job: Job, location: JobLocation | None) -> bool:
+        """Return True if the job is the user's own, or in a channel that they can read."""
+        return self.owns(job) or self._permissions(location).view_channel
 
-    def is_moderator(self, place: JobLocation | None) -> bool:
-        """Whether they look after others' messages in a job's place."""
-        return self._permissions(place).manage_messages
+    def is_moderator(self, location: JobLocation | None) -> bool:
+        """Return True if the user has Manage Messages in the job's channel."""
+        return self._permissions(location).manage_messages
 
-    def actor(self, place: JobLocation | None) -> Actor:
-        """Them, with what they may do to a job in a place."""
-        return Actor(self.user.id, self.is_moderator(place))
+    def actor(self, location: JobLocation | None) -> Actor:
+        """Return the user as an actor on a job at this location."""
+        return Actor(self.user.id, self.is_moderator(location))
 
-    def _permissions(self, place: JobLocation | None) -> discord.Permissions:
-        """Theirs in the channel of a place; none in other servers."""
+    def _permissions(self, location: JobLocation | None) -> discord.Permissions:
+        """Return the user's permissions in a job's channel; none in other guilds."""
         guild, user = self.guild, self.user
-        if place is None or guild is None or place.guild_id != guild.id:
+        if location is None or guild is None or location.guild_id != guild.id:
             return discord.Permissions.none()
         if not isinstance(user, discord.Member):
             return discord.Permissions.none()
-        known = self._known.get(place.channel_id)
+        known = self._known.get(location.channel_id)
         if known is None:
-            known = self._known[place.channel_id] = _permissions(guild, user, place.channel_id)
+            known = self._known[location.channel_id] = _permissions(
+                guild, user, location.channel_id
+            )
         return known
 
 
@@ -99,7 +93,7 @@ def _permissions(
     none = discord.Permissions.none()
     channel = guild.get_channel_or_thread(channel_id)
     if channel is None or (isinstance(channel, discord.Thread) and channel.parent is None):
-        # Gone, or out of sight: it may have been anything.
+        # The channel is gone or hidden, so only permissions in the whole guild count.
         everywhere = member.guild_permissions
         return everywhere if everywhere.manage_messages else none
     permissions = channel.permissions_for(member)
@@ -118,6 +112,6 @@ def check_permissions(channel: Channel, permissions: discord.Permissions) -> Non
     missing = [label for name, label in needed.items() if not getattr(permissions, name)]
     if missing:
         raise UserError(
-            "I cannot paint here: somebody who manages this server has to allow me "
+            "I cannot paint here: someone who manages this server has to allow me "
             f"{' and '.join(missing)} in this channel."
         )

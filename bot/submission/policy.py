@@ -1,13 +1,14 @@
-"""What may be painted, by whom, where, and how much: the host's limits and a server's own.
+"""Decide what may be painted, by whom, where, and how much: the host's limits and a guild's.
 
-Whatever is asked for passes `Rules.check` on its way into the queue, with its recipes, whichever
-way it came. Every refusal says which limit it is, and when it ends or who can change it.
+Every request passes `SubmissionPolicy.check` on its way into the queue. Every refusal names the
+limit, and says when it ends or who can change it.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import accumulate
 from math import isqrt
 
 import discord
@@ -17,9 +18,11 @@ from bot.errors import UserError
 from bot.filtering.wordlist import WordList
 from bot.guild_settings import GuildSettings
 from bot.storage import Store
+from bot.storage.quotas import Usage
+from bot.submission.permissions import check_permissions
 from bot.submission.requester import Channel, Requester
 from bot.ui import formatting
-from bot.ui.formatting import escape_name
+from bot.ui.formatting import escape_name, plural
 from engine.models.catalogue import find_models
 from engine.recipes.prompts import MAX_PROMPTS
 from engine.recipes.recipe import MAX_SIDE, Recipe
@@ -27,11 +30,12 @@ from engine.vqgan_clip.memory_estimate import Budget, choose_plan
 
 DAY = timedelta(days=1)
 _ROOM_FOR_STYLES = 128 * MAX_PROMPTS
-"""Characters that recipes may have beyond what can be typed."""
+"""Number of characters that a recipe's prompts may have beyond the limit for typed prompts."""
+_IN_GUILD = " in this server"
 
 
 class SubmissionPolicy:
-    """Says no, with a `UserError`, or nothing. Models and a run have to fit into `memory`."""
+    """Refuses requests with a `UserError`. Models and a run must fit into `memory`."""
 
     def __init__(self, settings: BotSettings, store: Store, memory: Budget) -> None:
         self._host = settings.limits
@@ -41,106 +45,101 @@ class SubmissionPolicy:
         self._age_restricted = WordList(settings.safety.age_restricted_words)
 
     async def limits(self, guild_id: int | None) -> LimitSettings:
-        """What one may ask for in a server, or in direct messages."""
+        """Return the limits in a guild, or in direct messages."""
         return (await self._store.guild_settings.get(guild_id)).merged_with(self._host)
 
-    async def check(self, asker: Requester, prompt: str, recipes: Sequence[Recipe]) -> None:
-        """Raise `UserError` if this person may not ask for this here, and `EngineError` if it is
-        more than this machine can do."""
-        server = await self._guild_settings_or_refuse(asker)
-        _check_place(server, asker)
-        _check_role(server, asker)
-        check_recipes(recipes, server.merged_with(self._host))
+    async def check(
+        self, requester: Requester, prompt: str, recipes: Sequence[Recipe]
+    ) -> GuildSettings:
+        """Return the settings of the guild, if the requester may ask for these recipes here.
+
+        Raises `UserError` if not, and `EngineError` if it is more than this machine can do.
+        """
+        guild = await self._check_access(requester)
+        # Matching long texts takes time.
+        await asyncio.to_thread(self._check_content, guild, requester, prompt, recipes)
+        return guild
+
+    async def check_words(self, requester: Requester, *texts: str) -> None:
+        """Raise `UserError` if texts contain words that are not allowed here."""
+        guild = await self._readable_settings(requester)
+        await asyncio.to_thread(self._check_words, guild, requester, texts)
+
+    async def check_showing(self, requester: Requester, *texts: str) -> None:
+        """Raise `UserError` if pictures painted from these texts may not be posted here."""
+        guild = await self._check_access(requester)
+        await asyncio.to_thread(self._check_words, guild, requester, texts)
+
+    async def check_quota(self, requester: Requester, guild: GuildSettings, pictures: int) -> None:
+        """Raise `UserError` if the user, the guild or all users together are at a limit.
+
+        No other job may be added between this check and storing the job.
+        """
+        now, user_id, guild_id = datetime.now(UTC), requester.user_id, requester.guild_id
+        usage = await self._store.quotas.usage(user_id, guild_id, now - DAY, now)
+        host, here = self._host, guild.merged_with(self._host)
+        _check_jobs(usage, host, here)
+        for used, most, scope, where in (
+            (usage.pictures, host.pictures_per_day, None, ""),
+            (usage.guild_pictures, here.pictures_per_day, guild_id, _IN_GUILD),
+        ):
+            if used + pictures > most:
+                past = await self._store.quotas.pictures_between(user_id, now - DAY, now, scope)
+                raise UserError(_day_is_over(past, pictures, most, where))
+
+    async def _check_access(self, requester: Requester) -> GuildSettings:
+        """Return the guild's settings, if the bot and the user may paint in this channel."""
+        check_permissions(requester.channel, requester.permissions)
+        guild = await self._readable_settings(requester)
+        _check_channel(guild, requester.channel)
+        if guild.roles and requester.roles.keys().isdisjoint(guild.roles):
+            raise UserError(
+                "In this server I paint only for people who are "
+                f"{formatting.join_mentions(guild.roles, '<@&{}>')}. Ask a moderator."
+            )
+        return guild
+
+    async def _readable_settings(self, requester: Requester) -> GuildSettings:
+        """Return the guild's settings; refuse if damage hides what they allow."""
+        guild = await self._store.guild_settings.get(requester.guild_id)
+        if guild.is_fail_closed:
+            raise UserError(
+                "The settings of this server are damaged, so I cannot know what is allowed here. "
+                "Ask a moderator to set them again, starting with `/settings reset`."
+            )
+        return guild
+
+    def _check_content(
+        self, guild: GuildSettings, requester: Requester, prompt: str, recipes: Sequence[Recipe]
+    ) -> None:
+        check_recipes(recipes, guild.merged_with(self._host))
         for recipe in recipes:
             choose_plan(recipe, find_models(recipe.models), self._memory)
         texts = (prompt, *(each.text for recipe in recipes for each in recipe.prompts))
-        await self._check_words(server, asker, texts)
+        self._check_words(guild, requester, texts)
 
-    async def check_words(self, asker: Requester, *texts: str) -> None:
-        """Raise `UserError` if texts hold words that are not allowed here."""
-        await self._check_words(await self._guild_settings_or_refuse(asker), asker, texts)
-
-    async def check_showing(self, asker: Requester, *texts: str) -> None:
-        """Raise `UserError` if pictures painted of these words may not be shown here."""
-        server = await self._guild_settings_or_refuse(asker)
-        _check_place(server, asker)
-        _check_role(server, asker)
-        await self._check_words(server, asker, texts)
-
-    async def check_usage(self, asker: Requester, pictures: int) -> None:
-        """Raise `UserError` if this person, or this server, has asked for too much already.
-
-        From here until the job is stored, nobody else may be let in.
-        """
-        server = await self._guild_settings_or_refuse(asker)
-        await self._check_jobs(server, asker)
-        await self._check_day(server, asker, pictures)
-
-    async def _guild_settings_or_refuse(self, asker: Requester) -> GuildSettings:
-        """The settings of a server; while they cannot be read, nobody knows what it allows."""
-        server = await self._store.guild_settings.get(asker.guild_id)
-        if server.is_fail_closed:
-            raise UserError(
-                "The settings of this server are damaged, so I cannot know what is allowed here. "
-                "Ask a moderator to set them anew, beginning with `/settings reset`."
-            )
-        return server
-
-    async def _check_words(
-        self, server: GuildSettings, asker: Requester, texts: Iterable[str]
+    def _check_words(
+        self, guild: GuildSettings, requester: Requester, texts: Iterable[str]
     ) -> None:
-        blocked = (self._blocked, _word_list(server.blocked_words))
-        restricted = (self._age_restricted, _word_list(server.age_restricted_words))
         texts = tuple(dict.fromkeys(texts))
-        # A long text takes a while.
-        if word := await asyncio.to_thread(_first_in, blocked, texts):
+        if word := _first_in((self._blocked, _word_list(guild.blocked_words)), texts):
             raise UserError(
                 f"A word in this prompt is blocked here: {formatting.spoiler(word)}. "
-                "Say it in other words."
+                "Use other words."
             )
-        if is_age_restricted(asker.channel):
+        if is_age_restricted(requester.channel):
             return
-        if word := await asyncio.to_thread(_first_in, restricted, texts):
-            where = "" if asker.guild_id is not None else ", and never in direct messages"
+        restricted = (self._age_restricted, _word_list(guild.age_restricted_words))
+        if word := _first_in(restricted, texts):
+            where = "" if requester.guild_id is not None else ", and never in direct messages"
             raise UserError(
                 "A word in this prompt is allowed only in age-restricted channels"
                 f"{where}: {formatting.spoiler(word)}. Use such a channel, or other words."
             )
 
-    async def _check_jobs(self, server: GuildSettings, asker: Requester) -> None:
-        person, guild, host = asker.user_id, asker.guild_id, self._host
-        if await self._store.jobs.count_unfinished(person) >= host.jobs_per_person:
-            raise UserError(_too_many_jobs(host.jobs_per_person, ""))
-        if guild is not None:
-            limits = server.merged_with(host)
-            if (
-                await self._store.quotas.count_unfinished_in(guild, person)
-                >= limits.jobs_per_person
-            ):
-                raise UserError(_too_many_jobs(limits.jobs_per_person, " in this server"))
-            if await self._store.quotas.count_unfinished_in(guild) >= limits.jobs_per_server:
-                raise UserError(
-                    f"{_jobs(limits.jobs_per_server)} waiting or running in this server, which is "
-                    "the most at a time. Try again when one of them is done."
-                )
-        if await self._store.jobs.count_unfinished() >= host.jobs:
-            raise UserError(
-                f"The queue is full: {_jobs(host.jobs)} waiting or running, in all servers "
-                "together. Try again in a while."
-            )
-
-    async def _check_day(self, server: GuildSettings, asker: Requester, pictures: int) -> None:
-        now, person = datetime.now(UTC), asker.user_id
-        used = await self._store.quotas.pictures_between(person, now - DAY, now)
-        _check_day(used, pictures, self._host.pictures_per_day, "")
-        if asker.guild_id is not None and server.pictures_per_day is not None:
-            used = await self._store.quotas.pictures_between(person, now - DAY, now, asker.guild_id)
-            most = server.merged_with(self._host).pictures_per_day
-            _check_day(used, pictures, most, " in this server")
-
 
 def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:
-    """Raise `UserError`, naming the limit, if a command's recipes ask for too much."""
+    """Raise `UserError`, naming the limit, if the recipes of a command exceed one."""
     if len(recipes) > limits.count:
         raise UserError(f"At most {limits.count} variations are allowed here, not {len(recipes)}.")
     steps = max(recipe.total_steps for recipe in recipes)
@@ -159,7 +158,7 @@ def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:
 
 
 def is_age_restricted(channel: Channel) -> bool:
-    """Whether a channel, or that of a thread, is marked so; where that is unknown, it is not."""
+    """Return True if a channel, or a thread's channel, is known to be age-restricted."""
     has_mark = isinstance(
         channel, discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
     )
@@ -181,43 +180,47 @@ def _check_size(recipe: Recipe, most: int) -> None:
         )
 
 
-def _check_place(server: GuildSettings, asker: Requester) -> None:
-    """A thread counts as its channel."""
-    channel = asker.channel
-    place = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
-    if server.channels and place not in server.channels:
+def _check_channel(guild: GuildSettings, channel: Channel) -> None:
+    """Raise `UserError` unless pictures may be painted in this channel, or its thread."""
+    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
+    if guild.channels and channel_id not in guild.channels:
         raise UserError(
-            f"In this server I paint only in {formatting.join_mentions(server.channels, '<#{}>')}."
+            f"In this server I paint only in {formatting.join_mentions(guild.channels, '<#{}>')}."
         )
 
 
-def _check_role(server: GuildSettings, asker: Requester) -> None:
-    if server.roles and asker.roles.keys().isdisjoint(server.roles):
+def _check_jobs(usage: Usage, host: LimitSettings, here: LimitSettings) -> None:
+    """Raise `UserError` if one more job exceeds a limit of the host or of the guild."""
+    if usage.user_jobs >= host.jobs_per_person:
+        raise UserError(_too_many_jobs(host.jobs_per_person, ""))
+    if usage.user_guild_jobs >= here.jobs_per_person:
+        raise UserError(_too_many_jobs(here.jobs_per_person, _IN_GUILD))
+    if usage.guild_jobs >= here.jobs_per_server:
         raise UserError(
-            "In this server I paint only for people who are "
-            f"{formatting.join_mentions(server.roles, '<@&{}>')}. Ask a moderator."
+            f"{_jobs(here.jobs_per_server)} waiting or running in this server, which is the most "
+            "at a time. Try again when one of them is done."
+        )
+    if usage.jobs >= host.jobs:
+        raise UserError(
+            f"The queue is full: {_jobs(host.jobs)} waiting or running, in all servers together. "
+            "Try again in a while."
         )
 
 
-def _check_day(used: Sequence[tuple[datetime, int]], pictures: int, most: int, where: str) -> None:
-    """Raise `UserError` if some pictures more, after those `used`, are more than `most`."""
+def _day_is_over(past: Sequence[tuple[datetime, int]], pictures: int, most: int, where: str) -> str:
+    """Say when `pictures` more become possible, after those of the `past` 24 hours."""
     if pictures > most:
-        raise UserError(f"At most {most} pictures a day are allowed for each person{where}.")
-    count = sum(each for _, each in used)
+        return f"At most {most} pictures a day are allowed for each person{where}."
+    count = sum(each for _, each in past)
+    totals = accumulate(each for _, each in past)
     excess = count + pictures - most
-    if excess <= 0:
-        return
-    for when, each in used:
-        excess -= each
-        if excess <= 0:
-            raise UserError(_day_is_over(count, pictures, most, where, when + DAY))
-
-
-def _day_is_over(count: int, pictures: int, most: int, where: str, ends: datetime) -> str:
+    ends = next(
+        when + DAY for (when, _), total in zip(past, totals, strict=True) if total >= excess
+    )
     left = max(0, most - count)
     next_ones = "The next one is" if pictures == 1 else f"The next {pictures} are"
     return (
-        f"You have asked for {count} picture{'s' * (count != 1)} in the last 24 hours{where}; at "
+        f"You have asked for {plural(count, 'picture')} in the last 24 hours{where}; at "
         f"most {most} are allowed, so {left or 'none'} {'is' if left < 2 else 'are'} left. "
         f"{next_ones} possible {discord.utils.format_dt(ends, 'R')}."
     )
@@ -225,7 +228,7 @@ def _day_is_over(count: int, pictures: int, most: int, where: str, ends: datetim
 
 def _too_many_jobs(most: int, where: str) -> str:
     return (
-        f"You have {most} job{'s' * (most != 1)} waiting or running{where}, which is the most at a "
+        f"You have {plural(most, 'job')} waiting or running{where}, which is the most at a "
         "time. Wait until one is done."
     )
 
@@ -254,7 +257,7 @@ def check_prompt(prompt: str, limits: LimitSettings) -> None:
 
 
 def check_models(recipe: Recipe, models: str) -> None:
-    """Raise `UserError` if a recipe is for others than the `models` that paint here."""
+    """Raise `UserError` if a recipe is for other models than those that paint here."""
     if recipe.models != models:
         raise UserError(
             f"That picture was painted by {escape_name(recipe.models)} models; "

@@ -1,7 +1,7 @@
-"""Recipes in posted pictures: read, told to people, and painted again.
+"""Read the recipes of posted pictures, and queue them again.
 
-A picture tells how it was made wherever it was posted, also by another bot like this one. What it
-says is as little to be trusted as anything that people send.
+A picture carries its recipe wherever it was posted, even by another bot like this one. The recipe
+is no more trusted than anything else that users send.
 """
 
 import asyncio
@@ -9,14 +9,15 @@ import json
 
 import discord
 
+from bot.config import BotSettings
 from bot.errors import UserError
-from bot.services import Services
-from bot.submission.edits import Queued
+from bot.jobs.job import JobOrigin
 from bot.submission.policy import check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded
+from bot.submission.submit import JobSubmission, Queued
 from bot.ui.attachments import MAX_MESSAGE_BYTES, Attachment
-from bot.ui.uploads import read_posted, read_upload
+from bot.ui.uploads import UploadReader
 from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, read_source
 from engine.files import MEBIBYTE
 from engine.images.image_io import read_picture
@@ -25,86 +26,94 @@ from engine.painting import Provenance, check_paintable, read_provenance
 from engine.recipes.recipe import Recipe
 
 FILENAME = "recipe.json"
-"""Of the file that goes with what is told of a recipe."""
+"""The name of the file that is sent with the description of a recipe."""
 LARGEST = 2
-"""Side of the square as large as the largest canvas of a recipe from elsewhere, in sides of the
-models' own."""
+"""The largest canvas of a recipe from elsewhere is the square of this many sides of the models'
+native canvas."""
 MAX_CUTOUTS = 128
-"""Of a recipe from elsewhere: twice as many as the paper's."""
+"""The most cutouts of a recipe from elsewhere, twice as many as in the paper."""
 _MAX_MIB = MAX_MESSAGE_BYTES // MEBIBYTE
 
 
-async def read_recipe(
-    services: Services, file: discord.Attachment, message: discord.Message | None = None
-) -> Provenance:
-    """What a picture, or a recipe's JSON, says about its origin.
+class RecipeReruns:
+    """Read the recipes of posted pictures and queue them again."""
 
-    It was attached to a command, or to a `message` some time ago. Only text is read, so that it may
-    be as large as the bot's own.
+    def __init__(
+        self, settings: BotSettings, submission: JobSubmission, upload_hosts: frozenset[str]
+    ) -> None:
+        self._settings = settings
+        self._submission = submission
+        self._uploads = UploadReader(_MAX_MIB, upload_hosts)
 
-    Raises `UserError` or `EngineError` if it says nothing.
-    """
-    if message is None:
-        content = await read_upload(file, _MAX_MIB, services.upload_hosts)
-    else:
-        content = await read_posted(message, file, _MAX_MIB, services.upload_hosts)
-    return await asyncio.to_thread(read_provenance, content)
+    async def read(
+        self, file: discord.Attachment, message: discord.Message | None = None
+    ) -> Provenance:
+        """Read the recipe of a picture or of a JSON file.
+
+        The file was attached to a command, or to a `message` some time ago. Only text is read, so
+        it may be as large as the bot's own files.
+
+        Raises `UserError` or `EngineError` if it holds no recipe.
+        """
+        return await asyncio.to_thread(read_provenance, await self._uploads.read(file, message))
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise `UserError` or `EngineError` if a recipe from elsewhere cannot be painted here.
+
+        Users may choose neither size nor cutouts freely, and a recipe must not get around that.
+        """
+        check_models(recipe, self._settings.engine.models)
+        _check_effort(recipe)
+        check_prompt(prompt_of(recipe), self._settings.limits)
+
+    async def queue(self, requester: Requester, *recipes: Recipe) -> Queued:
+        """Queue the recipes of one message, from this bot or elsewhere, with new seeds.
+
+        Raises `UserError` or `EngineError` for what is not allowed.
+        """
+        for recipe in recipes:
+            self.check(recipe)
+            await asyncio.to_thread(_check_pictures, recipe)
+        prompt, again = prompt_of(recipes[0]), reseeded(recipes)
+        origin = JobOrigin(kind="rerun")
+        return Queued(await self._submission.submit(requester, prompt, again, origin))
 
 
 def recipe_file(recipe: Recipe) -> Attachment:
-    """A recipe as a file for people to keep; writing a large one takes time."""
+    """Return a recipe as a JSON file. Writing a large recipe takes time."""
     content = json.dumps(json.loads(recipe.to_json()), ensure_ascii=False, indent=2)
     return Attachment(FILENAME, content.encode(), "The recipe of the picture, as JSON")
 
 
-def check_repeatable(recipe: Recipe, services: Services) -> None:
-    """Raise `UserError` or `EngineError` if a recipe from elsewhere cannot be painted here.
+def prompt_of(recipe: Recipe) -> str:
+    """Return a recipe's prompts as a user would type them."""
+    return " | ".join(map(str, recipe.prompts))
 
-    The people here may choose neither size nor cutouts freely, and a recipe is no way around that.
-    """
-    check_models(recipe, services.settings.engine.models)
+
+def _check_effort(recipe: Recipe) -> None:
+    """Raise `UserError` if a recipe has more pixels or cutouts than users can ask for here."""
     entry = find_models(recipe.models)
     largest = LARGEST * entry.side
     if recipe.width * recipe.height > largest**2 or recipe.enlarge > entry.enlarge:
         shown = f", shown {recipe.enlarge}×" if recipe.enlarge > 1 else ""
         raise UserError(
-            f"That recipe is for {recipe.width}×{recipe.height} pixels{shown}. From elsewhere I "
-            f"paint nothing larger than {largest}×{largest}, shown {entry.enlarge}×."
+            f"That recipe is for {recipe.width}×{recipe.height} pixels{shown}. Recipes from "
+            f"elsewhere may have at most {largest}×{largest} pixels, shown {entry.enlarge}×."
         )
     if recipe.cutouts > MAX_CUTOUTS:
         raise UserError(
-            f"That recipe asks for {recipe.cutouts} cutouts. From elsewhere I paint nothing with "
-            f"more than {MAX_CUTOUTS}."
+            f"That recipe asks for {recipe.cutouts} cutouts. Recipes from elsewhere may ask for at "
+            f"most {MAX_CUTOUTS}."
         )
-    check_prompt(prompt_of(recipe), services.settings.limits)
-
-
-def prompt_of(recipe: Recipe) -> str:
-    """A recipe's prompts, as they would be typed."""
-    return " | ".join(map(str, recipe.prompts))
-
-
-async def queue_again(services: Services, asker: Requester, *recipes: Recipe) -> Queued:
-    """Queue recipes from elsewhere, those of one message, with other seeds.
-
-    Raises `UserError` or `EngineError` for what is not allowed.
-    """
-    for recipe in recipes:
-        check_repeatable(recipe, services)
-        await asyncio.to_thread(_check_pictures, recipe)
-    prompt, again = prompt_of(recipes[0]), reseeded(recipes)
-    return Queued(await services.submission.submit(asker, prompt, again, kind="rerun"), "")
 
 
 def _check_pictures(recipe: Recipe) -> None:
-    """Raise `UserError` or `EngineError` unless the pictures in a recipe are as made here."""
+    """Raise `UserError` or `EngineError` for pictures in a recipe that this bot would not make."""
     check_paintable(recipe)
     if recipe.edit is not None:
         _, too_large = read_source(recipe.edit.source)
         if too_large:
-            raise UserError("The picture that this recipe edits is larger than those I edit.")
+            raise UserError("The picture that this recipe edits is too large for me.")
     for prompt in recipe.image_prompts:
         if max(read_picture(prompt.picture).size) > IMAGE_PROMPT_SIDE:
-            raise UserError(
-                "A picture that this recipe should resemble is larger than those I look at."
-            )
+            raise UserError("A picture that this recipe should resemble is too large for me.")

@@ -1,4 +1,4 @@
-"""Pictures that are posted once more, as an ordinary message with the same buttons."""
+"""Post pictures of earlier jobs again, as an ordinary message with the same buttons."""
 
 import asyncio
 
@@ -7,49 +7,56 @@ import discord
 from bot.errors import UserError
 from bot.jobs.history import Entry
 from bot.jobs.records import JobRecord
-from bot.services import Services
-from bot.submission.permissions import check_permissions
+from bot.storage import Store
+from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
 from bot.ui import job_text
 from bot.ui.attachments import discord_files, result_files
 from bot.ui.buttons import result_view
-
-_TOO_LARGE, _PAYLOAD_TOO_LARGE = 40005, 413
-
-
-async def post_again(
-    services: Services, asker: Requester, guild: discord.Guild | None, entry: Entry
-) -> discord.Message:
-    """Post the pictures of a job where somebody asks for them, and return the first message.
-
-    Raises `UserError` if they are not kept any more, or may not be posted there.
-    """
-    check_permissions(asker.channel, asker.permissions)
-    record = await services.store.jobs.get(entry.job_id)
-    pictures = await services.store.lifecycle.pictures(entry.job_id)
-    if record is None or not pictures:
-        raise UserError("I do not keep this picture any more. *Rerun* paints one like it.")
-    texts = [prompt.text for recipe in record.job.recipes for prompt in recipe.prompts]
-    await services.policy.check_showing(asker, record.job.prompt, *texts)
-    limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-    files = await asyncio.to_thread(result_files, record.job, pictures, (), limit)
-    text = "\n".join((_headline(record, asker), *files.notices))
-    messages: list[discord.Message] = []
-    for group in files.groups:
-        is_last = group is files.groups[-1]
-        view = result_view(entry.job_id, record.state) if is_last else discord.utils.MISSING
-        try:
-            message = await asker.channel.send(text, files=discord_files(*group), view=view)
-        except discord.HTTPException as error:
-            if error.code == _TOO_LARGE or error.status == _PAYLOAD_TOO_LARGE:
-                raise UserError("This picture is too large for this place.") from error
-            raise UserError(f"I could not post here. Discord says: {error.text}") from error
-        await services.store.history.add_repost(entry.job_id, message.channel.id, message.id)
-        messages.append(message)
-        text = ""
-    return messages[0]
+from bot.ui.discord_errors import is_too_large
 
 
-def _headline(record: JobRecord, asker: Requester) -> str:
+class Reposts:
+    """Post the pictures of finished jobs again."""
+
+    def __init__(self, store: Store, policy: SubmissionPolicy) -> None:
+        self._store = store
+        self._policy = policy
+
+    async def post(
+        self, requester: Requester, guild: discord.Guild | None, entry: Entry
+    ) -> discord.Message:
+        """Post a job's pictures in the requester's channel, and return the first message.
+
+        Raises `UserError` if they are not stored any more, or may not be posted there.
+        """
+        record = await self._store.jobs.get(entry.job_id)
+        pictures = await self._store.lifecycle.pictures(entry.job_id)
+        if record is None or not pictures:
+            raise UserError("I do not keep this picture any more. *Rerun* paints one like it.")
+        texts = [prompt.text for recipe in record.job.recipes for prompt in recipe.prompts]
+        await self._policy.check_showing(requester, record.job.prompt, *texts)
+        limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        files = await asyncio.to_thread(result_files, record.job, pictures, (), limit)
+        text = "\n".join((_headline(record, requester), *files.notices))
+        messages: list[discord.Message] = []
+        for group in files.groups:
+            is_last = group is files.groups[-1]
+            view = result_view(entry.job_id, record.state) if is_last else discord.utils.MISSING
+            try:
+                message = await requester.channel.send(text, files=discord_files(*group), view=view)
+            except discord.HTTPException as error:
+                if is_too_large(error):
+                    raise UserError("This picture is too large for this channel.") from error
+                raise UserError(f"I could not post here. Discord says: {error.text}") from error
+            await self._store.history.add_repost(entry.job_id, message.channel.id, message.id)
+            messages.append(message)
+            text = ""
+        return messages[0]
+
+
+def _headline(record: JobRecord, requester: Requester) -> str:
     when = discord.utils.format_dt(record.accepted_at, "D")
-    return f"{job_text.headline(record.job)}\n-# From {when} · posted again by <@{asker.user_id}>"
+    return (
+        f"{job_text.headline(record.job)}\n-# From {when} · posted again by <@{requester.user_id}>"
+    )

@@ -1,4 +1,4 @@
-"""Who asks for a picture, and where: the same value for a command and for a message."""
+"""The user and channel behind a request, whether it is an interaction, message or reaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,33 +21,33 @@ Channel = (
 
 @dataclass(frozen=True)
 class Requester:
-    """A person in a place."""
+    """A user in a channel."""
 
     user_id: int
     guild_id: int | None
     """None in direct messages."""
     channel: Channel
     permissions: discord.Permissions
-    """The bot's own, in the channel."""
+    """The bot's permissions in the channel."""
     roles: Mapping[int, str] = field(default_factory=dict)
-    """The person's, by their ids; none in direct messages."""
+    """The names of the user's roles by id; empty in direct messages."""
 
     @classmethod
     def of_interaction(cls, interaction: discord.Interaction) -> Self:
-        """Whoever gave a command or pressed a button.
+        """Return the user who gave a command or pressed a button, in their channel.
 
         Raises `UserError` if nothing can be posted there.
         """
         channel = interaction.channel
         if channel is None or isinstance(channel, discord.ForumChannel | discord.CategoryChannel):
-            raise UserError("I cannot post in this place. Try a text channel.")
+            raise UserError("I cannot post in this channel. Try a text channel.")
         permissions = interaction.app_permissions
         user = interaction.user
         return cls(user.id, interaction.guild_id, channel, permissions, _roles(user))
 
     @classmethod
     def of_message(cls, message: discord.Message) -> Self:
-        """Whoever wrote a message."""
+        """Return the author of a message, in its channel."""
         guild, channel = message.guild, message.channel
         if guild is None:
             return cls(message.author.id, None, channel, discord.Permissions.none())
@@ -56,7 +56,7 @@ class Requester:
 
     @classmethod
     def of_reaction(cls, reaction: discord.RawReactionActionEvent, channel: Channel) -> Self:
-        """Whoever reacted to a message in a channel."""
+        """Return the user who reacted to a message in a channel."""
         member, user_id = reaction.member, reaction.user_id
         if member is None:
             return cls(user_id, None, channel, discord.Permissions.none())

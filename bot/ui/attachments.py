@@ -1,8 +1,8 @@
-"""The files that go with messages: pictures, grid and clip, encoded off the event loop.
+"""Files for messages: pictures, grids and clips, encoded off the event loop.
 
-Discord takes files up to a limit of the server's, and ten files or 25 MiB in a message. What does
-not fit as PNG goes as WebP, its recipe in a file beside it, and the message says so; a clip that
-does not fit is left out.
+Discord accepts files up to the server's limit, and ten files or 25 MiB in a message. A picture
+that is too large as PNG becomes a WebP with its recipe in a JSON file; a clip that is too large is
+left out. The message says so.
 """
 
 import io
@@ -25,11 +25,11 @@ from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask
 
 MAX_MESSAGE_BYTES = 24 * MEBIBYTE
-"""Of all files in a message: Discord's 25 MiB, less what the rest of the request takes."""
+"""Maximum size of all files in a message: Discord's 25 MiB, less the rest of the request."""
 MAX_FILES = 10
-"""Of one message."""
+"""Maximum number of files in a message."""
 _PROGRESS_SIDE, _COMPARED_SIDE, _CLIP_SIDE = 768, 768, 512
-"""Largest sides in pixels of a progress picture, of each picture before and after, of a clip."""
+"""Longest sides in pixels: of a progress picture, a picture in a comparison, a clip."""
 _PROGRESS_QUALITY = 85
 _SMALLER_QUALITIES = (95, 85, 70, 50)
 _GRID_COLUMNS = 2
@@ -43,22 +43,22 @@ class Attachment:
     name: str
     content: bytes
     description: str
-    """Alt text, or what a file is that is no picture."""
+    """Alt text of a picture, or a description of another file."""
 
 
 @dataclass(frozen=True)
 class ResultFiles:
-    """What a finished job leaves: files in as many groups as messages are needed."""
+    """A finished job's attachments, grouped into messages within Discord's limits."""
 
     size: tuple[int, int]
-    """Width and height of its first picture."""
+    """Width and height of the first picture, in pixels."""
     groups: tuple[tuple[Attachment, ...], ...]
     notices: tuple[str, ...]
-    """Sentences about what is not as it should be."""
+    """Sentences about files that were made smaller or left out."""
 
 
 def progress_picture(job: Job, event: ProgressEvent) -> Attachment:
-    """The picture as it stands."""
+    """Return the current picture of a running job."""
     picture = _shown(Image.fromarray(event.pixels), job.recipes[event.picture - 1])
     content = encode_webp(picture, _PROGRESS_QUALITY)
     return Attachment("progress.webp", content, job_text.alt_text(job.prompt))
@@ -67,7 +67,7 @@ def progress_picture(job: Job, event: ProgressEvent) -> Attachment:
 def result_files(
     job: Job, pictures: Sequence[StoredPicture], frames: Sequence[StoredFrame], limit: int
 ) -> ResultFiles:
-    """Everything that a job shows at its end, no file larger than `limit` bytes."""
+    """Return all files of a finished job, each of at most `limit` bytes."""
     packer = _AttachmentPacker(limit, job_text.alt_text(job.prompt))
     finals = [open_image(each.content) for each in pictures]
     recipes = [job.recipes[each.number - 1] for each in pictures]
@@ -87,27 +87,27 @@ def result_files(
 
 
 def open_image(content: bytes) -> Image.Image:
-    """One of our own files as a picture."""
+    """Open one of the bot's own pictures."""
     with Image.open(io.BytesIO(content)) as picture:
         return picture.convert("RGB")
 
 
 def result_stem(filename: str) -> str | None:
-    """The name, without its ending, of a file of ours that holds a picture at full size.
+    """Return the name without extension of a full-size picture of the bot.
 
-    None for all other files: the grid, comparisons, clips and progress.
+    None for all other files: grids, comparisons, clips and progress.
     """
     found = _FULL_SIZE.fullmatch(filename)
     return None if found is None else found[1]
 
 
 def recipe_filename(name: str) -> str:
-    """Where the recipe of a picture is that cannot hold it itself."""
+    """Return the name of the file with the recipe of a picture that can't hold it."""
     return f"{name}-recipe.json"
 
 
 class _AttachmentPacker:
-    """Collects files, each of them small enough."""
+    """Collects files within the limit, and notices about those that were too large."""
 
     def __init__(self, limit: int, description: str) -> None:
         self._limit = min(limit, MAX_MESSAGE_BYTES)
@@ -150,31 +150,31 @@ class _AttachmentPacker:
         self._files.append(Attachment(name, content, description or self._description))
 
     def _add_recipe(self, name: str, recipe: Recipe) -> None:
-        """What a picture that does not come as PNG cannot hold."""
+        """Add the recipe of a picture that is not a PNG, and so can't hold it."""
         content, file = recipe.to_json().encode(), recipe_filename(name)
         if len(content) <= self._limit:
             self._add(file, content, f"The recipe of {name}")
-            self._notices.append(f"The recipe of {name} lies beside it, as {file}.")
+            self._notices.append(f"The recipe of {name} is in {file}.")
         else:
-            self._notices.append(f"The recipe of {name} is too large as well, and missing.")
+            self._notices.append(f"The recipe of {name} is too large as well, so it's missing.")
 
     def _add_smaller(self, name: str, picture: Image.Image, description: str | None = None) -> None:
-        """The best WebP that fits."""
+        """Add the picture as the best WebP that fits."""
         limit = f"{self._limit / MEBIBYTE:.1f} MiB"
         for quality in _SMALLER_QUALITIES:
             content = encode_webp(picture, quality)
             if len(content) <= self._limit:
                 self._add(f"{name}.webp", content, description)
                 self._notices.append(
-                    f"As PNG, {name} is larger than the {limit} that are allowed here: it comes "
-                    "as WebP, less sharp."
+                    f"As a PNG, {name} is larger than the {limit} allowed here, so it's a WebP and "
+                    "less sharp."
                 )
                 return
-        self._notices.append(f"{name} is larger than the {limit} that are allowed here.")
+        self._notices.append(f"{name} is larger than the {limit} allowed here, so it's missing.")
 
 
 def discord_files(*attachments: Attachment | None) -> list[discord.File]:
-    """Files for one call, which uses them up."""
+    """Return files for one call to Discord, which uses them up."""
     return [
         discord.File(io.BytesIO(each.content), each.name, description=each.description)
         for each in attachments
@@ -187,7 +187,7 @@ def _name(job: Job, number: int | None = None) -> str:
 
 
 def _shown(picture: Image.Image, recipe: Recipe) -> Image.Image:
-    """A picture of the progress as people see it."""
+    """Resize a progress picture to the size that people see."""
     if recipe.edit is not None:
         size = source_and_mask(recipe.edit)[0].size
     else:
@@ -197,13 +197,13 @@ def _shown(picture: Image.Image, recipe: Recipe) -> Image.Image:
 
 
 def fit_within(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """A size with the same proportions, no larger than `side`."""
+    """Shrink a size to a longest side of `side`, with the same proportions."""
     factor = min(1.0, side / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def _compared(edit: Edit, final: Image.Image) -> Image.Image:
-    """A picture before and after its edit, side by side."""
+    """Put a picture before and after its edit side by side."""
     size = fit_within(final.size, _COMPARED_SIDE)
     both = (source_and_mask(edit)[0], final)
     return contact_sheet([each.resize(size, Image.Resampling.LANCZOS) for each in both], columns=2)
@@ -212,7 +212,7 @@ def _compared(edit: Edit, final: Image.Image) -> Image.Image:
 def _clip(
     pictures: Sequence[StoredPicture], finals: Sequence[Image.Image], frames: Sequence[StoredFrame]
 ) -> list[Image.Image]:
-    """How the pictures grew, side by side if there are several; each ends as it was finished."""
+    """Return the frames of a clip: the pictures grow, side by side if there are several."""
     side = _CLIP_SIDE if len(finals) == 1 else _CLIP_SIDE // _GRID_COLUMNS
     runs: list[list[Image.Image]] = []
     for picture, final in zip(pictures, finals, strict=True):
@@ -227,7 +227,7 @@ def _clip(
 
 
 def encode_webp(picture: Image.Image, quality: int) -> bytes:
-    """A picture as a file that is small."""
+    """Encode a picture as a WebP file."""
     return _encoded(picture, "WEBP", quality=quality)
 
 

@@ -1,4 +1,4 @@
-"""What Discord offers while somebody types an option."""
+"""Choices that Discord offers while a person types an option."""
 
 from collections.abc import Iterable
 
@@ -10,11 +10,11 @@ _MAX_CHOICES = 25
 
 
 def matching(typed: str, names: Iterable[str]) -> list[Choice[str]]:
-    """What autocomplete offers: names that contain what was typed."""
+    """Return the names that contain what was typed, as choices."""
     found = [name for name in names if typed.lower() in name.lower()]
     return [Choice(name=name, value=name) for name in found[:_MAX_CHOICES]]
 
 
 def matching_presets(typed: str) -> list[Choice[str]]:
-    """What autocomplete offers for a preset."""
+    """Return the presets that contain what was typed, as choices."""
     return matching(typed, PRESET_NAMES)

@@ -1,24 +1,21 @@
-"""Buttons under a job's messages: what each does stands in its custom id, with the job's number.
+"""Buttons under a job's messages: the custom id names the action and the job.
 
-They hold nothing else, so that they outlive the program. What they do is the matter of a cog: a
-press is the client's event `job_button`, with the interaction and what was pressed.
+They hold nothing else, so they work after a restart too. `cogs.buttons` answers them.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from re import Match
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import ui
 
 from bot.jobs.job import JobState
-from bot.ui.responses import mark_handled
 
-EVENT = "job_button"
-"""What a press is called: listeners are named `on_job_button`."""
+UNKNOWN = "I don't know this button any more. Please run the command again."
+"""Message for a press of a button whose custom id means nothing."""
 
 
 class JobAction(StrEnum):
@@ -32,13 +29,13 @@ class JobAction(StrEnum):
     MORE = "more"
     REWORD = "reword"
     DELETE = "delete"
-    """Asks once more."""
+    """Asks for confirmation."""
     CONFIRM_DELETE = "delete-indeed"
 
 
 @dataclass(frozen=True)
 class ButtonPress:
-    """What somebody wants of a job, if their custom id is to be believed."""
+    """The action and the job that a custom id names; neither is checked."""
 
     action: JobAction
     job_id: int
@@ -47,7 +44,7 @@ class ButtonPress:
 _BUTTON_LABELS: Mapping[JobAction, tuple[str, str]] = {
     JobAction.STOP: ("⏹️", "Stop here"),
     JobAction.CANCEL: ("✖️", "Cancel"),
-    JobAction.GO_ON: ("▶️", "Go on"),
+    JobAction.GO_ON: ("▶️", "Resume"),
     JobAction.RERUN: ("🔁", "Rerun"),
     JobAction.VARY: ("🎲", "Vary"),
     JobAction.MORE: ("⏩", "More steps"),
@@ -63,7 +60,7 @@ _UNDER_RESULTS: Mapping[JobState, tuple[JobAction, ...]] = {
         JobAction.REWORD,
         JobAction.DELETE,
     ),
-    # Going on is what more steps are to a picture that has not had all of its own.
+    # A stopped picture can be resumed instead of given more steps.
     JobState.STOPPED: (
         JobAction.GO_ON,
         JobAction.RERUN,
@@ -76,68 +73,52 @@ _UNDER_RESULTS: Mapping[JobState, tuple[JobAction, ...]] = {
 _CUSTOM_ID = re.compile(r"job:([a-z-]{1,16}):([1-9][0-9]{0,17})")
 
 
-class JobButton(ui.DynamicItem[ui.Button[Any]], template=r"(?s:job:.*)"):
-    """Does something with a job. Ids that mean nothing are taken too, so that they are answered."""
+def button_view(buttons: Iterable[ui.Button[Any]]) -> ui.View:
+    """Return a view of buttons that a `PersistentButton` answers, by their custom ids.
 
-    def __init__(self, button: ui.Button[Any], press: ButtonPress | None) -> None:
-        super().__init__(button)
-        self._press = press
-
-    @classmethod
-    def of(cls, action: JobAction, job_id: int) -> Self:
-        """A new button."""
-        emoji, text = _BUTTON_LABELS[action]
-        is_final = action is JobAction.CONFIRM_DELETE
-        style = discord.ButtonStyle.danger if is_final else discord.ButtonStyle.secondary
-        custom_id = f"job:{action}:{job_id}"
-        button: ui.Button[Any] = ui.Button(
-            label=text, emoji=emoji, style=style, custom_id=custom_id
-        )
-        return cls(button, ButtonPress(action, job_id))
-
-    @classmethod
-    async def from_custom_id(
-        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
-    ) -> Self:
-        """The button that was pressed, from what Discord says of it."""
-        assert isinstance(item, ui.Button)
-        return cls(item, _press(match[0]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Say that it was pressed."""
-        mark_handled(interaction)
-        interaction.client.dispatch(EVENT, interaction, self._press)
-
-
-def label(action: JobAction) -> str:
-    """What a button says."""
-    return _BUTTON_LABELS[action][1]
-
-
-def progress_view(job_id: int, *, begun: bool) -> ui.View:
-    """What can be done with a job that has not ended: only one that has begun has a picture."""
-    return _view(job_id, (JobAction.STOP, JobAction.CANCEL) if begun else (JobAction.CANCEL,))
-
-
-def result_view(job_id: int, state: JobState) -> ui.View:
-    """What can be done with a job that ended with a message of its own."""
-    return _view(job_id, _UNDER_RESULTS[state])
-
-
-def confirm_delete_view(job_id: int) -> ui.View:
-    """The button that deletes indeed."""
-    return _view(job_id, (JobAction.CONFIRM_DELETE,))
-
-
-def _view(job_id: int, actions: Iterable[JobAction]) -> ui.View:
+    The view is stopped: discord.py would keep one that listens for as long as the program runs.
+    """
     view = ui.View(timeout=None)
-    for action in actions:
-        view.add_item(JobButton.of(action, job_id))
+    for button in buttons:
+        view.add_item(button)
+    view.stop()
     return view
 
 
-def _press(custom_id: str) -> ButtonPress | None:
+def parse_custom_id(custom_id: str) -> ButtonPress | None:
+    """Read what a button does from its custom id; None if it means nothing."""
     found = _CUSTOM_ID.fullmatch(custom_id)
     if found is None or found[1] not in frozenset(JobAction):
         return None
     return ButtonPress(JobAction(found[1]), int(found[2]))
+
+
+def label(action: JobAction) -> str:
+    """Return the label of an action's button."""
+    return _BUTTON_LABELS[action][1]
+
+
+def progress_view(job_id: int, *, begun: bool) -> ui.View:
+    """Return the buttons of an unfinished job: only one that has begun has a picture."""
+    return _view(job_id, (JobAction.STOP, JobAction.CANCEL) if begun else (JobAction.CANCEL,))
+
+
+def result_view(job_id: int, state: JobState) -> ui.View:
+    """Return the buttons under the result of a finished job."""
+    return _view(job_id, _UNDER_RESULTS[state])
+
+
+def confirm_delete_view(job_id: int) -> ui.View:
+    """Return the button that confirms a deletion."""
+    return _view(job_id, (JobAction.CONFIRM_DELETE,))
+
+
+def _view(job_id: int, actions: Iterable[JobAction]) -> ui.View:
+    return button_view(_button(action, job_id) for action in actions)
+
+
+def _button(action: JobAction, job_id: int) -> ui.Button[Any]:
+    emoji, text = _BUTTON_LABELS[action]
+    is_final = action is JobAction.CONFIRM_DELETE
+    style = discord.ButtonStyle.danger if is_final else discord.ButtonStyle.secondary
+    return ui.Button(label=text, emoji=emoji, style=style, custom_id=f"job:{action}:{job_id}")

@@ -1,7 +1,6 @@
-"""Drafts: a picture and its mask, before somebody has it painted.
+"""Draw and change drafts: a picture and the mask of what will be repainted.
 
-A draft is stored, so that its buttons outlive a restart. What it looks like is computed here, off
-the event loop.
+These functions take time, so they run off the event loop.
 """
 
 from dataclasses import replace
@@ -17,40 +16,40 @@ from engine.editing.edit_recipe import dilate
 from engine.images.image_io import read_picture
 
 GROWTH = 0.03
-"""By how much a mask is made wider or narrower, as a share of the picture's shorter side."""
+"""Width that a mask gains or loses, as a share of the picture's shorter side."""
 _SIDE = 768
-"""Largest side of a preview in pixels."""
+"""Longest side of a preview, in pixels."""
 _DIMMED = 0.25
-"""Brightness of what stays as it is, in a preview."""
+"""Brightness in a preview of what stays as it is, from 0 to 1."""
 _OUTLINE = 5
-"""Twice the width in pixels of the line around what changes, and one."""
+"""Size of the filter that draws the outline: twice its width in pixels, plus one."""
 _QUALITY = 85
 
 
 def encode_png(picture: Image.Image) -> bytes:
-    """A picture as it is kept in a draft."""
+    """Encode a picture for a draft."""
     buffer = BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def widen(draft: Draft, share: float) -> Draft:
-    """The draft with a mask that is wider, or narrower for a negative `share`."""
+    """Return the draft with a wider mask, or a narrower one for a negative `share`."""
     return _with_mask(draft, dilate(_mask(draft), share))
 
 
 def invert(draft: Draft) -> Draft:
-    """The draft with what changes and what stays exchanged."""
+    """Return the draft with an inverted mask."""
     return _with_mask(draft, ImageOps.invert(_mask(draft)))
 
 
 def selected_share(draft: Draft) -> float:
-    """How much of the picture changes, from 0 to 1."""
+    """Return the share of the picture that changes, from 0 to 1."""
     return float(np.asarray(_mask(draft)).mean() / 255)
 
 
 def preview_files(draft: Draft) -> list[Attachment]:
-    """A preview, and the mask itself."""
+    """Return a preview and the mask as files."""
     if draft.mask is None:
         return []
     picture, mask = read_picture(draft.source), _mask(draft)
@@ -58,7 +57,7 @@ def preview_files(draft: Draft) -> list[Attachment]:
     picture, small = picture.resize(size), mask.resize(size)
     dimmed = ImageEnhance.Brightness(ImageOps.grayscale(picture).convert("RGB")).enhance(_DIMMED)
     preview = Image.composite(picture, dimmed, small)
-    # Where the picture is dark anyway, only its outline shows the mask.
+    # In dark parts of the picture, only the outline shows the mask.
     outline = ImageChops.difference(small, small.filter(ImageFilter.MaxFilter(_OUTLINE)))
     preview.paste("orange", mask=outline)
     return [

@@ -6,64 +6,59 @@ from collections.abc import Iterable
 from datetime import datetime
 
 _SHOWN_PROMPT = 300
-"""Characters of a prompt in a message; the whole one is in the picture's recipe."""
-
-
+"""Maximum length of a prompt in a message; the picture's recipe has all of it."""
 _NAME = 40
-"""Characters of a name that may be anybody's."""
-
-
+"""Maximum length of a name that anyone may have chosen."""
 _ACTIVE = re.compile(r"([\\`*_~|<>\[\]()#:@/\-+=])")
-"""What Discord's markdown, mentions and links begin or end with."""
-
-
+"""Characters that begin or end Discord's markdown, mentions and links."""
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
-"""Unicode's first strong isolate: text inside does not turn the text around it."""
+"""Unicode's first strong isolate: text inside can't turn the direction of text around it."""
 
 
 def escape_prompt(prompt: str, length: int = _SHOWN_PROMPT) -> str:
-    """A prompt, or any words of somebody else's, for a message."""
-    text = _truncate(_plain_text(prompt), length)
+    """Escape a prompt, or other words of a person, for a message."""
+    text = truncate(plain_text(prompt), length)
     return _ISOLATE + _ACTIVE.sub(r"\\\1", text) + _END_ISOLATE
 
 
 def spoiler(words: str) -> str:
-    """Words that show only once they are clicked."""
+    """Hide words until they are clicked."""
     return f"||{escape_prompt(words)}||"
 
 
 def join_mentions(ids: Iterable[int], form: str) -> str:
-    """Mentions of several things, of which each will do."""
+    """Join mentions as alternatives: "a, b or c"."""
     *others, last = map(form.format, ids)
     return f"{', '.join(others)} or {last}" if others else last
 
 
 def escape_name(text: str) -> str:
-    """A name of somebody else's, for a message."""
+    """Escape a name that anyone may have chosen, for a message."""
     return escape_prompt(text, _NAME)
 
 
 def one_line(words: str, length: int) -> str:
-    """Words of somebody else's on one line, for where nothing is formatted."""
-    return _truncate(_plain_text(words), length)
+    """Put words on one line, for places where Discord formats nothing."""
+    return truncate(plain_text(words), length)
 
 
 def relative_time(when: datetime) -> str:
-    """A moment as Discord shows it, counting down by itself: "in 5 minutes"."""
+    """Return a time that Discord shows as a countdown: "in 5 minutes"."""
     return f"<t:{round(when.timestamp())}:R>"
 
 
 def with_notice(text: str, notice: str | None) -> str:
-    """A text with what people should know beside it."""
+    """Append a notice to a text, if there is one."""
     return text if notice is None else f"{text}\n-# {notice}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 as a percentage."""
     return f"{round(100 * share)} %"
 
 
 def duration_text(seconds: float) -> str:
-    """A span of time, as people say it."""
+    """Return a duration in the units that people use: "90 s" is "2 min"."""
     whole = max(1, round(seconds))
     if whole < 90:
         return f"{whole} s"
@@ -72,17 +67,18 @@ def duration_text(seconds: float) -> str:
 
 
 def plural(count: int, one: str, several: str | None = None) -> str:
-    """So many of something: "1 picture", "2 pictures"."""
+    """Return a count with its noun: "1 picture", "2 pictures"."""
     return f"{count} {one if count == 1 else several or f'{one}s'}"
 
 
-def _plain_text(prompt: str) -> str:
-    """On one line, without control characters and those that change the direction of writing."""
+def plain_text(prompt: str) -> str:
+    """Put text on one line, without control characters and changes of writing direction."""
     kept = (" " if c.isspace() else c for c in prompt)
     return " ".join(
         "".join(c for c in kept if c in "\u200d\ufe0f" or unicodedata.category(c)[0] != "C").split()
     )
 
 
-def _truncate(text: str, length: int) -> str:
+def truncate(text: str, length: int) -> str:
+    """Shorten text to `length` characters, with an ellipsis at the end."""
     return text if len(text) <= length else f"{text[: length - 1]}…"

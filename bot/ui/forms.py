@@ -1,34 +1,29 @@
-"""Forms about the pictures of one message, and the parts that they share."""
+"""Forms about the pictures of one message, and fields that forms share."""
 
 from typing import Any
 
 import discord
 from discord import ui
 
+from bot.ui.base import Form
 from bot.ui.uploads import choose_picture, pictures_in
 
-FORM_SECONDS = 1800.0
-"""After which a form that is still open no longer counts."""
 _LABEL = 100
-"""Characters of an option, at most."""
+"""Maximum length of an option, in characters."""
 
 
-class PictureForm(ui.Modal):
-    """A form that asks which picture of a message is meant, if there are several."""
+class PictureForm(Form):
+    """A form that asks for one picture of a message, if it has several."""
 
     def __init__(self, title: str, message: discord.Message) -> None:
-        super().__init__(title=title, timeout=FORM_SECONDS)
+        super().__init__(title)
         self.message = message
         self._pictures = pictures_in(message)
         self._which: ui.Select[Any] | None = None
         choose_picture(self._pictures, 1)
 
-    def ask(self, text: str, component: ui.Item[Any], description: str | None = None) -> None:
-        """Add a question."""
-        self.add_item(ui.Label(text=text, component=component, description=description))
-
-    def open_for(self) -> None:
-        """Add the question which picture is meant, unless there is one only."""
+    def ask_which(self) -> None:
+        """Ask which picture is meant, unless there is only one."""
         if len(self._pictures) == 1:
             return
         options = [
@@ -41,13 +36,13 @@ class PictureForm(ui.Modal):
 
     @property
     def picture(self) -> discord.Attachment:
-        """The one that is meant."""
+        """The picture that was chosen."""
         number = int(self._which.values[0]) if self._which and self._which.values else 1
         return choose_picture(self._pictures, number)
 
 
 def words_input(custom_id: str, limit: int, *, required: bool = True) -> ui.TextInput[Any]:
-    """A field for words."""
+    """Return a text field of at most `limit` characters."""
     style = discord.TextStyle.paragraph
     return ui.TextInput(
         custom_id=custom_id, style=style, max_length=min(limit, 4000), required=required

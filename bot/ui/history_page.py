@@ -1,7 +1,7 @@
-"""A person's pictures, page by page: a page is a job with its pictures.
+"""Pages of a person's history: each page is one job with its pictures.
 
-What a page needs to turn stands in the custom ids of its buttons, so that a history that was opened
-before a restart goes on after it. Whoever presses one may see no more than by a command.
+The custom ids of a page's buttons hold all that is needed to turn the page, so they work after a
+restart too. A press shows no more than the command would.
 """
 
 import discord
@@ -15,12 +15,12 @@ from bot.ui.attachments import Attachment, encode_webp, fit_within, open_image
 from engine.images.contact_sheet import contact_sheet
 
 _SIDE, _SIDE_OF_SEVERAL = 768, 512
-"""Largest side in pixels of a picture on a page."""
+"""Longest side of a picture on a page in pixels: a single one, and one of several."""
 _COLUMNS, _QUALITY = 2, 85
 
 
 def page_text(entry: Entry, scope: Scope, viewer_id: int) -> str:
-    """What a page says."""
+    """Return the text of a page."""
     whose = "Your pictures" if scope.author_id == viewer_id else f"Pictures of <@{scope.author_id}>"
     found = f" with {formatting.escape_prompt(scope.search)}" if scope.search else ""
     when = discord.utils.format_dt(entry.accepted_at)
@@ -42,7 +42,7 @@ def page_text(entry: Entry, scope: Scope, viewer_id: int) -> str:
 
 
 def page_sheet(entry: Entry, pictures: list[StoredPicture]) -> Attachment | None:
-    """A page's pictures, side by side if there are several; None if they were removed."""
+    """Return a page's pictures in one file; None if they are not stored any more."""
     if not pictures:
         return None
     side = _SIDE if len(pictures) == 1 else _SIDE_OF_SEVERAL
@@ -54,8 +54,8 @@ def page_sheet(entry: Entry, pictures: list[StoredPicture]) -> Attachment | None
 
 def _gone(entry: Entry) -> str:
     if entry.can_rerun:
-        return "I do not keep this picture any more. *Rerun* paints one like it, with another seed."
-    return "I do not keep this picture any more, nor what it was painted from."
+        return "I don't have this picture any more. *Rerun* paints one like it, with another seed."
+    return "I don't have this picture any more, nor its recipe."
 
 
 def _small(picture: Image.Image, side: int) -> Image.Image:

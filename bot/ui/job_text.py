@@ -1,8 +1,8 @@
-"""What the bot's messages say. Discord's limits are kept here: 2000 characters of text, 1024 of
-alt text, 100 of a thread's name.
+"""Texts of the bot's messages about jobs, drafts and recipes.
 
-A prompt is shown as it was typed and does nothing: no mention, no formatting, no link, no change
-of the direction of what follows it.
+They stay within Discord's limits: 2000 characters of text, 1024 of alt text, 100 of a thread's
+name. A prompt is escaped: it can't mention people, format text, add links or change the writing
+direction of the text after it.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job, JobState
 from bot.jobs.records import JobRecord
 from bot.ui.formatting import (
-    _percent,
-    _plain_text,
-    _truncate,
     duration_text,
     escape_name,
     escape_prompt,
+    percent,
+    plain_text,
+    plural,
     relative_time,
+    truncate,
     with_notice,
 )
 from engine.painting import Provenance
@@ -29,80 +30,80 @@ from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import Recipe
 
 _LISTED_PROMPTS, _LISTED_LENGTH = 5, 80
-"""How many prompts of a recipe are told, and how many characters of each."""
-_ALT_TEXT = 1024
-_THREAD_NAME = 100
+"""Maximum number of prompts shown of a recipe, and of characters of each."""
+_ALT_TEXT, _THREAD_NAME = 1024, 100
+"""Maximum lengths in characters."""
 _KINDS = {
-    "rerun": "painted again",
-    "vary": "varied",
-    "more": "with more steps",
-    "go-on": "gone on with",
-    "reword": "in other words",
+    "rerun": "rerun",
+    "vary": "variation",
+    "more": "more steps",
+    "go-on": "resumed",
+    "reword": "new prompt",
 }
-"""What is said of a job that came from another."""
+"""How a job came from another one, by the kind that is stored."""
 _BAR = 12
+"""Characters of a progress bar."""
 _THREAD_PLACEHOLDER = "picture"
-MASK_ALT_TEXT = "The mask: white is painted anew, black stays as it is"
-RELEVANCE_ALT_TEXT = "A map of the picture: the brighter, the more it looks like what was asked for"
+MASK_ALT_TEXT = "The mask: white will be repainted, black stays as it is"
+RELEVANCE_ALT_TEXT = "A map of the picture: brighter parts look more like what you asked for"
 NO_MASK = (
-    "Upload a mask: a picture of the same shape, white where something shall change. Or say `what` "
-    "shall change, and I look for it."
+    "Upload a mask: a picture of the same shape, white where something should change. Or say "
+    "`what` should change, and I'll look for it."
 )
-BEFORE_AFTER = "On the left the picture as it was, on the right as it is now"
+BEFORE_AFTER = "Left: the picture before. Right: the picture now."
 
 
 def thread_name(prompt: str) -> str:
-    """A prompt as the name of a thread."""
-    return _truncate(_plain_text(prompt), _THREAD_NAME) or _THREAD_PLACEHOLDER
+    """Return the name of a prompt's thread."""
+    return truncate(plain_text(prompt), _THREAD_NAME) or _THREAD_PLACEHOLDER
 
 
 def alt_text(prompt: str) -> str:
-    """What a picture of the prompt shows, for those who cannot see it."""
-    return _truncate(f"A picture painted from the words: {_plain_text(prompt)}", _ALT_TEXT)
+    """Return the alt text of a picture of the prompt."""
+    return truncate(f"A picture painted from the prompt: {plain_text(prompt)}", _ALT_TEXT)
 
 
 def headline(job: Job) -> str:
-    """What a job is, for the message that stands for it in the channel."""
+    """Return the headline of a job's message: prompt, requester and kind."""
     variations = f" · {len(job.recipes)} variations" if len(job.recipes) > 1 else ""
     kind = f" · {_KINDS[job.kind]}" if job.kind in _KINDS else ""
     return f"**{escape_prompt(job.prompt)}** · <@{job.author_id}>{variations}{kind}"
 
 
 def waiting_text(before: int, starts: datetime | None, done: datetime | None) -> str:
-    """That a job waits, behind `before` others, and when its turn and its end come, if known."""
+    """Return the text of a job with `before` others ahead, with its start and end if known."""
     if before == 0:
-        text = "Next in line, about to start"
+        text = "Next in line, starting soon"
     else:
-        place = "1 job is" if before == 1 else f"{before} jobs are"
-        text = f"Waiting: {place} before this one"
+        text = f"Waiting behind {plural(before, 'job')}"
         text += "" if starts is None else f" · starts {relative_time(starts)}"
     return text + ("" if done is None else f" · done {relative_time(done)}") + "."
 
 
 def draft_text(share: float, replace_with: str | None) -> str:
-    """What a draft's preview shows; `share` is how much of the picture changes."""
+    """Return the text of a draft; `share` is the part of the picture that changes, 0 to 1."""
     words = "" if replace_with is None else f": {escape_prompt(replace_with)}"
     return (
-        f"What is bright, {_percent(share)} of the picture, will be painted anew{words}\n"
-        "-# Or draw on mask.png, white where something shall change, and send it back."
+        f"The bright part, {percent(share)} of the picture, will be repainted{words}\n"
+        "-# Or draw on mask.png, white where something should change, and upload it."
     )
 
 
 def preview_alt_text(share: float) -> str:
-    """What a draft's preview shows, for those who cannot see it."""
-    return f"The picture, dark but for the {_percent(share)} of it that will be painted anew"
+    """Return the alt text of a draft's preview."""
+    return f"The picture, dark except for the {percent(share)} that will be repainted"
 
 
 def not_found_text(what: str) -> str:
-    """That nothing in a picture is what somebody named."""
+    """Return the text for a search that found nothing."""
     return (
         f"I couldn't find {escape_prompt(what)} in this picture. The map shows where it looks most "
-        "like that: brighter is closer. You can upload a mask of your own."
+        "like that: brighter is closer. You can upload your own mask."
     )
 
 
 def progress_text(job: Job, event: ProgressEvent, done: datetime | None) -> str:
-    """How far a job is, and when it will be done, if that is known."""
+    """Return a job's progress, and when it will be done if that is known."""
     steps = job.recipes[event.picture - 1].total_steps
     filled = round(_BAR * event.step / steps)
     bar = "▰" * filled + "▱" * (_BAR - filled)
@@ -111,15 +112,15 @@ def progress_text(job: Job, event: ProgressEvent, done: datetime | None) -> str:
 
 
 def step_text(job: Job, event: ProgressEvent) -> str:
-    """Which step of which picture a job has come to."""
+    """Return the step, and the picture if there are several, that a job has reached."""
     which = f"picture {event.picture} of {len(job.recipes)} · " if len(job.recipes) > 1 else ""
     return f"{which}step {event.step} of {job.recipes[event.picture - 1].total_steps}"
 
 
 def result_text(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> str:
-    """The parameters of the pictures, of which the first has `size`, and how long they took.
+    """Return the text of a result: the parameters of its pictures, and how long they took.
 
-    `steps` are those that were taken of each picture.
+    `steps` counts those taken for each picture, `size` is that of the first picture.
     """
     job = record.job
     first, recipes = job.recipes[0], job.recipes[: len(steps)]
@@ -145,7 +146,7 @@ def _steps(record: JobRecord, steps: Sequence[int]) -> str:
 
 
 def provenance_text(origin: Provenance) -> str:
-    """What a picture says about itself, most of which may be anybody's words."""
+    """Return the text of a picture's recipe, whose words may come from anyone."""
     recipe = origin.recipe
     left = len(recipe.prompts) - _LISTED_PROMPTS
     parts = [
@@ -168,7 +169,7 @@ def provenance_text(origin: Provenance) -> str:
 
 
 def _listed(prompt: Prompt) -> str:
-    """A prompt of a recipe on a line of its own."""
+    """Return one prompt of a recipe as a list item."""
     weight = "" if prompt.weight == 1 else f" · weight {prompt.weight:g}"
     stop = "" if prompt.stop is None else f" · content at {prompt.stop:g}"
     return f"- {escape_prompt(prompt.text, _LISTED_LENGTH)}{weight}{stop}"
@@ -179,13 +180,13 @@ def _settings(recipe: Recipe) -> str:
     if preset is not None:
         return f"preset {preset}"
     return (
-        f"settings of its own: {recipe.cutouts} cutouts, learning rate {recipe.learning_rate:g}, "
+        f"custom settings: {recipe.cutouts} cutouts, learning rate {recipe.learning_rate:g}, "
         f"regulariser {recipe.regularizer:g}, {recipe.quantization}"
     )
 
 
 def _start(recipe: Recipe) -> list[str]:
-    """What a recipe had beside words."""
+    """Return what a recipe had to start from besides its prompts."""
     start = [] if recipe.edit is None else _edit(recipe.edit)
     if recipe.init_image is not None:
         start.append("started from a picture")
@@ -203,7 +204,7 @@ def _sizes(recipe: Recipe) -> list[str]:
 
 
 def _edit(edit: Edit, size: str = "") -> list[str]:
-    """What an edit had to start with: the picture, how much of it stays, and where."""
+    """Return what an edit started from: the picture, how much of it stays, and where."""
     keep = infer_keep(edit)
     return [
         "edited from a picture" + (f" of {size}" if size else ""),
@@ -213,7 +214,7 @@ def _edit(edit: Edit, size: str = "") -> list[str]:
 
 
 def limits_text(settings: LimitSettings) -> str:
-    """What one may ask for."""
+    """Return the limits of a person's requests."""
     return (
         f"up to {settings.prompt_length} characters, {settings.steps} steps, "
         f"{settings.count} variations, {settings.jobs_per_person} jobs at a time, and "

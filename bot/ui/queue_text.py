@@ -1,6 +1,6 @@
-"""What is said of jobs in the queue, and of cancelling and deleting them.
+"""Texts about the queue, and about cancelling and deleting jobs.
 
-Discord's limits are kept here, too: 2000 characters of text, 100 of something to choose.
+They stay within Discord's limits: 2000 characters of text, 100 of a choice.
 """
 
 from collections.abc import Sequence
@@ -11,60 +11,61 @@ from bot.scheduling.eta import Eta
 from bot.ui import formatting, job_text
 
 _LISTED, _MOST_LISTED = 60, 10
-"""Characters of a prompt in a list, and how many are listed."""
+"""Maximum length of a prompt in a list, and of the list."""
 _MOST_LEFT = 5
-"""Links to messages that could not be deleted."""
+"""Maximum number of links to messages that could not be deleted."""
 _MESSAGE, _CHOICE = 2000, 100
+"""Maximum lengths of a message and a choice, in characters."""
 
 
 def choice_text(job: Job, state: str) -> str:
-    """A job as something to choose, where nothing is formatted."""
+    """Return a job as a choice of autocomplete, where Discord formats nothing."""
     start, end = f"#{job.id} ", f" · {state}"
     return start + formatting.one_line(job.prompt, _CHOICE - len(start) - len(end)) + end
 
 
 def queued_text(url: str) -> str:
-    """That something was accepted; its message is at `url`."""
+    """Return the text for a job that was accepted; `url` links to its message."""
     return f"Queued: {url}"
 
 
 def confirm_delete_text(job: Job) -> str:
-    """The question that comes before deleting."""
+    """Return the question that comes before a deletion."""
     pictures = "the picture" if len(job.recipes) == 1 else f"all {len(job.recipes)} pictures"
     return (
         f"Delete {pictures} of {formatting.escape_prompt(job.prompt, _LISTED)}, "
-        "and every message of mine about it? This cannot be undone."
+        "and all my messages about it? This can't be undone."
     )
 
 
 def deleted_text(removed: int, left: Sequence[str], *, has_thread: bool) -> str:
-    """That a job was deleted: how many messages are gone, and where others are still."""
+    """Return how many messages of a job were deleted, and links to those that remain."""
     if removed == 0 and not left:
-        return "It was deleted already."
-    lines = [f"Deleted, with {removed} message{'s' * (removed != 1)}."]
+        return "It was already deleted."
+    lines = [f"Deleted, with {formatting.plural(removed, 'message')}."]
     if left:
         urls = "\n".join(left[:_MOST_LEFT])
         urls += f"\nand {len(left) - _MOST_LEFT} more" if len(left) > _MOST_LEFT else ""
-        lines.append(f"These I could not delete, so somebody who may has to:\n{urls}")
+        lines.append(f"I couldn't delete these, so please ask a moderator to:\n{urls}")
     if has_thread:
-        lines.append("-# The thread stays, since others may have written there.")
+        lines.append("-# The thread stays, because others may have written there.")
     return "\n".join(lines)
 
 
 def cancelled_text(jobs: Sequence[Job]) -> str:
-    """Which jobs were cancelled."""
+    """Return which jobs were cancelled."""
     if not jobs:
-        return "None of your jobs waits or runs."
+        return "You have no queued or running jobs."
     prompts = [formatting.escape_prompt(job.prompt, _LISTED) for job in jobs[:_MOST_LISTED]]
     more = f" and {len(jobs) - len(prompts)} more" if len(jobs) > len(prompts) else ""
     return f"Cancelled: {', '.join(prompts)}{more}."
 
 
 def in_queue_text(job: Job, underway: JobProgress | None, forecast: Eta | None) -> str:
-    """A job as one line of the queue."""
+    """Return a job as one line of the queue."""
     number = f"#{job.id}" if underway is None else f"[#{job.id}]({underway.position.url})"
     begun = underway is not None and underway.begun
-    where = "begun" if begun else "waiting"
+    where = "running" if begun else "waiting"
     if underway is not None and underway.progress is not None:
         where = job_text.step_text(job, underway.progress)
     parts = [number, formatting.escape_prompt(job.prompt, _LISTED), f"<@{job.author_id}>", where]
@@ -76,7 +77,7 @@ def in_queue_text(job: Job, underway: JobProgress | None, forecast: Eta | None) 
 
 
 def list_text(heading: str, lines: Sequence[str], total: int) -> str:
-    """A heading and as many lines as fit into a message, of a `total` of which the rest is told."""
+    """Return a heading and as many lines as fit into a message, with the count of the rest."""
     text, shown_lines = heading, 0
     for line in lines:
         rest = total - shown_lines - 1

@@ -1,140 +1,120 @@
-"""Answers that only the person who gave a command sees, above all that it cannot be carried out.
+"""Responses that only the person who used a command, form or button sees.
 
-Discord takes an answer for a few seconds, and once it is acknowledged, for a quarter of an hour.
-An answer that does not arrive harms nothing else: it is logged.
+Discord accepts a response for three seconds, or for 15 minutes once the command is acknowledged.
+A response that can't be sent is logged, and nothing else fails.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import discord
+from discord import app_commands
 
 from bot import errors
 from bot.errors import FAULT, UserError
 from bot.ui.attachments import Attachment, discord_files
+from bot.ui.discord_errors import CALL_ERRORS, describe
 from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
 
 BRIEF_SECONDS = 30.0
-"""How long words stay that only one person needs and everybody sees."""
+"""Seconds after which a public reply meant for one person is deleted."""
 LEFTOVER_SECONDS = 2.0
-"""After which nobody takes a press any more."""
-_LEFT_OVER = (
-    "I do not know this form or button any more: I have been restarted, or it was open for too "
-    "long. Please open it anew."
+"""Seconds after which a press counts as unanswered; Discord waits for three."""
+_STALE = (
+    "I don't know this form or button any more: I was restarted, or it was open for too long. "
+    "Please open it again."
 )
-_TAKEN = "taken"
-"""Key of an interaction's extras."""
+_HANDLED = "handled"
+"""Key in an interaction's extras that marks it as handled."""
 AnyMessage = discord.Message | discord.PartialMessage
-_FAILURES = (discord.HTTPException, aiohttp.ClientError, OSError)
-"""Refused by Discord, or lost on the way."""
 
 
-class _UnacknowledgedError(Exception):
-    """A command is not acknowledged: it counts as failed, and takes no answer any more."""
+class UnacknowledgedError(Exception):
+    """Discord did not accept the acknowledgement of a command, so no response can follow."""
 
 
 async def defer(interaction: discord.Interaction, *, in_place: bool = False) -> None:
-    """Tell Discord that an answer will come, or end the command: inside `user_errors`.
+    """Acknowledge a command, form or button, whose response will follow.
 
-    `in_place` it comes in the message whose button was pressed, which is as it was until then.
+    With `in_place` the response will replace the message whose button was pressed. Raises
+    `UnacknowledgedError`, which ends the command without a response.
     """
     try:
         await interaction.response.defer(ephemeral=True, thinking=not in_place)
-    except _FAILURES as error:
-        raise _UnacknowledgedError(_cause(error)) from error
+    except CALL_ERRORS as error:
+        raise UnacknowledgedError(describe(error)) from error
 
 
 async def show_form(interaction: discord.Interaction, form: discord.ui.Modal) -> None:
-    """Answer with a form, or end the command: inside `user_errors`."""
+    """Respond with a form; raise `UnacknowledgedError` if that fails."""
     try:
         await interaction.response.send_modal(form)
-    except _FAILURES as error:
-        raise _UnacknowledgedError(_cause(error)) from error
+    except CALL_ERRORS as error:
+        raise UnacknowledgedError(describe(error)) from error
 
 
 def mark_handled(interaction: discord.Interaction[Any]) -> None:
-    """Say that this will be answered; see `answer_stale_component`."""
-    interaction.extras[_TAKEN] = True
+    """Mark an interaction as answered by a form or button; see `answer_stale_component`."""
+    interaction.extras[_HANDLED] = True
 
 
 async def answer_stale_component(interaction: discord.Interaction) -> None:
-    """Answer a form or a button that was open when an earlier run of the program ended.
+    """Answer a form or button of an earlier run of the program.
 
-    discord.py drops what it knows no form or view for, and Discord says after three seconds that
-    the application did not respond.
+    discord.py drops presses of components that it does not know, and after three seconds Discord
+    would show that the application did not respond.
     """
     kinds = (discord.InteractionType.modal_submit, discord.InteractionType.component)
-    if interaction.type not in kinds or _TAKEN in interaction.extras:
+    if interaction.type not in kinds or _HANDLED in interaction.extras:
         return
     await asyncio.sleep(LEFTOVER_SECONDS)
-    if _TAKEN not in interaction.extras and not interaction.response.is_done():
-        log.info("left over", extra={"kind": interaction.type.name})
-        await respond(interaction, _LEFT_OVER)
+    if _HANDLED not in interaction.extras and not interaction.response.is_done():
+        log.info("stale form or button", extra={"kind": interaction.type.name})
+        await respond(interaction, _STALE)
+
+
+async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
+    """Tell only the person why a command, form or button failed, and log it."""
+    cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+    command = interaction.command.qualified_name if interaction.command else interaction.type.name
+    if isinstance(cause, UnacknowledgedError):
+        log.warning("not acknowledged", extra={"command": command, "cause": str(cause)})
+        return
+    await respond(interaction, _explain(cause, command))
 
 
 @asynccontextmanager
-async def user_errors(interaction: discord.Interaction) -> AsyncIterator[None]:
-    """Tell the person, as a sentence, what keeps their command from being carried out."""
-    mark_handled(interaction)
-    command = interaction.command.qualified_name if interaction.command else "?"
-    try:
-        yield
-    except _UnacknowledgedError as error:
-        log.warning("not acknowledged", extra={"command": command, "cause": str(error)})
-    except (UserError, EngineError) as error:
-        text = errors.sentence(str(error))
-        log.info("refused", extra={"command": command, "cause": text})
-        await respond(interaction, text)
+async def errors_replied(
+    message: AnyMessage, command: str, user_id: int | None = None
+) -> AsyncGenerator[None, None]:
+    """Reply to a message with the error that a listener raised; the reply deletes itself.
 
-
-@asynccontextmanager
-async def all_errors(interaction: discord.Interaction) -> AsyncIterator[None]:
-    """As `user_errors`, and for faults too: no command tree sees forms and buttons."""
-    try:
-        async with user_errors(interaction):
-            yield
-    except Exception:
-        log.exception("a form or a button failed")
-        await respond(interaction, FAULT)
-
-
-@asynccontextmanager
-async def user_errors_replied(message: AnyMessage, who: int | None = None) -> AsyncIterator[None]:
-    """Tell whoever wrote a message, as a reply that goes away, what cannot be done, and faults.
-
-    `who` is named if somebody else is meant.
+    `user_id` is the person to mention, if it is not the author of the message.
     """
-    name = "" if who is None else f"<@{who}> "
     try:
         yield
-    except (UserError, EngineError) as error:
-        text = errors.sentence(str(error))
-        command = "reply" if who is None else "reaction"
-        log.info("refused", extra={"command": command, "cause": text})
-        await reply_briefly(message, f"{name}{text}")
-    except Exception:
-        log.exception("a reply or a reaction failed")
-        await reply_briefly(message, f"{name}{FAULT}")
+    except Exception as error:
+        name = "" if user_id is None else f"<@{user_id}> "
+        await reply_briefly(message, f"{name}{_explain(error, command)}")
 
 
 async def reply_briefly(message: AnyMessage, text: str) -> None:
-    """Reply to a message without calling anybody, and take it back soon; a failure is logged."""
+    """Reply to a message without a ping and delete the reply soon; log a failure."""
     try:
         await message.reply(text, delete_after=BRIEF_SECONDS)
-    except _FAILURES as error:
-        log.warning("a reply did not arrive", extra={"cause": _cause(error), "answer": text})
+    except CALL_ERRORS as error:
+        log.warning("a reply was not sent", extra={"cause": describe(error), "answer": text})
 
 
 async def respond(interaction: discord.Interaction, text: str) -> None:
-    """Answer a command, or replace the answer that it has; a failure is logged.
+    """Respond to a command, or replace its response; log a failure.
 
-    Whoever pressed a button is answered below the message that holds it.
+    The response to a button is a message of its own, below the one with the button.
     """
     try:
         if not interaction.response.is_done():
@@ -143,8 +123,8 @@ async def respond(interaction: discord.Interaction, text: str) -> None:
             await interaction.followup.send(text, ephemeral=True)
         else:
             await interaction.edit_original_response(content=text)
-    except _FAILURES as error:
-        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+    except CALL_ERRORS as error:
+        log.warning("a response was not sent", extra={"cause": describe(error), "answer": text})
 
 
 async def update_response(
@@ -153,13 +133,27 @@ async def update_response(
     attachments: Sequence[Attachment] = (),
     view: discord.ui.View | None = None,
 ) -> None:
-    """Put files and buttons into the answer that was acknowledged, too; a failure is logged."""
+    """Replace the response to an acknowledged command, with files and buttons; log a failure."""
     files = discord_files(*attachments)
     try:
         await interaction.edit_original_response(content=text, attachments=files, view=view)
-    except _FAILURES as error:
-        log.warning("an answer did not arrive", extra={"cause": _cause(error), "answer": text})
+    except CALL_ERRORS as error:
+        log.warning("a response was not sent", extra={"cause": describe(error), "answer": text})
 
 
-def _cause(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _explain(error: Exception, command: str) -> str:
+    """Log an error, and return the sentence that tells the person about it."""
+    extra = {"command": command, "cause": describe(error)}
+    match error:
+        case UserError() | EngineError():
+            log.info("refused", extra=extra)
+            return errors.sentence(str(error))
+        case app_commands.TransformerError() | app_commands.CommandSignatureMismatch():
+            log.warning("misunderstood", extra=extra)
+            return "I didn't understand that. Please run the command again."
+        case app_commands.CheckFailure():
+            log.info("refused", extra=extra)
+            return "You can't use this command here."
+        case _:
+            log.error("failed", extra=extra, exc_info=error)
+            return FAULT

@@ -27,7 +27,7 @@ from bot.worker.batch import MemoryReservation, StepBatch
 from bot.worker.job_run import JobRun
 from engine.errors import EngineError, RecipeError
 from engine.models.catalogue import find_models
-from engine.settings import Settings as EngineSettings
+from engine.settings import EngineSettings
 from engine.vqgan_clip.memory_estimate import Budget, free_budget
 from engine.weights.registry_entries import WeightsFile
 from engine.weights.settings import WeightsSettings
@@ -133,7 +133,7 @@ class EngineWorker:
             self._weights,
             fetches=True,
             progress=self._fetched,
-            tell=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
+            notify=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
         )
         set_threads(self._settings.threads)
         settings = self._settings

@@ -107,7 +107,7 @@ def _prepare(models: str, weights: "WeightsSettings") -> None:
     from engine.preparation import prepare_models
 
     prepare_models(
-        models, weights, fetches=False, tell=lambda notice: print_notice(f"note: {notice}")
+        models, weights, fetches=False, notify=lambda notice: print_notice(f"note: {notice}")
     )
 
 

@@ -13,7 +13,7 @@ from engine.files import check_output
 from engine.images.png import save_png
 from engine.models.catalogue import find_models
 from engine.recipes.prompts import Prompt, shorten
-from engine.settings import Settings
+from engine.settings import EngineSettings
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Search:
         return 0
 
 
-def read_search(arguments: argparse.Namespace, settings: Settings) -> Search:
+def read_search(arguments: argparse.Namespace, settings: EngineSettings) -> Search:
     """Make a search from the command line.
 
     Raises:

@@ -1,10 +1,10 @@
-"""Show the progress of a run: a line at the start and the end, and a bar on a terminal."""
+"""Progress bars, which appear only on a terminal, and lines on standard error."""
 
 import os
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -14,7 +14,32 @@ from engine.recipes.recipe import Recipe
 _DEFAULT_COLUMNS = 80
 
 
-class StepBar:
+class _Bar:
+    """A bar on a terminal, or nothing elsewhere."""
+
+    def __init__(self, title: str, **options: Any) -> None:
+        self._bar = tqdm(
+            desc=title or None,
+            file=sys.stderr,
+            leave=False,
+            ncols=_columns() - 1,
+            disable=not sys.stderr.isatty(),
+            **options,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+
+class StepBar(_Bar):
     """A progress bar of one run, with the loss and the remaining time.
 
     Args:
@@ -31,26 +56,7 @@ class StepBar:
             f"{self._title}painting {recipe.width}x{recipe.height} pixels in {steps} steps "
             f"with seed {recipe.seed}"
         )
-        self._bar = tqdm(
-            desc=title or None,
-            total=steps,
-            unit="step",
-            file=sys.stderr,
-            leave=False,
-            ncols=_columns() - 1,
-            disable=not sys.stderr.isatty(),
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.close()
+        super().__init__(title, total=steps, unit="step")
 
     def step(self, loss: float) -> None:
         """Show one more step and the loss before it."""
@@ -58,14 +64,29 @@ class StepBar:
         self._bar.update()
 
     def finish(self, steps_done: int) -> None:
-        """Print how many steps were taken in how many seconds."""
+        """Print how many steps were taken, and how long they took."""
         seconds = time.monotonic() - self._start
         how = "painted" if steps_done >= self._steps else f"stopped at step {steps_done} of"
         print_notice(f"{self._title}{how} {self._steps} steps in {seconds:.1f} s")
 
 
+class ByteBar(_Bar):
+    """A progress bar of a file that is downloaded or read."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title, unit="B", unit_scale=True)
+
+    def show(self, done: int, total: int) -> None:
+        """Show that `done` bytes of `total` are done, with 0 for an unknown total."""
+        if self._bar.disable:
+            return
+        self._bar.total = total or None
+        self._bar.update(done - self._bar.n)
+
+
 def _columns() -> int:
-    """Return the terminal's width, or a default where it is unknown (0), as tqdm needs one."""
+    """Return the terminal's width, or a default if the terminal reports none."""
+    # Some terminals report a width of 0, with which tqdm shows nothing.
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or _DEFAULT_COLUMNS
     except (OSError, ValueError):

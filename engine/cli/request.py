@@ -23,7 +23,7 @@ from engine.painting import Provenance, check_paintable, read_provenance
 from engine.presets import make_recipe, round_to_grid
 from engine.recipes.recipe import MAX_SEED, Recipe
 from engine.recipes.start_image import init_image
-from engine.settings import Settings
+from engine.settings import EngineSettings
 
 _DRAWN_SEEDS = 2**32
 """Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
@@ -56,7 +56,7 @@ class PaintRequest:
     """Notices to print before painting."""
 
 
-def read_request(arguments: argparse.Namespace, settings: Settings) -> PaintRequest:
+def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> PaintRequest:
     """Make a request from the command line.
 
     Raises:
@@ -89,7 +89,7 @@ def read_request(arguments: argparse.Namespace, settings: Settings) -> PaintRequ
 
 
 def _read_provenance(
-    arguments: argparse.Namespace, settings: Settings
+    arguments: argparse.Namespace, settings: EngineSettings
 ) -> tuple[Provenance, tuple[str, ...]]:
     """Return what to paint, and notices about it."""
     if arguments.command == "edit":
@@ -97,7 +97,9 @@ def _read_provenance(
     return _new(arguments, settings) if arguments.recipe is None else _again(arguments)
 
 
-def _edit(arguments: argparse.Namespace, settings: Settings) -> tuple[Provenance, tuple[str, ...]]:
+def _edit(
+    arguments: argparse.Namespace, settings: EngineSettings
+) -> tuple[Provenance, tuple[str, ...]]:
     """Return a recipe that changes a picture, and notices about it."""
     source, notice = read_source(arguments.picture)
     mask = arguments.mask and feather(read_mask(arguments.mask, source.size))
@@ -114,7 +116,9 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> tuple[Provenance
     return Provenance(recipe, recipe.total_steps, {}), (notice,) if notice else ()
 
 
-def _new(arguments: argparse.Namespace, settings: Settings) -> tuple[Provenance, tuple[str, ...]]:
+def _new(
+    arguments: argparse.Namespace, settings: EngineSettings
+) -> tuple[Provenance, tuple[str, ...]]:
     """Return a recipe from the command line, and notices about it."""
     models = arguments.models or settings.models
     entry = find_models(models)

@@ -3,27 +3,27 @@
 import argparse
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tqdm import tqdm
 
 from engine.cli.messages import print_notice
+from engine.cli.progress import ByteBar
 from engine.cli.signals import Stopped
 from engine.errors import WeightsError
 from engine.files import quoted
-from engine.weights.cache import Place, check, remove
-from engine.weights.fetching import fetch, one_at_a_time
-from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry, Registry
+from engine.weights.cache import CacheEntry, check, remove
+from engine.weights.fetching import fetch, lock_folder
+from engine.weights.registry import Registry
+from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry
 from engine.weights.settings import WeightsSettings, read_weights_settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what a line says; raises an `EngineError` for what cannot be done."""
+    """Run `python -m engine weights`; raises an `EngineError` for what cannot be done."""
     try:
         return _act(arguments, read_weights_settings(arguments.config))
     except Stopped as stopped:
-        print_notice("stopped: what has come is kept, the same line goes on with it")
+        print_notice("stopped: the part that was downloaded is kept, the same command continues")
         return stopped.exit_code
 
 
@@ -40,94 +40,98 @@ def _act(arguments: argparse.Namespace, settings: WeightsSettings) -> int:
 
 
 def _get(name: str, settings: WeightsSettings) -> int:
-    """Fetch all files of `name` and print where they lie."""
+    """Download the missing files of `name` and print the paths of all."""
     for file in settings.registry().files_of(name):
-        place = Place(file, settings.folder)
-        if not place.is_there and not settings.is_offline:
-            print_notice(f"fetching {file.file} into {quoted(settings.folder)}{_so_far(place)}")
+        entry = CacheEntry(file, settings.folder)
+        if not entry.exists and not settings.is_offline:
+            print_notice(f"downloading {file.file} into {quoted(settings.folder)}{_so_far(entry)}")
             if file.licence:
                 print_notice(f"note: {file.licence}")
-        with _Bar(file.file) as bar:
+        with ByteBar(file.file) as bar:
             path = fetch(
-                file, settings.folder, offline=settings.is_offline, progress=bar.show, tell=_note
+                file, settings.folder, offline=settings.is_offline, progress=bar.show, notify=_note
             )
         print(path, flush=True)
     return 0
 
 
-def _so_far(place: Place) -> str:
-    size = "" if place.file.bytes is None else f" of {place.file.bytes / 1e6:,.1f} MB"
-    return f": {place.kept() / 1e6:,.1f} MB{size} are there" if place.kept() or size else ""
+def _so_far(entry: CacheEntry) -> str:
+    size = "" if entry.file.bytes is None else f" of {entry.file.bytes / 1e6:,.1f} MB"
+    return f": {entry.size / 1e6:,.1f} MB{size} are there" if entry.size or size else ""
 
 
 def _verify(name: str | None, settings: WeightsSettings) -> int:
-    """Read files anew and print what was found; raises `WeightsError` if any is not as it must be.
+    """Read the files of `name`, by default all, and compare and print their hashes.
 
-    Without a name all files that are here are read.
+    Raises `WeightsError` if any differs.
     """
     registry = settings.registry()
     files = registry.files.values() if name is None else registry.files_of(name)
-    places = [Place(file, settings.folder) for file in files]
-    faults = []
-    for place in places:
-        if name is None and not place.is_there:
+    entries = [CacheEntry(file, settings.folder) for file in files]
+    faults: list[str] = []
+    for entry in entries:
+        if name is None and not entry.exists:
             continue
-        is_known = place.expected is not None
+        is_known = entry.expected is not None
         try:
-            with _Bar(place.file.file) as bar:
-                found = check(place, bar.show)
-            doubt = "" if is_known else ", which nobody has published: noted for later"
-            print(f"{place.path}: as it should be, SHA-256 {found}{doubt}", flush=True)
+            with ByteBar(entry.file.file) as bar:
+                found = check(entry, bar.show)
+            doubt = "" if is_known else ", recorded now since nobody published it"
+            print(f"{entry.path}: correct, SHA-256 {found}{doubt}", flush=True)
         except WeightsError as error:
             faults.append(str(error))
     if faults:
         raise WeightsError("; ".join(faults))
-    if name is None and not any(place.is_there for place in places):
-        print_notice("note: there is nothing here yet")
+    if name is None and not any(entry.exists for entry in entries):
+        print_notice("note: there are no files yet")
     return 0
 
 
 def _remove(name: str, settings: WeightsSettings) -> int:
-    """Remove the files of `name` that nothing else needs, and print what is gone."""
+    """Remove the files of `name` that no other models need, and print their paths."""
     registry, folder = settings.registry(), settings.folder
-    files, parts = registry.files_of(name), registry.parts_of(name)
-    if name in registry.models:
-        others = [each for each in registry.models if each != name]
-        shared = {part for other in others for part in registry.parts_of(other)}
-        for part in sorted(shared.intersection(parts)):
-            print_notice(f"note: {part} stays, other models use it too: remove it by its own name")
-        parts = tuple(part for part in parts if part not in shared)
-        files = tuple(
-            {file.name: file for each in parts for file in registry.files_of(each)}.values()
-        )
+    components = _unshared_components(name, registry)
+    names = components if name in registry.models else (name,)
+    files = {file.name: file for each in names for file in registry.files_of(each)}.values()
     for file in files:
         if file.path is not None:
-            print_notice(f"note: {str(file.path)!r} stays, it is no file of the cache folder")
-    places = [Place(file, folder) for file in files]
-    gone = []
+            print_notice(f"note: {str(file.path)!r} stays, since it is not in the cache folder")
+    removed: list[Path] = []
     if folder.is_dir():
-        with one_at_a_time(folder, progress=lambda: None, tell=_note):
-            gone = remove(places, parts, folder)
-    for path in gone:
+        with lock_folder(folder, progress=lambda: None, notify=_note):
+            removed = remove([CacheEntry(file, folder) for file in files], components, folder)
+    for path in removed:
         print(path, flush=True)
-    if not gone:
-        print_notice(f"note: nothing of {name} is here")
+    if not removed:
+        print_notice(f"note: there are no files of {name}")
     return 0
 
 
+def _unshared_components(name: str, registry: Registry) -> tuple[str, ...]:
+    """Return the components of `name`, of models only those that no other models use."""
+    components = registry.components_of(name)
+    if name not in registry.models:
+        return components
+    others = [each for each in registry.models if each != name]
+    shared = {component for other in others for component in registry.components_of(other)}
+    for component in sorted(shared.intersection(components)):
+        print_notice(f"note: {component} stays, other models use it too: remove it by its own name")
+    return tuple(component for component in components if component not in shared)
+
+
 def _list(settings: WeightsSettings) -> int:
-    """Print all entries, and what of them is here."""
+    """Print all entries, and which of their files are present."""
     registry = settings.registry()
     listing = _Listing(registry, settings.folder)
-    parts = [*registry.generators.values(), *registry.perceptors.values()]
+    components = [*registry.generators.values(), *registry.perceptors.values()]
     print("\n\n".join(map(listing.models, registry.models.values())))
     print()
-    print("\n\n".join(map(listing.part, parts)))
+    print("\n\n".join(map(listing.component, components)))
     return 0
 
 
 class _Listing:
-    """Entries as paragraphs."""
+    """Describes entries, one paragraph each."""
 
     def __init__(self, registry: Registry, folder: Path) -> None:
         self._registry = registry
@@ -137,7 +141,7 @@ class _Listing:
         shares = [f"{each.name} x {each.weight:g}" for each in entry.perceptors]
         seen_by = shares if len(shares) > 1 else [entry.perceptors[0].name]
         files = self._registry.files_of(entry.name)
-        here = all(Place(file, self._folder).is_there for file in files)
+        here = all(CacheEntry(file, self._folder).exists for file in files)
         size = sum(file.bytes or 0 for file in files)
         return (
             f"{entry.name}: {entry.description}\n"
@@ -146,10 +150,9 @@ class _Listing:
             f"  files   {size / 1e6:,.1f} MB in all, {'all here' if here else 'not all here'}"
         )
 
-    def part(self, entry: GeneratorEntry | PerceptorEntry) -> str:
+    def component(self, entry: GeneratorEntry | PerceptorEntry) -> str:
         lines = [f"{entry.name}: {entry.description}"]
-        for name in entry.files:
-            lines.append(f"  file    {self._described(name)}")
+        lines += [f"  file    {self._file(name)}" for name in entry.files]
         if isinstance(entry, PerceptorEntry):
             lines.append(f"  fits    open_clip's {entry.open_clip}")
             if entry.memory is not None:
@@ -166,53 +169,21 @@ class _Listing:
         lines += [f"  licence {text}" for text in dict.fromkeys(licences) if text]
         return "\n".join(lines)
 
-    def _described(self, name: str) -> str:
-        place = Place(self._registry.files[name], self._folder)
-        size = "length unknown" if place.file.bytes is None else f"{place.file.bytes / 1e6:,.1f} MB"
-        hashed = "" if place.file.sha256 else ", no checksum published"
-        return f"{place.file.file} ({size}, {_state(place)}{hashed})"
+    def _file(self, name: str) -> str:
+        entry = CacheEntry(self._registry.files[name], self._folder)
+        size = "length unknown" if entry.file.bytes is None else f"{entry.file.bytes / 1e6:,.1f} MB"
+        hashed = "" if entry.file.sha256 else ", no checksum published"
+        return f"{entry.file.file} ({size}, {_state(entry)}{hashed})"
 
 
-def _state(place: Place) -> str:
-    if place.is_there:
-        return "here" if place.is_checked else "here, not checked yet"
-    if place.kept():
-        return f"{place.kept() / 1e6:,.1f} MB of it here"
+def _state(entry: CacheEntry) -> str:
+    if entry.exists:
+        return "here" if entry.is_checked else "here, not checked yet"
+    if entry.size:
+        return f"{entry.size / 1e6:,.1f} MB of it here"
     return "missing"
 
 
 def _note(text: str) -> None:
     with tqdm.external_write_mode(file=sys.stderr):
         print_notice(f"note: {text}")
-
-
-class _Bar:
-    """How far a file has come, at a terminal."""
-
-    def __init__(self, title: str) -> None:
-        self._bar = tqdm(
-            desc=title,
-            unit="B",
-            unit_scale=True,
-            file=sys.stderr,
-            leave=False,
-            disable=not sys.stderr.isatty(),
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.close()
-
-    def show(self, done: int, total: int) -> None:
-        """Show that `done` bytes of `total` are here, 0 for unknown."""
-        if self._bar.disable:
-            return
-        self._bar.total = total or None
-        self._bar.update(done - self._bar.n)

@@ -105,7 +105,9 @@ def _state(content: Any, path: Path) -> dict[str, Tensor]:
         raise ModelError(f"the checkpoint {path.name} holds no tensors by name")
     for name, value in state.items():
         if not isinstance(name, str) or not _is_plain(value):
-            raise ModelError(f"the checkpoint {path.name} holds {name!r:.80}, which is no tensor")
+            raise ModelError(
+                f"the checkpoint {path.name} holds {name!r:.80}, which is not a tensor"
+            )
     return {name: value.detach() for name, value in state.items()}
 
 
@@ -128,7 +130,7 @@ def _refusal(path: Path, error: Exception) -> ModelError:
     refused = _REFUSED.search(str(error))
     if refused:
         return ModelError(
-            f"the checkpoint {path.name} asks for {refused[1]:.200}, which is no tensor, "
+            f"the checkpoint {path.name} asks for {refused[1]:.200}, which is not a tensor, "
             "and nothing in it was run"
         )
     return ModelError(f"the checkpoint {path.name} is damaged or of an unknown form")

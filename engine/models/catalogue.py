@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from engine.weights.registry_entries import ModelsEntry, Registry
+    from engine.weights.registry import Registry
+    from engine.weights.registry_entries import ModelsEntry
     from engine.weights.settings import WeightsSettings
 
 _DEMO = Path(__file__).parents[1] / "demo" / "weights"

@@ -1,55 +1,62 @@
-"""A file that is still coming: what there is of it, its hash so far, and where it came from."""
+"""A file that is being downloaded: its bytes so far, their hash, and where they came from."""
 
 import errno
 import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Self
 
 from engine.errors import WeightsError
 from engine.files import quoted, read_bounded
-from engine.weights.cache import Place
+from engine.weights.cache import CacheEntry
 
 _CHUNK = 2**20
-_MAX_ORIGIN = 65536
+_MAX_SOURCE = 65536
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where a part came from."""
+class DownloadSource:
+    """The address that a partial file was downloaded from."""
 
     url: str
     validator: str | None
-    """What the server calls this version of the file: a strong ETag or a date of change."""
+    """The server's name for this version of the file: a strong ETag or a date of change."""
 
 
-class Part:
-    """The part of one file, open for writing. Raises `WeightsError` if the disk refuses.
+class PartialFile:
+    """The partial download of one file, open for writing in a `with` block.
 
-    Use it in a `with` block. What has been written stays there for another try, whatever happens.
+    The bytes stay on disk for another attempt, however the block ends. Methods raise `WeightsError`
+    if the disk refuses.
     """
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        with self._disk():
-            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-            descriptor = os.open(place.part, flags, 0o666)
-            # Without a buffer: what was written is written, also if the disk is full.
-            self._file = io.FileIO(descriptor, "r+")
-            self._read_kept()
-        self.joined = self.length > 0
-        """Whether its bytes come from more than one answer."""
-        self.origin = self._read_origin()
-        """Where the newest of it came from, if known."""
-
+    entry: CacheEntry
+    """The file and its paths."""
     length: int
-    """Bytes that are there."""
+    """The number of bytes present."""
+    is_resumed: bool
+    """Whether the bytes come from more than one response."""
+    source: DownloadSource | None
+    """Where the newest bytes came from; None if unknown."""
+
+    def __init__(self, entry: CacheEntry) -> None:
+        self.entry = entry
+        self._hash = hashlib.sha256()
+        self.length = 0
+        with self._disk():
+            # Unbuffered, so that all that was written stays if the disk is full.
+            self._file = io.FileIO(entry.partial, "a+")
+            self._file.seek(0)
+            while chunk := self._file.read(_CHUNK):
+                self._hash.update(chunk)
+                self.length += len(chunk)
+        self.is_resumed = self.length > 0
+        self.source = self._read_source()
 
     def __enter__(self) -> Self:
         return self
@@ -57,34 +64,31 @@ class Part:
     def __exit__(self, *_: object) -> None:
         self._file.close()
         if not self.length:
-            self._forget()
+            with suppress(OSError):
+                self.entry.partial.unlink(missing_ok=True)
+                self.entry.source.unlink(missing_ok=True)
 
     @property
     def sha256(self) -> str:
-        """The hash of what is there."""
+        """The hash of the bytes present."""
         return self._hash.hexdigest()
 
-    @property
-    def folder(self) -> Path:
-        """Where it lies."""
-        return self._place.folder
-
     def restart(self) -> None:
-        """Throw away what is there."""
+        """Discard all bytes."""
         with self._disk():
             self._file.seek(0)
             self._file.truncate()
-            self._place.origin.unlink(missing_ok=True)
+            self.entry.source.unlink(missing_ok=True)
         self._hash = hashlib.sha256()
-        self.length, self.joined, self.origin = 0, False, None
+        self.length, self.is_resumed, self.source = 0, False, None
 
-    def begin(self, origin: Origin) -> None:
-        """Note where the following bytes come from."""
-        self.joined = self.length > 0
-        if origin != self.origin:
+    def begin_response(self, source: DownloadSource) -> None:
+        """Note where the bytes that follow come from."""
+        self.is_resumed = self.length > 0
+        if source != self.source:
             with self._disk():
-                self._place.origin.write_text(json.dumps(asdict(origin)), encoding="utf-8")
-            self.origin = origin
+                self.entry.source.write_text(json.dumps(asdict(source)), encoding="utf-8")
+            self.source = source
 
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
@@ -97,47 +101,28 @@ class Part:
                 rest = rest[count:]
 
     def finish(self) -> None:
-        """Give the file its final name, once it is safe on the disk."""
-        path = self._place.path
+        """Flush the file to the disk and give it its final name."""
         with self._disk():
             os.fsync(self._file.fileno())
             self._file.close()
-            self._place.part.replace(path)
-            self._place.origin.unlink(missing_ok=True)
-            # Not every system lets a folder be flushed; the name is then written a little later.
-            with suppress(OSError):
-                folder = os.open(path.parent, os.O_RDONLY)
-                os.fsync(folder)
-                os.close(folder)
+            self.entry.partial.replace(self.entry.path)
+            self.entry.source.unlink(missing_ok=True)
 
-    def _read_kept(self) -> None:
-        self._hash = hashlib.sha256()
-        self.length = 0
-        while chunk := self._file.read(_CHUNK):
-            self._hash.update(chunk)
-            self.length += len(chunk)
-
-    def _read_origin(self) -> Origin | None:
+    def _read_source(self) -> DownloadSource | None:
+        # The note may be damaged in any way; it is then as good as missing.
         with suppress(Exception):
-            return Origin(**json.loads(read_bounded(self._place.origin, limit=_MAX_ORIGIN)))
+            return DownloadSource(**json.loads(read_bounded(self.entry.source, limit=_MAX_SOURCE)))
         return None
 
-    def _forget(self) -> None:
-        with suppress(OSError):
-            self._place.part.unlink(missing_ok=True)
-            self._place.origin.unlink(missing_ok=True)
-
     @contextmanager
-    def _disk(self) -> Iterator[None]:
+    def _disk(self) -> Generator[None]:
         try:
             yield
         except OSError as error:
-            folder = quoted(self._place.folder)
+            name, folder = self.entry.file.file, quoted(self.entry.folder)
             if error.errno in _FULL:
                 raise WeightsError(
-                    f"the disk of {folder} is full: free some space and try again, what has come "
-                    f"of {self._place.file.file!r} is kept"
+                    f"the disk of {folder} is full: free some space and try again, the part of "
+                    f"{name!r} that was downloaded is kept"
                 ) from error
-            raise WeightsError(
-                f"cannot write {self._place.file.file!r} into {folder}: {error.strerror}"
-            ) from error
+            raise WeightsError(f"cannot write {name!r} into {folder}: {error.strerror}") from error

@@ -1,65 +1,146 @@
-"""What the registry knows: files, generators, perceptors, and the models made of them."""
+"""The entries of the registry: files, generators, perceptors, and the models made of them."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Self
+import re
+from collections.abc import Mapping
+from reprlib import repr as brief
+from typing import Annotated, Any, Self, cast
+from urllib.parse import urlsplit
 
-from engine.errors import WeightsError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+
+from engine.config_file import FilePath, Line, Name, Number, Table, Whole
+from engine.recipes.preset_values import PRESETS
+from engine.recipes.recipe import MAX_SIDE, MIN_SIDE
+
+OWN_SUFFIXES = (".part", ".origin", ".sha256", ".lock")
+"""The endings of what the cache folder holds beside the files themselves."""
+DEMO = "demo"
+"""The models that come with the program; they are in no registry."""
+MAX_BYTES = 2**44
+MAX_MIRRORS, MAX_PERCEPTORS = 32, 8
+MAX_MEMORY = 1e13
+MAX_WEIGHT = 1000.0
+MAX_FACTOR = 64
+
+_NAME = r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?"
+_FILE = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,149}"
 
 
-@dataclass(frozen=True)
-class WeightsFile:
+def add_names(entries: Any) -> Any:
+    """Check the names of entries, which are the keys of their table, and give each its own."""
+    if not isinstance(entries, Mapping):
+        raise ValueError(f"must be a table, not {brief(entries)}")
+    named: dict[str, Any] = {}
+    for name, entry in cast("Mapping[str, Any]", entries).items():
+        if not re.fullmatch(_NAME, name):
+            raise ValueError(
+                f"{name!r} is no name: it must be of a to z, 0 to 9, dots and dashes, at most 100, "
+                "and begin and end with a letter or digit"
+            )
+        if isinstance(entry, Mapping) and "name" in entry:
+            raise ValueError(f"{name!r} has the key 'name': its name is that of its table")
+        named[name] = {**entry, "name": name} if isinstance(entry, Mapping) else entry
+    return named
+
+
+def _check_file_name(name: str) -> str:
+    if not re.fullmatch(_FILE, name) or name.endswith((".", *OWN_SUFFIXES)):
+        raise ValueError(
+            "must be a file's name without a folder, of letters, digits, dots, dashes and "
+            f"underscores, that does not end in {' or '.join(OWN_SUFFIXES)}, not {name!r}"
+        )
+    return name
+
+
+def _check_url(url: object) -> object:
+    try:
+        parts = urlsplit(url if isinstance(url, str) and re.fullmatch(r"[!-~]+", url) else "")
+        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(f"must be an address that begins with http:// or https://, not {url!r}")
+    return url
+
+
+def _check_sha256(value: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", value):
+        raise ValueError(f"must be 64 hexadecimal digits, not {value!r}")
+    return value
+
+
+def _check_preset(name: str) -> str:
+    if name not in PRESETS:
+        raise ValueError(f"must be one of {', '.join(PRESETS)}, not {brief(name)}")
+    return name
+
+
+class _Entry(Table):
+    """A table of the registry whose key is the entry's name."""
+
+    name: str = Field(exclude=True)
+
+
+class WeightsFile(_Entry):
     """One file of a published model. It has mirrors, or is a file of this machine."""
 
-    name: str
-    file: str
-    """Its name on disk, in the cache folder; never a path."""
-    mirrors: tuple[str, ...] = ()
-    """Addresses where it is offered, in the order in which they are tried; none for a local one."""
-    path: Path | None = None
-    """Where it lies, for a file that is never copied nor removed."""
-    sha256: str | None = None
-    """64 hexadecimal digits; None where its publisher names none."""
-    bytes: int | None = None
-    """Its length; None where it is not known."""
-    licence: str = ""
-    """A sentence for whoever fetches it."""
+    file: Annotated[Line, AfterValidator(_check_file_name)] = Field(
+        default_factory=lambda values: values["name"], validate_default=True
+    )
+    """Its name in the cache folder, never a path; by default the entry's name."""
+    mirrors: tuple[Annotated[str, BeforeValidator(_check_url)], ...] = Field(
+        default=(), min_length=1, max_length=MAX_MIRRORS
+    )
+    """Addresses of the file, in the order in which they are tried."""
+    path: FilePath | None = None
+    """Path of a local file, which is never copied nor removed."""
+    sha256: (
+        Annotated[Line, StringConstraints(to_lower=True), AfterValidator(_check_sha256)] | None
+    ) = None
+    """The published SHA-256 as 64 hexadecimal digits; None if there is none."""
+    bytes: Annotated[Whole, Field(ge=1, le=MAX_BYTES)] | None = None
+    """The published length; None if there is none."""
+    licence: Line = ""
+    """A sentence about the licence, for the person who downloads the file."""
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if bool(self.mirrors) == (self.path is not None):
+            raise ValueError("mirrors or path is needed, and not both")
+        return self
 
 
-@dataclass(frozen=True)
-class GeneratorMemory:
-    """What a generator takes in float32, in bytes."""
+class GeneratorMemory(Table):
+    """Bytes that a generator takes in float32."""
 
-    weights: float
-    per_pixel: float
-    """For each pixel painted: what the decoder keeps for the gradient."""
-    lowered: float = 0.0
-    """Of the weights: those that take half of it in bfloat16, the decoder's."""
-
-
-@dataclass(frozen=True)
-class PerceptorMemory:
-    """What a perceptor takes in float32, in bytes."""
-
-    weights: float
-    per_cutout: float
-    """For each cutout: what the image tower keeps for the gradient."""
-    lowered: float = 0.0
-    """Of the weights: those that take half of it in bfloat16, the image tower's."""
+    weights: Annotated[Number, Field(ge=0, le=MAX_MEMORY)]
+    """Bytes of the weights."""
+    per_pixel: Annotated[Number, Field(ge=0, le=MAX_MEMORY)]
+    """Bytes for each painted pixel that the decoder keeps for the gradient."""
+    lowered: Annotated[Number, Field(ge=0, le=MAX_MEMORY)] = 0.0
+    """Bytes of those weights that take half of it in bfloat16: the decoder's."""
 
 
-@dataclass(frozen=True)
-class GeneratorEntry:
+class PerceptorMemory(Table):
+    """Bytes that a perceptor takes in float32."""
+
+    weights: Annotated[Number, Field(ge=0, le=MAX_MEMORY)]
+    """Bytes of the weights."""
+    per_cutout: Annotated[Number, Field(ge=0, le=MAX_MEMORY)]
+    """Bytes for each cutout that the image tower keeps for the gradient."""
+    lowered: Annotated[Number, Field(ge=0, le=MAX_MEMORY)] = 0.0
+    """Bytes of those weights that take half of it in bfloat16: the image tower's."""
+
+
+class GeneratorEntry(_Entry):
     """An image generator: a checkpoint and its configuration."""
 
-    name: str
-    description: str
-    checkpoint: str
+    description: Line = ""
+    checkpoint: Name
     """Name of a file."""
-    config: str
+    config: Name
     """Name of a file, YAML as taming-transformers writes it."""
-    factor: int
+    factor: Annotated[Whole, Field(ge=1, le=MAX_FACTOR)]
     """Pixels per latent cell along each axis."""
     memory: GeneratorMemory | None = None
 
@@ -69,18 +150,16 @@ class GeneratorEntry:
         return self.checkpoint, self.config
 
 
-@dataclass(frozen=True)
-class PerceptorEntry:
+class PerceptorEntry(_Entry):
     """A perceptor: a checkpoint and the open_clip architecture that it fits."""
 
-    name: str
-    description: str
-    open_clip: str
-    """Name of the architecture, with `-quickgelu` where the weights were trained so."""
-    checkpoint: str
+    description: Line = ""
+    open_clip: Name
+    """Name of the architecture, with `-quickgelu` if the weights were trained with it."""
+    checkpoint: Name
     """Name of a file."""
-    tokenizer: str | None = None
-    """Name of a file, `tokenizer.json`, where open_clip does not bring its own along."""
+    tokenizer: Name | None = None
+    """Name of a file, `tokenizer.json`, for architectures whose tokenizer open_clip lacks."""
     memory: PerceptorMemory | None = None
 
     @property
@@ -89,79 +168,48 @@ class PerceptorEntry:
         return (self.checkpoint,) if self.tokenizer is None else (self.checkpoint, self.tokenizer)
 
 
-@dataclass(frozen=True)
-class WeightedPerceptor:
-    """One of several perceptors that look at a picture, and how much it counts."""
+class WeightedPerceptor(Table):
+    """A perceptor of a pair of models, and how much it counts."""
 
-    name: str
-    weight: float = 1.0
+    name: Name
+    weight: Annotated[Number, Field(ge=0, le=MAX_WEIGHT)] = 1.0
 
 
-@dataclass(frozen=True)
-class ModelsEntry:
+def _check_perceptors(
+    perceptors: tuple[WeightedPerceptor, ...],
+) -> tuple[WeightedPerceptor, ...]:
+    if not any(each.weight for each in perceptors):
+        raise ValueError("must not all have the weight 0")
+    if len({each.name for each in perceptors}) < len(perceptors):
+        raise ValueError("must not name the same one twice")
+    return perceptors
+
+
+class ModelsEntry(_Entry):
     """A generator and the perceptors that steer it, under the name that recipes use."""
 
-    name: str
-    description: str
+    description: Line = ""
     """One line: what they are."""
-    limits: str
+    limits: Line = ""
     """One line: what they do not know."""
-    generator: str
-    perceptors: tuple[WeightedPerceptor, ...]
-    side: int
+    generator: Name
+    perceptors: Annotated[
+        tuple[WeightedPerceptor, ...],
+        Field(min_length=1, max_length=MAX_PERCEPTORS),
+        AfterValidator(_check_perceptors),
+    ]
+    side: Annotated[Whole, Field(ge=MIN_SIDE, le=MAX_SIDE)]
     """Default width and height in pixels."""
-    preset: str
+    preset: Annotated[Line, AfterValidator(_check_preset)] = "paper"
     """Name of the preset that suits them."""
 
     @property
-    def parts(self) -> tuple[str, ...]:
+    def components(self) -> tuple[str, ...]:
         """The names of the generator and the perceptors."""
         return self.generator, *(each.name for each in self.perceptors)
 
-
-@dataclass(frozen=True)
-class Registry:
-    """All entries by their names, which are different from each other whatever they name."""
-
-    files: Mapping[str, WeightsFile] = field(default_factory=dict)
-    generators: Mapping[str, GeneratorEntry] = field(default_factory=dict)
-    perceptors: Mapping[str, PerceptorEntry] = field(default_factory=dict)
-    models: Mapping[str, ModelsEntry] = field(default_factory=dict)
-
-    def merged(self, other: Self) -> "Registry":
-        """The entries of both, where those of `other` take the place of the same name."""
-        tables = {
-            each.name: {**getattr(self, each.name), **getattr(other, each.name)}
-            for each in fields(self)
-        }
-        return Registry(**tables)
-
-    def parts_of(self, name: str) -> tuple[str, ...]:
-        """The generators and perceptors that `name` stands for, by name; none for a file."""
-        if name in self.models:
-            return self.models[name].parts
-        return (name,) if name in self.generators or name in self.perceptors else ()
-
-    def files_of(self, name: str) -> tuple[WeightsFile, ...]:
-        """The files of models, a generator or a perceptor, or the file called `name`.
-
-        Raises `WeightsError` naming what there is.
-        """
-        if name in self.files:
-            return (self.files[name],)
-        parts = self.parts_of(name)
-        if not parts:
-            known = ", ".join((*self.models, *self.generators, *self.perceptors))
-            raise WeightsError(
-                f"there are no weights called {name!r}; there are: {known}, and the files that "
-                "`python -m engine weights list` shows"
-            )
-        return tuple(self.files[each] for each in _once(map(self._files_of_part, parts)))
-
-    def _files_of_part(self, name: str) -> tuple[str, ...]:
-        part = self.generators.get(name) or self.perceptors[name]
-        return part.files
-
-
-def _once(groups: Iterable[Iterable[str]]) -> list[str]:
-    return list(dict.fromkeys(name for group in groups for name in group))
+    @model_validator(mode="after")
+    def _check_name(self) -> Self:
+        if self.name == DEMO:
+            raise ValueError(f"{DEMO!r} is the demo pair, choose another name")
+        return self

@@ -34,7 +34,7 @@ async def test_a_job_that_is_painted_is_stopped_and_its_picture_kept(studio: Stu
     await begun(studio)
     assert labels(progress(studio)) == ["Stop here", "Cancel"]
     answered = await studio.alice.click(progress(studio), label="Stop here")
-    assert "posted as it stands" in told(answered)
+    assert "as it is now" in told(answered)
     result = await result_of(studio)
     assert "stopped at step" in result.content
     assert labels(progress(studio)) == []
@@ -145,7 +145,7 @@ async def test_a_picture_that_has_had_all_steps_gets_no_more(tmp_path: Path):
     async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
         await studio.imagine(steps=4)
         answered = await studio.alice.click(await result_of(studio), label="More steps")
-        assert "all of the 4 steps" in told(answered)
+        assert "already has the 4 steps" in told(answered)
 
 
 async def test_words_are_changed_and_the_seed_is_not(studio: Studio):
@@ -179,7 +179,7 @@ async def test_a_stopped_picture_goes_on_to_what_it_would_have_been(studio: Stud
     await studio.alice.click(progress(studio), label="Stop here")
     result = await result_of(studio)
     assert "stopped at step" in result.content
-    assert "Queued" in told(await studio.bob.click(result, label="Go on"))
+    assert "Queued" in told(await studio.bob.click(result, label="Resume"))
     whole = await result_of(studio)
     assert "200 steps" in whole.content
     other = studio.guild.create_text_channel("other")

@@ -42,7 +42,7 @@ async def asked_to_delete(
 ) -> simcord.InteractionResult:
     """Delete a job's pictures, having said that this is meant."""
     asked = await (who or studio.alice).click(result, label="Delete")
-    assert "cannot be undone" in told(asked)
+    assert "can't be undone" in told(asked)
     assert asked.response is not None
     assert asked.response.ephemeral
     await (who or studio.alice).click(asked.response, label="Delete it")
@@ -133,7 +133,7 @@ async def test_what_is_deleted_twice_is_said_to_be_gone(studio: Studio):
         assert each.response is not None
         await studio.alice.click(each.response, label="Delete it")
     assert "Deleted" in told(asked[0])
-    assert "deleted already" in told(asked[1])
+    assert "already deleted" in told(asked[1])
 
 
 async def test_somebody_elses_picture_can_be_forbidden(tmp_path: Path):
@@ -219,7 +219,7 @@ async def test_a_stop_and_a_cancel_have_one_outcome_and_both_are_told_the_truth(
         assert not painted(studio.thread())
     else:
         assert end is JobState.STOPPED
-        assert "posted as it stands" in said["Stop here"]
+        assert "as it is now" in said["Stop here"]
         assert "stopped already" in said["Cancel"]
         assert len(painted(studio.thread())) == 1
 
@@ -292,7 +292,7 @@ async def test_buttons_of_earlier_runs_work(settings: BotSettings, monkeypatch: 
             stopped = painted(thread)[-1]
             assert "stopped at step" in stopped.content
         async with theatre.open() as studio:
-            assert labels(stopped)[0] == "Go on"
+            assert labels(stopped)[0] == "Resume"
             form = await studio.bob.click(result, label="More steps")
             assert "Queued" in told(await studio.bob.submit_modal(form, {"steps": "2"}))
             assert "Deleted" in told(await asked_to_delete(studio, stopped))

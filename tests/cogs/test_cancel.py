@@ -49,7 +49,7 @@ async def test_ones_own_open_jobs_are_offered(studio: Studio):
     assert list((await offered(studio, studio.bob)).values()) == ["3"]
     everybodys = await offered(studio, moderator(studio))
     assert list(everybodys.values()) == ["1", "2", "3"]
-    assert all("somebody else's" in each for each in everybodys)
+    assert all("someone else's" in each for each in everybodys)
     for who in (studio.alice, studio.bob):
         await cancel(studio, who, "all")
     await studio.all_told()
@@ -70,7 +70,7 @@ async def test_one_job_is_cancelled_and_the_others_go_on(studio: Studio):
     assert "a red circle" in text
     assert "a green ring" not in text
     assert (await states(studio, 1))[0] is JobState.CANCELLED
-    assert "None of your jobs" in await cancel(studio, studio.alice, "all")
+    assert "no queued or running jobs" in await cancel(studio, studio.alice, "all")
     await cancel(studio, studio.bob, "3")
     await studio.all_told()
     await another_job_is_painted(studio)
@@ -86,7 +86,7 @@ async def test_a_moderator_cancels_others_jobs_of_their_server_only(studio: Stud
     assert list((await offered(studio, carol)).values()) == ["1"]
     assert "Only the person who asked" in await cancel(studio, carol, "2")
     assert "Cancelled" in await cancel(studio, carol, "1")
-    assert "None of your jobs" in await cancel(studio, carol, "all")
+    assert "no queued or running jobs" in await cancel(studio, carol, "all")
     await cancel(studio, studio.bob, "all")
     await studio.all_told()
     assert await states(studio, 1, 2) == [JobState.CANCELLED] * 2

@@ -137,7 +137,7 @@ async def test_who_takes_no_direct_messages_is_told_so(studio: Studio):
 
 
 async def test_of_whom_nothing_is_kept_nothing_is_sent(studio: Studio):
-    assert "nothing of you" in told(await ask(studio.alice, studio, "export"))
+    assert "nothing about you" in told(await ask(studio.alice, studio, "export"))
     assert not studio.alice.user.dm_channel.history()
 
 
@@ -145,7 +145,7 @@ async def test_before_anything_is_deleted_somebody_is_asked(studio: Studio):
     await studio.imagine(SECRET, steps=1)
     await studio.all_told()
     sure = await ask(studio.alice, studio, "delete")
-    assert "cannot be undone" in told(sure)
+    assert "can't be undone" in told(sure)
     assert sure.response is not None
     await studio.alice.click(sure.response, label="Keep it")
     assert told(sure) == "Nothing was removed."
@@ -174,7 +174,7 @@ async def test_what_is_deleted_is_gone_from_the_database_and_from_discord(studio
     assert SECRET not in [thread.name for thread in studio.channel.threads]
     assert await studio.services.store.lifecycle.pictures(2)  # Bob's
     assert painted(thread_of(studio, PROMPT))
-    assert "nothing of you" in told(await ask(studio.alice, studio, "export"))
+    assert "nothing about you" in told(await ask(studio.alice, studio, "export"))
 
 
 async def press_again(studio: Studio) -> None:
@@ -251,7 +251,7 @@ async def test_buttons_that_were_tampered_with_are_refused(studio: Studio, custo
     posted = await channel_of(studio, studio.channel.id).send("buttons", view=view)
     pressed = await studio.alice.click(posted, custom_id=custom_id)
     said = [each for each in (pressed.response, *pressed.followups) if each and each.ephemeral]
-    assert "do not know" in said[-1].content
+    assert "don't know" in said[-1].content
     assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
 
 

@@ -22,7 +22,7 @@ async def all_cancelled(studio: Studio, *people: simcord.MemberActor) -> None:
 
 
 async def test_nothing_waits_at_first(studio: Studio):
-    assert "Nothing waits" in await queue(studio)
+    assert "queue is empty" in await queue(studio)
 
 
 async def test_what_runs_and_what_waits_is_listed_with_its_people_and_times(studio: Studio):
@@ -43,7 +43,7 @@ async def test_what_runs_and_what_waits_is_listed_with_its_people_and_times(stud
     assert "waiting" in blue
     assert any("a green ring" in each and studio.bob.mention in each for each in others)
     await all_cancelled(studio)
-    assert "Nothing waits" in await queue(studio)
+    assert "queue is empty" in await queue(studio)
 
 
 async def test_a_long_queue_is_cut(studio: Studio):

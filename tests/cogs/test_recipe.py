@@ -157,7 +157,7 @@ async def test_a_recipe_from_nowhere_but_the_library_is_told(studio: Studio, pai
         "started from a picture",
         "resembling 1 picture",
         "stopped at step 1",
-        "settings of its own: 3 cutouts, learning rate 0.123",
+        "custom settings: 3 cutouts, learning rate 0.123",
     ):
         assert part in text
     assert await file_of(answered) == recipe
@@ -228,7 +228,7 @@ async def test_it_finds_the_recipe_beside_a_picture_that_is_no_png(studio: Studi
 async def test_a_message_without_a_picture_has_no_recipe(studio: Studio):
     posted = await studio.bob.send(studio.channel, "hello")
     refused = await studio.alice.context_menu(studio.channel, MENU, posted)
-    assert told(refused) == "That message holds no picture."
+    assert told(refused) == "That message has no picture."
 
 
 # --- What holds none
@@ -309,11 +309,11 @@ async def test_what_cannot_be_painted_here_is_shown_without_a_button(
         (small(start="image", edit=Edit(b"rubbish")), "the picture to edit"),
         (
             small(start="image", enlarge=1, edit=Edit(encoded(Image.new("RGB", (2000, 1000))))),
-            "larger than those I edit",
+            "edits is too large for me",
         ),
         (
             small(image_prompts=(ImagePrompt(encoded(Image.new("RGB", (257, 9)))),)),
-            "larger than those I look at",
+            "resemble is too large for me",
         ),
     ],
 )
@@ -350,8 +350,8 @@ async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ([], "not there any more"),
-        ([("other.json", small().to_json().encode())], "not there any more"),
+        ([], "isn't there any more"),
+        ([("other.json", small().to_json().encode())], "isn't there any more"),
         ([(FILENAME, b"rubbish")], "not valid JSON"),
         ([(FILENAME, replace(small(), models="vast").to_json().encode())], "now I paint with demo"),
         ([(FILENAME, small(cutouts=1024).to_json().encode())], "asks for 1024 cutouts"),

@@ -255,7 +255,7 @@ async def test_a_picture_that_is_gone_for_good_is_said_to_be(
     expiring(studio, monkeypatch, times=99)
     await replied(studio, WORDS, result)
     (refusal,) = answers(studio)
-    assert "could not be fetched" in refusal
+    assert "couldn't fetch" in refusal
 
 
 def expiring(studio: Studio, monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[str]:

@@ -68,7 +68,12 @@ async def test_servers_only_have_settings(studio: Studio):
 
 async def test_what_is_allowed_is_shown_to_the_moderator_alone(studio: Studio):
     text = await told_by(moderator(studio), studio.channel, "show")
-    for part in ("Steps of a picture: 100", "every channel", "For whom: everybody", "0 blocked"):
+    for part in (
+        "Steps per picture: 100",
+        "every channel",
+        "Who I paint for: everyone",
+        "0 blocked",
+    ):
         assert part in text
     assert not studio.channel.history()
 
@@ -76,12 +81,12 @@ async def test_what_is_allowed_is_shown_to_the_moderator_alone(studio: Studio):
 async def test_limits_are_tightened_and_left_to_the_host_again(studio: Studio):
     mona = moderator(studio)
     text = await told_by(mona, studio.channel, "limits", steps=50, pictures_per_day=3)
-    assert "Steps of a picture: 50 of 100" in text
-    assert "a day: 3 of 200" in text
+    assert "Steps per picture: 50 of 100" in text
+    assert "day: 3 of 200" in text
     assert "At most 50 steps" in told(await studio.imagine(steps=51))
     assert "Queued" in told(await studio.imagine(steps=1))
-    assert "Steps of a picture: 100\n" in await told_by(mona, studio.channel, "limits", steps=0)
-    assert "a day: 3 of 200" in await told_by(mona, studio.channel, "show")
+    assert "Steps per picture: 100\n" in await told_by(mona, studio.channel, "limits", steps=0)
+    assert "day: 3 of 200" in await told_by(mona, studio.channel, "show")
     await studio.all_told()
 
 
@@ -91,8 +96,8 @@ async def test_limits_are_tightened_and_left_to_the_host_again(studio: Studio):
         ({"steps": 101}, ("Steps", "at most 100", "only tighten")),
         ({"jobs_per_server": 21}, ("at most 20", "only tighten")),
         ({"pictures_per_day": 201, "steps": 1}, ("at most 200", "only tighten")),
-        ({"pixels": 5}, ("at least 256",)),
-        ({}, ("Say which limit",)),
+        ({"pixels": 5}, ("lowest limit is 256",)),
+        ({}, ("Choose which limit",)),
     ],
 )
 async def test_a_server_can_only_tighten_limits(
@@ -101,7 +106,7 @@ async def test_a_server_can_only_tighten_limits(
     mona = moderator(studio)
     refusal = await told_by(mona, studio.channel, "limits", **options)
     assert all(part in refusal for part in parts)
-    assert "Steps of a picture: 100\n" in await told_by(mona, studio.channel, "show")
+    assert "Steps per picture: 100\n" in await told_by(mona, studio.channel, "show")
 
 
 async def test_a_host_that_lets_nobody_edit_others_pictures_has_the_last_word(tmp_path: Path):
@@ -111,7 +116,7 @@ async def test_a_host_that_lets_nobody_edit_others_pictures_has_the_last_word(tm
         mona = moderator(studio)
         refusal = await told_by(mona, studio.channel, "edit-others", allowed=True)
         assert "only tighten" in refusal
-        assert "only who asked" in await told_by(mona, studio.channel, "show")
+        assert "only the person who asked" in await told_by(mona, studio.channel, "show")
 
 
 async def test_lists_of_channels_and_roles_are_kept(studio: Studio):
@@ -127,7 +132,9 @@ async def test_lists_of_channels_and_roles_are_kept(studio: Studio):
         mona, studio.channel, "channels remove", channel=other
     )
     assert role.mention in await told_by(mona, studio.channel, "roles add", role=role)
-    assert "For whom: everybody" in await told_by(mona, studio.channel, "roles remove", role=role)
+    assert "Who I paint for: everyone" in await told_by(
+        mona, studio.channel, "roles remove", role=role
+    )
     assert "every channel" in await told_by(mona, studio.channel, "channels clear")
 
 
@@ -182,7 +189,7 @@ async def test_changes_of_two_moderators_are_both_kept(studio: Studio):
     await told_by(mona, studio.channel, "limits", steps=7)
     text = await told_by(maud, studio.channel, "show")
     assert "2 blocked" in text
-    assert "Steps of a picture: 7 of 100" in text
+    assert "Steps per picture: 7 of 100" in text
 
 
 async def test_settings_are_those_of_one_server(studio: Studio):
@@ -205,7 +212,7 @@ async def test_everything_is_reset(studio: Studio):
     before = await told_by(mona, studio.channel, "show")
     text = await told_by(mona, studio.channel, "reset")
     assert text != before
-    assert "Steps of a picture: 100\n" in text
+    assert "Steps per picture: 100\n" in text
     assert "0 blocked" in text
     assert "every channel" in text
 

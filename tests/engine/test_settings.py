@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError, SettingsError
-from engine.settings import Settings, read_settings
+from engine.settings import EngineSettings, read_settings
 
 
 def written(folder: Path, text: str) -> Path:
@@ -14,17 +14,19 @@ def written(folder: Path, text: str) -> Path:
 
 def test_the_table_engine_is_read_and_other_tables_are_left_alone(tmp_path: Path):
     path = written(tmp_path, '[engine]\ndevice = "cpu"\nthreads = 3\n[bot]\ntheme = "dark"\n')
-    assert read_settings(path) == Settings(models="demo", device="cpu", threads=3)
+    assert read_settings(path) == EngineSettings(models="demo", device="cpu", threads=3)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing said\n", "[bot]\n", "[engine]\n"])
 def test_what_is_not_said_has_its_default(tmp_path: Path, text: str):
-    assert read_settings(written(tmp_path, text)) == Settings("demo", "auto", 0)
+    assert read_settings(written(tmp_path, text)) == EngineSettings(
+        models="demo", device="auto", threads=0
+    )
 
 
 def test_the_working_folder_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    assert read_settings() == Settings()
+    assert read_settings() == EngineSettings()
     written(tmp_path, "[engine]\nthreads = 2\n")
     assert read_settings().threads == 2
 
@@ -43,25 +45,34 @@ def test_devices_that_are_allowed(tmp_path: Path, device: str):
     [
         ("threads = ", "not valid TOML"),
         ("a = " + "[" * 100_000, "not valid TOML"),
-        ("engine = 3", "engine must be a table, not 3"),
-        ("[[engine]]", "engine must be a table"),
-        ("[engine]\nthread = 1", "no key 'thread'; there are: models, device, threads"),
-        ("[engine]\nthreads = 1.5", "threads must be a whole number from 0 to 1024, not 1.5"),
-        ("[engine]\nthreads = true", "threads must be a whole number from 0 to 1024, not True"),
-        ("[engine]\nthreads = -1", "threads must be a whole number from 0 to 1024, not -1"),
-        ("[engine]\nthreads = 9999", "threads must be a whole number from 0 to 1024, not 9999"),
-        ("[engine]\ndeterministic = 1", "deterministic must be true or false, not 1"),
-        ("[engine]\ntogether = 0", "together must be a whole number from 1 to 64, not 0"),
-        ("[engine]\ntogether = 65", "together must be a whole number from 1 to 64, not 65"),
-        ("[engine]\ntogether = true", "together must be a whole number from 1 to 64, not True"),
-        ("[engine]\nmodels = 1", "models must be a name in quotes, not 1"),
-        ("[engine]\nmodels = ''", "models must be a name in quotes, not ''"),
-        ("[engine]\ncompile = 1\ndeterministic = false", "compile must be true or false, not 1"),
-        ("[engine]\ncompile = true", "compile = true needs deterministic = false"),
-        ("[engine]\nprecision = 'half'", "precision must be auto, float32 or bfloat16"),
-        ("[engine]\nprecision = 16", "precision must be auto, float32 or bfloat16"),
-        ("[engine]\ndevice = 'tpu'", "device must be auto, cpu, mps, cuda or cuda:N"),
-        ("[engine]\ndevice = 0", "device must be auto, cpu, mps, cuda or cuda:N"),
+        ("engine = 3", "engine: must be a table, not 3"),
+        ("[[engine]]", "engine: must be a table"),
+        (
+            "[engine]\nthread = 1",
+            "engine: there is no key 'thread'; there are: models, device",
+        ),
+        ("[engine]\nthreads = 1.5", "engine.threads: must be a whole number, not 1.5"),
+        ("[engine]\nthreads = true", "engine.threads: must be a whole number, not True"),
+        ("[engine]\nthreads = -1", "engine.threads: must be at least 0, not -1"),
+        ("[engine]\nthreads = 9999", "engine.threads: must be at most 1024, not 9999"),
+        ("[engine]\ndeterministic = 1", "engine.deterministic: must be true or false, not 1"),
+        ("[engine]\ntogether = 0", "engine.together: must be at least 1, not 0"),
+        ("[engine]\ntogether = 65", "engine.together: must be at most 64, not 65"),
+        ("[engine]\ntogether = true", "engine.together: must be a whole number, not True"),
+        ("[engine]\nmodels = 1", "engine.models: must be one line of text in quotes, not 1"),
+        ("[engine]\nmodels = ''", "engine.models: must not be empty"),
+        (
+            "[engine]\ncompile = 1\ndeterministic = false",
+            "engine.compile: must be true or false, not 1",
+        ),
+        ("[engine]\ncompile = true", "engine: compile = true needs deterministic = false"),
+        (
+            "[engine]\nprecision = 'half'",
+            "precision: must be 'auto', 'float32' or 'bfloat16'",
+        ),
+        ("[engine]\nprecision = 16", "precision: must be 'auto', 'float32' or 'bfloat16'"),
+        ("[engine]\ndevice = 'tpu'", "engine.device: must be auto, cpu, mps, cuda or cuda:N"),
+        ("[engine]\ndevice = 0", "engine.device: must be auto, cpu, mps, cuda or cuda:N"),
     ],
 )
 def test_what_is_not_allowed_is_named_and_so_is_the_file(tmp_path: Path, text: str, told: str):

@@ -10,16 +10,20 @@ from typing import Any
 
 import discord
 import simcord
+from discord import app_commands
 from PIL import Image
 
 from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, DiscordSettings, StorageSettings
+from bot.errors import UserError
 from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
+from bot.ui.responses import UnacknowledgedError
+from engine.errors import EngineError
 from engine.painting import RECIPE_KEY
 from engine.recipes.recipe import Recipe
-from engine.settings import Settings as EngineSettings
+from engine.settings import EngineSettings
 
 PATIENCE = 120.0
 """Seconds after which something that should happen counts as not happening."""
@@ -97,7 +101,19 @@ async def open_studio(
             yield Studio(env, bot, services, guild, channel, alice, bob)
         finally:
             await env.shutdown()
-        env.raise_errors()
+        raise_unexplained(env)
+
+
+def raise_unexplained(env: simcord.Env) -> None:
+    """Raise what the bot's commands and forms raised, except for what it explains to people."""
+    explained = (UserError, EngineError, UnacknowledgedError)
+    errors = [each for each in env.errors if not isinstance(_cause(each), explained)]
+    if errors:
+        raise BaseExceptionGroup("the bot failed", errors)
+
+
+def _cause(error: BaseException) -> BaseException:
+    return error.original if isinstance(error, app_commands.CommandInvokeError) else error
 
 
 def pictures_of(message: discord.Message) -> list[discord.Attachment]:

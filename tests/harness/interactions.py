@@ -8,13 +8,14 @@ import discord
 import pytest
 import simcord
 
+from bot.jobs.records import JobRecord
 from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import PATIENCE, Studio, channel_of, pictures_of, recipe_of
 
 LONG = 1000
 """Steps that nobody waits for."""
 RESULT = ["Rerun", "Vary", "More steps", "Edit prompt", "Delete"]
-STOPPED_RESULT = ["Go on", "Rerun", "Vary", "Edit prompt", "Delete"]
+STOPPED_RESULT = ["Resume", "Rerun", "Vary", "Edit prompt", "Delete"]
 
 
 def buttons_of(message: discord.Message) -> list[discord.Button]:
@@ -40,8 +41,8 @@ async def known(studio: Studio, place: simcord.ChannelHandle) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _job_of(studio: Studio, message: discord.Message) -> int | None:
-    return await studio.services.store.jobs.of_message(message.id)
+async def _job_of(studio: Studio, message: discord.Message) -> JobRecord | None:
+    return await studio.services.store.jobs.by_message(message.id)
 
 
 def moderator(studio: Studio) -> simcord.MemberActor:

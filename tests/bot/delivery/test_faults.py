@@ -204,8 +204,8 @@ async def test_a_servers_limit_is_kept_without_discord_refusing(
     files = {each.filename: each for each in result.attachments}
     assert {"picture-1.webp", "picture-1-recipe.json"} <= set(files)
     assert all(each.size <= limit for each in files.values())
-    assert "it comes as WebP" in result.content
-    assert "lies beside it, as picture-1-recipe.json" in result.content
+    assert "it's a WebP" in result.content
+    assert "is in picture-1-recipe.json" in result.content
     path = tmp_path / "recipe.json"
     path.write_bytes(await files["picture-1-recipe.json"].read())
     assert (read_recipe(path).seed, read_recipe(path).steps) == (7, 2)

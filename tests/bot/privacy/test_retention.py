@@ -182,7 +182,7 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(
                 while await services.store.lifecycle.pictures(1):
                     await asyncio.sleep(0.05)
             page = await alice.slash(channel, "history")
-            assert "do not keep this picture" in told(page)
+            assert "don't have this picture" in told(page)
             assert page.response is not None
             assert not page.response.attachments
             with pytest.raises(simcord.SetupError, match="disabled"):

@@ -15,7 +15,7 @@ from bot.jobs.job import JobState
 from bot.submission.permissions import Actor
 from engine.errors import DivergedError
 from engine.models.catalogue import find_models
-from engine.settings import Settings as EngineSettings
+from engine.settings import EngineSettings
 from engine.vqgan_clip import batching
 from engine.vqgan_clip.generation import Generation
 from engine.vqgan_clip.memory_estimate import Budget, step_memory

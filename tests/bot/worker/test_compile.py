@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.settings import Settings as EngineSettings
+from engine.settings import EngineSettings
 from engine.vqgan_clip import compile
 from tests.harness.bot_harness import (
     make_settings,

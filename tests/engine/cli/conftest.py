@@ -2,7 +2,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 ROOT = Path(__file__).parents[3]
 
@@ -17,6 +16,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def _threads() -> Iterator[None]:
+    import torch
+
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)

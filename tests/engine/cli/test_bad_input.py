@@ -183,7 +183,7 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (["weights", "verify", "clip-vit-b-32"], "'weights/clip-vit-b-32.pt' is not there: get it"),
         (["weights", "remove", "vast"], "no weights called 'vast'"),
         (["weights", "list", "--config", "no.toml"], "'no.toml': there is no such file"),
-        (["weights", "list", "--config", "odd.toml"], "[weights]: there is no key 'ofline'"),
+        (["weights", "list", "--config", "odd.toml"], "weights: there is no key 'ofline'"),
         (["recipe"], "required: FILE"),
         (["recipe", "old.png"], "'old.png': it contains no recipe"),
         (["recipe", "no.png"], "'no.png': there is no such file"),
@@ -250,6 +250,7 @@ def _write_recipes(folder: Path) -> None:
     save_png(picture(), folder / "far.png", text=far)
 
 
+@pytest.mark.slow
 def test_what_needs_no_torch_does_not_load_it():
     program = (
         "import sys, engine; assert 'torch' not in sys.modules\n"

@@ -43,13 +43,14 @@ def check_stopped_picture() -> None:
     assert Path("b.png").read_bytes() == Path("a.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_picture_which_can_be_painted_again():
     command = [*COMMAND, "imagine", "a red circle", *ENDLESS]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         stop_when_frames_appear(process.pid, signal.SIGINT, lambda: process.poll() is None)
         try:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=600)
         finally:
             process.kill()
     assert process.returncode == 130
@@ -58,6 +59,7 @@ def test_ctrl_c_keeps_the_picture_which_can_be_painted_again():
     check_stopped_picture()
 
 
+@pytest.mark.slow
 def test_sigterm_keeps_the_picture_too():
     before = signal.getsignal(signal.SIGTERM)
     ended = Event()

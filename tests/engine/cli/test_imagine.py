@@ -10,7 +10,7 @@ from engine.cli import main
 from engine.cli.arguments import parse
 from engine.cli.request import read_request
 from engine.images.image_io import read_picture
-from engine.settings import Settings
+from engine.settings import EngineSettings
 from tests.engine.cli.cli_helpers import COMMAND, QUICK, picture, small
 
 
@@ -30,6 +30,7 @@ def test_a_picture_is_painted_and_its_path_printed(folder: Path, capsys: pytest.
     assert read_picture(folder / "a.png").size == (256, 192)
 
 
+@pytest.mark.slow
 def test_a_run_of_its_own_again_from_its_picture_gives_the_same_bytes(folder: Path):
     picture(size=(48, 48)).save(folder / "from.png")
     prompt = "a red circle | 日本語 🎨:-0.5"
@@ -168,7 +169,7 @@ def test_a_prompt_that_is_too_long_is_cut_with_a_notice_that_says_where(
 def test_settings_are_defaults_that_options_replace(folder: Path):
     (folder / "config.toml").write_text('[engine]\nmodels = "none"\ndevice = "cuda:7"\n')
     arguments = parse(["imagine", "a", "--out", "a.png", "--models", "demo", "--device", "cpu"])
-    request = read_request(arguments, Settings(models="none", device="cuda:7"))
+    request = read_request(arguments, EngineSettings(models="none", device="cuda:7"))
     assert (request.models.name, request.device) == ("demo", "cpu")
     assert main(["imagine", "a", "--out", "a.png"]) == 2
 
@@ -187,7 +188,7 @@ def test_settings_are_defaults_that_options_replace(folder: Path):
 def test_initial_images_of_every_kind_become_plain_ones_of_the_canvas(name: str, save):
     save(Path(name))
     arguments = parse(["imagine", "a", "--out", "a.png", "--init-image", name, "--size", "32x24"])
-    recipe = read_request(arguments, Settings()).tasks[0].recipe
+    recipe = read_request(arguments, EngineSettings()).tasks[0].recipe
     assert recipe.init_image is not None
     start = read_picture(recipe.init_image)
     assert (start.mode, start.size) == ("RGB", (32, 24))

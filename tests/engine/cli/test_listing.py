@@ -31,6 +31,7 @@ def test_the_recipe_of_a_stopped_run_comes_with_a_notice(capsys: pytest.CaptureF
     assert "note: the picture was stopped at step 2 of 3" in said.err
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error():
     listing = subprocess.Popen([*COMMAND, "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert listing.stdout is not None
@@ -38,4 +39,4 @@ def test_a_reader_that_leaves_early_is_no_error():
     assert listing.stderr is not None
     assert listing.stderr.read() == b""
     listing.stderr.close()
-    assert listing.wait(60) == 141
+    assert listing.wait(600) == 141

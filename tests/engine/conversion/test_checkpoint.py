@@ -130,7 +130,7 @@ def test_a_refusal_names_what_the_file_asked_for(tmp_path: Path):
     path = tmp_path / "last.ckpt"
     for hide in (in_a_pickle, in_an_old_pickle, in_an_archive):
         hide(path, tmp_path / "made")
-        with pytest.raises(ModelError, match=r"asks for posix.mkdir, which is no tensor"):
+        with pytest.raises(ModelError, match=r"asks for posix.mkdir, which is not a tensor"):
             read_checkpoint(path)
 
 

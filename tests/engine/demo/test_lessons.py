@@ -8,6 +8,8 @@ from engine.models.catalogue import find_models
 from engine.models.clip import ClipPerceptor, build_clip
 from engine.models.loading import load_vqgan
 
+pytestmark = pytest.mark.slow
+
 RADIUS = 2.0
 
 

@@ -8,6 +8,7 @@ from engine.demo.parallel import is_first, run_in_processes, share_gradients
 from tests.engine.demo.averaging import average_a_gradient, fail
 
 
+@pytest.mark.slow
 def test_gradients_are_averaged_over_the_processes(tmp_path: Path) -> None:
     run_in_processes(2, average_a_gradient, tmp_path)
     written = {path.name: path.read_text() for path in tmp_path.iterdir()}
@@ -15,6 +16,7 @@ def test_gradients_are_averaged_over_the_processes(tmp_path: Path) -> None:
     assert written == {"0-True": halves, "1-False": halves}
 
 
+@pytest.mark.slow
 def test_a_failure_in_one_process_ends_all_with_its_cause() -> None:
     with pytest.raises(Exception, match="the oven is cold"):
         run_in_processes(2, fail, 1)

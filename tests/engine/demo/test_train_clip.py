@@ -1,10 +1,23 @@
+from collections.abc import Iterator
 from dataclasses import replace
 
+import pytest
 import torch
 
 from engine.demo.train_clip import PHASES, train_clip
 from engine.models.catalogue import find_models
 from engine.models.loading import load_vqgan
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Train as the program does: only then the order of all sums is fixed."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def test_training_is_seeded_and_leaves_the_global_generator_alone() -> None:

@@ -1,11 +1,12 @@
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from engine.models.clip import ClipPerceptor, build_clip, rebuild_causal_mask
 from engine.models.loading import Models
+from tests.engine.rounding import assert_equal_up_to_rounding
 
 ODD_TEXTS = [
     "",
@@ -40,7 +41,7 @@ def token_count(perceptor: ClipPerceptor, text: str) -> int:
 
 
 def assert_unit(embeddings: torch.Tensor) -> None:
-    torch.testing.assert_close(embeddings.norm(dim=-1), torch.ones(len(embeddings)))
+    assert_equal_up_to_rounding(embeddings.norm(dim=-1), torch.ones(len(embeddings)))
 
 
 def test_pictures_are_embedded_as_by_open_clip(perceptor: ClipPerceptor):
@@ -51,7 +52,7 @@ def test_pictures_are_embedded_as_by_open_clip(perceptor: ClipPerceptor):
     with torch.no_grad():
         expected = perceptor.model.encode_image((images - mean) / std, normalize=True)
     embeddings = perceptor.encode_image(images)
-    torch.testing.assert_close(embeddings, expected)
+    assert_equal_up_to_rounding(embeddings, expected)
     assert_unit(embeddings)
 
 
@@ -68,7 +69,7 @@ def test_texts_are_embedded_as_by_open_clip(perceptor: ClipPerceptor):
     texts = ["a red circle", "a blue star on a white background"]
     with torch.no_grad():
         expected = perceptor.model.encode_text(perceptor.tokenizer(texts), normalize=True)
-    torch.testing.assert_close(perceptor.encode_text(texts), expected)
+    assert_equal_up_to_rounding(perceptor.encode_text(texts), expected)
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
@@ -78,7 +79,7 @@ def test_texts_that_it_never_saw_have_an_embedding(perceptor: ClipPerceptor, tex
     assert_unit(embedding)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_has_an_embedding(perceptor: ClipPerceptor, text: str):
     assert_unit(perceptor.encode_text([text]))
@@ -97,9 +98,9 @@ def test_the_readable_part_ends_where_the_77_tokens_end(perceptor: ClipPerceptor
     assert token_count(perceptor, readable) == 75  # start and end take the other two
     assert readable.endswith(("star ", "ring "))
     same = perceptor.encode_text([text, readable, readable + "a blue cross"])
-    torch.testing.assert_close(same[1:], same[:1].expand(2, -1))
+    assert_equal_up_to_rounding(same[1:], same[:1].expand(2, -1))
     shorter = perceptor.encode_text([readable.rsplit(maxsplit=1)[0]])
-    assert not torch.allclose(shorter, same[:1])
+    assert (shorter - same[:1]).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("text", ["x" * 4000, "红色的圆圈" * 800, "🎨" * 4000, "!?" * 2000])
@@ -128,7 +129,7 @@ def test_both_kinds_of_towers_fit(vision: dict[str, object]):
     with torch.no_grad():
         embeddings = perceptor.encode_image(images)
         expected = F.normalize(model.encode_image(images * 2 - 1), dim=-1)
-    torch.testing.assert_close(embeddings, expected)
+    assert_equal_up_to_rounding(embeddings, expected)
     assert len(perceptor.truncate_to_context("ring " * 50).split()) == 14
 
 

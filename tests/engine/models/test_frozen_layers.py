@@ -19,6 +19,10 @@ from engine.models.frozen_layers import (
     frozen_conv2d,
     group_norm_silu,
 )
+from tests.engine.rounding import assert_equal_up_to_rounding
+
+PRECISIONS = [torch.float32, torch.float64]
+"""Models compute in the first; the second shows that what differs is nothing but rounding."""
 
 
 def seeded(*shape: int, seed: int = 0) -> Tensor:
@@ -33,7 +37,12 @@ def frozen(module: Any) -> Any:
     return module.requires_grad_(False)
 
 
-def assert_same(ours: Callable[[Tensor], Tensor], theirs: Callable[[Tensor], Tensor], x: Tensor):
+def assert_same(
+    ours: Callable[[Tensor], Tensor],
+    theirs: Callable[[Tensor], Tensor],
+    x: Tensor,
+    roundings: int = 500,
+):
     """Both give the same values, and the same gradient for a gradient that is no constant."""
     gradients: list[Tensor] = []
     values: list[Tensor] = []
@@ -44,10 +53,11 @@ def assert_same(ours: Callable[[Tensor], Tensor], theirs: Callable[[Tensor], Ten
         assert leaf.grad is not None
         values.append(value.detach())
         gradients.append(leaf.grad)
-    torch.testing.assert_close(values[0], values[1], rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-5)
+    assert_equal_up_to_rounding(values[0], values[1], roundings)
+    assert_equal_up_to_rounding(gradients[0], gradients[1], roundings)
 
 
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize(
     "conv",
@@ -59,41 +69,46 @@ def assert_same(ours: Callable[[Tensor], Tensor], theirs: Callable[[Tensor], Ten
     ],
     ids=["3x3", "1x1", "strided", "dilated groups"],
 )
-def test_a_convolution(conv: nn.Conv2d, order: torch.memory_format):
-    conv = frozen(conv)
-    images = seeded(2, 8, 9, 7).contiguous(memory_format=order)
+def test_a_convolution(conv: nn.Conv2d, order: torch.memory_format, dtype: torch.dtype):
+    conv = frozen(conv).to(dtype)
+    images = seeded(2, 8, 9, 7).to(dtype).contiguous(memory_format=order)
     assert_same(lambda x: frozen_conv2d(x, conv), conv, images)
 
 
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
 @pytest.mark.parametrize(
     "large", [0, frozen_layers_cpu.LARGE_IMAGES], ids=["by sums", "torch's gradient"]
 )
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_a_normalisation_with_swish(
-    order: torch.memory_format, large: int, monkeypatch: pytest.MonkeyPatch
+    order: torch.memory_format, large: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(frozen_layers_cpu, "LARGE_IMAGES", large)
-    norm = frozen(nn.GroupNorm(4, 16, eps=1e-6))
-    images = (3 * seeded(2, 16, 9, 7) + 1).contiguous(memory_format=order)
+    norm = frozen(nn.GroupNorm(4, 16, eps=1e-6)).to(dtype)
+    images = (3 * seeded(2, 16, 9, 7) + 1).to(dtype).contiguous(memory_format=order)
 
     def plain(x: Tensor) -> Tensor:
         normal = norm(x)
         return normal * normal.sigmoid()
 
-    assert_same(lambda x: group_norm_silu(x, norm), plain, images)
+    # The gradient by sums takes its statistics in float32 whatever the images have.
+    in_float32 = torch.finfo(torch.float32).eps / torch.finfo(dtype).eps
+    assert_same(lambda x: group_norm_silu(x, norm), plain, images, int(500 * in_float32))
 
 
-def test_quick_gelu():
-    assert_same(QuickGELU(), OpenClipQuickGELU(), 3 * seeded(4, 50))
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
+def test_quick_gelu(dtype: torch.dtype):
+    assert_same(QuickGELU(), OpenClipQuickGELU(), 3 * seeded(4, 50).to(dtype))
 
 
-def test_self_attention():
-    theirs = frozen(nn.MultiheadAttention(24, 3, batch_first=True))
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
+def test_self_attention(dtype: torch.dtype):
+    theirs = frozen(nn.MultiheadAttention(24, 3, batch_first=True)).to(dtype)
     ours = SelfAttention(theirs)
     assert_same(
         lambda x: ours(x, x, x)[0],
         lambda x: theirs(x, x, x, need_weights=False)[0],
-        seeded(2, 7, 24),
+        seeded(2, 7, 24).to(dtype),
     )
 
 
@@ -101,16 +116,17 @@ def test_self_attention():
 def test_attention_in_bfloat16(limit: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(frozen_layers_cpu, "EXPLICIT_ATTENTION_BYTES", limit)
     query, key, value = (seeded(2, 3, 7, 8, seed=seed) for seed in range(3))
-    expected = F.scaled_dot_product_attention(query, key, value)
-    found = attention(query.bfloat16(), key.bfloat16(), value.bfloat16()).float()
-    torch.testing.assert_close(found, expected, rtol=0.03, atol=0.03)
+    query, key, value = query.bfloat16(), key.bfloat16(), value.bfloat16()
+    expected = F.scaled_dot_product_attention(query.float(), key.float(), value.float())
+    assert_equal_up_to_rounding(attention(query, key, value), expected.bfloat16(), roundings=4)
 
 
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
 @pytest.mark.parametrize("bias", [True, False])
-def test_patches(bias: bool):
-    conv = frozen(nn.Conv2d(3, 10, 4, stride=4, bias=bias))
+def test_patches(bias: bool, dtype: torch.dtype):
+    conv = frozen(nn.Conv2d(3, 10, 4, stride=4, bias=bias)).to(dtype)
     assert PatchEmbedding.fits(conv)
-    assert_same(PatchEmbedding(conv), conv, seeded(2, 3, 18, 13))
+    assert_same(PatchEmbedding(conv), conv, seeded(2, 3, 18, 13).to(dtype))
 
 
 @pytest.mark.parametrize(

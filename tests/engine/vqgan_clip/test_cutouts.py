@@ -17,6 +17,8 @@ from engine.vqgan_clip.cutouts import (
 )
 
 NONE = Augmentations()
+ROUNDING = 1e-4
+"""How far colours may be off, from 0 to 1: places are rounded, and neighbours differ by up to 1."""
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -64,13 +66,14 @@ def test_there_are_count_cutouts_of_each_picture(
 def test_without_augmentations_a_cutout_is_the_picture_itself():
     image = picture()
     for cutout in make_cutouts(image, 3, 16, NONE, seeded()):
-        torch.testing.assert_close(cutout, image[0], rtol=0, atol=1e-5)
+        torch.testing.assert_close(cutout, image[0], rtol=0, atol=ROUNDING)
 
 
 def test_the_cutouts_of_a_picture_lie_side_by_side():
     images = torch.stack([torch.full((3, 16, 16), value) for value in (0.1, 0.5, 0.9)])
     means = make_cutouts(images, 2, 8, PAPER.only("crop"), seeded()).mean((1, 2, 3))
-    torch.testing.assert_close(means, torch.tensor([0.1, 0.1, 0.5, 0.5, 0.9, 0.9]))
+    expected = torch.tensor([0.1, 0.1, 0.5, 0.5, 0.9, 0.9])
+    torch.testing.assert_close(means, expected, rtol=0, atol=ROUNDING)
 
 
 def test_the_memory_layout_of_the_picture_does_not_matter():
@@ -80,6 +83,8 @@ def test_the_memory_layout_of_the_picture_does_not_matter():
     torch.testing.assert_close(
         make_cutouts(other, 3, 5, augmentations, seeded()),
         make_cutouts(image, 3, 5, augmentations, seeded()),
+        rtol=0,
+        atol=ROUNDING,
     )
 
 
@@ -95,7 +100,7 @@ def test_the_generators_state_decides_and_nothing_else():
 def test_a_certain_flip_mirrors_the_picture():
     image = picture()
     cutouts = make_cutouts(image, 2, 16, Augmentations(flip=1.0), seeded())
-    torch.testing.assert_close(cutouts, image.flip(-1).expand(2, -1, -1, -1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(cutouts, image.flip(-1).expand(2, -1, -1, -1), rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("probability", [0.3, 0.5])
@@ -127,17 +132,17 @@ def test_crops_are_square_lie_inside_and_cover_the_picture(height: int, width: i
 
 def test_without_crops_the_cutouts_of_a_wide_picture_are_its_largest_squares():
     corners, sides = crop_places(make_cutouts(place_picture(20, 60), 200, 20, NONE, seeded()))
-    torch.testing.assert_close(sides, torch.full((200, 2), 20.0))
+    torch.testing.assert_close(sides, torch.full((200, 2), 20.0), rtol=0, atol=1e-2)
     assert corners[:, 0].min() < 2
     assert corners[:, 0].max() > 38
-    assert corners[:, 1].abs().max() < 1e-3
+    assert corners[:, 1].abs().max() < 1e-2
 
 
 def test_a_quarter_turn_by_matrix():
     image = picture()
     quarter = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])[None]
     turned = resample(image, quarter, 16)
-    torch.testing.assert_close(turned, torch.rot90(image, 1, (2, 3)), rtol=0, atol=1e-5)
+    torch.testing.assert_close(turned, torch.rot90(image, 1, (2, 3)), rtol=0, atol=ROUNDING)
 
 
 def test_each_picture_is_resampled_through_its_own_matrices():
@@ -145,7 +150,7 @@ def test_each_picture_is_resampled_through_its_own_matrices():
     mirror = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
     matrices = torch.stack((torch.eye(3), mirror, mirror, torch.eye(3)))
     expected = torch.stack((images[0], images[0].flip(-1), images[1].flip(-1), images[1]))
-    torch.testing.assert_close(resample(images, matrices, 16), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(resample(images, matrices, 16), expected, rtol=0, atol=ROUNDING)
 
 
 def test_beyond_its_border_a_picture_is_mirrored():
@@ -153,7 +158,7 @@ def test_beyond_its_border_a_picture_is_mirrored():
     half_right = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])[None]
     right = image[..., 8:]
     expected = torch.cat((right, right.flip(-1)), -1)
-    torch.testing.assert_close(resample(image, half_right, 16), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(resample(image, half_right, 16), expected, rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("aspect", [0.5, 1.0, 2.0])
@@ -162,7 +167,9 @@ def test_affine_projections_turn_and_shift_rigidly_whatever_the_pictures_shape(a
     matrices = geometry(500, aspect, augmentations, seeded())
     to_pixels = torch.diag(torch.tensor([aspect, 1.0]) / min(aspect, 1.0))
     turns = to_pixels @ matrices[:, :2, :2]
-    torch.testing.assert_close(turns @ turns.mT, torch.eye(2).expand(500, 2, 2))
+    torch.testing.assert_close(
+        turns @ turns.mT, torch.eye(2).expand(500, 2, 2), rtol=0, atol=ROUNDING
+    )
     angles = torch.atan2(turns[:, 1, 0], turns[:, 0, 0]).rad2deg()
     assert angles.abs().max() <= 30
     assert angles.min() < -28
@@ -203,7 +210,7 @@ def test_a_pixel_of_a_smaller_cutout_is_the_mean_of_what_it_covers(shrinking: in
 @pytest.mark.parametrize("size", [16, 32])
 def test_a_fine_checkerboard_becomes_grey_in_a_smaller_cutout(size: int):
     cutouts = make_cutouts(checkerboard(64), 2, size, NONE, seeded())
-    torch.testing.assert_close(cutouts, torch.full_like(cutouts, 0.5), rtol=0, atol=1e-5)
+    torch.testing.assert_close(cutouts, torch.full_like(cutouts, 0.5), rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -220,9 +227,11 @@ def test_a_turn_of_the_hue_changes_colours_but_neither_luma_nor_greys():
     images = picture(50)
     recoloured = recolour(images, matrices)
     luma = torch.tensor(LUMA).view(1, 3, 1, 1)
-    torch.testing.assert_close((recoloured * luma).sum(1), (images * luma).sum(1))
+    torch.testing.assert_close(
+        (recoloured * luma).sum(1), (images * luma).sum(1), rtol=0, atol=ROUNDING
+    )
     greys = images[:, :1].expand(-1, 3, -1, -1)
-    torch.testing.assert_close(recolour(greys, matrices), greys, rtol=0, atol=1e-5)
+    torch.testing.assert_close(recolour(greys, matrices), greys, rtol=0, atol=ROUNDING)
     assert ((recoloured - images).abs().amax((1, 2, 3)) > 0.01).all()
 
 
@@ -239,7 +248,9 @@ def test_a_change_of_saturation_alone_moves_colours_towards_or_off_their_grey():
 def test_a_change_of_brightness_scales_all_channels():
     augmentations = Augmentations(jitter=1.0, brightness=0.3)
     scales = make_cutouts(torch.full((1, 3, 8, 8), 0.5), 100, 8, augmentations, seeded()) / 0.5
-    torch.testing.assert_close(scales, scales[:, :1, :1, :1].expand_as(scales))
+    torch.testing.assert_close(
+        scales, scales[:, :1, :1, :1].expand_as(scales), rtol=0, atol=ROUNDING
+    )
     assert 0.7 <= scales.min() < 0.75
     assert 1.25 < scales.max() <= 1.3
 

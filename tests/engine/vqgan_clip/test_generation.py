@@ -27,6 +27,7 @@ from engine.models.protocols import Perceptor
 from engine.models.tensors import to_tensor
 from engine.recipes.augmentations import Augmentations
 from engine.vqgan_clip.generation import MORE_RATE
+from tests.engine.rounding import assert_equal_up_to_rounding
 
 QUANTIZATIONS = ["z-quantize", "none", "codebook-sampling"]
 
@@ -219,7 +220,7 @@ def test_loss_and_gradient_are_the_papers(models: Models, prompt: str):
         run.step()
         expected, slope = paper_loss(before["latent"], 0.6 * 0.9**step, recipe, alone)
         gradient = gradient_taken(before, run.state_dict())
-        assert run.loss == pytest.approx(expected, rel=1e-5)
+        assert run.loss == pytest.approx(expected, rel=1e-4)
         assert F.cosine_similarity(gradient.flatten(), slope.flatten(), dim=0) > 0.99999
         assert (gradient - slope).norm() < 1e-3 * slope.norm()
 
@@ -299,7 +300,7 @@ def test_several_perceptors_are_averaged(models: Models):
     twice = replace(models, perceptors=models.perceptors[:1] * 2)
     once = replace(models, perceptors=models.perceptors[:1])
     recipe = small(augmentations=Augmentations(), steps=1)
-    assert losses(recipe, twice) == pytest.approx(losses(recipe, once))
+    assert losses(recipe, twice) == pytest.approx(losses(recipe, once), rel=1e-5)
 
 
 # --- Prompts
@@ -314,7 +315,7 @@ def test_only_the_ratio_of_weights_counts(models: Models):
 def test_a_prompt_of_no_weight_changes_nothing(models: Models):
     recipe = small("a red circle", augmentations=Augmentations())
     with_fog = replace(recipe, prompts=small("a red circle | fog:0").prompts)
-    assert losses(with_fog, models) == pytest.approx(losses(recipe, models))
+    assert losses(with_fog, models) == pytest.approx(losses(recipe, models), rel=1e-4)
 
 
 def test_a_negative_weight_turns_the_loss_around(models: Models):
@@ -388,7 +389,7 @@ def test_noise_starts_from_encoded_random_pixels(models: Models):
     with torch.no_grad():
         expected = models.generator.encode(pixels)
     latent = Generation(small(start="noise"), models).state_dict()["latent"]
-    torch.testing.assert_close(latent, expected)
+    assert_equal_up_to_rounding(latent, expected)
 
 
 @torch.no_grad()
@@ -400,8 +401,8 @@ def test_an_initial_image_starts_from_its_reconstruction(models: Models):
     plain = models.generator.decode(latent).clamp(0, 1)
     quantized = models.generator.decode(nearest(latent, models.generator.codebook)).clamp(0, 1)
     start = Generation(replace(recipe, quantization="none"), models).image()
-    torch.testing.assert_close(start, plain)
-    torch.testing.assert_close(Generation(recipe, models).image(), quantized)
+    assert_equal_up_to_rounding(start, plain)
+    assert_equal_up_to_rounding(Generation(recipe, models).image(), quantized)
 
 
 @torch.no_grad()

@@ -61,6 +61,7 @@ def of_side(side: int, cutouts: int = 8) -> Recipe:
     return make_recipe("a red circle", seed=1, size=(side, side), cutouts=cutouts)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 @pytest.mark.parametrize(
     ("number", "precision"),

@@ -151,15 +151,15 @@ def cut_after(count: int) -> Answer:
     return answer
 
 
-def blocked_after(count: int, reached: threading.Event, resume: threading.Event) -> Answer:
-    """A good answer that stops after `count` bytes until `resume` is set."""
+def blocked_after(count: int, reached: threading.Event, go_on: threading.Event) -> Answer:
+    """A good answer that stops after `count` bytes until `go_on` is set."""
 
     def answer(handler: Handler) -> None:
         body = handler.begin()
         handler.wfile.write(body[:count])
         handler.wfile.flush()
         reached.set()
-        resume.wait(60)
+        go_on.wait(600)
         handler.wfile.write(body[count:])
 
     return answer
@@ -175,7 +175,7 @@ def dripping(handler: Handler) -> None:
 def silent(handler: Handler) -> None:
     """The head of a good answer, and nothing more for as long as anybody waits."""
     handler.begin()
-    handler.connection.settimeout(30)
+    handler.connection.settimeout(600)
     handler.connection.recv(1)
     handler.cut()
 
@@ -263,8 +263,9 @@ def weights(*mirrors: Mirror, **changes: Any) -> WeightsFile:
     values: dict[str, Any] = {
         "name": "x.ckpt",
         "file": "x.ckpt",
-        "mirrors": tuple(mirror.url for mirror in mirrors),
         "sha256": sha256(CONTENT).hexdigest(),
         "bytes": len(CONTENT),
     }
+    if mirrors:
+        values["mirrors"] = tuple(mirror.url for mirror in mirrors)
     return WeightsFile(**(values | changes))

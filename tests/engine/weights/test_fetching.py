@@ -88,7 +88,7 @@ def test_a_connection_cut_at_every_tenth_brings_the_file(tmp_path: Path):
 
 def test_what_has_come_is_kept_for_another_try(tmp_path: Path):
     with Mirror([cut_after(50_000), cut_after(0)]) as mirror:
-        refused(weights(mirror), tmp_path, mirror.host, "cut", "0.1 MB that have come are kept")
+        refused(weights(mirror), tmp_path, mirror.host, "cut", "0.1 MB are kept")
         assert (tmp_path / "x.ckpt.part").read_bytes() == CONTENT[:50_000]
         mirror.answers = [whole]
         assert got(weights(mirror), tmp_path) == CONTENT
@@ -131,13 +131,13 @@ def test_the_next_mirror_goes_on_where_the_first_ended(tmp_path: Path):
 def test_what_is_of_no_use_is_refused_and_the_next_mirror_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer, told: str
 ):
-    monkeypatch.setattr(transfer, "STALL_SECONDS", 0.2)
-    monkeypatch.setattr(fetching, "READ_SECONDS", 0.5)
-    monkeypatch.setattr(fetching, "ATTEMPTS", 2)
+    monkeypatch.setattr(transfer, "STALL_SECONDS", 2.0)
+    monkeypatch.setattr(fetching, "READ_SECONDS", 1.0 if answer is silent else 600.0)
+    monkeypatch.setattr(fetching, "ATTEMPTS", 3)
     with Mirror([answer]) as bad, Mirror() as good:
         refused(weights(bad), tmp_path, bad.host, told)
         notices: list[str] = []
-        assert got(weights(bad, good), tmp_path, tell=notices.append) == CONTENT
+        assert got(weights(bad, good), tmp_path, notify=notices.append) == CONTENT
         assert len(notices) == 1
         assert told in notices[0]
     assert left(tmp_path) == {"x.ckpt", "x.ckpt.sha256"}

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 import open_clip
 import pytest
 
+from engine.config_file import parse_table
 from engine.errors import EngineError, SettingsError, WeightsError
 from engine.presets import PRESETS
 from engine.weights.registry import shipped_registry
-from engine.weights.settings import WeightsSettings, read_weights_settings, weights_settings
+from engine.weights.settings import WeightsSettings, read_weights_settings
 
 SHA = "ab" * 32
 OWN = f"""
@@ -43,15 +44,16 @@ def read(tmp_path: Path, text: str) -> WeightsSettings:
 
 def test_all_models_that_are_shipped_name_files_that_are_there():
     registry = shipped_registry()
+    registry.check()
     assert next(iter(registry.models)) == "imagenet-16384"
     for name, models in registry.models.items():
         assert len(registry.files_of(name)) >= 3
         assert models.preset in PRESETS
         assert models.description
         assert models.limits
-        assert models.parts == registry.parts_of(name)
-        for part in models.parts:
-            assert registry.files_of(part)
+        assert models.components == registry.components_of(name)
+        for component in models.components:
+            assert registry.files_of(component)
     used = {name for part in [*registry.generators.values()] for name in part.files}
     used |= {name for part in registry.perceptors.values() for name in part.files}
     assert used == set(registry.files)
@@ -137,88 +139,107 @@ def models(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        (3, "[weights] must be a table, not 3"),
-        ({"ofline": True}, "[weights]: there is no key 'ofline'; there are: folder, offline"),
-        ({"folder": 3}, "[weights]: folder must be one line of text"),
-        ({"folder": ""}, "[weights]: folder must be"),
-        ({"folder": "a\0b"}, "[weights]: folder must be one line of text"),
-        ({"offline": 1}, "[weights]: offline must be true or false, not 1"),
-        ({"offline": "maybe"}, "[weights]: offline must be true or false, not 'maybe'"),
-        ({"files": []}, "[weights.files] must be a table"),
-        ({"files": {"x": 1}}, "[weights.files.x] must be a table, not 1"),
-        ({"files": {"../x": FILE}}, "[weights.files]: '../x' is no name"),
+        (3, "weights: must be a table, not 3"),
+        (
+            {"ofline": True},
+            "weights: there is no key 'ofline'; there are: files, generators, perceptors, models, "
+            "folder, offline",
+        ),
+        ({"folder": 3}, "weights.folder: must be one line of text"),
+        ({"folder": ""}, "weights.folder: must not be empty"),
+        ({"folder": "a\0b"}, "weights.folder: must be one line of text"),
+        ({"offline": 1}, "weights.offline: must be true or false, not 1"),
+        ({"offline": "maybe"}, "weights.offline: must be true or false, not 'maybe'"),
+        ({"files": []}, "weights.files: must be a table"),
+        ({"files": {"x": 1}}, "weights.files.x: must be a table, not 1"),
+        ({"files": {"../x": FILE}}, "weights.files: '../x' is no name"),
         ({"files": {"X": FILE}}, "'X' is no name"),
         ({"files": {"": FILE}}, "'' is no name"),
         ({"files": {"x.": FILE}}, "'x.' is no name"),
         ({"files": {"x" * 101: FILE}}, "is no name"),
-        (files(size=3), "[weights.files.x]: there is no key 'size'; there are: file, path"),
-        (files(file="../x"), "[weights.files.x]: file must be a file's name without a folder"),
-        (files(file="a/x"), "file must be a file's name"),
-        (files(file="a\\x"), "file must be a file's name"),
-        (files(file=".."), "file must be a file's name"),
-        (files(file=".lock"), "file must be a file's name"),
+        (files(size=3), "weights.files.x: there is no key 'size'; there are: file, mirrors, path"),
+        (files(file="../x"), "weights.files.x.file: must be a file's name without a folder"),
+        (files(file="a/x"), "file: must be a file's name"),
+        (files(file="a\\x"), "file: must be a file's name"),
+        (files(file=".."), "file: must be a file's name"),
+        (files(file=".lock"), "file: must be a file's name"),
         (files(file="x.part"), "does not end in .part"),
         (files(file="x.sha256"), "does not end in .part"),
-        (files(file=3), "file must be one line of text"),
-        (files(mirrors=None), "[weights.files.x]: mirrors or path is needed, and not both"),
+        (files(file=3), "file: must be one line of text"),
+        (files(mirrors=None), "weights.files.x: mirrors or path is needed, and not both"),
         (files(path="/x"), "mirrors or path is needed, and not both"),
-        (files(mirrors=[]), "mirrors must be a list of 1 to"),
-        (files(mirrors="https://a"), "mirrors must be a list of 1 to"),
-        (files(mirrors=[1]), "[weights.files.x]: mirrors must be addresses"),
-        (files(mirrors=["file:///etc/passwd"]), "mirrors must be addresses"),
-        (files(mirrors=["ftp://a/x"]), "mirrors must be addresses"),
-        (files(mirrors=["https:///x"]), "mirrors must be addresses"),
-        (files(mirrors=["https://a b/x"]), "mirrors must be addresses"),
-        (files(mirrors=["https://a:99999/x"]), "mirrors must be addresses"),
-        (files(mirrors=["https://[a/x"]), "mirrors must be addresses"),
-        (files(sha256="ab"), "[weights.files.x]: sha256 must be 64 hexadecimal digits, not 'ab'"),
-        (files(sha256="g" * 64), "sha256 must be 64 hexadecimal digits"),
-        (files(bytes=0), "[weights.files.x]: bytes must be a whole number from 1"),
-        (files(bytes=True), "bytes must be a whole number"),
-        (files(bytes=1.5), "bytes must be a whole number"),
-        (files(licence="a\nb"), "licence must be one line of text"),
-        (files(file="clip-vit-b-32.pt"), "file 'clip-vit-b-32.pt' is the name of another entry"),
+        (files(mirrors=[]), "mirrors: must be a list"),
+        (files(mirrors="https://a"), "mirrors: must be a list"),
+        (files(mirrors=[1]), "weights.files.x.mirrors.0: must be an address"),
+        (files(mirrors=["file:///etc/passwd"]), "mirrors.0: must be an address"),
+        (files(mirrors=["ftp://a/x"]), "mirrors.0: must be an address"),
+        (files(mirrors=["https:///x"]), "mirrors.0: must be an address"),
+        (files(mirrors=["https://a b/x"]), "mirrors.0: must be an address"),
+        (files(mirrors=["https://a:99999/x"]), "mirrors.0: must be an address"),
+        (files(mirrors=["https://[a/x"]), "mirrors.0: must be an address"),
+        (files(sha256="ab"), "weights.files.x.sha256: must be 64 hexadecimal digits, not 'ab'"),
+        (files(sha256="g" * 64), "sha256: must be 64 hexadecimal digits"),
+        (files(bytes=0), "weights.files.x.bytes: must be at least 1, not 0"),
+        (files(bytes=True), "bytes: must be a whole number"),
+        (files(bytes=1.5), "bytes: must be a whole number"),
+        (files(licence="a\nb"), "licence: must be one line of text"),
+        (
+            files(file="clip-vit-b-32.pt"),
+            "files.x.file 'clip-vit-b-32.pt' is the name of another entry",
+        ),
         (files(file="CLIP-vit-b-32.pt"), "is the name of another entry"),
         (files(file="clip-vit-b-32"), "is the name of another entry"),
         ({"files": {"clip-vit-b-32": FILE}}, "two entries called 'clip-vit-b-32'"),
-        ({"generators": {"x": {"checkpoint": "clip-vit-b-32.pt"}}}, "config is missing"),
+        (
+            {"generators": {"x": {"checkpoint": "clip-vit-b-32.pt"}}},
+            "weights.generators.x.config: is missing",
+        ),
         (
             {"generators": {"x": {"checkpoint": "clip-vit-b-33.pt", "config": "x", "factor": 16}}},
-            "[weights.generators.x]: checkpoint names 'clip-vit-b-33.pt', which is not there; is "
+            "weights: generators.x.checkpoint names 'clip-vit-b-33.pt', which is not there; is "
             "it 'clip-vit-b-32.pt'",
         ),
         ({"perceptors": {"x": {"open_clip": "A", "checkpoint": "y"}}}, "checkpoint names 'y'"),
         (
             {"perceptors": {"x": PERCEPTOR | {"tokenizer": "siglip2-b-16.jsn"}}},
-            "[weights.perceptors.x]: tokenizer names 'siglip2-b-16.jsn', which is not there; is it "
+            "weights: perceptors.x.tokenizer names 'siglip2-b-16.jsn', which is not there; is it "
             "'siglip2-b-16.json'",
         ),
-        ({"perceptors": {"x": PERCEPTOR | {"tokenizer": 3}}}, "tokenizer must be one line of text"),
+        (
+            {"perceptors": {"x": PERCEPTOR | {"tokenizer": 3}}},
+            "tokenizer: must be one line of text",
+        ),
         ({"perceptors": {"x": PERCEPTOR | {"tokeniser": "y"}}}, "no key 'tokeniser'"),
         (
             {"perceptors": {"x": {"open_clip": "A", "checkpoint": "y", "memory": {"weights": 1}}}},
-            "[weights.perceptors.x.memory]: per_cutout is missing",
+            "weights.perceptors.x.memory.per_cutout: is missing",
         ),
         (
             models(preset="fast"),
-            "[weights.models.x]: preset must be one of paper, demo, not 'fast'",
+            "weights.models.x.preset: must be one of paper, demo, not 'fast'",
         ),
-        (models(generator="y"), "[weights.models.x]: generator names 'y', which is not there"),
-        (models(perceptors=[]), "perceptors must be a list of 1 to 8"),
-        (models(perceptors=["a"]), "[weights.models.x.perceptors] must be a table, not 'a'"),
+        (models(generator="y"), "weights: models.x.generator names 'y', which is not there"),
+        (models(perceptors=[]), "perceptors: must be a list of at least 1"),
+        (models(perceptors=["a"]), "weights.models.x.perceptors.0: must be a table, not 'a'"),
         (models(perceptors=[{"name": "a"}]), "perceptors names 'a', which is not there"),
         (models(perceptors=[{"name": "a", "wait": 1}]), "there is no key 'wait'; there are:"),
-        (models(perceptors=[{"name": "a", "weight": -1}]), "weight must be a number from 0 to"),
-        (models(perceptors=[{"name": "a", "weight": float("nan")}]), "weight must be a number"),
+        (models(perceptors=[{"name": "a", "weight": -1}]), "weight: must be at least 0, not -1"),
+        (
+            models(perceptors=[{"name": "a", "weight": float("nan")}]),
+            "weight: must be a finite number, not nan",
+        ),
         (models(perceptors=[{"name": "a", "weight": 0}]), "must not all have the weight 0"),
         (models(perceptors=[{"name": "a"}] * 2), "must not name the same one twice"),
-        (models(side=1), "[weights.models.x]: side must be a whole number from 16 to 4096"),
-        ({"models": {"demo": MODELS}}, "[weights.models.demo]: 'demo' is the demo pair"),
+        (models(side=1), "weights.models.x.side: must be at least 16, not 1"),
+        (models(perceptors=[{"name": "a"}] * 9), "must be a list of at most 8"),
+        (models(side=5000), "weights.models.x.side: must be at most 4096, not 5000"),
+        (files(name="y"), "weights.files: 'x' has the key 'name'"),
+        ({"models": {"demo": MODELS}}, "weights.models.demo: 'demo' is the demo pair"),
     ],
 )
 def test_what_is_not_allowed_is_named_with_its_table_and_key(table: object, told: str):
     with pytest.raises(SettingsError) as error:
-        weights_settings(table)
+        parse_table(table, "weights", WeightsSettings)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -234,7 +255,7 @@ def test_the_file_and_the_variables_are_read(tmp_path: Path, monkeypatch: pytest
     settings = read_weights_settings()
     assert (settings.folder, settings.is_offline) == (Path("bigger"), True)
     monkeypatch.setenv("VQGAN_CLIP_WEIGHTS__OFFLINE", "perhaps")
-    with pytest.raises(SettingsError, match="offline"):
+    with pytest.raises(SettingsError, match="weights.offline: must be true or false"):
         read_weights_settings()
 
 

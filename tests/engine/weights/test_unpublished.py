@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import WeightsError
-from engine.weights.cache import Place, remove
+from engine.weights.cache import CacheEntry, remove
 from engine.weights.fetching import fetch
 from tests.engine.weights.faulty_server import (
     CONTENT,
@@ -28,7 +28,7 @@ RIGHT, WRONG = sha256(CONTENT).hexdigest(), sha256(OTHER).hexdigest()
 def got(folder: Path, *mirrors: Mirror, size: int | None = None) -> tuple[bytes, list[str]]:
     notices: list[str] = []
     file = weights(*mirrors, sha256=None, bytes=size)
-    path = fetch(file, folder, offline=False, progress=lambda *_: None, tell=notices.append)
+    path = fetch(file, folder, offline=False, progress=lambda *_: None, notify=notices.append)
     return path.read_bytes(), notices
 
 
@@ -49,7 +49,7 @@ def test_what_comes_later_must_agree_with_it(tmp_path: Path):
         with pytest.raises(WeightsError, match=f"{WRONG} instead of {RIGHT}"):
             got(tmp_path, second)
         assert got(tmp_path, second, first)[0] == CONTENT
-        remove([Place(weights(), tmp_path)], [], tmp_path)
+        remove([CacheEntry(weights(first), tmp_path)], [], tmp_path)
         assert got(tmp_path, second)[0] == OTHER
 
 

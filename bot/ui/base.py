@@ -1,0 +1,64 @@
+"""Base classes of forms and buttons, which answer the errors of their subclasses."""
+
+from re import Match
+from typing import Any, Self
+
+import discord
+from discord import ui
+
+from bot.ui.responses import answer_error, mark_handled
+
+FORM_SECONDS = 1800.0
+"""Seconds after which an open form is no longer accepted."""
+
+
+class Form(ui.Modal):
+    """A modal dialog; a person whose form causes an error is told about it."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title=title, timeout=FORM_SECONDS)
+
+    def ask(self, text: str, component: ui.Item[Any], description: str | None = None) -> None:
+        """Add a question."""
+        self.add_item(ui.Label(text=text, component=component, description=description))
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Accept the form, and note that it will be answered."""
+        mark_handled(interaction)
+        return True
+
+    async def on_error(self, interaction: discord.Interaction[Any], error: Exception, /) -> None:
+        """Answer the error, and close the form as after a success."""
+        self.stop()
+        await answer_error(interaction, error)
+
+
+class PersistentButton(ui.DynamicItem[ui.Button[Any]], template=r"(?!)"):
+    """Answers presses of buttons whose custom ids match its template, also after a restart.
+
+    Subclasses name the template. Messages hold plain buttons: see `bot.ui.buttons.button_view`.
+    """
+
+    def __init__(self, button: ui.Button[Any], match: Match[str]) -> None:
+        super().__init__(button)
+        self.match = match
+
+    @classmethod
+    async def from_custom_id(
+        cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
+    ) -> Self:
+        """Return the button that was pressed, from the message that Discord sent along."""
+        assert isinstance(item, ui.Button)
+        return cls(item, match)
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Answer a press, or its error: discord.py only logs the errors of dynamic items."""
+        mark_handled(interaction)
+        try:
+            await self.press(interaction)
+        except Exception as error:
+            await answer_error(interaction, error)
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Do what the button says."""
+        raise NotImplementedError

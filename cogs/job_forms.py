@@ -1,0 +1,154 @@
+"""Forms that job buttons open: which picture, how many more steps, which prompt."""
+
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot.errors import UserError
+from bot.jobs.records import JobRecord
+from bot.services import Services
+from bot.submission.followups import FollowupJobs
+from bot.submission.recipes import prompt_of
+from bot.submission.requester import Requester
+from bot.ui import buttons, queue_text
+from bot.ui.base import Form
+from bot.ui.buttons import JobAction
+from bot.ui.forms import words_input
+from bot.ui.responses import defer, respond
+from bot.ui.uploads import pictures_in
+from engine.recipes.recipe import MAX_STEPS
+
+_ALL = "0"
+"""Option value for all pictures."""
+_MAX_DIGITS = 6
+"""Maximum length of a number of steps, in characters."""
+_MAX_INPUT = 4000
+"""Maximum length of a text field, in characters; set by Discord."""
+
+
+class _JobForm(Form):
+    """A form about a job's pictures."""
+
+    def __init__(self, record: JobRecord, action: JobAction) -> None:
+        super().__init__(buttons.label(action))
+        self.record = record
+
+    def ask_which(self, numbers: list[int], *others: discord.SelectOption) -> ui.Select[Any]:
+        """Ask which picture is meant; `others` are options before the pictures."""
+        recipes = self.record.job.recipes
+        options = [
+            discord.SelectOption(
+                label=f"Picture {number}",
+                value=str(number),
+                description=f"seed {recipes[number - 1].seed}",
+            )
+            for number in numbers
+        ]
+        select: ui.Select[Any] = ui.Select(custom_id="which", options=[*others, *options])
+        select.options[0].default = True
+        self.ask("Which picture?", select)
+        return select
+
+
+class VaryForm(_JobForm):
+    """Asks which of several pictures to vary."""
+
+    def __init__(self, message: discord.Message, record: JobRecord, numbers: list[int]) -> None:
+        super().__init__(record, JobAction.VARY)
+        self._message = message
+        self._which = self.ask_which(numbers)
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Vary it."""
+        await defer(interaction)
+        await vary_picture(interaction, self._message, self.record, _number(self._which) or 1)
+
+
+class MoreForm(_JobForm):
+    """Asks how many more steps to paint, and of which picture."""
+
+    def __init__(self, record: JobRecord, numbers: list[int], limit: int) -> None:
+        super().__init__(record, JobAction.MORE)
+        most = limit - max(recipe.total_steps for recipe in record.job.recipes)
+        if most < 1:
+            raise UserError(f"This picture already has the {limit} steps that are allowed here.")
+        self._steps: ui.TextInput[Any] = ui.TextInput(
+            custom_id="steps",
+            default=str(min(record.job.recipes[0].steps, most)),
+            max_length=_MAX_DIGITS,
+        )
+        self.ask(f"How many more steps? At most {most}", self._steps)
+        everything = discord.SelectOption(label="All of them", value=_ALL)
+        self._which = self.ask_which(numbers, everything) if len(numbers) > 1 else None
+        self._only = None if len(record.job.recipes) == 1 else numbers[0]
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Queue the steps."""
+        await defer(interaction)
+        typed = self._steps.value.strip()
+        steps = int(typed) if typed.isascii() and typed.isdecimal() else 0
+        if not 1 <= steps <= MAX_STEPS:
+            raise UserError("Enter the number of steps as a whole number, such as 100.")
+        number = self._only if self._which is None else _number(self._which)
+        followups, requester = _followups(interaction), Requester.of_interaction(interaction)
+        await respond_queued(
+            interaction, await followups.add_steps(requester, self.record, number, steps)
+        )
+
+
+class PromptForm(_JobForm):
+    """Asks for another prompt for a picture."""
+
+    def __init__(self, record: JobRecord, longest: int) -> None:
+        super().__init__(record, JobAction.REWORD)
+        prompt = prompt_of(record.job.recipes[0])[:_MAX_INPUT]
+        self._prompt = words_input("prompt", max(longest, len(prompt)))
+        self._prompt.default = prompt
+        self.ask("What should the picture show?", self._prompt)
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Queue the picture."""
+        await defer(interaction)
+        followups, requester = _followups(interaction), Requester.of_interaction(interaction)
+        await respond_queued(
+            interaction, await followups.edit_prompt(requester, self.record, self._prompt.value)
+        )
+
+
+async def vary_picture(
+    interaction: discord.Interaction[Any], message: discord.Message, record: JobRecord, number: int
+) -> None:
+    """Vary one of a job's pictures, from the store or else from its message."""
+    services: Services = interaction.client.services
+    pictures = await services.store.lifecycle.pictures(record.job.id)
+    content = next((each.content for each in pictures if each.number == number), None)
+    if content is None:
+        content = await _posted(services, message, number)
+    requester = Requester.of_interaction(interaction)
+    await respond_queued(
+        interaction, await services.followups.vary(requester, record, number, content)
+    )
+
+
+async def _posted(services: Services, message: discord.Message, number: int) -> bytes:
+    """Read a job's picture from its message."""
+    files = pictures_in(message)
+    if number > len(files):
+        raise UserError("I don't have this picture any more. Attach it to `/edit` instead.")
+    return await services.uploads.read(files[number - 1], message)
+
+
+async def respond_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:
+    """Respond with a link to the message of a queued job."""
+    await respond(interaction, queue_text.queued_text(message.jump_url))
+
+
+def _followups(interaction: discord.Interaction[Any]) -> FollowupJobs:
+    return interaction.client.services.followups
+
+
+def _number(which: ui.Select[Any]) -> int | None:
+    """Return the number of the chosen picture; None for all."""
+    chosen = which.values[0] if which.values else which.options[0].value
+    return int(chosen) if chosen.isascii() and chosen.isdecimal() and chosen != _ALL else None
