@@ -13,8 +13,8 @@ from bot.default_config import write_config
 from bot.healthcheck import is_alive
 from bot.log import set_up_logging
 from engine import __version__
+from engine.config_file import DEFAULT_PATH
 from engine.errors import EngineError
-from engine.settings import DEFAULT_PATH
 
 BAD_SETTINGS = 2
 

@@ -1,4 +1,4 @@
-"""How long work takes, learned from steps that were taken, and when a job starts and ends."""
+"""When a job starts and ends, estimated from the measured throughput."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,64 +7,64 @@ from typing import Self
 from bot.scheduling.fair_queue import QueuePosition
 
 _MEMORY = 0.98
-"""Share of what was learned before that stays with every new step."""
+"""Share of the earlier measurements that remains with every new one."""
 
 
 class ThroughputEstimator:
-    """Seconds for each unit of work."""
+    """Seconds per unit of cost, averaged over the last steps."""
 
     def __init__(self) -> None:
-        self._units = self._seconds = 0.0
-        self._seconds_per_unit: float | None = None
+        self._cost = self._seconds = 0.0
+        self._seconds_per_cost: float | None = None
 
-    def record(self, units: float, seconds: float) -> None:
-        """Learn from work that took `seconds`."""
-        self._units = _MEMORY * self._units + units
+    def record(self, cost: float, seconds: float) -> None:
+        """Record that work of some cost took `seconds`."""
+        self._cost = _MEMORY * self._cost + cost
         self._seconds = _MEMORY * self._seconds + seconds
-        self._seconds_per_unit = self._seconds / self._units
+        self._seconds_per_cost = self._seconds / self._cost
 
-    def seconds(self, units: float) -> float | None:
-        """How long some work will take; None if no step has been taken yet."""
-        pace = self._seconds_per_unit
-        return None if pace is None else pace * units
+    def seconds(self, cost: float) -> float | None:
+        """Estimate how long work takes; None before the first measurement."""
+        rate = self._seconds_per_cost
+        return None if rate is None else rate * cost
 
 
-_TOLERANCE, _TOLERATED = 0.1, timedelta(seconds=5)
-"""By how much of the time that is left, and by how much in any case, an announced time may be
-wrong before it is announced anew."""
+_TOLERANCE, _MIN_TOLERANCE = 0.1, timedelta(seconds=5)
+"""Error of a shown ETA that is accepted: a share of the remaining time, but at least this much."""
 
 
 @dataclass(frozen=True)
 class Eta:
-    """What people are told of a job in the queue."""
+    """What users are shown about a job in the queue."""
 
     jobs_ahead: int
-    """How many other jobs have a turn before its next one."""
+    """Number of other jobs with a slice before the job's next one."""
     start: datetime | None
-    """When that comes; None if the engine's pace is not known yet."""
+    """Start of the job's next slice; None before the first measurement."""
     end: datetime | None
-    """When the job is done."""
+    """End of the job; None before the first measurement."""
 
     def is_close_to(self, other: Self | None, *, begun: bool) -> bool:
-        """Whether people who were told `other` of a job know enough; how many are before it is
-        told only until it has begun.
+        """Return True if `other` is still close enough that the message need not be edited.
+
+        The number of jobs ahead is shown only until the job has begun.
         """
         if other is None or (not begun and self.jobs_ahead != other.jobs_ahead):
             return False
         if self.end is None or other.end is None:
             return self.end == other.end
-        left = self.end - datetime.now(UTC)
-        return abs(self.end - other.end) <= max(_TOLERANCE * left, _TOLERATED)
+        remaining = self.end - datetime.now(UTC)
+        return abs(self.end - other.end) <= max(_TOLERANCE * remaining, _MIN_TOLERANCE)
 
 
-def estimate(standing: QueuePosition | None, pace: ThroughputEstimator) -> Eta | None:
-    """From work to time; None if the job is not in the queue."""
-    if standing is None:
+def estimate(position: QueuePosition | None, throughput: ThroughputEstimator) -> Eta | None:
+    """Estimate when a job starts and ends; None if it is not in the queue."""
+    if position is None:
         return None
     now = datetime.now(UTC)
-    start, end = pace.seconds(standing.start), pace.seconds(standing.end)
+    start, end = throughput.seconds(position.start), throughput.seconds(position.end)
     return Eta(
-        jobs_ahead=standing.jobs_ahead,
+        jobs_ahead=position.jobs_ahead,
         start=None if start is None else now + timedelta(seconds=start),
         end=None if end is None else now + timedelta(seconds=end),
     )

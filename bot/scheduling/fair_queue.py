@@ -1,358 +1,307 @@
-"""Turns: whose job is painted next, and how much is painted before a job's turn and its end.
+"""The order of jobs: which job is painted next, and how much work comes before a job.
 
-By default people take turns, and the jobs of each come in the order in which they were accepted. A
-turn is a slice of some steps. Start-time fair queueing decides whose turn it is (Goyal, Vin and
-Cheng, 1996): everybody has a time of their own, which goes on with the work done for them, divided
-by their weight. Whoever's time is earliest comes next, and who is new starts at the time of the
-slice that is being painted. So nobody waits behind somebody else's ten jobs.
+By default users share the engine fairly, and the jobs of one user are painted in the order of their
+submission. A slice is a fixed number of steps of one job. Start-time fair queueing (Goyal, Vin and
+Cheng, 1996) picks the next one: each user has a virtual time, which advances by the work done for
+them divided by their weight. The user with the earliest virtual time is served next, and a new user
+starts at the virtual time of the current slice. So no user waits behind all jobs of another.
 
-In a turn others may take part, so that several jobs advance in the same steps. What is done for
-them counts as in turns of their own. A step with more jobs takes longer, so nobody takes part who
-would get ahead of somebody who waits: even if such a step took as long as one for each job, nobody
-would be done later than without company, but for a turn or two of everybody.
+Jobs of the same shape can share a step. Each is charged as if it had run alone, and may join only
+if that keeps its user no further ahead than a slice of their own would. Batching therefore delays
+no user by more than about one slice per user.
 
-Nothing in here is safe to be called from several threads.
+Nothing here is safe to call from several threads.
 """
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
-from math import ceil
+from math import ceil, floor
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bot.jobs.job import Job
 from bot.scheduling.cost import job_cost, step_cost
 
 _ROUNDING = 1e-9
-"""Share of a slice by which two times may differ and count as equal."""
+"""Share of a slice by which two times may differ and still count as equal."""
 
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """What is painted before a job."""
+    """The work that is done before a job."""
 
     jobs_ahead: int
-    """How many other jobs have a turn before its next one; 0 if it has its turn."""
+    """Number of other jobs with a slice before the job's next one; 0 while it is painted."""
     start: float
-    """Units of work until its next turn."""
+    """Cost of the work before the job's next slice."""
     end: float
-    """Units of work until it is done, its own included."""
+    """Cost of the work until the job is finished, its own work included."""
 
 
 class QueuedJob:
-    """A job that is not at its end."""
+    """An unfinished job and its remaining work."""
 
     def __init__(self, job: Job, steps_done: int, slice_steps: int) -> None:
-        units = step_cost(job.recipes[0])
+        step = step_cost(job.recipes[0])
         self.job = job
-        self.left = max(0.0, job_cost(job) - steps_done * units)
-        """Units of work."""
-        self.slice = slice_steps * units
-        """Units of work in a turn."""
-        self.turns_per_time = job.weight / self.slice
-        """How many of its turns fit into a unit of its person's time."""
-        self.spent = 0.0
-        """Units of work in its turn, if that is at hand."""
-        self.stops = False
-        """Whether it shall be stopped where it is."""
-
-    @property
-    def turn_time(self) -> float:
-        """By how much its person's time goes on in a turn."""
-        return self.slice / self.job.weight
+        self.remaining_cost = max(0.0, job_cost(job) - steps_done * step)
+        """Cost of the steps that are left."""
+        self.slice_cost = slice_steps * step
+        """Cost of a whole slice."""
+        self.slice_time = self.slice_cost / job.weight
+        """Virtual time by which a whole slice advances the job's user."""
+        self.used_in_slice = 0.0
+        """Cost of the steps taken in the job's current slice; 0 between slices."""
+        self.stop_requested = False
+        """True once the job must end where it is."""
 
 
 class SchedulingPolicy(Protocol):
     """An order of jobs."""
 
-    def add(self, waiting: QueuedJob) -> None:
-        """Line up a new job."""
+    def add(self, queued: QueuedJob) -> None:
+        """Add a new job."""
         ...
 
     def start_slice(self) -> QueuedJob | None:
-        """The job whose turn begins; None if there is none."""
+        """Start the next slice and return its job; None if there are no jobs."""
         ...
 
     def batch_candidates(
-        self, lead: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
+        self, leader: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
     ) -> list[QueuedJob]:
-        """Who may take part in the turn of `lead`, in order: at most so many of those that fit."""
+        """Return at most `most` jobs that fit and may share the slice of `leader`, in order."""
         ...
 
-    def charge(self, waiting: QueuedJob, units: float) -> None:
-        """Note that some work was done in the turn at hand, for whoever takes part."""
+    def charge(self, queued: QueuedJob, cost: float) -> None:
+        """Record work done in the current slice for a job that takes part in it."""
         ...
 
-    def end_slice(self, waiting: QueuedJob, /) -> None:
-        """The turn at hand is over, or whoever came along leaves it."""
+    def end_slice(self, queued: QueuedJob, /) -> None:
+        """End the job's slice, or its part in the slice of another job."""
         ...
 
-    def remove(self, waiting: QueuedJob) -> None:
-        """Forget a job."""
+    def remove(self, queued: QueuedJob) -> None:
+        """Remove a job."""
         ...
 
-    def position(self, waiting: QueuedJob) -> QueuePosition:
-        """What is painted before a job."""
+    def position(self, queued: QueuedJob) -> QueuePosition:
+        """Return the work that is done before a job."""
         ...
 
 
 class FifoQueue:
-    """Jobs in the order in which they were accepted, each to its end."""
+    """Jobs in the order of their submission, each painted to its end."""
 
     def __init__(self) -> None:
-        self._line: dict[int, QueuedJob] = {}
+        self._jobs: dict[int, QueuedJob] = {}
 
-    def add(self, waiting: QueuedJob) -> None:
-        """Line up a new job, behind all others."""
-        self._line[waiting.job.id] = waiting
+    def add(self, queued: QueuedJob) -> None:
+        """Add a new job behind all others."""
+        self._jobs[queued.job.id] = queued
 
     def start_slice(self) -> QueuedJob | None:
-        """The job that was accepted first."""
-        return next(iter(self._line.values()), None)
+        """Return the job that was submitted first; None if there are no jobs."""
+        return next(iter(self._jobs.values()), None)
 
     def batch_candidates(
-        self, lead: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
+        self, leader: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
     ) -> list[QueuedJob]:
-        """The next ones up to the first that does not fit: nobody is overtaken."""
-        others = (each for each in self._line.values() if each is not lead)
+        """Return the next jobs up to the first that does not fit, so that none is overtaken."""
+        others = (each for each in self._jobs.values() if each is not leader)
         return list(islice(takewhile(fits, others), most))
 
-    def charge(self, waiting: QueuedJob, units: float) -> None:
-        """Note that some work was done."""
-        waiting.left = max(0.0, waiting.left - units)
+    def charge(self, queued: QueuedJob, cost: float) -> None:
+        """Record work done for a job."""
+        queued.remaining_cost = max(0.0, queued.remaining_cost - cost)
 
     def end_slice(self, _: QueuedJob) -> None:
-        """A turn is over; the job has the next one, too."""
+        """Do nothing: the same job has the next slice, too."""
 
-    def remove(self, waiting: QueuedJob) -> None:
-        """Forget a job."""
-        self._line.pop(waiting.job.id, None)
+    def remove(self, queued: QueuedJob) -> None:
+        """Remove a job."""
+        self._jobs.pop(queued.job.id, None)
 
-    def position(self, waiting: QueuedJob) -> QueuePosition:
-        """All jobs before it are painted first."""
-        before = list(takewhile(lambda other: other is not waiting, self._line.values()))
-        start = sum(other.left for other in before)
-        return QueuePosition(len(before), start, start + waiting.left)
+    def position(self, queued: QueuedJob) -> QueuePosition:
+        """Return the work of all jobs before this one."""
+        before = list(takewhile(lambda other: other is not queued, self._jobs.values()))
+        start = sum(other.remaining_cost for other in before)
+        return QueuePosition(len(before), start, start + queued.remaining_cost)
 
 
 class _User:
-    """Somebody's jobs, oldest first, and their time."""
+    """A user's unfinished jobs, oldest first, and their virtual time."""
 
-    def __init__(self, time: float, number: int) -> None:
-        self.number = number
-        """Of two people with the same time, whose number is smaller comes first."""
+    def __init__(self, time: float, tie_break: int) -> None:
         self.time = time
-        """At the beginning of their next turn, or of the one at hand."""
+        """Virtual time at the start of the user's next or current slice."""
+        self.tie_break = tie_break
+        """Rank among users with the same virtual time; the smallest is served first."""
         self.jobs: deque[QueuedJob] = deque()
-        self.left = 0.0
-        """Units of work in all their jobs."""
-        self.place = 0
-        """In the line; 0 for none."""
-        self.has_turn = False
+        self.remaining_cost = 0.0
+        """Cost of the steps that are left in all jobs."""
+        self.entry_id = 0
+        """Id of the user's valid entry in the heap; 0 if there is none."""
+        self.is_serving = False
+        """True while a slice of the user's oldest job is painted."""
 
-    def leads(self, waiting: QueuedJob) -> bool:
-        """Whether it is the turn of this one of their jobs."""
-        return self.has_turn and waiting is self.jobs[0]
+    def is_head(self, queued: QueuedJob) -> bool:
+        """Return True if the current slice is that of this job."""
+        return self.is_serving and queued is self.jobs[0]
 
-    def turn_time(self, most: int) -> float:
-        """By how much their time goes on in a turn in which all their jobs take part, or `most`."""
-        return sum(each.turn_time for each in islice(self.jobs, most))
-
-
-class _Table:
-    """What of each person decides how much is painted before somebody else's turn.
-
-    A copy in columns, so that it is computed for a thousand people at once.
-    """
-
-    def __init__(self) -> None:
-        self._columns = np.zeros((7, 64))
-        self._rows: dict[_User, int] = {}
-        self._free = list(range(64))
-
-    def note(self, person: _User) -> None:
-        """Take over how a person, who has jobs, stands now."""
-        row = self._rows.get(person)
-        if row is None:
-            if not self._free:
-                self._grow()
-            row = self._rows[person] = self._free.pop()
-        job = person.jobs[0]
-        self._columns[:, row] = (
-            person.number,
-            person.time,
-            person.left,
-            person.has_turn,
-            job.turns_per_time,
-            job.slice,
-            job.spent,
-        )
-
-    def forget(self, person: _User) -> None:
-        """Leave a person out."""
-        row = self._rows.pop(person)
-        self._columns[:, row] = 0  # with nothing left, nothing is painted
-        self._free.append(row)
-
-    def served(self, own: _User, time: float) -> NDArray[np.float64]:
-        """Units of work that each of the others gets before the turn of `own` at `time`."""
-        number, times, left, has_turn, turns_per_time, slices, spent = self._columns
-        turns = (time - times) * turns_per_time
-        comes_first = number < own.number
-        whole = np.where(comes_first, np.floor(turns + _ROUNDING) + 1, np.ceil(turns - _ROUNDING))
-        whole = np.maximum(whole, has_turn)
-        units = np.minimum(np.where(whole > 0, whole * slices - spent, 0.0), left)
-        units[self._rows[own]] = 0.0
-        return units
-
-    def _grow(self) -> None:
-        size = self._columns.shape[1]
-        self._columns = np.concatenate((self._columns, np.zeros_like(self._columns)), axis=1)
-        self._free += range(size, 2 * size)
+    def slice_time(self, most: int) -> float:
+        """Return the virtual time of a slice that at most `most` of the user's jobs share."""
+        return sum(each.slice_time for each in islice(self.jobs, most))
 
 
 class FairQueue:
-    """People take turns."""
+    """Start-time fair queueing: users are served in turn, one slice each."""
 
     def __init__(self) -> None:
-        self._people: dict[int, _User] = {}
-        self._table = _Table()
-        self._line: list[tuple[float, int, int, _User]] = []
-        """A heap of times, people's numbers, places and people. Only the newest place counts."""
-        self._numbers = count(1)
+        self._users: dict[int, _User] = {}
+        """Users with jobs, by Discord id."""
+        self._heap: list[tuple[float, int, int, _User]] = []
+        """Time, tie break, entry id and user; an entry is valid if its id is the user's."""
+        self._ids = count(1)
         self._time = 0.0
-        """Of the turn at hand, or the last one: whoever comes new starts here."""
-        self._times: dict[int, float] = {}
-        """Of people who have no jobs now, and would come too early if they came back."""
+        """Virtual time of the current or last slice, at which new users start."""
+        self._idle_times: dict[int, float] = {}
+        """Virtual times of users without jobs that are later than the current one, by user id."""
 
-    def add(self, waiting: QueuedJob) -> None:
-        """Line up a new job, behind its author's others."""
-        author = waiting.job.author_id
-        person = self._people.get(author)
-        if person is None:
-            time = max(self._time, self._times.pop(author, 0.0))
-            person = _User(time, next(self._numbers))
-            self._people[author] = person
-        person.jobs.append(waiting)
-        person.left += waiting.left
-        if len(person.jobs) == 1 and not person.has_turn:
-            self._line_up(person)
-        self._table.note(person)
+    def add(self, queued: QueuedJob) -> None:
+        """Add a new job behind its author's other jobs."""
+        author = queued.job.author_id
+        user = self._users.get(author)
+        if user is None:
+            time = max(self._time, self._idle_times.pop(author, 0.0))
+            user = _User(time, next(self._ids))
+            self._users[author] = user
+        user.jobs.append(queued)
+        user.remaining_cost += queued.remaining_cost
+        if len(user.jobs) == 1 and not user.is_serving:
+            self._push(user)
 
     def start_slice(self) -> QueuedJob | None:
-        """The oldest job of the person whose turn it is."""
-        while self._line:
-            time, _, place, person = heapq.heappop(self._line)
-            if place == person.place:
+        """Start a slice of the next user's oldest job; None if there are no jobs."""
+        while self._heap:
+            time, _, entry_id, user = heapq.heappop(self._heap)
+            if entry_id == user.entry_id:
                 self._time = max(self._time, time)
-                person.place, person.has_turn = 0, True
-                self._table.note(person)
-                return person.jobs[0]
+                user.entry_id, user.is_serving = 0, True
+                return user.jobs[0]
         return None
 
     def batch_candidates(
-        self, lead: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
+        self, leader: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
     ) -> list[QueuedJob]:
-        """Whose turns would come next, if they all were taken one after the other.
+        """Return the jobs whose slices would come next, at most `most` of those that fit.
 
-        Nobody gets further ahead than anybody else would in a turn with as many jobs of their own.
-        With their first job they may get just there, rather than leave a seat empty.
+        No user gets further ahead than any other would in a slice with as many jobs of their own.
+        A user's first job may reach that limit, so that no place in the batch stays empty.
         """
         if most < 1:
             return []
-        now = {each: each.time for each in self._people.values()}
-        leading = self._people[lead.job.author_id]
-        now[leading] += lead.spent / lead.job.weight
-        limit = min(time + each.turn_time(most + 1) for each, time in now.items())
-        slack = _ROUNDING * lead.turn_time
-        now[leading] += lead.turn_time  # when the turn of their next job would come
-        line = [(time, each.number, each) for each, time in now.items()]
-        heapq.heapify(line)
-        jobs = {each: islice(each.jobs, most + 1) for each in now}
+        times = {each: each.time for each in self._users.values()}
+        leading = self._users[leader.job.author_id]
+        times[leading] += leader.used_in_slice / leader.job.weight
+        limit = min(time + each.slice_time(most + 1) for each, time in times.items())
+        slack = _ROUNDING * leader.slice_time
+        times[leading] += leader.slice_time  # when the slice of their next job would start
+        heap = [(time, each.tie_break, each) for each, time in times.items()]
+        heapq.heapify(heap)
+        jobs = {each: islice(each.jobs, most + 1) for each in times}
         chosen, seated = list[QueuedJob](), {leading}
-        while line and len(chosen) < most:
-            time, number, person = heapq.heappop(line)
+        while heap and len(chosen) < most:
+            time, tie_break, user = heapq.heappop(heap)
             if time > limit + slack:
                 break
-            if person in seated and time > limit - slack:
+            if user in seated and time > limit - slack:
                 continue
-            waiting = next((w for w in jobs[person] if w is not lead and fits(w)), None)
-            if waiting is not None:
-                chosen.append(waiting)
-                seated.add(person)
-                heapq.heappush(line, (time + waiting.turn_time, number, person))
+            queued = next((each for each in jobs[user] if each is not leader and fits(each)), None)
+            if queued is not None:
+                chosen.append(queued)
+                seated.add(user)
+                heapq.heappush(heap, (time + queued.slice_time, tie_break, user))
         return chosen
 
-    def charge(self, waiting: QueuedJob, units: float) -> None:
-        """Note that some work was done: in one's own turn it counts at its end, else at once."""
-        person, units = self._people[waiting.job.author_id], min(units, waiting.left)
-        if person.leads(waiting):
-            waiting.spent += units
+    def charge(self, queued: QueuedJob, cost: float) -> None:
+        """Record work done for a job.
+
+        Work in a user's own slice advances their virtual time at its end, other work at once.
+        """
+        user, cost = self._users[queued.job.author_id], min(cost, queued.remaining_cost)
+        if user.is_head(queued):
+            queued.used_in_slice += cost
         else:
-            person.time += units / waiting.job.weight
-            if person.has_turn:
-                self._time = max(self._time, person.time)
-        waiting.left -= units
-        person.left -= units
-        self._table.note(person)
+            user.time += cost / queued.job.weight
+            if user.is_serving:
+                self._time = max(self._time, user.time)
+        queued.remaining_cost -= cost
+        user.remaining_cost -= cost
 
-    def end_slice(self, waiting: QueuedJob) -> None:
-        """The turn at hand is over, or somebody leaves it, and their person lines up again."""
-        person = self._people[waiting.job.author_id]
-        if person.has_turn and not person.leads(waiting):
+    def end_slice(self, queued: QueuedJob) -> None:
+        """End the job's slice, or its part in the slice of another job."""
+        user = self._users[queued.job.author_id]
+        if user.is_serving and not user.is_head(queued):
             return
-        person.time += waiting.spent / waiting.job.weight
-        waiting.spent = 0.0
-        person.has_turn = False
-        self._line_up(person)
-        self._table.note(person)
+        user.time += queued.used_in_slice / queued.job.weight
+        queued.used_in_slice = 0.0
+        user.is_serving = False
+        self._push(user)
 
-    def remove(self, waiting: QueuedJob) -> None:
-        """Forget a job, and its person with the last one."""
-        author = waiting.job.author_id
-        person = self._people[author]
-        person.jobs.remove(waiting)
-        person.left -= waiting.left
-        if person.jobs:
-            self._table.note(person)
+    def remove(self, queued: QueuedJob) -> None:
+        """Remove a job, and its user with the last one."""
+        author = queued.job.author_id
+        user = self._users[author]
+        user.jobs.remove(queued)
+        user.remaining_cost -= queued.remaining_cost
+        if user.jobs:
             return
-        self._table.forget(person)
-        person.place = 0
-        del self._people[author]
-        if not self._people:
-            self._times.clear()
-        elif person.time > self._time:
-            self._times = {a: time for a, time in self._times.items() if time > self._time}
-            self._times[author] = person.time
+        user.entry_id = 0
+        del self._users[author]
+        if not self._users:
+            self._idle_times.clear()
+        elif user.time > self._time:
+            later = {each: time for each, time in self._idle_times.items() if time > self._time}
+            self._idle_times = later | {author: user.time}
 
-    def position(self, waiting: QueuedJob) -> QueuePosition:
-        """Everybody's turns are painted who has one before the job's own first and last ones."""
-        own = self._people[waiting.job.author_id]
-        earlier = list(takewhile(lambda other: other is not waiting, own.jobs))
-        before = sum(other.left for other in earlier)
-        if own.has_turn and not earlier:
-            start_time, first = own.time - 1.0, 0
+    def position(self, queued: QueuedJob) -> QueuePosition:
+        """Return the work before a job, as long as no other job is added."""
+        own = self._users[queued.job.author_id]
+        earlier = list(takewhile(lambda other: other is not queued, own.jobs))
+        before = sum(other.remaining_cost for other in earlier)
+        if own.is_serving and not earlier:
+            start_time, jobs_ahead = own.time - 1.0, 0
         else:
-            start_time, first = own.time + _time(earlier), len(earlier)
-        whole = waiting.spent + waiting.left
-        until_last = max(0, ceil(whole / waiting.slice - _ROUNDING) - 1) * waiting.slice
-        end_time = own.time + _time(earlier) + until_last / waiting.job.weight
-        start, end = before, before + waiting.left
-        served = self._table.served(own, start_time)
-        start += float(served.sum())
-        end += float(self._table.served(own, end_time).sum())
-        return QueuePosition(first + int((served > 0).sum()), start, end)
+            start_time, jobs_ahead = own.time + _total_time(earlier), len(earlier)
+        whole = queued.used_in_slice + queued.remaining_cost
+        until_last = max(0, ceil(whole / queued.slice_cost - _ROUNDING) - 1) * queued.slice_time
+        end_time = own.time + _total_time(earlier) + until_last
+        served = [cost for cost in self._costs_before(own, start_time) if cost > 0]
+        start = before + sum(served)
+        end = before + queued.remaining_cost + sum(self._costs_before(own, end_time))
+        return QueuePosition(jobs_ahead + len(served), start, end)
 
-    def _line_up(self, person: _User) -> None:
-        person.place = next(self._numbers)
-        heapq.heappush(self._line, (person.time, person.number, person.place, person))
+    def _costs_before(self, own: _User, time: float) -> Iterator[float]:
+        """Yield the cost of each other user's work before a slice of `own` at `time`."""
+        for user in self._users.values():
+            head = user.jobs[0]
+            slices = (time - user.time) / head.slice_time
+            if user.tie_break < own.tie_break:
+                whole = floor(slices + _ROUNDING) + 1
+            else:
+                whole = ceil(slices - _ROUNDING)
+            whole = max(whole, user.is_serving)
+            if whole > 0 and user is not own:
+                yield min(whole * head.slice_cost - head.used_in_slice, user.remaining_cost)
+
+    def _push(self, user: _User) -> None:
+        user.entry_id = next(self._ids)
+        heapq.heappush(self._heap, (user.time, user.tie_break, user.entry_id, user))
 
 
-def _time(jobs: list[QueuedJob]) -> float:
-    """By how much somebody's time goes on until these jobs are done."""
-    return sum((each.spent + each.left) / each.job.weight for each in jobs)
+def _total_time(jobs: list[QueuedJob]) -> float:
+    """Return the virtual time by which these jobs advance their user until they are finished."""
+    return sum((each.used_in_slice + each.remaining_cost) / each.job.weight for each in jobs)

@@ -1,6 +1,6 @@
-"""Errands: what needs the models for a moment, between two steps of whatever job runs.
+"""Short calls that need the models, made between two steps of the job that is painted.
 
-Nobody who asks for one waits behind a long job, and no job notices.
+They do not wait behind a long job, and the job's picture does not depend on them.
 """
 
 from collections.abc import Callable
@@ -16,25 +16,25 @@ T = TypeVar("T")
 
 
 class ModelCall(Generic[T]):
-    """Something to do with the models, once, in the engine thread."""
+    """A call of `function` with the models, made once in the engine thread."""
 
-    def __init__(self, act: "Callable[[Models], T]") -> None:
-        self._act = act
+    def __init__(self, function: "Callable[[Models], T]") -> None:
+        self._function = function
         self.result: Future[T] = Future()
-        """What `act` returned or raised."""
+        """Future of what the function returns or raises."""
 
     def run(self, models: "Models") -> None:
-        """Do it, unless nobody waits for it any more; whatever it raises is its result."""
+        """Call the function and set the result, unless the result was cancelled before."""
         if not self.result.set_running_or_notify_cancel():
             return
         try:
-            result = self._act(models)
+            result = self._function(models)
         except BaseException as error:
             self.result.set_exception(error)
         else:
             self.result.set_result(result)
 
     def cancel(self) -> None:
-        """Tell whoever waits that the program is about to end."""
+        """Set a `UserError` as the result, because the program is about to end."""
         if self.result.set_running_or_notify_cancel():
             self.result.set_exception(UserError(RESTARTING))

@@ -1,8 +1,8 @@
-"""The queue before the one GPU: filled by the event loop, emptied by the engine thread.
+"""The queue for the GPU: filled by the event loop, emptied by the engine thread.
 
-It holds the jobs that have not ended and hands out their turns, errands before all of them. In a
-turn others may take part, so that their pictures advance in the same steps. Every method may be
-called from any thread.
+It holds all unfinished jobs and hands out slices of them; calls that need the models come first.
+Other jobs can join the slice of a job, so that their pictures share its steps: all of them together
+are the batch. Every method may be called from any thread.
 """
 
 import threading
@@ -23,209 +23,217 @@ from bot.scheduling.fair_queue import (
 from bot.scheduling.model_calls import ModelCall
 
 SLICE_STEPS = 25
-"""Steps of a turn, unless said otherwise."""
+"""Default number of steps in a slice."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A job's turn."""
+    """Some consecutive steps of one job."""
 
     job: Job
     steps: int
-    """To take; 0 if the job is only to be stopped where it is."""
+    """Number of steps to take; 0 if the job must only be stopped where it is."""
 
 
 class StopRequest(Enum):
-    """What somebody wants of a job that takes part in the turn at hand."""
+    """A user's request to end a job that is being painted."""
 
     STOP = "stop"
     CANCEL = "cancel"
 
 
 class GpuQueue:
-    """Jobs that have not ended, and errands."""
+    """Unfinished jobs, and calls that need the models."""
 
     def __init__(self, *, fair: bool = True, slice_steps: int = SLICE_STEPS) -> None:
         self._slice_steps = slice_steps
         self._changed = threading.Condition()
-        self._errands: deque[ModelCall[Any]] = deque()
+        self._calls: deque[ModelCall[Any]] = deque()
         self._jobs: dict[int, QueuedJob] = {}
-        self._turns: SchedulingPolicy = FairQueue() if fair else FifoQueue()
+        self._policy: SchedulingPolicy = FairQueue() if fair else FifoQueue()
         self._to_stop: deque[int] = deque()
-        self._serving: list[QueuedJob] = []
-        """Who takes part in the turn at hand, whose turn it is first."""
-        self._is_new = False
-        """Whether others may take part since somebody came or went."""
+        """Ids of the jobs to stop, in the order of the requests."""
+        self._batch: list[QueuedJob] = []
+        """Jobs in the current slice, the leader (the job whose slice it is) first."""
+        self._jobs_changed = False
+        """True if a job came or went since the batch was last selected."""
         self._closed = False
 
     def put(self, job: Job, steps_done: int = 0) -> None:
-        """Line up a job; some of its steps may have been taken already."""
+        """Add a job, of which `steps_done` steps have been taken already."""
         with self._changed:
-            waiting = self._jobs[job.id] = QueuedJob(job, steps_done, self._slice_steps)
-            self._turns.add(waiting)
-            self._is_new = True
+            queued = self._jobs[job.id] = QueuedJob(job, steps_done, self._slice_steps)
+            self._policy.add(queued)
+            self._jobs_changed = True
             self._changed.notify_all()
 
-    def put_call(self, errand: ModelCall[Any]) -> None:
-        """Add an errand; it is given up if the queue was closed."""
+    def put_call(self, call: ModelCall[Any]) -> None:
+        """Add a model call; cancel it if the queue is closed."""
         with self._changed:
             if not self._closed:
-                self._errands.append(errand)
+                self._calls.append(call)
                 self._changed.notify_all()
                 return
-        errand.cancel()
+        call.cancel()
 
     def dequeue(self) -> Slice | ModelCall[Any] | None:
-        """Wait for the next errand or the next turn; None if the queue was closed.
+        """Wait for the next model call or slice; return None once the queue is closed.
 
-        A turn ends with `end_slice`.
+        Call `end_slice` at the end of a slice.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._errands or self._jobs)
+            self._changed.wait_for(lambda: self._closed or self._calls or self._jobs)
             if self._closed:
                 return None
-            if self._errands:
-                return self._errands.popleft()
+            if self._calls:
+                return self._calls.popleft()
             while self._to_stop:
-                waiting = self._jobs.get(self._to_stop.popleft())
-                if waiting is not None:
-                    self._serving = [waiting]
-                    return Slice(waiting.job, 0)
-            waiting = self._turns.start_slice()
-            assert waiting is not None
-            self._serving, self._is_new = [waiting], True
-            return Slice(waiting.job, self._slice_steps)
+                queued = self._jobs.get(self._to_stop.popleft())
+                if queued is not None:
+                    self._batch = [queued]
+                    return Slice(queued.job, 0)
+            queued = self._policy.start_slice()
+            assert queued is not None
+            self._batch, self._jobs_changed = [queued], True
+            return Slice(queued.job, self._slice_steps)
 
     def select_batch(self, most: int, fits: Callable[[Job], bool]) -> list[Job]:
-        """Who takes part in the next step, at most so many: first the job whose turn it is.
+        """Return the jobs that take the next step, at most `most`, the leader first.
 
-        The others come in the order of their turns, as far as they fit. `fits` is asked of one
-        after the other; whoever does is in. They are chosen anew whenever somebody came or went.
+        The batch is selected again after any job came or went. `fits` is then called for one job
+        after the other, in the order of their slices; a job for which it returns True is in.
         """
         with self._changed:
-            if self._is_new and self._serving:
-                self._is_new = False
-                lead, *before = self._serving
-                others = self._turns.batch_candidates(
-                    lead, most - 1, lambda each: self._may_join(each) and fits(each.job)
+            if self._jobs_changed and self._batch:
+                self._jobs_changed = False
+                leader, *before = self._batch
+                others = self._policy.batch_candidates(
+                    leader, most - 1, lambda each: self._can_join(each) and fits(each.job)
                 )
                 for each in before:
                     if each not in others:
-                        self._leave(each)
-                self._serving = [lead, *others]
-            return [each.job for each in self._serving]
+                        self._end_part(each)
+                self._batch = [leader, *others]
+            return [each.job for each in self._batch]
 
     def next_call(self) -> ModelCall[Any] | None:
-        """The next errand, if there is one; whose turn it is stays as it is."""
+        """Return the next model call, if there is one; the slice goes on after it."""
         with self._changed:
-            return self._errands.popleft() if self._errands else None
+            return self._calls.popleft() if self._calls else None
 
-    def charge(self, units: float = 0.0, *, of: Job | None = None) -> StopRequest | None:
-        """Note how much work was done in the turn at hand; return what is wanted of the job.
+    def charge(self, cost: float = 0.0, *, job: Job | None = None) -> StopRequest | None:
+        """Record work done for a job in the batch; return the request to end it, if any.
 
-        That is the one whose turn it is, or one `of` those that take part in it.
+        By default the job is the leader.
         """
         with self._changed:
-            waiting = self._taking_part(of)
-            if waiting is None or waiting.job.id not in self._jobs:
+            queued = self._batch_member(job)
+            if queued is None or queued.job.id not in self._jobs:
                 return StopRequest.CANCEL
-            self._turns.charge(waiting, units)
-            return StopRequest.STOP if waiting.stops else None
+            self._policy.charge(queued, cost)
+            return StopRequest.STOP if queued.stop_requested else None
 
-    def finish(self, job: Job, *, finished: bool = False) -> None:
-        """A job takes no part in the turn at hand any more; if it is `finished`, it is over."""
+    def leave_batch(self, job: Job) -> None:
+        """Take a job out of the batch; it stays in the queue unless it was removed."""
         with self._changed:
-            waiting = self._taking_part(job)
-            if waiting is not None:
-                self._serving.remove(waiting)
-                self._leave(waiting, finished=finished)
-                self._is_new = True
+            queued = self._batch_member(job)
+            if queued is not None:
+                self._batch.remove(queued)
+                self._end_part(queued)
+                self._jobs_changed = True
 
-    def end_slice(self, *, finished: bool = False) -> None:
-        """The turn at hand is over, and so is the job whose turn it is if it is `finished`."""
+    def finish(self, job: Job) -> None:
+        """Take a job that has ended out of the batch and the queue."""
         with self._changed:
-            lead, self._serving = self._serving[:1], self._serving[1:]
-            for each in lead:
-                self._leave(each, finished=finished)
-            for each in self._serving:
-                self._leave(each)
-            self._serving = []
+            if self._batch_member(job) is not None:
+                self._jobs.pop(job.id, None)
+                self.leave_batch(job)
+
+    def end_slice(self) -> None:
+        """End the current slice for all jobs in the batch, the leader first."""
+        with self._changed:
+            batch, self._batch = self._batch, []
+            for each in batch:
+                self._end_part(each)
 
     def remove(self, job_id: int) -> bool:
-        """Take a job out, after the step at hand if it takes part. Say whether it was there."""
+        """Remove a job, after the current step if it is in the batch; return True if it was here.
+
+        The engine thread learns of it from `charge`.
+        """
         with self._changed:
-            waiting = self._jobs.pop(job_id, None)
-            if waiting is not None and waiting not in self._serving:
-                self._turns.remove(waiting)
-                self._is_new = True
-            return waiting is not None
+            queued = self._jobs.pop(job_id, None)
+            if queued is not None and queued not in self._batch:
+                self._policy.remove(queued)
+                self._jobs_changed = True
+            return queued is not None
 
     def stop(self, job_id: int) -> bool:
-        """Have a job come to its end where it is, before all others; say whether it was there."""
+        """Ask the engine to end a job where it is, before all others; return True if it is here."""
         with self._changed:
-            waiting = self._jobs.get(job_id)
-            if waiting is None:
+            queued = self._jobs.get(job_id)
+            if queued is None:
                 return False
-            if not waiting.stops:
-                waiting.stops = True
+            if not queued.stop_requested:
+                queued.stop_requested = True
                 self._to_stop.append(job_id)
                 self._changed.notify_all()
             return True
 
-    def holds(self, job_id: int) -> bool:
-        """Whether a job is here."""
+    def __contains__(self, job_id: int) -> bool:
+        """Return True if a job is in the queue."""
         with self._changed:
             return job_id in self._jobs
 
     def jobs(self) -> list[Job]:
-        """Those that take part in the turn at hand, and the others as they were accepted."""
+        """Return the jobs in the batch, then the others in the order of their submission."""
         with self._changed:
-            serving = [each.job for each in self._serving if each.job.id in self._jobs]
-            rest = [each.job for each in self._jobs.values() if each not in self._serving]
-            rest.sort(key=lambda job: job.id)
-            return serving + rest
+            painted = [each.job for each in self._batch if each.job.id in self._jobs]
+            others = [each.job for each in self._jobs.values() if each not in self._batch]
+            others.sort(key=lambda job: job.id)
+            return painted + others
 
     def remaining_cost(self) -> float:
-        """How much work is left in all jobs together."""
+        """Return the cost of the work that is left in all jobs."""
         with self._changed:
-            return sum(waiting.left for waiting in self._jobs.values())
+            return sum(queued.remaining_cost for queued in self._jobs.values())
 
     def position(self, job_id: int) -> QueuePosition | None:
-        """What is painted before a job; None if it is not here."""
+        """Return the work that is done before a job; None if it is not here."""
         with self._changed:
-            waiting = self._jobs.get(job_id)
-            if waiting is None:
+            queued = self._jobs.get(job_id)
+            if queued is None:
                 return None
-            standing = self._turns.position(waiting)
-            is_painted = waiting in self._serving
-            return replace(standing, jobs_ahead=0, start=0.0) if is_painted else standing
+            position = self._policy.position(queued)
+            if queued in self._batch:
+                return replace(position, jobs_ahead=0, start=0.0)
+            return position
 
     @property
     def closed(self) -> bool:
-        """Whether the program is about to end."""
+        """True once the program is about to end."""
         return self._closed
 
     def close(self) -> None:
-        """Let `take` return None from now on, and the turn at hand and all errands be given up."""
+        """Cancel all model calls, and let `dequeue` return None from now on."""
         with self._changed:
             self._closed = True
-            left = list(self._errands)
-            self._errands.clear()
+            calls = list(self._calls)
+            self._calls.clear()
             self._changed.notify_all()
-        for errand in left:
-            errand.cancel()
+        for call in calls:
+            call.cancel()
 
-    def _taking_part(self, job: Job | None) -> QueuedJob | None:
-        """A job that takes part in the turn at hand, by default the one whose turn it is."""
-        parts = (each for each in self._serving if job is None or each.job.id == job.id)
-        return next(parts, None)
+    def _batch_member(self, job: Job | None) -> QueuedJob | None:
+        """Return the entry of a job in the batch, by default the leader's."""
+        members = (each for each in self._batch if job is None or each.job.id == job.id)
+        return next(members, None)
 
-    def _may_join(self, waiting: QueuedJob) -> bool:
-        return waiting.job.id in self._jobs and not waiting.stops
+    def _can_join(self, queued: QueuedJob) -> bool:
+        return queued.job.id in self._jobs and not queued.stop_requested
 
-    def _leave(self, waiting: QueuedJob, *, finished: bool = False) -> None:
-        self._turns.end_slice(waiting)
-        if finished:
-            self._jobs.pop(waiting.job.id, None)
-        if waiting.job.id not in self._jobs:  # finished, or cancelled in the meantime
-            self._turns.remove(waiting)
+    def _end_part(self, queued: QueuedJob) -> None:
+        """End a job's part in the current slice."""
+        self._policy.end_slice(queued)
+        if queued.job.id not in self._jobs:  # it has ended, or was cancelled in the meantime
+            self._policy.remove(queued)

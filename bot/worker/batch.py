@@ -1,15 +1,16 @@
-"""The crew: jobs whose pictures advance in the same steps, for as long as one of them has its turn.
+"""The batch: the runs that share the steps of one slice.
 
-They fit together if models, size and plan are the same, and memory suffices for all. Who of them
-takes part is for the queue to say, before every step anew. Used by the engine thread only.
+They have the same models, size and memory plan, and fit into memory together. The queue selects
+them before each step. Used by the engine thread only.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.jobs.job import Job
+from bot.scheduling.cost import step_cost
 from bot.worker.job_run import JobRun
 from engine.models.catalogue import find_models
 from engine.recipes.recipe import Recipe
@@ -22,95 +23,104 @@ from engine.vqgan_clip.memory_estimate import (
     tells_of_memory,
 )
 
-if TYPE_CHECKING:
-    from torch import device
-
 log = logging.getLogger(__name__)
 
 
-class MemoryReservation:
-    """What has room in a step beside the picture of `lead`, which is awake.
+@dataclass(frozen=True)
+class StepResult:
+    """What one step did for one run."""
 
-    All together have to fit into `memory`, and into what is free.
-    """
-
-    def __init__(self, lead: JobRun, memory: Budget, device: "device") -> None:
-        self._recipe, self._plan = lead.recipe, lead.generation.plan
-        self._entry = entry = find_models(lead.recipe.models)
-        self._halves = halves = memory.halves
-        free = available_memory(device) + fixed_memory(entry, halves=halves)
-        taken = step_memory(lead.recipe, entry, self._plan, halves=halves)
-        self._left = memory.at_most(free).bytes - taken
-
-    def reserve(self, recipe: Recipe) -> bool:
-        """Whether a picture fits in; if it does, its room is taken."""
-        own = self._recipe
-        if (recipe.models, recipe.width, recipe.height) != (own.models, own.width, own.height):
-            return False
-        needed = shared_step_memory(recipe, self._entry, self._plan, halves=self._halves)
-        if needed > self._left:
-            return False
-        self._left -= needed
-        return True
+    run: JobRun
+    cost: float
+    """Cost of the work done; 0 if the step failed."""
+    error: Exception | None
+    """The error that ends the job; None if it goes on."""
 
 
 class StepBatch:
-    """What happens during one turn to those that take part in it."""
+    """The batch of one slice, which fits into `memory` and into what is free on the device."""
 
-    def __init__(self) -> None:
-        self._apart = False
-        self._unfit: set[int] = set()
+    def __init__(self, memory: Budget) -> None:
+        self.runs: list[JobRun] = []
+        """Runs that take the next step, the leader (whose slice it is) first."""
+        self._memory = memory
+        self._free_bytes: int | None = None
+        """Memory that is left beside the reserved runs; None before the first reservation."""
+        self._excluded: set[int] = set()
+        self._batching_failed = False
 
-    def can_join(self, job: Job) -> bool:
-        """Whether a job has not turned out to be unfit."""
-        return job.id not in self._unfit
+    def start_step(self, leader: JobRun) -> None:
+        """Begin the batch of the next step with a resident run."""
+        self.runs = [leader]
+        self._free_bytes = None
 
-    def is_compatible(self, lead: JobRun, run: JobRun) -> bool:
-        """Whether both, which are awake, advance in one step; if not, that is noted."""
+    def reserve(self, job: Job, recipe: Recipe) -> bool:
+        """Reserve memory for a picture of a job; return False if it cannot share the step."""
+        leader = self.runs[0]
+        shape = (leader.recipe.models, leader.recipe.width, leader.recipe.height)
+        if job.id in self._excluded or (recipe.models, recipe.width, recipe.height) != shape:
+            return False
+        if self._free_bytes is None:
+            self._free_bytes = self._free_beside(leader)
+        entry, plan = find_models(recipe.models), leader.generation.plan
+        needed = shared_step_memory(recipe, entry, plan, halves=self._memory.halves)
+        if needed > self._free_bytes:
+            return False
+        self._free_bytes -= needed
+        return True
+
+    def add(self, run: JobRun) -> bool:
+        """Add a resident run; exclude it and return False if it cannot share a step."""
         from engine.vqgan_clip.batching import fit_together
 
-        if fit_together(lead.generation, run.generation):
-            return True
-        self.exclude(run.job)
-        return False
+        if not fit_together(self.runs[0].generation, run.generation):
+            self.exclude(run.job)
+            return False
+        self.runs.append(run)
+        return True
 
     def exclude(self, job: Job) -> None:
-        """Note that a job cannot take part in this turn."""
-        self._unfit.add(job.id)
+        """Keep a job out of the batch for the rest of the slice."""
+        self._excluded.add(job.id)
 
-    def step(self, runs: Sequence[JobRun]) -> list[Exception | None]:
-        """Take a step of each run; say why a job has to end, of each of them.
+    def step(self) -> list[StepResult]:
+        """Take one step of each run.
 
-        What ends one leaves the others alone. Every job is charged with the same share of the time.
+        An error ends only its own job. Each job is charged an even share of the time.
         """
+        costs = [step_cost(run.recipe) for run in self.runs]
         began = time.monotonic()
-        errors = self._step(runs)
-        seconds = (time.monotonic() - began) / len(runs)
-        return [
-            _error_of(run.after_step, seconds) if error is None else error
-            for run, error in zip(runs, errors, strict=True)
-        ]
+        errors = self._step_runs()
+        seconds = (time.monotonic() - began) / len(self.runs)
+        results: list[StepResult] = []
+        for run, cost, failed in zip(self.runs, costs, errors, strict=True):
+            error = failed or run.after_step(seconds)
+            results.append(StepResult(run, 0.0 if error else cost, error))
+        return results
 
-    def _step(self, runs: Sequence[JobRun]) -> Sequence[Exception | None]:
-        """In one step, unless that has failed in this turn: then one after the other."""
-        if len(runs) > 1 and not self._apart:
+    def _step_runs(self) -> Sequence[Exception | None]:
+        """Take a shared step; after one has failed, take single steps until the slice ends."""
+        if len(self.runs) > 1 and not self._batching_failed:
             from engine.vqgan_clip.batching import step_together
 
             try:
-                return step_together([run.generation for run in runs])
+                return step_together([run.generation for run in self.runs])
             except Exception as error:
-                jobs = {"jobs": [run.job.id for run in runs]}
-                if isinstance(error, MemoryError | RuntimeError) and tells_of_memory(error):
-                    log.warning("memory ran out in a common step, going on singly", extra=jobs)
-                else:
-                    log.exception("a common step failed, going on singly", extra=jobs)
-            self._apart = True
-        return [_error_of(run.step) for run in runs]
+                self._log_failure(error)
+            self._batching_failed = True
+        return [run.step() for run in self.runs]
 
+    def _log_failure(self, error: Exception) -> None:
+        jobs = {"jobs": [run.job.id for run in self.runs]}
+        if isinstance(error, MemoryError | RuntimeError) and tells_of_memory(error):
+            log.warning("memory ran out in a shared step, taking single steps", extra=jobs)
+        else:
+            log.error("a shared step failed, taking single steps", extra=jobs, exc_info=error)
 
-def _error_of(act: Callable[..., None], *details: object) -> Exception | None:
-    try:
-        act(*details)
-    except Exception as error:
-        return error
-    return None
+    def _free_beside(self, leader: JobRun) -> int:
+        """Return the bytes that the leader leaves for other runs."""
+        generation, halves = leader.generation, self._memory.halves
+        entry = find_models(leader.recipe.models)
+        free = available_memory(generation.models.device) + fixed_memory(entry, halves=halves)
+        taken = step_memory(leader.recipe, entry, generation.plan, halves=halves)
+        return self._memory.at_most(free).bytes - taken

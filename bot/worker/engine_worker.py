@@ -1,11 +1,11 @@
-"""The engine thread: takes one turn after the other from the queue and paints.
+"""The engine thread: takes one slice after the other from the queue and paints it.
 
-In a turn other jobs may take part (`bot.worker.batch`). Between two steps it does errands, which
-need the models for a moment.
+Other jobs can share the steps of a slice (`bot.worker.batch`). Model calls are made between two
+steps.
 
-It alone touches the models. It never waits for Discord, and nothing that happens to one job ends
-it: what a person caused becomes a sentence for them, everything else is logged with its cause.
-Torch is imported in this thread, since that takes seconds.
+Only this thread touches the models. It never waits for Discord. What happens to one job is an
+`Outcome` and ends no other job: an error that the user caused becomes a sentence for them, any
+other is logged with its cause. This thread also imports torch, because that takes seconds.
 """
 
 import logging
@@ -19,12 +19,12 @@ from bot.errors import FAULT, sentence
 from bot.jobs.events import Event, Failed, Finished, Started
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
-from bot.scheduling.cost import step_cost
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queue import GpuQueue, Slice, StopRequest
-from bot.worker.batch import MemoryReservation, StepBatch
+from bot.worker.batch import StepBatch
 from bot.worker.job_run import JobRun
+from bot.worker.outcomes import Advanced, Deferred, Errored, Outcome, Withdrawn
 from engine.errors import EngineError, RecipeError
 from engine.models.catalogue import find_models
 from engine.settings import EngineSettings
@@ -41,16 +41,17 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FETCH_LOG_SECONDS = 10.0
-"""Between two lines of the log that say how far a file has come."""
+"""Seconds between two log lines about the progress of a download."""
 MAX_RESIDENT_RUNS = 32
-"""Runs that stay in the memory of the models' device; others sleep until their next turn."""
+"""Number of runs that stay on the models' device; others are suspended until their next slice."""
 
 
 class EngineWorker:
-    """Paints the jobs of `queue` on the models of `settings`, which are fetched if need be.
+    """Paints the jobs of `queue` on the models of `settings`, which are downloaded if necessary.
 
-    `publish` is called in this thread with every event; it must return at once. `recall` returns
-    what is kept of a job when its first turn comes, or raises `CancelledError` at the end.
+    `publish` is called in this thread with every event; it must return at once.
+    `load_checkpoints(job)` is called once, before a job's first slice. It raises `CancelledError`
+    during shutdown.
     """
 
     def __init__(
@@ -58,51 +59,52 @@ class EngineWorker:
         settings: EngineSettings,
         weights: WeightsSettings,
         queue: GpuQueue,
-        pace: ThroughputEstimator,
+        throughput: ThroughputEstimator,
         publish: Callable[[Event], None],
-        recall: Callable[[Job], Sequence[StoredCheckpoint]],
+        load_checkpoints: Callable[[Job], Sequence[StoredCheckpoint]],
     ) -> None:
         self._settings = settings
         self._weights = weights
         self._queue = queue
-        self._pace = pace
+        self._throughput = throughput
         self._publish = publish
-        self._recall = recall
+        self._load_checkpoints = load_checkpoints
         self._runs: dict[int, JobRun] = {}
-        """By the job's number; whose turn was longest ago comes first."""
-        self._together = 1 if settings.deterministic else settings.together
-        """How many jobs advance in one step at most."""
+        """Runs by job id, least recently used first."""
+        self._batch_size = 1 if settings.deterministic else settings.together
+        """Maximum number of jobs that share one step."""
         self._loaded: Future[Models] = Future()
         self._compiler: Compiler | None = None
-        self._said = float("-inf")
+        self._logged_at = float("-inf")
+        """Monotonic time of the last log line about a download."""
         self.memory = Budget(0)
-        """What the models and a run may take together, known once the models are loaded."""
+        """Memory for the models and a run together; 0 until the models are loaded."""
         self._thread = threading.Thread(target=self._run, name="engine")
 
     def start(self) -> "Future[Models]":
-        """Begin; the result are the models once they are loaded, or what prevented it.
+        """Start the thread; return a future of the loaded models.
 
-        Fetching them can take an hour, and ends with `CancelledError` if the queue is closed.
+        Downloading them can take an hour. It ends with `CancelledError` if the queue is closed.
         """
-        self._loaded.set_running_or_notify_cancel()  # whoever stops waiting does not end it
+        self._loaded.set_running_or_notify_cancel()  # cancelling it must not cancel loading
         self._thread.start()
         return self._loaded
 
-    def call_with_models(self, act: "Callable[[Models], T]") -> Future[T]:
-        """Let `act` have the models soon, in the engine thread; the result is what comes of it.
+    def call_with_models(self, function: "Callable[[Models], T]") -> Future[T]:
+        """Call `function` with the models soon, in the engine thread; return its future.
 
-        If the program ends first, that is a `UserError`.
+        The future fails with a `UserError` if the program ends first.
         """
-        errand = ModelCall(act)
-        self._queue.put_call(errand)
-        return errand.result
+        call = ModelCall(function)
+        self._queue.put_call(call)
+        return call.result
 
     def is_alive(self) -> bool:
-        """Whether the thread is at work."""
+        """Return True while the thread runs."""
         return self._thread.is_alive()
 
     def join(self) -> None:
-        """Wait for the end, which comes after the step at hand once the queue is closed."""
+        """Wait for the thread, which ends after the current step once the queue is closed."""
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -117,7 +119,7 @@ class EngineWorker:
             if isinstance(task, ModelCall):
                 task.run(models)
             else:
-                self._paint(task, models)
+                self.run_slice(task, models)
         for run in self._runs.values():
             run.save()
         if self._compiler is not None:
@@ -147,163 +149,160 @@ class EngineWorker:
         return models
 
     def _fetched(self, file: WeightsFile, done: int, total: int) -> None:
-        """Say now and then how far a file is; end it if the program ends."""
+        """Log the progress of a download now and then; end it if the program ends."""
         if self._queue.closed:
             raise CancelledError
         now = time.monotonic()
-        if now - self._said < FETCH_LOG_SECONDS:
+        if now - self._logged_at < FETCH_LOG_SECONDS:
             return
-        self._said = now
+        self._logged_at = now
         share = f"{done / total:.0%}" if total else "?"
         log.info("fetching weights", extra={"file": file.file, "bytes": done, "share": share})
 
-    def _paint(self, turn: Slice, models: "Models") -> None:
-        """Give a job its turn, in which others may take part."""
-        job, crew = turn.job, StepBatch()
-        goes_on = self._run_guarded(job, self._finish_if_done, models)
+    def run_slice(self, current: Slice, models: "Models") -> None:
+        """Paint one slice of a job; other jobs can share its steps."""
+        job, batch = current.job, StepBatch(self.memory)
+        is_active = self._handle(job, self._start(job, models))
         began = time.monotonic()
-        for _ in range(turn.steps):
-            if not goes_on or self._queue.closed:
+        for _ in range(current.steps):
+            if not is_active or self._queue.closed:
                 break
-            if (errand := self._queue.next_call()) is not None:
-                errand.run(models)
-            if not self._run_guarded(job, self._prepare_leader, models):
+            if (call := self._queue.next_call()) is not None:
+                call.run(models)
+            leader = self._runs[job.id]
+            if not self._handle(job, self._prepare(leader)):
                 break
-            runs = self._gather(self._runs[job.id], crew, models)
-            units = [step_cost(run.recipe) for run in runs]
-            errors = crew.step(runs)
+            batch.start_step(leader)
+            if self._batch_size > 1:
+                self._fill_batch(batch, models)
+            results = batch.step()
             now = time.monotonic()
-            done = [0.0 if error else each for each, error in zip(units, errors, strict=True)]
-            if any(done):
-                self._pace.record(sum(done), now - began)
+            if cost := sum(each.cost for each in results):
+                self._throughput.record(cost, now - began)
             began = now
-            goes_on, *_ = [
-                self._run_guarded(run.job, self._finish_if_done, models, each, error)
-                for run, each, error in zip(runs, done, errors, strict=True)
+            is_active, *_ = [
+                self._handle(each.run.job, self._conclude(each.run, each.cost, each.error))
+                for each in results
             ]
         self._queue.end_slice()
-        for job_id in [each for each in self._runs if not self._queue.holds(each)]:
-            del self._runs[job_id]
+        self._runs = {job_id: run for job_id, run in self._runs.items() if job_id in self._queue}
 
-    def _run_guarded(self, job: Job, act: Callable[..., Event | None], *details: object) -> bool:
-        """Do something for a job that takes part in the turn; say whether it goes on.
-
-        It does not if `act` returns its end, or raises something, which ends this job only.
-        """
-        end = None
-        try:
-            end = act(job, *details)
-            if end is None:
+    def _handle(self, job: Job, outcome: Outcome) -> bool:
+        """Act on what became of a job in the batch; return True if it takes the next step."""
+        match outcome:
+            case Advanced():
                 return True
-        except CancelledError:
-            pass
-        except Exception as error:
-            end = _failed(job, error)
-        self._queue.finish(job, finished=end is not None)
-        if end is not None:
-            self._publish(end)
+            case Withdrawn() | Deferred():
+                self._queue.leave_batch(job)
+                return False
+            case Finished():
+                event = outcome
+            case Errored(error=EngineError() as error):
+                event = _user_failure(job, error)
+            case Errored(error=error):
+                event = _fault(job, error)
+        self._queue.finish(job)
+        self._publish(event)
         return False
 
-    def _finish_if_done(
-        self, job: Job, models: "Models", units: float = 0.0, error: Exception | None = None
-    ) -> Event | None:
-        """Note what was done for a job; its end if that has come or is wished, else None.
-
-        An `error` in its step is the end, too. Raises `CancelledError` if nobody wants the job any
-        more, or the program ends and nobody can say what is kept of it.
-        """
+    def _start(self, job: Job, models: "Models") -> Outcome:
+        """Have the run of the slice's job, and obey requests that came before the slice."""
         run = self._get_run(job, models)
-        wish = self._queue.charge(units, of=job)
-        if error is not None:
-            return _failed(job, error)
-        if wish is StopRequest.CANCEL:
-            raise CancelledError
-        if wish is StopRequest.STOP and not run.done:
-            self._wake(run)
-            if not run.done:
-                run.stop()
-                return _finished(run, models, stopped=True)
-        return _finished(run, models) if run.done else None
+        return self._conclude(run) if isinstance(run, JobRun) else run
 
-    def _prepare_leader(self, job: Job, models: "Models") -> Event | None:
-        """Have the job whose turn it is ready for its next step; its end if there is none."""
-        run = self._runs[job.id]
-        self._wake(run)
-        return _finished(run, models) if run.done else None
+    def _prepare(self, run: JobRun) -> Outcome:
+        """Make a run ready for its next step, and suspend others if they are too many."""
+        try:
+            others = self._suspend_surplus([run])
+            try:
+                run.resume()
+            except RecipeError:
+                for each in others:  # the memory that they take may be what is missing
+                    each.suspend()
+                run.resume(low_memory=True)
+        except Exception as error:
+            return Errored(error)
+        return run.result() if run.done else Advanced()
 
-    def _gather(self, lead: JobRun, crew: StepBatch, models: "Models") -> list[JobRun]:
-        """Who takes the next step, ready for it: `lead`, and whoever fits in."""
-        runs = [lead]
-        if self._together == 1:
-            return runs
-        room = MemoryReservation(lead, self.memory, models.device)
+    def _fill_batch(self, batch: StepBatch, models: "Models") -> None:
+        """Add the jobs that share the leader's next step."""
 
         def fits(job: Job) -> bool:
             run = self._runs.get(job.id)
-            recipe = job.recipes[0] if run is None or run.done else run.recipe
-            return crew.can_join(job) and room.reserve(recipe)
+            return batch.reserve(job, job.recipes[0] if run is None or run.done else run.recipe)
 
-        for job in self._queue.select_batch(self._together, fits)[1:]:
-            if self._run_guarded(job, self._join, runs, crew, models):
-                runs.append(self._runs[job.id])
-        return runs
+        for job in self._queue.select_batch(self._batch_size, fits)[1:]:
+            self._handle(job, self._join(job, batch, models))
 
-    def _join(
-        self, job: Job, runs: list[JobRun], crew: StepBatch, models: "Models"
-    ) -> Event | None:
-        """Have a job ready for a step with others; its end if there is none.
-
-        Raises `CancelledError` if it does not fit in, and has to wait for its own turn.
-        """
+    def _join(self, job: Job, batch: StepBatch, models: "Models") -> Outcome:
+        """Add a job to the batch, ready for its next step."""
         run = self._get_run(job, models)
+        if not isinstance(run, JobRun):
+            return run
         try:
-            self._suspend_surplus([*runs, run])
+            self._suspend_surplus([*batch.runs, run])
             run.resume()
-        except EngineError as error:  # in its own turn others make room, or it is told why it fails
-            crew.exclude(job)
-            raise CancelledError from error
-        if run.done:
-            return _finished(run, models)
-        if not crew.is_compatible(runs[0], run):
-            raise CancelledError
-        return None
+            if run.done:
+                return run.result()
+            return Advanced() if batch.add(run) else Deferred()
+        except EngineError:  # in its own slice others make room for it, or its user is told
+            batch.exclude(job)
+            return Deferred()
+        except Exception as error:
+            return Errored(error)
 
-    def _get_run(self, job: Job, models: "Models") -> JobRun:
-        """The job's run, which begins with its first turn."""
+    def _conclude(self, run: JobRun, cost: float = 0.0, error: Exception | None = None) -> Outcome:
+        """Charge a job for its step, and obey a request to stop or cancel it."""
+        request = self._queue.charge(cost, job=run.job)
+        if error is not None:
+            return Errored(error)
+        if request is StopRequest.CANCEL:
+            return Withdrawn()
+        if run.done:
+            return run.result()
+        return self._stop(run) if request is StopRequest.STOP else Advanced()
+
+    def _stop(self, run: JobRun) -> Outcome:
+        """End a job where it is."""
+        outcome = self._prepare(run)
+        if not isinstance(outcome, Advanced):
+            return outcome
+        try:
+            return run.stop()
+        except Exception as error:
+            return Errored(error)
+
+    def _get_run(self, job: Job, models: "Models") -> JobRun | Withdrawn | Errored:
+        """Return the job's run, which is created with its first slice."""
         run = self._runs.pop(job.id, None)
         if run is None:
-            kept = self._recall(job)
+            try:
+                checkpoints = self._load_checkpoints(job)
+            except CancelledError:
+                return Withdrawn()
+            except Exception as error:
+                return Errored(error)
             self._publish(Started(job.id))
-            run = JobRun(job, models, kept, self.memory, self._publish, self._compiler)
+            run = JobRun(job, models, checkpoints, self.memory, self._publish, self._compiler)
         self._runs[job.id] = run
         return run
 
-    def _wake(self, run: JobRun) -> None:
-        """Have a run ready for its next step, and send others to sleep if they are too many."""
-        others = self._suspend_surplus([run])
-        try:
-            run.resume()
-        except RecipeError:
-            for each in others:  # the memory that they take may be what is missing
-                each.suspend()
-            run.resume(thrifty=True)
-
     def _suspend_surplus(self, runs: Sequence[JobRun]) -> list[JobRun]:
-        """Send runs to sleep that are too many beside these; those that are still awake."""
+        """Suspend resident runs that are too many beside these; return the remaining ones."""
         others = [each for each in self._runs.values() if each not in runs and each.is_resident]
-        too_many = max(0, len(others) + len(runs) - MAX_RESIDENT_RUNS)
-        for each in others[:too_many]:
+        surplus = max(0, len(others) + len(runs) - MAX_RESIDENT_RUNS)
+        for each in others[:surplus]:
             each.suspend()
-        return others[too_many:]
+        return others[surplus:]
 
 
-def _finished(run: JobRun, models: "Models", *, stopped: bool = False) -> Finished:
-    return Finished(run.job.id, tuple(run.paintings), run.seconds, models.digests, stopped)
+def _user_failure(job: Job, error: EngineError) -> Failed:
+    """Tell the user why their job cannot be painted."""
+    log.warning("job failed", extra={"job": job.id, "cause": str(error)})
+    return Failed(job.id, sentence(str(error)))
 
 
-def _failed(job: Job, error: Exception) -> Failed:
-    if isinstance(error, EngineError):
-        log.warning("job failed", extra={"job": job.id, "cause": str(error)})
-        return Failed(job.id, sentence(str(error)))
+def _fault(job: Job, error: Exception) -> Failed:
+    """Log an error that the user did not cause."""
     log.error("job failed", extra={"job": job.id}, exc_info=error)
     return Failed(job.id, FAULT)

@@ -1,7 +1,7 @@
 """A job that is being painted: its pictures one after the other, some steps at a time.
 
-Between two turns a run keeps its place: either as a live `Generation`, or asleep, as a checkpoint
-in main memory. Neither changes a pixel. Used by the engine thread only.
+Between two slices a run is resident, as a `Generation` on the models' device, or suspended, as a
+checkpoint in main memory. Its pictures do not depend on that. Used by the engine thread only.
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bot.jobs.events import (
     Checkpoint,
     Event,
+    Finished,
     Frame,
     NoticeEvent,
     PaintedPicture,
@@ -44,79 +45,82 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 1.0
-"""Time between two pictures of the progress."""
+"""Seconds between two pictures of the progress."""
 CHECKPOINT_SECONDS = 10.0
-"""Engine time of a job between two checkpoints."""
+"""Seconds of a job's engine time between two checkpoints."""
 FRAMES = 48
-"""How many pictures of a run are kept for its animation."""
+"""Number of frames of a picture's animation."""
 
 
 class JobRun:
-    """A job's painting, from what is `kept` of it: checkpoints, the newest of a picture first.
+    """The painting of one job, from its stored `checkpoints`, newest first for each picture.
 
-    The models and a run have to fit into `memory` together; what is free decides only if it is
-    less, so that a picture does not depend on what else happens. `publish` is called with the
-    pictures of its progress and with its checkpoints. With a `compiler`, pictures that begin once
-    their size is compiled are painted by what it made.
+    The models and a run must fit into `memory` together. The memory that is free counts only if it
+    is less, so that a picture does not depend on what else happens. `publish` is called with the
+    run's progress and checkpoints. With a `compiler`, pictures that begin after their size was
+    compiled are painted by the compiled models.
     """
 
     def __init__(
         self,
         job: Job,
         models: "Models",
-        kept: Sequence[StoredCheckpoint],
+        checkpoints: Sequence[StoredCheckpoint],
         memory: Budget,
         publish: Callable[[Event], None],
         compiler: "Compiler | None" = None,
     ) -> None:
         self.job = job
-        self.paintings: list[PaintedPicture] = []
-        self.seconds = max((each.seconds for each in kept), default=0.0)
-        """Engine time that the job has taken: of a step with others, its even share."""
+        self.pictures: list[PaintedPicture] = []
+        """The pictures that are complete."""
+        self.seconds = max((each.seconds for each in checkpoints), default=0.0)
+        """Engine time of the job in seconds, with an even share of each shared step."""
         self._models = models
         self._memory = memory
         self._publish = publish
         self._compiler = compiler
-        self._kept: dict[int, list[StoredCheckpoint]] = defaultdict(list)
-        for each in kept:
-            self._kept[each.picture].append(each)
+        self._checkpoints: dict[int, list[StoredCheckpoint]] = defaultdict(list)
+        """States to resume each picture from, newest first: stored ones, or the suspended run's."""
+        for each in checkpoints:
+            self._checkpoints[each.picture].append(each)
         self._generation: Generation | None = None
-        self._asleep: bytes | None = None
         self._steps_done = 0
         self._frames: list[Frame] = []
         self._unsaved_steps = 0
         self._unsaved_seconds = 0.0
-        self._shown = float("-inf")
+        self._shown_at = float("-inf")
+        """Monotonic time of the last progress event."""
 
     @property
     def done(self) -> bool:
-        """Whether all pictures are painted."""
-        return len(self.paintings) == len(self.job.recipes)
+        """True once all pictures are painted."""
+        return len(self.pictures) == len(self.job.recipes)
 
     @property
     def is_resident(self) -> bool:
-        """Whether it holds a live generation."""
+        """True while the current picture is on the models' device."""
         return self._generation is not None
 
     @property
     def recipe(self) -> Recipe:
-        """That of the picture at hand."""
-        return self.job.recipes[len(self.paintings)]
+        """Recipe of the current picture."""
+        return self.job.recipes[len(self.pictures)]
 
     @property
     def generation(self) -> "Generation":
-        """The picture at hand, to take a step of it; `wake` comes before."""
+        """The current picture of a resident run."""
         assert self._generation is not None
         return self._generation
 
-    def resume(self, *, thrifty: bool = False) -> None:
-        """Have the picture at hand ready for its next step; pictures that are done are noted.
+    def resume(self, *, low_memory: bool = False) -> None:
+        """Make the run resident, ready for its next step; complete pictures that need no step.
 
-        Raises `RecipeError` if there is not enough memory. With `thrifty` less will do.
+        Raises `RecipeError` if there is not enough memory. With `low_memory`, accept a slower plan
+        that needs less.
         """
         while not self.done and self._generation is None:
             recipe = self.recipe
-            plan = self._plan(recipe, thrifty=thrifty)
+            plan = self._choose_plan(recipe, low_memory=low_memory)
             with running_out_is_an_error(recipe):
                 self._generation = self._restore(plan)
                 self._steps_done = self._generation.steps_done
@@ -124,55 +128,75 @@ class JobRun:
                     self._complete(self._generation)
 
     def suspend(self) -> None:
-        """Give back the memory that a live generation takes."""
+        """Replace the generation by a checkpoint, to free the memory that it takes."""
         from engine.vqgan_clip.checkpoints import dump
 
         if self._generation is not None:
-            self._asleep = dump(self._state(self._generation), self.recipe)
+            state = dump(self._state(self._generation), self.recipe)
+            number = len(self.pictures) + 1
+            checkpoint = StoredCheckpoint(number, self._steps_done, self.seconds, state)
+            self._checkpoints[number] = [checkpoint]
             self._generation = None
 
-    def step(self) -> None:
-        """Take the next step, with less memory if need be; `after_step` comes after it."""
+    def step(self) -> Exception | None:
+        """Take a step by itself, with less memory if necessary; return the error that ends the job.
+
+        Call `after_step` if there is none.
+        """
         plan = self.generation.plan
-        with running_out_is_an_error(self.recipe):
-            self.generation.step()
+        try:
+            with running_out_is_an_error(self.recipe):
+                self.generation.step()
+        except Exception as error:
+            return error
         if self.generation.plan != plan:
             extra = {"job": self.job.id, "plan": str(self.generation.plan)}
-            log.warning("memory ran out, going on with less", extra=extra)
+            log.warning("memory ran out, continuing with less", extra=extra)
+        return None
 
-    def after_step(self, seconds: float) -> None:
-        """Do what comes with a step of `generation`, which took some of the engine's time."""
+    def after_step(self, seconds: float) -> Exception | None:
+        """Publish what is due after a step of `seconds`; return the error that ends the job."""
         began = time.monotonic()
-        with running_out_is_an_error(self.recipe):
-            self._note_frame(self.generation)
-            if self.generation.done:
-                self._complete(self.generation)
-        seconds += time.monotonic() - began
-        self.seconds += seconds
-        self._unsaved_seconds += seconds
-        if self._unsaved_seconds >= CHECKPOINT_SECONDS:
-            self.save()
+        try:
+            with running_out_is_an_error(self.recipe):
+                self._record_frame(self.generation)
+                if self.generation.done:
+                    self._complete(self.generation)
+            seconds += time.monotonic() - began
+            self.seconds += seconds
+            self._unsaved_seconds += seconds
+            if self._unsaved_seconds >= CHECKPOINT_SECONDS:
+                self.save()
+        except Exception as error:
+            return error
+        return None
 
     def save(self) -> None:
-        """Publish a checkpoint, if steps were taken since the last one."""
+        """Publish a checkpoint if steps were taken since the last one."""
         if self._unsaved_steps == 0:
             return
         if self._generation is not None:
             self._publish_checkpoint(self._state(self._generation))
-        elif self._asleep is not None:
-            self._publish_checkpoint(self._asleep)
+        elif suspended := self._checkpoints.get(len(self.pictures) + 1):
+            assert suspended[0].state is not None
+            self._publish_checkpoint(suspended[0].state)
 
-    def stop(self) -> None:
-        """End with the pictures as they stand; those that were not begun are left out."""
-        self.resume()
-        if self._generation is not None and (self._steps_done > 0 or not self.paintings):
-            self._complete(self._generation)
+    def stop(self) -> Finished:
+        """End a resident run with the current picture as it is; leave out pictures not begun."""
+        if self._steps_done > 0 or not self.pictures:
+            self._complete(self.generation)
+        return self.result(stopped=True)
 
-    def _plan(self, recipe: Recipe, *, thrifty: bool) -> Plan:
+    def result(self, *, stopped: bool = False) -> Finished:
+        """Return the end of the job with its pictures."""
+        digests = self._models.digests
+        return Finished(self.job.id, tuple(self.pictures), self.seconds, digests, stopped)
+
+    def _choose_plan(self, recipe: Recipe, *, low_memory: bool) -> Plan:
         entry = find_models(recipe.models)
         memory, halves = self._memory, self._memory.halves
         free = available_memory(self._models.device) + fixed_memory(entry, halves=halves)
-        plan = choose_plan(recipe, entry, memory.at_most(free) if thrifty else memory)
+        plan = choose_plan(recipe, entry, memory.at_most(free) if low_memory else memory)
         if step_memory(recipe, entry, plan, halves=halves) > free:
             raise RecipeError("there is not enough memory free at the moment")
         if plan != PLANS[0]:
@@ -180,20 +204,16 @@ class JobRun:
         return plan
 
     def _restore(self, plan: Plan) -> "Generation":
-        """The run of the picture at hand, as far as it had come."""
+        """Return the generation of the current picture, at its newest intact checkpoint."""
         from engine.vqgan_clip.checkpoints import load
         from engine.vqgan_clip.generation import Generation
 
         recipe, device = self.recipe, self._models.device
-        number = len(self.paintings) + 1
+        number = len(self.pictures) + 1
         models = self._models if self._compiler is None else self._compiler.models_for(recipe)
         generation = Generation(recipe, models, plan)
-        if self._asleep is not None:
-            state, self._asleep = self._asleep, None
-            generation.load_state_dict(load(state, recipe, device))
-            return generation
         damaged = False
-        for each in self._kept.pop(number, ()):
+        for each in self._checkpoints[number]:
             try:
                 if each.state is None:
                     raise CheckpointError("the checkpoint does not have its check sum")
@@ -204,16 +224,17 @@ class JobRun:
                 damaged = True
             else:
                 break
+        del self._checkpoints[number]
         if damaged:
             text = checkpoint_fallback_text(number, len(self.job.recipes), generation.steps_done)
             self._publish(NoticeEvent(self.job.id, text))
         return generation
 
     def _state(self, generation: "Generation") -> dict[str, Any]:
-        """What a run needs to go on.
+        """Return what the run needs to resume.
 
-        One that turns out only now to have diverged is at its last good step again. It goes on from
-        there, and is told of when its next steps come to the same.
+        If the run turns out to have diverged, the generation has gone back to its last good step.
+        It resumes from there, and its user is told when its next steps diverge again.
         """
         try:
             return generation.state_dict()
@@ -221,35 +242,35 @@ class JobRun:
             self._steps_done = generation.steps_done
             return generation.state_dict()
 
-    def _note_frame(self, generation: "Generation") -> None:
-        """Keep what the step saw, or show it, where that is due."""
+    def _record_frame(self, generation: "Generation") -> None:
+        """Keep the picture of the last step as a frame and publish it as progress, where due."""
         steps, now = generation.steps_done, time.monotonic()
         self._steps_done = steps
         self._unsaved_steps += 1
         is_frame = (steps - 1) % max(1, self.recipe.total_steps // FRAMES) == 0
-        is_due = now - self._shown >= PROGRESS_SECONDS
+        is_due = now - self._shown_at >= PROGRESS_SECONDS
         if not (is_frame or is_due):
             return
         pixels = to_pixels(generation.last_seen)
         if is_frame:
             self._frames.append(Frame(steps, pixels))
         if is_due:
-            self._shown = now
-            self._publish(ProgressEvent(self.job.id, pixels, len(self.paintings) + 1, steps))
+            self._shown_at = now
+            self._publish(ProgressEvent(self.job.id, pixels, len(self.pictures) + 1, steps))
 
     def _complete(self, generation: "Generation") -> None:
-        """Turn from the picture at hand, as it stands, to the next."""
+        """Add the current picture as it is to the complete ones."""
         pixels = to_pixels(generation.image())
         if self._unsaved_steps:
             self._publish_checkpoint(generation.state_dict())
-        self.paintings.append(PaintedPicture(self.recipe, pixels, self._steps_done))
+        self.pictures.append(PaintedPicture(self.recipe, pixels, self._steps_done))
         self._generation = None
 
     def _publish_checkpoint(self, state: Mapping[str, Any] | bytes) -> None:
         self._publish(
             Checkpoint(
                 job_id=self.job.id,
-                picture=len(self.paintings) + 1,
+                picture=len(self.pictures) + 1,
                 recipe=self.recipe,
                 steps_done=self._steps_done,
                 state=state,
@@ -262,12 +283,12 @@ class JobRun:
 
 
 def to_pixels(image: "Tensor") -> Pixels:
-    """A picture (1, 3, height, width), floats in [0, 1], as 8-bit pixels in main memory."""
+    """Convert a picture (1, 3, height, width) of floats in [0, 1] to 8 bits in main memory."""
     return (image[0].movedim(0, -1) * 255).round().byte().cpu().numpy()
 
 
 def checkpoint_fallback_text(number: int, count: int, steps: int) -> str:
-    """That a checkpoint was damaged, and from where a picture goes on instead."""
+    """Return the sentence for users whose picture resumes behind a damaged checkpoint."""
     which = f"picture {number}" if count > 1 else "the picture"
     where = "from the beginning" if steps == 0 else f"from step {steps}"
-    return f"What was stored of {which} is damaged, so it goes on {where}."
+    return f"The saved progress of {which} is damaged, so it continues {where}."

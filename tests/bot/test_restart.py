@@ -316,16 +316,16 @@ async def test_a_job_whose_channel_went_away_meanwhile_comes_to_the_person(theat
 PAINTER = """
 import asyncio, sys
 from pathlib import Path
-from bot import runs
 from bot.app import open_services
+from bot.worker import job_run
 from tests.harness.bot_harness import make_settings
 
 async def main():
-    runs.CHECKPOINT_SECONDS = 0.0
+    job_run.CHECKPOINT_SECONDS = 0.0
     async with open_services(make_settings(Path(sys.argv[1]))) as services:
-        for record in await services.store.open_jobs():
+        for record in await services.store.jobs.list_open():
             services.queue.put(record.job)
-        while (await services.store.steps_kept()).get(1, 0) < 30:
+        while (await services.store.jobs.steps_stored()).get(1, 0) < 30:
             await asyncio.sleep(0.01)
         print("painting", flush=True)
         await asyncio.sleep(1000)

@@ -1,7 +1,7 @@
-"""Who takes part in somebody else's turn: simulated, with an engine that gains nothing by it.
+"""Which jobs share the steps of a slice, simulated with an engine that gains nothing by batching.
 
-Its steps take as long as those of all who take part one after the other, so that nobody may be
-slower than with turns of their own.
+A step of a batch takes as long as single steps of all its jobs, so no user may be slower than
+with slices of their own.
 """
 
 from collections.abc import Sequence
@@ -20,32 +20,32 @@ from engine.presets import make_recipe
 SLICE, MOST = 25, 8
 SMALL = make_recipe("a red circle", seed=1, models="demo", steps=100, size=(64, 64))
 LARGE = replace(SMALL, width=96, height=96)
-UNITS = step_cost(SMALL)
+STEP_COST = step_cost(SMALL)
 
 
-class Line:
-    """A queue, and an engine that takes its time."""
+class QueueSimulation:
+    """A queue, and an engine whose steps take as long as they cost."""
 
     def __init__(self, most: int = MOST, *, fair: bool = True) -> None:
         self.queue = GpuQueue(slice_steps=SLICE, fair=fair)
         self.most = most
         self.clock = 0.0
         self.left: dict[int, int] = {}
-        self.ended: dict[int, float] = {}
+        self.ended_at: dict[int, float] = {}
         self.author: dict[int, int] = {}
-        self._numbers = count(1)
+        self._ids = count(1)
 
-    def ask(
+    def submit(
         self, author: int, steps: int = 100, *, large: bool = False, weight: float = 1.0
     ) -> int:
-        number = next(self._numbers)
+        job_id = next(self._ids)
         recipe = replace(LARGE if large else SMALL, steps=steps)
-        self.left[number], self.author[number] = steps, author
-        self.queue.put(Job(number, author, "a red circle", (recipe,), weight=weight))
-        return number
+        self.left[job_id], self.author[job_id] = steps, author
+        self.queue.put(Job(job_id, author, "a red circle", (recipe,), weight=weight))
+        return job_id
 
     def step(self) -> list[int]:
-        """One step in the turn at hand; who took part."""
+        """Take one step of the current slice; return the ids of the jobs in the batch."""
         first: list[Job] = []
 
         def fits(job: Job) -> bool:
@@ -57,143 +57,149 @@ class Line:
         self.clock += sum(done.values())
         for job in jobs:
             self.left[job.id] -= 1
-            wish = self.queue.charge(done[job.id], of=job)
+            request = self.queue.charge(done[job.id], job=job)
             is_over = self.left[job.id] == 0
-            if is_over or wish is not None:
-                self.queue.finish(job, finished=is_over or wish is StopRequest.STOP)
-                self.ended[job.id] = self.clock
+            if is_over or request is StopRequest.STOP:
+                self.queue.finish(job)
+            elif request is StopRequest.CANCEL:
+                self.queue.leave_batch(job)
+            else:
+                continue
+            self.ended_at[job.id] = self.clock
         return [job.id for job in jobs]
 
-    def turn(self) -> list[list[int]]:
-        """A whole turn: who took part in each of its steps."""
-        turn = self.queue.dequeue()
-        assert isinstance(turn, Slice)
+    def run_slice(self) -> list[list[int]]:
+        """Take a whole slice; return the ids of the jobs in each step's batch."""
+        slice_ = self.queue.dequeue()
+        assert isinstance(slice_, Slice)
         steps: list[list[int]] = []
-        while len(steps) < turn.steps and turn.job.id not in self.ended:
+        while len(steps) < slice_.steps and slice_.job.id not in self.ended_at:
             steps.append(self.step())
         self.queue.end_slice()
         return steps
 
     def work_off(self) -> dict[int, float]:
-        """Paint until nothing is left; when each job was done."""
+        """Empty the queue; return the time at which each job ended."""
         while self.queue.jobs():
-            self.turn()
-        return self.ended
+            self.run_slice()
+        return self.ended_at
 
 
-def test_alone_everybody_s_jobs_advance_together():
-    line = Line()
-    jobs = [line.ask(author=1, steps=SLICE) for _ in range(MOST + 1)]
-    assert line.turn() == [jobs[:MOST]] * SLICE
-    assert line.turn() == [jobs[MOST:]] * SLICE
+def test_batch_of_single_user_holds_all_their_jobs():
+    simulation = QueueSimulation()
+    jobs = [simulation.submit(author=1, steps=SLICE) for _ in range(MOST + 1)]
+    assert simulation.run_slice() == [jobs[:MOST]] * SLICE
+    assert simulation.run_slice() == [jobs[MOST:]] * SLICE
 
 
-def test_people_advance_together_and_whoever_does_not_fit_has_a_turn_of_their_own():
-    line = Line()
-    jobs = [line.ask(author, steps=SLICE, large=author == 2) for author in (1, 2, 3)]
-    assert line.turn() == [[jobs[0], jobs[2]]] * SLICE
-    assert line.turn() == [[jobs[1]]] * SLICE
+def test_job_that_does_not_fit_gets_its_own_slice():
+    simulation = QueueSimulation()
+    jobs = [simulation.submit(author, steps=SLICE, large=author == 2) for author in (1, 2, 3)]
+    assert simulation.run_slice() == [[jobs[0], jobs[2]]] * SLICE
+    assert simulation.run_slice() == [[jobs[1]]] * SLICE
 
 
-def test_whoever_comes_and_goes_does_so_at_the_next_step():
-    line = Line()
-    first, second = line.ask(1), line.ask(2, steps=5)
-    assert isinstance(line.queue.dequeue(), Slice)
-    assert line.step() == [first, second]
-    third = line.ask(3)
-    assert set(line.step()) == {first, second, third}
-    line.queue.stop(third)
-    line.step()
-    assert line.step() == [first, second]
-    line.step()
-    assert line.step() == [first]
-    assert set(line.ended) == {second, third}
+def test_jobs_join_and_leave_batch_at_next_step():
+    simulation = QueueSimulation()
+    first, second = simulation.submit(1), simulation.submit(2, steps=5)
+    assert isinstance(simulation.queue.dequeue(), Slice)
+    assert simulation.step() == [first, second]
+    third = simulation.submit(3)
+    assert set(simulation.step()) == {first, second, third}
+    simulation.queue.stop(third)
+    simulation.step()
+    assert simulation.step() == [first, second]
+    simulation.step()
+    assert simulation.step() == [first]
+    assert set(simulation.ended_at) == {second, third}
 
 
-def test_further_jobs_of_somebody_give_way_to_somebody_new():
-    line = Line()
-    jobs = [line.ask(author=1) for _ in range(10)]
-    assert isinstance(line.queue.dequeue(), Slice)
-    assert line.step() == jobs[:MOST]
-    new = line.ask(author=2)
-    assert line.step() == [jobs[0], new]
+def test_further_jobs_of_user_give_way_to_new_user():
+    simulation = QueueSimulation()
+    jobs = [simulation.submit(author=1) for _ in range(10)]
+    assert isinstance(simulation.queue.dequeue(), Slice)
+    assert simulation.step() == jobs[:MOST]
+    new = simulation.submit(author=2)
+    assert simulation.step() == [jobs[0], new]
 
 
-def test_cancelled_with_others_it_leaves_them_as_they_were():
-    line = Line()
-    jobs = [line.ask(author) for author in (1, 2, 3)]
-    assert isinstance(line.queue.dequeue(), Slice)
-    line.step()
-    assert line.queue.remove(jobs[1])
-    line.step()
-    assert not line.queue.holds(jobs[1])
-    assert line.step() == [jobs[0], jobs[2]]
-    line.queue.end_slice()
-    assert set(line.work_off()) == set(jobs)
+def test_cancelled_job_leaves_rest_of_batch_unchanged():
+    simulation = QueueSimulation()
+    jobs = [simulation.submit(author) for author in (1, 2, 3)]
+    assert isinstance(simulation.queue.dequeue(), Slice)
+    simulation.step()
+    assert simulation.queue.remove(jobs[1])
+    simulation.step()
+    assert jobs[1] not in simulation.queue
+    assert simulation.step() == [jobs[0], jobs[2]]
+    simulation.queue.end_slice()
+    assert set(simulation.work_off()) == set(jobs)
 
 
-def test_what_is_to_be_stopped_joins_nobody():
-    line = Line()
-    first, second = line.ask(1), line.ask(2)
-    turn = line.queue.dequeue()
-    line.queue.stop(second)
-    assert line.step() == [first]
-    line.queue.end_slice()
-    turn = line.queue.dequeue()
-    assert isinstance(turn, Slice)
-    assert (turn.job.id, turn.steps) == (second, 0)
+def test_job_with_stop_request_joins_no_batch():
+    simulation = QueueSimulation()
+    first, second = simulation.submit(1), simulation.submit(2)
+    slice_ = simulation.queue.dequeue()
+    simulation.queue.stop(second)
+    assert simulation.step() == [first]
+    simulation.queue.end_slice()
+    slice_ = simulation.queue.dequeue()
+    assert isinstance(slice_, Slice)
+    assert (slice_.job.id, slice_.steps) == (second, 0)
 
 
-def test_first_come_first_served_nobody_is_overtaken():
-    line = Line(fair=False)
-    jobs = [line.ask(author, steps=SLICE, large=author == 3) for author in (1, 1, 3, 4)]
-    assert line.turn() == [jobs[:2]] * SLICE
-    assert line.turn() == [[jobs[2]]] * SLICE
-    assert line.turn() == [[jobs[3]]] * SLICE
+def test_fifo_batch_overtakes_no_job():
+    simulation = QueueSimulation(fair=False)
+    jobs = [simulation.submit(author, steps=SLICE, large=author == 3) for author in (1, 1, 3, 4)]
+    assert simulation.run_slice() == [jobs[:2]] * SLICE
+    assert simulation.run_slice() == [[jobs[2]]] * SLICE
+    assert simulation.run_slice() == [[jobs[3]]] * SLICE
 
 
-def test_a_weight_is_a_share_together_too():
-    line = Line()
-    patron, other = line.ask(1, steps=3000, weight=3.0), line.ask(2, steps=3000)
+def test_batch_keeps_weighted_shares():
+    simulation = QueueSimulation()
+    patron, other = simulation.submit(1, steps=3000, weight=3.0), simulation.submit(2, steps=3000)
     for _ in range(24):
-        line.turn()
-    turns = {job: (3000 - line.left[job]) / SLICE for job in (patron, other)}
-    assert turns == {patron: 24, other: pytest.approx(8, abs=1)}
+        simulation.run_slice()
+    slices = {job: (3000 - simulation.left[job]) / SLICE for job in (patron, other)}
+    assert slices == {patron: 24, other: pytest.approx(8, abs=1)}
 
 
 @pytest.mark.parametrize("large", [False, True])
-def test_somebody_with_ten_jobs_slows_nobody_down_more_than_in_turns(*, large: bool):
+def test_user_with_ten_jobs_delays_no_other_user_by_batching(*, large: bool):
     ends: list[float] = []
     for most in (1, MOST):
-        line = Line(most)
+        simulation = QueueSimulation(most)
         for _ in range(10):
-            line.ask(author=1)
-        other = line.ask(author=2, large=large)
-        ends.append(line.work_off()[other])
-    in_turns, together = ends
-    assert together <= in_turns
+            simulation.submit(author=1)
+        other = simulation.submit(author=2, large=large)
+        ends.append(simulation.work_off()[other])
+    alone, batched = ends
+    assert batched <= alone
 
 
-Asked = Sequence[tuple[int, int, bool]]
+Submitted = Sequence[tuple[int, int, bool]]
 
 
 @settings(max_examples=100, deadline=None)
 @given(
-    asked=st.lists(
+    submitted=st.lists(
         st.tuples(st.integers(1, 6), st.integers(1, 120), st.booleans()), min_size=1, max_size=14
     )
 )
-def test_nobody_waits_longer_than_in_turns(asked: Asked):
-    """Until all that somebody asked for is done; but for a turn or two of everybody."""
-    people = {author for author, _, _ in asked}
+def test_batching_delays_no_user_by_more_than_two_slices_per_user(submitted: Submitted):
+    """Compare the times at which all jobs of each user are done."""
+    users = {author for author, _, _ in submitted}
     ends: list[dict[int, float]] = []
     for most in (1, MOST):
-        line = Line(most)
-        for author, steps, large in asked:
-            line.ask(author, steps, large=large)
-        done = line.work_off()
-        ends.append({p: max(t for n, t in done.items() if line.author[n] == p) for p in people})
-    in_turns, together = ends
-    slack = 2 * SLICE * step_cost(LARGE) * len(people)
-    for person in people:
-        assert together[person] <= in_turns[person] + slack
+        simulation = QueueSimulation(most)
+        for author, steps, large in submitted:
+            simulation.submit(author, steps, large=large)
+        done = simulation.work_off()
+        ends.append(
+            {p: max(t for n, t in done.items() if simulation.author[n] == p) for p in users}
+        )
+    alone, batched = ends
+    slack = 2 * SLICE * step_cost(LARGE) * len(users)
+    for person in users:
+        assert batched[person] <= alone[person] + slack

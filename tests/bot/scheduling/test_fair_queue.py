@@ -1,4 +1,4 @@
-"""Whose turn it is, and how much is painted before: simulated, without an engine."""
+"""Which job is painted next and how much work comes first, simulated without an engine."""
 
 from dataclasses import dataclass, replace
 from itertools import count
@@ -14,178 +14,180 @@ from engine.presets import make_recipe
 
 SLICE = 25
 RECIPE = make_recipe("a red circle", seed=1, models="demo", steps=100)
-UNITS = step_cost(RECIPE)
+STEP_COST = step_cost(RECIPE)
 HEAVY = 100
 
 
 @dataclass
-class Line:
+class QueueSimulation:
     """A queue, and an engine that takes no time."""
 
     queue: GpuQueue
-    numbers: count
+    ids: count
 
-    def ask(self, author: int, steps: int = 100, weight: float = 1.0) -> int:
-        job_id = next(self.numbers)
+    def submit(self, author: int, steps: int = 100, weight: float = 1.0) -> int:
+        job_id = next(self.ids)
         recipe = replace(RECIPE, steps=steps)
         self.queue.put(Job(job_id, author, "a red circle", (recipe,), weight=weight))
         return job_id
 
-    def paint(self) -> tuple[int, float, bool]:
-        """One turn: the job, the units of work, whether it is done."""
-        turn = self.queue.dequeue()
-        assert isinstance(turn, Slice)
-        units = 0.0
-        for _ in range(turn.steps):
-            self.queue.charge(UNITS)
-            units += UNITS
-            standing = self.queue.position(turn.job.id)
-            assert standing is not None
-            if standing.end - standing.start < UNITS / 2:
-                self.queue.end_slice(finished=True)
-                return turn.job.id, units, True
+    def run_slice(self) -> tuple[int, float, bool]:
+        """Take one slice; return its job, its cost and whether the job is done."""
+        slice_ = self.queue.dequeue()
+        assert isinstance(slice_, Slice)
+        cost = 0.0
+        for _ in range(slice_.steps):
+            self.queue.charge(STEP_COST)
+            cost += STEP_COST
+            position = self.queue.position(slice_.job.id)
+            assert position is not None
+            if position.end - position.start < STEP_COST / 2:
+                self.queue.finish(slice_.job)
+                self.queue.end_slice()
+                return slice_.job.id, cost, True
         self.queue.end_slice()
-        return turn.job.id, units, False
+        return slice_.job.id, cost, False
 
-    def turns(self) -> list[int]:
-        """Paint until nothing is left; whose turn it was."""
+    def slice_order(self) -> list[int]:
+        """Empty the queue; return the job of each slice."""
         order: list[int] = []
         while self.queue.jobs():
-            order.append(self.paint()[0])
+            order.append(self.run_slice()[0])
         return order
 
 
-def line(**options: bool) -> Line:
-    return Line(GpuQueue(slice_steps=SLICE, **options), count(1))
+def simulate(**options: bool) -> QueueSimulation:
+    return QueueSimulation(GpuQueue(slice_steps=SLICE, **options), count(1))
 
 
-def test_people_take_turns_and_the_jobs_of_each_come_in_their_order():
-    waiting = line()
-    first, second = waiting.ask(author=1, steps=50), waiting.ask(author=1, steps=50)
-    other = waiting.ask(author=2, steps=75)
-    assert waiting.turns() == [first, other, first, other, second, other, second]
+def test_users_alternate_and_jobs_of_each_keep_their_order():
+    simulation = simulate()
+    first, second = simulation.submit(author=1, steps=50), simulation.submit(author=1, steps=50)
+    other = simulation.submit(author=2, steps=75)
+    assert simulation.slice_order() == [first, other, first, other, second, other, second]
 
 
-def test_first_come_first_served_is_an_option():
-    waiting = line(fair=False)
-    jobs = [waiting.ask(author) for author in (1, 1, 2)]
-    standing = waiting.queue.position(jobs[2])
-    assert standing is not None
-    assert (standing.jobs_ahead, standing.start) == (2, 200 * UNITS)
-    assert waiting.turns() == [job for job in jobs for _ in range(4)]
+def test_fifo_is_an_option():
+    simulation = simulate(fair=False)
+    jobs = [simulation.submit(author) for author in (1, 1, 2)]
+    position = simulation.queue.position(jobs[2])
+    assert position is not None
+    assert (position.jobs_ahead, position.start) == (2, 200 * STEP_COST)
+    assert simulation.slice_order() == [job for job in jobs for _ in range(4)]
 
 
-def test_whoever_comes_new_has_the_next_turn():
-    waiting = line()
-    waiting.ask(author=1, steps=500)
+def test_new_user_gets_next_slice():
+    simulation = simulate()
+    simulation.submit(author=1, steps=500)
     for _ in range(3):
-        waiting.paint()
-    new = waiting.ask(author=2)
-    assert waiting.paint()[0] == new
+        simulation.run_slice()
+    new = simulation.submit(author=2)
+    assert simulation.run_slice()[0] == new
 
 
-def test_one_heavy_person_does_not_keep_light_ones_waiting():
-    waiting = line()
+def test_user_with_many_jobs_does_not_delay_others():
+    simulation = simulate()
     for _ in range(50):
-        waiting.ask(author=HEAVY)
-    waiting.paint()
-    light = [waiting.ask(author) for author in range(9)]
-    order = waiting.turns()
+        simulation.submit(author=HEAVY)
+    simulation.run_slice()
+    light = [simulation.submit(author) for author in range(9)]
+    order = simulation.slice_order()
     assert set(order[:9]) == set(light)
-    fair_share = 10 * 4  # ten people, four turns each
+    fair_share = 10 * 4  # ten users, four slices each
     assert max(len(order) - order[::-1].index(job) for job in light) <= 1.2 * fair_share
 
 
-def test_a_weight_is_a_share():
-    waiting = line()
-    patron, other = waiting.ask(1, steps=1000, weight=3.0), waiting.ask(2, steps=1000)
-    order = [waiting.paint()[0] for _ in range(24)]
+def test_weight_is_share_of_slices():
+    simulation = simulate()
+    patron, other = simulation.submit(1, steps=1000, weight=3.0), simulation.submit(2, steps=1000)
+    order = [simulation.run_slice()[0] for _ in range(24)]
     assert (order.count(patron), order.count(other)) == (18, 6)
 
 
-def test_nobody_gets_more_by_coming_and_going():
-    waiting = line()
-    steady = waiting.ask(author=1, steps=10_000)
-    turns: list[int] = []
-    waiting.ask(author=2, steps=SLICE)
-    while len(turns) < 40:
-        job, _, done = waiting.paint()
-        turns.append(job)
+def test_leaving_and_coming_back_gains_nothing():
+    simulation = simulate()
+    steady = simulation.submit(author=1, steps=10_000)
+    served: list[int] = []
+    simulation.submit(author=2, steps=SLICE)
+    while len(served) < 40:
+        job, _, done = simulation.run_slice()
+        served.append(job)
         if done:
-            waiting.ask(author=2, steps=SLICE)
-    assert turns.count(steady) >= 19
+            simulation.submit(author=2, steps=SLICE)
+    assert served.count(steady) >= 19
 
 
-def test_a_job_that_is_cancelled_leaves_the_others_as_they_were():
-    waiting = line()
-    jobs = [waiting.ask(author=author, steps=50) for author in (1, 2, 2, 3)]
-    assert waiting.queue.remove(jobs[1])
-    assert not waiting.queue.remove(jobs[1])
-    assert waiting.queue.position(jobs[1]) is None
-    assert waiting.turns() == [jobs[0], jobs[2], jobs[3]] * 2
+def test_cancelled_job_leaves_order_unchanged():
+    simulation = simulate()
+    jobs = [simulation.submit(author=author, steps=50) for author in (1, 2, 2, 3)]
+    assert simulation.queue.remove(jobs[1])
+    assert not simulation.queue.remove(jobs[1])
+    assert simulation.queue.position(jobs[1]) is None
+    assert simulation.slice_order() == [jobs[0], jobs[2], jobs[3]] * 2
 
 
-def test_a_job_that_is_cancelled_during_its_turn_is_wanted_no_more():
-    waiting = line()
-    job, other = waiting.ask(author=1), waiting.ask(author=1)
-    assert isinstance(waiting.queue.dequeue(), Slice)
-    assert waiting.queue.charge(UNITS) is None
-    waiting.queue.remove(job)
-    assert waiting.queue.charge(UNITS) is StopRequest.CANCEL
-    waiting.queue.end_slice()
-    assert set(waiting.turns()) == {other}
+def test_job_cancelled_in_its_slice_is_reported_to_engine():
+    simulation = simulate()
+    job, other = simulation.submit(author=1), simulation.submit(author=1)
+    assert isinstance(simulation.queue.dequeue(), Slice)
+    assert simulation.queue.charge(STEP_COST) is None
+    simulation.queue.remove(job)
+    assert simulation.queue.charge(STEP_COST) is StopRequest.CANCEL
+    simulation.queue.end_slice()
+    assert set(simulation.slice_order()) == {other}
 
 
-def test_a_job_that_is_stopped_comes_before_all_others():
-    waiting = line()
-    waiting.ask(author=1)
-    stopped = waiting.ask(author=1)
-    assert waiting.queue.stop(stopped)
-    turn = waiting.queue.dequeue()
-    assert isinstance(turn, Slice)
-    assert (turn.job.id, turn.steps) == (stopped, 0)
-    assert waiting.queue.charge() is StopRequest.STOP
-    waiting.queue.end_slice(finished=True)
-    assert not waiting.queue.holds(stopped)
-    assert not waiting.queue.stop(stopped)
+def test_stopped_job_comes_before_all_others():
+    simulation = simulate()
+    simulation.submit(author=1)
+    stopped = simulation.submit(author=1)
+    assert simulation.queue.stop(stopped)
+    slice_ = simulation.queue.dequeue()
+    assert isinstance(slice_, Slice)
+    assert (slice_.job.id, slice_.steps) == (stopped, 0)
+    assert simulation.queue.charge() is StopRequest.STOP
+    simulation.queue.finish(slice_.job)
+    simulation.queue.end_slice()
+    assert stopped not in simulation.queue
+    assert not simulation.queue.stop(stopped)
 
 
 @pytest.mark.parametrize("fair", [True, False])
 @settings(max_examples=60, deadline=None)
 @given(
-    asked=st.lists(
+    submitted=st.lists(
         st.tuples(st.integers(1, 5), st.integers(1, 120), st.sampled_from([0.5, 1.0, 2.0])),
         min_size=1,
         max_size=12,
     ),
-    painted=st.integers(0, 12),
+    slices_before=st.integers(0, 12),
 )
-def test_what_is_announced_comes_true(
-    fair: bool, asked: list[tuple[int, int, float]], painted: int
+def test_positions_come_true(
+    fair: bool, submitted: list[tuple[int, int, float]], slices_before: int
 ):
-    """As long as nobody else comes: when each job's next turn begins, and when it is done.
+    """Check when each job's next slice starts and when it ends, while no job is added.
 
-    Of people with several jobs it is not counted how the last turn of each is cut short.
+    Positions ignore that the last slice of each of a user's several jobs is cut short.
     """
-    weights = {author: weight for author, _, weight in asked}  # one for each person
-    authors = [author for author, _, _ in asked]
+    weights = {author: weight for author, _, weight in submitted}  # one for each person
+    authors = [author for author, _, _ in submitted]
     several = sum(authors.count(author) > 1 for author in weights)
-    waiting = line(fair=fair)
-    for author, steps, _ in asked:
-        waiting.ask(author, steps, weights[author])
-    for _ in range(painted):
-        if waiting.queue.jobs():
-            waiting.paint()
-    announced = {job.id: waiting.queue.position(job.id) for job in waiting.queue.jobs()}
-    begun: set[int] = set()
-    now, tolerance = 0.0, 1.0 + several * SLICE * UNITS * fair
-    while waiting.queue.jobs():
-        job, units, done = waiting.paint()
-        standing = announced[job]
-        assert standing is not None
-        if job not in begun:
-            begun.add(job)
-            assert standing.start == pytest.approx(now, abs=tolerance)
-        now += units
+    simulation = simulate(fair=fair)
+    for author, steps, _ in submitted:
+        simulation.submit(author, steps, weights[author])
+    for _ in range(slices_before):
+        if simulation.queue.jobs():
+            simulation.run_slice()
+    expected = {job.id: simulation.queue.position(job.id) for job in simulation.queue.jobs()}
+    started: set[int] = set()
+    now, tolerance = 0.0, 1.0 + several * SLICE * STEP_COST * fair
+    while simulation.queue.jobs():
+        job, cost, done = simulation.run_slice()
+        position = expected[job]
+        assert position is not None
+        if job not in started:
+            started.add(job)
+            assert position.start == pytest.approx(now, abs=tolerance)
+        now += cost
         if done:
-            assert standing.end == pytest.approx(now, abs=tolerance)
+            assert position.end == pytest.approx(now, abs=tolerance)

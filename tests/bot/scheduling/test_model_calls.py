@@ -1,4 +1,4 @@
-"""Errands: they have the models soon, whatever else is painted, and no job notices."""
+"""Model calls are made soon while a job is painted, and do not change its picture."""
 
 import asyncio
 from pathlib import Path
@@ -14,15 +14,15 @@ from tests.harness.bot_harness import PATIENCE, Studio, begun, make_settings, pa
 
 
 async def name_of_models(studio: Studio) -> str:
-    errand = studio.services.worker.call_with_models(lambda models: models.name)
-    return await asyncio.wait_for(asyncio.wrap_future(errand), PATIENCE)
+    call = studio.services.worker.call_with_models(lambda models: models.name)
+    return await asyncio.wait_for(asyncio.wrap_future(call), PATIENCE)
 
 
-async def test_an_errand_is_done_while_nothing_is_painted(studio: Studio):
+async def test_call_is_made_while_nothing_is_painted(studio: Studio):
     assert await name_of_models(studio) == "demo"
 
 
-async def test_an_errand_is_done_between_two_steps_of_a_job(studio: Studio):
+async def test_call_is_made_between_two_steps_of_a_job(studio: Studio):
     await studio.imagine(steps=300)
     await begun(studio)
     assert await name_of_models(studio) == "demo"
@@ -31,7 +31,7 @@ async def test_an_errand_is_done_between_two_steps_of_a_job(studio: Studio):
     assert len(painted(studio.thread())) == 1
 
 
-async def test_what_fails_in_an_errand_reaches_whoever_asked_and_nobody_else(studio: Studio):
+async def test_error_of_a_call_reaches_only_its_caller(studio: Studio):
     def failing(_: Models) -> None:
         raise ValueError("no such thing")
 
@@ -40,30 +40,30 @@ async def test_what_fails_in_an_errand_reaches_whoever_asked_and_nobody_else(stu
     assert await name_of_models(studio) == "demo"
 
 
-async def test_an_errand_that_nobody_waits_for_is_left_undone(studio: Studio):
+async def test_cancelled_call_is_not_made(studio: Studio):
     done: list[str] = []
     await studio.imagine(steps=40)
     await begun(studio)
-    errand = studio.services.worker.call_with_models(lambda models: done.append(models.name))
-    if errand.cancel():
+    call = studio.services.worker.call_with_models(lambda models: done.append(models.name))
+    if call.cancel():
         assert await name_of_models(studio) == "demo"
         assert not done
     await studio.all_told()
 
 
-def test_errands_that_wait_are_given_up_when_the_queue_is_closed():
+def test_closing_the_queue_cancels_waiting_calls():
     queue = GpuQueue()
-    errand = ModelCall(lambda models: models.name)
-    queue.put_call(errand)
+    call = ModelCall(lambda models: models.name)
+    queue.put_call(call)
     queue.close()
     with pytest.raises(UserError, match="restart"):
-        errand.result.result(timeout=0)
+        call.result.result(timeout=0)
     assert queue.dequeue() is None
 
 
-async def test_errands_are_given_up_when_the_program_ends(tmp_path: Path):
+async def test_call_after_closing_the_queue_is_cancelled(tmp_path: Path):
     async with open_services(make_settings(tmp_path)) as services:
         services.queue.close()
-        errand = services.worker.call_with_models(lambda models: models.name)
+        call = services.worker.call_with_models(lambda models: models.name)
     with pytest.raises(UserError, match="restart"):
-        await asyncio.wrap_future(errand)
+        await asyncio.wrap_future(call)

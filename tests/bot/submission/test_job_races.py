@@ -218,7 +218,8 @@ class Races(RuleBasedStateMachine):
             self.the_turn_is_over()
 
     def end(self, event: Event) -> None:
-        self.queue.end_slice(finished=True)
+        self.queue.finish(self.job)
+        self.queue.end_slice()
         self.turn = None
         self.events.append(event)
 

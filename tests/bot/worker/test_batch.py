@@ -233,7 +233,7 @@ async def test_where_a_common_step_fails_everybody_goes_on_singly(
     steps.faults.append(error)
     await both_ask(studio)
     await studio.all_told()
-    (record,) = [r for r in caplog.records if "common step" in r.message]
+    (record,) = [r for r in caplog.records if "shared step" in r.message]
     assert told in record.message
     assert record.levelno == level
     assert await states(studio, 1, 2) == [JobState.DONE] * 2
