@@ -52,7 +52,7 @@ WHOLE = "must be a whole number from"
         (["a:0|b:0", *OUT], "all weights are zero"),
         (["a red:circle:on:blue", *OUT], "too many colons"),
         (["a" * 5000, *OUT], "at most 4000"),
-        (["a\ud800", *OUT], "no Unicode"),
+        (["a\ud800", *OUT], "not Unicode"),
         # numbers
         (["a", *OUT, "--steps", "0"], f"--steps {WHOLE} 1 to 100000, not '0'"),
         (["a", *OUT, "--steps", "100001"], f"--steps {WHOLE} 1 to 100000, not '100001'"),
@@ -100,8 +100,8 @@ WHOLE = "must be a whole number from"
         (["a", *OUT, "--animation", "old.webp"], "'old.webp': it exists already"),
         (["a", "--out", "old.png", "--force", "--animation", "old.webp", "--steps", "0"], "steps"),
         (["a", "--out", "kept.png", "--save-every", "2"], "'kept-frames': it exists already"),
-        (["a", "--out", "full.png", "--save-every", "2"], "that is no folder"),
-        (["a", "--out", "full.png", "--save-every", "2", "--force"], "that is no folder"),
+        (["a", "--out", "full.png", "--save-every", "2"], "it is not a folder"),
+        (["a", "--out", "full.png", "--save-every", "2", "--force"], "it is not a folder"),
         (["a", "--out", "n" * 250 + ".png", "--save-every", "2"], "too long"),
         (["a", "--out", "many.png", "--count", "3"], "'many-2.png': it exists already"),
         # initial images
