@@ -2,8 +2,8 @@
 
     python -m benchmarks ablations [--count N] [--sheets FOLDER]
 
-All rows paint the same held-out prompts with the same seeds and differ from the default preset
-in what their name says, nothing else.
+All rows paint the same held-out prompts with the same seeds. Each differs from the default preset
+only in what its name says.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from engine.presets import find_preset
 from engine.recipes.augmentations import PAPER
 
 COLUMNS = {
-    "object's colour right": "colour",
+    "object's color right": "color",
     "background right": "background",
     "shape right": "shape",
     "one clean object and nothing else": "one clean object",
@@ -32,24 +32,24 @@ COLUMNS = {
 
 
 SHEET_COLUMNS = 8
-"""Pictures of each row on a figure's contact sheet."""
+"""Number of pictures of each row on a figure's contact sheet."""
 
 
 def figures() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    """The rows of each figure, and what each changes in the default preset of the demo models."""
+    """Return each figure's rows with their changes to the default preset of the demo models."""
     preset = find_preset(find_models("demo").preset)
     augmentations = preset["augmentations"]
-    # The preset may leave an augmentation out; alone, it is taken at the paper's strength.
+    # An augmentation that the preset does not use is shown alone with the paper's strength.
     full = {
         name: augmentations if getattr(augmentations, name) else PAPER
         for name in ("flip", "affine", "perspective", "jitter", "noise")
     }
     return {
         "figure-8": {
-            "regularised z-quantize": {},
-            "unregularised z-quantize": {"regularizer": 0.0},
+            "regularized z-quantize": {},
+            "unregularized z-quantize": {"regularizer": 0.0},
             "codebook sampling": {"quantization": "codebook-sampling"},
-            "no quantisation": {"quantization": "none"},
+            "no quantization": {"quantization": "none"},
         },
         "figure-9": {
             "all augmentations": {},
@@ -58,16 +58,16 @@ def figures() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
             "flip alone": {"augmentations": full["flip"].only("flip")},
             "affine alone": {"augmentations": full["affine"].only("affine")},
             "perspective alone": {"augmentations": full["perspective"].only("perspective")},
-            "colour jitter alone": {"augmentations": full["jitter"].only("jitter")},
+            "color jitter alone": {"augmentations": full["jitter"].only("jitter")},
             "noise alone": {"augmentations": full["noise"].only("noise")},
         },
     }
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Paint every row, judge it, print a table for each figure."""
+    """Paint and judge all rows, and print a table for each figure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks ablations", description=__doc__)
-    parser.add_argument("--count", type=int, default=48, help="prompts a row (default 48)")
+    parser.add_argument("--count", type=int, default=48, help="prompts per row (default 48)")
     parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each figure")
     options = parser.parse_args(arguments)
 
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _write_sheet(rows: Mapping[str, Sequence[np.ndarray]], path: Path) -> None:
-    """The first pictures of each row side by side, each over the row's name."""
+    """Write the first pictures of each row side by side, with the row's name as caption."""
     pictures = [picture for row in rows.values() for picture in row[:SHEET_COLUMNS]]
     names = [name for name, row in rows.items() for _ in row[:SHEET_COLUMNS]]
     write_sheet(pictures, names, path)

@@ -1,6 +1,6 @@
-"""How quickly the bot answers while it paints, and what painting costs beside Discord.
+"""Measure how fast the bot responds while it paints, and how much Discord slows painting down.
 
-The real bot on a Discord in memory (simcord), the demo models, this machine.
+Runs the real bot with the demo models on a simulated Discord in memory (simcord).
 """
 
 import argparse
@@ -26,13 +26,15 @@ from bot.services import Services
 from engine.vqgan_clip.generation import Generation
 
 PEOPLE, WITHIN_SECONDS = 200, 10.0
-"""How many ask for a picture, and in how long."""
+"""Number of users who request a picture, and the seconds in which they do so."""
 TICK_SECONDS = 0.01
-"""Between two looks at how late the event loop is."""
+"""Seconds between two checks of the event loop's delay."""
 SLOW_CALL_SECONDS = 5.0
+"""Seconds that a slow call to Discord takes."""
 STEPS = 400
-"""Of the job whose steps are timed."""
+"""Number of steps of the job whose steps are timed."""
 PATIENCE_SECONDS = 300.0
+"""Seconds after which the benchmark fails."""
 
 
 def main(arguments: list[str]) -> None:
@@ -78,7 +80,11 @@ async def _studio() -> AsyncIterator[tuple[Services, simcord.Env, simcord.Channe
 async def _burst(
     services: Services, env: simcord.Env, channel: simcord.ChannelHandle, people: int
 ) -> tuple[list[float], list[float]]:
-    """How late the loop was, and how long each of many people waited for an answer, in seconds."""
+    """Let many users request pictures at once.
+
+    Returns:
+        Delays of the event loop, and times until each user's request was acknowledged, in seconds.
+    """
     guild = env.guild
     members = [guild.add_member(env.create_user(f"person{n}")) for n in range(people)]
     asked: dict[int, float] = {}
@@ -107,7 +113,7 @@ async def _burst(
 async def _share_inside_steps(
     env: simcord.Env, channel: simcord.ChannelHandle, call_seconds: float
 ) -> float:
-    """Share of a job's time that the engine spends in steps, each of Discord's calls being slow."""
+    """Return the share of a job's time that the engine spends in steps if Discord is slow."""
     member = env.guild.add_member(env.create_user("person"))
     spans: list[tuple[float, float]] = []
     step = Generation.step
@@ -136,7 +142,7 @@ async def _share_inside_steps(
 def _ask(
     env: simcord.Env, channel: simcord.ChannelHandle, member: simcord.MemberActor, steps: int
 ) -> None:
-    """Let a person give a command, and do not wait for anything."""
+    """Send a user's command without waiting for a response."""
     backend = env.backend
     command = backend.find_command("imagine", env.guild.id, type=1)
     assert command is not None
@@ -157,7 +163,7 @@ def _ask(
 
 
 async def _watch_loop(delays: list[float]) -> None:
-    """Note how much later than asked for the event loop comes back."""
+    """Record how much later than requested the event loop resumes."""
     while True:
         due = time.perf_counter() + TICK_SECONDS
         await asyncio.sleep(TICK_SECONDS)
@@ -165,6 +171,6 @@ async def _watch_loop(delays: list[float]) -> None:
 
 
 def _ms(seconds: list[float], share: float) -> str:
-    """A quantile of some times, in milliseconds."""
+    """Format a quantile of times in milliseconds."""
     ordered = sorted(seconds)
     return f"{1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]:.0f} ms"

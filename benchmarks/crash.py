@@ -1,9 +1,9 @@
-"""Is anything lost when the program is killed, at any instant, again and again?
+"""Check that nothing is lost when the program is killed at random times, many times over.
 
-A process with the store, the queue, the engine and the reporter, as the bot has them, works
-through loads of jobs and is ended with SIGKILL. Then the next one starts on the same folder. What
-it posts goes to a recorder in this process, which honours nonces as Discord does. At the end every
-job must have been told of once, and every picture must be the one that the engine paints alone.
+A process with the bot's store, queue, engine and reporter works through loads of jobs until it is
+ended with SIGKILL. Then the next one starts on the same folder. Its messages go to a recorder in
+this process, which honors nonces like Discord. In the end each job's result must have been posted
+once, and each picture must equal the one that the engine paints alone.
 """
 
 import argparse
@@ -41,14 +41,15 @@ if TYPE_CHECKING:
 
 SEED = 20_221_023
 LOAD, PEOPLE = 20, 5
-"""Jobs at a time, and who asks for them."""
+"""Number of jobs per load, and of users who request them."""
 FEWEST_STEPS, MOST_STEPS = 10, 60
 LONGEST_SECONDS = 8.0
-"""A process lives for up to so long; it needs about one second to begin."""
+"""Maximum lifetime of a process in seconds; it needs about one second to start."""
 CHECKPOINT_SECONDS = 0.5
-"""Processes that live for seconds would get nowhere with the bot's own ten."""
+"""Seconds between checkpoints; with the bot's ten seconds, short-lived processes would make no
+progress."""
 PATIENCE_SECONDS = 900.0
-"""After which a job that has not ended counts as stuck."""
+"""Seconds after which a job that has not ended counts as stuck."""
 _CHANNEL, _GUILD, _FIRST_PERSON = 77, 1, 100
 _PRELOADED = (
     "torch",
@@ -60,23 +61,21 @@ _PRELOADED = (
 
 
 def main(arguments: list[str]) -> None:
-    """Kill, look, print."""
+    """Kill processes, check the results, and print them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=SEED, help="of the instants and the jobs")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the times and the jobs")
     options = parser.parse_args(arguments)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     with tempfile.TemporaryDirectory() as name:
         folder, recorder = Path(name), Recorder()
-        asyncio.run(_kill_again_and_again(folder, recorder, options.kills, Random(options.seed)))
+        asyncio.run(_kill_processes(folder, recorder, options.kills, Random(options.seed)))
         _report(folder, recorder)
 
 
-async def _kill_again_and_again(
-    folder: Path, recorder: Recorder, kills: int, random: Random
-) -> None:
-    """End processes at random instants; the last one may come to an end by itself."""
-    # Forked from a process that has imported everything and done nothing, they start quickly.
+async def _kill_processes(folder: Path, recorder: Recorder, kills: int, random: Random) -> None:
+    """Kill processes at random times, and let the last one finish all jobs."""
+    # Processes start fast when forked from one that has only imported everything.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(_PRELOADED))
     async with recorder.serve() as port:
@@ -84,7 +83,7 @@ async def _kill_again_and_again(
             is_last = number == kills
             seconds = PATIENCE_SECONDS if is_last else random.uniform(0, LONGEST_SECONDS)
             seed = random.getrandbits(32)
-            process = context.Process(target=_work, args=(folder, port, seed, is_last))
+            process = context.Process(target=_run_bot, args=(folder, port, seed, is_last))
             process.start()
             await asyncio.to_thread(process.join, seconds)
             if process.exitcode is not None and not (is_last and process.exitcode == 0):
@@ -96,7 +95,7 @@ async def _kill_again_and_again(
 
 @dataclass(frozen=True)
 class _Posted:
-    """A picture as it was posted."""
+    """A posted picture."""
 
     content: bytes
     recipe: Recipe
@@ -116,18 +115,18 @@ def _report(folder: Path, recorder: Recorder) -> None:
         np.array_equal(np.asarray(Image.open(io.BytesIO(each.content)).convert("RGB")), picture)
         for each, picture in zip(pictures.values(), alone, strict=True)
     ]
-    is_told = [state == JobState.DONE and bool(told) for _, state, told in rows]
+    posted = [state == JobState.DONE and bool(notified) for _, state, notified in rows]
     open_states = (JobState.QUEUED, JobState.RUNNING)
-    stuck = [state in open_states or not told for _, state, told in rows]
+    stuck = [state in open_states or not notified for _, state, notified in rows]
     lost = [
         not posts[job] and not is_stuck for (job, *_), is_stuck in zip(rows, stuck, strict=True)
     ]
-    print(f"jobs accepted, done and told             {len(rows)}, {sum(is_told)}")
+    print(f"jobs accepted, done and posted           {len(rows)}, {sum(posted)}")
     print(
         f"lost, posted twice, stuck                {sum(lost)}, "
         f"{sum(number > 1 for number in posts.values())}, {sum(stuck)}"
     )
-    print(f"posts made again, answered by the nonce  {recorder.repeated}")
+    print(f"repeated posts, detected by their nonce  {recorder.repeated}")
     print(f"pictures as if never interrupted         {sum(same)}/{len(same)}")
 
 
@@ -136,8 +135,8 @@ def _is_full_size(name: str) -> bool:
     return name.endswith(".png") and parts[0] == "picture" and all(map(str.isdigit, parts[1:]))
 
 
-def _work(folder: Path, port: int, seed: int, finish: bool) -> None:
-    """A process: paint what there is, and then the next load, or end if all shall be finished."""
+def _run_bot(folder: Path, port: int, seed: int, finish: bool) -> None:
+    """Paint open jobs and then load after load, or with `finish` exit when all are done."""
     logging.disable(logging.ERROR)
     asyncio.run(_serve(folder, port, Random(seed), finish))
 
@@ -149,7 +148,7 @@ async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
     job_run.CHECKPOINT_SECONDS = CHECKPOINT_SECONDS
     discord.http.Route.BASE = f"http://127.0.0.1:{port}"
     settings = BotSettings(
-        engine=EngineSettings(threads=1),  # the last bits of a picture depend on it
+        engine=EngineSettings(threads=1),  # the last bits of a picture depend on the threads
         discord=DiscordSettings(threads=False, progress_seconds=1.0),
         limits=LimitSettings(jobs_per_person=LOAD, pictures_per_day=10_000),
         storage=StorageSettings(folder=folder),
@@ -166,14 +165,14 @@ async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
 
 
 async def _ask(services: "Services", client: discord.Client, random: Random) -> None:
-    """A load of jobs, of several people: pictures, variations and edits."""
+    """Submit a load of jobs of several users: pictures, variations and edits."""
     channel = client.get_partial_messageable(_CHANNEL, guild_id=_GUILD)
     for number in range(LOAD):
         person = _FIRST_PERSON + number % PEOPLE
-        asker = Requester(person, _GUILD, channel, discord.Permissions.all())
+        requester = Requester(person, _GUILD, channel, discord.Permissions.all())
         recipe = _recipe(number, random)
         recipes = (recipe,) if number % 4 else (recipe, replace(recipe, seed=recipe.seed + 1))
-        await services.submission.submit(asker, str(recipe.prompts[0]), recipes)
+        await services.submission.submit(requester, str(recipe.prompts[0]), recipes)
 
 
 def _recipe(number: int, random: Random) -> Recipe:

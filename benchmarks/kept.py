@@ -1,7 +1,7 @@
-"""What is kept for the gradient, for each pixel and each cutout: the figures of the registry.
+"""Measure the memory that is saved for the gradient, per pixel and per cutout, for the registry.
 
-Published architectures, random weights. Counted is every storage that autograd saves, once, but for
-the weights themselves; what is only there for a moment is not.
+Uses published architectures with random weights. Each storage that autograd saves is counted once,
+without the weights and without temporary results.
 """
 
 import argparse
@@ -20,12 +20,12 @@ SIDE, CUTOUTS = 256, 4
 
 
 def main(arguments: list[str]) -> None:
-    """Count and print two tables."""
+    """Measure and print two tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks kept", description=__doc__)
     parser.parse_args(arguments)
     from engine.weights.registry import shipped_registry
 
-    print("| generator | precision | weights | of the decoder | a pixel | decoded twice |")
+    print("| generator | precision | weights | of the decoder | per pixel | with recomputation |")
     print("|---|---|---|---|---|---|")
     for name, config in _generators().items():
         for precision in PRECISIONS:
@@ -34,19 +34,24 @@ def main(arguments: list[str]) -> None:
                 f"| {name} | {precision} | {weights / 1e6:.0f} MB | {lowered / 1e6:.0f} MB "
                 f"| {once / 1e3:.2f} kB | {twice / 1e3:.2f} kB |"
             )
-    print("\n| perceptor | precision | weights | of the image tower | a cutout |")
+    print("\n| perceptor | precision | weights | of the image tower | per cutout |")
     print("|---|---|---|---|---|")
     for name in dict.fromkeys(each.open_clip for each in shipped_registry().perceptors.values()):
         for precision in PRECISIONS:
-            weights, lowered, kept = count_perceptor(name, precision)
+            weights, lowered, saved = count_perceptor(name, precision)
             print(
                 f"| {name} | {precision} | {weights / 1e6:.0f} MB | {lowered / 1e6:.0f} MB "
-                f"| {kept / 1e6:.1f} MB |"
+                f"| {saved / 1e6:.1f} MB |"
             )
 
 
 def count_generator(config: "VQGANConfig", precision: str) -> tuple[int, int, float, float]:
-    """Bytes of weights, of those of the decoder, and kept for a pixel, decoded once and twice."""
+    """Measure a generator at `SIDE` pixels.
+
+    Returns:
+        Bytes of all weights, of the decoder's weights, and bytes saved per pixel without and with
+        recomputation.
+    """
     import torch
 
     from benchmarks.lib.machine import weigh
@@ -57,15 +62,19 @@ def count_generator(config: "VQGANConfig", precision: str) -> tuple[int, int, fl
     vqgan.freeze_for_inference(DTYPES[precision])
     cells = SIDE // vqgan.factor
     latent = torch.randn(1, config.embed_dim, cells, cells).requires_grad_()
-    kept = [
-        kept_bytes(vqgan, lambda twice=twice: vqgan.decode(latent, recompute=twice)) / SIDE**2
-        for twice in (False, True)
+    saved = [
+        saved_bytes(vqgan, lambda again=again: vqgan.decode(latent, recompute=again)) / SIDE**2
+        for again in (False, True)
     ]
-    return weigh(vqgan), weigh(vqgan.decoder, vqgan.post_quant_conv), kept[0], kept[1]
+    return weigh(vqgan), weigh(vqgan.decoder, vqgan.post_quant_conv), saved[0], saved[1]
 
 
 def count_perceptor(name: str, precision: str) -> tuple[int, int, float]:
-    """Bytes of weights, of those of the image tower, and kept for a cutout."""
+    """Measure a perceptor with `CUTOUTS` cutouts.
+
+    Returns:
+        Bytes of all weights, of the image tower's weights, and bytes saved per cutout.
+    """
     import open_clip
     import torch
 
@@ -80,26 +89,26 @@ def count_perceptor(name: str, precision: str) -> tuple[int, int, float]:
     perceptor.freeze_for_inference(DTYPES[precision])
     side = perceptor.input_size
     views = torch.rand(CUTOUTS, 3, side, side).requires_grad_()
-    kept = kept_bytes(perceptor, lambda: perceptor.encode_image(views))
-    return weigh(perceptor), weigh(perceptor.model.visual), kept / CUTOUTS
+    saved = saved_bytes(perceptor, lambda: perceptor.encode_image(views))
+    return weigh(perceptor), weigh(perceptor.model.visual), saved / CUTOUTS
 
 
-def kept_bytes(module: "nn.Module", act: "Callable[[], Tensor]") -> int:
-    """Bytes that autograd saves while `act` computes with `module`, whose weights do not count."""
+def saved_bytes(module: "nn.Module", compute: "Callable[[], Tensor]") -> int:
+    """Return the bytes that autograd saves in `compute`, without the weights of `module`."""
     import torch
 
     weights = {each.untyped_storage().data_ptr() for each in module.state_dict().values()}
-    kept = {}
+    saved = {}
 
-    def note(tensor: "Tensor") -> "Tensor":
+    def record(tensor: "Tensor") -> "Tensor":
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage  # held, so that no other takes its place
+            saved[storage.data_ptr()] = storage  # kept alive, so that its address is not reused
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        act()
-    return sum(storage.nbytes() for storage in kept.values())
+    with torch.autograd.graph.saved_tensors_hooks(record, lambda tensor: tensor):
+        compute()
+    return sum(storage.nbytes() for storage in saved.values())
 
 
 def _generators() -> "dict[str, VQGANConfig]":

@@ -1,10 +1,10 @@
-"""How long the paper's pair takes to load and what memory: at its first start, and at later ones.
+"""Measure the time and memory to load the paper's pair, at the first start and at later ones.
 
-Random numbers of the real sizes (VQGAN ImageNet f16 16384 and CLIP ViT-B/32) are written as they
-are published, into a temporary folder. Then fresh processes convert them, load them and read every
-weight once. Times are without Python's imports, which are given beside them; memory is what
-resident memory grew by over that after the imports. All files lie in the system's cache, as they
-do right after a download.
+Random weights of the real sizes (VQGAN ImageNet f16 16384 and CLIP ViT-B/32) are written in the
+published formats into a temporary folder. Then new processes convert them, load them and read each
+weight once. Times do not include Python's imports, which have their own column. Memory is the
+growth of resident memory after the imports. All files are in the system's cache, as right after a
+download.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 CHECKPOINT_BYTES = 980_092_370
-"""Of the published VQGAN; what is not the model itself is the training's."""
+"""Size of the published VQGAN, of which a part is state of the training."""
 ARCHITECTURE = "ViT-B-32-quickgelu"
 CONFIG = """
 model:
@@ -40,9 +40,9 @@ _MEASURE = "--measure"
 
 
 def main(arguments: list[str]) -> None:
-    """Write the files, start the processes, print a table."""
+    """Write the files, run the processes, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks loading", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5, help="of every start but the first")
+    parser.add_argument("--repeats", type=int, default=5, help="number of later starts")
     parser.add_argument(_MEASURE, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _publish(folder: Path) -> None:
-    """The pair's files, with random numbers, as they come from their hosts."""
+    """Write the pair's files with random weights in the published formats."""
     import open_clip
     import torch
 
@@ -92,7 +92,7 @@ def _start(folder: Path) -> dict[str, float]:
 
 
 def _measure(folder: Path) -> dict[str, float]:
-    """One start: convert what is not yet, load, and read every weight as the first step does."""
+    """Measure one start: convert if needed, load, and read each weight like the first step."""
     began = time.perf_counter()
     import torch
 
@@ -122,7 +122,7 @@ def _measure(folder: Path) -> dict[str, float]:
 
 def _peak_bytes() -> int:
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count what this process was forked from
+    if status.exists():  # getrusage would include the process that this one was forked from
         lines = status.read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,9 +1,9 @@
-"""How well a mask fits what a phrase names, in pictures of known content.
+"""Measure how well masks match what phrases name, in pictures of known content.
 
     python -m benchmarks masks [--count N] [--sheet FILE]
 
-A third of the pictures holds two objects. Half of the phrases for "found" name what is not there.
-Tuning has used other seeds.
+A third of the pictures have two objects. Half of the phrases name something that is not there.
+Tuning used other seeds.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from PIL import Image
 
 import engine
 from benchmarks.lib.statistics import Share, mean_and_interval
-from engine.demo.world import COLOURS, SHAPES, Scenes, object_masks, render, sample_scenes
+from engine.demo.world import COLORS, SHAPES, Scenes, object_masks, render, sample_scenes
 from engine.editing.text_masks import Method, TextMask, find_mask
 from engine.images.image_io import enlarge
 from engine.models.loading import Models
@@ -27,11 +27,12 @@ from engine.models.tensors import to_picture, to_tensor
 from engine.vqgan_clip.latents import quantize
 
 SEED = 20_230_117
-"""Of the pictures and phrases; tuning used small numbers."""
+"""Seed of the pictures and phrases; tuning used small numbers."""
 EMPTY_SHARE = 0.1
-"""Pictures without an object beside those with, for phrases that name nothing."""
+"""Number of pictures without an object relative to those with one."""
 TYPICAL, WORST, FACTOR = 7, 3, 2
-"""Pictures on the sheet: so many at even distances, so many with the least overlap; their scale."""
+"""Numbers of evenly spaced pictures and of those with the least overlap on the sheet, and their
+enlargement."""
 
 
 @dataclass(frozen=True)
@@ -41,26 +42,27 @@ class Asked:
     picture: Image.Image
     phrase: str
     truth: np.ndarray
-    """(H, W) bool, nowhere true where the phrase names nothing."""
+    """Mask (H, W) of what the phrase names, all False if it names nothing."""
     objects: int
+    """Number of objects in the picture."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one method made of all that was asked."""
+    """The results of one method."""
 
     overlaps: list[tuple[int, float]]
-    """Objects in the picture and intersection over union, of each true phrase."""
+    """Number of objects in the picture and intersection over union, for each true phrase."""
     accepted: Share
-    """Of the true phrases, how many were found."""
+    """Share of the true phrases that were found."""
     refused: Share
-    """Of the false phrases, how many were not."""
+    """Share of the false phrases that were not found."""
     seconds: float
-    """For one picture."""
+    """Seconds per picture."""
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Ask, compare, print."""
+    """Find masks, compare them with the truth, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks masks", description=__doc__)
     parser.add_argument("--count", type=int, default=150, help="pictures (default 150)")
     parser.add_argument("--sheet", type=Path, help="write typical and worst masks as a picture")
@@ -81,9 +83,9 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def true_and_false(count: int, seed: int = SEED) -> list[Asked]:
-    """For each of `count` pictures a phrase that names an object of it and one that names nothing.
+    """Return two phrases for each of `count` pictures: one names an object, the other nothing.
 
-    A third has two objects; beside these there are empty pictures, with false phrases only.
+    A third of the pictures have two objects. Additional empty pictures have false phrases only.
     """
     random = Random(seed)
     drawn = sample_scenes(12 * count, torch.Generator().manual_seed(seed))
@@ -102,14 +104,14 @@ def true_and_false(count: int, seed: int = SEED) -> list[Asked]:
                 slot = random.randrange(len(things))
                 phrase = _true_phrase(things, slot, random)
                 asked.append(Asked(picture, phrase, masks[index, slot], len(things)))
-            background = COLOURS[int(scenes.background[index])]
+            background = COLORS[int(scenes.background[index])]
             false = _false_phrase(things, background, random)
             asked.append(Asked(picture, false, np.zeros_like(masks[index, 0]), len(things)))
     return asked
 
 
 def measure(asked: Sequence[Asked], models: Models, method: Method) -> Row:
-    """Find a mask for every phrase; a mask of what was not found counts all the same."""
+    """Find a mask for each phrase; masks count even if their phrase was not found."""
     started = perf_counter()
     answers = [find_mask(each.picture, each.phrase, models, method) for each in asked]
     seconds = (perf_counter() - started) / len(asked)
@@ -125,20 +127,20 @@ def measure(asked: Sequence[Asked], models: Models, method: Method) -> Row:
 
 
 def mask_overlaps(count: int) -> list[float]:
-    """Overlaps of masks with the truth, for `count` pictures as drawn, a third with two objects."""
+    """Return the overlaps of masks with the truth for `count` drawn pictures."""
     torch.set_num_threads(1)
     row = measure(true_and_false(count), engine.load_models("demo", "cpu"), "regions")
     return [value for _, value in row.overlaps]
 
 
 def overlap(answer: TextMask, truth: np.ndarray) -> float:
-    """Intersection over union of a mask and the truth."""
+    """Return the intersection over union of a mask and the truth."""
     mask = np.asarray(answer.mask) > 127
     return float((mask & truth).sum() / (mask | truth).sum())
 
 
 def rebuilt(asked: Asked, models: Models) -> Asked:
-    """The same with the picture encoded and decoded, as the pictures that are painted look."""
+    """Return a copy with the picture encoded and decoded, so that it looks like a painted one."""
     generator = models.generator
     with torch.inference_mode():
         latents = generator.encode(to_tensor(asked.picture))
@@ -147,7 +149,7 @@ def rebuilt(asked: Asked, models: Models) -> Asked:
 
 
 def typical_and_worst(asked: Sequence[Asked], row: Row) -> list[Asked]:
-    """Some pictures with true phrases as they come, then those whose masks fit least."""
+    """Return some pictures with true phrases, then those whose masks match worst."""
     true = [each for each in asked if each.truth.any()]
     typical = true[:: max(1, len(true) // TYPICAL)][:TYPICAL]
     order = sorted(range(len(true)), key=lambda index: row.overlaps[index][1])
@@ -155,7 +157,7 @@ def typical_and_worst(asked: Sequence[Asked], row: Row) -> list[Asked]:
 
 
 def print_row(name: str, row: Row) -> None:
-    """One row of the Markdown table."""
+    """Print one row of the Markdown table."""
     columns = [
         mean_and_interval([value for objects, value in row.overlaps if objects in counts])
         for counts in ((1,), (2,), (1, 2))
@@ -165,7 +167,7 @@ def print_row(name: str, row: Row) -> None:
 
 
 def write_sheet(asked: Sequence[Asked], models: Models, path: Path) -> None:
-    """Of each: the picture, the relevance, the mask laid over it, and the true one."""
+    """Write a sheet with each picture, its relevance, its mask as overlay, and the true one."""
     from engine.images.contact_sheet import contact_sheet
 
     cells, captions = [], []
@@ -181,35 +183,35 @@ def write_sheet(asked: Sequence[Asked], models: Models, path: Path) -> None:
 
 
 def _laid_over(picture: Image.Image, mask: Image.Image) -> Image.Image:
-    """The picture where the mask is, and a grey shade of it elsewhere."""
+    """Return the picture with everything outside the mask shaded gray."""
     shade = Image.blend(picture.convert("L").convert("RGB"), Image.new("RGB", picture.size), 0.6)
     return Image.composite(picture, shade, mask)
 
 
 def _things(scenes: Scenes, index: int) -> list[tuple[str, str]]:
-    """Colour and shape of each object."""
-    colours, shapes = scenes.colour[index].tolist(), scenes.shape[index].tolist()
-    return [(COLOURS[c], SHAPES[s]) for c, s in zip(colours, shapes, strict=True) if s >= 0]
+    """Return the color and shape of each object."""
+    colors, shapes = scenes.color[index].tolist(), scenes.shape[index].tolist()
+    return [(COLORS[c], SHAPES[s]) for c, s in zip(colors, shapes, strict=True) if s >= 0]
 
 
 def _true_phrase(things: list[tuple[str, str]], slot: int, random: Random) -> str:
-    """Words that name one of the objects and not the other."""
-    colour, shape = things[slot]
-    phrases = [f"the {colour} {shape}", f"{colour} {shape}", f"a {colour} {shape}"]
+    """Draw a phrase that names one of the objects and not the other."""
+    color, shape = things[slot]
+    phrases = [f"the {color} {shape}", f"{color} {shape}", f"a {color} {shape}"]
     if [s for _, s in things].count(shape) == 1:
         phrases += [f"the {shape}", f"a {shape}"]
-    return random.choice([*phrases, f"something {colour}"])
+    return random.choice([*phrases, f"something {color}"])
 
 
 def _false_phrase(things: list[tuple[str, str]], background: str, random: Random) -> str:
-    """Words that name nothing: another colour, another shape, or both."""
-    colours, shapes = [c for c, _ in things], [s for _, s in things]
-    colour = random.choice([c for c in COLOURS if c not in (*colours, background)])
+    """Draw a phrase that names nothing: another color, another shape, or both."""
+    colors, shapes = [c for c, _ in things], [s for _, s in things]
+    color = random.choice([c for c in COLORS if c not in (*colors, background)])
     shape = random.choice([s for s in SHAPES if s not in shapes])
-    phrases = [f"the {colour} {shape}", f"a {shape}", f"something {colour}"]
+    phrases = [f"the {color} {shape}", f"a {shape}", f"something {color}"]
     if things:
         phrases += [
-            f"the {colour} {random.choice(shapes)}",
-            f"the {random.choice(colours)} {shape}",
+            f"the {color} {random.choice(shapes)}",
+            f"the {random.choice(colors)} {shape}",
         ]
     return random.choice(phrases)

@@ -1,9 +1,8 @@
-"""What a step takes in each precision and by each plan: the paper's architectures, random weights,
-fresh processes.
+"""Measure the memory of a step in each precision and with each memory plan.
 
-The figure is the peak of the resident memory (on CUDA, of what torch has reserved) while two steps
-are taken, over that before the models were built. Beside it, how the latent's gradient differs from
-that of the first plan.
+Uses the paper's architectures with random weights, in new processes. The figure is the peak of
+resident memory (on CUDA, of memory that torch has reserved) during two steps, above that before the
+models were built. The last column compares the latent's gradient with that of the first plan.
 """
 
 import argparse
@@ -25,13 +24,14 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a step."""
+    """The measurements of a run."""
 
     peak: int
-    """Bytes, the models' weights included."""
+    """Peak memory in bytes, including the models' weights."""
     weights: int
-    """Bytes of these."""
+    """Size of the models' weights in bytes."""
     gradient: "np.ndarray"
+    """Gradient of the latent in the first step."""
 
 
 def main(arguments: list[str]) -> None:
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     options = parser.parse_args(arguments)
-    print("| side | precision | plan | peak | of the first | cosine of the gradients |")
+    print("| side | precision | plan | peak | share of the first | cosine of the gradients |")
     print("|---|---|---|---|---|---|")
     for side in options.sides:
         first: Measured | None = None
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> None:
 
 
 def measure(number: int, side: int, cutouts: int, device: str, precision: str) -> Measured:
-    """Take two steps by a plan, in a process that has done nothing else."""
+    """Take two steps with a memory plan, in a process that has done nothing else."""
     import torch
 
     from benchmarks.lib.architectures import paper_pair, paper_recipe
@@ -71,6 +71,6 @@ def measure(number: int, side: int, cutouts: int, device: str, precision: str) -
     run.step()
     gradient = run.latent.grad
     assert gradient is not None
-    kept = gradient.cpu().numpy().copy()
+    first_gradient = gradient.cpu().numpy().copy()
     run.step()
-    return Measured(peak_memory(torch.device(device)) - before, weights, kept)
+    return Measured(peak_memory(torch.device(device)) - before, weights, first_gradient)

@@ -1,12 +1,12 @@
-"""What each preset of the demo pair paints in which time: success per second.
+"""Measure the quality and speed of each preset of the demo pair: right pictures per second.
 
     python -m benchmarks presets [--presets NAME ...] [--count N] [--sheets FOLDER] [--json FILE]
     python -m benchmarks presets --time [--presets NAME ...] [--json FILE]
 
-Every preset paints the same held-out prompts with the same seeds, and the judge says what is right.
-The time of a picture is that of a step times the steps, on one thread; the presets take their steps
-in turn in one process. Nothing else should run meanwhile, so `--time` is a measurement of its own;
-given the same `--json FILE`, the second of the two prints both.
+All presets paint the same held-out prompts with the same seeds, and the judge says what is right.
+The time of a picture is that of a step times the number of steps, on one thread; presets take steps
+in turn in one process. `--time` is a separate measurement, because nothing else should run at the
+same time. With the same `--json FILE`, the second of the two prints both.
 """
 
 import argparse
@@ -31,41 +31,42 @@ if TYPE_CHECKING:
 
 MODELS = "demo"
 BESIDE = "paper"
-"""The preset that the others are held against."""
+"""Preset that the others are compared with."""
 SHEET_COLUMNS = 8
-"""Pictures of each preset on the contact sheet."""
+"""Number of pictures of each preset on the contact sheet."""
 WARM_UPS, ROUNDS, STEPS_A_ROUND = 3, 7, 5
-"""Of each preset whose step is timed."""
+"""Numbers of warm-up steps, of rounds, and of steps per round, for each preset that is timed."""
 
 
 @dataclass(frozen=True)
 class Painted:
-    """Which of the pictures of a preset are as asked, in the order of the prompts."""
+    """Which pictures of a preset are right, in the order of the prompts."""
 
     right: Sequence[bool]
-    """Everything."""
+    """True for pictures in which everything is right."""
     shape: Sequence[bool]
+    """True for pictures with the right shape."""
     clean: Sequence[bool]
-    """One object and nothing else."""
+    """True for pictures with one object and nothing else."""
 
 
 @dataclass
 class Row:
-    """What is known of a preset."""
+    """The results of a preset."""
 
     painted: Painted | None = None
     step_seconds: float | None = None
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Paint and judge, or measure the time; print all that is known."""
+    """Paint and judge, or measure the time, and print all results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks presets", description=__doc__)
     parser.add_argument("--presets", nargs="+", choices=PRESET_NAMES, default=tuple(PRESET_NAMES))
     parser.add_argument("--count", type=int, default=48, help="prompts (default 48)")
     parser.add_argument("--time", action="store_true", help="measure the time instead")
     parser.add_argument("--threads", type=int, default=1, help="for --time (default 1)")
     parser.add_argument("--sheets", type=Path, help="folder for a contact sheet")
-    parser.add_argument("--json", type=Path, help="file for all figures, read first if it is there")
+    parser.add_argument("--json", type=Path, help="file for all figures, read first if it exists")
     options = parser.parse_args(arguments)
 
     rows = _read(options.json)
@@ -79,8 +80,8 @@ def main(arguments: Sequence[str]) -> None:
     else:
         _paint(options, rows)
     if options.json:
-        kept = {name: asdict(row) for name, row in rows.items()}
-        options.json.write_text(json.dumps(kept, indent=1) + "\n")
+        values = {name: asdict(row) for name, row in rows.items()}
+        options.json.write_text(json.dumps(values, indent=1) + "\n")
     print_table({name: rows[name] for name in PRESET_NAMES if name in rows})
     print_pairs({name: row.painted for name, row in rows.items() if row.painted})
 
@@ -100,7 +101,7 @@ def _recipe(preset: str, asked: Asked) -> "Recipe":
 
 
 def _paint(options: argparse.Namespace, rows: dict[str, Row]) -> None:
-    """Fill in what the presets paint; a sheet shows a row of each."""
+    """Add the results of painting to `rows`, and write a sheet with a row per preset."""
     from benchmarks.lib.painters import paint_all
     from benchmarks.quality import matches_of, write_sheet
     from engine.demo.judge import Judge
@@ -124,7 +125,7 @@ def _paint(options: argparse.Namespace, rows: dict[str, Row]) -> None:
 
 
 def _step_seconds(presets: Sequence[str]) -> dict[str, float]:
-    """The median time of a step of each, from rounds in which all come in turn."""
+    """Return the median time of a step of each preset, from rounds in which they take turns."""
     import torch
 
     from engine.models.loading import load_models
@@ -151,7 +152,7 @@ def _step_seconds(presets: Sequence[str]) -> dict[str, float]:
 
 
 def print_table(rows: Mapping[str, Row]) -> None:
-    """One Markdown row for each preset; what was not measured stays empty."""
+    """Print a Markdown row for each preset, with empty cells for what was not measured."""
     seconds = {
         name: row.step_seconds * _recipe(name, _SOMETHING).total_steps
         for name, row in rows.items()
@@ -159,7 +160,7 @@ def print_table(rows: Mapping[str, Row]) -> None:
     }
     print(
         f"\n| preset | steps | cutouts | all right | shape right | one clean object "
-        f"| seconds a picture | right pictures a second | time beside `{BESIDE}` |"
+        f"| seconds per picture | right pictures per second | time relative to `{BESIDE}` |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for name, row in rows.items():
@@ -180,7 +181,7 @@ def print_table(rows: Mapping[str, Row]) -> None:
 
 
 def print_pairs(painted: Mapping[str, Painted]) -> None:
-    """Each two presets on the same prompts: how often only the one and only the other is right."""
+    """Print for each two presets how often only one of them is right on the same prompts."""
     names = list(painted)
     pairs = [(a, b) for index, a in enumerate(names) for b in names[index + 1 :]]
     if not pairs:
@@ -194,7 +195,7 @@ def print_pairs(painted: Mapping[str, Painted]) -> None:
 
 
 def mcnemar(first: int, second: int) -> float:
-    """McNemar's exact test: how probable as large a difference is if both are equally good."""
+    """Return the probability of such a difference if both are equally good (McNemar's test)."""
     total = first + second
     tail = sum(comb(total, k) for k in range(min(first, second) + 1)) / 2**total
     return min(1.0, 2 * tail)
@@ -205,4 +206,4 @@ def _share(right: Sequence[bool]) -> Share:
 
 
 _SOMETHING = held_out_prompts(1)[0]
-"""Any prompt, where only the settings of a recipe matter."""
+"""A prompt for recipes of which only the settings matter."""

@@ -1,10 +1,10 @@
-"""Does the demo pair paint what was asked? Counted by a judge that is not a neural network.
+"""Measure if the demo pair paints what prompts ask for, with a judge that is not a neural network.
 
     python -m benchmarks quality [--count N] [--only painting|editing] [--sheets FOLDER]
                                  [--json FILE]
 
-Single try, default settings, held-out wordings. The controls beside it show that the judge
-passes what is true and nothing else.
+Each prompt is painted once, with default settings and held-out wordings. Controls show that the
+judge accepts true pictures and nothing else.
 """
 
 import argparse
@@ -25,13 +25,13 @@ from benchmarks.masks import mask_overlaps
 from engine.demo.judge import Judge, Match
 
 CONTROLS = 300
-"""Pictures of each control."""
+"""Number of pictures of each control."""
 MASKS = 150
-"""Pictures in which something is looked for by its name."""
+"""Number of pictures in which masks are found from text."""
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Paint, judge, print."""
+    """Paint and judge pictures, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks quality", description=__doc__)
     parser.add_argument(
         "--count",
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def painting_rows(judge: Judge, options: argparse.Namespace) -> dict[str, Share]:
-    """What is painted from a sentence, and the controls."""
+    """Return the figures of pictures painted from a sentence, and of the controls."""
     asked = held_out_prompts(options.count)
     pictures = paint_all(
         [engine.make_recipe(a.prompt, seed=a.seed, preset=options.preset) for a in asked]
@@ -78,7 +78,7 @@ def painting_rows(judge: Judge, options: argparse.Namespace) -> dict[str, Share]
 def asked_rows(
     judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]
 ) -> dict[str, Share]:
-    """How often the pictures show what was asked, and how often what somebody else asked."""
+    """Return how often pictures show their own prompt, and how often another one."""
     own = matches_of(judge, pictures, asked)
     others = [*asked[1:], asked[0]]
     swapped = [
@@ -89,7 +89,7 @@ def asked_rows(
         if _wanted(mine) != _wanted(other)
     ]
     return {
-        "object's colour right": _share(own, lambda match: match.colour),
+        "object's color right": _share(own, lambda match: match.color),
         "background right": _share(own, lambda match: match.background),
         "shape right": _share(own, lambda match: match.shape),
         "one clean object and nothing else": _share(own, lambda match: match.clean),
@@ -101,10 +101,10 @@ def asked_rows(
 
 
 def control_rows(judge: Judge) -> dict[str, Share]:
-    """What the judge says of random latents, noise, true pictures and their reconstructions."""
+    """Return the judge's results for random latents, noise, true and reconstructed pictures."""
     import torch
 
-    from engine.demo.world import COLOURS, SHAPES, render, sample_scenes
+    from engine.demo.world import COLORS, SHAPES, render, sample_scenes
     from engine.vqgan_clip.latents import quantize, random_codes
 
     random = torch.Generator().manual_seed(1)
@@ -112,9 +112,9 @@ def control_rows(judge: Judge) -> dict[str, Share]:
     scenes = sample_scenes(2 * CONTROLS, random)
     scenes = scenes[scenes.present()[:, 0] & ~scenes.present()[:, 1]][:CONTROLS]
     asked = [
-        Asked("", COLOURS[colour], SHAPES[shape], COLOURS[background], 0)
-        for colour, shape, background in zip(
-            scenes.colour[:, 0].tolist(),
+        Asked("", COLORS[color], SHAPES[shape], COLORS[background], 0)
+        for color, shape, background in zip(
+            scenes.color[:, 0].tolist(),
             scenes.shape[:, 0].tolist(),
             scenes.background.tolist(),
             strict=True,
@@ -140,14 +140,14 @@ def control_rows(judge: Judge) -> dict[str, Share]:
 
 
 def print_table(rows: dict[str, Share]) -> None:
-    """One Markdown row per figure: share, counts, 95 % interval."""
+    """Print a Markdown row per figure: share, counts, 95 % interval."""
     print("| | share (count, 95 % interval) |\n|---|---|")
     for name, share in rows.items():
         print(f"| {name} | {share} |")
 
 
 def write_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], path: Path) -> None:
-    """The pictures side by side at 128 pixels, eight in a row, each over its caption."""
+    """Write a sheet of the pictures at 128 pixels, eight in a row, with captions."""
     from engine.images.contact_sheet import contact_sheet
 
     small = [Image.fromarray(p).resize((128, 128), Image.Resampling.LANCZOS) for p in pictures]
@@ -155,7 +155,7 @@ def write_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], path: P
 
 
 def matches_of(judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Asked]) -> list[Match]:
-    """How each picture fits what was asked."""
+    """Return how each picture matches its prompt."""
     return [
         judge.verdict(picture).matches(*_wanted(a))
         for picture, a in zip(pictures, asked, strict=True)
@@ -163,7 +163,7 @@ def matches_of(judge: Judge, pictures: Sequence[np.ndarray], asked: Sequence[Ask
 
 
 def _wanted(asked: Asked) -> tuple[str, str, str]:
-    return asked.colour, asked.shape, asked.background
+    return asked.color, asked.shape, asked.background
 
 
 def _share(matches: Sequence[Match], right: Callable[[Match], bool]) -> Share:

@@ -1,8 +1,9 @@
-"""A step of this engine beside one of the baseline: the paper's architectures, random weights.
+"""Compare a step of this engine with one of the baseline.
 
-Time in alternation in one process, peak memory in fresh processes, the gradient held against
-float32's and the baseline's, what the stages of a step take, and the share of the machine's peak.
-Of memory, gradient, stages and shares, the number of cutouts is the middle one of those named.
+Uses the paper's architectures with random weights. Measures time in alternation in one process,
+peak memory in new processes, the gradient against float32's and the baseline's, the times of a
+step's stages, and the share of the machine's peak. All except the time use only the middle one of
+the given numbers of cutouts.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = parser.parse_args(arguments)
-    # Before torch is imported: without a GPU its profiler would complain in the terminal.
+    # Set before torch is imported: without a GPU its profiler would print warnings.
     os.environ.setdefault("KINETO_LOG_LEVEL", "5")
     _run(options, ["python", "-m", "benchmarks", "step", *arguments])
 
@@ -68,7 +69,7 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
 def timing(
     engine: Engine, sides: Sequence[int], cutouts: Sequence[int], rounds: int
 ) -> list[dict[str, Any]]:
-    """Time steps of both in alternation, of every size with every number of cutouts."""
+    """Time steps of both in alternation, for all sizes and numbers of cutouts."""
     import torch
 
     from benchmarks.lib.architectures import paper_recipe
@@ -105,7 +106,7 @@ def timing(
 
 
 def _print_increments(rows: Sequence[dict[str, Any]], key: str, name: str) -> None:
-    """What a further cutout and a further megapixel cost, between neighbours in the grid."""
+    """Print the cost of an additional cutout and megapixel, between neighbors in the grid."""
     seconds = {(row["side"], row["cutouts"]): row[key] for row in rows}
     sides = sorted({side for side, _ in seconds})
     counts = sorted({count for _, count in seconds})
@@ -130,7 +131,7 @@ def _print_increments(rows: Sequence[dict[str, Any]], key: str, name: str) -> No
 
 
 def _fitted(seconds: dict[tuple[int, int], float]) -> str:
-    """The plane through the grid, and how far the grid is from it."""
+    """Fit a plane to the grid, and say how far the grid is from it."""
     import numpy as np
 
     causes = np.array([(1, side**2 / 1e6, count) for side, count in seconds])

@@ -1,7 +1,7 @@
-"""Several runs that advance together in one step, against the same runs one after the other.
+"""Compare batched steps of several runs with steps of the same runs one after the other.
 
-Throughput is steps of runs per second. Both are timed in alternation in one process. The runs have
-seeds of their own, and prompts too.
+Throughput is steps of runs per second. Both are timed in alternation in one process. Each run has
+its own seed and prompt.
 """
 
 import argparse
@@ -42,8 +42,12 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks together", description=__doc__)
     parser.add_argument("--runs", type=int, nargs="+", default=RUNS)
     parser.add_argument("--models", nargs="+", choices=("paper", "demo"), default=("paper", "demo"))
-    parser.add_argument("--side", type=int, help="of the paper's pair (default 256)", default=256)
-    parser.add_argument("--cutouts", type=int, help="likewise (default 32)", default=32)
+    parser.add_argument(
+        "--side", type=int, default=256, help="side in pixels for the paper's pair (default 256)"
+    )
+    parser.add_argument(
+        "--cutouts", type=int, default=32, help="cutouts for the paper's pair (default 32)"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--plan", type=int, default=0, choices=range(len(PLANS)))
@@ -155,7 +159,7 @@ def _start(models: "Models", recipe: "Recipe", count: int, plan: int) -> "list[G
 
 
 def _apart(together: "Sequence[Generation]", in_turn: "Sequence[Generation]") -> float:
-    """How far the gradients of the same run differ at most: 1 - cosine."""
+    """Return the largest difference between gradients of the same run: 1 - cosine."""
     found = []
     for ours, theirs in zip(together, in_turn, strict=True):
         a, b = ours.latent.grad, theirs.latent.grad
@@ -166,7 +170,7 @@ def _apart(together: "Sequence[Generation]", in_turn: "Sequence[Generation]") ->
 
 
 def _compare_pictures(count: int, at_once: int, options: argparse.Namespace) -> None:
-    """Paint the same recipes alone and `at_once` together, and print how the pictures differ."""
+    """Paint the same recipes alone and in batches of `at_once`, and print the differences."""
     import numpy as np
 
     from benchmarks.lib.held_out import held_out_prompts
@@ -185,7 +189,7 @@ def _compare_pictures(count: int, at_once: int, options: argparse.Namespace) -> 
     judge = Judge()
     right = [
         [
-            judge.verdict(picture).matches(each.colour, each.shape, each.background).all_right
+            judge.verdict(picture).matches(each.color, each.shape, each.background).all_right
             for each, picture in zip(asked, pictures, strict=True)
         ]
         for pictures in (alone, together)
@@ -201,7 +205,7 @@ def _compare_pictures(count: int, at_once: int, options: argparse.Namespace) -> 
 
 
 def _painted(recipes: "Sequence[Recipe]", models: "Models") -> "list[np.ndarray]":
-    """The finished pictures of runs that take all their steps together."""
+    """Return the finished pictures of runs that take all their steps in one batch."""
     import numpy as np
 
     from engine.painting import finished_picture

@@ -1,8 +1,8 @@
 """VQGAN-CLIP: pictures from words (Crowson, Biderman et al., 2022).
 
-A library and a command line (`python -m engine`). It knows torch and files, and nothing of
-Discord. Its public names stand in `__init__.pyi`. They are looked up when they are first used, so
-that importing the package costs nothing and loads no torch.
+A library and a command line (`python -m engine`) that does not depend on Discord. `__init__.pyi`
+lists the public names. Each is imported on first use, so importing the package is fast and does
+not load torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""The command line: `python -m engine --help`."""
+"""Run the command line: `python -m engine --help`."""
 
 import sys
 

@@ -1,17 +1,17 @@
-"""What can go wrong in the engine, as a person should hear of it.
+"""Errors of the engine, with messages for users.
 
-Every error that somebody's input can cause is an `EngineError` whose message is one
-sentence: what is wrong, and what is allowed. A front end shows the message as it is and
-never a traceback. Anything else that escapes the engine is a fault of the program.
+Every error that a user's input can cause is an `EngineError`. Its message is one sentence that
+says what is wrong and what is allowed; front ends show it unchanged, without a traceback. Any
+other exception that leaves the engine is a bug.
 """
 
 
 class EngineError(Exception):
-    """Base of everything a person's input, files or settings can cause."""
+    """Base class of errors that a user's input, files or settings can cause."""
 
 
 class RecipeError(EngineError, ValueError):
-    """A recipe, a prompt or a preset holds a value that is not allowed."""
+    """A recipe, a prompt or a preset contains a value that is not allowed."""
 
 
 class PictureError(EngineError):
@@ -19,24 +19,24 @@ class PictureError(EngineError):
 
 
 class ModelError(EngineError):
-    """A model is unknown, or its files do not fit it."""
+    """A model is unknown, or its files are missing or do not match it."""
 
 
 class WeightsError(EngineError):
-    """A file of a published model is not there, not what it should be, or cannot be fetched."""
+    """A file of a published model is missing, invalid, or cannot be downloaded."""
 
 
 class SettingsError(EngineError):
-    """A settings file cannot be read, or holds a key or value that is not allowed."""
+    """A settings file cannot be read, or contains a key or value that is not allowed."""
 
 
 class UsageError(EngineError):
-    """The command line was given arguments that it does not know or that exclude each other."""
+    """The command line has arguments that are unknown or exclude each other."""
 
 
 class CheckpointError(EngineError):
-    """A checkpoint is damaged, or not of the run that should go on from it."""
+    """A checkpoint is damaged, or belongs to another run than the one to resume."""
 
 
 class DivergedError(EngineError):
-    """The optimisation met a value that is not a finite number; the last good picture stands."""
+    """The optimization reached a non-finite value; the last good picture is still available."""

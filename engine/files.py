@@ -1,6 +1,6 @@
-"""Files: reading ones that nobody vouches for, and writing ours so that none is ever half there.
+"""Read untrusted files within limits, and write files so that each appears complete or not at all.
 
-Nothing here knows what is in a file. What makes a file a picture is in `pictures` and `png`.
+This module does not look at the contents of files; `engine.images` reads and writes pictures.
 """
 
 import os
@@ -18,9 +18,10 @@ MEBIBYTE = 1024 * 1024
 
 
 def read_bounded(path: Path, *, limit: int) -> bytes:
-    """Return all bytes of a regular file that holds at most `limit` bytes.
+    """Return all bytes of a regular file of at most `limit` bytes.
 
-    Raises PictureError if it is missing, no regular file, empty, too big or unreadable.
+    Raises:
+        PictureError: The file is missing, not a regular file, empty, too big or unreadable.
     """
     try:
         with _open_regular(path) as file:
@@ -32,7 +33,7 @@ def read_bounded(path: Path, *, limit: int) -> bytes:
 
 
 def check_length(content: bytes, *, limit: int, name: str) -> None:
-    """Raise PictureError if a file's content is empty or has more than `limit` bytes."""
+    """Raise `PictureError` if the content of a file is empty or has more than `limit` bytes."""
     if not content:
         raise PictureError(f"Cannot read {name}: the file is empty.")
     if len(content) > limit:
@@ -42,10 +43,12 @@ def check_length(content: bytes, *, limit: int, name: str) -> None:
 
 
 def check_output(path: Path, *, suffixes: Collection[str], force: bool) -> None:
-    """Raise PictureError unless a file can be written to `path`, before any work is done for it.
+    """Raise `PictureError` unless a file can be written to `path`, before work is spent on it.
 
-    `suffixes` are the allowed endings, lower case with the dot; an existing file is allowed only
-    with `force`.
+    Args:
+        path: File to write later.
+        suffixes: Allowed suffixes, in lower case with the dot.
+        force: True to allow an existing file.
     """
     try:
         _check_name(path, suffixes)
@@ -57,12 +60,13 @@ def check_output(path: Path, *, suffixes: Collection[str], force: bool) -> None:
 
 @contextmanager
 def atomic_write(path: Path, *, force: bool) -> Iterator[Path]:
-    """Yield the name of an empty file beside `path` that takes its place if the block succeeds.
+    """Yield the path of an empty file beside `path` that replaces it if the block succeeds.
 
-    Others see the old file or the whole new one. Without `force` an existing file is never
-    replaced, not even one that appears while the block runs.
+    Other programs see the old file or the complete new one. Without `force` an existing file is
+    never replaced, not even one that appears while the block runs.
 
-    Raises PictureError if `path` exists without `force`, or cannot be written.
+    Raises:
+        PictureError: `path` exists without `force`, or cannot be written.
     """
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
@@ -85,12 +89,12 @@ def atomic_write(path: Path, *, force: bool) -> Iterator[Path]:
 
 
 def quoted(path: Path) -> str:
-    """Return a path for a message, on one line and printable whatever the name holds."""
+    """Return a path for a message, on one line and with printable characters only."""
     return repr(str(path))
 
 
 def _open_regular(path: Path) -> BinaryIO:
-    # Opening a pipe that nobody writes to would block for ever, hence O_NONBLOCK.
+    # Without O_NONBLOCK, opening a pipe without a writer would block forever.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(handle).st_mode
     if stat.S_ISREG(mode):
@@ -148,7 +152,7 @@ def _move_to_free_name(part: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # Some file systems have no hard links: reserve the name, then replace our own empty file.
+        # Some file systems lack hard links: reserve the name, then replace our own empty file.
         path.touch(exist_ok=False)
         part.replace(path)
 
@@ -161,7 +165,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def file_bytes(suffix: str, write: Callable[[Path], None]) -> bytes:
-    """What `write` leaves in a file."""
+    """Return the bytes of the file that `write` creates at the path that it is given."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"file{suffix}"
         write(path)

@@ -1,7 +1,7 @@
-"""Painting a recipe from start to end, and the PNG that comes of it with the recipe inside.
+"""Paint a recipe from start to end, and save and read the PNG with the recipe inside.
 
-A run that was stopped early keeps its whole recipe, and beside it the number of steps that were
-taken: with another number of steps the recipe would name another course of the run.
+The picture of a run that was stopped early contains the complete recipe and the number of steps
+taken. A recipe with fewer steps would describe a different run.
 """
 
 import json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RECIPE_KEY = "vqgan-clip-recipe"
 """Keyword of the PNG text chunk that holds the recipe as JSON."""
 STEPS_KEY = "vqgan-clip-stopped-at"
-"""Keyword of the chunk that holds the steps taken, where they are fewer than the recipe's."""
+"""Keyword of the chunk that holds the number of steps taken, if the run was stopped early."""
 MODELS_KEY = "vqgan-clip-models"
 """Keyword of the chunk that holds the models' names and the SHA-256 of their weights as JSON."""
 DESCRIPTION_KEY = "Description"
@@ -36,13 +36,13 @@ DESCRIPTION_KEY = "Description"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a picture comes from: what paints it again."""
+    """Where a picture comes from, and how to paint it again."""
 
     recipe: Recipe
     steps: int
-    """How many of the recipe's steps were taken; fewer than all if the run was stopped."""
+    """Number of the recipe's steps that were taken, fewer than all if the run was stopped."""
     digests: Mapping[str, str]
-    """SHA-256 of each weights file that painted it, by the file's name; empty if not known."""
+    """SHA-256 of each weights file that painted the picture, by file name; empty if unknown."""
 
 
 def paint(
@@ -54,8 +54,11 @@ def paint(
 ) -> Image.Image:
     """Paint `recipe` and return the finished picture, enlarged as the recipe says.
 
-    `on_step` is called with the run after every step. What it raises ends the run. With `steps` the
-    run ends after that many of the recipe's steps.
+    Args:
+        recipe: What to paint.
+        models: Loaded models that the recipe names.
+        on_step: Function to call with the run after each step; an exception ends the run.
+        steps: Number of steps to take, by default all of the recipe's.
     """
     from engine.vqgan_clip.generation import Generation
 
@@ -68,10 +71,10 @@ def paint(
 
 
 def check_paintable(recipe: Recipe) -> None:
-    """Raise an `EngineError` unless a run of a recipe from outside could begin.
+    """Raise an `EngineError` unless a run of an untrusted recipe could begin.
 
-    Its size is on the latent grid of models that there are, and its pictures are pictures. No torch
-    is needed for that; what a run takes is for `engine.vqgan_clip.memory_estimate` to say.
+    Checks without torch that the models exist, that the size is on their latent grid, and that the
+    recipe's pictures can be read. `engine.vqgan_clip.memory_estimate` checks the memory.
     """
     factor = find_models(recipe.models).factor
     if recipe.width % factor or recipe.height % factor:
@@ -87,7 +90,7 @@ def check_paintable(recipe: Recipe) -> None:
 
 
 def finished_picture(generation: "Generation") -> Image.Image:
-    """The picture of a run as it stands, as people see it."""
+    """Return the current picture of a run in the form that users see."""
     from engine.models.tensors import to_picture
 
     return composite_result(to_picture(generation.image()), generation.recipe)
@@ -102,9 +105,18 @@ def save_painting(
     steps: int | None = None,
     force: bool = False,
 ) -> None:
-    """Write `picture` as a PNG that tells how it was made; raises `PictureError` if it cannot.
+    """Write `picture` as a PNG with its recipe inside.
 
-    `steps` says how many steps were taken of a run that ended early.
+    Args:
+        picture: Picture to save.
+        path: File to write.
+        recipe: Recipe that painted it.
+        digests: SHA-256 of each weights file by file name.
+        steps: Number of steps taken, if the run ended early.
+        force: True to replace an existing file.
+
+    Raises:
+        PictureError: The file exists without `force`, or cannot be written.
     """
     text = {
         DESCRIPTION_KEY: " | ".join(map(str, recipe.prompts)),
@@ -117,15 +129,25 @@ def save_painting(
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a PNG or a JSON file; raises `PictureError` or `RecipeError` if it has none."""
+    """Read the recipe in a PNG or JSON file.
+
+    Raises:
+        PictureError: The file cannot be read.
+        RecipeError: The file contains no valid recipe.
+    """
     return read_provenance(path).recipe
 
 
 def read_provenance(source: Path | bytes, *, name: str = "the picture") -> Provenance:
-    """What a PNG painted by this program, or a recipe's JSON file, says about its origin.
+    """Read where a picture comes from: from a PNG painted by this program, or a recipe as JSON.
 
-    `name` is how messages call bytes. Raises `PictureError` if the file cannot be read,
-    `RecipeError` if it holds no recipe.
+    Args:
+        source: Path of a file, or its bytes.
+        name: Name of the bytes in messages.
+
+    Raises:
+        PictureError: The file cannot be read.
+        RecipeError: The file contains no valid recipe.
     """
     if isinstance(source, bytes):
         content = source
@@ -133,7 +155,7 @@ def read_provenance(source: Path | bytes, *, name: str = "the picture") -> Prove
         content, name = read_bounded(source, limit=png.MAX_FILE_BYTES), quoted(source)
     try:
         if content.startswith(png.SIGNATURE):
-            return _origin_of_picture(png.read_text(content, name=name))
+            return _parse_provenance(png.read_text(content, name=name))
         check_length(content, limit=png.MAX_TEXT_BYTES, name=name)
         recipe = Recipe.from_json(_decoded(content))
         return Provenance(recipe, recipe.total_steps, {})
@@ -141,18 +163,18 @@ def read_provenance(source: Path | bytes, *, name: str = "the picture") -> Prove
         raise RecipeError(f"{name}: {error}") from error
 
 
-def _origin_of_picture(texts: Mapping[str, str]) -> Provenance:
+def _parse_provenance(texts: Mapping[str, str]) -> Provenance:
     if RECIPE_KEY not in texts:
-        raise RecipeError("it holds no recipe, only PNG files painted by this program do")
+        raise RecipeError("it contains no recipe, only PNG files painted by this program do")
     recipe = Recipe.from_json(texts[RECIPE_KEY])
     total = recipe.total_steps
     steps = texts.get(STEPS_KEY, str(total))
     if not (steps.isascii() and steps.isdigit() and len(steps) < 10 and int(steps) <= total):
         raise RecipeError(f"the number of steps taken must be a whole number from 0 to {total}")
-    return Provenance(recipe, int(steps), _digests(texts.get(MODELS_KEY, "{}")))
+    return Provenance(recipe, int(steps), _parse_digests(texts.get(MODELS_KEY, "{}")))
 
 
-def _digests(text: str) -> dict[str, str]:
+def _parse_digests(text: str) -> dict[str, str]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -168,5 +190,5 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError(
-            "it holds no recipe: PNG files painted by this program and a recipe's JSON do"
+            "it contains no recipe: name a PNG file painted by this program, or a recipe as JSON"
         ) from error

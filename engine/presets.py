@@ -1,4 +1,4 @@
-"""Presets: the named settings of `engine.recipes.preset_values`, and recipes made from them."""
+"""Look up presets of `engine.recipes.preset_values`, and make recipes from them."""
 
 import math
 from collections.abc import Mapping
@@ -21,60 +21,72 @@ from engine.recipes.recipe import MAX_SIDE, MIN_SIDE, Recipe
 
 
 def keep_weights(preset: str, keep: float, models: str = "demo") -> Mapping[str, float]:
-    """An edit's weights for a `keep` from 0, nothing is held, to 1."""
+    """Return an edit's weights for a `keep` from 0 (keep nothing) to 1 (keep the whole source).
+
+    Raises:
+        RecipeError: `keep` is out of range, or there is no such preset.
+    """
     if not 0 <= keep <= 1:
         raise RecipeError(f"keep must be a number from 0 to 1, not {keep:g}")
-    known = KEEP_WEIGHTS[resolve(preset, models)]
-    return {name: keep * weight for name, weight in known.items()}
+    full = KEEP_WEIGHTS[resolve(preset, models)]
+    return {name: keep * weight for name, weight in full.items()}
 
 
 def infer_keep(edit: Edit) -> float | None:
-    """The `keep` that `keeping` made an edit's weights of; None if they are of another origin."""
+    """Return the `keep` for which `keep_weights` gives an edit's weights, or None if none does."""
     names = ("keep_latent", "keep_look", "keep_structure")
-    held = {name: getattr(edit, name) for name in names if getattr(edit, name) > 0}
-    if not held:
+    weights = {name: getattr(edit, name) for name in names if getattr(edit, name) > 0}
+    if not weights:
         return 0.0
-    for known in KEEP_WEIGHTS.values():
-        if held.keys() == known.keys():
-            shares = [weight / known[name] for name, weight in held.items()]
+    for full in KEEP_WEIGHTS.values():
+        if weights.keys() == full.keys():
+            shares = [weight / full[name] for name, weight in weights.items()]
             if max(shares) <= 1 and math.isclose(min(shares), max(shares), rel_tol=1e-6):
                 return shares[0]
     return None
 
 
 def resolve(preset: str, models: str = "demo") -> str:
-    """Which of `PRESETS` a preset is, or is beside; raises `RecipeError` naming all there are."""
+    """Return which of `PRESETS` a preset is, or which one it is a variant of for `models`.
+
+    Raises:
+        RecipeError: There is no such preset.
+    """
     base = find_models(models).preset if preset in VARIANTS else preset
     if base not in PRESETS:
-        known = ", ".join(PRESET_NAMES)
-        raise RecipeError(f"there is no preset called {base!r}; there are: {known}")
+        available = ", ".join(PRESET_NAMES)
+        raise RecipeError(f"there is no preset called {base!r}; there are: {available}")
     return base
 
 
 def find_preset(name: str, models: str = "demo") -> Mapping[str, Any]:
-    """The settings of a preset for `models`; raises `RecipeError` naming all there are."""
+    """Return the settings of a preset for `models`.
+
+    Raises:
+        RecipeError: There is no such preset.
+    """
     base = resolve(name, models)
     changes = VARIANTS[name][base] if name in VARIANTS else {}
     return MappingProxyType({**PRESETS[base], **changes})
 
 
 def edit_overrides(preset: str, models: str = "demo") -> Mapping[str, Any]:
-    """What an edit of a whole picture has in place of the preset's settings."""
+    """Return the settings that replace the preset's in an edit of a whole picture."""
     base = resolve(preset, models)
     changes = EDIT_OVERRIDES_OF_VARIANTS[preset][base] if preset in VARIANTS else {}
     return MappingProxyType({**EDIT_OVERRIDES[base], **changes})
 
 
 def preset_of(recipe: Recipe) -> str | None:
-    """The preset that a recipe's settings are, whatever its steps; None if they are none's."""
-    known = PRESET_NAMES if recipe.models in CATALOGUE else tuple(PRESETS)
+    """Return the preset whose settings a recipe has, apart from its steps, or None."""
+    candidates = PRESET_NAMES if recipe.models in CATALOGUE else tuple(PRESETS)
     models = recipe.models if recipe.models in CATALOGUE else "demo"
     edits_whole = recipe.edit is not None and recipe.edit.mask is None
-    for name in known:
-        whole = edit_overrides(name, models) if edits_whole else {}
+    for name in candidates:
+        overrides = edit_overrides(name, models) if edits_whole else {}
         preset = find_preset(name, models)
-        wanted = {"smoothness": 0.0, "quantization": "z-quantize", **preset, **whole}
-        if all(getattr(recipe, key) == wanted[key] for key in wanted if key != "steps"):
+        expected = {"smoothness": 0.0, "quantization": "z-quantize", **preset, **overrides}
+        if all(getattr(recipe, key) == expected[key] for key in expected if key != "steps"):
             return name
     return None
 
@@ -89,20 +101,21 @@ def make_recipe(
     init_image: bytes | None = None,
     **settings: Any,
 ) -> Recipe:
-    """A recipe from a line of prompts, a preset and whatever else is said.
+    """Make a recipe from a line of prompts, a preset and other settings.
 
     Args:
-        prompt: in the syntax of `engine.recipes.prompts`.
-        seed: where all randomness comes from.
-        models: a name in the catalogue.
-        preset: of `PRESET_NAMES`; by default the one that suits the models.
-        size: width and height in pixels, on the models' grid (see `round_to_grid`); by default
-            the models' own.
-        init_image: the bytes of a picture of that size to start from.
-        **settings: fields of `Recipe` that replace the preset's.
+        prompt: Prompts in the syntax of `engine.recipes.prompts`.
+        seed: Seed of all random numbers of the run.
+        models: Name of a pair of models in the catalogue.
+        preset: One of `PRESET_NAMES`, by default the one that suits the models.
+        size: Width and height in pixels on the models' grid (see `round_to_grid`), by default
+            the models' own size.
+        init_image: Picture file of that size to start from.
+        **settings: Fields of `Recipe` that replace the preset's.
 
     Raises:
-        RecipeError, ModelError: what is not allowed, and what is.
+        RecipeError: A value is not allowed.
+        ModelError: There are no such models.
     """
     entry = find_models(models)
     width, height = size or (entry.side, entry.side)
@@ -121,7 +134,7 @@ def make_recipe(
 
 
 def round_to_grid(size: tuple[int, int], models: str) -> tuple[int, int]:
-    """The size on the models' latent grid that is nearest to `size` and within bounds."""
+    """Return the nearest size within limits that lies on the models' latent grid."""
     factor = find_models(models).factor
     lowest, highest = -(-MIN_SIDE // factor), MAX_SIDE // factor
     width, height = (factor * max(lowest, min(highest, round(side / factor))) for side in size)

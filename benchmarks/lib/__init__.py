@@ -1,1 +1,1 @@
-"""What several measurements share: machines, statistics, prompts, painters, the baseline."""
+"""Code shared by several benchmarks: machines, statistics, prompts, painters, the baseline."""

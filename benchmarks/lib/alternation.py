@@ -1,4 +1,4 @@
-"""Two ways to do the same work, timed in alternation, so that what disturbs one disturbs both."""
+"""Time two ways to do the same work in alternation, so that disturbances affect both."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import torch
 
 SHORTEST = 1.0
-"""Seconds that a single measurement should take; short work is repeated until it does."""
+"""Minimum seconds of a single measurement; short work is repeated to reach it."""
 WARM_UPS = 2
 ENDLESS = 100_000
-"""Steps of a recipe that no measurement comes to the end of."""
+"""Number of steps of a recipe that no measurement reaches."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Compared:
 
     @property
     def ratios(self) -> list[float]:
-        """Theirs over ours in each round: how many times as fast ours are."""
+        """Ratio of their time to ours in each round: how many times as fast ours is."""
         return [theirs / ours for ours, theirs in zip(self.ours, self.theirs, strict=True)]
 
     @property
     def ratio(self) -> str:
-        """The median of the ratios and, of several, their range."""
+        """Median of the ratios, with their range if there are several."""
         ratios = self.ratios
         spread = f" ({min(ratios):.2f}-{max(ratios):.2f})" if len(ratios) > 1 else ""
         return f"{median(ratios):.2f}{spread}"
@@ -44,9 +44,9 @@ def alternate(
     rounds: int,
     device: "torch.device",
 ) -> Compared:
-    """Time both `rounds` times, after a few that do not count.
+    """Time both `rounds` times after warm-up calls.
 
-    Rounds begin with the one and the other in turn, since a warm or busy machine slows the second.
+    The order alternates between rounds, because a warm or busy machine slows the second one.
     """
     for _ in range(WARM_UPS - 1):
         ours()

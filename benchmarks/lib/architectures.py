@@ -1,4 +1,4 @@
-"""The paper's pair of models with random weights: for what depends on sizes and not on pictures."""
+"""The paper's pair of models with random weights, for figures that depend only on sizes."""
 
 import open_clip
 import torch
@@ -22,11 +22,11 @@ GENERATOR = VQGANConfig(
     attn_resolutions=(16,),
     resolution=256,
 )
-"""ImageNet f16 16384, the paper's."""
+"""Architecture of the paper's VQGAN, ImageNet f16 16384."""
 
 
 def paper_pair(device: str = "cpu", seed: int = 0, precision: str = "float32") -> Models:
-    """VQGAN ImageNet f16 16384 and CLIP ViT-B/32, as they are before anybody trains them."""
+    """Build VQGAN ImageNet f16 16384 and CLIP ViT-B/32 with random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         generator = VQGAN(GENERATOR)
@@ -34,7 +34,7 @@ def paper_pair(device: str = "cpu", seed: int = 0, precision: str = "float32") -
         assert config is not None
         config["text_cfg"].setdefault("context_length", 77)
         perceptor = ClipPerceptor(*build_clip(config))
-        # Codes of the size that trained ones have; torch's own initialisation is far smaller.
+        # Trained codes have about this size; torch's own initialization is far smaller.
         torch.nn.init.normal_(generator.codebook)
     for each in (generator, perceptor):
         each.to(device).to(memory_format=torch.channels_last)  # pyright: ignore
@@ -43,7 +43,7 @@ def paper_pair(device: str = "cpu", seed: int = 0, precision: str = "float32") -
 
 
 def paper_recipe(side: int, cutouts: int) -> Recipe:
-    """A recipe for `paper_pair` with the paper's settings."""
+    """Make a recipe for `paper_pair` with the paper's settings."""
     return Recipe(
         prompts=parse_prompts("a charcoal drawing of a cathedral"),
         models="paper",

@@ -1,10 +1,10 @@
-"""The step as public VQGAN-CLIP programs take it, written down literally, to measure against.
+"""Baseline: the step as public VQGAN-CLIP programs take it, to compare the engine with.
 
-Float32, the modules of taming-transformers and open_clip as they are, the whole matrix of distances
-to the codebook, a loop of crops, kornia's augmentation classes one after the other with random
-numbers of torch's own, plain Adam, and the loss read back in every step. Nothing is compiled, and
-nothing is laid out otherwise than torch does by itself. It shares no code with the engine; weights,
-settings and loss are the same.
+Float32, unchanged modules of taming-transformers and open_clip, the full matrix of distances to the
+codebook, a loop of crops, kornia's augmentation classes one after the other with torch's global
+random numbers, plain Adam, and the loss read back in each step. Nothing is compiled, and all memory
+formats are torch's defaults. It shares no code with the engine; weights, settings and loss are the
+same.
 """
 
 import contextlib
@@ -27,11 +27,11 @@ from engine.recipes.augmentations import Augmentations
 from engine.recipes.recipe import Recipe
 
 Cut = Callable[[Tensor], Tensor]
-"""From a picture (1, 3, H, W) to its cutouts (N, 3, S, S)."""
+"""Function from a picture (1, 3, H, W) to its cutouts (N, 3, S, S)."""
 
 
 class PlainVQGAN(nn.Module):
-    """taming's modules around a codebook, under the key names of published checkpoints."""
+    """A VQGAN of taming's modules, with the key names of published checkpoints."""
 
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class PlainVQGAN(nn.Module):
         self.factor = 2 ** (len(config.ch_mult) - 1)
         for norm in self.modules():
             if isinstance(norm, nn.GroupNorm):
-                norm.num_groups = config.norm_groups  # taming's own, but for the demo models
+                norm.num_groups = config.norm_groups  # taming's number, except for demo models
 
     @property
     def codebook(self) -> Tensor:
@@ -65,7 +65,7 @@ class PlainVQGAN(nn.Module):
 
 @dataclass(frozen=True)
 class PlainModels:
-    """A VQGAN and a CLIP in float32, frozen, with nothing of the engine about them."""
+    """A frozen VQGAN and CLIP in float32, without any of the engine's changes."""
 
     vqgan: PlainVQGAN
     clip: CLIP
@@ -80,16 +80,16 @@ class PlainModels:
         return size[0] if isinstance(size, tuple) else size
 
     def frozen(self, device: str) -> "PlainModels":
-        """Themselves, on a device, to be used and not to be trained."""
+        """Freeze both models on a device, and return self."""
         for each in (self.vqgan, self.clip):
             each.eval().requires_grad_(False).to(device)
         return self
 
 
 def plain_pair(device: str = "cpu", seed: int = 0) -> PlainModels:
-    """`benchmarks.lib.architectures.paper_pair` in plain modules, number for number.
+    """Build plain modules with the same weights as `benchmarks.lib.architectures.paper_pair`.
 
-    The modules are built in the same order from the same seed, so that they draw the same weights.
+    Modules are built in the same order from the same seed, so they draw the same weights.
     """
     config = open_clip.get_model_config(PERCEPTOR)
     assert config is not None
@@ -102,10 +102,15 @@ def plain_pair(device: str = "cpu", seed: int = 0) -> PlainModels:
 
 
 class Baseline:
-    """A run of `recipe` by the letter, advanced one `step()` at a time.
+    """A literal run of `recipe`, advanced one `step()` at a time.
 
-    It starts from random codes, or from `latent`. All other random numbers are drawn from torch's
-    global generator. `cut` takes the place of its cutouts, if both are to see the same.
+    All random numbers come from torch's global generator.
+
+    Args:
+        recipe: What to paint.
+        models: Plain models.
+        latent: Latent to start from, by default random codes.
+        cut: Function that takes cutouts instead of its own, to compare runs on the same cutouts.
     """
 
     def __init__(
@@ -170,10 +175,10 @@ class Baseline:
 
 
 def random_crops(image: Tensor, count: int, size: int, augmentations: Augmentations) -> Tensor:
-    """Square crops of `image` (1, 3, H, W), one after the other: (count, 3, size, size).
+    """Take square crops of `image` (1, 3, H, W) one after the other: (count, 3, size, size).
 
-    Public programs shrink them in as many ways as there are programs: by pooling, or by a filter of
-    Lanczos and a bicubic interpolation. This way is no slower, and does not alias either.
+    Public programs resize them in different ways: by pooling, or by a Lanczos filter and bicubic
+    interpolation. This way is no slower and does not alias either.
     """
     height, width = image.shape[2:]
     low, high = (s * min(height, width) for s in (augmentations.crop_min, augmentations.crop_max))
@@ -188,7 +193,7 @@ def random_crops(image: Tensor, count: int, size: int, augmentations: Augmentati
 
 
 def augmentation_classes(augmentations: Augmentations) -> nn.Sequential:
-    """kornia's classes, each of which goes through all cutouts once more."""
+    """Return kornia's augmentation classes, each of which processes all cutouts again."""
     shift = augmentations.translate
     return nn.Sequential(
         RandomHorizontalFlip(p=augmentations.flip),
@@ -209,20 +214,20 @@ def augmentation_classes(augmentations: Augmentations) -> nn.Sequential:
 
 
 def with_noise(cutouts: Tensor, strongest: float) -> Tensor:
-    """Gaussian noise on each of `cutouts` (N, 3, S, S), each of its own strength."""
+    """Add Gaussian noise to `cutouts` (N, 3, S, S), with a random strength for each."""
     strengths = cutouts.new_empty((len(cutouts), 1, 1, 1)).uniform_(0, strongest)
     return cutouts + strengths * torch.randn_like(cutouts)
 
 
 def quantize(cells: Tensor, codebook: Tensor) -> Tensor:
-    """The nearest of `codebook` (K, C) to each of `cells` (1, H, W, C), gradient passed through."""
+    """Map `cells` (1, H, W, C) to the nearest of `codebook` (K, C), and pass the gradient."""
     distances = cells.pow(2).sum(-1, keepdim=True) + codebook.pow(2).sum(1) - 2 * cells @ codebook.T
     chosen = F.one_hot(distances.argmin(-1), len(codebook)).to(cells.dtype)
     return _InPlaceOf.apply(chosen @ codebook, cells)  # pyright: ignore[reportReturnType]
 
 
 def clamp(image: Tensor) -> Tensor:
-    """`image` within [0, 1]; a gradient that would pull a value back in passes."""
+    """Clamp `image` to [0, 1], but pass gradients that would pull values back into the range."""
     return _Clamp.apply(image)  # pyright: ignore[reportReturnType]
 
 

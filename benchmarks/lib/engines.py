@@ -1,4 +1,4 @@
-"""How this engine is to take the steps that are measured."""
+"""The configuration of the engine in measurements."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,14 +9,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Engine:
-    """How this engine is to take its steps."""
+    """Device, precision and memory plan of the engine."""
 
     device: str
     precision: str
     plan: int
+    """Index of a memory plan in `engine.vqgan_clip.memory_plan.PLANS`."""
 
     def models(self) -> "Models":
-        """The paper's pair, made ready for that."""
+        """Build the paper's pair for this device and precision."""
         from benchmarks.lib.architectures import paper_pair
 
         return paper_pair(self.device, precision=self.precision)

@@ -1,10 +1,10 @@
-"""Prompts for measuring: wordings and draws that neither training nor tuning has used."""
+"""Prompts for measuring, with wordings and seeds that neither training nor tuning used."""
 
 from dataclasses import dataclass
 from random import Random
 
 from engine.demo.wordings import HELD_OUT_TEMPLATES, TEMPLATES, plain_prompt
-from engine.demo.world import COLOURS, SHAPES
+from engine.demo.world import COLORS, SHAPES
 
 
 @dataclass(frozen=True)
@@ -12,35 +12,35 @@ class Asked:
     """A prompt, what a picture of it must show, and the seed to paint it with."""
 
     prompt: str
-    colour: str
+    color: str
     shape: str
     background: str
     seed: int
 
 
 def held_out_prompts(count: int, draw: int = 20_221_018) -> list[Asked]:
-    """`count` prompts in held-out wordings; shapes, colours and backgrounds come up equally often.
+    """Draw `count` prompts in held-out wordings, with shapes and colors equally frequent.
 
     `draw` is the seed of the selection. Each prompt has its own painting seed.
     """
     random = Random(draw)
-    shapes, colours = _balanced(SHAPES, count, random), _balanced(COLOURS, count, random)
+    shapes, colors = _balanced(SHAPES, count, random), _balanced(COLORS, count, random)
     asked = []
-    for index, (shape, colour) in enumerate(zip(shapes, colours, strict=True)):
-        background = random.choice([name for name in COLOURS if name != colour])
-        prompt = held_out_wording(shape, colour, background, index)
-        asked.append(Asked(prompt, colour, shape, background, random.randrange(2**31)))
+    for index, (shape, color) in enumerate(zip(shapes, colors, strict=True)):
+        background = random.choice([name for name in COLORS if name != color])
+        prompt = held_out_wording(shape, color, background, index)
+        asked.append(Asked(prompt, color, shape, background, random.randrange(2**31)))
     return asked
 
 
-def held_out_wording(shape: str, colour: str, background: str, index: int) -> str:
-    """A sentence in the held-out wording number `index`, counted round."""
+def held_out_wording(shape: str, color: str, background: str, index: int) -> str:
+    """Word a sentence with the held-out wording `index`, modulo their number."""
     first = len(TEMPLATES) - len(HELD_OUT_TEMPLATES)
-    return plain_prompt(shape, colour, background, first + index % len(HELD_OUT_TEMPLATES))
+    return plain_prompt(shape, color, background, first + index % len(HELD_OUT_TEMPLATES))
 
 
 def _balanced(names: tuple[str, ...], count: int, random: Random) -> list[str]:
-    """`count` names in random order, each as often as any other, give or take one."""
+    """Return `count` names in random order, with frequencies that differ by at most one."""
     repeated = list(names) * (count // len(names) + 1)
     chosen = repeated[:count]
     random.shuffle(chosen)

@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on: its name, its memory, and the most that it can compute."""
+"""The machine that a benchmark runs on: its name, its memory and its peak performance."""
 
 import os
 import platform
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch", "open_clip_torch", "kornia", "taming-transformers")
 WARM_UPS, TRIES = 2, 7
-"""Of each operation whose speed is the machine's peak."""
+"""Numbers of warm-up calls and of timed calls of an operation that measures the peak."""
 
 
 @dataclass(frozen=True)
 class Peak:
-    """Floating point operations per second of one large operation, in one precision."""
+    """Peak performance in one precision, in floating point operations per second."""
 
     precision: str
     matrices: float
-    """Of a product of two square matrices."""
+    """Performance of a product of two square matrices."""
     convolution: float
-    """Of a convolution of the sort that decoders consist of."""
+    """Performance of a convolution like those of decoders."""
 
     @property
     def best(self) -> float:
-        """The larger of the two, which shares are taken of."""
+        """Larger of the two, to which shares relate."""
         return max(self.matrices, self.convolution)
 
 
 def describe(device: str, command: Sequence[str]) -> str:
-    """Lines of Markdown: the command, the machine and the versions."""
+    """Describe the command, the machine and the versions in Markdown."""
     import torch
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -51,19 +51,19 @@ def describe(device: str, command: Sequence[str]) -> str:
 
 
 def peak_memory(device: "torch.device") -> int:
-    """Most bytes that this process held: resident, or on CUDA reserved by torch."""
+    """Return the peak memory of this process in bytes: resident, or on CUDA reserved by torch."""
     if device.type == "cuda":
         import torch
 
         return torch.cuda.max_memory_reserved(device)
-    # Of this process alone; getrusage would count what its parent took as well.
+    # VmHWM is of this process alone; getrusage would include its parent's memory.
     found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
     assert found is not None
     return 1024 * int(found[1])
 
 
 def weigh(*modules: object) -> int:
-    """Bytes of the modules' weights."""
+    """Return the size of the modules' weights in bytes."""
     return sum(
         parameter.numel() * parameter.element_size()
         for module in modules
@@ -72,7 +72,7 @@ def weigh(*modules: object) -> int:
 
 
 def wait_for(device: "torch.device") -> None:
-    """Return when the device has done all that it was asked for."""
+    """Wait until the device has finished all its work."""
     if device.type == "cuda":
         import torch
 
@@ -80,7 +80,7 @@ def wait_for(device: "torch.device") -> None:
 
 
 def seconds_of(work: Callable[[], object], device: "torch.device") -> float:
-    """How long `work` takes, with what it asks of the device."""
+    """Return the seconds that `work` takes, including its work on the device."""
     wait_for(device)
     start = time.perf_counter()
     work()
@@ -89,7 +89,7 @@ def seconds_of(work: Callable[[], object], device: "torch.device") -> float:
 
 
 def measure_peak(device: "torch.device", precision: "torch.dtype") -> Peak:
-    """What the machine can do in `precision`: the fastest of a few tries."""
+    """Measure the machine's peak in `precision` as the fastest of a few calls."""
     import torch
     from torch.nn import functional as F
 

@@ -1,4 +1,4 @@
-"""Paints many recipes on all cores: one process a core, each with models of its own."""
+"""Paint many recipes on all cores, with a process per core that has its own models."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import engine
 
 
 def paint_all(recipes: Sequence["engine.Recipe"]) -> list[np.ndarray]:
-    """The finished pictures (H, W, 3), bytes, in the order of `recipes`."""
+    """Return the finished pictures (H, W, 3) as bytes, in the order of `recipes`."""
     cores = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
         return list(pool.map(_paint, recipes))
@@ -26,5 +26,5 @@ def _paint(recipe: "engine.Recipe") -> np.ndarray:
 def _models(name: str) -> "engine.Models":
     import torch
 
-    torch.set_num_threads(1)  # the other cores have processes of their own
+    torch.set_num_threads(1)  # other processes use the other cores
     return engine.load_models(name, "cpu")

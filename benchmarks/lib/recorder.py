@@ -1,7 +1,7 @@
-"""A recorder: takes the messages that a bot posts over HTTP, and outlives the bot.
+"""A recorder of the messages that a bot posts over HTTP, which outlives the bot.
 
-It speaks the few routes of Discord's REST interface that a job's messages need, and honours
-nonces: a post that repeats one is answered with the message that is there already.
+It serves the routes of Discord's REST API that a job's messages need, and honors nonces: a post
+that repeats one gets the existing message as its response.
 https://docs.discord.com/developers/resources/message#create-message
 """
 
@@ -20,7 +20,7 @@ _MAX_REQUEST = 32 * 2**20
 
 @dataclass
 class Recorded:
-    """A message, as it stands."""
+    """A message in its current state."""
 
     id: int
     channel_id: int
@@ -30,17 +30,17 @@ class Recorded:
 
 
 class Recorder:
-    """What was posted. Served by `serve`."""
+    """A server that records messages, see `serve`."""
 
     def __init__(self) -> None:
         self.messages: list[Recorded] = []
         self.repeated = 0
-        """Posts that were made again, and answered with the message that was there."""
+        """Number of repeated posts, which got the existing message as response."""
         self._by_nonce: dict[tuple[int, str], Recorded] = {}
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[int]:
-        """Take messages while the block runs; yields the port on this machine."""
+        """Accept messages during the block, and yield the local port."""
         app = web.Application(client_max_size=_MAX_REQUEST)
         app.add_routes(
             [
@@ -98,7 +98,7 @@ class Recorder:
 
 
 async def _read(request: web.Request) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """A request's message, and its files by name."""
+    """Read the message of a request, and its files by name."""
     if not request.content_type.startswith("multipart/"):
         return await request.json(), {}
     payload: dict[str, Any] = {}
@@ -136,6 +136,6 @@ def _answer(message: Recorded) -> web.Response:
 
 
 def _json(values: dict[str, Any], status: int = 200) -> web.Response:
-    # discord.py knows JSON by exactly this type, without the character set that aiohttp adds.
+    # discord.py recognizes JSON only by exactly this type, without the charset that aiohttp adds.
     headers = {"Content-Type": "application/json"}
     return web.Response(body=json.dumps(values).encode(), status=status, headers=headers)

@@ -1,4 +1,4 @@
-"""Where the time of the engine's step goes, and how near it comes to the machine's peak."""
+"""Measure the stages of the engine's step, and its share of the machine's peak."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from engine.models.loading import Models
     from engine.vqgan_clip.generation import Generation
 
-Work = Callable[[], object]
+Call = Callable[[], object]
 STAGES = ("quantise", "decode", "cutouts", "perceptor", "loss", "backward", "optimise")
 """The parts of a step, in the order in which it takes them."""
 WARM_UPS, STEPS = 2, 3
 
 
 def breakdown(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[str, Any]]:
-    """Seconds that each stage of a step takes, seen by torch's profiler."""
+    """Measure the seconds of each stage of a step with torch's profiler."""
     import torch
 
     models = engine.models()
@@ -54,13 +54,13 @@ def _stages(run: "Generation", device: "torch.device") -> dict[str, float]:
     with _stages_named(run.models), profile(activities=activities) as profiled:
         for _ in range(STEPS):
             seconds_of(run.step, device)
-    wanted = DeviceType.CUDA if on_cuda else DeviceType.CPU
-    found: dict[str, float] = {}
+    device_type = DeviceType.CUDA if on_cuda else DeviceType.CPU
+    seconds: dict[str, float] = {}
     for row in profiled.key_averages():
-        if row.key in STAGES and row.device_type == wanted:
+        if row.key in STAGES and row.device_type == device_type:
             microseconds = row.device_time_total if on_cuda else row.cpu_time_total
-            found[row.key] = found.get(row.key, 0.0) + microseconds / 1e6 / STEPS
-    return found
+            seconds[row.key] = seconds.get(row.key, 0.0) + microseconds / 1e6 / STEPS
+    return seconds
 
 
 @contextmanager
@@ -95,9 +95,9 @@ def _stages_named(models: "Models") -> Iterator[None]:
 
 
 def shares(engine: "Engine", sides: Sequence[int], cutouts: int) -> dict[str, Any]:
-    """What a step and its two networks, each alone, make of the machine's measured peak.
+    """Measure the share of the machine's peak that a step and each of its networks reach.
 
-    The work is what the baseline's modules do, whatever the engine does once more or otherwise.
+    Operations are those of the baseline's modules, even if the engine does more or fewer.
     """
     import torch
 
@@ -119,10 +119,10 @@ def shares(engine: "Engine", sides: Sequence[int], cutouts: int) -> dict[str, An
     print("|---" * 10 + "|")
     rows = []
     for side in sides:
-        for name, (work, plain_work) in _works(engine, models, plain, side, cutouts).items():
-            operations = _operations(plain_work)
+        for name, (call, plain_call) in _calls(engine, models, plain, side, cutouts).items():
+            operations = _count_operations(plain_call)
             cells, row = [], {"what": name, "side": side, "cutouts": cutouts}
-            for whose, each, peak in (("ours", work, ours), ("theirs", plain_work, theirs)):
+            for whose, each, peak in (("ours", call, ours), ("theirs", plain_call, theirs)):
                 for _ in range(WARM_UPS):
                     each()
                 taken = median(seconds_of(each, device) for _ in range(STEPS))
@@ -137,12 +137,12 @@ def shares(engine: "Engine", sides: Sequence[int], cutouts: int) -> dict[str, An
     return {"peaks": [asdict(peak) for peak in peaks.values()], "shares": rows}
 
 
-def _works(
+def _calls(
     engine: "Engine", models: "Models", plain: "PlainModels", side: int, cutouts: int
-) -> dict[str, tuple[Work, Work]]:
-    """A step, the decoder and the perceptor alone, by the engine and by the baseline.
+) -> dict[str, tuple[Call, Call]]:
+    """Return calls of a step, of the decoder and of the perceptor, by engine and baseline.
 
-    The networks go forward and back to what they were given.
+    Calls of the networks include the backward pass to their inputs.
     """
     import torch
 
@@ -157,18 +157,18 @@ def _works(
     shape = (cutouts, 3, perceptor.input_size, perceptor.input_size)
     views = torch.rand(shape, device=models.device).requires_grad_()
 
-    def back(result: torch.Tensor) -> None:
+    def backward(result: torch.Tensor) -> None:
         result.float().square().mean().backward()
 
     return {
         "a step": (run.step, baseline.step),
         "the decoder": (
-            lambda: back(models.generator.decode(latent)),
-            lambda: back(vqgan.decoder(vqgan.post_quant_conv(latent))),
+            lambda: backward(models.generator.decode(latent)),
+            lambda: backward(vqgan.decoder(vqgan.post_quant_conv(latent))),
         ),
         "the perceptor": (
-            lambda: back(perceptor.encode_image(views)),
-            lambda: back(plain.clip.encode_image(views)),
+            lambda: backward(perceptor.encode_image(views)),
+            lambda: backward(plain.clip.encode_image(views)),
         ),
     }
 
@@ -183,17 +183,17 @@ def _warm_run(engine: "Engine", models: "Models", side: int, cutouts: int) -> "G
     return run
 
 
-def _operations(work: Work) -> int:
-    """Floating point operations of products, convolutions and attention, there and back."""
+def _count_operations(call: Call) -> int:
+    """Count floating point operations of products, convolutions and attention in both passes."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:
-        work()
+        call()
     return counter.get_total_flops()
 
 
 def _precision(models: "Models") -> "torch.dtype":
-    """That of most of the decoder's weights."""
+    """Return the data type of most of the decoder's weights."""
     weights: dict[Any, int] = {}
     module: Any = models.generator
     for name, parameter in module.named_parameters():

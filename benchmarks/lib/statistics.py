@@ -1,4 +1,4 @@
-"""Counts, shares and their 95 % intervals; how alike two gradients are."""
+"""Counts, shares and their 95 % intervals, and the similarity of gradients."""
 
 import math
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ Z_95 = 1.959964
 
 @dataclass(frozen=True)
 class Share:
-    """`hits` of `total`."""
+    """A share of `hits` in `total`."""
 
     hits: int
     total: int
 
     @property
     def value(self) -> float:
-        """The share itself, in [0, 1]."""
+        """Share in [0, 1]."""
         return self.hits / self.total
 
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % score interval (Wilson, 1927), sound for shares near 0 and 1 too."""
+        """Return Wilson's 95 % score interval (Wilson, 1927), valid even near 0 and 1."""
         n, p = self.total, self.value
         middle = p + Z_95**2 / (2 * n)
         spread = Z_95 * math.sqrt(p * (1 - p) / n + Z_95**2 / (4 * n**2))
@@ -39,14 +39,14 @@ class Share:
 
 
 def mean_and_interval(values: Sequence[float]) -> str:
-    """The mean of `values`, two or more, with its 95 % interval by normal approximation."""
+    """Format the mean of two or more `values` with its 95 % interval (normal approximation)."""
     mean = fmean(values)
     spread = Z_95 * stdev(values) / math.sqrt(len(values))
     return f"{mean:.3f} ({mean - spread:.3f}-{mean + spread:.3f}, n = {len(values)})"
 
 
 def cosine(a: "np.ndarray", b: "np.ndarray") -> float:
-    """The cosine of the angle between two arrays of the same shape, taken as vectors."""
+    """Return the cosine of the angle between two arrays of the same shape, as vectors."""
     import numpy as np
 
     a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()

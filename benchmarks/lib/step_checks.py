@@ -1,4 +1,4 @@
-"""What a step of the engine and of the baseline takes of memory, and what gradient comes of it."""
+"""Compare the memory and the gradient of a step of the engine and of the baseline."""
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Bytes at the peak of two steps, over those before the models, and bytes of the weights."""
+class StepMemory:
+    """Memory of two steps."""
 
     peak: int
+    """Peak in bytes above the memory before the models were built."""
     weights: int
+    """Size of the weights in bytes."""
 
 
 def memory(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[str, Any]]:
-    """Peak memory of both, each in a process that does nothing else."""
+    """Measure the peak memory of both, each in a process that does nothing else."""
     print("\n### Memory\n")
     print("| side | cutouts | engine | its weights | baseline | its weights | of the baseline's |")
     print("|---|---|---|---|---|---|---|")
     rows = []
     for side in sides:
         ours, theirs = (
-            _in_a_fresh_process(engine, of_engine, side, cutouts) for of_engine in (True, False)
+            _in_new_process(engine, of_engine, side, cutouts) for of_engine in (True, False)
         )
         print(
             f"| {side} | {cutouts} | {ours.peak / 1e9:.2f} GB | {ours.weights / 1e9:.2f} GB "
@@ -45,12 +47,12 @@ def memory(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[st
     return rows
 
 
-def _in_a_fresh_process(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> Taken:
+def _in_new_process(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> StepMemory:
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_take, engine, of_engine, side, cutouts).result()
+        return pool.submit(_measure, engine, of_engine, side, cutouts).result()
 
 
-def _take(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> Taken:
+def _measure(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> StepMemory:
     import torch
 
     from benchmarks.lib.architectures import paper_recipe
@@ -71,11 +73,11 @@ def _take(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> Taken:
         run = Baseline(recipe, plain)
     run.step()
     run.step()
-    return Taken(peak_memory(device) - before, weights)
+    return StepMemory(peak_memory(device) - before, weights)
 
 
 def gradients(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[str, Any]]:
-    """The first step's gradient at the latent, of the same latent and the same cutouts."""
+    """Compare the first step's gradient for the same latent and the same cutouts."""
     from benchmarks.lib.architectures import paper_recipe
     from benchmarks.lib.baseline import plain_pair
 
@@ -93,40 +95,40 @@ def gradients(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict
         ours = _of_engine(recipe, models, engine.plan)
         precise = _of_engine(recipe, exact_models, engine.plan)
         theirs = _of_baseline(recipe, plain, exact_models)
-        losses = [found.loss for found in (ours, precise, theirs)]
-        alike = {
+        losses = [step.loss for step in (ours, precise, theirs)]
+        cosines = {
             "float32": cosine(ours.gradient, precise.gradient),
             "baseline": cosine(ours.gradient, theirs.gradient),
             "float32 and baseline": cosine(precise.gradient, theirs.gradient),
         }
         print(
-            f"| {side} | {cutouts} | {' | '.join(f'{c:.6f}' for c in alike.values())} "
+            f"| {side} | {cutouts} | {' | '.join(f'{c:.6f}' for c in cosines.values())} "
             f"| {', '.join(f'{loss:.6f}' for loss in losses)} |",
             flush=True,
         )
-        rows.append({"side": side, "cutouts": cutouts, "cosines": alike, "losses": losses})
+        rows.append({"side": side, "cutouts": cutouts, "cosines": cosines, "losses": losses})
     return rows
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a step came upon."""
+class FirstStep:
+    """The result of a run's first step."""
 
     loss: float
     gradient: Any
-    """An array of the latent's shape."""
+    """Gradient as an array of the latent's shape."""
 
 
-def _of_engine(recipe: "Recipe", models: Any, plan: int) -> Found:
+def _of_engine(recipe: "Recipe", models: Any, plan: int) -> FirstStep:
     from engine.vqgan_clip.generation import Generation
 
     run = Generation(recipe, models, PLANS[plan])
     run.step()
-    return Found(run.loss, _array(run.latent.grad))
+    return FirstStep(run.loss, _array(run.latent.grad))
 
 
-def _of_baseline(recipe: "Recipe", plain: Any, models: Any) -> Found:
-    """With the latent that the engine starts from, and the cutouts that it takes of a picture."""
+def _of_baseline(recipe: "Recipe", plain: Any, models: Any) -> FirstStep:
+    """Take the baseline's first step from the engine's initial latent, with its cutouts."""
     import torch
 
     from benchmarks.lib.baseline import Baseline
@@ -142,7 +144,7 @@ def _of_baseline(recipe: "Recipe", plain: Any, models: Any) -> Found:
         return make_cutouts(image, recipe.cutouts, size, recipe.augmentations, random)
 
     run = Baseline(recipe, plain, start.latent, cut)
-    return Found(run.step(), _array(run.latent.grad))
+    return FirstStep(run.step(), _array(run.latent.grad))
 
 
 def _array(gradient: "torch.Tensor | None") -> Any:

@@ -1,10 +1,9 @@
-"""The command line of the engine: paint, edit, mask, read a recipe back, list and fetch models.
+"""The command line of the engine: paint, edit, make masks, read recipes, list and download models.
 
-Standard output holds results and nothing else: the paths of written files, a recipe, a list.
-Notices, progress and errors go to standard error, each on a line of its own. Exit codes: 0 done,
-1 diverged (the last good picture is saved), 2 bad input (nothing is written), 130 and 143 stopped
-by Ctrl-C and SIGTERM (the picture so far is saved). A fault of the program itself ends in a
-traceback.
+Standard output contains only results: paths of written files, a recipe, a list. Notices, progress
+and errors go to standard error, one per line. Exit codes: 0 done, 1 diverged (the last good picture
+is saved), 2 bad input (nothing is written), 130 and 143 stopped by Ctrl-C and SIGTERM (the picture
+so far is saved). A bug in the program ends with a traceback.
 """
 
 import argparse
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
     from engine.weights.settings import WeightsSettings
 
 BAD_INPUT = 2
-NOBODY_READS = 141
-"""What shells report of a program whose output was a pipe that got closed (128 + SIGPIPE)."""
+BROKEN_PIPE = 141
+"""Exit code that shells report for a program whose output pipe was closed (128 + SIGPIPE)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line `argv`, by default the process's own, and return the exit code."""
-    _write_any_path()
+    """Run the command line `argv`, by default that of the process, and return the exit code."""
+    _allow_any_path_in_output()
     try:
         with StopSignals() as signals:
             code = _dispatch(parse(argv), signals)
@@ -40,12 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_notice(f"error: {error}")
         return BAD_INPUT
     except Stopped as stopped:
-        print_notice("stopped: no picture was kept")
+        print_notice("stopped: no picture was saved")
         return stopped.exit_code
     except BrokenPipeError:
-        # The interpreter flushes once more at its end, which must not complain again.
+        # The interpreter flushes again at exit, which would raise the same error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOBODY_READS
+        return BROKEN_PIPE
 
 
 def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
@@ -75,9 +74,9 @@ def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
 
     weights = _add_models(arguments.config)
     request = read_request(arguments, read_settings(arguments.config))
-    _wait_patiently()
+    _set_passive_waiting()
     _prepare(request.models.name, weights)
-    # Only now torch is loaded: whatever can be refused without it has been.
+    # Torch is imported only here, after all checks that do not need it.
     from engine.cli.painter import paint_request
 
     return paint_request(request, signals)
@@ -89,7 +88,7 @@ def _mask(arguments: argparse.Namespace) -> int:
 
     weights = _add_models(arguments.config)
     search = read_search(arguments, read_settings(arguments.config))
-    _wait_patiently()
+    _set_passive_waiting()
     _prepare(search.models, weights)
     return search.run()
 
@@ -104,7 +103,7 @@ def _add_models(config: Path | None) -> "WeightsSettings":
 
 
 def _prepare(models: str, weights: "WeightsSettings") -> None:
-    """Convert published weights that are here; fetching gigabytes is for `weights get`."""
+    """Convert published weights that are already downloaded; `weights get` downloads them."""
     from engine.preparation import prepare_models
 
     prepare_models(
@@ -112,13 +111,16 @@ def _prepare(models: str, weights: "WeightsSettings") -> None:
     )
 
 
-def _wait_patiently() -> None:
-    """Read when torch is loaded. Threads that wait by spinning starve each other wherever another
-    program wants a core too: measured beside one, painting took ten times as long."""
+def _set_passive_waiting() -> None:
+    """Let waiting OpenMP threads sleep instead of spin; torch reads this when it is imported.
+
+    Spinning threads block each other when another program uses a core: painting then took ten times
+    as long.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _write_any_path() -> None:
-    """Let file names that are not text in this locale through, as they came in."""
+def _allow_any_path_in_output() -> None:
+    """Print file names unchanged even if they are not valid text in the current locale."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
+        sys.stdout.reconfigure(errors="surrogateescape")  # pyright: ignore[reportUnknownMemberType]

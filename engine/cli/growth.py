@@ -1,4 +1,4 @@
-"""Growth: what is kept of a picture on its way, as files in a folder and as an animation."""
+"""Record the progress of a picture: files in a folder, and an animation."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine.cli.request import Work
+from engine.cli.request import PaintTask
 from engine.errors import PictureError
 from engine.files import quoted
 from engine.images import image_io
@@ -16,34 +16,36 @@ from engine.painting import finished_picture, save_painting
 from engine.vqgan_clip.generation import Generation
 
 CLIP_FRAMES = 60
-"""About as many frames as an animation takes; it plays for some seconds."""
+"""Approximate number of frames of an animation."""
 CLIP_SIDE = 1024
-"""Largest side of an animation's frames in pixels: they are kept in memory."""
+"""Maximum side of an animation's frames in pixels, because they are held in memory."""
 _DIGITS = 4
-"""At least, of a frame's name; all of a run have as many, so that they sort by step."""
+"""Minimum number of digits in a frame's file name; all of a run have the same number, so that they
+sort by step."""
 
 
 class FrameRecorder:
-    """Looks at a run between its steps and keeps what the work asks for."""
+    """Record the frames of a run that its task asks for."""
 
-    def __init__(self, work: Work, digests: Mapping[str, str]) -> None:
+    def __init__(self, task: PaintTask, digests: Mapping[str, str]) -> None:
         self.written: list[Path] = []
-        self._work = work
+        """Paths of the written files."""
+        self._task = task
         self._digests = digests
         self._clip: list[Image.Image] = []
-        self._clip_every = max(1, work.steps // CLIP_FRAMES)
+        self._clip_every = max(1, task.steps // CLIP_FRAMES)
 
     def record(self, generation: Generation) -> None:
-        """Keep the picture as it stands if it is one of those that are wanted."""
-        done, every = generation.steps_done, self._work.save_every
+        """Record the current picture if the task asks for it at this step."""
+        done, every = generation.steps_done, self._task.save_every
         if every and done and done % every == 0:
             self._save_frame(generation)
-        if self._work.outputs.animation is not None and done % self._clip_every == 0:
+        if self._task.outputs.animation is not None and done % self._clip_every == 0:
             self._clip.append(_clip_frame(generation))
 
     def write_animation(self, generation: Generation) -> None:
-        """Write the animation, if one is wanted, with the picture as it stands at its end."""
-        outputs = self._work.outputs
+        """Write the animation if the task asks for one, with the current picture at the end."""
+        outputs = self._task.outputs
         if outputs.animation is None:
             return
         if generation.steps_done % self._clip_every:
@@ -52,17 +54,17 @@ class FrameRecorder:
         self.written.append(outputs.animation)
 
     def _save_frame(self, generation: Generation) -> None:
-        folder = self._work.outputs.frames
+        folder = self._task.outputs.frames
         if folder is None:
             return
         if not self.written:
             _make_empty(folder)
-        digits = max(_DIGITS, len(str(self._work.recipe.total_steps)))
+        digits = max(_DIGITS, len(str(self._task.recipe.total_steps)))
         path = folder / f"{generation.steps_done:0{digits}}.png"
         save_painting(
             finished_picture(generation),
             path,
-            self._work.recipe,
+            self._task.recipe,
             self._digests,
             steps=generation.steps_done,
         )
@@ -78,7 +80,7 @@ def _clip_frame(generation: Generation) -> Image.Image:
 
 
 def _make_empty(folder: Path) -> None:
-    """Make the folder, and clear it of an earlier run's frames: it shows one run's alone."""
+    """Create the folder, and remove the frames of an earlier run from it."""
     try:
         folder.mkdir(exist_ok=True)
         for path in folder.glob("*.png"):
@@ -86,4 +88,4 @@ def _make_empty(folder: Path) -> None:
                 with suppress(FileNotFoundError):
                     path.unlink()
     except OSError as error:
-        raise PictureError(f"Cannot keep frames in {quoted(folder)}: {error.strerror}.") from error
+        raise PictureError(f"Cannot save frames in {quoted(folder)}: {error.strerror}.") from error

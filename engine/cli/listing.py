@@ -1,4 +1,4 @@
-"""What is there to know without painting: the recipe inside a picture, and the models."""
+"""Print the recipe inside a picture, and the list of models."""
 
 import json
 import sys
@@ -10,40 +10,40 @@ from engine.painting import read_provenance
 
 
 def print_recipe(path: Path) -> int:
-    """Print the recipe in a file as JSON, whole, so that `imagine --recipe` reads it back."""
-    origin = read_provenance(path)
-    # JSON is UTF-8 wherever it is saved; any other encoding of the terminal gets ASCII alone.
+    """Print the complete recipe in a file as JSON, which `imagine --recipe` can read."""
+    provenance = read_provenance(path)
+    # JSON files are UTF-8, so output in another encoding is limited to ASCII.
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
-    values = json.loads(origin.recipe.to_json())
+    values = json.loads(provenance.recipe.to_json())
     print(json.dumps(values, indent=2, ensure_ascii=not is_utf8))
-    total = origin.recipe.total_steps
-    if origin.steps < total:
+    total = provenance.recipe.total_steps
+    if provenance.steps < total:
         print_notice(
-            f"note: the picture was stopped at step {origin.steps} of {total}; "
-            "--recipe with the PNG file paints it as it is, --recipe with this JSON all steps"
+            f"note: the picture was stopped at step {provenance.steps} of {total}; "
+            "--recipe with the PNG file stops there again, --recipe with this JSON takes all steps"
         )
     return 0
 
 
 def print_models() -> int:
-    """Print what each pair of models is, does not know, weighs and paints by default."""
-    print("\n\n".join(_described(entry) for entry in CATALOGUE.values()))
+    """Print the description, limits, files and defaults of each pair of models."""
+    print("\n\n".join(_format_entry(entry) for entry in CATALOGUE.values()))
     return 0
 
 
-def _described(entry: ModelEntry) -> str:
-    files = ", ".join(map(_weighed, (entry.generator, *entry.perceptors)))
-    shown = entry.side * entry.enlarge
+def _format_entry(entry: ModelEntry) -> str:
+    files = ", ".join(map(_format_file, (entry.generator, *entry.perceptors)))
+    enlarged = entry.side * entry.enlarge
     return (
         f"{entry.name}: {entry.description}\n"
-        f"  limits  {entry.limits or 'not said'}\n"
+        f"  limits  {entry.limits or 'unknown'}\n"
         f"  files   {files}\n"
-        f"  size    {entry.side}x{entry.side} pixels, shown as {shown}x{shown}\n"
+        f"  size    {entry.side}x{entry.side} pixels, enlarged to {enlarged}x{enlarged}\n"
         f"  preset  {entry.preset}"
     )
 
 
-def _weighed(path: Path) -> str:
+def _format_file(path: Path) -> str:
     if not path.is_file():
-        return f"{path.name} (not here)"
+        return f"{path.name} (not downloaded)"
     return f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)"

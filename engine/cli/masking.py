@@ -1,4 +1,4 @@
-"""Masks on the command line: find in a picture what a phrase names, and write where it is."""
+"""The command `mask`: find what a phrase names in a picture, and write it as a mask."""
 
 import argparse
 from dataclasses import dataclass
@@ -18,20 +18,27 @@ from engine.settings import EngineSettings
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for, everything checked that can be without torch."""
+    """A search in a picture, with everything checked that does not need torch."""
 
     picture: Image.Image
     phrase: str
+    """Text that names something in the picture."""
     models: str
     device: str
     threads: int
     precision: str
     grow: float
+    """Margin around what is found, as a share of the picture's shorter side."""
     out: Path
     force: bool
+    """True to overwrite an existing file."""
 
     def run(self) -> int:
-        """Look, write the mask, print its path; raises `PictureError` if nothing is found."""
+        """Search, write the mask, print its path, and return the exit code.
+
+        Raises:
+            PictureError: Nothing is found, or the file cannot be written.
+        """
         from engine.editing.text_masks import find_mask
         from engine.models.devices import set_threads
         from engine.models.loading import load_models
@@ -40,19 +47,23 @@ class Search:
         models = load_models(self.models, self.device, self.precision)
         if limits := find_models(self.models).limits:
             print_notice(f"note: {limits}")
-        found = find_mask(self.picture, self.phrase, models)
-        if not found.found:
+        result = find_mask(self.picture, self.phrase, models)
+        if not result.found:
             raise PictureError(
-                f"nothing in the picture looks like {shorten(self.phrase)!r}: say it in other "
-                "words, or paint a mask by hand"
+                f"nothing in the picture looks like {shorten(self.phrase)!r}: try other words, or "
+                "paint a mask by hand"
             )
-        save_png(dilate(found.mask, self.grow), self.out, text={}, force=self.force)
+        save_png(dilate(result.mask, self.grow), self.out, text={}, force=self.force)
         print(self.out, flush=True)
         return 0
 
 
 def read_search(arguments: argparse.Namespace, settings: EngineSettings) -> Search:
-    """Make a search of the command line; raises an `EngineError` for anything not allowed."""
+    """Make a search from the command line.
+
+    Raises:
+        EngineError: An argument is not allowed.
+    """
     check_output(arguments.out, suffixes=(".png",), force=arguments.force)
     picture, notice = read_source(arguments.picture)
     if notice:

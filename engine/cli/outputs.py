@@ -1,4 +1,4 @@
-"""Outputs: the files that a painted picture leaves, named and checked before it is painted."""
+"""Choose the output files of a picture, and check them before it is painted."""
 
 import argparse
 import os
@@ -12,18 +12,22 @@ from engine.images.animation import ANIMATION_SUFFIXES
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the files of one picture go."""
+    """Paths of the files of one picture."""
 
     picture: Path
     animation: Path | None
     frames: Path | None
-    """A folder, for the pictures on the way."""
+    """Folder for the pictures after every few steps, or None."""
     force: bool
-    """Whether what exists is overwritten."""
+    """True to overwrite existing files."""
 
 
 def name_outputs(arguments: argparse.Namespace, number: int, count: int) -> Outputs:
-    """The files of picture `number` of `count`; raises `PictureError` if one can't be written."""
+    """Name the files of picture `number` (from 1) of `count`.
+
+    Raises:
+        PictureError: One of them cannot be written.
+    """
     picture = _numbered(arguments.out, number, count)
     check_output(picture, suffixes=(".png",), force=arguments.force)
     animation = frames = None
@@ -37,29 +41,29 @@ def name_outputs(arguments: argparse.Namespace, number: int, count: int) -> Outp
 
 
 def _numbered(path: Path, number: int, count: int) -> Path:
-    # A path without a name, such as a bare dot, is refused by the check that follows.
+    # The check that follows rejects a path without a name, such as a single dot.
     if count == 1 or not path.name:
         return path
     return path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 def _check_frames(folder: Path, *, force: bool) -> None:
-    """Raise `PictureError` unless the folder can be made, or with `force` be filled anew."""
+    """Raise `PictureError` unless the folder can be created, or with `force` be reused."""
     try:
         folder.lstat()
     except FileNotFoundError:
-        return  # the folder around it is the picture's, which was checked
+        return  # its parent is the picture's folder, which is already checked
     except OSError as error:
-        raise _cannot_keep(folder, error.strerror) from error
+        raise _cannot_save(folder, error.strerror) from error
     if not folder.is_dir():
-        raise _cannot_keep(folder, "something that is no folder has this name")
+        raise _cannot_save(folder, "it is not a folder")
     if not force:
-        raise _cannot_keep(
+        raise _cannot_save(
             folder, "it exists already, name another --out or overwrite with --force"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise _cannot_keep(folder, "the folder does not allow writing")
+        raise _cannot_save(folder, "the folder does not allow writing")
 
 
-def _cannot_keep(folder: Path, why: str | None) -> PictureError:
-    return PictureError(f"Cannot keep frames in {quoted(folder)}: {why}.")
+def _cannot_save(folder: Path, why: str | None) -> PictureError:
+    return PictureError(f"Cannot save frames in {quoted(folder)}: {why}.")

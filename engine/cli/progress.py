@@ -1,4 +1,4 @@
-"""Progress bars, shown only at a terminal, and lines on standard error wherever it goes."""
+"""Progress bars, which appear only on a terminal, and lines on standard error."""
 
 import os
 import sys
@@ -11,11 +11,11 @@ from tqdm import tqdm
 from engine.cli.messages import print_notice
 from engine.recipes.recipe import Recipe
 
-_USUAL_COLUMNS = 80
+_DEFAULT_COLUMNS = 80
 
 
 class _Bar:
-    """A bar at a terminal, and nothing elsewhere."""
+    """A bar on a terminal, or nothing elsewhere."""
 
     def __init__(self, title: str, **options: Any) -> None:
         self._bar = tqdm(
@@ -40,9 +40,12 @@ class _Bar:
 
 
 class StepBar(_Bar):
-    """Shows the steps of one run: how many are done, the loss and the time left.
+    """A progress bar of one run, with the loss and the remaining time.
 
-    `title` says which of several pictures it is, and is empty for a single one.
+    Args:
+        recipe: Recipe of the run.
+        steps: Number of steps to take.
+        title: Number of the picture in words, or "" if there is only one.
     """
 
     def __init__(self, recipe: Recipe, steps: int, title: str) -> None:
@@ -56,8 +59,8 @@ class StepBar(_Bar):
         super().__init__(title, total=steps, unit="step")
 
     def step(self, loss: float) -> None:
-        """Show that one more step was taken."""
-        self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        """Show one more step and the loss before it."""
+        self._bar.set_postfix_str(f"loss={loss:.3f}", refresh=False)
         self._bar.update()
 
     def finish(self, steps_done: int) -> None:
@@ -68,13 +71,13 @@ class StepBar(_Bar):
 
 
 class ByteBar(_Bar):
-    """Shows how much of a file is downloaded or read."""
+    """A progress bar of a file that is downloaded or read."""
 
     def __init__(self, title: str) -> None:
         super().__init__(title, unit="B", unit_scale=True)
 
     def show(self, done: int, total: int) -> None:
-        """Show that `done` bytes of `total` are done; 0 stands for an unknown total."""
+        """Show that `done` bytes of `total` are done, with 0 for an unknown total."""
         if self._bar.disable:
             return
         self._bar.total = total or None
@@ -82,9 +85,9 @@ class ByteBar(_Bar):
 
 
 def _columns() -> int:
-    """Return the terminal's width, or a usual one if the terminal reports none."""
-    # With a width of 0, which some terminals report, tqdm shows nothing.
+    """Return the terminal's width, or a default if the terminal reports none."""
+    # Some terminals report a width of 0, with which tqdm shows nothing.
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _DEFAULT_COLUMNS
     except (OSError, ValueError):
-        return _USUAL_COLUMNS
+        return _DEFAULT_COLUMNS

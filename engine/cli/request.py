@@ -1,6 +1,6 @@
-"""Requests: what is to be painted and which files come of it, everything checked beforehand.
+"""Make a request from the command line: what to paint, and which files to write.
 
-No torch in here, so that whoever mistyped something hears of it at once.
+Everything is checked here. No torch in here, so that users learn of a mistake at once.
 """
 
 import argparse
@@ -26,67 +26,72 @@ from engine.recipes.start_image import init_image
 from engine.settings import EngineSettings
 
 _DRAWN_SEEDS = 2**32
-"""A seed that nobody chose is short enough to be typed again."""
+"""Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """One picture to paint, and the files to leave."""
+class PaintTask:
+    """One picture to paint, and the files to write."""
 
     recipe: Recipe
     steps: int
-    """How many of the recipe's steps to take."""
+    """Number of the recipe's steps to take."""
     save_every: int
-    """Steps from one frame to the next; 0 for no frames."""
+    """Number of steps between two frames; 0 for no frames."""
     outputs: Outputs
 
 
 @dataclass(frozen=True)
 class PaintRequest:
-    """All that one call of `imagine` or `edit` asks for."""
+    """Everything that one call of `imagine` or `edit` asks for."""
 
-    works: tuple[Work, ...]
+    tasks: tuple[PaintTask, ...]
     models: ModelEntry
     device: str
     threads: int
     precision: str
     digests: Mapping[str, str]
-    """Of the weights that painted the recipe the first time, as far as known."""
+    """SHA-256 of the weights that painted the recipe first, by file name, as far as known."""
     notices: tuple[str, ...]
+    """Notices to print before painting."""
 
 
 def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> PaintRequest:
-    """Make a request of the command line; raises an `EngineError` for anything not allowed."""
+    """Make a request from the command line.
+
+    Raises:
+        EngineError: An argument is not allowed.
+    """
     count = arguments.count or 1
     outputs = [name_outputs(arguments, number, count) for number in range(1, count + 1)]
-    origin, notices = _read_origin(arguments, settings)
-    recipe = origin.recipe
+    provenance, notices = _read_provenance(arguments, settings)
+    recipe = provenance.recipe
     if recipe.seed + count - 1 > MAX_SEED:
         raise UsageError(f"--seed must be at most {MAX_SEED - count + 1} for {count} pictures")
-    works = (
-        Work(
+    tasks = (
+        PaintTask(
             recipe=replace(recipe, seed=recipe.seed + index),
-            steps=origin.steps,
+            steps=provenance.steps,
             save_every=arguments.save_every or 0,
             outputs=each,
         )
         for index, each in enumerate(outputs)
     )
     return PaintRequest(
-        works=tuple(works),
+        tasks=tuple(tasks),
         models=find_models(recipe.models),
         device=arguments.device or settings.device,
         threads=settings.threads,
         precision=settings.precision,
-        digests=origin.digests,
+        digests=provenance.digests,
         notices=notices,
     )
 
 
-def _read_origin(
+def _read_provenance(
     arguments: argparse.Namespace, settings: EngineSettings
 ) -> tuple[Provenance, tuple[str, ...]]:
-    """What is to be painted, and what to tell about it."""
+    """Return what to paint, and notices about it."""
     if arguments.command == "edit":
         return _edit(arguments, settings)
     return _new(arguments, settings) if arguments.recipe is None else _again(arguments)
@@ -95,7 +100,7 @@ def _read_origin(
 def _edit(
     arguments: argparse.Namespace, settings: EngineSettings
 ) -> tuple[Provenance, tuple[str, ...]]:
-    """A recipe that changes a picture, and what to tell about it."""
+    """Return a recipe that changes a picture, and notices about it."""
     source, notice = read_source(arguments.picture)
     mask = arguments.mask and feather(read_mask(arguments.mask, source.size))
     recipe = edit_recipe(
@@ -114,11 +119,11 @@ def _edit(
 def _new(
     arguments: argparse.Namespace, settings: EngineSettings
 ) -> tuple[Provenance, tuple[str, ...]]:
-    """A recipe from the command line, and what to tell about it."""
+    """Return a recipe from the command line, and notices about it."""
     models = arguments.models or settings.models
     entry = find_models(models)
-    asked = arguments.size or (entry.side, entry.side)
-    size = round_to_grid(asked, models)
+    requested = arguments.size or (entry.side, entry.side)
+    size = round_to_grid(requested, models)
     recipe = make_recipe(
         arguments.prompt,
         seed=_seed(arguments),
@@ -129,15 +134,14 @@ def _new(
         image_prompts=tuple(map(image_prompt, arguments.like or ())),
         **_optional(arguments),
     )
-    notices = (
-        []
-        if size == asked
-        else [
-            f"{asked[0]}x{asked[1]} is off the latent grid of {entry.factor} pixels, "
-            f"painting {size[0]}x{size[1]} instead"
-        ]
+    provenance = Provenance(recipe, recipe.total_steps, {})
+    if size == requested:
+        return provenance, ()
+    notice = (
+        f"{requested[0]}x{requested[1]} is off the latent grid of {entry.factor} pixels, "
+        f"painting {size[0]}x{size[1]} instead"
     )
-    return Provenance(recipe, recipe.total_steps, {}), tuple(notices)
+    return provenance, (notice,)
 
 
 def _seed(arguments: argparse.Namespace) -> int:
@@ -145,19 +149,20 @@ def _seed(arguments: argparse.Namespace) -> int:
 
 
 def _optional(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What replaces a preset's settings, if it was said."""
-    said = {
+    """Return the options that replace settings of the preset."""
+    options = {
         "steps": arguments.steps,
         "more": arguments.more and tuple(arguments.more),
         "start_noise": arguments.start_noise,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _again(arguments: argparse.Namespace) -> tuple[Provenance, tuple[str, ...]]:
-    """The recipe in a file, and what to tell about it."""
-    origin = read_provenance(arguments.recipe)
-    check_paintable(origin.recipe)
-    if origin.steps == origin.recipe.total_steps:
-        return origin, ()
-    return origin, (f"the run was stopped at step {origin.steps}, and stops there again",)
+    """Return the recipe in a file, and notices about it."""
+    provenance = read_provenance(arguments.recipe)
+    check_paintable(provenance.recipe)
+    if provenance.steps == provenance.recipe.total_steps:
+        return provenance, ()
+    notice = f"the run was stopped at step {provenance.steps}, and stops there again"
+    return provenance, (notice,)

@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM: a run is stopped between two steps, so that its picture can be kept."""
+"""Handle Ctrl-C and SIGTERM: a run stops between two steps, so that its picture can be saved."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
@@ -10,7 +10,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody asked the program to end, at a point where there is nothing to keep."""
+    """A signal asked the program to stop when there was no picture to save."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -18,11 +18,11 @@ class Stopped(KeyboardInterrupt):
 
 
 class StopSignals:
-    """While entered, Ctrl-C and SIGTERM raise `Stopped`, or are `held` until somebody looks."""
+    """A context in which Ctrl-C and SIGTERM raise `Stopped`, or are recorded while `held`."""
 
     def __init__(self) -> None:
         self.received: int | None = None
-        """The signal that came while signals were held."""
+        """Signal that was recorded, or None."""
         self._held = False
         self._previous: dict[int, Any] = {}
 
@@ -36,8 +36,8 @@ class StopSignals:
             signal.signal(number, handler)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Within the block a first signal is only noted; a second one raises `Stopped` at once."""
+    def held(self) -> Generator[None, None, None]:
+        """Only record a first signal in the block; a second one raises `Stopped`."""
         self._held = True
         try:
             yield
@@ -51,5 +51,5 @@ class StopSignals:
 
 
 def exit_code(number: int) -> int:
-    """The exit code that tells of a signal, as shells have it: 130 for Ctrl-C, 143 for SIGTERM."""
+    """Return the exit code of shells for a signal: 130 for Ctrl-C, 143 for SIGTERM."""
     return 128 + number

@@ -1,7 +1,7 @@
-"""`python -m engine.demo train`: make the demo pair anew, from nothing but its own drawings.
+"""`python -m engine.demo train`: train the demo pair from its own drawings.
 
-The result depends on the seed, on the number of processes and on how the machine rounds: elsewhere
-the same command makes a pair like the shipped one, not the same bits.
+The result depends on the seed, the number of processes and the rounding of the machine. On another
+machine the same command gives a pair like the shipped one, but not the same bytes.
 """
 
 import argparse
@@ -12,33 +12,33 @@ from engine.demo.training import PHASES, make_clip, make_vqgan
 from engine.models.catalogue import find_models
 
 STAGES = ("vqgan", "clip")
-"""In their order: the CLIP is trained to guide the VQGAN that is there."""
+"""Stages of the training in their order: the CLIP is trained to guide the finished VQGAN."""
 
 
 def main() -> None:
-    """Parse the command line and train what it names."""
+    """Parse the command line and train the stages that it names."""
     shipped = find_models("demo")
     parser = argparse.ArgumentParser(prog="python -m engine.demo", description=__doc__)
     parser.add_argument("command", choices=["train"])
-    parser.add_argument("--stage", choices=STAGES, help="train this one only (default: both)")
+    parser.add_argument("--stage", choices=STAGES, help="train only this one (default: both)")
     parser.add_argument(
         "--phase",
         choices=PHASES,
         default=PHASES[0],
-        help="go on with this phase of the CLIP's training from the CLIP that is there",
+        help="resume the training of the existing CLIP with this phase",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--out",
         type=Path,
         default=shipped.generator.parent,
-        help="folder for the weights (default: where the shipped ones are)",
+        help="folder for the weights (default: the folder of the shipped ones)",
     )
     parser.add_argument(
         "--processes",
         type=int,
         default=os.cpu_count() or 1,
-        help="that train the CLIP together (default: one for each core)",
+        help="number of processes that train the CLIP together (default: one per core)",
     )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Runs of VQGAN-CLIP that never end, to train the perceptor on what its own gradient leads to.
+"""Persistent runs of VQGAN-CLIP, to train the perceptor on pictures that its gradient leads to.
 
-A perceptor is asked about pictures that its gradient made. So a stock of latents is optimised
-step by step while the perceptor learns, as contrastive divergence does with its chains (Tieleman,
-2008); each latent knows the true picture that it should become.
+When painting, a perceptor sees pictures that its own gradient made. So a pool of latents is
+optimized step by step while the perceptor learns, like the chains of persistent contrastive
+divergence (Tieleman, 2008). Each latent has a true picture as its goal.
 """
 
 import torch
@@ -16,19 +16,20 @@ from engine.vqgan_clip.generation import ADAM_BETAS
 from engine.vqgan_clip.latents import random_codes
 
 CHAINS = 96
+"""Number of chains."""
 EDIT_SHARE = 0.25
-"""How many chains begin with a true picture that one attribute of the prompt contradicts."""
+"""Share of chains that start from a true picture of which the prompt changes one attribute."""
 SHORTEST, LONGEST = 30, 150
-"""Steps after which a chain begins anew, drawn evenly from this range."""
+"""Range of the number of steps after which a chain restarts, drawn uniformly."""
 LEARNING_RATE = 0.3
 LEARNING_RATE_END = 0.05
 """Share of the learning rate left after `LONGEST` steps."""
 REGULARIZER, REGULARIZER_DECAY = 0.6, 0.01
-"""The optimisation is that of the preset for the demo models, without the smoothness."""
+"""Weight of the regularizer and its decay per step, as in the preset for the demo models."""
 
 
 class Chains:
-    """`CHAINS` latents under way, each with a claim, Adam's moments and an age."""
+    """A pool of `CHAINS` latents, each with a claim, Adam's moments and an age."""
 
     def __init__(self, vqgan: VQGAN, random: torch.Generator) -> None:
         side = SIDE // vqgan.factor
@@ -46,28 +47,28 @@ class Chains:
         self._begin(torch.arange(CHAINS))
 
     def draw(self, count: int) -> Tensor:
-        """Indices (count,) of different chains."""
+        """Draw the indices (count,) of different chains."""
         return torch.randperm(CHAINS, generator=self._random)[:count]
 
     def latents(self, chosen: Tensor) -> Tensor:
-        """A copy of the latents (B, C, H, W) of the `chosen` (B,) chains."""
+        """Return a copy of the latents (B, C, H, W) of the `chosen` (B,) chains."""
         return self._latents[chosen]
 
     def claims(self, chosen: Tensor) -> Claims:
-        """What the `chosen` chains should show."""
+        """Return what the `chosen` chains should show."""
         return Claims.of_one_object(*self._wanted[chosen].unbind(1))
 
     def goals(self, chosen: Tensor, images: Tensor) -> Tensor:
-        """The true pictures (B, 3, 64, 64) that `images` of the `chosen` chains should become.
+        """Return the true pictures (B, 3, 64, 64) that are the goals of `chosen` chains' `images`.
 
-        For a chain that edits a picture, that picture with what the prompt asks for; for the
-        others the nearest true picture of the prompt.
+        For a chain that edits a picture, it is that picture with the attribute that the prompt
+        asks for. For others it is the nearest true picture of the prompt.
         """
         found = self._nearest.find(images, *self._wanted[chosen].unbind(1))
         return torch.where(self._edited[chosen, None, None, None], self._goals[chosen], found)
 
     def advance(self, chosen: Tensor, gradient: Tensor) -> None:
-        """One step of Adam on the `chosen` latents; `gradient` (B, C, H, W) is the loss's."""
+        """Take a step of Adam on the `chosen` latents, with the loss's `gradient` (B, C, H, W)."""
         age = self._age[chosen].view(-1, 1, 1, 1)
         latents = self._latents[chosen]
         alpha = REGULARIZER * (1 - REGULARIZER_DECAY) ** age
@@ -85,14 +86,14 @@ class Chains:
 
     @torch.no_grad()
     def _begin(self, which: Tensor) -> None:
-        """Give the chains `which` (B,) new prompts and new latents."""
+        """Restart the chains `which` (B,) with new prompts and latents."""
         count = len(which)
         if count == 0:
             return
         side = self._latents.shape[-1]
         wanted, edited = sample_single_scenes(count, self._random), self._chance(count, EDIT_SHARE)
         start = alter(wanted, self._random).replace(
-            centre=wanted.centre, radius=wanted.radius, angle=wanted.angle
+            center=wanted.center, radius=wanted.radius, angle=wanted.angle
         )
         junk = random_codes((count, side, side), self._vqgan.codebook, self._random)
         encoded = self._vqgan.encode(render(start))
@@ -101,7 +102,7 @@ class Chains:
         self._age[which] = 0
         self._end[which] = torch.randint(SHORTEST, LONGEST, (count,), generator=self._random)
         self._wanted[which] = torch.stack(
-            (wanted.shape[:, 0], wanted.colour[:, 0], wanted.background), 1
+            (wanted.shape[:, 0], wanted.color[:, 0], wanted.background), 1
         )
         self._edited[which] = edited
         self._goals[which] = render(wanted)

@@ -1,7 +1,7 @@
-"""Spoiled pictures: what a latent looks like while it is being optimised, with the true picture.
+"""Pairs of a spoiled picture, like one from an unfinished run, and the true picture.
 
-A perceptor that has only seen finished pictures has no opinion on unfinished ones. These pairs
-teach it one: a picture whose latent was spoiled, and the true picture that it should become.
+A perceptor that has seen only finished pictures cannot judge unfinished ones. These pairs teach it:
+a picture whose latent was spoiled, and the true picture that it should become.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -27,43 +27,50 @@ from engine.models.vqgan import VQGAN
 from engine.vqgan_clip.latents import quantize, random_codes
 
 BLOCK = 256
-"""Pairs made at a time."""
+"""Number of pairs made at a time."""
 BLOCKS = 6
-"""Blocks kept; the oldest makes room for a new one."""
+"""Number of blocks in the pool; a new one replaces the oldest."""
 TYPICAL_SHARE, TYPICAL_SPREAD = 0.6, 0.25
-"""How many scenes have their object near the typical place, at the typical size, and how far it
-may be from there compared with the others. Junk leads nowhere if it may become anything anywhere.
-"""
+"""Share of scenes whose object is close to the typical place and size, and its distance from there
+relative to other scenes. Without this, noise could become any object anywhere, which teaches
+nothing."""
 RENEW_EVERY = 32
-"""Draws between two new blocks."""
-MOST_OFF_CENTRE, MOST_OFF_SIZE = 0.04, 0.25
-"""How far a wrong outline's centre may be off, in sides, and its radius, in radii."""
+"""Number of draws between two new blocks."""
+MOST_OFF_CENTER, MOST_OFF_SIZE = 0.04, 0.25
+"""Maximum error of a wrong outline's center, in sides of the picture, and of its radius, in
+radii."""
 MOST_WARPED = 3.0
-"""Pixels, root mean square, by which the largest smooth noise moves an outline."""
+"""Root mean square in pixels by which the strongest smooth noise moves an outline."""
 LIGHT_SPOIL = 0.3
-"""How far pictures with a wrong outline are spoiled besides, at most, compared with the others."""
+"""Maximum share of spoiling for pictures with a wrong outline."""
 NEAR_MISS_SHARE = 0.4
-"""How often the spoiled picture is of a scene that differs in one attribute from the true one."""
+"""Share of spoiled pictures that show a scene with one attribute different from the true one."""
 SUPPORTS = 5
-"""Points along each axis between which noise is made smooth."""
+"""Number of points along each axis between which noise is interpolated."""
 
 _Rows = TypeVar("_Rows", Scenes, Claims)
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """B pictures, each true and spoiled, with what can be said of the true one."""
+    """B pictures, each true and spoiled, with claims about the true one."""
 
     scenes: Scenes
     claims: Claims
     true: Tensor
-    """(B, 3, 64, 64) in [0, 1]."""
+    """True pictures (B, 3, 64, 64) in [0, 1]."""
     spoiled: Tensor
-    """(B, 3, 64, 64) in [0, 1]."""
+    """Spoiled pictures (B, 3, 64, 64) in [0, 1]."""
 
 
 class PairPool:
-    """A stock of pairs, renewed block by block; in `outline_share` only the outline is wrong."""
+    """A pool of pairs, renewed block by block.
+
+    Args:
+        vqgan: VQGAN whose latents are spoiled.
+        random: Generator of all random numbers.
+        outline_share: Share of pairs in which only the outline is wrong.
+    """
 
     def __init__(self, vqgan: VQGAN, random: torch.Generator, outline_share: float) -> None:
         self._vqgan = vqgan
@@ -73,7 +80,7 @@ class PairPool:
         self._blocks = [self._make_block() for _ in range(BLOCKS)]
 
     def draw(self, count: int) -> Pairs:
-        """`count` (at most `BLOCK`) different pairs."""
+        """Draw `count` (at most `BLOCK`) different pairs."""
         self._drawn += 1
         if self._drawn % RENEW_EVERY == 0:
             self._blocks = [*self._blocks[1:], self._make_block()]
@@ -92,9 +99,9 @@ class PairPool:
 
 @torch.no_grad()
 def make_outline_pairs(vqgan: VQGAN, count: int, random: torch.Generator) -> Pairs:
-    """Draw scenes of one object whose shape is said, and give each object a wrong outline.
+    """Draw scenes of one object with a claim about its shape, and give it a wrong outline.
 
-    It lies between the true one and that of a random shape near by, moved by smooth noise.
+    The wrong outline lies between the true one and that of a random shape, moved by smooth noise.
     """
     spread = draw_spread(count, random)
     scenes = gathered(sample_single_scenes(count, random), spread)
@@ -102,7 +109,7 @@ def make_outline_pairs(vqgan: VQGAN, count: int, random: torch.Generator) -> Pai
     other = gathered(sample_single_scenes(count, random), spread)
     off = torch.rand(count, 2, 2, generator=random) * 2 - 1
     size = 1 + MOST_OFF_SIZE * (torch.rand(count, 2, generator=random) * 2 - 1)
-    other = other.replace(centre=scenes.centre + MOST_OFF_CENTRE * off, radius=scenes.radius * size)
+    other = other.replace(center=scenes.center + MOST_OFF_CENTER * off, radius=scenes.radius * size)
     share = torch.rand(count, 1, 1, 1, generator=random)
     noise = smooth_noise(count, SIDE, SIDE, random) * torch.rand(count, 1, 1, 1, generator=random)
     distances = torch.lerp(outline_distances(scenes), outline_distances(other), share)
@@ -120,7 +127,7 @@ def make_outline_pairs(vqgan: VQGAN, count: int, random: torch.Generator) -> Pai
 
 @torch.no_grad()
 def make_spoiled_pairs(vqgan: VQGAN, count: int, random: torch.Generator) -> Pairs:
-    """Draw scenes, say something true of each, and spoil each, or a near miss of it."""
+    """Draw scenes with true claims, and spoil each scene or a near miss of it."""
     spread = draw_spread(count, random)
     scenes = sample_scenes(count, random)
     near = gathered(alter(scenes, random), spread)
@@ -138,7 +145,7 @@ def make_spoiled_pairs(vqgan: VQGAN, count: int, random: torch.Generator) -> Pai
 
 
 def draw_spread(count: int, random: torch.Generator) -> Tensor:
-    """How far (count,) scenes may be from the typical ones: most stay near them."""
+    """Draw how far (count,) scenes may be from typical ones; most stay close."""
     typical = torch.rand(count, generator=random) < TYPICAL_SHARE
     return torch.where(typical, TYPICAL_SPREAD, 1.0)
 
@@ -165,8 +172,8 @@ def _concatenated(first: _Rows, second: _Rows) -> _Rows:
 def spoil(latents: Tensor, share: Tensor, codebook: Tensor, random: torch.Generator) -> Tensor:
     """Spoil each of `latents` (B, C, H, W) in one of five ways, by `share` (B, 1, 1, 1) in [0, 1].
 
-    Single cells or blobs of cells become random codes; the whole latent is drawn towards random
-    codes, with or without single cells replaced; blobs come from another picture.
+    Cells or blobs of cells become random codes, the whole latent is interpolated towards random
+    codes (with or without replaced cells), or blobs come from another picture.
     """
     count, _, height, width = latents.shape
     junk = random_codes((count, height, width), codebook, random)
@@ -188,13 +195,13 @@ def spoil(latents: Tensor, share: Tensor, codebook: Tensor, random: torch.Genera
 
 
 def _blobs(share: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
-    """Masks (B, 1, H, W) of smooth outline that cover `share` (B, 1, 1, 1) of the cells."""
+    """Draw masks (B, 1, H, W) with smooth outlines that cover `share` (B, 1, 1, 1) of the cells."""
     noise = smooth_noise(len(share), height, width, random)
     rank = noise.flatten(1).argsort(1).argsort(1).view_as(noise)
     return rank < share * height * width
 
 
 def smooth_noise(count: int, height: int, width: int, random: torch.Generator) -> Tensor:
-    """(count, 1, height, width): noise of unit variance at its supports, smooth in between."""
+    """Draw noise (count, 1, height, width) of unit variance at its supports, smooth in between."""
     supports = torch.randn(count, 1, SUPPORTS, SUPPORTS, generator=random)
     return F.interpolate(supports, (height, width), mode="bicubic", align_corners=True)

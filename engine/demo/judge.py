@@ -1,9 +1,9 @@
-"""Reads a picture of the demo world back, with colour distances and templates only.
+"""Recognize a picture of the demo world by color distances and templates only.
 
-No neural network takes part, so that a picture optimised against one cannot please the judge by
-the same fault. Every pixel gets the palette's nearest colour in CIELAB; the main object is the
-largest connected piece that is not background; its shape is the template of the world's own
-outlines that overlaps it best. What the pictures contain is defined in `engine.demo.world`.
+The judge uses no neural network, so a picture optimized against one cannot exploit the same flaw.
+Each pixel gets the palette's nearest color in CIELAB. The main object is the largest connected
+piece that is not background, and its shape is that of the best overlapping template of the world's
+outlines. `engine.demo.world` defines what the pictures contain.
 """
 
 import math
@@ -16,31 +16,31 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from engine.demo.world import COLOURS, PALETTE, SHAPES, SIDE, signed_distance
+from engine.demo.world import COLORS, PALETTE, SHAPES, SIDE, signed_distance
 from engine.errors import PictureError
 
 Mask = NDArray[np.bool_]
 
 MIN_IOU = 0.72
-"""Overlap with its template above which an object has a shape."""
+"""Minimum overlap (intersection over union) with its template for an object to have a shape."""
 MIN_LEAD = 0.04
-"""By how much the best shape must beat every other one. A blob overlaps the circle, the square
-and the triangle all fairly well and is none of them; true shapes lead by 0.06 at least."""
+"""Minimum lead of the best shape over each other one. A blob overlaps circle, square and triangle
+fairly well and is none of them; true shapes lead by at least 0.06."""
 MIN_PURITY = 0.75
-"""Share of the template that must have the object's colour."""
+"""Minimum share of the template that must have the object's color."""
 MIN_BORDER_SHARE = 0.8
-"""Share of the border that must have one colour for the picture to have a background."""
+"""Minimum share of the border that must have one color for the picture to have a background."""
 BORDER = 2
-"""Width of the border in pixels; the world's objects keep 3 away from the edge."""
+"""Width of the border in pixels; the world's objects keep a distance of 3 from the edge."""
 SPECK = 12
-"""Pieces below this many pixels of 64 x 64 (a patch of 3.5 x 3.5, a tenth of the smallest
-object) are dirt that a viewer overlooks, not a second object."""
+"""Size in pixels of 64 x 64 below which a piece is dirt that a viewer overlooks, not a second
+object: 3.5 x 3.5 pixels, a tenth of the smallest object."""
 MAX_SPECKS = 40
-"""Specks above this many pixels together (1 % of the picture) are no longer overlooked."""
+"""Maximum number of pixels in all specks together (1 % of the picture) that are overlooked."""
 FRINGE_REACH = 2
-"""The soft edge between two colours passes through third ones (red to white through orange). A
-thin piece, gone after an erosion by 3 x 3, is such a fringe when no pixel of it is further than
-this many pixels from the object; blurring by 0.8 pixels still stays inside."""
+"""Maximum distance in pixels of a fringe from the object. The soft edge between two colors passes
+through others (red to white through orange). A thin piece that an erosion by 3 x 3 removes is such
+a fringe if it lies within this distance; a blur by 0.8 pixels still does."""
 
 _GRID = 52
 _ROOT_AREA = 24
@@ -48,43 +48,43 @@ _SHIFT = 2
 _SCALES = (0.94, 1.0, 1.06)
 _ANGLES = tuple(range(-40, 41, 5))
 _RING_RATIOS = (0.35, 0.45, 0.55, 0.65, 0.75, 0.8)
-_NEIGHBOURS = np.ones((3, 3), dtype=bool)
+_NEIGHBORS = np.ones((3, 3), dtype=bool)
 
 
 @dataclass(frozen=True)
 class Match:
-    """How a picture fits what was asked for."""
+    """Which attributes of a picture match the request."""
 
-    colour: bool
+    color: bool
     shape: bool
     background: bool
     clean: bool
 
     @property
     def all_right(self) -> bool:
-        """Colour, shape and background are right, and nothing else is in the picture."""
-        return self.colour and self.shape and self.background and self.clean
+        """True if color, shape and background are right, and there is nothing else."""
+        return self.color and self.shape and self.background and self.clean
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a picture shows; None where it shows nothing definite."""
+    """What a picture shows; None for an attribute that is not definite."""
 
-    colour: str | None
-    """The main object's colour, of COLOURS."""
+    color: str | None
+    """Color of the main object, one of COLORS."""
     shape: str | None
-    """The main object's shape, of SHAPES."""
+    """Shape of the main object, one of SHAPES."""
     background: str | None
-    """The border's colour, of COLOURS."""
+    """Color of the border, one of COLORS."""
     iou: float
-    """Overlap of the object with the best template, in [0, 1]."""
+    """Overlap (intersection over union) of the object with the best template, in [0, 1]."""
     clean: bool
-    """One object and nothing else."""
+    """True if there is one object and nothing else."""
 
-    def matches(self, colour: str, shape: str, background: str) -> Match:
-        """Compare with the names that were asked for."""
+    def matches(self, color: str, shape: str, background: str) -> Match:
+        """Compare the picture with the names in the request."""
         return Match(
-            colour=self.colour == colour,
+            color=self.color == color,
             shape=self.shape == shape,
             background=self.background == background,
             clean=self.clean,
@@ -93,30 +93,30 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Pieces:
-    """The picture cut up by colour, as (64, 64) masks."""
+    """A picture segmented by color, as masks (64, 64)."""
 
     main: Mask
-    colour: int
+    color: int
     fringe: Mask
     clean: bool
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """The best template: its shape, overlap, and what is under it."""
+    """The best template: its shape, its overlap, and what it covers."""
 
     shape: int
     iou: float
     lead: float
-    """How far the best template of any other shape is behind."""
+    """Difference to the overlap of the best template of another shape."""
     covered: float
-    """Share of the template that is object."""
+    """Share of the template that the object covers."""
     purity: float
-    """Share of the object in what is under the template and not background."""
+    """Share of the object in the part of the template that is not background."""
 
 
 class Judge:
-    """Holds the templates; one judge serves any number of pictures and keeps no other state."""
+    """A judge of pictures, which holds the templates and no other state."""
 
     def __init__(self) -> None:
         self._palette = _lab(np.array(list(PALETTE.values()), dtype=np.uint8))
@@ -124,21 +124,22 @@ class Judge:
         self._template_areas = self._templates.sum(axis=1)
 
     def verdict(self, image: NDArray[np.generic]) -> Verdict:
-        """Judge an RGB picture (H, W, 3) of any size: uint8, or floats that mean [0, 1].
+        """Judge an RGB picture (H, W, 3) of any size: uint8, or floats in [0, 1].
 
-        Raises PictureError for any other array.
+        Raises:
+            PictureError: The array has another shape or type.
         """
         distances = self._distances(image)
         labels = distances.argmin(axis=-1)
-        ground, share = _border_colour(labels)
-        background = COLOURS[ground] if share > MIN_BORDER_SHARE else None
+        ground, share = _border_color(labels)
+        background = COLORS[ground] if share > MIN_BORDER_SHARE else None
         pieces = _cut_up(labels, ground)
         if pieces is None:
             return Verdict(None, None, background, 0.0, clean=False)
         fit = self._fit(_whole(pieces, distances, ground), labels == ground)
         shaped = fit.iou > MIN_IOU and fit.lead > MIN_LEAD and fit.covered > MIN_PURITY
         return Verdict(
-            colour=COLOURS[pieces.colour] if fit.purity > MIN_PURITY else None,
+            color=COLORS[pieces.color] if fit.purity > MIN_PURITY else None,
             shape=SHAPES[fit.shape] if shaped else None,
             background=background,
             iou=fit.iou,
@@ -146,25 +147,26 @@ class Judge:
         )
 
     def object_mask(self, image: NDArray[np.generic]) -> Mask:
-        """Where the main object is: (64, 64), nowhere true if there is none.
+        """Return a mask (64, 64) of the main object, all False if there is none.
 
-        Takes what `verdict` takes.
+        Args:
+            image: Picture as for `verdict`.
         """
         distances = self._distances(image)
         labels = distances.argmin(axis=-1)
-        ground, _ = _border_colour(labels)
+        ground, _ = _border_color(labels)
         pieces = _cut_up(labels, ground)
         if pieces is None:
             return np.zeros(labels.shape, dtype=bool)
         return _whole(pieces, distances, ground)
 
     def _distances(self, image: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Squared distances (64, 64, 8) in CIELAB to each colour of the palette."""
+        """Return the squared distances (64, 64, 8) in CIELAB to each color of the palette."""
         pixels = _lab(_resampled(image))
         return ((pixels[:, :, None] - self._palette) ** 2).sum(axis=-1)
 
     def _fit(self, mask: Mask, ground: Mask) -> _Fit:
-        """Compare an object with every template at its own centroid and area."""
+        """Compare an object with all templates at its centroid and area."""
         y, x = (float(values.mean()) for values in np.nonzero(mask))
         step = math.sqrt(mask.sum()) / _ROOT_AREA
         windows = _windows(_sampled(mask, y, x, step))
@@ -185,13 +187,13 @@ class Judge:
 
 
 def _whole(pieces: _Pieces, distances: NDArray[np.float32], ground: int) -> Mask:
-    """The main object with its fringe, which belongs to whichever side it resembles more."""
-    nearer = distances[..., pieces.colour] < distances[..., ground]
+    """Return the main object with the part of its fringe that is closer to it in color."""
+    nearer = distances[..., pieces.color] < distances[..., ground]
     return pieces.main | (pieces.fringe & nearer)
 
 
 def _resampled(image: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """(64, 64, 3): averaged over areas if larger, interpolated if smaller."""
+    """Resize to (64, 64, 3): average over areas of a larger picture, interpolate a smaller one."""
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise PictureError(f"A picture to judge must be (height, width, 3), not {image.shape}.")
     if np.issubdtype(image.dtype, np.floating):
@@ -208,7 +210,7 @@ def _resampled(image: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def _lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """CIELAB (..., 3) of sRGB bytes, white point D65."""
+    """Convert sRGB bytes to CIELAB (..., 3) with white point D65."""
     value = np.arange(256) / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     to_xyz = np.array(
@@ -220,8 +222,8 @@ def _lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
 
 
-def _border_colour(labels: NDArray[np.intp]) -> tuple[int, float]:
-    """The border's most frequent colour and the share of the border that has it."""
+def _border_color(labels: NDArray[np.intp]) -> tuple[int, float]:
+    """Return the most frequent color of the border, and its share of the border."""
     border = np.ones(labels.shape, dtype=bool)
     border[BORDER:-BORDER, BORDER:-BORDER] = False
     counts = np.bincount(labels[border])
@@ -229,25 +231,25 @@ def _border_colour(labels: NDArray[np.intp]) -> tuple[int, float]:
 
 
 def _cut_up(labels: NDArray[np.intp], ground: int) -> _Pieces | None:
-    """Find the main object and what else there is; None if nothing is as thick as an object."""
-    pieces, colours = _components(labels, ground)
-    areas = np.bincount(pieces.ravel(), minlength=len(colours))
-    thick = _thick(pieces, len(colours))
+    """Find the main object and other pieces; return None if nothing is as thick as an object."""
+    pieces, colors = _components(labels, ground)
+    areas = np.bincount(pieces.ravel(), minlength=len(colors))
+    thick = _thick(pieces, len(colors))
     if not thick.any():
         return None
     main = int(np.where(thick, areas, 0).argmax())
-    near = ndimage.binary_dilation(pieces == main, _NEIGHBOURS, iterations=FRINGE_REACH)
+    near = ndimage.binary_dilation(pieces == main, _NEIGHBORS, iterations=FRINGE_REACH)
     fringe = np.logical_not(thick)
     fringe[pieces[np.logical_not(near)]] = False
     fringe[0] = False
     rest = np.where(fringe, 0, areas)
     rest[[0, main]] = 0
     clean = bool(rest.max() < SPECK and rest.sum() <= MAX_SPECKS)
-    return _Pieces(pieces == main, colours[main], fringe[pieces], clean)
+    return _Pieces(pieces == main, colors[main], fringe[pieces], clean)
 
 
 def _thick(pieces: NDArray[np.int32], count: int) -> Mask:
-    """(count,): which pieces survive an erosion by 3 x 3; the background does not count."""
+    """Return which pieces (count,) survive an erosion by 3 x 3, without the background."""
     lowest = ndimage.minimum_filter(pieces, 3, mode="constant")
     highest = ndimage.maximum_filter(pieces, 3, mode="constant")
     thick = np.zeros(count, dtype=bool)
@@ -257,22 +259,23 @@ def _thick(pieces: NDArray[np.int32], count: int) -> Mask:
 
 
 def _components(labels: NDArray[np.intp], ground: int) -> tuple[NDArray[np.int32], list[int]]:
-    """Number the connected pieces of one colour (64, 64), 0 being the background.
+    """Label the connected pieces of one color (64, 64), with 0 for the background.
 
-    Returns the numbers and the colour of each.
+    Returns:
+        The labels, and the color of each.
     """
     pieces = np.zeros(labels.shape, dtype=np.int32)
-    colours = [ground]
-    for colour in np.unique(labels[labels != ground]):
-        found = ndimage.label(labels == colour, _NEIGHBOURS)
+    colors = [ground]
+    for color in np.unique(labels[labels != ground]):
+        found = ndimage.label(labels == color, _NEIGHBORS)
         numbered, count = cast(tuple[NDArray[np.int32], int], found)
-        pieces += np.where(numbered > 0, numbered + len(colours) - 1, 0).astype(np.int32)
-        colours += [int(colour)] * count
-    return pieces, colours
+        pieces += np.where(numbered > 0, numbered + len(colors) - 1, 0).astype(np.int32)
+        colors += [int(color)] * count
+    return pieces, colors
 
 
 def _sampled(mask: Mask, y: float, x: float, step: float) -> NDArray[np.float32]:
-    """A mask resampled around (y, x) with pixels of `step`, wide enough for every shift."""
+    """Resample a mask around (y, x) with pixels of `step`, wide enough for all shifts."""
     size = _GRID + 2 * _SHIFT
     offsets = (np.arange(size) - (size - 1) / 2) * step
     rows, columns = np.meshgrid(y + offsets, x + offsets, indexing="ij")
@@ -281,14 +284,14 @@ def _sampled(mask: Mask, y: float, x: float, step: float) -> NDArray[np.float32]
 
 
 def _windows(sampled: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The grid at every shift by a template pixel or two: (9, _GRID * _GRID)."""
+    """Return the grid at all shifts by up to two template pixels: (9, _GRID * _GRID)."""
     starts = range(0, 2 * _SHIFT + 1, _SHIFT)
     windows = [sampled[i : i + _GRID, j : j + _GRID].ravel() for i in starts for j in starts]
     return np.stack(windows)
 
 
 def _build_templates() -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Templates (T, _GRID * _GRID) of 0 and 1 that all have about one area, and their shapes."""
+    """Return binary templates (T, _GRID * _GRID) of about the same area, and their shapes."""
     masks: list[NDArray[np.float32]] = []
     shapes: list[int] = []
     for shape in range(len(SHAPES)):
@@ -299,7 +302,7 @@ def _build_templates() -> tuple[NDArray[np.float32], NDArray[np.intp]]:
 
 
 def _outlines(shape: int) -> list[Mask]:
-    """Every size, rotation and ring thickness of one shape."""
+    """Return all sizes, rotations and ring thicknesses of one shape."""
     if SHAPES[shape] == "ring":
         return [_ring(ratio, scale) for ratio in _RING_RATIOS for scale in _SCALES]
     angles = (0,) if SHAPES[shape] == "circle" else _ANGLES
@@ -312,7 +315,7 @@ def _outlines(shape: int) -> list[Mask]:
 
 
 def _ring(ratio: float, scale: float) -> Mask:
-    """A ring whose hole has `ratio` of its outer radius; the world itself has only one."""
+    """Return a ring whose hole has `ratio` of its outer radius; the world has only one ratio."""
     circle = SHAPES.index("circle")
     area = _raster(circle, radius=20, angle=0).sum() / 20**2 * (1 - ratio**2)
     radius = scale * _ROOT_AREA / math.sqrt(area)
@@ -320,7 +323,7 @@ def _ring(ratio: float, scale: float) -> Mask:
 
 
 def _raster(shape: int, radius: float, angle: float) -> Mask:
-    """(_GRID, _GRID): the pixels whose centre is inside an outline in the middle."""
+    """Return the pixels (_GRID, _GRID) whose centers lie inside a centered outline."""
     steps = (torch.arange(_GRID) - (_GRID - 1) / 2) / radius
     y, x = steps[:, None], steps[None, :]
     cos, sin = math.cos(angle), math.sin(angle)

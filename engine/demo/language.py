@@ -1,4 +1,4 @@
-"""The demo CLIP's text tower learns what captions mean, whatever their wording."""
+"""Train the demo CLIP's text tower to embed captions by meaning, independent of their wording."""
 
 from typing import Any
 
@@ -13,14 +13,15 @@ from engine.demo.world import sample_scenes
 from engine.models.clip import ClipPerceptor
 
 CAPTIONS = 96
-"""Captions a step, and in each process."""
+"""Number of captions per step and process."""
 ODD_WORDS_SHARE = 0.3
-"""How many captions get words that mean nothing, so that unknown words do not matter."""
+"""Share of captions with random words added, so that the tower learns to ignore unknown words."""
 MOST_ODD_WORDS = 4
+"""Maximum number of random words in a caption."""
 
 
 def language_loss(perceptor: ClipPerceptor, random: torch.Generator) -> Tensor:
-    """Mean distance, 1 - cosine, of new captions' embeddings from what the captions mean."""
+    """Return the mean distance (1 - cosine) between new captions' embeddings and meanings."""
     claims = describe(sample_scenes(CAPTIONS, random), random)
     tokens = perceptor.tokenizer(phrase(claims, random))
     embedded = embed(perceptor, insert_odd_words(tokens, random))
@@ -28,7 +29,7 @@ def language_loss(perceptor: ClipPerceptor, random: torch.Generator) -> Tensor:
 
 
 def embed(perceptor: ClipPerceptor, tokens: Tensor) -> Tensor:
-    """Unit vectors (N, D) of `tokens` (N, L), without the time that empty places would take."""
+    """Embed `tokens` (N, L) as unit vectors (N, D), without computing unused positions."""
     ends = tokens.argmax(1)  # the end of text has the highest number
     length = int(ends.max()) + 1
     model: Any = perceptor.model
@@ -40,7 +41,7 @@ def embed(perceptor: ClipPerceptor, tokens: Tensor) -> Tensor:
 
 
 def insert_odd_words(tokens: Tensor, random: torch.Generator) -> Tensor:
-    """Put a few random tokens somewhere into some of the captions `tokens` (N, L), in place."""
+    """Insert random tokens at random positions into some captions `tokens` (N, L), in place."""
     odd = torch.rand(len(tokens), generator=random) < ODD_WORDS_SHARE
     for row in odd.nonzero()[:, 0].tolist():
         start, *words, end = tokens[row, : int(tokens[row].argmax()) + 1].tolist()

@@ -1,24 +1,24 @@
-"""What the demo CLIP's vision tower is taught, so that its gradient leads to true pictures.
+"""Losses that train the demo CLIP's vision tower, so that its gradient leads to true pictures.
 
-A CLIP that was only taught to tell finished pictures apart can be fooled: the gradient of its
-similarity with respect to the pixels is noise to a human eye, and a latent that follows it ends in
+A CLIP that was trained only to tell finished pictures apart can be fooled: to a human eye the
+gradient of its similarity with respect to the pixels is noise, and a latent that follows it ends in
 blobs. So the gradient itself is trained. There are four losses:
 
-- *guidance*: the gradient of the similarity, taken at a spoiled picture, must point towards the
-  true one, as a denoiser's would (denoising score matching, Vincent, 2011; Song and Ermon, 2019).
-  Spoiled pictures come from `corruption`, and from `chains`: latents that follow the gradient of
-  the very model in training;
-- *level*: the similarity falls with the distance from the true picture;
-- *alignment*: true pictures embed where their `meaning` is;
-- *choice*: among meanings that differ in the shape, the colour or the background, the true one must
-  be the most similar.
+- *guidance*: the gradient of the similarity at a spoiled picture must point towards the true one,
+  like that of a denoiser (denoising score matching, Vincent, 2011; Song and Ermon, 2019). Spoiled
+  pictures come from `corruption` and from `chains`, latents that follow the gradient of the model
+  in training.
+- *level*: the similarity must fall with the distance from the true picture.
+- *alignment*: the embedding of a true picture must be its `meaning`.
+- *choice*: among meanings that differ in shape, color or background, the true one must be the most
+  similar.
 
-The order matters, and so do attacks. A transformer learns to choose in minutes if nothing else is
-asked and the pictures are easy at first (large, upright, in the middle); beside guidance it hardly
-begins to tell shapes. But a tower that was taught to choose, and nothing else, has a gradient so
-rough that guidance gets hardly anywhere. Choosing right although the picture was changed by the
-worst small change that can be found (adversarial training, Madry et al., 2018) smooths it, as the
-gradients of robust classifiers show (Santurkar et al., 2019); from then on the two get on.
+The order matters, and so do attacks. A transformer learns to choose in minutes if there is no other
+loss and the first pictures are easy (large, upright, centered); together with guidance it hardly
+learns shapes. But a tower that was trained only to choose has a gradient so rough that guidance
+makes little progress. Adversarial training (Madry et al., 2018), to choose right even after the
+worst small change of the picture, smooths it, as the gradients of robust classifiers show
+(Santurkar et al., 2019). After that, both losses can be trained together.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ from engine.demo.chains import Chains
 from engine.demo.claims import Claims, describe_fully
 from engine.demo.corruption import PairPool, Pairs
 from engine.demo.meaning import meanings
-from engine.demo.world import COLOURS, SHAPES, SIDE, Scenes, gathered, render, sample_single_scenes
+from engine.demo.world import COLORS, SHAPES, SIDE, Scenes, gathered, render, sample_single_scenes
 from engine.models.clip import ClipPerceptor
 from engine.models.vqgan import VQGAN
 from engine.recipes.augmentations import DEMO
@@ -42,50 +42,51 @@ from engine.vqgan_clip.latents import quantize
 from engine.vqgan_clip.losses import clamp_with_gradient
 
 PAIRS_ALONE = 24
-"""Spoiled pictures a step, and in each process, where no chains take part."""
+"""Number of spoiled pictures per step and process in phases without chains."""
 PAIRS, CHAINS_AT_ONCE, VIEWS = 16, 7, 2
-"""Elsewhere: spoiled pictures, chains, and cutouts of each chain's picture."""
+"""Numbers of spoiled pictures, of chains, and of cutouts per chain, in phases with chains."""
 OUTLINE_SHARE = 0.3
 """Share of the spoiled pictures in which only the outline is wrong."""
 SCALES = (1, 4, 8)
-"""Pixels averaged along each axis before the gradient is compared, a fine and two coarse looks."""
+"""Numbers of pixels averaged along each axis before gradients are compared, from fine to coarse."""
 TOP_SIMILARITY = 0.9
+"""Similarity that a true picture should reach."""
 JUNK_DISTANCE = 0.4
 """Root mean square distance in pixel values at which nothing is left of a picture."""
 LEVEL_POWER = 0.7
+"""Exponent of the distance in the similarity that a spoiled picture should have."""
 NEAR_ENOUGH = 0.05
-"""Distance below which a picture counts as finished and its gradient counts less."""
+"""Distance below which a picture counts as finished and the weight of its gradient falls."""
 GUIDANCE_WEIGHT, LEVEL_WEIGHT, ALIGNMENT_WEIGHT, CHOICE_WEIGHT = 3.0, 2.0, 0.5, 3.0
 SHARPNESS = 15.0
-"""How many times the similarities are magnified before they become probabilities."""
+"""Factor of the similarities in the softmax of the choice."""
 PICTURES_ALONE, PICTURES = 48, 28
-"""True pictures of one object a step, without and with guidance beside."""
+"""Numbers of true pictures of one object per step, without and with guidance."""
 EASY_STEPS = 500
-"""Steps from the easiest pictures to all."""
+"""Number of steps from the easiest pictures to all."""
 ATTACK_STEPS, ATTACK_RATE = 3, 0.6
-"""How many steps an attack takes, and how long each is, in radii."""
+"""Number of steps of an attack, and the length of each relative to its radius."""
 ATTACKED_SHARE = 0.6
-"""Weight of the attacked pictures in choice and alignment; the rest is for the same ones as they
-are."""
+"""Weight of attacked pictures in choice and alignment; the unchanged ones have the rest."""
 
 
 @dataclass(frozen=True)
 class _Views:
-    """N cutouts as they are, where they should go, and what they should show."""
+    """N cutouts, the directions in which they should change, and what they should show."""
 
-    seen: Tensor
-    """(N, 3, S, S), noise included: what the model looks at."""
+    cutouts: Tensor
+    """Cutouts (N, 3, S, S) that the model sees, including noise."""
     direction: Tensor
-    """(N, 3, S, S): the true cutout minus the spoiled one, noise left out."""
+    """Differences (N, 3, S, S) between true and spoiled cutouts, without noise."""
     meanings: Tensor
-    """(N, D): what each should show, as unit vectors."""
+    """Unit vectors (N, D) of what each should show."""
     best: Tensor
-    """(N,): how similar the true picture's meaning is to that."""
+    """Similarities (N,) between the true pictures' meanings and `meanings`."""
 
     def followed_by(self, other: Self) -> Self:
-        """Both, one after the other."""
+        """Return the views of both, concatenated."""
         return type(self)(
-            torch.cat((self.seen, other.seen)),
+            torch.cat((self.cutouts, other.cutouts)),
             torch.cat((self.direction, other.direction)),
             torch.cat((self.meanings, other.meanings)),
             torch.cat((self.best, other.best)),
@@ -94,27 +95,30 @@ class _Views:
 
 @dataclass(frozen=True)
 class _ChainStep:
-    """Chains about to take a step: which, their latents, and cutouts attached to those."""
+    """Chains that are about to take a step."""
 
     chosen: Tensor
+    """Indices (B,) of the chains."""
     latents: Tensor
+    """Latents (B, C, H, W) of the chains, which require a gradient."""
     cutouts: Tensor
+    """Cutouts (B * VIEWS, 3, S, S) with a graph back to the latents."""
     views: _Views
 
 
 class Lessons:
-    """A perceptor in training, with all that its vision tower is taught on.
+    """A perceptor in training, with the data and losses of its vision tower.
 
     Args:
-        perceptor: what is trained.
-        vqgan: what it shall guide.
-        random: where all that is drawn at random comes from.
-        guided: whether guidance is taught, beside attacked pictures; else pictures go from easy to
-            all, and are not attacked.
-        chains: whether chains take part.
-        attack_radius: largest norm of an attack, on all pixel values of a picture.
-        added_share: how much of the guidance, 0 to 1, is by two prompts with equal weights, one for
-            the objects and one for the background, instead of one (prompt addition, Section 2.5).
+        perceptor: Perceptor to train.
+        vqgan: Generator that the perceptor should guide.
+        random: Generator of all random numbers.
+        guided: True to train guidance, with attacked pictures; False to train with pictures from
+            easy to hard, without attacks.
+        chains: True to use chains.
+        attack_radius: Maximum norm of an attack over all pixel values of a picture.
+        added_share: Share of the guidance, 0 to 1, by two prompts of equal weight, one for the
+            objects and one for the background (prompt addition, Section 2.5).
     """
 
     def __init__(
@@ -136,10 +140,10 @@ class Lessons:
         self._pool = PairPool(vqgan, random, OUTLINE_SHARE) if guided else None
         self._chains = Chains(vqgan, random) if chains else None
         self._spread = 1.0 if guided else 0.0
-        """How far the true pictures may be from the easiest ones, at most."""
+        """Maximum distance of true pictures from the easiest ones, from 0 to 1."""
 
     def losses(self) -> dict[str, Tensor]:
-        """The weighted losses of one step; where chains take part, some advance by a step."""
+        """Compute the weighted losses of one step, and advance some chains if there are any."""
         if self._pool is None:
             self._spread = min(1.0, self._spread + 1 / EASY_STEPS)
             pictures, scenes = self.draw_pictures(PICTURES_ALONE)
@@ -152,7 +156,7 @@ class Lessons:
         }
 
     def _guidance(self, pool: PairPool) -> dict[str, Tensor]:
-        """Guidance and level of spoiled pictures and, where there are any, of chains."""
+        """Compute guidance and level losses of spoiled pictures and chains."""
         if self._chains is None:
             losses, _ = self._guide(self._pair_views(pool.draw(PAIRS_ALONE)))
             return losses
@@ -163,7 +167,7 @@ class Lessons:
         return losses
 
     def recognition(self, pictures: Tensor, scenes: Scenes) -> dict[str, Tensor]:
-        """Alignment and choice of `pictures` (N, 3, S, S) of the `scenes`."""
+        """Compute the alignment and choice losses of `pictures` (N, 3, S, S) of the `scenes`."""
         images = self._embed(pictures)
         ideal = meanings(describe_fully(scenes, self._random))
         return {
@@ -172,9 +176,9 @@ class Lessons:
         }
 
     def attack(self, pictures: Tensor, scenes: Scenes) -> Tensor:
-        """The pictures with changes of bounded norm that make the choice as wrong as can be.
+        """Return the pictures with changes of bounded norm that maximize the choice loss.
 
-        Projected gradient ascent from a random point (Madry et al., 2018).
+        This is projected gradient ascent from a random point (Madry et al., 2018).
         """
         change = torch.randn(pictures.shape, generator=self._random)
         reach = torch.rand(len(pictures), 1, 1, 1, generator=self._random)
@@ -191,10 +195,10 @@ class Lessons:
         return (pictures + change).detach()
 
     def _guide(self, views: _Views) -> tuple[dict[str, Tensor], Tensor]:
-        """Guidance and level losses, and the gradient (N, 3, S, S) of the similarities."""
-        seen = views.seen.detach().requires_grad_()
-        similarity = (self._embed(seen) * views.meanings).sum(1)
-        (gradient,) = torch.autograd.grad(similarity.sum(), seen, create_graph=True)
+        """Compute guidance and level losses, and the similarities' gradient (N, 3, S, S)."""
+        cutouts = views.cutouts.detach().requires_grad_()
+        similarity = (self._embed(cutouts) * views.meanings).sum(1)
+        (gradient,) = torch.autograd.grad(similarity.sum(), cutouts, create_graph=True)
         distance = views.direction.square().flatten(1).mean(1).sqrt()
         agreement = torch.stack(
             [
@@ -213,10 +217,10 @@ class Lessons:
         return {"guidance": GUIDANCE_WEIGHT * guidance, "level": LEVEL_WEIGHT * level}, gradient
 
     def _choice(self, images: Tensor, scenes: Scenes) -> Tensor:
-        """Cross-entropy of each attribute of the `scenes` (N) among all its values, averaged."""
-        true = [scenes.shape[:, 0], scenes.colour[:, 0], scenes.background]
+        """Return the mean cross-entropy of each attribute of the `scenes` (N) over its values."""
+        true = [scenes.shape[:, 0], scenes.color[:, 0], scenes.background]
         losses = []
-        for number, count in enumerate((len(SHAPES), len(COLOURS), len(COLOURS))):
+        for number, count in enumerate((len(SHAPES), len(COLORS), len(COLORS))):
             said = [values[:, None].expand(-1, count).flatten() for values in true]
             said[number] = torch.arange(count).repeat(len(scenes))
             choices = meanings(Claims.of_one_object(*said)).view(len(scenes), count, -1)
@@ -225,7 +229,7 @@ class Lessons:
         return torch.stack(losses).mean()
 
     def draw_pictures(self, count: int) -> tuple[Tensor, Scenes]:
-        """True pictures of one object, up to half of them as cutouts, and what they show."""
+        """Draw true pictures of one object, up to half of them as cutouts, and their scenes."""
         spread = self._spread * torch.rand(count, generator=self._random)
         scenes = gathered(sample_single_scenes(count, self._random), spread)
         pictures = render(scenes)
@@ -235,15 +239,15 @@ class Lessons:
         return pictures, scenes
 
     def _pair_views(self, pairs: Pairs) -> _Views:
-        """One cutout of each spoiled picture."""
+        """Take one cutout of each spoiled picture."""
         cut = self._cutter(len(pairs.true))
-        seen = cut(pairs.spoiled)
-        said = self._said(pairs.claims)
-        best = (said * meanings(describe_fully(pairs.scenes, self._random))).sum(1)
-        return _Views(self._noisy(seen), cut(pairs.true) - seen, said, best)
+        cutouts = cut(pairs.spoiled)
+        targets = self._targets(pairs.claims)
+        best = (targets * meanings(describe_fully(pairs.scenes, self._random))).sum(1)
+        return _Views(self._noisy(cutouts), cut(pairs.true) - cutouts, targets, best)
 
     def _chain_step(self, chains: Chains) -> _ChainStep:
-        """Draw chains and cut views out of their pictures."""
+        """Draw chains, and take cutouts of their pictures."""
         chosen = chains.draw(CHAINS_AT_ONCE)
         latents = chains.latents(chosen).requires_grad_()
         with torch.autocast("cpu", torch.bfloat16):
@@ -252,16 +256,16 @@ class Lessons:
         goals = chains.goals(chosen, images.detach())
         cut = self._cutter(len(chosen) * VIEWS)
         cutouts = cut(images)
-        seen = cutouts.detach()
+        detached = cutouts.detach()
         claims = chains.claims(chosen)
-        said = self._said(claims)
-        best = (said * meanings(claims)).sum(1)
-        said, best = (each.repeat_interleave(VIEWS, 0) for each in (said, best))
-        views = _Views(self._noisy(seen), cut(goals) - seen, said, best)
+        targets = self._targets(claims)
+        best = (targets * meanings(claims)).sum(1)
+        targets, best = (each.repeat_interleave(VIEWS, 0) for each in (targets, best))
+        views = _Views(self._noisy(detached), cut(goals) - detached, targets, best)
         return _ChainStep(chosen, latents, cutouts, views)
 
-    def _said(self, claims: Claims) -> Tensor:
-        """What guides views of which the `claims` (N) are true: (N, D) unit vectors.
+    def _targets(self, claims: Claims) -> Tensor:
+        """Return unit vectors (N, D) that guide views of which the `claims` (N) are true.
 
         Two prompts with equal weights pull towards the sum of their meanings.
         """
@@ -270,15 +274,15 @@ class Lessons:
         return torch.where(added, F.normalize(objects + backgrounds, dim=1), meanings(claims))
 
     def _advance(self, chains: Chains, step: _ChainStep, uphill: Tensor) -> None:
-        """Let chains follow the gradient `uphill` (N, 3, S, S) of their cutouts' similarity."""
+        """Advance chains along the gradient `uphill` (N, 3, S, S) of their cutouts' similarity."""
         (gradient,) = torch.autograd.grad(step.cutouts, step.latents, -uphill / VIEWS)
         chains.advance(step.chosen, gradient)
 
     def _cutter(self, count: int) -> Callable[[Tensor], Tensor]:
-        """A function that takes the same `count` cutouts, noise left out, of any pictures."""
+        """Return a function that takes the same `count` cutouts of any pictures, without noise."""
         matrices = geometry(count, 1.0, DEMO, self._random)
-        colours = colour_matrices(count, DEMO, self._random)
-        return lambda images: recolour(resample(images, matrices, SIDE), colours)
+        colors = colour_matrices(count, DEMO, self._random)
+        return lambda images: recolour(resample(images, matrices, SIDE), colors)
 
     def _noisy(self, cutouts: Tensor) -> Tensor:
         strength = torch.rand(len(cutouts), 1, 1, 1, generator=self._random)
@@ -291,5 +295,5 @@ class Lessons:
 
 
 def _norms(changes: Tensor) -> Tensor:
-    """(N, 1, 1, 1): the length of each of `changes` (N, 3, S, S)."""
+    """Return the norm (N, 1, 1, 1) of each of `changes` (N, 3, S, S)."""
     return changes.flatten(1).norm(dim=1).view(-1, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""The true picture nearest to any picture: where an unfinished picture should go."""
+"""Find the true picture nearest to an unfinished one, which is its goal."""
 
 import torch
 from torch import Tensor
@@ -7,15 +7,15 @@ from torch.nn import functional as F
 from engine.demo.world import SHAPES, gathered, object_masks, palette, sample_single_scenes
 
 PLACEMENTS = 1500
-"""Placements (centre, size, angle) that are tried for every shape."""
+"""Number of placements (center, size, angle) that are tried for each shape."""
 SPREAD = 0.4
-"""How far these are from the typical one, compared with the whole world."""
+"""Distance of placements from the typical one, relative to the whole world."""
 POOL = 4
-"""Pixels along each axis that are averaged before pictures are compared."""
+"""Number of pixels averaged along each axis before pictures are compared."""
 
 
 class NearestPictures:
-    """Finds, among true pictures with given attributes, the one nearest in mean square."""
+    """A set of true pictures to search for the nearest one in mean square."""
 
     def __init__(self, random: torch.Generator) -> None:
         scenes = sample_single_scenes(PLACEMENTS, random)
@@ -28,15 +28,15 @@ class NearestPictures:
         self._pooled = F.avg_pool2d(self._masks, POOL).flatten(2)
         self._palette = palette()
 
-    def find(self, images: Tensor, shape: Tensor, colour: Tensor, background: Tensor) -> Tensor:
-        """The true pictures (B, 3, 64, 64) nearest to `images` (B, 3, 64, 64).
+    def find(self, images: Tensor, shape: Tensor, color: Tensor, background: Tensor) -> Tensor:
+        """Return the true pictures (B, 3, 64, 64) nearest to `images` (B, 3, 64, 64).
 
-        `shape`, `colour` and `background` (B,) are indices into the world's names. With object
-        and background in two flat colours, the mean square error of a placement is, up to a
-        constant, minus the sum over its mask of how much closer each pixel is to the object's
-        colour; so one product with all masks finds the best.
+        `shape`, `color` and `background` (B,) are indices into the world's names. With object and
+        background in two flat colors, the mean square error of a placement is a constant minus
+        the sum over its mask of how much closer each pixel is to the object's color. So one
+        product with all masks finds the best.
         """
-        objects = self._palette[colour][:, :, None, None]
+        objects = self._palette[color][:, :, None, None]
         grounds = self._palette[background][:, :, None, None]
         gain = ((images - grounds).square() - (images - objects).square()).sum(1)
         gain = F.avg_pool2d(gain, POOL).flatten(1)

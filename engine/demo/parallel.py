@@ -1,7 +1,7 @@
-"""Training in several processes at once, each on pictures of its own.
+"""Train in several processes at once, each with its own pictures.
 
-On a CPU this uses the cores better than threads do: the models are so small that threads wait for
-each other most of the time.
+On a CPU processes use the cores better than threads: the models are so small that threads would
+mostly wait for each other.
 """
 
 import os
@@ -18,7 +18,7 @@ from torch.multiprocessing.spawn import spawn
 def run_in_processes(count: int, function: Callable[..., None], *arguments: Any) -> None:
     """Call `function(*arguments)` in `count` new processes, one thread each, and wait for all.
 
-    `function` must be importable. If it fails in one process, all end, with its exception.
+    `function` must be importable. If one process fails, all end and its exception is raised.
     """
     with tempfile.TemporaryDirectory() as folder:
         meeting_point = (Path(folder) / "processes").as_uri()
@@ -27,17 +27,17 @@ def run_in_processes(count: int, function: Callable[..., None], *arguments: Any)
 
 
 def is_first() -> bool:
-    """Whether this is the first of the processes, or the only one."""
+    """Return True in the first of the processes, or in the only one."""
     return rank() == 0
 
 
 def rank() -> int:
-    """This process's number among those at work, from 0."""
+    """Return the index of this process, from 0."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
 def share_gradients(parameters: Sequence[nn.Parameter]) -> None:
-    """Average the gradients over all processes at work."""
+    """Average the gradients over all processes."""
     if not distributed.is_initialized():
         return
     gradients = [p.grad for p in parameters if p.grad is not None]

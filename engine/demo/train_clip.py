@@ -1,9 +1,9 @@
-"""Train the demo CLIP: the text tower first, then the vision tower.
+"""Train the demo CLIP: first the text tower, then the vision tower.
 
-What they are taught, and why, is in `engine.demo.meaning`, `.language` and `.lessons`.
+`engine.demo.meaning`, `.language` and `.lessons` define the losses and explain them.
 
-The vision tower is a transformer because all of it is smooth: through a ReLU, the gradient of a
-gradient says nothing about when the unit should be on.
+The vision tower is a transformer because that is smooth: through a ReLU, the gradient of a gradient
+says nothing about when the unit should be on.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,20 +41,19 @@ CONFIG: dict[str, Any] = {
     },
 }
 WARM_UP = 0.03
-"""Share of a phase in which the learning rate rises; then it falls along half a cosine."""
+"""Share of a phase in which the learning rate rises; after that it falls along half a cosine."""
 WEIGHT_DECAY = 0.02
 AVERAGE = 0.995
-"""Decay of the moving average of the weights, which is what is kept."""
+"""Decay of the moving average of the weights, which is the result of a phase."""
 CHECKPOINT_EVERY = 200
-"""Steps between two chances to look at the model, or to save it."""
+"""Number of steps between two calls of `on_checkpoint`."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the training, with a learning rate schedule of its own.
+    """A phase of the training, with its own learning rate schedule.
 
-    `language` trains the text tower and nothing else; what the other fields say of the teaching of
-    the vision tower is explained in `Lessons`.
+    `language` trains only the text tower. The other fields are for the vision tower, see `Lessons`.
     """
 
     name: str
@@ -83,16 +82,22 @@ def train_clip(
     start: nn.Module | None = None,
     on_checkpoint: Callable[[nn.Module], None] | None = None,
 ) -> nn.Module:
-    """Train an open_clip `CLIP` to guide `vqgan`, from nothing or from what `start` knows.
+    """Train an open_clip `CLIP` to guide `vqgan`.
 
-    With `run_in_processes` every process takes part with pictures of its own. `on_checkpoint` is
-    called every `CHECKPOINT_EVERY` steps with the model as it stands.
+    With `run_in_processes` each process trains on its own pictures.
+
+    Args:
+        vqgan: Generator that the CLIP should guide.
+        seed: Seed of all random numbers.
+        phases: Phases of the training in their order.
+        start: Model to start from, by default new random weights.
+        on_checkpoint: Function to call with the current model every `CHECKPOINT_EVERY` steps.
     """
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
-        torch.manual_seed(seed)  # torch's initialisers know only the global generator
+        torch.manual_seed(seed)  # torch's initializers know only the global generator
         perceptor = ClipPerceptor(*build_clip(CONFIG))
-    random.manual_seed(seed + 1000 * rank())  # the same weights everywhere, other pictures each
+    random.manual_seed(seed + 1000 * rank())  # the same weights, but other pictures in each process
     if start is not None:
         perceptor.model.load_state_dict(start.state_dict())
     with sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
@@ -111,7 +116,7 @@ def _train_phase(
 ) -> nn.Module:
     """Train through `phase` and return the model with averaged weights."""
     model = perceptor.model
-    losses = _teaching(perceptor, vqgan, random, phase)
+    losses = _loss_function(perceptor, vqgan, random, phase)
     parameters = [
         parameter
         for name, parameter in model.named_parameters()
@@ -145,10 +150,10 @@ def _train_phase(
     return average.module
 
 
-def _teaching(
+def _loss_function(
     perceptor: ClipPerceptor, vqgan: VQGAN, random: torch.Generator, phase: Phase
 ) -> Callable[[], dict[str, Tensor]]:
-    """A function that returns the weighted losses of the next step of `phase`."""
+    """Return a function that computes the weighted losses of the next step of `phase`."""
     if phase.language:
         return lambda: {"language": language_loss(perceptor, random)}
     lessons = Lessons(

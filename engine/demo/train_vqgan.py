@@ -1,10 +1,9 @@
 """Train the demo VQGAN on drawn pictures: reconstruction and codebook losses, no adversary.
 
-Three stages in one run: a plain autoencoder first, so that the encoder's outputs mean
-something; then a codebook drawn from those outputs (van den Oord et al., 2017), unused codes
-restarted from what the encoder says now; at last some of the codes are replaced by random ones
-before decoding, so that the decoder learns to paint a plausible picture from imperfect latents,
-which is what it is given while a latent is being optimised.
+One run has three stages. First a plain autoencoder gives the encoder's outputs a meaning. Then a
+codebook is drawn from those outputs (van den Oord et al., 2017), and unused codes are restarted
+from current outputs. In the end some codes are replaced by random ones before decoding, so that the
+decoder learns to make a plausible picture from the imperfect latents of an optimization.
 """
 
 import torch
@@ -31,27 +30,27 @@ CONFIG = VQGANConfig(
 STEPS = 3200
 BATCH = 32
 CROP = 32
-"""Side in pixels of the crops that most of the run sees; the rest sees whole pictures."""
+"""Side in pixels of the crops that most of the run is trained on, before whole pictures."""
 CROP_UNTIL = 0.7
-"""Share of the run on crops, which cost a quarter."""
+"""Share of the run on crops, which take a quarter of the time."""
 LEARNING_RATE = 1.5e-3
 PLAIN_STEPS = 150
-"""Steps as an autoencoder without a codebook."""
+"""Number of steps as an autoencoder without a codebook."""
 RESTART_EVERY = 100
-"""Steps between two searches for codes that nobody used."""
+"""Number of steps between two searches for unused codes."""
 CORRUPT_FROM = 0.5
 """Share of the run after which codes are corrupted."""
 MAX_CORRUPTION = 0.3
-"""The largest share of a picture's codes that is replaced."""
+"""Maximum share of a picture's codes that are replaced."""
 COMMITMENT = 0.25
 MSE_WEIGHT = 4.0
 
 
 def train_vqgan(seed: int, steps: int = STEPS) -> VQGAN:
-    """Train from nothing; the result depends on `seed`, `steps` and the machine's arithmetic."""
+    """Train from random weights; the result depends on `seed`, `steps` and the machine."""
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
-        torch.manual_seed(seed)  # torch's initialisers know only the global generator
+        torch.manual_seed(seed)  # torch's initializers know only the global generator
         model = VQGAN(CONFIG).to(memory_format=torch.channels_last)  # pyright: ignore
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -74,7 +73,7 @@ def train_vqgan(seed: int, steps: int = STEPS) -> VQGAN:
         else:
             codes = nearest_codes(latents.detach(), model.codebook.detach())
             used += torch.bincount(codes.flatten(), minlength=CONFIG.n_embed)
-            loss = _quantised_loss(model, images, latents, codes, step / steps, random)
+            loss = _quantized_loss(model, images, latents, codes, step / steps, random)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -89,14 +88,14 @@ def train_vqgan(seed: int, steps: int = STEPS) -> VQGAN:
 
 
 def reconstruction_loss(decoded: Tensor, images: Tensor) -> Tensor:
-    """L1 + 4 MSE + L1 of the finite differences, which keeps edges sharp; both (N, 3, H, W)."""
+    """Return L1 + 4 MSE + L1 of finite differences of (N, 3, H, W), which keeps edges sharp."""
     loss = F.l1_loss(decoded, images) + MSE_WEIGHT * F.mse_loss(decoded, images)
     for axis in (2, 3):
         loss = loss + F.l1_loss(decoded.diff(dim=axis), images.diff(dim=axis))
     return loss
 
 
-def _quantised_loss(
+def _quantized_loss(
     model: VQGAN,
     images: Tensor,
     latents: Tensor,

@@ -1,4 +1,4 @@
-"""From training to files: each stage of the demo pair, and the CLIP's in several processes."""
+"""Run the stages of the demo pair's training and save the results."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -10,21 +10,21 @@ from engine.demo import parallel, train_clip, train_vqgan
 from engine.models.loading import load_clip, load_vqgan, save_weights
 
 PHASES = tuple(phase.name for phase in train_clip.PHASES)
-"""Of the CLIP's training, in their order."""
+"""Names of the phases of the CLIP's training, in their order."""
 
 
 def make_vqgan(path: Path, seed: int) -> None:
-    """Train the VQGAN and keep it at `path`."""
-    torch.set_flush_denormal(True)  # tiny gradients of gradients make a CPU crawl
+    """Train the VQGAN and save it at `path`."""
+    torch.set_flush_denormal(True)  # denormal gradients of gradients make a CPU very slow
     save_weights(train_vqgan.train_vqgan(seed), asdict(train_vqgan.CONFIG), path)
 
 
 def make_clip(
     vqgan: Path, path: Path, seed: int, *, processes: int, first_phase: str = PHASES[0]
 ) -> None:
-    """Train the CLIP for `vqgan` and keep it at `path`.
+    """Train the CLIP for `vqgan` in several processes and save it at `path`.
 
-    With a `first_phase` other than the first, go on from the CLIP that is there.
+    With a later `first_phase`, resume from the CLIP that is saved there.
     """
     parallel.run_in_processes(processes, _make_clip, vqgan, path, seed, first_phase)
 

@@ -1,7 +1,7 @@
-"""English for what `engine.demo.claims` can say: hundreds of patterns, drawn at random.
+"""Put claims of `engine.demo.claims` into English, with hundreds of patterns drawn at random.
 
 `phrase` words any claim, for training. `plain_prompt` words a single object on a background by a
-numbered template, for measuring; some templates are held out, and `phrase` never uses them.
+numbered template, for measuring. Some templates are held out: `phrase` never uses them.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 
 from engine.demo.claims import UNSAID, Claims
-from engine.demo.world import COLOURS, SHAPES
+from engine.demo.world import COLORS, SHAPES
 
 # Wordings. `{thing}` comes with its article, `{ground}` is one of the grounds.
 _GROUNDS = (
@@ -50,7 +50,7 @@ _FORWARD_LINKS = (
     "and",
     "",
 )
-"""From an object to its background; the first six are the commonest."""
+"""Words between an object and its background; the first `_COMMON_LINKS` are used most."""
 _BACKWARD_LINKS = (
     "with",
     "behind",
@@ -86,7 +86,7 @@ _FRAMES = (
     "there is {thing} in front of {ground}",
 )
 _FORWARD_SHARE, _BACKWARD_SHARE = 0.55, 0.25
-"""How often an object and its background are linked in either order; the rest use a frame."""
+"""Shares of sentences with the object first and with the background first; others use a frame."""
 _BACKGROUND_FRAMES = (
     "a {background} background",
     "{background} background",
@@ -133,8 +133,8 @@ _NOUNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "star": ("five-pointed star",),
     }
 )
-_OTHER_COLOUR_WORDS: Mapping[str, str] = MappingProxyType({"purple": "violet"})
-_COLOURED = (
+_OTHER_COLOR_WORDS: Mapping[str, str] = MappingProxyType({"purple": "violet"})
+_COLORED = (
     "a {size}{noun} in {hue}",
     "a {size}{hue} coloured {noun}",
     "a {size}{hue} colored {noun}",
@@ -158,43 +158,45 @@ _CANONICAL_SHARE = 0.7
 _MEDIUM_SHARE = 0.25
 
 HELD_OUT_TEMPLATES = (
-    "a {background} background and in the middle a {colour} {shape}",
-    "draw me a {colour} {shape} against {background}",
-    "I would like to see a {colour} {shape} with {background} all around",
-    "{colour} {shape}, everything else {background}",
+    "a {background} background and in the middle a {color} {shape}",
+    "draw me a {color} {shape} against {background}",
+    "I would like to see a {color} {shape} with {background} all around",
+    "{color} {shape}, everything else {background}",
 )
-"""Wordings that `phrase` never uses, to measure what a model makes of new ones."""
+"""Wordings that `phrase` never uses, to measure a model on new ones."""
 
 TEMPLATES = (
-    *(f"a {{colour}} {{shape}} {link} {ground}"
+    *(f"a {{color}} {{shape}} {link} {ground}"
       for link in ("on", "over", "against", "in front of")
       for ground in _GROUNDS[:4]),
-    *(f"{{colour}} {{shape}} {link} {{background}}" for link in ("on", "in front of")),
-    "{colour} {shape}, {background} background",
-    "{background} background with a {colour} {shape}",
-    "a {background} background with a {colour} {shape} on it",
-    "there is a {colour} {shape} in front of a {background} background",
-    "a {colour} {shape}, the background is {background}",
-    *(f"a {medium} of a {{colour}} {{shape}} on a {{background}} background"
+    *(f"{{color}} {{shape}} {link} {{background}}" for link in ("on", "in front of")),
+    "{color} {shape}, {background} background",
+    "{background} background with a {color} {shape}",
+    "a {background} background with a {color} {shape} on it",
+    "there is a {color} {shape} in front of a {background} background",
+    "a {color} {shape}, the background is {background}",
+    *(f"a {medium} of a {{color}} {{shape}} on a {{background}} background"
       for medium in _MEDIA[:4]),
     *HELD_OUT_TEMPLATES,
 )  # fmt: skip
 """Wordings of a single object on a background; the last four are HELD_OUT_TEMPLATES."""
 
 
-def plain_prompt(shape: str, colour: str, background: str, template_index: int) -> str:
-    """The words of TEMPLATES[template_index] for names from SHAPES and COLOURS.
+def plain_prompt(shape: str, color: str, background: str, template_index: int) -> str:
+    """Fill TEMPLATES[template_index] with names from SHAPES and COLORS.
 
-    Raises ValueError for a name that is in neither and IndexError for a template out of range.
+    Raises:
+        ValueError: A name is unknown.
+        IndexError: There is no such template.
     """
-    if shape not in SHAPES or colour not in COLOURS or background not in COLOURS:
-        raise ValueError(f"No shape or colour of the demo world: {shape}, {colour}, {background}.")
+    if shape not in SHAPES or color not in COLORS or background not in COLORS:
+        raise ValueError(f"No shape or color of the demo world: {shape}, {color}, {background}.")
     template = TEMPLATES[template_index]
-    return _fix_articles(template.format(shape=shape, colour=colour, background=background))
+    return _fix_articles(template.format(shape=shape, color=color, background=background))
 
 
 def phrase(claims: Claims, generator: torch.Generator) -> list[str]:
-    """C English sentences, one per claim, in wordings drawn at random."""
+    """Return an English sentence for each of C claims, in wordings drawn at random."""
     random = Random(int(torch.randint(2**62, (1,), generator=generator)))
     columns = (getattr(claims, field).tolist() for field in _Claim._fields)
     rows = [_Claim._make(row) for row in zip(*columns, strict=True)]
@@ -202,10 +204,10 @@ def phrase(claims: Claims, generator: torch.Generator) -> list[str]:
 
 
 class _Claim(NamedTuple):
-    """One row of Claims."""
+    """One claim of `Claims`."""
 
     shape: Sequence[int]
-    colour: Sequence[int]
+    color: Sequence[int]
     background: int
     relation: int
     size: int
@@ -213,11 +215,11 @@ class _Claim(NamedTuple):
     empty: bool
 
     def names(self, which: int) -> bool:
-        return self.shape[which] != UNSAID or self.colour[which] != UNSAID
+        return self.shape[which] != UNSAID or self.color[which] != UNSAID
 
 
 def _sentence(claim: _Claim, random: Random) -> str:
-    background = _colour_word(claim.background, random)
+    background = _color_word(claim.background, random)
     if not claim.names(0):
         frame = random.choice(_EMPTY_FRAMES if claim.empty else _BACKGROUND_FRAMES)
         return frame.format(background=background)
@@ -246,21 +248,21 @@ def _with_background(thing: str, background: str, random: Random) -> str:
 
 
 def _things(claim: _Claim, random: Random) -> str:
-    """What a claim says of its objects, with their relation or their place."""
-    thing = _thing(claim.shape[0], claim.colour[0], claim.size, random)
+    """Word what a claim says of its objects, with their relation or place."""
+    thing = _thing(claim.shape[0], claim.color[0], claim.size, random)
     if claim.names(1):
         said = claim.relation != UNSAID
         link = random.choice(_RELATIONS[claim.relation]) if said else "and"
-        thing = f"{thing} {link} {_thing(claim.shape[1], claim.colour[1], UNSAID, random)}"
+        thing = f"{thing} {link} {_thing(claim.shape[1], claim.color[1], UNSAID, random)}"
     if claim.place != UNSAID:
         thing = f"{thing} {random.choice(_PLACES[claim.place])}"
     return thing
 
 
-def _thing(shape: int, colour: int, size: int, random: Random) -> str:
-    """An object with its article, which is always "a" here: the end of the sentence fixes it."""
+def _thing(shape: int, color: int, size: int, random: Random) -> str:
+    """Word an object with the article "a", which `_fix_articles` corrects later."""
     prefix = f"{random.choice(_SIZES[size])} " if size != UNSAID else ""
-    hue = _colour_word(colour, random)
+    hue = _color_word(color, random)
     if shape == UNSAID:
         if random.random() < 0.5:
             return f"something {prefix}{'and ' if prefix else ''}{hue}"
@@ -268,29 +270,29 @@ def _thing(shape: int, colour: int, size: int, random: Random) -> str:
     noun = SHAPES[shape]
     if random.random() > _CANONICAL_SHARE:
         noun = random.choice(_NOUNS[noun])
-    if colour == UNSAID:
+    if color == UNSAID:
         return f"a {prefix}{noun}"
     pattern = "a {size}{hue} {noun}"
     if random.random() > _CANONICAL_SHARE:
-        pattern = random.choice(_COLOURED)
+        pattern = random.choice(_COLORED)
     return pattern.format(size=prefix, hue=hue, noun=noun)
 
 
-def _colour_word(colour: int, random: Random) -> str:
-    if colour == UNSAID:
+def _color_word(color: int, random: Random) -> str:
+    if color == UNSAID:
         return ""
-    name = COLOURS[colour]
-    return _OTHER_COLOUR_WORDS.get(name, name) if random.random() < 0.3 else name
+    name = COLORS[color]
+    return _OTHER_COLOR_WORDS.get(name, name) if random.random() < 0.3 else name
 
 
 def _finish(sentence: str, random: Random) -> str:
     if random.random() < _ENDING_SHARE:
         sentence = f"{sentence}, {random.choice(_ENDINGS)}"
     sentence = _fix_articles(re.sub(r" +", " ", sentence).replace(" ,", ",").replace(" :", ":"))
-    look = random.random()
-    if look < 0.10:
+    style = random.random()
+    if style < 0.10:
         sentence = sentence[0].upper() + sentence[1:]
-    elif look < 0.13:
+    elif style < 0.13:
         sentence = sentence.upper()
     return sentence + "." if random.random() < 0.07 else sentence
 

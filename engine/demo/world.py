@@ -1,11 +1,10 @@
-"""Pictures of known content: scenes of coloured shapes, drawn from signed distance functions.
+"""Pictures of known content: scenes of colored shapes, drawn from signed distance functions.
 
-Here live the palette, the six shapes and their proportions, the sampling of scenes, their
-rendering and their alteration into near misses. What can be said about a scene is in
-`engine.demo.claims`; how a picture is read back is in `engine.demo.judge`.
+This module has the palette, the six shapes and their proportions, and samples, renders and alters
+scenes. `engine.demo.claims` describes scenes, and `engine.demo.judge` recognizes pictures.
 
-Coordinates are fractions of the picture's side, x to the right and y downwards, (0.5, 0.5) being
-the centre. Angles are radians, positive being clockwise on the screen.
+Coordinates are fractions of the picture's side, with x to the right, y downwards and the center at
+(0.5, 0.5). Angles are in radians, positive clockwise on the screen.
 """
 
 import dataclasses
@@ -30,7 +29,7 @@ PALETTE: Mapping[str, tuple[int, int, int]] = MappingProxyType(
         "black": (18, 18, 18),
     }
 )
-COLOURS = tuple(PALETTE)
+COLORS = tuple(PALETTE)
 SHAPES = ("circle", "square", "triangle", "ring", "cross", "star")
 SIDE = 64
 """Width and height of a rendered picture, in pixels."""
@@ -55,14 +54,14 @@ PAIR_RADIUS = (0.13, 0.20)
 PAIR_SHARE = 0.20
 EMPTY_SHARE = 0.03
 MARGIN = 4 / SIDE
-"""Least distance of an object from the border and from another object: 3 pixels and a reserve for
-the soft edge and for a turned square, which reaches 1 % beyond its radius."""
-CENTRE_SPREAD = 0.09
-# Two neighbours differ by at least 0.31 along their axis, so that this keeps the axis unambiguous.
+"""Minimum distance of an object from the border and from another object: 3 pixels and a reserve for
+the soft edge and for a rotated square, which reaches 1 % beyond its radius."""
+CENTER_SPREAD = 0.09
+# Two neighbors differ by at least 0.31 along their axis, so that this keeps the axis unambiguous.
 PAIR_DRIFT = 0.12
 
 NONE = -1
-"""Marks an object that is not there."""
+"""Index that marks a missing object."""
 
 
 @dataclass(frozen=True)
@@ -70,36 +69,36 @@ class Scenes:
     """B scenes as a structure of arrays; slot 0 is the main object, slot 1 a second one."""
 
     shape: Tensor
-    """(B, 2) long, index into SHAPES; -1 = no object."""
-    colour: Tensor
-    """(B, 2) long, index into COLOURS; -1 = no object."""
+    """Indices (B, 2) into SHAPES, -1 for no object, long."""
+    color: Tensor
+    """Indices (B, 2) into COLORS, -1 for no object, long."""
     background: Tensor
-    """(B,) long, index into COLOURS, always different from the objects' colours."""
-    centre: Tensor
-    """(B, 2, 2) float: x, y of each slot in [0, 1]."""
+    """Indices (B,) into COLORS, always different from the objects' colors, long."""
+    center: Tensor
+    """Positions (B, 2, 2): x, y of each slot in [0, 1]."""
     radius: Tensor
-    """(B, 2) float, circumradius as a fraction of the side."""
+    """Circumradii (B, 2) as fractions of the side."""
     angle: Tensor
-    """(B, 2) float, radians."""
+    """Rotations (B, 2) in radians."""
     tint: Tensor
-    """(B, 3, 3) float, added to the colour of object 0, object 1 and background; RGB in [0, 1]."""
+    """RGB values (B, 3, 3) that are added to the colors of object 0, object 1 and background."""
     gradient: Tensor
-    """(B, 2) float, change of the background's value across the whole side along x and y."""
+    """Changes (B, 2) of the background's value across the whole side along x and y."""
 
     def __len__(self) -> int:
         return self.background.shape[0]
 
     def __getitem__(self, index: Tensor | slice) -> Self:
-        """The scenes that a slice, a (N,) index tensor or a (B,) mask selects."""
+        """Return the scenes selected by a slice, an index tensor (N,) or a mask (B,)."""
         fields = {f.name: getattr(self, f.name)[index] for f in dataclasses.fields(self)}
         return type(self)(**fields)
 
     def replace(self, **fields: Any) -> Self:
-        """A copy with other tensors in the named fields."""
+        """Return a copy with other tensors in the named fields."""
         return dataclasses.replace(self, **fields)
 
     def replaced_where(self, mask: Tensor, others: Self) -> Self:
-        """The scenes, but the `others` where `mask` (B,) is true."""
+        """Return the scenes, with those of `others` where `mask` (B,) is true."""
         chosen = mask.nonzero()[:, 0]
         fields = {f.name: getattr(self, f.name).clone() for f in dataclasses.fields(self)}
         for name, values in fields.items():
@@ -107,28 +106,28 @@ class Scenes:
         return type(self)(**fields)
 
     def present(self) -> Tensor:
-        """(B, 2) bool: which slots hold an object."""
+        """Return which slots have an object, (B, 2) bool."""
         return self.shape >= 0
 
 
 def palette(device: torch.device | str = "cpu") -> Tensor:
-    """(8, 3) float RGB in [0, 1], in the order of COLOURS."""
+    """Return the palette (8, 3) as RGB floats in [0, 1], in the order of COLORS."""
     return torch.tensor(list(PALETTE.values()), dtype=torch.float32, device=device) / 255
 
 
 def sample_scenes(count: int, generator: torch.Generator) -> Scenes:
-    """Draw `count` scenes: mostly one object, a fifth with two, a few without any."""
+    """Draw `count` scenes: most with one object, a fifth with two, a few with none."""
     kind = torch.rand(count, generator=generator)
     pair = kind < PAIR_SHARE
     present = torch.stack([kind < 1 - EMPTY_SHARE, pair], dim=1)
     shape = torch.randint(len(SHAPES), (count, 2), generator=generator)
-    colours = torch.rand(count, len(COLOURS), generator=generator).argsort(dim=1)
-    centre, radius = _layout(pair, generator)
+    colors = torch.rand(count, len(COLORS), generator=generator).argsort(dim=1)
+    center, radius = _layout(pair, generator)
     return Scenes(
         shape=shape.where(present, NONE),
-        colour=colours[:, :2].where(present, NONE),
-        background=colours[:, 2],
-        centre=centre.where(present[..., None], 0.5),
+        color=colors[:, :2].where(present, NONE),
+        background=colors[:, 2],
+        center=center.where(present[..., None], 0.5),
         radius=radius.where(present, 0.0),
         angle=_uniform((count, 2), -MAX_ANGLE, MAX_ANGLE, generator).where(present, 0.0),
         tint=_uniform((count, 3, 3), -MAX_TINT, MAX_TINT, generator),
@@ -144,13 +143,13 @@ def sample_single_scenes(count: int, generator: torch.Generator) -> Scenes:
 
 
 def gathered(scenes: Scenes, spread: Tensor) -> Scenes:
-    """Copies with each single object drawn towards the typical one: upright, in the middle, large.
+    """Move single objects towards the typical one, which is upright, centered and large.
 
-    `spread` (B,) is what is left of the way from there, in [0, 1]; two objects stay as they are.
+    `spread` (B,) in [0, 1] is the remaining distance from it. Scenes of two objects stay unchanged.
     """
     left = spread.where(~scenes.present()[:, 1], 1.0)[:, None]
     return scenes.replace(
-        centre=0.5 + left[..., None] * (scenes.centre - 0.5),
+        center=0.5 + left[..., None] * (scenes.center - 0.5),
         radius=torch.lerp(
             torch.full_like(scenes.radius, TYPICAL_RADIUS), scenes.radius, left
         ).where(scenes.present(), 0.0),
@@ -159,10 +158,10 @@ def gathered(scenes: Scenes, spread: Tensor) -> Scenes:
 
 
 def alter(scenes: Scenes, generator: torch.Generator) -> Scenes:
-    """Near misses: copies that differ in exactly one attribute, drawn at random for each scene.
+    """Return near misses: copies with one attribute changed, drawn at random for each scene.
 
-    The attribute is the main object's shape, its colour, the background or the placement (centre,
-    radius and angle; of two objects the layout is drawn anew). Empty scenes get another background.
+    The attribute is the main object's shape, its color, the background or the placement (center,
+    radius and angle; a new layout for two objects). Empty scenes get another background.
     """
     has_object = scenes.present()[:, 0]
     choice = torch.randint(4, (len(scenes),), generator=generator).where(has_object, 2)
@@ -171,18 +170,18 @@ def alter(scenes: Scenes, generator: torch.Generator) -> Scenes:
     place = choice == 3
     return scenes.replace(
         shape=_with_first(scenes.shape, (scenes.shape[:, 0] + step) % len(SHAPES), choice == 0),
-        colour=_with_first(scenes.colour, _unused_colour(scenes, generator), choice == 1),
-        background=_unused_colour(scenes, generator).where(choice == 2, scenes.background),
-        centre=moved.centre.where(place[:, None, None], scenes.centre),
+        color=_with_first(scenes.color, _unused_color(scenes, generator), choice == 1),
+        background=_unused_color(scenes, generator).where(choice == 2, scenes.background),
+        center=moved.center.where(place[:, None, None], scenes.center),
         radius=moved.radius.where(place[:, None], scenes.radius),
         angle=moved.angle.where(place[:, None], scenes.angle),
     )
 
 
 def render(scenes: Scenes, masks: Tensor | None = None) -> Tensor:
-    """Draw the scenes: (B, 3, 64, 64) float RGB in [0, 1] with soft edges one pixel wide.
+    """Draw the scenes as RGB floats (B, 3, 64, 64) in [0, 1], with soft edges one pixel wide.
 
-    `masks` (B, 2, 64, 64) says what each object covers, by default `object_masks(scenes)`.
+    `masks` (B, 2, 64, 64) are the coverages of the objects, by default `object_masks(scenes)`.
     """
     device = scenes.background.device
     rgb = palette(device)
@@ -194,36 +193,36 @@ def render(scenes: Scenes, masks: Tensor | None = None) -> Tensor:
     masks = object_masks(scenes) if masks is None else masks
     for slot in range(2):
         members = scenes.present()[:, slot].nonzero()[:, 0]
-        paint = (rgb[scenes.colour[members, slot]] + scenes.tint[members, slot]).clamp(0, 1)
+        paint = (rgb[scenes.color[members, slot]] + scenes.tint[members, slot]).clamp(0, 1)
         mask = masks[members, slot, None]
         pictures[members] = torch.lerp(pictures[members], paint[:, :, None, None], mask)
     return pictures
 
 
 def object_masks(scenes: Scenes) -> Tensor:
-    """(B, 2, 64, 64) float in [0, 1]: how much of each pixel each slot's object covers."""
+    """Return how much of each pixel each slot's object covers: (B, 2, 64, 64) in [0, 1]."""
     return coverage(outline_distances(scenes))
 
 
 def coverage(distances: Tensor) -> Tensor:
-    """How much of each pixel lies inside an outline this far away, in [0, 1], of any shape."""
+    """Return how much of each pixel lies inside an outline at these distances, in [0, 1]."""
     return (0.5 - distances).clamp(0, 1)
 
 
 def outline_distances(scenes: Scenes) -> Tensor:
-    """(B, 2, 64, 64) float: distance to each slot's outline in pixels, negative inside.
+    """Return the distances (B, 2, 64, 64) to each slot's outline in pixels, negative inside.
 
-    Where there is no object it is `SIDE`.
+    Without an object, the distance is `SIDE`.
     """
     return torch.stack([_slot_distances(scenes, slot) for slot in range(2)], dim=1)
 
 
 def signed_distance(shape: int, x: Tensor, y: Tensor) -> Tensor:
-    """Distance to the outline of SHAPES[shape] at radius 1 and angle 0, negative inside.
+    """Return the distance to the outline of SHAPES[shape] at radius 1, negative inside.
 
-    x and y are positions relative to the object's centre, in units of its radius; the result has
-    their common shape and their unit. It is exact near straight edges, which is what an edge one
-    pixel wide needs, and a bound elsewhere. A ring's hole is outside.
+    `x` and `y` are positions relative to the object's center in units of its radius. The result has
+    the same unit and their broadcast shape. It is exact near straight edges, as an edge one pixel
+    wide needs, and a bound elsewhere. A ring's hole is outside.
     """
     return _OUTLINES[shape](x, y)
 
@@ -237,15 +236,15 @@ def _slot_distances(scenes: Scenes, slot: int) -> Tensor:
             radius = scenes.radius[members, slot, None, None]
             angle = scenes.angle[members, slot, None, None]
             cos, sin = angle.cos() / radius, angle.sin() / radius
-            dx = x - scenes.centre[members, slot, 0, None, None]
-            dy = y - scenes.centre[members, slot, 1, None, None]
+            dx = x - scenes.center[members, slot, 0, None, None]
+            dy = y - scenes.center[members, slot, 1, None, None]
             distance = signed_distance(shape, cos * dx + sin * dy, cos * dy - sin * dx)
             distances[members] = distance * (radius * SIDE)
     return distances
 
 
 def _pixel_grid(device: torch.device) -> tuple[Tensor, Tensor]:
-    """x as (1, 64) and y as (64, 1): the pixels' centres in [0, 1]."""
+    """Return x (1, 64) and y (64, 1) of the pixels' centers in [0, 1]."""
     steps = (torch.arange(SIDE, device=device) + 0.5) / SIDE
     return steps[None, :], steps[:, None]
 
@@ -274,7 +273,7 @@ def _cross(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _star(x: Tensor, y: Tensor) -> Tensor:
-    # Mirroring folds the five points onto half a point: the upward one, to the right of its axis.
+    # Reflections fold the five points onto half a point: the upward one, to the right of its axis.
     x, y = x.abs(), -y
     nx, ny = math.cos(math.radians(36)), -math.sin(math.radians(36))
     for side in (nx, -nx):
@@ -298,22 +297,22 @@ _OUTLINES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
 
 
 def _layout(pair: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Centres (B, 2, 2) and radii (B, 2) for scenes with one object or, where `pair`, two."""
+    """Draw centers (B, 2, 2) and radii (B, 2) for scenes of one object, or two where `pair`."""
     count = len(pair)
     single = _uniform((count, 2), *SINGLE_RADIUS, generator)
     radius = _uniform((count, 2), *PAIR_RADIUS, generator).where(pair[:, None], single)
-    drift = torch.randn(count, 2, 2, generator=generator) * CENTRE_SPREAD
+    drift = torch.randn(count, 2, 2, generator=generator) * CENTER_SPREAD
     edge = radius[..., None] + MARGIN
-    centre = _clamp(0.5 + drift, edge, 1 - edge)
+    center = _clamp(0.5 + drift, edge, 1 - edge)
     across = 0.5 + drift[..., 0].clamp(-PAIR_DRIFT, PAIR_DRIFT)
     apart = torch.stack([_apart(radius, generator), across], dim=-1)
     upright = torch.rand(count, generator=generator) < 0.5
     apart = apart.flip(-1).where(upright[:, None, None], apart)
-    return apart.where(pair[:, None, None], centre), radius
+    return apart.where(pair[:, None, None], center), radius
 
 
 def _apart(radius: Tensor, generator: torch.Generator) -> Tensor:
-    """Positions (B, 2) along one axis that keep two objects inside and clear of each other."""
+    """Draw positions (B, 2) along one axis that keep two objects inside and apart."""
     count = radius.shape[0]
     slack = (1 - 3 * MARGIN - 2 * radius.sum(dim=1, keepdim=True)).clamp(min=0)
     offset = torch.rand(count, 2, generator=generator).sort(dim=1).values * slack
@@ -326,20 +325,20 @@ def _apart(radius: Tensor, generator: torch.Generator) -> Tensor:
 
 def _moved(scenes: Scenes, generator: torch.Generator) -> Scenes:
     present = scenes.present()
-    centre, radius = _layout(present[:, 1], generator)
+    center, radius = _layout(present[:, 1], generator)
     angle = _uniform((len(scenes), 2), -MAX_ANGLE, MAX_ANGLE, generator)
     return scenes.replace(
-        centre=centre.where(present[..., None], 0.5),
+        center=center.where(present[..., None], 0.5),
         radius=radius.where(present, 0.0),
         angle=angle.where(present, 0.0),
     )
 
 
-def _unused_colour(scenes: Scenes, generator: torch.Generator) -> Tensor:
-    """(B,) long: for each scene a colour that nothing in it has."""
-    used = torch.cat([scenes.colour, scenes.background[:, None]], dim=1)
-    score = torch.rand(len(scenes), len(COLOURS), generator=generator)
-    taken = (used[:, :, None] == torch.arange(len(COLOURS))).any(dim=1)
+def _unused_color(scenes: Scenes, generator: torch.Generator) -> Tensor:
+    """Draw a color (B,) for each scene that nothing in it has."""
+    used = torch.cat([scenes.color, scenes.background[:, None]], dim=1)
+    score = torch.rand(len(scenes), len(COLORS), generator=generator)
+    taken = (used[:, :, None] == torch.arange(len(COLORS))).any(dim=1)
     return score.masked_fill(taken, -1.0).argmax(dim=1)
 
 

@@ -1,1 +1,1 @@
-"""From a picture and a wish to a recipe: edits, masks from text, follow-ups."""
+"""Make recipes from pictures: edits, masks from text, follow-ups."""

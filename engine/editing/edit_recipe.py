@@ -1,9 +1,8 @@
-"""Editing: from a picture and a mask that people send to an edit, and back to the picture's size.
+"""Make edits from users' pictures and masks, and bring results back to the picture's size.
 
-A picture is painted on a canvas that suits the models. Its source is scaled to that canvas, so
-that nothing is cut off, and what was painted is scaled back. Outside the mask the finished picture
-consists of the source's own pixels, since a decoder changes more than it was asked to. No torch in
-here.
+An edit is painted on a canvas that suits the models. The source is scaled to that canvas, so
+nothing is cut off, and the result is scaled back. Outside the mask the finished picture has the
+source's own pixels, because a decoder always changes the whole picture. No torch in here.
 """
 
 import math
@@ -25,26 +24,34 @@ from engine.recipes.start_image import source_and_mask
 
 MIN_SOURCE_SIDE = 16
 MAX_SOURCE_PIXELS = 1_600_000
-"""Of a source, 1264 x 1264: a larger one is made smaller, so that the finished picture and its
-recipe, which holds the source, stay below Discord's 10 MiB."""
+"""Maximum number of pixels of a source (1264 x 1264). Larger ones are scaled down, so that the
+finished picture with its recipe, which contains the source, stays below Discord's 10 MiB."""
 MAX_ASPECT = 6.0
-"""Longer side over shorter side of a source: the canvas would be a strip."""
+"""Maximum ratio of a source's longer side to its shorter side."""
 MAX_ASPECT_ERROR = 0.05
-"""By how much the proportions of a mask may differ from those of its picture."""
+"""Maximum relative difference between the aspect ratios of a mask and its picture."""
 IMAGE_PROMPT_SIDE = 256
-"""Longest side that is kept of an image prompt, more than most perceptors see."""
+"""Maximum side of an image prompt in pixels; most perceptors take smaller pictures."""
 FEATHER = 0.02
-"""Width of a mask's soft edge as a share of the picture's shorter side. It lies inside."""
-MASKED_BELOW = 16
-"""Of 255: a mask all of whose pixels are darker changes nothing that anybody would see."""
+"""Width of the soft edge inside a mask, as a share of the picture's shorter side."""
+MIN_MASK_LEVEL = 16
+"""Minimum level (0 to 255) of a mask's brightest pixel; darker masks change nothing visible."""
 DEFAULT_KEEP = 0.9
-"""Where there is no mask; a mask says by itself what is kept."""
+"""Default of `keep` without a mask; with a mask it is 0, as the mask says what to keep."""
 
 
 def read_source(content: Path | bytes, *, name: str = "the picture") -> tuple[Image.Image, str]:
-    """A picture to edit, and a notice if it had to be made smaller, else "".
+    """Read a picture to edit.
 
-    Raises `PictureError` if it is no picture, smaller than 16 pixels or a mere strip.
+    Args:
+        content: Path of a file, or its bytes.
+        name: Name of the picture in messages.
+
+    Returns:
+        The picture, and a notice if it was scaled down, otherwise "".
+
+    Raises:
+        PictureError: The file is not a picture, or it is smaller than 16 pixels or too long.
     """
     picture = image_io.read_picture(content, name=name if isinstance(content, bytes) else None)
     low, high = sorted(picture.size)
@@ -67,7 +74,7 @@ def read_source(content: Path | bytes, *, name: str = "the picture") -> tuple[Im
 
 
 def canvas_size(size: tuple[int, int], models: str) -> tuple[int, int]:
-    """Width and height to paint a picture of `size` at: its proportions, the models' own area."""
+    """Return the canvas for a picture of `size`: its aspect ratio, and the models' usual area."""
     side = find_models(models).side
     aspect = math.sqrt(size[0] / size[1])
     return round_to_grid((round(side * aspect), round(side / aspect)), models)
@@ -76,11 +83,12 @@ def canvas_size(size: tuple[int, int], models: str) -> tuple[int, int]:
 def read_mask(
     content: Path | bytes, size: tuple[int, int], *, name: str = "the mask"
 ) -> Image.Image:
-    """A mask that somebody drew, grey and scaled to `size`: white is changed, black is kept.
+    """Read a mask, as gray and scaled to `size`: white is changed, black is kept.
 
-    Transparent pixels are kept, whatever their colour.
+    Transparent pixels count as black.
 
-    Raises `PictureError` if it is no picture, has other proportions, or is black everywhere.
+    Raises:
+        PictureError: The file is not a picture, has another aspect ratio, or is black everywhere.
     """
     drawn = image_io.read_picture(content, name=name, background="black").convert("L")
     error = drawn.width / drawn.height / (size[0] / size[1])
@@ -95,32 +103,32 @@ def read_mask(
 
 
 def check_mask(mask: Image.Image, *, name: str = "the mask") -> None:
-    """Raise `PictureError` if a grey mask changes nothing."""
-    if np.asarray(mask).max() < MASKED_BELOW:
+    """Raise `PictureError` if a gray mask changes nothing."""
+    if np.asarray(mask).max() < MIN_MASK_LEVEL:
         raise PictureError(
-            f"{name} is black everywhere, so there is nothing to change: paint white what shall be"
+            f"{name} is black everywhere, so there is nothing to change: paint white what to change"
         )
 
 
 def dilate(mask: Image.Image, share: float) -> Image.Image:
-    """A mask made wider, or narrower for a negative `share` of the picture's shorter side."""
+    """Widen a mask by a `share` of the picture's shorter side, or narrow it if `share` < 0."""
     reach = round(abs(share) * min(mask.size))
     if reach == 0:
         return mask
-    # Pillow's own filters take seconds here: they look at the whole square for every pixel.
+    # Pillow's filters take seconds here, because they read the whole square for each pixel.
     filtered = ndimage.maximum_filter if share > 0 else ndimage.minimum_filter
     return Image.fromarray(filtered(np.asarray(mask), size=2 * reach + 1, mode="nearest"))
 
 
 def feather(mask: Image.Image) -> Image.Image:
-    """A mask with a soft edge inside: what was black stays black.
+    """Return a mask with a soft edge inside, so that black pixels stay black.
 
-    One that is nothing but edge, such as a thin line, stays as it is.
+    A mask too thin for that, such as a line, is returned unchanged.
     """
     reach = FEATHER * min(mask.size)
     inner = dilate(mask, -FEATHER).filter(ImageFilter.GaussianBlur(reach / 2))
     soft = np.minimum(np.asarray(mask), np.asarray(inner))
-    return mask if soft.max() < MASKED_BELOW else Image.fromarray(soft)
+    return mask if soft.max() < MIN_MASK_LEVEL else Image.fromarray(soft)
 
 
 def edit_recipe(
@@ -134,25 +142,27 @@ def edit_recipe(
     preset: str | None = None,
     **settings: Any,
 ) -> Recipe:
-    """A recipe that changes a picture into what `prompt` says.
+    """Make a recipe that changes a picture into what `prompt` says.
 
     Args:
-        prompt: what the whole picture should show afterwards, in the syntax of
-        `engine.recipes.prompts`. source: from `read_source`. seed: where all randomness comes from.
-        mask: grey, of the source's size; only where it is not black anything changes. keep: how
-        much of the source stays, from 0 (as little as the prompt likes) to 1; of the
-            demo models' edits, at 1 only colours change. By default 0.9, with a mask 0.
-        models: a name in the catalogue.
-        preset: of `PRESET_NAMES`; by default the one that suits the models.
-        **settings: fields of `Recipe` that replace the preset's.
+        prompt: What the whole picture should show, in the syntax of `engine.recipes.prompts`.
+        source: Picture to change, from `read_source`.
+        seed: Seed of all random numbers of the run.
+        mask: Gray picture of the source's size; black pixels do not change.
+        keep: How much of the source to keep, from 0 to 1; with the demo models, at 1 only colors
+            change. By default 0.9, or 0 with a mask.
+        models: Name of a pair of models in the catalogue.
+        preset: One of `PRESET_NAMES`, by default the one that suits the models.
+        **settings: Fields of `Recipe` that replace the preset's.
 
     Raises:
-        RecipeError, ModelError: what is not allowed, and what is.
+        RecipeError: A value is not allowed.
+        ModelError: There are no such models.
     """
     preset = preset or find_models(models).preset
     if keep is None:
         keep = DEFAULT_KEEP if mask is None else 0.0
-    whole = edit_overrides(preset, models) if mask is None else {}
+    overrides = edit_overrides(preset, models) if mask is None else {}
     edit = Edit(
         _png(source), None if mask is None else _png(mask), **keep_weights(preset, keep, models)
     )
@@ -162,22 +172,26 @@ def edit_recipe(
         models=models,
         preset=preset,
         size=canvas_size(source.size, models),
-        **{"start": "image", "edit": edit, "enlarge": 1, **whole, **settings},
+        **{"start": "image", "edit": edit, "enlarge": 1, **overrides, **settings},
     )
 
 
 def image_prompt(content: Path | bytes, weight: float = 1.0) -> ImagePrompt:
-    """A picture from outside as an image prompt; raises `PictureError` if it is no picture."""
+    """Read a picture as an image prompt, scaled down to at most 256 pixels per side.
+
+    Raises:
+        PictureError: The file is not a picture.
+    """
     picture = image_io.read_picture(content)
     picture.thumbnail((IMAGE_PROMPT_SIDE, IMAGE_PROMPT_SIDE), Image.Resampling.LANCZOS)
     return ImagePrompt(_png(picture), weight)
 
 
 def composite_result(painted: Image.Image, recipe: Recipe) -> Image.Image:
-    """What was painted on the canvas of `recipe`, as people see it.
+    """Return the picture that users see from what was painted on the canvas of `recipe`.
 
-    Enlarged as the recipe says; or, if it is an edit, at the source's size, with its structure as
-    far as that is kept, and with its own pixels wherever the mask is black.
+    It is enlarged as the recipe says. An edit instead gets the source's size, its structure as far
+    as the edit keeps it, and its pixels where the mask is black.
     """
     if recipe.edit is None:
         return image_io.enlarge(painted, recipe.enlarge)
@@ -186,8 +200,8 @@ def composite_result(painted: Image.Image, recipe: Recipe) -> Image.Image:
     if recipe.edit.keep_structure > 0 and source.size != painted.size:
         from engine.vqgan_clip.palette_transfer import transfer_palette  # needs torch
 
-        recoloured = transfer_palette(source, painted)
-        restored = Image.blend(restored, recoloured, recipe.edit.keep_structure)
+        recolored = transfer_palette(source, painted)
+        restored = Image.blend(restored, recolored, recipe.edit.keep_structure)
     return restored if mask is None else Image.composite(restored, source, mask)
 
 

@@ -1,4 +1,4 @@
-"""From a painted picture's recipe to that of another one: further rounds, or a new start from it.
+"""Make a new recipe from a painted picture's recipe: extra rounds, a restart, a variation.
 
 No torch in here.
 """
@@ -13,25 +13,29 @@ from engine.recipes.start_image import init_image
 
 
 def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
-    """The recipe with a further round of `steps`: its run begins as that of `recipe` ends.
+    """Return the recipe with an extra round of `steps`, which continues the run of `recipe`.
 
-    Raises `RecipeError` if that is too much for one run.
+    Raises:
+        RecipeError: There would be too many rounds or steps.
     """
     if len(recipe.more) == MAX_MORE:
-        raise RecipeError(f"a picture is painted in at most {MAX_MORE} further rounds")
+        raise RecipeError(f"a picture can have at most {MAX_MORE} extra rounds")
     left = MAX_STEPS - recipe.total_steps
     if steps > left:
-        raise RecipeError(f"of at most {MAX_STEPS} steps {left} are left, not {steps}")
+        raise RecipeError(
+            f"a picture can have at most {MAX_STEPS} steps, so {left} are left, not {steps}"
+        )
     return replace(recipe, more=(*recipe.more, steps))
 
 
 def restart_from(recipe: Recipe, picture: bytes) -> Recipe:
-    """The recipe once more, from a picture in place of what it started from.
+    """Return the recipe with `picture` as its start, without extra rounds and start noise.
 
-    It is fitted to the canvas, or of an edit takes the place of the source. Further rounds and
-    noise belonged to the run that was before.
+    The picture is fitted to the canvas. In an edit it replaces the source.
 
-    Raises `PictureError` if it is no picture, `RecipeError` if no run of the kind can start so.
+    Raises:
+        PictureError: The file is not a picture.
+        RecipeError: The recipe's quantization cannot start from a picture.
     """
     fresh = replace(recipe, more=(), start_noise=0.0)
     if recipe.edit is not None:
@@ -39,16 +43,20 @@ def restart_from(recipe: Recipe, picture: bytes) -> Recipe:
         return replace(fresh, edit=replace(recipe.edit, source=init_image(picture, size)))
     if recipe.quantization == "codebook-sampling":
         raise RecipeError(
-            "codebook sampling painted this, and that cannot start from a picture: paint it anew"
+            "this picture was painted by codebook sampling, which cannot start from a picture: "
+            "paint it again from the start"
         )
     start = init_image(picture, (recipe.width, recipe.height))
     return replace(fresh, start="image", init_image=start)
 
 
 def variation_of(recipe: Recipe, picture: bytes, seed: int) -> Recipe:
-    """A recipe for a picture that is like `picture`, which `recipe` painted, and yet another.
+    """Return a recipe for a variation of `picture`, which `recipe` painted.
 
-    Raises as `continued`, and `ModelError` if there are no such models.
+    Raises:
+        PictureError: The file is not a picture.
+        RecipeError: The recipe's quantization cannot start from a picture.
+        ModelError: There are no models of the recipe's name.
     """
     noise = find_models(recipe.models).vary_noise
     return replace(restart_from(recipe, picture), seed=seed, start_noise=noise)

@@ -1,7 +1,7 @@
-"""Regions: the parts that a picture falls into by its own colours, coarse and fine.
+"""Segment a picture into regions by its own colors, from coarse to fine.
 
-Nothing is known here of what a picture shows. The same place may belong to several regions, since
-a thing may be of one colour or of many.
+Segmentation does not know what a picture shows. A pixel may belong to several regions, because an
+object may have one color or many.
 """
 
 import numpy as np
@@ -10,30 +10,30 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from engine.images.palette import _distances, kmeans_colors
+from engine.images.palette import kmeans_colors, squared_distances
 
 Mask = NDArray[np.bool_]
-"""(H, W): which pixels."""
+"""Pixels (H, W) of a region."""
 
-COLOUR_COUNTS = (2, 3, 4, 6)
-"""Into how many colours a picture is divided, coarsely to finely; each division gives regions."""
+COLOR_COUNTS = (2, 3, 4, 6)
+"""Numbers of colors to segment a picture by, from coarse to fine."""
 MIN_AREA, MAX_REGIONS = 0.01, 24
-"""Smallest region as a share of the picture, and how many of the largest are looked at."""
+"""Minimum size of a region as a share of the picture, and maximum number of regions."""
 SAME_REGION = 0.9
 """Overlap (intersection over union) above which two regions count as one."""
 
 
 def find_regions(image: Tensor) -> list[Mask]:
-    """Parts of one colour of `image` (1, 3, H, W), (H, W) each, the largest first.
+    """Return regions (H, W) of one color in `image` (1, 3, H, W), the largest first.
 
-    The colours of CIELAB are divided by k-means into two, three and more; whatever hangs together
-    is a region, and so is all of one colour. There is always at least one.
+    K-means divides the colors in CIELAB into two, three and more. All pixels of one color form a
+    region, and so does each connected piece of them. There is always at least one region.
     """
     lab = rgb_to_lab(image)[0].permute(1, 2, 0).cpu().numpy()
     lab = ndimage.median_filter(lab, size=(3, 3, 1))
     regions: list[Mask] = []
-    for count in COLOUR_COUNTS:
-        labels = _labelled(lab, count)
+    for count in COLOR_COUNTS:
+        labels = _label_colors(lab, count)
         for label in np.unique(labels):
             pieces, _ = ndimage.label(labels == label)  # pyright: ignore[reportGeneralTypeIssues]
             large = np.flatnonzero(np.bincount(pieces.flat)[1:] >= MIN_AREA * pieces.size) + 1
@@ -43,10 +43,10 @@ def find_regions(image: Tensor) -> list[Mask]:
     return sorted(regions, key=np.sum, reverse=True)[:MAX_REGIONS]
 
 
-def _labelled(lab: NDArray[np.floating], count: int) -> NDArray[np.intp]:
-    """Number (H, W) each pixel of (H, W, 3) by its colour out of at most `count`."""
+def _label_colors(lab: NDArray[np.floating], count: int) -> NDArray[np.intp]:
+    """Return the index (H, W) of each pixel's color in (H, W, 3), out of at most `count` colors."""
     pixels = lab.reshape(-1, 3)
-    return _distances(pixels, kmeans_colors(pixels, count)).argmin(1).reshape(lab.shape[:2])
+    return squared_distances(pixels, kmeans_colors(pixels, count)).argmin(1).reshape(lab.shape[:2])
 
 
 def _same(one: Mask, other: Mask) -> bool:

@@ -1,1 +1,1 @@
-"""Pictures in and out; nothing in a file is trusted. No torch."""
+"""Read and write picture files; nothing in a file is trusted. No torch."""

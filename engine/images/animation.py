@@ -1,7 +1,7 @@
-"""Animations: how a picture grew, as a short clip that chat programs play in place.
+"""Animations: the progress of a picture as a short clip that chat programs play inline.
 
-WebP is written by Pillow, MP4 (H.264) by PyAV. Which frames a run leaves is not decided here;
-of too many, an even selection is shown.
+Pillow writes WebP, and PyAV writes MP4 (H.264). Callers choose the frames; if there are too many,
+evenly spaced ones are shown.
 """
 
 from collections.abc import Sequence
@@ -18,27 +18,34 @@ ANIMATION_SUFFIXES = (".webp", ".mp4")
 
 _MAX_FRAMES_PER_SECOND = 25
 _MAX_FRAME_MS = 500
-"""Few frames make a shorter clip, not a slide show."""
+"""Maximum duration of a frame: few frames make a shorter clip, not a slide show."""
 _HOLD_MS = 1500
-"""How long the last frame, the finished picture, stands before the clip starts again."""
+"""Extra duration of the last frame, the finished picture, before the clip starts again."""
 _WEBP_QUALITY = 80
 _H264_OPTIONS = {"crf": "18", "preset": "medium"}
 _MAX_SIDE = {".webp": 16_383, ".mp4": 8_192}
 _BT709 = 1
-"""The colour standard's number, for matrix, primaries and transfer alike (ITU-T H.273)."""
+"""Number of the color standard for matrix, primaries and transfer alike (ITU-T H.273)."""
 _LIMITED_RANGE = 1
 
 
 def write_animation(
     frames: Sequence[Image.Image], path: Path, *, seconds: float = 4.0, force: bool = False
 ) -> None:
-    """Write frames as an animation of about `seconds`, then the last one held for a while.
+    """Write frames as an animation of about `seconds`, and hold the last one for a while.
 
-    The suffix chooses the format, .webp (plays for ever) or .mp4 (even width and height). All
-    frames are scaled to the size of the last one. The file appears complete or not at all.
+    All frames are scaled to the size of the last one. The file appears complete or not at all.
 
-    Raises PictureError for another suffix, no frames, frames too large for the format, or a file
-    that exists without `force` or cannot be written.
+    Args:
+        frames: Pictures from first to last.
+        path: File to write. Its suffix is the format: .webp (loops) or .mp4 (even width and
+            height).
+        seconds: Duration of the clip without the extra time of the last frame.
+        force: True to replace an existing file.
+
+    Raises:
+        PictureError: The suffix is unknown, there are no frames, they are too large for the
+            format, or the file exists without `force` or cannot be written.
     """
     check_output(path, suffixes=ANIMATION_SUFFIXES, force=force)
     if not frames:
@@ -63,7 +70,7 @@ def _check_size(frame: Image.Image, suffix: str) -> None:
 
 
 def _selection(frames: Sequence[Image.Image], limit: int) -> list[Image.Image]:
-    """Return at most `limit` frames, evenly spread, the first and the last always among them."""
+    """Return at most `limit` evenly spaced frames, including the first and the last."""
     count = max(2, limit)
     if len(frames) > count:
         last = len(frames) - 1
@@ -94,7 +101,7 @@ def _write_mp4(frames: Sequence[Image.Image], part: Path, frame_ms: int) -> None
 
     width, height = (side + side % 2 for side in frames[-1].size)
     held = [frames[-1]] * (ceil(_HOLD_MS / frame_ms) - 1)
-    # With its index in front of the pictures (faststart), a clip plays before it is all there.
+    # With the index in front of the pictures (faststart), a clip plays before it has fully loaded.
     with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(1000, frame_ms))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

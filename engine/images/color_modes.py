@@ -1,7 +1,7 @@
-"""One way of holding colour: any Pillow mode becomes RGB with 8 bits per channel.
+"""Convert any Pillow mode to RGB with 8 bits per channel.
 
-Colour profiles are not applied, values count as sRGB. What is transparent lies on white paper
-unless said otherwise.
+Color profiles are not applied; values count as sRGB. Transparent pixels are composited on white
+unless the caller names another background.
 """
 
 import numpy as np
@@ -12,18 +12,16 @@ _WIDE = frozenset(("I;16", "I;16L", "I;16B", "I;16N", "I", "F"))
 
 
 def is_convertible(picture: Image.Image) -> bool:
-    """Say whether `to_rgb` knows the picture's mode."""
+    """Return True if `to_rgb` can convert the picture's mode."""
     return picture.mode in _NARROW | _WIDE
 
 
 def to_rgb(picture: Image.Image, background: str = "white") -> Image.Image:
     """Return a copy of the picture in RGB with 8 bits per channel, without any metadata.
 
-    What is transparent lies on the colour `background`.
-
-    16-bit grey is scaled by 1/257, so that white stays white. Floats and 32-bit integers name no
-    white of their own: values within [0, 1], 8 or 16 bits are scaled as such, others from their
-    darkest to their lightest.
+    Transparent pixels are composited on the color `background`. 16-bit gray is scaled by 1/257, so
+    white stays white. Floats and 32-bit integers do not define white: values within [0, 1] or
+    within 8 or 16 bits are scaled by that range, others by the range from darkest to lightest.
     """
     if picture.mode in _WIDE:
         picture = _narrowed(picture)
@@ -43,7 +41,7 @@ def _narrowed(picture: Image.Image) -> Image.Image:
 
 
 def _range(mode: str, values: np.ndarray) -> tuple[float, float]:
-    """Return the values that are black and white."""
+    """Return the values that stand for black and white."""
     if mode.startswith("I;16"):
         return 0.0, 65535.0
     darkest, lightest = float(values.min()), float(values.max())

@@ -1,4 +1,4 @@
-"""Contact sheets: many pictures on one, in rows, each with a caption if wanted."""
+"""Contact sheets: many pictures in rows on one sheet, with optional captions."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ _FONT_SIZE = 11
 _LINE_HEIGHT = 14
 _MAX_LINES = 3
 _MAX_CAPTION = 300
-"""Characters of a caption that are looked at; more than three lines never show anyway."""
+"""Maximum number of characters of a caption that are used; three lines never hold more."""
 
 
 def contact_sheet(
@@ -23,10 +23,16 @@ def contact_sheet(
 ) -> Image.Image:
     """Lay pictures out on white, row by row, `gap` pixels apart.
 
-    Every cell is as large as the largest picture, and smaller ones stand in its middle.
-    Captions, one per picture, are wrapped to the cell's width and cut after three lines.
+    Each cell has the size of the largest picture, and smaller pictures are centered in it.
 
-    Raises ValueError if there is no picture, no column, or not one caption per picture.
+    Args:
+        pictures: Pictures in reading order.
+        columns: Number of pictures in a row, at least 1.
+        captions: One text per picture, wrapped to the cell's width and cut after three lines.
+        gap: Space between cells in pixels.
+
+    Raises:
+        ValueError: There is no picture or no column, or the number of captions is wrong.
     """
     if not pictures or columns < 1:
         raise ValueError("a contact sheet needs at least one picture and one column")
@@ -55,7 +61,7 @@ def _write(sheet: Image.Image, lines: list[str], left: int, top: int) -> None:
 
 
 def _wrapped(caption: str, width: int) -> list[str]:
-    """Break a caption into at most three lines of `width` pixels; an ellipsis marks a cut."""
+    """Wrap a caption to at most three lines of `width` pixels, with an ellipsis if it is cut."""
     font = _font()
     words = caption[:_MAX_CAPTION].split()
     lines: list[str] = []

@@ -1,9 +1,8 @@
-"""Pictures: reading ones from outside, and fitting them to a size.
+"""Read pictures from untrusted files, and fit them to a size.
 
-A picture in the engine is a Pillow image in RGB with 8 bits per channel (`rgb` makes it so).
-Nothing in a file from outside is believed: its size is checked before it is decoded, only six
-decoders are ever reached, and what is damaged is refused and never shown in part. Files that
-we write are the matter of `png` and `animation`.
+A picture in the engine is a Pillow image in RGB with 8 bits per channel (see `color_modes`). Files
+are not trusted: their size is checked before they are decoded, only six decoders can be reached,
+and damaged files are rejected, never shown in part. `png` and `animation` write our own files.
 """
 
 import re
@@ -28,14 +27,15 @@ MAX_FILE_BYTES = 64 * MEBIBYTE
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 16_384
 MAX_SCANS = 500
-"""A progressive JPEG takes about ten scans; each one more costs a pass over all pixels."""
+"""Maximum number of scans in a progressive JPEG. About ten are usual, and each costs a pass over
+all pixels."""
 
 _KNOWN = "PNG, JPEG, WebP, GIF, BMP and TIFF"
 _UNCOMPRESSED = frozenset((0, 3, "raw"))
-"""What BMP and TIFF files call it; Pillow reads the others slowly, or through libtiff, which
-writes messages of its own to the terminal."""
+"""Values of `compression` for uncompressed BMP and TIFF files. Pillow reads others slowly or
+through libtiff, which writes messages to the terminal."""
 
-# The readers are called directly: Image.open prints a warning of its own about large pictures.
+# The readers are called directly because Image.open prints a warning about large pictures.
 _READERS: tuple[tuple[bytes, Callable[[BytesIO], ImageFile.ImageFile]], ...] = (
     (re.escape(png.SIGNATURE), PngImageFile),
     (rb"\xff\xd8\xff", JpegImageFile),
@@ -44,7 +44,7 @@ _READERS: tuple[tuple[bytes, Callable[[BytesIO], ImageFile.ImageFile]], ...] = (
     (rb"BM", BmpImageFile),
     (rb"II\*\0|MM\0\*", TiffImageFile),
 )
-"""How a file of each format begins, and what reads it."""
+"""First bytes of a file in each format, and the reader for it."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -55,7 +55,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What undoes each value of the EXIF tag Orientation."""
+"""Transposition that undoes each value of the EXIF tag Orientation."""
 
 
 def read_picture(
@@ -67,10 +67,16 @@ def read_picture(
 ) -> Image.Image:
     """Read a picture from a file or from bytes: RGB, upright, the first frame of an animation.
 
-    `name` is how messages call it, by default the path. What is transparent lies on `background`.
+    Args:
+        source: Path of a file, or its bytes.
+        name: Name of the picture in messages, by default the path.
+        max_pixels: Maximum number of pixels.
+        background: Color on which transparent pixels are composited.
 
-    Raises PictureError if it is missing, no regular file, empty, damaged, cut off, of an unknown
-    format, over 64 MiB, over `max_pixels` pixels or over 16384 pixels wide or high.
+    Raises:
+        PictureError: The file is missing, not a regular file, empty, damaged, cut off, of an
+            unknown format, over 64 MiB, over `max_pixels` pixels, or over 16384 pixels wide or
+            high.
     """
     if isinstance(source, bytes):
         name, content = name or "the picture", source
@@ -84,16 +90,17 @@ def read_picture(
 
 
 def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """Scale a picture until it covers `width` x `height` pixels and cut off evenly what is over."""
+    """Scale a picture to cover `width` x `height` pixels, and crop what is over on both sides."""
     return ImageOps.fit(picture, (width, height), method=Image.Resampling.LANCZOS)
 
 
 def enlarge(picture: Image.Image, factor: int) -> Image.Image:
-    """Return the picture `factor` times as wide and high, for looking at a small one.
+    """Return the picture `factor` times as wide and high.
 
-    Bicubic: beside the flat colours of small pictures, Lanczos leaves visible rings.
+    Bicubic, because Lanczos leaves visible rings beside the flat colors of small pictures.
 
-    Raises ValueError if `factor` is less than 1.
+    Raises:
+        ValueError: The factor is less than 1.
     """
     if factor < 1:
         raise ValueError(f"the factor must be at least 1, not {factor}")
@@ -104,7 +111,7 @@ def enlarge(picture: Image.Image, factor: int) -> Image.Image:
 def _open(content: bytes, name: str) -> ImageFile.ImageFile:
     reader = next((read for start, read in _READERS if re.match(start, content, re.DOTALL)), None)
     if reader is None:
-        raise PictureError(f"Cannot read {name}: it is no picture, {_KNOWN} are allowed.")
+        raise PictureError(f"Cannot read {name}: it is not a picture, {_KNOWN} are allowed.")
     try:
         return reader(BytesIO(content))
     except Image.DecompressionBombError as error:
@@ -126,9 +133,9 @@ def _check_size(opened: Image.Image, name: str, max_pixels: int) -> None:
 
 
 def _check_content(opened: Image.Image, content: bytes, name: str) -> None:
-    """Refuse what is allowed in size but not in kind, before it is decoded."""
+    """Reject a file of a kind that is not allowed, before it is decoded."""
     if isinstance(opened, PngImageFile):
-        # Pillow shows a PNG file whose end is missing as if it were whole.
+        # Pillow reads a PNG file whose end is missing as if it were complete.
         for _ in png.read_chunks(content, name=name):
             pass
     if opened.info.get("progressive") and content.count(b"\xff\xda") > MAX_SCANS:
@@ -143,26 +150,26 @@ def _check_content(opened: Image.Image, content: bytes, name: str) -> None:
         )
     if not is_convertible(opened):
         raise PictureError(
-            f"Cannot read {name}: its colour mode {opened.mode} is not supported, save it as RGB."
+            f"Cannot read {name}: its color mode {opened.mode} is not supported, save it as RGB."
         )
 
 
 def _decode(opened: ImageFile.ImageFile, name: str, background: str) -> Image.Image:
-    # A decoder fed with rubbish raises nearly anything, from SyntaxError to struct.error.
+    # A decoder can raise nearly anything for a damaged file, from SyntaxError to struct.error.
     try:
         opened.load()
         plain = to_rgb(opened, background)
     except Exception as error:
         raise _damaged(name) from error
-    turn = _UPRIGHT.get(_orientation(opened))
-    return plain if turn is None else plain.transpose(turn)
+    transposition = _UPRIGHT.get(_orientation(opened))
+    return plain if transposition is None else plain.transpose(transposition)
 
 
 def _orientation(opened: Image.Image) -> int:
     try:
         return int(opened.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
-        # Metadata that nobody can parse is no reason to refuse pixels that everybody sees.
+        # Invalid metadata is no reason to reject valid pixels.
         return 1
 
 

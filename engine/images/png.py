@@ -1,8 +1,8 @@
-"""PNG files: our pictures with text inside (the recipe, the description), and that text again.
+"""Write PNG files with text inside (recipe, description), and read that text.
 
 Follows the PNG specification (W3C, third edition): a signature, then chunks of length, type,
-data and CRC. Text is written as iTXt, the only kind that is UTF-8; tEXt and zTXt are read too.
-Decoding the pixels of a file from outside is the matter of `pictures`.
+data and CRC. Text is written as iTXt, the only kind in UTF-8; tEXt and zTXt are also read.
+`image_io` decodes the pixels of untrusted files.
 """
 
 import zlib
@@ -19,12 +19,12 @@ from engine.files import MEBIBYTE, atomic_write, quoted, read_bounded
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_FILE_BYTES = 64 * MEBIBYTE
 MAX_TEXT_BYTES = 16 * MEBIBYTE
-"""Largest text in one chunk, after decompression. A recipe takes a few kilobytes, and some
-megabytes where it holds an initial image."""
+"""Maximum size of a chunk's text after decompression. A recipe takes a few kilobytes, or a few
+megabytes if it contains a picture."""
 MAX_TEXT_TOTAL = 2 * MAX_TEXT_BYTES
-"""Of all texts in a file together: compressed ones take thousands of times their space."""
+"""Maximum size of all texts in a file: a compressed text can expand a thousandfold."""
 MAX_CHUNKS = 100_000
-"""Encoders cut the pixels into chunks of 8 KiB or more, which makes some thousands."""
+"""Maximum number of chunks; encoders write chunks of 8 KiB or more, so thousands are usual."""
 
 _COMPRESSION_LEVEL = 6
 
@@ -34,10 +34,16 @@ def save_png(
 ) -> None:
     """Write an RGB picture with text chunks; the same picture and text give the same bytes.
 
-    `text` maps keywords (1 to 79 Latin-1 characters) to any text of at most 16 MiB. The file
-    appears complete or not at all, and replaces an existing one only with `force`.
+    The file appears complete or not at all.
 
-    Raises PictureError if a text is too long, or the file exists or cannot be written.
+    Args:
+        picture: Picture to write.
+        path: File to write.
+        text: Texts of at most 16 MiB by keyword (1 to 79 Latin-1 characters).
+        force: True to replace an existing file.
+
+    Raises:
+        PictureError: A text is too long, or the file exists without `force` or cannot be written.
     """
     plain = Image.new("RGB", picture.size)
     plain.paste(picture.convert("RGB"))
@@ -49,15 +55,22 @@ def save_png(
 def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, str]:
     """Return the text chunks of a PNG file by keyword, without decoding its pixels.
 
-    `name` is how messages call bytes. Raises PictureError if the file cannot be read, is no PNG,
-    is damaged, or holds a text of more than 16 MiB or 32 MiB of text altogether.
+    Args:
+        source: Path of a file, or its bytes.
+        name: Name of the bytes in messages.
+
+    Raises:
+        PictureError: The file cannot be read, is not a PNG, is damaged, or contains a text of more
+            than 16 MiB or more than 32 MiB of text in all.
     """
     if isinstance(source, bytes):
         content = source
     else:
         content, name = read_bounded(source, limit=MAX_FILE_BYTES), quoted(source)
     if not content.startswith(SIGNATURE):
-        raise PictureError(f"Cannot read {name}: it is not a PNG file, only those hold a recipe.")
+        raise PictureError(
+            f"Cannot read {name}: it is not a PNG file, only those contain a recipe."
+        )
     texts, total = {}, 0
     for kind, data in read_chunks(content, name=name):
         if kind in _TEXT_READERS:
@@ -66,14 +79,21 @@ def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, s
             total += len(text)
             if total > MAX_TEXT_TOTAL:
                 limit = MAX_TEXT_TOTAL // MEBIBYTE
-                raise PictureError(f"Cannot read {name}: it holds more than {limit} MiB of text.")
+                raise PictureError(
+                    f"Cannot read {name}: it contains more than {limit} MiB of text."
+                )
     return texts
 
 
 def read_chunks(content: bytes, *, name: str) -> Iterator[tuple[bytes, bytes]]:
-    """Yield type and data of each chunk of a PNG file until its end chunk.
+    """Yield the type and data of each chunk of a PNG file up to its end chunk.
 
-    `name` is how messages call the file. Raises PictureError if the file is cut off or damaged.
+    Args:
+        content: Bytes of the file.
+        name: Name of the file in messages.
+
+    Raises:
+        PictureError: The file is cut off or damaged.
     """
     offset = len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
@@ -94,13 +114,13 @@ def read_chunks(content: bytes, *, name: str) -> Iterator[tuple[bytes, bytes]]:
 
 def _check_sum(kind: bytes, data: bytes, expected: int, *, name: str) -> None:
     if zlib.crc32(data, zlib.crc32(kind)) != expected:
-        raise PictureError(f"Cannot read {name}: the file is damaged, a check sum is wrong.")
+        raise PictureError(f"Cannot read {name}: the file is damaged, a checksum is wrong.")
 
 
 def _text_chunks(text: Mapping[str, str]) -> PngInfo:
     chunks = PngInfo()
     for keyword, value in text.items():
-        # A file name or an argument that is not UTF-8 reaches Python as lone surrogates.
+        # Python represents file names and arguments that are not UTF-8 by lone surrogates.
         encoded = value.encode("utf-8", "replace")
         if len(encoded) > MAX_TEXT_BYTES:
             raise PictureError(

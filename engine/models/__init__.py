@@ -1,1 +1,1 @@
-"""The models behind the loop: VQGAN, CLIP, loading, devices."""
+"""The models of the optimization loop: VQGAN and CLIP, their loading, and devices."""

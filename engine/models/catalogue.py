@@ -1,7 +1,7 @@
-"""What models there are, and the defaults that suit each. No torch in here.
+"""The available models, and the defaults that suit each. No torch in here.
 
-The demo pair is always there. Published models, and people's own, are added when a program begins,
-since `config.toml` says where they lie.
+The demo pair is always available. Published models and users' own models are added when a program
+starts, because `config.toml` says where they are.
 """
 
 from collections.abc import Iterator
@@ -21,51 +21,50 @@ _DEMO = Path(__file__).parents[1] / "demo" / "weights"
 
 @dataclass(frozen=True)
 class RunMemory:
-    """What a run takes at its peak in float32, as `engine.vqgan_clip.memory_estimate` adds it up.
-    All in bytes."""
+    """Peak memory of a run in float32, in bytes, for `engine.vqgan_clip.memory_estimate`."""
 
     fixed: float
-    """Whatever the recipe: the weights and the libraries' own."""
+    """Bytes independent of the recipe: weights and libraries."""
     per_pixel: float
-    """For each pixel painted: the decoder's activations, the latent and the codebook's share."""
+    """Bytes per painted pixel: the decoder's activations, the latent, a share of the codebook."""
     per_cutout: float
-    """For each cutout that is looked at in one go: the perceptors' activations."""
+    """Bytes per cutout that is embedded at once: the perceptors' activations."""
     view_sides: tuple[int, ...]
-    """Sides in pixels of the cutouts that the perceptors look at."""
+    """Sides in pixels of the cutouts that each perceptor takes."""
     bf16_bytes: float = 0.0
-    """Part of `fixed`: weights that take half of it in bfloat16."""
+    """Part of `fixed` that takes half the memory in bfloat16."""
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A pair of models by name: its files, and what a recipe for it looks like by default."""
+    """A named pair of models: its files, and the defaults of a recipe for it."""
 
     name: str
     description: str
-    """One line: what they are."""
+    """One line that says what the models are."""
     limits: str
-    """One line: what they do not know, for whoever asks them to paint."""
+    """One line that tells users what the models do not know."""
     generator: Path
-    """The image generator's weights, safetensors with the architecture as metadata."""
+    """Weights of the image generator: safetensors with the architecture as metadata."""
     perceptors: tuple[Path, ...]
-    """The perceptors' weights, likewise."""
+    """Weights of the perceptors, in the same format."""
     factor: int
-    """Pixels per latent cell; width and height are multiples of it."""
+    """Pixels per latent cell along each axis; width and height are multiples of it."""
     side: int
     """Default width and height in pixels."""
     enlarge: int
-    """How many times larger than painted the pictures are shown."""
+    """Factor by which finished pictures are enlarged."""
     preset: str
     """Name of the preset that suits the pair."""
     vary_noise: float
-    """A variation's noise, in standard deviations of the encoded picture's latent: as much as makes
-    it another picture and yet leaves it recognisable, which depends on how near the codes lie."""
+    """Noise of a variation, in standard deviations of the encoded picture's latent: enough for
+    another picture that is still similar, which depends on the distances between the codes."""
     memory: RunMemory
-    """Estimate of what a run takes."""
+    """Estimate of a run's peak memory."""
     halves: bool = True
-    """Whether they gain by computing in bfloat16, on a device that is made for it."""
+    """True if the models gain from bfloat16 on a device with bfloat16 units."""
     weights: tuple[float, ...] = ()
-    """How much each perceptor counts beside the others; empty if all count the same."""
+    """Weight of each perceptor in the loss; empty for equal weights."""
 
 
 CATALOGUE = {
@@ -73,7 +72,7 @@ CATALOGUE = {
         name="demo",
         description="a tiny VQGAN and a tiny CLIP, trained by this repository on drawn pictures",
         limits=(
-            "the demo models know only coloured shapes: circle, square, triangle, ring, cross and "
+            "the demo models know only colored shapes: circle, square, triangle, ring, cross and "
             "star in red, green, blue, yellow, purple, orange, white or black, on such backgrounds"
         ),
         generator=_DEMO / "vqgan.safetensors",
@@ -82,53 +81,52 @@ CATALOGUE = {
         side=64,
         enlarge=8,
         preset="demo",
-        # Of 8 pictures, each varied once at 0, 2, 3, 4, 5, 6 and 8 (with the weights before their
-        # last phase of training). Up to 3 the quantisation undoes
-        # most of the noise, and pictures differ by little more than another seed makes them. At 4
-        # outlines are others while place, size and colours stay, and all 5 that were right stayed
-        # right; of these 6 spoiled 1 and 8 spoiled 2.
+        # Measured on 8 pictures, each varied once with 0, 2, 3, 4, 5, 6 and 8 (with the weights
+        # before their last phase of training). Up to 3, quantization undoes most of the noise, and
+        # pictures differ little more than with another seed. At 4, outlines change while place,
+        # size and colors stay, and all 5 pictures that were right stayed right; 6 spoiled 1 of
+        # them and 8 spoiled 2.
         vary_noise=4.0,
-        # Fitted to the peak resident memory of fresh processes on a CPU in float32, over that after
-        # `import torch`: two steps, everything at once, in MB. It lies 5 to 60 % above them: more
-        # for the largest pictures, whose memory the C library gives back between uses, and for
-        # the smallest, for which the fixed part is what larger ones leave unused in between.
+        # Fitted to the peak resident memory of new processes on a CPU in float32, above that after
+        # `import torch`: two steps with the first memory plan, in MB. The estimate is 5 to 60 %
+        # above these: more for the largest pictures, whose memory the C library returns between
+        # uses, and for the smallest, for which the fixed part is too large.
         #   64 pixels, 8 cutouts      110        256, 64 cutouts              510
         #   64, 64 cutouts            280        384, 64 cutouts              640
         #   64, 256 cutouts           850        512, 8 cutouts               670
         #   256, 8 cutouts            320        512, codebook sampling       830
         #   256, codebook sampling    370        512, 256 cutouts           1,630
         memory=RunMemory(fixed=140e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
-        # Its figures in the documentation are those of float32, and its layers are small.
+        # The documentation's figures are for float32, and the layers are small.
         halves=False,
     ),
 }
 
-
 VARY_NOISE = 1.0
-"""Of models for which nobody has looked for a better one."""
+"""Noise of a variation for models that have no tuned value."""
 LIBRARIES = 300e6
-"""Bytes that the libraries take by themselves once models are loaded."""
+"""Bytes that the libraries take once models are loaded."""
 PIXEL_OVERHEAD, CUTOUT_OVERHEAD = 1.5, 1.15
-"""What a run takes beside what is kept for the gradient, as a factor: intermediate results. Fitted
-to what `python -m benchmarks memory` measures on a CPU: 1.31 and 1.10, from the paper's pair at 256
-pixels with 32 and with 64 cutouts, and at 512 with 32. By all plans and in both precisions the
-estimate lies 2 to 23 % above. Codebook sampling adds up to 1.7 kB a pixel, and still fits in."""
+"""Factors from the memory saved for the gradient to the peak, which includes intermediate results.
+`python -m benchmarks memory` measures 1.31 and 1.10 on a CPU, for the paper's pair at 256 pixels
+with 32 and with 64 cutouts, and at 512 with 32. With all plans and in both precisions the estimate
+is 2 to 23 % above. Codebook sampling adds up to 1.7 kB per pixel and still fits in."""
 VIEW_SIDE = 224
-"""Pixels of a side of what published perceptors look at; few look at more."""
+"""Side in pixels of the cutouts that published perceptors take; few take larger ones."""
 
 
 def add_models(settings: "WeightsSettings") -> None:
-    """Have published models and people's own found by their names, for the whole program."""
+    """Add published models and users' own models to the catalogue."""
     registry = settings.registry()
-    CATALOGUE.update((each.name, each) for each in _published(registry, settings.folder))
+    CATALOGUE.update((each.name, each) for each in _registered(registry, settings.folder))
 
 
-def weights_path(part: str, folder: Path) -> Path:
-    """Where the weights of a generator or perceptor lie, once they are converted."""
-    return folder / part / f"{part}.safetensors"
+def weights_path(component: str, folder: Path) -> Path:
+    """Return the path of the converted weights of a generator or perceptor."""
+    return folder / component / f"{component}.safetensors"
 
 
-def _published(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
+def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
     for entry in registry.models.values():
         yield ModelEntry(
             name=entry.name,
@@ -147,13 +145,13 @@ def _published(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
 
 
 def _memory(registry: "Registry", entry: "ModelsEntry") -> RunMemory:
-    """The parts' figures added up; a part without any counts like the paper's."""
+    """Add up the figures of generator and perceptors; missing figures are the paper's."""
     from engine.weights.registry_entries import GeneratorMemory, PerceptorMemory
 
     generator = registry.generators[entry.generator].memory
     generator = generator or GeneratorMemory(weights=304e6, lowered=170e6, per_pixel=5.22e3)
-    usual = PerceptorMemory(weights=605e6, lowered=351e6, per_cutout=18.8e6)
-    perceptors = [registry.perceptors[each.name].memory or usual for each in entry.perceptors]
+    default = PerceptorMemory(weights=605e6, lowered=351e6, per_cutout=18.8e6)
+    perceptors = [registry.perceptors[each.name].memory or default for each in entry.perceptors]
     return RunMemory(
         fixed=LIBRARIES + generator.weights + sum(each.weights for each in perceptors),
         per_pixel=PIXEL_OVERHEAD * generator.per_pixel,
@@ -164,9 +162,13 @@ def _memory(registry: "Registry", entry: "ModelsEntry") -> RunMemory:
 
 
 def find_models(name: str) -> ModelEntry:
-    """The entry called `name`; raises `ModelError` naming the ones that exist."""
+    """Return the entry called `name`.
+
+    Raises:
+        ModelError: There is none.
+    """
     try:
         return CATALOGUE[name]
     except KeyError:
-        known = ", ".join(CATALOGUE)
-        raise ModelError(f"there are no models called {name!r}; there are: {known}") from None
+        available = ", ".join(CATALOGUE)
+        raise ModelError(f"there are no models called {name!r}; there are: {available}") from None

@@ -1,8 +1,8 @@
-"""CLIP through open_clip, as a `Perceptor` (paper, Section 2.2).
+"""CLIP models of open_clip as a `Perceptor` (paper, Section 2.2).
 
-SigLIP 2 is one of them: its image tower is timm's, built by open_clip, and its tokenizer a file's.
-Normalisation, input size and tokenizer belong to the model at hand. Prompts that exceed the
-context are cut off, and `truncate_to_context` tells where.
+This includes SigLIP 2, whose image tower open_clip builds with timm and whose tokenizer comes from
+a file. Normalization, input size and tokenizer belong to each model. Prompts that exceed the
+context are cut off; `truncate_to_context` returns the part that fits.
 """
 
 from bisect import bisect_right
@@ -22,27 +22,27 @@ from engine.models.frozen_layers import PatchEmbedding, QuickGELU, SelfAttention
 from engine.models.tokenizer import FileTokenizer, read_tokenizer
 
 SIMPLE_TOKENIZER = "simple"
-"""open_clip's own byte pairs, which it brings along."""
+"""Name of the byte-pair tokenizer that is part of open_clip."""
 TIMM_TOWERS = frozenset(
     {
         *(f"vit_base_patch16_siglip_{side}" for side in (224, 256, 384, 512)),
         *(f"vit_large_patch16_siglip_{side}" for side in (256, 384)),
     }
 )
-"""Image towers of timm's that are built here: SigLIP 2's. Any other name may be one for which timm
-would ask the network, or whose pictures were not held against the original's."""
+"""Names of the supported image towers of timm: SigLIP 2's. For other names timm may access the
+network, and their embeddings have not been compared with the original's."""
 _EXTRA_KEYS = ("mean", "std", "tokenizer", "custom_text")
-"""Of a configuration: what the models of open_clip do not take."""
+"""Keys of a configuration that the models of open_clip do not accept."""
 
 
 class ClipPerceptor(nn.Module):
     """An open_clip model behind the `Perceptor` protocol.
 
     Args:
-        model: the towers, weights loaded.
-        tokenizer: the tokenizer that the text tower was trained with.
-        mean: per-channel mean that the image tower expects to be subtracted.
-        std: per-channel standard deviation that it expects to be divided by.
+        model: Image and text tower with loaded weights.
+        tokenizer: Tokenizer that the text tower was trained with.
+        mean: Mean of each channel, to subtract from pictures.
+        std: Standard deviation of each channel, to divide pictures by.
     """
 
     mean: Tensor
@@ -75,15 +75,15 @@ class ClipPerceptor(nn.Module):
         return F.normalize(features.float(), dim=-1)
 
     def freeze_for_inference(self, dtype: torch.dtype) -> None:
-        """Never learn again, and have the image tower compute in `dtype`.
+        """Freeze all weights, and let the image tower compute in `dtype`.
 
-        Its layers give way to equal ones of `engine.models.frozen_layers`; the text tower, which is
-        asked once for a prompt, stays as it is.
+        Layers of the image tower are replaced by equivalent ones of `engine.models.frozen_layers`.
+        The text tower runs only once per prompt, so it is left unchanged.
         """
         vision: Any = self.model.visual
         for module in list(vision.modules()):
             for name, child in list(module.named_children()):
-                if layer := _served(module, child):
+                if layer := _frozen_replacement(module, child):
                     setattr(module, name, layer)
         cast_frozen(vision, dtype)
         self._dtype = dtype
@@ -95,18 +95,18 @@ class ClipPerceptor(nn.Module):
         return F.normalize(self.model.encode_text(tokens).float(), dim=-1)
 
     def truncate_to_context(self, text: str) -> str:
-        """Return the beginning of `text` that fits into the context; `text` if all of it does."""
+        """Return the beginning of `text` that fits into the context, or all of it."""
         if isinstance(self.tokenizer, FileTokenizer):
             room = self.tokenizer.room
         else:
-            room = len(self.tokenizer("")[0]) - 2  # start and end of text take a token each
+            room = len(self.tokenizer("")[0]) - 2  # the start and the end token
         lengths = range(1, len(text) + 1)
         fitting = bisect_right(lengths, room, key=lambda n: len(self.tokenizer.encode(text[:n])))
         return text[:fitting]
 
 
-def _served(parent: nn.Module, layer: Any) -> nn.Module | None:
-    """What takes the place of a layer of `parent` in service; None if it can stay."""
+def _frozen_replacement(parent: nn.Module, layer: Any) -> nn.Module | None:
+    """Return the frozen layer that replaces a layer of `parent`, or None if it can stay."""
     if isinstance(parent, ResidualAttentionBlock) and isinstance(layer, nn.MultiheadAttention):
         return SelfAttention(layer) if layer.batch_first else None
     if PatchEmbedding.fits(layer):
@@ -117,16 +117,16 @@ def _served(parent: nn.Module, layer: Any) -> nn.Module | None:
 def build_clip(
     config: dict[str, Any], tokenizer: Path | None = None
 ) -> tuple[CLIP | CustomTextCLIP, open_clip.SimpleTokenizer | FileTokenizer]:
-    """An untrained model and its tokenizer from an open_clip model configuration.
+    """Build an untrained model and its tokenizer from an open_clip model configuration.
 
     Args:
-        config: as `build_towers` takes it. Beside it may lie what `normalisation` reads, and as
-            `tokenizer` either the word for open_clip's own or what `file_tokenizer` made.
-        tokenizer: where the file of the tokenizer lies, if it has one.
+        config: Configuration for `build_towers`, with the optional keys of `normalization`, and
+            as `tokenizer` either `SIMPLE_TOKENIZER` or the result of `file_tokenizer`.
+        tokenizer: Path of the tokenizer file, if the configuration names one.
 
     Raises:
-        ValueError: as `build_towers`, and for another tokenizer.
-        ModelError: the file of the tokenizer cannot be used.
+        ValueError: The configuration names a tower or a tokenizer that is not supported.
+        ModelError: The tokenizer file cannot be used.
     """
     model = build_towers(config)
     text, kind = config["text_cfg"], config.get("tokenizer", SIMPLE_TOKENIZER)
@@ -134,24 +134,25 @@ def build_clip(
         length = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
         return model, open_clip.SimpleTokenizer(context_length=length)
     if tokenizer is None or (sha256 := tokenizer_hash(config)) is None:
-        raise ValueError(f"there is no tokenizer but {SIMPLE_TOKENIZER} and that of a file")
+        raise ValueError(f"the tokenizer must be {SIMPLE_TOKENIZER} or that of a file")
     return model, read_tokenizer(tokenizer, text, sha256)
 
 
 def build_towers(config: dict[str, Any]) -> CLIP | CustomTextCLIP:
-    """An untrained model from an open_clip model configuration.
+    """Build an untrained model from an open_clip model configuration, without network access.
 
-    `config` holds `embed_dim`, `vision_cfg`, `text_cfg` and, where they are not as usual,
-    `quick_gelu`, `custom_text` and `init_logit_bias`, exactly as in open_clip's own configuration
-    files. Nothing is fetched, whatever it says.
+    Args:
+        config: `embed_dim`, `vision_cfg`, `text_cfg` and optionally `quick_gelu`, `custom_text`
+            and `init_logit_bias`, as in open_clip's configuration files.
 
-    Raises ValueError for a tower of another library, but for `TIMM_TOWERS`.
+    Raises:
+        ValueError: A tower belongs to another library and is not one of `TIMM_TOWERS`.
     """
     text, vision = config["text_cfg"], config["vision_cfg"]
     timm = vision.get("timm_model_name")
     if text.get("hf_model_name") or (timm and timm not in TIMM_TOWERS):
         raise ValueError(
-            "only towers that open_clip builds by itself are supported, and SigLIP 2's"
+            "only SigLIP 2's towers and those that open_clip builds by itself are supported"
         )
     kind = CustomTextCLIP if config.get("custom_text") else CLIP
     own = {key: value for key, value in config.items() if key not in _EXTRA_KEYS}
@@ -161,27 +162,27 @@ def build_towers(config: dict[str, Any]) -> CLIP | CustomTextCLIP:
 
 
 def file_tokenizer(sha256: str) -> dict[str, str]:
-    """What a configuration says of a tokenizer that is a file with this SHA-256."""
+    """Return the `tokenizer` entry of a configuration for a tokenizer file with this SHA-256."""
     return {"sha256": sha256}
 
 
 def tokenizer_hash(config: dict[str, Any]) -> str | None:
-    """The SHA-256 of the tokenizer's file that a configuration names; None if it names none."""
+    """Return the SHA-256 of the tokenizer file that a configuration names, or None."""
     kind = config.get("tokenizer")
     sha256 = kind.get("sha256") if isinstance(kind, dict) else None
     return sha256 if isinstance(sha256, str) else None
 
 
-def normalisation(config: dict[str, Any]) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and standard deviation that a configuration names, or those of OpenAI."""
+def normalization(config: dict[str, Any]) -> tuple[Sequence[float], Sequence[float]]:
+    """Return the mean and standard deviation in a configuration, by default OpenAI's."""
     mean = config.get("mean", open_clip.OPENAI_DATASET_MEAN)
     return mean, config.get("std", open_clip.OPENAI_DATASET_STD)
 
 
 def rebuild_causal_mask(model: CLIP | CustomTextCLIP) -> None:
-    """Build the text tower's causal mask anew: it follows from the architecture and is no weight.
+    """Rebuild the text tower's causal mask, which is not part of the weights.
 
-    A model that was built on the meta device and then filled lacks it. SigLIP's has none.
+    A model that was built on the meta device lacks its values. SigLIP has no such mask.
     """
     tower: Any = model.text if isinstance(model, CustomTextCLIP) else model
     if tower.attn_mask is not None:

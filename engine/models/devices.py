@@ -1,4 +1,4 @@
-"""Where to compute, in what precision, and on how many threads."""
+"""Choose the device, the precision and the number of threads."""
 
 import os
 from typing import Any
@@ -8,11 +8,15 @@ import torch
 from engine.errors import ModelError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-"""By the names that settings give them."""
+"""Precisions by their names in the settings."""
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`; "auto" takes CUDA, else Apple's MPS, else the CPU."""
+    """Return the device called `name`; "auto" prefers CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        ModelError: The device is not available.
+    """
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -22,7 +26,7 @@ def choose_device(name: str) -> torch.device:
         torch.empty(0, device=device)
         torch.Generator(device)
     except (RuntimeError, AssertionError, ImportError) as error:
-        # Without CUDA torch asserts, and for some devices it looks for a package.
+        # Without CUDA torch raises AssertionError, and some devices need a missing package.
         raise ModelError(
             f"the device {name!r} is not available here: use auto, cpu, cuda or mps"
         ) from error
@@ -30,31 +34,37 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device, *, gains: bool = True) -> torch.dtype:
-    """What layers compute in: `name`, or for "auto" bfloat16 where `device` is made for it.
+    """Return the data type that layers compute in.
 
-    Not so for models without `gains` by it. Raises `ModelError` for another name.
+    Args:
+        name: "float32", "bfloat16", or "auto" for bfloat16 if models and device gain from it.
+        device: Device that computes.
+        gains: True if the models gain from bfloat16.
+
+    Raises:
+        ModelError: There is no such precision.
     """
     if name == "auto":
-        name = "bfloat16" if gains and _is_made_for_halves(device) else "float32"
+        name = "bfloat16" if gains and _has_bf16_units(device) else "float32"
     if name not in PRECISIONS:
         raise ModelError(f"there is no precision {name!r}: use auto, {' or '.join(PRECISIONS)}")
     return PRECISIONS[name]
 
 
-def _is_made_for_halves(device: torch.device) -> bool:
-    """Whether matrix products in bfloat16 have circuits of their own."""
+def _has_bf16_units(device: torch.device) -> bool:
+    """Return True if the device has hardware for matrix products in bfloat16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    # AMX. With AVX-512 BF16 alone a step took longer than in float32.
+    # On a CPU only AMX helps: with AVX-512 BF16 alone a step took longer than in float32.
     cpu: Any = torch.cpu
     return device.type == "cpu" and cpu._is_amx_tile_supported()
 
 
 def set_threads(threads: int) -> None:
-    """Compute on `threads` threads; 0 leaves it to OMP_NUM_THREADS or else takes all cores."""
+    """Compute on `threads` threads; 0 means OMP_NUM_THREADS if it is set, else all cores."""
     if threads:
         torch.set_num_threads(threads)
     elif "OMP_NUM_THREADS" not in os.environ:
-        # Those that this process may use, which in a container can be fewer than there are.
+        # Count the cores that this process may use, in a container fewer than there are.
         affinity = getattr(os, "sched_getaffinity", None)
         torch.set_num_threads(len(affinity(0)) if affinity else os.cpu_count() or 1)

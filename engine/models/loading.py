@@ -1,10 +1,9 @@
-"""Loaded models: an image generator and its perceptors, frozen, shared by all runs.
+"""Load models: an image generator and its perceptors, frozen and shared by all runs.
 
-Weights are read from safetensors only, so that no file can run code. They are used where they lie:
-the file is mapped into memory, the architecture is built without numbers and takes the file's, and
-what a file holds in float32 and in the order that convolutions want is never copied. Which files
-make up which pair is in `engine.models.catalogue`; how published weights become such files, in
-`engine.conversion`.
+Weights are read from safetensors only, so no file can run code. The file is mapped into memory and
+the architecture is built on the meta device, so weights in float32 and in the memory format of
+convolutions are never copied. `engine.models.catalogue` lists the files of each pair, and
+`engine.conversion` makes them from published weights.
 """
 
 import hashlib
@@ -26,7 +25,7 @@ from engine.models.catalogue import ModelEntry, find_models
 from engine.models.clip import (
     ClipPerceptor,
     build_clip,
-    normalisation,
+    normalization,
     rebuild_causal_mask,
     tokenizer_hash,
 )
@@ -35,12 +34,13 @@ from engine.models.protocols import ImageGenerator, Perceptor
 from engine.models.vqgan import VQGAN, VQGANConfig
 
 CONFIG_KEY = "config"
-"""Key of a weights file's metadata that holds the architecture as JSON."""
+"""Key of a weights file's metadata whose value is the architecture as JSON."""
 ORDER_KEY, CHANNELS_LAST = "order", "NHWC"
-"""In that JSON: that tensors of four axes have their channels last, in memory and in their shape,
-as the models keep them. Without it they have the order of torch's shapes."""
+"""Key and value in that JSON for tensors of four axes stored with channels last, in memory and in
+shape, as the models use them. Without the key they have torch's order."""
 SOURCE_KEY = "source"
-"""In that JSON: the published file that the weights were converted from, with its `sha256`."""
+"""Key in that JSON for the published file that the weights were converted from, with its
+`sha256`."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -53,21 +53,20 @@ class Models:
     generator: ImageGenerator
     perceptors: tuple[Perceptor, ...]
     digests: Mapping[str, str]
-    """SHA-256 by the weights file's name: of the published file that it was converted from, which
-    is the same everywhere and can be looked up, or of the file itself if it is nobody else's.
-    A tokenizer that is a file has its own beside it."""
+    """SHA-256 by name of each weights file: that of the published file it was converted from, which
+    is the same everywhere, or else its own. Tokenizer files have entries too."""
     weights: tuple[float, ...] = ()
-    """How much each perceptor counts beside the others; empty if all count the same."""
+    """Weight of each perceptor in the loss; empty for equal weights."""
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """What each perceptor contributes to the loss; together 1 (paper, Section 2.5)."""
+        """Share of each perceptor in the loss, in sum 1 (paper, Section 2.5)."""
         weights = self.weights or (1.0,) * len(self.perceptors)
         return tuple(weight / sum(weights) for weight in weights)
 
     @property
     def device(self) -> torch.device:
-        """Where the models lie and runs take place."""
+        """Device that holds the models and computes the runs."""
         return self.generator.device
 
 
@@ -75,13 +74,13 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
     """Load a pair of models by its name in the catalogue.
 
     Args:
-        name: see `engine.models.catalogue`.
-        device: "auto", "cpu", "cuda", "mps" or any other name that torch knows.
-        precision: in what decoder and image towers compute: "float32", "bfloat16", or "auto" for
-            bfloat16 where both the models and the device gain by it.
+        name: Name in `engine.models.catalogue`.
+        device: "auto", "cpu", "cuda", "mps" or another device name of torch.
+        precision: Precision of decoder and image towers: "float32", "bfloat16", or "auto" for
+            bfloat16 if both models and device gain from it.
 
     Raises:
-        ModelError: an unknown name or device, or weights that are missing or do not fit.
+        ModelError: The name or device is unknown, or weights are missing or do not fit.
     """
     entry = find_models(name)
     target = choose_device(device)
@@ -90,7 +89,7 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
     perceptors = tuple(load_clip(path, target, dtype) for path in entry.perceptors)
     if generator.factor != entry.factor:
         raise ModelError(
-            f"the models {name!r} have {generator.factor} pixels to a latent cell, and their entry "
+            f"the models {name!r} have {generator.factor} pixels per latent cell, but their entry "
             f"says {entry.factor}: correct the factor"
         )
     return Models(name, generator, perceptors, _digests(entry), entry.weights)
@@ -99,7 +98,11 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
 def load_vqgan(
     path: Path, device: torch.device | None = None, dtype: torch.dtype = torch.float32
 ) -> VQGAN:
-    """The VQGAN in a weights file, on the CPU unless said otherwise; raises `ModelError`."""
+    """Load the VQGAN in a weights file, by default onto the CPU.
+
+    Raises:
+        ModelError: The file is missing, damaged, or contains another model.
+    """
     with _naming_file(path):
         config, tensors = _read(path)
         with torch.device("meta"):
@@ -111,9 +114,12 @@ def load_vqgan(
 def load_clip(
     path: Path, device: torch.device | None = None, dtype: torch.dtype = torch.float32
 ) -> ClipPerceptor:
-    """The CLIP in a weights file, on the CPU unless said otherwise; raises `ModelError`.
+    """Load the CLIP in a weights file, by default onto the CPU.
 
-    A tokenizer that is a file lies beside the weights, see `tokenizer_path`.
+    If its tokenizer is a file, it is read from `tokenizer_path`.
+
+    Raises:
+        ModelError: A file is missing, damaged, or contains another model.
     """
     with _naming_file(path):
         config, tensors = _read(path)
@@ -121,26 +127,26 @@ def load_clip(
             model, tokenizer = build_clip(config, tokenizer_path(path))
         rebuild_causal_mask(model)
         _assign_weights(model, tensors)
-        perceptor = ClipPerceptor(model, tokenizer, *normalisation(config))
+        perceptor = ClipPerceptor(model, tokenizer, *normalization(config))
     return _freeze(perceptor, device, dtype)
 
 
 def tokenizer_path(weights: Path) -> Path:
-    """Where the tokenizer of a perceptor lies, if it is a file: beside the weights."""
+    """Return the path of a perceptor's tokenizer file, which lies beside its weights."""
     return weights.with_suffix(".tokenizer.json")
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """All that a weights file says of itself; raises nearly anything for a file that is none."""
+    """Return the architecture in a weights file; an invalid file can raise any exception."""
     with safetensors.safe_open(path, framework="pt") as file:
         config = json.loads((file.metadata() or {})[CONFIG_KEY])
     if not isinstance(config, dict):
-        raise TypeError("the metadata are no object")
+        raise TypeError("the metadata is not a JSON object")
     return config
 
 
 def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> None:
-    """Write a module's weights in half precision, its architecture as metadata."""
+    """Write a module's weights in half precision, with its architecture as metadata."""
     from safetensors.torch import save_file
 
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in module.state_dict().items()}
@@ -150,7 +156,7 @@ def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> No
 
 @contextmanager
 def _naming_file(path: Path) -> Iterator[None]:
-    """Say of which file it was that the block could make nothing."""
+    """Convert exceptions of the block to a `ModelError` that names the file."""
     try:
         yield
     except FileNotFoundError as error:
@@ -158,12 +164,12 @@ def _naming_file(path: Path) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:
-        # An architecture out of a file of unknown origin can fail in nearly any way.
+        # An architecture from an untrusted file can fail in any way.
         raise ModelError(f"the weights {path.name} are damaged or of another model") from error
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The architecture in a weights file, and its tensors in float32, mapped where they are."""
+    """Read the architecture in a weights file and its tensors in float32, mapped into memory."""
     config = read_config(path)
     config.pop(SOURCE_KEY, None)
     channels_last = config.pop(ORDER_KEY, None) == CHANNELS_LAST
@@ -175,14 +181,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _assign_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Give a module that was built on the meta device its tensors, as they are."""
+    """Assign tensors to a module that was built on the meta device, without copying them."""
     module.load_state_dict(tensors, assign=True)
     if any(tensor.is_meta for tensor in chain(module.parameters(), module.buffers())):
         raise ValueError("the architecture has tensors that are not in the file")
 
 
 def _freeze(module: Any, device: torch.device | None, dtype: torch.dtype) -> Any:
-    """Put a module into service, its convolutions in the order that they want."""
+    """Freeze a module on a device, in the memory format that convolutions prefer."""
     module.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
     module.freeze_for_inference(dtype)
     return module

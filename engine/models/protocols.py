@@ -1,8 +1,8 @@
-"""The two things a generation needs from its models, and nothing else.
+"""The two protocols that a generation needs from its models.
 
 The paper stresses that the method is specific to neither VQGAN nor CLIP (Section 2): any
-image generator with a differentiable decoder and any joint image-text encoder fit. The loop
-in `engine.vqgan_clip.loop` knows only these protocols.
+image generator with a differentiable decoder and any joint image-text encoder will do. The loop in
+`engine.vqgan_clip.loop` depends only on these protocols.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from torch import Tensor
 
 
 class Perceptor(Protocol):
-    """A joint image-text encoder such as CLIP (paper, Section 2.2), frozen.
+    """A frozen joint image-text encoder such as CLIP (paper, Section 2.2).
 
-    Normalisation and tokenizer belong to each perceptor and are never global.
+    Each perceptor has its own normalization and tokenizer.
     """
 
     @property
@@ -28,20 +28,20 @@ class Perceptor(Protocol):
         ...
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """Embed `texts` as unit vectors (N, D); what exceeds the context is cut off."""
+        """Embed `texts` as unit vectors (N, D), cut off at the end of the context."""
         ...
 
     def truncate_to_context(self, text: str) -> str:
-        """Return the beginning of `text` that fits into the context; `text` if all of it does."""
+        """Return the beginning of `text` that fits into the context, or all of it."""
         ...
 
 
 class ImageGenerator(Protocol):
-    """An autoencoder with a codebook such as VQGAN (paper, Section 2.1), frozen."""
+    """A frozen autoencoder with a codebook such as VQGAN (paper, Section 2.1)."""
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie and the latents must lie."""
+        """Device of the weights, on which latents must also be."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class ImageGenerator(Protocol):
 
     @property
     def codebook(self) -> Tensor:
-        """The codebook (K, C) of vectors that the decoder was trained on."""
+        """Codebook (K, C) of vectors that the decoder was trained on."""
         ...
 
     def encode(self, images: Tensor) -> Tensor:
@@ -61,6 +61,6 @@ class ImageGenerator(Protocol):
     def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
         """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
 
-        With `recompute` most activations are computed once more for the gradient, not kept.
+        With `recompute` most activations are recomputed for the gradient instead of being stored.
         """
         ...

@@ -1,4 +1,4 @@
-"""The way between pictures and tensors."""
+"""Convert between pictures and tensors."""
 
 import numpy as np
 import torch
@@ -13,9 +13,12 @@ def to_tensor(picture: Image.Image) -> Tensor:
 
 
 def to_picture(image: Tensor) -> Image.Image:
-    """Return a picture of (3, H, W) or (1, 3, H, W) floats, clamped to [0, 1].
+    """Return (3, H, W) or (1, 3, H, W) floats, clamped to [0, 1], as a picture.
 
-    Each value is rounded to the nearest of 256 levels. Raises ValueError for any other shape.
+    Each value is rounded to the nearest of 256 levels.
+
+    Raises:
+        ValueError: The tensor has another shape.
     """
     if image.ndim == 4 and image.shape[0] == 1:
         image = image[0]

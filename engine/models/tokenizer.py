@@ -1,7 +1,7 @@
-"""The tokenizer of a text tower out of a file: `tokenizer.json` of the library tokenizers.
+"""Read a text tower's tokenizer from a file: `tokenizer.json` of the library tokenizers.
 
-It gives the tokens that open_clip's `HFTokenizer` gives, which would need another library and the
-network: texts are cleaned as open_clip cleans them, cut off, ended and filled up by the end.
+It returns the same tokens as open_clip's `HFTokenizer`, which would need another library and the
+network: texts are cleaned as in open_clip, cut off, ended and padded.
 """
 
 import hashlib
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MAX_BYTES = 2**26
-"""SigLIP 2's, of 256,000 tokens, is about half of it."""
+"""Maximum size of a tokenizer file, about twice that of SigLIP 2's with 256,000 tokens."""
 
 _PAD, _END = "<pad>", "<eos>"
-"""What Gemma's tokenizers, of which SigLIP 2 has one, call what fills up and what ends a text."""
+"""Names of the padding token and the end token in Gemma's tokenizers, which SigLIP 2 uses."""
 
 
 class FileTokenizer:
-    """Texts to tokens, always as many as the text tower's context has.
+    """A tokenizer that returns as many tokens for each text as the text tower's context has.
 
     Args:
-        path: the file, which is named where its tokenizer fails at a text: with `ModelError`.
-        tokenizer: what it holds.
-        clean: what is done to a text before.
-        length: of the context.
-        end: the token that ends a text.
-        pad: the token that fills up the context.
+        path: File of the tokenizer, for error messages.
+        tokenizer: Tokenizer in the file.
+        clean: Function that cleans a text before it is tokenized.
+        length: Number of tokens of the context.
+        end: Token that ends a text.
+        pad: Token that fills up the context.
     """
 
     def __init__(
@@ -57,18 +57,22 @@ class FileTokenizer:
 
     @property
     def room(self) -> int:
-        """How many tokens of a text fit, beside its end."""
+        """Number of tokens of a text that fit, without its end token."""
         return self.context_length - 1
 
     def __call__(self, texts: str | Sequence[str]) -> Tensor:
-        """The tokens of `texts` (N, context)."""
+        """Return the tokens (N, context) of `texts`."""
         each = [self._context(text) for text in ([texts] if isinstance(texts, str) else texts)]
         return torch.tensor(each, dtype=torch.long).view(-1, self.context_length)
 
     def encode(self, text: str) -> list[int]:
-        """All tokens of `text`, also those that do not fit, and none beside them."""
+        """Return all tokens of `text`, even those beyond the context, without special tokens.
+
+        Raises:
+            ModelError: The tokenizer fails on this text.
+        """
         text = self._clean(text)
-        with _told(self._path):
+        with _naming_file(self._path):
             return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def _context(self, text: str) -> list[int]:
@@ -77,33 +81,33 @@ class FileTokenizer:
 
 
 def read_tokenizer(path: Path, text: dict[str, Any], sha256: str) -> FileTokenizer:
-    """The tokenizer in a file, for a text tower.
+    """Read the tokenizer file of a text tower.
 
     Args:
-        path: `tokenizer.json`.
-        text: open_clip's configuration of the text tower, with its context and vocabulary.
-        sha256: what the file is known by.
+        path: File `tokenizer.json`.
+        text: Configuration of the text tower in open_clip, with its context and vocabulary.
+        sha256: Expected SHA-256 of the file.
 
     Raises:
-        ModelError: it is missing, damaged, another file, or not of a tower like SigLIP's.
+        ModelError: The file is missing, damaged, another one, or not a tokenizer like SigLIP's.
     """
-    content = _content(path)
+    content = _read_bytes(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(f"the tokenizer {path.name} is not the one that its weights came with")
     pad = text.get("pad_id", 0)
-    with _told(path):
+    with _naming_file(path):
         parts = json.loads(content)
         ids = parts["model"]["vocab"]
-        end, fills = ids.get(_END), ids.get(_PAD) == pad
-        is_siglips = fills and _is_plain(parts["model"]) and _is_ended(parts["post_processor"])
-    if end is None or not is_siglips:
+        end, pads = ids.get(_END), ids.get(_PAD) == pad
+        is_siglip = pads and _is_plain(parts["model"]) and _adds_end_only(parts["post_processor"])
+    if end is None or not is_siglip:
         raise ModelError(
-            f"the tokenizer {path.name} is not SigLIP's: that one knows byte pairs, fills up texts "
-            f"with {_PAD}, which is token {pad}, and adds {_END} to their ends and nothing else"
+            f"the tokenizer {path.name} is not SigLIP's: that one uses byte pairs, pads texts with "
+            f"{_PAD}, which is token {pad}, and adds only {_END} to their ends"
         )
     from tokenizers import Tokenizer
 
-    with _told(path):
+    with _naming_file(path):
         tokenizer = Tokenizer.from_str(content.decode())
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -111,20 +115,20 @@ def read_tokenizer(path: Path, text: dict[str, Any], sha256: str) -> FileTokeniz
     if largest >= text["vocab_size"]:
         raise ModelError(
             f"the tokenizer {path.name} has a token {largest}, "
-            f"and its model knows {text['vocab_size']}"
+            f"but its model knows only {text['vocab_size']} tokens"
         )
     clean = get_clean_fn(text["tokenizer_kwargs"]["clean"])
     return FileTokenizer(path, tokenizer, clean, text["context_length"], end, pad)
 
 
 def _is_plain(model: dict[str, Any]) -> bool:
-    """Whether byte pairs are all there is to it: with more the library can end the program."""
-    more = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
-    return model["type"] == "BPE" and not any(model.get(key) for key in more)
+    """Return True for plain byte pairs; other options can make the library abort the program."""
+    options = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
+    return model["type"] == "BPE" and not any(model.get(key) for key in options)
 
 
-def _is_ended(processor: dict[str, Any] | None) -> bool:
-    """Whether what a text gets is an end, and nothing else."""
+def _adds_end_only(processor: dict[str, Any] | None) -> bool:
+    """Return True if the post-processor adds an end token and nothing else."""
     if processor is None or processor["type"] != "TemplateProcessing":
         return False
     names = [piece["id"] for kind in processor["single"] for piece in kind.values()]
@@ -132,12 +136,16 @@ def _is_ended(processor: dict[str, Any] | None) -> bool:
 
 
 def tokenizer_sha256(path: Path) -> str:
-    """The SHA-256 of a tokenizer's file; raises `ModelError` if it cannot be read."""
-    return hashlib.sha256(_content(path)).hexdigest()
+    """Return the SHA-256 of a tokenizer file.
+
+    Raises:
+        ModelError: The file cannot be read.
+    """
+    return hashlib.sha256(_read_bytes(path)).hexdigest()
 
 
-def _content(path: Path) -> bytes:
-    with _told(path), path.open("rb") as file:
+def _read_bytes(path: Path) -> bytes:
+    with _naming_file(path), path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ModelError(f"the tokenizer {path.name} is larger than {MAX_BYTES // 10**6} MB")
@@ -145,13 +153,13 @@ def _content(path: Path) -> bytes:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say of which file it was that the block could make nothing."""
+def _naming_file(path: Path) -> Iterator[None]:
+    """Convert exceptions of the block to a `ModelError` that names the file."""
     try:
         yield
     except FileNotFoundError as error:
         raise ModelError(f"the tokenizer {path.name} is missing") from error
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # a panic inside the library is no Exception
+    except BaseException as error:  # a panic of the library is not an Exception
         raise ModelError(f"the tokenizer {path.name} is damaged or of an unknown form") from error

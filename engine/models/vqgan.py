@@ -1,10 +1,9 @@
 """VQGAN: taming's Encoder and Decoder around a codebook (paper, Section 2.1).
 
-The module holds what painting needs: encoder, `quant_conv`, codebook, `post_quant_conv`, decoder,
-under the key names of the published checkpoints. The adversarial training loss is never built. Once
-its weights are frozen, taming's decoder is evaluated by `engine.models.frozen_layers`. How weights
-are read belongs to `engine.models.loading`, how they come out of a published checkpoint to
-`engine.conversion`.
+The module has the parts that painting needs, under the key names of the published checkpoints:
+encoder, `quant_conv`, codebook, `post_quant_conv`, decoder. The adversarial training loss is never
+built. Once the weights are frozen, the decoder runs on `engine.models.frozen_layers`.
+`engine.models.loading` reads weights, and `engine.conversion` converts published checkpoints.
 """
 
 import contextlib
@@ -25,11 +24,11 @@ from engine.models.codebook import look_up
 from engine.models.frozen_layers import attention, cast_frozen, frozen_conv2d, group_norm_silu
 
 PIXEL_SCALE = 2.0
-"""VQGAN works on pictures in [-1, 1]: x * 2 - 1 on the way in, (x + 1) / 2 on the way out."""
+"""Scale of pictures in [-1, 1]: x * 2 - 1 before encoding, (x + 1) / 2 after decoding."""
 
 QUANTIZERS = ("nearest", "gumbel")
 TAMING_GROUPS = 32
-"""Of every GroupNorm in taming's modules, so that all channels are multiples of it."""
+"""Number of groups of every GroupNorm in taming's modules; channels are multiples of it."""
 
 _LIMITS = {
     "n_embed": 2**20,
@@ -47,10 +46,12 @@ _MAX_LEVELS = 8
 
 @dataclass(frozen=True)
 class VQGANConfig:
-    """The architecture of a VQGAN, in the words of taming's configuration files.
+    """The architecture of a VQGAN, with the names of taming's configuration files.
 
-    Raises ValueError naming a value that is of a wrong type or out of range: it may come from a
-    file of anybody's.
+    Values may come from an untrusted file, so all are checked.
+
+    Raises:
+        ValueError: A value has a wrong type or is out of range.
     """
 
     n_embed: int
@@ -62,11 +63,11 @@ class VQGANConfig:
     attn_resolutions: tuple[int, ...]
     resolution: int
     norm_groups: int = TAMING_GROUPS
-    """Groups of every GroupNorm. The published models have taming's 32; with few channels that
-    becomes instance normalisation, which destroys absolute colour."""
+    """Number of groups of every GroupNorm. Published models have taming's 32; with few channels
+    that becomes instance normalization, which destroys absolute color."""
     quantizer: str = "nearest"
-    """How the encoder's output meets the codebook: the nearest entry to it (`VQModel`), or the most
-    likely one of logits (`GumbelVQ`)."""
+    """How the encoder's output maps to the codebook: to the nearest entry (`VQModel`), or by logits
+    to the most likely one (`GumbelVQ`)."""
 
     def __post_init__(self) -> None:
         for name, limit in _LIMITS.items():
@@ -94,7 +95,7 @@ class VQGANConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build from JSON values, lists standing for tuples."""
+        """Create a configuration from JSON values, with lists for tuples."""
         fields: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
@@ -102,7 +103,7 @@ class VQGANConfig:
 
 
 class Codebook(nn.Module):
-    """The vectors (n_embed, embed_dim), under the name that published checkpoints give them."""
+    """The codebook (n_embed, embed_dim) of a `VQModel`, under its name in published checkpoints."""
 
     def __init__(self, n_embed: int, embed_dim: int) -> None:
         super().__init__()
@@ -114,15 +115,15 @@ class Codebook(nn.Module):
         return self.embedding.weight
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """The encoder's output (N, C, H, W) is a latent as it is: entries are near it or not."""
+        """Return the encoder's output (N, C, H, W) unchanged, as it already is a latent."""
         return hidden
 
 
 class GumbelCodebook(nn.Module):
-    """The codebook of a `GumbelVQ`: the encoder's output decides between its entries by logits.
+    """The codebook of a `GumbelVQ`, whose encoder outputs logits of the entries.
 
-    In training, codes are drawn by a Gumbel softmax. Here each cell takes its most likely one, so
-    that an encoded picture lies in the codebook's space, which the logits' space is not.
+    In training, codes are drawn by a Gumbel softmax. Here each cell takes the most likely entry, so
+    that an encoded picture lies in the space of the codebook.
     """
 
     def __init__(self, n_embed: int, embed_dim: int, channels: int) -> None:
@@ -136,12 +137,12 @@ class GumbelCodebook(nn.Module):
         return self.embed.weight
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """From the encoder's output (N, C, H, W) to the likeliest entries, of the same shape."""
+        """Map the encoder's output (N, C, H, W) to the most likely entries, in the same shape."""
         return look_up(self.proj(hidden).argmax(1), self.vectors)
 
 
 class VQGAN(nn.Module):
-    """An `ImageGenerator`. Latents are (N, embed_dim, H/factor, W/factor)."""
+    """A VQGAN as an `ImageGenerator`, with latents (N, embed_dim, H/factor, W/factor)."""
 
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
@@ -170,7 +171,7 @@ class VQGAN(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Device of the weights."""
         return self.codebook.device
 
     @property
@@ -180,26 +181,26 @@ class VQGAN(nn.Module):
 
     @property
     def codebook(self) -> Tensor:
-        """The codebook (n_embed, embed_dim)."""
+        """Codebook (n_embed, embed_dim)."""
         return self.quantize.vectors
 
     def encode(self, images: Tensor) -> Tensor:
         """Map `images` (N, 3, H, W) in [0, 1] to latents.
 
-        They are not yet quantised, except by a `GumbelVQ`, which knows nothing between its codes.
+        Only a `GumbelVQ` quantizes them here, as its encoder outputs nothing between the codes.
         """
         return self.quantize(self.quant_conv(self.encoder(images * PIXEL_SCALE - 1)))
 
     def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
         """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
 
-        With `recompute` most activations are computed once more for the gradient, not kept.
+        With `recompute` most activations are recomputed for the gradient instead of being stored.
         """
         weight = self.post_quant_conv.weight
         if weight.requires_grad or torch.is_autocast_enabled(weight.device.type):  # in training
             return (self.decoder(self.post_quant_conv(latents)) + 1) / PIXEL_SCALE
         activations = latents.to(weight.dtype)
-        for layer in self._decoding():
+        for layer in self._decoder_layers():
             if recompute:
                 activations = cast(Tensor, checkpoint(layer, activations, use_reentrant=False))
             else:
@@ -207,59 +208,61 @@ class VQGAN(nn.Module):
         return (activations.float() + 1) / PIXEL_SCALE
 
     def freeze_for_inference(self, dtype: torch.dtype) -> None:
-        """Never learn again, and have the decoder compute in `dtype`."""
+        """Freeze all weights, and let the decoder compute in `dtype`."""
         self.eval().requires_grad_(False)
-        for part in (self.post_quant_conv, self.decoder):
-            cast_frozen(part, dtype)
+        for module in (self.post_quant_conv, self.decoder):
+            cast_frozen(module, dtype)
 
-    def _decoding(self) -> Iterator[Callable[[Tensor], Tensor]]:
-        """The parts of taming's `Decoder.forward`, between which activations can be forgotten."""
-        decoder: Any = self.decoder  # to type checkers its parts are any modules
+    def _decoder_layers(self) -> Iterator[Callable[[Tensor], Tensor]]:
+        """Yield the layers of taming's `Decoder.forward`; each may be recomputed on its own."""
+        decoder: Any = self.decoder  # type checkers do not know the types of its modules
         yield partial(frozen_conv2d, conv=self.post_quant_conv)
         yield partial(frozen_conv2d, conv=decoder.conv_in)
-        yield partial(_residual, decoder.mid.block_1)
-        yield partial(_attentive, decoder.mid.attn_1)
-        yield partial(_residual, decoder.mid.block_2)
+        yield partial(_resnet_block, decoder.mid.block_1)
+        yield partial(_attention_block, decoder.mid.attn_1)
+        yield partial(_resnet_block, decoder.mid.block_2)
         for level in reversed(range(decoder.num_resolutions)):
             up = decoder.up[level]
             for number, block in enumerate(up.block):
-                yield partial(_residual, block)
+                yield partial(_resnet_block, block)
                 if len(up.attn) > 0:
-                    yield partial(_attentive, up.attn[number])
+                    yield partial(_attention_block, up.attn[number])
             if level > 0:
-                yield partial(_doubled, up.upsample)
+                yield partial(_upsample, up.upsample)
         yield lambda h: frozen_conv2d(group_norm_silu(h, decoder.norm_out), decoder.conv_out)
 
 
-def _residual(block: Any, images: Tensor) -> Tensor:
-    """As taming's `ResnetBlock`, which learns nothing and drops nothing."""
-    changed = frozen_conv2d(group_norm_silu(images, block.norm1), block.conv1)
-    changed = frozen_conv2d(group_norm_silu(changed, block.norm2), block.conv2)
+def _resnet_block(block: Any, images: Tensor) -> Tensor:
+    """Compute taming's `ResnetBlock` with frozen weights and without dropout."""
+    hidden = frozen_conv2d(group_norm_silu(images, block.norm1), block.conv1)
+    hidden = frozen_conv2d(group_norm_silu(hidden, block.norm2), block.conv2)
     if block.in_channels != block.out_channels:
         images = frozen_conv2d(images, block.nin_shortcut)
-    return images + changed
+    return images + hidden
 
 
-def _attentive(block: Any, images: Tensor) -> Tensor:
-    """As taming's `AttnBlock`."""
+def _attention_block(block: Any, images: Tensor) -> Tensor:
+    """Compute taming's `AttnBlock` with frozen weights."""
     count, channels, height, width = images.shape
-    normal = block.norm(images)
-    parts = [
-        frozen_conv2d(normal, conv).permute(0, 2, 3, 1).reshape(count, 1, height * width, channels)
+    normalized = block.norm(images)
+    query, key, value = (
+        frozen_conv2d(normalized, conv)
+        .permute(0, 2, 3, 1)
+        .reshape(count, 1, height * width, channels)
         for conv in (block.q, block.k, block.v)
-    ]
-    attended = attention(*parts).view(count, height, width, channels).permute(0, 3, 1, 2)
-    return images + frozen_conv2d(attended, block.proj_out)
+    )
+    attended = attention(query, key, value).view(count, height, width, channels)
+    return images + frozen_conv2d(attended.permute(0, 3, 1, 2), block.proj_out)
 
 
-def _doubled(upsample: Any, images: Tensor) -> Tensor:
-    """As taming's `Upsample`."""
+def _upsample(upsample: Any, images: Tensor) -> Tensor:
+    """Compute taming's `Upsample` with frozen weights."""
     larger = F.interpolate(images, scale_factor=2.0, mode="nearest")
     return frozen_conv2d(larger, upsample.conv)
 
 
 def _regroup_norms(module: nn.Module, groups: int) -> None:
-    """Give every GroupNorm `groups` groups; taming hard-codes 32. Weights keep their shape."""
+    """Set the number of groups of every GroupNorm, which taming hard-codes as 32."""
     for norm in module.modules():
         if isinstance(norm, nn.GroupNorm):
             norm.num_groups = groups

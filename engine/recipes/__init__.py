@@ -1,1 +1,1 @@
-"""Everything that determines a picture: frozen, checked, JSON. No torch."""
+"""Recipes: frozen, validated values that determine a picture, as JSON. No torch."""

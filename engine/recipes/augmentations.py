@@ -1,9 +1,9 @@
-"""What happens to a cutout before the perceptor sees it, as numbers (paper, Section 2.3).
+"""Strengths of the augmentations of a cutout (paper, Section 2.3).
 
-The paper names the augmentations (random crops, horizontal flip, affine, perspective, colour
-jitter, Gaussian noise) but gives no strengths; `PAPER` holds those of its authors' published
-notebook. No torch in here: the values are part of a recipe. `engine.vqgan_clip.cutouts` applies
-them.
+The paper names the augmentations (random crops, horizontal flip, affine, perspective, color
+jitter, Gaussian noise) but gives no strengths. `PAPER` holds those of the authors' published
+notebook. The values are part of a recipe, so this module needs no torch;
+`engine.vqgan_clip.cutouts` applies them.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -14,39 +14,43 @@ from typing import Self
 from engine.errors import RecipeError
 
 MAX_SUPERSAMPLING = 4
-"""Resampling takes at most this many samples along each axis of a cutout's pixel."""
+"""Maximum number of samples along each axis of a cutout's pixel."""
 
 
 @dataclass(frozen=True)
 class Augmentations:
-    """Strengths of the augmentations; a probability or strength of 0 turns one off."""
+    """Strengths of the augmentations; a probability or strength of 0 turns one off.
+
+    Raises:
+        RecipeError: A value is not a number or is out of range.
+    """
 
     crop_min: float = 1.0
     """Smallest side of a random crop as a share of the picture's shorter side, in (0, 1]."""
     crop_max: float = 1.0
-    """Largest side of a random crop, likewise; at 1 and 1 a square picture is always whole."""
+    """Largest side of a random crop, in the same unit; 1 and 1 keep a square picture whole."""
     flip: float = 0.0
     """Probability of a horizontal flip."""
     affine: float = 0.0
-    """Probability of an affine projection."""
+    """Probability of an affine transformation."""
     degrees: float = 0.0
-    """Largest rotation of an affine projection, either way."""
+    """Largest rotation of an affine transformation in degrees, in either direction."""
     translate: float = 0.0
-    """Largest shift of an affine projection along each axis, as a share of the cutout."""
+    """Largest shift of an affine transformation along each axis, as a share of the cutout."""
     perspective: float = 0.0
-    """Probability of a perspective projection."""
+    """Probability of a perspective transformation."""
     distortion: float = 0.0
     """Largest move of a corner under perspective, as a share of half the cutout's side."""
     jitter: float = 0.0
-    """Probability of a colour jitter."""
+    """Probability of a color jitter."""
     hue: float = 0.0
-    """Largest turn of the hue, as a share of a full turn, either way."""
+    """Largest rotation of the hue as a share of a full turn, in either direction."""
     saturation: float = 0.0
-    """Largest relative change of the saturation, either way."""
+    """Largest relative change of the saturation, in either direction."""
     brightness: float = 0.0
-    """Largest relative change of the brightness, either way."""
+    """Largest relative change of the brightness, in either direction."""
     noise: float = 0.0
-    """Largest standard deviation of the Gaussian noise; each cutout draws its own, from 0 up."""
+    """Largest standard deviation of the Gaussian noise; each cutout draws its own from 0 up."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -61,10 +65,14 @@ class Augmentations:
             raise RecipeError("augmentation crop_min must be above 0 and at most crop_max")
 
     def only(self, name: str) -> Self:
-        """These augmentations with all groups but `name` turned off.
+        """Return a copy with all groups except `name` turned off.
 
-        Groups are "crop", "flip", "affine", "perspective", "jitter" and "noise" (Figure 9);
-        "none" turns all of them off.
+        Args:
+            name: "crop", "flip", "affine", "perspective", "jitter" or "noise" (Figure 9), or
+                "none" to turn all of them off.
+
+        Raises:
+            RecipeError: There is no such group.
         """
         if name not in _GROUPS:
             raise RecipeError(
@@ -73,14 +81,17 @@ class Augmentations:
             )
         off: dict[str, float] = dict.fromkeys(("flip", "affine", "perspective", "jitter"), 0.0)
         off |= {"crop_min": 1.0, "crop_max": 1.0, "noise": 0.0}
-        kept = ("crop_min", "crop_max") if name == "crop" else (name,)
-        return replace(self, **{k: v for k, v in off.items() if k not in kept})
+        group = ("crop_min", "crop_max") if name == "crop" else (name,)
+        return replace(self, **{k: v for k, v in off.items() if k not in group})
 
 
 def supersampling(side: float, size: int, augmentations: Augmentations) -> int:
-    """Samples along each axis of a pixel of cutouts with `size` pixels to a side.
+    """Return how many samples a cutout takes along each axis of one of its pixels.
 
-    They are cut out of a picture whose shorter side has `side` pixels.
+    Args:
+        side: Shorter side of the picture in pixels.
+        size: Side of the cutouts in pixels.
+        augmentations: Strengths that limit the size of a crop.
     """
     scale = augmentations.crop_max * side / size
     return min(MAX_SUPERSAMPLING, max(1, ceil(scale - 0.5)))
@@ -89,7 +100,8 @@ def supersampling(side: float, size: int, augmentations: Augmentations) -> int:
 _GROUPS = ("crop", "flip", "affine", "perspective", "jitter", "noise", "none")
 
 _LIMITS = {"degrees": 180.0, "hue": 0.5, "distortion": 0.4}
-"""Where not 1. Beyond the distortion's, a cutout's corner can lie past the plane's horizon."""
+"""Upper limits that are not 1. With more distortion, a cutout's corner can lie behind the horizon
+of the plane."""
 
 PAPER = Augmentations(
     crop_min=0.3,
@@ -105,7 +117,7 @@ PAPER = Augmentations(
     saturation=0.01,
     noise=0.1,
 )
-"""Section 2.3, with the strengths of the authors' notebook ("MSE regularized")."""
+"""Augmentations of Section 2.3, with the strengths of the authors' notebook ("MSE regularized")."""
 
 DEMO = Augmentations(
     crop_min=0.65,
@@ -120,4 +132,4 @@ DEMO = Augmentations(
     brightness=0.08,
     noise=0.1,
 )
-"""What the demo CLIP was trained with. Painting with weaker ones lets the picture fool it."""
+"""Augmentations that the demo CLIP was trained with. Weaker ones let a picture fool it."""

@@ -1,9 +1,9 @@
-"""Edits as values: the picture that is changed, where, and how much of it stays.
+"""Edits as values: the picture to change, where to change it, and how much of it to keep.
 
-Paper: editing starts from the encoded picture (Section 4), masks zero the latent's gradient
-(Section 2.5), replacement also keeps near the original's embedding (Appendix G.2). No torch in
-here: an `Edit` is part of a recipe. `engine.editing.edit_recipe` makes one of what people send,
-`engine.vqgan_clip.edit_constraint` carries it out.
+In the paper, editing starts from the encoded picture (Section 4), masks zero the latent's gradient
+(Section 2.5), and replacement also stays near the original's embedding (Appendix G.2). An `Edit` is
+part of a recipe, so this module needs no torch. `engine.editing.edit_recipe` makes edits from
+users' pictures, and `engine.vqgan_clip.edit_constraint` carries them out.
 """
 
 from dataclasses import dataclass, field
@@ -13,22 +13,27 @@ from engine.errors import RecipeError
 from engine.recipes.prompts import check_strength
 
 MAX_BYTES = 11 * 2**20
-"""Of a picture in a recipe, so that the recipe fits into a PNG's text (`engine.images.png`) as
-base64."""
+"""Maximum size of a picture in a recipe: as base64 it must fit into a PNG's text chunk
+(`engine.images.png`)."""
 MAX_KEEP = 1000.0
+"""Maximum of the weights `keep_latent` and `keep_look`."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What is changed, and what is kept. Raises `RecipeError` for a value that is not allowed."""
+    """What to change, and what to keep.
+
+    Raises:
+        RecipeError: A value is not allowed.
+    """
 
     source: bytes = field(repr=False)
-    """The picture to change, a PNG at its own size; the finished picture has that size too."""
+    """Picture to change, as a PNG; the finished picture has the same size."""
     mask: bytes | None = field(default=None, repr=False)
-    """Where to change it: a grey PNG of the same size, 0 keeps a pixel exactly, 255 replaces it,
-    between them both are mixed. None changes everything."""
+    """Where to change it: a gray PNG of the same size. 0 keeps a pixel exactly, 255 replaces it,
+    values in between mix both. None changes everything."""
     keep_latent: float = 0.0
-    """Weight of the mean squared distance between the latent and the source's."""
+    """Weight of the mean squared distance between the latent and the source's latent."""
     keep_look: float = 0.0
     """Weight of the distance between the cutouts' embeddings and the source's (Appendix G.2)."""
     keep_structure: float = 0.0
@@ -54,11 +59,11 @@ class ImagePrompt:
     """A picture that the painting should resemble, as the perceptor sees it."""
 
     picture: bytes = field(repr=False)
-    """The bytes of a picture's file."""
+    """Bytes of a picture file."""
     weight: float = 1.0
-    """As of a `Prompt`: how much it counts, negative pushes away."""
+    """Weight of its loss, as for a `Prompt`; a negative one pushes away from the picture."""
     stop: float | None = None
-    """As of a `Prompt`: the distance at which it is content."""
+    """Distance below which it has no more effect, as for a `Prompt`; None for no limit."""
 
     def __post_init__(self) -> None:
         check_picture("picture", self.picture)
@@ -68,7 +73,7 @@ class ImagePrompt:
 
 
 def check_picture(name: str, content: object) -> None:
-    """Raise `RecipeError` unless `content` can be a picture's file in a recipe."""
+    """Raise `RecipeError` unless `content` can be a picture file in a recipe."""
     if not isinstance(content, bytes):
         raise RecipeError(f"{name} must be the bytes of a picture, not {brief(content)}")
     if len(content) > MAX_BYTES:

@@ -1,8 +1,9 @@
-"""The settings of each preset, as values that know nothing of models.
+"""The settings of each preset, as values that do not depend on models.
 
-`paper` holds the paper's numbers; where the paper is silent, those of its authors' published
-notebook, each named below. `demo` suits the demo pair. Beside the preset that suits a pair of
-models stand `fast` and `fine`. How the demo pair's were found: docs/benchmarks.md, Presets.
+`paper` holds the paper's numbers, or those of the authors' published notebook where the paper gives
+none; a comment names the origin of each. `demo` suits the demo pair. `fast` and `fine` are variants
+of the preset that suits a pair of models. docs/benchmarks.md (Presets) describes how the values for
+the demo pair were found.
 """
 
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "fast": MappingProxyType(
             {
-                # For published models nobody could measure `fast` and `fine`.
+                # `fast` and `fine` have not been measured for published models.
                 "paper": MappingProxyType({"steps": 200, "cutouts": 16, "regularizer_decay": 0.01}),
                 "demo": MappingProxyType(
                     {"steps": 40, "learning_rate": 0.5, "regularizer_decay": 0.0322}
@@ -60,38 +61,36 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         ),
     }
 )
-"""Presets beside the one that suits a pair of models: what each changes in it. The regulariser
-fades to the same share, in fewer or more steps."""
+"""Changes that each variant makes to the preset that suits a pair of models. The regularizer fades
+to the same share, in fewer or more steps."""
 
 PRESET_NAMES = (*PRESETS, *VARIANTS)
-"""All that can be asked for."""
+"""Names of all presets that users can choose."""
 
 KEEP_WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
-        # Section 2.4's regulariser, towards the source instead of zero, and Appendix G.2's sum of
-        # both distances; the paper gives no weights.
+        # The regularizer of Section 2.4, towards the source instead of zero, and the sum of both
+        # distances of Appendix G.2; the paper gives no weights.
         "paper": MappingProxyType({"keep_latent": 1.0, "keep_look": 0.5}),
         "demo": MappingProxyType({"keep_structure": 1.0}),
     }
 )
-"""For each of `PRESETS`, an edit's weights that keep the whole source."""
-
+"""Weights of an edit that keeps the whole source, for each of `PRESETS`."""
 
 EDIT_OVERRIDES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "paper": MappingProxyType({}),
-        # What is recoloured has no outlines to find and no dirt to smooth away, and pulling the
-        # latent to zero made it paler.
+        # A palette-only edit has no outlines to find and no noise to smooth away, and pulling the
+        # latent to zero made its colors paler.
         "demo": MappingProxyType({"steps": 60, "regularizer": 0.0, "smoothness": 0.0}),
     }
 )
-"""For each of `PRESETS`, what an edit of a whole picture has in place of the preset's settings."""
-
+"""Settings that replace those of each of `PRESETS` in an edit of a whole picture."""
 
 EDIT_OVERRIDES_OF_VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
-        # Of 12 tuning pictures whose object was to change its colour, it had the new one in 11
-        # after 40 steps, and in 8 after 18.
+        # Of 12 tuning pictures whose object had to change its color, 11 were right after 40 steps
+        # and 8 after 18.
         "fast": MappingProxyType(
             {"paper": MappingProxyType({}), "demo": MappingProxyType({"steps": 40})}
         ),
@@ -100,4 +99,4 @@ EDIT_OVERRIDES_OF_VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = Mapp
         ),
     }
 )
-"""What `VARIANTS` is to `PRESETS`, for `EDIT_OVERRIDES`."""
+"""Changes that each variant makes to `EDIT_OVERRIDES`, as `VARIANTS` changes `PRESETS`."""

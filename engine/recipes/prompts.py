@@ -1,8 +1,8 @@
 r"""Prompts: what a picture should show, with weights (paper, Section 2.5, "prompt addition").
 
-Syntax: ``text:weight:stop | text:weight``. The weight (default 1) says how much a prompt counts,
-a negative one pushes away from it; the stop value (default none) is the distance at which the
-prompt is content. A colon, a bar or a backslash that belongs to the text is written ``\:``,
+Syntax: ``text:weight:stop | text:weight``. The weight (default 1) scales the prompt's loss; a
+negative weight pushes away from the prompt. The stop value (default none) is the distance below
+which the prompt has no more effect. Write a colon, a bar or a backslash in the text as ``\:``,
 ``\|`` or ``\\``; before any other character a backslash stands for itself.
 """
 
@@ -10,27 +10,36 @@ import math
 import re
 from dataclasses import dataclass
 from reprlib import repr as brief
+from typing import TypeGuard, TypeVar, cast
 
 from engine.errors import RecipeError
 
 MAX_LENGTH = 4000
-"""Characters of one prompt; CLIP reads far fewer, this bounds what is stored and shown."""
+"""Maximum number of characters in a prompt. CLIP reads far fewer; the limit bounds what is stored
+and shown."""
 MAX_PROMPTS = 16
-"""Prompts of one picture."""
+"""Maximum number of prompts for a picture."""
 MAX_WEIGHT = 1000.0
-"""Largest weight or stop value, either way."""
+"""Maximum absolute value of a weight or stop value."""
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A text, its weight, and the distance (0 to pi^2 / 2, signed like the weight) to stop at.
+    """A text that the picture should show, or be unlike.
 
-    Space around the text is dropped. Raises `RecipeError` for a value that is not allowed.
+    Raises:
+        RecipeError: A value is not allowed.
     """
 
     text: str
+    """What to show; white space around it is removed."""
     weight: float = 1.0
+    """Weight of the prompt's loss; a negative one pushes away from the text."""
     stop: float | None = None
+    """Distance below which the prompt has no more effect, from 0 to pi^2 / 2 with the sign of the
+    weight; None for no limit."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", _checked_text(self.text))
@@ -39,7 +48,7 @@ class Prompt:
             check_strength("stop value", self.stop, repr(shorten(self.text)))
 
     def __str__(self) -> str:
-        """The prompt in the syntax that `parse_prompts` reads."""
+        """Return the prompt in the syntax that `parse_prompts` reads."""
         text = re.sub(r"([:|\\])", r"\\\1", self.text)
         if self.stop is not None:
             return f"{text}:{self.weight!r}:{self.stop!r}"
@@ -47,26 +56,37 @@ class Prompt:
 
 
 def parse_prompts(line: str) -> tuple[Prompt, ...]:
-    """Read one line of prompts; raises `RecipeError` where it does not follow the syntax."""
+    """Read one line of prompts.
+
+    Raises:
+        RecipeError: The line does not follow the syntax.
+    """
     parts = [part.strip() for part in _split(line, "|")]
     return tuple(_parse_prompt(part) for part in parts)
 
 
-def check_prompts(prompts: tuple[Prompt, ...]) -> None:
-    """Raise `RecipeError` unless `prompts` can steer a picture together."""
-    if not isinstance(prompts, tuple) or not all(isinstance(each, Prompt) for each in prompts):
+def is_tuple_of(value: object, kind: type[_Item]) -> TypeGuard[tuple[_Item, ...]]:
+    """Return True if `value` is a tuple of instances of `kind`."""
+    if not isinstance(value, tuple):
+        return False
+    return all(isinstance(each, kind) for each in cast(tuple[object, ...], value))
+
+
+def check_prompts(prompts: object) -> None:
+    """Raise `RecipeError` unless a picture can be painted from `prompts`."""
+    if not is_tuple_of(prompts, Prompt):
         raise RecipeError(f"prompts must be a tuple of Prompt, not {brief(prompts)}")
     if not prompts:
         raise RecipeError("the prompt is empty: say in words what the picture should show")
     if len(prompts) > MAX_PROMPTS:
         raise RecipeError(f"{len(prompts)} prompts were given; at most {MAX_PROMPTS} are allowed")
     if all(prompt.weight == 0 for prompt in prompts):
-        raise RecipeError("all weights are zero: at least one prompt needs another weight")
+        raise RecipeError("all weights are zero: give at least one prompt another weight")
 
 
 def check_strength(name: str, value: object, whose: str) -> None:
     """Raise `RecipeError` unless `value` can be the weight or stop value of a prompt."""
-    # Comparing also settles nan, infinity and whole numbers too big for a float.
+    # The comparison also rejects nan, infinity and integers too large for a float.
     fits = isinstance(value, int | float) and -MAX_WEIGHT <= value <= MAX_WEIGHT
     if isinstance(value, bool) or not fits:
         raise RecipeError(
@@ -76,7 +96,7 @@ def check_strength(name: str, value: object, whose: str) -> None:
 
 
 def shorten(text: str, length: int = 40) -> str:
-    """`text` on one line and at most `length` characters long, for messages."""
+    """Return `text` on one line, cut to at most `length` characters, for messages."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 1] + "…"
 
@@ -95,7 +115,7 @@ def _parse_prompt(part: str) -> Prompt:
 
 
 def _split(line: str, separator: str) -> list[str]:
-    """Split at every `separator` that no backslash escapes; the backslashes stay."""
+    """Split at every `separator` that no backslash escapes, and keep the backslashes."""
     parts = [""]
     for token in re.findall(r"\\[:|\\]|.", line, re.DOTALL):
         if token == separator:
@@ -113,7 +133,7 @@ def _number(name: str, number: str, text: str) -> float:
     if not math.isfinite(value):
         raise RecipeError(
             f"the {name} {shorten(number)!r} of {shorten(text)!r} must be a finite number "
-            r"(a colon in the text is written \:)"
+            r"(write \: for a colon in the text)"
         )
     return value
 
@@ -129,5 +149,5 @@ def _checked_text(text: object) -> str:
             f"the prompt has {len(text)} characters; at most {MAX_LENGTH} are allowed"
         )
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise RecipeError(f"the prompt {shorten(text)!r} holds characters that are no Unicode")
+        raise RecipeError(f"the prompt {shorten(text)!r} contains characters that are not Unicode")
     return text

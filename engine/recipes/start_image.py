@@ -1,4 +1,4 @@
-"""The picture that a run starts from: fitted to the canvas for a recipe, and read back from one."""
+"""The picture that a run starts from: fit it to the canvas, and read it back from a recipe."""
 
 from io import BytesIO
 from pathlib import Path
@@ -12,9 +12,10 @@ from engine.recipes.recipe import Recipe
 
 
 def init_image(source: Path | bytes, size: tuple[int, int]) -> bytes:
-    """Read a picture from outside and fit it to `size`: PNG bytes, as a recipe holds them.
+    """Read a picture, fit it to `size` (width, height), and return it as a PNG for a recipe.
 
-    Raises `PictureError` if it is no picture; see `engine.images.image_io.read_picture`.
+    Raises:
+        PictureError: The file is not a picture; see `engine.images.image_io.read_picture`.
     """
     buffer = BytesIO()
     image_io.fit(image_io.read_picture(source), *size).save(buffer, "PNG")
@@ -22,11 +23,13 @@ def init_image(source: Path | bytes, size: tuple[int, int]) -> bytes:
 
 
 def start_picture(recipe: Recipe) -> Image.Image | None:
-    """The picture at the canvas's size that a run starts from; None if there is none.
+    """Return the picture that a run starts from, at the size of the canvas, or None.
 
-    The source of an edit is scaled to the canvas: nothing is cut off.
+    The source of an edit is scaled to the canvas, so nothing is cut off.
 
-    Raises `PictureError` if it is no picture, and `RecipeError` if it is not of the recipe's size.
+    Raises:
+        PictureError: The recipe's file is not a picture.
+        RecipeError: The initial image does not have the recipe's size.
     """
     if recipe.edit is not None:
         source = image_io.read_picture(recipe.edit.source, name="the picture to edit")
@@ -43,16 +46,18 @@ def start_picture(recipe: Recipe) -> Image.Image | None:
 
 
 def scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A picture stretched to a size; the same one if it has it."""
+    """Return the picture stretched to `size`, or the picture itself if it has that size."""
     if picture.size == size:
         return picture
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def source_and_mask(edit: Edit) -> tuple[Image.Image, Image.Image | None]:
-    """The pictures in an edit, RGB and grey.
+    """Return an edit's source (RGB) and its mask (gray), or None for no mask.
 
-    Raises `PictureError` if they are none, and `RecipeError` if the sizes differ.
+    Raises:
+        PictureError: One of the files is not a picture.
+        RecipeError: The sizes differ.
     """
     source = image_io.read_picture(edit.source, name="the picture to edit")
     if edit.mask is None:

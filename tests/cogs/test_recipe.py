@@ -242,11 +242,11 @@ def with_recipe(text: str) -> bytes:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (encoded(SQUARE), "holds no recipe"),
-        (JPEG, "holds no recipe"),
+        (encoded(SQUARE), "contains no recipe"),
+        (JPEG, "contains no recipe"),
         (encoded(SQUARE)[:-30], "cut off"),
         (b"", "empty"),
-        (Random(1).randbytes(5000), "holds no recipe"),
+        (Random(1).randbytes(5000), "contains no recipe"),
         (with_recipe("{}"), "version must be"),
         (with_recipe("[" * 100_000), "not valid JSON"),
         (with_recipe(json.dumps(json.loads(small().to_json()) | {"version": 99})), "newer than"),

@@ -128,8 +128,8 @@ def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "culprit"),
     [
-        ({}, "holds no recipe, only PNG files painted by this program do"),
-        ({"Description": "a red circle"}, "holds no recipe"),
+        ({}, "contains no recipe, only PNG files painted by this program do"),
+        ({"Description": "a red circle"}, "contains no recipe"),
         ({"vqgan-clip-recipe": "a red circle"}, "not valid JSON"),
         ({"vqgan-clip-recipe": '{"version": 4}'}, "version 4, newer than 3"),
         ({"vqgan-clip-recipe": '{"version": 1}'}, "prompts must be a list"),

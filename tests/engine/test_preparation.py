@@ -117,7 +117,7 @@ def test_models_of_ones_own_paint(folder: Path, published: Path, capsys: pytest.
 def test_a_factor_that_is_wrong_is_told(published: Path, capsys: pytest.CaptureFixture):
     configure(published, factor=8)
     assert imagine("--out", "a.png") == 2
-    assert "have 2 pixels to a latent cell, and their entry says 8" in capsys.readouterr().err
+    assert "have 2 pixels per latent cell, but their entry says 8" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")

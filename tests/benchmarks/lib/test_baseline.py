@@ -98,7 +98,7 @@ def by_the_baseline(image: Tensor, augmentations: Augmentations) -> Tensor:
 
 
 def ramps() -> Tensor:
-    """A picture that tells by its first two colours where a pixel is; the third is grey."""
+    """A picture that tells by its first two colors where a pixel is; the third is gray."""
     steps = 0.1 + 0.8 * (torch.arange(SIDE) + 0.5) / SIDE
     x, y = steps.expand(SIDE, SIDE), steps[:, None].expand(SIDE, SIDE)
     return torch.stack((x, y, torch.full_like(x, 0.5)))[None]
@@ -147,7 +147,7 @@ def test_pixels_have_the_same_mean_and_variance():
 
 
 @pytest.mark.parametrize(("group", "tolerance"), [("jitter", 0.3), ("noise", 0.03)])
-def test_colours_are_changed_as_much(group: str, tolerance: float):
+def test_colors_are_changed_as_much(group: str, tolerance: float):
     image = torch.rand((1, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(4))
     image = 0.2 + 0.6 * image
     augmentations = PAPER.only(group)

@@ -119,7 +119,7 @@ def test_what_is_done_to_save_memory_is_said(
     monkeypatch.setattr("engine.vqgan_clip.memory_estimate.available_memory", lambda _: free)
     assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
     said = capsys.readouterr().err
-    assert f"note: to fit into the memory that is free: {PLANS[-1]}" in said
+    assert f"note: to fit into the free memory: {PLANS[-1]}" in said
     assert (folder / "a.png").exists()
 
 

@@ -22,7 +22,7 @@ def test_a_picture_is_painted_and_its_path_printed(folder: Path, capsys: pytest.
     assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
     said = capsys.readouterr()
     assert said.out == "a.png\n"
-    assert "note: the demo models know only coloured shapes" in said.err
+    assert "note: the demo models know only colored shapes" in said.err
     assert "painting 32x24 pixels in 3 steps with seed 5" in said.err
     assert "step/s" not in said.err  # the bar is for terminals
     recipe = read_provenance(folder / "a.png").recipe
@@ -192,7 +192,7 @@ def test_settings_are_defaults_that_options_replace(folder: Path):
 def test_initial_images_of_every_kind_become_plain_ones_of_the_canvas(name: str, save):
     save(Path(name))
     arguments = parse(["imagine", "a", "--out", "a.png", "--init-image", name, "--size", "32x24"])
-    recipe = read_request(arguments, EngineSettings()).works[0].recipe
+    recipe = read_request(arguments, EngineSettings()).tasks[0].recipe
     assert recipe.init_image is not None
     start = read_picture(recipe.init_image)
     assert (start.mode, start.size) == ("RGB", (32, 24))

@@ -12,7 +12,7 @@ from tests.engine.cli.cli_helpers import COMMAND, picture, small
 def test_models_are_listed(capsys: pytest.CaptureFixture):
     assert main(["models"]) == 0
     listed = capsys.readouterr().out
-    for told in ("demo: ", "know only coloured shapes", " MB)", "64x64 pixels", "preset  demo"):
+    for told in ("demo: ", "know only colored shapes", " MB)", "64x64 pixels", "preset  demo"):
         assert told in listed
 
 

@@ -17,9 +17,9 @@ from engine.demo.claims import (
     describe,
     truth,
 )
-from engine.demo.world import COLOURS, SHAPES, Scenes, sample_scenes
+from engine.demo.world import COLORS, SHAPES, Scenes, sample_scenes
 
-RED, GREEN, BLUE = (COLOURS.index(name) for name in ("red", "green", "blue"))
+RED, GREEN, BLUE = (COLORS.index(name) for name in ("red", "green", "blue"))
 CIRCLE, SQUARE, STAR = (SHAPES.index(name) for name in ("circle", "square", "star"))
 
 
@@ -28,22 +28,20 @@ def generator(seed: int = 1) -> torch.Generator:
 
 
 def scene(*objects: tuple[int, int, float, float, float], background: int = BLUE) -> Scenes:
-    """One scene of up to two objects: shape, colour, x, y, radius."""
+    """One scene of up to two objects: shape, color, x, y, radius."""
     padded = [*objects, *[(-1, -1, 0.5, 0.5, 0.0)] * (2 - len(objects))]
     return sample_scenes(1, generator()).replace(
         shape=torch.tensor([[o[0] for o in padded]]),
-        colour=torch.tensor([[o[1] for o in padded]]),
+        color=torch.tensor([[o[1] for o in padded]]),
         background=torch.tensor([background]),
-        centre=torch.tensor([[o[2:4] for o in padded]]),
+        center=torch.tensor([[o[2:4] for o in padded]]),
         radius=torch.tensor([[o[4] for o in padded]]),
     )
 
 
-def claim(
-    shape: Any = (-1, -1), colour: Any = (-1, -1), empty: bool = False, **said: int
-) -> Claims:
+def claim(shape: Any = (-1, -1), color: Any = (-1, -1), empty: bool = False, **said: int) -> Claims:
     one = {name: torch.tensor([said.get(name, -1)]) for name in REST}
-    both = {"shape": torch.tensor([shape]), "colour": torch.tensor([colour])}
+    both = {"shape": torch.tensor([shape]), "color": torch.tensor([color])}
     return Claims(**both, **one, empty=torch.tensor([empty]))
 
 
@@ -62,9 +60,9 @@ def holds(said: Claims, seen: Scenes) -> bool:
 @pytest.mark.parametrize(
     "said",
     [
-        claim(shape=(CIRCLE, -1), colour=(RED, -1), background=BLUE),
+        claim(shape=(CIRCLE, -1), color=(RED, -1), background=BLUE),
         claim(shape=(CIRCLE, -1)),
-        claim(colour=(RED, -1)),
+        claim(color=(RED, -1)),
         claim(background=BLUE),
     ],
 )
@@ -76,9 +74,9 @@ def test_what_is_true_of_one_object_stays_true_with_a_second(said: Claims):
 @pytest.mark.parametrize(
     "said",
     [
-        claim(shape=(SQUARE, -1), colour=(RED, -1)),
-        claim(shape=(CIRCLE, -1), colour=(GREEN, -1)),
-        claim(shape=(STAR, -1), colour=(RED, -1)),
+        claim(shape=(SQUARE, -1), color=(RED, -1)),
+        claim(shape=(CIRCLE, -1), color=(GREEN, -1)),
+        claim(shape=(STAR, -1), color=(RED, -1)),
         claim(shape=(CIRCLE, -1), background=RED),
     ],
 )
@@ -90,7 +88,7 @@ def test_attributes_must_belong_to_one_object_and_its_background(said: Claims):
 def test_two_named_objects_must_be_two():
     assert holds(claim(shape=(STAR, CIRCLE)), CIRCLE_AND_STAR)
     assert not holds(claim(shape=(CIRCLE, CIRCLE)), CIRCLE_AND_STAR)
-    assert not holds(claim(shape=(CIRCLE, -1), colour=(-1, RED)), RED_CIRCLE)
+    assert not holds(claim(shape=(CIRCLE, -1), color=(-1, RED)), RED_CIRCLE)
 
 
 def test_relations_hold_in_one_order_only():
@@ -127,7 +125,7 @@ def test_descriptions_vary_in_completeness():
     scenes = sample_scenes(5000, generator(4))
     claims = describe(scenes, generator(5))
     single = scenes.present()[:, 0] & ~scenes.present()[:, 1]
-    full = (claims.shape[:, 0] >= 0) & (claims.colour[:, 0] >= 0) & (claims.background >= 0)
+    full = (claims.shape[:, 0] >= 0) & (claims.color[:, 0] >= 0) & (claims.background >= 0)
     assert full[single].float().mean() == pytest.approx(0.55, abs=0.04)
     assert (claims.named().sum(dim=1)[single] == 0).any()
     assert (claims.relation >= 0)[~single].float().mean() > 0.4

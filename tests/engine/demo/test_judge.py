@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from engine.demo.judge import Judge
 from engine.demo.world import (
-    COLOURS,
+    COLORS,
     PALETTE,
     SHAPES,
     Scenes,
@@ -42,9 +42,9 @@ def pictures(scenes: Scenes) -> Pixels:
 
 
 def names(scenes: Scenes) -> list[tuple[str, str, str]]:
-    columns = (scenes.colour[:, 0], scenes.shape[:, 0], scenes.background)
+    columns = (scenes.color[:, 0], scenes.shape[:, 0], scenes.background)
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [(COLOURS[colour], SHAPES[shape], COLOURS[ground]) for colour, shape, ground in rows]
+    return [(COLORS[color], SHAPES[shape], COLORS[ground]) for color, shape, ground in rows]
 
 
 def share_right(judge: Judge, images: Any, asked: list[tuple[str, str, str]]) -> float:
@@ -52,9 +52,9 @@ def share_right(judge: Judge, images: Any, asked: list[tuple[str, str, str]]) ->
     return sum(right) / len(right)
 
 
-def painted(mask: Any, colour: str = "red", ground: str = "white") -> Pixels:
+def painted(mask: Any, color: str = "red", ground: str = "white") -> Pixels:
     """A hard-edged picture of a mask."""
-    return np.where(mask[..., None], PALETTE[colour], PALETTE[ground]).astype(np.uint8)
+    return np.where(mask[..., None], PALETTE[color], PALETTE[ground]).astype(np.uint8)
 
 
 def red_square() -> Pixels:
@@ -74,21 +74,21 @@ def test_blurred_pictures_are_still_right(judge: Judge):
 
 def test_one_wrong_attribute_is_not_right(judge: Judge):
     scenes = singles(60, seed=23)
-    for image, (colour, shape, ground) in zip(pictures(scenes), names(scenes), strict=True):
+    for image, (color, shape, ground) in zip(pictures(scenes), names(scenes), strict=True):
         verdict = judge.verdict(image)
         other_shape = SHAPES[SHAPES.index(shape) - 1]
-        other_colour = next(name for name in COLOURS if name not in (colour, ground))
-        assert not verdict.matches(other_colour, shape, ground).all_right
-        assert not verdict.matches(colour, other_shape, ground).all_right
-        assert not verdict.matches(colour, shape, other_colour).all_right
-        assert verdict.matches(colour, other_shape, ground).colour
+        other_color = next(name for name in COLORS if name not in (color, ground))
+        assert not verdict.matches(other_color, shape, ground).all_right
+        assert not verdict.matches(color, other_shape, ground).all_right
+        assert not verdict.matches(color, shape, other_color).all_right
+        assert verdict.matches(color, other_shape, ground).color
 
 
-def test_every_pair_of_colours_is_told_apart(judge: Judge):
+def test_every_pair_of_colors_is_told_apart(judge: Judge):
     pairs = [(a, b) for a in range(8) for b in range(8) if a != b]
     scenes = singles(len(pairs), seed=24)
     scenes = scenes.replace(
-        colour=torch.tensor([[a, -1] for a, _ in pairs]),
+        color=torch.tensor([[a, -1] for a, _ in pairs]),
         background=torch.tensor([b for _, b in pairs]),
     )
     assert share_right(judge, pictures(scenes), names(scenes)) == 1
@@ -102,7 +102,7 @@ def test_the_worlds_whole_range_of_turns_and_sizes_is_right(judge: Judge, shape:
         shape=torch.tensor([[SHAPES.index(shape), -1]] * len(grid)),
         angle=torch.tensor([[math.radians(a), 0.0] for a, _ in grid]),
         radius=torch.tensor([[r, 0.0] for _, r in grid]),
-        centre=torch.full((len(grid), 2, 2), 0.49),
+        center=torch.full((len(grid), 2, 2), 0.49),
     )
     assert share_right(judge, pictures(scenes), names(scenes)) == 1
 
@@ -143,7 +143,7 @@ def test_noise_is_never_right(judge: Judge):
     assert share_right(judge, 0.5 + 0.3 * smooth / smooth.std(), asked) == 0
 
 
-def test_blobs_in_the_right_colours_have_no_shape(judge: Judge):
+def test_blobs_in_the_right_colors_have_no_shape(judge: Judge):
     field = ndimage.gaussian_filter(
         np.random.default_rng(2).standard_normal((120, 64, 64)), (0, 5, 5)
     )
@@ -164,7 +164,7 @@ def test_junk_that_touches_the_object_spoils_cleanness_but_not_the_shape(judge: 
     image = red_square()
     image[20:28, 43:50] = PALETTE["green"]
     verdict = judge.verdict(image)
-    assert (verdict.colour, verdict.shape, verdict.background) == ("red", "square", "white")
+    assert (verdict.color, verdict.shape, verdict.background) == ("red", "square", "white")
     assert not verdict.clean
 
 
@@ -199,7 +199,7 @@ def test_a_soft_edge_is_no_second_object(judge: Judge):
     assert judge.verdict(image).matches("red", "square", "white").all_right
 
 
-def test_a_speckled_object_has_no_colour(judge: Judge):
+def test_a_speckled_object_has_no_color(judge: Judge):
     image = red_square()
     image[22:42:2, 21:44] = PALETTE["green"]
     image[20:43, 22:42:3] = PALETTE["green"]
@@ -216,7 +216,7 @@ def test_a_patchy_border_is_no_background(judge: Judge):
 
 def test_an_empty_picture_has_only_a_background(judge: Judge):
     verdict = judge.verdict(painted(np.zeros((64, 64), dtype=bool)))
-    assert (verdict.colour, verdict.shape, verdict.background) == (None, None, "white")
+    assert (verdict.color, verdict.shape, verdict.background) == (None, None, "white")
     assert not verdict.clean
 
 

@@ -2,7 +2,7 @@ import torch
 
 from engine.demo.claims import ABOVE, BELOW, Claims, describe, describe_fully
 from engine.demo.meaning import SIZE, meanings
-from engine.demo.world import COLOURS, SHAPES, sample_scenes
+from engine.demo.world import COLORS, SHAPES, sample_scenes
 
 
 def random(seed: int) -> torch.Generator:
@@ -10,12 +10,12 @@ def random(seed: int) -> torch.Generator:
 
 
 def two(first: tuple[str, str], second: tuple[str, str], relation: int = -1) -> Claims:
-    """Two objects, each a colour and a shape, on white."""
+    """Two objects, each a color and a shape, on white."""
     unsaid = torch.tensor([-1])
     return Claims(
         shape=torch.tensor([[SHAPES.index(first[1]), SHAPES.index(second[1])]]),
-        colour=torch.tensor([[COLOURS.index(first[0]), COLOURS.index(second[0])]]),
-        background=torch.tensor([COLOURS.index("white")]),
+        color=torch.tensor([[COLORS.index(first[0]), COLORS.index(second[0])]]),
+        background=torch.tensor([COLORS.index("white")]),
         relation=torch.tensor([relation]),
         size=unsaid,
         place=unsaid,
@@ -38,7 +38,7 @@ def test_a_true_caption_is_nearer_to_a_picture_than_those_of_others() -> None:
     assert own.min() > 0.2
 
 
-def test_every_combination_of_shape_colour_and_background_is_a_meaning_of_its_own() -> None:
+def test_every_combination_of_shape_color_and_background_is_a_meaning_of_its_own() -> None:
     combinations = torch.cartesian_prod(torch.arange(6), torch.arange(8), torch.arange(8))
     vectors = meanings(Claims.of_one_object(*combinations.unbind(1)))
     likeness = vectors @ vectors.T - 2 * torch.eye(len(vectors))

@@ -14,20 +14,20 @@ def test_a_true_picture_is_found_again(nearest: NearestPictures) -> None:
     scenes = sample_single_scenes(64, torch.Generator().manual_seed(2))
     scenes = gathered(scenes, torch.full((64,), SPREAD))
     true = render(scenes)
-    found = nearest.find(true, scenes.shape[:, 0], scenes.colour[:, 0], scenes.background)
+    found = nearest.find(true, scenes.shape[:, 0], scenes.color[:, 0], scenes.background)
     error = (found - true).square().flatten(1).mean(1).sqrt()
     assert error.median() < 0.12  # the nearest of 1,500 placements is a pixel or two away
     strangers = (found.roll(1, 0) - true).square().flatten(1).mean(1).sqrt()
     assert error.median() < strangers.median() / 3
 
 
-def test_what_is_found_has_the_colours_that_were_asked_for(nearest: NearestPictures) -> None:
+def test_what_is_found_has_the_colors_that_were_asked_for(nearest: NearestPictures) -> None:
     random = torch.Generator().manual_seed(3)
     noise = torch.rand(8, 3, 64, 64, generator=random)
-    shape, colour, background = torch.arange(8) % 6, torch.arange(8), (torch.arange(8) + 3) % 8
-    found = nearest.find(noise, shape, colour, background)
+    shape, color, background = torch.arange(8) % 6, torch.arange(8), (torch.arange(8) + 3) % 8
+    found = nearest.find(noise, shape, color, background)
     assert torch.allclose(found[:, :, 0, 0], palette()[background])
-    distance = (found - palette()[colour][:, :, None, None]).abs().sum(1)
+    distance = (found - palette()[color][:, :, None, None]).abs().sum(1)
     assert (distance.flatten(1).min(1).values < 0.01).all()
 
 

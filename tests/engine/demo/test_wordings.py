@@ -5,9 +5,9 @@ import torch
 
 from engine.demo.claims import UNSAID, Claims, describe
 from engine.demo.wordings import HELD_OUT_TEMPLATES, TEMPLATES, phrase, plain_prompt
-from engine.demo.world import COLOURS, SHAPES, sample_scenes
+from engine.demo.world import COLORS, SHAPES, sample_scenes
 
-RED, BLUE = (COLOURS.index(name) for name in ("red", "blue"))
+RED, BLUE = (COLORS.index(name) for name in ("red", "blue"))
 CIRCLE, SQUARE = (SHAPES.index(name) for name in ("circle", "square"))
 
 
@@ -15,8 +15,8 @@ def generator(seed: int = 1) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def claim(shape: int, colour: int, background: int) -> Claims:
-    return Claims.of_one_object(*(torch.tensor([index]) for index in (shape, colour, background)))
+def claim(shape: int, color: int, background: int) -> Claims:
+    return Claims.of_one_object(*(torch.tensor([index]) for index in (shape, color, background)))
 
 
 def test_sentences_say_what_is_claimed_and_nothing_more():
@@ -26,7 +26,7 @@ def test_sentences_say_what_is_claimed_and_nothing_more():
         assert "blue" in sentence
         assert "square" in sentence or "box" in sentence
     for sentence in (phrase(claim(SQUARE, UNSAID, UNSAID), generator(s))[0] for s in range(100)):
-        assert not any(colour in sentence.lower() for colour in (*COLOURS, "violet"))
+        assert not any(color in sentence.lower() for color in (*COLORS, "violet"))
 
 
 def test_one_claim_has_many_wordings():
@@ -40,7 +40,7 @@ def test_sentences_keep_their_order_and_their_seed():
     assert sentences == phrase(claims, generator(8))
     for background, sentence in zip(claims.background.tolist(), sentences, strict=True):
         if background >= 0:
-            names = (COLOURS[background], "violet" if COLOURS[background] == "purple" else "?")
+            names = (COLORS[background], "violet" if COLORS[background] == "purple" else "?")
             assert any(name in sentence.lower() for name in names)
 
 
@@ -71,5 +71,5 @@ def test_prompts_name_everything_in_every_template():
     "names", [("cube", "red", "blue"), ("star", "pink", "blue"), ("star", "red", "grey")]
 )
 def test_prompts_refuse_what_the_world_does_not_have(names: tuple[str, str, str]):
-    with pytest.raises(ValueError, match="No shape or colour"):
+    with pytest.raises(ValueError, match="No shape or color"):
         plain_prompt(*names, 0)

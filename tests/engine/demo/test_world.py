@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from engine.demo.world import (
-    COLOURS,
+    COLORS,
     SHAPES,
     SIDE,
     Scenes,
@@ -55,11 +55,11 @@ def test_one_in_five_scenes_has_two_objects_and_a_few_have_none():
     assert (number == 0).float().mean() == pytest.approx(0.03, abs=0.01)
 
 
-def test_no_two_things_in_a_scene_share_a_colour():
+def test_no_two_things_in_a_scene_share_a_color():
     drawn = scenes(2000)
-    assert (drawn.colour != drawn.background[:, None]).all()
+    assert (drawn.color != drawn.background[:, None]).all()
     pair = drawn.present()[:, 1]
-    assert (drawn.colour[pair, 0] != drawn.colour[pair, 1]).all()
+    assert (drawn.color[pair, 0] != drawn.color[pair, 1]).all()
 
 
 def test_objects_keep_three_pixels_from_the_border():
@@ -87,7 +87,7 @@ def test_a_shape_covers_its_area(name: str):
 def test_only_a_ring_is_hollow_in_the_middle():
     drawn = scenes(400)
     drawn = drawn[drawn.present()[:, 0]]
-    x, y = (drawn.centre[:, 0] * SIDE).long().unbind(dim=1)
+    x, y = (drawn.center[:, 0] * SIDE).long().unbind(dim=1)
     middle = object_masks(drawn)[torch.arange(len(drawn)), 0, y, x]
     assert torch.equal(middle == 0, drawn.shape[:, 0] == SHAPES.index("ring"))
 
@@ -95,7 +95,7 @@ def test_only_a_ring_is_hollow_in_the_middle():
 def test_a_triangle_points_up_and_turns_clockwise():
     upright = scenes(1).replace(
         shape=torch.tensor([[SHAPES.index("triangle"), -1]]),
-        centre=torch.full((1, 2, 2), 0.5),
+        center=torch.full((1, 2, 2), 0.5),
         radius=torch.full((1, 2), 0.33),
         angle=torch.zeros(1, 2),
     )
@@ -105,13 +105,13 @@ def test_a_triangle_points_up_and_turns_clockwise():
     assert object_masks(turned)[0, 0].nonzero()[0][1] > tip[1] + 3
 
 
-def test_objects_and_background_have_their_colours():
+def test_objects_and_background_have_their_colors():
     drawn = scenes(300)
     drawn = drawn[drawn.present()[:, 0]]
     pictures, mask = render(drawn), object_masks(drawn)
     inside = mask[:, :1] == 1
     mean = (pictures * inside).sum(dim=(2, 3)) / inside.sum(dim=(2, 3))
-    assert (mean - palette()[drawn.colour[:, 0]]).abs().max() < 0.05
+    assert (mean - palette()[drawn.color[:, 0]]).abs().max() < 0.05
     outside = (mask == 0).all(dim=1)
     away = (pictures - palette()[drawn.background][:, :, None, None]).abs().amax(dim=1)
     assert away[outside].max() < 0.11
@@ -132,13 +132,13 @@ def test_indexing_picks_scenes():
 
 
 def differences(before: Scenes, after: Scenes) -> torch.Tensor:
-    """(B, 4) bool: shape, colour, background, placement."""
+    """(B, 4) bool: shape, color, background, placement."""
     return torch.stack(
         [
             (before.shape != after.shape).any(dim=1),
-            (before.colour != after.colour).any(dim=1),
+            (before.color != after.color).any(dim=1),
             before.background != after.background,
-            (before.centre != after.centre).any(dim=2).any(dim=1),
+            (before.center != after.center).any(dim=2).any(dim=1),
         ],
         dim=1,
     )
@@ -151,17 +151,17 @@ def test_alter_changes_exactly_one_attribute():
     assert (changed.sum(dim=1) == 1).all()
     assert (changed.float().mean(dim=0) > 0.2).all()
     assert torch.equal(before.shape[:, 1], after.shape[:, 1])
-    assert torch.equal(before.colour[:, 1], after.colour[:, 1])
+    assert torch.equal(before.color[:, 1], after.color[:, 1])
     assert torch.equal(before.tint, after.tint)
 
 
 def test_altered_scenes_are_valid():
     after = alter(scenes(2000), torch.Generator().manual_seed(6))
-    assert (after.colour != after.background[:, None]).all()
+    assert (after.color != after.background[:, None]).all()
     pair = after.present()[:, 1]
-    assert (after.colour[pair, 0] != after.colour[pair, 1]).all()
+    assert (after.color[pair, 0] != after.color[pair, 1]).all()
     assert after.shape.max() < len(SHAPES)
-    assert after.colour.max() < len(COLOURS)
+    assert after.color.max() < len(COLORS)
     covered = object_masks(after).amax(dim=(0, 1))
     covered[3:-3, 3:-3] = 0
     assert covered.max() == 0
@@ -179,7 +179,7 @@ def test_gathered_objects_are_upright_in_the_middle_and_pairs_stay() -> None:
     drawn = scenes(300, 21)
     single = ~drawn.present()[:, 1] & drawn.present()[:, 0]
     typical = gathered(drawn, torch.zeros(300))
-    assert torch.allclose(typical.centre[single], torch.tensor(0.5))
+    assert torch.allclose(typical.center[single], torch.tensor(0.5))
     assert (typical.angle[single] == 0).all()
     assert torch.allclose(render(typical)[~single], render(drawn)[~single], atol=1e-4)
     assert torch.allclose(render(gathered(drawn, torch.ones(300))), render(drawn), atol=1e-4)

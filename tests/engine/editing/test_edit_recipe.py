@@ -292,8 +292,8 @@ def test_what_is_seen_on_the_way_is_already_composed(models: Models):
     ("wrong", "error", "culprit"),
     [
         (Edit(png(scene()), png(square(64, 0, 9))), RecipeError, "mask is 64x64 .* edit 96x64"),
-        (Edit(b"rubbish"), PictureError, "the picture to edit: it is no picture"),
-        (Edit(png(scene()), b"rubbish"), PictureError, "the mask: it is no picture"),
+        (Edit(b"rubbish"), PictureError, "the picture to edit: it is not a picture"),
+        (Edit(png(scene()), b"rubbish"), PictureError, "the mask: it is not a picture"),
     ],
 )
 def test_an_edit_that_does_not_fit_is_refused(

@@ -63,9 +63,9 @@ def test_a_prolonged_recipe_is_the_same_with_a_further_round():
 @pytest.mark.parametrize(
     ("recipe", "steps", "culprit"),
     [
-        (imagined(steps=99_990), 11, "of at most 100000 steps 10 are left, not 11"),
-        (imagined(steps=99_990, more=(10,)), 1, "of at most 100000 steps 0 are left, not 1"),
-        (imagined(more=(1,) * 100), 1, "at most 100 further rounds"),
+        (imagined(steps=99_990), 11, "at most 100000 steps, so 10 are left, not 11"),
+        (imagined(steps=99_990, more=(10,)), 1, "at most 100000 steps, so 0 are left, not 1"),
+        (imagined(more=(1,) * 100), 1, "at most 100 extra rounds"),
         (imagined(), 0, "must be a whole number"),
     ],
 )
@@ -111,7 +111,7 @@ def test_what_is_no_picture_cannot_be_gone_on_from(recipe: Recipe):
 
 
 def test_a_kind_of_latent_that_no_picture_becomes_cannot_be_gone_on_with():
-    with pytest.raises(RecipeError, match="codebook sampling .* paint it anew"):
+    with pytest.raises(RecipeError, match="codebook sampling, .* paint it again"):
         restart_from(imagined(quantization="codebook-sampling"), encoded(scene()))
 
 

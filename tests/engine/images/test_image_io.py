@@ -228,7 +228,7 @@ class TestColours:
 
     def test_lab_is_refused_by_name(self):
         picture = Image.new("LAB", (4, 4))
-        assert "colour mode LAB" in refusal(encoded(picture, "TIFF"))
+        assert "color mode LAB" in refusal(encoded(picture, "TIFF"))
 
     def test_transparent_parts_lie_on_white(self):
         picture = Image.new("RGBA", (3, 1), (255, 0, 0, 255))

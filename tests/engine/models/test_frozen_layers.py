@@ -9,7 +9,7 @@ from open_clip.transformer import QuickGELU as OpenClipQuickGELU
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models import frozen_layers
+from engine.models import frozen_layers_cpu
 from engine.models.frozen_layers import (
     PatchEmbedding,
     QuickGELU,
@@ -79,13 +79,13 @@ def test_convolve_equals_the_convolution(
 
 @pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
 @pytest.mark.parametrize(
-    "large", [0, frozen_layers.LARGE_IMAGES], ids=["by sums", "torch's gradient"]
+    "large", [0, frozen_layers_cpu.LARGE_IMAGES], ids=["by sums", "torch's gradient"]
 )
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_normalised_swish_equals_norm_and_swish(
     order: torch.memory_format, large: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(frozen_layers, "LARGE_IMAGES", large)
+    monkeypatch.setattr(frozen_layers_cpu, "LARGE_IMAGES", large)
     norm = frozen(nn.GroupNorm(4, 16, eps=1e-6)).to(dtype)
     images = (3 * seeded(2, 16, 9, 7) + 1).to(dtype).contiguous(memory_format=order)
 
@@ -115,8 +115,8 @@ def test_self_attention_equals_torchs(dtype: torch.dtype):
 
 
 @pytest.mark.parametrize("limit", [0, 2**26], ids=["torch's", "by the formula"])
-def test_attend_in_bfloat16_is_right_up_to_rounding(limit: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(frozen_layers, "EXPLICIT_ATTENTION_BYTES", limit)
+def test_attention_in_bfloat16(limit: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(frozen_layers_cpu, "EXPLICIT_ATTENTION_BYTES", limit)
     query, key, value = (seeded(2, 3, 7, 8, seed=seed) for seed in range(3))
     query, key, value = query.bfloat16(), key.bfloat16(), value.bfloat16()
     expected = F.scaled_dot_product_attention(query.float(), key.float(), value.float())

@@ -82,9 +82,9 @@ GEMMAS = {
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "another kind": ({"model": {"type": "Magic"}}, "damaged or of an unknown form"),
     "no vocabulary": ({"model": MODEL | {"vocab": {}}}, "is not SigLIP's"),
-    "no byte pairs": ({"model": MODEL | {"type": "WordLevel"}}, "knows byte pairs"),
-    "pairs at random": ({"model": MODEL | {"dropout": 0.5}}, "knows byte pairs"),
-    "a prefix": ({"model": MODEL | {"continuing_subword_prefix": "xxxxx"}}, "knows byte pairs"),
+    "no byte pairs": ({"model": MODEL | {"type": "WordLevel"}}, "uses byte pairs"),
+    "pairs at random": ({"model": MODEL | {"dropout": 0.5}}, "uses byte pairs"),
+    "a prefix": ({"model": MODEL | {"continuing_subword_prefix": "xxxxx"}}, "uses byte pairs"),
     "a list for words": ({"model": MODEL | {"vocab": ["<pad>", "<eos>"]}}, "damaged"),
     "a number for pairs": ({"model": MODEL | {"merges": 3}}, "damaged"),
     "merges of nothing": ({"model": MODEL | {"merges": [["q", "qq"]]}}, "damaged or of an unknown"),
@@ -92,11 +92,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "Gemma's own": ({"post_processor": GEMMAS}, "adds <eos> to their ends and nothing else"),
     "no tokens by name": (
         {"added_tokens": [], "model": MODEL | {"vocab": {"<eos>": 1, "a": 2}, "merges": []}},
-        "fills up texts with <pad>, which is token 0",
+        "pads texts with <pad>, which is token 0",
     ),
     "too many tokens": (
         {"model": MODEL | {"vocab": MODEL["vocab"] | {"vast": VOCABULARY}}},
-        f"has a token {VOCABULARY}, and its model knows {VOCABULARY}",
+        f"has a token {VOCABULARY}, but its model knows only {VOCABULARY}",
     ),
 }
 

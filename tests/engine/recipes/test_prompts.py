@@ -62,7 +62,7 @@ def test_syntax(line: str, expected: list[Prompt]):
         ("a star:1:-1e6", "stop value of 'a star' must be .* between -1000 and 1000, not -1000000"),
         ("a star:1:2:3", "'a star:1:2:3' has too many colons"),
         ("x" * (MAX_LENGTH + 1), "4001 characters; at most 4000"),
-        ("a \udc80 star", r"'a \\udc80 star' holds characters that are no Unicode"),
+        ("a \udc80 star", r"'a \\udc80 star' contains characters that are not Unicode"),
         ("a star:" + "9" * 5000, "weight '9+…' of 'a star' must be a finite number"),
     ],
 )

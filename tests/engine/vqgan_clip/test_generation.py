@@ -438,7 +438,7 @@ def test_start_noise_stays_inside_the_mask(models: Models):
     [
         (small(init_image=png((32, 48))), RecipeError, "is 32x48 pixels, but the picture 32x32"),
         (small(init_image=png((64, 64))), RecipeError, "is 64x64 pixels, but the picture 32x32"),
-        (small(init_image=b"rubbish"), PictureError, "it is no picture"),
+        (small(init_image=b"rubbish"), PictureError, "it is not a picture"),
         (small(init_image=png()[:-30]), PictureError, "cut off"),
         (small(size=(34, 32)), RecipeError, "34x32 is off the latent grid.* multiples of 4"),
         (small(size=(32, 33)), RecipeError, "32x33 is off the latent grid.* multiples of 4"),
