@@ -180,7 +180,10 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (["weights", "get"], "required: NAME"),
         (["weights", "get", "vast"], "no weights called 'vast'; there are: imagenet-16384"),
         (["weights", "verify", "../x"], "no weights called '../x'"),
-        (["weights", "verify", "clip-vit-b-32"], "'weights/clip-vit-b-32.pt' is not there: get it"),
+        (
+            ["weights", "verify", "clip-vit-b-32"],
+            "'weights/clip-vit-b-32.pt' is not there: download it",
+        ),
         (["weights", "remove", "vast"], "no weights called 'vast'"),
         (["weights", "list", "--config", "no.toml"], "'no.toml': there is no such file"),
         (["weights", "list", "--config", "odd.toml"], "weights: there is no key 'ofline'"),

@@ -85,7 +85,7 @@ def test_pictures_to_resemble_are_in_the_recipe():
         (["edit", "scene.png", "a star", "--mask", "black.png"], "black everywhere"),
         (["edit", "scene.png", "a star", "--mask", "flat.png"], "proportions"),
         (["edit", "scene.png", "a star", "--mask", "none.png"], "no such file"),
-        (["edit", "text.png", "a star"], "no picture"),
+        (["edit", "text.png", "a star"], "not a picture"),
         (["edit", "none.png", "a star"], "no such file"),
         (["edit", "scene.png", " "], "prompt is empty"),
         (["edit", "scene.png", "a star", "--keep", "2"], "--keep must be a number from 0 to 1"),
@@ -94,7 +94,7 @@ def test_pictures_to_resemble_are_in_the_recipe():
         (["mask", "scene.png", " "], "empty"),
         (["mask", "scene.png", "a star", "--models", "none"], "demo"),
         (["mask", "scene.png", "a green star"], "nothing in the picture looks like"),
-        (["imagine", "a star", "--like", "text.png"], "no picture"),
+        (["imagine", "a star", "--like", "text.png"], "not a picture"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_no_file(

@@ -89,7 +89,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a number for pairs": ({"model": MODEL | {"merges": 3}}, "damaged"),
     "merges of nothing": ({"model": MODEL | {"merges": [["q", "qq"]]}}, "damaged or of an unknown"),
     "no end": ({"post_processor": None}, "is not SigLIP's"),
-    "Gemma's own": ({"post_processor": GEMMAS}, "adds <eos> to their ends and nothing else"),
+    "Gemma's own": ({"post_processor": GEMMAS}, "adds only <eos> to their ends"),
     "no tokens by name": (
         {"added_tokens": [], "model": MODEL | {"vocab": {"<eos>": 1, "a": 2}, "merges": []}},
         "pads texts with <pad>, which is token 0",
