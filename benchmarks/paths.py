@@ -104,7 +104,7 @@ class Course:
         return len(self.functions), self._hops()[0]
 
     def _hops(self) -> tuple[int, int]:
-        """Changes of file, and how many of them lead back to one that was left."""
+        """Count the changes of file, and those that lead back to a file that was left."""
         left: set[str] = set()
         hops = returns = 0
         for file, following in itertools.pairwise(each.file for each in self.functions):
@@ -241,7 +241,7 @@ def _of_engine(functions: list[Function]) -> list[Function]:
 
 
 def _scene() -> bytes:
-    """A picture of a red circle on blue, as the demo models know it."""
+    """Draw a red circle on blue, as the demo models know it."""
     picture = Image.new("RGB", (128, 128), (30, 60, 200))
     ImageDraw.Draw(picture).ellipse((40, 40, 88, 88), fill=(220, 30, 30))
     buffer = io.BytesIO()

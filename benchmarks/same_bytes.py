@@ -71,7 +71,7 @@ class _Row:
 
 
 def _painted(version: str, folder: Path) -> Path:
-    """The folder with the pictures that a version painted."""
+    """Paint with a version, and return the folder with its pictures."""
     pictures, tree = folder / "pictures", _tree(version, folder)
     pictures.mkdir(parents=True)
     _write_inputs(pictures)

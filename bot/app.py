@@ -7,7 +7,7 @@ does, so that the last messages can still be posted.
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,7 +80,7 @@ async def run(settings: BotSettings) -> None:
 @asynccontextmanager
 async def open_services(
     settings: BotSettings, upload_hosts: frozenset[str] = DISCORD_HOSTS
-) -> AsyncIterator[Services]:
+) -> AsyncGenerator[Services]:
     """Open everything that a bot works with, with the models loaded.
 
     At the end of the block, unfinished jobs are kept for the next start, and their messages say so.

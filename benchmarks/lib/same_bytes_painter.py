@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _cases() -> dict[str, Callable[[Path, str], None]]:
-    """What is painted, in this order; later ones start from the pictures of earlier ones."""
+    """Return what to paint, in this order; later cases start from the pictures of earlier ones."""
     return {
         "codes": _imagine(PROMPT, "--steps", STEPS),
         "noise": _changed(start="noise"),

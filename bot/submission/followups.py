@@ -6,7 +6,7 @@ ask.
 
 import asyncio
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
@@ -111,7 +111,7 @@ class FollowupJobs:
             check_models(each, self._settings.engine.models)
 
     @contextmanager
-    def debounce(self, *request: Hashable) -> Iterator[None]:
+    def debounce(self, *request: Hashable) -> Generator[None]:
         """Refuse a request that was made a moment ago, unless it was refused or failed."""
         now = time.monotonic()
         self._recent = {

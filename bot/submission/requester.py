@@ -29,7 +29,7 @@ class Requester:
     channel: Channel
     permissions: discord.Permissions
     """The bot's permissions in the channel."""
-    roles: Mapping[int, str] = field(default_factory=dict)
+    roles: Mapping[int, str] = field(default_factory=dict[int, str])
     """The names of the user's roles by id; empty in direct messages."""
 
     @classmethod
