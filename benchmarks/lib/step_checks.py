@@ -30,7 +30,8 @@ def memory(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[st
     """Measure the peak memory of both, each in a process that does nothing else."""
     print("\n### Memory\n")
     print(
-        "| side | cutouts | engine | its weights | baseline | its weights | share of the baseline's |"
+        "| side | cutouts | engine | its weights | baseline | its weights "
+        "| share of the baseline's |"
     )
     print("|---|---|---|---|---|---|---|")
     rows = []
