@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME`: run one of the measurements."""
+"""Run one of the benchmarks: `python -m benchmarks NAME`."""
 
 import importlib
 import sys

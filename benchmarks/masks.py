@@ -71,10 +71,10 @@ def main(arguments: Sequence[str]) -> None:
     torch.set_num_threads(1)
     models = engine.load_models("demo", "cpu")
     asked = true_and_false(options.count)
-    print("| | one object | two objects | all | true found | false refused | seconds |")
+    print("| pictures | one object | two objects | all | true found | false refused | seconds |")
     print("|---" * 7 + "|")
     print_row("drawn", measure(asked, models, "regions"))
-    print_row("drawn, the paper's way", measure(asked, models, "paper"))
+    print_row("drawn, the paper's method", measure(asked, models, "paper"))
     painted = [rebuilt(each, models) for each in asked]
     row = measure(painted, models, "regions")
     print_row("through the VQGAN", row)

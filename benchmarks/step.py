@@ -141,5 +141,5 @@ def _fitted(seconds: dict[tuple[int, int], float]) -> str:
     base, megapixel, cutout = solution
     return (
         f"By least squares: seconds = {base:.4g} + {megapixel:.4g} per megapixel "
-        f"+ {cutout:.4g} per cutout; the grid is at most {away:.1%} away from it."
+        f"+ {cutout:.4g} per cutout; the grid differs from this by at most {away:.1%}."
     )

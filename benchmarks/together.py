@@ -99,12 +99,12 @@ def _throughput(
 
     device = torch.device(options.device)
     print(
-        f"\n### Together: models {models.name}, {recipe.width}x{recipe.height}, "
+        f"\n### Batches: models {models.name}, {recipe.width}x{recipe.height}, "
         f"{recipe.cutouts} cutouts\n"
     )
     print(
-        "| runs | together, steps of runs a second | in turn | ratio | one step of all, s "
-        "| furthest from its own course |"
+        "| runs | in a batch, steps of runs per second | one after the other | ratio "
+        "| one step of the batch, s | 1 - cosine of the gradients |"
     )
     print("|---|---|---|---|---|---|")
     rows = []
@@ -136,7 +136,10 @@ def _throughput(
         rows.append({"runs": count, "together": count / ours, "in turn": count / theirs})
         rows[-1] |= asdict(compared) | {"ratio": median(compared.ratios), "apart": apart}
         rows[-1] |= {"peak memory so far": peak_memory(device)}
-    print("\nThe last column is of the gradients of the first step: 1 - their cosine.", flush=True)
+    print(
+        "\nThe last column is the largest in the batch, of the first step in it and alone.",
+        flush=True,
+    )
     return rows
 
 
@@ -194,14 +197,14 @@ def _compare_pictures(count: int, at_once: int, options: argparse.Namespace) -> 
         ]
         for pictures in (alone, together)
     ]
-    print(f"\n| {count} pictures, alone and {at_once} together | |\n|---|---|")
-    print(f"| to the byte the same | {sum(bool((a == b).all()) for a, b in pairs)} |")
+    print(f"\n| {count} pictures, alone and in batches of {at_once} | |\n|---|---|")
+    print(f"| identical bytes | {sum(bool((a == b).all()) for a, b in pairs)} |")
     print(f"| mean difference in levels of 255, median picture | {np.median(levels):.1f} |")
-    print(f"| of the picture that differs most | {max(levels):.1f} |")
-    for name, each in zip(("alone", "together"), right, strict=True):
+    print(f"| ... of the picture that differs most | {max(levels):.1f} |")
+    for name, each in zip(("alone", "in batches"), right, strict=True):
         print(f"| all right, {name} | {Share(sum(each), count)} |")
     both = sum(a == b for a, b in zip(*right, strict=True))
-    print(f"| judged alike | {Share(both, count)} |")
+    print(f"| judged the same | {Share(both, count)} |")
 
 
 def _painted(recipes: "Sequence[Recipe]", models: "Models") -> "list[np.ndarray]":

@@ -97,11 +97,11 @@ def editing_rows(judge: Judge, count: int, sheets: Path | None = None) -> dict[s
     backgrounds = _whole(judge, draw_changes("background", count, 2), sheets, "edits-background")
     replaced, exact = _replaced(judge, count, sheets)
     return {
-        "edit the object's color: new color right": _share(e.color for e in recolored),
+        "edit of the object's color: new color right": _share(e.color for e in recolored),
         "... background kept, object in its place": _share(
             e.background and e.in_place for e in recolored
         ),
-        "edit the background: new background right": _share(e.background for e in backgrounds),
+        "edit of the background: new background right": _share(e.background for e in backgrounds),
         "... object's color kept, in its place": _share(
             e.color and e.in_place for e in backgrounds
         ),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.vqgan_clip.generation import Generation
 
 Call = Callable[[], object]
-STAGES = ("quantise", "decode", "cutouts", "perceptor", "loss", "backward", "optimise")
+STAGES = ("quantize", "decode", "cutouts", "perceptor", "loss", "backward", "optimize")
 """The parts of a step, in the order in which it takes them."""
 WARM_UPS, STEPS = 2, 3
 
@@ -30,7 +30,7 @@ def breakdown(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict
 
     models = engine.models()
     print("\n### Where the time goes\n")
-    print(f"| side | cutouts | {' | '.join(f'{stage}, s' for stage in STAGES)} | the whole, s |")
+    print(f"| side | cutouts | {' | '.join(f'{stage}, s' for stage in STAGES)} | whole step, s |")
     print("|---" * (len(STAGES) + 3) + "|")
     rows = []
     for side in sides:
@@ -107,13 +107,13 @@ def shares(engine: "Engine", sides: Sequence[int], cutouts: int) -> dict[str, An
     precision = _precision(models)
     peaks = {each: measure_peak(device, each) for each in (precision, torch.float32)}
     print("\n### The machine's peak\n")
-    print("| precision | product of matrices, TFLOP/s | convolution, TFLOP/s |\n|---|---|---|")
+    print("| precision | matrix product, TFLOP/s | convolution, TFLOP/s |\n|---|---|---|")
     for peak in peaks.values():
         print(f"| {peak.precision} | {peak.matrices / 1e12:.3g} | {peak.convolution / 1e12:.3g} |")
     ours, theirs = peaks[precision], peaks[torch.float32]
     print("\n### Share of the peak\n")
     print(
-        f"| what | side | cutouts | TFLOP | engine, s | TFLOP/s | share of {ours.precision}'s peak "
+        f"| part | side | cutouts | TFLOP | engine, s | TFLOP/s | share of {ours.precision}'s peak "
         f"| baseline, s | TFLOP/s | share of {theirs.precision}'s peak |"
     )
     print("|---" * 10 + "|")

@@ -29,7 +29,10 @@ class StepMemory:
 def memory(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[str, Any]]:
     """Measure the peak memory of both, each in a process that does nothing else."""
     print("\n### Memory\n")
-    print("| side | cutouts | engine | its weights | baseline | its weights | of the baseline's |")
+    print(
+        "| side | cutouts | engine | its weights | baseline | its weights "
+        "| share of the baseline's |"
+    )
     print("|---|---|---|---|---|---|---|")
     rows = []
     for side in sides:
