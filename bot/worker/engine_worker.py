@@ -22,6 +22,7 @@ from bot.jobs.records import StoredCheckpoint
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queue import GpuQueue, Slice, StopRequest
+from bot.timings import Timings
 from bot.worker.batch import StepBatch
 from bot.worker.job_run import JobRun
 from bot.worker.outcomes import Advanced, Deferred, Errored, Outcome, Withdrawn
@@ -61,6 +62,7 @@ class EngineWorker:
         throughput: ThroughputEstimator,
         publish: Callable[[Event], None],
         load_checkpoints: Callable[[Job], Sequence[StoredCheckpoint]],
+        timings: Timings,
     ) -> None:
         self._settings = settings
         self._weights = weights
@@ -68,6 +70,7 @@ class EngineWorker:
         self._throughput = throughput
         self._publish = publish
         self._load_checkpoints = load_checkpoints
+        self._timings = timings
         self._runs: dict[int, JobRun] = {}
         """Runs by job id, least recently used first."""
         self._batch_size = 1 if settings.deterministic else settings.together
@@ -279,7 +282,7 @@ class EngineWorker:
             except Exception as error:
                 return Errored(error)
             self._publish(Started(job.id))
-            run = JobRun(job, models, checkpoints, self.memory, self._publish)
+            run = JobRun(job, models, checkpoints, self.memory, self._publish, self._timings)
         self._runs[job.id] = run
         return run
 

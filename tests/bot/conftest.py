@@ -1,3 +1,3 @@
-from tests.harness.bot_fixtures import no_pauses, quick_steps, settings, studio
+from tests.harness.bot_fixtures import quick_steps, settings, studio
 
-__all__ = ["no_pauses", "quick_steps", "settings", "studio"]
+__all__ = ["quick_steps", "settings", "studio"]

@@ -317,12 +317,12 @@ PAINTER = """
 import asyncio, sys
 from pathlib import Path
 from bot.app import open_services
-from bot.worker import job_run
+from bot.timings import Timings
 from tests.harness.bot_harness import make_settings
 
 async def main():
-    job_run.CHECKPOINT_SECONDS = 0.0
-    async with open_services(make_settings(Path(sys.argv[1]))) as services:
+    settings, timings = make_settings(Path(sys.argv[1])), Timings(checkpoint_seconds=0.0)
+    async with open_services(settings, timings=timings) as services:
         for record in await services.store.jobs.list_open():
             services.queue.put(record.job)
         while (await services.store.jobs.steps_stored()).get(1, 0) < 30:

@@ -12,8 +12,8 @@ import simcord
 from bot.config import BotSettings
 from bot.jobs.job import JobState
 from bot.storage.connection import DATABASE
-from bot.submission import followups
 from tests.harness.bot_harness import (
+    FAST,
     Studio,
     begun,
     make_settings,
@@ -171,7 +171,7 @@ async def test_a_button_pressed_twice_counts_once(studio: Studio, monkeypatch: p
     assert sum("a moment ago" in each for each in answers) == 1
     await studio.all_told()
     assert len(painted(studio.thread())) == 2
-    await studio.env.advance_time(followups.DEBOUNCE_SECONDS + 1)
+    await studio.env.advance_time(FAST.debounce_seconds + 1)
     assert "Queued" in told(await studio.alice.click(result, label="Rerun"))
     await studio.all_told()
 

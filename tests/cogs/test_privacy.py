@@ -16,9 +16,10 @@ from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.local_preview import UPLOAD_HOSTS
-from bot.privacy import erasure, export
+from bot.privacy import export
 from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import (
+    FAST,
     PATIENCE,
     PROMPT,
     Studio,
@@ -38,13 +39,6 @@ from tests.harness.job_factory import bytes_on_disk
 SECRET = "a red circle on a secret background"
 UPLOAD = encoded(Image.effect_noise((64, 64), 60).convert("RGB"))
 MESSAGES = "/channels/*/messages/*"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erasure, "MESSAGE_SECONDS", 0.001)
-    monkeypatch.setattr(erasure, "REFRESH_SECONDS", 0.1)
-    monkeypatch.setattr(export, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -269,7 +263,7 @@ async def test_whoever_presses_deletes_their_own_things_only(studio: Studio):
 
 async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSettings):
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS) as services:
+        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
             stack.callback(raise_unexplained, env)
@@ -287,7 +281,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
                 await services.store.personal_data.finish_deletion(removal, succeeded=True)
                 break
             assert deletion.last_job_id == 3
-        async with open_services(settings, UPLOAD_HOSTS) as services:
+        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
             await env.restart_bot(PaintingBot(services))
             await until(alice.user.dm_channel.history)
             assert await services.store.personal_data.job_ids(alice.id) == []

@@ -10,9 +10,9 @@ import pytest
 from bot.config import BotSettings
 from bot.jobs.job import JobState
 from bot.storage.connection import DATABASE
-from bot.submission import followups
 from bot.ui.responses import BRIEF_SECONDS
 from tests.harness.bot_harness import (
+    FAST,
     PROMPT,
     Studio,
     begun,
@@ -179,7 +179,7 @@ async def test_a_reaction_given_taken_and_given_again_counts_once(studio: Studio
     await studio.all_told()
     assert await jobs(studio) == 2
     await studio.bob.unreact(result, AGAIN)
-    await studio.env.advance_time(followups.DEBOUNCE_SECONDS + 1)
+    await studio.env.advance_time(FAST.debounce_seconds + 1)
     await studio.bob.react(result, AGAIN)
     await studio.all_told()
     assert await jobs(studio) == 3

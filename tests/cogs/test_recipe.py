@@ -25,6 +25,7 @@ from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import MAX_SEED
 from tests.engine.images.raw_png import chunk, header, png_file
 from tests.harness.bot_harness import (
+    FAST,
     PROMPT,
     Studio,
     channel_of,
@@ -334,7 +335,7 @@ async def test_what_turns_out_not_to_be_paintable_is_refused_in_a_sentence(
 async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
     settings = make_settings(tmp_path / "data")
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS) as services:
+        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
             env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
@@ -343,7 +344,7 @@ async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
             answered = await alice.slash(
                 channel, "recipe", image=("a.png", painting(small(steps=1)))
             )
-        async with open_services(settings, UPLOAD_HOSTS) as services:
+        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
             await env.restart_bot(PaintingBot(services))
             result = await alice.click(response(answered), label="Paint it again")
             assert any("Queued" in each.content for each in result.followups)

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from bot.config import BotSettings
-from bot.delivery import poster
 from engine import presets
 from tests.harness.bot_harness import Studio, make_settings, open_studio
 
@@ -18,12 +17,6 @@ def settings(tmp_path: Path) -> BotSettings:
 async def studio(settings: BotSettings) -> AsyncIterator[Studio]:
     async with open_studio(settings) as opened:
         yield opened
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch):
-    """What is tried again is tried again soon."""
-    monkeypatch.setattr(poster, "FIRST_PAUSE", 0.05)
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from bot.config import BotSettings, DiscordSettings, StorageSettings
 from bot.errors import UserError
 from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
+from bot.timings import Timings
 from bot.ui.responses import UnacknowledgedError
 from engine.errors import EngineError
 from engine.painting import RECIPE_KEY
@@ -29,6 +30,14 @@ PATIENCE = 120.0
 """Seconds after which something that should happen counts as not happening."""
 PATIENT_SETTLING = 20.0
 """The same for what the bot does at once; shorter than the life of its brief replies."""
+FAST = Timings(
+    post_pause=0.05,
+    deletion_seconds=0.001,
+    erasure_seconds=0.1,
+    export_pause=0.01,
+    debounce_seconds=60.0,
+)
+"""Timings with which the bot soon repeats what failed, and double clicks may be slow."""
 PROMPT = "a red circle on a blue background"
 
 
@@ -87,10 +96,10 @@ def make_settings(folder: Path, **discord_settings: object) -> BotSettings:
 
 @asynccontextmanager
 async def open_studio(
-    settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS
+    settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS, timings: Timings = FAST
 ) -> AsyncIterator[Studio]:
     """A bot that is connected, in a server."""
-    async with open_services(settings, hosts) as services:
+    async with open_services(settings, hosts, timings) as services:
         bot = PaintingBot(services)
         env = simcord.Env(bot, shard_count=1, settle_timeout=PATIENT_SETTLING)
         await env.start()

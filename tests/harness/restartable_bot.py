@@ -3,22 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import simcord
 
-from bot import app
 from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, QueueSettings
-from bot.delivery import reporter
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
-from bot.worker import job_run
-from tests.harness.bot_harness import PATIENT_SETTLING, Studio, until
+from tests.harness.bot_harness import FAST, PATIENT_SETTLING, Studio, until
+
+EVERY_STEP_SAVED = replace(FAST, checkpoint_seconds=0.0)
+"""Timings with which every step is followed by a checkpoint."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Theatre:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Studio]:
         """The program, from its start to its end; the people and channels are the same."""
-        async with open_services(self.settings, UPLOAD_HOSTS) as services:
+        async with open_services(self.settings, UPLOAD_HOSTS, EVERY_STEP_SAVED) as services:
             bot = PaintingBot(services)
             if self.env is None:
                 self.env = simcord.Env(bot, shard_count=1, settle_timeout=PATIENT_SETTLING)
@@ -53,8 +53,6 @@ class Theatre:
 
     async def crash(self, services: Services) -> None:
         """From now on nothing is stored and nothing is posted, as if the program were gone."""
-        self.patch.setattr(app, "DRAIN_SECONDS", 0.1)
-        self.patch.setattr(reporter, "SHUTDOWN_SECONDS", 0.1)
         self.patch.setattr(services.outbox, "_receive", lambda _: None)
         services.queue.close()
         # A transaction that is cancelled half-way would keep the database locked in this process.
@@ -67,6 +65,8 @@ class Theatre:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        services.outbox._events = asyncio.Queue()
+        services.reporter._reports.clear()
 
 
 @asynccontextmanager
@@ -74,7 +74,6 @@ async def open_theatre(
     settings: BotSettings, patch: pytest.MonkeyPatch, *, slice_steps: int = 5
 ) -> AsyncIterator[Theatre]:
     """A theatre in which every step is checkpointed."""
-    patch.setattr(job_run, "CHECKPOINT_SECONDS", 0.0)
     queue = QueueSettings(slice_steps=slice_steps)
     async with AsyncExitStack() as stack:
         yield Theatre(settings.model_copy(update={"queue": queue}), patch, stack)

@@ -15,11 +15,11 @@ from PIL import Image
 from bot import errors
 from bot.app import open_services
 from bot.client import PaintingBot
-from bot.delivery import poster
 from engine.errors import SettingsError
 from engine.painting import read_recipe
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
+    FAST,
     PROMPT,
     Studio,
     another_job_is_painted,
@@ -75,19 +75,19 @@ async def test_a_result_is_tried_until_it_arrives(studio: Studio, status: int):
 
 
 async def test_a_call_that_hangs_is_made_again(studio: Studio, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(poster, "CALL_SECONDS", 0.2)
     send, calls = discord.PartialMessageable.send, []
 
     async def hanging(self: discord.PartialMessageable, *args: Any, **options: Any) -> Any:
         if options.get("nonce") and not calls:
             calls.append(options["nonce"])
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         return await send(self, *args, **options)
 
     monkeypatch.setattr(discord.PartialMessageable, "send", hanging)
     await studio.imagine(steps=1)
+    await until(lambda: calls)
+    await studio.env.advance_time(FAST.call_seconds + 1)
     await studio.all_told()
-    assert calls
     assert len(painted(studio.thread())) == 1
 
 

@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.config import BotSettings
-from bot.storage import connection, open_store, retry
+from bot.storage import open_store
 from bot.storage.connection import DATABASE
 from engine.errors import SettingsError
 from tests.harness.bot_harness import (
+    FAST,
     Studio,
     another_job_is_painted,
     begun,
@@ -29,11 +31,8 @@ from tests.harness.bot_harness import (
 
 
 @pytest.fixture
-async def studio(settings: BotSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Studio]:
-    monkeypatch.setattr(connection, "LOCKED_SECONDS", 0.2)
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.1)
-    async with open_studio(settings) as opened:
+async def studio(settings: BotSettings) -> AsyncIterator[Studio]:
+    async with open_studio(settings, timings=replace(FAST, locked_seconds=1.0)) as opened:
         yield opened
 
 
@@ -119,13 +118,12 @@ async def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
 
 
 async def test_a_database_that_something_else_has_locked_is_named(
-    tmp_path: Path, settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: BotSettings
 ):
-    monkeypatch.setattr(connection, "LOCKED_SECONDS", 0.2)
     folder = settings.storage.folder
     async with open_store(folder):
         pass
     with locked(settings), pytest.raises(SettingsError, match="locked"):
-        async with open_store(folder):
+        async with open_store(folder, locked_seconds=0.2):
             pass
     assert tmp_path in folder.parents

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import discord
 import pytest
 
 from bot.config import BotSettings, QueueSettings
-from bot.delivery import reporter
 from bot.errors import UserError
 from bot.jobs.job import JobState
 from bot.scheduling import eta
@@ -16,6 +16,7 @@ from bot.submission.permissions import Actor
 from bot.submission.requester import Requester
 from engine.painting import read_provenance
 from tests.harness.bot_harness import (
+    FAST,
     PATIENCE,
     PROMPT,
     Studio,
@@ -155,12 +156,19 @@ async def test_a_role_has_the_share_that_the_settings_give_it(settings: BotSetti
         await studio.all_told()
 
 
+@pytest.fixture
+async def refreshed(settings: BotSettings) -> AsyncIterator[Studio]:
+    """A bot that soon shows changed times."""
+    timings = replace(FAST, waiting_seconds=0.1, refresh_seconds=0.1)
+    async with open_studio(settings, timings=timings) as opened:
+        yield opened
+
+
 async def test_announced_times_are_corrected_when_things_change(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    refreshed: Studio, monkeypatch: pytest.MonkeyPatch
 ):
     """Somebody puts the clock of the machine forward."""
-    monkeypatch.setattr(reporter, "WAITING_SECONDS", 0.1)
-    monkeypatch.setattr(reporter, "REFRESH_SECONDS", 0.1)
+    studio = refreshed
     await studio.imagine(steps=500)
     await studio.imagine(steps=1, seed=2)
     waiting = max(studio.channel.threads, key=lambda thread: thread.id)

@@ -35,6 +35,7 @@ from bot.submission.control import JobControl
 from bot.submission.permissions import Actor
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.submit import JobSubmission
+from bot.timings import Timings
 from engine.presets import make_recipe
 from engine.vqgan_clip.memory_estimate import Budget
 
@@ -73,7 +74,7 @@ class Races(RuleBasedStateMachine):
 
         async def make() -> None:
             self.queue = GpuQueue()
-            reporter = Reporter(self.store, self.queue, ThroughputEstimator(), 1.0)
+            reporter = Reporter(self.store, self.queue, ThroughputEstimator(), 1.0, Timings())
             self.ledger = EventOutbox(self.store, reporter)
             rules = SubmissionPolicy(BotSettings(), self.store, memory=Budget(2**40))
             intake = JobSubmission(BotSettings(), rules, self.store, self.queue, reporter)
