@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.client import PaintingBot
 from bot.config import BotSettings
@@ -37,6 +37,9 @@ from bot.submission.submit import JobSubmission
 from bot.timings import Timings
 from bot.ui.uploads import DISCORD_HOSTS, UploadReader
 from bot.worker.engine_worker import EngineWorker
+
+if TYPE_CHECKING:
+    from engine.models.loading import Models
 
 log = logging.getLogger(__name__)
 
@@ -84,18 +87,21 @@ async def open_services(
     settings: BotSettings,
     upload_hosts: frozenset[str] = DISCORD_HOSTS,
     timings: Timings = Timings(),  # noqa: B008 (it is immutable)
+    models: "Models | None" = None,
 ) -> AsyncIterator[Services]:
-    """Open everything that a bot works with, with the models loaded.
+    """Open everything that a bot works with, with the models of the settings loaded.
+
+    Models that are loaded already can be given instead.
 
     At the end of the block, unfinished jobs are kept for the next start, and their messages say so.
     """
     async with (
         open_store(settings.storage.folder, timings.locked_seconds) as store,
-        _background(settings, store, timings) as background,
+        _background(settings, store, timings, models) as background,
     ):
-        models = await asyncio.wrap_future(background.worker.start())
-        log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
-        yield _build_services(settings, upload_hosts, timings, background, str(models.device))
+        loaded = await asyncio.wrap_future(background.worker.start())
+        log.info("models loaded", extra={"models": loaded.name, "device": str(loaded.device)})
+        yield _build_services(settings, upload_hosts, timings, background, str(loaded.device))
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ class _Background:
 
 @asynccontextmanager
 async def _background(
-    settings: BotSettings, store: Store, timings: Timings
+    settings: BotSettings, store: Store, timings: Timings, models: "Models | None"
 ) -> AsyncIterator[_Background]:
     """Start the background tasks; shut them down at the end. The worker is not started yet."""
     queue = GpuQueue(fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps)
@@ -122,7 +128,7 @@ async def _background(
     outbox = EventOutbox(store, reporter)
     on_event, load = outbox.publish, outbox.load_checkpoints
     worker = EngineWorker(
-        settings.engine, settings.weights, queue, throughput, on_event, load, timings
+        settings.engine, settings.weights, queue, throughput, on_event, load, timings, models
     )
     erasure = ErasureService(store, queue, reporter, timings)
     coroutines = (

@@ -10,14 +10,12 @@ import pytest
 import simcord
 from PIL import Image
 
-from bot.app import open_services
 from bot.client import PaintingBot
-from bot.local_preview import UPLOAD_HOSTS
 from tests.harness.bot_harness import (
-    FAST,
     Studio,
     channel_of,
     make_settings,
+    open_test_services,
     painted,
     pictures_of,
     raise_unexplained,
@@ -313,7 +311,7 @@ async def test_from_the_last_page_that_is_left_it_goes_on(studio: Studio):
 async def test_pages_turn_after_a_restart(tmp_path: Path):
     settings = make_settings(tmp_path)
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
             stack.callback(raise_unexplained, env)
@@ -323,7 +321,7 @@ async def test_pages_turn_after_a_restart(tmp_path: Path):
             studio = Studio(env, bot, services, guild, channel, alice, bob)
             await paint(studio, CIRCLE, RING)
             page = await history(studio, search="on")
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             await press(studio, page, "Older")
             assert "2 of 2" in told(page)

@@ -12,21 +12,19 @@ import pytest
 import simcord
 from PIL import Image, ImageDraw
 
-from bot.app import open_services
 from bot.client import PaintingBot
-from bot.local_preview import UPLOAD_HOSTS
 from bot.storage import drafts as stored_drafts
 from engine import presets
 from engine.editing import text_masks
 from engine.editing.text_masks import TextMask
 from engine.models.loading import Models
 from tests.harness.bot_harness import (
-    FAST,
     Studio,
     begun,
     channel_of,
     encoded,
     make_settings,
+    open_test_services,
     opened,
     pictures_of,
     raise_unexplained,
@@ -317,7 +315,7 @@ async def test_buttons_that_were_tampered_with_are_refused(studio: Studio, custo
 async def test_buttons_work_after_a_restart(tmp_path: Path):
     settings = make_settings(tmp_path)
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
             stack.callback(raise_unexplained, env)
@@ -328,7 +326,7 @@ async def test_buttons_work_after_a_restart(tmp_path: Path):
                 channel, "mask", image=("a.png", SCENE), what="red circle", replace_with=WORDS
             )
             before = await mask_of(answered)
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             await alice.click(shown(answered), label="Wider")
             assert (await mask_of(answered) > 0).sum() > (before > 0).sum()

@@ -12,14 +12,11 @@ import pytest
 import simcord
 from PIL import Image
 
-from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings
-from bot.local_preview import UPLOAD_HOSTS
 from bot.privacy import export
 from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import (
-    FAST,
     PATIENCE,
     PROMPT,
     Studio,
@@ -27,6 +24,7 @@ from tests.harness.bot_harness import (
     begun,
     channel_of,
     encoded,
+    open_test_services,
     painted,
     raise_unexplained,
     recipe_of,
@@ -263,7 +261,7 @@ async def test_whoever_presses_deletes_their_own_things_only(studio: Studio):
 
 async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSettings):
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
             stack.callback(raise_unexplained, env)
@@ -281,7 +279,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
                 await services.store.personal_data.finish_deletion(removal, succeeded=True)
                 break
             assert deletion.last_job_id == 3
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             await until(alice.user.dm_channel.history)
             assert await services.store.personal_data.job_ids(alice.id) == []

@@ -14,9 +14,7 @@ import pytest
 import simcord
 from PIL import Image
 
-from bot.app import open_services
 from bot.client import PaintingBot
-from bot.local_preview import UPLOAD_HOSTS
 from bot.submission.recipes import FILENAME
 from engine import Recipe, edit_recipe, make_recipe, save_painting
 from engine.painting import RECIPE_KEY
@@ -25,13 +23,13 @@ from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import MAX_SEED
 from tests.engine.images.raw_png import chunk, header, png_file
 from tests.harness.bot_harness import (
-    FAST,
     PROMPT,
     Studio,
     channel_of,
     encoded,
     make_settings,
     open_studio,
+    open_test_services,
     pictures_of,
     raise_unexplained,
     recipe_of,
@@ -335,7 +333,7 @@ async def test_what_turns_out_not_to_be_paintable_is_refused_in_a_sentence(
 async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
     settings = make_settings(tmp_path / "data")
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
@@ -344,7 +342,7 @@ async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
             answered = await alice.slash(
                 channel, "recipe", image=("a.png", painting(small(steps=1)))
             )
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             result = await alice.click(response(answered), label="Paint it again")
             assert any("Queued" in each.content for each in result.followups)

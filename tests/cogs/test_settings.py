@@ -9,17 +9,15 @@ import discord
 import pytest
 import simcord
 
-from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.guild_settings import MAX_LISTED, MAX_WORDS
-from bot.local_preview import UPLOAD_HOSTS
 from bot.storage.connection import DATABASE
 from tests.harness.bot_harness import (
-    FAST,
     Studio,
     make_settings,
     open_studio,
+    open_test_services,
     raise_unexplained,
     told,
 )
@@ -226,14 +224,14 @@ async def test_everything_is_reset(studio: Studio):
 
 async def test_settings_outlive_a_restart(settings: BotSettings):
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice = guild.add_member(env.create_user("alice"))
             await guild_owner(env, guild).slash(channel, "settings words add", words="damn")
-        async with open_services(settings, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             refused = await alice.slash(channel, "imagine", prompt="d4mn", steps=1)
             assert "blocked here" in told(refused)

@@ -5,7 +5,9 @@ import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import discord
@@ -19,9 +21,12 @@ from bot.config import BotSettings, DiscordSettings, StorageSettings
 from bot.errors import UserError
 from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
+from bot.storage import open_store
+from bot.storage.connection import DATABASE
 from bot.timings import Timings
 from bot.ui.responses import UnacknowledgedError
 from engine.errors import EngineError
+from engine.models.loading import Models, load_models
 from engine.painting import RECIPE_KEY
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
@@ -38,6 +43,8 @@ FAST = Timings(
     debounce_seconds=60.0,
 )
 """Timings with which the bot soon repeats what failed, and double clicks may be slow."""
+_MIGRATED: list[bytes] = []
+"""The migrated database, once it is made."""
 PROMPT = "a red circle on a blue background"
 
 
@@ -94,12 +101,41 @@ def make_settings(folder: Path, **discord_settings: object) -> BotSettings:
     )
 
 
+@cache
+def demo_models() -> Models:
+    """Return the demo models on the CPU; they are frozen, so all bots of a process share them."""
+    return load_models("demo", "cpu")
+
+
+async def add_database(folder: Path) -> None:
+    """Put a migrated, empty database into a folder that has none."""
+    if not _MIGRATED:
+        with TemporaryDirectory() as made:
+            async with open_store(Path(made)):
+                pass
+            _MIGRATED.append((Path(made) / DATABASE).read_bytes())
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / DATABASE).exists():
+        (folder / DATABASE).write_bytes(_MIGRATED[0])
+
+
+@asynccontextmanager
+async def open_test_services(
+    settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS, timings: Timings = FAST
+) -> AsyncIterator[Services]:
+    """Open services with shared models and a copied database, to save time."""
+    await add_database(settings.storage.folder)
+    models = None if settings.engine.compile else demo_models()  # compiling changes them
+    async with open_services(settings, hosts, timings, models) as services:
+        yield services
+
+
 @asynccontextmanager
 async def open_studio(
     settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS, timings: Timings = FAST
 ) -> AsyncIterator[Studio]:
     """A bot that is connected, in a server."""
-    async with open_services(settings, hosts, timings) as services:
+    async with open_test_services(settings, hosts, timings) as services:
         bot = PaintingBot(services)
         env = simcord.Env(bot, shard_count=1, settle_timeout=PATIENT_SETTLING)
         await env.start()

@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 import pytest
 import simcord
 
-from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, QueueSettings
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
-from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
-from tests.harness.bot_harness import FAST, PATIENT_SETTLING, Studio, until
+from tests.harness.bot_harness import FAST, PATIENT_SETTLING, Studio, open_test_services, until
 
 EVERY_STEP_SAVED = replace(FAST, checkpoint_seconds=0.0)
 """Timings with which every step is followed by a checkpoint."""
@@ -34,7 +32,7 @@ class Theatre:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Studio]:
         """The program, from its start to its end; the people and channels are the same."""
-        async with open_services(self.settings, UPLOAD_HOSTS, EVERY_STEP_SAVED) as services:
+        async with open_test_services(self.settings, timings=EVERY_STEP_SAVED) as services:
             bot = PaintingBot(services)
             if self.env is None:
                 self.env = simcord.Env(bot, shard_count=1, settle_timeout=PATIENT_SETTLING)

@@ -11,16 +11,21 @@ import pytest
 import simcord
 from PIL import Image
 
-from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, StorageSettings
-from bot.local_preview import UPLOAD_HOSTS
 from bot.privacy.retention import RetentionService
 from bot.storage import Store, open_store
 from bot.storage.connection import DATABASE
 from engine.files import MEBIBYTE
 from engine.presets import make_recipe
-from tests.harness.bot_harness import FAST, PATIENCE, PROMPT, encoded, raise_unexplained, told
+from tests.harness.bot_harness import (
+    PATIENCE,
+    PROMPT,
+    encoded,
+    open_test_services,
+    raise_unexplained,
+    told,
+)
 from tests.harness.job_factory import (
     begun_job,
     bytes_on_disk,
@@ -167,7 +172,7 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(
     short_lived: BotSettings,
 ):
     async with AsyncExitStack() as stack:
-        async with open_services(short_lived, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(short_lived) as services:
             bot = PaintingBot(services)
             env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
             stack.callback(raise_unexplained, env)
@@ -177,7 +182,7 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(
             await alice.slash(channel, "imagine", prompt=PROMPT, steps=1)
             await no_open_jobs(services.store)
         make_older(short_lived.storage.folder, 31)
-        async with open_services(short_lived, UPLOAD_HOSTS, FAST) as services:
+        async with open_test_services(short_lived) as services:
             await env.restart_bot(PaintingBot(services))
             async with asyncio.timeout(PATIENCE):
                 while await services.store.lifecycle.pictures(1):
