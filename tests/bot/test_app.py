@@ -16,7 +16,7 @@ from bot.submission.permissions import INVITE
 from tests.engine.weights.faulty_server import Mirror, dripping
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 def command(*arguments: str) -> list[str]:

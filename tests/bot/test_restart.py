@@ -31,12 +31,13 @@ from tests.harness.bot_harness import (
     another_job_is_painted,
     channel_of,
     ephemeral_text,
+    job_in_progress,
     painted,
     pictures_of,
     recipe_of,
     result_of,
+    steps_held,
     until,
-    wait_for_first_progress,
 )
 from tests.harness.restartable_bot import RestartableBot, open_restartable_bot
 
@@ -90,9 +91,7 @@ def database(settings: BotSettings) -> sqlite3.Connection:
 async def test_a_job_goes_on_in_its_message_to_the_same_picture(
     restartable: RestartableBot, steps: list[int]
 ):
-    async with restartable.start() as bot:
-        await bot.imagine(steps=STEPS, seed=7)
-        await wait_for_first_progress(bot)
+    async with restartable.start() as bot, job_in_progress(bot, after=10, steps=STEPS, seed=7):
         await kept_steps(bot, 1, 10)
         (shown,) = bot.thread().history()
         await restartable.kill(bot.services)
@@ -220,10 +219,11 @@ async def test_a_result_that_arrived_unnoticed_is_posted_under_the_same_nonce(
 
 async def test_jobs_that_wait_still_wait_in_their_order(restartable: RestartableBot):
     async with restartable.start() as bot:
-        for seed in range(3):
-            await bot.imagine(steps=STEPS, seed=seed)
-        await begun_any(bot)
-        await restartable.kill(bot.services)
+        with steps_held():
+            for seed in range(3):
+                await bot.imagine(steps=STEPS, seed=seed)
+            await begun_any(bot)
+            await restartable.kill(bot.services)
     async with restartable.start() as bot:
         assert [job.id for job in bot.services.queue.jobs()] == [1, 2, 3]
         await bot.wait_until_notified()
@@ -312,9 +312,8 @@ async def test_a_job_whose_channel_went_away_meanwhile_comes_to_the_person(
     restartable: RestartableBot,
 ):
     async with restartable.start() as bot:
-        await bot.imagine(steps=STEPS)
-        await wait_for_first_progress(bot)
-        await restartable.kill(bot.services)
+        async with job_in_progress(bot, steps=STEPS):
+            await restartable.kill(bot.services)
         await channel_of(bot, bot.channel.id).delete()
     async with restartable.start() as bot:
         await bot.wait_until_notified()

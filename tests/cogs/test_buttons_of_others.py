@@ -16,6 +16,7 @@ from tests.harness.bot_harness import (
     FAST,
     BotHarness,
     ephemeral_text,
+    job_in_progress,
     make_settings,
     open_bot,
     painted,
@@ -55,10 +56,11 @@ def said(place: simcord.ChannelHandle) -> list[discord.Message]:
 
 
 async def test_somebody_else_can_neither_stop_nor_cancel_nor_delete(bot: BotHarness):
-    await bot.imagine(steps=60)
-    await wait_for_first_progress(bot)
-    for label in ("Stop here", "Cancel"):
-        assert NOT_YOURS in ephemeral_text(await bot.bob.click(progress_message(bot), label=label))
+    async with job_in_progress(bot, steps=60):
+        for label in ("Stop here", "Cancel"):
+            assert NOT_YOURS in ephemeral_text(
+                await bot.bob.click(progress_message(bot), label=label)
+            )
     result = await result_of(bot)
     assert "60 steps" in result.content
     assert NOT_YOURS in ephemeral_text(await bot.bob.click(result, label="Delete"))

@@ -10,7 +10,6 @@ import pytest
 from bot.config import BotSettings
 from bot.jobs.job import JobState
 from bot.storage.connection import DATABASE
-from bot.ui.responses import BRIEF_SECONDS
 from tests.harness.bot_harness import (
     FAST,
     PROMPT,
@@ -148,7 +147,7 @@ async def test_a_refusal_names_who_is_meant_calls_nobody_and_goes_away(tmp_path:
         assert "at a time" in refusal.content
         sent = bot.env.backend.get_message(refusal.channel.id, refusal.id)
         assert not sent.allowed_mentions.allows_user(bot.bob.id)
-        await bot.env.advance_time(BRIEF_SECONDS + 1)
+        await bot.env.advance_time(FAST.brief_seconds + 1)
         assert not replies(bot)
         await bot.bob.slash(other, "cancel", job="all")
         await bot.wait_until_notified()

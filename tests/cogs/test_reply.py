@@ -12,9 +12,9 @@ from simcord.backend.models.message import AllowedMentions, MessageSticker
 
 from bot import client
 from bot.config import BotSettings
-from bot.ui.responses import BRIEF_SECONDS
 from engine import presets
 from tests.harness.bot_harness import (
+    FAST,
     PROMPT,
     BotHarness,
     channel_of,
@@ -163,7 +163,7 @@ async def test_a_refusal_calls_nobody_and_goes_away(bot: BotHarness):
     (refusal,) = replies(bot, thread)
     assert "weight" in refusal.content
     assert not refusal.mentions
-    await bot.env.advance_time(BRIEF_SECONDS + 1)
+    await bot.env.advance_time(FAST.brief_seconds + 1)
     assert not answers(bot)
 
 
@@ -176,7 +176,7 @@ async def test_what_is_hidden_is_explained_once(bot: BotHarness):
     for way in ("ping", "Edit this image", "/edit"):
         assert way in explanation
     assert len(painted(thread)) == 1
-    await bot.env.advance_time(BRIEF_SECONDS + 1)
+    await bot.env.advance_time(FAST.brief_seconds + 1)
     assert not answers(bot)
 
 

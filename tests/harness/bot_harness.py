@@ -2,8 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import discord
+import pytest
 import simcord
 from discord import app_commands
 from PIL import Image
@@ -30,19 +32,19 @@ from engine.models.loading import Models, load_models
 from engine.painting import RECIPE_KEY
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
+from engine.vqgan_clip.generation import Generation
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds after which something that should happen counts as not happening."""
-PATIENT_SETTLING = 20.0
-"""The same for what the bot does at once; shorter than the life of its brief replies."""
 FAST = Timings(
     post_pause=0.05,
     deletion_seconds=0.001,
     erasure_seconds=0.1,
     export_pause=0.01,
-    debounce_seconds=60.0,
+    debounce_seconds=PATIENCE,
+    brief_seconds=2 * PATIENCE,
 )
-"""Timings with which the bot soon repeats what failed, and double clicks may be slow."""
+"""Timings with which the bot soon repeats what failed, and people may be slow."""
 _MIGRATED: list[bytes] = []
 """The migrated database, once it is made."""
 PROMPT = "a red circle on a blue background"
@@ -137,7 +139,7 @@ async def open_bot(
     """Open a bot that is connected, in a server."""
     async with open_test_services(settings, hosts, timings) as services:
         client = PaintingBot(services)
-        env = simcord.Env(client, shard_count=1, settle_timeout=PATIENT_SETTLING)
+        env = simcord.Env(client, shard_count=1, settle_timeout=PATIENCE)
         await env.start()
         try:
             guild = env.create_guild()
@@ -177,6 +179,33 @@ async def wait_for_first_progress(bot: BotHarness) -> None:
     """Wait until the only thread shows the first picture of the progress."""
     thread = bot.thread()
     await until(lambda: thread.last_message and thread.last_message.attachments)
+
+
+@contextmanager
+def steps_held(after: int = 1) -> Iterator[None]:
+    """Hold every run after so many steps, until the end of the block."""
+    goes_on, step = threading.Event(), Generation.step
+
+    def held(run: Generation) -> None:
+        if run.steps_done >= after:
+            goes_on.wait(PATIENCE)
+        step(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Generation, "step", held)
+        try:
+            yield
+        finally:
+            goes_on.set()
+
+
+@asynccontextmanager
+async def job_in_progress(bot: BotHarness, after: int = 1, **options: Any) -> AsyncIterator[None]:
+    """Let Alice ask for a picture; hold the job after some steps, with progress shown."""
+    with steps_held(after):
+        await bot.imagine(**options)
+        await wait_for_first_progress(bot)
+        yield
 
 
 def painted(channel: simcord.ChannelHandle) -> list[discord.Message]:

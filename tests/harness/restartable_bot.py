@@ -13,7 +13,7 @@ from bot.config import BotSettings, QueueSettings
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.services import Services
-from tests.harness.bot_harness import FAST, PATIENT_SETTLING, BotHarness, open_test_services, until
+from tests.harness.bot_harness import FAST, PATIENCE, BotHarness, open_test_services, until
 
 EVERY_STEP_SAVED = replace(FAST, checkpoint_seconds=0.0)
 """Timings with which every step is followed by a checkpoint."""
@@ -35,7 +35,7 @@ class RestartableBot:
         async with open_test_services(self.settings, timings=EVERY_STEP_SAVED) as services:
             client = PaintingBot(services)
             if self.env is None:
-                self.env = simcord.Env(client, shard_count=1, settle_timeout=PATIENT_SETTLING)
+                self.env = simcord.Env(client, shard_count=1, settle_timeout=PATIENCE)
                 await self.env.start()
                 self.stack.push_async_callback(self.env.shutdown)
                 guild = self.env.create_guild()

@@ -17,9 +17,9 @@ from tests.harness.bot_harness import (
     BotHarness,
     another_job_is_painted,
     channel_of,
+    job_in_progress,
     painted,
     until,
-    wait_for_first_progress,
 )
 
 ACKNOWLEDGEMENT, ANSWER = "/interactions/*/*/callback", "/webhooks/*/*/messages/@original"
@@ -129,20 +129,18 @@ async def test_progress_that_has_to_wait_delays_a_result_and_loses_none(
             await asyncio.sleep(0.5)
         return await edit(self, **options)
 
-    await bot.imagine(steps=30)
-    await wait_for_first_progress(bot)
-    monkeypatch.setattr(discord.PartialMessage, "edit", slowed_down)
+    async with job_in_progress(bot, steps=30):
+        monkeypatch.setattr(discord.PartialMessage, "edit", slowed_down)
     await bot.wait_until_notified()
     assert waited
     assert len(painted(bot.thread())) == 1
 
 
 async def test_a_person_gets_a_result_once_although_each_call_has_to_wait(bot: BotHarness):
-    await bot.imagine(steps=40)
-    await wait_for_first_progress(bot)
-    direct = bot.alice.user.dm_channel
-    for path in ("/users/@me/channels", f"/channels/{direct.id}/messages"):
-        bot.env.inject_error("POST", path, status=429, times=2)
-    await channel_of(bot, bot.channel.id).delete()
+    async with job_in_progress(bot, steps=40):
+        direct = bot.alice.user.dm_channel
+        for path in ("/users/@me/channels", f"/channels/{direct.id}/messages"):
+            bot.env.inject_error("POST", path, status=429, times=2)
+        await channel_of(bot, bot.channel.id).delete()
     await bot.wait_until_notified()
     assert len(painted(direct)) == 1

@@ -24,13 +24,14 @@ from tests.harness.bot_harness import (
     BotHarness,
     another_job_is_painted,
     channel_of,
+    job_in_progress,
     make_settings,
     open_bot,
     painted,
     pictures_of,
     raise_unexplained,
+    steps_held,
     until,
-    wait_for_first_progress,
 )
 
 POST, EDIT = "/channels/*/messages", "/channels/*/messages/*"
@@ -56,9 +57,8 @@ async def test_progress_that_is_refused_harms_no_result(
     status: int,
     code: int,
 ):
-    await bot.imagine(steps=50)
-    await wait_for_first_progress(bot)
-    bot.env.inject_error(method, path, status=status, code=code)
+    async with job_in_progress(bot, steps=50):
+        bot.env.inject_error(method, path, status=status, code=code)
     await bot.wait_until_notified()
     assert len(painted(bot.thread())) == 1
     if code not in (50083, 30046):
@@ -67,9 +67,8 @@ async def test_progress_that_is_refused_harms_no_result(
 
 @pytest.mark.parametrize("status", [500, 503, 429])
 async def test_a_result_is_tried_until_it_arrives(bot: BotHarness, status: int):
-    await bot.imagine(steps=30)
-    await wait_for_first_progress(bot)
-    bot.env.inject_error("POST", POST, status=status, times=3)
+    async with job_in_progress(bot, steps=30):
+        bot.env.inject_error("POST", POST, status=status, times=3)
     await bot.wait_until_notified()
     assert len(painted(bot.thread())) == 1
 
@@ -92,9 +91,8 @@ async def test_a_call_that_hangs_is_made_again(bot: BotHarness, monkeypatch: pyt
 
 
 async def test_without_its_thread_a_result_comes_to_the_channel(bot: BotHarness):
-    await bot.imagine(steps=50)
-    await wait_for_first_progress(bot)
-    await channel_of(bot, bot.thread().id).delete()
+    async with job_in_progress(bot, steps=50):
+        await channel_of(bot, bot.thread().id).delete()
     await bot.wait_until_notified()
     (result,) = painted(bot.channel)
     assert "can no longer post" in result.content
@@ -102,21 +100,19 @@ async def test_without_its_thread_a_result_comes_to_the_channel(bot: BotHarness)
 
 
 async def test_a_locked_thread_gets_no_result_and_the_channel_does(bot: BotHarness):
-    await bot.imagine(steps=40)
-    await wait_for_first_progress(bot)
-    thread = bot.thread()
-    bot.env.inject_error(
-        "POST", f"/channels/{thread.id}/messages", status=403, code=160005, times=None
-    )
+    async with job_in_progress(bot, steps=40):
+        thread = bot.thread()
+        bot.env.inject_error(
+            "POST", f"/channels/{thread.id}/messages", status=403, code=160005, times=None
+        )
     await bot.wait_until_notified()
     assert not painted(thread)
     assert len(painted(bot.channel)) == 1
 
 
 async def test_without_its_channel_a_result_goes_to_the_person(bot: BotHarness):
-    await bot.imagine(steps=50)
-    await wait_for_first_progress(bot)
-    await channel_of(bot, bot.channel.id).delete()
+    async with job_in_progress(bot, steps=50):
+        await channel_of(bot, bot.channel.id).delete()
     await bot.wait_until_notified()
     assert len(painted(bot.alice.user.dm_channel)) == 1
 
@@ -126,13 +122,14 @@ async def test_nobody_left_to_tell_ends_one_job_only(
     bot: BotHarness, caplog: pytest.LogCaptureFixture, refused: str
 ):
     doomed = bot.guild.create_text_channel("doomed")
-    await bot.imagine(steps=50, channel=doomed)
-    thread = doomed.threads[0]
-    await until(lambda: thread.last_message and thread.last_message.attachments)
-    direct = f"/channels/{bot.alice.user.dm_channel.id}/messages"
-    path = "/users/@me/channels" if refused == "the channel" else direct
-    bot.env.inject_error("POST", path, status=403, code=50007)
-    await channel_of(bot, doomed.id).delete()
+    with steps_held():
+        await bot.imagine(steps=50, channel=doomed)
+        thread = doomed.threads[0]
+        await until(lambda: thread.last_message and thread.last_message.attachments)
+        direct = f"/channels/{bot.alice.user.dm_channel.id}/messages"
+        path = "/users/@me/channels" if refused == "the channel" else direct
+        bot.env.inject_error("POST", path, status=403, code=50007)
+        await channel_of(bot, doomed.id).delete()
     await bot.wait_until_notified()
     assert any(
         getattr(record, "cause", "") == "nobody could be notified" for record in caplog.records
@@ -141,11 +138,10 @@ async def test_nobody_left_to_tell_ends_one_job_only(
 
 
 async def test_a_deleted_progress_message_is_not_made_again(bot: BotHarness):
-    await bot.imagine(steps=60)
-    await wait_for_first_progress(bot)
-    thread = bot.thread()
-    assert thread.last_message is not None
-    await channel_of(bot, thread.id).get_partial_message(thread.last_message.id).delete()
+    async with job_in_progress(bot, steps=60):
+        thread = bot.thread()
+        assert thread.last_message is not None
+        await channel_of(bot, thread.id).get_partial_message(thread.last_message.id).delete()
     await bot.wait_until_notified()
     (only,) = thread.history()
     assert pictures_of(only)
@@ -154,11 +150,12 @@ async def test_a_deleted_progress_message_is_not_made_again(bot: BotHarness):
 @pytest.mark.parametrize("threads", [True, False])
 async def test_a_deleted_job_message_keeps_no_result_away(tmp_path: Path, threads: bool):
     async with open_bot(make_settings(tmp_path, threads=threads)) as bot:
-        await bot.imagine(steps=50)
-        place = bot.thread() if threads else bot.channel
-        await until(lambda: place.last_message and place.last_message.attachments)
-        job_message = bot.job_message().id
-        await channel_of(bot, bot.channel.id).get_partial_message(job_message).delete()
+        with steps_held():
+            await bot.imagine(steps=50)
+            place = bot.thread() if threads else bot.channel
+            await until(lambda: place.last_message and place.last_message.attachments)
+            job_message = bot.job_message().id
+            await channel_of(bot, bot.channel.id).get_partial_message(job_message).delete()
         await bot.wait_until_notified()
         (result,) = painted(place)
         assert "can no longer post" not in result.content
@@ -168,27 +165,25 @@ async def test_a_job_outlives_the_connection(bot: BotHarness, caplog: pytest.Log
     """Broken and made again through discord.py's own `ShardInfo`. simcord identifies anew, as is
     done when Discord has given up a session; it resumes none.
     """
-    await bot.imagine(steps=60)
-    await wait_for_first_progress(bot)
-    caplog.set_level(logging.INFO, "bot")
-    shard = bot.client.get_shard(0)
-    assert shard is not None
-    await shard.disconnect()
-    assert shard.is_closed()
-    await shard.reconnect()
-    await until(lambda: "connected" in [record.message for record in caplog.records])
-    status = await bot.bob.slash(bot.channel, "status")
-    assert status.response is not None
-    assert "1 job," in status.response.content
+    async with job_in_progress(bot, steps=60):
+        caplog.set_level(logging.INFO, "bot")
+        shard = bot.client.get_shard(0)
+        assert shard is not None
+        await shard.disconnect()
+        assert shard.is_closed()
+        await shard.reconnect()
+        await until(lambda: "connected" in [record.message for record in caplog.records])
+        status = await bot.bob.slash(bot.channel, "status")
+        assert status.response is not None
+        assert "1 job," in status.response.content
     await bot.wait_until_notified()
     assert len(painted(bot.thread())) == 1
     await another_job_is_painted(bot)
 
 
 async def test_a_result_that_is_too_large_comes_smaller_and_says_so(bot: BotHarness):
-    await bot.imagine(steps=30)
-    await wait_for_first_progress(bot)
-    bot.env.inject_error("POST", POST, status=413, code=40005)
+    async with job_in_progress(bot, steps=30):
+        bot.env.inject_error("POST", POST, status=413, code=40005)
     await bot.wait_until_notified()
     results = [m for m in bot.thread().history() if "seed" in m.content]
     assert len(results) == 1

@@ -13,6 +13,7 @@ from engine.models.loading import Models
 from tests.harness.bot_harness import (
     PATIENCE,
     BotHarness,
+    job_in_progress,
     make_settings,
     painted,
     wait_for_first_progress,
@@ -48,12 +49,11 @@ async def test_error_of_a_call_reaches_only_its_caller(bot: BotHarness):
 
 async def test_cancelled_call_is_not_made(bot: BotHarness):
     done: list[str] = []
-    await bot.imagine(steps=40)
-    await wait_for_first_progress(bot)
-    call = bot.services.worker.call_with_models(lambda models: done.append(models.name))
-    if call.cancel():
-        assert await name_of_models(bot) == "demo"
-        assert not done
+    async with job_in_progress(bot, steps=40):
+        call = bot.services.worker.call_with_models(lambda models: done.append(models.name))
+        assert call.cancel()
+    assert await name_of_models(bot) == "demo"
+    assert not done
     await bot.wait_until_notified()
 
 
