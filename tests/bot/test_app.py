@@ -30,7 +30,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """The program in local mode, in an empty folder."""
+    """Run the program in local mode, in an empty folder."""
     program = subprocess.Popen(
         command(),
         cwd=tmp_path,

@@ -55,7 +55,7 @@ async def restartable(
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The steps that the engine takes, by their numbers."""
+    """Record the numbers of the steps that the engine takes."""
     taken: list[int] = []
     step = Generation.step
 

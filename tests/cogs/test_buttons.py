@@ -119,7 +119,7 @@ async def test_a_picture_gets_more_steps_from_where_it_ended(
 
 
 def counted(patch: pytest.MonkeyPatch) -> list[int]:
-    """The steps that the engine takes from now on."""
+    """Record the steps that the engine takes from now on."""
     step, steps = Generation.step, []
 
     def counting(self: Generation) -> None:

@@ -51,7 +51,7 @@ async def asked_to_delete(
 
 
 def said(place: simcord.ChannelHandle) -> list[discord.Message]:
-    """The messages in a place, without what Discord says itself of threads."""
+    """Return the messages in a place without Discord's own notes about threads."""
     return [each for each in place.history() if each.type is discord.MessageType.default]
 
 

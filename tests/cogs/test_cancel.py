@@ -16,7 +16,7 @@ from tests.harness.interactions import NEVER_FINISHES, moderator
 
 
 async def offered(bot: BotHarness, who: simcord.MemberActor, typed: str = "") -> dict[str, str]:
-    """The choices, and what they stand for."""
+    """Return the labels and values of the choices."""
     choices = await who.autocomplete(bot.channel, "cancel", "job", typed)
     return {each["name"]: each["value"] for each in choices}
 

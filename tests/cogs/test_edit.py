@@ -28,7 +28,7 @@ WORDS = "a green circle on a blue background"
 
 
 def photograph(width: int = 120, height: int = 80) -> Image.Image:
-    """A red disc on a blue gradient."""
+    """Draw a red disc on a blue gradient."""
     red = Image.linear_gradient("L").resize((width, height))
     picture = Image.merge("RGB", (red.point([v // 4 for v in range(256)]), red, red))
     ImageDraw.Draw(picture).ellipse((30, 20, 70, 60), fill="red")
@@ -48,7 +48,7 @@ def mask(width: int = 120, height: int = 80, *, soft: bool = False) -> bytes:
 
 
 async def edit(bot: BotHarness, image: bytes = PHOTOGRAPH, **options: object) -> str:
-    """Alice edits a picture; what she is told."""
+    """Let Alice edit a picture; return the answer."""
     values = {"prompt": WORDS, "steps": 1, "seed": 7} | options
     values |= {"image": ("photo.png", image)}
     if isinstance(drawn := values.get("mask"), bytes):

@@ -57,7 +57,7 @@ def buttons_of(answered: simcord.InteractionResult) -> dict[str, discord.Button]
 
 
 async def posted_with(bot: BotHarness, *custom_ids: str) -> discord.Message:
-    """A message of the bot's that everybody sees, with buttons of somebody's making."""
+    """Post a public message of the bot with buttons of the given custom ids."""
     view = discord.ui.View(timeout=None)
     for custom_id in custom_ids:
         view.add_item(discord.ui.Button(label=custom_id[:80], custom_id=custom_id))

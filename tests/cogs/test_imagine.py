@@ -166,7 +166,7 @@ async def test_any_words_are_shown_and_do_nothing(bot: BotHarness, prompt: str):
 
 
 def bomb() -> bytes:
-    """A PNG of a few bytes that says it has 60000 x 60000 pixels."""
+    """Return a PNG of a few bytes that says it has 60000 x 60000 pixels."""
     content = bytearray(encoded(Image.new("L", (1, 1)), "PNG"))
     content[16:24] = (60_000).to_bytes(4, "big") * 2
     content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")

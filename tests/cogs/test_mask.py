@@ -38,7 +38,7 @@ BLACK, WHITE = encoded(Image.new("L", (128, 128))), encoded(Image.new("L", (128,
 
 
 def scene() -> Image.Image:
-    """A red circle on blue, as the demo models know it."""
+    """Draw a red circle on blue, as the demo models know it."""
     picture = Image.new("RGB", (128, 128), (30, 60, 200))
     ImageDraw.Draw(picture).ellipse((40, 40, 88, 88), fill=(220, 30, 30))
     return picture
@@ -74,7 +74,7 @@ def shown(answered: simcord.InteractionResult) -> simcord.results.ResponseMessag
 
 
 async def mask_of(answered: simcord.InteractionResult) -> np.ndarray:
-    """The mask as it can be downloaded."""
+    """Return the mask as it can be downloaded."""
     (file,) = (each for each in shown(answered).attachments if each.filename == "mask.png")
     return np.asarray(opened(await file.read()))
 
@@ -259,7 +259,7 @@ async def test_a_draft_is_painted_once(bot: BotHarness):
 
 
 async def posted_again(bot: BotHarness, message: discord.Message) -> discord.Message:
-    """A message of the bot's that everybody sees, with the same buttons."""
+    """Post a public message of the bot with the same buttons."""
     return await posted_with(
         bot, [b.custom_id or "" for b in buttons_of(message)], buttons_of(message)
     )

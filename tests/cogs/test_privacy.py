@@ -51,7 +51,7 @@ async def ask(actor: simcord.MemberActor, bot: BotHarness, command: str):
 
 
 async def deleted(bot: BotHarness) -> str:
-    """Alice deletes everything; what she is told at the end."""
+    """Let Alice delete everything; return the last answer."""
     sure = await ask(bot.alice, bot, "delete")
     assert sure.response is not None
     await bot.alice.click(sure.response, label="Delete everything")

@@ -34,7 +34,7 @@ AGAIN, STOP, CANCEL = "🔁", "🛑", "❌"
 
 
 def replies(bot: BotHarness) -> list[discord.Message]:
-    """The bot's replies in the only thread."""
+    """Return the bot's replies in the only thread."""
     history = bot.thread().history()
     return [each for each in history if each.type is discord.MessageType.reply]
 

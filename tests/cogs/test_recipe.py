@@ -49,7 +49,7 @@ def small(prompt: str = PROMPT, **changes: Any) -> Recipe:
 
 @pytest.fixture
 def painting(tmp_path: Path):
-    """A function: the file of a picture that says it was painted by a recipe."""
+    """Return a function that makes a picture file with a recipe in it."""
 
     def write(recipe: Recipe, steps: int | None = None) -> bytes:
         path = tmp_path / "a.png"
@@ -80,14 +80,14 @@ def buttons(answered: simcord.InteractionResult) -> list[str | None]:
 
 
 async def file_of(answered: simcord.InteractionResult) -> Recipe:
-    """The recipe that came along as a file."""
+    """Return the recipe that is attached to an answer."""
     (file,) = response(answered).attachments
     assert file.filename == FILENAME
     return Recipe.from_json((await file.read()).decode())
 
 
 async def pressed(bot: BotHarness, answered: simcord.InteractionResult) -> str:
-    """What the button of an answer says below it."""
+    """Press the button of an answer; return the response."""
     result = await bot.alice.click(response(answered), label="Paint it again")
     (below,) = (each for each in result.followups if each.ephemeral)
     return below.content

@@ -34,7 +34,7 @@ PHOTOGRAPH = encoded(Image.linear_gradient("L").convert("RGB").resize((120, 80))
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replies cannot say how many steps, so the preset has few."""
+    """Give the preset few steps, because a reply cannot choose them."""
     demo = {**presets.PRESETS["demo"], "steps": 2}
     monkeypatch.setattr(presets, "PRESETS", MappingProxyType({**presets.PRESETS, "demo": demo}))
 
@@ -68,23 +68,23 @@ async def picture_by_alice(bot: BotHarness, **options: object) -> discord.Messag
 
 
 def replies(bot: BotHarness, place: simcord.ChannelHandle) -> list[discord.Message]:
-    """The bot's replies to people: words only."""
+    """Return the bot's replies that are only text."""
     mine = (message for message in place.history() if message.author == bot.client.user)
     return [message for message in mine if message.type is discord.MessageType.reply]
 
 
 def answers(bot: BotHarness, place: simcord.ChannelHandle | None = None) -> list[str]:
-    """What these say, in the only thread unless said otherwise."""
+    """Return the text of the bot's replies, by default in the only thread."""
     return [message.content for message in replies(bot, place or bot.thread())]
 
 
 def painted_by_bot(bot: BotHarness) -> list[discord.Message]:
-    """The messages in the only thread that hold the bot's pictures."""
+    """Return the messages in the only thread with pictures of the bot."""
     return [m for m in painted(bot.thread()) if m.author == bot.client.user]
 
 
 async def source_of(message: discord.Message) -> bytes:
-    """The picture that an edit was made of, as pixels."""
+    """Return the pixels of the picture that an edit was made of."""
     recipe = recipe_of(await pictures_of(message)[0].read())
     assert recipe.edit is not None
     return opened(recipe.edit.source).tobytes()

@@ -29,7 +29,7 @@ LOSSES = [aiohttp.ServerDisconnectedError(), ConnectionResetError()]
 
 
 def the_only_complaint(caplog: pytest.LogCaptureFixture) -> str:
-    """The cause of the one warning, which comes without a trace."""
+    """Return the cause of the one warning, which has no traceback."""
     (record,) = (each for each in caplog.records if each.levelno >= logging.WARNING)
     assert record.levelno == logging.WARNING
     assert record.exc_info is None

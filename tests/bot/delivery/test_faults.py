@@ -162,8 +162,9 @@ async def test_a_deleted_job_message_keeps_no_result_away(tmp_path: Path, thread
 
 
 async def test_a_job_outlives_the_connection(bot: BotHarness, caplog: pytest.LogCaptureFixture):
-    """Broken and made again through discord.py's own `ShardInfo`. simcord identifies anew, as is
-    done when Discord has given up a session; it resumes none.
+    """Break and restore the connection through discord.py's own `ShardInfo`.
+
+    simcord identifies again, as after the end of a session; it resumes none.
     """
     async with job_in_progress(bot, steps=60):
         caplog.set_level(logging.INFO, "bot")

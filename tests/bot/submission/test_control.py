@@ -36,7 +36,7 @@ STEPS = 40
 
 @pytest.fixture
 def settings(tmp_path: Path) -> BotSettings:
-    """Short turns, so that what is wished is soon done."""
+    """Use short slices, so that requests are soon obeyed."""
     return make_settings(tmp_path).model_copy(update={"queue": QueueSettings(slice_steps=5)})
 
 
@@ -158,7 +158,7 @@ async def test_a_role_has_the_share_that_the_settings_give_it(settings: BotSetti
 
 @pytest.fixture
 async def refreshed(settings: BotSettings) -> AsyncIterator[BotHarness]:
-    """A bot that soon shows changed times."""
+    """Open a bot that soon shows changed times."""
     timings = replace(FAST, waiting_seconds=0.1, refresh_seconds=0.1)
     async with open_bot(settings, timings=timings) as opened:
         yield opened
@@ -167,7 +167,7 @@ async def refreshed(settings: BotSettings) -> AsyncIterator[BotHarness]:
 async def test_announced_times_are_corrected_when_things_change(
     refreshed: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    """Somebody puts the clock of the machine forward."""
+    """Set the clock of the machine forward."""
     bot = refreshed
     await bot.imagine(steps=500)
     await bot.imagine(steps=1, seed=2)
@@ -188,6 +188,6 @@ async def test_announced_times_are_corrected_when_things_change(
 
 
 def moment(message: discord.Message | None) -> int:
-    """The first moment that a message names, in seconds."""
+    """Return the first time that a message names, in Unix seconds."""
     assert message is not None
     return int(message.content.split("<t:")[1].split(":")[0])

@@ -70,7 +70,7 @@ class Races(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        """What a start of the program makes, and goes on with."""
+        """Make what a start of the program makes, and restore the job."""
 
         async def make() -> None:
             self.queue = GpuQueue()
@@ -246,7 +246,7 @@ class Races(RuleBasedStateMachine):
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[None]:
-    """A store for all examples; each has a job of its own in it."""
+    """Open one store for all examples; each has a job of its own in it."""
     with asyncio.Runner() as runner:
         context = open_store(tmp_path)
         Races.runner, Races.store = runner, runner.run(context.__aenter__())

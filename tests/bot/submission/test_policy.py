@@ -40,7 +40,7 @@ PICTURE = encoded(SCENE)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replies cannot say how many steps, so the preset has few."""
+    """Give the preset few steps, because a reply cannot choose them."""
     demo = {**presets.PRESETS["demo"], "steps": 1}
     monkeypatch.setattr(presets, "PRESETS", MappingProxyType({**presets.PRESETS, "demo": demo}))
 
@@ -59,7 +59,7 @@ async def bot_with(settings: BotSettings, **limits: object) -> AsyncIterator[Bot
 
 
 async def set_for_server(bot: BotHarness, **values: object) -> None:
-    """What moderators do with `/settings`."""
+    """Store the settings that moderators choose with `/settings`."""
 
     def change(before: GuildSettings) -> GuildSettings:
         return before.changed(**values)
@@ -369,7 +369,7 @@ def made_earlier(settings: BotSettings, hours: float, first: int) -> None:
 
 
 def ended_as(settings: BotSettings, state: str, began: str) -> None:
-    """Let the newest job have ended in some state; `began` is SQL."""
+    """End the newest job in a state; `began` is SQL."""
     began = "accepted_at" if began == "1" else began
     with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
         newest = "WHERE id = (SELECT max(id) FROM jobs)"
