@@ -163,7 +163,7 @@ def _build_services(
     store, queue, reporter = background.store, background.queue, background.reporter
     policy = SubmissionPolicy(settings, store, background.worker.memory)
     submission = JobSubmission(settings, policy, store, queue, reporter)
-    control = JobControl(store, queue, reporter, submission)
+    control = JobControl(store, queue, reporter, submission, timings)
     edits = Edits(settings, submission, policy, store)
     return Services(
         settings=settings,

@@ -25,6 +25,8 @@ class Timings:
     """Seconds before an erasure tries jobs again whose result was just being posted."""
     export_pause: float = 1.0
     """Seconds before the second attempt to send an exported file; later pauses grow fourfold."""
+    end_seconds: float = 8.0
+    """Seconds to wait for the end of a job that is being stopped."""
     brief_seconds: float = 30.0
     """Seconds after which a public reply meant for one person is deleted."""
     debounce_seconds: float = 3.0

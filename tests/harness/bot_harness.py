@@ -42,6 +42,7 @@ FAST = Timings(
     erasure_seconds=0.1,
     export_pause=0.01,
     debounce_seconds=PATIENCE,
+    end_seconds=PATIENCE,
     brief_seconds=2 * PATIENCE,
 )
 """Timings with which the bot soon repeats what failed, and people may be slow."""

@@ -78,7 +78,7 @@ class Races(RuleBasedStateMachine):
             self.ledger = EventOutbox(self.store, reporter)
             rules = SubmissionPolicy(BotSettings(), self.store, memory=Budget(2**40))
             intake = JobSubmission(BotSettings(), rules, self.store, self.queue, reporter)
-            self.control = JobControl(self.store, self.queue, reporter, intake)
+            self.control = JobControl(self.store, self.queue, reporter, intake, Timings())
             for record in await self.store.jobs.list_open():
                 if record.job.id == self.job.id and record.state in UNFINISHED:
                     self.queue.put(record.job)
