@@ -73,9 +73,7 @@ def test_without_a_token_it_serves_a_page_on_loopback_and_ends_cleanly(
         ({"VQGAN_CLIP_STORAGE__FOLDER": "/dev/null/x", "DISCORD_TOKEN": "t"}, "storage.folder"),
     ],
 )
-def test_what_keeps_it_from_starting_is_one_line(
-    tmp_path: Path, variables: dict[str, str], message: str
-):
+def test_startup_error_is_one_line(tmp_path: Path, variables: dict[str, str], message: str):
     ended = subprocess.run(
         command(),
         cwd=tmp_path,

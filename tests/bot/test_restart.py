@@ -88,7 +88,7 @@ def database(settings: BotSettings) -> sqlite3.Connection:
     return sqlite3.connect(settings.storage.folder / DATABASE)
 
 
-async def test_a_job_goes_on_in_its_message_to_the_same_picture(
+async def test_killed_job_resumes_in_its_message_to_same_picture(
     restartable: RestartableBot, steps: list[int]
 ):
     async with restartable.start() as bot, job_in_progress(bot, after=10, steps=STEPS, seed=7):
@@ -109,7 +109,7 @@ async def test_a_job_goes_on_in_its_message_to_the_same_picture(
         assert clip.size > 1000  # what came before is in it
 
 
-async def test_each_picture_of_a_job_goes_on_where_it_was(
+async def test_each_picture_of_job_resumes_where_it_was(
     restartable: RestartableBot, steps: list[int]
 ):
     async with restartable.start() as bot:
@@ -161,7 +161,7 @@ async def test_runs_that_sleep_between_their_turns_lose_nothing(
 
 
 @pytest.mark.parametrize("moment", ["before it is posted", "before it is noted"])
-async def test_an_end_that_was_stored_is_told_once(
+async def test_stored_end_is_announced_once(
     restartable: RestartableBot, monkeypatch: pytest.MonkeyPatch, moment: str
 ):
     """Noted means: as told, or as posted, for which Discord takes the same nonce but once."""
@@ -217,7 +217,7 @@ async def test_a_result_that_arrived_unnoticed_is_posted_under_the_same_nonce(
     assert nonces.count(nonce) == 2
 
 
-async def test_jobs_that_wait_still_wait_in_their_order(restartable: RestartableBot):
+async def test_waiting_jobs_keep_their_order_after_restart(restartable: RestartableBot):
     async with restartable.start() as bot:
         with steps_held():
             for seed in range(3):
@@ -253,7 +253,7 @@ async def test_a_job_that_was_stored_and_not_announced_is_announced(
         assert len(painted(bot.channel)) == 1
 
 
-async def test_a_wish_to_stop_outlives_the_program(restartable: RestartableBot, steps: list[int]):
+async def test_stop_request_survives_restart(restartable: RestartableBot, steps: list[int]):
     async with restartable.start() as bot:
         await bot.imagine(steps=STEPS)
         await kept_steps(bot, 1, 10)
@@ -269,7 +269,7 @@ async def test_a_wish_to_stop_outlives_the_program(restartable: RestartableBot, 
 
 
 @pytest.mark.parametrize("damaged", [1, 2])
-async def test_damaged_checkpoints_are_told_and_change_no_pixel(
+async def test_damaged_checkpoints_give_notice_and_change_no_pixel(
     restartable: RestartableBot, steps: list[int], damaged: int
 ):
     async with restartable.start() as bot:
@@ -308,7 +308,7 @@ async def test_a_job_that_cannot_be_read_any_more_keeps_no_other_away(restartabl
         assert await bot.services.store.jobs.state(2) is JobState.DONE
 
 
-async def test_a_job_whose_channel_went_away_meanwhile_comes_to_the_person(
+async def test_job_of_deleted_channel_is_sent_as_direct_message(
     restartable: RestartableBot,
 ):
     async with restartable.start() as bot:

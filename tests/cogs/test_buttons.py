@@ -175,7 +175,7 @@ async def test_words_that_will_not_do_are_refused(bot: BotHarness, words: str, r
     assert not bot.services.queue.jobs()
 
 
-async def test_a_stopped_picture_goes_on_to_what_it_would_have_been(bot: BotHarness):
+async def test_resumed_picture_equals_uninterrupted_picture(bot: BotHarness):
     await bot.imagine(seed=3, steps=200)
     await wait_for_first_progress(bot)
     await bot.alice.click(progress_message(bot), label="Stop here")
@@ -192,7 +192,7 @@ async def test_a_stopped_picture_goes_on_to_what_it_would_have_been(bot: BotHarn
     assert opened(first).tobytes() == opened(second).tobytes()
 
 
-async def test_of_several_pictures_the_one_to_vary_is_asked_for(bot: BotHarness):
+async def test_vary_asks_for_one_of_several_pictures(bot: BotHarness):
     await bot.imagine(seed=3, steps=20, count=3)
     result = await result_of(bot)
     form = await bot.alice.click(result, label="Vary")
@@ -207,7 +207,7 @@ async def test_of_several_pictures_the_one_to_vary_is_asked_for(bot: BotHarness)
 
 
 @pytest.mark.parametrize(("which", "seeds"), [("2", [4]), ("0", [3, 4])])
-async def test_of_several_pictures_one_or_all_get_more_steps(
+async def test_more_steps_for_one_or_all_pictures(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch, which: str, seeds: list[int]
 ):
     await bot.imagine(seed=3, steps=4, count=2)

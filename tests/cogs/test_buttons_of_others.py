@@ -55,7 +55,7 @@ def said(place: simcord.ChannelHandle) -> list[discord.Message]:
     return [each for each in place.history() if each.type is discord.MessageType.default]
 
 
-async def test_somebody_else_can_neither_stop_nor_cancel_nor_delete(bot: BotHarness):
+async def test_other_users_cannot_stop_cancel_or_delete(bot: BotHarness):
     async with job_in_progress(bot, steps=60):
         for label in ("Stop here", "Cancel"):
             assert NOT_YOURS in ephemeral_text(
@@ -106,7 +106,7 @@ async def test_a_moderator_can_delete(bot: BotHarness):
     )
 
 
-async def test_what_cannot_be_deleted_is_named(bot: BotHarness):
+async def test_undeletable_message_is_linked(bot: BotHarness):
     await bot.imagine()
     result = await result_of(bot)
     path = f"/channels/{bot.thread().id}/messages/{result.id}"
@@ -127,7 +127,7 @@ async def test_an_archived_thread_keeps_no_message_from_being_deleted(bot: BotHa
     assert not bot.thread().history()
 
 
-async def test_what_is_deleted_twice_is_said_to_be_gone(bot: BotHarness):
+async def test_second_deletion_says_job_is_gone(bot: BotHarness):
     await bot.imagine()
     result = await result_of(bot)
     asked = [await bot.alice.click(result, label="Delete") for _ in range(2)]
@@ -138,7 +138,7 @@ async def test_what_is_deleted_twice_is_said_to_be_gone(bot: BotHarness):
     assert "already deleted" in ephemeral_text(asked[1])
 
 
-async def test_somebody_elses_picture_can_be_forbidden(tmp_path: Path):
+async def test_pictures_of_others_can_be_forbidden(tmp_path: Path):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"edit_others": False})
     async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
@@ -151,7 +151,7 @@ async def test_somebody_elses_picture_can_be_forbidden(tmp_path: Path):
         await bot.wait_until_notified()
 
 
-async def test_the_limits_are_those_of_whoever_presses(tmp_path: Path):
+async def test_limits_of_user_who_presses_apply(tmp_path: Path):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"jobs_per_person": 1})
     async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
@@ -189,9 +189,7 @@ async def test_two_people_may_press_the_same_button(
     await bot.wait_until_notified()
 
 
-async def test_a_stop_that_is_wished_twice_stops_once(
-    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
-):
+async def test_two_stops_stop_once(bot: BotHarness, monkeypatch: pytest.MonkeyPatch):
     await bot.imagine(steps=NEVER_FINISHES)
     await wait_for_first_progress(bot)
     message = progress_message(bot)
@@ -203,7 +201,7 @@ async def test_a_stop_that_is_wished_twice_stops_once(
 
 
 @pytest.mark.parametrize("order", [("Stop here", "Cancel"), ("Cancel", "Stop here")])
-async def test_a_stop_and_a_cancel_have_one_outcome_and_both_are_told_the_truth(
+async def test_racing_stop_and_cancel_have_one_outcome_and_true_answers(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch, order: tuple[str, str]
 ):
     await bot.imagine(steps=NEVER_FINISHES)

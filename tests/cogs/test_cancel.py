@@ -92,7 +92,7 @@ async def test_a_moderator_cancels_others_jobs_of_their_server_only(bot: BotHarn
     assert await states(bot, 1, 2) == [JobState.CANCELLED] * 2
 
 
-async def test_in_direct_messages_nobody_is_a_moderator(bot: BotHarness):
+async def test_no_one_is_moderator_in_direct_messages(bot: BotHarness):
     await bot.imagine(steps=NEVER_FINISHES)
     refused = ephemeral_text(await bot.bob.user.slash("cancel", job="1"))
     assert "Only the person who asked" in refused
@@ -101,7 +101,7 @@ async def test_in_direct_messages_nobody_is_a_moderator(bot: BotHarness):
 
 
 @pytest.mark.parametrize("typed", ["", "x", "0", "-1", "²", "1.5", str(10**30), "None"])
-async def test_what_is_no_job_is_refused_in_a_sentence(bot: BotHarness, typed: str):
+async def test_unknown_job_is_refused(bot: BotHarness, typed: str):
     refused = await cancel(bot, bot.alice, typed or " ")
     assert "Choose one of the jobs" in refused
 

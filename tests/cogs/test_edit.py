@@ -118,7 +118,7 @@ async def test_variations_of_an_edit_are_all_there(bot: BotHarness):
     assert {"picture-1-grid.png", "picture-1-growth.webp"} <= names
 
 
-async def test_what_one_message_cannot_hold_comes_in_several(
+async def test_large_result_is_split_into_messages(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(attachments, "MAX_FILES", 4)
@@ -157,7 +157,7 @@ REFUSED: Sequence[tuple[dict[str, object], str]] = (
 
 
 @pytest.mark.parametrize(("options", "reason"), REFUSED)
-async def test_what_is_not_allowed_is_refused_in_a_sentence(
+async def test_forbidden_values_are_refused(
     bot: BotHarness, options: dict[str, object], reason: str
 ):
     answered = await edit(bot, **options)  # pyright: ignore[reportArgumentType]
@@ -203,7 +203,7 @@ async def test_the_menu_refuses_a_message_without_a_picture(bot: BotHarness):
     assert "no picture" in ephemeral_text(refused)
 
 
-async def test_somebody_elses_picture_can_be_forbidden(tmp_path: Path):
+async def test_pictures_of_others_can_be_forbidden(tmp_path: Path):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"edit_others": False})
     async with open_bot(settings.model_copy(update={"limits": limits})) as bot:

@@ -99,7 +99,7 @@ async def test_a_page_shows_its_pictures_and_links_to_their_message(bot: BotHarn
     assert "seeds" in ephemeral_text(page)
 
 
-async def test_who_has_no_pictures_is_told_how_to_get_some(bot: BotHarness):
+async def test_empty_history_explains_how_to_get_pictures(bot: BotHarness):
     await bot.bob.slash(bot.channel, "imagine", prompt=CIRCLE, steps=1)
     await bot.wait_until_notified()
     assert "/imagine" in ephemeral_text(await history(bot))
@@ -180,7 +180,7 @@ async def test_it_is_not_posted_where_the_bot_may_not(bot: BotHarness):
     assert not closed.history()
 
 
-async def test_what_is_blocked_by_now_is_not_posted_again(bot: BotHarness):
+async def test_blocked_prompt_is_not_posted_again(bot: BotHarness):
     await paint(bot, CIRCLE)
     change = bot.services.store.guild_settings.change
     await change(bot.guild.id, lambda old: old.changed(blocked_words=("circle",)))
@@ -244,7 +244,7 @@ def moderator(bot: BotHarness) -> simcord.MemberActor:
     return bot.guild.add_member(bot.env.create_user("carol"), roles=[role])
 
 
-async def test_buttons_show_nobody_what_a_command_would_not(bot: BotHarness):
+async def test_buttons_show_no_more_than_commands(bot: BotHarness):
     await paint(bot, CIRCLE, CIRCLE)
     person = bot.alice.id
     actions = ("older", "newer", "post", "rerun")
@@ -295,7 +295,7 @@ async def test_buttons_that_were_tampered_with_are_refused(bot: BotHarness, cust
     assert not painted(bot.channel)
 
 
-async def test_from_the_last_page_that_is_left_it_goes_on(bot: BotHarness):
+async def test_page_beyond_the_end_leads_back(bot: BotHarness):
     await paint(bot, CIRCLE, RING)
     page = await history(bot)
     await press(bot, page, "Older")

@@ -104,7 +104,7 @@ async def test_sizes_are_on_the_models_grid(bot: BotHarness, size: str, expected
     assert (recipe.width, recipe.height) == expected
 
 
-async def test_a_style_is_added_to_what_shall_be_seen(bot: BotHarness):
+async def test_style_is_added_to_prompt(bot: BotHarness):
     await bot.imagine("a red circle | fog:-0.5", steps=1, style="charcoal drawing")
     recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
     assert [prompt.text for prompt in recipe.prompts] == ["a red circle, charcoal drawing", "fog"]
@@ -131,7 +131,7 @@ async def test_a_picture_to_start_from_is_turned_upright(bot: BotHarness):
     assert Image.open(io.BytesIO(recipe.init_image)).size == (64, 64)
 
 
-async def test_a_picture_to_resemble_is_a_prompt_of_its_own(bot: BotHarness):
+async def test_image_to_resemble_is_a_separate_prompt(bot: BotHarness):
     like = encoded(Image.new("RGB", (500, 300), "green"), "PNG")
     await bot.imagine(steps=1, like=("meadow.png", like))
     recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
@@ -214,7 +214,7 @@ REFUSED: Sequence[tuple[dict[str, object], str]] = (
 
 
 @pytest.mark.parametrize(("options", "reason"), REFUSED)
-async def test_what_is_not_allowed_is_refused_in_a_sentence(
+async def test_forbidden_values_are_refused(
     bot: BotHarness, options: dict[str, object], reason: str
 ):
     answered = await bot.imagine(**options)  # pyright: ignore[reportArgumentType]
@@ -234,7 +234,7 @@ async def test_what_is_not_allowed_is_refused_in_a_sentence(
         ({"count": 2}, {"count": 3, "steps": 1}, ("At most 2 variations", "not 3")),
     ],
 )
-async def test_what_a_recipe_asks_for_is_limited_wherever_it_comes_from(
+async def test_recipes_from_every_source_are_limited(
     tmp_path: Path, limit: dict[str, int], options: dict[str, object], parts: tuple[str, ...]
 ):
     settings = make_settings(tmp_path)

@@ -89,7 +89,7 @@ def enabled(answered: simcord.InteractionResult) -> set[str]:
     return {b.label or "" for b in buttons if isinstance(b, discord.Button) and not b.disabled}
 
 
-async def test_what_is_named_is_found_and_painted_anew(bot: BotHarness):
+async def test_named_object_is_found_and_repainted(bot: BotHarness):
     answered = await mask(bot, what="red circle", replace_with=WORDS)
     text = ephemeral_text(answered)
     assert "% of the picture" in text
@@ -153,7 +153,7 @@ async def test_without_words_paint_it_asks_for_them(bot: BotHarness):
 
 
 @pytest.mark.usefixtures("never_found")
-async def test_what_is_not_there_is_said_and_starts_nothing(bot: BotHarness):
+async def test_object_that_is_not_found_is_reported(bot: BotHarness):
     answered = await mask(bot, what="a green cat", replace_with=WORDS)
     text = ephemeral_text(answered)
     assert "couldn't find" in text
@@ -342,7 +342,7 @@ async def test_drafts_are_forgotten_after_a_day(bot: BotHarness, monkeypatch: py
     assert "not there any more" in ephemeral_text(refused)
 
 
-async def test_of_one_person_only_the_newest_drafts_are_kept(
+async def test_only_newest_drafts_of_a_user_are_kept(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(stored_drafts, "DRAFTS", 2)
@@ -372,7 +372,7 @@ async def test_the_menu_masks_something_in_anybodys_picture(bot: BotHarness):
         ({"what": "x" * 5000}, "at most"),
     ],
 )
-async def test_what_is_not_allowed_is_refused_in_a_sentence(
+async def test_forbidden_values_are_refused(
     bot: BotHarness, options: dict[str, object], reason: str
 ):
     refused = ephemeral_text(await mask(bot, **options))  # pyright: ignore[reportArgumentType]

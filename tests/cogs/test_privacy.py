@@ -129,12 +129,12 @@ async def test_who_takes_no_direct_messages_is_told_so(bot: BotHarness):
     assert not bot.alice.user.dm_channel.history()
 
 
-async def test_of_whom_nothing_is_kept_nothing_is_sent(bot: BotHarness):
+async def test_export_without_data_sends_nothing(bot: BotHarness):
     assert "nothing about you" in ephemeral_text(await ask(bot.alice, bot, "export"))
     assert not bot.alice.user.dm_channel.history()
 
 
-async def test_before_anything_is_deleted_somebody_is_asked(bot: BotHarness):
+async def test_deletion_asks_first(bot: BotHarness):
     await bot.imagine(SECRET, steps=1)
     await bot.wait_until_notified()
     sure = await ask(bot.alice, bot, "delete")
@@ -146,7 +146,7 @@ async def test_before_anything_is_deleted_somebody_is_asked(bot: BotHarness):
     assert await bot.services.store.personal_data.job_ids(bot.alice.id) == [1]
 
 
-async def test_what_is_deleted_is_gone_from_the_database_and_from_discord(bot: BotHarness):
+async def test_deletion_removes_from_database_and_discord(bot: BotHarness):
     await bot.imagine(SECRET, steps=2, image=("mine.png", UPLOAD))
     await bot.alice.slash(bot.channel, "mask", image=("scene.png", UPLOAD))
     await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
@@ -206,7 +206,7 @@ async def test_messages_in_direct_messages_go_too_and_those_of_people_stay(bot: 
     assert not painted(thread)
 
 
-async def test_what_discord_refuses_to_remove_is_counted_and_said(bot: BotHarness):
+async def test_messages_that_discord_keeps_are_counted(bot: BotHarness):
     await bot.imagine(SECRET, steps=1)
     await bot.wait_until_notified()
     bot.env.inject_error("DELETE", MESSAGES, status=403, code=50001, times=None)
@@ -217,7 +217,7 @@ async def test_what_discord_refuses_to_remove_is_counted_and_said(bot: BotHarnes
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, 0), (503, 0), (404, 10008), (400, 50083)])
-async def test_what_fails_for_a_moment_or_is_gone_counts_as_removed(
+async def test_messages_deleted_late_or_gone_count_as_deleted(
     bot: BotHarness, status: int, code: int
 ):
     await bot.imagine(SECRET, steps=1)
@@ -226,7 +226,7 @@ async def test_what_fails_for_a_moment_or_is_gone_counts_as_removed(
     assert "could not delete" not in await deleted(bot)
 
 
-async def test_what_was_deleted_by_hand_before_disturbs_nothing(bot: BotHarness):
+async def test_messages_deleted_by_hand_are_no_error(bot: BotHarness):
     await bot.imagine(SECRET, steps=1)
     await bot.wait_until_notified()
     await channel_of(bot, bot.thread().id).delete()
@@ -293,7 +293,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
             assert SECRET.encode() not in bytes_on_disk(folder)
 
 
-async def test_what_is_asked_for_after_the_wish_stays(bot: BotHarness):
+async def test_jobs_after_erasure_request_are_kept(bot: BotHarness):
     await bot.imagine(SECRET, steps=1)
     await bot.wait_until_notified()
     await bot.services.store.personal_data.request_erasure(bot.alice.id)

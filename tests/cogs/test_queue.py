@@ -31,7 +31,7 @@ async def test_nothing_waits_at_first(bot: BotHarness):
     assert "queue is empty" in await queue(bot)
 
 
-async def test_what_runs_and_what_waits_is_listed_with_its_people_and_times(bot: BotHarness):
+async def test_queue_lists_jobs_with_users_and_times(bot: BotHarness):
     await bot.imagine(steps=NEVER_FINISHES)
     await wait_for_first_progress(bot)
     await bot.imagine("a blue square", steps=NEVER_FINISHES)
@@ -68,7 +68,7 @@ async def test_a_long_queue_is_cut(bot: BotHarness):
     await all_cancelled(bot, *people)
 
 
-async def test_what_somebody_cannot_read_is_only_counted(bot: BotHarness):
+async def test_jobs_in_hidden_channels_are_only_counted(bot: BotHarness):
     hidden = discord.PermissionOverwrite(view_channel=False)
     secret = bot.guild.create_text_channel("secret", overwrites={bot.bob: hidden})
     await bot.imagine("a secret ring", steps=NEVER_FINISHES, channel=secret)

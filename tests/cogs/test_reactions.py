@@ -47,7 +47,7 @@ async def jobs(bot: BotHarness) -> int:
     return number - 1
 
 
-async def test_a_picture_is_painted_again_for_whoever_reacts(bot: BotHarness):
+async def test_reaction_reruns_job_for_user_who_reacts(bot: BotHarness):
     await bot.imagine(seed=3, count=2)
     result = await result_of(bot)
     await bot.bob.react(result, AGAIN)
@@ -97,7 +97,7 @@ async def test_other_reactions_are_left_alone(bot: BotHarness, emoji: str):
     assert await jobs(bot) == 1
 
 
-async def test_reactions_to_what_is_no_picture_of_the_bots_are_left_alone(bot: BotHarness):
+async def test_reactions_to_other_messages_are_ignored(bot: BotHarness):
     await bot.imagine()
     await bot.wait_until_notified()
     theirs = await bot.alice.send(bot.channel, "hello", attachments=[("a.png", b"x")])
@@ -133,7 +133,7 @@ async def test_where_nothing_can_be_posted_reactions_are_left_alone(bot: BotHarn
     assert len(place.threads[0].history()) == posts
 
 
-async def test_a_refusal_names_who_is_meant_calls_nobody_and_goes_away(tmp_path: Path):
+async def test_refusal_names_user_without_ping_and_is_deleted(tmp_path: Path):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"jobs_per_person": 1})
     async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
@@ -154,7 +154,7 @@ async def test_a_refusal_names_who_is_meant_calls_nobody_and_goes_away(tmp_path:
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_somebody_elses_picture_can_be_forbidden(
+async def test_pictures_of_others_can_be_forbidden(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ):
     settings = make_settings(tmp_path)

@@ -129,7 +129,7 @@ async def test_every_press_paints_another_one(bot: BotHarness, painting):
     assert len(bot.channel.threads) == 2
 
 
-async def test_an_edit_is_told_and_painted_again(bot: BotHarness, painting):
+async def test_recipe_of_edit_is_shown_and_painted_again(bot: BotHarness, painting):
     mask = Image.new("L", SQUARE.size)
     mask.paste(255, (0, 0, 32, 32))
     recipe = edit_recipe("a star", SQUARE, mask=mask, seed=7, steps=2, start_noise=0.5)
@@ -142,7 +142,7 @@ async def test_an_edit_is_told_and_painted_again(bot: BotHarness, painting):
     assert again.edit == recipe.edit
 
 
-async def test_a_recipe_from_nowhere_but_the_library_is_told(bot: BotHarness, painting):
+async def test_recipe_that_only_library_can_make_is_shown(bot: BotHarness, painting):
     recipe = small(
         size=(64, 32),
         init_image=encoded(SQUARE.resize((64, 32))),
@@ -163,13 +163,13 @@ async def test_a_recipe_from_nowhere_but_the_library_is_told(bot: BotHarness, pa
     assert await file_of(answered) == recipe
 
 
-async def test_a_recipe_as_json_is_told_too(bot: BotHarness):
+async def test_recipe_as_json_is_shown(bot: BotHarness):
     answered = await asked(bot, small().to_json().encode(), "recipe.json")
     assert "seed 7" in ephemeral_text(answered)
     assert buttons(answered) == ["Paint it again"]
 
 
-async def test_whatever_it_says_the_answer_is_short_and_does_nothing(bot: BotHarness, painting):
+async def test_answer_to_any_recipe_is_short_and_pings_no_one(bot: BotHarness, painting):
     nasty = "@everyone **<@1>** [x](http://y) ```" + "\u202e\u0000_*`" * 200
     recipe = replace(
         small(), prompts=tuple(Prompt(f"{n} {nasty}", -1 / 3, 1 / 3) for n in range(16))
@@ -202,9 +202,7 @@ async def test_it_asks_which_of_several_is_meant(bot: BotHarness):
     assert "seed 4" in ephemeral_text(answered)
 
 
-async def test_it_shows_that_of_a_picture_which_somebody_brought_from_elsewhere(
-    bot: BotHarness, painting
-):
+async def test_recipe_of_uploaded_picture_is_shown(bot: BotHarness, painting):
     posted = await bot.bob.send(
         bot.channel, "look", attachments=[("holiday.png", painting(small(seed=9)))]
     )
@@ -261,9 +259,7 @@ def with_recipe(text: str) -> bytes:
         ),
     ],
 )
-async def test_what_holds_no_recipe_is_refused_in_a_sentence(
-    bot: BotHarness, content: bytes, reason: str
-):
+async def test_file_without_recipe_is_refused(bot: BotHarness, content: bytes, reason: str):
     answered = await asked(bot, content)
     assert reason in ephemeral_text(answered)
     assert ephemeral_text(answered).endswith(".")
@@ -288,7 +284,7 @@ async def test_what_holds_no_recipe_is_refused_in_a_sentence(
         (small("x" * 1001), "at most 1000 are allowed"),
     ],
 )
-async def test_what_cannot_be_painted_here_is_shown_without_a_button(
+async def test_recipe_of_unknown_models_is_shown_without_button(
     bot: BotHarness, painting, recipe: Recipe, reason: str | None
 ):
     answered = await asked(bot, painting(recipe))
@@ -317,7 +313,7 @@ async def test_what_cannot_be_painted_here_is_shown_without_a_button(
         ),
     ],
 )
-async def test_what_turns_out_not_to_be_paintable_is_refused_in_a_sentence(
+async def test_unpaintable_recipe_is_refused_when_pressed(
     bot: BotHarness, painting, recipe: Recipe, reason: str | None
 ):
     answered = await asked(bot, painting(recipe))
@@ -373,7 +369,7 @@ async def test_a_button_elsewhere_believes_nothing(
     assert await bot.services.store.jobs.count_unfinished() == 0
 
 
-async def test_a_recipe_too_large_for_a_file_is_told_all_the_same(
+async def test_recipe_too_large_for_a_file_is_described(
     bot: BotHarness, painting, monkeypatch: pytest.MonkeyPatch
 ):
     read = discord.Interaction._from_data

@@ -140,7 +140,7 @@ async def test_an_edit_that_was_painted_over_is_gone_on_with(bot: BotHarness):
     assert await source_of(edited) == Image.new("RGB", (120, 80), "purple").tobytes()
 
 
-async def test_of_several_pictures_a_number_says_which(bot: BotHarness):
+async def test_number_in_reply_chooses_picture(bot: BotHarness):
     result = await picture_by_alice(bot, count=3)
     thread = bot.thread()
     await replied(bot, WORDS, result)
@@ -156,7 +156,7 @@ async def test_of_several_pictures_a_number_says_which(bot: BotHarness):
     assert "#2" not in edited.content
 
 
-async def test_a_refusal_calls_nobody_and_goes_away(bot: BotHarness):
+async def test_refusal_pings_no_one_and_is_deleted(bot: BotHarness):
     result = await picture_by_alice(bot)
     await replied(bot, "a red circle:much", result)
     thread = bot.thread()
@@ -167,7 +167,7 @@ async def test_a_refusal_calls_nobody_and_goes_away(bot: BotHarness):
     assert not answers(bot)
 
 
-async def test_what_is_hidden_is_explained_once(bot: BotHarness):
+async def test_reply_with_hidden_text_is_explained_once(bot: BotHarness):
     result = await picture_by_alice(bot)
     thread = bot.thread()
     for _ in range(2):
@@ -180,7 +180,7 @@ async def test_what_is_hidden_is_explained_once(bot: BotHarness):
     assert not answers(bot)
 
 
-async def test_talk_without_the_ping_to_what_is_no_picture_is_left_alone(bot: BotHarness):
+async def test_reply_without_ping_to_text_is_ignored(bot: BotHarness):
     await bot.imagine(steps=1)
     await replied(bot, "what is this", bot.job_message(), ping=False)
     await bot.wait_until_notified()
@@ -203,7 +203,7 @@ async def test_talk_between_people_is_left_alone(
         assert len(bot.channel.history()) == 3
 
 
-async def test_a_sticker_is_no_wish(bot: BotHarness):
+async def test_sticker_is_ignored(bot: BotHarness):
     result = await picture_by_alice(bot)
     sticker = MessageSticker(id=1, name="wow", format_type=1, guild_id=bot.guild.id)
     await replied(bot, "", result, stickers=[sticker])
@@ -211,14 +211,14 @@ async def test_a_sticker_is_no_wish(bot: BotHarness):
     assert len(painted_by_bot(bot)) == 1
 
 
-async def test_who_replies_to_words_is_told_that_there_is_no_picture(bot: BotHarness):
+async def test_reply_to_text_says_there_is_no_picture(bot: BotHarness):
     await picture_by_alice(bot)
     await replied(bot, WORDS, bot.job_message())
     (refusal,) = answers(bot, bot.channel)
     assert "no picture" in refusal
 
 
-async def test_a_mention_in_a_reply_to_somebody_else_points_to_the_menu(bot: BotHarness):
+async def test_mention_in_reply_to_another_user_points_to_menu(bot: BotHarness):
     posted = await bot.bob.send(bot.channel, "look", attachments=[("a.png", PHOTOGRAPH)])
     me = bot.client.user
     assert me is not None
@@ -237,9 +237,7 @@ async def test_a_deleted_message_is_said_to_be_deleted(bot: BotHarness):
     assert "deleted" in refusal
 
 
-async def test_an_address_that_has_expired_is_asked_for_anew(
-    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
-):
+async def test_expired_address_is_requested_again(bot: BotHarness, monkeypatch: pytest.MonkeyPatch):
     result = await picture_by_alice(bot)
     expired = expiring(bot, monkeypatch, times=1)
     await replied(bot, WORDS, result)
@@ -293,7 +291,7 @@ async def test_a_large_picture_is_made_smaller_and_that_is_said(bot: BotHarness)
 
 
 @pytest.mark.parametrize("over", [False, True])
-async def test_somebody_elses_picture_can_be_forbidden(tmp_path: Path, over: bool):
+async def test_pictures_of_others_can_be_forbidden(tmp_path: Path, over: bool):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"edit_others": False})
     async with open_bot(settings.model_copy(update={"limits": limits})) as bot:

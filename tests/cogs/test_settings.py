@@ -71,7 +71,7 @@ async def test_servers_only_have_settings(bot: BotHarness):
         await bot.alice.user.slash("settings show")
 
 
-async def test_what_is_allowed_is_shown_to_the_moderator_alone(bot: BotHarness):
+async def test_settings_are_shown_only_to_moderator(bot: BotHarness):
     text = await told_by(moderator(bot), bot.channel, "show")
     for part in (
         "Steps per picture: 100",

@@ -118,7 +118,7 @@ async def test_without_its_channel_a_result_goes_to_the_person(bot: BotHarness):
 
 
 @pytest.mark.parametrize("refused", ["the channel", "the message"])
-async def test_nobody_left_to_tell_ends_one_job_only(
+async def test_undeliverable_result_ends_only_its_job(
     bot: BotHarness, caplog: pytest.LogCaptureFixture, refused: str
 ):
     doomed = bot.guild.create_text_channel("doomed")
@@ -191,7 +191,7 @@ async def test_a_result_that_is_too_large_comes_smaller_and_says_so(bot: BotHarn
     assert "too large" in results[0].content
 
 
-async def test_a_servers_limit_is_kept_without_discord_refusing(
+async def test_file_limit_of_server_is_kept_before_discord_refuses(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     limit = 24 * 2**10
@@ -281,7 +281,7 @@ async def test_a_second_bot_with_the_same_store_does_not_start(bot: BotHarness):
             pass
 
 
-async def test_what_is_not_done_at_the_end_is_painted_at_the_next_start(tmp_path: Path):
+async def test_unfinished_job_is_painted_after_restart(tmp_path: Path):
     settings = make_settings(tmp_path)
     async with AsyncExitStack() as stack:
         async with open_services(settings) as services:

@@ -53,7 +53,7 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob(f"{DATABASE}*"))
 
 
-async def test_what_is_older_than_its_days_goes_and_the_job_stays(store: Store, tmp_path: Path):
+async def test_old_files_are_deleted_and_job_is_kept(store: Store, tmp_path: Path):
     old, new = await notified_job(store), await notified_job(store)
     make_older(tmp_path, 31, old)
     make_older(tmp_path, 29, new)
@@ -72,7 +72,7 @@ async def test_without_limits_everything_stays(store: Store, tmp_path: Path):
     assert await stored_parts(store, job) == PARTS
 
 
-async def test_what_has_not_ended_or_was_not_told_stays_however_old(store: Store, tmp_path: Path):
+async def test_jobs_without_announced_end_are_kept(store: Store, tmp_path: Path):
     running, untold = await running_job(store, MEBIBYTE), await finished_job(store, MEBIBYTE)
     make_older(tmp_path, 1000)
     await retention(store, keep_days=1, disk_mib=1).tidy()
@@ -92,7 +92,7 @@ async def test_the_disk_budget_holds_and_the_file_shrinks(store: Store, tmp_path
     assert size_of(tmp_path) <= 4 * MEBIBYTE + 2**16
 
 
-async def test_to_save_room_checkpoints_go_first_then_frames_then_pictures(store: Store):
+async def test_disk_budget_deletes_checkpoints_then_frames_then_pictures(store: Store):
     jobs = [await notified_job(store, MEBIBYTE) for _ in range(3)]
     seen: list[list[set[str]]] = []
     for budget in (9, 8, 7, 6, 5, 4, 3, 2):
@@ -125,7 +125,7 @@ async def test_uploaded_pictures_go_too_and_prompts_stay(store: Store, tmp_path:
     assert values.recipes[1] == recipe_for(PROMPT).to_json()
 
 
-async def test_what_is_removed_is_in_no_file_any_more(store: Store, tmp_path: Path):
+async def test_deleted_data_is_in_no_file(store: Store, tmp_path: Path):
     job = await notified_job(store, 100_000)
     (picture,) = await store.lifecycle.pictures(job.id)
     sample = picture.content[50_000:50_100]

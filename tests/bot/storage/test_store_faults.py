@@ -68,7 +68,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.mark.parametrize("fault", ["locked", "full"])
-async def test_what_cannot_be_stored_is_not_accepted(
+async def test_job_that_cannot_be_stored_is_refused(
     bot: BotHarness, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
 ):
     if fault == "locked":
@@ -85,7 +85,7 @@ async def test_what_cannot_be_stored_is_not_accepted(
 
 
 @pytest.mark.parametrize("fault", ["locked", "full"])
-async def test_an_end_that_cannot_be_stored_is_told_when_it_can(
+async def test_end_is_announced_once_database_accepts_it(
     bot: BotHarness, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
 ):
     await bot.imagine(steps=150)

@@ -77,7 +77,7 @@ async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(bot: BotHarness)
     assert bot.thread().history()[0].content == "Stopped."
 
 
-async def test_of_variations_those_that_were_begun_are_kept(bot: BotHarness):
+async def test_stopped_variations_that_have_begun_are_kept(bot: BotHarness):
     await bot.imagine(steps=60, count=4)
     thread = bot.thread()
     await until(lambda: any("picture 2" in message.content for message in thread.history()))
@@ -89,7 +89,7 @@ async def test_of_variations_those_that_were_begun_are_kept(bot: BotHarness):
     assert "not begun" in result.content
 
 
-async def test_a_stopped_job_goes_on_to_the_picture_that_it_would_have_become(bot: BotHarness):
+async def test_resumed_job_paints_picture_of_uninterrupted_job(bot: BotHarness):
     await bot.imagine(steps=STEPS, seed=7)
     whole = await pictures_of(await result_of(bot))[0].read()
     await bot.imagine(steps=STEPS, seed=7)
@@ -104,7 +104,7 @@ async def test_a_stopped_job_goes_on_to_the_picture_that_it_would_have_become(bo
     assert (record.job.kind, record.job.parent_id, record.state) == ("more", 2, JobState.DONE)
 
 
-async def test_what_has_not_begun_cannot_be_stopped_but_cancelled(bot: BotHarness):
+async def test_queued_job_can_be_cancelled_but_not_stopped(bot: BotHarness):
     await bot.imagine(steps=STEPS)
     await bot.imagine(steps=1)
     with pytest.raises(UserError, match="cancel it instead"):

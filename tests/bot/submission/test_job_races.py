@@ -255,7 +255,7 @@ def opened(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("opened")
-def test_whatever_races_there_is_exactly_one_outcome():
+def test_races_have_exactly_one_outcome():
     run_state_machine_as_test(
         Races, settings=settings(max_examples=40, stateful_step_count=15, deadline=None)
     )

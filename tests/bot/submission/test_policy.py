@@ -288,7 +288,7 @@ async def test_pictures_of_a_day_are_counted_and_the_refusal_says_when_it_ends(
         await bot.wait_until_notified()
 
 
-async def test_what_failed_or_was_cancelled_before_it_began_does_not_count(settings: BotSettings):
+async def test_jobs_that_ended_before_they_began_do_not_count(settings: BotSettings):
     async with bot_with(settings, pictures_per_day=1) as bot:
         for state, began in (("failed", "NULL"), ("failed", "1"), ("cancelled", "NULL")):
             assert "Queued" in await asked(bot.alice, bot.channel)
@@ -300,7 +300,7 @@ async def test_what_failed_or_was_cancelled_before_it_began_does_not_count(setti
         assert "none is left" in await asked(bot.alice, bot.channel)
 
 
-async def test_pictures_that_a_wrong_clock_dates_into_the_future_block_nobody(
+async def test_pictures_dated_in_the_future_block_no_one(
     settings: BotSettings,
 ):
     async with bot_with(settings, pictures_per_day=1) as bot:
@@ -353,7 +353,7 @@ async def test_jobs_of_a_server_are_limited(settings: BotSettings):
         assert "2 jobs are waiting" in await asked(bot.alice, bot.channel)
 
 
-async def test_help_says_what_is_allowed_where_one_asks(bot: BotHarness):
+async def test_help_shows_limits_of_the_server(bot: BotHarness):
     await set_for_server(bot, steps=77, pictures_per_day=5)
     here = ephemeral_text(await bot.alice.slash(bot.channel, "help"))
     assert "77 steps" in here
@@ -376,7 +376,7 @@ def ended_as(settings: BotSettings, state: str, began: str) -> None:
         database.execute(f"UPDATE jobs SET state = ?, began_at = {began} {newest}", (state,))
 
 
-async def test_what_does_not_fit_into_the_memory_is_refused_before_it_is_queued(
+async def test_job_that_exceeds_memory_is_refused(
     settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("engine.vqgan_clip.memory_estimate.available_memory", lambda _: 150_000_000)

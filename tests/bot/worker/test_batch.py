@@ -224,7 +224,7 @@ async def test_whoever_is_found_to_have_diverged_while_others_are_painted_harms_
         (RuntimeError("a fault"), "failed", logging.ERROR),
     ],
 )
-async def test_where_a_common_step_fails_everybody_goes_on_singly(
+async def test_failed_batch_step_is_repeated_per_job(
     bot: BotHarness,
     steps: Steps,
     caplog: pytest.LogCaptureFixture,
