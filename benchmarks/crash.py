@@ -143,9 +143,8 @@ def _run_bot(folder: Path, port: int, seed: int, finish: bool) -> None:
 
 async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
     from bot.app import open_services
-    from bot.worker import job_run
+    from bot.timings import Timings
 
-    job_run.CHECKPOINT_SECONDS = CHECKPOINT_SECONDS
     discord.http.Route.BASE = f"http://127.0.0.1:{port}"
     settings = BotSettings(
         engine=EngineSettings(threads=1),  # the last bits of a picture depend on the threads
@@ -154,7 +153,8 @@ async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
         storage=StorageSettings(folder=folder),
     )
     client = discord.Client(intents=discord.Intents.none())
-    async with open_services(settings) as services, client:
+    timings = Timings(checkpoint_seconds=CHECKPOINT_SECONDS)
+    async with open_services(settings, timings=timings) as services, client:
         await client.login("token")
         services.reporter.attach(client)
         await services.submission.restore()

@@ -9,10 +9,11 @@ import logging
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.client import PaintingBot
 from bot.config import BotSettings
@@ -24,7 +25,7 @@ from bot.privacy.retention import RetentionService
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.services import Services
-from bot.storage import open_store
+from bot.storage import Store, open_store
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
@@ -33,12 +34,16 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
+from bot.timings import Timings
 from bot.ui.uploads import DISCORD_HOSTS, UploadReader
 from bot.worker.engine_worker import EngineWorker
 
+if TYPE_CHECKING:
+    from engine.models.loading import Models
+
 log = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 10.0
+_DRAIN_SECONDS = 10.0
 """Seconds that storing the last events may take during shutdown."""
 _LOCAL_PROGRESS_SECONDS = 3.0
 
@@ -79,67 +84,109 @@ async def run(settings: BotSettings) -> None:
 
 @asynccontextmanager
 async def open_services(
-    settings: BotSettings, upload_hosts: frozenset[str] = DISCORD_HOSTS
+    settings: BotSettings,
+    upload_hosts: frozenset[str] = DISCORD_HOSTS,
+    timings: Timings = Timings(),  # noqa: B008 (it is immutable)
+    models: "Models | None" = None,
 ) -> AsyncGenerator[Services]:
-    """Open everything that a bot works with, with the models loaded.
+    """Open everything that a bot works with, with the models of the settings loaded.
+
+    Models that are loaded already can be given instead.
 
     At the end of the block, unfinished jobs are kept for the next start, and their messages say so.
     """
-    async with open_store(settings.storage.folder) as store:
-        queue = GpuQueue(
-            fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps
-        )
-        throughput = ThroughputEstimator()
-        reporter = Reporter(store, queue, throughput, settings.discord.progress_seconds)
-        outbox = EventOutbox(store, reporter)
-        on_event, load = outbox.publish, outbox.load_checkpoints
-        worker = EngineWorker(settings.engine, settings.weights, queue, throughput, on_event, load)
-        erasure = ErasureService(store, queue, reporter)
-        background = (
-            reporter.run(),
-            outbox.run(),
-            erasure.run(),
-            RetentionService(store, settings.storage).run(),
-            beat(settings.storage.folder, worker.is_alive),
-        )
-        tasks = [asyncio.create_task(each) for each in background]
-        try:
-            models = await asyncio.wrap_future(worker.start())
-            log.info("models loaded", extra={"models": models.name, "device": str(models.device)})
-            policy = SubmissionPolicy(settings, store, worker.memory)
-            submission = JobSubmission(settings, policy, store, queue, reporter)
-            control = JobControl(store, queue, reporter, submission)
-            edits = Edits(settings, submission, policy, store)
-            yield Services(
-                settings=settings,
-                policy=policy,
-                store=store,
-                queue=queue,
-                throughput=throughput,
-                reporter=reporter,
-                outbox=outbox,
-                submission=submission,
-                erasure=erasure,
-                control=control,
-                followups=FollowupJobs(settings, submission, control),
-                edits=edits,
-                masks=MaskDrafts(settings, policy, edits, store, worker),
-                recipe_reruns=RecipeReruns(settings, submission, upload_hosts),
-                reposts=Reposts(store, policy),
-                worker=worker,
-                uploads=UploadReader(settings.limits.image_mib, upload_hosts),
-                device=str(models.device),
-                started=datetime.now(UTC),
-            )
-        finally:
-            queue.close()
-            outbox.close()
-            await asyncio.to_thread(worker.join)
-            with suppress(TimeoutError):  # events that are not stored are painted again
-                await asyncio.wait_for(outbox.drain(), DRAIN_SECONDS)
-            await reporter.announce_shutdown()
-            for task in tasks:
-                await _cancel(task)
+    async with (
+        open_store(settings.storage.folder, timings.locked_seconds) as store,
+        _background(settings, store, timings, models) as background,
+    ):
+        loaded = await asyncio.wrap_future(background.worker.start())
+        log.info("models loaded", extra={"models": loaded.name, "device": str(loaded.device)})
+        yield _build_services(settings, upload_hosts, timings, background, str(loaded.device))
+
+
+@dataclass(frozen=True)
+class _Background:
+    """What works beside the commands, from the start of the program to its end."""
+
+    store: Store
+    queue: GpuQueue
+    throughput: ThroughputEstimator
+    reporter: Reporter
+    outbox: EventOutbox
+    worker: EngineWorker
+    erasure: ErasureService
+
+
+@asynccontextmanager
+async def _background(
+    settings: BotSettings, store: Store, timings: Timings, models: "Models | None"
+) -> AsyncGenerator[_Background]:
+    """Start the background tasks; shut them down at the end. The worker is not started yet."""
+    queue = GpuQueue(fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps)
+    throughput = ThroughputEstimator()
+    reporter = Reporter(store, queue, throughput, settings.discord.progress_seconds, timings)
+    outbox = EventOutbox(store, reporter)
+    on_event, load = outbox.publish, outbox.load_checkpoints
+    worker = EngineWorker(
+        settings.engine, settings.weights, queue, throughput, on_event, load, timings, models
+    )
+    erasure = ErasureService(store, queue, reporter, timings)
+    coroutines = (
+        reporter.run(),
+        outbox.run(),
+        erasure.run(),
+        RetentionService(store, settings.storage).run(),
+        beat(settings.storage.folder, worker.is_alive),
+    )
+    tasks = [asyncio.create_task(each) for each in coroutines]
+    try:
+        yield _Background(store, queue, throughput, reporter, outbox, worker, erasure)
+    finally:
+        queue.close()
+        outbox.close()
+        await asyncio.to_thread(worker.join)
+        with suppress(TimeoutError):  # events that are not stored are painted again
+            await asyncio.wait_for(outbox.drain(), _DRAIN_SECONDS)
+        await reporter.announce_shutdown()
+        for task in tasks:
+            await _cancel(task)
+
+
+def _build_services(
+    settings: BotSettings,
+    upload_hosts: frozenset[str],
+    timings: Timings,
+    background: _Background,
+    device: str,
+) -> Services:
+    """Build what the cogs use, once the models are loaded."""
+    store, queue, reporter = background.store, background.queue, background.reporter
+    policy = SubmissionPolicy(settings, store, background.worker.memory)
+    submission = JobSubmission(settings, policy, store, queue, reporter)
+    control = JobControl(store, queue, reporter, submission, timings)
+    edits = Edits(settings, submission, policy, store)
+    return Services(
+        settings=settings,
+        timings=timings,
+        policy=policy,
+        store=store,
+        queue=queue,
+        throughput=background.throughput,
+        reporter=reporter,
+        outbox=background.outbox,
+        submission=submission,
+        erasure=background.erasure,
+        control=control,
+        followups=FollowupJobs(settings, submission, control, timings),
+        edits=edits,
+        masks=MaskDrafts(settings, policy, edits, store, background.worker),
+        recipe_reruns=RecipeReruns(settings, submission, upload_hosts),
+        reposts=Reposts(store, policy),
+        worker=background.worker,
+        uploads=UploadReader(settings.limits.image_mib, upload_hosts),
+        device=device,
+        started=datetime.now(UTC),
+    )
 
 
 async def _connect(bot: PaintingBot) -> None:

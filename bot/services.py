@@ -18,6 +18,7 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
+from bot.timings import Timings
 from bot.ui.uploads import UploadReader
 from bot.worker.engine_worker import EngineWorker
 
@@ -27,6 +28,7 @@ class Services:
     """The services that cogs use."""
 
     settings: BotSettings
+    timings: Timings
     policy: SubmissionPolicy
     store: Store
     queue: GpuQueue

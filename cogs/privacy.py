@@ -106,7 +106,7 @@ async def _delete(services: Services, interaction: discord.Interaction[Any]) -> 
 
 
 async def _export(services: Services, interaction: discord.Interaction[Any]) -> None:
-    sent = await send_everything(services.store, interaction.user)
+    sent = await send_everything(services.store, interaction.user, services.timings.export_pause)
     if sent == 0:
         raise UserError("I store nothing about you.")
     files = formatting.plural(sent, "file")

@@ -46,7 +46,8 @@ class Reactions(commands.Cog):
         if found is None:
             return
         requester, message = found
-        async with errors_replied(message, "reaction", reaction.user_id):
+        seconds = self._services.timings.brief_seconds
+        async with errors_replied(message, "reaction", seconds, reaction.user_id):
             if emoji == AGAIN:
                 await self._rerun(requester, message)
             else:

@@ -40,13 +40,14 @@ class Reply(commands.Cog):
             return  # a sticker asks for nothing
         if message.guild is None and not self._services.settings.discord.direct_messages:
             return
-        async with errors_replied(message, "reply"):
+        seconds = self._services.timings.brief_seconds
+        async with errors_replied(message, "reply", seconds):
             if _is_hidden(message):
                 await self._explain(message)
             elif self._should_handle(message):
                 queued = await self._take(message)
                 if queued.notice:
-                    await reply_briefly(message, queued.notice)
+                    await reply_briefly(message, queued.notice, seconds)
 
     def _should_handle(self, message: discord.Message) -> bool:
         """Return True if a reply is to the bot, mentions it, or is a direct message."""
@@ -105,7 +106,7 @@ class Reply(commands.Cog):
         name, today = f"told of replies: {message.author.id}", datetime.now(UTC).date().isoformat()
         if await store.key_values.get(name) != today:
             await store.key_values.set(name, today)
-            await reply_briefly(message, _HIDDEN)
+            await reply_briefly(message, _HIDDEN, self._services.timings.brief_seconds)
 
     def _words(self, message: discord.Message) -> str:
         """Return the words of a reply, without the bot's mention."""

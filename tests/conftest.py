@@ -14,14 +14,14 @@ settings.load_profile("any speed")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many processes again as there are cores: the bot's tests wait much of their time."""
+    """Use 1.5 processes per core, because the bot's tests wait much of their time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, 3 * (cores or 1) // 2)
 
 
 @pytest.fixture(scope="session")
 def models() -> "Models":
-    """The demo pair in float32, whatever the machine gains by; frozen, so all tests share it."""
+    """Load the demo pair in float32; it is frozen, so all tests share it."""
     from engine import load_models
 
     return load_models("demo", "cpu", "float32")

@@ -19,16 +19,15 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.jobs.job import Job, JobLocation
 from bot.storage import Store
+from bot.timings import Timings
 from bot.ui import job_text
 from bot.ui.attachments import Attachment, ResultFiles, discord_files
 from bot.ui.discord_errors import NETWORK_ERRORS, describe, is_too_large, is_transient
 
 log = logging.getLogger(__name__)
 
-CALL_SECONDS = 60.0
-"""Seconds after which a call counts as failed."""
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds between the first two attempts, and at most; each pause is twice the one before."""
+_LONGEST_PAUSE = 60.0
+"""Maximum seconds between two attempts to post a result."""
 
 _ELSEWHERE = "I can no longer post where you asked for this, so I am posting it here."
 _ONLY_EDITS_REFUSED = (50083, 30046)
@@ -52,10 +51,12 @@ class JobPoster:
         job: Job,
         location: JobLocation,
         store: Store,
+        timings: Timings,
         progress_id: int | None = None,
     ) -> None:
         self._client = client
         self._store = store
+        self._timings = timings
         self._job = job
         self._location = location
         self._progress_id = progress_id if location.has_thread else location.message_id
@@ -91,7 +92,7 @@ class JobPoster:
             text = f"{job_text.headline(self._job)}\n{text}"
         try:
             showing = self._show(text, picture, buttons, keep_picture=keep_picture)
-            await asyncio.wait_for(showing, CALL_SECONDS)
+            await asyncio.wait_for(showing, self._timings.call_seconds)
         except (*NETWORK_ERRORS, DBAPIError) as error:
             self._log("progress could not be shown", error)
         except discord.HTTPException as error:
@@ -171,10 +172,10 @@ class JobPoster:
 
     async def _retry(self, post: Callable[[], Awaitable[discord.Message]]) -> discord.Message:
         """Post one message; repeat temporary failures."""
-        pause = FIRST_PAUSE
+        pause = self._timings.post_pause
         while True:
             try:
-                return await asyncio.wait_for(post(), CALL_SECONDS)
+                return await asyncio.wait_for(post(), self._timings.call_seconds)
             except NETWORK_ERRORS as error:
                 self._log("a result could not be posted, trying again", error)
             except discord.HTTPException as error:
@@ -184,7 +185,7 @@ class JobPoster:
                     raise _RefusedError(str(error)) from error
                 self._log("a result was delayed, trying again", error)
             await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, 2 * pause)
+            pause = min(_LONGEST_PAUSE, 2 * pause)
 
     async def _post(
         self,

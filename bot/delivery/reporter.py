@@ -19,17 +19,16 @@ from bot.jobs.records import JobRecord
 from bot.scheduling.eta import Eta, ThroughputEstimator, estimate
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store, retrying
+from bot.timings import Timings
 from bot.ui import formatting, job_text
 from bot.ui.attachments import progress_picture, result_files
 from bot.ui.buttons import progress_view, result_view
 
 log = logging.getLogger(__name__)
 
-REFRESH_SECONDS, REFRESH_PAUSE = 10.0, 0.02
-"""Seconds between ETA refreshes of all jobs, and between two jobs within one refresh."""
-WAITING_SECONDS = 10.0
-"""Minimum seconds between two edits of a queued job's message."""
-SHUTDOWN_SECONDS = 10.0
+_REFRESH_PAUSE = 0.02
+"""Seconds between two jobs within one ETA refresh."""
+_SHUTDOWN_SECONDS = 10.0
 """Maximum seconds that the last messages take when the program ends."""
 _SMALLEST_LIMIT = 16 * 2**10
 """File size in bytes below which smaller files are not tried."""
@@ -55,11 +54,13 @@ class Reporter:
         queue: GpuQueue,
         throughput: ThroughputEstimator,
         progress_seconds: float,
+        timings: Timings,
     ) -> None:
         self._store = store
         self._queue = queue
         self._throughput = throughput
         self._progress_seconds = progress_seconds
+        self._timings = timings
         self._reports: dict[int, JobReport] = {}
         self._new: asyncio.Queue[tuple[JobReport, JobPoster]] = asyncio.Queue()
         self._client: discord.Client | None = None
@@ -79,7 +80,9 @@ class Reporter:
         """Start reporting on a job that was announced. Call it before the job is queued."""
         job, location = record.job, record.location
         assert location is not None
-        poster = JobPoster(self.client, job, location, self._store, record.progress_id)
+        poster = JobPoster(
+            self.client, job, location, self._store, self._timings, record.progress_id
+        )
         report = self._reports[job.id] = JobReport(self, record)
         if record.state not in UNFINISHED:
             report.on_end()
@@ -110,7 +113,7 @@ class Reporter:
         for report in self._reports.values():
             report.on_shutdown()
         with suppress(TimeoutError):
-            async with asyncio.timeout(SHUTDOWN_SECONDS):
+            async with asyncio.timeout(_SHUTDOWN_SECONDS):
                 while self._reports:
                     await asyncio.sleep(0.05)
 
@@ -125,17 +128,21 @@ class Reporter:
             return None
         return JobProgress(report.location, report.begun, report.progress)
 
+    def edit_pause(self, *, waiting: bool) -> float:
+        """Return the minimum seconds between two edits of a message."""
+        return self._timings.waiting_seconds if waiting else self._progress_seconds
+
     async def _refresh_etas(self) -> None:
         """Update messages whose ETA is no longer true, spread over time."""
         while True:
-            await asyncio.sleep(REFRESH_SECONDS)
+            await asyncio.sleep(self._timings.refresh_seconds)
             for report in list(self._reports.values()):
                 report.refresh_eta()
-                await asyncio.sleep(REFRESH_PAUSE)
+                await asyncio.sleep(_REFRESH_PAUSE)
 
     async def _run_report(self, report: "JobReport", poster: JobPoster) -> None:
         try:
-            await report.run(poster, self._store, self._progress_seconds)
+            await report.run(poster, self._store)
         except Exception:
             # The job is not marked as notified, so the next start reports on it.
             log.exception("a report failed", extra={"job": report.job.id})
@@ -199,7 +206,7 @@ class JobReport:
         if eta is not None and not eta.is_close_to(self._shown_eta, begun=begun):
             self._changed.set()
 
-    async def run(self, poster: JobPoster, store: Store, progress_seconds: float) -> None:
+    async def run(self, poster: JobPoster, store: Store) -> None:
         """Post updates until the job's result is posted, or the program shuts down."""
         while True:
             await self._changed.wait()
@@ -213,7 +220,7 @@ class JobReport:
                 await self._show(event, poster)
             except Exception:
                 log.exception("progress could not be shown", extra={"job": self.job.id})
-            pause = WAITING_SECONDS if event is None else progress_seconds
+            pause = self._reporter.edit_pause(waiting=event is None)
             with suppress(TimeoutError):  # a job's start and end are shown at once
                 await asyncio.wait_for(self._urgent.wait(), pause)
             self._urgent.clear()

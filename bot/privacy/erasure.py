@@ -20,18 +20,13 @@ from bot.jobs.personal_data import ErasureRequest, PendingMessageDeletion
 from bot.privacy.text import erasure_text
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
+from bot.timings import Timings
 from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS, describe, is_transient
 
 log = logging.getLogger(__name__)
 
-MESSAGE_SECONDS = 0.5
-"""Seconds before the first attempt to delete a message, in addition to Discord's rate limits."""
-CALL_SECONDS = 60.0
-"""Seconds after which a call counts as failed."""
 ATTEMPTS = 4
 """Maximum number of attempts of a call that fails temporarily."""
-REFRESH_SECONDS = 2.0
-"""Seconds before trying jobs again whose result was just being posted."""
 _RETRY_SECONDS = 60.0
 """Seconds before trying again after an unexpected error."""
 
@@ -39,10 +34,11 @@ _RETRY_SECONDS = 60.0
 class ErasureService:
     """Processes erasure requests, one after the other."""
 
-    def __init__(self, store: Store, queue: GpuQueue, reporter: Reporter) -> None:
+    def __init__(self, store: Store, queue: GpuQueue, reporter: Reporter, timings: Timings) -> None:
         self._store = store
         self._queue = queue
         self._reporter = reporter
+        self._timings = timings
         self._requested = asyncio.Event()
         self._client: discord.Client | None = None
         self._attached = asyncio.Event()
@@ -91,7 +87,7 @@ class ErasureService:
             for request in await self._store.personal_data.erasures():
                 try:
                     if not await self._process(request.author_id):
-                        pause = REFRESH_SECONDS
+                        pause = self._timings.erasure_seconds
                 except Exception:
                     log.exception("an erasure failed, trying again")
                     pause = _RETRY_SECONDS
@@ -140,9 +136,9 @@ class ErasureService:
         if channel in forbidden:
             return False
         for number in range(ATTEMPTS):
-            await asyncio.sleep(MESSAGE_SECONDS * 4**number)
+            await asyncio.sleep(self._timings.deletion_seconds * 4**number)
             try:
-                await asyncio.wait_for(self._call(deletion), CALL_SECONDS)
+                await asyncio.wait_for(self._call(deletion), self._timings.call_seconds)
                 return True
             except discord.NotFound:
                 return True
@@ -175,7 +171,7 @@ class ErasureService:
         assert self._client is not None
         try:
             channel = await self._client.create_dm(discord.Object(done.author_id))
-            await asyncio.wait_for(channel.send(erasure_text(done)), CALL_SECONDS)
+            await asyncio.wait_for(channel.send(erasure_text(done)), self._timings.call_seconds)
         except CALL_ERRORS as error:
             log.warning("a user could not be notified of an erasure", extra={"cause": str(error)})
 

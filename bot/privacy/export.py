@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 PART_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES - 2**16
 """Maximum size of a ZIP file in bytes: Discord's limit for direct messages with a margin."""
-ATTEMPTS, FIRST_PAUSE = 4, 1.0
-"""Attempts to send a file, and seconds before the second one; pauses grow fourfold."""
+_ATTEMPTS = 4
+"""Number of attempts to send a file."""
 _CLOSED = (
     "You don't accept direct messages from me, and I can send your data only there. Allow them in "
     "this server's privacy settings, then try again."
@@ -53,15 +53,17 @@ Member = tuple[str, bytes]
 """The name and the content of a file in a ZIP file."""
 
 
-async def send_everything(store: Store, user: discord.User | discord.Member) -> int:
+async def send_everything(store: Store, user: discord.User | discord.Member, pause: float) -> int:
     """Send a user everything that is stored about them; return the number of ZIP files.
+
+    `pause` is the time in seconds before a failed attempt is repeated; later pauses are longer.
 
     Raises `UserError` if they accept no direct messages, or Discord does not accept the files.
     """
     sent = 0
     async for content in zip_files(store, user.id, PART_BYTES):
         sent += 1
-        await _send(user, f"export-{sent}.zip", content)
+        await _send(user, f"export-{sent}.zip", content, pause)
     return sent
 
 
@@ -147,10 +149,12 @@ def _zip(members: list[Member]) -> bytes:
     return buffer.getvalue()
 
 
-async def _send(user: discord.User | discord.Member, name: str, content: bytes) -> None:
-    for number in range(ATTEMPTS):
+async def _send(
+    user: discord.User | discord.Member, name: str, content: bytes, pause: float
+) -> None:
+    for number in range(_ATTEMPTS):
         if number:
-            await asyncio.sleep(FIRST_PAUSE * 4 ** (number - 1))
+            await asyncio.sleep(pause * 4 ** (number - 1))
         try:
             await user.send(file=discord.File(io.BytesIO(content), name))
             return

@@ -16,29 +16,32 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from bot.storage.base import BEGIN, FOLD, NO_TRANSACTION, Database
 from bot.storage.migrations import migrate
 from bot.storage.store import Store
+from bot.timings import Timings
 from engine.errors import SettingsError
 from engine.files import quoted
 
 log = logging.getLogger(__name__)
 
 DATABASE, LOCK = "bot.sqlite", "bot.lock"
-LOCKED_SECONDS = 5.0
-"""Seconds that a call waits for a database that another program has locked."""
 _INCREMENTAL = 2
 """The value of `PRAGMA auto_vacuum` that allows giving free pages back step by step."""
 
 
 @asynccontextmanager
-async def open_store(folder: Path) -> AsyncGenerator[Store]:
+async def open_store(
+    folder: Path, locked_seconds: float = Timings.locked_seconds
+) -> AsyncGenerator[Store]:
     """Open the store in `folder`, which is made if it does not exist, with migrated tables.
+
+    A call waits up to `locked_seconds` for a database that another program has locked.
 
     Raises `SettingsError` if another program uses the folder, it cannot be written, or its database
     belongs to a newer program.
     """
     lock = _lock(folder)
     try:
-        await asyncio.to_thread(_migrate, folder / DATABASE)
-        timeout = {"timeout": LOCKED_SECONDS}
+        await asyncio.to_thread(_migrate, folder / DATABASE, locked_seconds)
+        timeout = {"timeout": locked_seconds}
         engine = create_async_engine(
             f"sqlite+aiosqlite:///{folder / DATABASE}", connect_args=timeout
         )
@@ -67,10 +70,10 @@ def _lock(folder: Path) -> filelock.BaseFileLock:
     return lock
 
 
-def _migrate(path: Path) -> None:
+def _migrate(path: Path, locked_seconds: float) -> None:
     """Migrate the tables in one transaction, while nothing else has the database open."""
     # Foreign keys stay unchecked here, because a migration may replace a table.
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCKED_SECONDS})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": locked_seconds})
     _set_up(engine)
     try:
         with engine.execution_options(**{BEGIN: "IMMEDIATE"}).begin() as connection:
@@ -79,13 +82,13 @@ def _migrate(path: Path) -> None:
         raise SettingsError(f"storage.folder: cannot use {quoted(path)}: {error.orig}") from error
     finally:
         engine.dispose()
-    _enable_auto_vacuum(path)
+    _enable_auto_vacuum(path, locked_seconds)
 
 
-def _enable_auto_vacuum(path: Path) -> None:
+def _enable_auto_vacuum(path: Path, locked_seconds: float) -> None:
     """Make the database track its free pages, so that it can give them back."""
     try:
-        with closing(sqlite3.connect(path, LOCKED_SECONDS, isolation_level=None)) as database:
+        with closing(sqlite3.connect(path, locked_seconds, isolation_level=None)) as database:
             ((mode,),) = database.execute("PRAGMA auto_vacuum").fetchall()
             if mode != _INCREMENTAL:
                 database.execute("PRAGMA auto_vacuum=INCREMENTAL")

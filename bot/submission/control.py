@@ -17,10 +17,11 @@ from bot.storage import Store
 from bot.submission.permissions import Actor
 from bot.submission.requester import Requester
 from bot.submission.submit import JobSubmission
+from bot.timings import Timings
 from engine.recipes.recipe import Recipe
 
-END_SECONDS, _END_PAUSE = 8.0, 0.1
-"""Seconds to wait for the end of a stopped job, and between two reads of its state."""
+_END_PAUSE = 0.1
+"""Seconds between two reads of the state of a stopped job."""
 _GONE = "This job is not there any more."
 _NOT_YOURS = "Only the person who asked for this picture, or a moderator, can do that."
 _OVER = {
@@ -35,12 +36,18 @@ class JobControl:
     """Stops, cancels and resumes jobs."""
 
     def __init__(
-        self, store: Store, queue: GpuQueue, reporter: Reporter, submission: JobSubmission
+        self,
+        store: Store,
+        queue: GpuQueue,
+        reporter: Reporter,
+        submission: JobSubmission,
+        timings: Timings,
     ) -> None:
         self._store = store
         self._queue = queue
         self._reporter = reporter
         self._submission = submission
+        self._end_seconds = timings.end_seconds
 
     async def job(self, job_id: int) -> JobRecord:
         """Return a job's record; raise `UserError` if there is none."""
@@ -70,7 +77,7 @@ class JobControl:
     async def wait_for_end(self, job_id: int) -> JobState | None:
         """Return the state in which a job ended, or None if it does not end in a few seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
+            async with asyncio.timeout(self._end_seconds):
                 while (state := await self._store.jobs.state(job_id)) in UNFINISHED:
                     await asyncio.sleep(_END_PAUSE)
                 return state

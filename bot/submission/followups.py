@@ -22,12 +22,10 @@ from bot.submission.policy import check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded, seed_or_any
 from bot.submission.submit import JobSubmission
+from bot.timings import Timings
 from engine.editing.followups import variation_of, with_extra_steps
 from engine.recipes.prompts import parse_prompts
 from engine.recipes.recipe import Recipe
-
-DEBOUNCE_SECONDS = 3.0
-"""Seconds within which an identical request counts as a double click."""
 
 
 class FollowupJobs:
@@ -38,11 +36,16 @@ class FollowupJobs:
     """
 
     def __init__(
-        self, settings: BotSettings, submission: JobSubmission, control: JobControl
+        self,
+        settings: BotSettings,
+        submission: JobSubmission,
+        control: JobControl,
+        timings: Timings,
     ) -> None:
         self._settings = settings
         self._submission = submission
         self._control = control
+        self._debounce_seconds = timings.debounce_seconds
         self._recent: dict[Hashable, float] = {}
         """When each recent request was queued; infinity while it is being queued."""
 
@@ -115,7 +118,7 @@ class FollowupJobs:
         """Refuse a request that was made a moment ago, unless it was refused or failed."""
         now = time.monotonic()
         self._recent = {
-            key: when for key, when in self._recent.items() if now - when < DEBOUNCE_SECONDS
+            key: when for key, when in self._recent.items() if now - when < self._debounce_seconds
         }
         if request in self._recent:
             raise UserError("You asked for that a moment ago, and once is enough.")

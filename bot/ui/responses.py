@@ -21,8 +21,6 @@ from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
 
-BRIEF_SECONDS = 30.0
-"""Seconds after which a public reply meant for one person is deleted."""
 LEFTOVER_SECONDS = 2.0
 """Seconds after which a press counts as unanswered; Discord waits for three."""
 _STALE = (
@@ -90,9 +88,9 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
 
 @asynccontextmanager
 async def errors_replied(
-    message: AnyMessage, command: str, user_id: int | None = None
+    message: AnyMessage, command: str, seconds: float, user_id: int | None = None
 ) -> AsyncGenerator[None, None]:
-    """Reply to a message with the error that a listener raised; the reply deletes itself.
+    """Reply to a message with the error that a listener raised; delete the reply after `seconds`.
 
     `user_id` is the person to mention, if it is not the author of the message.
     """
@@ -100,13 +98,13 @@ async def errors_replied(
         yield
     except Exception as error:
         name = "" if user_id is None else f"<@{user_id}> "
-        await reply_briefly(message, f"{name}{_explain(error, command)}")
+        await reply_briefly(message, f"{name}{_explain(error, command)}", seconds)
 
 
-async def reply_briefly(message: AnyMessage, text: str) -> None:
-    """Reply to a message without a ping and delete the reply soon; log a failure."""
+async def reply_briefly(message: AnyMessage, text: str, seconds: float) -> None:
+    """Reply to a message without a ping, delete the reply after `seconds`; log a failure."""
     try:
-        await message.reply(text, delete_after=BRIEF_SECONDS)
+        await message.reply(text, delete_after=seconds)
     except CALL_ERRORS as error:
         log.warning("a reply was not sent", extra={"cause": describe(error), "answer": text})
 

@@ -22,6 +22,7 @@ from bot.jobs.records import StoredCheckpoint
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queue import GpuQueue, Slice, StopRequest
+from bot.timings import Timings
 from bot.worker.batch import StepBatch
 from bot.worker.job_run import JobRun
 from bot.worker.outcomes import Advanced, Deferred, Errored, Outcome, Withdrawn
@@ -46,7 +47,9 @@ MAX_RESIDENT_RUNS = 32
 
 
 class EngineWorker:
-    """Paints the jobs of `queue` on the models of `settings`, which are downloaded if necessary.
+    """Paints the jobs of `queue` on `models`, or else on those of `settings`, which it loads.
+
+    Their files are downloaded if necessary.
 
     `publish` is called in this thread with every event; it must return at once.
     `load_checkpoints(job)` is called once, before a job's first slice. It raises `CancelledError`
@@ -61,6 +64,8 @@ class EngineWorker:
         throughput: ThroughputEstimator,
         publish: Callable[[Event], None],
         load_checkpoints: Callable[[Job], Sequence[StoredCheckpoint]],
+        timings: Timings,
+        models: "Models | None" = None,
     ) -> None:
         self._settings = settings
         self._weights = weights
@@ -68,6 +73,8 @@ class EngineWorker:
         self._throughput = throughput
         self._publish = publish
         self._load_checkpoints = load_checkpoints
+        self._timings = timings
+        self._models = models
         self._runs: dict[int, JobRun] = {}
         """Runs by job id, least recently used first."""
         self._batch_size = 1 if settings.deterministic else settings.together
@@ -126,15 +133,19 @@ class EngineWorker:
         from engine.models.loading import load_models
         from engine.preparation import prepare_models
 
+        settings = self._settings
+        if (given := self._models) is not None:
+            set_threads(settings.threads)
+            self.memory = free_budget(find_models(given.name), given.device, settings.precision)
+            return given
         prepare_models(
-            self._settings.models,
+            settings.models,
             self._weights,
             fetches=True,
             progress=self._fetched,
             notify=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
         )
-        set_threads(self._settings.threads)
-        settings = self._settings
+        set_threads(settings.threads)
         device = choose_device(settings.device)
         self.memory = free_budget(find_models(settings.models), device, settings.precision)
         models = load_models(settings.models, settings.device, settings.precision)
@@ -279,7 +290,7 @@ class EngineWorker:
             except Exception as error:
                 return Errored(error)
             self._publish(Started(job.id))
-            run = JobRun(job, models, checkpoints, self.memory, self._publish)
+            run = JobRun(job, models, checkpoints, self.memory, self._publish, self._timings)
         self._runs[job.id] = run
         return run
 

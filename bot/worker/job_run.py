@@ -22,6 +22,7 @@ from bot.jobs.events import (
 )
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
+from bot.timings import Timings
 from engine.errors import CheckpointError, DivergedError, RecipeError
 from engine.models.catalogue import find_models
 from engine.recipes.recipe import Recipe
@@ -45,8 +46,6 @@ log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 1.0
 """Seconds between two pictures of the progress."""
-CHECKPOINT_SECONDS = 10.0
-"""Seconds of a job's engine time between two checkpoints."""
 FRAMES = 48
 """Number of frames of a picture's animation."""
 
@@ -66,6 +65,7 @@ class JobRun:
         checkpoints: Sequence[StoredCheckpoint],
         memory: Budget,
         publish: Callable[[Event], None],
+        timings: Timings,
     ) -> None:
         self.job = job
         self.pictures: list[PaintedPicture] = []
@@ -75,6 +75,7 @@ class JobRun:
         self._models = models
         self._memory = memory
         self._publish = publish
+        self._checkpoint_seconds = timings.checkpoint_seconds
         self._checkpoints: dict[int, list[StoredCheckpoint]] = defaultdict(list)
         """States to resume each picture from, newest first: stored ones, or the suspended run's."""
         for each in checkpoints:
@@ -161,7 +162,7 @@ class JobRun:
             seconds += time.monotonic() - began
             self.seconds += seconds
             self._unsaved_seconds += seconds
-            if self._unsaved_seconds >= CHECKPOINT_SECONDS:
+            if self._unsaved_seconds >= self._checkpoint_seconds:
                 self.save()
         except Exception as error:
             return error

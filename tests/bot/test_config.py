@@ -49,7 +49,7 @@ def test_weights_are_the_registry_s_to_check(monkeypatch: pytest.MonkeyPatch):
     assert "x.ckpt" in weights.registry().files
 
 
-def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch):
+def test_environment_overrides_file(monkeypatch: pytest.MonkeyPatch):
     path = written("[limits]\ncount = 2\nsteps = 50\n[engine]\nthreads = 1\n")
     monkeypatch.setenv("VQGAN_CLIP_LIMITS__COUNT", "3")
     monkeypatch.setenv("VQGAN_CLIP_ENGINE__THREADS", "2")
@@ -88,7 +88,7 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch):
         ("[limits", ("not valid TOML",)),
     ],
 )
-def test_what_is_wrong_in_the_file_is_named(text: str, parts: tuple[str, ...]):
+def test_error_in_file_is_named(text: str, parts: tuple[str, ...]):
     with pytest.raises(EngineError) as error:
         read_settings(written(text))
     assert all(part in str(error.value) for part in parts)

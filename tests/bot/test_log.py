@@ -38,7 +38,7 @@ def test_an_object_for_machines_holds_the_fields_and_the_trace(
     assert "ValueError: why" in record["trace"]
 
 
-def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str]):
+def test_records_below_level_are_not_written(capsys: pytest.CaptureFixture[str]):
     set_up_logging(LogSettings(level="WARNING"))
     logging.getLogger("bot.test").info("job ended")
     logging.getLogger("discord.http").info("a call")

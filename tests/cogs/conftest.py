@@ -1,3 +1,3 @@
-from tests.harness.bot_fixtures import no_pauses, quick_steps, settings, studio
+from tests.harness.bot_fixtures import bot, few_cutouts, settings
 
-__all__ = ["no_pauses", "quick_steps", "settings", "studio"]
+__all__ = ["bot", "few_cutouts", "settings"]

@@ -12,23 +12,23 @@ from PIL import Image, ImageDraw
 from bot.ui import attachments
 from engine.presets import infer_keep
 from tests.harness.bot_harness import (
-    Studio,
+    BotHarness,
     encoded,
+    ephemeral_text,
     make_settings,
-    open_studio,
+    open_bot,
     opened,
     painted,
     pictures_of,
     recipe_of,
     result_of,
-    told,
 )
 
 WORDS = "a green circle on a blue background"
 
 
 def photograph(width: int = 120, height: int = 80) -> Image.Image:
-    """A red disc on a blue gradient."""
+    """Draw a red disc on a blue gradient."""
     red = Image.linear_gradient("L").resize((width, height))
     picture = Image.merge("RGB", (red.point([v // 4 for v in range(256)]), red, red))
     ImageDraw.Draw(picture).ellipse((30, 20, 70, 60), fill="red")
@@ -47,28 +47,28 @@ def mask(width: int = 120, height: int = 80, *, soft: bool = False) -> bytes:
     return encoded(drawn)
 
 
-async def edit(studio: Studio, image: bytes = PHOTOGRAPH, **options: object) -> str:
-    """Alice edits a picture; what she is told."""
+async def edit(bot: BotHarness, image: bytes = PHOTOGRAPH, **options: object) -> str:
+    """Let Alice edit a picture; return the answer."""
     values = {"prompt": WORDS, "steps": 1, "seed": 7} | options
     values |= {"image": ("photo.png", image)}
     if isinstance(drawn := values.get("mask"), bytes):
         values["mask"] = ("mask.png", drawn)
-    return told(await studio.alice.slash(studio.channel, "edit", **values))
+    return ephemeral_text(await bot.alice.slash(bot.channel, "edit", **values))
 
 
-async def files_of(studio: Studio) -> dict[str, bytes]:
-    result = await result_of(studio)
+async def files_of(bot: BotHarness) -> dict[str, bytes]:
+    result = await result_of(bot)
     return {each.filename: await each.read() for each in result.attachments}
 
 
-async def test_an_edit_comes_at_the_pictures_own_size_with_a_comparison(studio: Studio):
-    answered = await edit(studio, keep=70)
-    assert studio.job_message().jump_url in answered
-    assert studio.thread().name == WORDS
-    result = await result_of(studio)
+async def test_an_edit_comes_at_the_pictures_own_size_with_a_comparison(bot: BotHarness):
+    answered = await edit(bot, keep=70)
+    assert bot.job_message().jump_url in answered
+    assert bot.thread().name == WORDS
+    result = await result_of(bot)
     for part in ("edited from a picture of 120×80", "keeping 70 %", "1 steps", "seed 7"):
         assert part in result.content
-    files = await files_of(studio)
+    files = await files_of(bot)
     assert opened(files["picture-1.png"]).size == (120, 80)
     before_after = opened(files["picture-1-before-after.png"])
     left = np.asarray(before_after.convert("RGB"))[8:88, 8:128]
@@ -81,11 +81,11 @@ async def test_an_edit_comes_at_the_pictures_own_size_with_a_comparison(studio: 
     assert infer_keep(recipe.edit) == pytest.approx(0.7)
 
 
-async def test_outside_the_mask_every_pixel_stays(studio: Studio):
-    await edit(studio, mask=mask(), keep=0, steps=4)
-    result = await result_of(studio)
+async def test_outside_the_mask_every_pixel_stays(bot: BotHarness):
+    await edit(bot, mask=mask(), keep=0, steps=4)
+    result = await result_of(bot)
     assert "only inside the mask" in result.content
-    content = (await files_of(studio))["picture-1.png"]
+    content = (await files_of(bot))["picture-1.png"]
     after, before = np.asarray(opened(content)), np.asarray(photograph())
     changed = (after != before).any(-1)
     assert changed[20:41, 30:61].any()
@@ -98,17 +98,17 @@ async def test_outside_the_mask_every_pixel_stays(studio: Studio):
     [encoded(Image.new("L", (120, 80), 255)), mask(soft=True), mask(240, 160)],
     ids=["all white", "soft edges", "twice as large"],
 )
-async def test_masks_of_other_kinds_are_taken(studio: Studio, drawn: bytes):
-    assert "Queued" in await edit(studio, mask=drawn)
-    content = (await files_of(studio))["picture-1.png"]
+async def test_masks_of_other_kinds_are_taken(bot: BotHarness, drawn: bytes):
+    assert "Queued" in await edit(bot, mask=drawn)
+    content = (await files_of(bot))["picture-1.png"]
     assert opened(content).size == (120, 80)
     assert (np.asarray(opened(content)) != np.asarray(photograph())).any()
 
 
-async def test_variations_of_an_edit_are_all_there(studio: Studio):
-    await edit(studio, count=4)
-    await studio.all_told()
-    thread = studio.thread()
+async def test_variations_of_an_edit_are_all_there(bot: BotHarness):
+    await edit(bot, count=4)
+    await bot.wait_until_notified()
+    thread = bot.thread()
     messages = [m for m in thread.history() if m.attachments]
     assert all(len(message.attachments) <= 10 for message in messages)
     names = {file.filename for message in messages for file in message.attachments}
@@ -118,26 +118,26 @@ async def test_variations_of_an_edit_are_all_there(studio: Studio):
     assert {"picture-1-grid.png", "picture-1-growth.webp"} <= names
 
 
-async def test_what_one_message_cannot_hold_comes_in_several(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+async def test_large_result_is_split_into_messages(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(attachments, "MAX_FILES", 4)
-    await edit(studio, count=2)
-    await studio.all_told()
-    messages = [m for m in studio.thread().history() if m.attachments]
+    await edit(bot, count=2)
+    await bot.wait_until_notified()
+    messages = [m for m in bot.thread().history() if m.attachments]
     assert [len(message.attachments) for message in messages] == [4, 2]
     names = [file.filename for message in messages for file in message.attachments]
     assert len(set(names)) == 6
     for message in messages:
-        assert await studio.services.store.jobs.author_of_post(message.id) == studio.alice.id
+        assert await bot.services.store.jobs.author_of_post(message.id) == bot.alice.id
 
 
-async def test_a_large_picture_is_made_smaller_and_that_is_said(studio: Studio):
-    answered = await edit(studio, encoded(photograph(2000, 1500), "JPEG"))
+async def test_a_large_picture_is_made_smaller_and_that_is_said(bot: BotHarness):
+    answered = await edit(bot, encoded(photograph(2000, 1500), "JPEG"))
     assert "Queued" in answered
     assert "2000x1500" in answered
     assert "smaller" in answered
-    content = (await files_of(studio))["picture-1.png"]
+    content = (await files_of(bot))["picture-1.png"]
     assert max(opened(content).size) < 2000
 
 
@@ -157,87 +157,87 @@ REFUSED: Sequence[tuple[dict[str, object], str]] = (
 
 
 @pytest.mark.parametrize(("options", "reason"), REFUSED)
-async def test_what_is_not_allowed_is_refused_in_a_sentence(
-    studio: Studio, options: dict[str, object], reason: str
+async def test_forbidden_values_are_refused(
+    bot: BotHarness, options: dict[str, object], reason: str
 ):
-    answered = await edit(studio, **options)  # pyright: ignore[reportArgumentType]
+    answered = await edit(bot, **options)  # pyright: ignore[reportArgumentType]
     assert reason in answered
     assert answered.endswith(".")
-    assert not studio.channel.history()
-    assert await studio.services.store.jobs.count_unfinished() == 0
+    assert not bot.channel.history()
+    assert await bot.services.store.jobs.count_unfinished() == 0
 
 
-async def test_the_menu_edits_anybodys_picture(studio: Studio):
-    posted = await studio.bob.send(
-        studio.channel, "look", attachments=[("a.png", PHOTOGRAPH), ("b.jpg", b""), ("c.txt", b"")]
+async def test_the_menu_edits_anybodys_picture(bot: BotHarness):
+    posted = await bot.bob.send(
+        bot.channel, "look", attachments=[("a.png", PHOTOGRAPH), ("b.jpg", b""), ("c.txt", b"")]
     )
-    form = await studio.alice.context_menu(studio.channel, "Edit this image", posted)
-    answered = await studio.alice.submit_modal(
+    form = await bot.alice.context_menu(bot.channel, "Edit this image", posted)
+    answered = await bot.alice.submit_modal(
         form, {"prompt": WORDS, "keep": ["100"], "which": ["1"]}
     )
-    assert "Queued" in told(answered)
-    await studio.all_told()
-    assert "keeping 100 %" in (await result_of(studio)).content
-    recipe = recipe_of((await files_of(studio))["picture-1.png"])
+    assert "Queued" in ephemeral_text(answered)
+    await bot.wait_until_notified()
+    assert "keeping 100 %" in (await result_of(bot)).content
+    recipe = recipe_of((await files_of(bot))["picture-1.png"])
     assert recipe.edit is not None
     assert opened(recipe.edit.source).tobytes() == photograph().tobytes()
 
 
-async def test_the_menu_edits_the_bots_own_pictures_at_full_size(studio: Studio):
-    await studio.imagine(steps=1, count=2, seed=3)
-    result = await result_of(studio)
-    form = await studio.alice.context_menu(studio.thread(), "Edit this image", result)
+async def test_the_menu_edits_the_bots_own_pictures_at_full_size(bot: BotHarness):
+    await bot.imagine(steps=1, count=2, seed=3)
+    result = await result_of(bot)
+    form = await bot.alice.context_menu(bot.thread(), "Edit this image", result)
     assert form.modal is not None
     assert "grid" not in str(form.modal)
-    await studio.alice.submit_modal(form, {"prompt": WORDS, "keep": ["0"], "which": ["2"]})
-    edited = await result_of(studio, studio.thread())
+    await bot.alice.submit_modal(form, {"prompt": WORDS, "keep": ["0"], "which": ["2"]})
+    edited = await result_of(bot, bot.thread())
     recipe = recipe_of(await pictures_of(edited)[0].read())
     assert recipe.edit is not None
     second = pictures_of(result)[1]
     assert opened(recipe.edit.source).tobytes() == opened(await second.read()).tobytes()
 
 
-async def test_the_menu_refuses_a_message_without_a_picture(studio: Studio):
-    posted = await studio.bob.send(studio.channel, "hello")
-    refused = await studio.alice.context_menu(studio.channel, "Edit this image", posted)
-    assert "no picture" in told(refused)
+async def test_the_menu_refuses_a_message_without_a_picture(bot: BotHarness):
+    posted = await bot.bob.send(bot.channel, "hello")
+    refused = await bot.alice.context_menu(bot.channel, "Edit this image", posted)
+    assert "no picture" in ephemeral_text(refused)
 
 
-async def test_somebody_elses_picture_can_be_forbidden(tmp_path: Path):
+async def test_pictures_of_others_can_be_forbidden(tmp_path: Path):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"edit_others": False})
-    async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
-        await studio.imagine(steps=1)
-        result = await result_of(studio)
+    async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
+        await bot.imagine(steps=1)
+        result = await result_of(bot)
         menu = "Edit this image"
-        refused = await studio.bob.context_menu(studio.thread(), menu, result)
-        assert "only the person who asked" in told(refused)
-        allowed = await studio.alice.context_menu(studio.thread(), menu, result)
+        refused = await bot.bob.context_menu(bot.thread(), menu, result)
+        assert "only the person who asked" in ephemeral_text(refused)
+        allowed = await bot.alice.context_menu(bot.thread(), menu, result)
         assert allowed.modal is not None
-        posted = await studio.bob.send(studio.channel, "", attachments=[("a.png", PHOTOGRAPH)])
-        allowed = await studio.alice.context_menu(studio.channel, menu, posted)
+        posted = await bot.bob.send(bot.channel, "", attachments=[("a.png", PHOTOGRAPH)])
+        allowed = await bot.alice.context_menu(bot.channel, menu, posted)
         assert allowed.modal is not None
 
 
-async def test_an_edit_can_be_edited_again(studio: Studio):
-    await edit(studio)
-    content = (await files_of(studio))["picture-1.png"]
-    assert "Queued" in await edit(studio, content, prompt="a yellow ring")
-    again = recipe_of((await files_of(studio))["picture-2.png"])
+async def test_an_edit_can_be_edited_again(bot: BotHarness):
+    await edit(bot)
+    content = (await files_of(bot))["picture-1.png"]
+    assert "Queued" in await edit(bot, content, prompt="a yellow ring")
+    again = recipe_of((await files_of(bot))["picture-2.png"])
     assert again.edit is not None
     assert opened(again.edit.source).tobytes() == opened(content).tobytes()
 
 
-async def test_progress_of_an_edit_has_the_pictures_shape(studio: Studio):
-    await edit(studio, steps=60)
-    thread = studio.thread()
+async def test_progress_of_an_edit_has_the_pictures_shape(bot: BotHarness):
+    await edit(bot, steps=60)
+    thread = bot.thread()
     shown: list[discord.Attachment] = []
     while not shown:
-        await studio.env.settle()
+        await bot.env.settle()
         last = thread.last_message
         shown = last.attachments if last else []
     assert shown[0].filename == "progress.webp"
     picture = Image.open(io.BytesIO(await shown[0].read()))
     assert picture.size == (120, 80)
-    await studio.all_told()
+    await bot.wait_until_notified()
     assert painted(thread)

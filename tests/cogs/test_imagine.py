@@ -16,10 +16,10 @@ from engine.painting import finished_picture
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
     PROMPT,
-    Studio,
+    BotHarness,
     encoded,
     make_settings,
-    open_studio,
+    open_bot,
     pictures_of,
     recipe_of,
     result_of,
@@ -27,16 +27,16 @@ from tests.harness.bot_harness import (
 )
 
 
-async def test_a_command_is_answered_quietly_and_painted_in_a_thread(studio: Studio):
-    answered = await studio.imagine(steps=3, seed=7)
+async def test_a_command_is_answered_quietly_and_painted_in_a_thread(bot: BotHarness):
+    answered = await bot.imagine(steps=3, seed=7)
     assert answered.ephemeral
     assert answered.response is not None
-    job_message = studio.job_message()
+    job_message = bot.job_message()
     assert PROMPT in job_message.content
-    assert studio.alice.mention in job_message.content
+    assert bot.alice.mention in job_message.content
     assert job_message.jump_url in answered.response.content
-    assert studio.thread().name == PROMPT
-    result = await result_of(studio)
+    assert bot.thread().name == PROMPT
+    result = await result_of(bot)
     assert "3 steps" in result.content
     assert "seed 7" in result.content
     (picture,) = pictures_of(result)
@@ -53,9 +53,9 @@ def as_many_threads() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("as_many_threads")
-async def test_the_picture_is_the_engines_and_holds_its_recipe(studio: Studio, models: Models):
-    await studio.imagine(steps=3, seed=7)
-    content = await pictures_of(await result_of(studio))[0].read()
+async def test_the_picture_is_the_engines_and_holds_its_recipe(bot: BotHarness, models: Models):
+    await bot.imagine(steps=3, seed=7)
+    content = await pictures_of(await result_of(bot))[0].read()
     recipe = recipe_of(content)
     assert (recipe.seed, recipe.steps) == (7, 3)
     generation = Generation(recipe, models)
@@ -64,31 +64,31 @@ async def test_the_picture_is_the_engines_and_holds_its_recipe(studio: Studio, m
     assert Image.open(io.BytesIO(content)).tobytes() == finished_picture(generation).tobytes()
 
 
-async def test_progress_is_one_message_edited_in_place(studio: Studio):
-    await studio.imagine(steps=60)
-    thread = studio.thread()
+async def test_progress_is_one_message_edited_in_place(bot: BotHarness):
+    await bot.imagine(steps=60)
+    thread = bot.thread()
     await until(lambda: thread.last_message and "of 60" in thread.last_message.content)
     shown = thread.last_message
     assert shown is not None
     assert "done <t:" in shown.content
     assert [each.filename for each in shown.attachments] == ["progress.webp"]
-    await studio.all_told()
+    await bot.wait_until_notified()
     messages = thread.history()
     assert shown.id in [message.id for message in messages]
     assert len(messages) == 2  # progress and result
 
 
-async def test_the_clip_shows_how_the_picture_grew(studio: Studio):
-    await studio.imagine(steps=12)
-    result = await result_of(studio)
+async def test_the_clip_shows_how_the_picture_grew(bot: BotHarness):
+    await bot.imagine(steps=12)
+    result = await result_of(bot)
     (clip,) = (each for each in result.attachments if each.filename.endswith(".webp"))
     frames = Image.open(io.BytesIO(await clip.read()))
     assert getattr(frames, "n_frames", 1) == 13  # what each step saw, and the finished picture
 
 
-async def test_variations_have_seeds_of_their_own_and_a_grid(studio: Studio):
-    await studio.imagine(count=3, seed=5)
-    result = await result_of(studio)
+async def test_variations_have_seeds_of_their_own_and_a_grid(bot: BotHarness):
+    await bot.imagine(count=3, seed=5)
+    result = await result_of(bot)
     *pictures, grid = [(each.filename, await each.read()) for each in pictures_of(result)]
     assert [recipe_of(content).seed for _, content in pictures] == [5, 6, 7]
     assert "grid" in grid[0]
@@ -98,43 +98,43 @@ async def test_variations_have_seeds_of_their_own_and_a_grid(studio: Studio):
 
 
 @pytest.mark.parametrize(("size", "expected"), [("square", (64, 64)), ("portrait", (52, 80))])
-async def test_sizes_are_on_the_models_grid(studio: Studio, size: str, expected: tuple[int, int]):
-    await studio.imagine(steps=1, size=size)
-    recipe = recipe_of(await pictures_of(await result_of(studio))[0].read())
+async def test_sizes_are_on_the_models_grid(bot: BotHarness, size: str, expected: tuple[int, int]):
+    await bot.imagine(steps=1, size=size)
+    recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
     assert (recipe.width, recipe.height) == expected
 
 
-async def test_a_style_is_added_to_what_shall_be_seen(studio: Studio):
-    await studio.imagine("a red circle | fog:-0.5", steps=1, style="charcoal drawing")
-    recipe = recipe_of(await pictures_of(await result_of(studio))[0].read())
+async def test_style_is_added_to_prompt(bot: BotHarness):
+    await bot.imagine("a red circle | fog:-0.5", steps=1, style="charcoal drawing")
+    recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
     assert [prompt.text for prompt in recipe.prompts] == ["a red circle, charcoal drawing", "fog"]
 
 
-async def test_styles_and_presets_are_offered_while_typing(studio: Studio):
-    alice, channel = studio.alice, studio.channel
+async def test_styles_and_presets_are_offered_while_typing(bot: BotHarness):
+    alice, channel = bot.alice, bot.channel
     styles = await alice.autocomplete(channel, "imagine", "style", "CHAR", prompt=PROMPT)
     assert [choice["value"] for choice in styles] == ["charcoal drawing"]
     presets = await alice.autocomplete(channel, "imagine", "preset", "", prompt=PROMPT)
     assert "paper" in [choice["value"] for choice in presets]
 
 
-async def test_a_picture_to_start_from_is_turned_upright(studio: Studio):
+async def test_a_picture_to_start_from_is_turned_upright(bot: BotHarness):
     picture = Image.new("RGB", (40, 20), "red")
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", exif=exif)
-    await studio.imagine(steps=1, image=("photo.jpg", buffer.getvalue()))
-    recipe = recipe_of(await pictures_of(await result_of(studio))[0].read())
+    await bot.imagine(steps=1, image=("photo.jpg", buffer.getvalue()))
+    recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
     assert recipe.start == "image"
     assert recipe.init_image is not None
     assert Image.open(io.BytesIO(recipe.init_image)).size == (64, 64)
 
 
-async def test_a_picture_to_resemble_is_a_prompt_of_its_own(studio: Studio):
+async def test_image_to_resemble_is_a_separate_prompt(bot: BotHarness):
     like = encoded(Image.new("RGB", (500, 300), "green"), "PNG")
-    await studio.imagine(steps=1, like=("meadow.png", like))
-    recipe = recipe_of(await pictures_of(await result_of(studio))[0].read())
+    await bot.imagine(steps=1, like=("meadow.png", like))
+    recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
     assert recipe.start == "codes"
     (prompt,) = recipe.image_prompts
     assert Image.open(io.BytesIO(prompt.picture)).getpixel((3, 3)) == (0, 128, 0)
@@ -151,22 +151,22 @@ async def test_a_picture_to_resemble_is_a_prompt_of_its_own(studio: Studio):
         "one\ntwo\r\n\tthree",
     ],
 )
-async def test_any_words_are_shown_and_do_nothing(studio: Studio, prompt: str):
-    await studio.imagine(prompt, steps=1)
-    job_message = studio.job_message()
+async def test_any_words_are_shown_and_do_nothing(bot: BotHarness, prompt: str):
+    await bot.imagine(prompt, steps=1)
+    job_message = bot.job_message()
     shown = job_message.content.split("**")[1]
     escaped = shown.replace("\\\\", "")
     for active in ("*", "`", "|", "<", "@", "[", "#"):
         assert escaped.count(active) == escaped.count(f"\\{active}")
     assert "\n" not in shown
-    assert [user.id for user in job_message.mentions] == [studio.alice.id]
+    assert [user.id for user in job_message.mentions] == [bot.alice.id]
     assert not job_message.mention_everyone
-    result = await result_of(studio)
+    result = await result_of(bot)
     assert len(result.content) <= 2000
 
 
 def bomb() -> bytes:
-    """A PNG of a few bytes that says it has 60000 x 60000 pixels."""
+    """Return a PNG of a few bytes that says it has 60000 x 60000 pixels."""
     content = bytearray(encoded(Image.new("L", (1, 1)), "PNG"))
     content[16:24] = (60_000).to_bytes(4, "big") * 2
     content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
@@ -191,9 +191,9 @@ PNG = encoded(Image.new("RGB", (40, 30), "red"), "PNG")
     ],
     ids=["CMYK", "16-bit", "transparent", "animated"],
 )
-async def test_pictures_of_every_kind_can_be_started_from(studio: Studio, content: bytes):
-    await studio.imagine(steps=1, image=("picture", content))
-    assert recipe_of(await pictures_of(await result_of(studio))[0].read()).start == "image"
+async def test_pictures_of_every_kind_can_be_started_from(bot: BotHarness, content: bytes):
+    await bot.imagine(steps=1, image=("picture", content))
+    assert recipe_of(await pictures_of(await result_of(bot))[0].read()).start == "image"
 
 
 REFUSED: Sequence[tuple[dict[str, object], str]] = (
@@ -214,16 +214,16 @@ REFUSED: Sequence[tuple[dict[str, object], str]] = (
 
 
 @pytest.mark.parametrize(("options", "reason"), REFUSED)
-async def test_what_is_not_allowed_is_refused_in_a_sentence(
-    studio: Studio, options: dict[str, object], reason: str
+async def test_forbidden_values_are_refused(
+    bot: BotHarness, options: dict[str, object], reason: str
 ):
-    answered = await studio.imagine(**options)  # pyright: ignore[reportArgumentType]
+    answered = await bot.imagine(**options)  # pyright: ignore[reportArgumentType]
     assert answered.ephemeral
     assert answered.response is not None
     assert reason.lower() in answered.response.content.lower()
     assert answered.response.content.endswith((".", "!"))
-    assert not studio.channel.history()
-    assert await studio.services.store.jobs.count_unfinished() == 0
+    assert not bot.channel.history()
+    assert await bot.services.store.jobs.count_unfinished() == 0
 
 
 @pytest.mark.parametrize(
@@ -234,65 +234,65 @@ async def test_what_is_not_allowed_is_refused_in_a_sentence(
         ({"count": 2}, {"count": 3, "steps": 1}, ("At most 2 variations", "not 3")),
     ],
 )
-async def test_what_a_recipe_asks_for_is_limited_wherever_it_comes_from(
+async def test_recipes_from_every_source_are_limited(
     tmp_path: Path, limit: dict[str, int], options: dict[str, object], parts: tuple[str, ...]
 ):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update=limit)
-    async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
-        refused = await studio.alice.slash(studio.channel, "imagine", prompt=PROMPT, **options)
+    async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
+        refused = await bot.alice.slash(bot.channel, "imagine", prompt=PROMPT, **options)
         assert refused.response is not None
         assert all(part in refused.response.content for part in parts)
-        assert not studio.channel.history()
-        assert await studio.services.store.jobs.count_unfinished() == 0
+        assert not bot.channel.history()
+        assert await bot.services.store.jobs.count_unfinished() == 0
         within = options | {"steps": 1, "count": 2}
-        taken = await studio.alice.slash(studio.channel, "imagine", prompt=PROMPT, **within)
+        taken = await bot.alice.slash(bot.channel, "imagine", prompt=PROMPT, **within)
         assert taken.response is not None
         assert "Queued" in taken.response.content
-        await studio.all_told()
+        await bot.wait_until_notified()
 
 
 async def test_pictures_are_fetched_from_discord_only(tmp_path: Path):
-    async with open_studio(make_settings(tmp_path), hosts=DISCORD_HOSTS) as studio:
-        answered = await studio.imagine(image=("a.png", b"x"))
+    async with open_bot(make_settings(tmp_path), hosts=DISCORD_HOSTS) as bot:
+        answered = await bot.imagine(image=("a.png", b"x"))
         assert answered.response is not None
         assert "attached to a message on Discord" in answered.response.content
 
 
-async def test_in_direct_messages_everything_happens_in_place(studio: Studio):
-    await studio.alice.user.slash("imagine", prompt=PROMPT, steps=2)
-    await studio.all_told()
-    messages = studio.alice.user.dm_channel.history()
+async def test_in_direct_messages_everything_happens_in_place(bot: BotHarness):
+    await bot.alice.user.slash("imagine", prompt=PROMPT, steps=2)
+    await bot.wait_until_notified()
+    messages = bot.alice.user.dm_channel.history()
     assert [bool(pictures_of(message)) for message in messages].count(True) == 1
 
 
-async def test_in_a_thread_everything_happens_in_place(studio: Studio):
-    await studio.imagine(steps=1)
-    thread = studio.thread()
-    await studio.imagine(steps=1, channel=thread)
-    await studio.all_told()
-    assert studio.thread().id == thread.id
+async def test_in_a_thread_everything_happens_in_place(bot: BotHarness):
+    await bot.imagine(steps=1)
+    thread = bot.thread()
+    await bot.imagine(steps=1, channel=thread)
+    await bot.wait_until_notified()
+    assert bot.thread().id == thread.id
     assert [bool(pictures_of(message)) for message in thread.history()].count(True) == 2
 
 
-async def test_in_a_forum_post_everything_happens_in_place(studio: Studio):
-    forum = studio.guild.create_forum_channel("gallery")
-    channel = studio.bot.get_channel(forum.id)
+async def test_in_a_forum_post_everything_happens_in_place(bot: BotHarness):
+    forum = bot.guild.create_forum_channel("gallery")
+    channel = bot.client.get_channel(forum.id)
     assert isinstance(channel, discord.ForumChannel)
     await channel.create_thread(name="A post", content="Paint here.")
     (post,) = forum.threads
-    await studio.imagine(steps=1, channel=post)
-    await studio.all_told()
+    await bot.imagine(steps=1, channel=post)
+    await bot.wait_until_notified()
     assert any(pictures_of(message) for message in post.history())
 
 
-async def test_without_the_permission_for_threads_everything_happens_in_place(studio: Studio):
-    me = studio.bot.user
+async def test_without_the_permission_for_threads_everything_happens_in_place(bot: BotHarness):
+    me = bot.client.user
     assert me is not None
     forbidden = discord.PermissionOverwrite(create_public_threads=False)
-    channel = studio.guild.create_text_channel("plain", overwrites={me: forbidden})
-    await studio.imagine(channel=channel)
-    await studio.all_told()
+    channel = bot.guild.create_text_channel("plain", overwrites={me: forbidden})
+    await bot.imagine(channel=channel)
+    await bot.wait_until_notified()
     assert not channel.threads
     assert any(pictures_of(message) for message in channel.history())
 
@@ -301,47 +301,47 @@ async def test_without_the_permission_for_threads_everything_happens_in_place(st
     ("permission", "name"), [("send_messages", "Send Messages"), ("attach_files", "Attach Files")]
 )
 async def test_a_missing_permission_is_named_before_anything_is_queued(
-    studio: Studio, permission: str, name: str
+    bot: BotHarness, permission: str, name: str
 ):
-    me = studio.bot.user
+    me = bot.client.user
     assert me is not None
     forbidden = discord.PermissionOverwrite.from_pair(
         discord.Permissions.none(), discord.Permissions(**{permission: True})
     )
-    channel = studio.guild.create_text_channel("closed", overwrites={me: forbidden})
-    answered = await studio.imagine(channel=channel)
+    channel = bot.guild.create_text_channel("closed", overwrites={me: forbidden})
+    answered = await bot.imagine(channel=channel)
     assert answered.response is not None
     assert name in answered.response.content
-    assert await studio.services.store.jobs.count_unfinished() == 0
+    assert await bot.services.store.jobs.count_unfinished() == 0
 
 
 async def test_one_person_cannot_fill_the_queue(tmp_path: Path):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"jobs_per_person": 1})
-    async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
-        await studio.imagine(steps=30)
-        refused = await studio.imagine()
+    async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
+        await bot.imagine(steps=30)
+        refused = await bot.imagine()
         assert refused.response is not None
         assert "1 job" in refused.response.content
-        taken = await studio.bob.slash(studio.channel, "imagine", prompt=PROMPT, steps=1)
+        taken = await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
         assert taken.response is not None
         assert "Queued" in taken.response.content
-        await studio.all_told()
+        await bot.wait_until_notified()
 
 
-async def test_who_waits_is_told_how_many_are_before(studio: Studio):
-    await studio.imagine(steps=60)
-    await studio.bob.slash(studio.channel, "imagine", prompt="a green ring", steps=1)
-    (thread,) = (each for each in studio.channel.threads if each.name == "a green ring")
+async def test_who_waits_is_told_how_many_are_before(bot: BotHarness):
+    await bot.imagine(steps=60)
+    await bot.bob.slash(bot.channel, "imagine", prompt="a green ring", steps=1)
+    (thread,) = (each for each in bot.channel.threads if each.name == "a green ring")
     await until(lambda: thread.last_message)
     assert thread.last_message is not None
     assert "1 job" in thread.last_message.content
-    await studio.all_told()
+    await bot.wait_until_notified()
 
 
-async def test_help_and_status_answer_only_who_asked(studio: Studio):
+async def test_help_and_status_answer_only_who_asked(bot: BotHarness):
     for command, word in (("help", "/imagine"), ("status", "demo")):
-        answered = await studio.alice.slash(studio.channel, command)
+        answered = await bot.alice.slash(bot.channel, command)
         assert answered.ephemeral
         assert answered.response is not None
         assert word in answered.response.content

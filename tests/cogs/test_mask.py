@@ -12,26 +12,25 @@ import pytest
 import simcord
 from PIL import Image, ImageDraw
 
-from bot.app import open_services
 from bot.client import PaintingBot
-from bot.local_preview import UPLOAD_HOSTS
 from bot.storage import drafts as stored_drafts
 from engine import presets
 from engine.editing import text_masks
 from engine.editing.text_masks import TextMask
 from engine.models.loading import Models
 from tests.harness.bot_harness import (
-    Studio,
-    begun,
+    BotHarness,
     channel_of,
     encoded,
+    ephemeral_text,
     make_settings,
+    open_test_services,
     opened,
     pictures_of,
     raise_unexplained,
     recipe_of,
     result_of,
-    told,
+    wait_for_first_progress,
 )
 
 WORDS = "a green square on a blue background"
@@ -39,7 +38,7 @@ BLACK, WHITE = encoded(Image.new("L", (128, 128))), encoded(Image.new("L", (128,
 
 
 def scene() -> Image.Image:
-    """A red circle on blue, as the demo models know it."""
+    """Draw a red circle on blue, as the demo models know it."""
     picture = Image.new("RGB", (128, 128), (30, 60, 200))
     ImageDraw.Draw(picture).ellipse((40, 40, 88, 88), fill=(220, 30, 30))
     return picture
@@ -64,9 +63,9 @@ def never_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def mask(
-    studio: Studio, image: bytes = SCENE, **options: object
+    bot: BotHarness, image: bytes = SCENE, **options: object
 ) -> simcord.InteractionResult:
-    return await studio.alice.slash(studio.channel, "mask", image=("scene.png", image), **options)
+    return await bot.alice.slash(bot.channel, "mask", image=("scene.png", image), **options)
 
 
 def shown(answered: simcord.InteractionResult) -> simcord.results.ResponseMessage:
@@ -75,13 +74,13 @@ def shown(answered: simcord.InteractionResult) -> simcord.results.ResponseMessag
 
 
 async def mask_of(answered: simcord.InteractionResult) -> np.ndarray:
-    """The mask as it can be downloaded."""
+    """Return the mask as it can be downloaded."""
     (file,) = (each for each in shown(answered).attachments if each.filename == "mask.png")
     return np.asarray(opened(await file.read()))
 
 
-async def press(studio: Studio, answered: simcord.InteractionResult, label: str):
-    return await studio.alice.click(shown(answered), label=label)
+async def press(bot: BotHarness, answered: simcord.InteractionResult, label: str):
+    return await bot.alice.click(shown(answered), label=label)
 
 
 def enabled(answered: simcord.InteractionResult) -> set[str]:
@@ -90,9 +89,9 @@ def enabled(answered: simcord.InteractionResult) -> set[str]:
     return {b.label or "" for b in buttons if isinstance(b, discord.Button) and not b.disabled}
 
 
-async def test_what_is_named_is_found_and_painted_anew(studio: Studio):
-    answered = await mask(studio, what="red circle", replace_with=WORDS)
-    text = told(answered)
+async def test_named_object_is_found_and_repainted(bot: BotHarness):
+    answered = await mask(bot, what="red circle", replace_with=WORDS)
+    text = ephemeral_text(answered)
     assert "% of the picture" in text
     assert WORDS in text
     names = [each.filename for each in shown(answered).attachments]
@@ -101,11 +100,11 @@ async def test_what_is_named_is_found_and_painted_anew(studio: Studio):
     found = await mask_of(answered)
     assert found[64, 64] == 255
     assert found[5, 5] == 0
-    assert not studio.channel.history()
-    await press(studio, answered, "Paint it")
-    assert "Queued" in told(answered)
+    assert not bot.channel.history()
+    await press(bot, answered, "Paint it")
+    assert "Queued" in ephemeral_text(answered)
     assert not enabled(answered)
-    result = await result_of(studio)
+    result = await result_of(bot)
     assert "only inside the mask" in result.content
     content = await pictures_of(result)[0].read()
     changed = (np.asarray(opened(content)) != np.asarray(scene())).any(-1)
@@ -113,76 +112,76 @@ async def test_what_is_named_is_found_and_painted_anew(studio: Studio):
     assert not changed[found == 0].any()
 
 
-async def test_the_preview_shows_what_changes_brightly(studio: Studio):
-    answered = await mask(studio, what="red circle")
+async def test_the_preview_shows_what_changes_brightly(bot: BotHarness):
+    answered = await mask(bot, what="red circle")
     (preview,) = (f for f in shown(answered).attachments if f.filename == "preview.webp")
     pixels = np.asarray(opened(await preview.read()).convert("RGB")).astype(int)
     assert pixels[64, 64, 0] > 180
     assert pixels[5, 5].max() < 60
 
 
-async def test_a_mask_is_found_while_something_else_is_painted(studio: Studio):
-    await studio.bob.slash(studio.channel, "imagine", prompt="a blue square", steps=400)
-    await begun(studio)
-    answered = await mask(studio, what="red circle")
-    assert [job.id for job in studio.services.queue.jobs()] == [1]
+async def test_a_mask_is_found_while_something_else_is_painted(bot: BotHarness):
+    await bot.bob.slash(bot.channel, "imagine", prompt="a blue square", steps=400)
+    await wait_for_first_progress(bot)
+    answered = await mask(bot, what="red circle")
+    assert [job.id for job in bot.services.queue.jobs()] == [1]
     assert "Paint it" in enabled(answered)
-    await studio.all_told()
+    await bot.wait_until_notified()
 
 
-async def test_buttons_change_the_mask(studio: Studio):
-    answered = await mask(studio, what="red circle")
+async def test_buttons_change_the_mask(bot: BotHarness):
+    answered = await mask(bot, what="red circle")
     first = await mask_of(answered)
-    await press(studio, answered, "Wider")
+    await press(bot, answered, "Wider")
     wide = await mask_of(answered)
     assert (wide > 0).sum() > (first > 0).sum()
-    await press(studio, answered, "Narrower")
+    await press(bot, answered, "Narrower")
     assert (await mask_of(answered) > 0).sum() < (wide > 0).sum()
     before = await mask_of(answered)
-    await press(studio, answered, "Invert")
+    await press(bot, answered, "Invert")
     assert (await mask_of(answered) == 255 - before).all()
 
 
-async def test_without_words_paint_it_asks_for_them(studio: Studio):
-    answered = await mask(studio, what="red circle")
-    form = await press(studio, answered, "Paint it")
+async def test_without_words_paint_it_asks_for_them(bot: BotHarness):
+    answered = await mask(bot, what="red circle")
+    form = await press(bot, answered, "Paint it")
     assert form.modal is not None
-    await studio.alice.submit_modal(form, {"replace_with": WORDS})
-    assert "Queued" in told(answered)
-    assert studio.thread().name == WORDS
-    await studio.all_told()
+    await bot.alice.submit_modal(form, {"replace_with": WORDS})
+    assert "Queued" in ephemeral_text(answered)
+    assert bot.thread().name == WORDS
+    await bot.wait_until_notified()
 
 
 @pytest.mark.usefixtures("never_found")
-async def test_what_is_not_there_is_said_and_starts_nothing(studio: Studio):
-    answered = await mask(studio, what="a green cat", replace_with=WORDS)
-    text = told(answered)
+async def test_object_that_is_not_found_is_reported(bot: BotHarness):
+    answered = await mask(bot, what="a green cat", replace_with=WORDS)
+    text = ephemeral_text(answered)
     assert "couldn't find" in text
     assert "green cat" in text
     assert [each.filename for each in shown(answered).attachments] == ["relevance.png"]
     assert enabled(answered) == {"Upload my own mask", "Cancel"}
-    assert not studio.channel.history()
-    assert await studio.services.store.jobs.count_unfinished() == 0
+    assert not bot.channel.history()
+    assert await bot.services.store.jobs.count_unfinished() == 0
 
 
 async def uploaded(
-    studio: Studio, answered: simcord.InteractionResult, content: bytes
+    bot: BotHarness, answered: simcord.InteractionResult, content: bytes
 ) -> simcord.InteractionResult:
-    form = await press(studio, answered, "Upload my own mask")
-    return await studio.alice.submit_modal(form, {"mask": ("drawn.png", content)})
+    form = await press(bot, answered, "Upload my own mask")
+    return await bot.alice.submit_modal(form, {"mask": ("drawn.png", content)})
 
 
-async def test_without_something_to_look_for_a_mask_is_uploaded(studio: Studio):
-    answered = await mask(studio, replace_with=WORDS)
-    assert "Upload a mask" in told(answered)
+async def test_without_something_to_look_for_a_mask_is_uploaded(bot: BotHarness):
+    answered = await mask(bot, replace_with=WORDS)
+    assert "Upload a mask" in ephemeral_text(answered)
     assert enabled(answered) == {"Upload my own mask", "Cancel"}
     drawn = Image.new("L", (128, 128))
     ImageDraw.Draw(drawn).rectangle((0, 0, 63, 127), fill=255)
-    await uploaded(studio, answered, encoded(drawn))
-    assert "50 % of the picture" in told(answered)
+    await uploaded(bot, answered, encoded(drawn))
+    assert "50 % of the picture" in ephemeral_text(answered)
     assert (await mask_of(answered) == np.asarray(drawn)).all()
-    await press(studio, answered, "Paint it")
-    result = await result_of(studio)
+    await press(bot, answered, "Paint it")
+    result = await result_of(bot)
     content = await pictures_of(result)[0].read()
     assert (np.asarray(opened(content))[:, 64:] == np.asarray(scene())[:, 64:]).all()
     assert recipe_of(content).edit is not None
@@ -197,11 +196,11 @@ BAD_MASKS: Sequence[tuple[bytes, str]] = (
 
 @pytest.mark.parametrize(("content", "reason"), BAD_MASKS)
 async def test_a_mask_that_does_not_fit_is_refused_and_the_draft_stays(
-    studio: Studio, content: bytes, reason: str
+    bot: BotHarness, content: bytes, reason: str
 ):
-    answered = await mask(studio, what="red circle", replace_with=WORDS)
+    answered = await mask(bot, what="red circle", replace_with=WORDS)
     before = await mask_of(answered)
-    refused = await uploaded(studio, answered, content)
+    refused = await uploaded(bot, answered, content)
     (refusal,) = refused.followups
     assert refusal.ephemeral
     assert reason in refusal.content
@@ -209,60 +208,60 @@ async def test_a_mask_that_does_not_fit_is_refused_and_the_draft_stays(
     assert "Paint it" in enabled(answered)
 
 
-async def test_a_mask_reaches_beyond_what_was_found(studio: Studio):
+async def test_a_mask_reaches_beyond_what_was_found(bot: BotHarness):
     """Its soft edge lies inside: without that a rim of what was there would be left."""
-    found = await mask_of(await mask(studio, what="red circle"))
+    found = await mask_of(await mask(bot, what="red circle"))
     disc = np.asarray(scene())[..., 0] > 100
     assert (found[disc] == 255).all()
     assert (found > 0).sum() > 1.2 * disc.sum()
 
 
 @pytest.mark.parametrize("drawn", ["white", "soft"])
-async def test_masks_of_other_kinds_are_painted(studio: Studio, drawn: str):
+async def test_masks_of_other_kinds_are_painted(bot: BotHarness, drawn: str):
     soft = encoded(Image.linear_gradient("L").resize((128, 128)))
-    answered = await mask(studio, replace_with=WORDS)
-    await uploaded(studio, answered, WHITE if drawn == "white" else soft)
-    await press(studio, answered, "Paint it")
-    assert "only inside the mask" in (await result_of(studio)).content
+    answered = await mask(bot, replace_with=WORDS)
+    await uploaded(bot, answered, WHITE if drawn == "white" else soft)
+    await press(bot, answered, "Paint it")
+    assert "only inside the mask" in (await result_of(bot)).content
 
 
-async def test_a_mask_made_black_is_refused_and_can_be_changed_again(studio: Studio):
-    answered = await mask(studio, replace_with=WORDS)
-    await uploaded(studio, answered, WHITE)
-    await press(studio, answered, "Invert")
-    assert "0 % of the picture" in told(answered)
-    refused = await press(studio, answered, "Paint it")
+async def test_a_mask_made_black_is_refused_and_can_be_changed_again(bot: BotHarness):
+    answered = await mask(bot, replace_with=WORDS)
+    await uploaded(bot, answered, WHITE)
+    await press(bot, answered, "Invert")
+    assert "0 % of the picture" in ephemeral_text(answered)
+    refused = await press(bot, answered, "Paint it")
     assert "black everywhere" in refused.followups[0].content
-    assert not studio.channel.history()
-    await press(studio, answered, "Invert")
-    await press(studio, answered, "Paint it")
-    assert "Queued" in told(answered)
-    await studio.all_told()
+    assert not bot.channel.history()
+    await press(bot, answered, "Invert")
+    await press(bot, answered, "Paint it")
+    assert "Queued" in ephemeral_text(answered)
+    await bot.wait_until_notified()
 
 
-async def test_a_draft_can_be_cancelled(studio: Studio):
-    answered = await mask(studio, what="red circle")
-    await press(studio, answered, "Cancel")
-    assert told(answered) == "Cancelled."
+async def test_a_draft_can_be_cancelled(bot: BotHarness):
+    answered = await mask(bot, what="red circle")
+    await press(bot, answered, "Cancel")
+    assert ephemeral_text(answered) == "Cancelled."
     assert not enabled(answered)
     assert not shown(answered).attachments
 
 
-async def test_a_draft_is_painted_once(studio: Studio):
-    answered = await mask(studio, what="red circle", replace_with=WORDS)
+async def test_a_draft_is_painted_once(bot: BotHarness):
+    answered = await mask(bot, what="red circle", replace_with=WORDS)
     before = shown(answered).message
-    await press(studio, answered, "Paint it")
-    posted = await posted_again(studio, before)
-    refused = await studio.alice.click(posted, label="Paint it")
-    assert "not there any more" in told(refused)
-    assert len(studio.channel.threads) == 1
-    await studio.all_told()
+    await press(bot, answered, "Paint it")
+    posted = await posted_again(bot, before)
+    refused = await bot.alice.click(posted, label="Paint it")
+    assert "not there any more" in ephemeral_text(refused)
+    assert len(bot.channel.threads) == 1
+    await bot.wait_until_notified()
 
 
-async def posted_again(studio: Studio, message: discord.Message) -> discord.Message:
-    """A message of the bot's that everybody sees, with the same buttons."""
+async def posted_again(bot: BotHarness, message: discord.Message) -> discord.Message:
+    """Post a public message of the bot with the same buttons."""
     return await posted_with(
-        studio, [b.custom_id or "" for b in buttons_of(message)], buttons_of(message)
+        bot, [b.custom_id or "" for b in buttons_of(message)], buttons_of(message)
     )
 
 
@@ -272,23 +271,23 @@ def buttons_of(message: discord.Message) -> list[discord.Button]:
 
 
 async def posted_with(
-    studio: Studio, custom_ids: Sequence[str], like: Sequence[discord.Button] = ()
+    bot: BotHarness, custom_ids: Sequence[str], like: Sequence[discord.Button] = ()
 ) -> discord.Message:
     view = discord.ui.View(timeout=None)
     labels = [button.label or "" for button in like] or list(custom_ids)
     for label, custom_id in zip(labels, custom_ids, strict=True):
         view.add_item(discord.ui.Button(label=label, custom_id=custom_id))
-    return await channel_of(studio, studio.channel.id).send("buttons", view=view)
+    return await channel_of(bot, bot.channel.id).send("buttons", view=view)
 
 
-async def test_a_draft_of_somebody_else_is_refused(studio: Studio):
-    answered = await mask(studio, what="red circle", replace_with=WORDS)
-    posted = await posted_again(studio, shown(answered).message)
+async def test_a_draft_of_somebody_else_is_refused(bot: BotHarness):
+    answered = await mask(bot, what="red circle", replace_with=WORDS)
+    posted = await posted_again(bot, shown(answered).message)
     for label in ("Paint it", "Wider", "Cancel", "Upload my own mask"):
-        refused = await studio.bob.click(posted, label=label)
-        assert "belongs to someone else" in told(refused)
-    await press(studio, answered, "Wider")
-    assert "% of the picture" in told(answered)
+        refused = await bot.bob.click(posted, label=label)
+        assert "belongs to someone else" in ephemeral_text(refused)
+    await press(bot, answered, "Wider")
+    assert "% of the picture" in ephemeral_text(answered)
 
 
 @pytest.mark.parametrize(
@@ -304,21 +303,21 @@ async def test_a_draft_of_somebody_else_is_refused(studio: Studio):
         "mask:1:",
     ],
 )
-async def test_buttons_that_were_tampered_with_are_refused(studio: Studio, custom_id: str):
-    answered = await mask(studio, what="red circle", replace_with=WORDS)
-    refused = await studio.alice.click(await posted_with(studio, [custom_id]), custom_id=custom_id)
+async def test_buttons_that_were_tampered_with_are_refused(bot: BotHarness, custom_id: str):
+    answered = await mask(bot, what="red circle", replace_with=WORDS)
+    refused = await bot.alice.click(await posted_with(bot, [custom_id]), custom_id=custom_id)
     replies = [each for each in (refused.response, *refused.followups) if each and each.ephemeral]
     assert any("not there any more" in r.content or "don't know" in r.content for r in replies)
     assert "Paint it" in enabled(answered)
-    assert len(studio.channel.history()) == 1
+    assert len(bot.channel.history()) == 1
 
 
 async def test_buttons_work_after_a_restart(tmp_path: Path):
     settings = make_settings(tmp_path)
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS) as services:
-            bot = PaintingBot(services)
-            env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+        async with open_test_services(settings) as services:
+            client = PaintingBot(services)
+            env = await stack.enter_async_context(simcord.run(client, shard_count=1))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
@@ -327,40 +326,40 @@ async def test_buttons_work_after_a_restart(tmp_path: Path):
                 channel, "mask", image=("a.png", SCENE), what="red circle", replace_with=WORDS
             )
             before = await mask_of(answered)
-        async with open_services(settings, UPLOAD_HOSTS) as services:
+        async with open_test_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             await alice.click(shown(answered), label="Wider")
             assert (await mask_of(answered) > 0).sum() > (before > 0).sum()
             await alice.click(shown(answered), label="Paint it")
-            assert "Queued" in told(answered)
+            assert "Queued" in ephemeral_text(answered)
 
 
-async def test_drafts_are_forgotten_after_a_day(studio: Studio, monkeypatch: pytest.MonkeyPatch):
-    old = await mask(studio, what="red circle")
+async def test_drafts_are_forgotten_after_a_day(bot: BotHarness, monkeypatch: pytest.MonkeyPatch):
+    old = await mask(bot, what="red circle")
     monkeypatch.setattr(stored_drafts, "DRAFT_AGE", timedelta(0))
-    await mask(studio)
-    refused = await press(studio, old, "Wider")
-    assert "not there any more" in told(refused)
+    await mask(bot)
+    refused = await press(bot, old, "Wider")
+    assert "not there any more" in ephemeral_text(refused)
 
 
-async def test_of_one_person_only_the_newest_drafts_are_kept(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+async def test_only_newest_drafts_of_a_user_are_kept(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(stored_drafts, "DRAFTS", 2)
-    drafts = [await mask(studio) for _ in range(3)]
-    assert "not there any more" in told(await press(studio, drafts[0], "Cancel"))
-    await press(studio, drafts[1], "Cancel")
-    assert told(drafts[1]) == "Cancelled."
+    drafts = [await mask(bot) for _ in range(3)]
+    assert "not there any more" in ephemeral_text(await press(bot, drafts[0], "Cancel"))
+    await press(bot, drafts[1], "Cancel")
+    assert ephemeral_text(drafts[1]) == "Cancelled."
 
 
-async def test_the_menu_masks_something_in_anybodys_picture(studio: Studio):
-    posted = await studio.bob.send(studio.channel, "look", attachments=[("a.png", SCENE)])
-    form = await studio.alice.context_menu(studio.channel, "Mask something in it", posted)
-    answered = await studio.alice.submit_modal(form, {"what": "red circle", "replace_with": WORDS})
-    assert "% of the picture" in told(answered)
-    await press(studio, answered, "Paint it")
-    assert "Queued" in told(answered)
-    await studio.all_told()
+async def test_the_menu_masks_something_in_anybodys_picture(bot: BotHarness):
+    posted = await bot.bob.send(bot.channel, "look", attachments=[("a.png", SCENE)])
+    form = await bot.alice.context_menu(bot.channel, "Mask something in it", posted)
+    answered = await bot.alice.submit_modal(form, {"what": "red circle", "replace_with": WORDS})
+    assert "% of the picture" in ephemeral_text(answered)
+    await press(bot, answered, "Paint it")
+    assert "Queued" in ephemeral_text(answered)
+    await bot.wait_until_notified()
 
 
 @pytest.mark.parametrize(
@@ -373,15 +372,15 @@ async def test_the_menu_masks_something_in_anybodys_picture(studio: Studio):
         ({"what": "x" * 5000}, "at most"),
     ],
 )
-async def test_what_is_not_allowed_is_refused_in_a_sentence(
-    studio: Studio, options: dict[str, object], reason: str
+async def test_forbidden_values_are_refused(
+    bot: BotHarness, options: dict[str, object], reason: str
 ):
-    refused = told(await mask(studio, **options))  # pyright: ignore[reportArgumentType]
+    refused = ephemeral_text(await mask(bot, **options))  # pyright: ignore[reportArgumentType]
     assert reason in refused
     assert refused.endswith(".")
 
 
-async def test_a_large_picture_is_made_smaller_and_that_is_said(studio: Studio):
+async def test_a_large_picture_is_made_smaller_and_that_is_said(bot: BotHarness):
     large = encoded(scene().resize((1600, 1600)), "JPEG")
-    answered = await mask(studio, large, what="red circle")
-    assert "1600x1600" in told(answered)
+    answered = await mask(bot, large, what="red circle")
+    assert "1600x1600" in ephemeral_text(answered)

@@ -12,39 +12,31 @@ import pytest
 import simcord
 from PIL import Image
 
-from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings
-from bot.local_preview import UPLOAD_HOSTS
-from bot.privacy import erasure, export
+from bot.privacy import export
 from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import (
     PATIENCE,
     PROMPT,
-    Studio,
+    BotHarness,
     another_job_is_painted,
-    begun,
     channel_of,
     encoded,
+    ephemeral_text,
+    open_test_services,
     painted,
     raise_unexplained,
     recipe_of,
     result_of,
-    told,
     until,
+    wait_for_first_progress,
 )
 from tests.harness.job_factory import bytes_on_disk
 
 SECRET = "a red circle on a secret background"
 UPLOAD = encoded(Image.effect_noise((64, 64), 60).convert("RGB"))
 MESSAGES = "/channels/*/messages/*"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erasure, "MESSAGE_SECONDS", 0.001)
-    monkeypatch.setattr(erasure, "REFRESH_SECONDS", 0.1)
-    monkeypatch.setattr(export, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -54,22 +46,22 @@ def small_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     yield limit
 
 
-async def ask(actor: simcord.MemberActor, studio: Studio, command: str):
-    return await actor.slash(studio.channel, f"privacy {command}")
+async def ask(actor: simcord.MemberActor, bot: BotHarness, command: str):
+    return await actor.slash(bot.channel, f"privacy {command}")
 
 
-async def deleted(studio: Studio) -> str:
-    """Alice deletes everything; what she is told at the end."""
-    sure = await ask(studio.alice, studio, "delete")
+async def deleted(bot: BotHarness) -> str:
+    """Let Alice delete everything; return the last answer."""
+    sure = await ask(bot.alice, bot, "delete")
     assert sure.response is not None
-    await studio.alice.click(sure.response, label="Delete everything")
-    return told(sure)
+    await bot.alice.click(sure.response, label="Delete everything")
+    return ephemeral_text(sure)
 
 
-async def exported(studio: Studio) -> dict[str, bytes]:
+async def exported(bot: BotHarness) -> dict[str, bytes]:
     """All files that Alice was sent, by their names."""
     found: dict[str, bytes] = {}
-    for message in studio.alice.user.dm_channel.history():
+    for message in bot.alice.user.dm_channel.history():
         for file in message.attachments:
             with zipfile.ZipFile(io.BytesIO(await file.read())) as opened:
                 assert opened.testzip() is None
@@ -77,24 +69,24 @@ async def exported(studio: Studio) -> dict[str, bytes]:
     return found
 
 
-async def test_about_says_how_long_things_are_kept(studio: Studio):
-    text = told(await ask(studio.alice, studio, "about"))
+async def test_about_says_how_long_things_are_kept(bot: BotHarness):
+    text = ephemeral_text(await ask(bot.alice, bot, "about"))
     assert "90 days" in text
     assert "/privacy delete" in text
     assert len(text) <= 2000
 
 
-async def test_an_export_holds_jobs_recipes_pictures_and_drafts(studio: Studio):
-    await studio.imagine(SECRET, steps=2, seed=7, image=("mine.png", UPLOAD))
-    await studio.bob.slash(studio.channel, "imagine", prompt=PROMPT, steps=1)
+async def test_an_export_holds_jobs_recipes_pictures_and_drafts(bot: BotHarness):
+    await bot.imagine(SECRET, steps=2, seed=7, image=("mine.png", UPLOAD))
+    await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
     picture = ("scene.png", UPLOAD)
-    await studio.alice.slash(studio.channel, "mask", image=picture, replace_with="a blue square")
-    posted = await (await result_of(studio, thread_of(studio, SECRET))).attachments[0].read()
-    answered = await ask(studio.alice, studio, "export")
-    assert "1 file" in told(answered)
-    files = await exported(studio)
+    await bot.alice.slash(bot.channel, "mask", image=picture, replace_with="a blue square")
+    posted = await (await result_of(bot, thread_of(bot, SECRET))).attachments[0].read()
+    answered = await ask(bot.alice, bot, "export")
+    assert "1 file" in ephemeral_text(answered)
+    files = await exported(bot)
     job = json.loads(files["job-1/job.json"])
-    assert (job["prompt"], job["author_id"], job["state"]) == (SECRET, studio.alice.id, "done")
+    assert (job["prompt"], job["author_id"], job["state"]) == (SECRET, bot.alice.id, "done")
     assert job["posts"]
     assert job["places"]
     assert Recipe.from_json(files["job-1/recipe-1.json"].decode()).seed == 7
@@ -105,181 +97,181 @@ async def test_an_export_holds_jobs_recipes_pictures_and_drafts(studio: Studio):
     assert files["draft-1/source.png"].startswith(b"\x89PNG")
     assert "read-me.txt" in files
     assert not any(name.startswith("job-2/") for name in files)  # Bob's
-    assert str(studio.bob.id) not in str(files)
+    assert str(bot.bob.id) not in str(files)
 
 
 async def test_a_large_export_comes_in_parts_that_are_small_enough(
-    studio: Studio, small_files: int
+    bot: BotHarness, small_files: int
 ):
-    await studio.imagine(SECRET, steps=2, image=("mine.png", UPLOAD))
-    result = await result_of(studio)
-    answered = await ask(studio.alice, studio, "export")
-    messages = studio.alice.user.dm_channel.history()
-    assert f"{len(messages)} files" in told(answered)
+    await bot.imagine(SECRET, steps=2, image=("mine.png", UPLOAD))
+    result = await result_of(bot)
+    answered = await ask(bot.alice, bot, "export")
+    messages = bot.alice.user.dm_channel.history()
+    assert f"{len(messages)} files" in ephemeral_text(answered)
     assert len(messages) > 2
     sizes = [file.size for message in messages for file in message.attachments]
     assert max(sizes) <= small_files
-    files = await exported(studio)
+    files = await exported(bot)
     parts = [name for name in files if name.startswith("job-1/picture-1.png.part")]
     parts.sort(key=lambda name: int(name.rpartition("part")[2]))
     assert len(parts) > 1
     assert b"".join(files[name] for name in parts) == await result.attachments[0].read()
 
 
-async def test_who_takes_no_direct_messages_is_told_so(studio: Studio):
-    await studio.imagine(SECRET, steps=1)
-    await studio.all_told()
-    dm = studio.alice.user.dm_channel.id
+async def test_who_takes_no_direct_messages_is_told_so(bot: BotHarness):
+    await bot.imagine(SECRET, steps=1)
+    await bot.wait_until_notified()
+    dm = bot.alice.user.dm_channel.id
     path = f"/channels/{dm}/messages"
-    studio.env.inject_error("POST", path, status=403, code=50007, times=None)
-    answered = await ask(studio.alice, studio, "export")
-    assert "direct messages" in told(answered)
-    assert not studio.alice.user.dm_channel.history()
+    bot.env.inject_error("POST", path, status=403, code=50007, times=None)
+    answered = await ask(bot.alice, bot, "export")
+    assert "direct messages" in ephemeral_text(answered)
+    assert not bot.alice.user.dm_channel.history()
 
 
-async def test_of_whom_nothing_is_kept_nothing_is_sent(studio: Studio):
-    assert "nothing about you" in told(await ask(studio.alice, studio, "export"))
-    assert not studio.alice.user.dm_channel.history()
+async def test_export_without_data_sends_nothing(bot: BotHarness):
+    assert "nothing about you" in ephemeral_text(await ask(bot.alice, bot, "export"))
+    assert not bot.alice.user.dm_channel.history()
 
 
-async def test_before_anything_is_deleted_somebody_is_asked(studio: Studio):
-    await studio.imagine(SECRET, steps=1)
-    await studio.all_told()
-    sure = await ask(studio.alice, studio, "delete")
-    assert "can't be undone" in told(sure)
+async def test_deletion_asks_first(bot: BotHarness):
+    await bot.imagine(SECRET, steps=1)
+    await bot.wait_until_notified()
+    sure = await ask(bot.alice, bot, "delete")
+    assert "can't be undone" in ephemeral_text(sure)
     assert sure.response is not None
-    await studio.alice.click(sure.response, label="Keep it")
-    assert told(sure) == "Nothing was deleted."
+    await bot.alice.click(sure.response, label="Keep it")
+    assert ephemeral_text(sure) == "Nothing was deleted."
     assert not sure.response.components
-    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
+    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == [1]
 
 
-async def test_what_is_deleted_is_gone_from_the_database_and_from_discord(studio: Studio):
-    await studio.imagine(SECRET, steps=2, image=("mine.png", UPLOAD))
-    await studio.alice.slash(studio.channel, "mask", image=("scene.png", UPLOAD))
-    await studio.bob.slash(studio.channel, "imagine", prompt=PROMPT, steps=1)
-    await studio.all_told()
-    await press_again(studio)
-    (stored,) = await studio.services.store.lifecycle.pictures(1)
-    number = studio.alice.id.to_bytes(8, "big")  # as SQLite keeps it
+async def test_deletion_removes_from_database_and_discord(bot: BotHarness):
+    await bot.imagine(SECRET, steps=2, image=("mine.png", UPLOAD))
+    await bot.alice.slash(bot.channel, "mask", image=("scene.png", UPLOAD))
+    await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
+    await bot.wait_until_notified()
+    await press_again(bot)
+    (stored,) = await bot.services.store.lifecycle.pictures(1)
+    number = bot.alice.id.to_bytes(8, "big")  # as SQLite keeps it
     samples = (SECRET.encode(), stored.content[2000:2064], number)
-    folder = studio.services.settings.storage.folder
+    folder = bot.services.settings.storage.folder
     assert all(sample in bytes_on_disk(folder) for sample in samples)
-    text = await deleted(studio)
+    text = await deleted(bot)
     assert "1 job, 1 picture, 1 draft" in text
     assert "could not" not in text
     assert not any(sample in bytes_on_disk(folder) for sample in samples)
-    assert not any(SECRET in message.content for message in studio.channel.history())
-    assert not thread_of(studio, "removed").history(viewer=studio.bob)
-    assert not painted(studio.channel)
-    assert SECRET not in [thread.name for thread in studio.channel.threads]
-    assert await studio.services.store.lifecycle.pictures(2)  # Bob's
-    assert painted(thread_of(studio, PROMPT))
-    assert "nothing about you" in told(await ask(studio.alice, studio, "export"))
+    assert not any(SECRET in message.content for message in bot.channel.history())
+    assert not thread_of(bot, "removed").history(viewer=bot.bob)
+    assert not painted(bot.channel)
+    assert SECRET not in [thread.name for thread in bot.channel.threads]
+    assert await bot.services.store.lifecycle.pictures(2)  # Bob's
+    assert painted(thread_of(bot, PROMPT))
+    assert "nothing about you" in ephemeral_text(await ask(bot.alice, bot, "export"))
 
 
-async def press_again(studio: Studio) -> None:
+async def press_again(bot: BotHarness) -> None:
     """Alice posts her newest picture once more."""
-    page = await studio.alice.slash(studio.channel, "history")
+    page = await bot.alice.slash(bot.channel, "history")
     assert page.response is not None
-    await studio.alice.click(page.response, label="Post again")
-    assert painted(studio.channel)
+    await bot.alice.click(page.response, label="Post again")
+    assert painted(bot.channel)
 
 
-def thread_of(studio: Studio, name: str) -> simcord.ChannelHandle:
-    (thread,) = (each for each in studio.channel.threads if each.name == name)
+def thread_of(bot: BotHarness, name: str) -> simcord.ChannelHandle:
+    (thread,) = (each for each in bot.channel.threads if each.name == name)
     return thread
 
 
-async def test_open_jobs_are_cancelled_and_others_go_on(studio: Studio):
-    await studio.imagine(SECRET, steps=800)
-    await begun(studio)
-    await studio.imagine("another secret", steps=800)
-    text = await deleted(studio)
+async def test_open_jobs_are_cancelled_and_others_go_on(bot: BotHarness):
+    await bot.imagine(SECRET, steps=800)
+    await wait_for_first_progress(bot)
+    await bot.imagine("another secret", steps=800)
+    text = await deleted(bot)
     assert "2 jobs" in text
-    assert not studio.services.queue.jobs()
-    assert not any("secret" in message.content for message in studio.channel.history())
-    await another_job_is_painted(studio)
+    assert not bot.services.queue.jobs()
+    assert not any("secret" in message.content for message in bot.channel.history())
+    await another_job_is_painted(bot)
 
 
-async def test_messages_in_direct_messages_go_too_and_those_of_people_stay(studio: Studio):
-    await studio.alice.user.slash("imagine", prompt=SECRET, steps=1)
-    await studio.imagine(PROMPT, steps=1)
-    thread = thread_of(studio, PROMPT)
-    await studio.bob.send(thread, "How beautiful")
-    await studio.all_told()
-    await deleted(studio)
-    assert not studio.alice.user.dm_channel.history()
+async def test_messages_in_direct_messages_go_too_and_those_of_people_stay(bot: BotHarness):
+    await bot.alice.user.slash("imagine", prompt=SECRET, steps=1)
+    await bot.imagine(PROMPT, steps=1)
+    thread = thread_of(bot, PROMPT)
+    await bot.bob.send(thread, "How beautiful")
+    await bot.wait_until_notified()
+    await deleted(bot)
+    assert not bot.alice.user.dm_channel.history()
     assert [message.content for message in thread.history()][-1] == "How beautiful"
     assert not painted(thread)
 
 
-async def test_what_discord_refuses_to_remove_is_counted_and_said(studio: Studio):
-    await studio.imagine(SECRET, steps=1)
-    await studio.all_told()
-    studio.env.inject_error("DELETE", MESSAGES, status=403, code=50001, times=None)
-    text = await deleted(studio)
+async def test_messages_that_discord_keeps_are_counted(bot: BotHarness):
+    await bot.imagine(SECRET, steps=1)
+    await bot.wait_until_notified()
+    bot.env.inject_error("DELETE", MESSAGES, status=403, code=50001, times=None)
+    text = await deleted(bot)
     assert "could not delete" in text
     assert "0 messages" in text
-    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == []
+    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == []
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, 0), (503, 0), (404, 10008), (400, 50083)])
-async def test_what_fails_for_a_moment_or_is_gone_counts_as_removed(
-    studio: Studio, status: int, code: int
+async def test_messages_deleted_late_or_gone_count_as_deleted(
+    bot: BotHarness, status: int, code: int
 ):
-    await studio.imagine(SECRET, steps=1)
-    await studio.all_told()
-    studio.env.inject_error("DELETE", MESSAGES, status=status, code=code)
-    assert "could not delete" not in await deleted(studio)
+    await bot.imagine(SECRET, steps=1)
+    await bot.wait_until_notified()
+    bot.env.inject_error("DELETE", MESSAGES, status=status, code=code)
+    assert "could not delete" not in await deleted(bot)
 
 
-async def test_what_was_deleted_by_hand_before_disturbs_nothing(studio: Studio):
-    await studio.imagine(SECRET, steps=1)
-    await studio.all_told()
-    await channel_of(studio, studio.thread().id).delete()
-    text = await deleted(studio)
+async def test_messages_deleted_by_hand_are_no_error(bot: BotHarness):
+    await bot.imagine(SECRET, steps=1)
+    await bot.wait_until_notified()
+    await channel_of(bot, bot.thread().id).delete()
+    text = await deleted(bot)
     assert "could not delete" not in text
     assert "1 job" in text
 
 
 @pytest.mark.parametrize("custom_id", ["privacy:", "privacy:burn", "privacy:delete:5"])
-async def test_buttons_that_were_tampered_with_are_refused(studio: Studio, custom_id: str):
-    await studio.imagine(SECRET, steps=1)
-    await studio.all_told()
+async def test_buttons_that_were_tampered_with_are_refused(bot: BotHarness, custom_id: str):
+    await bot.imagine(SECRET, steps=1)
+    await bot.wait_until_notified()
     view = discord.ui.View(timeout=None)
     view.add_item(discord.ui.Button(label="x", custom_id=custom_id))
-    posted = await channel_of(studio, studio.channel.id).send("buttons", view=view)
-    pressed = await studio.alice.click(posted, custom_id=custom_id)
+    posted = await channel_of(bot, bot.channel.id).send("buttons", view=view)
+    pressed = await bot.alice.click(posted, custom_id=custom_id)
     said = [each for each in (pressed.response, *pressed.followups) if each and each.ephemeral]
     assert "don't know" in said[-1].content
-    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
+    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == [1]
 
 
-async def test_whoever_presses_deletes_their_own_things_only(studio: Studio):
-    await studio.imagine(SECRET, steps=1)
-    await studio.all_told()
+async def test_whoever_presses_deletes_their_own_things_only(bot: BotHarness):
+    await bot.imagine(SECRET, steps=1)
+    await bot.wait_until_notified()
     view = discord.ui.View(timeout=None)
     view.add_item(discord.ui.Button(label="x", custom_id="privacy:delete"))
-    posted = await channel_of(studio, studio.channel.id).send("buttons", view=view)
-    await studio.bob.click(posted, custom_id="privacy:delete")
-    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [1]
-    assert len(await studio.services.store.lifecycle.pictures(1)) == 1
+    posted = await channel_of(bot, bot.channel.id).send("buttons", view=view)
+    await bot.bob.click(posted, custom_id="privacy:delete")
+    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == [1]
+    assert len(await bot.services.store.lifecycle.pictures(1)) == 1
 
 
 async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSettings):
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS) as services:
-            bot = PaintingBot(services)
-            env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+        async with open_test_services(settings) as services:
+            client = PaintingBot(services)
+            env = await stack.enter_async_context(simcord.run(client, shard_count=1))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice, bob = (guild.add_member(env.create_user(name)) for name in ("alice", "bob"))
-            studio = Studio(env, bot, services, guild, channel, alice, bob)
+            bot = BotHarness(env, client, services, guild, channel, alice, bob)
             for _ in range(3):
-                await studio.imagine(SECRET, steps=1)
-            await studio.all_told()
+                await bot.imagine(SECRET, steps=1)
+            await bot.wait_until_notified()
             # The wish, the first job and one message: then the program ends.
             deletion = await services.store.personal_data.request_erasure(alice.id)
             assert await services.store.personal_data.delete_job(1, alice.id)
@@ -287,7 +279,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
                 await services.store.personal_data.finish_deletion(removal, succeeded=True)
                 break
             assert deletion.last_job_id == 3
-        async with open_services(settings, UPLOAD_HOSTS) as services:
+        async with open_test_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             await until(alice.user.dm_channel.history)
             assert await services.store.personal_data.job_ids(alice.id) == []
@@ -301,15 +293,15 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
             assert SECRET.encode() not in bytes_on_disk(folder)
 
 
-async def test_what_is_asked_for_after_the_wish_stays(studio: Studio):
-    await studio.imagine(SECRET, steps=1)
-    await studio.all_told()
-    await studio.services.store.personal_data.request_erasure(studio.alice.id)
-    await studio.imagine(PROMPT, steps=1)
-    await studio.all_told()
-    await studio.services.erasure.request(studio.bob.id)  # wakes up whoever removes
+async def test_jobs_after_erasure_request_are_kept(bot: BotHarness):
+    await bot.imagine(SECRET, steps=1)
+    await bot.wait_until_notified()
+    await bot.services.store.personal_data.request_erasure(bot.alice.id)
+    await bot.imagine(PROMPT, steps=1)
+    await bot.wait_until_notified()
+    await bot.services.erasure.request(bot.bob.id)  # wakes up whoever removes
     async with asyncio.timeout(PATIENCE):
-        while await studio.services.store.personal_data.erasures():
+        while await bot.services.store.personal_data.erasures():
             await asyncio.sleep(0.05)
-    assert await studio.services.store.personal_data.job_ids(studio.alice.id) == [2]
-    assert painted(thread_of(studio, PROMPT))
+    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == [2]
+    assert painted(thread_of(bot, PROMPT))

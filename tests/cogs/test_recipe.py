@@ -14,9 +14,7 @@ import pytest
 import simcord
 from PIL import Image
 
-from bot.app import open_services
 from bot.client import PaintingBot
-from bot.local_preview import UPLOAD_HOSTS
 from bot.submission.recipes import FILENAME
 from engine import Recipe, edit_recipe, make_recipe, save_painting
 from engine.painting import RECIPE_KEY
@@ -26,16 +24,17 @@ from engine.recipes.recipe import MAX_SEED
 from tests.engine.images.raw_png import chunk, header, png_file
 from tests.harness.bot_harness import (
     PROMPT,
-    Studio,
+    BotHarness,
     channel_of,
     encoded,
+    ephemeral_text,
     make_settings,
-    open_studio,
+    open_bot,
+    open_test_services,
     pictures_of,
     raise_unexplained,
     recipe_of,
     result_of,
-    told,
 )
 
 MENU = "Show recipe"
@@ -50,7 +49,7 @@ def small(prompt: str = PROMPT, **changes: Any) -> Recipe:
 
 @pytest.fixture
 def painting(tmp_path: Path):
-    """A function: the file of a picture that says it was painted by a recipe."""
+    """Return a function that makes a picture file with a recipe in it."""
 
     def write(recipe: Recipe, steps: int | None = None) -> bytes:
         path = tmp_path / "a.png"
@@ -60,8 +59,8 @@ def painting(tmp_path: Path):
     return write
 
 
-async def asked(studio: Studio, content: bytes, name: str = "a.png") -> simcord.InteractionResult:
-    return await studio.alice.slash(studio.channel, "recipe", image=(name, content))
+async def asked(bot: BotHarness, content: bytes, name: str = "a.png") -> simcord.InteractionResult:
+    return await bot.alice.slash(bot.channel, "recipe", image=(name, content))
 
 
 def response(answered: simcord.InteractionResult) -> simcord.results.ResponseMessage:
@@ -81,15 +80,15 @@ def buttons(answered: simcord.InteractionResult) -> list[str | None]:
 
 
 async def file_of(answered: simcord.InteractionResult) -> Recipe:
-    """The recipe that came along as a file."""
+    """Return the recipe that is attached to an answer."""
     (file,) = response(answered).attachments
     assert file.filename == FILENAME
     return Recipe.from_json((await file.read()).decode())
 
 
-async def pressed(studio: Studio, answered: simcord.InteractionResult) -> str:
-    """What the button of an answer says below it."""
-    result = await studio.alice.click(response(answered), label="Paint it again")
+async def pressed(bot: BotHarness, answered: simcord.InteractionResult) -> str:
+    """Press the button of an answer; return the response."""
+    result = await bot.alice.click(response(answered), label="Paint it again")
     (below,) = (each for each in result.followups if each.ephemeral)
     return below.content
 
@@ -97,10 +96,10 @@ async def pressed(studio: Studio, answered: simcord.InteractionResult) -> str:
 # --- What is told
 
 
-async def test_a_picture_tells_how_it_was_made_and_is_painted_again(studio: Studio, painting):
+async def test_a_picture_tells_how_it_was_made_and_is_painted_again(bot: BotHarness, painting):
     recipe = small(f"{PROMPT} | fog:-0.5:-1", more=(3,))
-    answered = await asked(studio, painting(recipe))
-    text = told(answered)
+    answered = await asked(bot, painting(recipe))
+    text = ephemeral_text(answered)
     for part in (
         PROMPT,
         "fog\u2069 · weight -0.5 · content at -1",
@@ -112,38 +111,38 @@ async def test_a_picture_tells_how_it_was_made_and_is_painted_again(studio: Stud
     ):
         assert part in text
     assert await file_of(answered) == recipe
-    assert not studio.channel.history()
-    assert "Queued" in await pressed(studio, answered)
-    result = await result_of(studio)
+    assert not bot.channel.history()
+    assert "Queued" in await pressed(bot, answered)
+    result = await result_of(bot)
     again = recipe_of(await pictures_of(result)[0].read())
     assert again.seed != recipe.seed
     assert replace(again, seed=7) == recipe
-    assert studio.alice.mention in result.content
+    assert bot.alice.mention in result.content
     assert "fog" in result.content
 
 
-async def test_every_press_paints_another_one(studio: Studio, painting):
-    answered = await asked(studio, painting(small()))
+async def test_every_press_paints_another_one(bot: BotHarness, painting):
+    answered = await asked(bot, painting(small()))
     for _ in range(2):
-        await pressed(studio, answered)
-    await studio.all_told()
-    assert len(studio.channel.threads) == 2
+        await pressed(bot, answered)
+    await bot.wait_until_notified()
+    assert len(bot.channel.threads) == 2
 
 
-async def test_an_edit_is_told_and_painted_again(studio: Studio, painting):
+async def test_recipe_of_edit_is_shown_and_painted_again(bot: BotHarness, painting):
     mask = Image.new("L", SQUARE.size)
     mask.paste(255, (0, 0, 32, 32))
     recipe = edit_recipe("a star", SQUARE, mask=mask, seed=7, steps=2, start_noise=0.5)
-    answered = await asked(studio, painting(recipe))
-    text = told(answered)
+    answered = await asked(bot, painting(recipe))
+    text = ephemeral_text(answered)
     for part in ("edited from a picture", "keeping 0 %", "only inside the mask", "noise 0.5"):
         assert part in text
-    await pressed(studio, answered)
-    again = recipe_of(await pictures_of(await result_of(studio))[0].read())
+    await pressed(bot, answered)
+    again = recipe_of(await pictures_of(await result_of(bot))[0].read())
     assert again.edit == recipe.edit
 
 
-async def test_a_recipe_from_nowhere_but_the_library_is_told(studio: Studio, painting):
+async def test_recipe_that_only_library_can_make_is_shown(bot: BotHarness, painting):
     recipe = small(
         size=(64, 32),
         init_image=encoded(SQUARE.resize((64, 32))),
@@ -151,8 +150,8 @@ async def test_a_recipe_from_nowhere_but_the_library_is_told(studio: Studio, pai
         cutouts=3,
         learning_rate=0.123,
     )
-    answered = await asked(studio, painting(recipe, steps=1))
-    text = told(answered)
+    answered = await asked(bot, painting(recipe, steps=1))
+    text = ephemeral_text(answered)
     for part in (
         "64×32",
         "started from a picture",
@@ -164,19 +163,19 @@ async def test_a_recipe_from_nowhere_but_the_library_is_told(studio: Studio, pai
     assert await file_of(answered) == recipe
 
 
-async def test_a_recipe_as_json_is_told_too(studio: Studio):
-    answered = await asked(studio, small().to_json().encode(), "recipe.json")
-    assert "seed 7" in told(answered)
+async def test_recipe_as_json_is_shown(bot: BotHarness):
+    answered = await asked(bot, small().to_json().encode(), "recipe.json")
+    assert "seed 7" in ephemeral_text(answered)
     assert buttons(answered) == ["Paint it again"]
 
 
-async def test_whatever_it_says_the_answer_is_short_and_does_nothing(studio: Studio, painting):
+async def test_answer_to_any_recipe_is_short_and_pings_no_one(bot: BotHarness, painting):
     nasty = "@everyone **<@1>** [x](http://y) ```" + "\u202e\u0000_*`" * 200
     recipe = replace(
         small(), prompts=tuple(Prompt(f"{n} {nasty}", -1 / 3, 1 / 3) for n in range(16))
     )
-    answered = await asked(studio, painting(replace(recipe, models="#*_" * 900, seed=MAX_SEED)))
-    text = told(answered)
+    answered = await asked(bot, painting(replace(recipe, models="#*_" * 900, seed=MAX_SEED)))
+    text = ephemeral_text(answered)
     assert len(text) <= 2000
     assert "and 11 more" in text
     assert "@everyone" not in text.replace("\\@", "")
@@ -187,49 +186,47 @@ async def test_whatever_it_says_the_answer_is_short_and_does_nothing(studio: Stu
 # --- The menu
 
 
-async def test_the_menu_shows_the_recipe_of_a_picture(studio: Studio):
-    await studio.imagine(seed=3)
-    result = await result_of(studio)
-    answered = await studio.bob.context_menu(studio.thread(), MENU, result)
-    assert "seed 3" in told(answered)
+async def test_the_menu_shows_the_recipe_of_a_picture(bot: BotHarness):
+    await bot.imagine(seed=3)
+    result = await result_of(bot)
+    answered = await bot.bob.context_menu(bot.thread(), MENU, result)
+    assert "seed 3" in ephemeral_text(answered)
     assert recipe_of(await pictures_of(result)[0].read()) == await file_of(answered)
 
 
-async def test_it_asks_which_of_several_is_meant(studio: Studio):
-    await studio.imagine(seed=3, count=2)
-    result = await result_of(studio)
-    form = await studio.alice.context_menu(studio.thread(), MENU, result)
-    answered = await studio.alice.submit_modal(form, {"which": ["2"]})
-    assert "seed 4" in told(answered)
+async def test_it_asks_which_of_several_is_meant(bot: BotHarness):
+    await bot.imagine(seed=3, count=2)
+    result = await result_of(bot)
+    form = await bot.alice.context_menu(bot.thread(), MENU, result)
+    answered = await bot.alice.submit_modal(form, {"which": ["2"]})
+    assert "seed 4" in ephemeral_text(answered)
 
 
-async def test_it_shows_that_of_a_picture_which_somebody_brought_from_elsewhere(
-    studio: Studio, painting
-):
-    posted = await studio.bob.send(
-        studio.channel, "look", attachments=[("holiday.png", painting(small(seed=9)))]
+async def test_recipe_of_uploaded_picture_is_shown(bot: BotHarness, painting):
+    posted = await bot.bob.send(
+        bot.channel, "look", attachments=[("holiday.png", painting(small(seed=9)))]
     )
-    answered = await studio.alice.context_menu(studio.channel, MENU, posted)
-    assert "seed 9" in told(answered)
-    assert "Queued" in await pressed(studio, answered)
-    await studio.all_told()
+    answered = await bot.alice.context_menu(bot.channel, MENU, posted)
+    assert "seed 9" in ephemeral_text(answered)
+    assert "Queued" in await pressed(bot, answered)
+    await bot.wait_until_notified()
 
 
-async def test_it_finds_the_recipe_beside_a_picture_that_is_no_png(studio: Studio):
-    message = await channel_of(studio, studio.channel.id).send(
+async def test_it_finds_the_recipe_beside_a_picture_that_is_no_png(bot: BotHarness):
+    message = await channel_of(bot, bot.channel.id).send(
         files=[
             discord.File(io.BytesIO(JPEG), "picture-5-1.webp"),
             discord.File(io.BytesIO(small(seed=8).to_json().encode()), "picture-5-1-recipe.json"),
         ]
     )
-    answered = await studio.alice.context_menu(studio.channel, MENU, message)
-    assert "seed 8" in told(answered)
+    answered = await bot.alice.context_menu(bot.channel, MENU, message)
+    assert "seed 8" in ephemeral_text(answered)
 
 
-async def test_a_message_without_a_picture_has_no_recipe(studio: Studio):
-    posted = await studio.bob.send(studio.channel, "hello")
-    refused = await studio.alice.context_menu(studio.channel, MENU, posted)
-    assert told(refused) == "That message has no picture."
+async def test_a_message_without_a_picture_has_no_recipe(bot: BotHarness):
+    posted = await bot.bob.send(bot.channel, "hello")
+    refused = await bot.alice.context_menu(bot.channel, MENU, posted)
+    assert ephemeral_text(refused) == "That message has no picture."
 
 
 # --- What holds none
@@ -262,12 +259,10 @@ def with_recipe(text: str) -> bytes:
         ),
     ],
 )
-async def test_what_holds_no_recipe_is_refused_in_a_sentence(
-    studio: Studio, content: bytes, reason: str
-):
-    answered = await asked(studio, content)
-    assert reason in told(answered)
-    assert told(answered).endswith(".")
+async def test_file_without_recipe_is_refused(bot: BotHarness, content: bytes, reason: str):
+    answered = await asked(bot, content)
+    assert reason in ephemeral_text(answered)
+    assert ephemeral_text(answered).endswith(".")
     assert not buttons(answered)
 
 
@@ -289,14 +284,14 @@ async def test_what_holds_no_recipe_is_refused_in_a_sentence(
         (small("x" * 1001), "at most 1000 are allowed"),
     ],
 )
-async def test_what_cannot_be_painted_here_is_shown_without_a_button(
-    studio: Studio, painting, recipe: Recipe, reason: str | None
+async def test_recipe_of_unknown_models_is_shown_without_button(
+    bot: BotHarness, painting, recipe: Recipe, reason: str | None
 ):
-    answered = await asked(studio, painting(recipe))
-    assert "seed 7" in told(answered)
+    answered = await asked(bot, painting(recipe))
+    assert "seed 7" in ephemeral_text(answered)
     assert await file_of(answered) == recipe
     assert buttons(answered) == (["Paint it again"] if reason is None else [])
-    assert (reason or "") in told(answered)
+    assert (reason or "") in ephemeral_text(answered)
 
 
 @pytest.mark.parametrize(
@@ -318,14 +313,14 @@ async def test_what_cannot_be_painted_here_is_shown_without_a_button(
         ),
     ],
 )
-async def test_what_turns_out_not_to_be_paintable_is_refused_in_a_sentence(
-    studio: Studio, painting, recipe: Recipe, reason: str | None
+async def test_unpaintable_recipe_is_refused_when_pressed(
+    bot: BotHarness, painting, recipe: Recipe, reason: str | None
 ):
-    answered = await asked(studio, painting(recipe))
-    said = await pressed(studio, answered)
+    answered = await asked(bot, painting(recipe))
+    said = await pressed(bot, answered)
     assert (reason or "Queued") in said
-    await studio.all_told()
-    assert len(studio.channel.threads) == (reason is None)
+    await bot.wait_until_notified()
+    assert len(bot.channel.threads) == (reason is None)
 
 
 # --- The button
@@ -334,7 +329,7 @@ async def test_what_turns_out_not_to_be_paintable_is_refused_in_a_sentence(
 async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
     settings = make_settings(tmp_path / "data")
     async with AsyncExitStack() as stack:
-        async with open_services(settings, UPLOAD_HOSTS) as services:
+        async with open_test_services(settings) as services:
             env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
@@ -343,7 +338,7 @@ async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
             answered = await alice.slash(
                 channel, "recipe", image=("a.png", painting(small(steps=1)))
             )
-        async with open_services(settings, UPLOAD_HOSTS) as services:
+        async with open_test_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             result = await alice.click(response(answered), label="Paint it again")
             assert any("Queued" in each.content for each in result.followups)
@@ -360,22 +355,22 @@ async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
     ],
 )
 async def test_a_button_elsewhere_believes_nothing(
-    studio: Studio, files: list[tuple[str, bytes]], reason: str
+    bot: BotHarness, files: list[tuple[str, bytes]], reason: str
 ):
     view = discord.ui.View(timeout=None)
     view.add_item(discord.ui.Button(label="Paint it again", custom_id="recipe:again"))
-    posted = await channel_of(studio, studio.channel.id).send(
+    posted = await channel_of(bot, bot.channel.id).send(
         "buttons", view=view, files=[discord.File(io.BytesIO(c), name) for name, c in files]
     )
-    refused = await studio.bob.click(posted, label="Paint it again")
+    refused = await bot.bob.click(posted, label="Paint it again")
     (below,) = refused.followups
     assert below.ephemeral
     assert reason in below.content
-    assert await studio.services.store.jobs.count_unfinished() == 0
+    assert await bot.services.store.jobs.count_unfinished() == 0
 
 
-async def test_a_recipe_too_large_for_a_file_is_told_all_the_same(
-    studio: Studio, painting, monkeypatch: pytest.MonkeyPatch
+async def test_recipe_too_large_for_a_file_is_described(
+    bot: BotHarness, painting, monkeypatch: pytest.MonkeyPatch
 ):
     read = discord.Interaction._from_data
 
@@ -383,17 +378,17 @@ async def test_a_recipe_too_large_for_a_file_is_told_all_the_same(
         read(interaction, data | {"attachment_size_limit": 1000})
 
     monkeypatch.setattr(discord.Interaction, "_from_data", as_where_files_are_small)
-    answered = await asked(studio, painting(small(init_image=encoded(SQUARE))))
-    assert "seed 7" in told(answered)
-    assert "too large for a file" in told(answered)
+    answered = await asked(bot, painting(small(init_image=encoded(SQUARE))))
+    assert "seed 7" in ephemeral_text(answered)
+    assert "too large for a file" in ephemeral_text(answered)
     assert not buttons(answered)
 
 
 async def test_limits_hold_for_pictures_that_are_painted_again(tmp_path: Path, painting):
     settings = make_settings(tmp_path / "data")
     limits = settings.limits.model_copy(update={"jobs_per_person": 1})
-    async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
-        answered = await asked(studio, painting(small(steps=400)))
-        assert "Queued" in await pressed(studio, answered)
-        assert "You have 1 job" in await pressed(studio, answered)
-        await studio.all_told()
+    async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
+        answered = await asked(bot, painting(small(steps=400)))
+        assert "Queued" in await pressed(bot, answered)
+        assert "You have 1 job" in await pressed(bot, answered)
+        await bot.wait_until_notified()

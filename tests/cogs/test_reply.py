@@ -12,15 +12,15 @@ from simcord.backend.models.message import AllowedMentions, MessageSticker
 
 from bot import client
 from bot.config import BotSettings
-from bot.ui.responses import BRIEF_SECONDS
 from engine import presets
 from tests.harness.bot_harness import (
+    FAST,
     PROMPT,
-    Studio,
+    BotHarness,
     channel_of,
     encoded,
     make_settings,
-    open_studio,
+    open_bot,
     opened,
     painted,
     pictures_of,
@@ -34,13 +34,13 @@ PHOTOGRAPH = encoded(Image.linear_gradient("L").convert("RGB").resize((120, 80))
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replies cannot say how many steps, so the preset has few."""
+    """Give the preset few steps, because a reply cannot choose them."""
     demo = {**presets.PRESETS["demo"], "steps": 2}
     monkeypatch.setattr(presets, "PRESETS", MappingProxyType({**presets.PRESETS, "demo": demo}))
 
 
 async def replied(
-    studio: Studio,
+    bot: BotHarness,
     words: str,
     to: discord.Message,
     *files: tuple[str, bytes],
@@ -49,74 +49,74 @@ async def replied(
     stickers: Sequence[MessageSticker] = (),
 ) -> None:
     """Alice, or `who`, replies; without the ping Discord hides what she says from the bot."""
-    backend = studio.env.backend
+    backend = bot.env.backend
     backend.create_message(
         to.channel.id,
-        (who or studio.alice).id,
+        (who or bot.alice).id,
         words,
         reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
         attachments=backend.store_attachments(to.channel.id, files),
         stickers=list(stickers),
         allowed_mentions=AllowedMentions(replied_user=ping),
     )
-    await studio.env.settle()
+    await bot.env.settle()
 
 
-async def picture_by_alice(studio: Studio, **options: object) -> discord.Message:
-    await studio.imagine(**{"steps": 1, "seed": 3} | options)  # pyright: ignore[reportArgumentType]
-    return await result_of(studio)
+async def picture_by_alice(bot: BotHarness, **options: object) -> discord.Message:
+    await bot.imagine(**{"steps": 1, "seed": 3} | options)  # pyright: ignore[reportArgumentType]
+    return await result_of(bot)
 
 
-def replies(studio: Studio, place: simcord.ChannelHandle) -> list[discord.Message]:
-    """The bot's replies to people: words only."""
-    mine = (message for message in place.history() if message.author == studio.bot.user)
+def replies(bot: BotHarness, place: simcord.ChannelHandle) -> list[discord.Message]:
+    """Return the bot's replies that are only text."""
+    mine = (message for message in place.history() if message.author == bot.client.user)
     return [message for message in mine if message.type is discord.MessageType.reply]
 
 
-def answers(studio: Studio, place: simcord.ChannelHandle | None = None) -> list[str]:
-    """What these say, in the only thread unless said otherwise."""
-    return [message.content for message in replies(studio, place or studio.thread())]
+def answers(bot: BotHarness, place: simcord.ChannelHandle | None = None) -> list[str]:
+    """Return the text of the bot's replies, by default in the only thread."""
+    return [message.content for message in replies(bot, place or bot.thread())]
 
 
-def painted_by_bot(studio: Studio) -> list[discord.Message]:
-    """The messages in the only thread that hold the bot's pictures."""
-    return [m for m in painted(studio.thread()) if m.author == studio.bot.user]
+def painted_by_bot(bot: BotHarness) -> list[discord.Message]:
+    """Return the messages in the only thread with pictures of the bot."""
+    return [m for m in painted(bot.thread()) if m.author == bot.client.user]
 
 
 async def source_of(message: discord.Message) -> bytes:
-    """The picture that an edit was made of, as pixels."""
+    """Return the pixels of the picture that an edit was made of."""
     recipe = recipe_of(await pictures_of(message)[0].read())
     assert recipe.edit is not None
     return opened(recipe.edit.source).tobytes()
 
 
-async def test_words_to_a_picture_edit_it(studio: Studio):
-    result = await picture_by_alice(studio)
-    await replied(studio, WORDS, result, who=studio.bob)
-    edited = await result_of(studio, studio.thread())
+async def test_words_to_a_picture_edit_it(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    await replied(bot, WORDS, result, who=bot.bob)
+    edited = await result_of(bot, bot.thread())
     assert edited.id != result.id
-    assert studio.bob.mention in edited.content
+    assert bot.bob.mention in edited.content
     assert "edited" in edited.content
     assert await source_of(edited) == opened(await pictures_of(result)[0].read()).tobytes()
-    assert not answers(studio)
+    assert not answers(bot)
 
 
-async def test_a_picture_with_words_is_edited_itself(studio: Studio):
-    result = await picture_by_alice(studio)
-    await replied(studio, WORDS, result, ("photo.png", PHOTOGRAPH))
-    edited = await result_of(studio, studio.thread())
+async def test_a_picture_with_words_is_edited_itself(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    await replied(bot, WORDS, result, ("photo.png", PHOTOGRAPH))
+    edited = await result_of(bot, bot.thread())
     assert await source_of(edited) == opened(PHOTOGRAPH).tobytes()
 
 
-async def test_a_picture_that_was_painted_over_is_gone_on_with(studio: Studio):
-    result = await picture_by_alice(studio, prompt=f"{PROMPT} | fog:-0.5", steps=3)
+async def test_a_picture_that_was_painted_over_is_gone_on_with(bot: BotHarness):
+    result = await picture_by_alice(bot, prompt=f"{PROMPT} | fog:-0.5", steps=3)
     file = await pictures_of(result)[0].read()
     over = opened(file).convert("RGB")
     ImageDraw.Draw(over).rectangle((0, 0, 200, 200), fill="yellow")
-    await replied(studio, "", result, ("over.png", encoded(over)))
+    await replied(bot, "", result, ("over.png", encoded(over)))
     first, again = (
         recipe_of(file),
-        recipe_of(await pictures_of(await result_of(studio, studio.thread()))[0].read()),
+        recipe_of(await pictures_of(await result_of(bot, bot.thread()))[0].read()),
     )
     assert (again.prompts, again.seed, again.steps) == (first.prompts, 3, 3)
     assert again.cutouts == first.cutouts
@@ -127,64 +127,64 @@ async def test_a_picture_that_was_painted_over_is_gone_on_with(studio: Studio):
     assert start.getpixel((5, 5)) == (255, 255, 0)
 
 
-async def test_an_edit_that_was_painted_over_is_gone_on_with(studio: Studio):
-    await studio.alice.slash(
-        studio.channel, "edit", prompt=WORDS, image=("a.png", PHOTOGRAPH), steps=1, seed=5
+async def test_an_edit_that_was_painted_over_is_gone_on_with(bot: BotHarness):
+    await bot.alice.slash(
+        bot.channel, "edit", prompt=WORDS, image=("a.png", PHOTOGRAPH), steps=1, seed=5
     )
-    result = await result_of(studio)
+    result = await result_of(bot)
     over = encoded(Image.new("RGB", (60, 40), "purple"))
-    await replied(studio, "", result, ("over.png", over))
-    edited = await result_of(studio, studio.thread())
+    await replied(bot, "", result, ("over.png", over))
+    edited = await result_of(bot, bot.thread())
     again = recipe_of(await pictures_of(edited)[0].read())
     assert (again.seed, again.steps) == (5, 1)
     assert await source_of(edited) == Image.new("RGB", (120, 80), "purple").tobytes()
 
 
-async def test_of_several_pictures_a_number_says_which(studio: Studio):
-    result = await picture_by_alice(studio, count=3)
-    thread = studio.thread()
-    await replied(studio, WORDS, result)
-    await replied(studio, f"#4 {WORDS}", result)
-    first, second = answers(studio)
+async def test_number_in_reply_chooses_picture(bot: BotHarness):
+    result = await picture_by_alice(bot, count=3)
+    thread = bot.thread()
+    await replied(bot, WORDS, result)
+    await replied(bot, f"#4 {WORDS}", result)
+    first, second = answers(bot)
     assert "3 pictures" in first
     assert "#3" in first
     assert "number 4" in second
-    await replied(studio, f"#2 {WORDS}", result)
-    edited = await result_of(studio, thread)
+    await replied(bot, f"#2 {WORDS}", result)
+    edited = await result_of(bot, thread)
     assert await source_of(edited) == opened(await pictures_of(result)[1].read()).tobytes()
     assert WORDS in edited.content
     assert "#2" not in edited.content
 
 
-async def test_a_refusal_calls_nobody_and_goes_away(studio: Studio):
-    result = await picture_by_alice(studio)
-    await replied(studio, "a red circle:much", result)
-    thread = studio.thread()
-    (refusal,) = replies(studio, thread)
+async def test_refusal_pings_no_one_and_is_deleted(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    await replied(bot, "a red circle:much", result)
+    thread = bot.thread()
+    (refusal,) = replies(bot, thread)
     assert "weight" in refusal.content
     assert not refusal.mentions
-    await studio.env.advance_time(BRIEF_SECONDS + 1)
-    assert not answers(studio)
+    await bot.env.advance_time(FAST.brief_seconds + 1)
+    assert not answers(bot)
 
 
-async def test_what_is_hidden_is_explained_once(studio: Studio):
-    result = await picture_by_alice(studio)
-    thread = studio.thread()
+async def test_reply_with_hidden_text_is_explained_once(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    thread = bot.thread()
     for _ in range(2):
-        await replied(studio, WORDS, result, ping=False)
-    (explanation,) = answers(studio)
+        await replied(bot, WORDS, result, ping=False)
+    (explanation,) = answers(bot)
     for way in ("ping", "Edit this image", "/edit"):
         assert way in explanation
     assert len(painted(thread)) == 1
-    await studio.env.advance_time(BRIEF_SECONDS + 1)
-    assert not answers(studio)
+    await bot.env.advance_time(FAST.brief_seconds + 1)
+    assert not answers(bot)
 
 
-async def test_talk_without_the_ping_to_what_is_no_picture_is_left_alone(studio: Studio):
-    await studio.imagine(steps=1)
-    await replied(studio, "what is this", studio.job_message(), ping=False)
-    await studio.all_told()
-    assert not answers(studio, studio.channel)
+async def test_reply_without_ping_to_text_is_ignored(bot: BotHarness):
+    await bot.imagine(steps=1)
+    await replied(bot, "what is this", bot.job_message(), ping=False)
+    await bot.wait_until_notified()
+    assert not answers(bot, bot.channel)
 
 
 @pytest.mark.parametrize("visible", [False, True])
@@ -195,78 +195,76 @@ async def test_talk_between_people_is_left_alone(
     chosen = client.intents()
     chosen.message_content = visible
     monkeypatch.setattr(client, "intents", lambda: chosen)
-    async with open_studio(settings) as studio:
-        posted = await studio.bob.send(studio.channel, "look", attachments=[("a.png", PHOTOGRAPH)])
-        await replied(studio, "nice", posted)
-        await studio.alice.send(studio.channel, "hello")
-        await studio.all_told()
-        assert len(studio.channel.history()) == 3
+    async with open_bot(settings) as bot:
+        posted = await bot.bob.send(bot.channel, "look", attachments=[("a.png", PHOTOGRAPH)])
+        await replied(bot, "nice", posted)
+        await bot.alice.send(bot.channel, "hello")
+        await bot.wait_until_notified()
+        assert len(bot.channel.history()) == 3
 
 
-async def test_a_sticker_is_no_wish(studio: Studio):
-    result = await picture_by_alice(studio)
-    sticker = MessageSticker(id=1, name="wow", format_type=1, guild_id=studio.guild.id)
-    await replied(studio, "", result, stickers=[sticker])
-    assert not answers(studio)
-    assert len(painted_by_bot(studio)) == 1
+async def test_sticker_is_ignored(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    sticker = MessageSticker(id=1, name="wow", format_type=1, guild_id=bot.guild.id)
+    await replied(bot, "", result, stickers=[sticker])
+    assert not answers(bot)
+    assert len(painted_by_bot(bot)) == 1
 
 
-async def test_who_replies_to_words_is_told_that_there_is_no_picture(studio: Studio):
-    await picture_by_alice(studio)
-    await replied(studio, WORDS, studio.job_message())
-    (refusal,) = answers(studio, studio.channel)
+async def test_reply_to_text_says_there_is_no_picture(bot: BotHarness):
+    await picture_by_alice(bot)
+    await replied(bot, WORDS, bot.job_message())
+    (refusal,) = answers(bot, bot.channel)
     assert "no picture" in refusal
 
 
-async def test_a_mention_in_a_reply_to_somebody_else_points_to_the_menu(studio: Studio):
-    posted = await studio.bob.send(studio.channel, "look", attachments=[("a.png", PHOTOGRAPH)])
-    me = studio.bot.user
+async def test_mention_in_reply_to_another_user_points_to_menu(bot: BotHarness):
+    posted = await bot.bob.send(bot.channel, "look", attachments=[("a.png", PHOTOGRAPH)])
+    me = bot.client.user
     assert me is not None
-    await replied(studio, f"{me.mention} {WORDS}", posted)
-    (refusal,) = answers(studio, studio.channel)
+    await replied(bot, f"{me.mention} {WORDS}", posted)
+    (refusal,) = answers(bot, bot.channel)
     assert "Edit this image" in refusal
 
 
-async def test_a_deleted_message_is_said_to_be_deleted(studio: Studio):
-    result = await picture_by_alice(studio)
-    thread, me = studio.thread(), studio.bot.user
+async def test_a_deleted_message_is_said_to_be_deleted(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    thread, me = bot.thread(), bot.client.user
     assert me is not None
-    await channel_of(studio, thread.id).get_partial_message(result.id).delete()
-    await replied(studio, f"{me.mention} {WORDS}", result)
-    (refusal,) = answers(studio)
+    await channel_of(bot, thread.id).get_partial_message(result.id).delete()
+    await replied(bot, f"{me.mention} {WORDS}", result)
+    (refusal,) = answers(bot)
     assert "deleted" in refusal
 
 
-async def test_an_address_that_has_expired_is_asked_for_anew(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
-):
-    result = await picture_by_alice(studio)
-    expired = expiring(studio, monkeypatch, times=1)
-    await replied(studio, WORDS, result)
+async def test_expired_address_is_requested_again(bot: BotHarness, monkeypatch: pytest.MonkeyPatch):
+    result = await picture_by_alice(bot)
+    expired = expiring(bot, monkeypatch, times=1)
+    await replied(bot, WORDS, result)
     assert expired
-    edited = await result_of(studio, studio.thread())
+    edited = await result_of(bot, bot.thread())
     assert edited.id != result.id
 
 
 async def test_a_picture_that_is_gone_for_good_is_said_to_be(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    result = await picture_by_alice(studio)
-    expiring(studio, monkeypatch, times=99)
-    await replied(studio, WORDS, result)
-    (refusal,) = answers(studio)
+    result = await picture_by_alice(bot)
+    expiring(bot, monkeypatch, times=99)
+    await replied(bot, WORDS, result)
+    (refusal,) = answers(bot)
     assert "couldn't fetch" in refusal
 
 
-def expiring(studio: Studio, monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[str]:
+def expiring(bot: BotHarness, monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[str]:
     """Let files be gone from Discord's host for the next `times`; the addresses asked for."""
-    get, asked = studio.env.backend.cdn.get, []
+    get, asked = bot.env.backend.cdn.get, []
 
     def gone(url: str) -> bytes | None:
         asked.append(url)
         return None if len(asked) <= times else get(url)
 
-    monkeypatch.setattr(studio.env.backend.cdn, "get", gone)
+    monkeypatch.setattr(bot.env.backend.cdn, "get", gone)
     return asked
 
 
@@ -274,54 +272,54 @@ def expiring(studio: Studio, monkeypatch: pytest.MonkeyPatch, *, times: int) -> 
     ("size", "reason"), [((10, 10), "too few to edit"), ((800, 20), "too long a strip")]
 )
 async def test_a_picture_of_the_wrong_size_is_refused(
-    studio: Studio, size: tuple[int, int], reason: str
+    bot: BotHarness, size: tuple[int, int], reason: str
 ):
-    result = await picture_by_alice(studio)
-    await replied(studio, WORDS, result, ("a.png", encoded(Image.new("RGB", size))))
-    (refusal,) = answers(studio)
+    result = await picture_by_alice(bot)
+    await replied(bot, WORDS, result, ("a.png", encoded(Image.new("RGB", size))))
+    (refusal,) = answers(bot)
     assert reason in refusal
 
 
-async def test_a_large_picture_is_made_smaller_and_that_is_said(studio: Studio):
-    result = await picture_by_alice(studio)
+async def test_a_large_picture_is_made_smaller_and_that_is_said(bot: BotHarness):
+    result = await picture_by_alice(bot)
     large = encoded(Image.new("RGB", (2000, 1500), "red"))
-    await replied(studio, WORDS, result, ("a.png", large))
-    (notice,) = answers(studio)
+    await replied(bot, WORDS, result, ("a.png", large))
+    (notice,) = answers(bot)
     assert "2000x1500" in notice
-    edited = await result_of(studio, studio.thread())
+    edited = await result_of(bot, bot.thread())
     assert edited.id != result.id
 
 
 @pytest.mark.parametrize("over", [False, True])
-async def test_somebody_elses_picture_can_be_forbidden(tmp_path: Path, over: bool):
+async def test_pictures_of_others_can_be_forbidden(tmp_path: Path, over: bool):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"edit_others": False})
-    async with open_studio(settings.model_copy(update={"limits": limits})) as studio:
-        result = await picture_by_alice(studio)
+    async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
+        result = await picture_by_alice(bot)
         words, files = ("", [("a.png", PHOTOGRAPH)]) if over else (WORDS, [])
-        await replied(studio, words, result, *files, who=studio.bob)
-        (refusal,) = answers(studio)
+        await replied(bot, words, result, *files, who=bot.bob)
+        (refusal,) = answers(bot)
         assert "only the person who asked" in refusal
-        await replied(studio, words, result, *files)
-        await studio.all_told()
-        assert len(painted_by_bot(studio)) == 2
+        await replied(bot, words, result, *files)
+        await bot.wait_until_notified()
+        assert len(painted_by_bot(bot)) == 2
 
 
-async def test_in_direct_messages_a_picture_of_ones_own_can_be_replied_to(studio: Studio):
-    direct, backend = studio.alice.user.dm_channel, studio.env.backend
-    sent = await studio.alice.user.send_dm(
+async def test_in_direct_messages_a_picture_of_ones_own_can_be_replied_to(bot: BotHarness):
+    direct, backend = bot.alice.user.dm_channel, bot.env.backend
+    sent = await bot.alice.user.send_dm(
         "look", attachments=backend.store_attachments(direct.id, [("a.png", PHOTOGRAPH)])
     )
-    await replied(studio, WORDS, sent)
-    await studio.all_told()
+    await replied(bot, WORDS, sent)
+    await bot.wait_until_notified()
     (result,) = painted(direct)[1:]
     assert await source_of(result) == opened(PHOTOGRAPH).tobytes()
 
 
-async def test_the_bot_replies_to_no_bot(studio: Studio):
-    result = await picture_by_alice(studio)
-    robot = studio.guild.add_member(studio.env.create_user("robot", bot=True))
-    await replied(studio, WORDS, result, who=robot)
-    await studio.all_told()
-    assert len(painted_by_bot(studio)) == 1
-    assert not answers(studio)
+async def test_the_bot_replies_to_no_bot(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    robot = bot.guild.add_member(bot.env.create_user("robot", bot=True))
+    await replied(bot, WORDS, result, who=robot)
+    await bot.wait_until_notified()
+    assert len(painted_by_bot(bot)) == 1
+    assert not answers(bot)

@@ -60,7 +60,7 @@ preset = "demo"
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files of models of one's own."""
+    """Make a folder with the files of a host's own models."""
     folder = tmp_path_factory.mktemp("published")
     params = yaml.safe_load(SMALL)["model"]["params"]
     model = vqgan(VQModel, params["ddconfig"], params["n_embed"], params["embed_dim"])
@@ -77,7 +77,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder to work in; what is added to the catalogue is taken away again."""
+    """Work in an empty folder; remove additions to the catalogue afterwards."""
     monkeypatch.chdir(tmp_path)
     known = set(CATALOGUE)
     yield tmp_path

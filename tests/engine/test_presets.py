@@ -67,7 +67,7 @@ def test_every_preset_makes_a_recipe_for_all_models(preset: str, models: str):
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a pair of models that the paper's preset suits."""
+    """Add a pair of models that the paper's preset suits; return its name."""
     entry = replace(CATALOGUE["demo"], name="published", preset="paper")
     monkeypatch.setitem(CATALOGUE, entry.name, entry)
     return entry.name

@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 
 from bot.config import BotSettings
-from bot.delivery import poster
 from engine import presets
-from tests.harness.bot_harness import Studio, make_settings, open_studio
+from tests.harness.bot_harness import BotHarness, make_settings, open_bot
 
 
 @pytest.fixture
@@ -15,19 +14,13 @@ def settings(tmp_path: Path) -> BotSettings:
 
 
 @pytest.fixture
-async def studio(settings: BotSettings) -> AsyncIterator[Studio]:
-    async with open_studio(settings) as opened:
+async def bot(settings: BotSettings) -> AsyncIterator[BotHarness]:
+    async with open_bot(settings) as opened:
         yield opened
 
 
 @pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch):
-    """What is tried again is tried again soon."""
-    monkeypatch.setattr(poster, "FIRST_PAUSE", 0.05)
-
-
-@pytest.fixture(autouse=True)
-def quick_steps(monkeypatch: pytest.MonkeyPatch):
-    """Few cutouts: what a picture shows does not matter here, and most of the time goes there."""
+def few_cutouts(monkeypatch: pytest.MonkeyPatch):
+    """Use few cutouts, which take most of the time; what a picture shows does not matter here."""
     demo = {**presets.PRESETS["demo"], "cutouts": 2}
     monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})

@@ -2,13 +2,17 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import discord
+import pytest
 import simcord
 from discord import app_commands
 from PIL import Image
@@ -19,25 +23,40 @@ from bot.config import BotSettings, DiscordSettings, StorageSettings
 from bot.errors import UserError
 from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
+from bot.storage import open_store
+from bot.storage.connection import DATABASE
+from bot.timings import Timings
 from bot.ui.responses import UnacknowledgedError
 from engine.errors import EngineError
+from engine.models.loading import Models, load_models
 from engine.painting import RECIPE_KEY
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
+from engine.vqgan_clip.generation import Generation
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds after which something that should happen counts as not happening."""
-PATIENT_SETTLING = 20.0
-"""The same for what the bot does at once; shorter than the life of its brief replies."""
+FAST = Timings(
+    post_pause=0.05,
+    deletion_seconds=0.001,
+    erasure_seconds=0.1,
+    export_pause=0.01,
+    debounce_seconds=PATIENCE,
+    end_seconds=PATIENCE,
+    brief_seconds=2 * PATIENCE,
+)
+"""Timings with which the bot soon repeats what failed, and people may be slow."""
+_MIGRATED: list[bytes] = []
+"""The migrated database, once it is made."""
 PROMPT = "a red circle on a blue background"
 
 
 @dataclass
-class Studio:
+class BotHarness:
     """A server with a channel, Alice and Bob, and the bot."""
 
     env: simcord.Env
-    bot: PaintingBot
+    client: PaintingBot
     services: Services
     guild: simcord.GuildHandle
     channel: simcord.ChannelHandle
@@ -47,36 +66,36 @@ class Studio:
     async def imagine(
         self, prompt: str = PROMPT, *, steps: int = 2, **options: object
     ) -> simcord.InteractionResult:
-        """Alice asks for a picture, in the channel unless said otherwise."""
+        """Let Alice ask for a picture, in the bot's channel unless another one is given."""
         channel = options.pop("channel", self.channel)
         assert isinstance(channel, simcord.ChannelHandle)
         return await self.alice.slash(channel, "imagine", prompt=prompt, steps=steps, **options)
 
-    async def all_told(self) -> None:
-        """Wait until no job is left to be told about."""
+    async def wait_until_notified(self) -> None:
+        """Wait until the users of all jobs are notified of their end."""
         async with asyncio.timeout(PATIENCE):
             while await self.services.store.jobs.count_open():
                 await asyncio.sleep(0.05)
 
     def job_message(self) -> discord.Message:
-        """The first message in the channel."""
+        """Return the first message in the channel."""
         return self.channel.history()[0]
 
     def thread(self) -> simcord.ChannelHandle:
-        """The only thread."""
+        """Return the only thread."""
         (thread,) = self.channel.threads
         return thread
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until something is true."""
+    """Wait until a condition is true."""
     async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.05)
 
 
 def make_settings(folder: Path, **discord_settings: object) -> BotSettings:
-    """Settings for a test, with its store in `folder`."""
+    """Return settings for a test, with its store in `folder`."""
     values = {"progress_seconds": 1.0} | discord_settings
     return BotSettings(
         engine=EngineSettings(threads=1),
@@ -85,27 +104,56 @@ def make_settings(folder: Path, **discord_settings: object) -> BotSettings:
     )
 
 
+@cache
+def demo_models() -> Models:
+    """Return the demo models on the CPU; they are frozen, so all bots of a process share them."""
+    return load_models("demo", "cpu")
+
+
+async def add_database(folder: Path) -> None:
+    """Put a migrated, empty database into a folder that has none."""
+    if not _MIGRATED:
+        with TemporaryDirectory() as made:
+            async with open_store(Path(made)):
+                pass
+            _MIGRATED.append((Path(made) / DATABASE).read_bytes())
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / DATABASE).exists():
+        (folder / DATABASE).write_bytes(_MIGRATED[0])
+
+
 @asynccontextmanager
-async def open_studio(
-    settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS
-) -> AsyncIterator[Studio]:
-    """A bot that is connected, in a server."""
-    async with open_services(settings, hosts) as services:
-        bot = PaintingBot(services)
-        env = simcord.Env(bot, shard_count=1, settle_timeout=PATIENT_SETTLING)
+async def open_test_services(
+    settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS, timings: Timings = FAST
+) -> AsyncIterator[Services]:
+    """Open services with shared models and a copied database, to save time."""
+    await add_database(settings.storage.folder)
+    models = None if settings.engine.compile else demo_models()  # compiling changes them
+    async with open_services(settings, hosts, timings, models) as services:
+        yield services
+
+
+@asynccontextmanager
+async def open_bot(
+    settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS, timings: Timings = FAST
+) -> AsyncIterator[BotHarness]:
+    """Open a bot that is connected, in a server."""
+    async with open_test_services(settings, hosts, timings) as services:
+        client = PaintingBot(services)
+        env = simcord.Env(client, shard_count=1, settle_timeout=PATIENCE)
         await env.start()
         try:
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice, bob = (guild.add_member(env.create_user(name)) for name in ("alice", "bob"))
-            yield Studio(env, bot, services, guild, channel, alice, bob)
+            yield BotHarness(env, client, services, guild, channel, alice, bob)
         finally:
             await env.shutdown()
         raise_unexplained(env)
 
 
 def raise_unexplained(env: simcord.Env) -> None:
-    """Raise what the bot's commands and forms raised, except for what it explains to people."""
+    """Raise what the bot's commands and forms raised, except for errors that it explains."""
     explained = (UserError, EngineError, UnacknowledgedError)
     errors = [each for each in env.errors if not isinstance(_cause(each), explained)]
     if errors:
@@ -117,46 +165,73 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def pictures_of(message: discord.Message) -> list[discord.Attachment]:
-    """The PNG files of a message."""
+    """Return the PNG files of a message."""
     return [each for each in message.attachments if each.filename.endswith(".png")]
 
 
-def channel_of(studio: Studio, channel_id: int) -> Any:
-    """A channel as the bot knows it."""
-    found = studio.bot.get_channel(channel_id)
+def channel_of(bot: BotHarness, channel_id: int) -> Any:
+    """Return a channel as the bot knows it."""
+    found = bot.client.get_channel(channel_id)
     assert found is not None
     return found
 
 
-async def begun(studio: Studio) -> None:
-    """Wait until the first picture of the progress is there."""
-    thread = studio.thread()
+async def wait_for_first_progress(bot: BotHarness) -> None:
+    """Wait until the only thread shows the first picture of the progress."""
+    thread = bot.thread()
     await until(lambda: thread.last_message and thread.last_message.attachments)
 
 
+@contextmanager
+def steps_held(after: int = 1) -> Iterator[None]:
+    """Hold every run after so many steps, until the end of the block."""
+    goes_on, step = threading.Event(), Generation.step
+
+    def held(run: Generation) -> None:
+        if run.steps_done >= after:
+            goes_on.wait(PATIENCE)
+        step(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Generation, "step", held)
+        try:
+            yield
+        finally:
+            goes_on.set()
+
+
+@asynccontextmanager
+async def job_in_progress(bot: BotHarness, after: int = 1, **options: Any) -> AsyncIterator[None]:
+    """Let Alice ask for a picture; hold the job after some steps, with progress shown."""
+    with steps_held(after):
+        await bot.imagine(**options)
+        await wait_for_first_progress(bot)
+        yield
+
+
 def painted(channel: simcord.ChannelHandle) -> list[discord.Message]:
-    """The messages of a channel that hold pictures."""
+    """Return the messages of a channel that hold pictures."""
     return [message for message in channel.history() if pictures_of(message)]
 
 
-async def another_job_is_painted(studio: Studio) -> None:
-    """Check that the bot is well: Bob asks for a picture, and gets it."""
-    before = len(studio.channel.threads)
-    await studio.bob.slash(studio.channel, "imagine", prompt="a blue square", steps=1)
-    await studio.all_told()
-    assert len(studio.channel.threads) == before + 1
-    assert any(painted(t) for t in studio.channel.threads if t.name == "a blue square")
+async def another_job_is_painted(bot: BotHarness) -> None:
+    """Check that the bot still works: Bob asks for a picture and gets it."""
+    before = len(bot.channel.threads)
+    await bot.bob.slash(bot.channel, "imagine", prompt="a blue square", steps=1)
+    await bot.wait_until_notified()
+    assert len(bot.channel.threads) == before + 1
+    assert any(painted(t) for t in bot.channel.threads if t.name == "a blue square")
 
 
-async def result_of(studio: Studio, place: simcord.ChannelHandle | None = None) -> discord.Message:
-    """The newest message with pictures, by default in the newest thread, once all is told."""
-    await studio.all_told()
-    place = place or max(studio.channel.threads, key=lambda thread: thread.id)
+async def result_of(bot: BotHarness, place: simcord.ChannelHandle | None = None) -> discord.Message:
+    """Return the newest message with pictures, in the newest thread or `place`, after all jobs."""
+    await bot.wait_until_notified()
+    place = place or max(bot.channel.threads, key=lambda thread: thread.id)
     return painted(place)[-1]
 
 
 def recipe_of(content: bytes) -> Recipe:
-    """The recipe in a picture."""
+    """Return the recipe in a picture."""
     picture = opened(content)
     picture.load()
     return Recipe.from_json(picture.info[RECIPE_KEY])
@@ -167,14 +242,14 @@ def opened(content: bytes) -> Image.Image:
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    """A picture as a file."""
+    """Return a picture as a file."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def told(answered: simcord.InteractionResult) -> str:
-    """The answer that only the person sees who gave the command."""
+def ephemeral_text(answered: simcord.InteractionResult) -> str:
+    """Return an answer that only the person sees who gave the command."""
     assert answered.response is not None
     assert answered.response.ephemeral
     return answered.response.content

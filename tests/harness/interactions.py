@@ -1,4 +1,4 @@
-"""Pressing buttons under a job's messages, as people do: one after the other, or all at once."""
+"""Buttons under a job's messages, pressed one after the other or all at once."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -10,63 +10,63 @@ import simcord
 
 from bot.jobs.records import JobRecord
 from engine.recipes.recipe import Recipe
-from tests.harness.bot_harness import PATIENCE, Studio, channel_of, pictures_of, recipe_of
+from tests.harness.bot_harness import PATIENCE, BotHarness, channel_of, pictures_of, recipe_of
 
-LONG = 1000
-"""Steps that nobody waits for."""
+NEVER_FINISHES = 1000
+"""Number of steps of a job that is still running when its test ends or stops it."""
 RESULT = ["Rerun", "Vary", "More steps", "Edit prompt", "Delete"]
 STOPPED_RESULT = ["Resume", "Rerun", "Vary", "Edit prompt", "Delete"]
 
 
 def buttons_of(message: discord.Message) -> list[discord.Button]:
-    """The buttons under a message."""
+    """Return the buttons under a message."""
     rows = (row for row in message.components if isinstance(row, discord.ActionRow))
     return [each for row in rows for each in row.children if isinstance(each, discord.Button)]
 
 
 def labels(message: discord.Message) -> list[str]:
-    """What they say."""
+    """Return the labels of the buttons under a message."""
     return [each.label or "" for each in buttons_of(message)]
 
 
-def progress(studio: Studio) -> discord.Message:
-    """The message that shows the progress, in the only thread."""
-    return studio.thread().history()[0]
+def progress_message(bot: BotHarness) -> discord.Message:
+    """Return the message that shows the progress, in the only thread."""
+    return bot.thread().history()[0]
 
 
-async def known(studio: Studio, place: simcord.ChannelHandle) -> None:
-    """Wait until the bot knows that the first message in a place shows a job's progress."""
+async def wait_for_progress_message(bot: BotHarness, place: simcord.ChannelHandle) -> None:
+    """Wait until the first message in a place is stored as a job's progress message."""
     async with asyncio.timeout(PATIENCE):
-        while not (place.history() and await _job_of(studio, place.history()[0])):
+        while not (place.history() and await _job_of(bot, place.history()[0])):
             await asyncio.sleep(0.05)
 
 
-async def _job_of(studio: Studio, message: discord.Message) -> JobRecord | None:
-    return await studio.services.store.jobs.by_message(message.id)
+async def _job_of(bot: BotHarness, message: discord.Message) -> JobRecord | None:
+    return await bot.services.store.jobs.by_message(message.id)
 
 
-def moderator(studio: Studio) -> simcord.MemberActor:
-    """Carol, who manages messages."""
-    role = studio.guild.create_role(
+def moderator(bot: BotHarness) -> simcord.MemberActor:
+    """Add Carol, who may manage messages."""
+    role = bot.guild.create_role(
         "moderators", permissions=discord.Permissions(manage_messages=True)
     )
-    return studio.guild.add_member(studio.env.create_user("carol"), roles=[role])
+    return bot.guild.add_member(bot.env.create_user("carol"), roles=[role])
 
 
 async def recipes_in(message: discord.Message) -> list[Recipe]:
-    """The recipes of a message's pictures."""
+    """Return the recipes of a message's pictures."""
     files = [each for each in pictures_of(message) if "grid" not in each.filename]
     return [recipe_of(await each.read()) for each in files]
 
 
-async def together(
-    studio: Studio, patch: pytest.MonkeyPatch, *acts: Awaitable[simcord.InteractionResult]
+async def at_the_same_time(
+    bot: BotHarness, patch: pytest.MonkeyPatch, *acts: Awaitable[simcord.InteractionResult]
 ) -> list[simcord.InteractionResult]:
-    """Do several things at the same time: the bot gets to answer only after the last one."""
+    """Do several things before the bot can answer the first one."""
     results = []
     with patch.context() as for_now:
         for act in acts[:-1]:
-            for_now.setattr(studio.env, "_settle_internal", _not_at_all)
+            for_now.setattr(bot.env, "_settle_internal", _not_at_all)
             results.append(await act)
     return [*results, await acts[-1]]
 
@@ -75,8 +75,8 @@ async def _not_at_all(**_: Any) -> None:
     pass
 
 
-async def posted_with(studio: Studio, custom_id: str) -> discord.Message:
-    """A message of the bot's with a button that was tampered with."""
+async def posted_with(bot: BotHarness, custom_id: str) -> discord.Message:
+    """Post a message of the bot with a button whose custom id is not its own."""
     view = discord.ui.View(timeout=None)
     view.add_item(discord.ui.Button(label="?", custom_id=custom_id))
-    return await channel_of(studio, studio.channel.id).send("buttons", view=view)
+    return await channel_of(bot, bot.channel.id).send("buttons", view=view)

@@ -1,4 +1,4 @@
-"""Jobs as the store keeps them, made without painting, and made older than they are."""
+"""Stored jobs that were never painted, and changes of their age."""
 
 import os
 import sqlite3
@@ -14,16 +14,19 @@ from bot.storage.connection import DATABASE
 from engine.presets import make_recipe
 from engine.recipes.recipe import Recipe
 
+PARTS = {"checkpoints", "frames", "pictures"}
+"""What can be stored of a job beside itself."""
+
 
 def recipe_for(prompt: str, seed: int = 1) -> Recipe:
-    """A recipe that is painted in a moment."""
+    """Return a recipe that is painted in a moment."""
     return make_recipe(prompt, seed=seed, steps=1)
 
 
-async def begun_job(
+async def running_job(
     store: Store, size: int = 1000, author_id: int = 5, recipes: Sequence[Recipe] = ()
 ) -> Job:
-    """A job that runs, with a checkpoint and a frame of so many bytes each."""
+    """Add a running job, with a checkpoint and a frame of `size` bytes each."""
     job = await store.jobs.add(author_id, "words", tuple(recipes) or (recipe_for("words"),))
     await store.lifecycle.mark_running(job.id)
     checkpoint = StoredCheckpoint(1, 1, 0.1, os.urandom(size))
@@ -31,38 +34,38 @@ async def begun_job(
     return job
 
 
-async def ended_job(
+async def finished_job(
     store: Store, size: int = 1000, author_id: int = 5, recipes: Sequence[Recipe] = ()
 ) -> Job:
-    """A job that has ended, whose end nobody was told of yet."""
-    job = await begun_job(store, size, author_id, recipes)
+    """Add a finished job whose user was not notified yet."""
+    job = await running_job(store, size, author_id, recipes)
     await store.lifecycle.finish(
         job.id, [StoredPicture(1, 1, os.urandom(size))], 0.1, stopped=False
     )
     return job
 
 
-async def told_job(
+async def notified_job(
     store: Store, size: int = 1000, author_id: int = 5, recipes: Sequence[Recipe] = ()
 ) -> Job:
-    """A job that is over."""
-    job = await ended_job(store, size, author_id, recipes)
+    """Add a finished job whose user was notified."""
+    job = await finished_job(store, size, author_id, recipes)
     await store.lifecycle.mark_notified(job.id)
     return job
 
 
-async def kept(store: Store, job: Job) -> str:
-    """What is kept of a job beside itself: c for checkpoints, f for frames, p for pictures."""
+async def stored_parts(store: Store, job: Job) -> set[str]:
+    """Return what is stored of a job beside itself, out of `PARTS`."""
     parts = {
-        "c": await store.lifecycle.checkpoints(job.id),
-        "f": await store.lifecycle.frames(job.id),
-        "p": await store.lifecycle.pictures(job.id),
+        "checkpoints": await store.lifecycle.checkpoints(job.id),
+        "frames": await store.lifecycle.frames(job.id),
+        "pictures": await store.lifecycle.pictures(job.id),
     }
-    return "".join(name for name, found in parts.items() if found)
+    return {name for name, found in parts.items() if found}
 
 
 def make_older(folder: Path, days: float, *jobs: Job) -> None:
-    """Let jobs, or all of them, have ended some days earlier."""
+    """Move the end of jobs, or of all jobs, some days into the past."""
     ended = (datetime.now(UTC) - timedelta(days=days)).replace(tzinfo=None).isoformat(" ")
     with closing(sqlite3.connect(folder / DATABASE, 10.0)) as database, database:
         for job_id in [job.id for job in jobs] or [row[0] for row in _all_jobs(database)]:
@@ -71,7 +74,7 @@ def make_older(folder: Path, days: float, *jobs: Job) -> None:
 
 
 def bytes_on_disk(folder: Path) -> bytes:
-    """All that the database's files hold."""
+    """Return the content of all files of the database."""
     return b"".join(file.read_bytes() for file in sorted(folder.glob(f"{DATABASE}*")))
 
 

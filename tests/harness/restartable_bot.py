@@ -1,60 +1,56 @@
-"""A Discord that outlives the bot: the program ends, well or not, and starts again on it."""
+"""A Discord that outlives the bot: the program ends or is killed, and starts again."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import simcord
 
-from bot import app
-from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, QueueSettings
-from bot.delivery import reporter
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
-from bot.local_preview import UPLOAD_HOSTS
 from bot.services import Services
-from bot.worker import job_run
-from tests.harness.bot_harness import PATIENT_SETTLING, Studio, until
+from tests.harness.bot_harness import FAST, PATIENCE, BotHarness, open_test_services, until
+
+EVERY_STEP_SAVED = replace(FAST, checkpoint_seconds=0.0)
+"""Timings with which every step is followed by a checkpoint."""
 
 
 @dataclass
-class Theatre:
-    """Where `Studio`s come and go."""
+class RestartableBot:
+    """A bot that can be started several times in the same server."""
 
     settings: BotSettings
     patch: pytest.MonkeyPatch
     stack: AsyncExitStack
     env: simcord.Env | None = None
-    studio: Studio | None = None
+    bot: BotHarness | None = None
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Studio]:
-        """The program, from its start to its end; the people and channels are the same."""
-        async with open_services(self.settings, UPLOAD_HOSTS) as services:
-            bot = PaintingBot(services)
+    async def start(self) -> AsyncIterator[BotHarness]:
+        """Run the program, from its start to its end, with the same people and channels."""
+        async with open_test_services(self.settings, timings=EVERY_STEP_SAVED) as services:
+            client = PaintingBot(services)
             if self.env is None:
-                self.env = simcord.Env(bot, shard_count=1, settle_timeout=PATIENT_SETTLING)
+                self.env = simcord.Env(client, shard_count=1, settle_timeout=PATIENCE)
                 await self.env.start()
                 self.stack.push_async_callback(self.env.shutdown)
                 guild = self.env.create_guild()
                 people = [guild.add_member(self.env.create_user(n)) for n in ("alice", "bob")]
                 channel = guild.create_text_channel("art")
-                self.studio = Studio(self.env, bot, services, guild, channel, *people)
+                self.bot = BotHarness(self.env, client, services, guild, channel, *people)
             else:
-                await self.env.restart_bot(bot)
-                assert self.studio is not None
-                self.studio.bot, self.studio.services = bot, services
-            assert self.studio is not None
-            yield self.studio
+                await self.env.restart_bot(client)
+                assert self.bot is not None
+                self.bot.client, self.bot.services = client, services
+            assert self.bot is not None
+            yield self.bot
 
-    async def crash(self, services: Services) -> None:
-        """From now on nothing is stored and nothing is posted, as if the program were gone."""
-        self.patch.setattr(app, "DRAIN_SECONDS", 0.1)
-        self.patch.setattr(reporter, "SHUTDOWN_SECONDS", 0.1)
+    async def kill(self, services: Services) -> None:
+        """Stop storing and posting at once, as if the program were killed."""
         self.patch.setattr(services.outbox, "_receive", lambda _: None)
         services.queue.close()
         # A transaction that is cancelled half-way would keep the database locked in this process.
@@ -67,14 +63,15 @@ class Theatre:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        services.outbox._events = asyncio.Queue()
+        services.reporter._reports.clear()
 
 
 @asynccontextmanager
-async def open_theatre(
+async def open_restartable_bot(
     settings: BotSettings, patch: pytest.MonkeyPatch, *, slice_steps: int = 5
-) -> AsyncIterator[Theatre]:
-    """A theatre in which every step is checkpointed."""
-    patch.setattr(job_run, "CHECKPOINT_SECONDS", 0.0)
+) -> AsyncIterator[RestartableBot]:
+    """Open a bot that stores a checkpoint after every step."""
     queue = QueueSettings(slice_steps=slice_steps)
     async with AsyncExitStack() as stack:
-        yield Theatre(settings.model_copy(update={"queue": queue}), patch, stack)
+        yield RestartableBot(settings.model_copy(update={"queue": queue}), patch, stack)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("bot", "cogs", "engine", "pyproject.toml", "requirements.txt", "config.toml")
-LIMIT = 120.0
+LIMIT = 600.0
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -31,7 +31,7 @@ LOTS = 10
 
 @pytest.fixture(scope="module")
 def plain(models: Models) -> PlainModels:
-    """The demo pair in plain modules."""
+    """Build the demo pair from plain modules."""
     entry = find_models("demo")
     vqgan = PlainVQGAN(VQGANConfig.from_dict(read_config(entry.generator)))
     vqgan.load_state_dict(load_file(entry.generator))
@@ -42,7 +42,7 @@ def plain(models: Models) -> PlainModels:
 
 
 def start(recipe: Recipe, models: Models, plain: PlainModels) -> tuple[Generation, Baseline]:
-    """The engine's run and the baseline's, of one latent and the same cutouts in every step."""
+    """Start the engine's run and the baseline's, with the same latent and cutouts."""
     run = Generation(recipe, models)
     random = torch.Generator()
     random.set_state(run.rng.get_state())
@@ -98,14 +98,14 @@ def by_the_baseline(image: Tensor, augmentations: Augmentations) -> Tensor:
 
 
 def ramps() -> Tensor:
-    """A picture that tells by its first two colors where a pixel is; the third is gray."""
+    """Return a picture whose first two colors are a pixel's position; the third is gray."""
     steps = 0.1 + 0.8 * (torch.arange(SIDE) + 0.5) / SIDE
     x, y = steps.expand(SIDE, SIDE), steps[:, None].expand(SIDE, SIDE)
     return torch.stack((x, y, torch.full_like(x, 0.5)))[None]
 
 
 def measured(cutouts: Tensor) -> dict[str, Tensor]:
-    """What was done to each cutout of `ramps()`, read from its middle, where no border shows."""
+    """Read what was done to each cutout of `ramps()` from its middle, where no border shows."""
     middle = (cutouts[:, :2, 5:11, 5:11] - 0.1) / 0.8
     across = (middle[..., 3:].mean((2, 3)) - middle[..., :3].mean((2, 3))) * SIZE / 3
     down = (middle[:, :, 3:].mean((2, 3)) - middle[:, :, :3].mean((2, 3))) * SIZE / 3

@@ -15,21 +15,22 @@ from PIL import Image
 from bot import errors
 from bot.app import open_services
 from bot.client import PaintingBot
-from bot.delivery import poster
 from engine.errors import SettingsError
 from engine.painting import read_recipe
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
+    FAST,
     PROMPT,
-    Studio,
+    BotHarness,
     another_job_is_painted,
-    begun,
     channel_of,
+    job_in_progress,
     make_settings,
-    open_studio,
+    open_bot,
     painted,
     pictures_of,
     raise_unexplained,
+    steps_held,
     until,
 )
 
@@ -49,160 +50,155 @@ POST, EDIT = "/channels/*/messages", "/channels/*/messages/*"
     ],
 )
 async def test_progress_that_is_refused_harms_no_result(
-    studio: Studio,
+    bot: BotHarness,
     caplog: pytest.LogCaptureFixture,
     method: str,
     path: str,
     status: int,
     code: int,
 ):
-    await studio.imagine(steps=50)
-    await begun(studio)
-    studio.env.inject_error(method, path, status=status, code=code)
-    await studio.all_told()
-    assert len(painted(studio.thread())) == 1
+    async with job_in_progress(bot, steps=50):
+        bot.env.inject_error(method, path, status=status, code=code)
+    await bot.wait_until_notified()
+    assert len(painted(bot.thread())) == 1
     if code not in (50083, 30046):
         assert any("progress" in r.message and r.levelno == logging.WARNING for r in caplog.records)
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-async def test_a_result_is_tried_until_it_arrives(studio: Studio, status: int):
-    await studio.imagine(steps=30)
-    await begun(studio)
-    studio.env.inject_error("POST", POST, status=status, times=3)
-    await studio.all_told()
-    assert len(painted(studio.thread())) == 1
+async def test_a_result_is_tried_until_it_arrives(bot: BotHarness, status: int):
+    async with job_in_progress(bot, steps=30):
+        bot.env.inject_error("POST", POST, status=status, times=3)
+    await bot.wait_until_notified()
+    assert len(painted(bot.thread())) == 1
 
 
-async def test_a_call_that_hangs_is_made_again(studio: Studio, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(poster, "CALL_SECONDS", 0.2)
+async def test_a_call_that_hangs_is_made_again(bot: BotHarness, monkeypatch: pytest.MonkeyPatch):
     send, calls = discord.PartialMessageable.send, []
 
     async def hanging(self: discord.PartialMessageable, *args: Any, **options: Any) -> Any:
         if options.get("nonce") and not calls:
             calls.append(options["nonce"])
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         return await send(self, *args, **options)
 
     monkeypatch.setattr(discord.PartialMessageable, "send", hanging)
-    await studio.imagine(steps=1)
-    await studio.all_told()
-    assert calls
-    assert len(painted(studio.thread())) == 1
+    await bot.imagine(steps=1)
+    await until(lambda: calls)
+    await bot.env.advance_time(FAST.call_seconds + 1)
+    await bot.wait_until_notified()
+    assert len(painted(bot.thread())) == 1
 
 
-async def test_without_its_thread_a_result_comes_to_the_channel(studio: Studio):
-    await studio.imagine(steps=50)
-    await begun(studio)
-    await channel_of(studio, studio.thread().id).delete()
-    await studio.all_told()
-    (result,) = painted(studio.channel)
+async def test_without_its_thread_a_result_comes_to_the_channel(bot: BotHarness):
+    async with job_in_progress(bot, steps=50):
+        await channel_of(bot, bot.thread().id).delete()
+    await bot.wait_until_notified()
+    (result,) = painted(bot.channel)
     assert "can no longer post" in result.content
-    await another_job_is_painted(studio)
+    await another_job_is_painted(bot)
 
 
-async def test_a_locked_thread_gets_no_result_and_the_channel_does(studio: Studio):
-    await studio.imagine(steps=40)
-    await begun(studio)
-    thread = studio.thread()
-    studio.env.inject_error(
-        "POST", f"/channels/{thread.id}/messages", status=403, code=160005, times=None
-    )
-    await studio.all_told()
+async def test_a_locked_thread_gets_no_result_and_the_channel_does(bot: BotHarness):
+    async with job_in_progress(bot, steps=40):
+        thread = bot.thread()
+        bot.env.inject_error(
+            "POST", f"/channels/{thread.id}/messages", status=403, code=160005, times=None
+        )
+    await bot.wait_until_notified()
     assert not painted(thread)
-    assert len(painted(studio.channel)) == 1
+    assert len(painted(bot.channel)) == 1
 
 
-async def test_without_its_channel_a_result_goes_to_the_person(studio: Studio):
-    await studio.imagine(steps=50)
-    await begun(studio)
-    await channel_of(studio, studio.channel.id).delete()
-    await studio.all_told()
-    assert len(painted(studio.alice.user.dm_channel)) == 1
+async def test_without_its_channel_a_result_goes_to_the_person(bot: BotHarness):
+    async with job_in_progress(bot, steps=50):
+        await channel_of(bot, bot.channel.id).delete()
+    await bot.wait_until_notified()
+    assert len(painted(bot.alice.user.dm_channel)) == 1
 
 
 @pytest.mark.parametrize("refused", ["the channel", "the message"])
-async def test_nobody_left_to_tell_ends_one_job_only(
-    studio: Studio, caplog: pytest.LogCaptureFixture, refused: str
+async def test_undeliverable_result_ends_only_its_job(
+    bot: BotHarness, caplog: pytest.LogCaptureFixture, refused: str
 ):
-    doomed = studio.guild.create_text_channel("doomed")
-    await studio.imagine(steps=50, channel=doomed)
-    thread = doomed.threads[0]
-    await until(lambda: thread.last_message and thread.last_message.attachments)
-    direct = f"/channels/{studio.alice.user.dm_channel.id}/messages"
-    path = "/users/@me/channels" if refused == "the channel" else direct
-    studio.env.inject_error("POST", path, status=403, code=50007)
-    await channel_of(studio, doomed.id).delete()
-    await studio.all_told()
+    doomed = bot.guild.create_text_channel("doomed")
+    with steps_held():
+        await bot.imagine(steps=50, channel=doomed)
+        thread = doomed.threads[0]
+        await until(lambda: thread.last_message and thread.last_message.attachments)
+        direct = f"/channels/{bot.alice.user.dm_channel.id}/messages"
+        path = "/users/@me/channels" if refused == "the channel" else direct
+        bot.env.inject_error("POST", path, status=403, code=50007)
+        await channel_of(bot, doomed.id).delete()
+    await bot.wait_until_notified()
     assert any(
         getattr(record, "cause", "") == "nobody could be notified" for record in caplog.records
     )
-    await another_job_is_painted(studio)
+    await another_job_is_painted(bot)
 
 
-async def test_a_deleted_progress_message_is_not_made_again(studio: Studio):
-    await studio.imagine(steps=60)
-    await begun(studio)
-    thread = studio.thread()
-    assert thread.last_message is not None
-    await channel_of(studio, thread.id).get_partial_message(thread.last_message.id).delete()
-    await studio.all_told()
+async def test_a_deleted_progress_message_is_not_made_again(bot: BotHarness):
+    async with job_in_progress(bot, steps=60):
+        thread = bot.thread()
+        assert thread.last_message is not None
+        await channel_of(bot, thread.id).get_partial_message(thread.last_message.id).delete()
+    await bot.wait_until_notified()
     (only,) = thread.history()
     assert pictures_of(only)
 
 
 @pytest.mark.parametrize("threads", [True, False])
 async def test_a_deleted_job_message_keeps_no_result_away(tmp_path: Path, threads: bool):
-    async with open_studio(make_settings(tmp_path, threads=threads)) as studio:
-        await studio.imagine(steps=50)
-        place = studio.thread() if threads else studio.channel
-        await until(lambda: place.last_message and place.last_message.attachments)
-        job_message = studio.job_message().id
-        await channel_of(studio, studio.channel.id).get_partial_message(job_message).delete()
-        await studio.all_told()
+    async with open_bot(make_settings(tmp_path, threads=threads)) as bot:
+        with steps_held():
+            await bot.imagine(steps=50)
+            place = bot.thread() if threads else bot.channel
+            await until(lambda: place.last_message and place.last_message.attachments)
+            job_message = bot.job_message().id
+            await channel_of(bot, bot.channel.id).get_partial_message(job_message).delete()
+        await bot.wait_until_notified()
         (result,) = painted(place)
         assert "can no longer post" not in result.content
 
 
-async def test_a_job_outlives_the_connection(studio: Studio, caplog: pytest.LogCaptureFixture):
-    """Broken and made again through discord.py's own `ShardInfo`. simcord identifies anew, as is
-    done when Discord has given up a session; it resumes none.
+async def test_a_job_outlives_the_connection(bot: BotHarness, caplog: pytest.LogCaptureFixture):
+    """Break and restore the connection through discord.py's own `ShardInfo`.
+
+    simcord identifies again, as after the end of a session; it resumes none.
     """
-    await studio.imagine(steps=60)
-    await begun(studio)
-    caplog.set_level(logging.INFO, "bot")
-    shard = studio.bot.get_shard(0)
-    assert shard is not None
-    await shard.disconnect()
-    assert shard.is_closed()
-    await shard.reconnect()
-    await until(lambda: "connected" in [record.message for record in caplog.records])
-    status = await studio.bob.slash(studio.channel, "status")
-    assert status.response is not None
-    assert "1 job," in status.response.content
-    await studio.all_told()
-    assert len(painted(studio.thread())) == 1
-    await another_job_is_painted(studio)
+    async with job_in_progress(bot, steps=60):
+        caplog.set_level(logging.INFO, "bot")
+        shard = bot.client.get_shard(0)
+        assert shard is not None
+        await shard.disconnect()
+        assert shard.is_closed()
+        await shard.reconnect()
+        await until(lambda: "connected" in [record.message for record in caplog.records])
+        status = await bot.bob.slash(bot.channel, "status")
+        assert status.response is not None
+        assert "1 job," in status.response.content
+    await bot.wait_until_notified()
+    assert len(painted(bot.thread())) == 1
+    await another_job_is_painted(bot)
 
 
-async def test_a_result_that_is_too_large_comes_smaller_and_says_so(studio: Studio):
-    await studio.imagine(steps=30)
-    await begun(studio)
-    studio.env.inject_error("POST", POST, status=413, code=40005)
-    await studio.all_told()
-    results = [m for m in studio.thread().history() if "seed" in m.content]
+async def test_a_result_that_is_too_large_comes_smaller_and_says_so(bot: BotHarness):
+    async with job_in_progress(bot, steps=30):
+        bot.env.inject_error("POST", POST, status=413, code=40005)
+    await bot.wait_until_notified()
+    results = [m for m in bot.thread().history() if "seed" in m.content]
     assert len(results) == 1
     assert "too large" in results[0].content
 
 
-async def test_a_servers_limit_is_kept_without_discord_refusing(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_file_limit_of_server_is_kept_before_discord_refuses(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     limit = 24 * 2**10
     monkeypatch.setattr(discord.Guild, "filesize_limit", limit)
-    await studio.imagine(seed=7)
-    await studio.all_told()
-    thread = studio.thread()
+    await bot.imagine(seed=7)
+    await bot.wait_until_notified()
+    thread = bot.thread()
     (result,) = (m for m in thread.history() if "seed 7" in m.content)
     files = {each.filename: each for each in result.attachments}
     assert {"picture-1.webp", "picture-1-recipe.json"} <= set(files)
@@ -212,39 +208,39 @@ async def test_a_servers_limit_is_kept_without_discord_refusing(
     path = tmp_path / "recipe.json"
     path.write_bytes(await files["picture-1-recipe.json"].read())
     assert (read_recipe(path).seed, read_recipe(path).steps) == (7, 2)
-    posts = [entry for entry in studio.env.http_requests if entry.method == "POST"]
+    posts = [entry for entry in bot.env.http_requests if entry.method == "POST"]
     assert [entry.path for entry in posts].count(f"/channels/{thread.id}/messages") == 2
 
 
 async def test_a_recipe_that_is_too_large_as_well_is_said_to_be_missing(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(discord.Guild, "filesize_limit", 15 * 2**10)
     buffer = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise((64, 64), 100) for _ in "RGB"]).save(buffer, "PNG")
-    await studio.imagine(seed=7, image=("noise.png", buffer.getvalue()))
-    await studio.all_told()
-    (result,) = (m for m in studio.thread().history() if "seed 7" in m.content)
+    await bot.imagine(seed=7, image=("noise.png", buffer.getvalue()))
+    await bot.wait_until_notified()
+    (result,) = (m for m in bot.thread().history() if "seed 7" in m.content)
     assert "picture-1.webp" in [each.filename for each in result.attachments]
     assert not any(each.filename.endswith(".json") for each in result.attachments)
     assert "The recipe of picture-1 is too large as well" in result.content
 
 
-async def test_a_refused_first_message_queues_nothing(studio: Studio):
-    studio.env.inject_error("POST", POST, status=403, code=50013, message="Missing Permissions")
-    answered = await studio.imagine()
+async def test_a_refused_first_message_queues_nothing(bot: BotHarness):
+    bot.env.inject_error("POST", POST, status=403, code=50013, message="Missing Permissions")
+    answered = await bot.imagine()
     assert answered.response is not None
     assert "Missing Permissions" in answered.response.content
-    assert not studio.services.queue.jobs()
-    await another_job_is_painted(studio)
+    assert not bot.services.queue.jobs()
+    await another_job_is_painted(bot)
 
 
-async def test_a_refused_thread_means_in_place(studio: Studio):
-    studio.env.inject_error("POST", "/channels/*/messages/*/threads", status=400, code=160006)
-    await studio.imagine(steps=1)
-    await studio.all_told()
-    assert not studio.channel.threads
-    assert len(painted(studio.channel)) == 1
+async def test_a_refused_thread_means_in_place(bot: BotHarness):
+    bot.env.inject_error("POST", "/channels/*/messages/*/threads", status=400, code=160006)
+    await bot.imagine(steps=1)
+    await bot.wait_until_notified()
+    assert not bot.channel.threads
+    assert len(painted(bot.channel)) == 1
 
 
 @pytest.mark.parametrize(
@@ -256,7 +252,7 @@ async def test_a_refused_thread_means_in_place(studio: Studio):
     ],
 )
 async def test_a_failing_job_is_told_and_the_next_one_painted(
-    studio: Studio,
+    bot: BotHarness,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     error: Exception,
@@ -270,27 +266,27 @@ async def test_a_failing_job_is_told_and_the_next_one_painted(
         step(self)
 
     monkeypatch.setattr(Generation, "step", failing)
-    await studio.imagine()
-    await studio.all_told()
-    texts = [message.content for message in studio.thread().history()]
+    await bot.imagine()
+    await bot.wait_until_notified()
+    texts = [message.content for message in bot.thread().history()]
     assert any(told in text for text in texts)
     assert not any("Traceback" in text or "a fault" in text for text in texts)
     assert any(getattr(record, "job", None) == 1 for record in caplog.records)
-    await another_job_is_painted(studio)
+    await another_job_is_painted(bot)
 
 
-async def test_a_second_bot_with_the_same_store_does_not_start(studio: Studio):
+async def test_a_second_bot_with_the_same_store_does_not_start(bot: BotHarness):
     with pytest.raises(SettingsError, match="another bot"):
-        async with open_services(studio.services.settings):
+        async with open_services(bot.services.settings):
             pass
 
 
-async def test_what_is_not_done_at_the_end_is_painted_at_the_next_start(tmp_path: Path):
+async def test_unfinished_job_is_painted_after_restart(tmp_path: Path):
     settings = make_settings(tmp_path)
     async with AsyncExitStack() as stack:
         async with open_services(settings) as services:
-            bot = PaintingBot(services)
-            env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+            client = PaintingBot(services)
+            env = await stack.enter_async_context(simcord.run(client, shard_count=1))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
@@ -310,6 +306,6 @@ async def test_what_is_not_done_at_the_end_is_painted_at_the_next_start(tmp_path
             assert sent.method == "PUT"  # once, although the bot started twice
 
 
-async def test_a_prompt_is_kept_out_of_errors(studio: Studio, caplog: pytest.LogCaptureFixture):
-    await studio.imagine(f"{PROMPT}:x")
+async def test_a_prompt_is_kept_out_of_errors(bot: BotHarness, caplog: pytest.LogCaptureFixture):
+    await bot.imagine(f"{PROMPT}:x")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

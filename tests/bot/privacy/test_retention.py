@@ -3,6 +3,7 @@
 import asyncio
 import io
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
@@ -11,27 +12,31 @@ import pytest
 import simcord
 from PIL import Image
 
-from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, StorageSettings
-from bot.local_preview import UPLOAD_HOSTS
 from bot.privacy.retention import RetentionService
 from bot.storage import Store, open_store
 from bot.storage.connection import DATABASE
 from engine.files import MEBIBYTE
 from engine.presets import make_recipe
-from tests.harness.bot_harness import PATIENCE, PROMPT, encoded, raise_unexplained, told
-from tests.harness.job_factory import (
-    begun_job,
-    bytes_on_disk,
-    ended_job,
-    kept,
-    make_older,
-    recipe_for,
-    told_job,
+from tests.harness.bot_harness import (
+    PATIENCE,
+    PROMPT,
+    encoded,
+    ephemeral_text,
+    open_test_services,
+    raise_unexplained,
 )
-
-EVERYTHING = "cfp"
+from tests.harness.job_factory import (
+    PARTS,
+    bytes_on_disk,
+    finished_job,
+    make_older,
+    notified_job,
+    recipe_for,
+    running_job,
+    stored_parts,
+)
 
 
 @pytest.fixture
@@ -48,67 +53,67 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob(f"{DATABASE}*"))
 
 
-async def test_what_is_older_than_its_days_goes_and_the_job_stays(store: Store, tmp_path: Path):
-    old, new = await told_job(store), await told_job(store)
+async def test_old_files_are_deleted_and_job_is_kept(store: Store, tmp_path: Path):
+    old, new = await notified_job(store), await notified_job(store)
     make_older(tmp_path, 31, old)
     make_older(tmp_path, 29, new)
     await retention(store, keep_days=30).tidy()
-    assert await kept(store, old) == ""
-    assert await kept(store, new) == EVERYTHING
+    assert await stored_parts(store, old) == set()
+    assert await stored_parts(store, new) == PARTS
     record = await store.jobs.get(old.id)
     assert record is not None
     assert record.job.recipes == old.recipes
 
 
 async def test_without_limits_everything_stays(store: Store, tmp_path: Path):
-    job = await told_job(store)
+    job = await notified_job(store)
     make_older(tmp_path, 10_000, job)
     await retention(store).tidy()
-    assert await kept(store, job) == EVERYTHING
+    assert await stored_parts(store, job) == PARTS
 
 
-async def test_what_has_not_ended_or_was_not_told_stays_however_old(store: Store, tmp_path: Path):
-    running, untold = await begun_job(store, MEBIBYTE), await ended_job(store, MEBIBYTE)
+async def test_jobs_without_announced_end_are_kept(store: Store, tmp_path: Path):
+    running, untold = await running_job(store, MEBIBYTE), await finished_job(store, MEBIBYTE)
     make_older(tmp_path, 1000)
     await retention(store, keep_days=1, disk_mib=1).tidy()
-    assert await kept(store, running) == "cf"
-    assert await kept(store, untold) == EVERYTHING
+    assert await stored_parts(store, running) == {"checkpoints", "frames"}
+    assert await stored_parts(store, untold) == PARTS
     await store.lifecycle.mark_notified(untold.id)
     await retention(store, keep_days=1, disk_mib=1).tidy()
-    assert await kept(store, untold) == ""
+    assert await stored_parts(store, untold) == set()
 
 
 async def test_the_disk_budget_holds_and_the_file_shrinks(store: Store, tmp_path: Path):
     for _ in range(12):
-        await told_job(store, MEBIBYTE // 2)
+        await notified_job(store, MEBIBYTE // 2)
     assert size_of(tmp_path) > 16 * MEBIBYTE
     await retention(store, disk_mib=4).tidy()
     assert await store.retention.used_bytes() <= 4 * MEBIBYTE
     assert size_of(tmp_path) <= 4 * MEBIBYTE + 2**16
 
 
-async def test_to_save_room_checkpoints_go_first_then_frames_then_pictures(store: Store):
-    jobs = [await told_job(store, MEBIBYTE) for _ in range(3)]
-    seen: list[list[str]] = []
+async def test_disk_budget_deletes_checkpoints_then_frames_then_pictures(store: Store):
+    jobs = [await notified_job(store, MEBIBYTE) for _ in range(3)]
+    seen: list[list[set[str]]] = []
     for budget in (9, 8, 7, 6, 5, 4, 3, 2):
         await retention(store, disk_mib=budget).tidy()
-        seen.append([await kept(store, job) for job in jobs])
+        seen.append([await stored_parts(store, job) for job in jobs])
     states = [sum(map(len, each)) for each in seen]
     assert states == sorted(states, reverse=True)
     for each in seen:
-        missing = ["".join(sorted(set(EVERYTHING) - set(job))) for job in each]
-        together = "".join(missing)
-        assert "f" not in together or together.count("c") == 3
-        assert "p" not in together or together.count("f") == 3
+        missing = [PARTS - parts for parts in each]
+        counts = Counter(part for parts in missing for part in parts)
+        assert not counts["frames"] or counts["checkpoints"] == 3
+        assert not counts["pictures"] or counts["frames"] == 3
         assert [len(m) for m in missing] == sorted((len(m) for m in missing), reverse=True)
-    assert "p" in seen[-1][-1]  # of the pictures the newest is the last to go
+    assert "pictures" in seen[-1][-1]  # of the pictures the newest is the last to go
 
 
 async def test_uploaded_pictures_go_too_and_prompts_stay(store: Store, tmp_path: Path):
     upload = encoded(Image.effect_noise((64, 64), 50).convert("RGB"))
     with_upload = make_recipe(PROMPT, seed=1, steps=1, init_image=upload)
-    job = await told_job(store, recipes=[with_upload, recipe_for(PROMPT)])
-    plain = await told_job(store)
+    job = await notified_job(store, recipes=[with_upload, recipe_for(PROMPT)])
+    plain = await notified_job(store)
     make_older(tmp_path, 31)
     await retention(store, keep_days=30).tidy()
     assert await store.jobs.get(job.id) is None  # it cannot be painted any more
@@ -120,8 +125,8 @@ async def test_uploaded_pictures_go_too_and_prompts_stay(store: Store, tmp_path:
     assert values.recipes[1] == recipe_for(PROMPT).to_json()
 
 
-async def test_what_is_removed_is_in_no_file_any_more(store: Store, tmp_path: Path):
-    job = await told_job(store, 100_000)
+async def test_deleted_data_is_in_no_file(store: Store, tmp_path: Path):
+    job = await notified_job(store, 100_000)
     (picture,) = await store.lifecycle.pictures(job.id)
     sample = picture.content[50_000:50_100]
     assert sample in bytes_on_disk(tmp_path)
@@ -139,14 +144,14 @@ async def test_a_database_that_could_not_shrink_learns_it_at_the_next_start(tmp_
         assert database.execute("PRAGMA auto_vacuum").fetchall() == [(0,)]
     async with open_store(tmp_path) as store:
         for _ in range(4):
-            await told_job(store, MEBIBYTE)
+            await notified_job(store, MEBIBYTE)
         await retention(store, disk_mib=2).tidy()
         assert size_of(tmp_path) <= 2 * MEBIBYTE + 2**16
 
 
 async def test_others_write_while_much_is_removed(store: Store):
     for _ in range(20):
-        await told_job(store, MEBIBYTE)
+        await notified_job(store, MEBIBYTE)
     tidying = asyncio.create_task(retention(store, disk_mib=1).tidy())
     count = 0
     while not tidying.done():
@@ -167,9 +172,9 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(
     short_lived: BotSettings,
 ):
     async with AsyncExitStack() as stack:
-        async with open_services(short_lived, UPLOAD_HOSTS) as services:
-            bot = PaintingBot(services)
-            env = await stack.enter_async_context(simcord.run(bot, shard_count=1))
+        async with open_test_services(short_lived) as services:
+            client = PaintingBot(services)
+            env = await stack.enter_async_context(simcord.run(client, shard_count=1))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
@@ -177,13 +182,13 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(
             await alice.slash(channel, "imagine", prompt=PROMPT, steps=1)
             await no_open_jobs(services.store)
         make_older(short_lived.storage.folder, 31)
-        async with open_services(short_lived, UPLOAD_HOSTS) as services:
+        async with open_test_services(short_lived) as services:
             await env.restart_bot(PaintingBot(services))
             async with asyncio.timeout(PATIENCE):
                 while await services.store.lifecycle.pictures(1):
                     await asyncio.sleep(0.05)
             page = await alice.slash(channel, "history")
-            assert "don't have this picture" in told(page)
+            assert "don't have this picture" in ephemeral_text(page)
             assert page.response is not None
             assert not page.response.attachments
             with pytest.raises(simcord.SetupError, match="disabled"):

@@ -10,45 +10,51 @@ from bot.errors import UserError
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queue import GpuQueue
 from engine.models.loading import Models
-from tests.harness.bot_harness import PATIENCE, Studio, begun, make_settings, painted
+from tests.harness.bot_harness import (
+    PATIENCE,
+    BotHarness,
+    job_in_progress,
+    make_settings,
+    painted,
+    wait_for_first_progress,
+)
 
 
-async def name_of_models(studio: Studio) -> str:
-    call = studio.services.worker.call_with_models(lambda models: models.name)
+async def name_of_models(bot: BotHarness) -> str:
+    call = bot.services.worker.call_with_models(lambda models: models.name)
     return await asyncio.wait_for(asyncio.wrap_future(call), PATIENCE)
 
 
-async def test_call_is_made_while_nothing_is_painted(studio: Studio):
-    assert await name_of_models(studio) == "demo"
+async def test_call_is_made_while_nothing_is_painted(bot: BotHarness):
+    assert await name_of_models(bot) == "demo"
 
 
-async def test_call_is_made_between_two_steps_of_a_job(studio: Studio):
-    await studio.imagine(steps=300)
-    await begun(studio)
-    assert await name_of_models(studio) == "demo"
-    assert [job.id for job in studio.services.queue.jobs()] == [1]
-    await studio.all_told()
-    assert len(painted(studio.thread())) == 1
+async def test_call_is_made_between_two_steps_of_a_job(bot: BotHarness):
+    await bot.imagine(steps=300)
+    await wait_for_first_progress(bot)
+    assert await name_of_models(bot) == "demo"
+    assert [job.id for job in bot.services.queue.jobs()] == [1]
+    await bot.wait_until_notified()
+    assert len(painted(bot.thread())) == 1
 
 
-async def test_error_of_a_call_reaches_only_its_caller(studio: Studio):
+async def test_error_of_a_call_reaches_only_its_caller(bot: BotHarness):
     def failing(_: Models) -> None:
         raise ValueError("no such thing")
 
     with pytest.raises(ValueError, match="no such thing"):
-        await asyncio.wrap_future(studio.services.worker.call_with_models(failing))
-    assert await name_of_models(studio) == "demo"
+        await asyncio.wrap_future(bot.services.worker.call_with_models(failing))
+    assert await name_of_models(bot) == "demo"
 
 
-async def test_cancelled_call_is_not_made(studio: Studio):
+async def test_cancelled_call_is_not_made(bot: BotHarness):
     done: list[str] = []
-    await studio.imagine(steps=40)
-    await begun(studio)
-    call = studio.services.worker.call_with_models(lambda models: done.append(models.name))
-    if call.cancel():
-        assert await name_of_models(studio) == "demo"
-        assert not done
-    await studio.all_told()
+    async with job_in_progress(bot, steps=40):
+        call = bot.services.worker.call_with_models(lambda models: done.append(models.name))
+        assert call.cancel()
+    assert await name_of_models(bot) == "demo"
+    assert not done
+    await bot.wait_until_notified()
 
 
 def test_closing_the_queue_cancels_waiting_calls():

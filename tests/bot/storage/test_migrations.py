@@ -72,7 +72,7 @@ async def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path:
     assert revision_of(tmp_path) == "9999"
 
 
-async def test_what_is_no_database_is_refused_in_one_sentence(tmp_path: Path):
+async def test_file_that_is_no_database_is_refused(tmp_path: Path):
     (tmp_path / DATABASE).write_bytes(b"no database at all" * 100)
     with pytest.raises(SettingsError, match="not a database"):
         async with open_store(tmp_path):

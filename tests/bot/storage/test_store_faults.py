@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,27 +14,25 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.config import BotSettings
-from bot.storage import connection, open_store, retry
+from bot.storage import open_store
 from bot.storage.connection import DATABASE
 from engine.errors import SettingsError
 from tests.harness.bot_harness import (
-    Studio,
+    FAST,
+    BotHarness,
     another_job_is_painted,
-    begun,
     encoded,
-    open_studio,
+    ephemeral_text,
+    open_bot,
     painted,
-    told,
     until,
+    wait_for_first_progress,
 )
 
 
 @pytest.fixture
-async def studio(settings: BotSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Studio]:
-    monkeypatch.setattr(connection, "LOCKED_SECONDS", 0.2)
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.1)
-    async with open_studio(settings) as opened:
+async def bot(settings: BotSettings) -> AsyncIterator[BotHarness]:
+    async with open_bot(settings, timings=replace(FAST, locked_seconds=1.0)) as opened:
         yield opened
 
 
@@ -48,9 +47,9 @@ def locked(settings: BotSettings) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def full(studio: Studio) -> AsyncIterator[None]:
+async def full(bot: BotHarness) -> AsyncIterator[None]:
     """No page of the disk is free for a while."""
-    engine = studio.services.store.jobs._read.kw["bind"]
+    engine = bot.services.store.jobs._read.kw["bind"]
     assert isinstance(engine, AsyncEngine)
     limit = [1]
 
@@ -69,41 +68,41 @@ def complaints(caplog: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.mark.parametrize("fault", ["locked", "full"])
-async def test_what_cannot_be_stored_is_not_accepted(
-    studio: Studio, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
+async def test_job_that_cannot_be_stored_is_refused(
+    bot: BotHarness, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
 ):
     if fault == "locked":
         with locked(settings):
-            answered = await studio.imagine()
+            answered = await bot.imagine()
     else:
-        async with full(studio):
+        async with full(bot):
             noise = Image.merge("RGB", [Image.effect_noise((64, 64), 100) for _ in "RGB"])
-            answered = await studio.imagine(image=("noise.png", encoded(noise)))
-    assert "nothing was queued" in told(answered)
+            answered = await bot.imagine(image=("noise.png", encoded(noise)))
+    assert "nothing was queued" in ephemeral_text(answered)
     assert fault in complaints(caplog)
-    assert not studio.channel.history()
-    await another_job_is_painted(studio)
+    assert not bot.channel.history()
+    await another_job_is_painted(bot)
 
 
 @pytest.mark.parametrize("fault", ["locked", "full"])
-async def test_an_end_that_cannot_be_stored_is_told_when_it_can(
-    studio: Studio, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
+async def test_end_is_announced_once_database_accepts_it(
+    bot: BotHarness, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
 ):
-    await studio.imagine(steps=150)
-    await begun(studio)
+    await bot.imagine(steps=150)
+    await wait_for_first_progress(bot)
     if fault == "locked":
         with locked(settings):
             await until(lambda: "locked" in complaints(caplog))
-            await until(lambda: not studio.services.queue.jobs())
+            await until(lambda: not bot.services.queue.jobs())
             await asyncio.sleep(0.5)
-            assert not painted(studio.thread())
+            assert not painted(bot.thread())
     else:
-        async with full(studio):
-            await until(lambda: not studio.services.queue.jobs())
+        async with full(bot):
+            await until(lambda: not bot.services.queue.jobs())
             await until(lambda: "full" in complaints(caplog))
-            assert not painted(studio.thread())
-    await studio.all_told()
-    assert len(painted(studio.thread())) == 1
+            assert not painted(bot.thread())
+    await bot.wait_until_notified()
+    assert len(painted(bot.thread())) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="folders have other permissions there")
@@ -119,13 +118,12 @@ async def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
 
 
 async def test_a_database_that_something_else_has_locked_is_named(
-    tmp_path: Path, settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: BotSettings
 ):
-    monkeypatch.setattr(connection, "LOCKED_SECONDS", 0.2)
     folder = settings.storage.folder
     async with open_store(folder):
         pass
     with locked(settings), pytest.raises(SettingsError, match="locked"):
-        async with open_store(folder):
+        async with open_store(folder, locked_seconds=0.2):
             pass
     assert tmp_path in folder.parents

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import discord
 import pytest
 
 from bot.config import BotSettings, QueueSettings
-from bot.delivery import reporter
 from bot.errors import UserError
 from bot.jobs.job import JobState
 from bot.scheduling import eta
@@ -16,18 +16,19 @@ from bot.submission.permissions import Actor
 from bot.submission.requester import Requester
 from engine.painting import read_provenance
 from tests.harness.bot_harness import (
+    FAST,
     PATIENCE,
     PROMPT,
-    Studio,
+    BotHarness,
     another_job_is_painted,
-    begun,
     channel_of,
     make_settings,
-    open_studio,
+    open_bot,
     painted,
     pictures_of,
     result_of,
     until,
+    wait_for_first_progress,
 )
 
 STEPS = 40
@@ -35,135 +36,142 @@ STEPS = 40
 
 @pytest.fixture
 def settings(tmp_path: Path) -> BotSettings:
-    """Short turns, so that what is wished is soon done."""
+    """Use short slices, so that requests are soon obeyed."""
     return make_settings(tmp_path).model_copy(update={"queue": QueueSettings(slice_steps=5)})
 
 
 @pytest.fixture
-async def studio(settings: BotSettings) -> AsyncIterator[Studio]:
-    async with open_studio(settings) as opened:
+async def bot(settings: BotSettings) -> AsyncIterator[BotHarness]:
+    async with open_bot(settings) as opened:
         yield opened
 
 
-def alice(studio: Studio) -> Actor:
-    return Actor(studio.alice.id)
+def alice(bot: BotHarness) -> Actor:
+    return Actor(bot.alice.id)
 
 
-def asker(studio: Studio) -> Requester:
+def asker(bot: BotHarness) -> Requester:
     return Requester(
-        studio.alice.id,
-        studio.guild.id,
-        channel_of(studio, studio.channel.id),
+        bot.alice.id,
+        bot.guild.id,
+        channel_of(bot, bot.channel.id),
         discord.Permissions.all(),
     )
 
 
-async def running(studio: Studio, job_id: int) -> None:
+async def running(bot: BotHarness, job_id: int) -> None:
     async with asyncio.timeout(PATIENCE):
-        while await studio.services.store.jobs.state(job_id) is JobState.QUEUED:
+        while await bot.services.store.jobs.state(job_id) is JobState.QUEUED:
             await asyncio.sleep(0.02)
 
 
-async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(studio: Studio):
-    await studio.imagine(steps=1000)
-    await begun(studio)
-    await studio.services.control.stop(1, alice(studio))
-    result = await result_of(studio)
+async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(bot: BotHarness):
+    await bot.imagine(steps=1000)
+    await wait_for_first_progress(bot)
+    await bot.services.control.stop(1, alice(bot))
+    result = await result_of(bot)
     assert "stopped at step" in result.content
     origin = read_provenance(await pictures_of(result)[0].read())
     assert 0 < origin.steps < origin.recipe.steps == 1000
     assert f"step {origin.steps} of 1000" in result.content
-    assert studio.thread().history()[0].content == "Stopped."
+    assert bot.thread().history()[0].content == "Stopped."
 
 
-async def test_of_variations_those_that_were_begun_are_kept(studio: Studio):
-    await studio.imagine(steps=60, count=4)
-    thread = studio.thread()
+async def test_stopped_variations_that_have_begun_are_kept(bot: BotHarness):
+    await bot.imagine(steps=60, count=4)
+    thread = bot.thread()
     await until(lambda: any("picture 2" in message.content for message in thread.history()))
-    await studio.services.control.stop(1, alice(studio))
-    result = await result_of(studio)
+    await bot.services.control.stop(1, alice(bot))
+    result = await result_of(bot)
     names = [each.filename for each in pictures_of(result)]
     assert names[:2] == ["picture-1-1.png", "picture-1-2.png"]
     assert "picture-1-4.png" not in names
     assert "not begun" in result.content
 
 
-async def test_a_stopped_job_goes_on_to_the_picture_that_it_would_have_become(studio: Studio):
-    await studio.imagine(steps=STEPS, seed=7)
-    whole = await pictures_of(await result_of(studio))[0].read()
-    await studio.imagine(steps=STEPS, seed=7)
-    await running(studio, 2)
-    await studio.services.control.stop(2, alice(studio))
-    stopped = await result_of(studio)
-    assert await studio.services.store.jobs.state(2) is JobState.STOPPED
+async def test_resumed_job_paints_picture_of_uninterrupted_job(bot: BotHarness):
+    await bot.imagine(steps=STEPS, seed=7)
+    whole = await pictures_of(await result_of(bot))[0].read()
+    await bot.imagine(steps=STEPS, seed=7)
+    await running(bot, 2)
+    await bot.services.control.stop(2, alice(bot))
+    stopped = await result_of(bot)
+    assert await bot.services.store.jobs.state(2) is JobState.STOPPED
     assert await pictures_of(stopped)[0].read() != whole
-    await studio.services.control.resume(2, asker(studio))
-    assert await pictures_of(await result_of(studio))[0].read() == whole
-    record = await studio.services.control.job(3)
+    await bot.services.control.resume(2, asker(bot))
+    assert await pictures_of(await result_of(bot))[0].read() == whole
+    record = await bot.services.control.job(3)
     assert (record.job.kind, record.job.parent_id, record.state) == ("more", 2, JobState.DONE)
 
 
-async def test_what_has_not_begun_cannot_be_stopped_but_cancelled(studio: Studio):
-    await studio.imagine(steps=STEPS)
-    await studio.imagine(steps=1)
+async def test_queued_job_can_be_cancelled_but_not_stopped(bot: BotHarness):
+    await bot.imagine(steps=STEPS)
+    await bot.imagine(steps=1)
     with pytest.raises(UserError, match="cancel it instead"):
-        await studio.services.control.stop(2, alice(studio))
-    await studio.services.control.cancel(2, alice(studio))
-    await studio.all_told()
-    first, second = sorted(studio.channel.threads, key=lambda thread: thread.id)
+        await bot.services.control.stop(2, alice(bot))
+    await bot.services.control.cancel(2, alice(bot))
+    await bot.wait_until_notified()
+    first, second = sorted(bot.channel.threads, key=lambda thread: thread.id)
     assert len(painted(first)) == 1
     assert [message.content for message in second.history()] == ["Cancelled."]
 
 
-async def test_a_running_job_that_is_cancelled_leaves_the_engine_to_others(studio: Studio):
-    await studio.imagine(steps=1000)
-    await begun(studio)
-    await studio.services.control.cancel(1, alice(studio))
-    await another_job_is_painted(studio)
-    first = min(studio.channel.threads, key=lambda thread: thread.id)
+async def test_a_running_job_that_is_cancelled_leaves_the_engine_to_others(bot: BotHarness):
+    await bot.imagine(steps=1000)
+    await wait_for_first_progress(bot)
+    await bot.services.control.cancel(1, alice(bot))
+    await another_job_is_painted(bot)
+    first = min(bot.channel.threads, key=lambda thread: thread.id)
     assert not painted(first)
     assert first.history()[0].content == "Cancelled."
-    for act in (studio.services.control.cancel, studio.services.control.stop):
+    for act in (bot.services.control.cancel, bot.services.control.stop):
         with pytest.raises(UserError, match="cancelled already"):
-            await act(1, alice(studio))
+            await act(1, alice(bot))
 
 
-async def test_only_the_author_and_moderators_may(studio: Studio):
-    control = studio.services.control
-    await studio.imagine(steps=1000)
-    await begun(studio)
+async def test_only_the_author_and_moderators_may(bot: BotHarness):
+    control = bot.services.control
+    await bot.imagine(steps=1000)
+    await wait_for_first_progress(bot)
     for act in (control.stop, control.cancel):
         with pytest.raises(UserError, match="Only the person who asked"):
-            await act(1, Actor(studio.bob.id))
-    await control.cancel(1, Actor(studio.bob.id, is_moderator=True))
-    assert await studio.services.store.jobs.state(1) is JobState.CANCELLED
+            await act(1, Actor(bot.bob.id))
+    await control.cancel(1, Actor(bot.bob.id, is_moderator=True))
+    assert await bot.services.store.jobs.state(1) is JobState.CANCELLED
     with pytest.raises(UserError, match="not there any more"):
-        await control.stop(999, alice(studio))
-    await studio.all_told()
+        await control.stop(999, alice(bot))
+    await bot.wait_until_notified()
 
 
 async def test_a_role_has_the_share_that_the_settings_give_it(settings: BotSettings):
     weights = {"Patron": 3.0, "everything": 0.5}
     queue = settings.queue.model_copy(update={"role_shares": weights})
-    async with open_studio(settings.model_copy(update={"queue": queue})) as studio:
-        role = studio.guild.create_role(name="Patron")
-        patron = studio.guild.add_member(studio.env.create_user("patron"), roles=[role])
-        await patron.slash(studio.channel, "imagine", prompt=PROMPT, steps=1)
-        await studio.imagine(steps=1)
-        records = [await studio.services.control.job(number) for number in (1, 2)]
+    async with open_bot(settings.model_copy(update={"queue": queue})) as bot:
+        role = bot.guild.create_role(name="Patron")
+        patron = bot.guild.add_member(bot.env.create_user("patron"), roles=[role])
+        await patron.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
+        await bot.imagine(steps=1)
+        records = [await bot.services.control.job(number) for number in (1, 2)]
         assert [record.job.weight for record in records] == [3.0, 1.0]
-        await studio.all_told()
+        await bot.wait_until_notified()
+
+
+@pytest.fixture
+async def refreshed(settings: BotSettings) -> AsyncIterator[BotHarness]:
+    """Open a bot that soon shows changed times."""
+    timings = replace(FAST, waiting_seconds=0.1, refresh_seconds=0.1)
+    async with open_bot(settings, timings=timings) as opened:
+        yield opened
 
 
 async def test_announced_times_are_corrected_when_things_change(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    refreshed: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    """Somebody puts the clock of the machine forward."""
-    monkeypatch.setattr(reporter, "WAITING_SECONDS", 0.1)
-    monkeypatch.setattr(reporter, "REFRESH_SECONDS", 0.1)
-    await studio.imagine(steps=500)
-    await studio.imagine(steps=1, seed=2)
-    waiting = max(studio.channel.threads, key=lambda thread: thread.id)
+    """Set the clock of the machine forward."""
+    bot = refreshed
+    await bot.imagine(steps=500)
+    await bot.imagine(steps=1, seed=2)
+    waiting = max(bot.channel.threads, key=lambda thread: thread.id)
     await until(lambda: waiting.last_message and "<t:" in waiting.last_message.content)
     announced = moment(waiting.last_message)
 
@@ -175,11 +183,11 @@ async def test_announced_times_are_corrected_when_things_change(
     monkeypatch.setattr(eta, "datetime", Later)
     await until(lambda: moment(waiting.last_message) >= announced + 90_000)
     for job_id in (2, 1):
-        await studio.services.control.cancel(job_id, alice(studio))
-    await studio.all_told()
+        await bot.services.control.cancel(job_id, alice(bot))
+    await bot.wait_until_notified()
 
 
 def moment(message: discord.Message | None) -> int:
-    """The first moment that a message names, in seconds."""
+    """Return the first time that a message names, in Unix seconds."""
     assert message is not None
     return int(message.content.split("<t:")[1].split(":")[0])

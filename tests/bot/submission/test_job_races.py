@@ -35,6 +35,7 @@ from bot.submission.control import JobControl
 from bot.submission.permissions import Actor
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.submit import JobSubmission
+from bot.timings import Timings
 from engine.presets import make_recipe
 from engine.vqgan_clip.memory_estimate import Budget
 
@@ -69,15 +70,15 @@ class Races(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        """What a start of the program makes, and goes on with."""
+        """Make what a start of the program makes, and restore the job."""
 
         async def make() -> None:
             self.queue = GpuQueue()
-            reporter = Reporter(self.store, self.queue, ThroughputEstimator(), 1.0)
+            reporter = Reporter(self.store, self.queue, ThroughputEstimator(), 1.0, Timings())
             self.ledger = EventOutbox(self.store, reporter)
             rules = SubmissionPolicy(BotSettings(), self.store, memory=Budget(2**40))
             intake = JobSubmission(BotSettings(), rules, self.store, self.queue, reporter)
-            self.control = JobControl(self.store, self.queue, reporter, intake)
+            self.control = JobControl(self.store, self.queue, reporter, intake, Timings())
             for record in await self.store.jobs.list_open():
                 if record.job.id == self.job.id and record.state in UNFINISHED:
                     self.queue.put(record.job)
@@ -245,7 +246,7 @@ class Races(RuleBasedStateMachine):
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[None]:
-    """A store for all examples; each has a job of its own in it."""
+    """Open one store for all examples; each has a job of its own in it."""
     with asyncio.Runner() as runner:
         context = open_store(tmp_path)
         Races.runner, Races.store = runner, runner.run(context.__aenter__())
@@ -254,7 +255,7 @@ def opened(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("opened")
-def test_whatever_races_there_is_exactly_one_outcome():
+def test_races_have_exactly_one_outcome():
     run_state_machine_as_test(
         Races, settings=settings(max_examples=40, stateful_step_count=15, deadline=None)
     )

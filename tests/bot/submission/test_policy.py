@@ -19,15 +19,15 @@ from bot.guild_settings import GuildSettings
 from bot.storage.connection import DATABASE
 from engine import presets
 from tests.harness.bot_harness import (
-    Studio,
+    BotHarness,
     channel_of,
     encoded,
+    ephemeral_text,
     make_settings,
-    open_studio,
+    open_bot,
     painted,
     pictures_of,
     result_of,
-    told,
 )
 
 DISGUISED = ("damn", "DÄMN dog", "d 4 m n", "dаmn", "d\u200ba.m\u2060n", "daaamn", "🇩🇦🇲🇳", "d*mn")
@@ -40,7 +40,7 @@ PICTURE = encoded(SCENE)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replies cannot say how many steps, so the preset has few."""
+    """Give the preset few steps, because a reply cannot choose them."""
     demo = {**presets.PRESETS["demo"], "steps": 1}
     monkeypatch.setattr(presets, "PRESETS", MappingProxyType({**presets.PRESETS, "demo": demo}))
 
@@ -52,19 +52,19 @@ def settings(tmp_path: Path) -> BotSettings:
 
 
 @asynccontextmanager
-async def studio_with(settings: BotSettings, **limits: object) -> AsyncIterator[Studio]:
+async def bot_with(settings: BotSettings, **limits: object) -> AsyncIterator[BotHarness]:
     changed = settings.limits.model_copy(update=limits)
-    async with open_studio(settings.model_copy(update={"limits": changed})) as studio:
-        yield studio
+    async with open_bot(settings.model_copy(update={"limits": changed})) as bot:
+        yield bot
 
 
-async def set_for_server(studio: Studio, **values: object) -> None:
-    """What moderators do with `/settings`."""
+async def set_for_server(bot: BotHarness, **values: object) -> None:
+    """Store the settings that moderators choose with `/settings`."""
 
     def change(before: GuildSettings) -> GuildSettings:
         return before.changed(**values)
 
-    await studio.services.store.guild_settings.change(studio.guild.id, change)
+    await bot.services.store.guild_settings.change(bot.guild.id, change)
 
 
 async def asked(
@@ -73,46 +73,48 @@ async def asked(
     prompt: str = "a circle",
     **more: object,
 ) -> str:
-    return told(await who.slash(channel, "imagine", prompt=prompt, **({"steps": 1} | more)))
+    return ephemeral_text(
+        await who.slash(channel, "imagine", prompt=prompt, **({"steps": 1} | more))
+    )
 
 
 async def replied(
-    studio: Studio, words: str, to: discord.Message, *files: tuple[str, bytes]
+    bot: BotHarness, words: str, to: discord.Message, *files: tuple[str, bytes]
 ) -> str:
     """Alice replies; the newest reply of the bot's."""
-    backend = studio.env.backend
+    backend = bot.env.backend
     backend.create_message(
         to.channel.id,
-        studio.alice.id,
+        bot.alice.id,
         words,
         reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
         attachments=backend.store_attachments(to.channel.id, files),
         allowed_mentions=AllowedMentions(replied_user=True),
     )
-    await studio.env.settle()
-    channel = next(c for c in (*studio.channel.threads, studio.channel) if c.id == to.channel.id)
+    await bot.env.settle()
+    channel = next(c for c in (*bot.channel.threads, bot.channel) if c.id == to.channel.id)
     last = channel.last_message
     return last.content if last and last.type is discord.MessageType.reply else ""
 
 
-async def nothing_was_queued(studio: Studio) -> bool:
-    return await studio.services.store.jobs.count_open() == 0 and not studio.channel.history()
+async def nothing_was_queued(bot: BotHarness) -> bool:
+    return await bot.services.store.jobs.count_open() == 0 and not bot.channel.history()
 
 
 # --- words
 
 
 @pytest.mark.parametrize("prompt", DISGUISED)
-async def test_a_blocked_word_is_refused_in_every_disguise(studio: Studio, prompt: str):
-    refusal = await asked(studio.alice, studio.channel, prompt)
+async def test_a_blocked_word_is_refused_in_every_disguise(bot: BotHarness, prompt: str):
+    refusal = await asked(bot.alice, bot.channel, prompt)
     assert "blocked here" in refusal
     assert "||\u2068damn\u2069||" in refusal
-    assert await nothing_was_queued(studio)
+    assert await nothing_was_queued(bot)
 
 
-async def test_other_words_are_painted(studio: Studio):
-    assert "Queued" in await asked(studio.alice, studio.channel, HARMLESS)
-    await studio.all_told()
+async def test_other_words_are_painted(bot: BotHarness):
+    assert "Queued" in await asked(bot.alice, bot.channel, HARMLESS)
+    await bot.wait_until_notified()
 
 
 @pytest.mark.parametrize(
@@ -125,234 +127,238 @@ async def test_other_words_are_painted(studio: Studio):
         {"style": "oil painting, d.a.m.n"},
     ],
 )
-async def test_weighted_prompts_and_styles_are_read_too(studio: Studio, options: dict[str, str]):
-    assert "blocked here" in await asked(studio.alice, studio.channel, **options)
-    assert await nothing_was_queued(studio)
+async def test_weighted_prompts_and_styles_are_read_too(bot: BotHarness, options: dict[str, str]):
+    assert "blocked here" in await asked(bot.alice, bot.channel, **options)
+    assert await nothing_was_queued(bot)
 
 
-async def test_edits_are_read_too(studio: Studio):
+async def test_edits_are_read_too(bot: BotHarness):
     image = ("a.png", PICTURE)
-    refused = await studio.alice.slash(studio.channel, "edit", image=image, prompt="a d4mn dog")
-    assert "blocked here" in told(refused)
-    posted = await studio.bob.send(studio.channel, "look", attachments=[image])
-    form = await studio.alice.context_menu(studio.channel, "Edit this image", posted)
-    refused = await studio.alice.submit_modal(form, {"prompt": "d a m n", "keep": ["50"]})
-    assert "blocked here" in told(refused)
-    assert await studio.services.store.jobs.count_open() == 0
+    refused = await bot.alice.slash(bot.channel, "edit", image=image, prompt="a d4mn dog")
+    assert "blocked here" in ephemeral_text(refused)
+    posted = await bot.bob.send(bot.channel, "look", attachments=[image])
+    form = await bot.alice.context_menu(bot.channel, "Edit this image", posted)
+    refused = await bot.alice.submit_modal(form, {"prompt": "d a m n", "keep": ["50"]})
+    assert "blocked here" in ephemeral_text(refused)
+    assert await bot.services.store.jobs.count_open() == 0
 
 
-async def test_masks_are_read_too(studio: Studio):
+async def test_masks_are_read_too(bot: BotHarness):
     image = ("a.png", PICTURE)
     options = {"image": image, "what": "red circle"}
-    refused = await studio.alice.slash(studio.channel, "mask", **options, replace_with="d4mn")
-    assert "blocked here" in told(refused)
-    answered = await studio.alice.slash(studio.channel, "mask", **options)
+    refused = await bot.alice.slash(bot.channel, "mask", **options, replace_with="d4mn")
+    assert "blocked here" in ephemeral_text(refused)
+    answered = await bot.alice.slash(bot.channel, "mask", **options)
     assert answered.response is not None
-    form = await studio.alice.click(answered.response, label="Paint it")
-    refused = await studio.alice.submit_modal(form, {"replace_with": "d 4 m n"})
+    form = await bot.alice.click(answered.response, label="Paint it")
+    refused = await bot.alice.submit_modal(form, {"replace_with": "d 4 m n"})
     assert any("blocked here" in each.content for each in refused.followups)
-    allowed = await studio.alice.slash(studio.channel, "mask", **options, replace_with="a ring")
+    allowed = await bot.alice.slash(bot.channel, "mask", **options, replace_with="a ring")
     assert allowed.response is not None
-    await set_for_server(studio, blocked_words=("ring",))
-    refused = await studio.alice.click(allowed.response, label="Paint it")
+    await set_for_server(bot, blocked_words=("ring",))
+    refused = await bot.alice.click(allowed.response, label="Paint it")
     assert any("blocked here" in each.content for each in refused.followups)
-    assert await nothing_was_queued(studio)
+    assert await nothing_was_queued(bot)
 
 
-async def test_replies_are_read_too_and_so_are_pictures_to_go_on_from(studio: Studio):
-    await asked(studio.alice, studio.channel, "a dog", style="crayon")
-    result = await result_of(studio)
-    assert "blocked here" in await replied(studio, "d4mn", result)
+async def test_replies_are_read_too_and_so_are_pictures_to_go_on_from(bot: BotHarness):
+    await asked(bot.alice, bot.channel, "a dog", style="crayon")
+    result = await result_of(bot)
+    assert "blocked here" in await replied(bot, "d4mn", result)
     picture = ("painted-over.png", await pictures_of(result)[0].read())
-    await set_for_server(studio, blocked_words=("crayon",))
-    refusal = await replied(studio, "", result, picture)
+    await set_for_server(bot, blocked_words=("crayon",))
+    refusal = await replied(bot, "", result, picture)
     assert "blocked here" in refusal
     assert "||" in refusal  # everybody sees it for a moment
-    await set_for_server(studio, blocked_words=())
-    assert not await replied(studio, "", result, picture)
-    await studio.all_told()
-    mine = [each for each in painted(studio.thread()) if each.author == studio.bot.user]
+    await set_for_server(bot, blocked_words=())
+    assert not await replied(bot, "", result, picture)
+    await bot.wait_until_notified()
+    mine = [each for each in painted(bot.thread()) if each.author == bot.client.user]
     assert len(mine) == 2
 
 
-async def test_words_of_a_server_are_blocked_there_only(studio: Studio):
-    await set_for_server(studio, blocked_words=("forest",))
-    assert "blocked here" in await asked(studio.alice, studio.channel, "a F0RREST")
-    direct = await studio.alice.user.slash("imagine", prompt="a forest", steps=1)
-    assert "Queued" in told(direct)
-    await studio.all_told()
+async def test_words_of_a_server_are_blocked_there_only(bot: BotHarness):
+    await set_for_server(bot, blocked_words=("forest",))
+    assert "blocked here" in await asked(bot.alice, bot.channel, "a F0RREST")
+    direct = await bot.alice.user.slash("imagine", prompt="a forest", steps=1)
+    assert "Queued" in ephemeral_text(direct)
+    await bot.wait_until_notified()
 
 
-async def test_some_words_are_for_age_restricted_channels_only(studio: Studio):
-    refusal = await asked(studio.alice, studio.channel, "a n u d e statue")
+async def test_some_words_are_for_age_restricted_channels_only(bot: BotHarness):
+    refusal = await asked(bot.alice, bot.channel, "a n u d e statue")
     assert "only in age-restricted channels" in refusal
-    direct = told(await studio.alice.user.slash("imagine", prompt="nudes", steps=1))
+    direct = ephemeral_text(await bot.alice.user.slash("imagine", prompt="nudes", steps=1))
     assert "age-restricted" in direct
     assert "direct messages" not in refusal
-    channel_of(studio, studio.channel.id).nsfw = True  # simcord knows no such channels
-    assert "Queued" in await asked(studio.alice, studio.channel, "a n u d e statue")
-    await studio.all_told()
-    assert "Queued" in await asked(studio.alice, studio.thread(), "nudes")
-    await set_for_server(studio, age_restricted_words=("statue",))
-    channel_of(studio, studio.channel.id).nsfw = False
-    assert "age-restricted" in await asked(studio.alice, studio.thread(), "a statue")
-    await studio.all_told()
+    channel_of(bot, bot.channel.id).nsfw = True  # simcord knows no such channels
+    assert "Queued" in await asked(bot.alice, bot.channel, "a n u d e statue")
+    await bot.wait_until_notified()
+    assert "Queued" in await asked(bot.alice, bot.thread(), "nudes")
+    await set_for_server(bot, age_restricted_words=("statue",))
+    channel_of(bot, bot.channel.id).nsfw = False
+    assert "age-restricted" in await asked(bot.alice, bot.thread(), "a statue")
+    await bot.wait_until_notified()
 
 
 # --- where and who
 
 
-async def test_pictures_are_painted_in_allowed_channels_and_their_threads(studio: Studio):
-    await asked(studio.alice, studio.channel)
-    await studio.all_told()
-    thread = studio.thread()
-    other = studio.guild.create_text_channel("gallery")
-    await set_for_server(studio, channels=(other.id,))
-    for place in (studio.channel, thread):
-        refusal = await asked(studio.alice, place)
+async def test_pictures_are_painted_in_allowed_channels_and_their_threads(bot: BotHarness):
+    await asked(bot.alice, bot.channel)
+    await bot.wait_until_notified()
+    thread = bot.thread()
+    other = bot.guild.create_text_channel("gallery")
+    await set_for_server(bot, channels=(other.id,))
+    for place in (bot.channel, thread):
+        refusal = await asked(bot.alice, place)
         assert f"only in {other.mention}" in refusal
-    assert "Queued" in await asked(studio.alice, other)
-    await set_for_server(studio, channels=(studio.channel.id, other.id))
-    assert "Queued" in await asked(studio.alice, thread)
-    assert "Queued" in told(await studio.alice.user.slash("imagine", prompt="a circle", steps=1))
-    await studio.all_told()
+    assert "Queued" in await asked(bot.alice, other)
+    await set_for_server(bot, channels=(bot.channel.id, other.id))
+    assert "Queued" in await asked(bot.alice, thread)
+    assert "Queued" in ephemeral_text(
+        await bot.alice.user.slash("imagine", prompt="a circle", steps=1)
+    )
+    await bot.wait_until_notified()
 
 
-async def test_pictures_are_painted_for_allowed_roles(studio: Studio):
-    role = studio.guild.create_role("painters")
-    paula = studio.guild.add_member(studio.env.create_user("paula"), roles=[role])
-    await set_for_server(studio, roles=(role.id,))
-    refusal = await asked(studio.alice, studio.channel)
+async def test_pictures_are_painted_for_allowed_roles(bot: BotHarness):
+    role = bot.guild.create_role("painters")
+    paula = bot.guild.add_member(bot.env.create_user("paula"), roles=[role])
+    await set_for_server(bot, roles=(role.id,))
+    refusal = await asked(bot.alice, bot.channel)
     assert role.mention in refusal
     assert "Ask a moderator" in refusal
-    assert "Queued" in await asked(paula, studio.channel)
-    result = await result_of(studio)
-    assert role.mention in await replied(studio, "a green ring", result)
-    everybody = studio.guild.default_role
-    await set_for_server(studio, roles=(role.id, everybody.id))
-    assert "Queued" in await asked(studio.alice, studio.channel)
-    await studio.all_told()
+    assert "Queued" in await asked(paula, bot.channel)
+    result = await result_of(bot)
+    assert role.mention in await replied(bot, "a green ring", result)
+    everybody = bot.guild.default_role
+    await set_for_server(bot, roles=(role.id, everybody.id))
+    assert "Queued" in await asked(bot.alice, bot.channel)
+    await bot.wait_until_notified()
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-async def test_a_server_can_let_people_edit_only_their_own_pictures(studio: Studio, allowed: bool):
-    await studio.bob.slash(studio.channel, "imagine", prompt="a circle", steps=1)
-    result = await result_of(studio)
-    await set_for_server(studio, edit_others=None if allowed else False)
-    refusal = await replied(studio, "a green ring", result)
+async def test_a_server_can_let_people_edit_only_their_own_pictures(bot: BotHarness, allowed: bool):
+    await bot.bob.slash(bot.channel, "imagine", prompt="a circle", steps=1)
+    result = await result_of(bot)
+    await set_for_server(bot, edit_others=None if allowed else False)
+    refusal = await replied(bot, "a green ring", result)
     assert ("only the person who asked" in refusal) is not allowed
-    menu = await studio.alice.context_menu(studio.thread(), "Edit this image", result)
+    menu = await bot.alice.context_menu(bot.thread(), "Edit this image", result)
     assert (menu.modal is not None) is allowed
-    assert (await studio.bob.context_menu(studio.thread(), "Edit this image", result)).modal
-    await studio.all_told()
+    assert (await bot.bob.context_menu(bot.thread(), "Edit this image", result)).modal
+    await bot.wait_until_notified()
 
 
 # --- how much
 
 
-async def test_a_size_is_limited(studio: Studio):
-    await set_for_server(studio, pixels=64 * 64)
-    refusal = await asked(studio.alice, studio.channel, size="wide")
+async def test_a_size_is_limited(bot: BotHarness):
+    await set_for_server(bot, pixels=64 * 64)
+    refusal = await asked(bot.alice, bot.channel, size="wide")
     assert "at most 4096 pixels" in refusal
     assert "64×64" in refusal
-    assert "Queued" in await asked(studio.alice, studio.channel, size="square")
-    await studio.all_told()
+    assert "Queued" in await asked(bot.alice, bot.channel, size="square")
+    await bot.wait_until_notified()
 
 
 async def test_pictures_of_a_day_are_counted_and_the_refusal_says_when_it_ends(
     settings: BotSettings,
 ):
-    async with studio_with(settings, pictures_per_day=3) as studio:
-        assert "Queued" in await asked(studio.alice, studio.channel, count=2)
-        refusal = await asked(studio.alice, studio.channel, count=2)
+    async with bot_with(settings, pictures_per_day=3) as bot:
+        assert "Queued" in await asked(bot.alice, bot.channel, count=2)
+        refusal = await asked(bot.alice, bot.channel, count=2)
         assert "2 pictures in the last 24 hours" in refusal
         assert "1 is left" in refusal
         ends = datetime.fromtimestamp(int(re.findall(r"<t:(\d+):R>", refusal)[0]), UTC)
         expected = datetime.now(UTC) + timedelta(days=1)
         assert timedelta(0) <= expected - ends < timedelta(minutes=5)
-        assert "At most 3 pictures a day" in await asked(studio.alice, studio.channel, count=4)
-        assert "Queued" in await asked(studio.alice, studio.channel)
-        assert "none is left" in await asked(studio.alice, studio.channel)
-        assert "none is left" in told(
-            await studio.alice.user.slash("imagine", prompt="a circle", steps=1)
+        assert "At most 3 pictures a day" in await asked(bot.alice, bot.channel, count=4)
+        assert "Queued" in await asked(bot.alice, bot.channel)
+        assert "none is left" in await asked(bot.alice, bot.channel)
+        assert "none is left" in ephemeral_text(
+            await bot.alice.user.slash("imagine", prompt="a circle", steps=1)
         )
-        assert "Queued" in await asked(studio.bob, studio.channel)
-        await studio.all_told()
+        assert "Queued" in await asked(bot.bob, bot.channel)
+        await bot.wait_until_notified()
         made_earlier(settings, hours=24.1, first=1)
-        assert "Queued" in await asked(studio.alice, studio.channel, count=2)
-        assert "none is left" in await asked(studio.alice, studio.channel)
-        await studio.all_told()
+        assert "Queued" in await asked(bot.alice, bot.channel, count=2)
+        assert "none is left" in await asked(bot.alice, bot.channel)
+        await bot.wait_until_notified()
 
 
-async def test_what_failed_or_was_cancelled_before_it_began_does_not_count(settings: BotSettings):
-    async with studio_with(settings, pictures_per_day=1) as studio:
+async def test_jobs_that_ended_before_they_began_do_not_count(settings: BotSettings):
+    async with bot_with(settings, pictures_per_day=1) as bot:
         for state, began in (("failed", "NULL"), ("failed", "1"), ("cancelled", "NULL")):
-            assert "Queued" in await asked(studio.alice, studio.channel)
-            await studio.all_told()
+            assert "Queued" in await asked(bot.alice, bot.channel)
+            await bot.wait_until_notified()
             ended_as(settings, state, began)
-        assert "Queued" in await asked(studio.alice, studio.channel)
-        await studio.all_told()
+        assert "Queued" in await asked(bot.alice, bot.channel)
+        await bot.wait_until_notified()
         ended_as(settings, "cancelled", "accepted_at")
-        assert "none is left" in await asked(studio.alice, studio.channel)
+        assert "none is left" in await asked(bot.alice, bot.channel)
 
 
-async def test_pictures_that_a_wrong_clock_dates_into_the_future_block_nobody(
+async def test_pictures_dated_in_the_future_block_no_one(
     settings: BotSettings,
 ):
-    async with studio_with(settings, pictures_per_day=1) as studio:
-        assert "Queued" in await asked(studio.alice, studio.channel)
-        await studio.all_told()
+    async with bot_with(settings, pictures_per_day=1) as bot:
+        assert "Queued" in await asked(bot.alice, bot.channel)
+        await bot.wait_until_notified()
         made_earlier(settings, hours=-100_000, first=1)
-        assert "Queued" in await asked(studio.alice, studio.channel)
-        await studio.all_told()
+        assert "Queued" in await asked(bot.alice, bot.channel)
+        await bot.wait_until_notified()
 
 
-async def test_a_server_counts_the_pictures_that_were_asked_for_in_it(studio: Studio):
-    await set_for_server(studio, pictures_per_day=1)
-    direct = studio.alice.user
-    assert "Queued" in told(await direct.slash("imagine", prompt="a circle", steps=1))
-    assert "Queued" in await asked(studio.alice, studio.channel)
-    refusal = await asked(studio.alice, studio.channel)
+async def test_a_server_counts_the_pictures_that_were_asked_for_in_it(bot: BotHarness):
+    await set_for_server(bot, pictures_per_day=1)
+    direct = bot.alice.user
+    assert "Queued" in ephemeral_text(await direct.slash("imagine", prompt="a circle", steps=1))
+    assert "Queued" in await asked(bot.alice, bot.channel)
+    refusal = await asked(bot.alice, bot.channel)
     assert "in this server" in refusal
     assert "none is left" in refusal
-    assert "Queued" in told(await direct.slash("imagine", prompt="a circle", steps=1))
-    await studio.all_told()
+    assert "Queued" in ephemeral_text(await direct.slash("imagine", prompt="a circle", steps=1))
+    await bot.wait_until_notified()
 
 
 async def test_jobs_of_a_person_are_limited_everywhere_and_in_a_server(settings: BotSettings):
-    async with studio_with(settings, jobs_per_person=2) as studio:
-        await set_for_server(studio, jobs_per_person=1)
-        assert "Queued" in await asked(studio.alice, studio.channel, steps=500)
-        refusal = await asked(studio.alice, studio.channel)
+    async with bot_with(settings, jobs_per_person=2) as bot:
+        await set_for_server(bot, jobs_per_person=1)
+        assert "Queued" in await asked(bot.alice, bot.channel, steps=500)
+        refusal = await asked(bot.alice, bot.channel)
         assert "1 job waiting or running in this server" in refusal
         assert "Wait until one is done" in refusal
-        direct = studio.alice.user
-        assert "Queued" in told(await direct.slash("imagine", prompt="a circle", steps=500))
-        refusal = told(await direct.slash("imagine", prompt="a circle", steps=1))
+        direct = bot.alice.user
+        assert "Queued" in ephemeral_text(
+            await direct.slash("imagine", prompt="a circle", steps=500)
+        )
+        refusal = ephemeral_text(await direct.slash("imagine", prompt="a circle", steps=1))
         assert "2 jobs waiting or running, which" in refusal
-        assert "Queued" in await asked(studio.bob, studio.channel)
+        assert "Queued" in await asked(bot.bob, bot.channel)
 
 
 async def test_jobs_of_a_server_are_limited(settings: BotSettings):
-    async with studio_with(settings, jobs_per_server=2) as studio:
-        await set_for_server(studio, jobs_per_server=1)
-        assert "Queued" in await asked(studio.alice, studio.channel, steps=500)
-        refusal = await asked(studio.bob, studio.channel)
+    async with bot_with(settings, jobs_per_server=2) as bot:
+        await set_for_server(bot, jobs_per_server=1)
+        assert "Queued" in await asked(bot.alice, bot.channel, steps=500)
+        refusal = await asked(bot.bob, bot.channel)
         assert "1 jobs" not in refusal
         assert "in this server" in refusal
-        direct = await studio.bob.user.slash("imagine", prompt="a circle", steps=500)
-        assert "Queued" in told(direct)
-        await set_for_server(studio, jobs_per_server=None)
-        assert "Queued" in await asked(studio.bob, studio.channel)
-        assert "2 jobs are waiting" in await asked(studio.alice, studio.channel)
+        direct = await bot.bob.user.slash("imagine", prompt="a circle", steps=500)
+        assert "Queued" in ephemeral_text(direct)
+        await set_for_server(bot, jobs_per_server=None)
+        assert "Queued" in await asked(bot.bob, bot.channel)
+        assert "2 jobs are waiting" in await asked(bot.alice, bot.channel)
 
 
-async def test_help_says_what_is_allowed_where_one_asks(studio: Studio):
-    await set_for_server(studio, steps=77, pictures_per_day=5)
-    here = told(await studio.alice.slash(studio.channel, "help"))
+async def test_help_shows_limits_of_the_server(bot: BotHarness):
+    await set_for_server(bot, steps=77, pictures_per_day=5)
+    here = ephemeral_text(await bot.alice.slash(bot.channel, "help"))
     assert "77 steps" in here
     assert "5 pictures a day" in here
-    assert "77 steps" not in told(await studio.alice.user.slash("help"))
+    assert "77 steps" not in ephemeral_text(await bot.alice.user.slash("help"))
 
 
 def made_earlier(settings: BotSettings, hours: float, first: int) -> None:
@@ -363,19 +369,19 @@ def made_earlier(settings: BotSettings, hours: float, first: int) -> None:
 
 
 def ended_as(settings: BotSettings, state: str, began: str) -> None:
-    """Let the newest job have ended in some state; `began` is SQL."""
+    """End the newest job in a state; `began` is SQL."""
     began = "accepted_at" if began == "1" else began
     with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
         newest = "WHERE id = (SELECT max(id) FROM jobs)"
         database.execute(f"UPDATE jobs SET state = ?, began_at = {began} {newest}", (state,))
 
 
-async def test_what_does_not_fit_into_the_memory_is_refused_before_it_is_queued(
+async def test_job_that_exceeds_memory_is_refused(
     settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("engine.vqgan_clip.memory_estimate.available_memory", lambda _: 150_000_000)
-    async with open_studio(settings) as studio:
-        refusal = told(await studio.imagine())
+    async with open_bot(settings) as bot:
+        refusal = ephemeral_text(await bot.imagine())
         assert re.search(r"64x64 .* 0\.2 GB .* 0\.1 GB are free: at most \d+x\d+ fits", refusal)
-        assert not studio.channel.history()
-        assert not studio.services.queue.jobs()
+        assert not bot.channel.history()
+        assert not bot.services.queue.jobs()

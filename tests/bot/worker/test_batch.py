@@ -22,16 +22,16 @@ from engine.vqgan_clip.memory_estimate import Budget, estimate_peak
 from tests.harness.bot_harness import (
     PATIENCE,
     PROMPT,
-    Studio,
+    BotHarness,
     make_settings,
-    open_studio,
+    open_bot,
     painted,
     pictures_of,
     recipe_of,
     until,
 )
-from tests.harness.interactions import LONG
-from tests.harness.restartable_bot import Theatre, open_theatre
+from tests.harness.interactions import NEVER_FINISHES
+from tests.harness.restartable_bot import RestartableBot, open_restartable_bot
 
 STEPS = 40
 ALICE, BOB, CAROL = 7, 8, 9
@@ -80,122 +80,124 @@ def settings(tmp_path: Path) -> BotSettings:
 
 
 @pytest.fixture
-async def theatre(settings: BotSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Theatre]:
-    async with open_theatre(settings, monkeypatch) as opened:
+async def restartable(
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[RestartableBot]:
+    async with open_restartable_bot(settings, monkeypatch) as opened:
         yield opened
 
 
 @contextmanager
-def engine_waits(studio: Studio) -> Iterator[None]:
+def engine_waits(bot: BotHarness) -> Iterator[None]:
     """Whoever asks in the meantime does so at the same time."""
     goes_on = threading.Event()
-    studio.services.worker.call_with_models(lambda _: goes_on.wait(PATIENCE))
+    bot.services.worker.call_with_models(lambda _: goes_on.wait(PATIENCE))
     try:
         yield
     finally:
         goes_on.set()
 
 
-async def both_ask(studio: Studio, steps: int = STEPS, **options: object) -> None:
+async def both_ask(bot: BotHarness, steps: int = STEPS, **options: object) -> None:
     """Alice and Bob ask for a picture at the same time; what is said is Bob's."""
-    with engine_waits(studio):
-        await studio.imagine(steps=steps, seed=ALICE)
+    with engine_waits(bot):
+        await bot.imagine(steps=steps, seed=ALICE)
         asked = {"prompt": PROMPT, "steps": steps, "seed": BOB} | options
-        await studio.bob.slash(studio.channel, "imagine", **asked)
+        await bot.bob.slash(bot.channel, "imagine", **asked)
 
 
-async def carol_asks(studio: Studio, steps: int) -> None:
-    carol = studio.guild.add_member(studio.env.create_user("carol"))
-    await carol.slash(studio.channel, "imagine", prompt=PROMPT, steps=steps, seed=CAROL)
+async def carol_asks(bot: BotHarness, steps: int) -> None:
+    carol = bot.guild.add_member(bot.env.create_user("carol"))
+    await carol.slash(bot.channel, "imagine", prompt=PROMPT, steps=steps, seed=CAROL)
 
 
-async def states(studio: Studio, *jobs: int) -> list[JobState | None]:
-    return [await studio.services.store.jobs.state(job) for job in jobs]
+async def states(bot: BotHarness, *jobs: int) -> list[JobState | None]:
+    return [await bot.services.store.jobs.state(job) for job in jobs]
 
 
-async def seeds_posted(studio: Studio) -> list[int]:
+async def seeds_posted(bot: BotHarness) -> list[int]:
     """Of the pictures that were posted, one for each job."""
-    results = [message for thread in studio.channel.threads for message in painted(thread)]
+    results = [message for thread in bot.channel.threads for message in painted(thread)]
     return sorted([recipe_of(await pictures_of(m)[0].read()).seed for m in results])
 
 
-async def test_two_people_s_pictures_advance_together(studio: Studio, steps: Steps):
-    await both_ask(studio)
-    await studio.all_told()
+async def test_two_people_s_pictures_advance_together(bot: BotHarness, steps: Steps):
+    await both_ask(bot)
+    await bot.wait_until_notified()
     assert steps.of(ALICE, BOB) > STEPS / 2
-    assert await states(studio, 1, 2) == [JobState.DONE] * 2
-    assert await seeds_posted(studio) == [ALICE, BOB]
+    assert await states(bot, 1, 2) == [JobState.DONE] * 2
+    assert await seeds_posted(bot) == [ALICE, BOB]
 
 
-async def test_jobs_join_and_leave_at_any_step(studio: Studio, steps: Steps):
-    await both_ask(studio, LONG)
+async def test_jobs_join_and_leave_at_any_step(bot: BotHarness, steps: Steps):
+    await both_ask(bot, NEVER_FINISHES)
     await until(lambda: steps.of(ALICE, BOB))
-    await carol_asks(studio, steps=10)
+    await carol_asks(bot, steps=10)
     await until(lambda: steps.of(ALICE, BOB, CAROL))
     taken = steps.of(ALICE, BOB)
     await until(lambda: steps.of(ALICE, BOB) > taken)  # Carol's is done
-    errand = studio.services.worker.call_with_models(lambda models: models.name)
+    errand = bot.services.worker.call_with_models(lambda models: models.name)
     assert await asyncio.wrap_future(errand) == "demo"
-    await studio.services.control.stop(1, Actor(studio.alice.user.id))
-    await studio.services.control.wait_for_end(1)
-    await studio.imagine(steps=STEPS, seed=CAROL)
+    await bot.services.control.stop(1, Actor(bot.alice.user.id))
+    await bot.services.control.wait_for_end(1)
+    await bot.imagine(steps=STEPS, seed=CAROL)
     await until(lambda: steps.of(BOB, CAROL))
-    await studio.services.control.cancel(2, Actor(studio.bob.user.id))
-    await studio.all_told()
-    assert await states(studio, 1, 2, 3, 4) == [
+    await bot.services.control.cancel(2, Actor(bot.bob.user.id))
+    await bot.wait_until_notified()
+    assert await states(bot, 1, 2, 3, 4) == [
         JobState.STOPPED,
         JobState.CANCELLED,
         JobState.DONE,
         JobState.DONE,
     ]
-    assert await seeds_posted(studio) == [ALICE, CAROL, CAROL]
+    assert await seeds_posted(bot) == [ALICE, CAROL, CAROL]
 
 
-async def test_a_job_of_several_pictures_stays_with_the_others(studio: Studio, steps: Steps):
-    await both_ask(studio, 20, count=3)
-    await studio.all_told()
+async def test_a_job_of_several_pictures_stays_with_the_others(bot: BotHarness, steps: Steps):
+    await both_ask(bot, 20, count=3)
+    await bot.wait_until_notified()
     assert steps.of(ALICE, BOB) > 0
-    assert await states(studio, 1, 2) == [JobState.DONE] * 2
-    (bobs,) = (each for each in studio.channel.threads if len(pictures_of(painted(each)[0])) > 1)
+    assert await states(bot, 1, 2) == [JobState.DONE] * 2
+    (bobs,) = (each for each in bot.channel.threads if len(pictures_of(painted(each)[0])) > 1)
     files = [f for f in pictures_of(painted(bobs)[0]) if "grid" not in f.filename]
     assert [recipe_of(await f.read()).seed for f in files] == [BOB, BOB + 1, BOB + 2]
 
 
-async def test_a_picture_of_another_size_is_painted_by_itself(studio: Studio, steps: Steps):
-    with engine_waits(studio):
-        await both_ask(studio, 30, size="wide")
-        await carol_asks(studio, 30)
-    await studio.all_told()
+async def test_a_picture_of_another_size_is_painted_by_itself(bot: BotHarness, steps: Steps):
+    with engine_waits(bot):
+        await both_ask(bot, 30, size="wide")
+        await carol_asks(bot, 30)
+    await bot.wait_until_notified()
     assert steps.of(ALICE, CAROL) > 0
     assert steps.of(ALICE, CAROL) == len(steps.taken)
-    assert await seeds_posted(studio) == [ALICE, BOB, CAROL]
+    assert await seeds_posted(bot) == [ALICE, BOB, CAROL]
 
 
-async def test_memory_that_suffices_for_one_is_given_to_one(studio: Studio, steps: Steps):
-    await studio.imagine(steps=1, seed=CAROL)
-    await studio.all_told()
-    (result,) = painted(studio.thread())
+async def test_memory_that_suffices_for_one_is_given_to_one(bot: BotHarness, steps: Steps):
+    await bot.imagine(steps=1, seed=CAROL)
+    await bot.wait_until_notified()
+    (result,) = painted(bot.thread())
     recipe = recipe_of(await pictures_of(result)[0].read())
     enough = round(1.1 * estimate_peak(recipe, find_models("demo")))
-    studio.services.worker.memory = Budget(enough)
-    await both_ask(studio, 30)
-    await studio.all_told()
+    bot.services.worker.memory = Budget(enough)
+    await both_ask(bot, 30)
+    await bot.wait_until_notified()
     assert not steps.taken
-    assert await seeds_posted(studio) == [ALICE, BOB, CAROL]
+    assert await seeds_posted(bot) == [ALICE, BOB, CAROL]
 
 
-async def test_whoever_diverges_ends_alone(studio: Studio, steps: Steps):
+async def test_whoever_diverges_ends_alone(bot: BotHarness, steps: Steps):
     steps.diverging.add(BOB)
-    await both_ask(studio)
-    await studio.all_told()
-    assert await states(studio, 1, 2) == [JobState.DONE, JobState.FAILED]
-    texts = [m.content for thread in studio.channel.threads for m in thread.history()]
+    await both_ask(bot)
+    await bot.wait_until_notified()
+    assert await states(bot, 1, 2) == [JobState.DONE, JobState.FAILED]
+    texts = [m.content for thread in bot.channel.threads for m in thread.history()]
     assert sum("diverged at step 3" in text for text in texts) == 1
-    assert await seeds_posted(studio) == [ALICE]
+    assert await seeds_posted(bot) == [ALICE]
 
 
 async def test_whoever_is_found_to_have_diverged_while_others_are_painted_harms_none(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
     state_of, found = Generation.state_dict, [BOB]
 
@@ -207,11 +209,11 @@ async def test_whoever_is_found_to_have_diverged_while_others_are_painted_harms_
 
     monkeypatch.setattr(Generation, "state_dict", state_dict)
     monkeypatch.setattr("bot.worker.engine_worker.MAX_RESIDENT_RUNS", 1)
-    await both_ask(studio, size="wide")
-    await studio.all_told()
+    await both_ask(bot, size="wide")
+    await bot.wait_until_notified()
     assert not found
-    assert await states(studio, 1, 2) == [JobState.DONE] * 2
-    assert await seeds_posted(studio) == [ALICE, BOB]
+    assert await states(bot, 1, 2) == [JobState.DONE] * 2
+    assert await seeds_posted(bot) == [ALICE, BOB]
 
 
 @pytest.mark.parametrize(
@@ -222,8 +224,8 @@ async def test_whoever_is_found_to_have_diverged_while_others_are_painted_harms_
         (RuntimeError("a fault"), "failed", logging.ERROR),
     ],
 )
-async def test_where_a_common_step_fails_everybody_goes_on_singly(
-    studio: Studio,
+async def test_failed_batch_step_is_repeated_per_job(
+    bot: BotHarness,
     steps: Steps,
     caplog: pytest.LogCaptureFixture,
     error: Exception,
@@ -231,39 +233,39 @@ async def test_where_a_common_step_fails_everybody_goes_on_singly(
     level: int,
 ):
     steps.faults.append(error)
-    await both_ask(studio)
-    await studio.all_told()
+    await both_ask(bot)
+    await bot.wait_until_notified()
     (record,) = [r for r in caplog.records if "shared step" in r.message]
     assert told in record.message
     assert record.levelno == level
-    assert await states(studio, 1, 2) == [JobState.DONE] * 2
+    assert await states(bot, 1, 2) == [JobState.DONE] * 2
     assert steps.taken  # in a later turn
-    assert await seeds_posted(studio) == [ALICE, BOB]
+    assert await seeds_posted(bot) == [ALICE, BOB]
 
 
 async def test_deterministic_every_picture_is_computed_by_itself(tmp_path: Path, steps: Steps):
-    async with open_studio(make_settings(tmp_path / "data")) as studio:
-        await both_ask(studio)
-        await studio.all_told()
+    async with open_bot(make_settings(tmp_path / "data")) as bot:
+        await both_ask(bot)
+        await bot.wait_until_notified()
         assert not steps.taken
-        assert await seeds_posted(studio) == [ALICE, BOB]
+        assert await seeds_posted(bot) == [ALICE, BOB]
 
 
 @pytest.mark.parametrize("is_killed", [True, False])
 async def test_after_a_restart_in_a_common_step_both_go_on(
-    theatre: Theatre, steps: Steps, *, is_killed: bool
+    restartable: RestartableBot, steps: Steps, *, is_killed: bool
 ):
-    async with theatre.open() as studio:
-        await both_ask(studio)
+    async with restartable.start() as bot:
+        await both_ask(bot)
         await until(lambda: any(min(step.values()) >= 10 for step in list(steps.taken)))
-        kept = studio.services.store.jobs.steps_stored
+        kept = bot.services.store.jobs.steps_stored
         while set(await kept()) != {1, 2}:
-            await studio.env.settle()
+            await bot.env.settle()
         if is_killed:
-            await theatre.crash(studio.services)
+            await restartable.kill(bot.services)
     steps.taken.clear()
-    async with theatre.open() as studio:
-        await studio.all_told()
+    async with restartable.start() as bot:
+        await bot.wait_until_notified()
         assert min(steps.taken[0].values()) > 1
-        assert await states(studio, 1, 2) == [JobState.DONE] * 2
-        assert await seeds_posted(studio) == [ALICE, BOB]
+        assert await states(bot, 1, 2) == [JobState.DONE] * 2
+        assert await seeds_posted(bot) == [ALICE, BOB]

@@ -11,7 +11,7 @@ import torch
 
 from engine.settings import EngineSettings
 from engine.vqgan_clip import compile
-from tests.harness.bot_harness import make_settings, open_studio, painted, pictures_of, recipe_of
+from tests.harness.bot_harness import make_settings, open_bot, painted, pictures_of, recipe_of
 
 SEED = 7
 
@@ -34,10 +34,10 @@ async def test_compile_setting_paints_with_compiled_models(
     monkeypatch.setattr(compile, "compile_models", compile_models)
     engine = EngineSettings(threads=1, deterministic=False, compile=True)
     settings = make_settings(tmp_path / "data").model_copy(update={"engine": engine})
-    async with open_studio(settings) as studio:
-        await studio.imagine(seed=SEED)
-        await studio.all_told()
+    async with open_bot(settings) as bot:
+        await bot.imagine(seed=SEED)
+        await bot.wait_until_notified()
         assert "engine" in users
-        (result,) = painted(studio.thread())
+        (result,) = painted(bot.thread())
         assert recipe_of(await pictures_of(result)[0].read()).seed == SEED
     torch.compiler.reset()

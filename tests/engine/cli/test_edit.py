@@ -15,7 +15,7 @@ FEW = ["--steps", "3", "--seed", "5"]
 
 @pytest.fixture(autouse=True)
 def files(folder: Path) -> None:
-    """A red square on blue, and masks of it."""
+    """Write a picture of a red square on blue, and masks of it."""
     scene = Image.new("RGB", (96, 96), BLUE)
     ImageDraw.Draw(scene).rectangle((32, 32, 63, 63), fill=RED)
     scene.save(folder / "scene.png")

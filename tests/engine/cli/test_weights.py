@@ -35,7 +35,7 @@ def _reach_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def configure(*mirrors: Mirror, more: str = "") -> None:
-    """Settings with a file that the mirrors have."""
+    """Write settings that name a file of the mirrors."""
     urls = json.dumps([mirror.url for mirror in mirrors])
     file = f'[weights.files."x.ckpt"]\nmirrors = {urls}\nsha256 = "{HASH}"\nbytes = {SIZE}\n'
     Path("config.toml").write_text(f"{file}licence = 'only for tests'\n{more}")

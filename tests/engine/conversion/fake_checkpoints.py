@@ -200,7 +200,7 @@ def vqgan(kind: type[VQModel], ddconfig: dict[str, Any], n_embed: int, embed_dim
 
 
 def filled(module: Model) -> Model:
-    """`module`, built on the meta device, with numbers of a size that its layers keep."""
+    """Fill a module of the meta device with numbers whose size its layers keep."""
     random = torch.Generator().manual_seed(0)
     state = {name: _numbers(name, each, random) for name, each in module.state_dict().items()}
     module.load_state_dict(state, assign=True)
@@ -301,7 +301,7 @@ class Poison:
 
 
 def poison(target: Path) -> bytes:
-    """A pickle that makes `target`; that it works is seen first."""
+    """Return a pickle that creates the file `target`, after checking that it does."""
     content = pickle.dumps(Poison(target), 2)
     pickle.loads(content)
     target.rmdir()

@@ -27,7 +27,7 @@ def few_tokens() -> dict[str, Any]:
 
 
 def tokenizer_file() -> dict[str, Any]:
-    """A tokenizer like Gemma's: byte pairs, single bytes for the rest, and an end after each text.
+    """Return a tokenizer like Gemma's, with byte pairs, single bytes and an end token.
 
     It knows `WORDS`, letter by letter from their beginnings.
     """

@@ -32,7 +32,7 @@ DDCONFIG = PARAMS["ddconfig"]
 
 @pytest.fixture
 def state() -> dict[str, Tensor]:
-    """The small model's tensors."""
+    """Return the tensors of a small model."""
     return vqgan(VQModel, DDCONFIG, 16, 6).state_dict()
 
 

@@ -23,7 +23,7 @@ TINY = {
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:
-    """The tensors of a CLIP that open_clip knows as `tiny` for the time being."""
+    """Register a small CLIP as `tiny` with open_clip; return its tensors."""
     known: dict[str, Any] = open_clip.factory._MODEL_CONFIGS
     monkeypatch.setitem(known, "tiny", TINY)
     monkeypatch.setitem(known, "tiny-quickgelu", TINY | {"quick_gelu": True})

@@ -160,7 +160,7 @@ MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.2757
 
 
 def literal_gradient(vqgan: VQGAN, clip: Any, text: Tensor) -> Tensor:
-    """The gradient on z of the paper's loss, line by line as in its Section 2."""
+    """Compute the gradient of the paper's loss on z, line by line as in its Section 2."""
     random = torch.Generator().manual_seed(RECIPE.seed)
     codebook = vqgan.quantize.vectors
     z = codebook[torch.randint(len(codebook), (16,), generator=random)].T.reshape(1, 256, 4, 4)

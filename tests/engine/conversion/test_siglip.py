@@ -56,7 +56,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def published(folder: Path) -> tuple[Path, Path]:
-    """The checkpoint and the tokenizer, as they are fetched."""
+    """Write the checkpoint and the tokenizer in their published form."""
     checkpoint, tokenizer = folder / "siglip.safetensors", folder / "siglip.json"
     if not checkpoint.exists():
         with torch.device("meta"):

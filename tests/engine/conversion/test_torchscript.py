@@ -19,7 +19,7 @@ STORAGE = (
 
 
 def tensor(offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> bytes:
-    """The instructions for a tensor in the first storage."""
+    """Return the pickle instructions for a tensor in the first storage."""
     place = b"J" + struct.pack("<i", offset)
     shape, steps = (
         b"(" + b"".join(b"J" + struct.pack("<i", n) for n in ns) + b"t" for ns in (size, stride)

@@ -53,7 +53,7 @@ def share_right(judge: Judge, images: Any, asked: list[tuple[str, str, str]]) ->
 
 
 def painted(mask: Any, color: str = "red", ground: str = "white") -> Pixels:
-    """A hard-edged picture of a mask."""
+    """Draw a picture of a mask with hard edges."""
     return np.where(mask[..., None], PALETTE[color], PALETTE[ground]).astype(np.uint8)
 
 

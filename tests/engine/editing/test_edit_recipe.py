@@ -35,7 +35,7 @@ RED, BLUE, GREEN = (215, 35, 40), (40, 80, 215), (40, 160, 60)
 
 
 def scene(size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """A red square on blue."""
+    """Draw a red square on blue."""
     picture = Image.new("RGB", size, BLUE)
     low, high = (size[0] // 3, size[1] // 3), (2 * size[0] // 3, 2 * size[1] // 3)
     ImageDraw.Draw(picture).rectangle((low, high), fill=RED)
@@ -55,7 +55,7 @@ def png(picture: Image.Image) -> bytes:
 
 
 def edit(source: Image.Image, **options: Any) -> Recipe:
-    """A recipe that is painted in a moment."""
+    """Return a recipe that is painted in a moment."""
     values: dict[str, Any] = {"seed": 1, "steps": 4, "cutouts": 2} | options
     return edit_recipe("a green square", source, **values)
 

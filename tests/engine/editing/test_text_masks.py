@@ -13,7 +13,7 @@ GROUND = PALETTE["blue"]
 
 
 def scene(width: int = 64, height: int = 64) -> tuple[Image.Image, np.ndarray, np.ndarray]:
-    """A red circle left of a yellow square on blue, and the masks of both."""
+    """Draw a red circle left of a yellow square on blue; return it with both masks."""
     picture = Image.new("RGB", (width, height), GROUND)
     draw = ImageDraw.Draw(picture)
     side, middle = height // 3, height // 2

@@ -51,7 +51,7 @@ def _played_mp4(path: Path) -> Clip:
 
 
 def _rgb(frame: av.VideoFrame) -> np.ndarray:
-    """What a player shows of a frame that says it is BT.709 in limited range (ITU-T H.273)."""
+    """Convert a frame as a player does: BT.709 in limited range (ITU-T H.273)."""
     assert (frame.colorspace, frame.color_range) == (1, 1)
     planes = frame.reformat(format="yuv444p").to_ndarray().astype(float)
     y, cb, cr = (planes[0] - 16) / 219, (planes[1] - 128) / 224, (planes[2] - 128) / 224

@@ -84,7 +84,7 @@ def test_all_three_kinds_of_text_are_read(tmp_path: Path):
 
 
 def bomb() -> bytes:
-    """A few kilobytes that unpack to four times the text that is allowed."""
+    """Return a few kilobytes that unpack to four times the text that is allowed."""
     return zlib.compress(b"x" * 4 * MAX_TEXT_BYTES)
 
 

@@ -26,7 +26,7 @@ def config_of(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, config: Any = None, **tensors: torch.Tensor) -> None:
-    """A safetensors file with the demo generator's weights and some of them replaced."""
+    """Write a safetensors file of the demo generator with some tensors replaced."""
     text = json.dumps(config_of(DEMO.generator) if config is None else config)
     save_file(load_file(DEMO.generator) | tensors, path, metadata={"config": text})
 
@@ -62,7 +62,7 @@ BROKEN = {
 
 @pytest.fixture
 def replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A path that the generator called "broken" is loaded from."""
+    """Register a generator called "broken"; return the path that it is loaded from."""
     path = tmp_path / "broken.safetensors"
     monkeypatch.setitem(CATALOGUE, "broken", replace(DEMO, name="broken", generator=path))
     return path

@@ -10,7 +10,7 @@ from engine.recipes.start_image import start_picture
 
 
 def noise(side: int) -> Image.Image:
-    """The picture that PNG compresses least."""
+    """Return the picture that PNG compresses least."""
     return Image.frombytes("RGB", (side, side), Random(1).randbytes(3 * side * side))
 
 

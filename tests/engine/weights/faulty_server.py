@@ -137,12 +137,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def whole(handler: Handler) -> None:
-    """The file, or the range that was asked for."""
+    """Send the file, or the requested range."""
     handler.wfile.write(handler.begin())
 
 
 def cut_after(count: int) -> Answer:
-    """A good answer that ends `count` bytes too early for what it promised."""
+    """Make an answer that ends before the promised length, after `count` bytes."""
 
     def answer(handler: Handler) -> None:
         handler.wfile.write(handler.begin()[:count])
@@ -152,7 +152,7 @@ def cut_after(count: int) -> Answer:
 
 
 def blocked_after(count: int, reached: threading.Event, go_on: threading.Event) -> Answer:
-    """A good answer that stops after `count` bytes until `go_on` is set."""
+    """Make a good answer that stops after `count` bytes until `go_on` is set."""
 
     def answer(handler: Handler) -> None:
         body = handler.begin()
@@ -166,14 +166,14 @@ def blocked_after(count: int, reached: threading.Event, go_on: threading.Event) 
 
 
 def dripping(handler: Handler) -> None:
-    """A good answer, a few bytes at a time."""
+    """Send a good answer a few bytes at a time."""
     for byte in handler.begin():
         handler.wfile.write(bytes([byte]))
         time.sleep(0.005)
 
 
 def silent(handler: Handler) -> None:
-    """The head of a good answer, and nothing more for as long as anybody waits."""
+    """Send the head of a good answer and nothing more."""
     handler.begin()
     handler.connection.settimeout(600)
     handler.connection.recv(1)
@@ -181,7 +181,7 @@ def silent(handler: Handler) -> None:
 
 
 def sending(body: bytes, **headers: object) -> Answer:
-    """The answer 200 with another body."""
+    """Make an answer 200 with another body."""
 
     def answer(handler: Handler) -> None:
         handler.head(200, Content_Length=len(body), **headers)
@@ -191,7 +191,7 @@ def sending(body: bytes, **headers: object) -> Answer:
 
 
 def chunked(body: bytes) -> Answer:
-    """The answer 200 with a body whose length is not said beforehand."""
+    """Make an answer 200 whose body has no announced length."""
 
     def answer(handler: Handler) -> None:
         handler.head(200, Transfer_Encoding="chunked")
@@ -204,7 +204,7 @@ def chunked(body: bytes) -> Answer:
 
 
 def endless(handler: Handler) -> None:
-    """The answer 200, without a length, that ends with the connection."""
+    """Send an answer 200 without a length, which ends with the connection."""
     handler.head(200, Connection="close")
     handler.wfile.write(handler.mirror.content)
     handler.cut()
@@ -222,13 +222,13 @@ def status(code: int, **headers: object) -> Answer:
 
 
 def ranges_ignored(handler: Handler) -> None:
-    """The whole file, whatever was asked for."""
+    """Send the whole file, although a range was requested."""
     del handler.headers["Range"]
     whole(handler)
 
 
 def another_range(handler: Handler) -> None:
-    """A range, but not the one that was asked for."""
+    """Send a range, but not the requested one."""
     content = handler.mirror.content
     if not handler.asked():
         whole(handler)
@@ -259,7 +259,7 @@ def reach_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def weights(*mirrors: Mirror, **changes: Any) -> WeightsFile:
-    """The file that the mirrors should have."""
+    """Return the entry of the file that the mirrors should have."""
     values: dict[str, Any] = {
         "name": "x.ckpt",
         "file": "x.ckpt",

@@ -127,7 +127,7 @@ MODELS = {
 
 
 def files(**changes: Any) -> dict[str, Any]:
-    """A table of one file with some keys changed, or taken away by None."""
+    """Return a table of one file with some keys changed, or removed by None."""
     values = {key: value for key, value in (FILE | changes).items() if value is not None}
     return {"files": {"x": values}}
 

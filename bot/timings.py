@@ -1,0 +1,33 @@
+"""Pauses and time limits of the bot's work that are handed in, so that tests can choose them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Pauses and time limits in seconds, all at least 0."""
+
+    call_seconds: float = 60.0
+    """Seconds after which a call to Discord counts as failed."""
+    post_pause: float = 1.0
+    """Seconds between the first two attempts to post a result; each pause is twice the previous."""
+    waiting_seconds: float = 10.0
+    """Minimum seconds between two edits of a queued job's message."""
+    refresh_seconds: float = 10.0
+    """Seconds between two ETA refreshes of all jobs."""
+    checkpoint_seconds: float = 10.0
+    """Seconds of a job's engine time between two checkpoints."""
+    locked_seconds: float = 5.0
+    """Seconds that a call waits for a database that another program has locked."""
+    deletion_seconds: float = 0.5
+    """Seconds before the first attempt to delete a message; later pauses grow fourfold."""
+    erasure_seconds: float = 2.0
+    """Seconds before an erasure tries jobs again whose result was just being posted."""
+    export_pause: float = 1.0
+    """Seconds before the second attempt to send an exported file; later pauses grow fourfold."""
+    end_seconds: float = 8.0
+    """Seconds to wait for the end of a job that is being stopped."""
+    brief_seconds: float = 30.0
+    """Seconds after which a public reply meant for one person is deleted."""
+    debounce_seconds: float = 3.0
+    """Seconds within which the same follow-up of one user counts once."""
