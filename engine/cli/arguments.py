@@ -16,23 +16,15 @@ from engine.recipes.recipe import MAX_SEED, MAX_SIDE, MAX_START_NOISE, MAX_STEPS
 from engine.settings import DEVICES, is_device
 
 if TYPE_CHECKING:  # argparse has no public names for these types
-    Commands = argparse._SubParsersAction["_Parser"]  # pyright: ignore[reportPrivateUsage]
-    Group = argparse._ArgumentGroup  # pyright: ignore[reportPrivateUsage]
+    Commands = argparse._SubParsersAction[Any]  # pyright: ignore[reportPrivateUsage]
+    Group = argparse._ActionsContainer  # pyright: ignore[reportPrivateUsage]
 
 MAX_COUNT = 1000
 """Maximum number of pictures of one call."""
 
 _RECIPE_OPTIONS = (
-    "size",
-    "steps",
-    "more",
-    "seed",
-    "models",
-    "preset",
-    "init_image",
-    "start_noise",
-    "like",
-    "count",
+    *("size", "steps", "more", "seed", "models", "preset"),
+    *("init_image", "start_noise", "like", "count"),
 )
 """Options that set a recipe's values, and so exclude `--recipe`."""
 
@@ -44,6 +36,34 @@ write -- before one that begins with a dash.
 
 Ctrl-C saves the picture so far; a second Ctrl-C stops at once.
 """
+
+
+_HELP = {
+    "--animation": "also write an animation of the progress, a .webp or .mp4 file",
+    "--count": "paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
+    "--device": f"{DEVICES} (default: auto)",
+    "--force": "overwrite existing files",
+    "--grow": "margin around it, as a share of the picture's shorter side (default: 0.03)",
+    "--init-image": "picture to start from, cropped to the size",
+    "--keep": "how much of the picture to keep, from 0 to 1 (default: 0.9, or 0 with a mask)",
+    "--like": "picture that the result should resemble, in addition to the prompt; may be repeated",
+    "--mask": "picture in which white is changed, black kept",
+    "--models": "models to use, see the command models",
+    "--more": "add an extra round of N steps, in which the learning rate rises and falls again; "
+    "may be repeated",
+    "--preset": f"settings of the optimization: {', '.join(PRESET_NAMES)} "
+    "(default: what suits the models)",
+    "--recipe": "instead of all these options: paint the recipe in a PNG or JSON file again",
+    "--save-every": "also save the picture after every N steps, in the folder FILE-frames",
+    "--seed": "the same seed paints the same picture (default: random, and printed)",
+    "--size": f"width and height in pixels, {MIN_SIDE} to {MAX_SIDE} each, or one number for a "
+    "square; rounded to the models' grid (default: the models' own size)",
+    "--start-noise": "add random noise to the picture to start from, in standard deviations of its "
+    "latent (default: 0)",
+    "--steps": "number of steps",
+}
+"""What each option does, for `--help`."""
+_FILE: dict[str, Any] = {"type": Path, "metavar": "FILE"}
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -83,51 +103,41 @@ def _parser() -> argparse.ArgumentParser:
     _add_imagine(commands)
     _add_edit(commands)
     _add_mask(commands)
-    recipe = commands.add_parser(
+    recipe = _add_command(
+        commands,
         "recipe",
-        help="print the recipe inside a picture",
-        description="Print the recipe inside a picture as JSON for imagine --recipe.",
+        "print the recipe inside a picture",
+        "Print the recipe inside a picture as JSON for imagine --recipe.",
     )
-    recipe.add_argument("file", metavar="FILE", type=Path, help="a PNG painted by this program")
-    commands.add_parser(
-        "models",
-        help="list the models that can paint",
-        description="List the models that can paint, with their limits.",
-    )
+    recipe.add_argument("file", **_FILE, help="a PNG painted by this program")
+    what = "list the models that can paint"
+    _add_command(commands, "models", what, "List the models that can paint, with their limits.")
     _add_weights(commands)
     return parser
+
+
+def _add_command(
+    commands: "Commands", name: str, what: str, description: str = "", **settings: Any
+) -> argparse.ArgumentParser:
+    """Add a command; its description is by default what it does, as a sentence."""
+    description = description or f"{what[:1].upper()}{what[1:]}."
+    return commands.add_parser(name, help=what, description=description, **settings)
+
+
+def _add_option(group: "Group", name: str, **settings: Any) -> None:
+    group.add_argument(name, **{"help": _HELP.get(name), **settings})
 
 
 def _add_imagine(commands: "Commands") -> None:
     parser = _add_painting_command(commands, "imagine", "paint a picture from a prompt")
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to paint; see below")
     recipe = parser.add_argument_group("what to paint")
-    recipe.add_argument(
-        "--size",
-        type=_size,
-        metavar="WxH",
-        help=f"width and height in pixels, {MIN_SIDE} to {MAX_SIDE} each, or one number for a "
-        "square; rounded to the models' grid (default: the models' own size)",
-    )
-    recipe.add_argument(
-        "--init-image", type=Path, metavar="FILE", help="picture to start from, cropped to the size"
-    )
-    recipe.add_argument(
-        "--like",
-        type=Path,
-        metavar="FILE",
-        action="append",
-        help="picture that the result should resemble, in addition to the prompt; may be repeated",
-    )
+    _add_option(recipe, "--size", type=_size, metavar="WxH")
+    _add_option(recipe, "--init-image", **_FILE)
+    _add_option(recipe, "--like", **_FILE, action="append")
     _add_recipe_options(recipe)
-    recipe.add_argument(
-        "--recipe",
-        type=Path,
-        metavar="FILE",
-        help="instead of all these options: paint the recipe in a PNG or JSON file again",
-    )
-    _add_file_options(parser.add_argument_group("files to write"))
-    _add_machine_options(parser.add_argument_group("settings of this machine"))
+    _add_option(recipe, "--recipe", **_FILE)
+    _add_other_options(parser)
 
 
 def _add_edit(commands: "Commands") -> None:
@@ -135,150 +145,84 @@ def _add_edit(commands: "Commands") -> None:
     parser.add_argument("picture", metavar="PICTURE", type=Path, help="picture to change")
     parser.add_argument("prompt", metavar="PROMPT", help="what it should show; see below")
     recipe = parser.add_argument_group("what to paint")
-    recipe.add_argument(
-        "--mask", type=Path, metavar="FILE", help="picture in which white is changed, black kept"
-    )
-    recipe.add_argument(
-        "--keep",
-        type=_share("--keep"),
-        metavar="K",
-        help="how much of the picture to keep, from 0 to 1 (default: 0.9, or 0 with a mask)",
-    )
+    _add_option(recipe, "--mask", **_FILE)
+    _add_option(recipe, "--keep", type=_number("--keep", 0, 1), metavar="K")
     _add_recipe_options(recipe)
-    _add_file_options(parser.add_argument_group("files to write"))
-    _add_machine_options(parser.add_argument_group("settings of this machine"))
+    _add_other_options(parser)
 
 
 def _add_mask(commands: "Commands") -> None:
-    parser = commands.add_parser(
+    parser = _add_command(
+        commands,
         "mask",
-        help="find what a phrase names in a picture",
-        description="Find what a phrase names in a picture, and write a mask for edit --mask.",
+        "find what a phrase names in a picture",
+        "Find what a phrase names in a picture, and write a mask for edit --mask.",
     )
     parser.add_argument("picture", metavar="PICTURE", type=Path, help="picture to search")
     parser.add_argument("phrase", metavar="PHRASE", help='what to look for, as "the red circle"')
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", required=True, help="mask to write, a .png file"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
-    parser.add_argument(
-        "--grow",
-        type=_share("--grow"),
-        metavar="G",
-        default=0.03,
-        help="margin around it, as a share of the picture's shorter side (default: 0.03)",
-    )
-    parser.add_argument("--models", metavar="NAME", help="models to use, see the command models")
-    _add_machine_options(parser.add_argument_group("settings of this machine"))
+    _add_option(parser, "--out", **_FILE, required=True, help="mask to write, a .png file")
+    _add_option(parser, "--force", action="store_true")
+    _add_option(parser, "--grow", type=_number("--grow", 0, 1), metavar="G", default=0.03)
+    _add_option(parser, "--models", metavar="NAME")
+    _add_machine_options(parser)
 
 
 def _add_weights(commands: "Commands") -> None:
-    parser = commands.add_parser(
-        "weights",
-        help="list, download, verify and remove the files of published models",
-        description="List, download, verify and remove the files of published models.",
-    )
+    what = "list, download, verify and remove the files of published models"
+    parser = _add_command(commands, "weights", what)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     name = "models, a generator, a perceptor or a file, as listed by `weights list`"
     _add_action(actions, "list", "list available weights, and which are downloaded")
     get = _add_action(actions, "get", "download missing files, or resume a download")
     get.add_argument("name", metavar="NAME", help=name)
     verify = _add_action(actions, "verify", "read files again and compare their checksums")
-    verify.add_argument(
-        "name", metavar="NAME", nargs="?", help=f"{name} (default: all downloaded files)"
-    )
+    optional = f"{name} (default: all downloaded files)"
+    verify.add_argument("name", metavar="NAME", nargs="?", help=optional)
     remove = _add_action(actions, "remove", "remove downloaded files and what was made from them")
     remove.add_argument("name", metavar="NAME", help=name)
 
 
 def _add_action(actions: "Commands", name: str, what: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=what, description=f"{what[:1].upper()}{what[1:]}.")
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="settings file with the table [weights] (default: config.toml if it exists)",
-    )
+    parser = _add_command(actions, name, what)
+    _add_config(parser, "weights")
     return parser
 
 
 def _add_painting_command(commands: "Commands", name: str, what: str) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=what,
-        description=f"{what[:1].upper()}{what[1:]}.",
-        epilog=_SYNTAX,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    formatter = argparse.RawDescriptionHelpFormatter
+    return _add_command(commands, name, what, epilog=_SYNTAX, formatter_class=formatter)
 
 
 def _add_recipe_options(group: "Group") -> None:
-    presets = ", ".join(PRESET_NAMES)
-    group.add_argument(
-        "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N", help="number of steps"
-    )
-    group.add_argument(
-        "--more",
-        type=_whole("--more", 1, MAX_STEPS),
-        metavar="N",
-        action="append",
-        help="add an extra round of N steps, in which the learning rate rises and falls again; "
-        "may be repeated",
-    )
-    group.add_argument(
-        "--start-noise",
-        type=_number("--start-noise", 0, MAX_START_NOISE),
-        metavar="X",
-        help="add random noise to the picture to start from, in standard deviations of its latent "
-        "(default: 0)",
-    )
-    group.add_argument(
-        "--seed",
-        type=_whole("--seed", 0, MAX_SEED),
-        metavar="S",
-        help="the same seed paints the same picture (default: random, and printed)",
-    )
-    group.add_argument("--models", metavar="NAME", help="models to use, see the command models")
-    group.add_argument(
-        "--preset",
-        metavar="NAME",
-        help=f"settings of the optimization: {presets} (default: what suits the models)",
-    )
-    group.add_argument(
-        "--count",
-        type=_whole("--count", 1, MAX_COUNT),
-        metavar="N",
-        help="paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
-    )
+    _add_option(group, "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N")
+    more = _whole("--more", 1, MAX_STEPS)
+    _add_option(group, "--more", type=more, metavar="N", action="append")
+    noise = _number("--start-noise", 0, MAX_START_NOISE)
+    _add_option(group, "--start-noise", type=noise, metavar="X")
+    _add_option(group, "--seed", type=_whole("--seed", 0, MAX_SEED), metavar="S")
+    _add_option(group, "--models", metavar="NAME")
+    _add_option(group, "--preset", metavar="NAME")
+    _add_option(group, "--count", type=_whole("--count", 1, MAX_COUNT), metavar="N")
 
 
-def _add_machine_options(group: "Group") -> None:
-    group.add_argument("--device", type=_device, metavar="D", help=f"{DEVICES} (default: auto)")
-    group.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="settings file with the table [engine] (default: config.toml if it exists)",
-    )
+def _add_other_options(parser: argparse.ArgumentParser) -> None:
+    files = parser.add_argument_group("files to write")
+    _add_option(files, "--out", **_FILE, required=True, help="picture to write, a .png file")
+    _add_option(files, "--save-every", type=_whole("--save-every", 1, MAX_STEPS), metavar="N")
+    _add_option(files, "--animation", **_FILE)
+    _add_option(files, "--force", action="store_true")
+    _add_machine_options(parser)
 
 
-def _add_file_options(group: "Group") -> None:
-    group.add_argument(
-        "--out", type=Path, metavar="FILE", required=True, help="picture to write, a .png file"
-    )
-    group.add_argument(
-        "--save-every",
-        type=_whole("--save-every", 1, MAX_STEPS),
-        metavar="N",
-        help="also save the picture after every N steps, in the folder FILE-frames",
-    )
-    group.add_argument(
-        "--animation",
-        type=Path,
-        metavar="FILE",
-        help="also write an animation of the progress, a .webp or .mp4 file",
-    )
-    group.add_argument("--force", action="store_true", help="overwrite existing files")
+def _add_machine_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("settings of this machine")
+    _add_option(group, "--device", type=_device, metavar="D")
+    _add_config(group, "engine")
+
+
+def _add_config(group: "Group", table: str) -> None:
+    what = f"settings file with the table [{table}] (default: config.toml if it exists)"
+    _add_option(group, "--config", **_FILE, help=what)
 
 
 def _check_combination(arguments: argparse.Namespace) -> None:
@@ -306,10 +250,6 @@ def _whole(option: str, low: int, high: int) -> Callable[[str], int]:
         return value
 
     return read
-
-
-def _share(option: str) -> Callable[[str], float]:
-    return _number(option, 0, 1)
 
 
 def _number(option: str, low: float, high: float) -> Callable[[str], float]:
