@@ -8,9 +8,8 @@ from typing import Any
 import discord
 from discord import app_commands, ui
 from discord.app_commands import Range
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
 from bot.services import Services
@@ -42,41 +41,6 @@ _BUTTON_LABELS: Mapping[HistoryAction, tuple[str, str]] = {
     HistoryAction.POST: ("📌", "Post again"),
     HistoryAction.RERUN: ("🔁", "Rerun"),
 }
-
-
-class History(commands.Cog):
-    """Look through pictures."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
-
-    async def cog_load(self) -> None:
-        """Start answering the buttons."""
-        self._bot.add_dynamic_items(HistoryButton)
-
-    async def cog_unload(self) -> None:
-        """Stop answering them."""
-        self._bot.remove_dynamic_items(HistoryButton)
-
-    @app_commands.command()
-    @app_commands.describe(
-        search="Words in the prompt", person="Whose pictures. Moderators can choose other people"
-    )
-    async def history(
-        self,
-        interaction: discord.Interaction,
-        search: Range[str, 1, MAX_SEARCH] | None = None,
-        person: discord.User | None = None,
-    ) -> None:
-        """Look through your pictures, and post or rerun them."""
-        await defer(interaction)
-        words = " ".join((search or "").split())
-        scope = _scope(interaction, (person or interaction.user).id, words)
-        entry = await self._services.store.history.page(scope, PageDirection.HERE, None)
-        if entry is None:
-            raise UserError(_nothing(interaction, scope))
-        await _show(self._services, interaction, scope, entry)
 
 
 class HistoryButton(
@@ -111,6 +75,31 @@ class HistoryButton(
                 await respond(interaction, f"Queued: {message.jump_url}")
             case _:
                 raise UserError(buttons.UNKNOWN)
+
+
+class History(BotCog):
+    """Look through pictures."""
+
+    BUTTON = HistoryButton
+
+    @app_commands.command()
+    @app_commands.describe(
+        search="Words in the prompt", person="Whose pictures. Moderators can choose other people"
+    )
+    async def history(
+        self,
+        interaction: discord.Interaction,
+        search: Range[str, 1, MAX_SEARCH] | None = None,
+        person: discord.User | None = None,
+    ) -> None:
+        """Look through your pictures, and post or rerun them."""
+        await defer(interaction)
+        words = " ".join((search or "").split())
+        scope = _scope(interaction, (person or interaction.user).id, words)
+        entry = await self._services.store.history.page(scope, PageDirection.HERE, None)
+        if entry is None:
+            raise UserError(_nothing(interaction, scope))
+        await _show(self._services, interaction, scope, entry)
 
 
 def _scope(interaction: discord.Interaction[Any], person: int, search: str) -> Scope:
@@ -194,8 +183,3 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
         raise UserError(_GONE)
     return min(int(text), 2**63 - 1)
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(History(bot))

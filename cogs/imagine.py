@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
 from bot.submission.policy import check_prompt
@@ -51,11 +50,8 @@ _MAX_STYLE = 100
 """Maximum length of a style, in characters."""
 
 
-class Imagine(commands.Cog):
+class Imagine(BotCog):
     """Paint pictures from words."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._services = bot.services
 
     @app_commands.command()
     @app_commands.describe(
@@ -153,8 +149,3 @@ def _styled(recipe: Recipe, style: str) -> Recipe:
         for prompt in recipe.prompts
     )
     return replace(recipe, prompts=tuple(prompts))
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Imagine(bot))

@@ -11,7 +11,7 @@ from bot.services import Services
 from bot.submission.followups import FollowupJobs
 from bot.submission.recipes import prompt_of
 from bot.submission.requester import Requester
-from bot.ui import buttons, queue_text
+from bot.ui import buttons
 from bot.ui.base import Form
 from bot.ui.buttons import JobAction
 from bot.ui.forms import words_input
@@ -141,7 +141,7 @@ async def _posted(services: Services, message: discord.Message, number: int) -> 
 
 async def respond_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Respond with a link to the message of a queued job."""
-    await respond(interaction, queue_text.queued_text(message.jump_url))
+    await respond(interaction, f"Queued: {message.jump_url}")
 
 
 def _followups(interaction: discord.Interaction[Any]) -> FollowupJobs:

@@ -12,9 +12,8 @@ from typing import Any
 
 import discord
 from discord import app_commands, ui
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.services import Services
@@ -59,49 +58,6 @@ _CHANGES: Mapping[str, Callable[[Draft], Draft]] = {
 """The actions that change a mask."""
 
 
-class Mask(commands.Cog):
-    """Find part of a picture, and repaint it."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
-        self._menu = app_commands.ContextMenu(name=MENU, callback=self.open_form)
-
-    async def cog_load(self) -> None:
-        """Add the menu, which discord.py does not add by itself, and answer the buttons."""
-        self._bot.tree.add_command(self._menu)
-        self._bot.add_dynamic_items(DraftButton)
-
-    async def cog_unload(self) -> None:
-        """Remove both."""
-        self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
-        self._bot.remove_dynamic_items(DraftButton)
-
-    @app_commands.command()
-    @app_commands.describe(
-        image="The picture to change",
-        what="What to look for, such as: the red circle. Leave it out to upload a mask",
-        replace_with="What the picture should show afterwards",
-    )
-    async def mask(
-        self,
-        interaction: discord.Interaction,
-        image: discord.Attachment,
-        what: str | None = None,
-        replace_with: str | None = None,
-    ) -> None:
-        """Find something in a picture, and paint something else there."""
-        await defer(interaction)
-        picture = await self._services.uploads.read(image)
-        await _create_draft(self._services, interaction, picture, what, replace_with)
-
-    async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        """Ask what to look for in a message's picture."""
-        form = _MaskForm(self._services, message)
-        await self._services.edits.check_may_edit(message, interaction.user.id)
-        await show_form(interaction, form)
-
-
 class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)"):
     """Does something with a draft; the custom id says what, and with which draft."""
 
@@ -133,6 +89,37 @@ class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)
                 await _show(interaction, await services.masks.adjust(draft, _CHANGES[action]))
             case _:
                 raise UserError(buttons.UNKNOWN)
+
+
+class Mask(BotCog):
+    """Find part of a picture, and repaint it."""
+
+    MENU = MENU
+    BUTTON = DraftButton
+
+    @app_commands.command()
+    @app_commands.describe(
+        image="The picture to change",
+        what="What to look for, such as: the red circle. Leave it out to upload a mask",
+        replace_with="What the picture should show afterwards",
+    )
+    async def mask(
+        self,
+        interaction: discord.Interaction,
+        image: discord.Attachment,
+        what: str | None = None,
+        replace_with: str | None = None,
+    ) -> None:
+        """Find something in a picture, and paint something else there."""
+        await defer(interaction)
+        picture = await self._services.uploads.read(image)
+        await _create_draft(self._services, interaction, picture, what, replace_with)
+
+    async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """Ask what to look for in a message's picture."""
+        form = _MaskForm(self._services, message)
+        await self._services.edits.check_may_edit(message, interaction.user.id)
+        await show_form(interaction, form)
 
 
 class _MaskForm(PictureForm):
@@ -251,8 +238,3 @@ def _button(draft: Draft, action: MaskAction) -> ui.Button[Any]:
         custom_id=f"mask:{draft.id}:{action}",
         disabled=draft.mask is None and action not in _WITHOUT_MASK,
     )
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Mask(bot))

@@ -9,7 +9,7 @@ from discord import app_commands, ui
 from discord.ext import commands
 from sqlalchemy.exc import DBAPIError
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.privacy.export import send_everything
 from bot.privacy.text import erasure_text, privacy_text
@@ -29,20 +29,25 @@ _SURE = (
 )
 
 
-class Privacy(commands.GroupCog, name="privacy"):
+class PrivacyButton(PersistentButton, template=r"privacy:(?P<action>(?s:.*))"):
+    """Deletes the data of the person who presses it, or doesn't."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Delete the data, or keep it."""
+        await defer(interaction, in_place=True)
+        match self.match["action"]:
+            case "delete":
+                await _delete(interaction.client.services, interaction)
+            case "keep":
+                await update_response(interaction, "Nothing was deleted.")
+            case _:
+                raise UserError(buttons.UNKNOWN)
+
+
+class Privacy(BotCog, commands.GroupCog, name="privacy"):
     """Data that the bot stores about you."""
 
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
-
-    async def cog_load(self) -> None:
-        """Start answering the buttons."""
-        self._bot.add_dynamic_items(PrivacyButton)
-
-    async def cog_unload(self) -> None:
-        """Stop answering them."""
-        self._bot.remove_dynamic_items(PrivacyButton)
+    BUTTON = PrivacyButton
 
     @app_commands.command()
     async def about(self, interaction: discord.Interaction) -> None:
@@ -68,21 +73,6 @@ class Privacy(commands.GroupCog, name="privacy"):
         keep = ui.Button[Any](label="Keep it", custom_id="privacy:keep")
         view = buttons.button_view((delete, keep))
         await update_response(interaction, _SURE, view=view)
-
-
-class PrivacyButton(PersistentButton, template=r"privacy:(?P<action>(?s:.*))"):
-    """Deletes the data of the person who presses it, or doesn't."""
-
-    async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Delete the data, or keep it."""
-        await defer(interaction, in_place=True)
-        match self.match["action"]:
-            case "delete":
-                await _delete(interaction.client.services, interaction)
-            case "keep":
-                await update_response(interaction, "Nothing was deleted.")
-            case _:
-                raise UserError(buttons.UNKNOWN)
 
 
 async def _delete(services: Services, interaction: discord.Interaction[Any]) -> None:
@@ -113,8 +103,3 @@ async def _export(services: Services, interaction: discord.Interaction[Any]) -> 
     await respond(
         interaction, f"I sent you a direct message with {files}: everything that I store about you."
     )
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Privacy(bot))

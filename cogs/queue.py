@@ -2,9 +2,8 @@
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.jobs.events import JobProgress
 from bot.jobs.job import Job
 from bot.submission.permissions import JobVisibility
@@ -15,11 +14,8 @@ _MOST = 15
 """Maximum number of jobs in one response."""
 
 
-class Queue(commands.Cog):
+class Queue(BotCog):
     """Show the queue."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._services = bot.services
 
     @app_commands.command()
     async def queue(self, interaction: discord.Interaction) -> None:
@@ -54,8 +50,3 @@ class Queue(commands.Cog):
 
 def _is_seen(viewer: JobVisibility, job: Job, underway: JobProgress | None) -> bool:
     return viewer.can_see(job, None if underway is None else underway.location)
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Queue(bot))

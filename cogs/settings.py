@@ -14,7 +14,7 @@ from discord.app_commands import Range
 from discord.ext import commands
 
 from bot import errors
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.config import MAX_JOBS, MAX_VARIATIONS
 from bot.errors import UserError
 from bot.filtering.wordlist import check_entry
@@ -50,16 +50,16 @@ _LONGEST = 1800
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.default_permissions(manage_guild=True)
 class ServerSettingsCog(
-    commands.GroupCog, group_name="settings", group_description="What is allowed in this server"
+    BotCog,
+    commands.GroupCog,
+    group_name="settings",
+    group_description="What is allowed in this server",
 ):
     """Let moderators tighten the host's limits for their server."""
 
     channels = app_commands.Group(name="channels", description="Channels that I paint in")
     roles = app_commands.Group(name="roles", description="Roles that I paint for")
     words = app_commands.Group(name="words", description="Words that prompts may not contain")
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._services = bot.services
 
     @app_commands.command()
     async def show(self, interaction: discord.Interaction) -> None:
@@ -310,8 +310,3 @@ def _entries(words: str) -> tuple[str, ...]:
         return tuple(check_entry(each) for each in words.split(",") if each.strip())
     except ValueError as error:
         raise UserError(errors.sentence(str(error))) from error
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(ServerSettingsCog(bot))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -40,24 +40,17 @@ class NewDraft:
     """A PNG map of where the text might apply, if no mask was found for it."""
 
 
+@dataclass(frozen=True)
 class MaskDrafts:
     """Keeps a picture and its mask as a draft until its author has the edit painted."""
 
-    def __init__(
-        self,
-        settings: BotSettings,
-        policy: SubmissionPolicy,
-        edits: Edits,
-        store: Store,
-        worker: EngineWorker,
-    ) -> None:
-        self._settings = settings
-        self._policy = policy
-        self._edits = edits
-        self._store = store
-        self._worker = worker
-        self._queuing: set[int] = set()
-        """The ids of drafts whose edits are being queued."""
+    _settings: BotSettings
+    _policy: SubmissionPolicy
+    _edits: Edits
+    _store: Store
+    _worker: EngineWorker
+    _queuing: set[int] = field(default_factory=set[int], init=False)
+    """The ids of drafts whose edits are being queued."""
 
     async def find(
         self, requester: Requester, picture: bytes, what: str | None, replace_with: str | None
