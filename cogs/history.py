@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 import discord
@@ -26,21 +25,13 @@ _NOT_YOURS = "Only moderators can look through someone else's pictures."
 _GONE = "That picture isn't there any more. Please open `/history` again."
 
 
-class HistoryAction(StrEnum):
-    """The action of a button under a page."""
-
-    NEWER = PageDirection.NEWER.value
-    OLDER = PageDirection.OLDER.value
-    POST = "post"
-    RERUN = "rerun"
-
-
-_BUTTON_LABELS: Mapping[HistoryAction, tuple[str, str]] = {
-    HistoryAction.NEWER: ("◀️", "Newer"),
-    HistoryAction.OLDER: ("▶️", "Older"),
-    HistoryAction.POST: ("📌", "Post again"),
-    HistoryAction.RERUN: ("🔁", "Rerun"),
+_BUTTONS: Mapping[str, tuple[str, str]] = {
+    PageDirection.NEWER.value: ("◀️", "Newer"),
+    PageDirection.OLDER.value: ("▶️", "Older"),
+    "post": ("📌", "Post again"),
+    "rerun": ("🔁", "Rerun"),
 }
+"""Emojis and labels of the buttons under a page, by the action in their custom ids."""
 
 
 class HistoryButton(
@@ -56,7 +47,7 @@ class HistoryButton(
         person, job_id = _number(self.match["person"]), _number(self.match["job"])
         scope = _scope(interaction, person, self.match["search"])
         match self.match["action"]:
-            case HistoryAction.NEWER | HistoryAction.OLDER as turn:
+            case PageDirection.NEWER | PageDirection.OLDER as turn:
                 # Pages may have been deleted: show the nearest one that is left.
                 entry = await services.store.history.page(
                     scope, PageDirection(turn), job_id
@@ -64,12 +55,12 @@ class HistoryButton(
                 if entry is None:
                     raise UserError(_nothing(interaction, scope))
                 await _show(services, interaction, scope, entry)
-            case HistoryAction.POST:
+            case "post":
                 entry = await _entry(services, scope, job_id)
                 requester = Requester.of_interaction(interaction)
                 message = await services.reposts.post(requester, interaction.guild, entry)
                 await respond(interaction, f"Posted: {message.jump_url}")
-            case HistoryAction.RERUN:
+            case "rerun":
                 entry = await _entry(services, scope, job_id)
                 message = await _rerun(services, interaction, entry)
                 await respond(interaction, f"Queued: {message.jump_url}")
@@ -145,20 +136,20 @@ async def _show(
     pictures = await services.store.lifecycle.pictures(entry.job_id)
     sheet = await asyncio.to_thread(history_page.page_sheet, entry, pictures)
     disabled = {
-        HistoryAction.NEWER: entry.place == 1,
-        HistoryAction.OLDER: entry.place == entry.total,
-        HistoryAction.POST: not pictures,
-        HistoryAction.RERUN: not entry.can_rerun,
+        PageDirection.NEWER.value: entry.place == 1,
+        PageDirection.OLDER.value: entry.place == entry.total,
+        "post": not pictures,
+        "rerun": not entry.can_rerun,
     }
     view = buttons.button_view(
-        _button(action, scope, entry, disabled=disabled[action]) for action in HistoryAction
+        _button(action, scope, entry, disabled=disabled[action]) for action in _BUTTONS
     )
     text = history_page.page_text(entry, scope, interaction.user.id)
     await update_response(interaction, text, [] if sheet is None else [sheet], view)
 
 
-def _button(action: HistoryAction, scope: Scope, entry: Entry, *, disabled: bool) -> ui.Button[Any]:
-    emoji, label = _BUTTON_LABELS[action]
+def _button(action: str, scope: Scope, entry: Entry, *, disabled: bool) -> ui.Button[Any]:
+    emoji, label = _BUTTONS[action]
     custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
     return ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled)
 

@@ -1,8 +1,14 @@
 """The database connections that all repositories share."""
 
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.selectable import TypedReturnsRows
+
+from bot.storage.tables import Base
+
+T = TypeVar("T")
 
 BEGIN = "begin"
 """The execution option with SQLite's kind of transaction: "", "IMMEDIATE" or `NO_TRANSACTION`."""
@@ -30,6 +36,22 @@ class Repository:
 
     def __init__(self, database: Database) -> None:
         self._read, self._write = database.read, database.write
+
+    async def _find(self, rows: TypedReturnsRows[T]) -> list[T]:
+        """Return the first column of the rows that a query finds."""
+        async with self._read() as session:
+            return list(await session.scalars(rows))
+
+    async def _execute(self, *statements: Executable) -> None:
+        """Execute statements in one transaction."""
+        async with self._write.begin() as session:
+            for each in statements:
+                await session.execute(each)
+
+    async def _merge(self, row: Base) -> None:
+        """Store a row, in place of the one with its key if there is one."""
+        async with self._write.begin() as session:
+            await session.merge(row)
 
 
 def is_json_object(value: object) -> TypeGuard[dict[str, Any]]:
