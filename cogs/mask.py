@@ -6,7 +6,6 @@ a restart of the bot.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -29,31 +28,21 @@ from bot.ui.responses import defer, show_form, update_response
 MENU = "Mask something in it"
 
 
-class MaskAction(StrEnum):
-    """What a button does with a draft."""
-
-    PAINT = "paint"
-    WIDER = "wider"
-    NARROWER = "narrower"
-    INVERT = "invert"
-    UPLOAD = "upload"
-    CANCEL = "cancel"
-
-
-_LABELS: Mapping[MaskAction, str] = {
-    MaskAction.PAINT: "Paint it",
-    MaskAction.WIDER: "Wider",
-    MaskAction.NARROWER: "Narrower",
-    MaskAction.INVERT: "Invert",
-    MaskAction.UPLOAD: "Upload my own mask",
-    MaskAction.CANCEL: "Cancel",
+_LABELS: Mapping[str, str] = {
+    "paint": "Paint it",
+    "wider": "Wider",
+    "narrower": "Narrower",
+    "invert": "Invert",
+    "upload": "Upload my own mask",
+    "cancel": "Cancel",
 }
-_WITHOUT_MASK = frozenset((MaskAction.UPLOAD, MaskAction.CANCEL))
+"""Labels of the buttons under a draft, by the action in their custom ids."""
+_WITHOUT_MASK = frozenset(("upload", "cancel"))
 """The actions on a draft that has no mask yet."""
 _CHANGES: Mapping[str, Callable[[Draft], Draft]] = {
-    MaskAction.WIDER: partial(draft_preview.widen, share=GROWTH),
-    MaskAction.NARROWER: partial(draft_preview.widen, share=-GROWTH),
-    MaskAction.INVERT: draft_preview.invert,
+    "wider": partial(draft_preview.widen, share=GROWTH),
+    "narrower": partial(draft_preview.widen, share=-GROWTH),
+    "invert": draft_preview.invert,
 }
 """The actions that change a mask."""
 
@@ -68,9 +57,9 @@ class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)
         if draft.mask is None and self.match["action"] not in _WITHOUT_MASK:
             raise UserError("There is no mask yet. Upload one.")
         match self.match["action"]:
-            case MaskAction.PAINT if draft.replace_with is None:
+            case "paint" if draft.replace_with is None:
                 await show_form(interaction, _WordsForm(services, self.match["draft"]))
-            case MaskAction.UPLOAD:
+            case "upload":
                 await show_form(interaction, _UploadForm(services, self.match["draft"]))
             case _:
                 await defer(interaction, in_place=True)
@@ -80,9 +69,9 @@ class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)
         self, services: Services, interaction: discord.Interaction, draft: Draft
     ) -> None:
         match self.match["action"]:
-            case MaskAction.PAINT:
+            case "paint":
                 await _paint(services, interaction, self.match["draft"])
-            case MaskAction.CANCEL:
+            case "cancel":
                 await services.masks.discard(draft)
                 await update_response(interaction, "Cancelled.")
             case action if action in _CHANGES:
@@ -147,7 +136,7 @@ class _WordsForm(Form):
     """Asks what a picture should show, if that is still open."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
-        super().__init__(_LABELS[MaskAction.PAINT])
+        super().__init__(_LABELS["paint"])
         self._services = services
         self._draft_id = draft_id
         self._words = words_input("replace_with", services.settings.limits.prompt_length)
@@ -163,7 +152,7 @@ class _UploadForm(Form):
     """Asks for a mask that the person drew."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
-        super().__init__(_LABELS[MaskAction.UPLOAD])
+        super().__init__(_LABELS["upload"])
         self._services = services
         self._draft_id = draft_id
         self._file: ui.FileUpload[Any] = ui.FileUpload(custom_id="mask", max_values=1)
@@ -227,11 +216,11 @@ async def _show(interaction: discord.Interaction, draft: Draft, notice: str = ""
 
 
 def _buttons(draft: Draft) -> ui.View:
-    return buttons.button_view(_button(draft, action) for action in MaskAction)
+    return buttons.button_view(_button(draft, action) for action in _LABELS)
 
 
-def _button(draft: Draft, action: MaskAction) -> ui.Button[Any]:
-    is_main = action is MaskAction.PAINT
+def _button(draft: Draft, action: str) -> ui.Button[Any]:
+    is_main = action == "paint"
     return ui.Button(
         label=_LABELS[action],
         style=discord.ButtonStyle.primary if is_main else discord.ButtonStyle.secondary,

@@ -1,6 +1,7 @@
 """The database connections that all repositories share."""
 
-from typing import Any, TypeGuard, TypeVar
+import json
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlalchemy.sql.base import Executable
@@ -54,6 +55,10 @@ class Repository:
             await session.merge(row)
 
 
-def is_json_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Return True if a value that `json.loads` returned is an object."""
-    return isinstance(value, dict)
+def read_json_object(text: str) -> dict[str, Any] | None:
+    """Read a JSON object; return None if the text is unreadable or another value."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
