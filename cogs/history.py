@@ -48,13 +48,7 @@ class HistoryButton(
         scope = _scope(interaction, person, self.match["search"])
         match self.match["action"]:
             case PageDirection.NEWER | PageDirection.OLDER as turn:
-                # Pages may have been deleted: show the nearest one that is left.
-                entry = await services.store.history.page(
-                    scope, PageDirection(turn), job_id
-                ) or await services.store.history.page(scope, PageDirection.HERE, None)
-                if entry is None:
-                    raise UserError(_nothing(interaction, scope))
-                await _show(services, interaction, scope, entry)
+                await _turn(services, interaction, scope, PageDirection(turn), job_id)
             case "post":
                 entry = await _entry(services, scope, job_id)
                 requester = Requester.of_interaction(interaction)
@@ -62,7 +56,9 @@ class HistoryButton(
                 await respond(interaction, f"Posted: {message.jump_url}")
             case "rerun":
                 entry = await _entry(services, scope, job_id)
-                message = await _rerun(services, interaction, entry)
+                record = await services.control.job(entry.job_id)
+                requester = Requester.of_interaction(interaction)
+                message = await services.followups.rerun(requester, record)
                 await respond(interaction, f"Queued: {message.jump_url}")
             case _:
                 raise UserError(buttons.UNKNOWN)
@@ -87,10 +83,7 @@ class History(BotCog):
         await defer(interaction)
         words = " ".join((search or "").split())
         scope = _scope(interaction, (person or interaction.user).id, words)
-        entry = await self._services.store.history.page(scope, PageDirection.HERE, None)
-        if entry is None:
-            raise UserError(_nothing(interaction, scope))
-        await _show(self._services, interaction, scope, entry)
+        await _turn(self._services, interaction, scope)
 
 
 def _scope(interaction: discord.Interaction[Any], person: int, search: str) -> Scope:
@@ -129,10 +122,18 @@ async def _entry(services: Services, scope: Scope, job_id: int) -> Entry:
     return entry
 
 
-async def _show(
-    services: Services, interaction: discord.Interaction[Any], scope: Scope, entry: Entry
+async def _turn(
+    services: Services,
+    interaction: discord.Interaction[Any],
+    scope: Scope,
+    direction: PageDirection = PageDirection.HERE,
+    job_id: int | None = None,
 ) -> None:
-    """Show a page in the response."""
+    """Show a page in the response, or the newest one if that was deleted."""
+    find = services.store.history.page
+    entry = await find(scope, direction, job_id) or await find(scope, PageDirection.HERE, None)
+    if entry is None:
+        raise UserError(_nothing(interaction, scope))
     pictures = await services.store.lifecycle.pictures(entry.job_id)
     sheet = await asyncio.to_thread(history_page.page_sheet, entry, pictures)
     disabled = {
@@ -152,13 +153,6 @@ def _button(action: str, scope: Scope, entry: Entry, *, disabled: bool) -> ui.Bu
     emoji, label = _BUTTONS[action]
     custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
     return ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled)
-
-
-async def _rerun(
-    services: Services, interaction: discord.Interaction[Any], entry: Entry
-) -> discord.Message:
-    record = await services.control.job(entry.job_id)
-    return await services.followups.rerun(Requester.of_interaction(interaction), record)
 
 
 def _nothing(interaction: discord.Interaction[Any], scope: Scope) -> str:

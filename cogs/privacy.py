@@ -59,7 +59,12 @@ class Privacy(BotCog, commands.GroupCog, name="privacy"):
         """Get everything that I store about you, as files in a direct message."""
         await defer(interaction)
         with self._services.erasure.exporting(interaction.user.id):
-            await _export(self._services, interaction)
+            sent = await send_everything(self._services.store, interaction.user)
+        if sent == 0:
+            raise UserError("I store nothing about you.")
+        files = formatting.plural(sent, "file")
+        text = f"I sent you a direct message with {files}: everything that I store about you."
+        await respond(interaction, text)
 
     @app_commands.command()
     async def delete(self, interaction: discord.Interaction) -> None:
@@ -92,14 +97,4 @@ async def _delete(services: Services, interaction: discord.Interaction[Any]) -> 
     services.erasure.notify_by_dm(interaction.user.id)
     await update_response(
         interaction, "Deleting everything. I'll send you a direct message when it's done."
-    )
-
-
-async def _export(services: Services, interaction: discord.Interaction[Any]) -> None:
-    sent = await send_everything(services.store, interaction.user)
-    if sent == 0:
-        raise UserError("I store nothing about you.")
-    files = formatting.plural(sent, "file")
-    await respond(
-        interaction, f"I sent you a direct message with {files}: everything that I store about you."
     )

@@ -4,8 +4,6 @@ import discord
 from discord import app_commands
 
 from bot.client import BotCog
-from bot.jobs.events import JobProgress
-from bot.jobs.job import Job
 from bot.submission.permissions import JobVisibility
 from bot.ui import formatting, queue_text
 from bot.ui.responses import defer, respond
@@ -25,11 +23,16 @@ class Queue(BotCog):
 
     def _text(self, viewer: JobVisibility) -> str:
         jobs = self._services.queue.jobs()
-        underway = {job.id: self._services.reporter.progress_of(job.id) for job in jobs}
-        seen = [job for job in jobs if _is_seen(viewer, job, underway[job.id])]
+        reporter = self._services.reporter
+        underway = {job.id: reporter.progress_of(job.id) for job in jobs}
+        places = {job_id: each and each.location for job_id, each in underway.items()}
+        seen = [job for job in jobs if viewer.can_see(job, places[job.id])]
         # Running jobs come first; the sort keeps the order of requests.
         seen.sort(key=lambda job: not getattr(underway[job.id], "begun", False))
-        lines = [self._line(job, underway[job.id]) for job in seen[:_MOST]]
+        lines = [
+            queue_text.in_queue_text(job, underway[job.id], reporter.eta(job.id))
+            for job in seen[:_MOST]
+        ]
         return queue_text.list_text(self._heading(len(jobs), len(seen)), lines, len(seen))
 
     def _heading(self, count: int, seen: int) -> str:
@@ -42,11 +45,3 @@ class Queue(BotCog):
         return text + (
             "" if left is None else f" · about {formatting.duration_text(left)} of work in all"
         )
-
-    def _line(self, job: Job, underway: JobProgress | None) -> str:
-        forecast = self._services.reporter.eta(job.id)
-        return queue_text.in_queue_text(job, underway, forecast)
-
-
-def _is_seen(viewer: JobVisibility, job: Job, underway: JobProgress | None) -> bool:
-    return viewer.can_see(job, None if underway is None else underway.location)

@@ -43,11 +43,10 @@ class Repository:
         async with self._read() as session:
             return list(await session.scalars(rows))
 
-    async def _execute(self, *statements: Executable) -> None:
-        """Execute statements in one transaction."""
+    async def _execute(self, statement: Executable) -> None:
+        """Execute a statement in a transaction."""
         async with self._write.begin() as session:
-            for each in statements:
-                await session.execute(each)
+            await session.execute(statement)
 
     async def _merge(self, row: Base) -> None:
         """Store a row, in place of the one with its key if there is one."""
