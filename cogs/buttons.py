@@ -123,9 +123,10 @@ class _PressedJob:
         await self._check_may_delete(record)
         if self._interaction.channel_id not in await self._channels(record):
             raise UserError(_ELSEWHERE)
-        removed = await remove_job(self._interaction.client, self._services.store, record)
+        client, store = self._interaction.client, self._services.store
+        deleted, undeleted = await remove_job(client, store, record)
         has_thread = record.location is not None and record.location.has_thread
-        text = queue_text.deleted_text(removed.messages, removed.undeleted, has_thread=has_thread)
+        text = queue_text.deleted_text(deleted, undeleted, has_thread=has_thread)
         await update_response(self._interaction, text)
 
     async def _follow_up(
