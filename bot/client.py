@@ -7,6 +7,8 @@ long-lived task.
 import hashlib
 import json
 import logging
+from pkgutil import resolve_name
+from typing import ClassVar
 
 import discord
 from discord import app_commands
@@ -14,26 +16,28 @@ from discord.ext import commands
 
 from bot.services import Services
 from bot.submission.permissions import INVITE
+from bot.ui.base import PersistentButton
 from bot.ui.responses import answer_error, answer_stale_component
 
 log = logging.getLogger(__name__)
 
 COGS = (
-    "cogs.imagine",
-    "cogs.edit",
-    "cogs.mask",
-    "cogs.reply",
-    "cogs.buttons",
-    "cogs.reactions",
-    "cogs.queue",
-    "cogs.cancel",
-    "cogs.recipe",
-    "cogs.history",
-    "cogs.privacy",
-    "cogs.settings",
-    "cogs.help",
-    "cogs.status",
+    "cogs.imagine:Imagine",
+    "cogs.edit:Edit",
+    "cogs.mask:Mask",
+    "cogs.reply:Reply",
+    "cogs.buttons:Buttons",
+    "cogs.reactions:Reactions",
+    "cogs.queue:Queue",
+    "cogs.cancel:Cancel",
+    "cogs.recipe:Recipes",
+    "cogs.history:History",
+    "cogs.privacy:Privacy",
+    "cogs.settings:ServerSettingsCog",
+    "cogs.help:Help",
+    "cogs.status:Status",
 )
+"""The module and the class of every cog."""
 _SYNCED = "commands"
 """Key under which the store keeps a digest of the commands that were synced last."""
 
@@ -71,7 +75,7 @@ class PaintingBot(commands.AutoShardedBot):
     async def setup_hook(self) -> None:
         """Load the cogs, sync changed commands and resume the jobs of the last run."""
         for name in COGS:
-            await self.load_extension(name)
+            await self.add_cog(resolve_name(name)(self))
         await self._sync()
         self.services.reporter.attach(self)
         self.services.erasure.attach(self)
@@ -103,6 +107,31 @@ class PaintingBot(commands.AutoShardedBot):
         await self.tree.sync()
         await self.services.store.key_values.set(_SYNCED, digest)
         log.info("commands synced", extra={"count": len(payload)})
+
+
+class BotCog(commands.Cog):
+    """The base of all cogs, with the button and the menu that a cog may have."""
+
+    BUTTON: ClassVar[type[PersistentButton] | None] = None
+    """The buttons to answer, also those under messages of earlier runs of the program."""
+    MENU: ClassVar[str | None] = None
+    """The name of the menu of messages that calls `open_menu`."""
+
+    def __init__(self, bot: PaintingBot) -> None:
+        self._bot = bot
+        self._services = bot.services
+
+    async def cog_load(self) -> None:
+        """Add the button and the menu, which discord.py does not add by itself."""
+        if self.BUTTON is not None:
+            self._bot.add_dynamic_items(self.BUTTON)
+        if self.MENU is not None:
+            menu = app_commands.ContextMenu(name=self.MENU, callback=self.open_menu)
+            self._bot.tree.add_command(menu)
+
+    async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """Answer the menu of a message."""
+        raise NotImplementedError
 
 
 def intents() -> discord.Intents:

@@ -3,12 +3,12 @@
 Custom ids are not trusted: the job must exist, and the message must be one of its own.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import discord
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.delivery.removal import remove_job
 from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, JobState
@@ -32,21 +32,6 @@ _STOPPED = {
 _STOPS = "It will stop as soon as it can. I'll post the picture as it is then."
 
 
-class Buttons(commands.Cog):
-    """Answer the buttons under a job's messages."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-
-    async def cog_load(self) -> None:
-        """Start answering buttons, also those of earlier runs of the program."""
-        self._bot.add_dynamic_items(JobButton)
-
-    async def cog_unload(self) -> None:
-        """Stop answering them."""
-        self._bot.remove_dynamic_items(JobButton)
-
-
 class JobButton(PersistentButton, template=r"(?s:job:.*)"):
     """Does something with a job. The template takes ids that mean nothing, to answer those too."""
 
@@ -55,26 +40,14 @@ class JobButton(PersistentButton, template=r"(?s:job:.*)"):
         press = buttons.parse_custom_id(self.custom_id)
         if press is None or interaction.message is None:
             raise UserError(buttons.UNKNOWN)
-        job = _PressedJob(interaction, interaction.message, press.job_id)
-        match press.action:
-            case JobAction.STOP:
-                await job.stop()
-            case JobAction.CANCEL:
-                await job.cancel()
-            case JobAction.GO_ON:
-                await job.resume()
-            case JobAction.RERUN:
-                await job.rerun()
-            case JobAction.VARY:
-                await job.vary()
-            case JobAction.MORE:
-                await job.ask_for_steps()
-            case JobAction.REWORD:
-                await job.ask_for_prompt()
-            case JobAction.DELETE:
-                await job.ask_to_delete()
-            case JobAction.CONFIRM_DELETE:
-                await job.delete()
+        action, job_id = press
+        await _ACTIONS[action](_PressedJob(interaction, interaction.message, job_id))
+
+
+class Buttons(BotCog):
+    """Answer the buttons under a job's messages."""
+
+    BUTTON = JobButton
 
 
 class _PressedJob:
@@ -106,19 +79,11 @@ class _PressedJob:
 
     async def rerun(self) -> None:
         """Queue the job again with other seeds."""
-        await defer(self._interaction)
-        record = await self._editable_record()
-        await respond_queued(
-            self._interaction, await self._services.followups.rerun(self._requester, record)
-        )
+        await self._follow_up(self._services.followups.rerun)
 
     async def resume(self) -> None:
         """Queue the steps that a stopped job has left."""
-        await defer(self._interaction)
-        record = await self._editable_record()
-        await respond_queued(
-            self._interaction, await self._services.followups.resume(self._requester, record)
-        )
+        await self._follow_up(self._services.followups.resume)
 
     async def vary(self) -> None:
         """Vary the job's picture, after asking which if there are several."""
@@ -158,14 +123,19 @@ class _PressedJob:
         await self._check_may_delete(record)
         if self._interaction.channel_id not in await self._channels(record):
             raise UserError(_ELSEWHERE)
-        removed = await remove_job(self._interaction.client, self._services.store, record)
+        client, store = self._interaction.client, self._services.store
+        deleted, undeleted = await remove_job(client, store, record)
         has_thread = record.location is not None and record.location.has_thread
-        text = queue_text.deleted_text(removed.messages, removed.undeleted, has_thread=has_thread)
+        text = queue_text.deleted_text(deleted, undeleted, has_thread=has_thread)
         await update_response(self._interaction, text)
 
-    @property
-    def _requester(self) -> Requester:
-        return Requester.of_interaction(self._interaction)
+    async def _follow_up(
+        self, queue: Callable[[Requester, JobRecord], Awaitable[discord.Message]]
+    ) -> None:
+        await defer(self._interaction)
+        record = await self._editable_record()
+        requester = Requester.of_interaction(self._interaction)
+        await respond_queued(self._interaction, await queue(requester, record))
 
     async def _check_may_delete(self, record: JobRecord) -> None:
         await self._services.control.require_owner(record.job.id, self._person)
@@ -204,6 +174,14 @@ class _PressedJob:
         return record
 
 
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Buttons(bot))
+_ACTIONS: Mapping[JobAction, Callable[[_PressedJob], Awaitable[None]]] = {
+    JobAction.STOP: _PressedJob.stop,
+    JobAction.CANCEL: _PressedJob.cancel,
+    JobAction.GO_ON: _PressedJob.resume,
+    JobAction.RERUN: _PressedJob.rerun,
+    JobAction.VARY: _PressedJob.vary,
+    JobAction.MORE: _PressedJob.ask_for_steps,
+    JobAction.REWORD: _PressedJob.ask_for_prompt,
+    JobAction.DELETE: _PressedJob.ask_to_delete,
+    JobAction.CONFIRM_DELETE: _PressedJob.delete,
+}

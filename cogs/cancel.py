@@ -5,9 +5,8 @@ import re
 import discord
 from discord import app_commands
 from discord.app_commands import Choice
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.jobs.job import Job
 from bot.submission.permissions import Actor, JobVisibility
@@ -19,11 +18,8 @@ _NUMBER = re.compile(r"#?([1-9][0-9]{0,17})")
 _MAX_CHOICES = 25
 
 
-class Cancel(commands.Cog):
+class Cancel(BotCog):
     """Cancel jobs."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._services = bot.services
 
     @app_commands.command()
     @app_commands.describe(job="Which job. all cancels all of yours")
@@ -82,8 +78,3 @@ class Cancel(commands.Cog):
 
 def _matches(job: Job, typed: str) -> bool:
     return typed.lower() in f"#{job.id} {job.prompt}".lower()
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Cancel(bot))

@@ -5,9 +5,8 @@ from typing import Any
 import discord
 from discord import app_commands, ui
 from discord.app_commands import Choice, Range
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
 from bot.services import Services
@@ -32,21 +31,10 @@ _KEEPS = {
 _KEEP = str(round(100 * DEFAULT_KEEP))
 
 
-class Edit(commands.Cog):
+class Edit(BotCog):
     """Change pictures by words."""
 
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
-        self._menu = app_commands.ContextMenu(name=MENU, callback=self.open_form)
-
-    async def cog_load(self) -> None:
-        """Add the menu, which discord.py does not add by itself."""
-        self._bot.tree.add_command(self._menu)
-
-    async def cog_unload(self) -> None:
-        """Remove the menu."""
-        self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
+    MENU = MENU
 
     @app_commands.command()
     @app_commands.describe(
@@ -85,7 +73,7 @@ class Edit(commands.Cog):
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
 
-    async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
+    async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask how to change a message's picture."""
         form = _EditForm(self._services, message)
         await self._services.edits.check_may_edit(message, interaction.user.id)
@@ -118,8 +106,3 @@ class _EditForm(PictureForm):
         requester = Requester.of_interaction(interaction)
         queued = await self._services.edits.queue(requester, options, picture)
         await respond(interaction, str(queued))
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Edit(bot))

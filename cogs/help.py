@@ -2,20 +2,16 @@
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
 from bot import errors
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.ui import job_text
 from bot.ui.responses import respond
 from engine.models.catalogue import find_models
 
 
-class Help(commands.Cog):
+class Help(BotCog):
     """Explain the bot."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._services = bot.services
 
     @app_commands.command()
     async def help(self, interaction: discord.Interaction) -> None:
@@ -47,8 +43,3 @@ class Help(commands.Cog):
             f"You can ask for {job_text.limits_text(limits)}."
             + (f"\n-# {errors.sentence(models.limits)}" if models.limits else ""),
         )
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Help(bot))

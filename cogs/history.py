@@ -2,15 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 import discord
 from discord import app_commands, ui
 from discord.app_commands import Range
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
 from bot.services import Services
@@ -27,56 +25,13 @@ _NOT_YOURS = "Only moderators can look through someone else's pictures."
 _GONE = "That picture isn't there any more. Please open `/history` again."
 
 
-class HistoryAction(StrEnum):
-    """The action of a button under a page."""
-
-    NEWER = PageDirection.NEWER.value
-    OLDER = PageDirection.OLDER.value
-    POST = "post"
-    RERUN = "rerun"
-
-
-_BUTTON_LABELS: Mapping[HistoryAction, tuple[str, str]] = {
-    HistoryAction.NEWER: ("◀️", "Newer"),
-    HistoryAction.OLDER: ("▶️", "Older"),
-    HistoryAction.POST: ("📌", "Post again"),
-    HistoryAction.RERUN: ("🔁", "Rerun"),
+_BUTTONS: Mapping[str, tuple[str, str]] = {
+    PageDirection.NEWER.value: ("◀️", "Newer"),
+    PageDirection.OLDER.value: ("▶️", "Older"),
+    "post": ("📌", "Post again"),
+    "rerun": ("🔁", "Rerun"),
 }
-
-
-class History(commands.Cog):
-    """Look through pictures."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
-
-    async def cog_load(self) -> None:
-        """Start answering the buttons."""
-        self._bot.add_dynamic_items(HistoryButton)
-
-    async def cog_unload(self) -> None:
-        """Stop answering them."""
-        self._bot.remove_dynamic_items(HistoryButton)
-
-    @app_commands.command()
-    @app_commands.describe(
-        search="Words in the prompt", person="Whose pictures. Moderators can choose other people"
-    )
-    async def history(
-        self,
-        interaction: discord.Interaction,
-        search: Range[str, 1, MAX_SEARCH] | None = None,
-        person: discord.User | None = None,
-    ) -> None:
-        """Look through your pictures, and post or rerun them."""
-        await defer(interaction)
-        words = " ".join((search or "").split())
-        scope = _scope(interaction, (person or interaction.user).id, words)
-        entry = await self._services.store.history.page(scope, PageDirection.HERE, None)
-        if entry is None:
-            raise UserError(_nothing(interaction, scope))
-        await _show(self._services, interaction, scope, entry)
+"""Emojis and labels of the buttons under a page, by the action in their custom ids."""
 
 
 class HistoryButton(
@@ -92,25 +47,43 @@ class HistoryButton(
         person, job_id = _number(self.match["person"]), _number(self.match["job"])
         scope = _scope(interaction, person, self.match["search"])
         match self.match["action"]:
-            case HistoryAction.NEWER | HistoryAction.OLDER as turn:
-                # Pages may have been deleted: show the nearest one that is left.
-                entry = await services.store.history.page(
-                    scope, PageDirection(turn), job_id
-                ) or await services.store.history.page(scope, PageDirection.HERE, None)
-                if entry is None:
-                    raise UserError(_nothing(interaction, scope))
-                await _show(services, interaction, scope, entry)
-            case HistoryAction.POST:
+            case PageDirection.NEWER | PageDirection.OLDER as turn:
+                await _turn(services, interaction, scope, PageDirection(turn), job_id)
+            case "post":
                 entry = await _entry(services, scope, job_id)
                 requester = Requester.of_interaction(interaction)
                 message = await services.reposts.post(requester, interaction.guild, entry)
                 await respond(interaction, f"Posted: {message.jump_url}")
-            case HistoryAction.RERUN:
+            case "rerun":
                 entry = await _entry(services, scope, job_id)
-                message = await _rerun(services, interaction, entry)
+                record = await services.control.job(entry.job_id)
+                requester = Requester.of_interaction(interaction)
+                message = await services.followups.rerun(requester, record)
                 await respond(interaction, f"Queued: {message.jump_url}")
             case _:
                 raise UserError(buttons.UNKNOWN)
+
+
+class History(BotCog):
+    """Look through pictures."""
+
+    BUTTON = HistoryButton
+
+    @app_commands.command()
+    @app_commands.describe(
+        search="Words in the prompt", person="Whose pictures. Moderators can choose other people"
+    )
+    async def history(
+        self,
+        interaction: discord.Interaction,
+        search: Range[str, 1, MAX_SEARCH] | None = None,
+        person: discord.User | None = None,
+    ) -> None:
+        """Look through your pictures, and post or rerun them."""
+        await defer(interaction)
+        words = " ".join((search or "").split())
+        scope = _scope(interaction, (person or interaction.user).id, words)
+        await _turn(self._services, interaction, scope)
 
 
 def _scope(interaction: discord.Interaction[Any], person: int, search: str) -> Scope:
@@ -149,36 +122,37 @@ async def _entry(services: Services, scope: Scope, job_id: int) -> Entry:
     return entry
 
 
-async def _show(
-    services: Services, interaction: discord.Interaction[Any], scope: Scope, entry: Entry
+async def _turn(
+    services: Services,
+    interaction: discord.Interaction[Any],
+    scope: Scope,
+    direction: PageDirection = PageDirection.HERE,
+    job_id: int | None = None,
 ) -> None:
-    """Show a page in the response."""
+    """Show a page in the response, or the newest one if that was deleted."""
+    find = services.store.history.page
+    entry = await find(scope, direction, job_id) or await find(scope, PageDirection.HERE, None)
+    if entry is None:
+        raise UserError(_nothing(interaction, scope))
     pictures = await services.store.lifecycle.pictures(entry.job_id)
     sheet = await asyncio.to_thread(history_page.page_sheet, entry, pictures)
     disabled = {
-        HistoryAction.NEWER: entry.place == 1,
-        HistoryAction.OLDER: entry.place == entry.total,
-        HistoryAction.POST: not pictures,
-        HistoryAction.RERUN: not entry.can_rerun,
+        PageDirection.NEWER.value: entry.place == 1,
+        PageDirection.OLDER.value: entry.place == entry.total,
+        "post": not pictures,
+        "rerun": not entry.can_rerun,
     }
     view = buttons.button_view(
-        _button(action, scope, entry, disabled=disabled[action]) for action in HistoryAction
+        _button(action, scope, entry, disabled=disabled[action]) for action in _BUTTONS
     )
     text = history_page.page_text(entry, scope, interaction.user.id)
     await update_response(interaction, text, [] if sheet is None else [sheet], view)
 
 
-def _button(action: HistoryAction, scope: Scope, entry: Entry, *, disabled: bool) -> ui.Button[Any]:
-    emoji, label = _BUTTON_LABELS[action]
+def _button(action: str, scope: Scope, entry: Entry, *, disabled: bool) -> ui.Button[Any]:
+    emoji, label = _BUTTONS[action]
     custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
     return ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled)
-
-
-async def _rerun(
-    services: Services, interaction: discord.Interaction[Any], entry: Entry
-) -> discord.Message:
-    record = await services.control.job(entry.job_id)
-    return await services.followups.rerun(Requester.of_interaction(interaction), record)
 
 
 def _nothing(interaction: discord.Interaction[Any], scope: Scope) -> str:
@@ -194,8 +168,3 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
         raise UserError(_GONE)
     return min(int(text), 2**63 - 1)
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(History(bot))

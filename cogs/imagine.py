@@ -1,14 +1,13 @@
 """`/imagine`: paint a picture from words."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
 from bot.submission.policy import check_prompt
@@ -51,11 +50,8 @@ _MAX_STYLE = 100
 """Maximum length of a style, in characters."""
 
 
-class Imagine(commands.Cog):
+class Imagine(BotCog):
     """Paint pictures from words."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._services = bot.services
 
     @app_commands.command()
     @app_commands.describe(
@@ -85,11 +81,17 @@ class Imagine(commands.Cog):
     ) -> None:
         """Paint a picture from words."""
         await defer(interaction)
-        options = ImagineOptions(prompt, size, steps, seed, preset, style)
-        self._check(options)
+        check_prompt(prompt, self._services.settings.limits)
+        if style is not None and len(style) > _MAX_STYLE:
+            raise UserError(f"A style can have at most {_MAX_STYLE} characters.")
         read = self._services.uploads.read
         pictures = [None if each is None else await read(each) for each in (image, like)]
-        recipe = await asyncio.to_thread(self._recipe, options, *pictures)
+        options = {} if steps is None else {"steps": steps}
+        recipe = await asyncio.to_thread(
+            self._recipe, prompt, size, seed, preset, *pictures, **options
+        )
+        if style is not None:
+            recipe = _styled(recipe, style)
         requester = Requester.of_interaction(interaction)
         recipes = variations(recipe, count)
         message = await self._services.submission.submit(requester, prompt, recipes)
@@ -103,38 +105,29 @@ class Imagine(commands.Cog):
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
 
-    def _check(self, options: "ImagineOptions") -> None:
-        check_prompt(options.prompt, self._services.settings.limits)
-        if options.style is not None and len(options.style) > _MAX_STYLE:
-            raise UserError(f"A style can have at most {_MAX_STYLE} characters.")
-
-    def _recipe(self, options: "ImagineOptions", start: bytes | None, like: bytes | None) -> Recipe:
+    def _recipe(
+        self,
+        prompt: str,
+        size: str,
+        seed: int | None,
+        preset: str | None,
+        start: bytes | None,
+        like: bytes | None,
+        **options: int,
+    ) -> Recipe:
         """Build the first picture's recipe; this reads pictures, so it takes time."""
         models = self._services.settings.engine.models
-        width_height = _dimensions(options.size, models)
-        recipe = make_recipe(
-            options.prompt,
-            seed=seed_or_any(options.seed),
+        width_height = _dimensions(size, models)
+        return make_recipe(
+            prompt,
+            seed=seed_or_any(seed),
             models=models,
-            preset=options.preset,
+            preset=preset,
             size=width_height,
             init_image=None if start is None else init_image(start, width_height),
             image_prompts=() if like is None else (image_prompt(like),),
-            **({} if options.steps is None else {"steps": options.steps}),
+            **options,
         )
-        return recipe if options.style is None else _styled(recipe, options.style)
-
-
-@dataclass(frozen=True)
-class ImagineOptions:
-    """The options of `/imagine`, as typed."""
-
-    prompt: str
-    size: str
-    steps: int | None
-    seed: int | None
-    preset: str | None
-    style: str | None
 
 
 def _dimensions(size: str, models: str) -> tuple[int, int]:
@@ -153,8 +146,3 @@ def _styled(recipe: Recipe, style: str) -> Recipe:
         for prompt in recipe.prompts
     )
     return replace(recipe, prompts=tuple(prompts))
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Imagine(bot))

@@ -11,7 +11,7 @@ from bot.services import Services
 from bot.submission.followups import FollowupJobs
 from bot.submission.recipes import prompt_of
 from bot.submission.requester import Requester
-from bot.ui import buttons, queue_text
+from bot.ui import buttons
 from bot.ui.base import Form
 from bot.ui.buttons import JobAction
 from bot.ui.forms import words_input
@@ -91,7 +91,8 @@ class MoreForm(_JobForm):
         if not 1 <= steps <= MAX_STEPS:
             raise UserError("Enter the number of steps as a whole number, such as 100.")
         number = self._only if self._which is None else _number(self._which)
-        followups, requester = _followups(interaction), Requester.of_interaction(interaction)
+        followups: FollowupJobs = interaction.client.services.followups
+        requester = Requester.of_interaction(interaction)
         await respond_queued(
             interaction, await followups.add_steps(requester, self.record, number, steps)
         )
@@ -110,7 +111,8 @@ class PromptForm(_JobForm):
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Queue the picture."""
         await defer(interaction)
-        followups, requester = _followups(interaction), Requester.of_interaction(interaction)
+        followups: FollowupJobs = interaction.client.services.followups
+        requester = Requester.of_interaction(interaction)
         await respond_queued(
             interaction, await followups.edit_prompt(requester, self.record, self._prompt.value)
         )
@@ -141,11 +143,7 @@ async def _posted(services: Services, message: discord.Message, number: int) -> 
 
 async def respond_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Respond with a link to the message of a queued job."""
-    await respond(interaction, queue_text.queued_text(message.jump_url))
-
-
-def _followups(interaction: discord.Interaction[Any]) -> FollowupJobs:
-    return interaction.client.services.followups
+    await respond(interaction, f"Queued: {message.jump_url}")
 
 
 def _number(which: ui.Select[Any]) -> int | None:

@@ -6,15 +6,13 @@ a restart of the bot.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
 import discord
 from discord import app_commands, ui
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.services import Services
@@ -30,52 +28,63 @@ from bot.ui.responses import defer, show_form, update_response
 MENU = "Mask something in it"
 
 
-class MaskAction(StrEnum):
-    """What a button does with a draft."""
-
-    PAINT = "paint"
-    WIDER = "wider"
-    NARROWER = "narrower"
-    INVERT = "invert"
-    UPLOAD = "upload"
-    CANCEL = "cancel"
-
-
-_LABELS: Mapping[MaskAction, str] = {
-    MaskAction.PAINT: "Paint it",
-    MaskAction.WIDER: "Wider",
-    MaskAction.NARROWER: "Narrower",
-    MaskAction.INVERT: "Invert",
-    MaskAction.UPLOAD: "Upload my own mask",
-    MaskAction.CANCEL: "Cancel",
+_LABELS: Mapping[str, str] = {
+    "paint": "Paint it",
+    "wider": "Wider",
+    "narrower": "Narrower",
+    "invert": "Invert",
+    "upload": "Upload my own mask",
+    "cancel": "Cancel",
 }
-_WITHOUT_MASK = frozenset((MaskAction.UPLOAD, MaskAction.CANCEL))
+"""Labels of the buttons under a draft, by the action in their custom ids."""
+_WITHOUT_MASK = frozenset(("upload", "cancel"))
 """The actions on a draft that has no mask yet."""
 _CHANGES: Mapping[str, Callable[[Draft], Draft]] = {
-    MaskAction.WIDER: partial(draft_preview.widen, share=GROWTH),
-    MaskAction.NARROWER: partial(draft_preview.widen, share=-GROWTH),
-    MaskAction.INVERT: draft_preview.invert,
+    "wider": partial(draft_preview.widen, share=GROWTH),
+    "narrower": partial(draft_preview.widen, share=-GROWTH),
+    "invert": draft_preview.invert,
 }
 """The actions that change a mask."""
 
 
-class Mask(commands.Cog):
+class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)"):
+    """Does something with a draft; the custom id says what, and with which draft."""
+
+    async def press(self, interaction: discord.Interaction[Any]) -> None:
+        """Do what the button says, for the author of the draft."""
+        services: Services = interaction.client.services
+        draft = await services.masks.get(self.match["draft"], interaction.user.id)
+        if draft.mask is None and self.match["action"] not in _WITHOUT_MASK:
+            raise UserError("There is no mask yet. Upload one.")
+        match self.match["action"]:
+            case "paint" if draft.replace_with is None:
+                await show_form(interaction, _WordsForm(services, self.match["draft"]))
+            case "upload":
+                await show_form(interaction, _UploadForm(services, self.match["draft"]))
+            case _:
+                await defer(interaction, in_place=True)
+                await self._act(services, interaction, draft)
+
+    async def _act(
+        self, services: Services, interaction: discord.Interaction, draft: Draft
+    ) -> None:
+        match self.match["action"]:
+            case "paint":
+                await _paint(services, interaction, self.match["draft"])
+            case "cancel":
+                await services.masks.discard(draft)
+                await update_response(interaction, "Cancelled.")
+            case action if action in _CHANGES:
+                await _show(interaction, await services.masks.adjust(draft, _CHANGES[action]))
+            case _:
+                raise UserError(buttons.UNKNOWN)
+
+
+class Mask(BotCog):
     """Find part of a picture, and repaint it."""
 
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
-        self._menu = app_commands.ContextMenu(name=MENU, callback=self.open_form)
-
-    async def cog_load(self) -> None:
-        """Add the menu, which discord.py does not add by itself, and answer the buttons."""
-        self._bot.tree.add_command(self._menu)
-        self._bot.add_dynamic_items(DraftButton)
-
-    async def cog_unload(self) -> None:
-        """Remove both."""
-        self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
-        self._bot.remove_dynamic_items(DraftButton)
+    MENU = MENU
+    BUTTON = DraftButton
 
     @app_commands.command()
     @app_commands.describe(
@@ -95,44 +104,11 @@ class Mask(commands.Cog):
         picture = await self._services.uploads.read(image)
         await _create_draft(self._services, interaction, picture, what, replace_with)
 
-    async def open_form(self, interaction: discord.Interaction, message: discord.Message) -> None:
+    async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what to look for in a message's picture."""
         form = _MaskForm(self._services, message)
         await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)
-
-
-class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)"):
-    """Does something with a draft; the custom id says what, and with which draft."""
-
-    async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what the button says, for the author of the draft."""
-        services: Services = interaction.client.services
-        draft = await services.masks.get(self.match["draft"], interaction.user.id)
-        if draft.mask is None and self.match["action"] not in _WITHOUT_MASK:
-            raise UserError("There is no mask yet. Upload one.")
-        match self.match["action"]:
-            case MaskAction.PAINT if draft.replace_with is None:
-                await show_form(interaction, _WordsForm(services, self.match["draft"]))
-            case MaskAction.UPLOAD:
-                await show_form(interaction, _UploadForm(services, self.match["draft"]))
-            case _:
-                await defer(interaction, in_place=True)
-                await self._act(services, interaction, draft)
-
-    async def _act(
-        self, services: Services, interaction: discord.Interaction, draft: Draft
-    ) -> None:
-        match self.match["action"]:
-            case MaskAction.PAINT:
-                await _paint(services, interaction, self.match["draft"])
-            case MaskAction.CANCEL:
-                await services.masks.discard(draft)
-                await update_response(interaction, "Cancelled.")
-            case action if action in _CHANGES:
-                await _show(interaction, await services.masks.adjust(draft, _CHANGES[action]))
-            case _:
-                raise UserError(buttons.UNKNOWN)
 
 
 class _MaskForm(PictureForm):
@@ -160,7 +136,7 @@ class _WordsForm(Form):
     """Asks what a picture should show, if that is still open."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
-        super().__init__(_LABELS[MaskAction.PAINT])
+        super().__init__(_LABELS["paint"])
         self._services = services
         self._draft_id = draft_id
         self._words = words_input("replace_with", services.settings.limits.prompt_length)
@@ -176,7 +152,7 @@ class _UploadForm(Form):
     """Asks for a mask that the person drew."""
 
     def __init__(self, services: Services, draft_id: str) -> None:
-        super().__init__(_LABELS[MaskAction.UPLOAD])
+        super().__init__(_LABELS["upload"])
         self._services = services
         self._draft_id = draft_id
         self._file: ui.FileUpload[Any] = ui.FileUpload(custom_id="mask", max_values=1)
@@ -240,19 +216,14 @@ async def _show(interaction: discord.Interaction, draft: Draft, notice: str = ""
 
 
 def _buttons(draft: Draft) -> ui.View:
-    return buttons.button_view(_button(draft, action) for action in MaskAction)
+    return buttons.button_view(_button(draft, action) for action in _LABELS)
 
 
-def _button(draft: Draft, action: MaskAction) -> ui.Button[Any]:
-    is_main = action is MaskAction.PAINT
+def _button(draft: Draft, action: str) -> ui.Button[Any]:
+    is_main = action == "paint"
     return ui.Button(
         label=_LABELS[action],
         style=discord.ButtonStyle.primary if is_main else discord.ButtonStyle.secondary,
         custom_id=f"mask:{draft.id}:{action}",
         disabled=draft.mask is None and action not in _WITHOUT_MASK,
     )
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Mask(bot))

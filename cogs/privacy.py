@@ -9,7 +9,7 @@ from discord import app_commands, ui
 from discord.ext import commands
 from sqlalchemy.exc import DBAPIError
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.privacy.export import send_everything
 from bot.privacy.text import erasure_text, privacy_text
@@ -29,47 +29,6 @@ _SURE = (
 )
 
 
-class Privacy(commands.GroupCog, name="privacy"):
-    """Data that the bot stores about you."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
-
-    async def cog_load(self) -> None:
-        """Start answering the buttons."""
-        self._bot.add_dynamic_items(PrivacyButton)
-
-    async def cog_unload(self) -> None:
-        """Stop answering them."""
-        self._bot.remove_dynamic_items(PrivacyButton)
-
-    @app_commands.command()
-    async def about(self, interaction: discord.Interaction) -> None:
-        """Show what I store about you, and for how long."""
-        await respond(interaction, privacy_text(self._services.settings.storage))
-
-    @app_commands.command()
-    async def export(self, interaction: discord.Interaction) -> None:
-        """Get everything that I store about you, as files in a direct message."""
-        await defer(interaction)
-        with self._services.erasure.exporting(interaction.user.id):
-            await _export(self._services, interaction)
-
-    @app_commands.command()
-    async def delete(self, interaction: discord.Interaction) -> None:
-        """Delete everything that I store about you."""
-        await defer(interaction)
-        delete = ui.Button[Any](
-            label="Delete everything",
-            style=discord.ButtonStyle.danger,
-            custom_id="privacy:delete",
-        )
-        keep = ui.Button[Any](label="Keep it", custom_id="privacy:keep")
-        view = buttons.button_view((delete, keep))
-        await update_response(interaction, _SURE, view=view)
-
-
 class PrivacyButton(PersistentButton, template=r"privacy:(?P<action>(?s:.*))"):
     """Deletes the data of the person who presses it, or doesn't."""
 
@@ -83,6 +42,44 @@ class PrivacyButton(PersistentButton, template=r"privacy:(?P<action>(?s:.*))"):
                 await update_response(interaction, "Nothing was deleted.")
             case _:
                 raise UserError(buttons.UNKNOWN)
+
+
+class Privacy(BotCog, commands.GroupCog, name="privacy"):
+    """Data that the bot stores about you."""
+
+    BUTTON = PrivacyButton
+
+    @app_commands.command()
+    async def about(self, interaction: discord.Interaction) -> None:
+        """Show what I store about you, and for how long."""
+        await respond(interaction, privacy_text(self._services.settings.storage))
+
+    @app_commands.command()
+    async def export(self, interaction: discord.Interaction) -> None:
+        """Get everything that I store about you, as files in a direct message."""
+        await defer(interaction)
+        with self._services.erasure.exporting(interaction.user.id):
+            sent = await send_everything(
+                self._services.store, interaction.user, self._services.timings.export_pause
+            )
+        if sent == 0:
+            raise UserError("I store nothing about you.")
+        files = formatting.plural(sent, "file")
+        text = f"I sent you a direct message with {files}: everything that I store about you."
+        await respond(interaction, text)
+
+    @app_commands.command()
+    async def delete(self, interaction: discord.Interaction) -> None:
+        """Delete everything that I store about you."""
+        await defer(interaction)
+        delete = ui.Button[Any](
+            label="Delete everything",
+            style=discord.ButtonStyle.danger,
+            custom_id="privacy:delete",
+        )
+        keep = ui.Button[Any](label="Keep it", custom_id="privacy:keep")
+        view = buttons.button_view((delete, keep))
+        await update_response(interaction, _SURE, view=view)
 
 
 async def _delete(services: Services, interaction: discord.Interaction[Any]) -> None:
@@ -103,18 +100,3 @@ async def _delete(services: Services, interaction: discord.Interaction[Any]) -> 
     await update_response(
         interaction, "Deleting everything. I'll send you a direct message when it's done."
     )
-
-
-async def _export(services: Services, interaction: discord.Interaction[Any]) -> None:
-    sent = await send_everything(services.store, interaction.user, services.timings.export_pause)
-    if sent == 0:
-        raise UserError("I store nothing about you.")
-    files = formatting.plural(sent, "file")
-    await respond(
-        interaction, f"I sent you a direct message with {files}: everything that I store about you."
-    )
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Privacy(bot))

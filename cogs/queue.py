@@ -2,11 +2,8 @@
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
-from bot.client import PaintingBot
-from bot.jobs.events import JobProgress
-from bot.jobs.job import Job
+from bot.client import BotCog
 from bot.submission.permissions import JobVisibility
 from bot.ui import formatting, queue_text
 from bot.ui.responses import defer, respond
@@ -15,11 +12,8 @@ _MOST = 15
 """Maximum number of jobs in one response."""
 
 
-class Queue(commands.Cog):
+class Queue(BotCog):
     """Show the queue."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._services = bot.services
 
     @app_commands.command()
     async def queue(self, interaction: discord.Interaction) -> None:
@@ -29,11 +23,16 @@ class Queue(commands.Cog):
 
     def _text(self, viewer: JobVisibility) -> str:
         jobs = self._services.queue.jobs()
-        underway = {job.id: self._services.reporter.progress_of(job.id) for job in jobs}
-        seen = [job for job in jobs if _is_seen(viewer, job, underway[job.id])]
+        reporter = self._services.reporter
+        underway = {job.id: reporter.progress_of(job.id) for job in jobs}
+        places = {job_id: each and each.location for job_id, each in underway.items()}
+        seen = [job for job in jobs if viewer.can_see(job, places[job.id])]
         # Running jobs come first; the sort keeps the order of requests.
         seen.sort(key=lambda job: not getattr(underway[job.id], "begun", False))
-        lines = [self._line(job, underway[job.id]) for job in seen[:_MOST]]
+        lines = [
+            queue_text.in_queue_text(job, underway[job.id], reporter.eta(job.id))
+            for job in seen[:_MOST]
+        ]
         return queue_text.list_text(self._heading(len(jobs), len(seen)), lines, len(seen))
 
     def _heading(self, count: int, seen: int) -> str:
@@ -46,16 +45,3 @@ class Queue(commands.Cog):
         return text + (
             "" if left is None else f" · about {formatting.duration_text(left)} of work in all"
         )
-
-    def _line(self, job: Job, underway: JobProgress | None) -> str:
-        forecast = self._services.reporter.eta(job.id)
-        return queue_text.in_queue_text(job, underway, forecast)
-
-
-def _is_seen(viewer: JobVisibility, job: Job, underway: JobProgress | None) -> bool:
-    return viewer.can_see(job, None if underway is None else underway.location)
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Queue(bot))

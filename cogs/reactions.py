@@ -9,7 +9,7 @@ import logging
 import discord
 from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.jobs.job import UNFINISHED
 from bot.submission.permissions import Actor, check_permissions
@@ -25,12 +25,8 @@ _VARIANT = "\ufe0f"
 """Variation selector that can follow an emoji."""
 
 
-class Reactions(commands.Cog):
+class Reactions(BotCog):
     """Rerun, stop and cancel jobs by reactions."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, reaction: discord.RawReactionActionEvent) -> None:
@@ -132,8 +128,3 @@ def _person(reaction: discord.RawReactionActionEvent, requester: Requester) -> A
     if member is None:
         return Actor(reaction.user_id)
     return Actor(member.id, requester.channel.permissions_for(member).manage_messages)
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Reactions(bot))

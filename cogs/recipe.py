@@ -9,10 +9,9 @@ from typing import Any
 
 import discord
 from discord import app_commands, ui
-from discord.ext import commands
 
 from bot import errors
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.services import Services
 from bot.submission.recipes import FILENAME, recipe_file
@@ -27,44 +26,6 @@ from engine.errors import EngineError
 from engine.painting import Provenance
 
 MENU = "Show recipe"
-
-
-class Recipes(commands.Cog):
-    """Show how pictures were made."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
-        self._menu = app_commands.ContextMenu(name=MENU, callback=self.show_recipe)
-
-    async def cog_load(self) -> None:
-        """Add the menu, which discord.py does not add by itself, and start answering the button."""
-        self._bot.tree.add_command(self._menu)
-        self._bot.add_dynamic_items(AgainButton)
-
-    async def cog_unload(self) -> None:
-        """Remove both."""
-        self._bot.tree.remove_command(self._menu.name, type=self._menu.type)
-        self._bot.remove_dynamic_items(AgainButton)
-
-    @app_commands.command()
-    @app_commands.describe(image="A PNG that I painted, or a recipe as a JSON file")
-    async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
-        """Show how a picture was made."""
-        await defer(interaction)
-        await _show_recipe(
-            self._services, interaction, await self._services.recipe_reruns.read(image)
-        )
-
-    async def show_recipe(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        """Show how a message's picture was made, after asking which if there are several."""
-        pictures = pictures_in(message)
-        if not pictures:
-            raise UserError("That message has no picture.")
-        if len(pictures) > 1:
-            await show_form(interaction, _WhichForm(self._services, message))
-            return
-        await _show_posted_recipe(self._services, interaction, message, pictures[0])
 
 
 class AgainButton(PersistentButton, template=r"recipe:again"):
@@ -83,6 +44,32 @@ class AgainButton(PersistentButton, template=r"recipe:again"):
         await respond(
             interaction, str(await services.recipe_reruns.queue(requester, origin.recipe))
         )
+
+
+class Recipes(BotCog):
+    """Show how pictures were made."""
+
+    MENU = MENU
+    BUTTON = AgainButton
+
+    @app_commands.command()
+    @app_commands.describe(image="A PNG that I painted, or a recipe as a JSON file")
+    async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
+        """Show how a picture was made."""
+        await defer(interaction)
+        await _show_recipe(
+            self._services, interaction, await self._services.recipe_reruns.read(image)
+        )
+
+    async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """Show how a message's picture was made, after asking which if there are several."""
+        pictures = pictures_in(message)
+        if not pictures:
+            raise UserError("That message has no picture.")
+        if len(pictures) > 1:
+            await show_form(interaction, _WhichForm(self._services, message))
+            return
+        await _show_posted_recipe(self._services, interaction, message, pictures[0])
 
 
 class _WhichForm(PictureForm):
@@ -127,8 +114,3 @@ async def _show_recipe(
     else:
         view = button_view((ui.Button(label="Paint it again", custom_id="recipe:again"),))
     await update_response(interaction, text, (file,), view)
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Recipes(bot))

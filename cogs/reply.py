@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import discord
 from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.errors import UserError
 from bot.submission.edits import EditOptions, Queued
 from bot.submission.requester import Requester
@@ -24,12 +24,8 @@ _HIDDEN = (
 )
 
 
-class Reply(commands.Cog):
+class Reply(BotCog):
     """Edit pictures by replies."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -146,8 +142,3 @@ def _number_and_words(words: str) -> tuple[int | None, str]:
     """Split a reply into the number of the picture, if there is one, and the words."""
     found = _NUMBER.match(words)
     return (None, words) if found is None else (int(found[1]), words[found.end() :])
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Reply(bot))

@@ -14,7 +14,7 @@ from discord.app_commands import Range
 from discord.ext import commands
 
 from bot import errors
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.config import MAX_JOBS, MAX_VARIATIONS
 from bot.errors import UserError
 from bot.filtering.wordlist import check_entry
@@ -50,16 +50,16 @@ _LONGEST = 1800
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.default_permissions(manage_guild=True)
 class ServerSettingsCog(
-    commands.GroupCog, group_name="settings", group_description="What is allowed in this server"
+    BotCog,
+    commands.GroupCog,
+    group_name="settings",
+    group_description="What is allowed in this server",
 ):
     """Let moderators tighten the host's limits for their server."""
 
     channels = app_commands.Group(name="channels", description="Channels that I paint in")
     roles = app_commands.Group(name="roles", description="Roles that I paint for")
     words = app_commands.Group(name="words", description="Words that prompts may not contain")
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._services = bot.services
 
     @app_commands.command()
     async def show(self, interaction: discord.Interaction) -> None:
@@ -120,13 +120,13 @@ class ServerSettingsCog(
     @app_commands.describe(channel="A channel, with its threads")
     async def add_channel(self, interaction: discord.Interaction, channel: AnyChannel) -> None:
         """Add a channel to the list. I paint only in channels on the list."""
-        await self._add(interaction, "channels", _place_id(channel))
+        await self._change_list(interaction, "channels", added=(_place_id(channel),))
 
     @channels.command(name="remove")
     @app_commands.describe(channel="A channel on the list")
     async def remove_channel(self, interaction: discord.Interaction, channel: AnyChannel) -> None:
         """Remove a channel from the list. With an empty list, I paint everywhere."""
-        await self._remove(interaction, "channels", _place_id(channel))
+        await self._change_list(interaction, "channels", removed=(_place_id(channel),))
 
     @channels.command(name="clear")
     async def clear_channels(self, interaction: discord.Interaction) -> None:
@@ -137,13 +137,13 @@ class ServerSettingsCog(
     @app_commands.describe(role="A role")
     async def add_role(self, interaction: discord.Interaction, role: discord.Role) -> None:
         """Add a role to the list. I paint only for people with a role on the list."""
-        await self._add(interaction, "roles", role.id)
+        await self._change_list(interaction, "roles", added=(role.id,))
 
     @roles.command(name="remove")
     @app_commands.describe(role="A role on the list")
     async def remove_role(self, interaction: discord.Interaction, role: discord.Role) -> None:
         """Remove a role from the list. With an empty list, I paint for everyone."""
-        await self._remove(interaction, "roles", role.id)
+        await self._change_list(interaction, "roles", removed=(role.id,))
 
     @roles.command(name="clear")
     async def clear_roles(self, interaction: discord.Interaction) -> None:
@@ -159,18 +159,7 @@ class ServerSettingsCog(
         self, interaction: discord.Interaction, words: str, kind: Kind = "blocked"
     ) -> None:
         """Block words in prompts."""
-        await defer(interaction)
-        added = _entries(words)
-
-        def change(before: GuildSettings) -> GuildSettings:
-            kept = tuple(dict.fromkeys((*getattr(before, _LISTS[kind]), *added)))
-            if len(kept) > MAX_WORDS:
-                raise UserError(
-                    f"That would be {len(kept)} words; a list can have at most {MAX_WORDS}."
-                )
-            return before.changed(**{_LISTS[kind]: kept})
-
-        await self._change(interaction, change)
+        await self._change_list(interaction, _LISTS[kind], added=_entries(words))
 
     @words.command(name="remove")
     @app_commands.describe(words="Words on the list, separated by commas", kind="Which list")
@@ -178,21 +167,7 @@ class ServerSettingsCog(
         self, interaction: discord.Interaction, words: str, kind: Kind = "blocked"
     ) -> None:
         """Allow words again."""
-        await defer(interaction)
-        removed = _entries(words)
-
-        def change(before: GuildSettings) -> GuildSettings:
-            listed = getattr(before, _LISTS[kind])
-            for each in removed:
-                if each not in listed:
-                    raise UserError(
-                        f"{formatting.spoiler(each)} is not on this list. "
-                        "`/settings words list` shows the list."
-                    )
-            kept = tuple(each for each in listed if each not in removed)
-            return before.changed(**{_LISTS[kind]: kept})
-
-        await self._change(interaction, change)
+        await self._change_list(interaction, _LISTS[kind], removed=_entries(words))
 
     @words.command(name="list")
     @app_commands.describe(kind="Which list")
@@ -208,22 +183,28 @@ class ServerSettingsCog(
         file = Attachment("words.txt", "\n".join(listed).encode(), title)
         return await update_response(interaction, title, [file])
 
-    async def _add(self, interaction: discord.Interaction, name: str, number: int) -> None:
-        def change(before: GuildSettings) -> GuildSettings:
-            kept = tuple(dict.fromkeys((*getattr(before, name), number)))
-            if len(kept) > MAX_LISTED:
-                raise UserError(f"A list can have at most {MAX_LISTED} {name}. Remove one first.")
-            return before.changed(**{name: kept})
+    async def _change_list(
+        self,
+        interaction: discord.Interaction,
+        name: str,
+        *,
+        added: Sequence[int | str] = (),
+        removed: Sequence[int | str] = (),
+    ) -> None:
+        """Add entries to a list, or remove them from it, and show the settings."""
+        is_words = name in _LISTS.values()
+        most, entries = (MAX_WORDS, "words") if is_words else (MAX_LISTED, name)
 
-        await defer(interaction)
-        await self._change(interaction, change)
-
-    async def _remove(self, interaction: discord.Interaction, name: str, number: int) -> None:
         def change(before: GuildSettings) -> GuildSettings:
-            listed = getattr(before, name)
-            if number not in listed:
-                raise UserError("That is not on the list. `/settings show` shows the list.")
-            return before.changed(**{name: tuple(each for each in listed if each != number)})
+            listed = dict.fromkeys((*getattr(before, name), *added))
+            if added and len(listed) > most:
+                raise UserError(
+                    f"That would be {len(listed)}; a list can have at most {most} {entries}."
+                )
+            for each in removed:
+                if each not in listed:
+                    raise UserError(_not_listed(each))
+            return before.changed(**{name: tuple(each for each in listed if each not in removed)})
 
         await defer(interaction)
         await self._change(interaction, change)
@@ -304,14 +285,17 @@ def _place_id(channel: AnyChannel) -> int:
     return channel.parent_id if isinstance(channel, discord.Thread) else channel.id
 
 
+def _not_listed(entry: int | str) -> str:
+    if isinstance(entry, int):
+        return "That is not on the list. `/settings show` shows the list."
+    return (
+        f"{formatting.spoiler(entry)} is not on this list. `/settings words list` shows the list."
+    )
+
+
 def _entries(words: str) -> tuple[str, ...]:
     """Split a list of words that were typed with commas between them."""
     try:
         return tuple(check_entry(each) for each in words.split(",") if each.strip())
     except ValueError as error:
         raise UserError(errors.sentence(str(error))) from error
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(ServerSettingsCog(bot))

@@ -2,19 +2,14 @@
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
-from bot.client import PaintingBot
+from bot.client import BotCog
 from bot.ui import formatting
 from bot.ui.responses import respond
 
 
-class Status(commands.Cog):
+class Status(BotCog):
     """Show how the bot is doing."""
-
-    def __init__(self, bot: PaintingBot) -> None:
-        self._bot = bot
-        self._services = bot.services
 
     @app_commands.command()
     async def status(self, interaction: discord.Interaction) -> None:
@@ -34,8 +29,3 @@ class Status(commands.Cog):
         if self._bot.latency == self._bot.latency:  # NaN before the first heartbeat
             lines.append(f"**Latency** {1000 * self._bot.latency:.0f} ms")
         await respond(interaction, "\n".join(lines))
-
-
-async def setup(bot: PaintingBot) -> None:
-    """Add the cog; discord.py calls this when it loads the module."""
-    await bot.add_cog(Status(bot))

@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 
 import discord
@@ -21,20 +20,13 @@ _NOTICE_WITHIN = 20
 """Number of messages after a thread's start that are searched for Discord's notice about it."""
 
 
-@dataclass(frozen=True)
-class DeletionResult:
-    """The outcome of deleting a job's messages."""
-
-    messages: int
-    """Number of messages that were deleted."""
-    undeleted: tuple[str, ...]
-    """Links to the messages that could not be deleted."""
-
-
-async def remove_job(client: discord.Client, store: Store, record: JobRecord) -> DeletionResult:
+async def remove_job(
+    client: discord.Client, store: Store, record: JobRecord
+) -> tuple[int, list[str]]:
     """Delete the pictures of a job that has ended, and the bot's messages about it.
 
-    Its thread is renamed but stays, because others may have written there.
+    Its thread is renamed but stays, because others may have written there. Returns the number of
+    messages that were deleted, and links to those that could not be.
     """
     job_id = record.job.id
     await store.lifecycle.delete_pictures(job_id)
@@ -56,7 +48,7 @@ async def remove_job(client: discord.Client, store: Store, record: JobRecord) ->
             await store.jobs.remove_post(message_id)
     counts = {"messages": deleted, "undeleted": len(undeleted)}
     log.info("a job's messages were deleted", extra={"job": job_id, **counts})
-    return DeletionResult(deleted, tuple(undeleted))
+    return deleted, undeleted
 
 
 class _Outcome(Enum):

@@ -1,6 +1,7 @@
 """A picture and its mask, before an edit is submitted."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -15,3 +16,5 @@ class Draft:
     """The area to change, as a grey PNG of the picture's size; None if not chosen yet."""
     replace_with: str | None
     """The prompt for the area; None if the user has not given one."""
+    created_at: datetime
+    """When it was stored or last changed."""

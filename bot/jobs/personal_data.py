@@ -1,32 +1,6 @@
-"""Values for the export and the erasure of what is stored about a user."""
+"""Values for the erasure of what is stored about a user."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-
-@dataclass(frozen=True)
-class JobExport:
-    """Everything that is stored about a job, even if its recipes are unreadable."""
-
-    id: int
-    values: Mapping[str, Any]
-    """The job's columns by name; "places", "posts" and "checkpoints" are lists of such mappings."""
-    recipes: tuple[str, ...]
-    """The job's recipes as JSON, in the order of its pictures."""
-
-
-@dataclass(frozen=True)
-class DraftExport:
-    """Everything that is stored about a draft."""
-
-    id: int
-    values: Mapping[str, Any]
-    """The draft's columns by name, without its images."""
-    source: bytes
-    """The picture, a PNG."""
-    mask: bytes | None
-    """The mask, a PNG; None if the draft has none."""
 
 
 @dataclass(frozen=True)

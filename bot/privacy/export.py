@@ -16,7 +16,6 @@ from typing import Any
 import discord
 
 from bot.errors import UserError
-from bot.jobs.personal_data import DraftExport, JobExport
 from bot.storage import Store
 from bot.ui.discord_errors import CALL_ERRORS
 
@@ -34,6 +33,7 @@ _PER_MEMBER = 512
 """Maximum overhead of one member of a ZIP file in bytes; member names are short."""
 _PER_FILE = 64
 """Overhead of a ZIP file in bytes, without its members."""
+_DRAFT_VALUES = ("author_id", "replace_with", "created_at")
 _READ_ME = """\
 Everything that this bot stores about you.
 
@@ -101,34 +101,23 @@ async def _members(store: Store, user_id: int) -> AsyncIterator[Member]:
         job = await store.personal_data.export_job(job_id)
         if job is None:  # deleted in the meantime
             continue
-        yield f"job-{job_id}/job.json", _json(dict(job.values))
-        for member in _recipes(job):
-            yield member
+        recipes: list[str] = job.pop("recipes")
+        yield f"job-{job_id}/job.json", _json(job)
+        for number, text in enumerate(recipes, 1):
+            yield f"job-{job_id}/recipe-{number}.json", text.encode()
         for picture in await store.lifecycle.pictures(job_id):
             yield f"job-{job_id}/picture-{picture.number}.png", picture.content
         for frame in await store.lifecycle.frames(job_id):
             yield f"job-{job_id}/frames/{frame.picture}-{frame.step:06}.webp", frame.content
     for draft_id in draft_ids:
-        draft = await store.personal_data.export_draft(draft_id)
-        if draft is not None:
-            for member in _draft(draft):
-                yield member
-
-
-def _recipes(job: JobExport) -> list[Member]:
-    return [
-        (f"job-{job.id}/recipe-{number}.json", text.encode())
-        for number, text in enumerate(job.recipes, 1)
-    ]
-
-
-def _draft(draft: DraftExport) -> list[Member]:
-    folder = f"draft-{draft.id}"
-    return [
-        (f"{folder}/draft.json", _json(dict(draft.values))),
-        (f"{folder}/source.png", draft.source),
-        *([] if draft.mask is None else [(f"{folder}/mask.png", draft.mask)]),
-    ]
+        draft = await store.drafts.get(draft_id)
+        if draft is None:  # expired in the meantime
+            continue
+        values = {name: getattr(draft, name) for name in _DRAFT_VALUES}
+        yield f"draft-{draft_id}/draft.json", _json(values)
+        yield f"draft-{draft_id}/source.png", draft.source
+        if draft.mask is not None:
+            yield f"draft-{draft_id}/mask.png", draft.mask
 
 
 def _json(values: dict[str, Any]) -> bytes:

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
 from math import ceil, floor
-from typing import Protocol
 
 from bot.jobs.job import Job
 from bot.scheduling.cost import job_cost, step_cost
@@ -56,40 +55,6 @@ class QueuedJob:
         """Cost of the steps taken in the job's current slice; 0 between slices."""
         self.stop_requested = False
         """True once the job must end where it is."""
-
-
-class SchedulingPolicy(Protocol):
-    """An order of jobs."""
-
-    def add(self, queued: QueuedJob) -> None:
-        """Add a new job."""
-        ...
-
-    def start_slice(self) -> QueuedJob | None:
-        """Start the next slice and return its job; None if there are no jobs."""
-        ...
-
-    def batch_candidates(
-        self, leader: QueuedJob, most: int, fits: Callable[[QueuedJob], bool]
-    ) -> list[QueuedJob]:
-        """Return at most `most` jobs that fit and may share the slice of `leader`, in order."""
-        ...
-
-    def charge(self, queued: QueuedJob, cost: float) -> None:
-        """Record work done in the current slice for a job that takes part in it."""
-        ...
-
-    def end_slice(self, queued: QueuedJob, /) -> None:
-        """End the job's slice, or its part in the slice of another job."""
-        ...
-
-    def remove(self, queued: QueuedJob) -> None:
-        """Remove a job."""
-        ...
-
-    def position(self, queued: QueuedJob) -> QueuePosition:
-        """Return the work that is done before a job."""
-        ...
 
 
 class FifoQueue:

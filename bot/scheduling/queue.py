@@ -13,13 +13,7 @@ from enum import Enum
 from typing import Any
 
 from bot.jobs.job import Job
-from bot.scheduling.fair_queue import (
-    FairQueue,
-    FifoQueue,
-    QueuedJob,
-    QueuePosition,
-    SchedulingPolicy,
-)
+from bot.scheduling.fair_queue import FairQueue, FifoQueue, QueuedJob, QueuePosition
 from bot.scheduling.model_calls import ModelCall
 
 SLICE_STEPS = 25
@@ -50,7 +44,7 @@ class GpuQueue:
         self._changed = threading.Condition()
         self._calls: deque[ModelCall[Any]] = deque()
         self._jobs: dict[int, QueuedJob] = {}
-        self._policy: SchedulingPolicy = FairQueue() if fair else FifoQueue()
+        self._policy = FairQueue() if fair else FifoQueue()
         self._to_stop: deque[int] = deque()
         """Ids of the jobs to stop, in the order of the requests."""
         self._batch: list[QueuedJob] = []

@@ -1,8 +1,15 @@
 """The database connections that all repositories share."""
 
-from typing import Any, TypeGuard
+import json
+from typing import Any, TypeVar, cast
 
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.selectable import TypedReturnsRows
+
+from bot.storage.tables import Base
+
+T = TypeVar("T")
 
 BEGIN = "begin"
 """The execution option with SQLite's kind of transaction: "", "IMMEDIATE" or `NO_TRANSACTION`."""
@@ -31,7 +38,26 @@ class Repository:
     def __init__(self, database: Database) -> None:
         self._read, self._write = database.read, database.write
 
+    async def _find(self, rows: TypedReturnsRows[T]) -> list[T]:
+        """Return the first column of the rows that a query finds."""
+        async with self._read() as session:
+            return list(await session.scalars(rows))
 
-def is_json_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Return True if a value that `json.loads` returned is an object."""
-    return isinstance(value, dict)
+    async def _execute(self, statement: Executable) -> None:
+        """Execute a statement in a transaction."""
+        async with self._write.begin() as session:
+            await session.execute(statement)
+
+    async def _merge(self, row: Base) -> None:
+        """Store a row, in place of the one with its key if there is one."""
+        async with self._write.begin() as session:
+            await session.merge(row)
+
+
+def read_json_object(text: str) -> dict[str, Any] | None:
+    """Read a JSON object; return None if the text is unreadable or another value."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return cast(dict[str, Any], value) if isinstance(value, dict) else None

@@ -42,8 +42,7 @@ class DraftRepository(Repository):
     async def delete_expired(self) -> None:
         """Delete expired drafts."""
         is_old = DraftRow.created_at < datetime.now(UTC) - DRAFT_AGE
-        async with self._write.begin() as session:
-            await session.execute(delete(DraftRow).where(is_old))
+        await self._execute(delete(DraftRow).where(is_old))
 
     async def get(self, draft_id: int) -> Draft | None:
         """Return a draft by its id; None if it is gone."""
@@ -53,9 +52,7 @@ class DraftRepository(Repository):
 
     async def put(self, draft: Draft) -> None:
         """Store a draft under its id, in place of the previous one if there is one."""
-        row = DraftRow(**asdict(draft), created_at=datetime.now(UTC))
-        async with self._write.begin() as session:
-            await session.merge(row)
+        await self._merge(DraftRow(**asdict(draft) | {"created_at": datetime.now(UTC)}))
 
     async def delete(self, draft_id: int) -> bool:
         """Delete a draft; return whether it existed."""
@@ -65,4 +62,4 @@ class DraftRepository(Repository):
 
 
 def _value(row: DraftRow) -> Draft:
-    return Draft(row.id, row.author_id, row.source, row.mask, row.replace_with)
+    return Draft(row.id, row.author_id, row.source, row.mask, row.replace_with, row.created_at)

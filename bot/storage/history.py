@@ -1,15 +1,13 @@
 """Pages of a user's pictures, newest first."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, insert, literal, or_, select
 
 from bot.jobs.history import Entry, PageDirection, Scope
 from bot.jobs.job import JobState
-from bot.storage.base import FOLD, Repository, is_json_object
+from bot.storage.base import FOLD, Repository, read_json_object
 from bot.storage.tables import JobRow, PictureRow, PlaceRow, PostRow
 
 _WITH_PICTURES = (JobState.DONE, JobState.STOPPED)
@@ -107,14 +105,5 @@ def _link(row: JobRow, place: PlaceRow | None, post: PostRow | None) -> str | No
 
 def _seeds(recipes: Sequence[str]) -> tuple[int, ...]:
     """Return the seeds of recipes, even of those that this program can no longer paint."""
-    return tuple(
-        values["seed"] for values in map(_values, recipes) if isinstance(values.get("seed"), int)
-    )
-
-
-def _values(recipe: str) -> dict[str, Any]:
-    try:
-        values = json.loads(recipe)
-    except (ValueError, RecursionError):
-        return {}
-    return values if is_json_object(values) else {}
+    values = (read_json_object(recipe) or {} for recipe in recipes)
+    return tuple(each["seed"] for each in values if isinstance(each.get("seed"), int))

@@ -68,7 +68,7 @@ class JobRepository(Repository):
 
     async def get(self, job_id: int) -> JobRecord | None:
         """Return a job's record; None if it is gone or unreadable."""
-        return await self._find_one(JobRow.id == job_id)
+        return await self._record_of(JobRow.id == job_id)
 
     async def state(self, job_id: int) -> JobState | None:
         """Return the state of a job; None if there is no such job."""
@@ -81,13 +81,12 @@ class JobRepository(Repository):
 
         Jobs that can no longer be read are marked as failed, and nobody is notified.
         """
-        records, unreadable = await self._find(_IS_OPEN)
+        records, unreadable = await self._records(_IS_OPEN)
         if unreadable:
             change = update(JobRow).where(JobRow.id.in_(unreadable))
             now = datetime.now(UTC)
             values = {"state": JobState.FAILED, "reason": _UNREADABLE, "told_at": now}
-            async with self._write.begin() as session:
-                await session.execute(change.values(ended_at=now, **values))
+            await self._execute(change.values(ended_at=now, **values))
         return records
 
     async def steps_stored(self) -> dict[int, int]:
@@ -135,44 +134,40 @@ class JobRepository(Repository):
     async def set_progress_message(self, job_id: int, message_id: int) -> None:
         """Store which message shows a job's progress."""
         change = update(PlaceRow).where(PlaceRow.job_id == job_id)
-        async with self._write.begin() as session:
-            await session.execute(change.values(progress_id=message_id))
+        await self._execute(change.values(progress_id=message_id))
 
     @retrying
     async def add_post(self, job_id: int, channel_id: int, message_id: int, number: int) -> None:
         """Store a message with a job's result; `number` counts them from 1."""
-        row = PostRow(message_id=message_id, job_id=job_id, channel_id=channel_id, number=number)
-        async with self._write.begin() as session:
-            await session.merge(row)
+        await self._merge(
+            PostRow(message_id=message_id, job_id=job_id, channel_id=channel_id, number=number)
+        )
 
     async def remove_post(self, message_id: int) -> None:
         """Delete the row of a result message that was deleted."""
-        async with self._write.begin() as session:
-            await session.execute(delete(PostRow).where(PostRow.message_id == message_id))
+        await self._execute(delete(PostRow).where(PostRow.message_id == message_id))
 
     async def posts(self, job_id: int) -> list[Post]:
         """List the messages with a job's result."""
         rows = select(PostRow).where(PostRow.job_id == job_id).order_by(PostRow.message_id)
-        async with self._read() as session:
-            found = (await session.scalars(rows)).all()
+        found = await self._find(rows)
         return [Post(each.job_id, each.channel_id, each.message_id) for each in found]
 
     @retrying
     async def post_numbers(self, job_id: int) -> set[int]:
         """Return the numbers of a job's result messages that were posted."""
         rows = select(PostRow.number).where(PostRow.job_id == job_id)
-        async with self._read() as session:
-            return {each for each in await session.scalars(rows) if each is not None}
+        return {each for each in await self._find(rows) if each is not None}
 
     async def by_post(self, message_id: int) -> JobRecord | None:
         """Return the record of the job whose result a message holds; None if it holds none."""
-        return await self._find_one(JobRow.id.in_(_posted(message_id)))
+        return await self._record_of(JobRow.id.in_(_posted(message_id)))
 
     async def by_message(self, message_id: int) -> JobRecord | None:
         """Return the record of the job that any kind of message belongs to; None if to none."""
         is_place = or_(PlaceRow.message_id == message_id, PlaceRow.progress_id == message_id)
         placed = select(PlaceRow.job_id).where(is_place)
-        return await self._find_one(JobRow.id.in_(_posted(message_id).union(placed)))
+        return await self._record_of(JobRow.id.in_(_posted(message_id).union(placed)))
 
     async def author_of_post(self, message_id: int) -> int | None:
         """Return the author of the job whose result a message holds; None if it holds none."""
@@ -185,11 +180,11 @@ class JobRepository(Repository):
             rows = select(func.count()).select_from(JobRow).where(condition)
             return await session.scalar(rows) or 0
 
-    async def _find_one(self, condition: ColumnElement[bool]) -> JobRecord | None:
-        records, _ = await self._find(condition)
+    async def _record_of(self, condition: ColumnElement[bool]) -> JobRecord | None:
+        records, _ = await self._records(condition)
         return records[0] if records else None
 
-    async def _find(self, condition: ColumnElement[bool]) -> tuple[list[JobRecord], list[int]]:
+    async def _records(self, condition: ColumnElement[bool]) -> tuple[list[JobRecord], list[int]]:
         """Return the records of jobs, oldest first, and the ids of unreadable jobs."""
         rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
         async with self._read() as session:

@@ -16,5 +16,4 @@ class KeyValueRepository(Repository):
 
     async def set(self, name: str, value: str) -> None:
         """Store a text under `name`, in place of the previous one."""
-        async with self._write.begin() as session:
-            await session.merge(FactRow(name=name, value=value))
+        await self._merge(FactRow(name=name, value=value))

@@ -70,15 +70,12 @@ class LifecycleRepository(Repository):
         values: dict[str, Any] = {"told_at": datetime.now(UTC)}
         if reason is not None:
             values["reason"] = reason
-        async with self._write.begin() as session:
-            await session.execute(update(JobRow).where(JobRow.id == job_id).values(values))
+        await self._execute(update(JobRow).where(JobRow.id == job_id).values(values))
 
     @retrying
     async def set_notice(self, job_id: int, text: str) -> None:
         """Store the notice that a job's messages show."""
-        change = update(JobRow).where(JobRow.id == job_id)
-        async with self._write.begin() as session:
-            await session.execute(change.values(notice=text))
+        await self._execute(update(JobRow).where(JobRow.id == job_id).values(notice=text))
 
     async def add_checkpoint(
         self, job_id: int, checkpoint: StoredCheckpoint, frames: Sequence[StoredFrame]
@@ -119,28 +116,24 @@ class LifecycleRepository(Repository):
         """List a job's checkpoints by picture, the newest of each picture first."""
         order = (CheckpointRow.picture, CheckpointRow.steps_done.desc())
         rows = select(CheckpointRow).where(CheckpointRow.job_id == job_id).order_by(*order)
-        async with self._read() as session:
-            found = (await session.scalars(rows)).all()
         return [
             StoredCheckpoint(
                 row.picture, row.steps_done, row.seconds, row.state if _is_intact(row) else None
             )
-            for row in found
+            for row in await self._find(rows)
         ]
 
     async def frames(self, job_id: int) -> list[StoredFrame]:
         """List the frames of a job by picture and step."""
         order = (FrameRow.picture, FrameRow.step)
         rows = select(FrameRow).where(FrameRow.job_id == job_id).order_by(*order)
-        async with self._read() as session:
-            found = (await session.scalars(rows)).all()
+        found = await self._find(rows)
         return [StoredFrame(row.picture, row.step, row.content) for row in found]
 
     async def pictures(self, job_id: int) -> list[StoredPicture]:
         """List the pictures of a job that has ended."""
         rows = select(PictureRow).where(PictureRow.job_id == job_id).order_by(PictureRow.number)
-        async with self._read() as session:
-            found = (await session.scalars(rows)).all()
+        found = await self._find(rows)
         return [StoredPicture(row.number, row.steps, row.content) for row in found]
 
     async def delete_pictures(self, job_id: int) -> bool:

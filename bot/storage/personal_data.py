@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.jobs.job import UNFINISHED
-from bot.jobs.personal_data import DraftExport, ErasureRequest, JobExport, PendingMessageDeletion
+from bot.jobs.personal_data import ErasureRequest, PendingMessageDeletion
 from bot.storage.base import Repository
 from bot.storage.retry import retrying
 from bot.storage.tables import (
@@ -36,22 +36,23 @@ class PersonalDataRepository(Repository):
     async def job_ids(self, author_id: int, last: int | None = None) -> list[int]:
         """List the ids of a user's jobs, oldest first, up to and including `last`."""
         rows = select(JobRow.id).where(_is_of(author_id, last)).order_by(JobRow.id)
-        async with self._read() as session:
-            return list(await session.scalars(rows))
+        return await self._find(rows)
 
     async def draft_ids(self, author_id: int) -> list[int]:
         """List the ids of a user's drafts."""
         rows = select(DraftRow.id).where(DraftRow.author_id == author_id).order_by(DraftRow.id)
-        async with self._read() as session:
-            return list(await session.scalars(rows))
+        return await self._find(rows)
 
-    async def export_job(self, job_id: int) -> JobExport | None:
-        """Return all about a job except images, even if its recipes are unreadable."""
+    async def export_job(self, job_id: int) -> dict[str, Any] | None:
+        """Return all about a job except images, even if its recipes are unreadable.
+
+        These are its columns by name; "places", "posts" and "checkpoints" are lists of mappings.
+        """
         async with self._read() as session:
             row = await session.get(JobRow, job_id)
             if row is None:
                 return None
-            values = {name: getattr(row, name) for name in _columns(JobRow) if name != "recipes"}
+            values = {name: getattr(row, name) for name in _columns(JobRow)}
             values["places"] = await _rows(session, PlaceRow, job_id)
             values["posts"] = await _rows(session, PostRow, job_id)
             steps = select(
@@ -59,16 +60,7 @@ class PersonalDataRepository(Repository):
             )
             found = await session.execute(steps.where(CheckpointRow.job_id == job_id))
             values["checkpoints"] = [dict(each) for each in found.mappings()]
-        return JobExport(job_id, values, tuple(row.recipes))
-
-    async def export_draft(self, draft_id: int) -> DraftExport | None:
-        """Return a draft with the time when it was created."""
-        async with self._read() as session:
-            row = await session.get(DraftRow, draft_id)
-        if row is None:
-            return None
-        values = {name: getattr(row, name) for name in ("author_id", "replace_with", "created_at")}
-        return DraftExport(draft_id, values, row.source, row.mask)
+        return values
 
     async def request_erasure(self, author_id: int) -> ErasureRequest:
         """Store a request to erase everything that is stored about a user now."""
@@ -87,8 +79,7 @@ class PersonalDataRepository(Repository):
     @retrying
     async def erasures(self) -> list[ErasureRequest]:
         """List the requests that are not completed."""
-        async with self._read() as session:
-            return [_value(row) for row in await session.scalars(select(DeletionRow))]
+        return [_value(row) for row in await self._find(select(DeletionRow))]
 
     async def erasure(self, author_id: int) -> ErasureRequest | None:
         """Return a user's request with its totals so far; None if there is none."""

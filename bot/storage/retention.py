@@ -8,12 +8,13 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from itertools import accumulate
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, text, update
 
 from bot.jobs.job import UNFINISHED
-from bot.storage.base import Database, Repository, is_json_object
+from bot.storage.base import Database, Repository, read_json_object
 from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow
 from engine.files import MEBIBYTE
 
@@ -145,14 +146,8 @@ def _is_expendable(before: datetime | None) -> ColumnElement[bool]:
 
 def _fit_budget(sizes: Sequence[tuple[int, int]], max_bytes: int) -> list[int]:
     """Return the first jobs that fit into `max_bytes` together, at least one."""
-    chosen: list[int] = []
-    total = 0
-    for job_id, size in sizes:
-        total += size
-        if chosen and total > max_bytes:
-            break
-        chosen.append(job_id)
-    return chosen
+    fitting = sum(total <= max_bytes for total in accumulate(size for _, size in sizes))
+    return [job_id for job_id, _ in sizes[: max(1, fitting)]]
 
 
 def _strip_recipes(recipes: Sequence[str]) -> list[str] | None:
@@ -165,20 +160,16 @@ def _strip_recipes(recipes: Sequence[str]) -> list[str] | None:
 
 def _strip_images(text: str) -> str | None:
     """Return a recipe's JSON without its images; None if it has none or is unreadable."""
-    try:
-        recipe = json.loads(text)
-    except (ValueError, RecursionError):
+    recipe = read_json_object(text)
+    if recipe is None:
         return None
-    if not is_json_object(recipe):
-        return None
-    holders: list[object] = [recipe, recipe.get("edit")]
-    match recipe.get("image_prompts"):
-        case [*prompts]:
-            holders += prompts
-        case _:
-            pass
+    prompts = recipe.get("image_prompts")
+    parts: list[Any] = [recipe, recipe.get("edit")]
+    if isinstance(prompts, list):
+        parts += cast(list[Any], prompts)
+    holders = [cast(dict[str, Any], each) for each in parts if isinstance(each, dict)]
     found = False
-    for holder in filter(is_json_object, holders):
+    for holder in holders:
         for name in _IMAGE_KEYS:
             if holder.get(name) is not None:
                 holder[name] = None

@@ -1,4 +1,7 @@
-"""The tables of the database after the newest migration."""
+"""The tables of the database after the newest migration.
+
+A column is described here unless the value of the same name in `bot.jobs` describes it.
+"""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -51,7 +54,6 @@ class JobRow(Base):
     kind: Mapped[str] = mapped_column(String(16), server_default="imagine")
     """What made the job: "imagine", "edit", "rerun" and so on."""
     parent_id: Mapped[int | None]
-    """The id of the job that it came from, which may be deleted."""
     author_id: Mapped[int] = mapped_column(BigInteger, index=True)
     guild_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
     channel_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -66,15 +68,11 @@ class JobRow(Base):
     pictures: Mapped[int] = mapped_column(server_default="1")
     """Number of recipes."""
     weight: Mapped[float] = mapped_column(server_default="1")
-    """The author's share of painting time when the job was accepted."""
     stop_wanted: Mapped[bool] = mapped_column(server_default="0")
     """Whether someone asked to stop the running job."""
     reason: Mapped[str | None]
-    """Why the job failed or was cancelled, or why nobody could be notified."""
     notice: Mapped[str | None]
-    """A sentence that the job's messages show."""
     seconds: Mapped[float | None]
-    """Seconds of engine time that the job took."""
     accepted_at: Mapped[datetime]
     began_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -92,11 +90,9 @@ class PlaceRow(Base):
     channel_id: Mapped[int] = mapped_column(BigInteger)
     """The channel of the announcement."""
     post_id: Mapped[int] = mapped_column(BigInteger)
-    """The channel of the results: the job's thread, or `channel_id`."""
     message_id: Mapped[int] = mapped_column(BigInteger, index=True)
     """The announcement."""
     progress_id: Mapped[int | None] = mapped_column(BigInteger)
-    """The message that shows the progress, if that is not the announcement."""
 
 
 class PostRow(Base):
@@ -118,11 +114,9 @@ class PictureRow(Base):
 
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
-    """The position among the job's pictures, from 1."""
     steps: Mapped[int]
     """Number of optimization steps taken."""
     content: Mapped[bytes]
-    """A PNG that contains its recipe."""
     created_at: Mapped[datetime]
 
 
@@ -146,7 +140,6 @@ class CheckpointRow(Base):
     picture: Mapped[int] = mapped_column(primary_key=True)
     steps_done: Mapped[int] = mapped_column(primary_key=True)
     seconds: Mapped[float]
-    """Seconds of engine time that the whole job had taken."""
     state: Mapped[bytes]
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     """The SHA-256 of `state`."""
@@ -175,14 +168,11 @@ class DeletionRow(Base):
 
     author_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     last_job_id: Mapped[int]
-    """The user's newest job at the time of the request; newer ones stay."""
     last_draft_id: Mapped[int]
-    """The user's newest draft at the time of the request; newer ones stay."""
     jobs: Mapped[int] = mapped_column(server_default="0")
     pictures: Mapped[int] = mapped_column(server_default="0")
     drafts: Mapped[int] = mapped_column(server_default="0")
     messages: Mapped[int] = mapped_column(server_default="0")
-    """Number of messages that were deleted from Discord, or were gone already."""
     left: Mapped[int] = mapped_column(server_default="0")
     """Number of messages that could not be deleted and threads that could not be renamed."""
 
@@ -197,7 +187,6 @@ class RemovalRow(Base):
     channel_id: Mapped[int] = mapped_column(BigInteger)
     message_id: Mapped[int] = mapped_column(BigInteger)
     is_thread: Mapped[bool]
-    """True for the thread that was opened on the message; both have the same id."""
 
 
 class FactRow(Base):

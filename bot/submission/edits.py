@@ -33,20 +33,14 @@ class EditOptions:
     count: int = 1
 
 
+@dataclass(frozen=True)
 class Edits:
     """Queue edits of pictures, and check who may edit which."""
 
-    def __init__(
-        self,
-        settings: BotSettings,
-        submission: JobSubmission,
-        policy: SubmissionPolicy,
-        store: Store,
-    ) -> None:
-        self._settings = settings
-        self._submission = submission
-        self._policy = policy
-        self._store = store
+    _settings: BotSettings
+    _submission: JobSubmission
+    _policy: SubmissionPolicy
+    _store: Store
 
     async def queue(
         self,

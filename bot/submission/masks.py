@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -16,7 +16,8 @@ from bot.submission.edits import EditOptions, Edits
 from bot.submission.policy import SubmissionPolicy, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.submit import Queued
-from bot.ui.draft_preview import GROWTH, encode_png
+from bot.ui.attachments import encode
+from bot.ui.draft_preview import GROWTH
 from bot.worker.engine_worker import EngineWorker
 from engine.editing.edit_recipe import FEATHER, dilate, read_mask, read_source
 from engine.recipes.prompts import parse_prompts
@@ -40,24 +41,17 @@ class NewDraft:
     """A PNG map of where the text might apply, if no mask was found for it."""
 
 
+@dataclass(frozen=True)
 class MaskDrafts:
     """Keeps a picture and its mask as a draft until its author has the edit painted."""
 
-    def __init__(
-        self,
-        settings: BotSettings,
-        policy: SubmissionPolicy,
-        edits: Edits,
-        store: Store,
-        worker: EngineWorker,
-    ) -> None:
-        self._settings = settings
-        self._policy = policy
-        self._edits = edits
-        self._store = store
-        self._worker = worker
-        self._queuing: set[int] = set()
-        """The ids of drafts whose edits are being queued."""
+    _settings: BotSettings
+    _policy: SubmissionPolicy
+    _edits: Edits
+    _store: Store
+    _worker: EngineWorker
+    _queuing: set[int] = field(default_factory=set[int], init=False)
+    """The ids of drafts whose edits are being queued."""
 
     async def find(
         self, requester: Requester, picture: bytes, what: str | None, replace_with: str | None
@@ -72,7 +66,7 @@ class MaskDrafts:
             parse_prompts(replace_with)
         source, notice = await asyncio.to_thread(read_source, picture)
         mask, relevance = await self._look_for(source, what) if what else (None, None)
-        content = await asyncio.to_thread(encode_png, source)
+        content = await asyncio.to_thread(encode, source, "PNG")
         draft = await self._store.drafts.add(requester.user_id, content, mask, replace_with or None)
         return NewDraft(draft, errors.sentence(notice) if notice else "", relevance)
 
@@ -127,16 +121,16 @@ class MaskDrafts:
 
         found = await asyncio.wrap_future(self._worker.call_with_models(look))
         if not found.found:
-            return None, await asyncio.to_thread(encode_png, found.relevance)
+            return None, await asyncio.to_thread(encode, found.relevance, "PNG")
         # The soft edge lies inside the mask: a narrower mask would leave a rim of the object.
         mask = await asyncio.to_thread(dilate, found.mask, GROWTH + FEATHER)
-        return await asyncio.to_thread(encode_png, mask), None
+        return await asyncio.to_thread(encode, mask, "PNG"), None
 
 
 def with_uploaded_mask(draft: Draft, content: bytes) -> Draft:
     """Return a draft with the mask in an uploaded file; raise `EngineError` if it does not fit."""
     source, _ = read_source(draft.source)
-    return replace(draft, mask=encode_png(read_mask(content, source.size)))
+    return replace(draft, mask=encode(read_mask(content, source.size), "PNG"))
 
 
 def _number(draft_id: str) -> int | None:

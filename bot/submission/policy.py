@@ -91,7 +91,11 @@ class SubmissionPolicy:
         """Return the guild's settings, if the bot and the user may paint in this channel."""
         check_permissions(requester.channel, requester.permissions)
         guild = await self._readable_settings(requester)
-        _check_channel(guild, requester.channel)
+        channel = requester.channel
+        channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
+        if guild.channels and channel_id not in guild.channels:
+            where = formatting.join_mentions(guild.channels, "<#{}>")
+            raise UserError(f"In this server I paint only in {where}.")
         if guild.roles and requester.roles.keys().isdisjoint(guild.roles):
             raise UserError(
                 "In this server I paint only for people who are "
@@ -177,15 +181,6 @@ def _check_size(recipe: Recipe, most: int) -> None:
         raise UserError(
             f"This picture would be shown {recipe.enlarge} times larger than {width}×{height}; at "
             f"most {MAX_SIDE}×{MAX_SIDE} pixels are possible."
-        )
-
-
-def _check_channel(guild: GuildSettings, channel: Channel) -> None:
-    """Raise `UserError` unless pictures may be painted in this channel, or its thread."""
-    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
-    if guild.channels and channel_id not in guild.channels:
-        raise UserError(
-            f"In this server I paint only in {formatting.join_mentions(guild.channels, '<#{}>')}."
         )
 
 

@@ -1,6 +1,7 @@
 """Post pictures of earlier jobs again, as an ordinary message with the same buttons."""
 
 import asyncio
+from dataclasses import dataclass
 
 import discord
 
@@ -16,12 +17,12 @@ from bot.ui.buttons import result_view
 from bot.ui.discord_errors import is_too_large
 
 
+@dataclass(frozen=True)
 class Reposts:
     """Post the pictures of finished jobs again."""
 
-    def __init__(self, store: Store, policy: SubmissionPolicy) -> None:
-        self._store = store
-        self._policy = policy
+    _store: Store
+    _policy: SubmissionPolicy
 
     async def post(
         self, requester: Requester, guild: discord.Guild | None, entry: Entry

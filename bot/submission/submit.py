@@ -6,7 +6,7 @@ A request is checked before it is stored, and stored before it is announced.
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 import discord
@@ -48,24 +48,17 @@ class Queued:
         return f"Queued: {self.message.jump_url}" + (f"\n{self.notice}" if self.notice else "")
 
 
+@dataclass(frozen=True)
 class JobSubmission:
     """Accepts jobs."""
 
-    def __init__(
-        self,
-        settings: BotSettings,
-        policy: SubmissionPolicy,
-        store: Store,
-        queue: GpuQueue,
-        reporter: Reporter,
-    ) -> None:
-        self._settings = settings
-        self._policy = policy
-        self._store = store
-        self._queue = queue
-        self._reporter = reporter
-        self._admission = asyncio.Lock()
-        """The lock that keeps other jobs out between counting jobs and adding one."""
+    _settings: BotSettings
+    _policy: SubmissionPolicy
+    _store: Store
+    _queue: GpuQueue
+    _reporter: Reporter
+    _admission: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    """The lock that keeps other jobs out between counting jobs and adding one."""
 
     async def submit(
         self,

@@ -60,7 +60,7 @@ class ResultFiles:
 def progress_picture(job: Job, event: ProgressEvent) -> Attachment:
     """Return the current picture of a running job."""
     picture = _shown(Image.fromarray(event.pixels), job.recipes[event.picture - 1])
-    content = encode_webp(picture, _PROGRESS_QUALITY)
+    content = encode(picture, "WEBP", quality=_PROGRESS_QUALITY)
     return Attachment("progress.webp", content, job_text.alt_text(job.prompt))
 
 
@@ -123,7 +123,7 @@ class _AttachmentPacker:
         self._add_recipe(name, recipe)
 
     def add_picture(self, name: str, picture: Image.Image, description: str | None = None) -> None:
-        content = _encoded(picture, "PNG")
+        content = encode(picture, "PNG")
         if len(content) <= self._limit:
             self._add(f"{name}.png", content, description)
         else:
@@ -162,7 +162,7 @@ class _AttachmentPacker:
         """Add the picture as the best WebP that fits."""
         limit = f"{self._limit / MEBIBYTE:.1f} MiB"
         for quality in _SMALLER_QUALITIES:
-            content = encode_webp(picture, quality)
+            content = encode(picture, "WEBP", quality=quality)
             if len(content) <= self._limit:
                 self._add(f"{name}.webp", content, description)
                 self._notices.append(
@@ -226,12 +226,8 @@ def _clip(
     return [contact_sheet(frames, columns=_GRID_COLUMNS) for frames in zip(*runs, strict=True)]
 
 
-def encode_webp(picture: Image.Image, quality: int) -> bytes:
-    """Encode a picture as a WebP file."""
-    return _encoded(picture, "WEBP", quality=quality)
-
-
-def _encoded(picture: Image.Image, kind: str, **options: int) -> bytes:
+def encode(picture: Image.Image, kind: str, **options: int) -> bytes:
+    """Encode a picture as a file of a kind that Pillow knows, such as PNG."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()

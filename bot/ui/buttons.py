@@ -5,7 +5,6 @@ They hold nothing else, so they work after a restart too. `cogs.buttons` answers
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -31,14 +30,6 @@ class JobAction(StrEnum):
     DELETE = "delete"
     """Asks for confirmation."""
     CONFIRM_DELETE = "delete-indeed"
-
-
-@dataclass(frozen=True)
-class ButtonPress:
-    """The action and the job that a custom id names; neither is checked."""
-
-    action: JobAction
-    job_id: int
 
 
 _BUTTON_LABELS: Mapping[JobAction, tuple[str, str]] = {
@@ -85,12 +76,12 @@ def button_view(buttons: Iterable[ui.Button[Any]]) -> ui.View:
     return view
 
 
-def parse_custom_id(custom_id: str) -> ButtonPress | None:
-    """Read what a button does from its custom id; None if it means nothing."""
+def parse_custom_id(custom_id: str) -> tuple[JobAction, int] | None:
+    """Read the action and the job's id from a custom id; None if it means nothing."""
     found = _CUSTOM_ID.fullmatch(custom_id)
     if found is None or found[1] not in frozenset(JobAction):
         return None
-    return ButtonPress(JobAction(found[1]), int(found[2]))
+    return JobAction(found[1]), int(found[2])
 
 
 def label(action: JobAction) -> str:

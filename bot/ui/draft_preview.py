@@ -4,14 +4,13 @@ These functions take time, so they run off the event loop.
 """
 
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 from bot.jobs.draft import Draft
 from bot.ui import job_text
-from bot.ui.attachments import Attachment, encode_webp, fit_within
+from bot.ui.attachments import Attachment, encode, fit_within
 from engine.editing.edit_recipe import dilate
 from engine.images.image_io import read_picture
 
@@ -24,13 +23,6 @@ _DIMMED = 0.25
 _OUTLINE = 5
 """Size of the filter that draws the outline: twice its width in pixels, plus one."""
 _QUALITY = 85
-
-
-def encode_png(picture: Image.Image) -> bytes:
-    """Encode a picture for a draft."""
-    buffer = BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def widen(draft: Draft, share: float) -> Draft:
@@ -63,7 +55,7 @@ def preview_files(draft: Draft) -> list[Attachment]:
     return [
         Attachment(
             "preview.webp",
-            encode_webp(preview, _QUALITY),
+            encode(preview, "WEBP", quality=_QUALITY),
             job_text.preview_alt_text(selected_share(draft)),
         ),
         Attachment("mask.png", draft.mask, job_text.MASK_ALT_TEXT),
@@ -71,7 +63,7 @@ def preview_files(draft: Draft) -> list[Attachment]:
 
 
 def _with_mask(draft: Draft, mask: Image.Image) -> Draft:
-    return replace(draft, mask=encode_png(mask))
+    return replace(draft, mask=encode(mask, "PNG"))
 
 
 def _mask(draft: Draft) -> Image.Image:

@@ -11,7 +11,7 @@ from bot.jobs.history import Entry, Scope
 from bot.jobs.job import JobState
 from bot.jobs.records import StoredPicture
 from bot.ui import formatting, job_text
-from bot.ui.attachments import Attachment, encode_webp, fit_within, open_image
+from bot.ui.attachments import Attachment, encode, fit_within, open_image
 from engine.images.contact_sheet import contact_sheet
 
 _SIDE, _SIDE_OF_SEVERAL = 768, 512
@@ -48,7 +48,7 @@ def page_sheet(entry: Entry, pictures: list[StoredPicture]) -> Attachment | None
     side = _SIDE if len(pictures) == 1 else _SIDE_OF_SEVERAL
     shown = [_small(open_image(each.content), side) for each in pictures]
     picture = shown[0] if len(shown) == 1 else contact_sheet(shown, columns=_COLUMNS)
-    content = encode_webp(picture, _QUALITY)
+    content = encode(picture, "WEBP", quality=_QUALITY)
     return Attachment("history.webp", content, job_text.alt_text(entry.prompt))
 
 

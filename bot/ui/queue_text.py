@@ -24,11 +24,6 @@ def choice_text(job: Job, state: str) -> str:
     return start + formatting.one_line(job.prompt, _CHOICE - len(start) - len(end)) + end
 
 
-def queued_text(url: str) -> str:
-    """Return the text for a job that was accepted; `url` links to its message."""
-    return f"Queued: {url}"
-
-
 def confirm_delete_text(job: Job) -> str:
     """Return the question that comes before a deletion."""
     pictures = "the picture" if len(job.recipes) == 1 else f"all {len(job.recipes)} pictures"

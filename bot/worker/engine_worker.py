@@ -25,7 +25,7 @@ from bot.scheduling.queue import GpuQueue, Slice, StopRequest
 from bot.timings import Timings
 from bot.worker.batch import StepBatch
 from bot.worker.job_run import JobRun
-from bot.worker.outcomes import Advanced, Deferred, Errored, Outcome, Withdrawn
+from bot.worker.outcomes import Outcome, Standing
 from engine.errors import EngineError, RecipeError
 from engine.models.catalogue import find_models
 from engine.settings import EngineSettings
@@ -197,17 +197,17 @@ class EngineWorker:
     def _handle(self, job: Job, outcome: Outcome) -> bool:
         """Act on what became of a job in the batch; return True if it takes the next step."""
         match outcome:
-            case Advanced():
+            case Standing.READY:
                 return True
-            case Withdrawn() | Deferred():
+            case Standing.WITHDRAWN | Standing.DEFERRED:
                 self._queue.leave_batch(job)
                 return False
             case Finished():
                 event = outcome
-            case Errored(error=EngineError() as error):
-                event = _user_failure(job, error)
-            case Errored(error=error):
-                event = _fault(job, error)
+            case EngineError():
+                event = _user_failure(job, outcome)
+            case Exception():
+                event = _fault(job, outcome)
         self._queue.finish(job)
         self._publish(event)
         return False
@@ -228,8 +228,8 @@ class EngineWorker:
                     each.suspend()
                 run.resume(low_memory=True)
         except Exception as error:
-            return Errored(error)
-        return run.result() if run.done else Advanced()
+            return error
+        return run.result() if run.done else Standing.READY
 
     def _fill_batch(self, batch: StepBatch, models: "Models") -> None:
         """Add the jobs that share the leader's next step."""
@@ -251,44 +251,44 @@ class EngineWorker:
             run.resume()
             if run.done:
                 return run.result()
-            return Advanced() if batch.add(run) else Deferred()
+            return Standing.READY if batch.add(run) else Standing.DEFERRED
         except EngineError:  # in its own slice others make room for it, or its user is told
             batch.exclude(job)
-            return Deferred()
+            return Standing.DEFERRED
         except Exception as error:
-            return Errored(error)
+            return error
 
     def _conclude(self, run: JobRun, cost: float = 0.0, error: Exception | None = None) -> Outcome:
         """Charge a job for its step, and obey a request to stop or cancel it."""
         request = self._queue.charge(cost, job=run.job)
         if error is not None:
-            return Errored(error)
+            return error
         if request is StopRequest.CANCEL:
-            return Withdrawn()
+            return Standing.WITHDRAWN
         if run.done:
             return run.result()
-        return self._stop(run) if request is StopRequest.STOP else Advanced()
+        return self._stop(run) if request is StopRequest.STOP else Standing.READY
 
     def _stop(self, run: JobRun) -> Outcome:
         """End a job where it is."""
         outcome = self._prepare(run)
-        if not isinstance(outcome, Advanced):
+        if outcome is not Standing.READY:
             return outcome
         try:
             return run.stop()
         except Exception as error:
-            return Errored(error)
+            return error
 
-    def _get_run(self, job: Job, models: "Models") -> JobRun | Withdrawn | Errored:
+    def _get_run(self, job: Job, models: "Models") -> JobRun | Standing | Exception:
         """Return the job's run, which is created with its first slice."""
         run = self._runs.pop(job.id, None)
         if run is None:
             try:
                 checkpoints = self._load_checkpoints(job)
             except CancelledError:
-                return Withdrawn()
+                return Standing.WITHDRAWN
             except Exception as error:
-                return Errored(error)
+                return error
             self._publish(Started(job.id))
             run = JobRun(job, models, checkpoints, self.memory, self._publish, self._timings)
         self._runs[job.id] = run

@@ -125,7 +125,8 @@ def _add_command(
 
 
 def _add_option(group: "Group", name: str, **settings: Any) -> None:
-    group.add_argument(name, **{"help": _HELP.get(name), **settings})
+    settings.setdefault("help", _HELP.get(name))
+    group.add_argument(name, **settings)
 
 
 def _add_imagine(commands: "Commands") -> None:

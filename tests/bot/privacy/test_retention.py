@@ -120,9 +120,9 @@ async def test_uploaded_pictures_go_too_and_prompts_stay(store: Store, tmp_path:
     assert await store.jobs.get(plain.id) is not None
     values = await store.personal_data.export_job(job.id)
     assert values is not None
-    assert PROMPT in values.recipes[0]
-    assert len(values.recipes[0]) < len(upload)
-    assert values.recipes[1] == recipe_for(PROMPT).to_json()
+    assert PROMPT in values["recipes"][0]
+    assert len(values["recipes"][0]) < len(upload)
+    assert values["recipes"][1] == recipe_for(PROMPT).to_json()
 
 
 async def test_deleted_data_is_in_no_file(store: Store, tmp_path: Path):

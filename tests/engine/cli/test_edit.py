@@ -25,7 +25,7 @@ def files(folder: Path) -> None:
     mask.save(folder / "mask.png")
     mask.resize((96, 40)).save(folder / "flat.png")
     Image.new("RGB", (40, 40), GREEN).save(folder / "green.png")
-    (folder / "text.png").write_text("no picture")
+    (folder / "text.png").write_text("not a picture")
 
 
 def test_a_picture_is_edited_at_its_own_size(capsys: pytest.CaptureFixture[str]):
