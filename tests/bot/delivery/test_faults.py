@@ -22,6 +22,7 @@ from engine.painting import read_recipe
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
     FAST,
+    PATIENCE,
     PROMPT,
     BotHarness,
     another_job_is_painted,
@@ -83,7 +84,7 @@ async def test_a_call_that_hangs_is_made_again(
     async def hanging(self: discord.PartialMessageable, *args: Any, **options: Any) -> Any:
         if options.get("nonce") and not calls:
             calls.append(options["nonce"])
-            await asyncio.Event().wait()
+            await asyncio.sleep(PATIENCE)
         return await send(self, *args, **options)
 
     monkeypatch.setattr(discord.PartialMessageable, "send", hanging)
