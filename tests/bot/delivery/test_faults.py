@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from PIL import Image
 from bot import errors
 from bot.app import open_services
 from bot.client import PaintingBot
+from bot.config import BotSettings
 from engine.errors import SettingsError
 from engine.painting import read_recipe
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
     FAST,
+    PATIENCE,
     PROMPT,
     BotHarness,
     another_job_is_painted,
@@ -73,21 +76,23 @@ async def test_a_result_is_tried_until_it_arrives(bot: BotHarness, status: int):
     assert len(painted(bot.thread())) == 1
 
 
-async def test_a_call_that_hangs_is_made_again(bot: BotHarness, monkeypatch: pytest.MonkeyPatch):
+async def test_a_call_that_hangs_is_made_again(
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+):
     send, calls = discord.PartialMessageable.send, []
 
     async def hanging(self: discord.PartialMessageable, *args: Any, **options: Any) -> Any:
         if options.get("nonce") and not calls:
             calls.append(options["nonce"])
-            await asyncio.Event().wait()
+            await asyncio.sleep(PATIENCE)
         return await send(self, *args, **options)
 
     monkeypatch.setattr(discord.PartialMessageable, "send", hanging)
-    await bot.imagine(steps=1)
-    await until(lambda: calls)
-    await bot.env.advance_time(FAST.call_seconds + 1)
-    await bot.wait_until_notified()
-    assert len(painted(bot.thread())) == 1
+    async with open_bot(settings, timings=replace(FAST, call_seconds=5.0)) as bot:
+        await bot.imagine(steps=1)
+        await bot.wait_until_notified()
+        assert calls
+        assert len(painted(bot.thread())) == 1
 
 
 async def test_without_its_thread_a_result_comes_to_the_channel(bot: BotHarness):
