@@ -114,11 +114,8 @@ def read_table(
 ) -> TableT:
     """Read the table `name` of the settings file `path`.
 
-    Args:
-        path: None for `DEFAULT_PATH`, which may be missing.
-        name: of the table; a missing one stands for an empty one.
-        model: the schema of the table.
-        variables: values of environment variables by key, which replace those of the file.
+    `path` None stands for `DEFAULT_PATH`, which may be missing, and a missing table for an empty
+    one. `variables` are values of environment variables by key, which replace those of the file.
 
     Raises:
         SettingsError: the file is not valid TOML, or a key or value is not allowed.

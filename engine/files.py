@@ -45,10 +45,7 @@ def check_length(content: bytes, *, limit: int, name: str) -> None:
 def check_output(path: Path, *, suffixes: Collection[str], force: bool) -> None:
     """Raise `PictureError` unless a file can be written to `path`, before work is spent on it.
 
-    Args:
-        path: File to write later.
-        suffixes: Allowed suffixes, in lower case with the dot.
-        force: True to allow an existing file.
+    `suffixes` are the allowed ones, in lower case with the dot. `force` allows an existing file.
     """
     try:
         _check_name(path, suffixes)

@@ -54,11 +54,8 @@ def paint(
 ) -> Image.Image:
     """Paint `recipe` and return the finished picture, enlarged as the recipe says.
 
-    Args:
-        recipe: What to paint.
-        models: Loaded models that the recipe names.
-        on_step: Function to call with the run after each step; an exception ends the run.
-        steps: Number of steps to take, by default all of the recipe's.
+    `on_step` is called with the run after each step; an exception that it raises ends the run.
+    `steps` is the number of steps to take, by default all of the recipe's.
     """
     from engine.vqgan_clip.generation import Generation
 
@@ -105,15 +102,9 @@ def save_painting(
     steps: int | None = None,
     force: bool = False,
 ) -> None:
-    """Write `picture` as a PNG with its recipe inside.
+    """Write `picture` as a PNG with the recipe inside that painted it in `steps`, or in all steps.
 
-    Args:
-        picture: Picture to save.
-        path: File to write.
-        recipe: Recipe that painted it.
-        digests: SHA-256 of each weights file by file name.
-        steps: Number of steps taken, if the run ended early.
-        force: True to replace an existing file.
+    `digests` are the SHA-256 of each weights file by file name.
 
     Raises:
         PictureError: The file exists without `force`, or cannot be written.
@@ -141,9 +132,7 @@ def read_recipe(path: Path) -> Recipe:
 def read_provenance(source: Path | bytes, *, name: str = "the picture") -> Provenance:
     """Read where a picture comes from: from a PNG painted by this program, or a recipe as JSON.
 
-    Args:
-        source: Path of a file, or its bytes.
-        name: Name of the bytes in messages.
+    `source` is the path of a file, or its bytes, which messages call `name`.
 
     Raises:
         PictureError: The file cannot be read.

@@ -25,14 +25,10 @@ def prepare_models(
 ) -> None:
     """Make sure that `load_models(name)` finds what it needs; this may block for hours.
 
-    Args:
-        name: of models in the registry; others need no preparation.
-        settings: the cache folder and the entries of the registry.
-        fetches: whether missing files are downloaded; otherwise they are an error.
-        progress: called with the file that is downloaded or checked, the bytes done and in all, 0
-            for unknown. An exception that it raises ends the preparation; the bytes so far are
-            kept.
-        notify: takes notices for a person.
+    Models that are not in the registry need no preparation. Missing files are downloaded if
+    `fetches` is True; otherwise they are an error. `progress` is called with the file that is
+    downloaded or checked, the bytes done and in all, 0 for unknown. An exception that it raises
+    ends the preparation; the bytes so far are kept.
 
     Raises:
         WeightsError: files are missing, cannot be downloaded, or are not the right ones.

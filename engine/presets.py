@@ -54,8 +54,8 @@ def resolve(preset: str, models: str = "demo") -> str:
     """
     base = find_models(models).preset if preset in VARIANTS else preset
     if base not in PRESETS:
-        available = ", ".join(PRESET_NAMES)
-        raise RecipeError(f"there is no preset called {base!r}; there are: {available}")
+        known = ", ".join(PRESET_NAMES)
+        raise RecipeError(f"there is no preset called {base!r}; there are: {known}")
     return base
 
 
@@ -108,8 +108,7 @@ def make_recipe(
         seed: Seed of all random numbers of the run.
         models: Name of a pair of models in the catalogue.
         preset: One of `PRESET_NAMES`, by default the one that suits the models.
-        size: Width and height in pixels on the models' grid (see `round_to_grid`), by default
-            the models' own size.
+        size: Width and height on the models' grid (`round_to_grid`), by default their own size.
         init_image: Picture file of that size to start from.
         **settings: Fields of `Recipe` that replace the preset's.
 

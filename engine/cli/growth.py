@@ -61,13 +61,8 @@ class FrameRecorder:
             _make_empty(folder)
         digits = max(_DIGITS, len(str(self._task.recipe.total_steps)))
         path = folder / f"{generation.steps_done:0{digits}}.png"
-        save_painting(
-            finished_picture(generation),
-            path,
-            self._task.recipe,
-            self._digests,
-            steps=generation.steps_done,
-        )
+        picture, steps = finished_picture(generation), generation.steps_done
+        save_painting(picture, path, self._task.recipe, self._digests, steps=steps)
         self.written.append(path)
 
 

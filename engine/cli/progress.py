@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from types import TracebackType
 from typing import Any, Self
 
 from tqdm import tqdm
@@ -30,22 +29,14 @@ class _Bar:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.close()
 
 
 class StepBar(_Bar):
-    """A progress bar of one run, with the loss and the remaining time.
+    """A progress bar of one run of `steps`, with the loss and the remaining time.
 
-    Args:
-        recipe: Recipe of the run.
-        steps: Number of steps to take.
-        title: Number of the picture in words, or "" if there is only one.
+    `title` is the number of the picture in words, or "" if there is only one.
     """
 
     def __init__(self, recipe: Recipe, steps: int, title: str) -> None:

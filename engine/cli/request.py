@@ -10,13 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.cli.outputs import Outputs, name_outputs
-from engine.editing.edit_recipe import (
-    edit_recipe,
-    feather,
-    image_prompt,
-    read_mask,
-    read_source,
-)
+from engine.editing.edit_recipe import edit_recipe, feather, image_prompt, read_mask, read_source
 from engine.errors import UsageError
 from engine.models.catalogue import ModelEntry, find_models
 from engine.painting import Provenance, check_paintable, read_provenance
@@ -27,6 +21,8 @@ from engine.settings import EngineSettings
 
 _DRAWN_SEEDS = 2**32
 """Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
+_WithNotices = tuple[Provenance, tuple[str, ...]]
+"""What to paint, and notices about it."""
 
 
 @dataclass(frozen=True)
@@ -88,18 +84,14 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
     )
 
 
-def _read_provenance(
-    arguments: argparse.Namespace, settings: EngineSettings
-) -> tuple[Provenance, tuple[str, ...]]:
+def _read_provenance(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
     """Return what to paint, and notices about it."""
     if arguments.command == "edit":
         return _edit(arguments, settings)
     return _new(arguments, settings) if arguments.recipe is None else _again(arguments)
 
 
-def _edit(
-    arguments: argparse.Namespace, settings: EngineSettings
-) -> tuple[Provenance, tuple[str, ...]]:
+def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
     """Return a recipe that changes a picture, and notices about it."""
     source, notice = read_source(arguments.picture)
     mask = arguments.mask and feather(read_mask(arguments.mask, source.size))
@@ -116,9 +108,7 @@ def _edit(
     return Provenance(recipe, recipe.total_steps, {}), (notice,) if notice else ()
 
 
-def _new(
-    arguments: argparse.Namespace, settings: EngineSettings
-) -> tuple[Provenance, tuple[str, ...]]:
+def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
     """Return a recipe from the command line, and notices about it."""
     models = arguments.models or settings.models
     entry = find_models(models)
@@ -158,7 +148,7 @@ def _optional(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _again(arguments: argparse.Namespace) -> tuple[Provenance, tuple[str, ...]]:
+def _again(arguments: argparse.Namespace) -> _WithNotices:
     """Return the recipe in a file, and notices about it."""
     provenance = read_provenance(arguments.recipe)
     check_paintable(provenance.recipe)

@@ -17,10 +17,7 @@ MAX_BYTES = 64 * 1024
 """The limit on the length of the file; the longest published one has 1.6 kB."""
 _MAX_DEPTH = 16
 
-_QUANTIZERS = {
-    "taming.models.vqgan.VQModel": "nearest",
-    "taming.models.vqgan.GumbelVQ": "gumbel",
-}
+_QUANTIZERS = {"taming.models.vqgan.VQModel": "nearest", "taming.models.vqgan.GumbelVQ": "gumbel"}
 _TRANSFORMER = "taming.models.cond_transformer.Net2NetTransformer"
 _KNOWN = "use VQModel, GumbelVQ or Net2NetTransformer of taming"
 

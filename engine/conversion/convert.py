@@ -49,11 +49,9 @@ _ALIGNMENT = 8
 def convert_vqgan(checkpoint: Path, config: Path, to: Path) -> None:
     """Convert a published VQGAN to weights for `engine.models.loading.load_vqgan`.
 
-    Args:
-        checkpoint: a checkpoint of taming's `VQModel` or `GumbelVQ`, or of a transformer with one.
-        config: taming's yaml that was published beside it.
-        to: the path of the weights, in a folder that exists. The file stays if it was made from
-            these two.
+    `checkpoint` is of taming's `VQModel` or `GumbelVQ`, or of a transformer with one, and `config`
+    the yaml published beside it. The folder of `to` must exist. A file that was made from these two
+    stays.
 
     Raises:
         ModelError: a file is missing, damaged, refused or of another architecture, or the weights

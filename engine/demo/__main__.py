@@ -47,13 +47,7 @@ def main() -> None:
     if options.stage != "clip":
         make_vqgan(vqgan, options.seed)
     if options.stage != "vqgan":
-        make_clip(
-            vqgan,
-            clip,
-            options.seed,
-            processes=options.processes,
-            first_phase=options.phase,
-        )
+        make_clip(vqgan, clip, options.seed, processes=options.processes, first_phase=options.phase)
 
 
 if __name__ == "__main__":

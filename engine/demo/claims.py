@@ -11,7 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from engine.demo.world import Scenes
+from engine.demo.world import Rows, Scenes
 
 UNSAID = -1
 LEFT_OF, RIGHT_OF, ABOVE, BELOW = range(4)
@@ -40,7 +40,7 @@ _COMPLETENESS = (
 
 
 @dataclass(frozen=True)
-class Claims:
+class Claims(Rows):
     """C claims as a structure of arrays; -1 = not said."""
 
     shape: Tensor
@@ -61,11 +61,6 @@ class Claims:
 
     def __len__(self) -> int:
         return self.background.shape[0]
-
-    def __getitem__(self, index: Tensor | slice) -> Self:
-        """Return the claims selected by a slice, an index tensor (N,) or a mask (C,)."""
-        fields = {f.name: getattr(self, f.name)[index] for f in dataclasses.fields(self)}
-        return type(self)(**fields)
 
     @classmethod
     def of_one_object(cls, shape: Tensor, color: Tensor, background: Tensor) -> Self:
@@ -91,12 +86,7 @@ class Claims:
         nothing = torch.full_like(self.shape, UNSAID)
         objects = dataclasses.replace(self, background=silent, empty=torch.zeros_like(self.empty))
         backgrounds = dataclasses.replace(
-            self,
-            shape=nothing,
-            color=nothing,
-            relation=silent,
-            size=silent,
-            place=silent,
+            self, shape=nothing, color=nothing, relation=silent, size=silent, place=silent
         )
         return objects, backgrounds
 

@@ -4,8 +4,7 @@ A perceptor that has seen only finished pictures cannot judge unfinished ones. T
 a picture whose latent was spoiled, and the true picture that it should become.
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 from engine.demo.claims import Claims, describe, truth
 from engine.demo.world import (
     SIDE,
+    Rows,
     Scenes,
     alter,
     coverage,
@@ -48,11 +48,9 @@ NEAR_MISS_SHARE = 0.4
 SUPPORTS = 5
 """Number of points along each axis between which noise is interpolated."""
 
-_Rows = TypeVar("_Rows", Scenes, Claims)
-
 
 @dataclass(frozen=True)
-class Pairs:
+class Pairs(Rows):
     """B pictures, each true and spoiled, with claims about the true one."""
 
     scenes: Scenes
@@ -64,13 +62,7 @@ class Pairs:
 
 
 class PairPool:
-    """A pool of pairs, renewed block by block.
-
-    Args:
-        vqgan: VQGAN whose latents are spoiled.
-        random: Generator of all random numbers.
-        outline_share: Share of pairs in which only the outline is wrong.
-    """
+    """A pool of pairs, renewed block by block; in `outline_share` only the outline is wrong."""
 
     def __init__(self, vqgan: VQGAN, random: torch.Generator, outline_share: float) -> None:
         self._vqgan = vqgan
@@ -86,15 +78,14 @@ class PairPool:
             self._blocks = [*self._blocks[1:], self._make_block()]
         block = self._blocks[int(torch.randint(BLOCKS, (), generator=self._random))]
         chosen = torch.randperm(BLOCK, generator=self._random)[:count]
-        return Pairs(
-            block.scenes[chosen], block.claims[chosen], block.true[chosen], block.spoiled[chosen]
-        )
+        return block[chosen]
 
     def _make_block(self) -> Pairs:
         spoiled = make_spoiled_pairs(self._vqgan, BLOCK - self._outlines, self._random)
         if self._outlines == 0:
             return spoiled
-        return _joined(make_outline_pairs(self._vqgan, self._outlines, self._random), spoiled)
+        outlines = make_outline_pairs(self._vqgan, self._outlines, self._random)
+        return outlines.followed_by(spoiled)
 
 
 @torch.no_grad()
@@ -117,12 +108,8 @@ def make_outline_pairs(vqgan: VQGAN, count: int, random: torch.Generator) -> Pai
     with torch.autocast("cpu", torch.bfloat16):
         latents = vqgan.encode(wrong).float()
     amount = LIGHT_SPOIL * torch.rand(count, 1, 1, 1, generator=random)
-    return Pairs(
-        scenes,
-        claims,
-        render(scenes),
-        _decode(vqgan, spoil(latents, amount, vqgan.codebook, random)),
-    )
+    spoiled = _decode(vqgan, spoil(latents, amount, vqgan.codebook, random))
+    return Pairs(scenes, claims, render(scenes), spoiled)
 
 
 @torch.no_grad()
@@ -155,20 +142,6 @@ def _decode(vqgan: VQGAN, latents: Tensor) -> Tensor:
         return vqgan.decode(latents).float().clamp(0, 1)
 
 
-def _joined(first: Pairs, second: Pairs) -> Pairs:
-    return Pairs(
-        scenes=_concatenated(first.scenes, second.scenes),
-        claims=_concatenated(first.claims, second.claims),
-        true=torch.cat((first.true, second.true)),
-        spoiled=torch.cat((first.spoiled, second.spoiled)),
-    )
-
-
-def _concatenated(first: _Rows, second: _Rows) -> _Rows:
-    names = [field.name for field in fields(first)]
-    return type(first)(**{n: torch.cat((getattr(first, n), getattr(second, n))) for n in names})
-
-
 def spoil(latents: Tensor, share: Tensor, codebook: Tensor, random: torch.Generator) -> Tensor:
     """Spoil each of `latents` (B, C, H, W) in one of five ways, by `share` (B, 1, 1, 1) in [0, 1].
 
@@ -181,17 +154,15 @@ def spoil(latents: Tensor, share: Tensor, codebook: Tensor, random: torch.Genera
     blobs = _blobs(share, height, width, random)
     drawn = torch.lerp(latents, junk, share)
     others = latents[torch.randperm(count, generator=random)]
-    ways = torch.stack(
-        (
-            torch.where(cells, junk, latents),
-            torch.where(blobs, junk, latents),
-            drawn,
-            torch.where(cells, junk, drawn),
-            torch.where(blobs, others, latents),
-        )
+    ways = (
+        torch.where(cells, junk, latents),
+        torch.where(blobs, junk, latents),
+        drawn,
+        torch.where(cells, junk, drawn),
+        torch.where(blobs, others, latents),
     )
     chosen = torch.randint(len(ways), (count,), generator=random)
-    return quantize(ways[chosen, torch.arange(count)], codebook)
+    return quantize(torch.stack(ways)[chosen, torch.arange(count)], codebook)
 
 
 def _blobs(share: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:

@@ -23,7 +23,6 @@ worst small change of the picture, smooths it, as the gradients of robust classi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -33,7 +32,16 @@ from engine.demo.chains import Chains
 from engine.demo.claims import Claims, describe_fully
 from engine.demo.corruption import PairPool, Pairs
 from engine.demo.meaning import meanings
-from engine.demo.world import COLORS, SHAPES, SIDE, Scenes, gathered, render, sample_single_scenes
+from engine.demo.world import (
+    COLORS,
+    SHAPES,
+    SIDE,
+    Rows,
+    Scenes,
+    gathered,
+    render,
+    sample_single_scenes,
+)
 from engine.models.clip import ClipPerceptor
 from engine.models.vqgan import VQGAN
 from engine.recipes.augmentations import DEMO
@@ -71,7 +79,7 @@ ATTACKED_SHARE = 0.6
 
 
 @dataclass(frozen=True)
-class _Views:
+class _Views(Rows):
     """N cutouts, the directions in which they should change, and what they should show."""
 
     cutouts: Tensor
@@ -82,15 +90,6 @@ class _Views:
     """Unit vectors (N, D) of what each should show."""
     best: Tensor
     """Similarities (N,) between the true pictures' meanings and `meanings`."""
-
-    def followed_by(self, other: Self) -> Self:
-        """Return the views of both, concatenated."""
-        return type(self)(
-            torch.cat((self.cutouts, other.cutouts)),
-            torch.cat((self.direction, other.direction)),
-            torch.cat((self.meanings, other.meanings)),
-            torch.cat((self.best, other.best)),
-        )
 
 
 @dataclass(frozen=True)
@@ -188,9 +187,8 @@ class Lessons:
             change.requires_grad_()
             loss = self._choice(self._embed(pictures + change), scenes)
             (uphill,) = torch.autograd.grad(loss, change)
-            change = change.detach() + ATTACK_RATE * radius * uphill / _norms(uphill).clamp(
-                min=1e-9
-            )
+            step = ATTACK_RATE * radius * uphill / _norms(uphill).clamp(min=1e-9)
+            change = change.detach() + step
             change = change * (radius / _norms(change)).clamp(max=1)
         return (pictures + change).detach()
 
@@ -200,16 +198,10 @@ class Lessons:
         similarity = (self._embed(cutouts) * views.meanings).sum(1)
         (gradient,) = torch.autograd.grad(similarity.sum(), cutouts, create_graph=True)
         distance = views.direction.square().flatten(1).mean(1).sqrt()
-        agreement = torch.stack(
-            [
-                F.cosine_similarity(
-                    F.avg_pool2d(gradient, scale).flatten(1),
-                    F.avg_pool2d(views.direction, scale).flatten(1),
-                    eps=1e-7,
-                )
-                for scale in SCALES
-            ]
-        ).mean(0)
+        both = (gradient, views.direction)
+        pooled = ([F.avg_pool2d(each, scale).flatten(1) for each in both] for scale in SCALES)
+        agreements = [F.cosine_similarity(own, ideal, eps=1e-7) for own, ideal in pooled]
+        agreement = torch.stack(agreements).mean(0)
         guidance = ((1 - agreement) * (distance / NEAR_ENOUGH).clamp(max=1)).mean()
         spoiled = (distance / JUNK_DISTANCE).clamp(max=1)
         goal = TOP_SIMILARITY * views.best * (1 - spoiled**LEVEL_POWER)

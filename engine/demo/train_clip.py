@@ -32,13 +32,7 @@ CONFIG: dict[str, Any] = {
         "layers": 4,
         "head_width": 32,
     },
-    "text_cfg": {
-        "context_length": 77,
-        "vocab_size": 49408,
-        "width": 64,
-        "heads": 4,
-        "layers": 3,
-    },
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 4, "layers": 3},
 }
 WARM_UP = 0.03
 """Share of a phase in which the learning rate rises; after that it falls along half a cosine."""
@@ -84,14 +78,9 @@ def train_clip(
 ) -> nn.Module:
     """Train an open_clip `CLIP` to guide `vqgan`.
 
-    With `run_in_processes` each process trains on its own pictures.
-
-    Args:
-        vqgan: Generator that the CLIP should guide.
-        seed: Seed of all random numbers.
-        phases: Phases of the training in their order.
-        start: Model to start from, by default new random weights.
-        on_checkpoint: Function to call with the current model every `CHECKPOINT_EVERY` steps.
+    With `run_in_processes` each process trains on its own pictures. `start` is the model
+    to start from, by default new random weights. `on_checkpoint` is called with the current model
+    every `CHECKPOINT_EVERY` steps.
     """
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():

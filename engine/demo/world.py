@@ -9,7 +9,7 @@ Coordinates are fractions of the picture's side, with x to the right, y downward
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
@@ -64,8 +64,28 @@ NONE = -1
 """Index that marks a missing object."""
 
 
+class Rows:
+    """A structure of arrays: a dataclass of tensors, or of other `Rows`, with equal lengths."""
+
+    def __getitem__(self, index: Tensor | slice) -> Self:
+        """Return the rows selected by a slice, an index tensor (N,) or a mask (B,)."""
+        return type(self)(**{name: values[index] for name, values in vars(self).items()})
+
+    def followed_by(self, other: Self) -> Self:
+        """Return the rows of both, concatenated."""
+        pairs = {name: (values, getattr(other, name)) for name, values in vars(self).items()}
+        return type(self)(
+            **{
+                name: torch.cat(pair)
+                if isinstance(pair[0], Tensor)
+                else pair[0].followed_by(pair[1])
+                for name, pair in pairs.items()
+            }
+        )
+
+
 @dataclass(frozen=True)
-class Scenes:
+class Scenes(Rows):
     """B scenes as a structure of arrays; slot 0 is the main object, slot 1 a second one."""
 
     shape: Tensor
@@ -88,11 +108,6 @@ class Scenes:
     def __len__(self) -> int:
         return self.background.shape[0]
 
-    def __getitem__(self, index: Tensor | slice) -> Self:
-        """Return the scenes selected by a slice, an index tensor (N,) or a mask (B,)."""
-        fields = {f.name: getattr(self, f.name)[index] for f in dataclasses.fields(self)}
-        return type(self)(**fields)
-
     def replace(self, **fields: Any) -> Self:
         """Return a copy with other tensors in the named fields."""
         return dataclasses.replace(self, **fields)
@@ -100,7 +115,7 @@ class Scenes:
     def replaced_where(self, mask: Tensor, others: Self) -> Self:
         """Return the scenes, with those of `others` where `mask` (B,) is true."""
         chosen = mask.nonzero()[:, 0]
-        fields = {f.name: getattr(self, f.name).clone() for f in dataclasses.fields(self)}
+        fields = {name: values.clone() for name, values in vars(self).items()}
         for name, values in fields.items():
             values[chosen] = getattr(others, name)[chosen]
         return type(self)(**fields)
@@ -286,14 +301,7 @@ def _star(x: Tensor, y: Tensor) -> Tensor:
     return (x * rise + (y - 1) * valley_x) / length
 
 
-_OUTLINES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
-    _circle,
-    _square,
-    _triangle,
-    _ring,
-    _cross,
-    _star,
-)
+_OUTLINES = (_circle, _square, _triangle, _ring, _cross, _star)
 
 
 def _layout(pair: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

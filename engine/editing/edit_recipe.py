@@ -41,14 +41,9 @@ DEFAULT_KEEP = 0.9
 
 
 def read_source(content: Path | bytes, *, name: str = "the picture") -> tuple[Image.Image, str]:
-    """Read a picture to edit.
+    """Read a picture to edit; return it, and a notice if it was scaled down, otherwise "".
 
-    Args:
-        content: Path of a file, or its bytes.
-        name: Name of the picture in messages.
-
-    Returns:
-        The picture, and a notice if it was scaled down, otherwise "".
+    `content` is the path of a file, or its bytes, which messages call `name`.
 
     Raises:
         PictureError: The file is not a picture, or it is smaller than 16 pixels or too long.

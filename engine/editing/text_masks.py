@@ -82,11 +82,8 @@ def find_mask(
 ) -> TextMask:
     """Find what `phrase` names in `picture`, without any randomness.
 
-    Args:
-        picture: Picture to search.
-        phrase: Text that names something in it.
-        models: Models whose perceptors' scores are averaged.
-        method: "regions", or "paper" for the method of Appendix G.2, which always finds something.
+    The scores of all perceptors of `models` are averaged. `method` is "regions", or "paper" for the
+    method of Appendix G.2, which always finds something.
 
     Raises:
         RecipeError: The phrase is empty or too long.
@@ -136,21 +133,20 @@ def _region_views(image: Tensor, small: Tensor, regions: Sequence[Mask], size: i
     """Return views (3 * R * Z, 3, S, S) of R regions: crops, region only, region occluded."""
     height, width = small.shape[2:]
     halo, rim = (max(1, round(share * min(height, width))) for share in (HALO, RIM))
-    matrices, masks, halos, rims = [], [], [], []
+    matrices, halos, rims = [], [], []
     for region in regions:
         covered = _dilate(region, halo)
         around = _dilate(covered, rim) & ~covered
         if not around.any():
             around = np.ones_like(region)
         matrices += [_crop_matrix(region, zoom) for zoom in ZOOMS]
-        masks.append(region)
         halos.append(covered)
         rims.append(small[0][:, torch.from_numpy(around).to(small.device)].mean(1))
     where = torch.stack(matrices).to(image)
     supersampling = max(image.shape[2:]) / size
     factor = min(MAX_SUPERSAMPLING, max(1, round(supersampling)))
     crops = resample(image, where, size, factor)
-    inside = resample(torch.from_numpy(np.stack(masks)).to(image)[:, None], where, size)
+    inside = resample(torch.from_numpy(np.stack(regions)).to(image)[:, None], where, size)
     covered = resample(torch.from_numpy(np.stack(halos)).to(image)[:, None], where, size)
     surroundings = torch.stack(rims).repeat_interleave(len(ZOOMS), 0)[:, :, None, None]
     only = torch.lerp(image.mean((2, 3), keepdim=True), crops, inside)

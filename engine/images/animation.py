@@ -34,14 +34,9 @@ def write_animation(
 ) -> None:
     """Write frames as an animation of about `seconds`, and hold the last one for a while.
 
-    All frames are scaled to the size of the last one. The file appears complete or not at all.
-
-    Args:
-        frames: Pictures from first to last.
-        path: File to write. Its suffix is the format: .webp (loops) or .mp4 (even width and
-            height).
-        seconds: Duration of the clip without the extra time of the last frame.
-        force: True to replace an existing file.
+    All frames are scaled to the size of the last one. The suffix of `path` is the format: .webp
+    (loops) or .mp4 (even width and height). `force` replaces an existing file. The file appears
+    complete or not at all.
 
     Raises:
         PictureError: The suffix is unknown, there are no frames, they are too large for the
@@ -85,15 +80,8 @@ def _sized(frame: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def _write_webp(frames: Sequence[Image.Image], part: Path, frame_ms: int) -> None:
     durations = [frame_ms] * (len(frames) - 1) + [_HOLD_MS]
-    frames[0].save(
-        part,
-        format="WEBP",
-        save_all=True,
-        append_images=frames[1:],
-        duration=durations,
-        loop=0,
-        quality=_WEBP_QUALITY,
-    )
+    options = {"duration": durations, "loop": 0, "quality": _WEBP_QUALITY}
+    frames[0].save(part, format="WEBP", save_all=True, append_images=frames[1:], **options)
 
 
 def _write_mp4(frames: Sequence[Image.Image], part: Path, frame_ms: int) -> None:

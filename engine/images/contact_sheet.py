@@ -25,11 +25,7 @@ def contact_sheet(
 
     Each cell has the size of the largest picture, and smaller pictures are centered in it.
 
-    Args:
-        pictures: Pictures in reading order.
-        columns: Number of pictures in a row, at least 1.
-        captions: One text per picture, wrapped to the cell's width and cut after three lines.
-        gap: Space between cells in pixels.
+    Captions are wrapped to the cell's width and cut after three lines.
 
     Raises:
         ValueError: There is no picture or no column, or the number of captions is wrong.

@@ -67,11 +67,8 @@ def read_picture(
 ) -> Image.Image:
     """Read a picture from a file or from bytes: RGB, upright, the first frame of an animation.
 
-    Args:
-        source: Path of a file, or its bytes.
-        name: Name of the picture in messages, by default the path.
-        max_pixels: Maximum number of pixels.
-        background: Color on which transparent pixels are composited.
+    `source` is the path of a file, or its bytes. Messages call it `name`, by default the path.
+    Transparent pixels are composited on the color `background`.
 
     Raises:
         PictureError: The file is missing, not a regular file, empty, damaged, cut off, of an

@@ -34,13 +34,8 @@ def save_png(
 ) -> None:
     """Write an RGB picture with text chunks; the same picture and text give the same bytes.
 
-    The file appears complete or not at all.
-
-    Args:
-        picture: Picture to write.
-        path: File to write.
-        text: Texts of at most 16 MiB by keyword (1 to 79 Latin-1 characters).
-        force: True to replace an existing file.
+    The file appears complete or not at all. `text` holds texts of at most 16 MiB by keyword (1 to
+    79 Latin-1 characters). `force` replaces an existing file.
 
     Raises:
         PictureError: A text is too long, or the file exists without `force` or cannot be written.
@@ -55,9 +50,7 @@ def save_png(
 def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, str]:
     """Return the text chunks of a PNG file by keyword, without decoding its pixels.
 
-    Args:
-        source: Path of a file, or its bytes.
-        name: Name of the bytes in messages.
+    `source` is the path of a file, or its bytes, which messages call `name`.
 
     Raises:
         PictureError: The file cannot be read, is not a PNG, is damaged, or contains a text of more
@@ -87,10 +80,6 @@ def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, s
 
 def read_chunks(content: bytes, *, name: str) -> Iterator[tuple[bytes, bytes]]:
     """Yield the type and data of each chunk of a PNG file up to its end chunk.
-
-    Args:
-        content: Bytes of the file.
-        name: Name of the file in messages.
 
     Raises:
         PictureError: The file is cut off or damaged.

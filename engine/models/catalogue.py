@@ -99,7 +99,7 @@ CATALOGUE = {
         memory=RunMemory(fixed=140e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
         # The documentation's figures are for float32, and the layers are small.
         halves=False,
-    ),
+    )
 }
 
 VARY_NOISE = 1.0

@@ -36,14 +36,7 @@ _EXTRA_KEYS = ("mean", "std", "tokenizer", "custom_text")
 
 
 class ClipPerceptor(nn.Module):
-    """An open_clip model behind the `Perceptor` protocol.
-
-    Args:
-        model: Image and text tower with loaded weights.
-        tokenizer: Tokenizer that the text tower was trained with.
-        mean: Mean of each channel, to subtract from pictures.
-        std: Standard deviation of each channel, to divide pictures by.
-    """
+    """An open_clip model behind the `Perceptor` protocol; `mean` and `std` are per channel."""
 
     mean: Tensor
     std: Tensor

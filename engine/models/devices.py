@@ -36,10 +36,8 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(name: str, device: torch.device, *, gains: bool = True) -> torch.dtype:
     """Return the data type that layers compute in.
 
-    Args:
-        name: "float32", "bfloat16", or "auto" for bfloat16 if models and device gain from it.
-        device: Device that computes.
-        gains: True if the models gain from bfloat16.
+    `name` is "float32", "bfloat16", or "auto" for bfloat16 if the device and, as `gains` says, the
+    models gain from it.
 
     Raises:
         ModelError: There is no such precision.

@@ -21,14 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ModelError
+from engine.models import clip
 from engine.models.catalogue import ModelEntry, find_models
-from engine.models.clip import (
-    ClipPerceptor,
-    build_clip,
-    normalization,
-    rebuild_causal_mask,
-    tokenizer_hash,
-)
 from engine.models.devices import choose_device, choose_precision
 from engine.models.protocols import ImageGenerator, Perceptor
 from engine.models.vqgan import VQGAN, VQGANConfig
@@ -73,11 +67,8 @@ class Models:
 def load_models(name: str = "demo", device: str = "auto", precision: str = "auto") -> Models:
     """Load a pair of models by its name in the catalogue.
 
-    Args:
-        name: Name in `engine.models.catalogue`.
-        device: "auto", "cpu", "cuda", "mps" or another device name of torch.
-        precision: Precision of decoder and image towers: "float32", "bfloat16", or "auto" for
-            bfloat16 if both models and device gain from it.
+    `device` is "auto", "cpu", "cuda", "mps" or another device name of torch. `precision` is that of
+    decoder and image towers, as for `engine.models.devices.choose_precision`.
 
     Raises:
         ModelError: The name or device is unknown, or weights are missing or do not fit.
@@ -113,7 +104,7 @@ def load_vqgan(
 
 def load_clip(
     path: Path, device: torch.device | None = None, dtype: torch.dtype = torch.float32
-) -> ClipPerceptor:
+) -> clip.ClipPerceptor:
     """Load the CLIP in a weights file, by default onto the CPU.
 
     If its tokenizer is a file, it is read from `tokenizer_path`.
@@ -124,10 +115,10 @@ def load_clip(
     with _naming_file(path):
         config, tensors = _read(path)
         with torch.device("meta"):
-            model, tokenizer = build_clip(config, tokenizer_path(path))
-        rebuild_causal_mask(model)
+            model, tokenizer = clip.build_clip(config, tokenizer_path(path))
+        clip.rebuild_causal_mask(model)
         _assign_weights(model, tensors)
-        perceptor = ClipPerceptor(model, tokenizer, *normalization(config))
+        perceptor = clip.ClipPerceptor(model, tokenizer, *clip.normalization(config))
     return _freeze(perceptor, device, dtype)
 
 
@@ -201,7 +192,7 @@ def _to_float32(tensor: Tensor) -> Tensor:
 def _digests(entry: ModelEntry) -> dict[str, str]:
     paths = (entry.generator, *entry.perceptors)
     digests = {path.name: _digest(path) for path in paths}
-    tokenizers = {path: tokenizer_hash(read_config(path)) for path in entry.perceptors}
+    tokenizers = {path: clip.tokenizer_hash(read_config(path)) for path in entry.perceptors}
     return digests | {tokenizer_path(path).name: each for path, each in tokenizers.items() if each}
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,33 +28,20 @@ _PAD, _END = "<pad>", "<eos>"
 """Names of the padding token and the end token in Gemma's tokenizers, which SigLIP 2 uses."""
 
 
+@dataclass(frozen=True)
 class FileTokenizer:
-    """A tokenizer that returns as many tokens for each text as the text tower's context has.
+    """A tokenizer that returns as many tokens for each text as the text tower's context has."""
 
-    Args:
-        path: File of the tokenizer, for error messages.
-        tokenizer: Tokenizer in the file.
-        clean: Function that cleans a text before it is tokenized.
-        length: Number of tokens of the context.
-        end: Token that ends a text.
-        pad: Token that fills up the context.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        tokenizer: "Tokenizer",
-        clean: Callable[[str], str],
-        length: int,
-        end: int,
-        pad: int,
-    ) -> None:
-        self.context_length = length
-        self._path = path
-        self._tokenizer = tokenizer
-        self._clean = clean
-        self._end = end
-        self._pad = pad
+    path: Path
+    """File of the tokenizer, for error messages."""
+    tokenizer: "Tokenizer"
+    clean: Callable[[str], str]
+    """Function that cleans a text before it is tokenized."""
+    context_length: int
+    end: int
+    """Token that ends a text."""
+    pad: int
+    """Token that fills up the context."""
 
     @property
     def room(self) -> int:
@@ -71,13 +59,13 @@ class FileTokenizer:
         Raises:
             ModelError: The tokenizer fails on this text.
         """
-        text = self._clean(text)
-        with _naming_file(self._path):
-            return self._tokenizer.encode(text, add_special_tokens=False).ids
+        text = self.clean(text)
+        with _naming_file(self.path):
+            return self.tokenizer.encode(text, add_special_tokens=False).ids
 
     def _context(self, text: str) -> list[int]:
-        ids = [*self.encode(text)[: self.room], self._end]
-        return ids + [self._pad] * (self.context_length - len(ids))
+        ids = [*self.encode(text)[: self.room], self.end]
+        return ids + [self.pad] * (self.context_length - len(ids))
 
 
 def read_tokenizer(path: Path, text: dict[str, Any], sha256: str) -> FileTokenizer:
@@ -131,8 +119,7 @@ def _adds_end_only(processor: dict[str, Any] | None) -> bool:
     """Return True if the post-processor adds an end token and nothing else."""
     if processor is None or processor["type"] != "TemplateProcessing":
         return False
-    names = [piece["id"] for kind in processor["single"] for piece in kind.values()]
-    return names == ["A", _END]
+    return [piece["id"] for kind in processor["single"] for piece in kind.values()] == ["A", _END]
 
 
 def tokenizer_sha256(path: Path) -> str:

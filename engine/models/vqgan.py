@@ -96,9 +96,7 @@ class VQGANConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Create a configuration from JSON values, with lists for tuples."""
-        fields: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
+        fields: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**fields)
 
 
@@ -147,16 +145,8 @@ class VQGAN(nn.Module):
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         self.config = config
-        shared = {
-            "ch": config.ch,
-            "out_ch": 3,
-            "ch_mult": config.ch_mult,
-            "num_res_blocks": config.num_res_blocks,
-            "attn_resolutions": config.attn_resolutions,
-            "in_channels": 3,
-            "resolution": config.resolution,
-            "z_channels": config.z_channels,
-        }
+        names = ("ch", "ch_mult", "num_res_blocks", "attn_resolutions", "resolution", "z_channels")
+        shared = {"in_channels": 3, "out_ch": 3, **{name: getattr(config, name) for name in names}}
         with contextlib.redirect_stdout(io.StringIO()):  # taming's Decoder prints its shape
             self.encoder = Encoder(double_z=False, **shared)
             self.decoder = Decoder(**shared)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from reprlib import repr as brief
 
 from engine.errors import RecipeError
-from engine.recipes.prompts import check_strength
+from engine.recipes.prompts import check_number, check_strength
 
 MAX_BYTES = 11 * 2**20
 """Maximum size of a picture in a recipe: as base64 it must fit into a PNG's text chunk
@@ -46,12 +46,7 @@ class Edit:
             check_picture("mask", self.mask)
         limits = {"keep_latent": MAX_KEEP, "keep_look": MAX_KEEP, "keep_structure": 1.0}
         for name, limit in limits.items():
-            value = getattr(self, name)
-            fits = isinstance(value, int | float) and 0 <= value <= limit
-            if isinstance(value, bool) or not fits:
-                raise RecipeError(
-                    f"{name} must be a number from 0 to {limit:g}, not {brief(value)}"
-                )
+            check_number(name, getattr(self, name), 0, limit)
 
 
 @dataclass(frozen=True)

@@ -84,11 +84,22 @@ def check_prompts(prompts: object) -> None:
         raise RecipeError("all weights are zero: give at least one prompt another weight")
 
 
+def is_number(value: object, low: float, high: float) -> bool:
+    """Return True for a number from `low` to `high`, which nan and booleans are not."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return low <= value <= high  # also rejects infinity and integers too large for a float
+
+
+def check_number(name: str, value: object, low: float, high: float) -> None:
+    """Raise `RecipeError` unless `value` is a number from `low` to `high`."""
+    if not is_number(value, low, high):
+        raise RecipeError(f"{name} must be a number from {low:g} to {high:g}, not {brief(value)}")
+
+
 def check_strength(name: str, value: object, whose: str) -> None:
     """Raise `RecipeError` unless `value` can be the weight or stop value of a prompt."""
-    # The comparison also rejects nan, infinity and integers too large for a float.
-    fits = isinstance(value, int | float) and -MAX_WEIGHT <= value <= MAX_WEIGHT
-    if isinstance(value, bool) or not fits:
+    if not is_number(value, -MAX_WEIGHT, MAX_WEIGHT):
         raise RecipeError(
             f"the {name} of {whose} must be a finite number between "
             f"-{MAX_WEIGHT:g} and {MAX_WEIGHT:g}, not {brief(value)}"

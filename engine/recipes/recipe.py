@@ -17,7 +17,7 @@ from typing import Any, Literal, Self, cast, get_args
 from engine.errors import RecipeError
 from engine.recipes.augmentations import Augmentations
 from engine.recipes.edit import MAX_BYTES, Edit, ImagePrompt, check_picture
-from engine.recipes.prompts import MAX_PROMPTS, Prompt, check_prompts, is_tuple_of
+from engine.recipes.prompts import MAX_PROMPTS, Prompt, check_number, check_prompts, is_tuple_of
 
 VERSION = 3
 """Version of the JSON format; readers reject newer versions. Version 2 added edits and image
@@ -104,12 +104,12 @@ class Recipe:
         _whole("seed", self.seed, 0, MAX_SEED)
         _whole("cutouts", self.cutouts, 1, MAX_CUTOUTS)
         _whole("enlarge", self.enlarge, 1, MAX_ENLARGE)
-        _number("learning_rate", self.learning_rate, 1e-6, 100)
-        _number("learning_rate_end", self.learning_rate_end, 0, 1)
-        _number("regularizer", self.regularizer, 0, 1000)
-        _number("regularizer_decay", self.regularizer_decay, 0, 1)
-        _number("smoothness", self.smoothness, 0, 1000)
-        _number("start_noise", self.start_noise, 0, MAX_START_NOISE)
+        check_number("learning_rate", self.learning_rate, 1e-6, 100)
+        check_number("learning_rate_end", self.learning_rate_end, 0, 1)
+        check_number("regularizer", self.regularizer, 0, 1000)
+        check_number("regularizer_decay", self.regularizer_decay, 0, 1)
+        check_number("smoothness", self.smoothness, 0, 1000)
+        check_number("start_noise", self.start_noise, 0, MAX_START_NOISE)
         _one_of("quantization", self.quantization, get_args(Quantization))
         _one_of("start", self.start, get_args(Start))
         if self.init_image is not None:
@@ -295,13 +295,6 @@ def _whole(name: str, value: object, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise RecipeError(f"{name} must be a whole number from {low} to {high}, not {brief(value)}")
     return value
-
-
-def _number(name: str, value: object, low: float, high: float) -> None:
-    # The comparison also rejects nan, infinity and integers too large for a float.
-    fits = isinstance(value, int | float) and low <= value <= high
-    if isinstance(value, bool) or not fits:
-        raise RecipeError(f"{name} must be a number from {low:g} to {high:g}, not {brief(value)}")
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

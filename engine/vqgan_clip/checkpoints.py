@@ -31,6 +31,8 @@ KEY = "vqgan-clip-checkpoint"
 _LATENTS = ("latent", "last_good")
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 _RANDOM = "random"
+_OTHER_FAULTS = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What the reading of a file from an unknown source can raise, besides safetensors' own error."""
 _MAX_COUNT = 2**24
 """Maximum number of steps: up to here the optimiser's own count, a float, is exact."""
 
@@ -79,15 +81,9 @@ def load(
     if begun:
         steps = torch.tensor(float(values["optimizer_steps"]))
         adam["state"][0] = {"step": steps, **{name: moved[name] for name in _MOMENTS}}
-    return {
-        "plan": values["plan"],
-        "steps_done": values["steps_done"],
-        "last_good_steps": values["last_good_steps"],
-        "latent": moved["latent"],
-        "last_good": moved["last_good"],
-        "optimizer": adam,
-        "random": tensors[_RANDOM],
-    }
+    state = {name: values[name] for name in ("plan", "steps_done", "last_good_steps")}
+    state |= {name: moved[name] for name in _LATENTS}
+    return state | {"optimizer": adam, "random": tensors[_RANDOM]}
 
 
 def _fingerprint(recipe: Recipe, steps_done: int) -> str:
@@ -117,16 +113,7 @@ def _read(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         values = json.loads(header["__metadata__"][KEY])
         digest = values.pop("sha256")
         intact = digest == _digest(tensors, values)
-    except (
-        safetensors.SafetensorError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        # A file from an unknown source can fail in each of these calls, in its own way.
+    except (safetensors.SafetensorError, *_OTHER_FAULTS) as error:
         raise CheckpointError("the file is damaged, or not a checkpoint") from error
     if not intact:
         raise CheckpointError("the checkpoint is damaged: its SHA-256 is wrong")

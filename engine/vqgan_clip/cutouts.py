@@ -27,11 +27,7 @@ CORNERS = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
 
 
 def make_cutouts(
-    image: Tensor,
-    count: int,
-    size: int,
-    augmentations: Augmentations,
-    rng: torch.Generator,
+    image: Tensor, count: int, size: int, augmentations: Augmentations, rng: torch.Generator
 ) -> Tensor:
     """Cut `count` augmented views out of each picture.
 

@@ -50,15 +50,8 @@ def fetch(
     """Return the path of `file`, and download it into `folder` if it is missing.
 
     It may block for hours. Only one program at a time downloads into a folder; others wait. A file
-    that was put there by hand is checked first. Local files are checked where they are.
-
-    Args:
-        file: an entry of the registry.
-        folder: the cache folder; made if it is missing.
-        offline: whether downloads are forbidden.
-        progress: called with the bytes done and in all, 0 for unknown, also while it waits. An
-            exception that it raises ends the download; the bytes so far are kept.
-        notify: takes notices, such as why a mirror was left.
+    that was put there by hand is checked first. Local files are checked where they are. `progress`
+    is called also while it waits. `notify` takes notices, such as why a mirror was left.
 
     Raises:
         WeightsError: the file cannot be downloaded, does not fit on the disk, or is damaged.

@@ -175,9 +175,7 @@ class WeightedPerceptor(Table):
     weight: Annotated[Number, Field(ge=0, le=MAX_WEIGHT)] = 1.0
 
 
-def _check_perceptors(
-    perceptors: tuple[WeightedPerceptor, ...],
-) -> tuple[WeightedPerceptor, ...]:
+def _check_perceptors(perceptors: tuple[WeightedPerceptor, ...]) -> tuple[WeightedPerceptor, ...]:
     if not any(each.weight for each in perceptors):
         raise ValueError("must not all have the weight 0")
     if len({each.name for each in perceptors}) < len(perceptors):
