@@ -25,7 +25,7 @@ _KEEPS = {
     "50": "About half of it",
     "75": "Most of it",
     "90": "Its shapes, roughly",
-    "100": "Its shapes: only colours change",
+    "100": "Its shapes: only colors change",
 }
 """Options of how much of a picture stays: percentages and their labels."""
 _KEEP = str(round(100 * DEFAULT_KEEP))
@@ -40,7 +40,7 @@ class Edit(BotCog):
     @app_commands.describe(
         image="The picture to change",
         prompt="What it should show afterwards. Weights are possible: a forest | fog:0.5",
-        keep="How much stays, in percent: 100 changes only colours, less changes shapes too",
+        keep="How much stays, in percent: 100 changes only colors, less changes shapes too",
         mask="A picture of the same shape: white changes, black stays as it is",
         steps="How long to paint: more steps change more",
         seed="The same seed makes the same change again",

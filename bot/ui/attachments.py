@@ -192,7 +192,7 @@ def _shown(picture: Image.Image, recipe: Recipe) -> Image.Image:
         size = source_and_mask(recipe.edit)[0].size
     else:
         size = (recipe.width * recipe.enlarge, recipe.height * recipe.enlarge)
-    # Bicubic: beside the flat colours of small pictures, Lanczos leaves visible rings.
+    # Bicubic: beside the flat colors of small pictures, Lanczos leaves visible rings.
     return picture.resize(fit_within(size, _PROGRESS_SIDE), Image.Resampling.BICUBIC)
 
 

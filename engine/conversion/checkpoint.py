@@ -98,7 +98,7 @@ def _unpickled(path: Path) -> Any:
 
 
 def _state(content: Any, path: Path) -> dict[str, Tensor]:
-    """Return the model's tensors without the state of the optimiser and of training."""
+    """Return the model's tensors without the state of the optimizer and of training."""
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not state:
         raise ModelError(f"the checkpoint {path.name} has no tensors by name")

@@ -45,7 +45,7 @@ from engine.demo.world import (
 from engine.models.clip import ClipPerceptor
 from engine.models.vqgan import VQGAN
 from engine.recipes.augmentations import DEMO
-from engine.vqgan_clip.cutouts import colour_matrices, geometry, recolour, resample
+from engine.vqgan_clip.cutouts import color_matrices, geometry, recolor, resample
 from engine.vqgan_clip.latents import quantize
 from engine.vqgan_clip.losses import clamp_with_gradient
 
@@ -273,8 +273,8 @@ class Lessons:
     def _cutter(self, count: int) -> Callable[[Tensor], Tensor]:
         """Return a function that takes the same `count` cutouts of any pictures, without noise."""
         matrices = geometry(count, 1.0, DEMO, self._random)
-        colors = colour_matrices(count, DEMO, self._random)
-        return lambda images: recolour(resample(images, matrices, SIDE), colors)
+        colors = color_matrices(count, DEMO, self._random)
+        return lambda images: recolor(resample(images, matrices, SIDE), colors)
 
     def _noisy(self, cutouts: Tensor) -> Tensor:
         strength = torch.rand(len(cutouts), 1, 1, 1, generator=self._random)

@@ -1,1 +1,1 @@
-"""The optimisation loop of VQGAN-CLIP (Crowson, Biderman et al., 2022) and its parts."""
+"""The optimization loop of VQGAN-CLIP (Crowson, Biderman et al., 2022) and its parts."""

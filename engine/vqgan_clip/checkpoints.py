@@ -34,7 +34,7 @@ _RANDOM = "random"
 _OTHER_FAULTS = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What the reading of a file from an unknown source can raise, besides safetensors' own error."""
 _MAX_COUNT = 2**24
-"""Maximum number of steps: up to here the optimiser's own count, a float, is exact."""
+"""Maximum number of steps: up to here the optimizer's own count, a float, is exact."""
 
 
 def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
@@ -49,7 +49,7 @@ def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
         "plan": state["plan"],
         "steps_done": state["steps_done"],
         "last_good_steps": state["last_good_steps"],
-        # The optimiser's other scalars are constant, or follow from the recipe and the step.
+        # The optimizer's other scalars are constant, or follow from the recipe and the step.
         "optimizer_steps": int(adam["step"]) if adam else 0,
     }
     return _written(tensors, values | {"sha256": _digest(tensors, values)})

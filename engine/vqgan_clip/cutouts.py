@@ -1,6 +1,6 @@
 """Cutouts: the many augmented views of one picture that a perceptor judges (Section 2.3).
 
-All geometry of a cutout (crop, flip, affine, perspective) is one matrix and one resampling; colour
+All geometry of a cutout (crop, flip, affine, perspective) is one matrix and one resampling; color
 and noise follow. All parameters are drawn from the run's own random generator, never from torch's
 global one, so that a seed reproduces a picture while other runs are in progress.
 
@@ -48,7 +48,7 @@ def make_cutouts(
     factor = supersampling(min(height, width), size, augmentations)
     cutouts = resample(image, matrices.to(image), size, factor)
     if augmentations.jitter > 0:
-        cutouts = recolour(cutouts, colour_matrices(total, augmentations, rng).to(image))
+        cutouts = recolor(cutouts, color_matrices(total, augmentations, rng).to(image))
     if augmentations.noise > 0:
         strength = augmentations.noise * _uniform((total, 1, 1, 1), rng)
         noise = torch.randn(cutouts.shape, generator=rng, device=rng.device)
@@ -103,7 +103,7 @@ def _grid(matrices: Tensor, side: int) -> Tensor:
     return torch.stack((x / scale, y / scale), -1)
 
 
-def colour_matrices(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
+def color_matrices(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
     """Draw matrices (count, 3, 3) on RGB that change hue, saturation and brightness."""
     rotation, saturation, brightness = 2 * _uniform((3, count), rng) - 1
     angle = 2 * math.pi * augmentations.hue * rotation
@@ -120,8 +120,8 @@ def colour_matrices(count: int, augmentations: Augmentations, rng: torch.Generat
     return _with_probability(matrices, augmentations.jitter, rng)
 
 
-def recolour(images: Tensor, matrices: Tensor) -> Tensor:
-    """Apply `matrices` (N, 3, 3) to the colours of `images` (N, 3, H, W)."""
+def recolor(images: Tensor, matrices: Tensor) -> Tensor:
+    """Apply `matrices` (N, 3, 3) to the colors of `images` (N, 3, H, W)."""
     return torch.einsum("nij,njhw->nihw", matrices, images)
 
 

@@ -1,6 +1,6 @@
 """A picture in progress that can be advanced, shown, saved and resumed.
 
-The algorithm is in `engine.vqgan_clip.loop`. A `Generation` owns its latent, its optimiser and its
+The algorithm is in `engine.vqgan_clip.loop`. A `Generation` owns its latent, its optimizer and its
 random generator, and nothing else that changes: the models are shared, and everything about an edit
 follows from the recipe. It can be paused between any two steps, interleaved with others, saved and
 resumed, and the picture is identical to that of the uninterrupted run.
@@ -76,7 +76,7 @@ class Generation(loop.Run):
         return self.last_image
 
     def step(self) -> None:
-        """Take one step of the optimiser.
+        """Take one step of the optimizer.
 
         Raises:
             DivergedError: the loss or its gradient is not finite. The latent is again the last

@@ -1,4 +1,4 @@
-"""Latents: where they start, and how they are quantised (Sections 2.1 and 5.1)."""
+"""Latents: where they start, and how they are quantized (Sections 2.1 and 5.1)."""
 
 import torch
 from torch import Tensor
@@ -79,7 +79,7 @@ def initial_latent(
 
 @torch.no_grad()
 def final_latent(latent: Tensor, recipe: Recipe, codebook: Tensor) -> Tensor:
-    """Return the latent (1, C, h, w) of the picture to show, quantised without any randomness."""
+    """Return the latent (1, C, h, w) of the picture to show, quantized without any randomness."""
     match recipe.quantization:
         case "z-quantize":
             return look_up(nearest_codes(latent, codebook), codebook)

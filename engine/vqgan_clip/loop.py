@@ -49,7 +49,7 @@ from engine.vqgan_clip.safety import FiniteGuard, with_less_memory
 
 SMOOTH_FROM = 0.4
 """Share of a run after which the total variation begins to count. From the start it destroys
-colour; late in a run it cleans backgrounds."""
+color; late in a run it cleans backgrounds."""
 
 EXTRA_ROUND_RATE = 0.5
 """Share of the learning rate at which an extra round begins. For 12 pictures of the demo models and

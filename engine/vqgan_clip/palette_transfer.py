@@ -1,8 +1,8 @@
-"""Palette-only edits: changes of a picture's colours that keep all of its outlines and texture.
+"""Palette-only edits: changes of a picture's colors that keep all of its outlines and texture.
 
 This is ours and not the paper's; only `engine.vqgan_clip.edit_constraint` uses it in a run. Every
-pixel belongs, softly, to a few of the picture's own colours. A palette-only edit shifts each of
-these colours, and with it all pixels that belong to it. So an object changes its colour up to its
+pixel belongs, softly, to a few of the picture's own colors. A palette-only edit shifts each of
+these colors, and with it all pixels that belong to it. So an object changes its color up to its
 edge and no further, and nothing new appears.
 """
 
@@ -18,13 +18,13 @@ from engine.models.tensors import to_picture, to_tensor
 from engine.recipes.start_image import scaled
 
 MAX_COLORS = 8
-"""Maximum number of colours in a palette."""
+"""Maximum number of colors in a palette."""
 SOFTNESS = 15.0
-"""Standard deviation in CIELAB of a colour's hold on the pixels around it."""
+"""Standard deviation in CIELAB of a color's hold on the pixels around it."""
 PALETTE_SIDE = 128
 """Maximum longer side, in pixels, of the picture that the palette is taken from."""
 _RIDGE = 0.1
-"""Ridge of the least squares: the pixels that a colour needs to be told from those near it."""
+"""Ridge of the least squares: the pixels that a color needs to be told from those near it."""
 
 
 class PaletteTransfer:
@@ -36,7 +36,7 @@ class PaletteTransfer:
         size = max(1, round(height * scale)), max(1, round(width * scale))
         small = F.interpolate(picture, size, mode="bilinear", antialias=True)
         lab = rgb_to_lab(small)[0].permute(1, 2, 0).cpu().numpy()  # (h, w, 3)
-        # The pixels of soft edges are no colours of their own.
+        # The pixels of soft edges are no colors of their own.
         lab = ndimage.median_filter(lab, size=(3, 3, 1))
         self._palette = torch.from_numpy(kmeans_colors(lab.reshape(-1, 3), MAX_COLORS)).to(picture)
         self._weights = self.weights(picture)  # (H * W, K)
@@ -45,7 +45,7 @@ class PaletteTransfer:
         self._solve = torch.linalg.solve(square + ridge, self._weights.T)  # (K, H * W)
 
     def weights(self, picture: Tensor) -> Tensor:
-        """Return how much each pixel of `picture` (1, 3, H, W) has of each colour, (H * W, K)."""
+        """Return how much each pixel of `picture` (1, 3, H, W) has of each color, (H * W, K)."""
         pixels = rgb_to_lab(picture)[0].flatten(1).T  # (H * W, 3)
         distances = torch.cdist(pixels, self._palette)  # (H * W, K)
         return (-0.5 * (distances / SOFTNESS).square()).softmax(1)

@@ -62,7 +62,7 @@ class FiniteGuard:
             if not is_finite:
                 self._finite = torch.ones_like(self._finite)
                 return DivergedError(
-                    f"the optimisation diverged at step {before + 1}: try a lower learning rate "
+                    f"the optimization diverged at step {before + 1}: try a lower learning rate "
                     "or another seed"
                 )
             self.last_finite_steps = before

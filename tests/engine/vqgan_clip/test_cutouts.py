@@ -9,10 +9,10 @@ from torch.nn import functional as F
 from engine.recipes.augmentations import PAPER, Augmentations
 from engine.vqgan_clip.cutouts import (
     LUMA,
-    colour_matrices,
+    color_matrices,
     geometry,
     make_cutouts,
-    recolour,
+    recolor,
     resample,
 )
 
@@ -223,15 +223,15 @@ def test_checkerboard_stays_nearly_grey_in_random_crops(seed: int):
 
 def test_hue_rotation_keeps_luma_and_greys():
     augmentations = Augmentations(jitter=1.0, hue=0.5, saturation=0.5)
-    matrices = colour_matrices(50, augmentations, seeded())
+    matrices = color_matrices(50, augmentations, seeded())
     images = picture(50)
-    recoloured = recolour(images, matrices)
+    recoloured = recolor(images, matrices)
     luma = torch.tensor(LUMA).view(1, 3, 1, 1)
     torch.testing.assert_close(
         (recoloured * luma).sum(1), (images * luma).sum(1), rtol=0, atol=ROUNDING
     )
     greys = images[:, :1].expand(-1, 3, -1, -1)
-    torch.testing.assert_close(recolour(greys, matrices), greys, rtol=0, atol=ROUNDING)
+    torch.testing.assert_close(recolor(greys, matrices), greys, rtol=0, atol=ROUNDING)
     assert ((recoloured - images).abs().amax((1, 2, 3)) > 0.01).all()
 
 
