@@ -108,9 +108,7 @@ def enlarge(picture: Image.Image, factor: int) -> Image.Image:
 def _open(content: bytes, name: str) -> ImageFile.ImageFile:
     reader = next((read for start, read in _READERS if re.match(start, content, re.DOTALL)), None)
     if reader is None:
-        raise PictureError(
-            f"Cannot read {name}: it is not a picture in one of these formats: {_KNOWN}."
-        )
+        raise PictureError(f"Cannot read {name}: it is not a picture; {_KNOWN} are allowed.")
     try:
         return reader(BytesIO(content))
     except Image.DecompressionBombError as error:

@@ -104,7 +104,7 @@ def test_a_run_that_diverges_leaves_its_last_good_picture(
     said = capsys.readouterr()
     assert said.out == "a.png\n"
     assert [line for line in said.err.splitlines() if line.startswith("error: ")] == [
-        "error: the optimisation diverged at step 3: try a lower learning rate or another seed; "
+        "error: the optimization diverged at step 3: try a lower learning rate or another seed; "
         "the last good picture is in 'a.png'"
     ]
     assert read_provenance(folder / "a.png").steps == 1
