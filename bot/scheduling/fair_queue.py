@@ -15,7 +15,7 @@ Nothing here is safe to call from several threads.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
 from math import ceil, floor
@@ -249,18 +249,22 @@ class FairQueue:
         end = before + queued.remaining_cost + sum(self._costs_before(own, end_time))
         return QueuePosition(jobs_ahead + len(served), start, end)
 
-    def _costs_before(self, own: _User, time: float) -> Iterator[float]:
-        """Yield the cost of each other user's work before a slice of `own` at `time`."""
-        for user in self._users.values():
+    def _costs_before(self, own: _User, time: float) -> list[float]:
+        """Return the cost of each other user's work before a slice of `own` at `time`."""
+        costs: list[float] = []
+        for user in self._users.values():  # up to thousands, so without min and max
             head = user.jobs[0]
             slices = (time - user.time) / head.slice_time
             if user.tie_break < own.tie_break:
                 whole = floor(slices + _ROUNDING) + 1
             else:
                 whole = ceil(slices - _ROUNDING)
-            whole = max(whole, user.is_serving)
+            if user.is_serving and whole < 1:
+                whole = 1
             if whole > 0 and user is not own:
-                yield min(whole * head.slice_cost - head.used_in_slice, user.remaining_cost)
+                cost = whole * head.slice_cost - head.used_in_slice
+                costs.append(cost if cost < user.remaining_cost else user.remaining_cost)
+        return costs
 
     def _push(self, user: _User) -> None:
         user.entry_id = next(self._ids)
