@@ -20,7 +20,7 @@ _MAX_FRAMES_PER_SECOND = 25
 _MAX_FRAME_MS = 500
 """Maximum duration of a frame: few frames make a shorter clip, not a slide show."""
 _HOLD_MS = 1500
-"""Extra duration of the last frame, the finished picture, before the clip starts again."""
+"""Duration of the last frame, the finished picture, before the clip starts again."""
 _WEBP_QUALITY = 80
 _H264_OPTIONS = {"crf": "18", "preset": "medium"}
 _MAX_SIDE = {".webp": 16_383, ".mp4": 8_192}
