@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from bot.client import BotCog
 from bot.errors import UserError
+from bot.storage.key_values import name_about
 from bot.submission.edits import EditOptions, Queued
 from bot.submission.requester import Requester
 from bot.ui.responses import errors_replied, reply_briefly
@@ -99,7 +100,8 @@ class Reply(BotCog):
         target, store = _resolved(message), self._services.store
         if target is None or not is_own(target) or not pictures_in(target):
             return
-        name, today = f"told of replies: {message.author.id}", datetime.now(UTC).date().isoformat()
+        name = name_about(message.author.id, "told of replies")
+        today = datetime.now(UTC).date().isoformat()
         if await store.key_values.get(name) != today:
             await store.key_values.set(name, today)
             await reply_briefly(message, _HIDDEN, self._services.timings.brief_seconds)

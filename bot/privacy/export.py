@@ -37,6 +37,8 @@ _DRAFT_VALUES = ("author_id", "replace_with", "created_at")
 _READ_ME = """\
 Everything that this bot stores about you.
 
+account.json         other notes about you: when I explained to you how to reply, and a deletion
+                     that is still going on
 job-N/job.json       what you asked for and when, its state, and where I posted it
 job-N/recipe-M.json  everything that determines picture M, images that you attached as base64
 job-N/picture-M.png  the picture
@@ -94,9 +96,12 @@ async def _split_members(store: Store, user_id: int, limit: int) -> AsyncIterato
 async def _members(store: Store, user_id: int) -> AsyncIterator[Member]:
     job_ids = await store.personal_data.job_ids(user_id)
     draft_ids = await store.personal_data.draft_ids(user_id)
-    if not (job_ids or draft_ids):
+    account = await store.personal_data.export_account(user_id)
+    if not (job_ids or draft_ids or account):
         return
     yield "read-me.txt", _READ_ME.encode()
+    if account:
+        yield "account.json", _json(account)
     for job_id in job_ids:
         job = await store.personal_data.export_job(job_id)
         if job is None:  # deleted in the meantime

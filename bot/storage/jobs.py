@@ -103,13 +103,11 @@ class JobRepository(Repository):
         async with self._read() as session:
             return {job_id: int(steps) for job_id, steps in await session.execute(rows)}
 
-    async def count_unfinished(self) -> int:
-        """Count the jobs that have not ended."""
-        return await self._count(JobRow.state.in_(UNFINISHED))
-
     async def count_open(self) -> int:
         """Count the jobs that have not ended, or whose end was not announced."""
-        return await self._count(_IS_OPEN)
+        async with self._read() as session:
+            rows = select(func.count()).select_from(JobRow).where(_IS_OPEN)
+            return await session.scalar(rows) or 0
 
     @retrying
     async def set_location(self, job: Job, location: JobLocation) -> JobRecord | None:
@@ -174,11 +172,6 @@ class JobRepository(Repository):
         rows = select(JobRow.author_id).join(PostRow, PostRow.job_id == JobRow.id)
         async with self._read() as session:
             return await session.scalar(rows.where(PostRow.message_id == message_id))
-
-    async def _count(self, condition: ColumnElement[bool]) -> int:
-        async with self._read() as session:
-            rows = select(func.count()).select_from(JobRow).where(condition)
-            return await session.scalar(rows) or 0
 
     async def _record_of(self, condition: ColumnElement[bool]) -> JobRecord | None:
         records, _ = await self._records(condition)

@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.jobs.job import UNFINISHED
 from bot.jobs.personal_data import ErasureRequest, PendingMessageDeletion
 from bot.storage.base import Repository
+from bot.storage.key_values import name_about
 from bot.storage.retry import retrying
 from bot.storage.tables import (
     Base,
     CheckpointRow,
     DeletionRow,
     DraftRow,
+    FactRow,
     FrameRow,
     JobRow,
     PictureRow,
@@ -53,14 +55,24 @@ class PersonalDataRepository(Repository):
             if row is None:
                 return None
             values = {name: getattr(row, name) for name in _columns(JobRow)}
-            values["places"] = await _rows(session, PlaceRow, job_id)
-            values["posts"] = await _rows(session, PostRow, job_id)
+            values["places"] = await _rows(session, PlaceRow, PlaceRow.job_id == job_id)
+            values["posts"] = await _rows(session, PostRow, PostRow.job_id == job_id)
             steps = select(
                 CheckpointRow.picture, CheckpointRow.steps_done, CheckpointRow.created_at
             )
             found = await session.execute(steps.where(CheckpointRow.job_id == job_id))
             values["checkpoints"] = [dict(each) for each in found.mappings()]
         return values
+
+    async def export_account(self, author_id: int) -> dict[str, list[dict[str, Any]]]:
+        """Return what is stored about a user beside jobs and drafts: rows by the table's name."""
+        async with self._read() as session:
+            found = {
+                "facts": await _rows(session, FactRow, _is_fact_about(author_id)),
+                "deletions": await _rows(session, DeletionRow, DeletionRow.author_id == author_id),
+                "removals": await _rows(session, RemovalRow, RemovalRow.author_id == author_id),
+            }
+        return {name: rows for name, rows in found.items() if rows}
 
     async def request_erasure(self, author_id: int) -> ErasureRequest:
         """Store a request to erase everything that is stored about a user now."""
@@ -166,7 +178,10 @@ class PersonalDataRepository(Repository):
             )
 
     async def finish_erasure(self, author_id: int) -> ErasureRequest | None:
-        """Delete a completed erasure request and return its totals; None if work remains."""
+        """Delete a completed erasure request and return its totals; None if work remains.
+
+        Its last transaction also deletes the texts about the user.
+        """
         async with self._write.begin() as session:
             row = await session.get(DeletionRow, author_id)
             if row is None:
@@ -180,6 +195,7 @@ class PersonalDataRepository(Repository):
             for each in remaining:
                 if await session.scalar(each.limit(1)) is not None:
                     return None
+            await session.execute(delete(FactRow).where(_is_fact_about(author_id)))
             await session.delete(row)
             return _value(row)
 
@@ -189,15 +205,19 @@ def _is_of(author_id: int, last: int | None) -> ColumnElement[bool]:
     return is_of if last is None else and_(is_of, JobRow.id <= last)
 
 
+def _is_fact_about(author_id: int) -> ColumnElement[bool]:
+    return FactRow.name.endswith(name_about(author_id, ""), autoescape=True)
+
+
 def _columns(table: type[Base]) -> list[str]:
     return [column.name for column in table.__table__.columns]
 
 
 async def _rows(
-    session: AsyncSession, table: type[PlaceRow] | type[PostRow], job_id: int
+    session: AsyncSession, table: type[Base], condition: ColumnElement[bool]
 ) -> list[dict[str, Any]]:
-    """Return the rows of a job in another table as dictionaries."""
-    found = await session.scalars(select(table).where(table.job_id == job_id))
+    """Return the rows of a table that meet a condition, as dictionaries."""
+    found = await session.scalars(select(table).where(condition))
     return [{name: getattr(row, name) for name in _columns(table)} for row in found]
 
 

@@ -190,7 +190,7 @@ class RemovalRow(Base):
 
 
 class FactRow(Base):
-    """A text that is stored from one start to the next."""
+    """A text that is stored from one start to the next; one about a user ends with their id."""
 
     __tablename__ = "facts"
 

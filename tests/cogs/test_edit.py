@@ -164,7 +164,7 @@ async def test_forbidden_values_are_refused(
     assert reason in answered
     assert answered.endswith(".")
     assert not bot.channel.history()
-    assert await bot.services.store.jobs.count_unfinished() == 0
+    assert not await bot.services.store.jobs.list_open()
 
 
 async def test_the_menu_edits_anybodys_picture(bot: BotHarness):

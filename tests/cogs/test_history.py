@@ -267,7 +267,7 @@ async def test_with_an_id_of_ones_own_nobody_reaches_a_job_of_another(bot: BotHa
     for custom_id in custom_ids:
         pressed = await bot.bob.click(posted, custom_id=custom_id)
         assert "isn't there any more" in replies(pressed)
-    assert await bot.services.store.jobs.count_unfinished() == 0
+    assert not await bot.services.store.jobs.list_open()
     assert not painted(bot.channel)
 
 

@@ -233,7 +233,7 @@ async def test_forbidden_values_are_refused(
     assert reason.lower() in answered.response.content.lower()
     assert answered.response.content.endswith((".", "!"))
     assert not bot.channel.history()
-    assert await bot.services.store.jobs.count_unfinished() == 0
+    assert not await bot.services.store.jobs.list_open()
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ async def test_recipes_from_every_source_are_limited(
         assert refused.response is not None
         assert all(part in refused.response.content for part in parts)
         assert not bot.channel.history()
-        assert await bot.services.store.jobs.count_unfinished() == 0
+        assert not await bot.services.store.jobs.list_open()
         within = options | {"steps": 1, "count": 2}
         taken = await bot.alice.slash(bot.channel, "imagine", prompt=PROMPT, **within)
         assert taken.response is not None
@@ -322,7 +322,7 @@ async def test_a_missing_permission_is_named_before_anything_is_queued(
     answered = await bot.imagine(channel=channel)
     assert answered.response is not None
     assert name in answered.response.content
-    assert await bot.services.store.jobs.count_unfinished() == 0
+    assert not await bot.services.store.jobs.list_open()
 
 
 async def test_one_person_cannot_fill_the_queue(tmp_path: Path):

@@ -161,7 +161,7 @@ async def test_object_that_is_not_found_is_reported(bot: BotHarness):
     assert [each.filename for each in shown(answered).attachments] == ["relevance.png"]
     assert enabled(answered) == {"Upload my own mask", "Cancel"}
     assert not bot.channel.history()
-    assert await bot.services.store.jobs.count_unfinished() == 0
+    assert not await bot.services.store.jobs.list_open()
 
 
 async def uploaded(

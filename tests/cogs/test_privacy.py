@@ -3,18 +3,21 @@
 import asyncio
 import io
 import json
+import sqlite3
 import zipfile
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 
 import discord
 import pytest
 import simcord
 from PIL import Image
+from simcord.backend.models.message import AllowedMentions
 
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.privacy import export
+from bot.storage.connection import DATABASE
 from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import (
     PATIENCE,
@@ -168,6 +171,64 @@ async def test_deletion_removes_from_database_and_discord(bot: BotHarness):
     assert await bot.services.store.lifecycle.pictures(2)  # Bob's
     assert painted(thread_of(bot, PROMPT))
     assert "nothing about you" in ephemeral_text(await ask(bot.alice, bot, "export"))
+
+
+async def hidden_reply(bot: BotHarness, to: discord.Message) -> None:
+    """Alice replies without a ping, so Discord hides her words and the bot explains that."""
+    bot.env.backend.create_message(
+        to.channel.id,
+        bot.alice.id,
+        "a green circle",
+        reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
+        allowed_mentions=AllowedMentions(replied_user=False),
+    )
+    await bot.env.settle()
+
+
+def rows_about(bot: BotHarness, user_id: int) -> dict[str, int]:
+    """Count the rows that mention a person, by table."""
+    found: dict[str, int] = {}
+    with closing(sqlite3.connect(bot.services.settings.storage.folder / DATABASE)) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            rows = database.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+            found[table] = sum(str(user_id) in repr(row) for row in rows)
+    return {table: count for table, count in found.items() if count}
+
+
+async def test_every_table_is_exported_and_emptied(bot: BotHarness):
+    await bot.imagine(SECRET, steps=1)
+    await hidden_reply(bot, await result_of(bot))
+    await bot.alice.slash(bot.channel, "mask", image=("scene.png", UPLOAD))
+    assert rows_about(bot, bot.alice.id) == {"jobs": 1, "drafts": 1, "facts": 1}
+    # A deletion that waits for Discord is stored too.
+    bot.env.inject_error("DELETE", MESSAGES, status=500, times=None)
+    await bot.services.store.personal_data.request_erasure(bot.alice.id)
+    assert await bot.services.store.personal_data.delete_job(1, bot.alice.id)
+    await ask(bot.alice, bot, "export")
+    account = json.loads((await exported(bot))["account.json"])
+    assert account["facts"][0]["name"] == f"told of replies: {bot.alice.id}"
+    assert {name: len(rows) for name, rows in account.items()} == {
+        table: count for table, count in rows_about(bot, bot.alice.id).items() if table != "drafts"
+    }
+    await deleted(bot)
+    assert not rows_about(bot, bot.alice.id)
+    assert "nothing about you" in ephemeral_text(await ask(bot.alice, bot, "export"))
+
+
+async def test_who_only_got_an_explanation_can_export_and_delete_that(bot: BotHarness):
+    await bot.imagine(SECRET, steps=1)
+    result = await result_of(bot)
+    await bot.services.store.key_values.set(f"told of replies: {bot.bob.id}", "2026-01-02")
+    await bot.services.store.key_values.set(f"told of replies: 1{bot.alice.id}", "2026-01-02")
+    await hidden_reply(bot, result)
+    await deleted(bot)
+    assert rows_about(bot, bot.bob.id) == {"facts": 1}
+    assert await bot.services.store.key_values.get(f"told of replies: 1{bot.alice.id}")
+    await ask(bot.bob, bot, "export")
+    (sent,) = bot.bob.user.dm_channel.history()
+    with zipfile.ZipFile(io.BytesIO(await sent.attachments[0].read())) as files:
+        assert files.namelist() == ["read-me.txt", "account.json"]
 
 
 async def press_again(bot: BotHarness) -> None:

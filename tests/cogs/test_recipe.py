@@ -366,7 +366,7 @@ async def test_a_button_elsewhere_believes_nothing(
     (below,) = refused.followups
     assert below.ephemeral
     assert reason in below.content
-    assert await bot.services.store.jobs.count_unfinished() == 0
+    assert not await bot.services.store.jobs.list_open()
 
 
 async def test_recipe_too_large_for_a_file_is_described(

@@ -51,7 +51,7 @@ async def test_a_command_that_is_not_acknowledged_queues_nothing(
     answered = await bot.imagine()
     assert not answered.acknowledged
     assert not bot.channel.history()
-    assert await bot.services.store.jobs.count_unfinished() == 0
+    assert not await bot.services.store.jobs.list_open()
     assert f"{status} " in the_only_complaint(caplog)
     await another_job_is_painted(bot)
 
@@ -67,7 +67,7 @@ async def test_a_command_whose_acknowledgement_gets_no_answer_queues_nothing(
         patched.setattr(discord.InteractionResponse, "defer", raising(error))
         await bot.imagine()
     assert not bot.channel.history()
-    assert await bot.services.store.jobs.count_unfinished() == 0
+    assert not await bot.services.store.jobs.list_open()
     assert type(error).__name__ in the_only_complaint(caplog)
     await another_job_is_painted(bot)
 
