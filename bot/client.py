@@ -14,6 +14,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.log import shorten
 from bot.services import Services
 from bot.submission.permissions import INVITE
 from bot.ui.base import PersistentButton
@@ -44,6 +45,11 @@ _SYNCED = "commands"
 
 class CommandTree(app_commands.CommandTree["PaintingBot"]):
     """Slash commands and menus; a person who causes an error is told about it."""
+
+    def __init__(self, client: "PaintingBot") -> None:
+        super().__init__(client)
+        # It logs every failed autocompletion as an error, also those that came too late.
+        logging.getLogger(app_commands.tree.__name__).addFilter(shorten)
 
     async def on_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError, /

@@ -1,7 +1,8 @@
 """Structured logs: one record per line, as text or JSON, with fields.
 
 `log.info("job accepted", extra={"job": 7})` writes the field as `job=7`, or as a member of the JSON
-object.
+object. Characters that are not printable are escaped, so that no name, prompt or error can look
+like another record or control a terminal; lines of a traceback are indented.
 """
 
 import json
@@ -9,11 +10,18 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+import aiohttp
+import discord
+
 from bot.config import LogSettings
 
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 """The attributes of every record; others are fields."""
 _USELESS_WARNINGS = ("voice will NOT be supported", "Guilds intent seems to be disabled")
+_LOST_CALLS = (discord.DiscordException, aiohttp.ClientError, OSError)
+"""Errors of a call to Discord, which discord.py logs with a traceback."""
+_EXPIRED = 10062
+"""Discord's code for an interaction that nobody waits for any more."""
 
 
 def set_up_logging(settings: LogSettings) -> None:
@@ -24,6 +32,24 @@ def set_up_logging(settings: LogSettings) -> None:
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.root.level))
     for name in ("discord.client", "discord.state"):
         logging.getLogger(name).addFilter(_is_useful)
+    for name in ("discord.client", "discord.shard", "discord.gateway"):
+        logging.getLogger(name).addFilter(shorten)
+
+
+def shorten(record: logging.LogRecord) -> bool:
+    """Replace the traceback of a failed call to Discord by its cause; a filter of records.
+
+    Return False for interactions that have expired, such as the choices for a word of which a
+    person has typed more: they are logged only at the level DEBUG.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, _LOST_CALLS):
+        record.exc_info = None
+        record.cause = f"{type(error).__name__}: {error}"
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    if isinstance(error, discord.HTTPException) and error.code == _EXPIRED:
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+    return logging.getLogger(record.name).isEnabledFor(record.levelno)
 
 
 class _Text(logging.Formatter):
@@ -32,7 +58,8 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={_field_text(value)}" for name, value in _fields(record).items())
         line = f"{_time(record):%H:%M:%S} {record.levelname} {record.name}: "
-        return f"{line}{record.getMessage()}{fields}{_trace(self, record)}"
+        trace = "".join(f"\n  {_escape(each)}" for each in _trace(self, record).splitlines())
+        return f"{_escape(f'{line}{record.getMessage()}{fields}')}{trace}"
 
 
 class _Json(logging.Formatter):
@@ -46,9 +73,9 @@ class _Json(logging.Formatter):
             "message": record.getMessage(),
             **_fields(record),
         }
-        if trace := _trace(self, record).strip():
+        if trace := _trace(self, record):
             values["trace"] = trace
-        return json.dumps(values, ensure_ascii=False, default=str)
+        return _escape(json.dumps(values, ensure_ascii=False, default=str))
 
 
 def _is_useful(record: logging.LogRecord) -> bool:
@@ -73,4 +100,11 @@ def _time(record: logging.LogRecord) -> datetime:
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    return "" if record.exc_info is None else f"\n{formatter.formatException(record.exc_info)}"
+    return "" if record.exc_info is None else formatter.formatException(record.exc_info)
+
+
+def _escape(text: str) -> str:
+    """Write characters that are not printable as JSON does."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)

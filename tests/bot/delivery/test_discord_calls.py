@@ -56,6 +56,23 @@ async def test_a_command_that_is_not_acknowledged_queues_nothing(
     await another_job_is_painted(bot)
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "levels"), [(404, 10062, []), (503, 0, [logging.WARNING])]
+)
+async def test_choices_that_come_too_late_are_no_error(
+    bot: BotHarness,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    code: int,
+    levels: list[int],
+):
+    bot.env.inject_error("POST", ACKNOWLEDGEMENT, status=status, code=code)
+    assert await bot.alice.autocomplete(bot.channel, "imagine", "style", "c", prompt="a") == []
+    assert [each.levelno for each in caplog.records if each.levelno > logging.INFO] == levels
+    assert not any(each.exc_info for each in caplog.records)
+    assert await bot.alice.autocomplete(bot.channel, "imagine", "style", "c", prompt="a")
+
+
 @pytest.mark.parametrize("error", LOSSES)
 async def test_a_command_whose_acknowledgement_gets_no_answer_queues_nothing(
     bot: BotHarness,
