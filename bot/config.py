@@ -6,6 +6,7 @@ token is never in that file: it comes from `DISCORD_TOKEN`, or from the file tha
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -211,18 +212,28 @@ def _check_variables() -> None:
             raise SettingsError(f"the environment variable {name} names no key of config.toml")
 
 
-def _token() -> SecretStr | None:
-    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+def token_file() -> Path | None:
+    """Return the file that contains the token; None if no variable names one."""
     file = os.environ.get(TOKEN_FILE_VARIABLE, "").strip()
+    return Path(file) if file else None
+
+
+def _token() -> SecretStr | None:
+    token, file = os.environ.get(TOKEN_VARIABLE, "").strip(), token_file()
     if token and file:
         raise SettingsError(f"set {TOKEN_VARIABLE} or {TOKEN_FILE_VARIABLE}, not both")
     if file:
         try:
-            token = read_bounded(Path(file), limit=_MAX_TOKEN_BYTES).decode("ascii").strip()
+            token = read_bounded(file, limit=_MAX_TOKEN_BYTES).decode("ascii").strip()
         except ValueError:
             raise SettingsError(
                 f"the file that {TOKEN_FILE_VARIABLE} names contains no token"
             ) from None
         if not token:
             raise SettingsError(f"the file that {TOKEN_FILE_VARIABLE} names is empty")
+    if not re.fullmatch(r"[!-~]*", token):
+        raise SettingsError(
+            f"{TOKEN_FILE_VARIABLE if file else TOKEN_VARIABLE} contains characters that no token "
+            "has, such as spaces: copy the token again"
+        )
     return SecretStr(token) if token else None

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bot.private_files import FILE_MODE
+
 ALIVE = "alive"
 BEAT_SECONDS, STALE_SECONDS = 10.0, 60.0
 """Seconds between two touches, and after which an untouched file means that the bot hangs."""
@@ -14,7 +16,7 @@ async def beat(folder: Path, is_healthy: Callable[[], bool]) -> None:
     """Touch the file while the loop runs and `is_healthy` returns True, until cancelled."""
     while True:
         if is_healthy():
-            await asyncio.to_thread((folder / ALIVE).touch)
+            await asyncio.to_thread((folder / ALIVE).touch, FILE_MODE)
         await asyncio.sleep(BEAT_SECONDS)
 
 

@@ -1,7 +1,12 @@
-"""Open the store: lock its folder, migrate its tables and set up SQLite."""
+"""Open the store: lock its folder, make or migrate its tables and set up SQLite.
+
+Only the account of the program may read what is stored. SQLite gives the files beside the database
+its permissions.
+"""
 
 import asyncio
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
@@ -9,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from bot.private_files import FILE_MODE, FOLDER_MODE, make_private, warn_if_open
 from bot.storage.base import BEGIN, FOLD, NO_TRANSACTION, Database
 from bot.storage.migrations import migrate
 from bot.storage.store import Store
@@ -23,6 +29,13 @@ from engine.files import quoted
 log = logging.getLogger(__name__)
 
 DATABASE, LOCK = "bot.sqlite", "bot.lock"
+_BESIDE = ("", "-wal", "-shm", "-journal")
+"""Endings of the files of a database."""
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_MEND = (
+    "put a copy from a backup in its place, or move the files of this name away to start with an "
+    "empty database"
+)
 _INCREMENTAL = 2
 """The value of `PRAGMA auto_vacuum` that allows giving free pages back step by step."""
 
@@ -36,15 +49,14 @@ async def open_store(
     A call waits up to `locked_seconds` for a database that another program has locked.
 
     Raises `SettingsError` if another program uses the folder, it cannot be written, or its database
-    belongs to a newer program.
+    is damaged or belongs to a newer program.
     """
     lock = _lock(folder)
     try:
-        await asyncio.to_thread(_migrate, folder / DATABASE, locked_seconds)
-        timeout = {"timeout": locked_seconds}
-        engine = create_async_engine(
-            f"sqlite+aiosqlite:///{folder / DATABASE}", connect_args=timeout
-        )
+        path = folder / DATABASE
+        await asyncio.to_thread(_prepare, path, locked_seconds)
+        url = URL.create("sqlite+aiosqlite", database=str(path))
+        engine = create_async_engine(url, connect_args={"timeout": locked_seconds})
         _set_up(engine.sync_engine, "PRAGMA foreign_keys=ON")
         try:
             yield Store(Database(engine))
@@ -55,9 +67,9 @@ async def open_store(
 
 
 def _lock(folder: Path) -> filelock.BaseFileLock:
-    lock = filelock.FileLock(folder / LOCK)
+    lock = filelock.FileLock(folder / LOCK, mode=FILE_MODE)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except filelock.Timeout:
         raise SettingsError(
@@ -70,16 +82,72 @@ def _lock(folder: Path) -> filelock.BaseFileLock:
     return lock
 
 
+def _prepare(path: Path, locked_seconds: float) -> None:
+    """Make the database, or bring the existing one up to date."""
+    make_private(path.parent, path.with_name(LOCK), *_files(path))
+    warn_if_open(path.parent, "storage.folder")
+    if not path.exists():
+        _create(path, locked_seconds)
+    elif not path.stat().st_size:
+        raise SettingsError(f"storage.folder: the database {quoted(path)} is empty: {_MEND}")
+    else:
+        _migrate(path, locked_seconds)
+
+
+def _create(path: Path, locked_seconds: float) -> None:
+    """Make a new database, which gets its name when it is complete.
+
+    So an empty file is never one that was about to be made, but one whose content was lost.
+    """
+    orphans = [each for each in _files(path) if each.exists()]
+    if orphans:
+        raise SettingsError(
+            f"storage.folder: the database {quoted(path)} is missing, but {quoted(orphans[0])}, "
+            f"which belongs to it, is there: {_MEND}"
+        )
+    unfinished = path.with_name(f"{path.name}.new")
+    try:
+        for each in _files(unfinished):
+            each.unlink(missing_ok=True)
+        unfinished.touch(FILE_MODE)
+        _migrate(unfinished, locked_seconds)
+        unfinished.replace(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise SettingsError(
+            f"storage.folder: cannot write {quoted(path)}: {error.strerror}"
+        ) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Write the names in a folder to the disk, so that they survive a power cut."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _files(path: Path) -> list[Path]:
+    return [path.with_name(f"{path.name}{ending}") for ending in _BESIDE]
+
+
 def _migrate(path: Path, locked_seconds: float) -> None:
     """Migrate the tables in one transaction, while nothing else has the database open."""
     # Foreign keys stay unchecked here, because a migration may replace a table.
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": locked_seconds})
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, connect_args={"timeout": locked_seconds})
     _set_up(engine)
     try:
         with engine.execution_options(**{BEGIN: "IMMEDIATE"}).begin() as connection:
             migrate(connection)
     except DBAPIError as error:
-        raise SettingsError(f"storage.folder: cannot use {quoted(path)}: {error.orig}") from error
+        damaged = getattr(error.orig, "sqlite_errorcode", None) in _DAMAGED
+        advice = f": {_MEND}" if damaged else ""
+        message = f"storage.folder: cannot use {quoted(path)}: {error.orig}{advice}"
+        raise SettingsError(message) from error
     finally:
         engine.dispose()
     _enable_auto_vacuum(path, locked_seconds)
