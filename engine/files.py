@@ -120,11 +120,11 @@ def _check_folder(path: Path) -> None:
 
 def _check_target(path: Path, *, force: bool) -> None:
     try:
-        path.lstat()
+        state = path.lstat()
     except FileNotFoundError:
         return
     if not force:
-        raise _exists(path)
+        raise _exists(path, is_empty=stat.S_ISREG(state.st_mode) and state.st_size == 0)
     if path.exists() and not path.is_file():
         # Replacing a device or a pipe would destroy it.
         raise _cannot_write(path, "what is there is not a regular file")
@@ -134,8 +134,11 @@ def _cannot_write(path: Path, why: str) -> PictureError:
     return PictureError(f"Cannot write {quoted(path)}: {why}.")
 
 
-def _exists(path: Path) -> PictureError:
-    return _cannot_write(path, "it exists already, name another file or overwrite it with --force")
+def _exists(path: Path, *, is_empty: bool = False) -> PictureError:
+    doubt = " and is empty: another run may be painting it" if is_empty else ""
+    return _cannot_write(
+        path, f"it exists already{doubt}, name another file or overwrite it with --force"
+    )
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -1,21 +1,20 @@
 """The command line of the engine: paint, edit, make masks, read recipes, list and download models.
 
 Standard output contains only results: paths of written files, a recipe, a list. Notices, progress
-and errors go to standard error, one per line. Exit codes: 0 done, 1 diverged (the last good picture
-is saved), 2 bad input (nothing is written), 130 and 143 stopped by Ctrl-C and SIGTERM (the picture
-so far is saved). A bug in the program ends with a traceback.
+and errors go to standard error, one per line. Exit codes: 0 done; 1 diverged or out of memory (the
+last good picture is saved); 2 bad input (nothing is written); 3 done, but a file is not where it
+was asked for, or its path could not be printed; 129, 130 and 143 stopped by a closed terminal,
+Ctrl-C and SIGTERM (the picture so far is saved). A bug in the program ends with a traceback.
 """
 
 import argparse
-import io
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.arguments import parse
-from engine.cli.messages import print_notice
+from engine.cli.messages import prepare_streams, print_notice
 from engine.cli.signals import Stopped, StopSignals
 from engine.errors import EngineError
 
@@ -29,12 +28,10 @@ BROKEN_PIPE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, by default that of the process, and return the exit code."""
-    _allow_any_path_in_output()
+    prepare_streams()
     try:
         with StopSignals() as signals:
-            code = _dispatch(parse(argv), signals)
-            sys.stdout.flush()
-            return code
+            return _dispatch(parse(argv), signals)
     except EngineError as error:
         print_notice(f"error: {error}")
         return BAD_INPUT
@@ -42,8 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_notice("stopped: no picture was saved")
         return stopped.exit_code
     except BrokenPipeError:
-        # The interpreter flushes again at exit, which would raise the same error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
 
 
@@ -70,16 +65,20 @@ def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
 
 def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
     from engine.cli.request import read_request
+    from engine.cli.saving import reserved
     from engine.settings import read_settings
 
     weights = _add_models(arguments.config)
     request = read_request(arguments, read_settings(arguments.config))
     _set_passive_waiting()
-    _prepare(request.models.name, weights)
-    # Torch is imported only here, after all checks that do not need it.
-    from engine.cli.painter import paint_request
+    with reserved(
+        path for task in request.tasks for path in task.outputs.names_to_reserve
+    ) as names:
+        _prepare(request.models.name, weights)
+        # Torch is imported only here, after all checks that do not need it.
+        from engine.cli.painter import paint_request
 
-    return paint_request(request, signals)
+        return paint_request(request, names, signals)
 
 
 def _mask(arguments: argparse.Namespace) -> int:
@@ -118,9 +117,3 @@ def _set_passive_waiting() -> None:
     as long.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def _allow_any_path_in_output() -> None:
-    """Print file names unchanged even if they are not valid text in the current locale."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # pyright: ignore[reportUnknownMemberType]

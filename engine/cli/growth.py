@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from engine.cli.request import PaintTask
+from engine.cli.saving import Results
 from engine.errors import PictureError
 from engine.files import quoted
 from engine.images import image_io
@@ -25,13 +26,13 @@ sort by step."""
 
 
 class FrameRecorder:
-    """Record the frames of a run that its task asks for."""
+    """Record the frames of a run that its task asks for; one that fails does not end the run."""
 
-    def __init__(self, task: PaintTask, digests: Mapping[str, str]) -> None:
-        self.written: list[Path] = []
-        """Paths of the written files."""
+    def __init__(self, task: PaintTask, digests: Mapping[str, str], results: Results) -> None:
         self._task = task
         self._digests = digests
+        self._results = results
+        self._is_folder_made = self._has_failed = False
         self._clip: list[Image.Image] = []
         self._clip_every = max(1, task.steps // CLIP_FRAMES)
 
@@ -39,7 +40,7 @@ class FrameRecorder:
         """Record the current picture if the task asks for it at this step."""
         done, every = generation.steps_done, self._task.save_every
         if every and done and done % every == 0:
-            self._save_frame(generation)
+            self._try_to_save_frame(generation)
         if self._task.outputs.animation is not None and done % self._clip_every == 0:
             self._clip.append(_clip_frame(generation))
 
@@ -50,20 +51,38 @@ class FrameRecorder:
             return
         if generation.steps_done % self._clip_every:
             self._clip.append(_clip_frame(generation))
-        write_animation(self._clip, outputs.animation, force=outputs.force)
-        self.written.append(outputs.animation)
+        try:
+            path = self._results.save(outputs.animation, self._write_clip)
+        except Exception as error:  # from any of the libraries that encode
+            name = quoted(outputs.animation)
+            self._results.complain(f"the animation {name} could not be written: {error}")
+        else:
+            self._results.paths.append(path)
+
+    def _write_clip(self, path: Path) -> None:
+        outputs = self._task.outputs
+        write_animation(self._clip, path, force=outputs.force and path == outputs.animation)
+
+    def _try_to_save_frame(self, generation: Generation) -> None:
+        try:
+            self._save_frame(generation)
+        except (PictureError, OSError) as error:
+            if not self._has_failed:
+                self._results.complain(f"{error} The run goes on without such frames.")
+            self._has_failed = True
 
     def _save_frame(self, generation: Generation) -> None:
         folder = self._task.outputs.frames
         if folder is None:
             return
-        if not self.written:
-            _make_empty(folder)
+        if not self._is_folder_made:
+            _make_empty(folder, force=self._task.outputs.force)
+            self._is_folder_made = True
         digits = max(_DIGITS, len(str(self._task.recipe.total_steps)))
         path = folder / f"{generation.steps_done:0{digits}}.png"
         picture, steps = finished_picture(generation), generation.steps_done
         save_painting(picture, path, self._task.recipe, self._digests, steps=steps)
-        self.written.append(path)
+        self._results.paths.append(path)
 
 
 def _clip_frame(generation: Generation) -> Image.Image:
@@ -74,10 +93,10 @@ def _clip_frame(generation: Generation) -> Image.Image:
     return picture
 
 
-def _make_empty(folder: Path) -> None:
-    """Create the folder, and remove the frames of an earlier run from it."""
+def _make_empty(folder: Path, *, force: bool) -> None:
+    """Create the folder; with `force` it may exist, and loses the frames of an earlier run."""
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=force)
         for path in folder.glob("*.png"):
             if path.stem.isdecimal():
                 with suppress(FileNotFoundError):

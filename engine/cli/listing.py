@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from engine.cli.messages import print_notice
+from engine.cli.messages import print_notice, print_result
 from engine.models.catalogue import CATALOGUE, ModelEntry
 from engine.painting import read_provenance
 
@@ -15,7 +15,7 @@ def print_recipe(path: Path) -> int:
     # JSON files are UTF-8, so output in another encoding is limited to ASCII.
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     values = json.loads(provenance.recipe.to_json())
-    print(json.dumps(values, indent=2, ensure_ascii=not is_utf8))
+    print_result(json.dumps(values, indent=2, ensure_ascii=not is_utf8))
     total = provenance.recipe.total_steps
     if provenance.steps < total:
         print_notice(
@@ -27,7 +27,7 @@ def print_recipe(path: Path) -> int:
 
 def print_models() -> int:
     """Print the description, limits, files and defaults of each pair of models."""
-    print("\n\n".join(_format_entry(entry) for entry in CATALOGUE.values()))
+    print_result("\n\n".join(_format_entry(entry) for entry in CATALOGUE.values()))
     return 0
 
 

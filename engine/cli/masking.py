@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from engine.cli.messages import print_notice
+from engine.cli.saving import NameReservations, Results
 from engine.editing.edit_recipe import dilate, read_source
 from engine.errors import PictureError
 from engine.files import check_output
@@ -53,9 +54,14 @@ class Search:
                 f"nothing in the picture looks like {shorten(self.phrase)!r}: try other words, or "
                 "paint a mask by hand"
             )
-        save_png(dilate(result.mask, self.grow), self.out, text={}, force=self.force)
-        print(self.out, flush=True)
-        return 0
+        mask, results = dilate(result.mask, self.grow), Results(NameReservations())
+
+        def write(path: Path) -> None:
+            save_png(mask, path, text={}, force=self.force and path == self.out)
+
+        results.paths.append(results.save(self.out, write))
+        results.print_paths()
+        return results.exit_code
 
 
 def read_search(arguments: argparse.Namespace, settings: EngineSettings) -> Search:

@@ -21,6 +21,12 @@ class Outputs:
     force: bool
     """True to overwrite existing files."""
 
+    @property
+    def names_to_reserve(self) -> tuple[Path, ...]:
+        """Files whose names no other program may take meanwhile."""
+        files = (self.picture, *([] if self.animation is None else [self.animation]))
+        return () if self.force else files
+
 
 def name_outputs(arguments: argparse.Namespace, number: int, count: int) -> Outputs:
     """Name the files of picture `number` (from 1) of `count`.

@@ -1,11 +1,17 @@
-"""Paint the pictures of a request one after the other, with models loaded once."""
+"""Paint the pictures of a request one after the other, with models loaded once.
+
+Whatever ends a run, the picture so far is saved first, and reported afterwards.
+"""
+
+from pathlib import Path
 
 from engine.cli.growth import FrameRecorder
 from engine.cli.messages import print_notice
 from engine.cli.progress import StepBar
 from engine.cli.request import PaintRequest, PaintTask
+from engine.cli.saving import NameReservations, Results
 from engine.cli.signals import StopSignals, exit_code
-from engine.errors import DivergedError
+from engine.errors import EngineError
 from engine.files import quoted
 from engine.models.devices import choose_device, set_threads
 from engine.models.loading import Models, load_models
@@ -15,20 +21,23 @@ from engine.vqgan_clip.generation import Generation
 from engine.vqgan_clip.memory_estimate import choose_plan, free_budget, oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
-DIVERGED = 1
+ENDED_EARLY = 1
+"""Exit code of a run that diverged or ran out of memory."""
 
 _TAIL = 30
 """Number of characters shown before the point where a prompt is cut off."""
 
 
-def paint_request(request: PaintRequest, signals: StopSignals) -> int:
-    """Paint all pictures of a request, until one diverges or a signal arrives.
+def paint_request(
+    request: PaintRequest, reservations: NameReservations, signals: StopSignals
+) -> int:
+    """Paint all pictures of a request, until one ends early or a signal arrives.
 
     Returns:
         The exit code of the program.
 
     Raises:
-        EngineError: The machine lacks the device or the memory, or a file cannot be written.
+        EngineError: The machine lacks the device or the memory, or no place can be written.
     """
     models, plan = _prepare(request)
     notices = _notices(request, models)
@@ -36,15 +45,17 @@ def paint_request(request: PaintRequest, signals: StopSignals) -> int:
         notices.append(f"to fit into the free memory: {plan}")
     for notice in notices:
         print_notice(f"note: {notice}")
-    count = len(request.tasks)
+    count, code = len(request.tasks), 0
     with signals.held():
         for number, task in enumerate(request.tasks, 1):
+            results = Results(reservations)
             title = f"picture {number} of {count}" if count > 1 else ""
             with oom_as_recipe_error(task.recipe):
-                code = _paint(task, models, plan, signals, title)
-            if code:
-                return code
-    return 0
+                ended = _paint(task, models, plan, signals, title, results)
+            code = code or ended or results.exit_code
+            if ended:
+                return ended
+    return code
 
 
 def _prepare(request: PaintRequest) -> tuple[Models, MemoryPlan]:
@@ -76,19 +87,28 @@ def _cut_off_notice(prompt: Prompt, models: Models) -> str:
 
 
 def _paint(
-    task: PaintTask, models: Models, plan: MemoryPlan, signals: StopSignals, title: str
+    task: PaintTask,
+    models: Models,
+    plan: MemoryPlan,
+    signals: StopSignals,
+    title: str,
+    results: Results,
 ) -> int:
-    """Paint one picture, write its files and return the exit code."""
+    """Paint one picture and write its files; return an exit code other than 0 to end the run."""
     generation = Generation(task.recipe, models, plan)
-    recorder = FrameRecorder(task, models.digests)
-    failure = _advance(generation, task, recorder, signals, title)
+    recorder = FrameRecorder(task, models.digests, results)
+    with StepBar(task.recipe, task.steps, title) as bar:
+        failure = _advance(generation, task, recorder, signals, bar)
+    path = _write_outputs(generation, task, recorder, results)
+    bar.finish(generation.steps_done)
     if generation.plan != plan:
         print_notice(f"note: memory ran out, so the run continued with less: {generation.plan}")
-    _write_outputs(generation, task, recorder, models)
+    results.print_paths()
+    if isinstance(failure, EngineError):
+        print_notice(f"error: {failure}; the last good picture is in {quoted(path)}")
+        return ENDED_EARLY
     if failure is not None:
-        path = quoted(task.outputs.picture)
-        print_notice(f"error: {failure}; the last good picture is in {path}")
-        return DIVERGED
+        raise failure
     return 0 if signals.received is None else exit_code(signals.received)
 
 
@@ -97,36 +117,34 @@ def _advance(
     task: PaintTask,
     recorder: FrameRecorder,
     signals: StopSignals,
-    title: str,
-) -> DivergedError | None:
-    """Step until all steps are taken, a signal arrives or the run diverges."""
-    failure = None
-    with StepBar(task.recipe, task.steps, title) as bar:
-        recorder.record(generation)
-        try:
+    bar: StepBar,
+) -> Exception | None:
+    """Step until all steps are taken or a signal arrives, or return why that failed."""
+    try:
+        with oom_as_recipe_error(task.recipe):
+            recorder.record(generation)
             while generation.steps_done < task.steps and signals.received is None:
                 generation.step()
                 bar.step(generation.loss)
                 recorder.record(generation)
-        except DivergedError as error:
-            failure = error
-    bar.finish(generation.steps_done)
-    return failure
+    except Exception as error:  # of any kind: the picture so far is saved before it is raised
+        return error
+    return None
 
 
 def _write_outputs(
-    generation: Generation, task: PaintTask, recorder: FrameRecorder, models: Models
-) -> None:
-    """Write the current picture and the animation, and print the paths of all files."""
-    outputs = task.outputs
-    save_painting(
-        finished_picture(generation),
-        outputs.picture,
-        task.recipe,
-        models.digests,
-        steps=generation.steps_done,
-        force=outputs.force,
-    )
-    recorder.write_animation(generation)
-    for path in (*recorder.written, outputs.picture):
-        print(path, flush=True)
+    generation: Generation, task: PaintTask, recorder: FrameRecorder, results: Results
+) -> Path:
+    """Write the current picture and then the animation; return the path of the picture."""
+    picture, steps, outputs = finished_picture(generation), generation.steps_done, task.outputs
+
+    def write(path: Path) -> None:
+        digests, force = generation.models.digests, outputs.force and path == outputs.picture
+        save_painting(picture, path, task.recipe, digests, steps=steps, force=force)
+
+    path = results.save(outputs.picture, write)
+    try:
+        recorder.write_animation(generation)
+    finally:
+        results.paths.append(path)
+    return path

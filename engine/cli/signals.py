@@ -1,4 +1,7 @@
-"""Handle Ctrl-C and SIGTERM: a run stops between two steps, so that its picture can be saved."""
+"""Handle Ctrl-C, SIGTERM and a closed terminal: a run stops between two steps, to save its picture.
+
+A closed terminal sends SIGHUP, often twice. `nohup` has it ignored, which stays so.
+"""
 
 import signal
 from collections.abc import Generator
@@ -6,7 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_HANGUP: int | None = getattr(signal, "SIGHUP", None)
+"""The signal of a closed terminal, which Windows lacks."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -18,16 +22,17 @@ class Stopped(KeyboardInterrupt):
 
 
 class StopSignals:
-    """A context in which Ctrl-C and SIGTERM raise `Stopped`, or are recorded while `held`."""
+    """A context in which stopping signals raise `Stopped`, or are recorded while `held`."""
 
     def __init__(self) -> None:
         self.received: int | None = None
-        """Signal that was recorded, or None."""
+        """First signal that was recorded, or None."""
         self._held = False
+        self._asked = False
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        for number in _STOPPING:
+        for number in _stopping():
             self._previous[number] = signal.signal(number, self._on_signal)
         return self
 
@@ -37,7 +42,7 @@ class StopSignals:
 
     @contextmanager
     def held(self) -> Generator[None, None, None]:
-        """Only record a first signal in the block; a second one raises `Stopped`."""
+        """Only record a first signal in the block; a second Ctrl-C or SIGTERM raises `Stopped`."""
         self._held = True
         try:
             yield
@@ -45,11 +50,19 @@ class StopSignals:
             self._held = False
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        if not self._held or self.received is not None:
+        if not self._held or (self._asked and number != _HANGUP):
             raise Stopped(number)
-        self.received = number
+        self._asked = self._asked or number != _HANGUP
+        self.received = self.received or number
 
 
 def exit_code(number: int) -> int:
     """Return the exit code of shells for a signal: 130 for Ctrl-C, 143 for SIGTERM."""
     return 128 + number
+
+
+def _stopping() -> list[int]:
+    numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if _HANGUP is not None and signal.getsignal(_HANGUP) != signal.SIG_IGN:
+        numbers.append(_HANGUP)
+    return numbers

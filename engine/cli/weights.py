@@ -1,12 +1,11 @@
 """The files of published models on the command line: list, get, verify, remove."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
-from engine.cli.messages import print_notice
+from engine.cli.messages import NoticeStream, print_notice, print_result
 from engine.cli.progress import ByteBar
 from engine.cli.signals import Stopped
 from engine.errors import WeightsError
@@ -51,7 +50,7 @@ def _get(name: str, settings: WeightsSettings) -> int:
             path = fetch(
                 file, settings.folder, offline=settings.is_offline, progress=bar.show, notify=_note
             )
-        print(path, flush=True)
+        print_result(path)
     return 0
 
 
@@ -77,7 +76,7 @@ def _verify(name: str | None, settings: WeightsSettings) -> int:
             with ByteBar(entry.file.file) as bar:
                 found = check(entry, bar.show)
             doubt = "" if is_known else ", recorded now since nobody published it"
-            print(f"{entry.path}: correct, SHA-256 {found}{doubt}", flush=True)
+            print_result(f"{entry.path}: correct, SHA-256 {found}{doubt}")
         except WeightsError as error:
             faults.append(str(error))
     if faults:
@@ -101,7 +100,7 @@ def _remove(name: str, settings: WeightsSettings) -> int:
         with lock_folder(folder, progress=lambda: None, notify=_note):
             removed = remove([CacheEntry(file, folder) for file in files], components, folder)
     for path in removed:
-        print(path, flush=True)
+        print_result(path)
     if not removed:
         print_notice(f"note: there are no files of {name}")
     return 0
@@ -124,9 +123,8 @@ def _list(settings: WeightsSettings) -> int:
     registry = settings.registry()
     listing = _Listing(registry, settings.folder)
     components = [*registry.generators.values(), *registry.perceptors.values()]
-    print("\n\n".join(map(listing.models, registry.models.values())))
-    print()
-    print("\n\n".join(map(listing.component, components)))
+    parts = [*map(listing.models, registry.models.values()), *map(listing.component, components)]
+    print_result("\n\n".join(parts))
     return 0
 
 
@@ -185,5 +183,5 @@ def _state(entry: CacheEntry) -> str:
 
 
 def _note(text: str) -> None:
-    with tqdm.external_write_mode(file=sys.stderr):
+    with tqdm.external_write_mode(file=NoticeStream()):
         print_notice(f"note: {text}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -203,3 +204,13 @@ def test_of_two_programs_one_fetches_and_the_other_waits():
             assert (first.returncode, second.returncode) == (0, 0)
         assert len(mirror.requests) == 1
     assert (CACHE / "x.ckpt").read_bytes() == CONTENT
+
+
+def test_a_long_download_is_told_without_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr("engine.cli.progress._SILENCE", 0)
+    with Mirror() as mirror:
+        configure(mirror)
+        assert main(["weights", "get", "x.ckpt"]) == 0
+    assert re.search(r"^x\.ckpt: 0\.\d of 0\.2 MB$", capsys.readouterr().err, re.MULTILINE)
