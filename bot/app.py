@@ -26,6 +26,7 @@ from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.services import Services
 from bot.storage import Store, open_store
+from bot.submission.command_access import CommandAccess
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
@@ -161,13 +162,15 @@ def _build_services(
 ) -> Services:
     """Build what the cogs use, once the models are loaded."""
     store, queue, reporter = background.store, background.queue, background.reporter
-    policy = SubmissionPolicy(settings, store, background.worker.memory)
+    access = CommandAccess()
+    policy = SubmissionPolicy(settings, store, background.worker.memory, access)
     submission = JobSubmission(settings, policy, store, queue, reporter)
     control = JobControl(store, queue, reporter, submission, timings)
     edits = Edits(settings, submission, policy, store)
     return Services(
         settings=settings,
         timings=timings,
+        command_access=access,
         policy=policy,
         store=store,
         queue=queue,

@@ -83,6 +83,7 @@ class PaintingBot(commands.AutoShardedBot):
         for name in COGS:
             await self.add_cog(resolve_name(name)(self))
         await self._sync()
+        self.services.command_access.attach(self.tree)
         self.services.reporter.attach(self)
         self.services.erasure.attach(self)
         await self.services.submission.restore()
@@ -93,6 +94,12 @@ class PaintingBot(commands.AutoShardedBot):
     async def on_interaction(self, interaction: discord.Interaction, /) -> None:
         """Answer forms and buttons that nothing else answers."""
         await answer_stale_component(interaction)
+
+    async def on_raw_app_command_permissions_update(
+        self, event: discord.RawAppCommandPermissionsUpdateEvent, /
+    ) -> None:
+        """Note whom a server lets use the commands, for replies, reactions and buttons."""
+        self.services.command_access.update(event)
 
     async def on_ready(self) -> None:
         """Log the bot's name and its invitation link."""

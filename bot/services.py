@@ -10,6 +10,7 @@ from bot.privacy.erasure import ErasureService
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
+from bot.submission.command_access import CommandAccess
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
 from bot.submission.followups import FollowupJobs
@@ -29,6 +30,7 @@ class Services:
 
     settings: BotSettings
     timings: Timings
+    command_access: CommandAccess
     policy: SubmissionPolicy
     store: Store
     queue: GpuQueue

@@ -14,7 +14,7 @@ from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import JobRecord
 from bot.services import Services
-from bot.submission.permissions import Actor
+from bot.submission.permissions import Actor, check_permissions
 from bot.submission.requester import Requester
 from bot.ui import buttons, queue_text
 from bot.ui.base import PersistentButton
@@ -158,6 +158,7 @@ class _PressedJob:
 
     async def _editable_record(self) -> JobRecord:
         """Return the job, if the person may ask for pictures like its own."""
+        check_permissions(Requester.of_interaction(self._interaction))
         record = await self._record()
         author_id, guild_id = record.job.author_id, self._interaction.guild_id
         await self._services.edits.check_may_edit_of(author_id, guild_id, self._interaction.user.id)

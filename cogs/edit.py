@@ -11,6 +11,7 @@ from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
 from bot.services import Services
 from bot.submission.edits import EditOptions
+from bot.submission.permissions import check_permissions
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
 from bot.ui.autocomplete import matching_presets
@@ -75,6 +76,7 @@ class Edit(BotCog):
 
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask how to change a message's picture."""
+        check_permissions(Requester.of_interaction(interaction))
         form = _EditForm(self._services, message)
         await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)
@@ -103,6 +105,6 @@ class _EditForm(PictureForm):
         if percent not in _KEEPS:
             raise UserError("I don't know that choice. Please open the form again.")
         options = EditOptions(self._prompt.value, int(percent) / 100)
-        requester = Requester.of_interaction(interaction)
+        requester = Requester.of_interaction(interaction, "edit")
         queued = await self._services.edits.queue(requester, options, picture)
         await respond(interaction, str(queued))

@@ -51,13 +51,13 @@ class HistoryButton(
                 await _turn(services, interaction, scope, PageDirection(turn), job_id)
             case "post":
                 entry = await _entry(services, scope, job_id)
-                requester = Requester.of_interaction(interaction)
+                requester = Requester.of_interaction(interaction, "history")
                 message = await services.reposts.post(requester, interaction.guild, entry)
                 await respond(interaction, f"Posted: {message.jump_url}")
             case "rerun":
                 entry = await _entry(services, scope, job_id)
                 record = await services.control.job(entry.job_id)
-                requester = Requester.of_interaction(interaction)
+                requester = Requester.of_interaction(interaction, "history")
                 message = await services.followups.rerun(requester, record)
                 await respond(interaction, f"Queued: {message.jump_url}")
             case _:

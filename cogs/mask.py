@@ -17,6 +17,7 @@ from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.services import Services
 from bot.submission.masks import with_uploaded_mask
+from bot.submission.permissions import check_permissions
 from bot.submission.requester import Requester
 from bot.ui import buttons, draft_preview, job_text
 from bot.ui.attachments import Attachment
@@ -106,6 +107,7 @@ class Mask(BotCog):
 
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what to look for in a message's picture."""
+        check_permissions(Requester.of_interaction(interaction))
         form = _MaskForm(self._services, message)
         await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)
@@ -182,7 +184,7 @@ async def _create_draft(
     replace_with: str | None,
 ) -> None:
     """Look for something in a picture, and show the draft."""
-    requester = Requester.of_interaction(interaction)
+    requester = Requester.of_interaction(interaction, "mask")
     new = await services.masks.find(requester, picture, what, replace_with)
     if new.draft.mask is not None:
         await _show(interaction, new.draft, new.notice)
@@ -201,7 +203,7 @@ async def _paint(
     services: Services, interaction: discord.Interaction, draft_id: str, prompt: str | None = None
 ) -> None:
     """Queue a draft, and replace it by the link to the job."""
-    requester = Requester.of_interaction(interaction)
+    requester = Requester.of_interaction(interaction, "mask")
     queued = await services.masks.paint(requester, draft_id, prompt)
     if queued is not None:
         await update_response(interaction, str(queued))

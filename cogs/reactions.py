@@ -72,7 +72,7 @@ class Reactions(BotCog):
         if not isinstance(channel, Channel) or isinstance(channel, discord.GroupChannel):
             return None
         requester = Requester.of_reaction(reaction, channel)
-        check_permissions(channel, requester.permissions)
+        check_permissions(requester)
         return requester, channel.get_partial_message(reaction.message_id)
 
     async def _rerun(self, requester: Requester, message: discord.PartialMessage) -> None:

@@ -57,7 +57,7 @@ class Reply(BotCog):
 
     async def _take(self, message: discord.Message) -> Queued:
         """Queue what a reply asks for."""
-        requester = Requester.of_message(message)
+        requester = Requester.of_message(message, "edit")
         words = self._words(message)
         number, words = _number_and_words(words)
         attached = pictures_in(message)

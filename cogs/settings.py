@@ -43,6 +43,14 @@ _NAMES = {
     "jobs_per_person": "Jobs per person at a time",
     "jobs_per_server": "Jobs in this server at a time",
 }
+_COMMANDS_KNOWN = (
+    "Who may use `/imagine`, `/edit` and `/mask`, and where: *Server Settings → Integrations*. "
+    "Replies, reactions and buttons that do the same follow that too."
+)
+_COMMANDS_UNKNOWN = (
+    "Who may use my commands, and where: *Server Settings → Integrations*. Discord does not tell "
+    "me at the moment, so replies, reactions and buttons follow what I knew last."
+)
 _LONGEST = 1800
 """Maximum length of a list of words in a message, in characters; longer ones are files."""
 
@@ -66,7 +74,9 @@ class ServerSettingsCog(
         """Show what is allowed in this server."""
         await defer(interaction)
         server = await self._services.store.guild_settings.get(interaction.guild_id)
-        await respond(interaction, self._described(server))
+        is_known = await self._services.command_access.is_known(interaction.guild_id or 0)
+        commands = _COMMANDS_KNOWN if is_known else _COMMANDS_UNKNOWN
+        await respond(interaction, f"{self._described(server)}\n{commands}")
 
     @app_commands.command()
     @app_commands.describe(

@@ -60,10 +60,11 @@ class MaskDrafts:
 
         Raises `UserError` or `EngineError` for what is not allowed.
         """
-        if replace_with:
-            check_prompt(replace_with, self._settings.limits)
-            await self._policy.check_words(requester, replace_with)
-            parse_prompts(replace_with)
+        words = (replace_with,) if replace_with else ()
+        for each in words:
+            check_prompt(each, self._settings.limits)
+            parse_prompts(each)
+        await self._policy.check_words(requester, *words)
         source, notice = await asyncio.to_thread(read_source, picture)
         mask, relevance = await self._look_for(source, what) if what else (None, None)
         content = await asyncio.to_thread(encode, source, "PNG")

@@ -7,7 +7,7 @@ import discord
 
 from bot.errors import UserError
 from bot.jobs.job import Job, JobLocation
-from bot.submission.requester import Channel
+from bot.submission.requester import Requester
 
 NEEDED = {
     "view_channel": "View Channel",
@@ -101,17 +101,36 @@ def _permissions(
     return none if is_private and not permissions.manage_threads else permissions
 
 
-def check_permissions(channel: Channel, permissions: discord.Permissions) -> None:
-    """Raise `UserError`, naming what is missing, unless the bot can post pictures there."""
+def check_permissions(requester: Requester) -> None:
+    """Raise `UserError`, naming what is missing, unless bot and user may post in the channel."""
+    channel = requester.channel
     if isinstance(channel, discord.DMChannel | discord.GroupChannel):
         return
     is_thread = isinstance(channel, discord.Thread)
     if is_thread and channel.locked:
         raise UserError("This thread is locked: I cannot post here.")
     needed = NEEDED_IN_THREADS if is_thread else NEEDED
-    missing = [label for name, label in needed.items() if not getattr(permissions, name)]
+    missing = [label for name, label in needed.items() if not getattr(requester.permissions, name)]
     if missing:
         raise UserError(
             "I cannot paint here: someone who manages this server has to allow me "
             f"{' and '.join(missing)} in this channel."
+        )
+    _check_own_permissions(requester.own_permissions, requester, in_thread=is_thread)
+
+
+def _check_own_permissions(
+    own: discord.Permissions, requester: Requester, *, in_thread: bool
+) -> None:
+    """Raise `UserError` if the user may not post, because the bot would do it for them."""
+    may_write = own.send_messages_in_threads if in_thread else own.send_messages
+    if not (own.view_channel and may_write):
+        raise UserError(
+            "You are not allowed to write in this channel, so I cannot paint for you here. Use a "
+            "channel in which you can write."
+        )
+    if requester.attaches and not own.attach_files:
+        raise UserError(
+            "You are not allowed to attach files in this channel, so I cannot use yours here. Use "
+            "another channel, or ask without a file."
         )

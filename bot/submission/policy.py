@@ -19,6 +19,7 @@ from bot.filtering.wordlist import WordList
 from bot.guild_settings import GuildSettings
 from bot.storage import Store
 from bot.storage.quotas import Usage
+from bot.submission.command_access import CommandAccess
 from bot.submission.permissions import check_permissions
 from bot.submission.requester import Channel, Requester
 from bot.ui import formatting
@@ -37,8 +38,15 @@ _IN_GUILD = " in this server"
 class SubmissionPolicy:
     """Refuses requests with a `UserError`. Models and a run must fit into `memory`."""
 
-    def __init__(self, settings: BotSettings, store: Store, memory: Budget) -> None:
+    def __init__(
+        self,
+        settings: BotSettings,
+        store: Store,
+        memory: Budget,
+        access: CommandAccess | None = None,
+    ) -> None:
         self._host = settings.limits
+        self._access = access or CommandAccess()
         self._memory = memory
         self._store = store
         self._blocked = WordList(settings.safety.blocked_words)
@@ -55,19 +63,14 @@ class SubmissionPolicy:
 
         Raises `UserError` if not, and `EngineError` if it is more than this machine can do.
         """
-        guild = await self._check_access(requester)
+        guild = await self.check_access(requester)
         # Matching long texts takes time.
         await asyncio.to_thread(self._check_content, guild, requester, prompt, recipes)
         return guild
 
     async def check_words(self, requester: Requester, *texts: str) -> None:
-        """Raise `UserError` if texts contain words that are not allowed here."""
-        guild = await self._readable_settings(requester)
-        await asyncio.to_thread(self._check_words, guild, requester, texts)
-
-    async def check_showing(self, requester: Requester, *texts: str) -> None:
-        """Raise `UserError` if pictures painted from these texts may not be posted here."""
-        guild = await self._check_access(requester)
+        """Raise `UserError` if pictures of these texts may not be asked for, or posted, here."""
+        guild = await self.check_access(requester)
         await asyncio.to_thread(self._check_words, guild, requester, texts)
 
     async def check_quota(self, requester: Requester, guild: GuildSettings, pictures: int) -> None:
@@ -87,9 +90,10 @@ class SubmissionPolicy:
                 past = await self._store.quotas.pictures_between(user_id, now - DAY, now, scope)
                 raise UserError(_day_is_over(past, pictures, most, where))
 
-    async def _check_access(self, requester: Requester) -> GuildSettings:
+    async def check_access(self, requester: Requester) -> GuildSettings:
         """Return the guild's settings, if the bot and the user may paint in this channel."""
-        check_permissions(requester.channel, requester.permissions)
+        check_permissions(requester)
+        await self._access.check(requester)
         guild = await self._readable_settings(requester)
         channel = requester.channel
         channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id

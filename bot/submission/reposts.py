@@ -36,7 +36,7 @@ class Reposts:
         if record is None or not pictures:
             raise UserError("I do not keep this picture any more. *Rerun* paints one like it.")
         texts = [prompt.text for recipe in record.job.recipes for prompt in recipe.prompts]
-        await self._policy.check_showing(requester, record.job.prompt, *texts)
+        await self._policy.check_words(requester, record.job.prompt, *texts)
         limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
         files = await asyncio.to_thread(result_files, record.job, pictures, (), limit)
         text = "\n".join((_headline(record, requester), *files.notices))

@@ -1,8 +1,9 @@
 """The user and channel behind a request, whether it is an interaction, message or reaction."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import discord
 
@@ -19,6 +20,12 @@ Channel = (
 )
 
 
+PAINTING = "imagine"
+"""The command that stands for painting: who may not use it gets no picture in other ways."""
+_SILENCED = discord.Permissions(view_channel=True, read_message_history=True)
+"""What Discord leaves to a member who is timed out."""
+
+
 @dataclass(frozen=True)
 class Requester:
     """A user in a channel."""
@@ -31,38 +38,92 @@ class Requester:
     """The bot's permissions in the channel."""
     roles: Mapping[int, str] = field(default_factory=dict[int, str])
     """The names of the user's roles by id; empty in direct messages."""
+    own_permissions: discord.Permissions = field(default_factory=discord.Permissions.all)
+    """The user's permissions in the channel; without meaning in direct messages."""
+    attaches: bool = False
+    """Whether the request brings files."""
+    commands: tuple[str, ...] = ()
+    """Commands that the server must allow the user; none if Discord has checked the request."""
+    request: Hashable = None
+    """What Discord may deliver twice: an interaction, message or reaction; None if unknown."""
 
     @classmethod
-    def of_interaction(cls, interaction: discord.Interaction) -> Self:
-        """Return the user who gave a command or pressed a button, in their channel.
+    def of_interaction(cls, interaction: discord.Interaction[Any], *commands: str) -> Self:
+        """Return the user who gave a command, pressed a button or sent a form, in their channel.
 
+        `commands` are those that a button or a form stands for, besides the one for painting.
         Raises `UserError` if nothing can be posted there.
         """
         channel = interaction.channel
         if channel is None or isinstance(channel, discord.ForumChannel | discord.CategoryChannel):
             raise UserError("I cannot post in this channel. Try a text channel.")
-        permissions = interaction.app_permissions
         user = interaction.user
-        return cls(user.id, interaction.guild_id, channel, permissions, _roles(user))
+        is_command = interaction.type is discord.InteractionType.application_command
+        return cls(
+            user.id,
+            interaction.guild_id,
+            channel,
+            interaction.app_permissions,
+            _roles(user),
+            _unless_silenced(user, interaction.permissions),
+            attaches=bool((interaction.data or {}).get("resolved", {}).get("attachments")),
+            commands=() if is_command else (PAINTING, *commands),
+            request=("interaction", interaction.id),
+        )
 
     @classmethod
-    def of_message(cls, message: discord.Message) -> Self:
-        """Return the author of a message, in its channel."""
-        guild, channel = message.guild, message.channel
+    def of_message(cls, message: discord.Message, *commands: str) -> Self:
+        """Return the author of a message, in its channel; `commands` are those it stands for."""
+        guild, channel, author = message.guild, message.channel, message.author
+        request = ("message", message.id)
         if guild is None:
-            return cls(message.author.id, None, channel, discord.Permissions.none())
-        author, permissions = message.author, channel.permissions_for(guild.me)
-        return cls(author.id, guild.id, channel, permissions, _roles(author))
+            none = discord.Permissions.none()
+            return cls(author.id, None, channel, none, request=request)
+        return cls(
+            author.id,
+            guild.id,
+            channel,
+            _permissions(channel, guild.me),
+            _roles(author),
+            _permissions(channel, author),
+            attaches=bool(message.attachments),
+            commands=(PAINTING, *commands),
+            request=request,
+        )
 
     @classmethod
     def of_reaction(cls, reaction: discord.RawReactionActionEvent, channel: Channel) -> Self:
         """Return the user who reacted to a message in a channel."""
         member, user_id = reaction.member, reaction.user_id
+        request = ("reaction", reaction.message_id, user_id, str(reaction.emoji))
         if member is None:
-            return cls(user_id, None, channel, discord.Permissions.none())
-        permissions = channel.permissions_for(member.guild.me)
-        return cls(user_id, member.guild.id, channel, permissions, _roles(member))
+            return cls(user_id, None, channel, discord.Permissions.none(), request=request)
+        return cls(
+            user_id,
+            member.guild.id,
+            channel,
+            _permissions(channel, member.guild.me),
+            _roles(member),
+            _permissions(channel, member),
+            commands=(PAINTING,),
+            request=request,
+        )
 
 
 def _roles(user: discord.User | discord.Member) -> dict[int, str]:
     return {each.id: each.name for each in user.roles} if isinstance(user, discord.Member) else {}
+
+
+def _permissions(channel: Channel, user: discord.User | discord.Member) -> discord.Permissions:
+    """Return a member's permissions in a channel; none if its parent is unknown."""
+    if isinstance(user, discord.Member):
+        with suppress(discord.ClientException):  # a thread whose channel is not cached
+            return _unless_silenced(user, channel.permissions_for(user))
+    return discord.Permissions.none()
+
+
+def _unless_silenced(
+    user: discord.User | discord.Member, permissions: discord.Permissions
+) -> discord.Permissions:
+    is_silenced = isinstance(user, discord.Member) and user.is_timed_out()
+    return permissions & _SILENCED if is_silenced else permissions
