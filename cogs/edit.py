@@ -17,6 +17,7 @@ from bot.submission.seeds import LARGEST_SEED
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import defer, respond, show_form
+from bot.ui.uploads import is_spoiler
 from engine.editing.edit_recipe import DEFAULT_KEEP
 from engine.recipes.recipe import MAX_STEPS
 
@@ -63,7 +64,8 @@ class Edit(BotCog):
         """Change a picture by words."""
         await defer(interaction)
         kept = None if keep is None else keep / 100
-        options = EditOptions(prompt, kept, steps, seed, preset, count)
+        spoiler = is_spoiler(image, mask)
+        options = EditOptions(prompt, kept, steps, seed, preset, count, spoiler)
         requester = Requester.of_interaction(interaction)
         picture = await self._services.uploads.read(image)
         drawn = None if mask is None else await self._services.uploads.read(mask)
@@ -104,7 +106,8 @@ class _EditForm(PictureForm):
         percent = self._keep.values[0] if self._keep.values else _KEEP
         if percent not in _KEEPS:
             raise UserError("I don't know that choice. Please open the form again.")
-        options = EditOptions(self._prompt.value, int(percent) / 100)
+        spoiler = is_spoiler(self.picture)
+        options = EditOptions(self._prompt.value, int(percent) / 100, spoiler=spoiler)
         requester = Requester.of_interaction(interaction, "edit")
         queued = await self._services.edits.queue(requester, options, picture)
         await respond(interaction, str(queued))

@@ -10,11 +10,13 @@ from discord.app_commands import Choice, Range
 from bot.client import BotCog
 from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
+from bot.jobs.job import JobOrigin
 from bot.submission.policy import check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, seed_or_any, variations
 from bot.ui.autocomplete import matching, matching_presets
 from bot.ui.responses import defer, respond
+from bot.ui.uploads import is_spoiler
 from engine.editing.edit_recipe import image_prompt
 from engine.models.catalogue import find_models
 from engine.presets import make_recipe, round_to_grid
@@ -94,7 +96,8 @@ class Imagine(BotCog):
             recipe = _styled(recipe, style)
         requester = Requester.of_interaction(interaction)
         recipes = variations(recipe, count)
-        message = await self._services.submission.submit(requester, prompt, recipes)
+        origin = JobOrigin(spoiler=is_spoiler(image, like))
+        message = await self._services.submission.submit(requester, prompt, recipes, origin)
         await respond(interaction, f"Queued: {message.jump_url}")
 
     @imagine.autocomplete("style")

@@ -25,6 +25,7 @@ from bot.ui.base import Form, PersistentButton
 from bot.ui.draft_preview import GROWTH
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import defer, show_form, update_response
+from bot.ui.uploads import is_spoiler
 
 MENU = "Mask something in it"
 
@@ -103,7 +104,8 @@ class Mask(BotCog):
         """Find something in a picture, and paint something else there."""
         await defer(interaction)
         picture = await self._services.uploads.read(image)
-        await _create_draft(self._services, interaction, picture, what, replace_with)
+        spoiler = is_spoiler(image)
+        await _create_draft(self._services, interaction, picture, what, replace_with, spoiler)
 
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what to look for in a message's picture."""
@@ -131,7 +133,8 @@ class _MaskForm(PictureForm):
         await defer(interaction)
         picture = await self._services.uploads.read(self.picture, self.message)
         what, replace_with = self._what.value, self._replace_with.value
-        await _create_draft(self._services, interaction, picture, what, replace_with)
+        spoiler = is_spoiler(self.picture)
+        await _create_draft(self._services, interaction, picture, what, replace_with, spoiler)
 
 
 class _WordsForm(Form):
@@ -171,8 +174,10 @@ class _UploadForm(Form):
         draft = await masks.get(self._draft_id, interaction.user.id)
         if not self._file.values:
             raise UserError("The form came without a file. Please choose one.")
-        content = await self._services.uploads.read(self._file.values[0])
-        changed = await masks.adjust(draft, lambda draft: with_uploaded_mask(draft, content))
+        file = self._file.values[0]
+        content = await self._services.uploads.read(file)
+        replace_mask = partial(with_uploaded_mask, content=content, spoiler=is_spoiler(file))
+        changed = await masks.adjust(draft, replace_mask)
         await _show(interaction, changed)
 
 
@@ -182,21 +187,22 @@ async def _create_draft(
     picture: bytes,
     what: str | None,
     replace_with: str | None,
+    spoiler: bool,
 ) -> None:
     """Look for something in a picture, and show the draft."""
     requester = Requester.of_interaction(interaction, "mask")
-    new = await services.masks.find(requester, picture, what, replace_with)
+    new = await services.masks.find(requester, picture, what, replace_with, spoiler=spoiler)
     if new.draft.mask is not None:
         await _show(interaction, new.draft, new.notice)
         return
     text = job_text.not_found_text(what) if what else job_text.NO_MASK
-    files = [] if new.relevance is None else [_relevance_file(new.relevance)]
+    files = [] if new.relevance is None else [_relevance_file(new.relevance, new.draft)]
     text = "\n".join(filter(None, (text, new.notice)))
     await update_response(interaction, text, files, _buttons(new.draft))
 
 
-def _relevance_file(content: bytes) -> Attachment:
-    return Attachment("relevance.png", content, job_text.RELEVANCE_ALT_TEXT)
+def _relevance_file(content: bytes, draft: Draft) -> Attachment:
+    return Attachment("relevance.png", content, job_text.RELEVANCE_ALT_TEXT, draft.spoiler)
 
 
 async def _paint(

@@ -16,7 +16,7 @@ from bot.submission.permissions import Actor, check_permissions
 from bot.submission.requester import Channel, Requester
 from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS
 from bot.ui.responses import errors_replied
-from bot.ui.uploads import is_own, pictures_in, recipe_beside
+from bot.ui.uploads import is_own, is_spoiler, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Reactions(BotCog):
                 for file in files
             ]
             await self._services.recipe_reruns.queue(
-                requester, *(origin.recipe for origin in origins)
+                requester, *(origin.recipe for origin in origins), spoiler=is_spoiler(*files)
             )
 
     async def _end(

@@ -5,6 +5,7 @@ deleted. The response holds the recipe as a file, from which its button paints.
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import discord
@@ -17,11 +18,12 @@ from bot.services import Services
 from bot.submission.recipes import FILENAME, recipe_file
 from bot.submission.requester import Requester
 from bot.ui import job_text
+from bot.ui.attachments import plain_name
 from bot.ui.base import PersistentButton
 from bot.ui.buttons import button_view
 from bot.ui.forms import PictureForm
 from bot.ui.responses import defer, respond, show_form, update_response
-from bot.ui.uploads import pictures_in, recipe_beside
+from bot.ui.uploads import is_spoiler, pictures_in, recipe_beside
 from engine.errors import EngineError
 from engine.painting import Provenance
 
@@ -36,14 +38,15 @@ class AgainButton(PersistentButton, template=r"recipe:again"):
         await defer(interaction, in_place=True)
         services: Services = interaction.client.services
         files = interaction.message.attachments if interaction.message else []
-        file = next((each for each in files if each.filename == FILENAME), None)
+        file = next((each for each in files if plain_name(each.filename) == FILENAME), None)
         if file is None:
             raise UserError("The recipe isn't there any more. Please run `/recipe` again.")
         origin = await services.recipe_reruns.read(file)
         requester = Requester.of_interaction(interaction)
-        await respond(
-            interaction, str(await services.recipe_reruns.queue(requester, origin.recipe))
+        queued = await services.recipe_reruns.queue(
+            requester, origin.recipe, spoiler=is_spoiler(file)
         )
+        await respond(interaction, str(queued))
 
 
 class Recipes(BotCog):
@@ -57,9 +60,8 @@ class Recipes(BotCog):
     async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
         """Show how a picture was made."""
         await defer(interaction)
-        await _show_recipe(
-            self._services, interaction, await self._services.recipe_reruns.read(image)
-        )
+        origin = await self._services.recipe_reruns.read(image)
+        await _show_recipe(self._services, interaction, origin, spoiler=is_spoiler(image))
 
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Show how a message's picture was made, after asking which if there are several."""
@@ -94,15 +96,19 @@ async def _show_posted_recipe(
     """Show the recipe of a message's picture."""
     await defer(interaction)
     file = recipe_beside(message, picture)
-    await _show_recipe(services, interaction, await services.recipe_reruns.read(file, message))
+    origin = await services.recipe_reruns.read(file, message)
+    await _show_recipe(services, interaction, origin, spoiler=is_spoiler(picture))
 
 
 async def _show_recipe(
-    services: Services, interaction: discord.Interaction, origin: Provenance
+    services: Services, interaction: discord.Interaction, origin: Provenance, *, spoiler: bool
 ) -> None:
-    """Show a recipe, with a button if it can be painted here."""
+    """Show a recipe, with a button if it can be painted here.
+
+    The name of its file says whether what the button paints is a spoiler.
+    """
     text = job_text.provenance_text(origin)
-    file = await asyncio.to_thread(recipe_file, origin.recipe)
+    file = await asyncio.to_thread(partial(recipe_file, origin.recipe, spoiler=spoiler))
     if len(file.content) > interaction.filesize_limit:
         await respond(interaction, f"{text}\n-# The recipe is too large for a file here.")
         return

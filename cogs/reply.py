@@ -16,7 +16,7 @@ from bot.storage.key_values import name_about
 from bot.submission.edits import EditOptions, Queued
 from bot.submission.requester import Requester
 from bot.ui.responses import errors_replied, reply_briefly
-from bot.ui.uploads import choose_picture, is_own, pictures_in, recipe_beside
+from bot.ui.uploads import choose_picture, is_own, is_spoiler, pictures_in, recipe_beside
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = (
@@ -62,8 +62,7 @@ class Reply(BotCog):
         number, words = _number_and_words(words)
         attached = pictures_in(message)
         if attached and words:
-            picture = await self._services.uploads.read(choose_picture(attached, number), message)
-            return await self._services.edits.queue(requester, EditOptions(words), picture)
+            return await self._edit(requester, words, choose_picture(attached, number), message)
         if not (attached or words):
             raise UserError("Tell me in words how to change the picture.")
         target = await _target(message)
@@ -74,9 +73,20 @@ class Reply(BotCog):
         original = choose_picture(pictures_in(target), number)
         await self._services.edits.check_may_edit(target, message.author.id)
         if words:
-            picture = await self._services.uploads.read(original, target)
-            return await self._services.edits.queue(requester, EditOptions(words), picture)
+            return await self._edit(requester, words, original, target)
         return await self._continue(requester, target, original, message)
+
+    async def _edit(
+        self,
+        requester: Requester,
+        words: str,
+        picture: discord.Attachment,
+        message: discord.Message,
+    ) -> Queued:
+        """Queue an edit of a message's picture."""
+        content = await self._services.uploads.read(picture, message)
+        options = EditOptions(words, spoiler=is_spoiler(picture))
+        return await self._services.edits.queue(requester, options, content)
 
     async def _continue(
         self,
@@ -93,7 +103,8 @@ class Reply(BotCog):
             raise UserError(f"I can continue from one picture, and you sent {len(painted_over)}.")
         origin = await self._services.uploads.read(recipe_beside(target, original), target)
         picture = await self._services.uploads.read(painted_over[0], message)
-        return await self._services.edits.queue_restart(requester, origin, picture)
+        spoiler = is_spoiler(original, painted_over[0])
+        return await self._services.edits.queue_restart(requester, origin, picture, spoiler=spoiler)
 
     async def _explain(self, message: discord.Message) -> None:
         """Tell a person who replied to a picture, once a day, how to reply so that it works."""

@@ -18,3 +18,5 @@ class Draft:
     """The prompt for the area; None if the user has not given one."""
     created_at: datetime
     """When it was stored or last changed."""
+    spoiler: bool = False
+    """Whether the picture or the mask was marked as a spoiler."""

@@ -51,3 +51,4 @@ class Entry:
     """The position in the scope, 1 (newest) to `total`."""
     total: int
     """Number of jobs in the scope."""
+    spoiler: bool = False

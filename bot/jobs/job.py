@@ -72,6 +72,8 @@ class Job:
     """The server; None in direct messages."""
     weight: float = 1.0
     """The author's share of painting time when the job was accepted."""
+    spoiler: bool = False
+    """Whether its pictures are posted as spoilers, because a picture that it was made from was."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class JobOrigin:
     """True if it starts from its parent's last checkpoints, which have the same recipes."""
     picture: int | None = None
     """The number, from 1, of the parent's only picture that it continues; None for all."""
+    spoiler: bool = False
+    """Whether a picture that it is made from was marked as a spoiler."""
 
 
 NEW_JOB = JobOrigin()

@@ -1,6 +1,6 @@
 """Drafts: pictures and their masks, before an edit is submitted."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, or_, select
@@ -17,7 +17,13 @@ class DraftRepository(Repository):
     """Drafts, which expire after a day."""
 
     async def add(
-        self, author_id: int, source: bytes, mask: bytes | None, replace_with: str | None
+        self,
+        author_id: int,
+        source: bytes,
+        mask: bytes | None,
+        replace_with: str | None,
+        *,
+        spoiler: bool = False,
     ) -> Draft:
         """Store a new draft and return it; delete expired drafts and the user's surplus ones."""
         now = datetime.now(UTC)
@@ -27,6 +33,7 @@ class DraftRepository(Repository):
             mask=mask,
             replace_with=replace_with,
             created_at=now,
+            spoiler=spoiler,
         )
         newest = (
             select(DraftRow.id).where(DraftRow.author_id == author_id).order_by(DraftRow.id.desc())
@@ -62,4 +69,4 @@ class DraftRepository(Repository):
 
 
 def _value(row: DraftRow) -> Draft:
-    return Draft(row.id, row.author_id, row.source, row.mask, row.replace_with, row.created_at)
+    return Draft(**{each.name: getattr(row, each.name) for each in fields(Draft)})

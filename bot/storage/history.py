@@ -50,6 +50,7 @@ class HistoryRepository(Repository):
             can_rerun=not row.sources_removed,
             place=newer + 1,
             total=total,
+            spoiler=row.spoiler,
         )
 
     async def add_repost(self, job_id: int, channel_id: int, message_id: int) -> None:

@@ -44,11 +44,10 @@ class JobRepository(Repository):
         """
         # A recipe may contain megabytes of images.
         texts = await asyncio.to_thread(lambda: [recipe.to_json() for recipe in recipes])
-        kind, parent_id = origin.kind, origin.parent_id
         row = JobRow(
             state=JobState.QUEUED,
-            kind=kind,
-            parent_id=parent_id,
+            kind=origin.kind,
+            parent_id=origin.parent_id,
             author_id=author_id,
             guild_id=guild_id,
             channel_id=channel_id,
@@ -56,15 +55,16 @@ class JobRepository(Repository):
             recipes=texts,
             pictures=len(texts),
             weight=weight,
+            spoiler=origin.spoiler,
             stop_wanted=False,
             accepted_at=datetime.now(UTC),
         )
         async with self._write.begin() as session:
             session.add(row)
             await session.flush()
-            if origin.resumes and parent_id is not None:
-                await copy_checkpoints(session, parent_id, row.id, origin.picture)
-        return Job(row.id, author_id, prompt, recipes, kind, parent_id, guild_id, weight)
+            if origin.resumes and origin.parent_id is not None:
+                await copy_checkpoints(session, origin.parent_id, row.id, origin.picture)
+        return _job(row, recipes)
 
     async def get(self, job_id: int) -> JobRecord | None:
         """Return a job's record; None if it is gone or unreadable."""
@@ -194,7 +194,7 @@ def _readable(found: Sequence[_Found]) -> tuple[list[JobRecord], list[int]]:
     unreadable: list[int] = []
     for row, place in found:
         try:
-            records.append(_record(row, place, _job(row)))
+            records.append(_record(row, place, _job(row, _recipes(row))))
         except (RecipeError, ValueError, TypeError) as error:
             level = logging.INFO if row.sources_removed else logging.ERROR
             extra = {"job": row.id, "cause": str(error)}
@@ -203,10 +203,14 @@ def _readable(found: Sequence[_Found]) -> tuple[list[JobRecord], list[int]]:
     return records, unreadable
 
 
-def _job(row: JobRow) -> Job:
+def _recipes(row: JobRow) -> tuple[Recipe, ...]:
     recipes = tuple(map(Recipe.from_json, row.recipes))
     if not recipes:
         raise ValueError("it has no recipe")
+    return recipes
+
+
+def _job(row: JobRow, recipes: tuple[Recipe, ...]) -> Job:
     return Job(
         id=row.id,
         author_id=row.author_id,
@@ -216,6 +220,7 @@ def _job(row: JobRow) -> Job:
         parent_id=row.parent_id,
         guild_id=row.guild_id,
         weight=row.weight,
+        spoiler=row.spoiler,
     )
 
 

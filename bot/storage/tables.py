@@ -68,6 +68,7 @@ class JobRow(Base):
     pictures: Mapped[int] = mapped_column(server_default="1")
     """Number of recipes."""
     weight: Mapped[float] = mapped_column(server_default="1")
+    spoiler: Mapped[bool] = mapped_column(server_default="0")
     stop_wanted: Mapped[bool] = mapped_column(server_default="0")
     """Whether someone asked to stop the running job."""
     reason: Mapped[str | None]
@@ -159,6 +160,7 @@ class DraftRow(Base):
     mask: Mapped[bytes | None]
     replace_with: Mapped[str | None]
     created_at: Mapped[datetime]
+    spoiler: Mapped[bool] = mapped_column(server_default="0")
 
 
 class DeletionRow(Base):

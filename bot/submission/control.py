@@ -114,5 +114,6 @@ class JobControl:
             if record.state is not JobState.STOPPED:
                 raise UserError("Only stopped jobs can be resumed.")
             recipes = record.job.recipes
-        origin = JobOrigin(kind, job_id, resumes=True, picture=picture)
+        spoiler = record.job.spoiler
+        origin = JobOrigin(kind, job_id, resumes=True, picture=picture, spoiler=spoiler)
         return await self._submission.submit(requester, record.job.prompt, recipes, origin)

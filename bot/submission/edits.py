@@ -8,6 +8,7 @@ import discord
 from bot import errors
 from bot.config import BotSettings
 from bot.errors import UserError
+from bot.jobs.job import JobOrigin
 from bot.storage import Store
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.requester import Requester
@@ -31,6 +32,8 @@ class EditOptions:
     seed: int | None = None
     preset: str | None = None
     count: int = 1
+    spoiler: bool = False
+    """Whether the picture or the mask is marked as a spoiler."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +60,21 @@ class Edits:
         models = self._settings.engine.models
         recipe, notice = await asyncio.to_thread(_edit_recipe, options, picture, mask, models)
         recipes = variations(recipe, options.count)
-        message = await self._submission.submit(requester, options.prompt, recipes)
+        origin = JobOrigin(spoiler=options.spoiler)
+        message = await self._submission.submit(requester, options.prompt, recipes, origin)
         return Queued(message, notice)
 
-    async def queue_restart(self, requester: Requester, origin: bytes, picture: bytes) -> Queued:
+    async def queue_restart(
+        self, requester: Requester, origin: bytes, picture: bytes, *, spoiler: bool = False
+    ) -> Queued:
         """Queue the recipe stored in the file `origin` again, starting from `picture`."""
         recipe = await asyncio.to_thread(
             lambda: restart_from(read_provenance(origin).recipe, picture)
         )
         check_models(recipe, self._settings.engine.models)
         prompt = " | ".join(map(str, recipe.prompts))
-        return Queued(await self._submission.submit(requester, prompt, (recipe,)))
+        comes_from = JobOrigin(spoiler=spoiler)
+        return Queued(await self._submission.submit(requester, prompt, (recipe,), comes_from))
 
     async def check_may_edit(self, message: discord.Message, user_id: int) -> None:
         """Raise `UserError` if the message holds pictures that this user may not edit here."""

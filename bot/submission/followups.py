@@ -106,7 +106,7 @@ class FollowupJobs:
     ) -> discord.Message:
         self._check_models(recipes)
         prompt = record.job.prompt if prompt is None else prompt
-        origin = JobOrigin(kind, record.job.id)
+        origin = JobOrigin(kind, record.job.id, spoiler=record.job.spoiler)
         return await self._submission.submit(requester, prompt, recipes, origin)
 
     def _check_models(self, recipes: Sequence[Recipe]) -> None:

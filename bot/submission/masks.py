@@ -54,7 +54,13 @@ class MaskDrafts:
     """The ids of drafts whose edits are being queued."""
 
     async def find(
-        self, requester: Requester, picture: bytes, what: str | None, replace_with: str | None
+        self,
+        requester: Requester,
+        picture: bytes,
+        what: str | None,
+        replace_with: str | None,
+        *,
+        spoiler: bool = False,
     ) -> NewDraft:
         """Store a draft of a picture with the mask of what is named, if it is found there.
 
@@ -68,7 +74,9 @@ class MaskDrafts:
         source, notice = await asyncio.to_thread(read_source, picture)
         mask, relevance = await self._look_for(source, what) if what else (None, None)
         content = await asyncio.to_thread(encode, source, "PNG")
-        draft = await self._store.drafts.add(requester.user_id, content, mask, replace_with or None)
+        draft = await self._store.drafts.add(
+            requester.user_id, content, mask, replace_with or None, spoiler=spoiler
+        )
         return NewDraft(draft, errors.sentence(notice) if notice else "", relevance)
 
     async def get(self, draft_id: str, user_id: int) -> Draft:
@@ -101,7 +109,7 @@ class MaskDrafts:
         try:
             # It is deleted last, so that neither a refusal nor a crash loses it.
             draft = await self.get(draft_id, requester.user_id)
-            options = EditOptions(prompt or draft.replace_with or "")
+            options = EditOptions(prompt or draft.replace_with or "", spoiler=draft.spoiler)
             queued = await self._edits.queue(requester, options, draft.source, draft.mask)
             await retrying(self._store.drafts.delete)(number)
         finally:
@@ -128,10 +136,11 @@ class MaskDrafts:
         return await asyncio.to_thread(encode, mask, "PNG"), None
 
 
-def with_uploaded_mask(draft: Draft, content: bytes) -> Draft:
+def with_uploaded_mask(draft: Draft, content: bytes, *, spoiler: bool = False) -> Draft:
     """Return a draft with the mask in an uploaded file; raise `EngineError` if it does not fit."""
     source, _ = read_source(draft.source)
-    return replace(draft, mask=encode(read_mask(content, source.size), "PNG"))
+    mask = encode(read_mask(content, source.size), "PNG")
+    return replace(draft, mask=mask, spoiler=draft.spoiler or spoiler)
 
 
 def _number(draft_id: str) -> int | None:

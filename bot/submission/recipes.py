@@ -66,7 +66,7 @@ class RecipeReruns:
         _check_effort(recipe)
         check_prompt(prompt_of(recipe), self._settings.limits)
 
-    async def queue(self, requester: Requester, *recipes: Recipe) -> Queued:
+    async def queue(self, requester: Requester, *recipes: Recipe, spoiler: bool = False) -> Queued:
         """Queue the recipes of one message, from this bot or elsewhere, with new seeds.
 
         Raises `UserError` or `EngineError` for what is not allowed.
@@ -75,14 +75,14 @@ class RecipeReruns:
             self.check(recipe)
             await asyncio.to_thread(_check_pictures, recipe)
         prompt, again = prompt_of(recipes[0]), reseeded(recipes)
-        origin = JobOrigin(kind="rerun")
+        origin = JobOrigin(kind="rerun", spoiler=spoiler)
         return Queued(await self._submission.submit(requester, prompt, again, origin))
 
 
-def recipe_file(recipe: Recipe) -> Attachment:
+def recipe_file(recipe: Recipe, *, spoiler: bool = False) -> Attachment:
     """Return a recipe as a JSON file. Writing a large recipe takes time."""
     content = json.dumps(json.loads(recipe.to_json()), ensure_ascii=False, indent=2)
-    return Attachment(FILENAME, content.encode(), "The recipe of the picture, as JSON")
+    return Attachment(FILENAME, content.encode(), "The recipe of the picture, as JSON", spoiler)
 
 
 def prompt_of(recipe: Recipe) -> str:

@@ -33,6 +33,7 @@ _PROGRESS_SIDE, _COMPARED_SIDE, _CLIP_SIDE = 768, 768, 512
 _PROGRESS_QUALITY = 85
 _SMALLER_QUALITIES = (95, 85, 70, 50)
 _GRID_COLUMNS = 2
+_SPOILER_PREFIX = "SPOILER_"
 _FULL_SIZE = re.compile(r"(picture-\d+(?:-\d+)?)\.(?:png|webp)")
 
 
@@ -44,6 +45,8 @@ class Attachment:
     content: bytes
     description: str
     """Alt text of a picture, or a description of another file."""
+    spoiler: bool = False
+    """Whether Discord hides it until it is clicked."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,14 @@ def progress_picture(job: Job, event: ProgressEvent) -> Attachment:
     """Return the current picture of a running job."""
     picture = _shown(Image.fromarray(event.pixels), job.recipes[event.picture - 1])
     content = encode(picture, "WEBP", quality=_PROGRESS_QUALITY)
-    return Attachment("progress.webp", content, job_text.alt_text(job.prompt))
+    return Attachment("progress.webp", content, job_text.alt_text(job.prompt), job.spoiler)
 
 
 def result_files(
     job: Job, pictures: Sequence[StoredPicture], frames: Sequence[StoredFrame], limit: int
 ) -> ResultFiles:
     """Return all files of a finished job, each of at most `limit` bytes."""
-    packer = _AttachmentPacker(limit, job_text.alt_text(job.prompt))
+    packer = _AttachmentPacker(limit, job_text.alt_text(job.prompt), spoiler=job.spoiler)
     finals = [open_image(each.content) for each in pictures]
     recipes = [job.recipes[each.number - 1] for each in pictures]
     several = len(job.recipes) > 1
@@ -97,8 +100,13 @@ def result_stem(filename: str) -> str | None:
 
     None for all other files: grids, comparisons, clips and progress.
     """
-    found = _FULL_SIZE.fullmatch(filename)
+    found = _FULL_SIZE.fullmatch(plain_name(filename))
     return None if found is None else found[1]
+
+
+def plain_name(filename: str) -> str:
+    """Return the name of a file without the prefix by which Discord knows spoilers."""
+    return filename.removeprefix(_SPOILER_PREFIX)
 
 
 def recipe_filename(name: str) -> str:
@@ -109,9 +117,10 @@ def recipe_filename(name: str) -> str:
 class _AttachmentPacker:
     """Collects files within the limit, and notices about those that were too large."""
 
-    def __init__(self, limit: int, description: str) -> None:
+    def __init__(self, limit: int, description: str, *, spoiler: bool) -> None:
         self._limit = min(limit, MAX_MESSAGE_BYTES)
         self._description = description
+        self._spoiler = spoiler
         self._files: list[Attachment] = []
         self._notices: list[str] = []
 
@@ -147,7 +156,8 @@ class _AttachmentPacker:
         return ResultFiles(size, tuple(map(tuple, groups)), tuple(self._notices))
 
     def _add(self, name: str, content: bytes, description: str | None = None) -> None:
-        self._files.append(Attachment(name, content, description or self._description))
+        description = description or self._description
+        self._files.append(Attachment(name, content, description, self._spoiler))
 
     def _add_recipe(self, name: str, recipe: Recipe) -> None:
         """Add the recipe of a picture that is not a PNG, and so can't hold it."""
@@ -176,7 +186,12 @@ class _AttachmentPacker:
 def discord_files(*attachments: Attachment | None) -> list[discord.File]:
     """Return files for one call to Discord, which uses them up."""
     return [
-        discord.File(io.BytesIO(each.content), each.name, description=each.description)
+        discord.File(
+            io.BytesIO(each.content),
+            each.name,
+            description=each.description,
+            spoiler=each.spoiler,
+        )
         for each in attachments
         if each is not None
     ]

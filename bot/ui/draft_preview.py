@@ -57,8 +57,9 @@ def preview_files(draft: Draft) -> list[Attachment]:
             "preview.webp",
             encode(preview, "WEBP", quality=_QUALITY),
             job_text.preview_alt_text(selected_share(draft)),
+            draft.spoiler,
         ),
-        Attachment("mask.png", draft.mask, job_text.MASK_ALT_TEXT),
+        Attachment("mask.png", draft.mask, job_text.MASK_ALT_TEXT, draft.spoiler),
     ]
 
 

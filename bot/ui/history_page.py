@@ -49,7 +49,7 @@ def page_sheet(entry: Entry, pictures: list[StoredPicture]) -> Attachment | None
     shown = [_small(open_image(each.content), side) for each in pictures]
     picture = shown[0] if len(shown) == 1 else contact_sheet(shown, columns=_COLUMNS)
     content = encode(picture, "WEBP", quality=_QUALITY)
-    return Attachment("history.webp", content, job_text.alt_text(entry.prompt))
+    return Attachment("history.webp", content, job_text.alt_text(entry.prompt), entry.spoiler)
 
 
 def _gone(entry: Entry) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import discord
 
 from bot.errors import UserError
-from bot.ui.attachments import MAX_MESSAGE_BYTES, recipe_filename, result_stem
+from bot.ui.attachments import MAX_MESSAGE_BYTES, plain_name, recipe_filename, result_stem
 from bot.ui.discord_errors import CALL_ERRORS
 from engine.files import MEBIBYTE
 
@@ -78,7 +78,12 @@ def recipe_beside(message: discord.Message, picture: discord.Attachment) -> disc
     That is the picture, or a JSON file beside it if the picture was too large for a PNG.
     """
     name = recipe_filename(result_stem(picture.filename) or "")
-    return next((file for file in _files(message) if file.filename == name), picture)
+    return next((file for file in _files(message) if plain_name(file.filename) == name), picture)
+
+
+def is_spoiler(*files: discord.Attachment | None) -> bool:
+    """Return True if one of the files is marked as a spoiler."""
+    return any(file is not None and file.is_spoiler() for file in files)
 
 
 def is_own(message: discord.Message) -> bool:
