@@ -15,6 +15,8 @@ from bot.healthcheck import ALIVE, STALE_SECONDS
 from bot.submission.permissions import INVITE
 from tests.engine.weights.faulty_server import Mirror, dripping
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0
 

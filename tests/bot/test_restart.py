@@ -41,6 +41,8 @@ from tests.harness.bot_harness import (
 )
 from tests.harness.restartable_bot import RestartableBot, open_restartable_bot
 
+pytestmark = pytest.mark.slow
+
 STEPS = 40
 ROOT = Path(__file__).parents[2]
 

@@ -1,5 +1,6 @@
 """The buttons under the messages of one's own jobs, as people press them."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from bot.jobs.job import JobState
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
+    PATIENCE,
     PROMPT,
     BotHarness,
     ephemeral_text,
+    job_in_progress,
     make_settings,
     open_bot,
     opened,
@@ -176,22 +179,31 @@ async def test_words_that_will_not_do_are_refused(bot: BotHarness, words: str, r
 
 
 async def test_resumed_picture_equals_uninterrupted_picture(bot: BotHarness):
-    await bot.imagine(seed=3, steps=200)
-    await wait_for_first_progress(bot)
-    await bot.alice.click(progress_message(bot), label="Stop here")
+    async with job_in_progress(bot, after=4, seed=3, steps=10):
+        click = asyncio.create_task(bot.alice.click(progress_message(bot), label="Stop here"))
+        async with asyncio.timeout(PATIENCE):
+            while not await _is_stop_requested(bot):
+                await asyncio.sleep(0.05)
+    await click
     result = await result_of(bot)
     assert "stopped at step" in result.content
     assert "Queued" in ephemeral_text(await bot.bob.click(result, label="Resume"))
     whole = await result_of(bot)
-    assert "200 steps" in whole.content
+    assert "10 steps" in whole.content
     other = bot.guild.create_text_channel("other")
-    await bot.imagine(seed=3, steps=200, channel=other)
+    await bot.imagine(seed=3, steps=10, channel=other)
     await bot.wait_until_notified()
     (uninterrupted,) = painted(other.threads[0])
     first, second = [await pictures_of(each)[0].read() for each in (whole, uninterrupted)]
     assert opened(first).tobytes() == opened(second).tobytes()
 
 
+async def _is_stop_requested(bot: BotHarness) -> bool:
+    record = await bot.services.store.jobs.get(1)
+    return record is not None and record.stop_requested
+
+
+@pytest.mark.slow
 async def test_vary_asks_for_one_of_several_pictures(bot: BotHarness):
     await bot.imagine(seed=3, steps=20, count=3)
     result = await result_of(bot)

@@ -55,6 +55,7 @@ def said(place: simcord.ChannelHandle) -> list[discord.Message]:
     return [each for each in place.history() if each.type is discord.MessageType.default]
 
 
+@pytest.mark.slow
 async def test_other_users_cannot_stop_cancel_or_delete(bot: BotHarness):
     async with job_in_progress(bot, steps=60):
         for label in ("Stop here", "Cancel"):

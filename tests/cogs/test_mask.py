@@ -32,6 +32,7 @@ from tests.harness.bot_harness import (
     result_of,
     wait_for_first_progress,
 )
+from tests.harness.interactions import NEVER_FINISHES
 
 WORDS = "a green square on a blue background"
 BLACK, WHITE = encoded(Image.new("L", (128, 128))), encoded(Image.new("L", (128, 128), 255))
@@ -121,12 +122,11 @@ async def test_the_preview_shows_what_changes_brightly(bot: BotHarness):
 
 
 async def test_a_mask_is_found_while_something_else_is_painted(bot: BotHarness):
-    await bot.bob.slash(bot.channel, "imagine", prompt="a blue square", steps=400)
+    await bot.bob.slash(bot.channel, "imagine", prompt="a blue square", steps=NEVER_FINISHES)
     await wait_for_first_progress(bot)
     answered = await mask(bot, what="red circle")
     assert [job.id for job in bot.services.queue.jobs()] == [1]
     assert "Paint it" in enabled(answered)
-    await bot.wait_until_notified()
 
 
 async def test_buttons_change_the_mask(bot: BotHarness):

@@ -35,6 +35,7 @@ from tests.harness.bot_harness import (
     raise_unexplained,
     recipe_of,
     result_of,
+    steps_held,
 )
 
 MENU = "Show recipe"
@@ -388,7 +389,8 @@ async def test_limits_hold_for_pictures_that_are_painted_again(tmp_path: Path, p
     settings = make_settings(tmp_path / "data")
     limits = settings.limits.model_copy(update={"jobs_per_person": 1})
     async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
-        answered = await asked(bot, painting(small(steps=400)))
-        assert "Queued" in await pressed(bot, answered)
-        assert "You have 1 job" in await pressed(bot, answered)
+        answered = await asked(bot, painting(small()))
+        with steps_held():
+            assert "Queued" in await pressed(bot, answered)
+            assert "You have 1 job" in await pressed(bot, answered)
         await bot.wait_until_notified()

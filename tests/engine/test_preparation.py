@@ -22,6 +22,8 @@ from tests.engine.conversion.fake_checkpoints import (
     vqgan,
 )
 
+pytestmark = pytest.mark.slow
+
 ARCHITECTURE = "ViT-S-32"
 """Of open_clip's, one of the smallest."""
 CONFIG = """

@@ -24,6 +24,8 @@ from engine.models.vqgan import VQGANConfig
 from engine.recipes.augmentations import PAPER, Augmentations
 from engine.vqgan_clip.cutouts import make_cutouts
 
+pytestmark = pytest.mark.slow
+
 COUNT, SIZE, SIDE = 3000, 16, 96
 LOTS = 10
 """As many times a tenth of the cutouts is made, since all at once take half a gigabyte."""

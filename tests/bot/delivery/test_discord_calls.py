@@ -134,6 +134,7 @@ async def test_a_refusal_that_does_not_arrive_is_logged(
     await another_job_is_painted(bot)
 
 
+@pytest.mark.slow
 async def test_progress_that_has_to_wait_delays_a_result_and_loses_none(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
@@ -153,6 +154,7 @@ async def test_progress_that_has_to_wait_delays_a_result_and_loses_none(
     assert len(painted(bot.thread())) == 1
 
 
+@pytest.mark.slow
 async def test_a_person_gets_a_result_once_although_each_call_has_to_wait(bot: BotHarness):
     async with job_in_progress(bot, steps=40):
         direct = bot.alice.user.dm_channel

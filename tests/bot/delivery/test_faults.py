@@ -37,6 +37,8 @@ from tests.harness.bot_harness import (
     until,
 )
 
+pytestmark = pytest.mark.slow
+
 POST, EDIT = "/channels/*/messages", "/channels/*/messages/*"
 
 

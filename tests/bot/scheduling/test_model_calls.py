@@ -19,6 +19,8 @@ from tests.harness.bot_harness import (
     wait_for_first_progress,
 )
 
+pytestmark = pytest.mark.slow
+
 
 async def name_of_models(bot: BotHarness) -> str:
     call = bot.services.worker.call_with_models(lambda models: models.name)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +23,13 @@ from tests.harness.bot_harness import (
     another_job_is_painted,
     encoded,
     ephemeral_text,
+    job_in_progress,
     open_bot,
     painted,
     until,
-    wait_for_first_progress,
 )
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -88,19 +90,16 @@ async def test_job_that_cannot_be_stored_is_refused(
 async def test_end_is_announced_once_database_accepts_it(
     bot: BotHarness, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
 ):
-    await bot.imagine(steps=150)
-    await wait_for_first_progress(bot)
-    if fault == "locked":
-        with locked(settings):
-            await until(lambda: "locked" in complaints(caplog))
-            await until(lambda: not bot.services.queue.jobs())
-            await asyncio.sleep(0.5)
-            assert not painted(bot.thread())
-    else:
-        async with full(bot):
-            await until(lambda: not bot.services.queue.jobs())
-            await until(lambda: "full" in complaints(caplog))
-            assert not painted(bot.thread())
+    async with AsyncExitStack() as faulty:
+        async with job_in_progress(bot, steps=3):
+            if fault == "locked":
+                faulty.enter_context(locked(settings))
+            else:
+                await faulty.enter_async_context(full(bot))
+        await until(lambda: not bot.services.queue.jobs())
+        await until(lambda: fault in complaints(caplog))
+        await asyncio.sleep(0.5)
+        assert not painted(bot.thread())
     await bot.wait_until_notified()
     assert len(painted(bot.thread())) == 1
 

@@ -77,6 +77,7 @@ async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(bot: BotHarness)
     assert bot.thread().history()[0].content == "Stopped."
 
 
+@pytest.mark.slow
 async def test_stopped_variations_that_have_begun_are_kept(bot: BotHarness):
     await bot.imagine(steps=60, count=4)
     thread = bot.thread()
@@ -89,6 +90,7 @@ async def test_stopped_variations_that_have_begun_are_kept(bot: BotHarness):
     assert "not begun" in result.content
 
 
+@pytest.mark.slow
 async def test_resumed_job_paints_picture_of_uninterrupted_job(bot: BotHarness):
     await bot.imagine(steps=STEPS, seed=7)
     whole = await pictures_of(await result_of(bot))[0].read()

@@ -39,6 +39,8 @@ from bot.timings import Timings
 from engine.presets import make_recipe
 from engine.vqgan_clip.memory_estimate import Budget
 
+pytestmark = pytest.mark.slow
+
 AUTHOR, MODERATOR, STRANGER = Actor(1), Actor(2, is_moderator=True), Actor(3)
 RECIPE = make_recipe("a red circle", seed=1, models="demo", steps=10)
 PAINTING = PaintedPicture(RECIPE, np.zeros((64, 64, 3), np.uint8), 5)

@@ -238,6 +238,7 @@ async def test_pictures_are_painted_for_allowed_roles(bot: BotHarness):
     await bot.wait_until_notified()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allowed", [True, False])
 async def test_a_server_can_let_people_edit_only_their_own_pictures(bot: BotHarness, allowed: bool):
     await bot.bob.slash(bot.channel, "imagine", prompt="a circle", steps=1)

@@ -33,6 +33,8 @@ from tests.harness.bot_harness import (
 from tests.harness.interactions import NEVER_FINISHES
 from tests.harness.restartable_bot import RestartableBot, open_restartable_bot
 
+pytestmark = pytest.mark.slow
+
 STEPS = 40
 ALICE, BOB, CAROL = 7, 8, 9
 """Seeds of their pictures."""

@@ -13,6 +13,8 @@ from engine.settings import EngineSettings
 from engine.vqgan_clip import compile
 from tests.harness.bot_harness import make_settings, open_bot, painted, pictures_of, recipe_of
 
+pytestmark = pytest.mark.slow
+
 SEED = 7
 
 

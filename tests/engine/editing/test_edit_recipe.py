@@ -223,6 +223,7 @@ def test_what_is_kept_wholly_has_all_of_its_outlines(models: Models):
     assert np.abs(inside.mean(0) - ground.mean(0)).sum() > 60
 
 
+@pytest.mark.slow
 def test_keeping_less_changes_more(models: Models):
     source = scene((64, 64))
     original = np.asarray(source).astype(int)
@@ -235,6 +236,7 @@ def test_keeping_less_changes_more(models: Models):
     assert texture(0.0) > 2 * texture(0.9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [{"keep_latent": 100.0}, {"keep_look": 10.0}])
 def test_holding_on_to_the_source_keeps_more_of_it(models: Models, weights: dict[str, float]):
     source = scene((64, 64))
@@ -319,6 +321,7 @@ def test_without_a_mask_most_is_kept_and_with_one_the_mask_decides():
 # --- Image prompts
 
 
+@pytest.mark.slow
 def test_an_image_prompt_pulls_the_picture_towards_it(models: Models):
     like = image_prompt(png(Image.new("RGB", (500, 400), GREEN)), weight=20.0)
     recipe = make_recipe("a square", seed=1, size=(32, 32), steps=30, cutouts=4)

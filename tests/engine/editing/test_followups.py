@@ -20,6 +20,8 @@ from engine.images.image_io import read_picture
 from engine.models.catalogue import CATALOGUE
 from engine.painting import check_paintable
 
+pytestmark = pytest.mark.slow
+
 RED, BLUE = (215, 35, 40), (40, 80, 215)
 
 

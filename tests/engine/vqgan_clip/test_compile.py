@@ -14,7 +14,10 @@ from engine.vqgan_clip.loop import step
 from engine.vqgan_clip.memory_plan import PLANS
 
 # Torch reads the attribute while it compiles, and hides the warning unless warnings are errors.
-pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
+]
 
 
 def recipe(**changes: Any) -> Recipe:
