@@ -1,50 +1,24 @@
 """Read pictures from untrusted files, and fit them to a size.
 
-A picture in the engine is a Pillow image in RGB with 8 bits per channel (see `color_modes`). Files
-are not trusted: their size is checked before they are decoded, only six decoders can be reached,
-and damaged files are rejected, never shown in part. `png` and `animation` write our own files.
+A picture in the engine is a Pillow image in RGB with 8 bits per channel, in sRGB. Files are not
+trusted: `opening` checks what decoding them would cost, only six decoders can be reached, and
+damaged files are rejected, never shown in part. `png` and `animation` write our own files.
 """
 
-import re
-from collections.abc import Callable
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import ExifTags, Image, ImageFile, ImageOps
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+import numpy as np
+from PIL import Image, ImageOps
 
 from engine.errors import PictureError
 from engine.files import MEBIBYTE, check_length, quoted, read_bounded
-from engine.images import png
 from engine.images.color_modes import is_convertible, to_rgb
+from engine.images.opening import MAX_PIXELS, OpenedPicture, damaged, open_picture
 
 MAX_FILE_BYTES = 64 * MEBIBYTE
-MAX_PIXELS = 64_000_000
-MAX_SIDE = 16_384
-MAX_SCANS = 500
-"""Maximum number of scans in a progressive JPEG. About ten are usual, and each costs a pass over
-all pixels."""
-
-_KNOWN = "PNG, JPEG, WebP, GIF, BMP and TIFF"
-_UNCOMPRESSED = frozenset((0, 3, "raw"))
-"""Values of `compression` for uncompressed BMP and TIFF files. Pillow reads others slowly or
-through libtiff, which writes messages to the terminal."""
-
-# The readers are called directly because Image.open prints a warning about large pictures.
-_READERS: tuple[tuple[bytes, Callable[[BytesIO], ImageFile.ImageFile]], ...] = (
-    (re.escape(png.SIGNATURE), PngImageFile),
-    (rb"\xff\xd8\xff", JpegImageFile),
-    (rb"RIFF....WEBP", WebPImageFile),
-    (rb"GIF8[79]a", GifImageFile),
-    (rb"BM", BmpImageFile),
-    (rb"II\*\0|MM\0\*", TiffImageFile),
-)
-"""First bytes of a file in each format, and the reader for it."""
+MAX_MISSING = 0.1
+"""Maximum share of a JPEG that may be missing at its end."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -58,6 +32,20 @@ _UPRIGHT = {
 """Transposition that undoes each value of the EXIF tag Orientation."""
 
 
+@dataclass(frozen=True)
+class LoadedPicture:
+    """A picture that was read from a file, and what the reader did to it."""
+
+    picture: Image.Image
+    """The picture in RGB, upright, composited on a background where it was transparent."""
+    alpha: Image.Image | None
+    """Its opacity (mode "L"), or None if it is opaque."""
+    size: tuple[int, int]
+    """Width and height in the file, upright; a JPEG of many megapixels is read at a fraction."""
+    is_cut: bool
+    """True if the file's end is missing, and what it showed was filled with gray."""
+
+
 def read_picture(
     source: Path | bytes,
     *,
@@ -68,21 +56,37 @@ def read_picture(
     """Read a picture from a file or from bytes: RGB, upright, the first frame of an animation.
 
     `source` is the path of a file, or its bytes. Messages call it `name`, by default the path.
-    Transparent pixels are composited on the color `background`.
+    Transparent pixels are composited on the color `background`. A JPEG of more than `max_pixels`
+    pixels is read at a half, a quarter or an eighth of its size.
 
     Raises:
         PictureError: The file is missing, not a regular file, empty, damaged, cut off, of an
             unknown format, over 64 MiB, over `max_pixels` pixels, or over 16384 pixels wide or
-            high.
+            high. A JPEG may lack a tenth of its picture at the end.
     """
+    loaded = load_picture(source, name=name, max_pixels=max_pixels, background=background)
+    return loaded.picture
+
+
+def load_picture(
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    background: str = "white",
+) -> LoadedPicture:
+    """Read a picture as `read_picture` does, and return what else is known of it."""
     if isinstance(source, bytes):
         name, content = name or "the picture", source
         check_length(content, limit=MAX_FILE_BYTES, name=name)
     else:
         name, content = name or quoted(source), read_bounded(source, limit=MAX_FILE_BYTES)
-    opened = _open(content, name)
-    _check_size(opened, name, max_pixels)
-    _check_content(opened, content, name)
+    opened = open_picture(content, name, max_pixels)
+    if not is_convertible(opened.file):
+        raise PictureError(
+            f"Cannot read {name}: its color mode {opened.file.mode} is not supported, "
+            "save it as RGB."
+        )
     return _decode(opened, name, background)
 
 
@@ -105,70 +109,34 @@ def enlarge(picture: Image.Image, factor: int) -> Image.Image:
     return picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def _open(content: bytes, name: str) -> ImageFile.ImageFile:
-    reader = next((read for start, read in _READERS if re.match(start, content, re.DOTALL)), None)
-    if reader is None:
-        raise PictureError(f"Cannot read {name}: it is not a picture; {_KNOWN} are allowed.")
-    try:
-        return reader(BytesIO(content))
-    except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"Cannot read {name}: it claims too many pixels, "
-            f"at most {MAX_PIXELS / 1e6:g} megapixels are allowed."
-        ) from error
-    except Exception as error:
-        raise _damaged(name) from error
-
-
-def _check_size(opened: Image.Image, name: str, max_pixels: int) -> None:
-    width, height = opened.size
-    if width * height > max_pixels or max(width, height) > MAX_SIDE:
-        raise PictureError(
-            f"Cannot read {name}: it has {width} x {height} pixels, at most "
-            f"{max_pixels / 1e6:g} megapixels and {MAX_SIDE} pixels per side are allowed."
-        )
-
-
-def _check_content(opened: Image.Image, content: bytes, name: str) -> None:
-    """Reject a file of a kind that is not allowed, before it is decoded."""
-    if isinstance(opened, PngImageFile):
-        # Pillow reads a PNG file whose end is missing as if it were complete.
-        for _ in png.read_chunks(content, name=name):
-            pass
-    if opened.info.get("progressive") and content.count(b"\xff\xda") > MAX_SCANS:
-        raise PictureError(
-            f"Cannot read {name}: a progressive JPEG may have at most {MAX_SCANS} scans."
-        )
-    compression = opened.info.get("compression")
-    if isinstance(opened, BmpImageFile | TiffImageFile) and compression not in _UNCOMPRESSED:
-        raise PictureError(
-            f"Cannot read {name}: compressed {opened.format} files are not supported, "
-            "save it uncompressed or as PNG."
-        )
-    if not is_convertible(opened):
-        raise PictureError(
-            f"Cannot read {name}: its color mode {opened.mode} is not supported, save it as RGB."
-        )
-
-
-def _decode(opened: ImageFile.ImageFile, name: str, background: str) -> Image.Image:
+def _decode(opened: OpenedPicture, name: str, background: str) -> LoadedPicture:
     # A decoder can raise nearly anything for a damaged file, from SyntaxError to struct.error.
     try:
-        opened.load()
-        plain = to_rgb(opened, background)
+        opened.file.load()
+        is_cut = opened.jpeg is not None and not opened.jpeg.is_complete
+        if is_cut and _lacks_much(opened):
+            raise damaged(name)
+        plain, alpha = to_rgb(opened.file, background)
+    except PictureError:
+        raise
     except Exception as error:
-        raise _damaged(name) from error
-    transposition = _UPRIGHT.get(_orientation(opened))
-    return plain if transposition is None else plain.transpose(transposition)
+        raise damaged(name) from error
+    opened.file.close()
+    transposition = _UPRIGHT.get(opened.orientation)
+    if transposition is None:
+        return LoadedPicture(plain, alpha, opened.size, is_cut)
+    width, height = opened.size
+    size = (height, width) if opened.orientation >= 5 else (width, height)
+    turned_alpha = None if alpha is None else alpha.transpose(transposition)
+    return LoadedPicture(plain.transpose(transposition), turned_alpha, size, is_cut)
 
 
-def _orientation(opened: Image.Image) -> int:
-    try:
-        return int(opened.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:
-        # Invalid metadata is no reason to reject valid pixels.
-        return 1
-
-
-def _damaged(name: str) -> PictureError:
-    return PictureError(f"Cannot read {name}: the file is damaged or cut off.")
+def _lacks_much(opened: OpenedPicture) -> bool:
+    """Return True if more than a small rest of a decoded JPEG is missing."""
+    if opened.jpeg is not None and opened.jpeg.is_stored:
+        return not opened.jpeg.lacks_only_details
+    # libjpeg leaves missing blocks of 8 x 8 pixels at exactly half of the range.
+    size = (max(1, opened.file.width // 8), max(1, opened.file.height // 8))
+    blocks = np.asarray(opened.file.resize(size, Image.Resampling.NEAREST))
+    gray = np.isin(blocks, (127, 128)).reshape(*blocks.shape[:2], -1).all(-1)
+    return bool(gray.mean() > MAX_MISSING)

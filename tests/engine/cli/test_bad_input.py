@@ -111,7 +111,7 @@ WHOLE = "must be a whole number from"
         (["a", *OUT, "--init-image", "cut.png"], "'cut.png': the file is cut off"),
         (["a", *OUT, "--init-image", "cut.jpg"], "'cut.jpg': the file is damaged or cut off"),
         (["a", *OUT, "--init-image", "random"], "'random': it is not a picture; PNG, JPEG, WebP"),
-        (["a", *OUT, "--init-image", "bomb.png"], "at most 64 megapixels"),
+        (["a", *OUT, "--init-image", "bomb.png"], "at most 16.8 megapixels"),
         (["a", *OUT, "--start-noise", "0.1"], "add --init-image FILE"),
         (["a", *OUT, "--start-noise", "11"], "--start-noise must be a number from 0 to 10"),
         (["a", *OUT, "--start-noise", "-1"], "--start-noise"),
