@@ -14,6 +14,7 @@ from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import JobRecord
 from bot.services import Services
+from bot.submission.deletion import deletable_channels
 from bot.submission.permissions import Actor, check_permissions
 from bot.submission.requester import Requester
 from bot.ui import buttons, queue_text
@@ -113,20 +114,26 @@ class _PressedJob:
         await defer(self._interaction)
         record = await self._record()
         await self._check_may_delete(record)
-        text, view = queue_text.confirm_delete_text(record.job), confirm_delete_view(self._job_id)
-        await update_response(self._interaction, text, view=view)
+        is_moderator = self._person.id != record.job.author_id
+        text = queue_text.confirm_delete_text(record.job, is_moderator=is_moderator)
+        await update_response(self._interaction, text, view=confirm_delete_view(self._job_id))
 
     async def delete(self) -> None:
         """Delete the job's pictures; the button is in a message that only one person sees."""
         await defer(self._interaction, in_place=True)
         record = await self._services.control.job(self._job_id)
         await self._check_may_delete(record)
-        if self._interaction.channel_id not in await self._channels(record):
+        places = await self._channels(record)
+        if self._interaction.channel_id not in places:
             raise UserError(_ELSEWHERE)
+        allowed = await deletable_channels(self._interaction, record, places)
         client, store = self._interaction.client, self._services.store
-        deleted, undeleted = await remove_job(client, store, record)
-        has_thread = record.location is not None and record.location.has_thread
-        text = queue_text.deleted_text(deleted, undeleted, has_thread=has_thread)
+        removal = await remove_job(client, store, record, allowed)
+        place = record.location
+        has_thread = place is not None and place.has_thread and place.post_id in allowed
+        text = queue_text.deleted_text(
+            removal.deleted, removal.undeleted, kept=removal.kept > 0, has_thread=has_thread
+        )
         await update_response(self._interaction, text)
 
     async def _follow_up(
@@ -144,12 +151,12 @@ class _PressedJob:
         if record.notified_at is None:
             raise UserError("This job is still being posted. Try again in a minute.")
 
-    async def _channels(self, record: JobRecord) -> set[int | None]:
+    async def _channels(self, record: JobRecord) -> set[int]:
         """Return the channels that hold messages about a job."""
         place = record.location
         posts = await self._services.store.jobs.posts(record.job.id)
         own: set[int] = set() if place is None else {place.channel_id, place.post_id}
-        return own | {post.channel_id for post in posts} - {None}
+        return own | {post.channel_id for post in posts if post.channel_id is not None}
 
     async def _numbers(self, record: JobRecord) -> list[int]:
         """Return the numbers of the job's stored pictures, or of all if none is stored."""

@@ -1,12 +1,14 @@
 """Delete a job's pictures from the store and its messages from Discord."""
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import Enum
 
 import discord
 
-from bot.jobs.job import message_url
+from bot.jobs.job import JobLocation, message_url
 from bot.jobs.records import JobRecord
 from bot.storage import Store
 from bot.ui.discord_errors import CALL_ERRORS
@@ -20,35 +22,56 @@ _NOTICE_WITHIN = 20
 """Number of messages after a thread's start that are searched for Discord's notice about it."""
 
 
+@dataclass
+class Removal:
+    """What became of the messages about a job."""
+
+    deleted: int = 0
+    undeleted: list[str] = field(default_factory=list[str])
+    """Links to messages that could not be deleted."""
+    kept: int = 0
+    """Number of messages in channels in which none may be deleted."""
+
+
 async def remove_job(
-    client: discord.Client, store: Store, record: JobRecord
-) -> tuple[int, list[str]]:
+    client: discord.Client, store: Store, record: JobRecord, channel_ids: Collection[int]
+) -> Removal:
     """Delete the pictures of a job that has ended, and the bot's messages about it.
 
-    Its thread is renamed but stays, because others may have written there. Returns the number of
-    messages that were deleted, and links to those that could not be.
+    Only messages in the channels `channel_ids` are deleted; while others remain, the pictures do
+    too. The job's thread is renamed but stays, because others may have written there.
     """
-    job_id = record.job.id
-    await store.lifecycle.delete_pictures(job_id)
-    if record.location is not None and record.location.has_thread:
-        try:
-            await anonymize_thread(client, record.location.channel_id, record.location.post_id)
-        except CALL_ERRORS as error:
-            cause = {"job": job_id, "cause": str(error)}
-            log.warning("a thread could not be renamed", extra=cause)
-    deleted = 0
-    undeleted: list[str] = []
+    job_id, messages = record.job.id, await _messages(store, record)
+    may = {each: set(places) <= set(channel_ids) for each, places in messages.items()}
+    if all(may.values()):
+        await store.lifecycle.delete_pictures(job_id)
+    if record.location is not None and record.location.post_id in channel_ids:
+        await _rename_thread(client, record, record.location)
+    removal = Removal(kept=len(messages) - sum(may.values()))
     # The message with the buttons comes last, so that deleting can be repeated after a crash.
-    for message_id, channel_ids in (await _messages(store, record)).items():
-        outcome = await _delete(client, record, message_id, channel_ids)
-        deleted += outcome is _Outcome.DELETED
+    for message_id in filter(may.__getitem__, messages):
+        outcome = await _delete(client, record, message_id, messages[message_id])
+        removal.deleted += outcome is _Outcome.DELETED
         if outcome is _Outcome.UNDELETED:
-            undeleted.append(message_url(record.job.guild_id, channel_ids[0], message_id))
+            url = message_url(record.job.guild_id, messages[message_id][0], message_id)
+            removal.undeleted.append(url)
         else:
             await store.jobs.remove_post(message_id)
-    counts = {"messages": deleted, "undeleted": len(undeleted)}
-    log.info("a job's messages were deleted", extra={"job": job_id, **counts})
-    return deleted, undeleted
+    counts = {"messages": removal.deleted, "undeleted": len(removal.undeleted)}
+    extra = {"job": job_id, "kept": removal.kept, **counts}
+    log.info("a job's messages were deleted", extra=extra)
+    return removal
+
+
+async def _rename_thread(client: discord.Client, record: JobRecord, location: JobLocation) -> None:
+    """Remove the prompt from the name of a job's thread, if it has one; log a failure."""
+    if not location.has_thread:
+        return
+    try:
+        await anonymize_thread(client, location.channel_id, location.post_id)
+    except CALL_ERRORS as error:
+        cause = {"job": record.job.id, "cause": str(error)}
+        log.warning("a thread could not be renamed", extra=cause)
 
 
 class _Outcome(Enum):

@@ -24,20 +24,29 @@ def choice_text(job: Job, state: str) -> str:
     return start + formatting.one_line(job.prompt, _CHOICE - len(start) - len(end)) + end
 
 
-def confirm_delete_text(job: Job) -> str:
-    """Return the question that comes before a deletion."""
+def confirm_delete_text(job: Job, *, is_moderator: bool) -> str:
+    """Return the question that comes before a deletion, by the user or by a moderator."""
     pictures = "the picture" if len(job.recipes) == 1 else f"all {len(job.recipes)} pictures"
+    where = " in the channels that you moderate" if is_moderator else ""
     return (
         f"Delete {pictures} of {formatting.escape_prompt(job.prompt, _LISTED)}, "
-        "and all my messages about it? This can't be undone."
+        f"and all my messages about it{where}? This can't be undone."
     )
 
 
-def deleted_text(removed: int, left: Sequence[str], *, has_thread: bool) -> str:
-    """Return how many messages of a job were deleted, and links to those that remain."""
+def deleted_text(removed: int, left: Sequence[str], *, kept: bool, has_thread: bool) -> str:
+    """Return how many messages of a job were deleted, and which remain.
+
+    `left` are links to those that could not be deleted; `kept` tells of some that may not be.
+    """
     if removed == 0 and not left:
         return "It was already deleted."
     lines = [f"Deleted, with {formatting.plural(removed, 'message')}."]
+    if kept:
+        lines.append(
+            "My messages in other channels stay: only the person who asked for the picture, or a "
+            "moderator there, can delete them."
+        )
     if left:
         urls = "\n".join(left[:_MOST_LEFT])
         urls += f"\nand {len(left) - _MOST_LEFT} more" if len(left) > _MOST_LEFT else ""

@@ -275,6 +275,42 @@ async def test_a_moderator_elsewhere_cannot_delete_from_there(bot: BotHarness):
     assert await bot.services.store.lifecycle.pictures(1)
 
 
+async def test_a_moderator_deletes_only_the_messages_that_they_moderate(bot: BotHarness):
+    """Whoever posts a picture again in a channel of theirs gets no power over the others."""
+    await bot.imagine()
+    await bot.wait_until_notified()
+    role = bot.guild.create_role("hosts")
+    may = discord.PermissionOverwrite(manage_messages=True)
+    other = bot.guild.create_text_channel("other", overwrites={role: may})
+    mallory = bot.guild.add_member(bot.env.create_user("mallory"), roles=[role])
+    page = await bot.alice.slash(other, "history")
+    assert page.response is not None
+    await bot.alice.click(page.response, label="Post again")
+    again = other.history()[0]
+    asked = await asked_to_delete(bot, again, mallory)
+    assert "messages in other channels stay" in ephemeral_text(asked)
+    assert not other.history()
+    assert painted(bot.thread())
+    assert bot.thread().name != "removed"
+    assert await bot.services.store.lifecycle.pictures(1)
+    result = await result_of(bot)
+    assert "Deleted" in ephemeral_text(await asked_to_delete(bot, result))
+    assert not await bot.services.store.lifecycle.pictures(1)
+
+
+async def test_a_moderator_of_all_channels_deletes_what_was_posted_again_too(bot: BotHarness):
+    await bot.imagine()
+    await bot.wait_until_notified()
+    other = bot.guild.create_text_channel("other")
+    page = await bot.alice.slash(other, "history")
+    assert page.response is not None
+    await bot.alice.click(page.response, label="Post again")
+    await asked_to_delete(bot, await result_of(bot), moderator(bot))
+    assert not painted(bot.thread())
+    assert not other.history()
+    assert not await bot.services.store.lifecycle.pictures(1)
+
+
 async def test_buttons_of_earlier_runs_work(settings: BotSettings, monkeypatch: pytest.MonkeyPatch):
     async with open_restartable_bot(settings, monkeypatch) as restartable:
         async with restartable.start() as bot:
