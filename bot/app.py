@@ -22,6 +22,7 @@ from bot.delivery.reporter import Reporter
 from bot.healthcheck import beat
 from bot.privacy.erasure import ErasureService
 from bot.privacy.retention import RetentionService
+from bot.recent_keys import RecentKeys
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.services import Services
@@ -36,6 +37,7 @@ from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
+from bot.ui.brief_replies import BriefReplies
 from bot.ui.uploads import DISCORD_HOSTS, UploadReader
 from bot.worker.engine_worker import EngineWorker
 
@@ -186,6 +188,8 @@ def _build_services(
         recipe_reruns=RecipeReruns(settings, submission, upload_hosts),
         reposts=Reposts(store, policy),
         worker=background.worker,
+        brief_replies=BriefReplies(timings),
+        events=RecentKeys(timings.event_seconds),
         uploads=UploadReader(settings.limits.image_mib, upload_hosts),
         device=device,
         started=datetime.now(UTC),

@@ -7,6 +7,7 @@ from bot.config import BotSettings
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.privacy.erasure import ErasureService
+from bot.recent_keys import RecentKeys
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
@@ -20,6 +21,7 @@ from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
+from bot.ui.brief_replies import BriefReplies
 from bot.ui.uploads import UploadReader
 from bot.worker.engine_worker import EngineWorker
 
@@ -47,6 +49,9 @@ class Services:
     reposts: Reposts
     worker: EngineWorker
     uploads: UploadReader
+    brief_replies: BriefReplies
+    events: RecentKeys
+    """Messages and reactions that were handled; Discord can deliver them again."""
     device: str
     """The device that holds the models, as torch names it."""
     started: datetime

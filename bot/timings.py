@@ -29,5 +29,9 @@ class Timings:
     """Seconds to wait for the end of a job that is being stopped."""
     brief_seconds: float = 30.0
     """Seconds after which a public reply meant for one person is deleted."""
+    refusal_seconds: float = 60.0
+    """Seconds within which a person is told publicly only once per channel why something failed."""
+    event_seconds: float = 600.0
+    """Seconds within which a message or reaction that Discord delivers again is ignored."""
     debounce_seconds: float = 3.0
     """Seconds within which the same follow-up of one user counts once."""

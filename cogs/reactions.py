@@ -15,7 +15,6 @@ from bot.jobs.job import UNFINISHED
 from bot.submission.permissions import Actor, check_permissions
 from bot.submission.requester import Channel, Requester
 from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS
-from bot.ui.responses import errors_replied
 from bot.ui.uploads import is_own, is_spoiler, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
@@ -39,15 +38,20 @@ class Reactions(BotCog):
         except (UserError, discord.DiscordException, *NETWORK_ERRORS) as error:
             log.info("a reaction was ignored", extra={"cause": str(error)})
             return
-        if found is None:
+        if found is None or not self._services.events.add(_key(reaction)):
             return
         requester, message = found
-        seconds = self._services.timings.brief_seconds
-        async with errors_replied(message, "reaction", seconds, reaction.user_id):
+        errors = self._services.brief_replies.errors
+        async with errors(message, "reaction", reaction.user_id, mention=True):
             if emoji == AGAIN:
                 await self._rerun(requester, message)
             else:
                 await self._end(reaction, requester, emoji)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_remove(self, reaction: discord.RawReactionActionEvent) -> None:
+        """Let the same reaction count again."""
+        self._services.events.discard(_key(reaction))
 
     def _should_handle(self, reaction: discord.RawReactionActionEvent) -> bool:
         """Return True if a person reacted to a message that may be the bot's."""
@@ -121,6 +125,11 @@ class Reactions(BotCog):
             return
         end = control.stop if emoji == STOP else control.cancel
         await end(record.job.id, person)
+
+
+def _key(reaction: discord.RawReactionActionEvent) -> tuple[str, int, int, str]:
+    """Return what tells a reaction from others, to notice one that Discord delivers again."""
+    return ("reaction", reaction.message_id, reaction.user_id, str(reaction.emoji))
 
 
 def _person(reaction: discord.RawReactionActionEvent, requester: Requester) -> Actor:

@@ -15,7 +15,6 @@ from bot.errors import UserError
 from bot.storage.key_values import name_about
 from bot.submission.edits import EditOptions, Queued
 from bot.submission.requester import Requester
-from bot.ui.responses import errors_replied, reply_briefly
 from bot.ui.uploads import choose_picture, is_own, is_spoiler, pictures_in, recipe_beside
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
@@ -37,14 +36,14 @@ class Reply(BotCog):
             return  # a sticker asks for nothing
         if message.guild is None and not self._services.settings.discord.direct_messages:
             return
-        seconds = self._services.timings.brief_seconds
-        async with errors_replied(message, "reply", seconds):
+        replies = self._services.brief_replies
+        async with replies.errors(message, "reply", message.author.id):
             if _is_hidden(message):
                 await self._explain(message)
-            elif self._should_handle(message):
+            elif self._should_handle(message) and self._services.events.add(message.id):
                 queued = await self._take(message)
                 if queued.notice:
-                    await reply_briefly(message, queued.notice, seconds)
+                    await replies.reply(message, queued.notice)
 
     def _should_handle(self, message: discord.Message) -> bool:
         """Return True if a reply is to the bot, mentions it, or is a direct message."""
@@ -115,7 +114,7 @@ class Reply(BotCog):
         today = datetime.now(UTC).date().isoformat()
         if await store.key_values.get(name) != today:
             await store.key_values.set(name, today)
-            await reply_briefly(message, _HIDDEN, self._services.timings.brief_seconds)
+            await self._services.brief_replies.reply(message, _HIDDEN)
 
     def _words(self, message: discord.Message) -> str:
         """Return the words of a reply, without the bot's mention."""

@@ -1,6 +1,6 @@
 """The user and channel behind a request, whether it is an interaction, message or reaction."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -44,8 +44,6 @@ class Requester:
     """Whether the request brings files."""
     commands: tuple[str, ...] = ()
     """Commands that the server must allow the user; none if Discord has checked the request."""
-    request: Hashable = None
-    """What Discord may deliver twice: an interaction, message or reaction; None if unknown."""
 
     @classmethod
     def of_interaction(cls, interaction: discord.Interaction[Any], *commands: str) -> Self:
@@ -68,17 +66,15 @@ class Requester:
             _unless_silenced(user, interaction.permissions),
             attaches=bool((interaction.data or {}).get("resolved", {}).get("attachments")),
             commands=() if is_command else (PAINTING, *commands),
-            request=("interaction", interaction.id),
         )
 
     @classmethod
     def of_message(cls, message: discord.Message, *commands: str) -> Self:
         """Return the author of a message, in its channel; `commands` are those it stands for."""
         guild, channel, author = message.guild, message.channel, message.author
-        request = ("message", message.id)
         if guild is None:
             none = discord.Permissions.none()
-            return cls(author.id, None, channel, none, request=request)
+            return cls(author.id, None, channel, none)
         return cls(
             author.id,
             guild.id,
@@ -88,16 +84,14 @@ class Requester:
             _permissions(channel, author),
             attaches=bool(message.attachments),
             commands=(PAINTING, *commands),
-            request=request,
         )
 
     @classmethod
     def of_reaction(cls, reaction: discord.RawReactionActionEvent, channel: Channel) -> Self:
         """Return the user who reacted to a message in a channel."""
         member, user_id = reaction.member, reaction.user_id
-        request = ("reaction", reaction.message_id, user_id, str(reaction.emoji))
         if member is None:
-            return cls(user_id, None, channel, discord.Permissions.none(), request=request)
+            return cls(user_id, None, channel, discord.Permissions.none())
         return cls(
             user_id,
             member.guild.id,
@@ -106,7 +100,6 @@ class Requester:
             _roles(member),
             _permissions(channel, member),
             commands=(PAINTING,),
-            request=request,
         )
 
 

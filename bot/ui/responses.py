@@ -6,8 +6,7 @@ A response that can't be sent is logged, and nothing else fails.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import discord
@@ -29,7 +28,6 @@ _STALE = (
 )
 _HANDLED = "handled"
 """Key in an interaction's extras that marks it as handled."""
-AnyMessage = discord.Message | discord.PartialMessage
 
 
 class UnacknowledgedError(Exception):
@@ -83,30 +81,7 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     if isinstance(cause, UnacknowledgedError):
         log.warning("not acknowledged", extra={"command": command, "cause": str(cause)})
         return
-    await respond(interaction, _explain(cause, command))
-
-
-@asynccontextmanager
-async def errors_replied(
-    message: AnyMessage, command: str, seconds: float, user_id: int | None = None
-) -> AsyncGenerator[None, None]:
-    """Reply to a message with the error that a listener raised; delete the reply after `seconds`.
-
-    `user_id` is the person to mention, if it is not the author of the message.
-    """
-    try:
-        yield
-    except Exception as error:
-        name = "" if user_id is None else f"<@{user_id}> "
-        await reply_briefly(message, f"{name}{_explain(error, command)}", seconds)
-
-
-async def reply_briefly(message: AnyMessage, text: str, seconds: float) -> None:
-    """Reply to a message without a ping, delete the reply after `seconds`; log a failure."""
-    try:
-        await message.reply(text, delete_after=seconds)
-    except CALL_ERRORS as error:
-        log.warning("a reply was not sent", extra={"cause": describe(error), "answer": text})
+    await respond(interaction, explain(cause, command))
 
 
 async def respond(interaction: discord.Interaction, text: str) -> None:
@@ -139,7 +114,7 @@ async def update_response(
         log.warning("a response was not sent", extra={"cause": describe(error), "answer": text})
 
 
-def _explain(error: Exception, command: str) -> str:
+def explain(error: Exception, command: str) -> str:
     """Log an error, and return the sentence that tells the person about it."""
     extra = {"command": command, "cause": describe(error)}
     match error:

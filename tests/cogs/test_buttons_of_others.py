@@ -28,6 +28,7 @@ from tests.harness.interactions import (
     NEVER_FINISHES,
     RESULT,
     at_the_same_time,
+    deliver_again,
     labels,
     moderator,
     posted_with,
@@ -177,6 +178,19 @@ async def test_a_button_pressed_twice_counts_once(bot: BotHarness, monkeypatch: 
     await bot.env.advance_time(FAST.debounce_seconds + 1)
     assert "Queued" in ephemeral_text(await bot.alice.click(result, label="Rerun"))
     await bot.wait_until_notified()
+
+
+async def test_a_press_that_discord_delivers_twice_counts_once(bot: BotHarness):
+    """Discord takes one acknowledgement of an interaction, and without it nothing is done."""
+    await bot.imagine()
+    result = await result_of(bot)
+    await bot.alice.click(result, label="Rerun")
+    await bot.wait_until_notified()
+    await bot.env.advance_time(FAST.debounce_seconds + 1)
+    await deliver_again(bot, "INTERACTION_CREATE", bot.alice)
+    await bot.wait_until_notified()
+    assert len(bot.channel.threads) == 1
+    assert await bot.services.store.jobs.state(3) is None
 
 
 async def test_two_people_may_press_the_same_button(

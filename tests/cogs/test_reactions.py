@@ -23,6 +23,7 @@ from tests.harness.bot_harness import (
 )
 from tests.harness.interactions import (
     NEVER_FINISHES,
+    deliver_again,
     moderator,
     progress_message,
     recipes_in,
@@ -188,6 +189,37 @@ async def test_a_reaction_given_taken_and_given_again_counts_once(bot: BotHarnes
     await bot.bob.react(result, AGAIN)
     await bot.wait_until_notified()
     assert await jobs(bot) == 3
+
+
+async def test_a_reaction_that_discord_delivers_twice_counts_once(bot: BotHarness):
+    await bot.imagine()
+    await bot.bob.react(await result_of(bot), AGAIN)
+    await deliver_again(bot, "MESSAGE_REACTION_ADD", bot.bob)
+    await bot.wait_until_notified()
+    await bot.env.advance_time(FAST.event_seconds - 1)
+    await deliver_again(bot, "MESSAGE_REACTION_ADD", bot.bob)
+    await bot.wait_until_notified()
+    assert await jobs(bot) == 2
+    assert not replies(bot)
+
+
+async def test_a_flood_of_reactions_is_refused_once_a_minute(tmp_path: Path):
+    settings = make_settings(tmp_path)
+    limits = settings.limits.model_copy(update={"jobs_per_person": 1})
+    async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
+        await bot.imagine()
+        result = await result_of(bot)
+        other = bot.guild.create_text_channel("other")
+        await bot.bob.slash(other, "imagine", prompt="a blue square", steps=NEVER_FINISHES)
+        for _ in range(5):
+            await bot.bob.react(result, AGAIN)
+            await bot.bob.unreact(result, AGAIN)
+        assert len(replies(bot)) == 1
+        await bot.env.advance_time(FAST.refusal_seconds + 1)
+        await bot.bob.react(result, AGAIN)
+        assert len(replies(bot)) == 2
+        await bot.bob.slash(other, "cancel", job="all")
+        await bot.wait_until_notified()
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from tests.harness.bot_harness import (
     recipe_of,
     result_of,
 )
+from tests.harness.interactions import deliver_again
 
 WORDS = "a green circle on a blue background"
 PHOTOGRAPH = encoded(Image.linear_gradient("L").convert("RGB").resize((120, 80)))
@@ -144,6 +145,7 @@ async def test_number_in_reply_chooses_picture(bot: BotHarness):
     result = await picture_by_alice(bot, count=3)
     thread = bot.thread()
     await replied(bot, WORDS, result)
+    await bot.env.advance_time(FAST.refusal_seconds + 1)
     await replied(bot, f"#4 {WORDS}", result)
     first, second = answers(bot)
     assert "3 pictures" in first
@@ -165,6 +167,26 @@ async def test_refusal_pings_no_one_and_is_deleted(bot: BotHarness):
     assert not refusal.mentions
     await bot.env.advance_time(FAST.brief_seconds + 1)
     assert not answers(bot)
+
+
+async def test_refusals_are_said_once_a_minute_to_each_person(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    for _ in range(3):
+        await replied(bot, f"#4 {WORDS}", result)
+    assert len(answers(bot)) == 1
+    await replied(bot, f"#4 {WORDS}", result, who=bot.bob)
+    assert len(answers(bot)) == 2
+    await bot.env.advance_time(FAST.refusal_seconds + 1)
+    await replied(bot, f"#4 {WORDS}", result)
+    assert len(answers(bot)) == 3
+
+
+async def test_a_reply_that_discord_delivers_twice_makes_one_job(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    await replied(bot, WORDS, result)
+    await deliver_again(bot, "MESSAGE_CREATE", bot.alice)
+    await bot.wait_until_notified()
+    assert len(painted_by_bot(bot)) == 2
 
 
 async def test_reply_with_hidden_text_is_explained_once(bot: BotHarness):

@@ -80,3 +80,17 @@ async def posted_with(bot: BotHarness, custom_id: str) -> discord.Message:
     view = discord.ui.View(timeout=None)
     view.add_item(discord.ui.Button(label="?", custom_id=custom_id))
     return await channel_of(bot, bot.channel.id).send("buttons", view=view)
+
+
+async def deliver_again(bot: BotHarness, event: str, who: simcord.MemberActor) -> None:
+    """Deliver the last event of this name that a person caused once more, as a gateway may."""
+    events = (each for each in list(bot.env.backend.transcript) if each[:2] == ("GATEWAY", event))
+    caused = [each[2] for each in events if _causer(each[2]) == str(who.id)]
+    bot.env.backend.emit(event, caused[-1])
+    await bot.env.settle()
+
+
+def _causer(payload: Any) -> str:
+    member = payload.get("member") or {}
+    user = payload.get("author") or payload.get("user") or member.get("user") or {}
+    return str(payload.get("user_id") or user.get("id"))

@@ -19,6 +19,7 @@ from bot.guild_settings import GuildSettings
 from bot.storage.connection import DATABASE
 from engine import presets
 from tests.harness.bot_harness import (
+    FAST,
     BotHarness,
     channel_of,
     encoded,
@@ -167,6 +168,7 @@ async def test_replies_are_read_too_and_so_are_pictures_to_go_on_from(bot: BotHa
     assert "blocked here" in await replied(bot, "d4mn", result)
     picture = ("painted-over.png", await pictures_of(result)[0].read())
     await set_for_server(bot, blocked_words=("crayon",))
+    await bot.env.advance_time(FAST.refusal_seconds + 1)
     refusal = await replied(bot, "", result, picture)
     assert "blocked here" in refusal
     assert "||" in refusal  # everybody sees it for a moment
