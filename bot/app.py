@@ -127,7 +127,7 @@ async def _background(
     """Start the background tasks; shut them down at the end. The worker is not started yet."""
     queue = GpuQueue(fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps)
     throughput = ThroughputEstimator()
-    reporter = Reporter(store, queue, throughput, settings.discord.progress_seconds, timings)
+    reporter = Reporter(store, queue, throughput, settings.discord, timings)
     outbox = EventOutbox(store, reporter)
     on_event, load = outbox.publish, outbox.load_checkpoints
     worker = EngineWorker(
@@ -185,8 +185,8 @@ def _build_services(
         followups=FollowupJobs(settings, submission, control, timings),
         edits=edits,
         masks=MaskDrafts(settings, policy, edits, store, background.worker),
-        recipe_reruns=RecipeReruns(settings, submission, upload_hosts),
-        reposts=Reposts(store, policy),
+        recipe_reruns=RecipeReruns(settings, submission, store, upload_hosts),
+        reposts=Reposts(store, policy, settings.discord.posted_recipes),
         worker=background.worker,
         brief_replies=BriefReplies(timings),
         events=RecentKeys(timings.event_seconds),

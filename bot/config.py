@@ -47,6 +47,10 @@ Word = Annotated[str, AfterValidator(check_entry)]
 """An entry of a list of words; `bot.filtering.wordlist` describes them."""
 
 
+PostedRecipes = Literal["without-pictures", "complete", "none"]
+"""How much of its recipe the file of a posted picture contains."""
+
+
 class _Table(BaseModel):
     """A table of `config.toml`; unknown keys are errors."""
 
@@ -62,6 +66,8 @@ class DiscordSettings(_Table):
     """Whether to accept commands in direct messages too."""
     progress_seconds: float = Field(default=2.0, ge=1.0, le=60.0)
     """Seconds between two edits of a progress message, 1 to 60; Discord allows no less than 1."""
+    posted_recipes: PostedRecipes = "without-pictures"
+    """Whether the file of a posted picture contains its recipe, and the pictures inside that."""
 
 
 class LimitSettings(_Table):

@@ -52,7 +52,7 @@ class Privacy(BotCog, commands.GroupCog, name="privacy"):
     @app_commands.command()
     async def about(self, interaction: discord.Interaction) -> None:
         """Show what I store about you, and for how long."""
-        await respond(interaction, privacy_text(self._services.settings.storage))
+        await respond(interaction, privacy_text(self._services.settings))
 
     @app_commands.command()
     async def export(self, interaction: discord.Interaction) -> None:

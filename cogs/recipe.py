@@ -1,7 +1,8 @@
 """`/recipe`, and the menu *Show recipe*: show how a picture was made, and paint another like it.
 
 The picture's file holds the recipe, so it works in every server and for pictures that the bot has
-deleted. The response holds the recipe as a file, from which its button paints.
+deleted. The response holds the recipe as a file, from which its button paints. A recipe whose
+pictures were left out is shown, but has no button.
 """
 
 import asyncio
@@ -18,9 +19,9 @@ from bot.services import Services
 from bot.submission.recipes import FILENAME, recipe_file
 from bot.submission.requester import Requester
 from bot.ui import job_text
-from bot.ui.attachments import plain_name
 from bot.ui.base import PersistentButton
 from bot.ui.buttons import button_view
+from bot.ui.filenames import plain_name
 from bot.ui.forms import PictureForm
 from bot.ui.responses import defer, respond, show_form, update_response
 from bot.ui.uploads import is_spoiler, pictures_in, recipe_beside

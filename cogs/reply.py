@@ -15,7 +15,7 @@ from bot.errors import UserError
 from bot.storage.key_values import name_about
 from bot.submission.edits import EditOptions, Queued
 from bot.submission.requester import Requester
-from bot.ui.uploads import choose_picture, is_own, is_spoiler, pictures_in, recipe_beside
+from bot.ui.uploads import choose_picture, is_own, is_spoiler, pictures_in
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = (
@@ -100,7 +100,7 @@ class Reply(BotCog):
         painted_over = pictures_in(message)
         if len(painted_over) > 1:
             raise UserError(f"I can continue from one picture, and you sent {len(painted_over)}.")
-        origin = await self._services.uploads.read(recipe_beside(target, original), target)
+        origin = await self._services.recipe_reruns.of_posted(target, original)
         picture = await self._services.uploads.read(painted_over[0], message)
         spoiler = is_spoiler(original, painted_over[0])
         return await self._services.edits.queue_restart(requester, origin, picture, spoiler=spoiler)

@@ -119,6 +119,23 @@ def save_painting(
     png.save_png(picture, path, text=text, force=force)
 
 
+def fits_into_png(recipe: Recipe) -> bool:
+    """Return True if a PNG can hold a recipe."""
+    return len(recipe.to_json().encode()) <= png.MAX_TEXT_BYTES
+
+
+def with_recipe(content: bytes, recipe: Recipe | None) -> bytes:
+    """Return a saved painting that holds another recipe; None removes all that it tells.
+
+    Raises:
+        PictureError: The file is damaged, or the recipe is longer than 16 MiB.
+    """
+    if recipe is None:
+        return png.replace_text(content, {})
+    texts = png.read_text(content) | {RECIPE_KEY: recipe.to_json()}
+    return png.replace_text(content, texts)
+
+
 def read_recipe(path: Path) -> Recipe:
     """Read the recipe in a PNG or JSON file.
 

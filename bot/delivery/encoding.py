@@ -13,6 +13,7 @@ from bot.jobs.records import StoredCheckpoint, StoredFrame, StoredPicture
 from engine.editing.edit_recipe import composite_result
 from engine.files import file_bytes
 from engine.painting import save_painting
+from engine.recipes.pictures import without_pictures
 
 FRAME_SIDE = 512
 """Longest side of a frame in pixels."""
@@ -25,9 +26,12 @@ _EFFORT = 2
 def encode_picture(
     number: int, picture: PaintedPicture, digests: Mapping[str, str]
 ) -> StoredPicture:
-    """Encode a finished picture as a PNG that contains its recipe."""
-    recipe, steps = picture.recipe, picture.steps
-    image = composite_result(Image.fromarray(picture.pixels), recipe)
+    """Encode a finished picture as a PNG that contains its recipe without pictures.
+
+    The job keeps the complete recipe.
+    """
+    image = composite_result(Image.fromarray(picture.pixels), picture.recipe)
+    recipe, steps = without_pictures(picture.recipe), picture.steps
     content = file_bytes(
         ".png", lambda path: save_painting(image, path, recipe, digests, steps=steps)
     )

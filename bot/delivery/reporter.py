@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import discord
 
+from bot.config import DiscordSettings, PostedRecipes
 from bot.delivery.poster import JobPoster, TooLargeError
 from bot.jobs.events import JobProgress, NoticeEvent, ProgressEvent, Started
 from bot.jobs.job import UNFINISHED, JobState
@@ -53,13 +54,15 @@ class Reporter:
         store: Store,
         queue: GpuQueue,
         throughput: ThroughputEstimator,
-        progress_seconds: float,
+        settings: DiscordSettings,
         timings: Timings,
     ) -> None:
         self._store = store
         self._queue = queue
         self._throughput = throughput
-        self._progress_seconds = progress_seconds
+        self._progress_seconds = settings.progress_seconds
+        self.posted_recipes: PostedRecipes = settings.posted_recipes
+        """How much of its recipe the file of a posted picture contains."""
         self._timings = timings
         self._reports: dict[int, JobReport] = {}
         self._new: asyncio.Queue[tuple[JobReport, JobPoster]] = asyncio.Queue()
@@ -269,7 +272,9 @@ class JobReport:
         steps = [each.steps for each in pictures]
         limit, buttons = poster.file_limit, result_view(job_id, record.state)
         while True:
-            files = await asyncio.to_thread(result_files, self.job, pictures, frames, limit)
+            files = await asyncio.to_thread(
+                result_files, self.job, pictures, frames, limit, self._reporter.posted_recipes
+            )
             text = "\n".join((job_text.result_text(record, steps, files.size), *files.notices))
             try:
                 return await poster.post_result(text, files, buttons=buttons)

@@ -42,7 +42,7 @@ class StoredPicture:
     steps: int
     """Number of steps taken."""
     content: bytes
-    """A PNG that contains its recipe."""
+    """A PNG that contains its recipe; those of version 1.0 also contain the recipe's pictures."""
 
 
 @dataclass(frozen=True)

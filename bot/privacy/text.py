@@ -1,6 +1,8 @@
 """Text about what is stored about a user, and about its erasure."""
 
-from bot.config import StorageSettings
+from collections.abc import Mapping
+
+from bot.config import BotSettings, PostedRecipes
 from bot.jobs.personal_data import ErasureRequest
 from bot.ui.formatting import plural
 
@@ -9,24 +11,34 @@ _STAYS = (
     "wrote in threads, and my log, which contains your account's id."
 )
 
+_IN_FILES: Mapping[PostedRecipes, str] = {
+    "without-pictures": "A picture's file contains your words and settings, but not the pictures "
+    "that you attached; beside an edit I post the picture as it was before.",
+    "complete": "A picture's file contains your words and settings, and the pictures that you "
+    "attached.",
+    "none": "A picture's file does not contain how it was made; beside an edit I post the picture "
+    "as it was before.",
+}
+"""What everybody can find in the files that the bot posts."""
 
-def privacy_text(settings: StorageSettings) -> str:
+
+def privacy_text(settings: BotSettings) -> str:
     """Explain what is stored about a user, and for how long."""
-    days, full = settings.keep_days, "my disk space is used up (the oldest are deleted first)"
-    if days and settings.disk_mib:
+    storage, posted_recipes = settings.storage, settings.discord.posted_recipes
+    days, full = storage.keep_days, "my disk space is used up (the oldest are deleted first)"
+    if days and storage.disk_mib:
         how_long = f"for {plural(days, 'day')}, or less if {full}"
     elif days:
         how_long = f"for {plural(days, 'day')}"
     else:
-        how_long = f"until {full}" if settings.disk_mib else "until you delete them"
+        how_long = f"until {full}" if storage.disk_mib else "until you delete them"
     return (
         "When you ask for a picture, I store under the id of your Discord account: your words and "
         "settings; the time; where I posted; the pictures, their earlier steps, the data to resume "
         f"them, and the pictures that you attached. I store pictures {how_long}; the rest until "
         "you delete it. A picture that you prepare with `/mask` is stored for a day.\n"
         "In `/history` only you and, in a server, its moderators can see your pictures. On Discord "
-        "everyone who can read the channel can see them. A picture's file contains how it was "
-        "made, and the picture that it started from.\n"
+        f"everyone who can read the channel can see them. {_IN_FILES[posted_recipes]}\n"
         "`/privacy export` sends you everything, and `/privacy delete` deletes it, here and, where "
         f"I can, on Discord. {_STAYS}"
     )

@@ -17,7 +17,6 @@ from bot.submission.submit import JobSubmission, Queued
 from bot.ui.uploads import is_own
 from engine.editing.edit_recipe import edit_recipe, feather, read_mask, read_source
 from engine.editing.followups import restart_from
-from engine.painting import read_provenance
 from engine.recipes.recipe import Recipe
 
 
@@ -65,12 +64,10 @@ class Edits:
         return Queued(message, notice)
 
     async def queue_restart(
-        self, requester: Requester, origin: bytes, picture: bytes, *, spoiler: bool = False
+        self, requester: Requester, origin: Recipe, picture: bytes, *, spoiler: bool = False
     ) -> Queued:
-        """Queue the recipe stored in the file `origin` again, starting from `picture`."""
-        recipe = await asyncio.to_thread(
-            lambda: restart_from(read_provenance(origin).recipe, picture)
-        )
+        """Queue a picture's recipe again, starting from another picture."""
+        recipe = await asyncio.to_thread(restart_from, origin, picture)
         check_models(recipe, self._settings.engine.models)
         prompt = " | ".join(map(str, recipe.prompts))
         comes_from = JobOrigin(spoiler=spoiler)

@@ -12,17 +12,20 @@ import discord
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.job import JobOrigin
+from bot.storage import Store
 from bot.submission.policy import check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded
 from bot.submission.submit import JobSubmission, Queued
 from bot.ui.attachments import MAX_MESSAGE_BYTES, Attachment
-from bot.ui.uploads import UploadReader
+from bot.ui.filenames import result_number
+from bot.ui.uploads import UploadReader, recipe_beside
 from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, read_source
 from engine.files import MEBIBYTE
 from engine.images.image_io import read_picture
 from engine.models.catalogue import find_models
 from engine.painting import Provenance, check_paintable, read_provenance
+from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe
 
 FILENAME = "recipe.json"
@@ -39,10 +42,15 @@ class RecipeReruns:
     """Read the recipes of posted pictures and queue them again."""
 
     def __init__(
-        self, settings: BotSettings, submission: JobSubmission, upload_hosts: frozenset[str]
+        self,
+        settings: BotSettings,
+        submission: JobSubmission,
+        store: Store,
+        upload_hosts: frozenset[str],
     ) -> None:
         self._settings = settings
         self._submission = submission
+        self._store = store
         self._uploads = UploadReader(_MAX_MIB, upload_hosts)
 
     async def read(
@@ -57,6 +65,17 @@ class RecipeReruns:
         """
         return await asyncio.to_thread(read_provenance, await self._uploads.read(file, message))
 
+    async def of_posted(self, message: discord.Message, picture: discord.Attachment) -> Recipe:
+        """Return the recipe of a picture that the bot posted, from the store or else its file.
+
+        Only the store's is sure to be complete. Raises `UserError` or `EngineError` without one.
+        """
+        record = await self._store.jobs.by_post(message.id)
+        number = result_number(picture.filename)
+        if record is not None and 1 <= number <= len(record.job.recipes):
+            return record.job.recipes[number - 1]
+        return (await self.read(recipe_beside(message, picture), message)).recipe
+
     def check(self, recipe: Recipe) -> None:
         """Raise `UserError` or `EngineError` if a recipe from elsewhere cannot be painted here.
 
@@ -65,6 +84,7 @@ class RecipeReruns:
         check_models(recipe, self._settings.engine.models)
         _check_effort(recipe)
         check_prompt(prompt_of(recipe), self._settings.limits)
+        check_complete(recipe)
 
     async def queue(self, requester: Requester, *recipes: Recipe, spoiler: bool = False) -> Queued:
         """Queue the recipes of one message, from this bot or elsewhere, with new seeds.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import discord
 
+from bot.config import PostedRecipes
 from bot.errors import UserError
 from bot.jobs.history import Entry
 from bot.jobs.records import JobRecord
@@ -23,6 +24,7 @@ class Reposts:
 
     _store: Store
     _policy: SubmissionPolicy
+    _posted_recipes: PostedRecipes
 
     async def post(
         self, requester: Requester, guild: discord.Guild | None, entry: Entry
@@ -38,7 +40,9 @@ class Reposts:
         texts = [prompt.text for recipe in record.job.recipes for prompt in recipe.prompts]
         await self._policy.check_words(requester, record.job.prompt, *texts)
         limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-        files = await asyncio.to_thread(result_files, record.job, pictures, (), limit)
+        files = await asyncio.to_thread(
+            result_files, record.job, pictures, (), limit, self._posted_recipes
+        )
         text = "\n".join((_headline(record, requester), *files.notices))
         messages: list[discord.Message] = []
         for group in files.groups:

@@ -6,21 +6,24 @@ left out. The message says so.
 """
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import discord
 from PIL import Image
 
+from bot.config import PostedRecipes
 from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job
 from bot.jobs.records import StoredFrame, StoredPicture
 from bot.ui import job_text
+from bot.ui.filenames import recipe_filename
 from engine.files import MEBIBYTE, file_bytes
 from engine.images.animation import write_animation
 from engine.images.contact_sheet import contact_sheet
+from engine.painting import fits_into_png, with_recipe
 from engine.recipes.edit import Edit
+from engine.recipes.pictures import without_pictures
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask
 
@@ -33,8 +36,6 @@ _PROGRESS_SIDE, _COMPARED_SIDE, _CLIP_SIDE = 768, 768, 512
 _PROGRESS_QUALITY = 85
 _SMALLER_QUALITIES = (95, 85, 70, 50)
 _GRID_COLUMNS = 2
-_SPOILER_PREFIX = "SPOILER_"
-_FULL_SIZE = re.compile(r"(picture-\d+(?:-\d+)?)\.(?:png|webp)")
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,20 @@ def progress_picture(job: Job, event: ProgressEvent) -> Attachment:
 
 
 def result_files(
-    job: Job, pictures: Sequence[StoredPicture], frames: Sequence[StoredFrame], limit: int
+    job: Job,
+    pictures: Sequence[StoredPicture],
+    frames: Sequence[StoredFrame],
+    limit: int,
+    posted_recipes: PostedRecipes,
 ) -> ResultFiles:
     """Return all files of a finished job, each of at most `limit` bytes."""
     packer = _AttachmentPacker(limit, job_text.alt_text(job.prompt), spoiler=job.spoiler)
     finals = [open_image(each.content) for each in pictures]
     recipes = [job.recipes[each.number - 1] for each in pictures]
+    posted = [_posted(recipe, posted_recipes) for recipe in recipes]
     several = len(job.recipes) > 1
     names = [_name(job, each.number if several else None) for each in pictures]
-    for name, picture, final, recipe in zip(names, pictures, finals, recipes, strict=True):
+    for name, picture, final, recipe in zip(names, pictures, finals, posted, strict=True):
         packer.add_painting(name, picture.content, final, recipe)
     for name, final, recipe in zip(names, finals, recipes, strict=True):
         if recipe.edit is not None:
@@ -89,29 +95,18 @@ def result_files(
     return packer.result_files(finals[0].size)
 
 
+def _posted(recipe: Recipe, posted_recipes: PostedRecipes) -> Recipe | None:
+    """Return what of a recipe is posted; pictures that no file can hold are left out."""
+    if posted_recipes == "none":
+        return None
+    is_complete = posted_recipes == "complete" and fits_into_png(recipe)
+    return recipe if is_complete else without_pictures(recipe)
+
+
 def open_image(content: bytes) -> Image.Image:
     """Open one of the bot's own pictures."""
     with Image.open(io.BytesIO(content)) as picture:
         return picture.convert("RGB")
-
-
-def result_stem(filename: str) -> str | None:
-    """Return the name without extension of a full-size picture of the bot.
-
-    None for all other files: grids, comparisons, clips and progress.
-    """
-    found = _FULL_SIZE.fullmatch(plain_name(filename))
-    return None if found is None else found[1]
-
-
-def plain_name(filename: str) -> str:
-    """Return the name of a file without the prefix by which Discord knows spoilers."""
-    return filename.removeprefix(_SPOILER_PREFIX)
-
-
-def recipe_filename(name: str) -> str:
-    """Return the name of the file with the recipe of a picture that can't hold it."""
-    return f"{name}-recipe.json"
 
 
 class _AttachmentPacker:
@@ -124,12 +119,16 @@ class _AttachmentPacker:
         self._files: list[Attachment] = []
         self._notices: list[str] = []
 
-    def add_painting(self, name: str, content: bytes, picture: Image.Image, recipe: Recipe) -> None:
+    def add_painting(
+        self, name: str, content: bytes, picture: Image.Image, recipe: Recipe | None
+    ) -> None:
+        content = with_recipe(content, recipe)
         if len(content) <= self._limit:
             self._add(f"{name}.png", content)
             return
         self._add_smaller(name, picture)
-        self._add_recipe(name, recipe)
+        if recipe is not None:
+            self._add_recipe(name, recipe)
 
     def add_picture(self, name: str, picture: Image.Image, description: str | None = None) -> None:
         content = encode(picture, "PNG")

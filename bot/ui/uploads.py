@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import discord
 
 from bot.errors import UserError
-from bot.ui.attachments import MAX_MESSAGE_BYTES, plain_name, recipe_filename, result_stem
+from bot.ui.attachments import MAX_MESSAGE_BYTES
 from bot.ui.discord_errors import CALL_ERRORS
+from bot.ui.filenames import plain_name, recipe_filename, result_stem
 from engine.files import MEBIBYTE
 
 DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))

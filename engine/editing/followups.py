@@ -8,6 +8,7 @@ from dataclasses import replace
 from engine.editing.edit_recipe import read_source
 from engine.errors import RecipeError
 from engine.models.catalogue import find_models
+from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import MAX_MORE, MAX_STEPS, Recipe
 from engine.recipes.start_image import init_image
 
@@ -35,10 +36,12 @@ def restart_from(recipe: Recipe, picture: bytes) -> Recipe:
 
     Raises:
         PictureError: The file is not a picture.
-        RecipeError: The recipe's quantization cannot start from a picture.
+        RecipeError: The recipe's quantization cannot start from a picture, or the recipe lacks
+            pictures that are still needed.
     """
     fresh = replace(recipe, more=(), start_noise=0.0)
     if recipe.edit is not None:
+        check_complete(recipe)
         size = read_source(recipe.edit.source)[0].size
         return replace(fresh, edit=replace(recipe.edit, source=init_image(picture, size)))
     if recipe.quantization == "codebook-sampling":
@@ -47,7 +50,9 @@ def restart_from(recipe: Recipe, picture: bytes) -> Recipe:
             "paint it again from the start"
         )
     start = init_image(picture, (recipe.width, recipe.height))
-    return replace(fresh, start="image", init_image=start)
+    restarted = replace(fresh, start="image", init_image=start)
+    check_complete(restarted)
+    return restarted
 
 
 def variation_of(recipe: Recipe, picture: bytes, seed: int) -> Recipe:

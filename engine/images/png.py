@@ -8,7 +8,7 @@ data and CRC. Text is written as iTXt, the only kind in UTF-8; tEXt and zTXt are
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from struct import unpack_from
+from struct import pack, unpack_from
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -78,6 +78,22 @@ def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, s
     return texts
 
 
+def replace_text(content: bytes, text: Mapping[str, str]) -> bytes:
+    """Return a PNG file with other text chunks and the same pixels, which are not decoded.
+
+    Raises:
+        PictureError: The file is damaged, or a text is longer than 16 MiB.
+    """
+    first, *others = (
+        (kind, data)
+        for kind, data in read_chunks(content, name="the picture")
+        if kind not in _TEXT_READERS
+    )
+    texts = [(kind, data) for kind, data, *_ in _text_chunks(text).chunks]
+    chunks = (first, *texts, *others, (b"IEND", b""))
+    return SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
 def read_chunks(content: bytes, *, name: str) -> Iterator[tuple[bytes, bytes]]:
     """Yield the type and data of each chunk of a PNG file up to its end chunk.
 
@@ -104,6 +120,10 @@ def read_chunks(content: bytes, *, name: str) -> Iterator[tuple[bytes, bytes]]:
 def _check_sum(kind: bytes, data: bytes, expected: int, *, name: str) -> None:
     if zlib.crc32(data, zlib.crc32(kind)) != expected:
         raise PictureError(f"Cannot read {name}: the file is damaged, a checksum is wrong.")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return pack(">I", len(data)) + kind + data + pack(">I", zlib.crc32(data, zlib.crc32(kind)))
 
 
 def _text_chunks(text: Mapping[str, str]) -> PngInfo:

@@ -8,6 +8,7 @@ from PIL import Image
 from engine.errors import RecipeError
 from engine.images import image_io
 from engine.recipes.edit import Edit
+from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe
 
 
@@ -29,8 +30,9 @@ def start_picture(recipe: Recipe) -> Image.Image | None:
 
     Raises:
         PictureError: The recipe's file is not a picture.
-        RecipeError: The initial image does not have the recipe's size.
+        RecipeError: The recipe lacks its pictures, or its initial image does not have its size.
     """
+    check_complete(recipe)
     if recipe.edit is not None:
         source = image_io.read_picture(recipe.edit.source, name="the picture to edit")
         return scaled(source, (recipe.width, recipe.height))

@@ -19,6 +19,7 @@ from tests.harness.bot_harness import (
     painted,
     pictures_of,
     result_of,
+    stored_recipe,
     wait_for_first_progress,
 )
 from tests.harness.interactions import (
@@ -90,7 +91,7 @@ async def test_a_picture_is_varied_from_where_it_is(bot: BotHarness):
     await bot.imagine(seed=3)
     result = await result_of(bot)
     assert "Queued" in ephemeral_text(await bot.bob.click(result, label="Vary"))
-    (before,), (after,) = await recipes_in(result), await recipes_in(await result_of(bot))
+    (before,), after = await recipes_in(result), await stored_recipe(bot, await result_of(bot))
     assert after.start_noise > 0
     assert after.seed != before.seed
     assert after.prompts == before.prompts
@@ -210,7 +211,7 @@ async def test_vary_asks_for_one_of_several_pictures(bot: BotHarness):
     form = await bot.alice.click(result, label="Vary")
     answered = await bot.alice.submit_modal(form, {"which": ["2"]})
     assert "Queued" in ephemeral_text(answered)
-    (recipe,) = await recipes_in(await result_of(bot))
+    recipe = await stored_recipe(bot, await result_of(bot))
     assert recipe.init_image is not None
     start = opened(recipe.init_image).convert("RGB")
     pictures = [opened(await each.read()).convert("RGB") for each in pictures_of(result)[:3]]

@@ -20,8 +20,8 @@ from tests.harness.bot_harness import (
     opened,
     painted,
     pictures_of,
-    recipe_of,
     result_of,
+    stored_recipe,
 )
 
 WORDS = "a green circle on a blue background"
@@ -76,7 +76,7 @@ async def test_an_edit_comes_at_the_pictures_own_size_with_a_comparison(bot: Bot
     assert before_after.width > 2 * 120
     (compared,) = (f for f in result.attachments if "before-after" in f.filename)
     assert "Left" in (compared.description or "")
-    recipe = recipe_of(files["picture-1.png"])
+    recipe = await stored_recipe(bot, await result_of(bot))
     assert recipe.edit is not None
     assert infer_keep(recipe.edit) == pytest.approx(0.7)
 
@@ -178,7 +178,7 @@ async def test_the_menu_edits_anybodys_picture(bot: BotHarness):
     assert "Queued" in ephemeral_text(answered)
     await bot.wait_until_notified()
     assert "keeping 100 %" in (await result_of(bot)).content
-    recipe = recipe_of((await files_of(bot))["picture-1.png"])
+    recipe = await stored_recipe(bot, await result_of(bot))
     assert recipe.edit is not None
     assert opened(recipe.edit.source).tobytes() == photograph().tobytes()
 
@@ -191,7 +191,7 @@ async def test_the_menu_edits_the_bots_own_pictures_at_full_size(bot: BotHarness
     assert "grid" not in str(form.modal)
     await bot.alice.submit_modal(form, {"prompt": WORDS, "keep": ["0"], "which": ["2"]})
     edited = await result_of(bot, bot.thread())
-    recipe = recipe_of(await pictures_of(edited)[0].read())
+    recipe = await stored_recipe(bot, edited)
     assert recipe.edit is not None
     second = pictures_of(result)[1]
     assert opened(recipe.edit.source).tobytes() == opened(await second.read()).tobytes()
@@ -223,7 +223,7 @@ async def test_an_edit_can_be_edited_again(bot: BotHarness):
     await edit(bot)
     content = (await files_of(bot))["picture-1.png"]
     assert "Queued" in await edit(bot, content, prompt="a yellow ring")
-    again = recipe_of((await files_of(bot))["picture-2.png"])
+    again = await stored_recipe(bot, await result_of(bot))
     assert again.edit is not None
     assert opened(again.edit.source).tobytes() == opened(content).tobytes()
 

@@ -23,6 +23,7 @@ from tests.harness.bot_harness import (
     pictures_of,
     recipe_of,
     result_of,
+    stored_recipe,
     until,
 )
 
@@ -110,13 +111,13 @@ async def test_variations_have_seeds_of_their_own_and_a_grid(bot: BotHarness):
 @pytest.mark.parametrize(("size", "expected"), [("square", (64, 64)), ("portrait", (52, 80))])
 async def test_sizes_are_on_the_models_grid(bot: BotHarness, size: str, expected: tuple[int, int]):
     await bot.imagine(steps=1, size=size)
-    recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
+    recipe = await stored_recipe(bot, await result_of(bot))
     assert (recipe.width, recipe.height) == expected
 
 
 async def test_style_is_added_to_prompt(bot: BotHarness):
     await bot.imagine("a red circle | fog:-0.5", steps=1, style="charcoal drawing")
-    recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
+    recipe = await stored_recipe(bot, await result_of(bot))
     assert [prompt.text for prompt in recipe.prompts] == ["a red circle, charcoal drawing", "fog"]
 
 
@@ -135,7 +136,7 @@ async def test_a_picture_to_start_from_is_turned_upright(bot: BotHarness):
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", exif=exif)
     await bot.imagine(steps=1, image=("photo.jpg", buffer.getvalue()))
-    recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
+    recipe = await stored_recipe(bot, await result_of(bot))
     assert recipe.start == "image"
     assert recipe.init_image is not None
     assert Image.open(io.BytesIO(recipe.init_image)).size == (64, 64)
@@ -144,7 +145,7 @@ async def test_a_picture_to_start_from_is_turned_upright(bot: BotHarness):
 async def test_image_to_resemble_is_a_separate_prompt(bot: BotHarness):
     like = encoded(Image.new("RGB", (500, 300), "green"), "PNG")
     await bot.imagine(steps=1, like=("meadow.png", like))
-    recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
+    recipe = await stored_recipe(bot, await result_of(bot))
     assert recipe.start == "codes"
     (prompt,) = recipe.image_prompts
     assert Image.open(io.BytesIO(prompt.picture)).getpixel((3, 3)) == (0, 128, 0)
@@ -203,7 +204,7 @@ PNG = encoded(Image.new("RGB", (40, 30), "red"), "PNG")
 )
 async def test_pictures_of_every_kind_can_be_started_from(bot: BotHarness, content: bytes):
     await bot.imagine(steps=1, image=("picture", content))
-    assert recipe_of(await pictures_of(await result_of(bot))[0].read()).start == "image"
+    assert (await stored_recipe(bot, await result_of(bot))).start == "image"
 
 
 REFUSED: Sequence[tuple[dict[str, object], str]] = (

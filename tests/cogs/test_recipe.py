@@ -36,6 +36,7 @@ from tests.harness.bot_harness import (
     recipe_of,
     result_of,
     steps_held,
+    stored_recipe,
 )
 
 MENU = "Show recipe"
@@ -139,7 +140,7 @@ async def test_recipe_of_edit_is_shown_and_painted_again(bot: BotHarness, painti
     for part in ("edited from a picture", "keeping 0 %", "only inside the mask", "noise 0.5"):
         assert part in text
     await pressed(bot, answered)
-    again = recipe_of(await pictures_of(await result_of(bot))[0].read())
+    again = await stored_recipe(bot, await result_of(bot))
     assert again.edit == recipe.edit
 
 

@@ -26,6 +26,7 @@ from tests.harness.bot_harness import (
     pictures_of,
     recipe_of,
     result_of,
+    stored_recipe,
 )
 from tests.harness.interactions import deliver_again
 
@@ -84,9 +85,9 @@ def painted_by_bot(bot: BotHarness) -> list[discord.Message]:
     return [m for m in painted(bot.thread()) if m.author == bot.client.user]
 
 
-async def source_of(message: discord.Message) -> bytes:
+async def source_of(bot: BotHarness, message: discord.Message) -> bytes:
     """Return the pixels of the picture that an edit was made of."""
-    recipe = recipe_of(await pictures_of(message)[0].read())
+    recipe = await stored_recipe(bot, message)
     assert recipe.edit is not None
     return opened(recipe.edit.source).tobytes()
 
@@ -98,7 +99,7 @@ async def test_words_to_a_picture_edit_it(bot: BotHarness):
     assert edited.id != result.id
     assert bot.bob.mention in edited.content
     assert "edited" in edited.content
-    assert await source_of(edited) == opened(await pictures_of(result)[0].read()).tobytes()
+    assert await source_of(bot, edited) == opened(await pictures_of(result)[0].read()).tobytes()
     assert not answers(bot)
 
 
@@ -106,7 +107,7 @@ async def test_a_picture_with_words_is_edited_itself(bot: BotHarness):
     result = await picture_by_alice(bot)
     await replied(bot, WORDS, result, ("photo.png", PHOTOGRAPH))
     edited = await result_of(bot, bot.thread())
-    assert await source_of(edited) == opened(PHOTOGRAPH).tobytes()
+    assert await source_of(bot, edited) == opened(PHOTOGRAPH).tobytes()
 
 
 async def test_a_picture_that_was_painted_over_is_gone_on_with(bot: BotHarness):
@@ -115,10 +116,7 @@ async def test_a_picture_that_was_painted_over_is_gone_on_with(bot: BotHarness):
     over = opened(file).convert("RGB")
     ImageDraw.Draw(over).rectangle((0, 0, 200, 200), fill="yellow")
     await replied(bot, "", result, ("over.png", encoded(over)))
-    first, again = (
-        recipe_of(file),
-        recipe_of(await pictures_of(await result_of(bot, bot.thread()))[0].read()),
-    )
+    first, again = recipe_of(file), await stored_recipe(bot, await result_of(bot, bot.thread()))
     assert (again.prompts, again.seed, again.steps) == (first.prompts, 3, 3)
     assert again.cutouts == first.cutouts
     assert again.start == "image"
@@ -136,9 +134,9 @@ async def test_an_edit_that_was_painted_over_is_gone_on_with(bot: BotHarness):
     over = encoded(Image.new("RGB", (60, 40), "purple"))
     await replied(bot, "", result, ("over.png", over))
     edited = await result_of(bot, bot.thread())
-    again = recipe_of(await pictures_of(edited)[0].read())
+    again = await stored_recipe(bot, edited)
     assert (again.seed, again.steps) == (5, 1)
-    assert await source_of(edited) == Image.new("RGB", (120, 80), "purple").tobytes()
+    assert await source_of(bot, edited) == Image.new("RGB", (120, 80), "purple").tobytes()
 
 
 async def test_number_in_reply_chooses_picture(bot: BotHarness):
@@ -153,7 +151,7 @@ async def test_number_in_reply_chooses_picture(bot: BotHarness):
     assert "number 4" in second
     await replied(bot, f"#2 {WORDS}", result)
     edited = await result_of(bot, thread)
-    assert await source_of(edited) == opened(await pictures_of(result)[1].read()).tobytes()
+    assert await source_of(bot, edited) == opened(await pictures_of(result)[1].read()).tobytes()
     assert WORDS in edited.content
     assert "#2" not in edited.content
 
@@ -335,7 +333,7 @@ async def test_in_direct_messages_a_picture_of_ones_own_can_be_replied_to(bot: B
     await replied(bot, WORDS, sent)
     await bot.wait_until_notified()
     (result,) = painted(direct)[1:]
-    assert await source_of(result) == opened(PHOTOGRAPH).tobytes()
+    assert await source_of(bot, result) == opened(PHOTOGRAPH).tobytes()
 
 
 async def test_the_bot_replies_to_no_bot(bot: BotHarness):

@@ -231,10 +231,17 @@ async def result_of(bot: BotHarness, place: simcord.ChannelHandle | None = None)
 
 
 def recipe_of(content: bytes) -> Recipe:
-    """Return the recipe in a picture."""
+    """Return the recipe in a picture, which lacks the recipe's pictures if the bot posted it."""
     picture = opened(content)
     picture.load()
     return Recipe.from_json(picture.info[RECIPE_KEY])
+
+
+async def stored_recipe(bot: BotHarness, message: discord.Message, number: int = 1) -> Recipe:
+    """Return the complete recipe of a picture in a message, which only the bot's store has."""
+    record = await bot.services.store.jobs.by_post(message.id)
+    assert record is not None
+    return record.job.recipes[number - 1]
 
 
 def opened(content: bytes) -> Image.Image:

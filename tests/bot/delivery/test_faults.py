@@ -220,14 +220,15 @@ async def test_file_limit_of_server_is_kept_before_discord_refuses(
 
 
 async def test_a_recipe_that_is_too_large_as_well_is_said_to_be_missing(
-    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(discord.Guild, "filesize_limit", 15 * 2**10)
     buffer = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise((64, 64), 100) for _ in "RGB"]).save(buffer, "PNG")
-    await bot.imagine(seed=7, image=("noise.png", buffer.getvalue()))
-    await bot.wait_until_notified()
-    (result,) = (m for m in bot.thread().history() if "seed 7" in m.content)
+    async with open_bot(make_settings(tmp_path, posted_recipes="complete")) as bot:
+        await bot.imagine(seed=7, image=("noise.png", buffer.getvalue()))
+        await bot.wait_until_notified()
+        (result,) = (m for m in bot.thread().history() if "seed 7" in m.content)
     assert "picture-1.webp" in [each.filename for each in result.attachments]
     assert not any(each.filename.endswith(".json") for each in result.attachments)
     assert "The recipe of picture-1 is too large as well" in result.content

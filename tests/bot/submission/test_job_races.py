@@ -76,10 +76,11 @@ class Races(RuleBasedStateMachine):
 
         async def make() -> None:
             self.queue = GpuQueue()
-            reporter = Reporter(self.store, self.queue, ThroughputEstimator(), 1.0, Timings())
+            settings, throughput = BotSettings(), ThroughputEstimator()
+            reporter = Reporter(self.store, self.queue, throughput, settings.discord, Timings())
             self.ledger = EventOutbox(self.store, reporter)
-            rules = SubmissionPolicy(BotSettings(), self.store, memory=Budget(2**40))
-            intake = JobSubmission(BotSettings(), rules, self.store, self.queue, reporter)
+            rules = SubmissionPolicy(settings, self.store, memory=Budget(2**40))
+            intake = JobSubmission(settings, rules, self.store, self.queue, reporter)
             self.control = JobControl(self.store, self.queue, reporter, intake, Timings())
             for record in await self.store.jobs.list_open():
                 if record.job.id == self.job.id and record.state in UNFINISHED:

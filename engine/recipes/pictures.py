@@ -1,0 +1,45 @@
+"""The pictures inside a recipe, without which it can be shared but not painted.
+
+A recipe that was shared without its pictures has empty files in their place.
+"""
+
+from dataclasses import replace
+
+from engine.errors import RecipeError
+from engine.recipes.edit import Edit
+from engine.recipes.recipe import Recipe
+
+
+def without_pictures(recipe: Recipe) -> Recipe:
+    """Return the recipe with empty files for its pictures; it cannot be painted."""
+    return replace(
+        recipe,
+        init_image=_emptied(recipe.init_image),
+        edit=None if recipe.edit is None else _without_pictures(recipe.edit),
+        image_prompts=tuple(replace(each, picture=b"") for each in recipe.image_prompts),
+    )
+
+
+def check_complete(recipe: Recipe) -> None:
+    """Raise `RecipeError` if pictures were left out of a recipe."""
+    if any(not picture for picture in _pictures(recipe)):
+        raise RecipeError(
+            "the pictures that this recipe starts from were left out when it was posted, so it "
+            "cannot be painted from here: press Rerun under the picture on Discord, or use the "
+            "complete recipe, which /privacy export sends to the person who asked for the picture"
+        )
+
+
+def _without_pictures(edit: Edit) -> Edit:
+    return replace(edit, source=b"", mask=_emptied(edit.mask))
+
+
+def _emptied(picture: bytes | None) -> bytes | None:
+    return None if picture is None else b""
+
+
+def _pictures(recipe: Recipe) -> list[bytes]:
+    edit = recipe.edit
+    optional = (recipe.init_image, *(() if edit is None else (edit.source, edit.mask)))
+    prompts = [each.picture for each in recipe.image_prompts]
+    return [*(each for each in optional if each is not None), *prompts]
