@@ -14,6 +14,7 @@ from bot.submission.edits import EditOptions
 from bot.submission.permissions import check_permissions
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
+from bot.ui import job_text
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import defer, respond, show_form
@@ -43,7 +44,7 @@ class Edit(BotCog):
         image="The picture to change",
         prompt="What it should show afterwards. Weights are possible: a forest | fog:0.5",
         keep="How much stays, in percent: 100 changes only colors, less changes shapes too",
-        mask="A picture of the same shape: white changes, black stays as it is",
+        mask=job_text.MASK_FILE,
         steps="How long to paint: more steps change more",
         seed="The same seed makes the same change again",
         preset="Quality: fast takes less time, fine takes more",

@@ -164,7 +164,7 @@ class _UploadForm(Form):
         self.ask(
             "The mask",
             self._file,
-            "A picture of the same shape: white changes, black stays as it is",
+            job_text.MASK_FILE,
         )
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:

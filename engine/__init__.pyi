@@ -1,7 +1,9 @@
+from .editing.edit_pictures import EditPictures as EditPictures
+from .editing.edit_pictures import read_edit as read_edit
+from .editing.edit_pictures import read_mask as read_mask
+from .editing.edit_pictures import read_source as read_source
 from .editing.edit_recipe import edit_recipe as edit_recipe
 from .editing.edit_recipe import image_prompt as image_prompt
-from .editing.edit_recipe import read_mask as read_mask
-from .editing.edit_recipe import read_source as read_source
 from .editing.followups import restart_from as restart_from
 from .editing.followups import variation_of as variation_of
 from .editing.followups import with_extra_steps as with_extra_steps

@@ -15,7 +15,8 @@ from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any, variations
 from bot.submission.submit import JobSubmission, Queued
 from bot.ui.uploads import is_own
-from engine.editing.edit_recipe import edit_recipe, feather, read_mask, read_source
+from engine.editing.edit_pictures import read_edit
+from engine.editing.edit_recipe import edit_recipe, feather
 from engine.editing.followups import restart_from
 from engine.recipes.recipe import Recipe
 
@@ -92,17 +93,16 @@ class Edits:
 def _edit_recipe(
     options: EditOptions, picture: bytes, mask: bytes | None, models: str
 ) -> tuple[Recipe, str]:
-    """Return the first picture's recipe, and a notice or "". Decoding pictures takes time."""
-    source, notice = read_source(picture)
-    inside = None if mask is None else feather(read_mask(mask, source.size))
+    """Return the first picture's recipe, and notices or "". Decoding pictures takes time."""
+    pictures = read_edit(picture, mask)
     recipe = edit_recipe(
         options.prompt,
-        source,
+        pictures.source,
         seed=seed_or_any(options.seed),
-        mask=inside,
+        mask=pictures.mask and feather(pictures.mask),
         keep=options.keep,
         models=models,
         preset=options.preset,
         **({} if options.steps is None else {"steps": options.steps}),
     )
-    return recipe, errors.sentence(notice) if notice else ""
+    return recipe, " ".join(map(errors.sentence, pictures.notices))

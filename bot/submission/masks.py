@@ -19,7 +19,8 @@ from bot.submission.submit import Queued
 from bot.ui.attachments import encode
 from bot.ui.draft_preview import GROWTH
 from bot.worker.engine_worker import EngineWorker
-from engine.editing.edit_recipe import FEATHER, dilate, read_mask, read_source
+from engine.editing.edit_pictures import read_edit, read_mask, read_source
+from engine.editing.edit_recipe import FEATHER, dilate
 from engine.recipes.prompts import parse_prompts
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class NewDraft:
 
     draft: Draft
     notice: str
-    """A sentence about the picture, or ""."""
+    """Sentences about the picture, or ""."""
     relevance: bytes | None
     """A PNG map of where the text might apply, if no mask was found for it."""
 
@@ -64,6 +65,8 @@ class MaskDrafts:
     ) -> NewDraft:
         """Store a draft of a picture with the mask of what is named, if it is found there.
 
+        If nothing is named, a hole that was erased from the picture is the mask.
+
         Raises `UserError` or `EngineError` for what is not allowed.
         """
         words = (replace_with,) if replace_with else ()
@@ -71,13 +74,13 @@ class MaskDrafts:
             check_prompt(each, self._settings.limits)
             parse_prompts(each)
         await self._policy.check_words(requester, *words)
-        source, notice = await asyncio.to_thread(read_source, picture)
-        mask, relevance = await self._look_for(source, what) if what else (None, None)
+        source, hole, notice = await asyncio.to_thread(_read_picture, picture, what)
+        mask, relevance = await self._look_for(source, what) if what else (hole, None)
         content = await asyncio.to_thread(encode, source, "PNG")
         draft = await self._store.drafts.add(
             requester.user_id, content, mask, replace_with or None, spoiler=spoiler
         )
-        return NewDraft(draft, errors.sentence(notice) if notice else "", relevance)
+        return NewDraft(draft, notice, relevance)
 
     async def get(self, draft_id: str, user_id: int) -> Draft:
         """Return a user's draft; raise `UserError` if it is gone or belongs to someone else."""
@@ -136,10 +139,20 @@ class MaskDrafts:
         return await asyncio.to_thread(encode, mask, "PNG"), None
 
 
+def _read_picture(content: bytes, what: str | None) -> tuple[Image.Image, bytes | None, str]:
+    """Return a picture, a hole in it as a mask unless something is looked for, and notices."""
+    if what:
+        source, notice = read_source(content)
+        return source, None, errors.sentence(notice) if notice else ""
+    pictures = read_edit(content)
+    mask = None if pictures.mask is None else encode(pictures.mask, "PNG")
+    return pictures.source, mask, " ".join(map(errors.sentence, pictures.notices))
+
+
 def with_uploaded_mask(draft: Draft, content: bytes, *, spoiler: bool = False) -> Draft:
     """Return a draft with the mask in an uploaded file; raise `EngineError` if it does not fit."""
     source, _ = read_source(draft.source)
-    mask = encode(read_mask(content, source.size), "PNG")
+    mask = encode(read_mask(content, source)[0], "PNG")
     return replace(draft, mask=mask, spoiler=draft.spoiler or spoiler)
 
 

@@ -20,7 +20,8 @@ from bot.submission.submit import JobSubmission, Queued
 from bot.ui.attachments import MAX_MESSAGE_BYTES, Attachment
 from bot.ui.filenames import result_number
 from bot.ui.uploads import UploadReader, recipe_beside
-from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, read_source
+from engine.editing.edit_pictures import read_source
+from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE
 from engine.files import MEBIBYTE
 from engine.images.image_io import read_picture
 from engine.models.catalogue import find_models
@@ -131,8 +132,8 @@ def _check_pictures(recipe: Recipe) -> None:
     """Raise `UserError` or `EngineError` for pictures in a recipe that this bot would not make."""
     check_paintable(recipe)
     if recipe.edit is not None:
-        _, too_large = read_source(recipe.edit.source)
-        if too_large:
+        source, _ = read_source(recipe.edit.source)
+        if source.size != read_picture(recipe.edit.source).size:
             raise UserError("The picture that this recipe edits is too large for me.")
     for prompt in recipe.image_prompts:
         if max(read_picture(prompt.picture).size) > IMAGE_PROMPT_SIDE:

@@ -46,9 +46,14 @@ _BAR = 12
 _THREAD_PLACEHOLDER = "picture"
 MASK_ALT_TEXT = "The mask: white will be repainted, black stays as it is"
 RELEVANCE_ALT_TEXT = "A map of the picture: brighter parts look more like what you asked for"
+MASK_FILE = (
+    "White changes, black stays. In a copy of the picture, what you erase or paint over changes"
+)
+"""How a mask may look, in the at most 100 characters of a description."""
 NO_MASK = (
-    "Upload a mask: a picture of the same shape, white where something should change. Or say "
-    "`what` should change, and I'll look for it."
+    "Upload a mask: a picture of the same shape, white where something should change, or a copy "
+    "of the picture in which you erased it or painted over it. Or say `what` should change, and "
+    "I'll look for it."
 )
 BEFORE_AFTER = "Left: the picture before. Right: the picture now."
 

@@ -47,7 +47,8 @@ _HELP = {
     "--init-image": "picture to start from, cropped to the size",
     "--keep": "how much of the picture to keep, from 0 to 1 (default: 0.9, or 0 with a mask)",
     "--like": "picture that the result should resemble, in addition to the prompt; may be repeated",
-    "--mask": "picture in which white is changed, black kept",
+    "--mask": "picture in which white is changed, black kept; or a copy of PICTURE in which what "
+    "changes is erased or painted over",
     "--models": "models to use, see the command models",
     "--more": "add an extra round of N steps, in which the learning rate rises and falls again; "
     "may be repeated",

@@ -8,7 +8,8 @@ from PIL import Image
 
 from engine.cli.messages import print_notice
 from engine.cli.saving import NameReservations, Results
-from engine.editing.edit_recipe import dilate, read_source
+from engine.editing.edit_pictures import read_source
+from engine.editing.edit_recipe import dilate
 from engine.errors import PictureError
 from engine.files import check_output
 from engine.images.png import save_png

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.cli.outputs import Outputs, name_outputs
-from engine.editing.edit_recipe import edit_recipe, feather, image_prompt, read_mask, read_source
+from engine.editing.edit_pictures import read_edit
+from engine.editing.edit_recipe import edit_recipe, feather, image_prompt
 from engine.errors import UsageError
 from engine.models.catalogue import ModelEntry, find_models
 from engine.painting import Provenance, check_paintable, read_provenance
@@ -93,19 +94,18 @@ def _read_provenance(arguments: argparse.Namespace, settings: EngineSettings) ->
 
 def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
     """Return a recipe that changes a picture, and notices about it."""
-    source, notice = read_source(arguments.picture)
-    mask = arguments.mask and feather(read_mask(arguments.mask, source.size))
+    pictures = read_edit(arguments.picture, arguments.mask)
     recipe = edit_recipe(
         arguments.prompt,
-        source,
+        pictures.source,
         seed=_seed(arguments),
-        mask=mask,
+        mask=pictures.mask and feather(pictures.mask),
         keep=arguments.keep,
         models=arguments.models or settings.models,
         preset=arguments.preset,
         **_optional(arguments),
     )
-    return Provenance(recipe, recipe.total_steps, {}), (notice,) if notice else ()
+    return Provenance(recipe, recipe.total_steps, {}), pictures.notices
 
 
 def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:

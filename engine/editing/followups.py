@@ -5,7 +5,7 @@ No torch in here.
 
 from dataclasses import replace
 
-from engine.editing.edit_recipe import read_source
+from engine.editing.edit_pictures import read_source
 from engine.errors import RecipeError
 from engine.models.catalogue import find_models
 from engine.recipes.pictures import check_complete

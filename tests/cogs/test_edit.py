@@ -105,6 +105,48 @@ async def test_masks_of_other_kinds_are_taken(bot: BotHarness, drawn: bytes):
     assert (np.asarray(opened(content)) != np.asarray(photograph())).any()
 
 
+def erased() -> Image.Image:
+    """Erase a part of the photograph."""
+    picture = photograph().convert("RGBA")
+    picture.paste((0, 0, 0, 0), (30, 20, 61, 41))
+    return picture
+
+
+def painted_over() -> Image.Image:
+    picture = photograph()
+    ImageDraw.Draw(picture).rectangle((80, 20, 110, 40), fill="lime")
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("options", "notice", "part"),
+    [
+        ({"mask": encoded(erased())}, "In the mask, what is transparent", (30, 20, 61, 41)),
+        ({"mask": encoded(painted_over())}, "In the mask, what is painted", (79, 19, 112, 42)),
+        ({"image": encoded(erased())}, "What is transparent in the picture", (30, 20, 61, 41)),
+    ],
+    ids=["erased", "painted over", "a hole in the picture itself"],
+)
+async def test_a_copy_of_the_picture_shows_what_changes(
+    bot: BotHarness, options: dict[str, bytes], notice: str, part: tuple[int, int, int, int]
+):
+    image = options.pop("image", PHOTOGRAPH)
+    answered = await edit(bot, image, keep=0, steps=4, **options)
+    assert notice in answered
+    after = np.asarray(opened((await files_of(bot))["picture-1.png"]))
+    changed = (after != np.asarray(photograph())).any(-1)
+    left, top, right, bottom = part
+    assert changed[top:bottom, left:right].any()
+    changed[top:bottom, left:right] = False
+    assert not changed.any()
+
+
+async def test_transparency_of_a_picture_is_told(bot: BotHarness):
+    cut_out = photograph()
+    cut_out.putalpha(Image.radial_gradient("L").resize(cut_out.size).point(lambda v: 255 - v))
+    assert "which are white now." in await edit(bot, encoded(cut_out))
+
+
 async def test_variations_of_an_edit_are_all_there(bot: BotHarness):
     await edit(bot, count=4)
     await bot.wait_until_notified()
@@ -149,6 +191,9 @@ REFUSED: Sequence[tuple[dict[str, object], str]] = (
     ({"mask": encoded(Image.new("L", (80, 120), 255))}, "proportions"),
     ({"mask": encoded(Image.new("L", (120, 80)))}, "black everywhere"),
     ({"mask": b"no picture"}, "PNG"),
+    ({"mask": PHOTOGRAPH}, "is the picture itself"),
+    ({"mask": encoded(Image.new("RGB", (120, 80), "red"))}, "paint white what to change"),
+    ({"mask": encoded(Image.new("RGBA", (120, 80), (255, 255, 255, 0)))}, "not clear"),
     ({"prompt": " "}, "empty"),
     ({"prompt": "x" * 5000}, "at most 1000"),
     ({"preset": "none"}, "paper"),

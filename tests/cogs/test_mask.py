@@ -187,6 +187,19 @@ async def test_without_something_to_look_for_a_mask_is_uploaded(bot: BotHarness)
     assert recipe_of(content).edit is not None
 
 
+async def test_a_hole_in_the_picture_is_the_mask(bot: BotHarness):
+    picture = scene().convert("RGBA")
+    picture.paste((0, 0, 0, 0), (32, 32, 96, 96))
+    answered = await mask(bot, encoded(picture), replace_with=WORDS)
+    assert "25 % of the picture" in ephemeral_text(answered)
+    assert "What is transparent in the picture will change" in ephemeral_text(answered)
+    drawn = scene()
+    ImageDraw.Draw(drawn).rectangle((0, 0, 127, 31), fill="yellow")
+    await uploaded(bot, answered, encoded(drawn))
+    found = await mask_of(answered)
+    assert found[:32].min() == 255
+
+
 BAD_MASKS: Sequence[tuple[bytes, str]] = (
     (BLACK, "black everywhere"),
     (encoded(Image.new("L", (200, 100), 255)), "proportions"),

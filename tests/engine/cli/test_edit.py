@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageCms, ImageDraw
 
 from engine import read_recipe
 from engine.cli import main
@@ -25,6 +25,14 @@ def files(folder: Path) -> None:
     mask.save(folder / "mask.png")
     mask.resize((96, 40)).save(folder / "flat.png")
     Image.new("RGB", (40, 40), GREEN).save(folder / "green.png")
+    ImageDraw.Draw(scene).rectangle((32, 32, 63, 63), fill="yellow")
+    scene.save(folder / "painted.jpg", quality=95)
+    scene.putalpha(128)
+    scene.save(folder / "clear.png")
+    with Image.open(folder / "scene.png") as picture:
+        erased = picture.convert("RGBA")
+    erased.paste((0, 0, 0, 0), (30, 30, 66, 66))
+    erased.save(folder / "erased.png")
     (folder / "text.png").write_text("not a picture")
 
 
@@ -49,6 +57,44 @@ def test_outside_the_mask_nothing_changes():
     )
     assert (picture[mask == 0] == scene[mask == 0]).all()
     assert (picture != scene).any()
+
+
+@pytest.mark.parametrize(
+    ("picture", "options", "told"),
+    [
+        ("scene.png", ["--mask", "erased.png"], "in the mask, what is transparent changes"),
+        ("scene.png", ["--mask", "painted.jpg"], "in the mask, what is painted over changes"),
+        ("erased.png", [], "what is transparent in the picture will change"),
+    ],
+)
+def test_a_copy_of_the_picture_shows_what_changes(
+    picture: str, options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["edit", picture, "a star", *options, "--keep", "0", "--out", "a.png", *FEW]) == 0
+    assert f"note: {told}" in capsys.readouterr().err
+    after, before = (np.asarray(Image.open(name)) for name in ("a.png", "scene.png"))
+    changed = (after != before).any(-1)
+    assert changed[40:56, 40:56].any()
+    changed[28:68, 28:68] = False
+    assert not changed.any()
+
+
+def test_a_picture_with_a_profile_keeps_its_look_outside_the_mask():
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+    Image.open("scene.png").save("swapped.png", icc_profile=swapped)
+    options = ["--mask", "mask.png", "--out", "a.png", *FEW]
+    assert main(["edit", "swapped.png", "a star", *options]) == 0
+    corner = np.asarray(Image.open("a.png"))[3, 3].tolist()
+    assert corner == pytest.approx(BLUE[::-1], abs=3)
+
+
+def test_what_is_odd_about_a_picture_is_told(capsys: pytest.CaptureFixture[str]):
+    Path("cut.jpg").write_bytes(Path("painted.jpg").read_bytes()[:-5])
+    assert main(["edit", "cut.jpg", "a star", "--out", "a.png", *FEW]) == 0
+    assert "note: the end of the picture is missing" in capsys.readouterr().err
+    assert main(["edit", "clear.png", "a star", "--out", "b.png", *FEW]) == 0
+    assert "note: the picture was transparent in places" in capsys.readouterr().err
 
 
 def test_an_edit_takes_more_rounds_and_noise():
@@ -85,6 +131,8 @@ def test_pictures_to_resemble_are_in_the_recipe():
         (["edit", "scene.png", "a star", "--mask", "black.png"], "black everywhere"),
         (["edit", "scene.png", "a star", "--mask", "flat.png"], "proportions"),
         (["edit", "scene.png", "a star", "--mask", "none.png"], "no such file"),
+        (["edit", "scene.png", "a star", "--mask", "green.png"], "paint white what to change"),
+        (["edit", "scene.png", "a star", "--mask", "scene.png"], "is the picture itself"),
         (["edit", "text.png", "a star"], "not a picture"),
         (["edit", "none.png", "a star"], "no such file"),
         (["edit", "scene.png", " "], "prompt is empty"),

@@ -11,17 +11,15 @@ import torch
 from PIL import Image, ImageDraw
 
 from engine import Generation, Models, PictureError, Recipe, RecipeError, paint
+from engine.editing.edit_pictures import check_mask
 from engine.editing.edit_recipe import (
     DEFAULT_KEEP,
     canvas_size,
-    check_mask,
     composite_result,
     dilate,
     edit_recipe,
     feather,
     image_prompt,
-    read_mask,
-    read_source,
 )
 from engine.models.protocols import Perceptor
 from engine.models.tensors import to_picture
@@ -60,23 +58,7 @@ def edit(source: Image.Image, **options: Any) -> Recipe:
     return edit_recipe("a green square", source, **values)
 
 
-# --- Sources
-
-
-def test_a_source_keeps_its_size_and_a_huge_one_is_made_smaller():
-    assert read_source(png(scene())) == (scene(), "")
-    picture, notice = read_source(png(scene((3000, 2000))), name="photo.png")
-    assert picture.width * picture.height <= 1_600_000
-    assert picture.width / picture.height == pytest.approx(1.5, abs=0.01)
-    assert "photo.png had 3000x2000 pixels" in notice
-
-
-@pytest.mark.parametrize(
-    ("size", "told"), [((15, 40), "too few to edit"), ((700, 100), "too long a strip")]
-)
-def test_a_picture_that_cannot_be_edited_is_refused(size: tuple[int, int], told: str):
-    with pytest.raises(PictureError, match=f"photo.png has {size[0]}x{size[1]} pixels, {told}"):
-        read_source(png(scene(size)), name="photo.png")
+# --- Sources and masks
 
 
 @pytest.mark.parametrize("size", [(500, 500), (1200, 400), (33, 100), (2000, 400)])
@@ -85,36 +67,6 @@ def test_a_canvas_has_the_pictures_proportions_and_the_models_area(size: tuple[i
     assert width / height == pytest.approx(size[0] / size[1], rel=0.08)
     assert width * height == pytest.approx(64 * 64, rel=0.1)
     assert (width % 4, height % 4) == (0, 0)
-
-
-# --- Masks
-
-
-def test_a_mask_of_another_size_is_scaled():
-    mask = read_mask(png(square(32, 8, 16)), (320, 320))
-    assert (mask.mode, mask.size) == ("L", (320, 320))
-    assert mask.getpixel((120, 120)) == 255
-    assert mask.getpixel((40, 40)) == 0
-
-
-def test_what_is_transparent_is_kept_whatever_its_colour():
-    drawn = Image.new("RGBA", (20, 20), (255, 255, 255, 0))
-    ImageDraw.Draw(drawn).rectangle((0, 0, 9, 19), fill=(255, 255, 255, 255))
-    mask = read_mask(png(drawn), (20, 20))
-    assert [mask.getpixel((x, 5)) for x in (5, 15)] == [255, 0]
-
-
-@pytest.mark.parametrize(
-    ("mask", "told"),
-    [
-        (Image.new("L", (64, 32), 255), "64x32 pixels and the picture 64x64: .* proportions"),
-        (Image.new("L", (64, 64), 0), "black everywhere.* paint white"),
-        (Image.new("RGBA", (64, 64), (255, 255, 255, 0)), "black everywhere"),
-    ],
-)
-def test_a_mask_that_cannot_be_used_is_refused(mask: Image.Image, told: str):
-    with pytest.raises(PictureError, match=told):
-        read_mask(png(mask), (64, 64))
 
 
 def test_a_mask_grows_and_shrinks_by_a_share_of_the_picture():

@@ -1,0 +1,179 @@
+"""Read the picture of an edit and its mask from users' files. No torch in here."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from engine.editing.mask_kinds import OPAQUE, find_meaning, stretch_binary
+from engine.errors import PictureError
+from engine.images.image_io import LoadedPicture, load_picture
+
+MIN_SOURCE_SIDE = 16
+MAX_SOURCE_PIXELS = 1_600_000
+"""Maximum number of pixels of a source (1264 x 1264). Larger ones are scaled down, so that the
+finished picture with its recipe, which contains the source, stays below Discord's 10 MiB."""
+MAX_ASPECT = 6.0
+"""Maximum ratio of a source's longer side to its shorter side."""
+MAX_ASPECT_ERROR = 0.05
+"""Maximum relative difference between the aspect ratios of a mask and its picture."""
+MIN_MASK_LEVEL = 16
+"""Minimum level (0 to 255) of a mask's brightest pixel; darker masks change nothing visible."""
+MIN_HOLE = 0.002
+"""Minimum share of a picture that counts as a hole in it."""
+MIN_OPAQUE_OUTLINE = 0.75
+"""Minimum share of opaque pixels along the outline of a picture with a hole. A picture that was cut
+out of its background has a transparent outline."""
+
+
+@dataclass(frozen=True)
+class EditPictures:
+    """The picture of an edit and its mask, as they were read."""
+
+    source: Image.Image
+    mask: Image.Image | None
+    """Gray, of the source's size: white is changed, black is kept. None changes everything."""
+    notices: tuple[str, ...]
+    """What the user should know about how the files were read."""
+
+
+def read_edit(
+    picture: Path | bytes, mask: Path | bytes | None = None, *, name: str = "the picture"
+) -> EditPictures:
+    """Read a picture to edit and its mask, each from the path of a file or from its bytes.
+
+    Without a mask, a hole that was erased from the picture is the mask: a transparent part that
+    leaves its corners and most of its outline. Messages call the picture `name`.
+
+    Raises:
+        PictureError: A file is not a picture, the picture is smaller than 16 pixels or too long, or
+            the mask does not fit or is not clear.
+    """
+    loaded, source, notices = _read(picture, name)
+    hole = None if mask is not None or loaded.alpha is None else _hole(loaded.alpha)
+    found = None if hole is None else _scaled(hole, source.size)
+    if mask is not None:
+        found, notice = read_mask(mask, source)
+        notices.append(notice)
+    elif found is not None:
+        notices.append(f"what is transparent in {name} will change, and the rest stays")
+    if loaded.alpha is not None and hole is None:
+        notices.append(_whitened(name))
+    return EditPictures(source, found, tuple(filter(None, notices)))
+
+
+def read_source(content: Path | bytes, *, name: str = "the picture") -> tuple[Image.Image, str]:
+    """Read a picture to edit; return it, and notices about it, or "".
+
+    `content` is the path of a file, or its bytes, which messages call `name`. What is transparent
+    becomes white.
+
+    Raises:
+        PictureError: The file is not a picture, or it is smaller than 16 pixels or too long.
+    """
+    loaded, source, notices = _read(content, name)
+    if loaded.alpha is not None:
+        notices.append(_whitened(name))
+    return source, "; ".join(notices)
+
+
+def read_mask(
+    content: Path | bytes, source: Image.Image, *, name: str = "the mask"
+) -> tuple[Image.Image, str]:
+    """Read a mask for the picture `source`; return it, and a notice if it was an unusual one.
+
+    The mask is gray and of the source's size: white is changed, black is kept. `mask_kinds` says
+    how files of each kind are understood.
+
+    Raises:
+        PictureError: The file is not a picture, has another aspect ratio, changes nothing, or could
+            mean one thing or the other.
+    """
+    loaded = load_picture(content, name=name)
+    drawn, size = loaded.picture, source.size
+    error = drawn.width / drawn.height / (size[0] / size[1])
+    if not 1 - MAX_ASPECT_ERROR <= error <= 1 + MAX_ASPECT_ERROR:
+        raise PictureError(
+            f"{name} has {drawn.width}x{drawn.height} pixels and the picture {size[0]}x{size[1]}: "
+            "a mask needs the proportions of its picture"
+        )
+    alpha = None if loaded.alpha is None else _scaled(loaded.alpha, size)
+    meaning = find_meaning(_scaled(stretch_binary(drawn), size), alpha, source)
+    if meaning is None:
+        raise PictureError(
+            f"it is not clear what {name} means: paint white what to change and everything else "
+            "black, or erase or paint over what to change in a copy of the picture"
+        )
+    check_mask(meaning.mask, name=name, marks=meaning.changes)
+    if not meaning.changes:
+        return meaning.mask, ""
+    return meaning.mask, f"in {name}, {meaning.changes} changes and the rest stays"
+
+
+def check_mask(mask: Image.Image, *, name: str = "the mask", marks: str = "") -> None:
+    """Raise `PictureError` if a gray mask changes nothing; `marks` is what marks changes in it."""
+    if np.asarray(mask).max() >= MIN_MASK_LEVEL:
+        return
+    if marks:
+        raise PictureError(f"{name} is the picture itself: paint over what to change, or erase it")
+    raise PictureError(
+        f"{name} is black everywhere, so there is nothing to change: paint white what to change"
+    )
+
+
+def _read(content: Path | bytes, name: str) -> tuple[LoadedPicture, Image.Image, list[str]]:
+    """Return a picture to edit as it was read and as it is edited, and notices about it."""
+    loaded = load_picture(content, name=name if isinstance(content, bytes) else None)
+    _check_source(loaded.picture, name)
+    return loaded, *_shrunk(loaded, name)
+
+
+def _whitened(name: str) -> str:
+    return f"{name} was transparent in places, which are white now"
+
+
+def _check_source(picture: Image.Image, name: str) -> None:
+    low, high = sorted(picture.size)
+    size = f"{picture.width}x{picture.height}"
+    if low < MIN_SOURCE_SIDE:
+        raise PictureError(
+            f"{name} has {size} pixels, too few to edit: each side needs {MIN_SOURCE_SIDE}"
+        )
+    if high > MAX_ASPECT * low:
+        raise PictureError(
+            f"{name} has {size} pixels, too long a strip to edit: "
+            f"one side may be at most {MAX_ASPECT:g} times the other"
+        )
+
+
+def _shrunk(loaded: LoadedPicture, name: str) -> tuple[Image.Image, list[str]]:
+    """Return a picture of at most `MAX_SOURCE_PIXELS`, and notices about its file."""
+    picture = loaded.picture
+    notices = [f"the end of {name} is missing, and gray was put there"] if loaded.is_cut else []
+    factor = math.sqrt(MAX_SOURCE_PIXELS / (picture.width * picture.height))
+    if factor >= 1:
+        return picture, notices
+    smaller = (math.floor(picture.width * factor), math.floor(picture.height * factor))
+    before, after = (f"{size[0]}x{size[1]}" for size in (loaded.size, smaller))
+    notices.append(f"{name} had {before} pixels and was made smaller, {after}")
+    return picture.resize(smaller, Image.Resampling.LANCZOS), notices
+
+
+def _hole(alpha: Image.Image) -> Image.Image | None:
+    """Return the mask of what was erased from a picture, or None if it is no hole."""
+    opacity = np.asarray(alpha)
+    opaque = opacity >= OPAQUE
+    outline = np.concatenate((opaque[0], opaque[-1], opaque[:, 0], opaque[:, -1]))
+    corners = opaque[[0, 0, -1, -1], [0, -1, 0, -1]]
+    has_hole = np.mean(opacity < 128) >= MIN_HOLE
+    if has_hole and corners.all() and outline.mean() >= MIN_OPAQUE_OUTLINE:
+        return Image.fromarray(255 - opacity)
+    return None
+
+
+def _scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if picture.size == size:
+        return picture
+    return picture.resize(size, Image.Resampling.BILINEAR)
