@@ -134,7 +134,10 @@ class StorageSettings(_Table):
     keep_days: int = Field(default=90, ge=0, le=36_500)
     """Days for which pictures are stored; 0 for no limit."""
     disk_mib: int = Field(default=10_240, ge=0, le=2**30)
-    """Maximum size of the database in MiB, to which the oldest pictures are deleted; 0 for none."""
+    """Maximum size of the database in MiB; 0 for none. To keep it, the oldest pictures of whoever
+    has most are deleted."""
+    person_mib: int = Field(default=1024, ge=0, le=2**30)
+    """Maximum size in MiB of what is stored for one user; 0 for none."""
 
 
 class LogSettings(_Table):

@@ -94,16 +94,16 @@ async def _split_members(store: Store, user_id: int, limit: int) -> AsyncIterato
 
 
 async def _members(store: Store, user_id: int) -> AsyncIterator[Member]:
-    job_ids = await store.personal_data.job_ids(user_id)
-    draft_ids = await store.personal_data.draft_ids(user_id)
-    account = await store.personal_data.export_account(user_id)
+    job_ids = await store.exports.job_ids(user_id)
+    draft_ids = await store.exports.draft_ids(user_id)
+    account = await store.exports.account(user_id)
     if not (job_ids or draft_ids or account):
         return
     yield "read-me.txt", _READ_ME.encode()
     if account:
         yield "account.json", _json(account)
     for job_id in job_ids:
-        job = await store.personal_data.export_job(job_id)
+        job = await store.exports.job(job_id)
         if job is None:  # deleted in the meantime
             continue
         recipes: list[str] = job.pop("recipes")

@@ -1,7 +1,7 @@
-"""Delete old images, and keep the database within its disk budget.
+"""Delete old images, and keep the database and each user within their disk budgets.
 
-Checkpoints are deleted first, then frames, pictures and uploads. A job that has not ended, or whose
-end was not announced, is never touched.
+Space is taken from the user who holds most. Checkpoints are deleted first, then frames, pictures
+and uploads. A job that has not ended, or whose end was not announced, is never touched.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ class RetentionService:
         self._store = store
         self._days = settings.keep_days
         self._budget = settings.disk_mib * MEBIBYTE
+        self._budget_per_person = settings.person_mib * MEBIBYTE
 
     async def run(self) -> None:
         """Delete old content now and every hour, until cancelled."""
@@ -49,22 +50,38 @@ class RetentionService:
         await self._store.drafts.delete_expired()
         before = datetime.now(UTC) - timedelta(days=self._days)
         for kind in BlobKind if self._days else ():
-            while count := await self._store.retention.remove_oldest(kind, before):
+            while count := await self._store.retention.remove_before(kind, before):
                 log.info("deleted old content", extra={"kind": kind, "jobs": count})
                 await asyncio.sleep(_REST_SECONDS)
+        if self._budget_per_person:
+            await self._shrink_holders()
         if self._budget and await self._store.retention.used_bytes() > self._budget:
             await self._shrink(round(_TARGET * self._budget))
         await self._store.retention.vacuum()
 
+    async def _shrink_holders(self) -> None:
+        """Delete content of users who exceed their budget."""
+        target = round(_TARGET * self._budget_per_person)
+        for author_id, size in await self._store.retention.holders(self._budget_per_person):
+            excess = size - target
+            while excess > 0 and await self._remove_from(author_id, excess):
+                excess = await self._store.quotas.stored_bytes(author_id) - target
+
     async def _shrink(self, max_bytes: int) -> None:
         """Delete content until the database has at most `max_bytes`, if that is possible."""
         retention = self._store.retention
-        for kind in BlobKind:
-            while (excess := await retention.used_bytes() - max_bytes) > 0:
-                if not (count := await retention.remove_oldest(kind, max_bytes=excess)):
-                    break
-                log.info("freed space", extra={"kind": kind, "jobs": count})
-                await asyncio.sleep(_REST_SECONDS)
-        if (used := await retention.used_bytes()) > max_bytes:
-            mebibytes = round(used / MEBIBYTE)
-            log.warning("storage.disk_mib is too small", extra={"mib": mebibytes})
+        while (excess := await retention.used_bytes() - max_bytes) > 0:
+            holders = await retention.holders()
+            if not holders or not await self._remove_from(holders[0][0], excess):
+                mebibytes = round((max_bytes + excess) / MEBIBYTE)
+                log.warning("storage.disk_mib is too small", extra={"mib": mebibytes})
+                break
+
+    async def _remove_from(self, author_id: int, max_bytes: int) -> bool:
+        """Delete some content of a user; return False if nothing is left."""
+        removed = await self._store.retention.remove_from(author_id, max_bytes)
+        if removed is not None:
+            kind, jobs = removed
+            log.info("freed space", extra={"kind": kind, "jobs": jobs})
+            await asyncio.sleep(_REST_SECONDS)
+        return removed is not None

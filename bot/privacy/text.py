@@ -25,13 +25,14 @@ _IN_FILES: Mapping[PostedRecipes, str] = {
 def privacy_text(settings: BotSettings) -> str:
     """Explain what is stored about a user, and for how long."""
     storage, posted_recipes = settings.storage, settings.discord.posted_recipes
-    days, full = storage.keep_days, "my disk space is used up (the oldest are deleted first)"
-    if days and storage.disk_mib:
+    days, is_limited = storage.keep_days, storage.disk_mib or storage.person_mib
+    full = "my disk space, or your share of it, is used up (the oldest are deleted first)"
+    if days and is_limited:
         how_long = f"for {plural(days, 'day')}, or less if {full}"
     elif days:
         how_long = f"for {plural(days, 'day')}"
     else:
-        how_long = f"until {full}" if storage.disk_mib else "until you delete them"
+        how_long = f"until {full}" if is_limited else "until you delete them"
     return (
         "When you ask for a picture, I store under the id of your Discord account: your words and "
         "settings; the time; where I posted; the pictures, their earlier steps, the data to resume "

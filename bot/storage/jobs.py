@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, or_, select, update
 from sqlalchemy.orm import defer
 
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin, JobState
@@ -13,7 +14,8 @@ from bot.jobs.records import JobRecord, Post
 from bot.storage.base import Repository
 from bot.storage.lifecycle import copy_checkpoints
 from bot.storage.retry import retrying
-from bot.storage.tables import CheckpointRow, JobRow, PlaceRow, PostRow
+from bot.storage.sources import attach_pictures, detach_pictures
+from bot.storage.tables import CheckpointRow, JobRow, PlaceRow, PostRow, SourceRow
 from engine.errors import RecipeError
 from engine.recipes.recipe import Recipe
 
@@ -43,7 +45,7 @@ class JobRepository(Repository):
         A job that resumes its parent gets a copy of the parent's last checkpoints.
         """
         # A recipe may contain megabytes of images.
-        texts = await asyncio.to_thread(lambda: [recipe.to_json() for recipe in recipes])
+        texts, sources = await asyncio.to_thread(detach_pictures, recipes)
         row = JobRow(
             state=JobState.QUEUED,
             kind=origin.kind,
@@ -62,6 +64,9 @@ class JobRepository(Repository):
         async with self._write.begin() as session:
             session.add(row)
             await session.flush()
+            rows = [{"job_id": row.id, "digest": d, "content": c} for d, c in sources.items()]
+            if rows:
+                await session.execute(insert(SourceRow), rows)
             if origin.resumes and origin.parent_id is not None:
                 await copy_checkpoints(session, origin.parent_id, row.id, origin.picture)
         return _job(row, recipes)
@@ -180,21 +185,28 @@ class JobRepository(Repository):
     async def _records(self, condition: ColumnElement[bool]) -> tuple[list[JobRecord], list[int]]:
         """Return the records of jobs, oldest first, and the ids of unreadable jobs."""
         rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
+        sources = select(SourceRow).join(JobRow, JobRow.id == SourceRow.job_id).where(condition)
+        pictures: dict[int, dict[bytes, bytes]] = defaultdict(dict)
         async with self._read() as session:
             found = (await session.execute(rows.where(condition).order_by(JobRow.id))).all()
-        return await asyncio.to_thread(_readable, found)  # there may be thousands of jobs
+            for each in await session.scalars(sources):
+                pictures[each.job_id][each.digest] = each.content
+        # There may be thousands of jobs.
+        return await asyncio.to_thread(_readable, found, pictures)
 
 
 def _posted(message_id: int) -> Select[int]:
     return select(PostRow.job_id).where(PostRow.message_id == message_id)
 
 
-def _readable(found: Sequence[_Found]) -> tuple[list[JobRecord], list[int]]:
+def _readable(
+    found: Sequence[_Found], pictures: Mapping[int, Mapping[bytes, bytes]]
+) -> tuple[list[JobRecord], list[int]]:
     records: list[JobRecord] = []
     unreadable: list[int] = []
     for row, place in found:
         try:
-            records.append(_record(row, place, _job(row, _recipes(row))))
+            records.append(_record(row, place, _job(row, _recipes(row, pictures.get(row.id, {})))))
         except (RecipeError, ValueError, TypeError) as error:
             level = logging.INFO if row.sources_removed else logging.ERROR
             extra = {"job": row.id, "cause": str(error)}
@@ -203,8 +215,8 @@ def _readable(found: Sequence[_Found]) -> tuple[list[JobRecord], list[int]]:
     return records, unreadable
 
 
-def _recipes(row: JobRow) -> tuple[Recipe, ...]:
-    recipes = tuple(map(Recipe.from_json, row.recipes))
+def _recipes(row: JobRow, pictures: Mapping[bytes, bytes]) -> tuple[Recipe, ...]:
+    recipes = tuple(Recipe.from_json(attach_pictures(text, pictures)) for text in row.recipes)
     if not recipes:
         raise ValueError("it has no recipe")
     return recipes

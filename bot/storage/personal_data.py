@@ -1,11 +1,10 @@
-"""Everything that is stored about a user: read for an export, deleted by an erasure.
+"""The erasure of everything that is stored about a user.
 
 One transaction stores the request, then jobs are deleted one by one. Each of these transactions
 also stores which of the job's messages are still on Discord, so that a restart loses nothing.
 """
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,10 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.jobs.job import UNFINISHED
 from bot.jobs.personal_data import ErasureRequest, PendingMessageDeletion
 from bot.storage.base import Repository
-from bot.storage.key_values import name_about
+from bot.storage.exports import is_fact_about
 from bot.storage.retry import retrying
 from bot.storage.tables import (
-    Base,
     CheckpointRow,
     DeletionRow,
     DraftRow,
@@ -27,52 +25,14 @@ from bot.storage.tables import (
     PlaceRow,
     PostRow,
     RemovalRow,
+    SourceRow,
 )
 
-_PER_PICTURE = (CheckpointRow, FrameRow, PictureRow)
+_CONTENT = (CheckpointRow, FrameRow, PictureRow, SourceRow)
 
 
 class PersonalDataRepository(Repository):
-    """The data of one user."""
-
-    async def job_ids(self, author_id: int, last: int | None = None) -> list[int]:
-        """List the ids of a user's jobs, oldest first, up to and including `last`."""
-        rows = select(JobRow.id).where(_is_of(author_id, last)).order_by(JobRow.id)
-        return await self._find(rows)
-
-    async def draft_ids(self, author_id: int) -> list[int]:
-        """List the ids of a user's drafts."""
-        rows = select(DraftRow.id).where(DraftRow.author_id == author_id).order_by(DraftRow.id)
-        return await self._find(rows)
-
-    async def export_job(self, job_id: int) -> dict[str, Any] | None:
-        """Return all about a job except images, even if its recipes are unreadable.
-
-        These are its columns by name; "places", "posts" and "checkpoints" are lists of mappings.
-        """
-        async with self._read() as session:
-            row = await session.get(JobRow, job_id)
-            if row is None:
-                return None
-            values = {name: getattr(row, name) for name in _columns(JobRow)}
-            values["places"] = await _rows(session, PlaceRow, PlaceRow.job_id == job_id)
-            values["posts"] = await _rows(session, PostRow, PostRow.job_id == job_id)
-            steps = select(
-                CheckpointRow.picture, CheckpointRow.steps_done, CheckpointRow.created_at
-            )
-            found = await session.execute(steps.where(CheckpointRow.job_id == job_id))
-            values["checkpoints"] = [dict(each) for each in found.mappings()]
-        return values
-
-    async def export_account(self, author_id: int) -> dict[str, list[dict[str, Any]]]:
-        """Return what is stored about a user beside jobs and drafts: rows by the table's name."""
-        async with self._read() as session:
-            found = {
-                "facts": await _rows(session, FactRow, _is_fact_about(author_id)),
-                "deletions": await _rows(session, DeletionRow, DeletionRow.author_id == author_id),
-                "removals": await _rows(session, RemovalRow, RemovalRow.author_id == author_id),
-            }
-        return {name: rows for name, rows in found.items() if rows}
+    """Erases the data of users."""
 
     async def request_erasure(self, author_id: int) -> ErasureRequest:
         """Store a request to erase everything that is stored about a user now."""
@@ -137,7 +97,7 @@ class PersonalDataRepository(Repository):
                 )
             pictures = select(func.count()).select_from(PictureRow)
             count = await session.scalar(pictures.where(PictureRow.job_id == job_id)) or 0
-            for table in (*_PER_PICTURE, PostRow, PlaceRow):
+            for table in (*_CONTENT, PostRow, PlaceRow):
                 await session.execute(delete(table).where(table.job_id == job_id))
             await session.execute(delete(JobRow).where(JobRow.id == job_id))
             await _count(session, author_id, jobs=1, pictures=count)
@@ -195,7 +155,7 @@ class PersonalDataRepository(Repository):
             for each in remaining:
                 if await session.scalar(each.limit(1)) is not None:
                     return None
-            await session.execute(delete(FactRow).where(_is_fact_about(author_id)))
+            await session.execute(delete(FactRow).where(is_fact_about(author_id)))
             await session.delete(row)
             return _value(row)
 
@@ -203,22 +163,6 @@ class PersonalDataRepository(Repository):
 def _is_of(author_id: int, last: int | None) -> ColumnElement[bool]:
     is_of = JobRow.author_id == author_id
     return is_of if last is None else and_(is_of, JobRow.id <= last)
-
-
-def _is_fact_about(author_id: int) -> ColumnElement[bool]:
-    return FactRow.name.endswith(name_about(author_id, ""), autoescape=True)
-
-
-def _columns(table: type[Base]) -> list[str]:
-    return [column.name for column in table.__table__.columns]
-
-
-async def _rows(
-    session: AsyncSession, table: type[Base], condition: ColumnElement[bool]
-) -> list[dict[str, Any]]:
-    """Return the rows of a table that meet a condition, as dictionaries."""
-    found = await session.scalars(select(table).where(condition))
-    return [{name: getattr(row, name) for name in _columns(table)} for row in found]
 
 
 async def _messages(session: AsyncSession, job_id: int) -> list[tuple[int, int, bool]]:

@@ -1,21 +1,23 @@
 """Delete the images and checkpoints of old jobs, oldest first, in short transactions.
 
-Only jobs whose end was announced are affected. Their rows stay, because they are small.
+Only jobs whose end was announced are affected. Their rows stay, because they are small. Space is
+taken from the user who holds most, so that nobody can push out the pictures of others.
 """
 
 import asyncio
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import accumulate
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, text, update
 
 from bot.jobs.job import UNFINISHED
-from bot.storage.base import Database, Repository, read_json_object
-from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow
+from bot.storage.base import Database, Repository
+from bot.storage.holdings import holdings
+from bot.storage.sources import remove_pictures
+from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow, SourceRow
 from engine.files import MEBIBYTE
 
 BATCH_JOBS, BATCH_BYTES = 50, 16 * MEBIBYTE
@@ -34,8 +36,6 @@ class BlobKind(StrEnum):
     """The images inside recipes, which users have uploaded."""
 
 
-_IMAGE_KEYS = ("init_image", "source", "mask", "picture")
-"""The keys of a recipe, its edit and its image prompts that hold an image."""
 _TABLES = {
     BlobKind.CHECKPOINTS: (CheckpointRow, CheckpointRow.state),
     BlobKind.FRAMES: (FrameRow, FrameRow.content),
@@ -55,24 +55,49 @@ class RetentionRepository(Repository):
         pages, free = await self._pragma("page_count"), await self._pragma("freelist_count")
         return (pages - free) * await self._pragma("page_size")
 
-    async def remove_oldest(
-        self, kind: BlobKind, before: datetime | None = None, max_bytes: int = BATCH_BYTES
-    ) -> int:
-        """Delete one kind of content of some of the oldest jobs, or of those that ended `before`.
+    async def holders(self, min_bytes: int = 0) -> list[tuple[int, int]]:
+        """List users and the bytes of theirs that can be deleted, more than `min_bytes`.
 
-        At least one job is processed, and no more than `max_bytes` allows. Returns the number of
-        processed jobs; 0 if nothing is left.
+        The user who holds most comes first.
         """
+        held = holdings()
+        total = func.sum(held.c.size)
+        rows = select(JobRow.author_id, total).join(held, held.c.job_id == JobRow.id)
+        rows = rows.where(_is_expendable()).group_by(JobRow.author_id)
+        async with self._read() as session:
+            found = await session.execute(rows.having(total > min_bytes).order_by(total.desc()))
+            return [(author_id, size) for author_id, size in found]
+
+    async def remove_from(self, author_id: int, max_bytes: int) -> tuple[BlobKind, int] | None:
+        """Delete the least valuable content of some of a user's oldest jobs.
+
+        Returns its kind and the number of processed jobs; None if nothing is left.
+        """
+        for kind in BlobKind:
+            if count := await self._remove(kind, JobRow.author_id == author_id, max_bytes):
+                return kind, count
+        return None
+
+    async def remove_before(self, kind: BlobKind, before: datetime) -> int:
+        """Delete one kind of content of some of the jobs that ended `before`, oldest first.
+
+        Returns the number of processed jobs; 0 if nothing is left.
+        """
+        return await self._remove(kind, JobRow.ended_at < before, BATCH_BYTES)
+
+    async def _remove(self, kind: BlobKind, is_meant: ColumnElement[bool], max_bytes: int) -> int:
+        """Process at least one job, and no more than `max_bytes` allows."""
+        max_bytes = min(max_bytes, BATCH_BYTES)
         if kind is BlobKind.SOURCES:
-            return await self._remove_sources(before)
+            return await self._remove_sources(is_meant, max_bytes)
         table, content = _TABLES[kind]
         size = func.sum(func.length(content))
         rows = select(table.job_id, size).group_by(table.job_id).order_by(table.job_id)
         async with self._read() as session:
-            oldest = list(await session.scalars(_oldest(table, before).limit(BATCH_JOBS)))
+            oldest = list(await session.scalars(_oldest(table, is_meant).limit(BATCH_JOBS)))
             found = await session.execute(rows.where(table.job_id.in_(oldest)))
             sizes = [(job_id, size) for job_id, size in found]
-        chosen = _fit_budget(sizes, min(max_bytes, BATCH_BYTES))
+        chosen = _fit_budget(sizes, max_bytes)
         if chosen:
             async with self._write.begin() as session:
                 await session.execute(delete(table).where(table.job_id.in_(chosen)))
@@ -89,13 +114,13 @@ class RetentionRepository(Repository):
             await asyncio.sleep(_REST_SECONDS)
         await self._run("wal_checkpoint(TRUNCATE)")
 
-    async def _remove_sources(self, before: datetime | None) -> int:
+    async def _remove_sources(self, is_meant: ColumnElement[bool], max_bytes: int) -> int:
         others = [exists().where(table.job_id == JobRow.id) for table, _ in _TABLES.values()]
-        is_meant = and_(_is_expendable(before), ~or_(*others))  # those are deleted first
-        rows = select(JobRow.id).where(is_meant).order_by(JobRow.ended_at).limit(BATCH_JOBS)
+        has_only_sources = ~or_(*others)  # the others are deleted first
         changes: dict[int, dict[str, Any]] = {}
         async with self._read() as session:
-            for job_id in await session.scalars(rows):
+            found = await session.execute(_source_sizes(is_meant & has_only_sources))
+            for job_id in _fit_budget([(job_id, size) for job_id, size in found], max_bytes):
                 # One by one, because each may contain megabytes.
                 recipes = await session.scalar(select(JobRow.recipes).where(JobRow.id == job_id))
                 stripped = await asyncio.to_thread(_strip_recipes, recipes or [])
@@ -103,6 +128,7 @@ class RetentionRepository(Repository):
                 if stripped is not None:
                     changes[job_id]["recipes"] = stripped
         async with self._write.begin() as session:
+            await session.execute(delete(SourceRow).where(SourceRow.job_id.in_(changes)))
             for job_id, values in changes.items():
                 await session.execute(update(JobRow).where(JobRow.id == job_id).values(values))
         return len(changes)
@@ -121,27 +147,29 @@ class RetentionRepository(Repository):
 
 
 def _oldest(
-    table: type[CheckpointRow | FrameRow | PictureRow], before: datetime | None
+    table: type[CheckpointRow | FrameRow | PictureRow], is_meant: ColumnElement[bool]
 ) -> Select[int]:
-    """Select the ids of jobs that can lose their rows in a table, oldest first.
-
-    The query starts at the table of which fewer rows are skipped.
-    """
-    if before is not None:
-        has_rows = exists().where(table.job_id == JobRow.id)
-        return select(JobRow.id).where(_is_expendable(before), has_rows).order_by(JobRow.ended_at)
-    is_expendable = exists().where(JobRow.id == table.job_id, _is_expendable(None))
-    return select(table.job_id).distinct().where(is_expendable).order_by(table.job_id)
+    """Select the ids of jobs that can lose their rows in a table, oldest first."""
+    has_rows = exists().where(table.job_id == JobRow.id)
+    return select(JobRow.id).where(_is_expendable(), is_meant, has_rows).order_by(JobRow.ended_at)
 
 
-def _is_expendable(before: datetime | None) -> ColumnElement[bool]:
-    """Select jobs that ended (`before` if given), were announced, and still have large content."""
-    is_expendable = and_(
+def _source_sizes(is_meant: ColumnElement[bool]) -> Select[int, int]:
+    """Select jobs that may have sources, oldest first, with the bytes of these and of recipes."""
+    sources = select(func.sum(func.length(SourceRow.content)))
+    sources = sources.where(SourceRow.job_id == JobRow.id).scalar_subquery()
+    size = func.length(JobRow.recipes) + func.coalesce(sources, 0)
+    rows = select(JobRow.id, size).where(_is_expendable(), is_meant)
+    return rows.order_by(JobRow.ended_at).limit(BATCH_JOBS)
+
+
+def _is_expendable() -> ColumnElement[bool]:
+    """Select jobs that ended, were announced, and may still have large content."""
+    return and_(
         JobRow.sources_removed.is_(None),
         JobRow.state.not_in(UNFINISHED),
         JobRow.told_at.is_not(None),
     )
-    return is_expendable if before is None else and_(is_expendable, JobRow.ended_at < before)
 
 
 def _fit_budget(sizes: Sequence[tuple[int, int]], max_bytes: int) -> list[int]:
@@ -152,26 +180,7 @@ def _fit_budget(sizes: Sequence[tuple[int, int]], max_bytes: int) -> list[int]:
 
 def _strip_recipes(recipes: Sequence[str]) -> list[str] | None:
     """Return recipes without their images; None if they have none."""
-    stripped = [_strip_images(text) for text in recipes]
+    stripped = [remove_pictures(text) for text in recipes]
     if all(each is None for each in stripped):
         return None
     return [text if each is None else each for text, each in zip(recipes, stripped, strict=True)]
-
-
-def _strip_images(text: str) -> str | None:
-    """Return a recipe's JSON without its images; None if it has none or is unreadable."""
-    recipe = read_json_object(text)
-    if recipe is None:
-        return None
-    prompts = recipe.get("image_prompts")
-    parts: list[Any] = [recipe, recipe.get("edit")]
-    if isinstance(prompts, list):
-        parts += cast(list[Any], prompts)
-    holders = [cast(dict[str, Any], each) for each in parts if isinstance(each, dict)]
-    found = False
-    for holder in holders:
-        for name in _IMAGE_KEYS:
-            if holder.get(name) is not None:
-                holder[name] = None
-                found = True
-    return json.dumps(recipe, ensure_ascii=False) if found else None

@@ -2,6 +2,7 @@
 
 from bot.storage.base import Database
 from bot.storage.drafts import DraftRepository
+from bot.storage.exports import ExportRepository
 from bot.storage.guild_settings import GuildSettingsRepository
 from bot.storage.history import HistoryRepository
 from bot.storage.jobs import JobRepository
@@ -17,6 +18,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.drafts = DraftRepository(database)
+        self.exports = ExportRepository(database)
         self.guild_settings = GuildSettingsRepository(database)
         self.history = HistoryRepository(database)
         self.jobs = JobRepository(database)

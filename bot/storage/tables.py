@@ -60,6 +60,7 @@ class JobRow(Base):
     """The channel of the command; a `PlaceRow` follows when the announcement is posted."""
     prompt: Mapped[str]
     recipes: Mapped[list[str]] = mapped_column(JSON)
+    """Recipes as JSON, in which references stand for pictures (`bot.storage.sources`)."""
     sources_removed: Mapped[bool | None]
     """Whether images were deleted from its recipes, so that it cannot be repeated.
 
@@ -129,6 +130,17 @@ class FrameRow(Base):
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), primary_key=True)
     picture: Mapped[int] = mapped_column(primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[bytes]
+
+
+class SourceRow(Base):
+    """A picture inside recipes of a job, which refer to it by its digest."""
+
+    __tablename__ = "sources"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    """The SHA-256 of `content`."""
     content: Mapped[bytes]
 
 

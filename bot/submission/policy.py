@@ -22,6 +22,7 @@ from bot.storage.quotas import Usage
 from bot.submission.command_access import CommandAccess
 from bot.submission.permissions import check_permissions
 from bot.submission.requester import Channel, Requester
+from bot.submission.space import check_space
 from bot.ui import formatting
 from bot.ui.formatting import escape_name, plural
 from engine.models.catalogue import find_models
@@ -47,6 +48,7 @@ class SubmissionPolicy:
     ) -> None:
         self._host = settings.limits
         self._access = access or CommandAccess()
+        self._person_mib = settings.storage.person_mib
         self._memory = memory
         self._store = store
         self._blocked = WordList(settings.safety.blocked_words)
@@ -82,6 +84,7 @@ class SubmissionPolicy:
         usage = await self._store.quotas.usage(user_id, guild_id, now - DAY, now)
         host, here = self._host, guild.merged_with(self._host)
         _check_jobs(usage, host, here)
+        check_space(await self._store.quotas.stored_bytes(user_id), self._person_mib)
         for used, most, scope, where in (
             (usage.pictures, host.pictures_per_day, None, ""),
             (usage.guild_pictures, here.pictures_per_day, guild_id, _IN_GUILD),

@@ -146,7 +146,7 @@ async def test_deletion_asks_first(bot: BotHarness):
     await bot.alice.click(sure.response, label="Keep it")
     assert ephemeral_text(sure) == "Nothing was deleted."
     assert not sure.response.components
-    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == [1]
+    assert await bot.services.store.exports.job_ids(bot.alice.id) == [1]
 
 
 async def test_deletion_removes_from_database_and_discord(bot: BotHarness):
@@ -274,7 +274,7 @@ async def test_messages_that_discord_keeps_are_counted(bot: BotHarness):
     text = await deleted(bot)
     assert "could not delete" in text
     assert "0 messages" in text
-    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == []
+    assert await bot.services.store.exports.job_ids(bot.alice.id) == []
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, 0), (503, 0), (404, 10008), (400, 50083)])
@@ -306,7 +306,7 @@ async def test_buttons_that_were_tampered_with_are_refused(bot: BotHarness, cust
     pressed = await bot.alice.click(posted, custom_id=custom_id)
     said = [each for each in (pressed.response, *pressed.followups) if each and each.ephemeral]
     assert "don't know" in said[-1].content
-    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == [1]
+    assert await bot.services.store.exports.job_ids(bot.alice.id) == [1]
 
 
 async def test_whoever_presses_deletes_their_own_things_only(bot: BotHarness):
@@ -316,7 +316,7 @@ async def test_whoever_presses_deletes_their_own_things_only(bot: BotHarness):
     view.add_item(discord.ui.Button(label="x", custom_id="privacy:delete"))
     posted = await channel_of(bot, bot.channel.id).send("buttons", view=view)
     await bot.bob.click(posted, custom_id="privacy:delete")
-    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == [1]
+    assert await bot.services.store.exports.job_ids(bot.alice.id) == [1]
     assert len(await bot.services.store.lifecycle.pictures(1)) == 1
 
 
@@ -343,7 +343,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
         async with open_test_services(settings) as services:
             await env.restart_bot(PaintingBot(services))
             await until(alice.user.dm_channel.history)
-            assert await services.store.personal_data.job_ids(alice.id) == []
+            assert await services.store.exports.job_ids(alice.id) == []
             contents = [message.content for message in channel.history()]
             # That one message was noted as removed before it was: here nobody had removed it.
             assert len([each for each in contents if SECRET in each]) <= 1
@@ -364,5 +364,5 @@ async def test_jobs_after_erasure_request_are_kept(bot: BotHarness):
     async with asyncio.timeout(PATIENCE):
         while await bot.services.store.personal_data.erasures():
             await asyncio.sleep(0.05)
-    assert await bot.services.store.personal_data.job_ids(bot.alice.id) == [2]
+    assert await bot.services.store.exports.job_ids(bot.alice.id) == [2]
     assert painted(thread_of(bot, PROMPT))

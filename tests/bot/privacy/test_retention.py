@@ -1,7 +1,9 @@
 """What is old is removed, and what is still needed is not."""
 
 import asyncio
+import base64
 import io
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -19,11 +21,15 @@ from bot.storage import Store, open_store
 from bot.storage.connection import DATABASE
 from engine.files import MEBIBYTE
 from engine.presets import make_recipe
+from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import (
     PATIENCE,
     PROMPT,
+    BotHarness,
     encoded,
     ephemeral_text,
+    make_settings,
+    open_bot,
     open_test_services,
     raise_unexplained,
 )
@@ -109,19 +115,101 @@ async def test_disk_budget_deletes_checkpoints_then_frames_then_pictures(store: 
     assert "pictures" in seen[-1][-1]  # of the pictures the newest is the last to go
 
 
+async def test_space_is_taken_from_whoever_holds_most(store: Store):
+    few = await notified_job(store, MEBIBYTE // 4, author_id=1)
+    for _ in range(6):
+        await notified_job(store, MEBIBYTE // 2, author_id=2)
+    newest = await notified_job(store, MEBIBYTE // 4, author_id=3)
+    await retention(store, disk_mib=5).tidy()
+    assert await store.retention.used_bytes() <= 5 * MEBIBYTE
+    assert await stored_parts(store, few) == PARTS
+    assert await stored_parts(store, newest) == PARTS
+
+
+async def test_large_uploads_push_out_nobody_elses_pictures(store: Store):
+    theirs = await notified_job(store, MEBIBYTE // 4, author_id=1)
+    uploads = [os.urandom(MEBIBYTE) for _ in range(6)]
+    jobs = [
+        await notified_job(store, 10, author_id=2, recipes=[with_picture(upload)])
+        for upload in uploads
+    ]
+    await retention(store, disk_mib=4).tidy()
+    assert await store.retention.used_bytes() <= 4 * MEBIBYTE
+    assert await stored_parts(store, theirs) == PARTS
+    readable = [await store.jobs.get(job.id) is not None for job in jobs]
+    assert readable == sorted(readable)  # the oldest ones went
+    assert any(readable)
+
+
+async def test_what_one_person_has_stored_is_limited(store: Store):
+    others = await notified_job(store, MEBIBYTE // 2, author_id=1)
+    jobs = [await notified_job(store, MEBIBYTE // 2, author_id=2) for _ in range(4)]
+    limit = StorageSettings(keep_days=0, disk_mib=0, person_mib=2)
+    await RetentionService(store, limit).tidy()
+    assert await store.quotas.stored_bytes(2) <= 2 * MEBIBYTE
+    assert await stored_parts(store, others) == PARTS
+    assert "pictures" in await stored_parts(store, jobs[-1])
+
+
+async def test_who_has_too_much_stored_waits_for_the_bot_to_delete_it(tmp_path: Path):
+    settings = make_settings(tmp_path)
+    storage = settings.storage.model_copy(update={"person_mib": 1})
+    async with open_bot(settings.model_copy(update={"storage": storage})) as bot:
+        store = bot.services.store
+        await notified_job(store, MEBIBYTE // 2, author_id=bot.alice.id)
+        refused = ephemeral_text(await bot.imagine(steps=1))
+        assert "1 MiB is the most for one person" in refused
+        assert "within the hour" in refused
+        await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
+        await RetentionService(store, storage).tidy()
+        assert "Queued" in ephemeral_text(await bot.imagine(steps=1))
+        await bot.wait_until_notified()
+
+
+async def test_a_picture_is_stored_once_for_a_job(bot: BotHarness):
+    upload = encoded(Image.effect_noise((64, 64), 50).convert("RGB"))
+    await bot.alice.slash(
+        bot.channel, "edit", image=("a.png", upload), prompt=PROMPT, steps=2, count=4
+    )
+    await bot.wait_until_notified()
+    record = await bot.services.store.jobs.get(1)
+    assert record is not None
+    (source,) = {recipe.edit.source for recipe in record.job.recipes if recipe.edit}
+    assert places_of(source, bot.services.settings.storage.folder) == ["sources"]
+
+
+def places_of(content: bytes, folder: Path) -> list[str]:
+    """Return the tables whose rows contain a picture, as bytes or as base64, one for each row."""
+    samples = (content[200:300], base64.b64encode(content)[200:300])
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        rows = [
+            (table, value.encode() if isinstance(value, str) else value)
+            for (table,) in tables
+            for row in database.execute(f"SELECT * FROM {table}")
+            for value in row
+            if isinstance(value, str | bytes)
+        ]
+    return [table for table, value in rows if any(sample in value for sample in samples)]
+
+
+def with_picture(content: bytes) -> Recipe:
+    return make_recipe(PROMPT, seed=1, steps=1, init_image=content)
+
+
 async def test_uploaded_pictures_go_too_and_prompts_stay(store: Store, tmp_path: Path):
     upload = encoded(Image.effect_noise((64, 64), 50).convert("RGB"))
-    with_upload = make_recipe(PROMPT, seed=1, steps=1, init_image=upload)
-    job = await notified_job(store, recipes=[with_upload, recipe_for(PROMPT)])
+    job = await notified_job(store, recipes=[with_picture(upload), recipe_for(PROMPT)])
     plain = await notified_job(store)
     make_older(tmp_path, 31)
     await retention(store, keep_days=30).tidy()
     assert await store.jobs.get(job.id) is None  # it cannot be painted any more
     assert await store.jobs.get(plain.id) is not None
-    values = await store.personal_data.export_job(job.id)
+    values = await store.exports.job(job.id)
     assert values is not None
     assert PROMPT in values["recipes"][0]
     assert len(values["recipes"][0]) < len(upload)
+    assert not places_of(upload, tmp_path)
     assert values["recipes"][1] == recipe_for(PROMPT).to_json()
 
 

@@ -1,8 +1,9 @@
 """The database from one version of the program to the next."""
 
+import json
 import sqlite3
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from sqlalchemy import create_engine
 
 from bot.storage import open_store
 from bot.storage.connection import DATABASE
+from bot.storage.retention import BlobKind
 from bot.storage.tables import Base
 from engine.errors import SettingsError
+from engine.presets import make_recipe
 
 BEFORE_MIGRATIONS = """
 CREATE TABLE jobs (
@@ -77,6 +80,24 @@ async def test_file_that_is_no_database_is_refused(tmp_path: Path):
     with pytest.raises(SettingsError, match="not a database"):
         async with open_store(tmp_path):
             pass
+
+
+async def test_a_job_whose_recipe_holds_its_picture_is_still_read_and_emptied(tmp_path: Path):
+    recipe = make_recipe("a ring", seed=1, steps=1, init_image=b"a picture")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
+        database.executescript(BEFORE_MIGRATIONS)
+        database.execute("UPDATE jobs SET recipes = ?", (json.dumps([recipe.to_json()]),))
+    async with open_store(tmp_path) as store:
+        record = await store.jobs.get(1)
+        assert record is not None
+        assert record.job.recipes == (recipe,)
+        assert not record.job.spoiler
+        values = await store.exports.job(1)
+        assert values is not None
+        assert values["recipes"] == [recipe.to_json()]
+        assert await store.retention.remove_before(BlobKind.SOURCES, datetime.now(UTC))
+        assert await store.jobs.get(1) is None
+        assert await store.jobs.state(1) == "done"
 
 
 async def test_pictures_of_earlier_jobs_count_too(tmp_path: Path):

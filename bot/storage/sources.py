@@ -1,0 +1,73 @@
+"""The pictures inside recipes, each of which is stored once for each job.
+
+A stored recipe refers to a picture by its SHA-256, as "sha256:…". Version 1.0 of the program stored
+pictures as base64 inside recipes, and these recipes are read too.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from bot.storage.base import read_json_object
+from engine.recipes.recipe import Recipe
+
+_PREFIX = "sha256:"
+_KEYS = ("init_image", "source", "mask", "picture")
+"""The keys of a recipe, its edit and its image prompts that hold a picture."""
+
+
+def detach_pictures(recipes: Sequence[Recipe]) -> tuple[list[str], dict[bytes, bytes]]:
+    """Return recipes as JSON with references to their pictures, and these by their digests."""
+    pictures: dict[bytes, bytes] = {}
+    return [_detach(recipe.to_json(), pictures) for recipe in recipes], pictures
+
+
+def _detach(text: str, pictures: dict[bytes, bytes]) -> str:
+    """Replace the pictures in a recipe's JSON by references, and add them to `pictures`."""
+    values: dict[str, Any] = json.loads(text)
+    for holder, key in _slots(values):
+        content = base64.b64decode(holder[key])
+        digest = hashlib.sha256(content).digest()
+        pictures[digest] = content
+        holder[key] = f"{_PREFIX}{digest.hex()}"
+    return _written(values)
+
+
+def attach_pictures(text: str, pictures: Mapping[bytes, bytes]) -> str:
+    """Return a stored recipe's JSON with its pictures; those that are missing become null."""
+    values = read_json_object(text) if _PREFIX in text else None
+    if values is None:
+        return text
+    for holder, key in _slots(values):
+        if str(holder[key]).startswith(_PREFIX):
+            content = pictures.get(bytes.fromhex(holder[key].removeprefix(_PREFIX)))
+            holder[key] = None if content is None else base64.b64encode(content).decode()
+    return _written(values)
+
+
+def remove_pictures(text: str) -> str | None:
+    """Return a recipe's JSON without its pictures; None if it has none or is unreadable."""
+    values = read_json_object(text)
+    slots = [] if values is None else list(_slots(values))
+    for holder, key in slots:
+        holder[key] = None
+    return _written(values) if values is not None and slots else None
+
+
+def _slots(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield where a recipe's JSON holds pictures: an object and its key."""
+    prompts = values.get("image_prompts")
+    parts: list[Any] = [values, values.get("edit")]
+    if isinstance(prompts, list):
+        parts += cast(list[Any], prompts)
+    holders = [cast(dict[str, Any], each) for each in parts if isinstance(each, dict)]
+    for holder in holders:
+        for key in _KEYS:
+            if holder.get(key) is not None:
+                yield holder, key
+
+
+def _written(values: dict[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False)
