@@ -23,7 +23,7 @@ MAX_COUNT = 1000
 """Maximum number of pictures of one call."""
 
 _RECIPE_OPTIONS = (
-    *("size", "steps", "more", "seed", "models", "preset"),
+    *("size", "steps", "seed", "models", "preset"),
     *("init_image", "start_noise", "like", "count"),
 )
 """Options that set a recipe's values, and so exclude `--recipe`."""
@@ -42,6 +42,7 @@ _HELP = {
     "--animation": "also write an animation of the progress, a .webp or .mp4 file",
     "--count": "paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
     "--device": f"{DEVICES} (default: auto)",
+    "--finish": "with --recipe: take all steps of a picture that was stopped, not only those taken",
     "--force": "overwrite existing files",
     "--grow": "margin around it, as a share of the picture's shorter side (default: 0.03)",
     "--init-image": "picture to start from, cropped to the size",
@@ -51,10 +52,10 @@ _HELP = {
     "changes is erased or painted over",
     "--models": "models to use, see the command models",
     "--more": "add an extra round of N steps, in which the learning rate rises and falls again; "
-    "may be repeated",
+    "may be repeated; with --recipe after its own steps",
     "--preset": f"settings of the optimization: {', '.join(PRESET_NAMES)} "
     "(default: what suits the models)",
-    "--recipe": "instead of all these options: paint the recipe in a PNG or JSON file again",
+    "--recipe": "instead of the options above: paint the recipe in a PNG or JSON file again",
     "--save-every": "also save the picture after every N steps, in the folder FILE-frames",
     "--seed": "the same seed paints the same picture (default: random, and printed)",
     "--size": f"width and height in pixels, {MIN_SIDE} to {MAX_SIDE} each, or one number for a "
@@ -139,6 +140,7 @@ def _add_imagine(commands: "Commands") -> None:
     _add_option(recipe, "--like", **_FILE, action="append")
     _add_recipe_options(recipe)
     _add_option(recipe, "--recipe", **_FILE)
+    _add_option(recipe, "--finish", action="store_true")
     _add_other_options(parser)
 
 
@@ -233,6 +235,8 @@ def _check_combination(arguments: argparse.Namespace) -> None:
             raise UsageError("a PROMPT is needed: say in words what the picture should show")
         if arguments.start_noise and arguments.init_image is None:
             raise UsageError("--start-noise needs a picture to start from: add --init-image FILE")
+        if arguments.finish:
+            raise UsageError("--finish needs a picture that was stopped: add --recipe FILE")
         return
     if arguments.prompt is not None:
         raise UsageError("--recipe already contains a prompt: leave out PROMPT or --recipe")

@@ -20,7 +20,8 @@ def print_recipe(path: Path) -> int:
     if provenance.steps < total:
         print_notice(
             f"note: the picture was stopped at step {provenance.steps} of {total}; "
-            "--recipe with the PNG file stops there again, --recipe with this JSON takes all steps"
+            "--recipe with the PNG file stops there again, and with --finish or with this JSON it "
+            "takes all steps"
         )
     return 0
 

@@ -109,7 +109,11 @@ def _paint(
         return ENDED_EARLY
     if failure is not None:
         raise failure
-    return 0 if signals.received is None else exit_code(signals.received)
+    if signals.received is None:
+        return 0
+    if generation.steps_done < task.recipe.total_steps:
+        print_notice(f"note: to go on: imagine --recipe {quoted(path)} --finish --out FILE")
+    return exit_code(signals.received)
 
 
 def _advance(

@@ -12,6 +12,7 @@ from typing import Any
 from engine.cli.outputs import Outputs, name_outputs
 from engine.editing.edit_pictures import read_edit
 from engine.editing.edit_recipe import edit_recipe, feather, image_prompt
+from engine.editing.followups import with_extra_steps
 from engine.errors import UsageError
 from engine.models.catalogue import ModelEntry, find_models
 from engine.painting import Provenance, check_paintable, read_provenance
@@ -149,10 +150,20 @@ def _optional(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _again(arguments: argparse.Namespace) -> _WithNotices:
-    """Return the recipe in a file, and notices about it."""
-    provenance = read_provenance(arguments.recipe)
-    check_paintable(provenance.recipe)
-    if provenance.steps == provenance.recipe.total_steps:
+    """Return the recipe in a file with the steps to take, and notices about it."""
+    found = read_provenance(arguments.recipe)
+    taken, total = found.steps, found.recipe.total_steps
+    recipe = found.recipe
+    for steps in arguments.more or ():
+        recipe = with_extra_steps(recipe, steps)
+    check_paintable(recipe)
+    goes_on = arguments.finish or recipe.more != found.recipe.more
+    provenance = replace(found, recipe=recipe, steps=recipe.total_steps if goes_on else taken)
+    if taken == total:
         return provenance, ()
-    notice = f"the run was stopped at step {provenance.steps}, and stops there again"
-    return provenance, (notice,)
+    then = (
+        "is painted again from its start to go on"
+        if goes_on
+        else "stops there again (--finish takes all its steps)"
+    )
+    return provenance, (f"the run was stopped at step {taken} of {total}, and {then}",)

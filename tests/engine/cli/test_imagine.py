@@ -125,6 +125,32 @@ def test_a_frame_can_be_painted_again(folder: Path):
     assert (folder / "b.png").read_bytes() == (folder / "a-frames/0002.png").read_bytes()
 
 
+def test_a_stopped_picture_is_finished_as_if_it_had_not_been_stopped(
+    folder: Path, capsys: pytest.CaptureFixture
+):
+    options = ["--save-every", "2", "--out", "a.png", *QUICK]
+    assert main(["imagine", "a red circle", *options]) == 0
+    stopped = ["imagine", "--recipe", "a-frames/0002.png"]
+    capsys.readouterr()
+    assert main([*stopped, "--finish", "--out", "b.png"]) == 0
+    assert "note: the run was stopped at step 2 of 3, and is painted again from its start" in (
+        capsys.readouterr().err
+    )
+    assert (folder / "b.png").read_bytes() == (folder / "a.png").read_bytes()
+    assert main([*stopped, "--finish", "--out", "a-frames/0002.png", "--force"]) == 0
+    assert (folder / "a-frames/0002.png").read_bytes() == (folder / "a.png").read_bytes()
+
+
+def test_a_painted_picture_gets_more_steps(folder: Path):
+    options = ["--save-every", "2", "--out", "a.png", *QUICK]
+    assert main(["imagine", "a red circle", *options]) == 0
+    assert main(["imagine", "a red circle", "--more", "2", "--out", "long.png", *QUICK]) == 0
+    for name in ("a.png", "a-frames/0002.png"):
+        options = ["--more", "2", "--out", "b.png", "--force"]
+        assert main(["imagine", "--recipe", name, *options]) == 0
+        assert (folder / "b.png").read_bytes() == (folder / "long.png").read_bytes()
+
+
 def test_an_animation_shows_every_step_of_a_short_run_and_its_start(folder: Path):
     options = ["--animation", "a.mp4", "--out", "a.png", *QUICK]
     assert main(["imagine", "a red circle", *options]) == 0
