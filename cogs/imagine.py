@@ -14,23 +14,17 @@ from bot.jobs.job import JobOrigin
 from bot.submission.policy import check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, seed_or_any, variations
+from bot.submission.submit import Queued
 from bot.ui.autocomplete import matching, matching_presets
+from bot.ui.job_text import reading_text
 from bot.ui.responses import defer, respond
 from bot.ui.uploads import is_spoiler
 from engine.editing.edit_recipe import image_prompt
-from engine.models.catalogue import find_models
-from engine.presets import make_recipe, round_to_grid
+from engine.presets import default_size, make_recipe, size_of_shape
 from engine.recipes.recipe import MAX_STEPS, Recipe
+from engine.recipes.shapes import SHAPES
 from engine.recipes.start_image import init_image
 
-SIZES = {
-    "square": (1.0, 1.0),
-    "landscape": (1.25, 0.8),
-    "portrait": (0.8, 1.25),
-    "wide": (1.5, 0.75),
-    "tall": (0.75, 1.5),
-}
-"""Width and height relative to the models' native side; all have about as many pixels."""
 STYLES = (
     "charcoal drawing",
     "oil painting",
@@ -58,7 +52,7 @@ class Imagine(BotCog):
     @app_commands.command()
     @app_commands.describe(
         prompt="What the picture should show. Weights are possible: a forest | fog:0.5",
-        size="Shape of the picture",
+        size="Shape of the picture (default: square)",
         steps="How long to paint: more steps add detail",
         seed="The same seed paints the same picture again",
         preset="Quality: fast takes less time, fine takes more",
@@ -67,12 +61,12 @@ class Imagine(BotCog):
         like="A picture that the result should resemble",
         count="How many variations to paint",
     )
-    @app_commands.choices(size=[Choice(name=name, value=name) for name in SIZES])
+    @app_commands.choices(size=[Choice(name=name, value=name) for name in SHAPES])
     async def imagine(
         self,
         interaction: discord.Interaction,
         prompt: str,
-        size: str = "square",
+        size: str | None = None,
         steps: Range[int, 1, MAX_STEPS] | None = None,
         seed: Range[int, 0, LARGEST_SEED] | None = None,
         preset: str | None = None,
@@ -98,7 +92,8 @@ class Imagine(BotCog):
         recipes = variations(recipe, count)
         origin = JobOrigin(spoiler=is_spoiler(image, like))
         message = await self._services.submission.submit(requester, prompt, recipes, origin)
-        await respond(interaction, f"Queued: {message.jump_url}")
+        notice = reading_text(prompt, is_shaped=size is None)
+        await respond(interaction, str(Queued(message, notice)))
 
     @imagine.autocomplete("style")
     async def _styles(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -111,7 +106,7 @@ class Imagine(BotCog):
     def _recipe(
         self,
         prompt: str,
-        size: str,
+        size: str | None,
         seed: int | None,
         preset: str | None,
         start: bytes | None,
@@ -120,7 +115,7 @@ class Imagine(BotCog):
     ) -> Recipe:
         """Build the first picture's recipe; this reads pictures, so it takes time."""
         models = self._services.settings.engine.models
-        width_height = _dimensions(size, models)
+        width_height = default_size(prompt, models) if size is None else _sized(size, models)
         return make_recipe(
             prompt,
             seed=seed_or_any(seed),
@@ -133,13 +128,11 @@ class Imagine(BotCog):
         )
 
 
-def _dimensions(size: str, models: str) -> tuple[int, int]:
+def _sized(size: str, models: str) -> tuple[int, int]:
     """Return the width and height in pixels of a size for `models`."""
-    if size not in SIZES:
-        raise UserError(f"There's no size called {size}. Choose one of: {', '.join(SIZES)}.")
-    side = find_models(models).side
-    width, height = SIZES[size]
-    return round_to_grid((round(side * width), round(side * height)), models)
+    if size not in SHAPES:
+        raise UserError(f"There's no size called {size}. Choose one of: {', '.join(SHAPES)}.")
+    return size_of_shape(size, models)
 
 
 def _styled(recipe: Recipe, style: str) -> Recipe:

@@ -11,10 +11,12 @@ from bot.services import Services
 from bot.submission.followups import FollowupJobs
 from bot.submission.recipes import prompt_of
 from bot.submission.requester import Requester
+from bot.submission.submit import Queued
 from bot.ui import buttons
 from bot.ui.base import Form
 from bot.ui.buttons import JobAction
 from bot.ui.forms import words_input
+from bot.ui.job_text import reading_text
 from bot.ui.responses import defer, respond
 from bot.ui.uploads import pictures_in
 from engine.recipes.recipe import MAX_STEPS
@@ -113,9 +115,10 @@ class PromptForm(_JobForm):
         await defer(interaction)
         followups: FollowupJobs = interaction.client.services.followups
         requester = Requester.of_interaction(interaction)
-        await respond_queued(
-            interaction, await followups.edit_prompt(requester, self.record, self._prompt.value)
-        )
+        prompt = self._prompt.value
+        message = await followups.edit_prompt(requester, self.record, prompt)
+        notice = reading_text(prompt, is_shaped=False)
+        await respond(interaction, str(Queued(message, notice)))
 
 
 async def vary_picture(

@@ -16,8 +16,9 @@ from engine.recipes.preset_values import (
     PRESETS,
     VARIANTS,
 )
-from engine.recipes.prompts import parse_prompts
+from engine.recipes.prompts import parse_line, parse_prompts
 from engine.recipes.recipe import MAX_SIDE, MIN_SIDE, Recipe
+from engine.recipes.shapes import SHAPES, nearest_shape
 
 
 def keep_weights(preset: str, keep: float, models: str = "demo") -> Mapping[str, float]:
@@ -108,7 +109,8 @@ def make_recipe(
         seed: Seed of all random numbers of the run.
         models: Name of a pair of models in the catalogue.
         preset: One of `PRESET_NAMES`, by default the one that suits the models.
-        size: Width and height on the models' grid (`round_to_grid`), by default their own size.
+        size: Width and height on the models' grid (`round_to_grid`), by default those of the
+            prompt's `--ar`, or else the models' own size.
         init_image: Picture file of that size to start from.
         **settings: Fields of `Recipe` that replace the preset's.
 
@@ -117,7 +119,7 @@ def make_recipe(
         ModelError: There are no such models.
     """
     entry = find_models(models)
-    width, height = size or (entry.side, entry.side)
+    width, height = size or default_size(prompt, models)
     values = dict(find_preset(preset or entry.preset, models)) | settings
     if init_image is not None:
         values |= {"start": "image", "init_image": init_image}
@@ -130,6 +132,19 @@ def make_recipe(
         enlarge=values.pop("enlarge", entry.enlarge),
         **values,
     )
+
+
+def default_size(prompt: str, models: str) -> tuple[int, int]:
+    """Return the size of the shape that a prompt asks for by `--ar`, or else the models' own."""
+    aspect = parse_line(prompt).aspect
+    return size_of_shape("square" if aspect is None else nearest_shape(aspect), models)
+
+
+def size_of_shape(shape: str, models: str) -> tuple[int, int]:
+    """Return the width and height in pixels of one of `SHAPES` for `models`."""
+    side = find_models(models).side
+    width, height = SHAPES[shape]
+    return round_to_grid((round(side * width), round(side * height)), models)
 
 
 def round_to_grid(size: tuple[int, int], models: str) -> tuple[int, int]:

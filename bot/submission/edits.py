@@ -14,6 +14,7 @@ from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any, variations
 from bot.submission.submit import JobSubmission, Queued
+from bot.ui.job_text import reading_text
 from bot.ui.uploads import is_own
 from engine.editing.edit_pictures import read_edit
 from engine.editing.edit_recipe import edit_recipe, feather
@@ -62,7 +63,8 @@ class Edits:
         recipes = variations(recipe, options.count)
         origin = JobOrigin(spoiler=options.spoiler)
         message = await self._submission.submit(requester, options.prompt, recipes, origin)
-        return Queued(message, notice)
+        reading = reading_text(options.prompt, is_shaped=False)
+        return Queued(message, "\n".join(filter(None, (notice, reading))))
 
     async def queue_restart(
         self, requester: Requester, origin: Recipe, picture: bytes, *, spoiler: bool = False

@@ -8,6 +8,7 @@ direction of the text after it.
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot import errors
 from bot.config import LimitSettings
 from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job, JobState
@@ -26,8 +27,9 @@ from bot.ui.formatting import (
 from engine.painting import Provenance
 from engine.presets import infer_keep, preset_of
 from engine.recipes.edit import Edit
-from engine.recipes.prompts import Prompt
+from engine.recipes.prompts import Prompt, parse_line
 from engine.recipes.recipe import Recipe
+from engine.recipes.shapes import nearest_shape
 
 _LISTED_PROMPTS, _LISTED_LENGTH = 5, 80
 """Maximum number of prompts shown of a recipe, and of characters of each."""
@@ -73,6 +75,24 @@ def headline(job: Job) -> str:
     variations = f" · {len(job.recipes)} variations" if len(job.recipes) > 1 else ""
     kind = f" · {_KINDS[job.kind]}" if job.kind in _KINDS else ""
     return f"**{escape_prompt(job.prompt)}** · <@{job.author_id}>{variations}{kind}"
+
+
+def reading_text(prompt: str, *, is_shaped: bool) -> str:
+    """Return how a prompt with weights was read, or "".
+
+    `is_shaped` is True if the prompt's `--ar` chose the shape of the picture.
+    """
+    line = parse_line(prompt)
+    told = [line.explanation(lambda text: escape_prompt(text, _LISTED_LENGTH))]
+    if line.aspect is not None:
+        ratio = f"the aspect ratio {line.aspect[0]}:{line.aspect[1]}"
+        shape = nearest_shape(line.aspect)
+        told.append(
+            f"{ratio} was read as the size {shape}"
+            if is_shaped
+            else f"{ratio} was left out, because the shape of the picture is fixed"
+        )
+    return " ".join(errors.sentence(each) for each in told if each)
 
 
 def waiting_text(before: int, starts: datetime | None, done: datetime | None) -> str:

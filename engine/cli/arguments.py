@@ -31,8 +31,10 @@ _RECIPE_OPTIONS = (
 _SYNTAX = r"""
 PROMPT is "text:weight:stop | text:weight". The weight (default: 1) says how much a text
 counts; a negative weight pushes away from it. At the stop value a text has no more
-effect. Write \: or \| for a colon or bar in the text. Put the prompt in quotes, and
-write -- before one that begins with a dash.
+effect. What is no number, or follows a digit ("at 12:30"), belongs to the text, and so
+does "(red:1.3)". Midjourney's "cat::2 dog::1", "--no fog" and "--ar 16:9" are understood.
+Write \: or \| for a colon or bar in the text. Put the prompt in quotes, and write --
+before one that begins with a dash.
 
 Ctrl-C saves the picture so far; a second Ctrl-C stops at once.
 """

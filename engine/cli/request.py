@@ -16,7 +16,8 @@ from engine.editing.followups import with_extra_steps
 from engine.errors import UsageError
 from engine.models.catalogue import ModelEntry, find_models
 from engine.painting import Provenance, check_paintable, read_provenance
-from engine.presets import make_recipe, round_to_grid
+from engine.presets import default_size, make_recipe, round_to_grid
+from engine.recipes.prompts import parse_line
 from engine.recipes.recipe import MAX_SEED, Recipe
 from engine.recipes.start_image import init_image
 from engine.settings import EngineSettings
@@ -106,14 +107,15 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotic
         preset=arguments.preset,
         **_optional(arguments),
     )
-    return Provenance(recipe, recipe.total_steps, {}), pictures.notices
+    notices = (*pictures.notices, *_readings(arguments.prompt, None))
+    return Provenance(recipe, recipe.total_steps, {}), notices
 
 
 def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
     """Return a recipe from the command line, and notices about it."""
     models = arguments.models or settings.models
     entry = find_models(models)
-    requested = arguments.size or (entry.side, entry.side)
+    requested = arguments.size or default_size(arguments.prompt, models)
     size = round_to_grid(requested, models)
     recipe = make_recipe(
         arguments.prompt,
@@ -126,13 +128,24 @@ def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotice
         **_optional(arguments),
     )
     provenance = Provenance(recipe, recipe.total_steps, {})
+    readings = _readings(arguments.prompt, size if arguments.size is None else None)
     if size == requested:
-        return provenance, ()
+        return provenance, readings
     notice = (
         f"{requested[0]}x{requested[1]} is off the latent grid of {entry.factor} pixels, "
         f"painting {size[0]}x{size[1]} instead"
     )
-    return provenance, (notice,)
+    return provenance, (notice, *readings)
+
+
+def _readings(prompt: str, size: tuple[int, int] | None) -> tuple[str, ...]:
+    """Return how a prompt with weights was read; `size` is the one that its `--ar` chose."""
+    line = parse_line(prompt)
+    notices = [line.explanation()]
+    if line.aspect is not None:
+        then = "left out: the size is fixed" if size is None else f"painted as {size[0]}x{size[1]}"
+        notices.append(f"the aspect ratio {line.aspect[0]}:{line.aspect[1]} is {then}")
+    return tuple(filter(None, notices))
 
 
 def _seed(arguments: argparse.Namespace) -> int:

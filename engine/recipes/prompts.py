@@ -1,26 +1,25 @@
-r"""Prompts: what a picture should show, with weights (paper, Section 2.5, "prompt addition").
+"""Prompts: what a picture should show, with weights (paper, Section 2.5, "prompt addition").
 
-Syntax: ``text:weight:stop | text:weight``. The weight (default 1) scales the prompt's loss; a
-negative weight pushes away from the prompt. The stop value (default none) is the distance below
-which the prompt has no more effect. Write a colon, a bar or a backslash in the text as ``\:``,
-``\|`` or ``\\``; before any other character a backslash stands for itself.
+The weight (default 1) scales the prompt's loss; a negative weight pushes away from the prompt. The
+stop value (default none) is the distance below which the prompt has no more effect.
 """
 
-import math
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from reprlib import repr as brief
 from typing import TypeGuard, TypeVar, cast
 
 from engine.errors import RecipeError
+from engine.recipes.prompt_syntax import MAX_WEIGHT, Term, read_line, write_term
 
 MAX_LENGTH = 4000
 """Maximum number of characters in a prompt. CLIP reads far fewer; the limit bounds what is stored
 and shown."""
 MAX_PROMPTS = 16
 """Maximum number of prompts for a picture."""
-MAX_WEIGHT = 1000.0
-"""Maximum absolute value of a weight or stop value."""
+
+_EXPLAINED = 5
+"""Maximum number of prompts in an explanation."""
 
 _Item = TypeVar("_Item")
 
@@ -49,20 +48,78 @@ class Prompt:
 
     def __str__(self) -> str:
         """Return the prompt in the syntax that `parse_prompts` reads."""
-        text = re.sub(r"([:|\\])", r"\\\1", self.text)
-        if self.stop is not None:
-            return f"{text}:{self.weight!r}:{self.stop!r}"
-        return text if self.weight == 1 else f"{text}:{self.weight!r}"
+        return write_term(self.text, self.weight, self.stop)
+
+
+def shorten(text: str, length: int = 40) -> str:
+    """Return `text` on one line, cut to at most `length` characters, for messages."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _quoted(text: str) -> str:
+    return repr(shorten(text))
+
+
+@dataclass(frozen=True)
+class PromptLine:
+    """A line of prompts as it was understood."""
+
+    prompts: tuple[Prompt, ...]
+    aspect: tuple[int, int] | None
+    """Aspect ratio that the line asks for, as width and height."""
+    is_weighted: bool
+    """True if the line contains a weight, or a sign that separates texts with weights."""
+    emphasis: str | None
+    """Words in brackets with a number, which belong to the text."""
+
+    def explanation(self, quote: Callable[[str], str] = _quoted) -> str:
+        """Return how the line was read, or "" if it is one text or texts without weights.
+
+        `quote` marks the words of a person in the sentence, which has no full stop.
+        """
+        told: list[str] = []
+        if self.is_weighted:
+            parts = [_explained(prompt, quote) for prompt in self.prompts[:_EXPLAINED]]
+            left = len(self.prompts) - len(parts)
+            parts += [f"and {left} more"] if left else []
+            told.append(f"the prompt was read as {', '.join(parts)}")
+        if self.emphasis is not None:
+            told.append(
+                f"{quote(self.emphasis)} was read as text: only a whole text has a weight, as in "
+                "red:1.3 | a car"
+            )
+        return "; ".join(told)
 
 
 def parse_prompts(line: str) -> tuple[Prompt, ...]:
-    """Read one line of prompts.
+    """Read the prompts in a line; see `engine.recipes.prompt_syntax`.
 
     Raises:
         RecipeError: The line does not follow the syntax.
     """
-    parts = [part.strip() for part in _split(line, "|")]
-    return tuple(_parse_prompt(part) for part in parts)
+    return parse_line(line).prompts
+
+
+def parse_line(line: str) -> PromptLine:
+    """Read a line of prompts, and what else it says; raises `RecipeError`."""
+    found = read_line(line)
+    is_weighted = any(term.weight is not None for term in found.terms)
+    return PromptLine(tuple(map(_prompt, found.terms)), found.aspect, is_weighted, found.emphasis)
+
+
+def _prompt(term: Term) -> Prompt:
+    if term.weight is None:
+        return Prompt(term.text)
+    try:
+        return Prompt(term.text, term.weight, term.stop)
+    except RecipeError as error:
+        raise RecipeError(rf"{error} (write \: for a colon in the text)") from error
+
+
+def _explained(prompt: Prompt, quote: Callable[[str], str]) -> str:
+    stop = "" if prompt.stop is None else f" up to the stop value {prompt.stop:g}"
+    return f"{quote(prompt.text)} with the weight {prompt.weight:g}{stop}"
 
 
 def is_tuple_of(value: object, kind: type[_Item]) -> TypeGuard[tuple[_Item, ...]]:
@@ -104,49 +161,6 @@ def check_strength(name: str, value: object, whose: str) -> None:
             f"the {name} of {whose} must be a finite number between "
             f"-{MAX_WEIGHT:g} and {MAX_WEIGHT:g}, not {brief(value)}"
         )
-
-
-def shorten(text: str, length: int = 40) -> str:
-    """Return `text` on one line, cut to at most `length` characters, for messages."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
-
-
-def _parse_prompt(part: str) -> Prompt:
-    text, *numbers = _split(part, ":")
-    if len(numbers) > 2:
-        raise RecipeError(
-            f"the prompt {shorten(part)!r} has too many colons: write text, text:weight or "
-            r"text:weight:stop, and \: for a colon in the text"
-        )
-    text = re.sub(r"\\([:|\\])", r"\1", text).strip()
-    names = ("weight", "stop value")
-    values = [_number(name, number, text) for name, number in zip(names, numbers, strict=False)]
-    return Prompt(text, *values)
-
-
-def _split(line: str, separator: str) -> list[str]:
-    """Split at every `separator` that no backslash escapes, and keep the backslashes."""
-    parts = [""]
-    for token in re.findall(r"\\[:|\\]|.", line, re.DOTALL):
-        if token == separator:
-            parts.append("")
-        else:
-            parts[-1] += token
-    return parts
-
-
-def _number(name: str, number: str, text: str) -> float:
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise RecipeError(
-            f"the {name} {shorten(number)!r} of {shorten(text)!r} must be a finite number "
-            r"(write \: for a colon in the text)"
-        )
-    return value
 
 
 def _checked_text(text: object) -> str:

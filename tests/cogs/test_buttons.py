@@ -161,6 +161,7 @@ async def test_words_are_changed_and_the_seed_is_not(bot: BotHarness):
     assert f"{PROMPT}, watercolour" in str(form.modal)
     answered = await bot.bob.submit_modal(form, {"prompt": "a green ring | fog:0.5"})
     assert "Queued" in ephemeral_text(answered)
+    assert "The prompt was read as" in ephemeral_text(answered)
     reworded = await result_of(bot)
     (recipe,) = await recipes_in(reworded)
     assert [str(each) for each in recipe.prompts] == ["a green ring", "fog:0.5"]
@@ -170,7 +171,7 @@ async def test_words_are_changed_and_the_seed_is_not(bot: BotHarness):
 
 @pytest.mark.parametrize(
     ("words", "reason"),
-    [(PROMPT, "the same prompt"), ("a red circle:much", "weight"), (" ", "empty")],
+    [(PROMPT, "the same prompt"), ("a red circle:nan", "weight"), (" ", "empty")],
 )
 async def test_words_that_will_not_do_are_refused(bot: BotHarness, words: str, reason: str):
     await bot.imagine()

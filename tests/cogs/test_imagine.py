@@ -1,9 +1,11 @@
 """`/imagine`, from the words to the picture, as the people of a server see it."""
 
 import io
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
@@ -115,6 +117,41 @@ async def test_sizes_are_on_the_models_grid(bot: BotHarness, size: str, expected
     assert (recipe.width, recipe.height) == expected
 
 
+def plain(text: str) -> str:
+    """Return a message without escapes and marks of the writing direction."""
+    return re.sub(r"\\(.)|[\u2068\u2069]", r"\1", text)
+
+
+@pytest.mark.parametrize(
+    ("options", "side", "told"),
+    [
+        ({}, (96, 48), "The aspect ratio 16:9 was read as the size wide."),
+        ({"size": "square"}, (64, 64), "The aspect ratio 16:9 was left out"),
+    ],
+)
+async def test_a_prompt_of_another_program_is_understood_and_the_answer_says_how(
+    bot: BotHarness, options: dict[str, Any], side: tuple[int, int], told: str
+):
+    prompt = "a clock at 12:30::2 a red ring::1 --no fog --ar 16:9"
+    answered = await bot.imagine(prompt=prompt, steps=1, **options)
+    assert answered.response is not None
+    said = plain(answered.response.content)
+    assert said.startswith("Queued: ")
+    assert (
+        "The prompt was read as a clock at 12:30 with the weight 2, a red ring with the weight 1, "
+        "fog with the weight -0.5." in said
+    )
+    assert told in said
+    recipe = recipe_of(await pictures_of(await result_of(bot))[0].read())
+    assert (recipe.width, recipe.height) == side
+
+
+async def test_a_prompt_without_weights_needs_no_explanation(bot: BotHarness):
+    answered = await bot.imagine(prompt="Star Wars: at 12:30 :smile: https://a.b:80", steps=1)
+    assert answered.response is not None
+    assert len(answered.response.content.splitlines()) == 1
+
+
 async def test_style_is_added_to_prompt(bot: BotHarness):
     await bot.imagine("a red circle | fog:-0.5", steps=1, style="charcoal drawing")
     recipe = await stored_recipe(bot, await result_of(bot))
@@ -210,7 +247,7 @@ async def test_pictures_of_every_kind_can_be_started_from(bot: BotHarness, conte
 REFUSED: Sequence[tuple[dict[str, object], str]] = (
     ({"prompt": " "}, "empty"),
     ({"prompt": "x" * 5000}, "at most 1000"),
-    ({"prompt": "a red circle:much"}, "weight"),
+    ({"prompt": "a red circle:nan"}, "weight"),
     ({"prompt": "a red circle:0"}, "weight"),
     ({"preset": "none"}, "paper"),
     ({"style": "x" * 500}, "at most 100"),

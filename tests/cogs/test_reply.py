@@ -158,7 +158,7 @@ async def test_number_in_reply_chooses_picture(bot: BotHarness):
 
 async def test_refusal_pings_no_one_and_is_deleted(bot: BotHarness):
     result = await picture_by_alice(bot)
-    await replied(bot, "a red circle:much", result)
+    await replied(bot, "a red circle:nan", result)
     thread = bot.thread()
     (refusal,) = replies(bot, thread)
     assert "weight" in refusal.content

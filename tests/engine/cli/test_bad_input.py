@@ -48,9 +48,8 @@ WHOLE = "must be a whole number from"
         (["a|", *OUT], "the prompt is empty"),
         (["a:nan", *OUT], "the weight 'nan' of 'a' must be a finite number"),
         (["a:inf", *OUT], "the weight 'inf' of 'a' must be a finite number"),
-        (["a:much", *OUT], "the weight 'much' of 'a' must be a finite number"),
         (["a:0|b:0", *OUT], "all weights are zero"),
-        (["a red:circle:on:blue", *OUT], "too many colons"),
+        (["a:1:2:3", *OUT], "too many colons"),
         (["a" * 5000, *OUT], "at most 4000"),
         (["a\ud800", *OUT], "not Unicode"),
         # numbers

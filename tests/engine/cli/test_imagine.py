@@ -183,6 +183,23 @@ def test_a_size_off_the_grid_is_rounded_with_a_notice(folder: Path, capsys: pyte
     assert (recipe.width, recipe.height) == (32, 16)
 
 
+def test_how_a_prompt_with_weights_is_read_is_said(folder: Path, capsys: pytest.CaptureFixture):
+    prompt = "a red circle::2 at 12:30 --no fog --ar 2:1"
+    assert main(["imagine", prompt, "--out", "a.png", "--steps", "1"]) == 0
+    said = capsys.readouterr().err
+    assert (
+        "note: the prompt was read as 'a red circle' with the weight 2, 'at 12:30' with the weight "
+        "1, 'fog' with the weight -0.5\n" in said
+    )
+    assert "note: the aspect ratio 2:1 is painted as 96x48\n" in said
+    assert read_provenance(folder / "a.png").recipe.width == 96
+    edited = ["edit", "a.png", "a (red:1.3) ring --ar 1:2", "--out", "b.png", "--steps", "1"]
+    assert main(edited) == 0
+    said = capsys.readouterr().err
+    assert "note: '(red:1.3)' was read as text" in said
+    assert "note: the aspect ratio 1:2 is left out: the size is fixed\n" in said
+
+
 def test_a_prompt_that_is_too_long_is_cut_with_a_notice_that_says_where(
     capsys: pytest.CaptureFixture,
 ):

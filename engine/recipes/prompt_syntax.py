@@ -1,0 +1,186 @@
+r"""The syntax of prompts: from a line of text to terms with weights, and back.
+
+A line is `text:weight:stop | text:weight`. What is no weight belongs to the text, and so does what
+follows a digit and a colon: "at 12:30", "16:9". In a text with an escaped colon, each other colon
+counts. Texts may contain links, emoji codes such as `:smile:`, and emphasis such as `(red:1.3)`.
+
+The syntax of Midjourney is understood too: `cat::2 dog::1` are two texts, `--no fog, sea` are texts
+with the weight -0.5, and `--ar 16:9` is the aspect ratio of the picture.
+
+Write `\:`, `\|`, `\\` and `\--no` for these characters in a text; before any other character a
+backslash stands for itself.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from engine.errors import RecipeError
+
+MAX_WEIGHT = 1000.0
+"""Maximum absolute value of a weight or stop value."""
+WEIGHT_OF_NO = -0.5
+"""Weight of what `--no` names, as in Midjourney."""
+
+_COLON, _BAR, _BACKSLASH, _DASHES, _OPAQUE = "\udc01", "\udc02", "\udc03", "\udc04", "\udc05"
+"""What stands for escaped characters, dashes behind a backslash, and colons in links and emoji,
+while a line is read. Lone surrogates are not Unicode, so no prompt contains them."""
+_READ = {_COLON: ":", _BAR: "|", _BACKSLASH: "\\", _DASHES: "", _OPAQUE: ":"}
+_FLAG = r"(?:--|—|–)(?:ar|aspect|no)(?!\S)"
+"""Phones write two hyphens as a dash."""
+_ESCAPE = re.compile(rf"\\([:|\\])|(?<!\S)\\(?={_FLAG})")
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_LINK_OR_EMOJI = re.compile(
+    r"\b[A-Za-z][A-Za-z0-9+.-]{0,20}://\S+"
+    r"|<a?:\w{1,40}:[0-9]{1,25}>"
+    rf"|(?<!\w)(?::(?!{_NUMBER}:)(?=[\w+-]{{0,60}}[A-Za-z_])[\w+-]{{1,60}}:)+"
+)
+_NO_NUMBER = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+"""What Python calls a number too; only directly after a colon, because "Nan" is also a name."""
+_ASPECT = re.compile(r"\s?(?<!\S)(?:--|—|–)(?:ar|aspect)\s+(\d{1,4}):(\d{1,4})(?!\S)")
+_NO = re.compile(r"\s?(?<!\S)(?:--|—|–)no\s+(.*?)(?=\s(?:--|—|–)[a-z]|$)", re.DOTALL)
+_DOUBLE_COLON = re.compile(
+    rf"(?<!:)::(?!:)(?:(?P<weight>{_NUMBER})(?::(?P<stop>{_NUMBER}))?)?(?=[\s,]|$)"
+)
+_EMPHASIS = re.compile(rf"\([^()|]*:{_NUMBER}\)")
+
+
+class Term(NamedTuple):
+    """A text of a line with the numbers that were written behind it."""
+
+    text: str
+    weight: float | None = None
+    """The weight, or None if none was written."""
+    stop: float | None = None
+
+
+class Line(NamedTuple):
+    """What a line of prompts says."""
+
+    terms: tuple[Term, ...]
+    aspect: tuple[int, int] | None = None
+    """Width and height of the aspect ratio that is asked for."""
+    emphasis: str | None = None
+    """Words in brackets with a number, which belong to the text."""
+
+
+def read_line(line: str) -> Line:
+    """Read a line of prompts.
+
+    Raises:
+        RecipeError: A weight or stop value is not finite, or there are too many numbers.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in line):
+        return Line((Term(line),))  # no prompt may contain them, as its text says
+    plain = _ESCAPE.sub(_protected, line)
+    plain = _LINK_OR_EMOJI.sub(lambda found: found[0].replace(":", _OPAQUE), plain)
+    ratios = [(int(found[1]), int(found[2])) for found in _ASPECT.finditer(plain)]
+    aspect = ratios[-1] if ratios and 0 not in ratios[-1] else None
+    if aspect is not None:
+        plain = _ASPECT.sub("", plain)
+    emphasis = _EMPHASIS.search(plain)
+    terms = [term for part in plain.split("|") for term in _read_part(part.strip())]
+    terms = [term._replace(text=_restored(term.text)) for term in terms]
+    return Line(tuple(terms), aspect, emphasis and _restored(emphasis[0]))
+
+
+def write_term(text: str, weight: float, stop: float | None) -> str:
+    """Return a term as someone would type it, which `read_line` reads as the same term."""
+    # After a digit, a single colon would belong to the text.
+    colon = "::" if text[-1:].isdigit() else ":"
+    numbers = "" if stop is None else f":{stop!r}"
+    if weight != 1 or stop is not None:
+        numbers = f"{colon}{weight!r}{numbers}"
+    if "\\" not in text and _reads_as(f"{text}{numbers}", text, weight, stop):
+        return f"{text}{numbers}"
+    escaped = re.sub(r"([:|\\])", r"\\\1", text)
+    return re.sub(rf"(?<!\S)(?={_FLAG})", r"\\", escaped + numbers)
+
+
+def _reads_as(line: str, text: str, weight: float, stop: float | None) -> bool:
+    try:
+        found = read_line(line)
+    except RecipeError:
+        return False
+    if len(found.terms) != 1 or found.aspect is not None:
+        return False
+    (term,) = found.terms
+    return (term.text, 1 if term.weight is None else term.weight, term.stop) == (text, weight, stop)
+
+
+def _protected(found: re.Match[str]) -> str:
+    return {":": _COLON, "|": _BAR, "\\": _BACKSLASH, None: _DASHES}[found[1]]
+
+
+def _restored(text: str) -> str:
+    return "".join(_READ.get(character, character) for character in text).strip()
+
+
+def _read_part(part: str) -> Iterator[Term]:
+    """Yield the terms between two bars."""
+    lists = [found[1].split(",") for found in _NO.finditer(part)]
+    excluded = [what for each in lists for what in each if what.strip()]
+    rest = _NO.sub("", part)
+    if rest.strip() or not excluded:
+        yield from _read_texts(rest)
+    yield from (Term(what, WEIGHT_OF_NO) for what in excluded)
+
+
+def _read_texts(part: str) -> Iterator[Term]:
+    """Yield the texts that double colons separate, with the numbers behind them."""
+    start = 0
+    for found in _DOUBLE_COLON.finditer(part):
+        text = _after_comma(part[start : found.start()]) if start else part[: found.start()]
+        start = found.end()
+        weight = 1.0 if found["weight"] is None else _number("weight", found["weight"], text)
+        stop = None if found["stop"] is None else _number("stop value", found["stop"], text)
+        yield Term(text, weight, stop)
+    rest = _after_comma(part[start:]) if start else part
+    if rest.strip() or not start:
+        yield _read_text(rest)
+
+
+def _after_comma(text: str) -> str:
+    return text.lstrip(" ,")
+
+
+def _read_text(part: str) -> Term:
+    """Return a text with the numbers behind single colons, if they are numbers."""
+    pieces = part.split(":")
+    count = 0
+    while count < len(pieces) - 1 and _is_number(pieces[-1 - count]):
+        count += 1
+    text = ":".join(pieces[: len(pieces) - count])
+    if count == 0 or (text.rstrip()[-1:].isdigit() and _COLON not in text):
+        return Term(part)
+    if count > 2:
+        raise RecipeError(
+            f"the prompt {_brief(part)} has too many colons: write text, text:weight or "
+            r"text:weight:stop, and \: for a colon in the text"
+        )
+    names, numbers = ("weight", "stop value"), pieces[len(pieces) - count :]
+    values = [_number(name, number, text) for name, number in zip(names, numbers, strict=False)]
+    return Term(text, *values)
+
+
+def _is_number(piece: str) -> bool:
+    if re.fullmatch(_NUMBER, piece.strip()) is None:
+        return _NO_NUMBER.fullmatch(piece.rstrip()) is not None
+    # "Blade Runner: 2049" has no weight, but "fog:2049" has one that is too large.
+    return not piece[:1].isspace() or abs(float(piece)) <= MAX_WEIGHT
+
+
+def _number(name: str, number: str, text: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise RecipeError(
+            f"the {name} {_brief(number)} of {_brief(text)} must be a finite number "
+            r"(write \: for a colon in the text)"
+        )
+    return value
+
+
+def _brief(text: str, length: int = 40) -> str:
+    line = " ".join(_restored(text).split())
+    return repr(line if len(line) <= length else line[: length - 1] + "…")
