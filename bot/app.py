@@ -207,11 +207,13 @@ async def _connect(bot: PaintingBot) -> None:
 def _local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
     """Return the settings for the local page.
 
-    There are no threads, which the page cannot open, and the store ends with the program. The page
-    needs a second or two to load a picture, and starts again when the next one comes.
+    There are no threads, which the page cannot open, so replies need none, and the store ends with
+    the program. The page needs a second or two to load a picture, and starts again when the next
+    one comes.
     """
     seconds = max(settings.discord.progress_seconds, _LOCAL_PROGRESS_SECONDS)
-    discord = settings.discord.model_copy(update={"threads": False, "progress_seconds": seconds})
+    changes = {"threads": False, "replies": "always", "progress_seconds": seconds}
+    discord = settings.discord.model_copy(update=changes)
     storage = settings.storage.model_copy(update={"folder": folder})
     return settings.model_copy(update={"discord": discord, "storage": storage})
 

@@ -57,6 +57,11 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Replies = Literal["always", "threads", "mention", "never"]
+"""Which replies in words alone edit a picture: all, those in a job's thread or with a mention, only
+those with a mention, or none."""
+
+
 class DiscordSettings(_Table):
     """How the bot behaves on Discord."""
 
@@ -64,6 +69,8 @@ class DiscordSettings(_Table):
     """Whether to open a thread for each job if possible; otherwise post in the channel."""
     direct_messages: bool = True
     """Whether to accept commands in direct messages too."""
+    replies: Replies = "threads"
+    """Which replies in words alone edit a picture, in servers that have not chosen themselves."""
     progress_seconds: float = Field(default=2.0, ge=1.0, le=60.0)
     """Seconds between two edits of a progress message, 1 to 60; Discord allows no less than 1."""
     posted_recipes: PostedRecipes = "without-pictures"

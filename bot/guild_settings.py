@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.config import MAX_JOBS, MAX_VARIATIONS, LimitSettings, Word
+from bot.config import MAX_JOBS, MAX_VARIATIONS, LimitSettings, Replies, Word
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ class GuildSettings(BaseModel):
     """Maximum number of unfinished jobs in this server."""
     edit_others: bool | None = None
     """Whether users may edit the pictures of others."""
+    replies: Replies | None = None
+    """Which replies in words alone edit a picture; None for the host's choice."""
     channels: tuple[_Id, ...] = Field(default=(), max_length=MAX_LISTED)
     """Ids of the channels in which the bot paints; empty for all."""
     roles: tuple[_Id, ...] = Field(default=(), max_length=MAX_LISTED)
@@ -47,7 +49,8 @@ class GuildSettings(BaseModel):
     blocked_words: _Words = ()
     age_restricted_words: _Words = ()
     unreadable: tuple[str, ...] = Field(default=(), exclude=True)
-    """Keys that could not be read: `edit_others` is then False, numbers those of `config.toml`."""
+    """Keys that could not be read: `edit_others` is then False, `replies` are never requests, and
+    numbers are those of `config.toml`."""
 
     @classmethod
     def read(cls, text: str, guild_id: int) -> Self:
@@ -64,8 +67,8 @@ class GuildSettings(BaseModel):
             return cls(edit_others=False, unreadable=(*LIMITS, *_ACCESS_LISTS))
         values: dict[str, Any] = json.loads(text)
         intact = {name: value for name, value in values.items() if name not in damaged}
-        if "edit_others" in damaged:
-            intact["edit_others"] = False
+        closed = {"edit_others": False, "replies": "never"}
+        intact |= {name: value for name, value in closed.items() if name in damaged}
         settings = cls.model_validate_json(json.dumps(intact))
         return settings.model_copy(update={"unreadable": damaged})
 

@@ -11,6 +11,7 @@ from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
 from bot.services import Services
 from bot.submission.edits import EditOptions
+from bot.submission.job_messages import message_with_pictures
 from bot.submission.permissions import check_permissions
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
@@ -80,6 +81,7 @@ class Edit(BotCog):
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask how to change a message's picture."""
         check_permissions(Requester.of_interaction(interaction))
+        message = await message_with_pictures(self._bot, self._services.store, message)
         form = _EditForm(self._services, message)
         await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)

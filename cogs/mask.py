@@ -16,6 +16,7 @@ from bot.client import BotCog
 from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.services import Services
+from bot.submission.job_messages import message_with_pictures
 from bot.submission.masks import with_uploaded_mask
 from bot.submission.permissions import check_permissions
 from bot.submission.requester import Requester
@@ -110,6 +111,7 @@ class Mask(BotCog):
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what to look for in a message's picture."""
         check_permissions(Requester.of_interaction(interaction))
+        message = await message_with_pictures(self._bot, self._services.store, message)
         form = _MaskForm(self._services, message)
         await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)

@@ -16,6 +16,7 @@ from bot import errors
 from bot.client import BotCog
 from bot.errors import UserError
 from bot.services import Services
+from bot.submission.job_messages import message_with_pictures
 from bot.submission.recipes import FILENAME, recipe_file
 from bot.submission.requester import Requester
 from bot.ui import job_text
@@ -66,6 +67,7 @@ class Recipes(BotCog):
 
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Show how a message's picture was made, after asking which if there are several."""
+        message = await message_with_pictures(self._bot, self._services.store, message)
         pictures = pictures_in(message)
         if not pictures:
             raise UserError("That message has no picture.")

@@ -1,26 +1,44 @@
 """Replies to pictures: words edit the picture, and a painted-over copy is continued from.
 
 Without the privileged intent, the bot can read messages only in direct messages, when they mention
-it, and when they reply to it with a ping. All others arrive empty.
+it, and when they reply to it with a ping. All others arrive empty. A reply can also be talk: words
+alone count where the server wants that.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import discord
 from discord.ext import commands
 
 from bot.client import BotCog
+from bot.config import Replies
 from bot.errors import UserError
 from bot.storage.key_values import name_about
 from bot.submission.edits import EditOptions, Queued
+from bot.submission.job_messages import message_with_pictures
 from bot.submission.requester import Requester
+from bot.submission.small_talk import has_words, is_small_talk
+from bot.ui.media import check_not_linked
 from bot.ui.uploads import choose_picture, is_own, is_spoiler, pictures_in
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = (
     "Discord hides this reply from me. Reply with the ping (the @ above the text) turned on, or "
     "use the picture's menu *Edit this image*, or `/edit`."
+)
+_OTHERWISE = "Or use the picture's menu *Edit this image*, or `/edit`."
+_HOW_TO_ASK: Mapping[Replies, str] = {
+    "threads": (
+        "Here a reply in words edits a picture only in the picture's own thread, or if its text "
+        f"mentions me. {_OTHERWISE}"
+    ),
+    "mention": f"Here a reply in words edits a picture only if its text mentions me. {_OTHERWISE}",
+}
+_NEVER = (
+    "In this server, replies in words edit nothing. Use the picture's menu *Edit this image*, or "
+    "`/edit`."
 )
 
 
@@ -39,11 +57,9 @@ class Reply(BotCog):
         replies = self._services.brief_replies
         async with replies.errors(message, "reply", message.author.id):
             if _is_hidden(message):
-                await self._explain(message)
+                await self._explain(message, _HIDDEN)
             elif self._should_handle(message) and self._services.events.add(message.id):
-                queued = await self._take(message)
-                if queued.notice:
-                    await replies.reply(message, queued.notice)
+                await self._handle(message)
 
     def _should_handle(self, message: discord.Message) -> bool:
         """Return True if a reply is to the bot, mentions it, or is a direct message."""
@@ -53,6 +69,41 @@ class Reply(BotCog):
             or message.guild is None
             or me in message.mentions
         )
+
+    async def _handle(self, message: discord.Message) -> None:
+        """Queue what a reply asks for, unless it is talk."""
+        if await self._is_request(message):
+            queued = await self._take(message)
+            if queued.notice:
+                await self._services.brief_replies.reply(message, queued.notice)
+
+    async def _is_request(self, message: discord.Message) -> bool:
+        """Return True if a reply asks for an edit; explain how to ask if it only seems to."""
+        if pictures_in(message):
+            return True
+        me, channel = self._bot.user, message.channel
+        is_mention = me is not None and f"<@{me.id}>" in message.content.replace("<@!", "<@")
+        _, words = _number_and_words(self._words(message))
+        if not words:
+            return is_mention or message.guild is None
+        if not has_words(words) or (is_small_talk(words) and not is_mention):
+            return False
+        rule = await self._rule(message.guild)
+        if rule == "never" and is_mention:
+            raise UserError(_NEVER)
+        in_thread = isinstance(channel, discord.Thread) and me and channel.owner_id == me.id
+        if rule == "always" or is_mention or (rule == "threads" and in_thread):
+            return True
+        if rule in _HOW_TO_ASK:
+            await self._explain(message, _HOW_TO_ASK[rule])
+        return False
+
+    async def _rule(self, guild: discord.Guild | None) -> Replies:
+        """Return which replies in words alone count in a server, or in direct messages."""
+        if guild is None:
+            return "always"
+        server = await self._services.store.guild_settings.get(guild.id)
+        return server.replies or self._services.settings.discord.replies
 
     async def _take(self, message: discord.Message) -> Queued:
         """Queue what a reply asks for."""
@@ -69,7 +120,10 @@ class Reply(BotCog):
             raise UserError(
                 "I can't see what's in that message. Use its menu *Edit this image*, or `/edit`."
             )
-        original = choose_picture(pictures_in(target), number)
+        target = await message_with_pictures(self._bot, self._services.store, target)
+        pictures = pictures_in(target)
+        check_not_linked(target, pictures)
+        original = choose_picture(pictures, number)
         await self._services.edits.check_may_edit(target, message.author.id)
         if words:
             return await self._edit(requester, words, original, target)
@@ -105,16 +159,24 @@ class Reply(BotCog):
         spoiler = is_spoiler(original, painted_over[0])
         return await self._services.edits.queue_restart(requester, origin, picture, spoiler=spoiler)
 
-    async def _explain(self, message: discord.Message) -> None:
+    async def _explain(self, message: discord.Message, how: str) -> None:
         """Tell a person who replied to a picture, once a day, how to reply so that it works."""
-        target, store = _resolved(message), self._services.store
-        if target is None or not is_own(target) or not pictures_in(target):
+        store = self._services.store
+        if not await self._is_about_picture(_resolved(message), is_hidden=how is _HIDDEN):
             return
         name = name_about(message.author.id, "told of replies")
         today = datetime.now(UTC).date().isoformat()
         if await store.key_values.get(name) != today:
             await store.key_values.set(name, today)
-            await self._services.brief_replies.reply(message, _HIDDEN)
+            await self._services.brief_replies.reply(message, how)
+
+    async def _is_about_picture(self, target: discord.Message | None, *, is_hidden: bool) -> bool:
+        """Return True if a message is the bot's and holds pictures, or, if visible, is of a job."""
+        if target is None or not is_own(target):
+            return False
+        if pictures_in(target):
+            return True
+        return not is_hidden and await self._services.store.jobs.by_message(target.id) is not None
 
     def _words(self, message: discord.Message) -> str:
         """Return the words of a reply, without the bot's mention."""
@@ -128,7 +190,8 @@ def _is_person(message: discord.Message) -> bool:
 
 def _is_hidden(message: discord.Message) -> bool:
     """Return True if a message arrived empty, as those do that the bot can't read."""
-    return not (message.content or message.attachments or message.embeds)
+    shown = (message.attachments, message.embeds, message.components, message.message_snapshots)
+    return not (message.content or any(shown))
 
 
 def _resolved(message: discord.Message) -> discord.Message | None:

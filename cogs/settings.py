@@ -10,7 +10,7 @@ from typing import Literal
 
 import discord
 from discord import app_commands
-from discord.app_commands import Range
+from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot import errors
@@ -22,6 +22,7 @@ from bot.guild_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_GUILD, GuildSet
 from bot.ui import formatting
 from bot.ui.attachments import Attachment
 from bot.ui.responses import defer, respond, update_response
+from bot.ui.settings_text import NAMES, REPLIES, commands_text, existing, settings_text
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
@@ -35,22 +36,6 @@ AnyChannel = (
 )
 Kind = Literal["blocked", "age-restricted"]
 _LISTS = {"blocked": "blocked_words", "age-restricted": "age_restricted_words"}
-_NAMES = {
-    "steps": "Steps per picture",
-    "count": "Variations per command",
-    "pixels": "Pixels per picture, width times height",
-    "pictures_per_day": "Pictures per person and day",
-    "jobs_per_person": "Jobs per person at a time",
-    "jobs_per_server": "Jobs in this server at a time",
-}
-_COMMANDS_KNOWN = (
-    "Who may use `/imagine`, `/edit` and `/mask`, and where: *Server Settings → Integrations*. "
-    "Replies, reactions and buttons that do the same follow that too."
-)
-_COMMANDS_UNKNOWN = (
-    "Who may use my commands, and where: *Server Settings → Integrations*. Discord does not tell "
-    "me at the moment, so replies, reactions and buttons follow what I knew last."
-)
 _LONGEST = 1800
 """Maximum length of a list of words in a message, in characters; longer ones are files."""
 
@@ -75,8 +60,8 @@ class ServerSettingsCog(
         await defer(interaction)
         server = await self._services.store.guild_settings.get(interaction.guild_id)
         is_known = await self._services.command_access.is_known(interaction.guild_id or 0)
-        commands = _COMMANDS_KNOWN if is_known else _COMMANDS_UNKNOWN
-        await respond(interaction, f"{self._described(server)}\n{commands}")
+        text = self._described(interaction, server)
+        await respond(interaction, f"{text}\n{commands_text(is_known=is_known)}")
 
     @app_commands.command()
     @app_commands.describe(
@@ -119,6 +104,32 @@ class ServerSettingsCog(
             )
         value = None if allowed else False
         await self._change(interaction, lambda before: before.changed(edit_others=value))
+
+    @app_commands.command()
+    @app_commands.describe(words="Which replies in words alone, without a picture, edit a picture")
+    @app_commands.choices(words=[Choice(name=text, value=name) for name, text in REPLIES.items()])
+    async def replies(self, interaction: discord.Interaction, words: str) -> None:
+        """Choose which replies in words edit a picture: talk about pictures can look the same."""
+        await defer(interaction)
+        if words not in REPLIES:
+            raise UserError("Choose one of the ways in the list.")
+        await self._change(interaction, lambda before: before.changed(replies=words))
+
+    @app_commands.command()
+    async def cleanup(self, interaction: discord.Interaction) -> None:
+        """Remove deleted channels and roles from the lists."""
+        await defer(interaction)
+        guild = interaction.guild
+        if guild is None:
+            raise UserError("Only servers have settings.")
+
+        def change(before: GuildSettings) -> GuildSettings:
+            # A list of deleted entries only allows nothing; an empty one would allow everything.
+            channels = existing(before.channels, guild.get_channel) or before.channels
+            roles = existing(before.roles, guild.get_role) or before.roles
+            return before.changed(channels=channels, roles=roles)
+
+        await self._change(interaction, change)
 
     @app_commands.command()
     async def reset(self, interaction: discord.Interaction) -> None:
@@ -244,7 +255,7 @@ class ServerSettingsCog(
             raise UserError("Only servers have settings.")
         after = await self._services.store.guild_settings.change(guild_id, checked)
         log.info("server settings changed", extra={"server": guild_id, "by": interaction.user.id})
-        await respond(interaction, self._described(after))
+        await respond(interaction, self._described(interaction, after))
 
     def _check_limits(self, numbers: dict[str, int]) -> None:
         """Raise `UserError` unless each number tightens the host's."""
@@ -255,40 +266,17 @@ class ServerSettingsCog(
             most = getattr(host, name)
             if number > most:
                 raise UserError(
-                    f"{_NAMES[name]}: the host of this bot allows at most {most}, and a server "
+                    f"{NAMES[name]}: the host of this bot allows at most {most}, and a server "
                     "can only tighten that."
                 )
         if 0 < numbers.get("pixels", 0) < MIN_SIDE**2:
-            raise UserError(f"{_NAMES['pixels']}: the lowest limit is {MIN_SIDE**2}.")
+            raise UserError(f"{NAMES['pixels']}: the lowest limit is {MIN_SIDE**2}.")
 
-    def _described(self, server: GuildSettings) -> str:
+    def _described(self, interaction: discord.Interaction, server: GuildSettings) -> str:
         """Describe what is allowed in a server."""
-        host = self._services.settings.limits
-        limits = server.merged_with(host)
-        lines = ["**What is allowed in this server**"]
-        for name in LIMITS:
-            number, most = getattr(limits, name), getattr(host, name)
-            lines.append(f"{_NAMES[name]}: {number}" + (f" of {most}" if number < most else ""))
-        others = "everyone" if limits.edit_others else "only the person who asked for it"
-        where = (
-            formatting.join_mentions(server.channels, "<#{}>")
-            if server.channels
-            else "every channel"
-        )
-        who = formatting.join_mentions(server.roles, "<@&{}>") if server.roles else "everyone"
-        lines += [
-            f"Who may edit a picture: {others}",
-            f"Where I paint: {where}",
-            f"Who I paint for: {who}",
-            f"This server's words: {len(server.blocked_words)} blocked, "
-            f"{len(server.age_restricted_words)} for age-restricted channels only",
-        ]
-        if server.unreadable:
-            lines.append(
-                f"Damaged: {', '.join(server.unreadable)}. "
-                + ("I won't paint until `/settings reset`." if server.is_fail_closed else "")
-            )
-        return "\n".join(lines)
+        settings = self._services.settings
+        replies = settings.discord.replies
+        return settings_text(server, settings.limits, replies, interaction.guild)
 
 
 def _place_id(channel: AnyChannel) -> int:

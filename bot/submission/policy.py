@@ -25,6 +25,7 @@ from bot.submission.requester import Channel, Requester
 from bot.submission.space import check_space
 from bot.ui import formatting
 from bot.ui.formatting import escape_name, plural
+from bot.ui.settings_text import existing
 from engine.models.catalogue import find_models
 from engine.recipes.prompts import MAX_PROMPTS
 from engine.recipes.recipe import MAX_SIDE, Recipe
@@ -101,13 +102,9 @@ class SubmissionPolicy:
         channel = requester.channel
         channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
         if guild.channels and channel_id not in guild.channels:
-            where = formatting.join_mentions(guild.channels, "<#{}>")
-            raise UserError(f"In this server I paint only in {where}.")
+            raise UserError(_only_in(guild.channels, requester))
         if guild.roles and requester.roles.keys().isdisjoint(guild.roles):
-            raise UserError(
-                "In this server I paint only for people who are "
-                f"{formatting.join_mentions(guild.roles, '<@&{}>')}. Ask a moderator."
-            )
+            raise UserError(_only_for(guild.roles, requester))
         return guild
 
     async def _readable_settings(self, requester: Requester) -> GuildSettings:
@@ -225,6 +222,33 @@ def _day_is_over(past: Sequence[tuple[datetime, int]], pictures: int, most: int,
         f"You have asked for {plural(count, 'picture')} in the last 24 hours{where}; at "
         f"most {most} are allowed, so {left or 'none'} {'is' if left < 2 else 'are'} left. "
         f"{next_ones} possible {discord.utils.format_dt(ends, 'R')}."
+    )
+
+
+def _only_in(channels: Sequence[int], requester: Requester) -> str:
+    """Return where people can paint, out of the channels on a guild's list."""
+    guild: discord.Guild | None = getattr(requester.channel, "guild", None)
+    kept = existing(channels, guild.get_channel) if guild else channels
+    if not kept:
+        return (
+            "All channels in which I may paint in this server were deleted. Ask a moderator: "
+            "`/settings show` says what to do."
+        )
+    return f"In this server I paint only in {formatting.join_mentions(kept, '<#{}>')}."
+
+
+def _only_for(roles: Sequence[int], requester: Requester) -> str:
+    """Return for whom the bot paints, out of the roles on a guild's list."""
+    guild: discord.Guild | None = getattr(requester.channel, "guild", None)
+    kept = existing(roles, guild.get_role) if guild else roles
+    if not kept:
+        return (
+            "All roles for which I may paint in this server were deleted. Ask a moderator: "
+            "`/settings show` says what to do."
+        )
+    return (
+        "In this server I paint only for people who are "
+        f"{formatting.join_mentions(kept, '<@&{}>')}. Ask a moderator."
     )
 
 

@@ -6,6 +6,7 @@ import discord
 from discord import ui
 
 from bot.ui.base import Form
+from bot.ui.media import check_not_linked
 from bot.ui.uploads import choose_picture, pictures_in
 
 _LABEL = 100
@@ -20,6 +21,7 @@ class PictureForm(Form):
         self.message = message
         self._pictures = pictures_in(message)
         self._which: ui.Select[Any] | None = None
+        check_not_linked(message, self._pictures)
         choose_picture(self._pictures, 1)
 
     def ask_which(self) -> None:

@@ -15,6 +15,7 @@ from bot.errors import UserError
 from bot.ui.attachments import MAX_MESSAGE_BYTES
 from bot.ui.discord_errors import CALL_ERRORS
 from bot.ui.filenames import plain_name, recipe_filename, result_stem
+from bot.ui.media import gallery_files
 from engine.files import MEBIBYTE
 
 DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))
@@ -128,9 +129,13 @@ async def _refetched(
 
 
 def _files(message: discord.Message) -> list[discord.Attachment]:
-    """Return the files attached to a message, or to those that it forwards."""
+    """Return the files attached to a message, in its galleries, or in those that it forwards."""
     forwarded = (file for each in message.message_snapshots for file in each.attachments)
-    return [*message.attachments, *forwarded]
+    files = (*message.attachments, *forwarded, *gallery_files(message))
+    by_id: dict[int, discord.Attachment] = {}
+    for file in files:  # a gallery's files can be listed as attachments too
+        by_id.setdefault(file.id, file)
+    return list(by_id.values())
 
 
 def _is_picture(file: discord.Attachment) -> bool:

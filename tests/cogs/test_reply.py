@@ -9,6 +9,7 @@ import pytest
 import simcord
 from PIL import Image, ImageDraw
 from simcord.backend.models.message import AllowedMentions, MessageSticker
+from simcord.components import resolve_attachment_references
 
 from bot import client
 from bot.config import BotSettings
@@ -19,6 +20,8 @@ from tests.harness.bot_harness import (
     BotHarness,
     channel_of,
     encoded,
+    ephemeral_text,
+    job_in_progress,
     make_settings,
     open_bot,
     opened,
@@ -28,7 +31,7 @@ from tests.harness.bot_harness import (
     result_of,
     stored_recipe,
 )
-from tests.harness.interactions import deliver_again
+from tests.harness.interactions import deliver_again, progress_message
 
 WORDS = "a green circle on a blue background"
 PHOTOGRAPH = encoded(Image.linear_gradient("L").convert("RGB").resize((120, 80)))
@@ -67,6 +70,22 @@ async def replied(
 async def picture_by_alice(bot: BotHarness, **options: object) -> discord.Message:
     await bot.imagine(**{"steps": 1, "seed": 3} | options)  # pyright: ignore[reportArgumentType]
     return await result_of(bot)
+
+
+def mention(bot: BotHarness) -> str:
+    """Return the mention of the bot, as Discord writes it into a text."""
+    me = bot.client.user
+    assert me is not None
+    return me.mention
+
+
+async def jobs(bot: BotHarness) -> int:
+    """Return how many jobs there ever were, after all of them."""
+    await bot.wait_until_notified()
+    number = 1
+    while await bot.services.store.jobs.state(number) is not None:
+        number += 1
+    return number - 1
 
 
 def replies(bot: BotHarness, place: simcord.ChannelHandle) -> list[discord.Message]:
@@ -231,11 +250,128 @@ async def test_sticker_is_ignored(bot: BotHarness):
     assert len(painted_by_bot(bot)) == 1
 
 
-async def test_reply_to_text_says_there_is_no_picture(bot: BotHarness):
+async def test_a_reply_to_any_message_about_a_job_means_its_picture(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    await replied(bot, f"{mention(bot)} {WORDS}", bot.job_message())
+    edited = await result_of(bot)
+    assert edited.id != result.id
+    assert await source_of(bot, edited) == opened(await pictures_of(result)[0].read()).tobytes()
+
+
+async def test_while_a_job_is_painted_a_reply_says_to_wait(bot: BotHarness):
+    async with job_in_progress(bot, steps=60):
+        await replied(bot, WORDS, progress_message(bot))
+        (refusal,) = answers(bot)
+        assert "isn't finished yet" in refusal
+    await bot.wait_until_notified()
+
+
+async def test_menus_of_any_message_about_a_job_mean_its_picture(bot: BotHarness):
     await picture_by_alice(bot)
-    await replied(bot, WORDS, bot.job_message())
-    (refusal,) = answers(bot, bot.channel)
-    assert "no picture" in refusal
+    form = await bot.bob.context_menu(bot.channel, "Edit this image", bot.job_message())
+    answered = await bot.bob.submit_modal(form, {"prompt": WORDS, "keep": ["50"]})
+    assert "Queued" in ephemeral_text(answered)
+    shown = await bot.bob.context_menu(bot.channel, "Show recipe", bot.job_message())
+    assert PROMPT in ephemeral_text(shown)
+    await bot.wait_until_notified()
+
+
+async def test_a_forwarded_picture_is_edited(bot: BotHarness):
+    posted = await bot.bob.send(bot.channel, "look", attachments=[("a.png", PHOTOGRAPH)])
+    forward = await bot.bob.forward(posted, bot.channel)
+    form = await bot.alice.context_menu(bot.channel, "Edit this image", forward)
+    await bot.alice.submit_modal(form, {"prompt": WORDS, "keep": ["50"]})
+    edited = await result_of(bot)
+    assert await source_of(bot, edited) == opened(PHOTOGRAPH).tobytes()
+
+
+async def test_a_picture_in_a_gallery_is_edited(bot: BotHarness):
+    view = discord.ui.LayoutView()
+    gallery = discord.ui.MediaGallery(discord.MediaGalleryItem("attachment://a.png"))
+    view.add_item(discord.ui.Container(gallery))
+    robot = bot.guild.add_member(bot.env.create_user("robot", bot=True))
+    backend = bot.env.backend
+    files = backend.store_attachments(bot.channel.id, [("a.png", PHOTOGRAPH)])
+    components = resolve_attachment_references(view.to_components(), files)
+    backend.create_message(
+        bot.channel.id, robot.id, "", flags=1 << 15, components=components, attachments=[]
+    )
+    await bot.env.settle()
+    posted = bot.channel.history()[0]
+    form = await bot.alice.context_menu(bot.channel, "Edit this image", posted)
+    await bot.alice.submit_modal(form, {"prompt": WORDS, "keep": ["50"]})
+    edited = await result_of(bot)
+    assert await source_of(bot, edited) == opened(PHOTOGRAPH).tobytes()
+
+
+async def test_a_linked_picture_is_said_to_be_unreadable(bot: BotHarness):
+    embed = {"type": "image", "url": "https://example.com/a.png"}
+    embed["thumbnail"] = {"url": "https://example.com/a.png"}  # pyright: ignore[reportArgumentType]
+    bot.env.backend.create_message(bot.channel.id, bot.bob.id, "look", embeds=[embed])
+    await bot.env.settle()
+    posted = bot.channel.history()[0]
+    refused = await bot.alice.context_menu(bot.channel, "Edit this image", posted)
+    assert "by a link" in ephemeral_text(refused)
+
+
+@pytest.mark.parametrize(
+    "words", ["lol nice", "thanks!", "😂", "<:kek:123456789012345678>", "https://tenor.com/view/1"]
+)
+async def test_small_talk_paints_nothing(bot: BotHarness, words: str):
+    result = await picture_by_alice(bot)
+    await replied(bot, words, result, who=bot.bob)
+    assert await jobs(bot) == 1
+    assert not answers(bot)
+
+
+async def test_small_talk_with_a_mention_is_a_request_if_it_has_words(bot: BotHarness):
+    result = await picture_by_alice(bot)
+    await replied(bot, f"{mention(bot)} !!", result)
+    assert await jobs(bot) == 1
+    await replied(bot, f"{mention(bot)} beautiful", result)
+    assert await jobs(bot) == 2
+
+
+@pytest.mark.parametrize(
+    ("rule", "in_thread", "in_channel", "with_mention"),
+    [
+        ("always", True, True, True),
+        (None, True, False, True),
+        ("threads", True, False, True),
+        ("mention", False, False, True),
+        ("never", False, False, False),
+    ],
+)
+async def test_the_server_decides_which_replies_in_words_count(
+    bot: BotHarness, rule: str | None, in_thread: bool, in_channel: bool, with_mention: bool
+):
+    result = await picture_by_alice(bot)
+    change = bot.services.store.guild_settings.change
+    await change(bot.guild.id, lambda before: before.changed(replies=rule))
+    page = await bot.alice.slash(bot.channel, "history")
+    assert page.response is not None
+    await bot.alice.click(page.response, label="Post again")
+    again = painted(bot.channel)[0]
+    counts = 1
+    for words, to, expected in (
+        (WORDS, result, in_thread),
+        (WORDS, again, in_channel),
+        (f"{mention(bot)} {WORDS}", again, with_mention),
+    ):
+        await replied(bot, words, to)
+        counts += expected
+        assert await jobs(bot) == counts
+    await replied(bot, WORDS, again, ("photo.png", PHOTOGRAPH))
+    assert await jobs(bot) == counts + 1
+
+
+async def test_who_asks_in_another_way_is_told_once_a_day_how_to(bot: BotHarness):
+    await picture_by_alice(bot)
+    for _ in range(2):
+        await replied(bot, WORDS, bot.job_message())
+    (explanation,) = answers(bot, bot.channel)
+    assert "mentions me" in explanation
+    assert await jobs(bot) == 1
 
 
 async def test_mention_in_reply_to_another_user_points_to_menu(bot: BotHarness):

@@ -141,6 +141,45 @@ async def test_lists_of_channels_and_roles_are_kept(bot: BotHarness):
     assert "every channel" in await told_by(mona, bot.channel, "channels clear")
 
 
+async def test_the_server_chooses_which_replies_are_requests(bot: BotHarness):
+    mona = moderator(bot)
+    assert "edit a picture: in a picture's own thread" in await told_by(mona, bot.channel, "show")
+    text = await told_by(mona, bot.channel, "replies", words="never")
+    assert "edit a picture: never" in text
+    server = await bot.services.store.guild_settings.get(bot.guild.id)
+    assert server.replies == "never"
+
+
+async def test_what_was_deleted_is_said_and_cleaned_up(bot: BotHarness):
+    mona, other = moderator(bot), bot.guild.create_text_channel("other")
+    role, kept = bot.guild.create_role("old"), bot.guild.create_role("kept")
+    for channel in (bot.channel, other):
+        await told_by(mona, bot.channel, "channels add", channel=channel)
+    for each in (role, kept):
+        await told_by(mona, bot.channel, "roles add", role=each)
+    bot.env.backend.delete_channel(other.id)
+    bot.env.backend.delete_role(bot.guild.id, role.id)
+    await bot.env.settle()
+    text = await told_by(mona, bot.channel, "show")
+    assert other.mention not in text
+    assert role.mention not in text
+    assert "1 deleted channel" in text
+    assert "1 deleted role" in text
+    assert "deleted" not in await told_by(mona, bot.channel, "cleanup")
+    server = await bot.services.store.guild_settings.get(bot.guild.id)
+    assert (server.channels, server.roles) == ((bot.channel.id,), (kept.id,))
+
+
+async def test_a_list_of_deleted_channels_opens_no_others(bot: BotHarness):
+    mona, other = moderator(bot), bot.guild.create_text_channel("other")
+    await told_by(mona, bot.channel, "channels add", channel=other)
+    bot.env.backend.delete_channel(other.id)
+    await bot.env.settle()
+    for command in ("show", "cleanup"):
+        assert "nowhere, because all channels" in await told_by(mona, bot.channel, command)
+    assert "were deleted. Ask a moderator" in ephemeral_text(await bot.imagine(steps=1))
+
+
 async def test_a_list_of_channels_has_an_end(bot: BotHarness):
     mona, store = moderator(bot), bot.services.store
     full = tuple(range(1, MAX_LISTED + 1))
