@@ -86,9 +86,13 @@ class FrameRecorder:
 
 
 def _clip_frame(generation: Generation) -> Image.Image:
-    picture = to_picture(generation.image())
-    factor = min(generation.recipe.enlarge, max(1, CLIP_SIDE // max(picture.size)))
-    picture = image_io.enlarge(picture, factor)
+    """Return the current picture as users see it, but of at most `CLIP_SIDE`."""
+    if generation.recipe.edit is None:
+        picture = to_picture(generation.image())
+        factor = min(generation.recipe.enlarge, max(1, CLIP_SIDE // max(picture.size)))
+        picture = image_io.enlarge(picture, factor)
+    else:
+        picture = finished_picture(generation)
     picture.thumbnail((CLIP_SIDE, CLIP_SIDE), Image.Resampling.LANCZOS)
     return picture
 

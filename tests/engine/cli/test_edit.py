@@ -104,6 +104,18 @@ def test_an_edit_takes_more_rounds_and_noise():
     assert (recipe.rounds, recipe.start_noise) == ((3, 2), 0.5)
 
 
+def test_the_animation_of_an_edit_shows_the_picture_at_its_own_size():
+    for name in ("scene", "mask"):
+        Image.open(f"{name}.png").resize((150, 90)).save(f"wide-{name}.png")
+    options = ["--mask", "wide-mask.png", "--animation", "a.webp", "--out", "a.png", *FEW]
+    assert main(["edit", "wide-scene.png", "a star", *options]) == 0
+    with Image.open("a.webp") as clip, Image.open("a.png") as picture:
+        clip.seek(clip.n_frames - 1)
+        assert clip.size == picture.size == (150, 90)
+        difference = np.asarray(clip.convert("RGB")).astype(int) - np.asarray(picture)
+    assert np.abs(difference).mean() < 8
+
+
 @pytest.mark.parametrize(("options", "kept"), [([], 0.9), (["--keep", "0.25"], 0.25)])
 def test_how_much_is_kept_can_be_said(options: list[str], kept: float):
     assert main(["edit", "scene.png", "a star", "--out", "a.png", *FEW, *options]) == 0
