@@ -7,6 +7,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range
 
+from bot import errors
 from bot.client import BotCog
 from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
@@ -20,6 +21,7 @@ from bot.ui.job_text import reading_text
 from bot.ui.responses import defer, respond
 from bot.ui.uploads import is_spoiler
 from engine.editing.edit_recipe import image_prompt
+from engine.images.image_io import load_picture
 from engine.presets import default_size, make_recipe, size_of_shape
 from engine.recipes.recipe import MAX_STEPS, Recipe
 from engine.recipes.shapes import SHAPES
@@ -83,7 +85,7 @@ class Imagine(BotCog):
         read = self._services.uploads.read
         pictures = [None if each is None else await read(each) for each in (image, like)]
         options = {} if steps is None else {"steps": steps}
-        recipe = await asyncio.to_thread(
+        recipe, notice = await asyncio.to_thread(
             self._recipe, prompt, size, seed, preset, *pictures, **options
         )
         if style is not None:
@@ -92,7 +94,8 @@ class Imagine(BotCog):
         recipes = variations(recipe, count)
         origin = JobOrigin(spoiler=is_spoiler(image, like))
         message = await self._services.submission.submit(requester, prompt, recipes, origin)
-        notice = reading_text(prompt, is_shaped=size is None)
+        reading = reading_text(prompt, is_shaped=size is None)
+        notice = " ".join(filter(None, (reading, notice)))
         await respond(interaction, str(Queued(message, notice)))
 
     @imagine.autocomplete("style")
@@ -112,20 +115,25 @@ class Imagine(BotCog):
         start: bytes | None,
         like: bytes | None,
         **options: int,
-    ) -> Recipe:
-        """Build the first picture's recipe; this reads pictures, so it takes time."""
+    ) -> tuple[Recipe, str]:
+        """Build the first picture's recipe, and notices; this reads pictures, so it takes time."""
         models = self._services.settings.engine.models
         width_height = default_size(prompt, models) if size is None else _sized(size, models)
-        return make_recipe(
+        first = None if start is None else load_picture(start)
+        goal = None if like is None else load_picture(like)
+        recipe = make_recipe(
             prompt,
             seed=seed_or_any(seed),
             models=models,
             preset=preset,
             size=width_height,
-            init_image=None if start is None else init_image(start, width_height),
-            image_prompts=() if like is None else (image_prompt(like),),
+            init_image=None if first is None else init_image(first.picture, width_height),
+            image_prompts=() if goal is None else (image_prompt(goal.picture),),
             **options,
         )
+        notices = first.notices("the picture to start from") if first else []
+        notices += goal.notices("the picture to resemble") if goal else []
+        return recipe, " ".join(map(errors.sentence, notices))
 
 
 def _sized(size: str, models: str) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from bot.ui.uploads import is_own
 from engine.editing.edit_pictures import read_edit
 from engine.editing.edit_recipe import edit_recipe, feather
 from engine.editing.followups import restart_from
+from engine.images.image_io import load_picture
 from engine.recipes.recipe import Recipe
 
 
@@ -70,11 +71,13 @@ class Edits:
         self, requester: Requester, origin: Recipe, picture: bytes, *, spoiler: bool = False
     ) -> Queued:
         """Queue a picture's recipe again, starting from another picture."""
-        recipe = await asyncio.to_thread(restart_from, origin, picture)
+        loaded = await asyncio.to_thread(load_picture, picture)
+        recipe = await asyncio.to_thread(restart_from, origin, loaded.picture)
         check_models(recipe, self._settings.engine.models)
         prompt = " | ".join(map(str, recipe.prompts))
         comes_from = JobOrigin(spoiler=spoiler)
-        return Queued(await self._submission.submit(requester, prompt, (recipe,), comes_from))
+        message = await self._submission.submit(requester, prompt, (recipe,), comes_from)
+        return Queued(message, " ".join(map(errors.sentence, loaded.notices("the picture"))))
 
     async def check_may_edit(self, message: discord.Message, user_id: int) -> None:
         """Raise `UserError` if the message holds pictures that this user may not edit here."""

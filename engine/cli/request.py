@@ -14,6 +14,7 @@ from engine.editing.edit_pictures import read_edit
 from engine.editing.edit_recipe import edit_recipe, feather, image_prompt
 from engine.editing.followups import with_extra_steps
 from engine.errors import UsageError
+from engine.images.image_io import load_picture
 from engine.models.catalogue import ModelEntry, find_models
 from engine.painting import Provenance, check_paintable, read_provenance
 from engine.presets import default_size, make_recipe, round_to_grid
@@ -117,25 +118,27 @@ def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotice
     entry = find_models(models)
     requested = arguments.size or default_size(arguments.prompt, models)
     size = round_to_grid(requested, models)
+    start = arguments.init_image and load_picture(arguments.init_image)
+    like = [load_picture(path) for path in arguments.like or ()]
     recipe = make_recipe(
         arguments.prompt,
         seed=_seed(arguments),
         models=models,
         preset=arguments.preset,
         size=size,
-        init_image=None if arguments.init_image is None else init_image(arguments.init_image, size),
-        image_prompts=tuple(map(image_prompt, arguments.like or ())),
+        init_image=start and init_image(start.picture, size),
+        image_prompts=tuple(image_prompt(each.picture) for each in like),
         **_optional(arguments),
     )
-    provenance = Provenance(recipe, recipe.total_steps, {})
-    readings = _readings(arguments.prompt, size if arguments.size is None else None)
-    if size == requested:
-        return provenance, readings
-    notice = (
-        f"{requested[0]}x{requested[1]} is off the latent grid of {entry.factor} pixels, "
-        f"painting {size[0]}x{size[1]} instead"
-    )
-    return provenance, (notice, *readings)
+    notices = start.notices("the picture to start from") if start else []
+    notices += [notice for each in like for notice in each.notices("a picture to resemble")]
+    if size != requested:
+        notices.append(
+            f"{requested[0]}x{requested[1]} is off the latent grid of {entry.factor} pixels, "
+            f"painting {size[0]}x{size[1]} instead"
+        )
+    notices += _readings(arguments.prompt, size if arguments.size is None else None)
+    return Provenance(recipe, recipe.total_steps, {}), tuple(notices)
 
 
 def _readings(prompt: str, size: tuple[int, int] | None) -> tuple[str, ...]:

@@ -52,16 +52,14 @@ def read_edit(
             the mask does not fit or is not clear.
     """
     loaded, source, notices = _read(picture, name)
-    hole = None if mask is not None or loaded.alpha is None else _hole(loaded.alpha)
-    found = None if hole is None else _scaled(hole, source.size)
     if mask is not None:
         found, notice = read_mask(mask, source)
-        notices.append(notice)
-    elif found is not None:
-        notices.append(f"what is transparent in {name} will change, and the rest stays")
-    if loaded.alpha is not None and hole is None:
-        notices.append(_whitened(name))
-    return EditPictures(source, found, tuple(filter(None, notices)))
+        return EditPictures(source, found, tuple(filter(None, (*notices, notice))))
+    hole = None if loaded.alpha is None else _hole(loaded.alpha)
+    if hole is None:
+        return EditPictures(source, None, tuple(notices))
+    notice = f"what is transparent in {name} will change, and the rest stays"
+    return EditPictures(source, _scaled(hole, source.size), (*notices, notice))
 
 
 def read_source(content: Path | bytes, *, name: str = "the picture") -> tuple[Image.Image, str]:
@@ -73,9 +71,7 @@ def read_source(content: Path | bytes, *, name: str = "the picture") -> tuple[Im
     Raises:
         PictureError: The file is not a picture, or it is smaller than 16 pixels or too long.
     """
-    loaded, source, notices = _read(content, name)
-    if loaded.alpha is not None:
-        notices.append(_whitened(name))
+    _, source, notices = _read(content, name)
     return source, "; ".join(notices)
 
 
@@ -130,10 +126,6 @@ def _read(content: Path | bytes, name: str) -> tuple[LoadedPicture, Image.Image,
     return loaded, *_shrunk(loaded, name)
 
 
-def _whitened(name: str) -> str:
-    return f"{name} was transparent in places, which are white now"
-
-
 def _check_source(picture: Image.Image, name: str) -> None:
     low, high = sorted(picture.size)
     size = f"{picture.width}x{picture.height}"
@@ -151,7 +143,7 @@ def _check_source(picture: Image.Image, name: str) -> None:
 def _shrunk(loaded: LoadedPicture, name: str) -> tuple[Image.Image, list[str]]:
     """Return a picture of at most `MAX_SOURCE_PIXELS`, and notices about its file."""
     picture = loaded.picture
-    notices = [f"the end of {name} is missing, and gray was put there"] if loaded.is_cut else []
+    notices = loaded.notices(name)
     factor = math.sqrt(MAX_SOURCE_PIXELS / (picture.width * picture.height))
     if factor >= 1:
         return picture, notices

@@ -103,13 +103,16 @@ def edit_recipe(
     )
 
 
-def image_prompt(content: Path | bytes, weight: float = 1.0) -> ImagePrompt:
-    """Read a picture as an image prompt, scaled down to at most 256 pixels per side.
+def image_prompt(source: Path | bytes | Image.Image, weight: float = 1.0) -> ImagePrompt:
+    """Return a picture as an image prompt, scaled down to at most 256 pixels per side.
+
+    `source` is the path of a file, its bytes, or the picture in it.
 
     Raises:
         PictureError: The file is not a picture.
     """
-    picture = image_io.read_picture(content)
+    is_read = isinstance(source, Image.Image)
+    picture = source.copy() if is_read else image_io.read_picture(source)
     picture.thumbnail((IMAGE_PROMPT_SIDE, IMAGE_PROMPT_SIDE), Image.Resampling.LANCZOS)
     return ImagePrompt(_png(picture), weight)
 

@@ -5,6 +5,8 @@ No torch in here.
 
 from dataclasses import replace
 
+from PIL import Image
+
 from engine.editing.edit_pictures import read_source
 from engine.errors import RecipeError
 from engine.models.catalogue import find_models
@@ -29,10 +31,11 @@ def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
     return replace(recipe, more=(*recipe.more, steps))
 
 
-def restart_from(recipe: Recipe, picture: bytes) -> Recipe:
+def restart_from(recipe: Recipe, picture: bytes | Image.Image) -> Recipe:
     """Return the recipe with `picture` as its start, without extra rounds and start noise.
 
-    The picture is fitted to the canvas. In an edit it replaces the source.
+    The picture, or the one in a file's bytes, is fitted to the canvas. In an edit it replaces the
+    source.
 
     Raises:
         PictureError: The file is not a picture.

@@ -45,6 +45,13 @@ class LoadedPicture:
     is_cut: bool
     """True if the file's end is missing, and what it showed was filled with gray."""
 
+    def notices(self, name: str) -> list[str]:
+        """Say what the user should know about the file, which is called `name`."""
+        notices = [f"the end of {name} is missing, and gray was put there"] if self.is_cut else []
+        if self.alpha is not None:
+            notices.append(f"{name} was transparent in places, which are white now")
+        return notices
+
 
 def read_picture(
     source: Path | bytes,

@@ -12,14 +12,17 @@ from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe
 
 
-def init_image(source: Path | bytes, size: tuple[int, int]) -> bytes:
-    """Read a picture, fit it to `size` (width, height), and return it as a PNG for a recipe.
+def init_image(source: Path | bytes | Image.Image, size: tuple[int, int]) -> bytes:
+    """Fit a picture to `size` (width, height), and return it as a PNG for a recipe.
+
+    `source` is the path of a file, its bytes, or the picture in it.
 
     Raises:
         PictureError: The file is not a picture; see `engine.images.image_io.read_picture`.
     """
     buffer = BytesIO()
-    image_io.fit(image_io.read_picture(source), *size).save(buffer, "PNG")
+    picture = source if isinstance(source, Image.Image) else image_io.read_picture(source)
+    image_io.fit(picture, *size).save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -20,6 +20,7 @@ from tests.harness.bot_harness import (
     PROMPT,
     BotHarness,
     encoded,
+    ephemeral_text,
     make_settings,
     open_bot,
     pictures_of,
@@ -222,6 +223,13 @@ def bomb() -> bytes:
 
 
 PNG = encoded(Image.new("RGB", (40, 30), "red"), "PNG")
+
+
+async def test_what_became_of_transparent_parts_is_told(bot: BotHarness):
+    clear = ("picture.png", encoded(Image.new("RGBA", (40, 30), (0, 0, 0, 0)), "PNG"))
+    answered = ephemeral_text(await bot.imagine(steps=1, image=clear, like=clear))
+    assert "The picture to start from was transparent in places" in answered
+    assert "The picture to resemble was transparent in places" in answered
 
 
 @pytest.mark.parametrize(
