@@ -19,6 +19,7 @@ from bot.services import Services
 from bot.submission.permissions import INVITE
 from bot.ui.base import PersistentButton
 from bot.ui.responses import answer_error, answer_stale_component
+from bot.ui.typed_words import limit_length
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,10 @@ class BotCog(commands.Cog):
         self._services = bot.services
 
     async def cog_load(self) -> None:
-        """Add the button and the menu, which discord.py does not add by itself."""
+        """Add what discord.py does not add by itself: button, menu, and the limit of prompts."""
+        for command in self.walk_app_commands():
+            if isinstance(command, app_commands.Command):
+                limit_length(command, self._services.settings.limits.prompt_length)
         if self.BUTTON is not None:
             self._bot.add_dynamic_items(self.BUTTON)
         if self.MENU is not None:

@@ -10,6 +10,10 @@ class UserError(Exception):
     """A request that is not allowed or not possible; the message tells the person what to do."""
 
 
+class PromptTooLongError(UserError):
+    """A prompt that exceeds the limit."""
+
+
 def sentence(text: str) -> str:
     """Return a message of the engine as a sentence: capitalised, with punctuation at the end."""
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")

@@ -72,7 +72,7 @@ class Imagine(BotCog):
         steps: Range[int, 1, MAX_STEPS] | None = None,
         seed: Range[int, 0, LARGEST_SEED] | None = None,
         preset: str | None = None,
-        style: str | None = None,
+        style: Range[str, 1, _MAX_STYLE] | None = None,
         image: discord.Attachment | None = None,
         like: discord.Attachment | None = None,
         count: Range[int, 1, MAX_VARIATIONS] = 1,

@@ -14,7 +14,7 @@ from math import isqrt
 import discord
 
 from bot.config import BotSettings, LimitSettings
-from bot.errors import UserError
+from bot.errors import PromptTooLongError, UserError
 from bot.filtering.wordlist import WordList
 from bot.guild_settings import GuildSettings
 from bot.storage import Store
@@ -277,7 +277,7 @@ def check_prompt(prompt: str, limits: LimitSettings) -> None:
     """Raise `UserError` if a prompt is too long."""
     limit = limits.prompt_length
     if len(prompt) > limit:
-        raise UserError(
+        raise PromptTooLongError(
             f"The prompt has {len(prompt)} characters; at most {limit} are allowed here."
         )
 

@@ -13,9 +13,10 @@ import discord
 from discord import app_commands
 
 from bot import errors
-from bot.errors import FAULT, UserError
+from bot.errors import FAULT, PromptTooLongError, UserError
 from bot.ui.attachments import Attachment, discord_files
 from bot.ui.discord_errors import CALL_ERRORS, describe
+from bot.ui.typed_words import with_words
 from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ async def answer_stale_component(interaction: discord.Interaction) -> None:
     await asyncio.sleep(LEFTOVER_SECONDS)
     if _HANDLED not in interaction.extras and not interaction.response.is_done():
         log.info("stale form or button", extra={"kind": interaction.type.name})
-        await respond(interaction, _STALE)
+        await _send(interaction, *with_words(_STALE, interaction))
 
 
 async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
@@ -81,7 +82,14 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     if isinstance(cause, UnacknowledgedError):
         log.warning("not acknowledged", extra={"command": command, "cause": str(cause)})
         return
-    await respond(interaction, explain(cause, command))
+    text = explain(cause, command)
+    # Discord lets people copy a command that they gave, but what they typed into a form is lost.
+    is_form = interaction.type is discord.InteractionType.modal_submit
+    is_refusal = isinstance(cause, UserError | EngineError)
+    if is_refusal and (is_form or isinstance(cause, PromptTooLongError)):
+        await _send(interaction, *with_words(text, interaction))
+    else:
+        await respond(interaction, text)
 
 
 async def respond(interaction: discord.Interaction, text: str) -> None:
@@ -89,15 +97,22 @@ async def respond(interaction: discord.Interaction, text: str) -> None:
 
     The response to a button is a message of its own, below the one with the button.
     """
+    await _send(interaction, text)
+
+
+async def _send(
+    interaction: discord.Interaction, text: str, attachments: Sequence[Attachment] = ()
+) -> None:
+    files = discord_files(*attachments) or discord.utils.MISSING
     try:
         if not interaction.response.is_done():
-            await interaction.response.send_message(text, ephemeral=True)
+            await interaction.response.send_message(text, ephemeral=True, files=files)
         elif interaction.response.type is discord.InteractionResponseType.deferred_message_update:
-            await interaction.followup.send(text, ephemeral=True)
+            await interaction.followup.send(text, ephemeral=True, files=files)
         else:
-            await interaction.edit_original_response(content=text)
+            await interaction.edit_original_response(content=text, attachments=files)
     except CALL_ERRORS as error:
-        log.warning("a response was not sent", extra={"cause": describe(error), "answer": text})
+        log.warning("a response was not sent", extra={"cause": describe(error)})
 
 
 async def update_response(

@@ -271,6 +271,32 @@ async def test_buttons_that_were_tampered_with_do_nothing(bot: BotHarness, custo
     assert await bot.services.store.lifecycle.pictures(2) == before
 
 
+@pytest.mark.parametrize(
+    "custom_id",
+    [
+        "history:rerun:1:1:",
+        "history:post:²:1:",
+        f"history:older:1:{10**30}:",
+        "history:explode:{alice}:1:",
+        "history:post:{alice}:-1:",
+        "mask:²:paint",
+        f"mask:{10**30}:paint",
+        "mask:1:explode",
+        "mask::",
+        "recipe:again",
+    ],
+)
+async def test_other_buttons_that_were_tampered_with_do_nothing(bot: BotHarness, custom_id: str):
+    await bot.imagine(steps=1)
+    await bot.wait_until_notified()
+    custom_id = custom_id.replace("{alice}", str(bot.alice.id))
+    pressed = await bot.alice.click(await posted_with(bot, custom_id), custom_id=custom_id)
+    replies = [each for each in (pressed.response, *pressed.followups) if each and each.ephemeral]
+    assert any(each.content.endswith(".") for each in replies)
+    assert not bot.services.queue.jobs()
+    assert await bot.services.store.jobs.state(2) is None
+
+
 async def test_a_moderator_elsewhere_cannot_delete_from_there(bot: BotHarness):
     """The button that deletes stands in a message that only one person sees."""
     await bot.imagine()

@@ -254,11 +254,9 @@ async def test_pictures_of_every_kind_can_be_started_from(bot: BotHarness, conte
 
 REFUSED: Sequence[tuple[dict[str, object], str]] = (
     ({"prompt": " "}, "empty"),
-    ({"prompt": "x" * 5000}, "at most 1000"),
     ({"prompt": "a red circle:nan"}, "weight"),
     ({"prompt": "a red circle:0"}, "weight"),
     ({"preset": "none"}, "paper"),
-    ({"style": "x" * 500}, "at most 100"),
     ({"steps": 5000}, "at most 1000"),
     ({"image": ("a.png", b"")}, "empty"),
     ({"image": ("a.png", b"no picture at all")}, "PNG"),

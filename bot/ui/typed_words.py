@@ -1,0 +1,56 @@
+"""The words of a prompt that a person typed: how long they may be, and how they get them back."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.ui.attachments import Attachment
+
+_NAMES = frozenset(("prompt", "what", "replace_with"))
+"""Names of the options of commands, and of the fields of forms, that hold such words."""
+_TEXT, _TEXT_INPUT = discord.AppCommandOptionType.string, discord.ComponentType.text_input
+_FENCE = "```"
+_MAX_MESSAGE = 2000
+"""Maximum length of a message, in characters."""
+
+
+def limit_length(command: app_commands.Command[Any, ..., Any], longest: int) -> None:
+    """Have Discord accept at most `longest` characters in a command's prompts.
+
+    discord.py takes such a limit only from annotations, before the settings are read.
+    """
+    parameters = command._params  # pyright: ignore[reportPrivateUsage]
+    for name in parameters.keys() & _NAMES:
+        parameters[name] = dataclasses.replace(parameters[name], max_value=longest)
+
+
+def with_words(
+    text: str, interaction: discord.Interaction[Any]
+) -> tuple[str, tuple[Attachment, ...]]:
+    """Return a refusal followed by the words that the person typed, so that they can copy them.
+
+    Words that do not fit into the message are a file beside it.
+    """
+    words = "\n".join(_typed(interaction.data or {}))
+    if not words:
+        return text, ()
+    quoted = f"{text}\nYour words, to copy:\n{_FENCE}\n{words}\n{_FENCE}"
+    if _FENCE not in words and len(quoted) <= _MAX_MESSAGE:
+        return quoted, ()
+    file = Attachment("words.txt", words.encode(), "The words that you typed")
+    return f"{text}\nYour words are in the file.", (file,)
+
+
+def _typed(data: Any) -> Iterator[str]:
+    """Find the words in the options of a command or the fields of a form, however nested."""
+    name, value = data.get("name") or data.get("custom_id"), data.get("value")
+    is_text = data.get("type") in (_TEXT.value, _TEXT_INPUT.value)
+    if name in _NAMES and is_text and isinstance(value, str) and value:
+        yield value
+    for each in (*data.get("options", ()), *data.get("components", ())):
+        yield from _typed(each)
+    if component := data.get("component"):
+        yield from _typed(component)
