@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,8 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -31,7 +33,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 from bot.filtering.wordlist import check_entry
 from engine.config_file import DEFAULT_PATH, explain
 from engine.errors import SettingsError
-from engine.files import MEBIBYTE, quoted, read_bounded
+from engine.files import MEBIBYTE, decode_text, quoted, read_bounded
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
@@ -55,6 +57,20 @@ class _Table(BaseModel):
     """A table of `config.toml`; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_numbers(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse true and false where a number is meant, which pydantic takes for 1 and 0."""
+        is_switch = cls.model_fields[info.field_name or ""].annotation is bool
+        if not is_switch and _contains_switch(value):
+            raise ValueError("must not be true or false")
+        return value
+
+
+def _contains_switch(value: object) -> bool:
+    parts = cast("dict[str, object]", value).values() if isinstance(value, dict) else [value]
+    return any(isinstance(part, bool) for part in parts)
 
 
 Replies = Literal["always", "threads", "mention", "never"]
@@ -210,7 +226,7 @@ def read_settings(path: Path | None = None) -> BotSettings:
 
 def _tables(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_bounded(path, limit=MEBIBYTE).decode())
+        return tomllib.loads(decode_text(read_bounded(path, limit=MEBIBYTE)))
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{quoted(path)} is not valid TOML: {error}") from error
 
@@ -240,7 +256,7 @@ def _token() -> SecretStr | None:
         raise SettingsError(f"set {TOKEN_VARIABLE} or {TOKEN_FILE_VARIABLE}, not both")
     if file:
         try:
-            token = read_bounded(file, limit=_MAX_TOKEN_BYTES).decode("ascii").strip()
+            token = decode_text(read_bounded(file, limit=_MAX_TOKEN_BYTES)).strip()
         except ValueError:
             raise SettingsError(
                 f"the file that {TOKEN_FILE_VARIABLE} names contains no token"

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from engine.errors import SettingsError
-from engine.files import MEBIBYTE, quoted, read_bounded
+from engine.files import MEBIBYTE, decode_text, quoted, read_bounded
 
 DEFAULT_PATH = Path("config.toml")
 """The settings file, if the working folder has one."""
@@ -106,6 +106,12 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Switch = Annotated[bool, Field(strict=True), BeforeValidator(_parse_switch)]
 """True or false, or one of `SWITCHES`."""
 
+
+def hide_logins(text: str) -> str:
+    """Return a text without the names and passwords in its addresses, for messages and logs."""
+    return re.sub(r"(?<=://)[^\s'\"]*@", "***@", text)
+
+
 TableT = TypeVar("TableT", bound=Table)
 
 
@@ -137,7 +143,7 @@ def read_tables(path: Path) -> dict[str, Any]:
     if path.is_file() and path.stat().st_size == 0:
         return {}
     try:
-        return tomllib.loads(read_bounded(path, limit=MEBIBYTE).decode())
+        return tomllib.loads(decode_text(read_bounded(path, limit=MEBIBYTE)))
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"the file is not valid TOML: {error}") from error
 
@@ -163,6 +169,10 @@ def explain(error: ValidationError, table: str = "") -> str:
 
 
 def _sentence(error: Any, table: str) -> str:
+    return hide_logins(_sentence_with_values(error, table))
+
+
+def _sentence_with_values(error: Any, table: str) -> str:
     key = ".".join(_quote_key(part) for part in (table, *error["loc"]) if part != "")
     template = _SENTENCES.get(error["type"])
     if template is None:

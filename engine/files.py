@@ -3,6 +3,7 @@
 This module does not look at the contents of files; `engine.images` reads and writes pictures.
 """
 
+import json
 import os
 import secrets
 import stat
@@ -40,6 +41,18 @@ def check_length(content: bytes, *, limit: int, name: str) -> None:
         raise PictureError(
             f"Cannot read {name}: the file is too big, at most {limit // MEBIBYTE} MiB are allowed."
         )
+
+
+def decode_text(content: bytes) -> str:
+    """Decode a text file in UTF-8, or in UTF-16 or UTF-32 as some Windows programs write it.
+
+    A byte order mark is not part of the text.
+
+    Raises:
+        UnicodeDecodeError: It is in none of them.
+    """
+    # As in JSON, the first two characters are ASCII, so zeros among their bytes tell the encoding.
+    return content.decode(json.detect_encoding(content))
 
 
 def check_output(path: Path, *, suffixes: Collection[str], force: bool) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from engine.editing.edit_recipe import composite_result
 from engine.errors import RecipeError
-from engine.files import check_length, quoted, read_bounded
+from engine.files import check_length, decode_text, quoted, read_bounded
 from engine.images import image_io, png
 from engine.models.catalogue import find_models
 from engine.recipes.recipe import Recipe
@@ -193,7 +193,7 @@ def _parse_digests(text: str) -> dict[str, str]:
 
 def _decoded(content: bytes) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return decode_text(content)
     except UnicodeDecodeError as error:
         raise RecipeError(
             "it contains no recipe: name a PNG file painted by this program, or a recipe as JSON"

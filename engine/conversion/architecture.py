@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from engine.errors import ModelError
+from engine.files import decode_text
 from engine.models.vqgan import VQGANConfig
 
 MAX_BYTES = 64 * 1024
@@ -56,7 +57,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ModelError(f"it is larger than {MAX_BYTES // 1024} kB")
-    text = content.decode()
+    text = decode_text(content)
     _check_form(text)
     return yaml.safe_load(text)
 

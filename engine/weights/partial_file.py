@@ -24,6 +24,7 @@ class DownloadSource:
     """The address that a partial file was downloaded from."""
 
     url: str
+    """Without a name and a password."""
     validator: str | None
     """The server's name for this version of the file: a strong ETag or a date of change."""
 

@@ -59,7 +59,8 @@ def _check_url(url: object) -> object:
     except ValueError:
         good = False
     if not good:
-        raise ValueError(f"must be an address that begins with http:// or https://, not {url!r}")
+        shown = re.sub(r"^.*@", "***@", url, flags=re.DOTALL) if isinstance(url, str) else url
+        raise ValueError(f"must be an address that begins with http:// or https://, not {shown!r}")
     return url
 
 
@@ -89,9 +90,9 @@ class WeightsFile(_Entry):
     )
     """Its name in the cache folder, never a path; by default the entry's name."""
     mirrors: tuple[Annotated[str, BeforeValidator(_check_url)], ...] = Field(
-        default=(), min_length=1, max_length=MAX_MIRRORS
+        default=(), min_length=1, max_length=MAX_MIRRORS, repr=False
     )
-    """Addresses of the file, in the order in which they are tried."""
+    """Addresses of the file, in the order in which they are tried; they may contain passwords."""
     path: FilePath | None = None
     """Path of a local file, which is never copied nor removed."""
     sha256: (

@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from contextlib import closing
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx2
 
@@ -55,9 +56,10 @@ def download_range(
 
     Raises `InterruptedTransferError`, `UnusableMirrorError`, or `WeightsError` if the disk is full.
     """
+    url, login = split_login(url)
     headers = _headers(url, partial)
     try:
-        with closing(_send(client, url, headers)) as response:
+        with closing(_send(client, url, headers, login)) as response:
             total = _check_response(response, partial, asked="Range" in headers)
             if response.status_code == _NOTHING_LEFT:
                 return
@@ -77,6 +79,17 @@ def download_range(
         raise InterruptedTransferError("it fell silent") from error
     except httpx2.TransportError as error:
         raise InterruptedTransferError(f"the connection was cut ({_reason(error)})") from error
+
+
+def split_login(url: str) -> tuple[str, httpx2.BasicAuth | None]:
+    """Return an address without its name and password, which are logged otherwise, and these."""
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    if not login:
+        return url, None
+    name, _, password = login.partition(":")
+    plain = urlunsplit(parts._replace(netloc=host))
+    return plain, httpx2.BasicAuth(unquote(name), unquote(password))
 
 
 def check_free(entry: CacheEntry, present: int, total: int) -> None:
@@ -103,11 +116,15 @@ def _headers(url: str, partial: PartialFile) -> dict[str, str]:
     return headers
 
 
-def _send(client: httpx2.Client, url: str, headers: dict[str, str]) -> httpx2.Response:
+def _send(
+    client: httpx2.Client, url: str, headers: dict[str, str], login: httpx2.BasicAuth | None
+) -> httpx2.Response:
     """Return the response after all redirects, without reading its body."""
     request = client.build_request("GET", url, headers=headers)
     for _ in range(MAX_REDIRECTS + 1):
-        response = client.send(request, stream=True, follow_redirects=False)
+        # A redirect within the same server keeps the header that the login has become.
+        response = client.send(request, auth=login, stream=True, follow_redirects=False)
+        login = None
         if not response.has_redirect_location:
             return response
         response.close()

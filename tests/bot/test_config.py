@@ -70,6 +70,11 @@ def test_environment_overrides_file(monkeypatch: pytest.MonkeyPatch):
     [
         ("[limits]\ncount = 9", ("limits.count", "4")),
         ("[limits]\ncount = 'two'", ("limits.count", "integer")),
+        ("[limits]\ncount = true", ("limits.count", "must not be true or false")),
+        ("[discord]\nprogress_seconds = true", ("progress_seconds", "must not be true or false")),
+        ("[queue]\nrole_shares = {a = true}", ("role_shares", "must not be true or false")),
+        ("[weights.files.x]\nmirrors = 'http://a:s3cret@y'", ("list", "'http://***@y'")),
+        ("[weights.files.x]\nmirrors = ['ftp://a:s3cret@y']", ("mirrors", "not '***@y'")),
         ("[limits]\ncounts = 1", ("limits.counts", "no such key")),
         ("[limits]\npixels = 1", ("limits.pixels", "256")),
         ("[safety]\nblocked_words = ['fine', '*']", ("safety.blocked_words.1", "2 letters")),
@@ -93,6 +98,13 @@ def test_error_in_file_is_named(text: str, parts: tuple[str, ...]):
         read_settings(written(text))
     assert all(part in str(error.value) for part in parts)
     assert "\n" not in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path):
+    path = tmp_path / "config.toml"
+    path.write_bytes("[limits]\ncount = 2\n".encode("utf-8-sig"))
+    assert read_settings(path).limits.count == 2
 
 
 def test_words_stand_in_a_list_also_in_the_environment(monkeypatch: pytest.MonkeyPatch):

@@ -82,6 +82,13 @@ def test_what_is_not_allowed_is_named_and_so_is_the_file(tmp_path: Path, text: s
     assert "config.toml" in str(raised.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_files_of_other_editors_are_read(tmp_path: Path, encoding: str):
+    path = tmp_path / "config.toml"
+    path.write_bytes("# é\n[engine]\nthreads = 3\n".encode(encoding))
+    assert read_settings(path).threads == 3
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xff\xfe\x00")

@@ -58,6 +58,13 @@ def test_the_printed_recipe_paints_the_same_picture(
     assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_recipe_that_another_program_saved_is_read(folder: Path, encoding: str):
+    (folder / "recipe.json").write_bytes(small(steps=1).to_json().encode(encoding))
+    assert main(["imagine", "--recipe", "recipe.json", "--out", "a.png"]) == 0
+    assert read_provenance(folder / "a.png").recipe == small(steps=1)
+
+
 def test_further_rounds_begin_as_the_run_without_them(folder: Path, capsys: pytest.CaptureFixture):
     assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
     options = ["--more", "2", "--more", "1", "--save-every", "3", "--out", "b.png", *QUICK]

@@ -31,6 +31,7 @@ class Request:
     path: str
     range: str | None
     if_range: str | None
+    login: str | None
 
 
 @dataclass
@@ -93,7 +94,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         headers = self.headers
-        self.mirror.requests.append(Request(self.path, headers["Range"], headers["If-Range"]))
+        self.mirror.requests.append(
+            Request(self.path, headers["Range"], headers["If-Range"], headers["Authorization"])
+        )
         try:
             self.mirror.next_answer()(self)
         except ConnectionError:

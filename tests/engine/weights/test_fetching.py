@@ -3,6 +3,7 @@
 import shutil
 import ssl
 import subprocess
+from base64 import b64encode
 from collections import namedtuple
 from hashlib import sha256
 from pathlib import Path
@@ -329,3 +330,19 @@ def test_nothing_is_fetched_offline(tmp_path: Path):
         (tmp_path / "folder" / "x.ckpt").write_bytes(CONTENT)
         assert got(weights(mirror), tmp_path / "folder", offline=True) == CONTENT
         assert not mirror.requests
+
+
+def test_passwords_of_mirrors_are_sent_and_never_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("DEBUG")
+    notices: list[str] = []
+    with Mirror([status(404)]) as first, Mirror([cut_after(100), whole]) as second:
+        urls = [each.url.replace("://", "://ann:s3cr%40t@") for each in (first, second)]
+        file = weights(second, sha256=RIGHT).model_copy(update={"mirrors": tuple(urls)})
+        assert got(file, tmp_path, notify=notices.append) == CONTENT
+        login = f"Basic {b64encode(b'ann:s3cr@t').decode()}"
+        assert {each.login for each in second.requests} == {login}
+    shown = "\n".join([repr(file), *notices, caplog.text])
+    assert first.host in shown
+    assert "s3cr" not in shown
