@@ -8,13 +8,20 @@ is separated from the one before, so that words can be distinguished from parts 
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
+from itertools import pairwise
 
-from bot.filtering.confusables import confusables_of, latin_base, leet_letters
+from bot.filtering.confusables import (
+    DRAWN,
+    confusables_of,
+    latin_base,
+    leet_letters,
+    pair_letters,
+    styled_letters,
+)
+from bot.filtering.letters import ANY, Boundary, Letter, is_spaceless, pieces
+from bot.filtering.spelled import join_spelled
 
-ANY = frozenset("*")
-"""The letters for which an asterisk inside a word is used: any."""
 _ASTERISK, _I_OR_L = "\ue000", "\ue001"
 """Private-use characters that replace characters with a special meaning.
 
@@ -23,7 +30,7 @@ Private-use characters of the text itself are dropped.
 _INSIDE = re.compile(r"(?<=[^\W\d_])\*+(?=[^\W\d_])")
 _TWINS = re.compile("(?<=[a-z])I+|(?<!I)I+(?=[a-z])|(?<=[A-Z])l+(?=[A-Z])|(?<=[A-Z]{2})l+(?![a-z])")
 """An I among small letters or an l among capitals, each of which may be the other."""
-_BETWEEN = re.compile("[\\s'\u2019\u2018\u02bc`\u2032]+")
+_BETWEEN = re.compile("[\\s'\u2019\u2018\u02bc`\u2032]")
 """Spaces and apostrophes, which separate parts of harmless text: "pen is", "he'll"."""
 _INVISIBLE = "\u0640\u115f\u1160\u3164\uffa0\u17b4\u17b5"
 """Letters that are invisible, and one that only stretches Arabic words."""
@@ -35,62 +42,13 @@ _ACCENTS = 200
 """The lowest of the combining classes of accents."""
 _OVERLAY = 1
 """The combining class of marks that cross a letter."""
-_SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff]"
-)
-"""The scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana and Han."""
 
 
-class Boundary(IntEnum):
-    """What separates a letter from the one before."""
-
-    NONE = 0
-    """Nothing: the letter continues a word."""
-    JOINT = 1
-    """A separator at which a word can end, or continue: s.p.a.c.e.d, bad-word."""
-    BREAK = 2
-    """A space: no word continues after it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One letter of a text."""
-
-    boundary: Boundary
-    certain: frozenset[str]
-    """The letter in lower case, and the letters that it looks like."""
-    possible: frozenset[str] = frozenset()
-    """The letters for which a digit or a sign may be used; `ANY` for any letter."""
-    is_sign: bool = False
-    """Whether it may be a separator instead of a letter."""
-
-    @property
-    def is_digit(self) -> bool:
-        """Whether it is a digit."""
-        return bool(self.certain and self.possible)
-
-
-def read_letters(text: str) -> Iterator[Letter]:
-    """Yield the letters of a text, in their order."""
-    plain = _INSIDE.sub(lambda found: _ASTERISK * len(found[0]), _plain(text))
-    plain = _TWINS.sub(lambda found: _I_OR_L * len(found[0]), plain)
-    alone: list[Letter] = []
-    for chunk in _BETWEEN.split(plain):
-        letters = _read_chunk(chunk)
-        if len(letters) == 1:
-            alone += letters
-        elif letters:
-            yield from _spaced(alone)
-            alone = []
-            yield replace(letters[0], boundary=Boundary.BREAK)
-            yield from letters[1:]
-    yield from _spaced(alone)
-
-
-def is_spaceless(character: str) -> bool:
-    """Return True if a character's script has no spaces between words."""
-    return _SPACELESS.match(character) is not None
+def read_letters(text: str) -> list[Letter]:
+    """Return the letters of a text, in their order."""
+    letters = _with_styled(list(_letters(_drawn_as_letters(text))))
+    letters = join_spelled(letters)
+    return [_with_pair(*each) for each in pairwise((None, *letters))]
 
 
 def _plain(text: str) -> str:
@@ -127,33 +85,51 @@ def _script(character: str) -> str:
     return unicodedata.name(character, "").partition(" ")[0]
 
 
-def _spaced(letters: list[Letter]) -> Iterator[Letter]:
-    """Join letters separated by spaces (`s p a c e d`) into one word.
-
-    Digits count only while they are the minority: `5 5` is not a word.
-    """
-    digits = sum(letter.is_digit for letter in letters)
-    with_digits = 2 * digits < len(letters)
-    was_in_word = False
-    for letter in letters:
-        is_in_word = with_digits or not letter.is_digit
-        is_joined = was_in_word and is_in_word
-        yield replace(letter, boundary=Boundary.JOINT if is_joined else Boundary.BREAK)
-        was_in_word = is_in_word
+def _drawn_as_letters(text: str) -> str:
+    """Return plain text in which letters stand for what looks like them."""
+    for signs, letter in DRAWN.items():
+        text = text.replace(signs, letter)
+    plain = _INSIDE.sub(lambda found: _ASTERISK * len(found[0]), _plain(text))
+    return _TWINS.sub(lambda found: _I_OR_L * len(found[0]), plain)
 
 
-def _read_chunk(chunk: str) -> list[Letter]:
-    """Return the letters of text without spaces."""
-    letters: list[Letter] = []
-    before = ""
-    for character in chunk:
+def _letters(plain: str) -> Iterator[Letter]:
+    """Yield the letters of plain text, with what separates each from the one before."""
+    before, gap = "", ""
+    for character in plain:
         found = _read(character)
-        if found:
-            is_joined = before and _are_joined(before, character)
-            boundary = Boundary.NONE if is_joined else Boundary.JOINT
-            letters += (replace(found[0], boundary=boundary), *found[1:])
-        before = character if found else ""
-    return letters
+        if not found:
+            gap += character
+            continue
+        boundary = _boundary(before, gap, character)
+        yield replace(found[0], boundary=boundary, gap=gap)
+        yield from found[1:]
+        before, gap = character, ""
+
+
+def _boundary(before: str, gap: str, character: str) -> Boundary:
+    if not before or _BETWEEN.search(gap):
+        return Boundary.BREAK
+    return Boundary.JOINT if gap or not _are_joined(before, character) else Boundary.NONE
+
+
+def _with_styled(letters: list[Letter]) -> list[Letter]:
+    """Let letters of other scripts stand for Latin ones in pieces with Latin letters."""
+    read: list[Letter] = []
+    for piece in pieces(letters):
+        has_latin = any(each.character.isascii() and not each.is_sign for each in piece)
+        for each in piece:
+            styled = styled_letters(each.character) if has_latin else frozenset[str]()
+            read.append(replace(each, certain=each.certain | styled) if styled else each)
+    return read
+
+
+def _with_pair(before: Letter | None, letter: Letter | None) -> Letter:
+    assert letter is not None
+    if before is None or letter.boundary:
+        return letter
+    pair = pair_letters(before.character, letter.character)
+    return replace(letter, pair=pair) if pair else letter
 
 
 def _are_joined(one: str, other: str) -> bool:
@@ -165,15 +141,17 @@ def _are_joined(one: str, other: str) -> bool:
 
 def _read(character: str) -> list[Letter]:
     """Return a character's letters without boundaries; none if it is a separator."""
+    none = Boundary.NONE
     if character == _I_OR_L:
-        return [Letter(Boundary.NONE, frozenset("il"))]
+        return [Letter(none, frozenset("il"), character="l")]
     if _is_letter(character):
-        return [Letter(Boundary.NONE, confusables_of(each)) for each in character.casefold()]
+        return [Letter(none, confusables_of(each), character=each) for each in character.casefold()]
     digit = unicodedata.digit(character, None)
     if digit is not None:
-        return [Letter(Boundary.NONE, frozenset(str(digit)), leet_letters(str(digit)))]
+        text = str(digit)
+        return [Letter(none, frozenset(text), leet_letters(text), character=text)]
     meant = ANY if character == _ASTERISK else leet_letters(character)
-    return [Letter(Boundary.NONE, frozenset(), meant, is_sign=True)] if meant else []
+    return [Letter(none, frozenset(), meant, True, character)] if meant else []
 
 
 def _is_letter(character: str) -> bool:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import isqrt
 
 import discord
@@ -123,8 +123,10 @@ class SubmissionPolicy:
         check_recipes(recipes, guild.merged_with(self._host))
         for recipe in recipes:
             choose_plan(recipe, find_models(recipe.models), self._memory)
-        texts = (prompt, *(each.text for recipe in recipes for each in recipe.prompts))
-        self._check_words(guild, requester, texts)
+        texts = [[each.text for each in recipe.prompts] for recipe in recipes]
+        # A word may be split over several prompts, which are shown together.
+        together = map(" | ".join, texts)
+        self._check_words(guild, requester, (prompt, *chain(*texts), *together))
 
     def _check_words(
         self, guild: GuildSettings, requester: Requester, texts: Iterable[str]

@@ -126,6 +126,9 @@ async def test_other_words_are_painted(bot: BotHarness):
         {"prompt": r"d\:a\:m\:n"},
         {"style": "d a m n"},
         {"style": "oil painting, d.a.m.n"},
+        {"prompt": "a dog by da", "style": "mn"},
+        {"prompt": "a dog | da | mn"},
+        {"prompt": "a \u202enmad\u202c dog"},
     ],
 )
 async def test_weighted_prompts_and_styles_are_read_too(bot: BotHarness, options: dict[str, str]):
