@@ -23,7 +23,8 @@ def _one_thread() -> Iterator[None]:
 def test_training_is_seeded_and_leaves_the_global_generator_alone() -> None:
     vqgan = load_vqgan(find_models("demo").generator)
     state = torch.get_rng_state()
-    phases = [replace(phase, steps=1) for phase in PHASES]
+    # The last phase has all the losses of the two before it.
+    phases = [replace(phase, steps=1) for phase in (*PHASES[:2], PHASES[-1])]
     first, second = (train_clip(vqgan, seed=3, phases=phases) for _ in range(2))
     assert torch.equal(state, torch.get_rng_state())
     for name, value in first.state_dict().items():
