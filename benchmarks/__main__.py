@@ -11,6 +11,7 @@ BENCHMARKS = (
     "bot",
     "queue",
     "crash",
+    "crowd",
     "memory",
     "kept",
     "loading",

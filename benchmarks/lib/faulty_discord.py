@@ -1,0 +1,91 @@
+"""A Discord in memory on which many people act at the same time, and some answers get lost."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from random import Random
+from typing import Any
+from unittest import mock
+
+import aiohttp
+import simcord
+from simcord.http import client
+
+_TRIES = 5
+"""How often discord.py tries a request that Discord answers with a server error."""
+_KINDS = ("server error", "server error", "rate limit", "lost before", "lost after")
+_LIMITED_SECONDS = 2.0
+"""Pause that a rate limit imposes; discord.py waits for it and tries again."""
+
+
+@contextmanager
+def acting_at_the_same_time(env: simcord.Env) -> Iterator[None]:
+    """Let people act in parallel: simcord otherwise waits after each act until the bot rests."""
+
+    async def at_once(**_: Any) -> None:
+        await asyncio.sleep(0)
+
+    with ExitStack() as stack:
+        for name in ("_begin_operation", "_end_operation"):
+            stack.enter_context(mock.patch.object(env, name, lambda *_: None))
+        stack.enter_context(mock.patch.object(env, "_settle_internal", at_once))
+        yield
+
+
+@contextmanager
+def failing_answers(share: float, seed: int) -> Iterator[Counter[str]]:
+    """Let a share of Discord's answers fail, and count them by kind.
+
+    Of these, half are server errors, which discord.py repeats by itself, as it does rate limits.
+    For the rest the connection is lost: before Discord has done what it was asked, or, which is
+    worse, after that.
+    """
+    random, counts = Random(seed), Counter[str]()
+    posted: dict[object, Any] = {}
+    """Messages by nonce: Discord answers with the one that there is; simcord does not."""
+
+    def faulty(request: Any) -> Any:
+        async def answer(self: Any, *arguments: Any, **options: Any) -> Any:
+            counts["requests"] += 1
+            for attempt in range(_TRIES):
+                kind = _kind(random, share)
+                counts[kind] += kind != "none"
+                if kind == "server error":
+                    await asyncio.sleep(1 + 2 * attempt)
+                elif kind == "rate limit":
+                    await asyncio.sleep(_LIMITED_SECONDS)
+                elif kind == "lost before":
+                    raise aiohttp.ServerDisconnectedError
+                else:
+                    nonce = _nonce(options)
+                    result = posted.get(nonce) or await request(self, *arguments, **options)
+                    if nonce is not None:
+                        posted[nonce] = result
+                    if kind == "lost after":
+                        raise aiohttp.ServerDisconnectedError
+                    return result
+            raise aiohttp.ServerDisconnectedError
+
+        return answer
+
+    with ExitStack() as stack:
+        for each in (client.FakeHTTPClient, client.FakeWebhookAdapter):
+            stack.enter_context(mock.patch.object(each, "request", faulty(each.request)))
+        yield counts
+
+
+def _nonce(options: dict[str, Any]) -> object:
+    """Return the nonce of a message to post; None if a call is something else."""
+    parts = (each.get("value", "") for each in options.get("form") or () if "value" in each)
+    body = options.get("json") or next((json.loads(each) for each in parts), {})
+    return body.get("nonce") if isinstance(body, dict) else None
+
+
+def _kind(random: Random, share: float) -> str:
+    if random.random() >= share:
+        return "none"
+    return random.choice(
+        ("server error", "server error", "rate limit", "lost before", "lost after")
+    )
