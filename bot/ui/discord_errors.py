@@ -7,6 +7,8 @@ NETWORK_ERRORS = (aiohttp.ClientError, OSError)
 """Errors of a call whose answer was lost, timeouts too: Discord may have done what it asked."""
 CALL_ERRORS = (discord.HTTPException, *NETWORK_ERRORS)
 """All errors of a call: refused by Discord, or lost on the way."""
+ALREADY_ACKNOWLEDGED = 40060
+"""Discord's own code for an interaction that was acknowledged before."""
 _TOO_MANY_REQUESTS, _PAYLOAD_TOO_LARGE, _SERVER_ERRORS = 429, 413, 500
 """HTTP statuses; those of server errors start at the last."""
 _REQUEST_TOO_LARGE = 40005

@@ -6,7 +6,7 @@ A response that can't be sent is logged, and nothing else fails.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import discord
@@ -15,7 +15,7 @@ from discord import app_commands
 from bot import errors
 from bot.errors import FAULT, PromptTooLongError, UserError
 from bot.ui.attachments import Attachment, discord_files
-from bot.ui.discord_errors import CALL_ERRORS, describe
+from bot.ui.discord_errors import ALREADY_ACKNOWLEDGED, CALL_ERRORS, NETWORK_ERRORS, describe
 from bot.ui.typed_words import with_words
 from engine.errors import EngineError
 
@@ -27,8 +27,16 @@ _STALE = (
     "I don't know this form or button any more: I was restarted, or it was open for too long. "
     "Please open it again."
 )
-_HANDLED = "handled"
-"""Key in an interaction's extras that marks it as handled."""
+_HANDLED, _ACKNOWLEDGED = "handled", "acknowledged"
+"""Keys in an interaction's extras: that it was handled, and how it was acknowledged although
+Discord's answer was lost."""
+_ANSWER_LATER = discord.InteractionResponseType.deferred_channel_message
+_UPDATE_LATER = discord.InteractionResponseType.deferred_message_update
+_MESSAGE = discord.InteractionResponseType.channel_message
+_FORM = discord.InteractionResponseType.modal
+_ACKNOWLEDGE_TRIES = 3
+_RESPONSE_PAUSES = (0.5, 2.0)
+"""Seconds before a response is sent for the second and the third time."""
 
 
 class UnacknowledgedError(Exception):
@@ -41,18 +49,48 @@ async def defer(interaction: discord.Interaction, *, in_place: bool = False) -> 
     With `in_place` the response will replace the message whose button was pressed. Raises
     `UnacknowledgedError`, which ends the command without a response.
     """
-    try:
-        await interaction.response.defer(ephemeral=True, thinking=not in_place)
-    except CALL_ERRORS as error:
-        raise UnacknowledgedError(describe(error)) from error
+    response = interaction.response
+    kind = _UPDATE_LATER if in_place else _ANSWER_LATER
+    await _acknowledge(
+        interaction, kind, lambda: response.defer(ephemeral=True, thinking=not in_place)
+    )
 
 
 async def show_form(interaction: discord.Interaction, form: discord.ui.Modal) -> None:
     """Respond with a form; raise `UnacknowledgedError` if that fails."""
-    try:
-        await interaction.response.send_modal(form)
-    except CALL_ERRORS as error:
-        raise UnacknowledgedError(describe(error)) from error
+    await _acknowledge(interaction, _FORM, lambda: interaction.response.send_modal(form))
+
+
+async def _acknowledge(
+    interaction: discord.Interaction,
+    kind: discord.InteractionResponseType,
+    call: Callable[[], Awaitable[object]],
+) -> None:
+    """Make the first call of an interaction, again if Discord's answer is lost on the way.
+
+    If Discord did what it was asked although its answer was lost, it says so the next time.
+    """
+    lost: Exception | None = None
+    for _ in range(_ACKNOWLEDGE_TRIES):
+        try:
+            await call()
+        except NETWORK_ERRORS as error:
+            lost = error
+        except discord.HTTPException as error:
+            if lost is None or error.code != ALREADY_ACKNOWLEDGED:
+                raise UnacknowledgedError(describe(error)) from error
+            interaction.extras[_ACKNOWLEDGED] = kind
+            return
+        else:
+            return
+    raise UnacknowledgedError(describe(lost or TimeoutError())) from lost
+
+
+def _acknowledged_as(
+    interaction: discord.Interaction[Any],
+) -> discord.InteractionResponseType | None:
+    """Return how an interaction was acknowledged; None if it was not."""
+    return interaction.response.type or interaction.extras.get(_ACKNOWLEDGED)
 
 
 def mark_handled(interaction: discord.Interaction[Any]) -> None:
@@ -70,7 +108,7 @@ async def answer_stale_component(interaction: discord.Interaction) -> None:
     if interaction.type not in kinds or _HANDLED in interaction.extras:
         return
     await asyncio.sleep(LEFTOVER_SECONDS)
-    if _HANDLED not in interaction.extras and not interaction.response.is_done():
+    if _HANDLED not in interaction.extras and _acknowledged_as(interaction) is None:
         log.info("stale form or button", extra={"kind": interaction.type.name})
         await _send(interaction, *with_words(_STALE, interaction))
 
@@ -103,15 +141,24 @@ async def respond(interaction: discord.Interaction, text: str) -> None:
 async def _send(
     interaction: discord.Interaction, text: str, attachments: Sequence[Attachment] = ()
 ) -> None:
-    files = discord_files(*attachments) or discord.utils.MISSING
+    def files() -> list[discord.File]:
+        return discord_files(*attachments) or discord.utils.MISSING  # each call uses them up
+
+    kind, response = _acknowledged_as(interaction), interaction.response
     try:
-        if not interaction.response.is_done():
-            await interaction.response.send_message(text, ephemeral=True, files=files)
-        elif interaction.response.type is discord.InteractionResponseType.deferred_message_update:
-            await interaction.followup.send(text, ephemeral=True, files=files)
+        if kind is None:
+            await _acknowledge(
+                interaction,
+                _MESSAGE,
+                lambda: response.send_message(text, ephemeral=True, files=files()),
+            )
+        elif kind is _UPDATE_LATER:
+            send = interaction.followup.send
+            await _repeated(lambda: send(text, ephemeral=True, files=files()))
         else:
-            await interaction.edit_original_response(content=text, attachments=files)
-    except CALL_ERRORS as error:
+            edit = interaction.edit_original_response
+            await _repeated(lambda: edit(content=text, attachments=files()))
+    except (UnacknowledgedError, *CALL_ERRORS) as error:
         log.warning("a response was not sent", extra={"cause": describe(error)})
 
 
@@ -122,11 +169,26 @@ async def update_response(
     view: discord.ui.View | None = None,
 ) -> None:
     """Replace the response to an acknowledged command, with files and buttons; log a failure."""
-    files = discord_files(*attachments)
     try:
-        await interaction.edit_original_response(content=text, attachments=files, view=view)
+        await _repeated(
+            lambda: interaction.edit_original_response(
+                content=text, attachments=discord_files(*attachments), view=view
+            )
+        )
     except CALL_ERRORS as error:
         log.warning("a response was not sent", extra={"cause": describe(error), "answer": text})
+
+
+async def _repeated(call: Callable[[], Awaitable[object]]) -> None:
+    """Make a call, and make it again where the connection to Discord was lost."""
+    for pause in _RESPONSE_PAUSES:
+        try:
+            await call()
+        except NETWORK_ERRORS:
+            await asyncio.sleep(pause)
+        else:
+            return
+    await call()
 
 
 def explain(error: Exception, command: str) -> str:

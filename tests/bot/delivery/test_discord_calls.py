@@ -6,19 +6,23 @@ itself when it is told to wait, which is to wait inside the call, is a call that
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
 import discord
 import pytest
+from simcord.http.client import FakeWebhookAdapter
 
 from tests.harness.bot_harness import (
     BotHarness,
     another_job_is_painted,
     channel_of,
+    ephemeral_text,
     job_in_progress,
     painted,
+    result_of,
     until,
 )
 
@@ -41,6 +45,24 @@ def raising(error: Exception) -> Callable[..., Awaitable[None]]:
         raise error
 
     return lost
+
+
+@contextmanager
+def losing_answers(monkeypatch: pytest.MonkeyPatch, count: int, *, reaches: bool) -> Iterator[None]:
+    """Lose the connection in the next calls about a command, after or before they reach Discord."""
+    request, left = FakeWebhookAdapter.request, [count]
+
+    async def losing(self: FakeWebhookAdapter, *args: Any, **options: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            return await request(self, *args, **options)
+        if reaches:
+            await request(self, *args, **options)
+        raise aiohttp.ServerDisconnectedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeWebhookAdapter, "request", losing)
+        yield
 
 
 @pytest.mark.parametrize(("status", "code"), REFUSALS)
@@ -87,6 +109,30 @@ async def test_a_command_whose_acknowledgement_gets_no_answer_queues_nothing(
     assert not await bot.services.store.jobs.list_open()
     assert type(error).__name__ in the_only_complaint(caplog)
     await another_job_is_painted(bot)
+
+
+@pytest.mark.parametrize("reaches", [True, False])
+async def test_a_lost_acknowledgement_is_sent_again(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch, reaches: bool
+):
+    with losing_answers(monkeypatch, 1, reaches=reaches):
+        answered = await bot.imagine()
+    assert "Queued" in ephemeral_text(answered)
+    with losing_answers(monkeypatch, 2, reaches=reaches):
+        answered = await bot.alice.slash(bot.channel, "help")
+    assert ephemeral_text(answered)
+
+
+async def test_a_form_that_did_not_reach_discord_is_sent_again(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    await bot.imagine()
+    result = await result_of(bot)
+    with losing_answers(monkeypatch, 1, reaches=False):
+        form = await bot.alice.click(result, label="Edit prompt")
+    assert form.modal is not None
+    answered = await bot.alice.submit_modal(form, {"prompt": "a blue square"})
+    assert "Queued" in ephemeral_text(answered)
 
 
 @pytest.mark.parametrize("command", ["help", "status"])
