@@ -1,7 +1,7 @@
 """Read pictures from untrusted files, and fit them to a size.
 
 A picture in the engine is a Pillow image in RGB with 8 bits per channel, in sRGB. Files are not
-trusted: `opening` checks what decoding them would cost, only six decoders can be reached, and
+trusted: `opening` checks what decoding them would cost, only seven decoders can be reached, and
 damaged files are rejected, never shown in part. `png` and `animation` write our own files.
 """
 

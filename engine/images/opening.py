@@ -11,6 +11,7 @@ from io import BytesIO
 from struct import unpack_from
 
 from PIL import ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -19,7 +20,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from engine.errors import PictureError
-from engine.images import png, tiff
+from engine.images import avif, png, tiff
 from engine.images.jpeg import JpegStructure, JpegStructureError, read_structure
 
 MAX_PIXELS = 2**24
@@ -33,7 +34,7 @@ MAX_STORED_SAMPLES = 80_000_000
 """Maximum number of samples in a JPEG of several scans, which are stored in two bytes each: 53
 megapixels with the usual halved color."""
 
-_KNOWN = "PNG, JPEG, WebP, GIF, BMP and TIFF"
+_KNOWN = "PNG, JPEG, WebP, AVIF, GIF, BMP and TIFF"
 _UNCOMPRESSED_BMP = frozenset((0, 3))
 
 
@@ -152,6 +153,17 @@ def _webp_size(content: bytes) -> tuple[int, int]:
             return width & 0x3FFF, height & 0x3FFF
 
 
+def _open_avif(content: bytes, name: str, max_pixels: int) -> OpenedPicture:
+    still = avif.still_picture(content)
+    # The picture and its transparency are frames of their own.
+    if avif.coded_pixels(still) > 2 * max_pixels:
+        raise PictureError(
+            f"Cannot read {name}: its frames have too many pixels, at most "
+            f"{max_pixels / 1e6:.3g} megapixels are allowed; save it smaller."
+        )
+    return _opened(AvifImageFile(BytesIO(still)))
+
+
 def _open_gif(content: bytes, _: str, __: int) -> OpenedPicture:
     return _opened(GifImageFile(BytesIO(content)))
 
@@ -191,6 +203,7 @@ _READERS: tuple[tuple[bytes, Callable[[bytes, str, int], OpenedPicture]], ...] =
     (re.escape(png.SIGNATURE), _open_png),
     (rb"\xff\xd8\xff", _open_jpeg),
     (rb"RIFF....WEBP", _open_webp),
+    (rb"....ftyp(?:....){0,15}?avi[fs]", _open_avif),
     (rb"GIF8[79]a", _open_gif),
     (rb"BM", _open_bmp),
     (rb"II\*\0|MM\0\*", _open_tiff),

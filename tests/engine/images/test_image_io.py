@@ -56,7 +56,7 @@ def test_lossless_formats_come_back_exactly(tmp_path: Path, format: str, options
     assert read.tobytes() == noise().tobytes()
 
 
-@pytest.mark.parametrize("format", ["JPEG", "WEBP", "GIF"])
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "AVIF", "GIF"])
 def test_lossy_formats_come_back_nearly(format: str):
     flat = Image.new("RGB", (16, 8), (200, 30, 90))
     read = read_picture(encoded(flat, format))
@@ -69,6 +69,7 @@ def test_lossy_formats_come_back_nearly(format: str):
     [
         ("PNG", {}),
         ("WEBP", {}),
+        ("AVIF", {}),
         ("GIF", {}),
         ("BMP", {}),
         ("TIFF", {}),
@@ -117,7 +118,7 @@ def test_files_that_are_no_pictures(tmp_path: Path):
     assert "empty" in refusal(file("empty.png", b""))
     random = refusal(file("random.png", Random(0).randbytes(5000)))
     assert "random.png" in random
-    assert "PNG, JPEG, WebP, GIF, BMP and TIFF are allowed" in random
+    assert "PNG, JPEG, WebP, AVIF, GIF, BMP and TIFF are allowed" in random
 
 
 def test_bytes_are_called_by_the_name_given():
@@ -167,6 +168,7 @@ def test_compressed_bitmaps_are_not_decoded():
 @pytest.mark.parametrize(
     "start",
     [SIGNATURE, SIGNATURE + header(9, 9), b"\xff\xd8\xff", b"GIF89a", b"BM", b"II*\0", b"MM\0*"]
+    + [b"\0\0\0\x18ftypavif\0\0\0\0avifmif1", b"\0\0\0\x0cftypavis"]
     + [b"RIFF\0\0\0\0WEBP" + kind for kind in (b"VP8 ", b"VP8L", b"VP8X")],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -204,6 +206,16 @@ class TestBombs:
     def test_forty_bytes_of_webp_that_claim_64_megapixels(self):
         forty = "5249464620000000574542505650384c140000002f3f9fcf17075081540820000a9a92c58888fe07"
         assert "8000 x 7999" in refusal(bytes.fromhex(forty))
+
+    def test_an_avif_whose_frames_are_larger_than_it_says(self):
+        whole = encoded(Image.new("RGBA", (64, 48), "red"), "AVIF")
+        size = struct.pack(">II", 64, 48)
+        assert whole.count(size) >= 1
+        claimed = whole.replace(size, struct.pack(">II", 16, 12))
+        assert read_picture(whole, max_pixels=64 * 48).size == (64, 48)
+        for content in (whole, claimed):
+            with pytest.raises(PictureError, match="megapixels"):
+                read_picture(content, max_pixels=1000)
 
     def test_a_large_photograph_is_read_at_a_fraction(self):
         loaded = load_picture(encoded(Image.new("RGB", (8200, 6100), "red"), "JPEG"))
@@ -368,7 +380,7 @@ def turned(orientation: int, format: str) -> Image.Image:
     return read_picture(encoded(picture, format, exif=exif))
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 @pytest.mark.parametrize(
     ("orientation", "size", "corner"),
     [
@@ -397,7 +409,7 @@ def test_orientation_that_does_not_exist_is_ignored():
     assert turned(77, "JPEG").size == (48, 32)
 
 
-@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "AVIF", "PNG", "TIFF"])
 def test_an_animation_gives_its_first_frame(format: str):
     first, *others = (Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue"))
     read = read_picture(encoded(first, format, save_all=True, append_images=others))
