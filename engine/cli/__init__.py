@@ -9,6 +9,7 @@ Ctrl-C and SIGTERM (the picture so far is saved). A bug in the program ends with
 
 import argparse
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ BROKEN_PIPE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, by default that of the process, and return the exit code."""
     prepare_streams()
+    # Pillow warns of odd tags in pictures, which is nothing that a user could act on.
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     try:
         with StopSignals() as signals:
             return _dispatch(parse(argv), signals)

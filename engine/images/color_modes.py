@@ -67,7 +67,8 @@ def _bands(picture: Image.Image) -> Iterator[tuple[int, NDArray[np.float64]]]:
     for top in range(0, picture.height, _ROWS_AT_ONCE):
         bottom = min(top + _ROWS_AT_ONCE, picture.height)
         band = picture.crop((0, top, picture.width, bottom))
-        yield top, np.asarray(band).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # some values that are no numbers
+            yield top, np.asarray(band).astype(np.float64)
 
 
 def _range(picture: Image.Image) -> tuple[float, float]:

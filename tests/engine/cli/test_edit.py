@@ -1,5 +1,6 @@
 """`edit` and `mask` on the command line, and pictures to resemble."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,17 @@ def test_what_is_odd_about_a_picture_is_told(capsys: pytest.CaptureFixture[str])
     told = capsys.readouterr().err
     assert "note: the picture to start from was transparent in places" in told
     assert "note: a picture to resemble was transparent in places" in told
+
+
+def test_odd_tags_in_a_picture_are_not_talked_about(capsys: pytest.CaptureFixture[str]):
+    tags = [(256, 3, 1, 32), (257, 3, 1, 32), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    tags += [(273, 4, 1, 8), (277, 3, 1, 1), (278, 3, 2, 32), (279, 4, 1, 1024)]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    odd = b"II*\0" + struct.pack("<I", 8 + 1024) + bytes(range(256)) * 4 + directory
+    Path("odd.tif").write_bytes(odd)
+    assert main(["edit", "odd.tif", "a star", "--out", "a.png", *FEW]) == 0
+    assert "Warning" not in capsys.readouterr().err
 
 
 def test_an_edit_takes_more_rounds_and_noise():
