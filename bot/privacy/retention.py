@@ -21,6 +21,8 @@ PAUSE_SECONDS = 3600.0
 """Seconds between two runs."""
 _REST_SECONDS = 0.02
 """Seconds between two transactions, so that others can write."""
+_LEAST_TAKEN = MEBIBYTE
+"""Bytes that are taken from a user at a time, if nobody else has much less."""
 _TARGET = 0.95
 """Share of the budget, from 0 to 1, to which a database that exceeds it is reduced."""
 
@@ -72,9 +74,20 @@ class RetentionService:
         retention = self._store.retention
         while (excess := await retention.used_bytes() - max_bytes) > 0:
             holders = await retention.holders()
-            if not holders or not await self._remove_from(holders[0][0], excess):
+            if not holders:
                 mebibytes = round((max_bytes + excess) / MEBIBYTE)
                 log.warning("storage.disk_mib is too small", extra={"mib": mebibytes})
+                break
+            (author_id, most), *others = holders
+            lead = most - (others[0][1] if others else 0)
+            await self._take(author_id, min(excess, max(lead, _LEAST_TAKEN)))
+
+    async def _take(self, author_id: int, min_bytes: int) -> None:
+        """Delete so many bytes of a user, if there are as many."""
+        retention = self._store.retention
+        target = await retention.used_bytes() - min_bytes
+        while (left := await retention.used_bytes() - target) > 0:
+            if not await self._remove_from(author_id, left):
                 break
 
     async def _remove_from(self, author_id: int, max_bytes: int) -> bool:

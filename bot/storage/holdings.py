@@ -1,21 +1,39 @@
-"""How many bytes of large content are stored for each job."""
+"""How many bytes of large content are stored for jobs.
 
-from sqlalchemy import Subquery, func, select, union_all
+Recipes count too, because those of version 1.0 contain pictures.
+"""
+
+from sqlalchemy import ColumnElement, ScalarSelect, Subquery, func, select, union_all
 
 from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow, SourceRow
+
+_CONTENTS = (
+    (CheckpointRow.job_id, CheckpointRow.state),
+    (FrameRow.job_id, FrameRow.content),
+    (PictureRow.job_id, PictureRow.content),
+    (SourceRow.job_id, SourceRow.content),
+    (JobRow.id, JobRow.recipes),
+)
 
 
 def holdings() -> Subquery:
     """Return a query of job ids and sizes in bytes, with several rows for a job.
 
-    Recipes count too, because those of version 1.0 contain pictures.
+    It reads whole tables.
     """
-    contents = (
-        (CheckpointRow.job_id, CheckpointRow.state),
-        (FrameRow.job_id, FrameRow.content),
-        (PictureRow.job_id, PictureRow.content),
-        (SourceRow.job_id, SourceRow.content),
-        (JobRow.id, JobRow.recipes),
-    )
-    rows = (select(job.label("job_id"), func.length(size).label("size")) for job, size in contents)
+    rows = (select(job.label("job_id"), func.length(size).label("size")) for job, size in _CONTENTS)
     return union_all(*rows).subquery()
+
+
+def total_of(author_id: int) -> ColumnElement[int]:
+    """Return the bytes of all jobs of a user, for which their rows only are read."""
+    jobs = select(JobRow.id).where(JobRow.author_id == author_id).scalar_subquery()
+    sizes: list[ScalarSelect[int]] = [
+        select(func.coalesce(func.sum(func.length(size)), 0)).where(job.in_(jobs)).scalar_subquery()
+        for job, size in _CONTENTS
+    ]
+    first, *others = sizes
+    total: ColumnElement[int] = first + 0
+    for each in others:
+        total = total + each
+    return total

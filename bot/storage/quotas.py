@@ -7,7 +7,7 @@ from sqlalchemy import and_, false, func, or_, select
 
 from bot.jobs.job import UNFINISHED, JobState
 from bot.storage.base import Repository
-from bot.storage.holdings import holdings
+from bot.storage.holdings import total_of
 from bot.storage.tables import JobRow
 
 _COUNTS_AS_PAINTED = or_(
@@ -62,10 +62,8 @@ class QuotaRepository(Repository):
 
     async def stored_bytes(self, author_id: int) -> int:
         """Return the size of all large content that is stored for a user's jobs, in bytes."""
-        held = holdings()
-        rows = select(func.sum(held.c.size)).join(JobRow, JobRow.id == held.c.job_id)
         async with self._read() as session:
-            return await session.scalar(rows.where(JobRow.author_id == author_id)) or 0
+            return await session.scalar(select(total_of(author_id))) or 0
 
     async def pictures_between(
         self, author_id: int, since: datetime, until: datetime, guild_id: int | None = None
