@@ -5,19 +5,19 @@ import asyncio
 import sys
 from pathlib import Path
 
-import discord
-
 from bot.app import run
-from bot.config import TOKEN_VARIABLE, read_settings
+from bot.config import read_settings, token_file
+from bot.connection import DiscordRefusalError
 from bot.default_config import write_config
 from bot.healthcheck import is_alive
 from bot.log import set_up_logging
+from bot.private_files import warn_if_open
 from engine import __version__
 from engine.config_file import DEFAULT_PATH
 from engine.errors import EngineError
 
-BAD_SETTINGS = 2
-"""The exit code for settings that keep the bot from starting."""
+BAD_SETTINGS, REFUSED = 2, 3
+"""Exit codes: settings keep the bot from starting; Discord refuses it. Restarting mends neither."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,13 +52,15 @@ def main() -> int:
         if options.healthy:
             return 0 if is_alive(settings.storage.folder) else 1
         set_up_logging(settings.log)
+        if (file := token_file()) is not None:
+            warn_if_open(file, "the file with the token")
         asyncio.run(run(settings))
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_SETTINGS
-    except discord.LoginFailure:
-        print(f"error: Discord does not accept the token in {TOKEN_VARIABLE}", file=sys.stderr)
-        return BAD_SETTINGS
+    except DiscordRefusalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return REFUSED
     return 0
 
 

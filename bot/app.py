@@ -1,14 +1,15 @@
 """Build the services, connect the bot to Discord or to a local page, and shut down cleanly.
 
-Store, queue, engine thread, outbox and reporter start before the bot and end before its connection
-does, so that the last messages can still be posted.
+The token is tried once the store is open and before the models are loaded. Queue, engine thread,
+outbox and reporter start before the bot and end before its connection does, so that the last
+messages can still be posted; the store ends last.
 """
 
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.client import PaintingBot
 from bot.config import BotSettings
+from bot.connection import check_token, connect
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.healthcheck import beat
@@ -54,7 +56,7 @@ _LOCAL_PROGRESS_SECONDS = 3.0
 async def run(settings: BotSettings) -> None:
     """Run the bot until SIGINT or SIGTERM, on Discord if there is a token, else on a local page.
 
-    Raises `SettingsError`, `ModelError` or `discord.LoginFailure` if the bot cannot start.
+    Raises `SettingsError`, `ModelError` or `DiscordRefusalError` if the bot cannot run.
     """
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -63,26 +65,43 @@ async def run(settings: BotSettings) -> None:
     async with AsyncExitStack() as stack:
         stopping = asyncio.create_task(stop.wait())
         stack.push_async_callback(_cancel, stopping)
-        hosts, connect = DISCORD_HOSTS, _connect
-        if settings.token is None:
-            from bot import local_preview
-
-            hosts, connect = local_preview.UPLOAD_HOSTS, local_preview.serve
-            settings = _local_page_settings(
-                settings, Path(stack.enter_context(TemporaryDirectory()))
-            )
-        opening = asyncio.create_task(stack.enter_async_context(open_services(settings, hosts)))
+        program = _on_discord if settings.token else _on_local_page
+        services, connect = program(settings, stack)
+        opening = asyncio.create_task(stack.enter_async_context(services))
         stack.push_async_callback(_cancel, opening)
         await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
         if not opening.done():  # fetching the models can take an hour
             return
-        bot = PaintingBot(opening.result())
-        connection = asyncio.create_task(connect(bot))
-        stack.push_async_callback(_cancel, connection)
+        connection = asyncio.create_task(connect(opening.result()))
+        opening.result().connection.push_async_callback(_cancel, connection)
         await asyncio.wait((connection, stopping), return_when=asyncio.FIRST_COMPLETED)
         if connection.done():
             connection.result()
         log.info("ending")
+
+
+_Program = tuple[
+    AbstractAsyncContextManager[Services], Callable[[Services], Coroutine[Any, Any, None]]
+]
+"""The services to open, and what to do with them."""
+
+
+def _on_discord(settings: BotSettings, _: AsyncExitStack) -> _Program:
+    assert settings.token is not None
+    token = settings.token.get_secret_value()
+
+    def check(timings: Timings) -> Coroutine[Any, Any, None]:
+        return check_token(token, timings)
+
+    return open_services(settings, before_models=check), lambda each: connect(each, token)
+
+
+def _on_local_page(settings: BotSettings, stack: AsyncExitStack) -> _Program:
+    from bot import local_preview
+
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    services = open_services(_local_page_settings(settings, folder), local_preview.UPLOAD_HOSTS)
+    return services, lambda each: local_preview.serve(PaintingBot(each))
 
 
 @asynccontextmanager
@@ -91,20 +110,31 @@ async def open_services(
     upload_hosts: frozenset[str] = DISCORD_HOSTS,
     timings: Timings = Timings(),  # noqa: B008 (it is immutable)
     models: "Models | None" = None,
+    before_models: Callable[[Timings], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[Services]:
     """Open everything that a bot works with, with the models of the settings loaded.
 
-    Models that are loaded already can be given instead.
+    Models that are loaded already can be given instead. `before_models` is called once the store is
+    open and before models are loaded, which can take minutes.
 
     At the end of the block, unfinished jobs are kept for the next start, and their messages say so.
     """
     async with (
         open_store(settings.storage.folder, timings.locked_seconds) as store,
+        AsyncExitStack() as connection,
         _background(settings, store, timings, models) as background,
     ):
+        if before_models is not None:
+            await before_models(timings)
         loaded = await asyncio.wrap_future(background.worker.start())
-        log.info("models loaded", extra={"models": loaded.name, "device": str(loaded.device)})
-        yield _build_services(settings, upload_hosts, timings, background, str(loaded.device))
+        device = str(loaded.device)
+        log.info("models loaded", extra={"models": loaded.name, "device": device})
+        services = _build_services(settings, upload_hosts, timings, background, connection, device)
+        announcing = asyncio.create_task(services.submission.run())
+        try:
+            yield services
+        finally:
+            await _cancel(announcing)
 
 
 @dataclass(frozen=True)
@@ -160,13 +190,14 @@ def _build_services(
     upload_hosts: frozenset[str],
     timings: Timings,
     background: _Background,
+    connection: AsyncExitStack,
     device: str,
 ) -> Services:
     """Build what the cogs use, once the models are loaded."""
     store, queue, reporter = background.store, background.queue, background.reporter
     access = CommandAccess()
     policy = SubmissionPolicy(settings, store, background.worker.memory, access)
-    submission = JobSubmission(settings, policy, store, queue, reporter)
+    submission = JobSubmission(settings, policy, store, queue, reporter, timings)
     control = JobControl(store, queue, reporter, submission, timings)
     edits = Edits(settings, submission, policy, store)
     return Services(
@@ -191,17 +222,10 @@ def _build_services(
         brief_replies=BriefReplies(timings),
         events=RecentKeys(timings.event_seconds),
         uploads=UploadReader(settings.limits.image_mib, upload_hosts),
+        connection=connection,
         device=device,
         started=datetime.now(UTC),
     )
-
-
-async def _connect(bot: PaintingBot) -> None:
-    """Run the bot on Discord until cancelled."""
-    token = bot.services.settings.token
-    assert token is not None
-    async with bot:
-        await bot.start(token.get_secret_value())
 
 
 def _local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:

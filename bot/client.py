@@ -1,11 +1,10 @@
 """The Discord client: its intents, its commands, and how their errors are answered.
 
-The program builds the services and hands them in. The client loads the cogs by name and starts no
-long-lived task.
+The program builds the services and hands them in. The client loads the cogs by name. The only task
+that it starts syncs the commands and then ends.
 """
 
-import hashlib
-import json
+import asyncio
 import logging
 from pkgutil import resolve_name
 from typing import ClassVar
@@ -14,6 +13,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.command_sync import sync_commands
 from bot.log import shorten
 from bot.services import Services
 from bot.submission.permissions import INVITE
@@ -40,8 +40,8 @@ COGS = (
     "cogs.status:Status",
 )
 """The module and the class of every cog."""
-_SYNCED = "commands"
-"""Key under which the store keeps a digest of the commands that were synced last."""
+_LONGEST_RATE_LIMIT = 30.0
+"""Seconds of a rate limit for which discord.py waits itself; a call with a longer one fails."""
 
 
 class CommandTree(app_commands.CommandTree["PaintingBot"]):
@@ -76,18 +76,29 @@ class PaintingBot(commands.AutoShardedBot):
             shard_count=shard_count,
             chunk_guilds_at_startup=False,
             max_messages=None,
+            max_ratelimit_timeout=_LONGEST_RATE_LIMIT,
         )
         self.services = services
+        self._syncing: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
-        """Load the cogs, sync changed commands and resume the jobs of the last run."""
+        """Load the cogs, resume the jobs of the last run, and begin to sync changed commands."""
         for name in COGS:
             await self.add_cog(resolve_name(name)(self))
-        await self._sync()
         self.services.command_access.attach(self.tree)
         self.services.reporter.attach(self)
         self.services.erasure.attach(self)
         await self.services.submission.restore()
+        syncing = sync_commands(
+            self.tree, self.services.store.key_values, self.services.timings.connect_pause
+        )
+        self._syncing = asyncio.create_task(syncing)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._syncing is not None:
+            self._syncing.cancel()
+        await super().close()
 
     async def on_message(self, _: discord.Message, /) -> None:
         """Do nothing: all commands are slash commands and menus."""
@@ -110,17 +121,6 @@ class PaintingBot(commands.AutoShardedBot):
         )
         servers = len(self.guilds)
         log.info("connected", extra={"as": str(self.user), "servers": servers, "invite": invite})
-
-    async def _sync(self) -> None:
-        """Sync the commands if they changed: Discord allows 200 new commands a day."""
-        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
-        text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        if await self.services.store.key_values.get(_SYNCED) == digest:
-            return
-        await self.tree.sync()
-        await self.services.store.key_values.set(_SYNCED, digest)
-        log.info("commands synced", extra={"count": len(payload)})
 
 
 class BotCog(commands.Cog):

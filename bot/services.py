@@ -1,5 +1,6 @@
 """The services that cogs use, as one typed bundle."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,6 +53,8 @@ class Services:
     brief_replies: BriefReplies
     events: RecentKeys
     """Messages and reactions that were handled; Discord can deliver them again."""
+    connection: AsyncExitStack
+    """Closes the connection to Discord: after the last messages, and before the store closes."""
     device: str
     """The device that holds the models, as torch names it."""
     started: datetime

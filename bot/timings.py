@@ -9,6 +9,12 @@ class Timings:
 
     call_seconds: float = 60.0
     """Seconds after which a call to Discord counts as failed."""
+    announce_seconds: float = 20.0
+    """Seconds for which a person waits until Discord accepts the message about their job."""
+    thread_seconds: float = 5.0
+    """Seconds that a job's messages wait for its thread; it is queued before."""
+    connect_pause: float = 1.0
+    """Seconds between the first two attempts to reach Discord at the start; later pauses grow."""
     post_pause: float = 1.0
     """Seconds between the first two attempts to post a result; each pause is twice the previous."""
     waiting_seconds: float = 10.0

@@ -9,8 +9,10 @@ Discord's error codes: https://docs.discord.com/developers/topics/opcodes-and-st
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 import discord
 from discord import ui
@@ -22,7 +24,14 @@ from bot.storage import Store
 from bot.timings import Timings
 from bot.ui import job_text
 from bot.ui.attachments import Attachment, ResultFiles, discord_files
-from bot.ui.discord_errors import NETWORK_ERRORS, describe, is_too_large, is_transient
+from bot.ui.discord_errors import (
+    NETWORK_ERRORS,
+    bounded,
+    describe,
+    is_too_large,
+    is_transient,
+    wait_before_repeating,
+)
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +70,8 @@ class JobPoster:
         self._location = location
         self._progress_id = progress_id if location.has_thread else location.message_id
         self._shows_progress = True
+        self._silent_until = 0.0
+        """Monotonic time until which Discord wants no more progress."""
         self._post_count = 0
         """Number of result messages so far, attempts in other channels included."""
         self._stored_posts: set[int] | None = None
@@ -84,17 +95,21 @@ class JobPoster:
 
         The current picture is removed unless `keep_picture` is set or another one is given; the
         buttons stay unless others, or None, are given. Failures are logged. After a permanent one
-        (the message, the thread or a permission is gone) further calls do nothing.
+        (the message, the thread or a permission is gone) further calls do nothing. While Discord
+        wants no more edits, nothing is shown, but the last update, without buttons, waits.
         """
-        if not self._shows_progress:
+        silence = self._silent_until - time.monotonic()
+        if not self._shows_progress or (silence > 0 and buttons is not None):
             return
+        await asyncio.sleep(max(silence, 0))
         if not self._location.has_thread:
             text = f"{job_text.headline(self._job)}\n{text}"
         try:
             showing = self._show(text, picture, buttons, keep_picture=keep_picture)
-            await asyncio.wait_for(showing, self._timings.call_seconds)
+            await bounded(showing, self._timings.call_seconds)
         except (*NETWORK_ERRORS, DBAPIError) as error:
             self._log("progress could not be shown", error)
+            self._silent_until = time.monotonic() + wait_before_repeating(error, 0)
         except discord.HTTPException as error:
             self._log("progress was refused", error)
             self._shows_progress = is_transient(error)
@@ -170,13 +185,17 @@ class JobPoster:
             message = await self._retry(send)
             await self._store.jobs.add_post(job_id, message.channel.id, message.id, number)
 
-    async def _retry(self, post: Callable[[], Awaitable[discord.Message]]) -> discord.Message:
+    async def _retry(
+        self, post: Callable[[], Coroutine[Any, Any, discord.Message]]
+    ) -> discord.Message:
         """Post one message; repeat temporary failures."""
         pause = self._timings.post_pause
         while True:
+            wait = pause
             try:
-                return await asyncio.wait_for(post(), self._timings.call_seconds)
+                return await bounded(post(), self._timings.call_seconds)
             except NETWORK_ERRORS as error:
+                wait = wait_before_repeating(error, pause)
                 self._log("a result could not be posted, trying again", error)
             except discord.HTTPException as error:
                 if is_too_large(error):
@@ -184,7 +203,7 @@ class JobPoster:
                 if not is_transient(error):
                     raise _RefusedError(str(error)) from error
                 self._log("a result was delayed, trying again", error)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(wait)
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
     async def _post(

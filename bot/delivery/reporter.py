@@ -69,7 +69,7 @@ class Reporter:
         self._client: discord.Client | None = None
 
     def attach(self, client: discord.Client) -> None:
-        """Set the client to post with; call it before `track`."""
+        """Set the client to post with; call it before `show`."""
         self._client = client
 
     @property
@@ -80,15 +80,22 @@ class Reporter:
         return self._client
 
     def track(self, record: JobRecord) -> None:
-        """Start reporting on a job that was announced. Call it before the job is queued."""
+        """Collect the events of a job that was announced. Call it before the job is queued."""
+        report = self._reports[record.job.id] = JobReport(self, record)
+        if record.state not in UNFINISHED:
+            report.on_end()
+
+    def show(self, record: JobRecord) -> None:
+        """Start posting about a job that is tracked, at the location in `record`."""
         job, location = record.job, record.location
         assert location is not None
+        report = self._reports.get(job.id)
+        if report is None:
+            return
+        report.location = location
         poster = JobPoster(
             self.client, job, location, self._store, self._timings, record.progress_id
         )
-        report = self._reports[job.id] = JobReport(self, record)
-        if record.state not in UNFINISHED:
-            report.on_end()
         self._new.put_nowait((report, poster))
 
     def on_event(self, event: Started | NoticeEvent | ProgressEvent) -> None:
@@ -113,6 +120,8 @@ class Reporter:
 
     async def announce_shutdown(self) -> None:
         """Announce in the messages of unfinished jobs that they are saved, as time allows."""
+        if self._client is None or self._client.is_closed():
+            return
         for report in self._reports.values():
             report.on_shutdown()
         with suppress(TimeoutError):
@@ -148,7 +157,8 @@ class Reporter:
             await report.run(poster, self._store)
         except Exception:
             # The job is not marked as notified, so the next start reports on it.
-            log.exception("a report failed", extra={"job": report.job.id})
+            if not self.client.is_closed():
+                log.exception("a report failed", extra={"job": report.job.id})
         finally:
             del self._reports[report.job.id]
 
@@ -184,7 +194,7 @@ class JobReport:
         """Store an event in place of the previous one."""
         if isinstance(event, NoticeEvent):
             self._notice = event.text
-        else:
+        elif isinstance(event, ProgressEvent) or self._latest is None:  # a start is stored first
             if self._latest is None:
                 self._urgent.set()
             self._latest = event

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, case, delete, func, insert, or_, select, update
 from sqlalchemy.orm import defer
 
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin, JobState
@@ -133,6 +133,21 @@ class JobRepository(Repository):
                 return None
             place = await session.merge(place)
         return _record(row, place, job)
+
+    async def finished_threads(self, thread_ids: Collection[int], limit: int) -> list[int]:
+        """List threads whose jobs have all ended and been reported, oldest end first."""
+        unfinished = func.sum(case((_IS_OPEN, 1), else_=0))
+        threads = (
+            select(PlaceRow.post_id)
+            .join(JobRow, JobRow.id == PlaceRow.job_id)
+            .where(PlaceRow.post_id.in_(thread_ids))
+            .group_by(PlaceRow.post_id)
+            .having(unfinished == 0)
+            .order_by(func.max(JobRow.told_at))
+            .limit(limit)
+        )
+        async with self._read() as session:
+            return list(await session.scalars(threads))
 
     async def set_progress_message(self, job_id: int, message_id: int) -> None:
         """Store which message shows a job's progress."""

@@ -5,10 +5,8 @@ A request is checked before it is stored, and stored before it is announced.
 
 import asyncio
 import logging
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import aiohttp
 import discord
 from sqlalchemy.exc import DBAPIError
 
@@ -19,19 +17,33 @@ from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin
 from bot.jobs.records import JobRecord
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
-from bot.submission.permissions import FOR_A_THREAD
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
+from bot.submission.threads import JobThreads
+from bot.timings import Timings
 from bot.ui import job_text
+from bot.ui.discord_errors import (
+    NETWORK_ERRORS,
+    bounded,
+    describe,
+    is_transient,
+    wait_before_repeating,
+)
 from engine.recipes.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
 NEVER_ANNOUNCED = "it was never announced"
-_ARCHIVE_MINUTES = 1440
+_LONGEST_PAUSE = 60.0
+"""Maximum seconds between two attempts to announce a job."""
 _NOT_STORED = (
     "I cannot store anything at the moment, so nothing was queued. The cause is in my log. Try "
     "again in a few minutes."
+)
+_REFUSED = "I could not post in this channel, so nothing was queued. Discord says: {}"
+_NO_ANSWER = (
+    "Discord does not answer me at the moment. Your job is stored: I announce it here and begin as "
+    "soon as Discord answers."
 )
 
 
@@ -57,8 +69,13 @@ class JobSubmission:
     _store: Store
     _queue: GpuQueue
     _reporter: Reporter
+    _timings: Timings = field(default_factory=Timings)
     _admission: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     """The lock that keeps other jobs out between counting jobs and adding one."""
+    _unannounced: asyncio.Queue[tuple[Requester, Job]] = field(
+        default_factory=asyncio.Queue["tuple[Requester, Job]"], init=False
+    )
+    """Stored jobs of which no message is known yet."""
 
     async def submit(
         self,
@@ -87,11 +104,18 @@ class JobSubmission:
         steps_stored = await self._store.jobs.steps_stored()
         for record in records:
             if record.location is None:
-                await self._reannounce(record)
+                await self._announce_again(record)
                 continue
             self._track_and_queue(record, steps_stored.get(record.job.id, 0))
+            self._reporter.show(record)
             if record.stop_requested:
                 self._queue.stop(record.job.id)
+
+    async def run(self) -> None:
+        """Announce jobs for which Discord gave no answer, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                tasks.create_task(self._announce_later(*await self._unannounced.get()))
 
     async def _admit(
         self, requester: Requester, prompt: str, recipes: tuple[Recipe, ...], origin: JobOrigin
@@ -113,21 +137,73 @@ class JobSubmission:
             )
 
     async def _announce_and_queue(self, requester: Requester, job: Job) -> discord.Message:
-        """Post a job's message and queue the job; if it cannot be posted, end the job."""
+        """Post a job's message, queue the job, and open its thread.
+
+        If Discord refuses the message, the job ends; if it does not answer, the job waits until it
+        does. Both raise `UserError`.
+        """
         try:
-            message, location = await self._announce(requester, job)
+            async with asyncio.timeout(self._timings.announce_seconds):
+                message = await self._announce(requester, job)
+        except TimeoutError as error:
+            self._unannounced.put_nowait((requester, job))
+            raise UserError(_NO_ANSWER) from error
         except Exception as error:
             await self._abandon(job.id, str(error))
-            if not isinstance(error, discord.HTTPException | aiohttp.ClientError | OSError):
+            if not isinstance(error, discord.HTTPException):
                 raise
-            raise UserError(
-                "I could not post in this channel, so nothing was queued. Discord says: "
-                f"{getattr(error, 'text', '') or 'no answer'}"
-            ) from error
-        record = await self._store.jobs.set_location(job, location)
-        if record is not None:
-            self._track_and_queue(record)
+            raise UserError(_REFUSED.format(error.text or f"error {error.status}")) from error
+        await self._queue_announced(requester, job, message)
         return message
+
+    async def _announce(self, requester: Requester, job: Job) -> discord.Message:
+        """Post a job's message; repeat that until Discord answers.
+
+        Discord returns the same message if it had been posted before without an answer.
+        """
+        text, pause = job_text.headline(job), self._timings.post_pause
+        while True:
+            wait = pause
+            try:
+                return await bounded(requester.channel.send(text, nonce=f"{job.id}-a"))
+            except (discord.HTTPException, *NETWORK_ERRORS) as error:
+                if isinstance(error, discord.HTTPException) and not is_transient(error):
+                    raise
+                wait = wait_before_repeating(error, pause)
+                cause = {"job": job.id, "cause": describe(error), "pause": wait}
+                log.warning("a job was not announced, trying again", extra=cause)
+            await asyncio.sleep(wait)
+            pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    async def _announce_later(self, requester: Requester, job: Job) -> None:
+        """Announce and queue a job for which Discord gave no answer yet."""
+        try:
+            message = await self._announce(requester, job)
+        except discord.HTTPException as error:
+            await self._abandon(job.id, str(error))
+        except Exception:
+            log.exception("a job was not announced", extra={"job": job.id})
+        else:
+            await self._queue_announced(requester, job, message)
+
+    async def _queue_announced(
+        self, requester: Requester, job: Job, message: discord.Message
+    ) -> None:
+        """Queue a job, and report on it in a thread if there is one soon, else in the channel."""
+        channel_id = requester.channel.id
+        location = JobLocation(requester.guild_id, channel_id, channel_id, message.id)
+        record = await self._store.jobs.set_location(job, location)
+        if record is None:
+            return
+        self._track_and_queue(record)
+        threads = JobThreads(self._settings.discord.threads, self._store, self._timings)
+        try:
+            thread_id = await threads.open(message, job, requester.permissions)
+            if thread_id is not None:
+                moved = replace(location, post_id=thread_id)
+                record = await self._store.jobs.set_location(job, moved) or record
+        finally:
+            self._reporter.show(record)
 
     def _track_and_queue(self, record: JobRecord, steps_done: int = 0) -> None:
         """Report on a job, and queue it unless it has ended, for instance by a quick cancel."""
@@ -135,48 +211,18 @@ class JobSubmission:
         if record.state in UNFINISHED:
             self._queue.put(record.job, steps_done)
 
-    async def _reannounce(self, record: JobRecord) -> None:
-        """Announce a job that the program stored but had no time to announce.
-
-        Discord returns the same message if it had been posted a moment before.
-        """
+    async def _announce_again(self, record: JobRecord) -> None:
+        """Announce a job that the program stored but had no time to announce."""
         job, channel_id = record.job, record.channel_id
         if record.state not in UNFINISHED or channel_id is None:
             await self._abandon(job.id, NEVER_ANNOUNCED)
             return
         channel = self._reporter.client.get_partial_messageable(channel_id, guild_id=job.guild_id)
         requester = Requester(job.author_id, job.guild_id, channel, discord.Permissions.none())
-        with suppress(UserError):
-            await self._announce_and_queue(requester, job)
+        self._unannounced.put_nowait((requester, job))
 
     async def _abandon(self, job_id: int, reason: str) -> None:
         """End a job that has no channel in which anyone could be notified."""
         await self._store.lifecycle.fail(job_id, reason)
         await self._store.lifecycle.mark_notified(job_id)
         log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
-
-    async def _announce(
-        self, requester: Requester, job: Job
-    ) -> tuple[discord.Message, JobLocation]:
-        """Post the job's message and open its thread."""
-        channel = requester.channel
-        message = await channel.send(job_text.headline(job), nonce=f"{job.id}-a")
-        thread = await self._open_thread(message, job, requester.permissions)
-        post_id = channel.id if thread is None else thread.id
-        return message, JobLocation(requester.guild_id, channel.id, post_id, message.id)
-
-    async def _open_thread(
-        self, message: discord.Message, job: Job, permissions: discord.Permissions
-    ) -> discord.Thread | None:
-        """Open a thread on the job's message; return None where there can be none."""
-        may = all(getattr(permissions, name) for name in FOR_A_THREAD)
-        has_threads = isinstance(message.channel, discord.TextChannel)
-        if not (self._settings.discord.threads and may and has_threads):
-            return None
-        try:
-            return await message.create_thread(
-                name=job_text.thread_name(job.prompt), auto_archive_duration=_ARCHIVE_MINUTES
-            )
-        except discord.HTTPException as error:
-            log.warning("no thread was opened", extra={"job": job.id, "cause": str(error)})
-            return None

@@ -1,10 +1,19 @@
-"""What the errors of calls to Discord mean: whether to try again, and what was too large."""
+"""Calls to Discord that do not wait for ever, and what their errors mean."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import aiohttp
 import discord
 
-NETWORK_ERRORS = (aiohttp.ClientError, OSError)
-"""Errors of a call whose answer was lost, timeouts too: Discord may have done what it asked."""
+T = TypeVar("T")
+
+CALL_SECONDS = 60.0
+"""Seconds after which a call to Discord counts as failed, if nothing else is said."""
+NETWORK_ERRORS = (aiohttp.ClientError, OSError, discord.RateLimited)
+"""Errors of a call that can succeed later: its answer was lost or did not come in time, so Discord
+may have done what it asked, or Discord wants it to be made later."""
 CALL_ERRORS = (discord.HTTPException, *NETWORK_ERRORS)
 """All errors of a call: refused by Discord, or lost on the way."""
 ALREADY_ACKNOWLEDGED = 40060
@@ -13,6 +22,22 @@ _TOO_MANY_REQUESTS, _PAYLOAD_TOO_LARGE, _SERVER_ERRORS = 429, 413, 500
 """HTTP statuses; those of server errors start at the last."""
 _REQUEST_TOO_LARGE = 40005
 """Discord's own code for files that are too large together."""
+
+
+async def bounded(call: Coroutine[Any, Any, T], seconds: float = CALL_SECONDS) -> T:
+    """Make a call, but wait for its answer for at most some seconds.
+
+    Raises `TimeoutError` then. The call itself goes on: to cancel it while discord.py waits for the
+    end of a global rate limit would make all later calls wait for ever.
+    """
+    task = asyncio.ensure_future(call)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.wait_for(asyncio.shield(task), seconds)
+
+
+def wait_before_repeating(error: Exception, pause: float) -> float:
+    """Return the seconds that Discord asks to wait after an error, or else `pause`."""
+    return error.retry_after if isinstance(error, discord.RateLimited) else pause
 
 
 def is_transient(error: discord.HTTPException) -> bool:

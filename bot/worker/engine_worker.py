@@ -105,8 +105,8 @@ class EngineWorker:
         return call.result
 
     def is_alive(self) -> bool:
-        """Return True while the thread runs."""
-        return self._thread.is_alive()
+        """Return True unless the thread has ended."""
+        return self._thread.ident is None or self._thread.is_alive()
 
     def join(self) -> None:
         """Wait for the thread, which ends after the current step once the queue is closed."""
