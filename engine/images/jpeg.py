@@ -27,7 +27,11 @@ _ALL_COEFFICIENTS = 2**64 - 1
 
 
 class JpegStructureError(ValueError):
-    """The file is damaged, or of a kind that libjpeg or browsers do not read."""
+    """The file is damaged, or too fragmented."""
+
+
+class JpegKindError(JpegStructureError):
+    """The file is compressed in a way that browsers do not read."""
 
 
 @dataclass
@@ -71,7 +75,7 @@ def read_structure(content: bytes) -> JpegStructure:
 
     Raises:
         JpegStructureError: The file is damaged, has no scan, is too fragmented, or is compressed
-            in a way that browsers do not read.
+            in a way that browsers do not read (`JpegKindError`).
     """
     found = JpegStructure()
     for number, (marker, start, end) in enumerate(_segments(content)):
@@ -125,7 +129,7 @@ def _take(found: JpegStructure, marker: int, data: bytes) -> None:
             _take_frame(found, data)
             found.is_progressive = marker == _PROGRESSIVE
         elif marker in _OTHER_FRAMES:
-            raise JpegStructureError("not Huffman-coded")
+            raise JpegKindError("not Huffman-coded")
         elif marker == _SOS:
             _take_scan(found, data)
         elif marker == 0xE1 and data.startswith(_EXIF) and not found.exif:

@@ -21,7 +21,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from engine.errors import PictureError
 from engine.images import avif, png, tiff
-from engine.images.jpeg import JpegStructure, JpegStructureError, read_structure
+from engine.images.jpeg import JpegKindError, JpegStructure, read_structure
 
 MAX_PIXELS = 2**24
 """Maximum number of pixels that are decoded, about 16.8 million (4096 x 4096)."""
@@ -103,8 +103,10 @@ def _open_png(content: bytes, name: str, _: int) -> OpenedPicture:
 def _open_jpeg(content: bytes, name: str, max_pixels: int) -> OpenedPicture:
     try:
         found = read_structure(content)
-    except JpegStructureError as error:
-        raise damaged(name) from error
+    except JpegKindError as error:
+        raise PictureError(
+            f"Cannot read {name}: it is a JPEG of a rare kind, save it as PNG or an ordinary JPEG."
+        ) from error
     size = found.width, found.height
     _check_scans(found, name)
     file = JpegImageFile(BytesIO(found.content))
@@ -186,9 +188,18 @@ def _open_tiff(content: bytes, name: str, max_pixels: int) -> OpenedPicture:
             f"Cannot read {name}: its kind of compression is not supported, "
             "save it uncompressed, with LZW or Deflate, or as PNG."
         )
+    if tiff.is_preview(tags):
+        raise PictureError(
+            f"Cannot read {name}: it is a camera's raw file, or holds a preview; save it as JPEG."
+        )
     tiff.silence_libtiff()
-    # Pillow itself turns TIFF files as their tag Orientation says.
-    file = TiffImageFile(BytesIO(content))
+    try:
+        # Pillow itself turns TIFF files as their tag Orientation says.
+        file = TiffImageFile(BytesIO(content))
+    except SyntaxError as error:
+        raise PictureError(
+            f"Cannot read {name}: TIFF files of its kind are not supported, save it as PNG."
+        ) from error
     return OpenedPicture(file, file.size)
 
 

@@ -19,7 +19,7 @@ MAX_PIECES = 70_000
 """Maximum number of strips or tiles: one for each row and channel of the highest picture."""
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SHORT, _LONG = 3, 4
-_COMPRESSION, _ORIENTATION = 259, 274
+_SUBFILE_TYPE, _COMPRESSION, _ORIENTATION, _DNG_VERSION = 254, 259, 274, 50706
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _OFFSETS = (273, 324)
 _READABLE = frozenset((1, 5, 8, 32773, 32946))
@@ -75,6 +75,12 @@ def is_readable(tags: Mapping[int, Tag]) -> bool:
     """Return True if the file is compressed in a way that is cheap to read."""
     tag = tags.get(_COMPRESSION)
     return tag is None or tag.number in _READABLE
+
+
+def is_preview(tags: Mapping[int, Tag]) -> bool:
+    """Return True if the first picture in the file is not the one that the file is about."""
+    kind = tags.get(_SUBFILE_TYPE)
+    return _DNG_VERSION in tags or (kind is not None and bool((kind.number or 0) & 1))
 
 
 def check_pieces(tags: Mapping[int, Tag], max_pixels: int) -> None:

@@ -153,6 +153,21 @@ def test_costly_kinds_of_tiff_are_refused(compression: str):
     assert "LZW or Deflate" in refusal(encoded(picture, "TIFF", compression=compression))
 
 
+@pytest.mark.parametrize(
+    ("tag", "told"), [((254, 4, 1, 1), "raw file"), ((339, 3, 1, 9), "of its kind")]
+)
+def test_tiffs_of_other_kinds_are_refused(tag: tuple[int, ...], told: str):
+    tags = [(256, 3, 1, 16), (257, 3, 1, 16), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8)]
+    entries = b"".join(struct.pack("<HHII", *each) for each in sorted([*tags, tag]))
+    directory = struct.pack("<H", 6) + entries + bytes(4)
+    assert told in refusal(b"II*\0" + struct.pack("<I", 264) + bytes(256) + directory)
+
+
+def test_jpegs_that_browsers_do_not_read_are_refused():
+    whole = encoded(noise(), "JPEG")
+    assert "rare kind" in refusal(whole.replace(b"\xff\xc0", b"\xff\xc9", 1))
+
+
 def test_heic_is_refused_with_what_to_do():
     assert "save or send it as JPEG" in refusal(b"\0\0\0\x18ftypheic" + bytes(100))
 
