@@ -5,6 +5,10 @@ says what is wrong and what is allowed; front ends show it unchanged, without a 
 other exception that leaves the engine is a bug.
 """
 
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class EngineError(Exception):
     """Base class of errors that a user's input, files or settings can cause."""
@@ -40,3 +44,14 @@ class CheckpointError(EngineError):
 
 class DivergedError(EngineError):
     """The optimization reached a non-finite value; the last good picture is still available."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return a question about the nearest known names for the end of a message, or "".
+
+    Capitals count as small letters, and other signs as dashes: OpenAI writes ViT-B/32, for example.
+    """
+    plain = {re.sub("[^a-z0-9]+", "-", each.lower()): each for each in known}
+    wanted = re.sub("[^a-z0-9]+", "-", name.lower()[:80])
+    nearest = get_close_matches(wanted, plain, 3, 0.7)
+    return f"; is it {' or '.join(plain[each] for each in nearest)}?" if nearest else ""

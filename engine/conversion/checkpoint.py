@@ -1,10 +1,11 @@
 """Read the tensors of a published checkpoint, by name, from any of its file formats.
 
-Torch's restricted unpickler reads pickles, and allows only tensors and plain values. One more class
-is allowed, as an empty stub: Lightning's `ModelCheckpoint`, which the published ImageNet checkpoint
-contains. TorchScript archives, the format of OpenAI's CLIPs, are read by `torchscript`.
+Torch's restricted unpickler reads pickles, and allows only tensors and plain values. The classes of
+settings that trainers store beside the tensors, such as omegaconf's, become empty stubs, so nothing
+of them is run. TorchScript archives, the format of OpenAI's CLIPs, are read by `torchscript`.
 """
 
+import pickle
 import re
 import zipfile
 from collections.abc import Generator
@@ -21,7 +22,16 @@ from engine.errors import ModelError
 
 Form = Literal["pickle", "torchscript", "safetensors"]
 
-_LIGHTNING_CALLBACK = "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"
+_DEFAULT_DICT = "collections.defaultdict"
+_SETTINGS = re.compile(
+    rf"argparse\.Namespace|{re.escape(_DEFAULT_DICT)}|(typing|pathlib|datetime)\.\w+"
+    r"|(omegaconf|pytorch_lightning|lightning|lightning_fabric)(\.\w+)+"
+    r"|numpy\.(dtype|ndarray|dtypes\.\w+|_?core\.multiarray\.(scalar|_reconstruct))"
+    r"|(__builtin__|builtins)\.(bool|bytes|complex|dict|float|int|list|object|set|str|tuple)"
+)
+"""The names of classes whose objects are left out."""
+_MOST_CLASSES = 200
+"""The limit on such classes in a file."""
 _REFUSED = re.compile(r"GLOBAL (\S+) (?:was not an allowed global|whose module)")
 _PARALLEL = "module."
 """The prefix of every name after training on several devices."""
@@ -93,8 +103,25 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 def _unpickled(path: Path) -> Any:
     # Files from before 2020 are one stream, which cannot be memory-mapped.
     mapped = zipfile.is_zipfile(path)
-    with torch.serialization.safe_globals([(_OpaqueStub, _LIGHTNING_CALLBACK)]):
-        return torch.load(path, map_location="cpu", mmap=mapped, weights_only=True)
+    stubs: list[Any] = []
+    while True:
+        try:
+            with torch.serialization.safe_globals(stubs):
+                return torch.load(path, map_location="cpu", mmap=mapped, weights_only=True)
+        except pickle.UnpicklingError as error:
+            # The description is read before the tensors, so that another attempt takes no time.
+            refused = _REFUSED.search(str(error))
+            # Torch names builtins without their module.
+            name = "" if refused is None else refused[1]
+            name = name if "." in name else f"builtins.{name}"
+            if not _SETTINGS.fullmatch(name) or len(stubs) > _MOST_CLASSES:
+                raise
+            stubs.append((_empty_dict if name == _DEFAULT_DICT else _OpaqueStub, name))
+
+
+def _empty_dict(*_: object) -> dict[object, object]:
+    """Stand for a dictionary with a default, which torch could not fill as a stub."""
+    return {}
 
 
 def _state(content: Any, path: Path) -> dict[str, Tensor]:
@@ -102,10 +129,15 @@ def _state(content: Any, path: Path) -> dict[str, Tensor]:
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not state:
         raise ModelError(f"the checkpoint {path.name} has no tensors by name")
-    for name, value in state.items():
+    tensors = {name: value for name, value in state.items() if not _is_setting(value)} or state
+    for name, value in tensors.items():
         if not isinstance(name, str) or not _is_plain(value):
             raise ModelError(f"the checkpoint {path.name} has {name!r:.80}, which is not a tensor")
-    return {name: value.detach() for name, value in state.items()}
+    return {name: value.detach() for name, value in tensors.items()}
+
+
+def _is_setting(value: object) -> bool:
+    return value is None or isinstance(value, _OpaqueStub | bool | int | float | str)
 
 
 def _is_plain(value: object) -> bool:

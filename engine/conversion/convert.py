@@ -27,8 +27,13 @@ from torch import Tensor
 
 from engine.conversion.architecture import read_architecture
 from engine.conversion.checkpoint import checkpoint_form, read_checkpoint
-from engine.conversion.perceptor import clip_config
-from engine.conversion.state_dict_keys import check_tensors, generator_tensors, perceptor_tensors
+from engine.conversion.perceptor import check_quick, clip_config
+from engine.conversion.state_dict_keys import (
+    check_tensors,
+    generator_tensors,
+    is_openais,
+    perceptor_tensors,
+)
 from engine.errors import ModelError
 from engine.models.clip import build_towers, tokenizer_hash
 from engine.models.loading import (
@@ -93,7 +98,10 @@ def convert_clip(
     def own_tensors() -> dict[str, Tensor]:
         with torch.device("meta"):
             expected = build_towers(config).state_dict()
-        tensors = perceptor_tensors(read_checkpoint(checkpoint), expected)
+        published = read_checkpoint(checkpoint)
+        if is_openais(published):
+            check_quick(architecture, config)
+        tensors = perceptor_tensors(published, expected)
         check_tensors(tensors, expected, checkpoint.name)
         return tensors
 

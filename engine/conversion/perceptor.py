@@ -5,12 +5,12 @@ open_clip's name of the weights, as in `ViT-L-14:laion2b_s32b_b82k`, and must be
 architecture differ, so that nothing is guessed.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 import open_clip
 
 from engine.conversion.checkpoint import Form
-from engine.errors import ModelError
+from engine.errors import ModelError, suggestion
 from engine.models.clip import SIMPLE_TOKENIZER, TIMM_TOWERS, file_tokenizer
 
 _KEYS = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
@@ -49,13 +49,9 @@ def clip_config(name: str, form: Form, tokenizer: str | None = None) -> dict[str
             f"the architecture {architecture} uses the tokenizer of open_clip: name no other"
         )
     trained = _trained(architecture, weights)
-    quick = bool(config.get("quick_gelu", False))
-    needs_quick = form == "torchscript" or (weights and trained[0].get("quick_gelu"))
-    if needs_quick and not quick:
-        raise ModelError(
-            f"these weights were trained with another activation than {architecture} has: "
-            f"name {architecture}{_QUICK} instead"
-        )
+    activations = {bool(each.get("quick_gelu")) for each in trained}
+    if form == "torchscript" or activations == {True}:
+        check_quick(architecture, config)
     normalisations = {(tuple(each["mean"]), tuple(each["std"])) for each in trained}
     if len(normalisations) > 1:
         example = open_clip.list_pretrained_tags_by_model(architecture)[-1]
@@ -63,6 +59,8 @@ def clip_config(name: str, form: Form, tokenizer: str | None = None) -> dict[str
             f"weights of the architecture {architecture} differ in how they normalise pictures: "
             f"name them too, as in {architecture}:{example}"
         )
+    if len(activations) > 1 and not _is_quick(config):
+        _refuse_unknown_activation(architecture)
     ours: dict[str, Any] = {"tokenizer": SIMPLE_TOKENIZER}
     if tokenizer is not None:
         ours["tokenizer"] = file_tokenizer(tokenizer)
@@ -71,9 +69,37 @@ def clip_config(name: str, form: Form, tokenizer: str | None = None) -> dict[str
     return config | ours
 
 
+def check_quick(name: str, config: dict[str, Any]) -> None:
+    """Raise `ModelError` unless the architecture has OpenAI's activation."""
+    architecture = name.partition(":")[0]
+    if not _is_quick(config):
+        raise ModelError(
+            f"these weights were trained with another activation than {architecture} has: "
+            f"name {architecture}{_QUICK} instead"
+        )
+
+
+def _is_quick(config: dict[str, Any]) -> bool:
+    return bool(config.get("quick_gelu", False))
+
+
+def _refuse_unknown_activation(architecture: str) -> NoReturn:
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    facts = {tag: open_clip.get_pretrained_cfg(architecture, tag) for tag in tags}
+    example = next(tag for tag in reversed(tags) if not facts[tag].get("quick_gelu"))
+    raise ModelError(
+        f"weights of the architecture {architecture} differ in their activation: name "
+        f"{architecture}{_QUICK} for those of OpenAI, or name the weights too, as in "
+        f"{architecture}:{example}"
+    )
+
+
 def _published(architecture: str) -> dict[str, Any]:
-    if architecture not in open_clip.list_models():
-        raise ModelError(f"open_clip knows no architecture {architecture!r:.80}")
+    known = open_clip.list_models()
+    if architecture not in known:
+        raise ModelError(
+            f"open_clip knows no architecture {architecture!r:.80}{suggestion(architecture, known)}"
+        )
     config: Any = open_clip.get_model_config(architecture)
     text, vision = config["text_cfg"], config["vision_cfg"]
     foreign = "timm_model_name" in vision or any(key.startswith("hf_") for key in text)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from engine.errors import ModelError
+from engine.models.tensors import is_finite
 
 _FIRST_STAGE = "first_stage_model."
 """The prefix of the autoencoder in a transformer's checkpoint."""
@@ -16,6 +17,10 @@ _TRANSFORMER_PARTS = ("transformer.", "cond_stage_model.", "permuter.")
 _LOSS = "loss."
 """The prefix of VQGAN's training loss, a VGG and a discriminator."""
 
+_TRANSFORMERS = ("text_model.", "vision_model.")
+"""The prefixes of a CLIP's towers in Hugging Face's library transformers."""
+_DIFFUSERS = ("encoder.down_blocks.", "decoder.up_blocks.")
+"""Prefixes in the autoencoders of Hugging Face's library diffusers."""
 _OPENAI_FACTS = ("input_resolution", "context_length", "vocab_size")
 """Numbers among the tensors of OpenAI's archives that the architecture holds too."""
 _MASK = "attn_mask"
@@ -55,11 +60,43 @@ def perceptor_tensors(
     return own
 
 
+def is_openais(tensors: Mapping[str, Tensor]) -> bool:
+    """Return True if only a checkpoint of OpenAI can have these tensors."""
+    return any(name in tensors for name in _OPENAI_FACTS)
+
+
+def check_layout(tensors: Mapping[str, Tensor], file: str) -> None:
+    """Raise `ModelError` if the names are those of another library, and say what to take."""
+    if any(name.startswith(_TRANSFORMERS) for name in tensors):
+        raise ModelError(
+            f"the checkpoint {file} is a CLIP in the layout of Hugging Face's transformers: take "
+            "the file for open_clip, such as open_clip_model.safetensors or "
+            "open_clip_pytorch_model.bin, or OpenAI's own, such as ViT-B-32.pt"
+        )
+    if any(name.startswith(_DIFFUSERS) for name in tensors):
+        raise ModelError(
+            f"the checkpoint {file} is an autoencoder in the layout of Hugging Face's diffusers: "
+            "take the file of taming-transformers, such as last.ckpt or model.ckpt"
+        )
+
+
+def check_finite(tensors: Mapping[str, Tensor], file: str) -> None:
+    """Raise `ModelError` if a number is infinite or none, with which every picture diverges."""
+    for name, tensor in tensors.items():
+        if not is_finite(tensor):
+            raise ModelError(
+                f"{file} cannot be used: {name!r:.120} contains values that are not finite "
+                "numbers. Its training failed, or the file is damaged: download it again, or take "
+                "another one"
+            )
+
+
 def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], file: str) -> None:
     """Raise `ModelError` for tensors that are missing, unexpected, or of a wrong shape or type.
 
     `expected` is the state of the model itself, which may be on the meta device.
     """
+    check_layout(tensors, file)
     missing = [name for name in expected if name not in tensors]
     if missing:
         raise ModelError(f"the checkpoint {file} lacks {_some(missing)} of this architecture")
@@ -80,6 +117,7 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor],
                 f"in the checkpoint {file}, {name!r} has the type {tensor.dtype} "
                 f"where this architecture has {model.dtype}"
             )
+    check_finite(tensors, f"the checkpoint {file}")
 
 
 def _some(names: list[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import ModelError
+from engine.errors import ModelError, suggestion
 
 if TYPE_CHECKING:
     from engine.weights.registry import Registry
@@ -171,4 +171,7 @@ def find_models(name: str) -> ModelEntry:
         return CATALOGUE[name]
     except KeyError:
         available = ", ".join(CATALOGUE)
-        raise ModelError(f"there are no models called {name!r}; there are: {available}") from None
+        raise ModelError(
+            f"there are no models called {name!r}; there are: {available}"
+            f"{suggestion(name, CATALOGUE)}"
+        ) from None

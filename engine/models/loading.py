@@ -25,6 +25,7 @@ from engine.models import clip
 from engine.models.catalogue import ModelEntry, find_models
 from engine.models.devices import choose_device, choose_precision
 from engine.models.protocols import ImageGenerator, Perceptor
+from engine.models.tensors import is_finite
 from engine.models.vqgan import VQGAN, VQGANConfig
 
 CONFIG_KEY = "config"
@@ -166,9 +167,20 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     channels_last = config.pop(ORDER_KEY, None) == CHANNELS_LAST
     with safetensors.safe_open(path, framework="pt") as file:
         tensors = {key: _to_float32(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+    _check_finite(tensors, path)
     if channels_last:
         tensors = {k: t.permute(0, 3, 1, 2) if t.dim() == 4 else t for k, t in tensors.items()}
     return config, tensors
+
+
+def _check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise `ModelError` for values with which every picture would diverge."""
+    for key, tensor in tensors.items():
+        if not is_finite(tensor):
+            raise ModelError(
+                f"the weights {path.name} contain values that are not finite numbers, in {key!r}: "
+                "remove the file, so that it is made again, or take other weights"
+            )
 
 
 def _assign_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator
 
 from engine.config_file import Table
-from engine.errors import WeightsError
+from engine.errors import WeightsError, suggestion
 from engine.weights.registry_entries import (
     GeneratorEntry,
     ModelsEntry,
@@ -61,10 +61,10 @@ class Registry(RegistryTables):
             return (self.files[name],)
         components = self.components_of(name)
         if not components:
-            known = ", ".join((*self.models, *self.generators, *self.perceptors))
+            known = (*self.models, *self.generators, *self.perceptors)
             raise WeightsError(
-                f"there are no weights called {name!r}; there are: {known}, and the files that "
-                "`python -m engine weights list` shows"
+                f"there are no weights called {name!r}; there are: {', '.join(known)}, and the "
+                f"files that `python -m engine weights list` shows{suggestion(name, known)}"
             )
         names = chain.from_iterable(self._component(each).files for each in components)
         return tuple(self.files[each] for each in dict.fromkeys(names))

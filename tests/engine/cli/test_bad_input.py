@@ -179,6 +179,11 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (["weights", "make"], "invalid choice: 'make' (choose from 'list', 'get', 'verify', 're"),
         (["weights", "get"], "required: NAME"),
         (["weights", "get", "vast"], "no weights called 'vast'; there are: imagenet-16384"),
+        (["weights", "get", "ViT-B/32"], "; is it clip-vit-b-32"),
+        (
+            ["imagine", "a", "--out", "a.png", "--models", "Imagenet_16384"],
+            "; is it imagenet-16384",
+        ),
         (["weights", "verify", "../x"], "no weights called '../x'"),
         (
             ["weights", "verify", "clip-vit-b-32"],

@@ -1,9 +1,13 @@
 import pickle
+from argparse import Namespace
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
 from engine.conversion.checkpoint import read_checkpoint
@@ -197,3 +201,39 @@ def test_a_missing_checkpoint_is_named(tmp_path: Path):
         read_checkpoint(tmp_path / "last.ckpt")
     with pytest.raises(ModelError, match="damaged or of an unknown format"):
         read_checkpoint(tmp_path)
+
+
+def settings_beside_tensors() -> dict[str, object]:
+    """Return what trainers leave in their checkpoints."""
+    nested = OmegaConf.create({"a": [1, {"b": None}], "c": "${a}", "d": 0.5})
+    return {
+        "hyper_parameters": nested,
+        "args": Namespace(lr=0.1, names=["x"], where=Path("a")),
+        "loss": np.float64(0.5),
+        "counts": {"epoch": np.int64(3), "all": np.arange(3)},
+        "by_name": defaultdict(list, {"a": [1]}),
+    }
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_settings_beside_the_tensors_are_left_out(tmp_path: Path, new: bool):
+    path = tmp_path / "last.ckpt"
+    for content in (
+        {"state_dict": STATE, **settings_beside_tensors()},
+        {**STATE, "args": Namespace(lr=0.1), "epoch": 3, "best": np.float64(0.5), "note": None},
+    ):
+        torch.save(content, path, _use_new_zipfile_serialization=new)
+        before = set(torch.serialization.get_safe_globals())
+        tensors = read_checkpoint(path)
+        assert set(torch.serialization.get_safe_globals()) == before
+        assert set(tensors) == set(STATE)
+        assert all(torch.equal(tensors[key], STATE[key]) for key in STATE)
+
+
+def test_settings_that_would_run_code_are_refused(tmp_path: Path):
+    path, target = tmp_path / "last.ckpt", tmp_path / "made"
+    hidden = Namespace(a=OmegaConf.create({"b": 1}), c=[Poison(target)])
+    torch.save({"state_dict": STATE, "args": hidden}, path)
+    with pytest.raises(ModelError, match=r"asks for posix.mkdir, which is not a tensor"):
+        read_checkpoint(path)
+    assert not target.exists()

@@ -132,6 +132,14 @@ WRONG: dict[str, tuple[Callable[[dict[str, Tensor]], dict[str, Tensor]], str]] =
         lambda s: s | {CODEBOOK: torch.zeros(8, 6)},
         rf"'{CODEBOOK}' has the shape \(8, 6\) where this architecture has \(16, 6\)",
     ),
+    "not numbers": (
+        lambda s: s | {CODEBOOK: torch.full((16, 6), torch.nan)},
+        f"'{CODEBOOK}' contains values that are not finite numbers",
+    ),
+    "names of diffusers": (
+        lambda s: s | {"encoder.down_blocks.0.resnets.0.conv1.weight": torch.zeros(1)},
+        "layout of Hugging Face's diffusers: take the file of taming-transformers",
+    ),
     "another kind": (
         lambda s: s | {CODEBOOK: torch.zeros(16, 6, dtype=torch.int64)},
         f"'{CODEBOOK}' has the type torch.int64 where this architecture has torch.float32",

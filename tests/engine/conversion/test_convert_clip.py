@@ -1,3 +1,4 @@
+import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from torch import Tensor
 from engine.conversion.convert import convert_clip
 from engine.errors import ModelError
 from engine.models.clip import build_clip
-from engine.models.loading import load_clip
+from engine.models.loading import load_clip, read_config
 from tests.engine.conversion.fake_checkpoints import filled, openai_archive
 
 TINY = {
@@ -83,6 +84,10 @@ def test_an_archives_activation_is_never_mistaken(tmp_path: Path, tiny: dict[str
         ("hf-hub:someone/something", "knows no architecture 'hf-hub'"),
         ("local-dir:/etc", "knows no architecture 'local-dir'"),
         ("", "knows no architecture ''"),
+        ("ViT-B/32", "knows no architecture 'ViT-B/32'; is it ViT-B-32"),
+        ("vit_l_14:openai", "knows no architecture 'vit_l_14'; is it ViT-L-14"),
+        ("ViT-B-32", "differ in their activation: name ViT-B-32-quickgelu for those of OpenAI, or"),
+        ("RN50", "another activation than RN50 has: name RN50-quickgelu instead"),
         ("ViT-B-16-SigLIP", "ViT-B-16-SigLIP is not supported"),
         ("ViT-B-16-SigLIP2", "ViT-B-16-SigLIP2 needs its own tokenizer: name the file"),
         ("roberta-ViT-B-32", "is not supported: its towers or its tokenizer belong to another"),
@@ -98,6 +103,51 @@ def test_an_architecture_that_is_not_known_or_does_not_fit_is_refused(
     save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
     with pytest.raises(ModelError, match=message):
         convert_clip(tmp_path / "model.safetensors", architecture, tmp_path / "weights")
+
+
+def test_an_openai_state_dict_is_never_mistaken(tmp_path: Path, tiny: dict[str, Tensor]):
+    facts = {"input_resolution": torch.tensor(32), "vocab_size": torch.tensor(49408)}
+    torch.save(tiny | facts, tmp_path / "tiny.pt")
+    weights = tmp_path / "weights.safetensors"
+    with pytest.raises(ModelError, match="another activation .* name tiny-quickgelu instead"):
+        convert_clip(tmp_path / "tiny.pt", "tiny", weights)
+    assert not weights.exists()
+    convert_clip(tmp_path / "tiny.pt", "tiny-quickgelu", weights)
+    assert "QuickGELU" in {type(module).__name__ for module in load_clip(weights).modules()}
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("text_model.encoder.layers.0.self_attn.q_proj.weight", "open_clip_pytorch_model.bin"),
+        ("vision_model.embeddings.class_embedding", "layout of Hugging Face's transformers"),
+    ],
+)
+def test_the_layout_of_another_library_is_named_with_what_to_take(
+    tmp_path: Path, name: str, message: str
+):
+    save_file({name: torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match=message):
+        convert_clip(tmp_path / "model.safetensors", "tiny", tmp_path / "weights.safetensors")
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_numbers_that_are_none_are_refused_where_they_are_read(
+    tmp_path: Path, tiny: dict[str, Tensor], value: float
+):
+    bad = tiny | {"visual.ln_pre.bias": tiny["visual.ln_pre.bias"].clone()}
+    bad["visual.ln_pre.bias"][3] = value
+    save_file(bad, tmp_path / "model.safetensors")
+    weights = tmp_path / "weights.safetensors"
+    with pytest.raises(ModelError, match=r"model.safetensors cannot be used: 'visual.ln_pre.bias'"):
+        convert_clip(tmp_path / "model.safetensors", "tiny", weights)
+    save_file(tiny, tmp_path / "model.safetensors")
+    convert_clip(tmp_path / "model.safetensors", "tiny", weights)
+    config = json.dumps(read_config(weights))
+    save_file(bad, weights, metadata={"config": config})
+    with pytest.raises(ModelError, match="not finite numbers, in 'visual.ln_pre.bias'"):
+        load_clip(weights)
 
 
 def test_weights_are_normalised_as_they_were_trained(

@@ -76,7 +76,7 @@ def test_what_is_shipped_is_what_was_published():
 def test_perceptors_fit_architectures_that_open_clip_knows():
     known = open_clip.list_models()
     for perceptor in shipped_registry().perceptors.values():
-        assert perceptor.open_clip in known
+        assert perceptor.open_clip.partition(":")[0] in known
         if perceptor.name.startswith("clip-"):
             assert perceptor.open_clip.endswith("-quickgelu")
 
