@@ -195,7 +195,6 @@ REFUSED: Sequence[tuple[dict[str, object], str]] = (
     ({"mask": encoded(Image.new("RGB", (120, 80), "red"))}, "paint white what to change"),
     ({"mask": encoded(Image.new("RGBA", (120, 80), (255, 255, 255, 0)))}, "not clear"),
     ({"prompt": " "}, "empty"),
-    ({"prompt": "x" * 5000}, "at most 1000"),
     ({"preset": "none"}, "paper"),
     ({"steps": 5000}, "At most 1000"),
 )
