@@ -52,7 +52,7 @@ class Services:
     uploads: UploadReader
     brief_replies: BriefReplies
     events: RecentKeys
-    """Messages and reactions that were handled; Discord can deliver them again."""
+    """Messages, reactions and interactions that were handled; Discord can deliver them again."""
     connection: AsyncExitStack
     """Closes the connection to Discord: after the last messages, and before the store closes."""
     device: str

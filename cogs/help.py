@@ -7,6 +7,7 @@ from bot import errors
 from bot.client import BotCog
 from bot.ui import job_text
 from bot.ui.responses import respond
+from bot.ui.settings_text import REPLIES
 from engine.models.catalogue import find_models
 
 
@@ -18,6 +19,7 @@ class Help(BotCog):
         """Show what I can do, and how to ask for it."""
         models = find_models(self._services.settings.engine.models)
         limits = await self._services.policy.limits(interaction.guild_id)
+        replies = REPLIES[await self._services.policy.replies(interaction.guild_id)]
         await respond(
             interaction,
             "I paint pictures from words: a CLIP model looks at the picture, and a VQGAN changes "
@@ -30,8 +32,8 @@ class Help(BotCog):
             "- `/edit` changes a picture by words: all of it, or where a `mask` is white. The menu "
             "*Edit this image* edits a picture in a message.\n"
             "- `/mask` finds something in a picture and paints something else there.\n"
-            "- Reply to one of my pictures, with the ping on, in its thread or mentioning me: your "
-            "words edit it, or I continue from your painted-over copy of it.\n"
+            "- Reply to one of my pictures, with the ping on: I continue from your painted-over "
+            f"copy of it, and words alone edit it {replies}.\n"
             "- `/recipe`, or the menu *Show recipe*, shows how a picture was made and can paint "
             "another one like it.\n"
             "- `/history` shows your pictures. You can post or rerun them.\n"

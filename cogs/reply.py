@@ -24,10 +24,9 @@ from bot.ui.media import check_not_linked
 from bot.ui.uploads import choose_picture, is_own, is_spoiler, pictures_in
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
-_HIDDEN = (
-    "Discord hides this reply from me. Reply with the ping (the @ above the text) turned on, or "
-    "use the picture's menu *Edit this image*, or `/edit`."
-)
+_HIDDEN = "Discord hides this reply from me."
+_PING = "Reply with the ping (the @ above the text) turned on."
+_MENTION = "Mention me in its text; a reply that brings a picture needs only the ping."
 _OTHERWISE = "Or use the picture's menu *Edit this image*, or `/edit`."
 _HOW_TO_ASK: Mapping[Replies, str] = {
     "threads": (
@@ -57,7 +56,7 @@ class Reply(BotCog):
         replies = self._services.brief_replies
         async with replies.errors(message, "reply", message.author.id):
             if _is_hidden(message):
-                await self._explain(message, _HIDDEN)
+                await self._explain_hidden(message)
             elif self._should_handle(message) and self._services.events.add(message.id):
                 await self._handle(message)
 
@@ -81,29 +80,30 @@ class Reply(BotCog):
         """Return True if a reply asks for an edit; explain how to ask if it only seems to."""
         if pictures_in(message):
             return True
-        me, channel = self._bot.user, message.channel
+        me = self._bot.user
         is_mention = me is not None and f"<@{me.id}>" in message.content.replace("<@!", "<@")
         _, words = _number_and_words(self._words(message))
         if not words:
             return is_mention or message.guild is None
         if not has_words(words) or (is_small_talk(words) and not is_mention):
             return False
-        rule = await self._rule(message.guild)
+        rule = await self._services.policy.replies(message.guild and message.guild.id)
         if rule == "never" and is_mention:
             raise UserError(_NEVER)
-        in_thread = isinstance(channel, discord.Thread) and me and channel.owner_id == me.id
-        if rule == "always" or is_mention or (rule == "threads" and in_thread):
+        if is_mention or self._is_enough(rule, message):
             return True
         if rule in _HOW_TO_ASK:
             await self._explain(message, _HOW_TO_ASK[rule])
         return False
 
-    async def _rule(self, guild: discord.Guild | None) -> Replies:
-        """Return which replies in words alone count in a server, or in direct messages."""
-        if guild is None:
-            return "always"
-        server = await self._services.store.guild_settings.get(guild.id)
-        return server.replies or self._services.settings.discord.replies
+    def _is_enough(self, rule: Replies, message: discord.Message) -> bool:
+        """Return True if words alone count there without a mention."""
+        return rule == "always" or (rule == "threads" and self._is_in_job_thread(message))
+
+    def _is_in_job_thread(self, message: discord.Message) -> bool:
+        """Return True if a message is in a thread that the bot opened."""
+        me, channel = self._bot.user, message.channel
+        return isinstance(channel, discord.Thread) and me is not None and channel.owner_id == me.id
 
     async def _take(self, message: discord.Message) -> Queued:
         """Queue what a reply asks for."""
@@ -159,10 +159,19 @@ class Reply(BotCog):
         spoiler = is_spoiler(original, painted_over[0])
         return await self._services.edits.queue_restart(requester, origin, picture, spoiler=spoiler)
 
-    async def _explain(self, message: discord.Message, how: str) -> None:
+    async def _explain_hidden(self, message: discord.Message) -> None:
+        """Tell a person that Discord hides their reply, unless replies are not wanted."""
+        rule = await self._services.policy.replies(message.guild and message.guild.id)
+        if rule != "never":
+            how = _PING if self._is_enough(rule, message) else _MENTION
+            await self._explain(message, f"{_HIDDEN} {how} {_OTHERWISE}", is_hidden=True)
+
+    async def _explain(
+        self, message: discord.Message, how: str, *, is_hidden: bool = False
+    ) -> None:
         """Tell a person who replied to a picture, once a day, how to reply so that it works."""
         store = self._services.store
-        if not await self._is_about_picture(_resolved(message), is_hidden=how is _HIDDEN):
+        if not await self._is_about_picture(_resolved(message), is_hidden=is_hidden):
             return
         name = name_about(message.author.id, "told of replies")
         today = datetime.now(UTC).date().isoformat()

@@ -104,7 +104,7 @@ def _permissions(
 def check_permissions(requester: Requester) -> None:
     """Raise `UserError`, naming what is missing, unless bot and user may post in the channel."""
     channel = requester.channel
-    if isinstance(channel, discord.DMChannel | discord.GroupChannel):
+    if requester.guild_id is None:  # direct messages have no permissions
         return
     is_thread = isinstance(channel, discord.Thread)
     if is_thread and channel.locked:

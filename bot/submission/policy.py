@@ -13,7 +13,7 @@ from math import isqrt
 
 import discord
 
-from bot.config import BotSettings, LimitSettings
+from bot.config import BotSettings, LimitSettings, Replies
 from bot.errors import PromptTooLongError, UserError
 from bot.filtering.wordlist import WordList
 from bot.guild_settings import GuildSettings
@@ -48,6 +48,7 @@ class SubmissionPolicy:
         access: CommandAccess | None = None,
     ) -> None:
         self._host = settings.limits
+        self._replies: Replies = settings.discord.replies
         self._access = access or CommandAccess()
         self._person_mib = settings.storage.person_mib
         self._memory = memory
@@ -58,6 +59,12 @@ class SubmissionPolicy:
     async def limits(self, guild_id: int | None) -> LimitSettings:
         """Return the limits in a guild, or in direct messages."""
         return (await self._store.guild_settings.get(guild_id)).merged_with(self._host)
+
+    async def replies(self, guild_id: int | None) -> Replies:
+        """Return which replies in words alone edit a picture; in direct messages all of them."""
+        if guild_id is None:
+            return "always"
+        return (await self._store.guild_settings.get(guild_id)).replies or self._replies
 
     async def check(
         self, requester: Requester, prompt: str, recipes: Sequence[Recipe]

@@ -14,6 +14,7 @@ from discord import app_commands
 
 from bot import errors
 from bot.errors import FAULT, PromptTooLongError, UserError
+from bot.recent_keys import RecentKeys
 from bot.ui.attachments import Attachment, discord_files
 from bot.ui.discord_errors import ALREADY_ACKNOWLEDGED, CALL_ERRORS, NETWORK_ERRORS, describe
 from bot.ui.typed_words import with_words
@@ -62,14 +63,18 @@ async def show_form(interaction: discord.Interaction, form: discord.ui.Modal) ->
 
 
 async def _acknowledge(
-    interaction: discord.Interaction,
+    interaction: discord.Interaction[Any],
     kind: discord.InteractionResponseType,
     call: Callable[[], Awaitable[object]],
 ) -> None:
     """Make the first call of an interaction, again if Discord's answer is lost on the way.
 
-    If Discord did what it was asked although its answer was lost, it says so the next time.
+    If Discord did what it was asked although its answer was lost, it says so the next time. An
+    interaction that Discord delivers again counts as not acknowledged, so nothing follows.
     """
+    handled: RecentKeys = interaction.client.services.events
+    if not handled.add(("interaction", interaction.id)):
+        raise UnacknowledgedError("it was delivered again")
     lost: Exception | None = None
     for _ in range(_ACKNOWLEDGE_TRIES):
         try:
