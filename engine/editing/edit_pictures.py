@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.editing.mask_kinds import OPAQUE, find_meaning, stretch_binary
+from engine.editing.mask_kinds import find_meaning, stretch_binary
 from engine.errors import PictureError
-from engine.images.image_io import LoadedPicture, load_picture
+from engine.images.image_io import OPAQUE, LoadedPicture, load_picture
 
 MIN_SOURCE_SIDE = 16
 MAX_SOURCE_PIXELS = 1_600_000

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from engine.images.image_io import OPAQUE
+
 _Pixels = NDArray[np.int16]
 _Marked = NDArray[np.bool_]
 
@@ -21,8 +23,6 @@ DARK, LIGHT = 40, 215
 """Levels up to which a channel counts as black, and from which it counts as white."""
 TOLERANCE = 40
 """Maximum difference of a channel between pixels that count as the same, after compression."""
-OPAQUE = 250
-"""Minimum opacity (0 to 255) of pixels that count as opaque."""
 MOST = 0.98
 """Share of pixels that must be as expected; edges that were smoothed or compressed are not."""
 MIN_TRANSPARENT = 0.001

@@ -17,6 +17,8 @@ from engine.images.color_modes import is_convertible, to_rgb
 from engine.images.opening import MAX_PIXELS, OpenedPicture, damaged, open_picture
 
 MAX_FILE_BYTES = 64 * MEBIBYTE
+OPAQUE = 250
+"""Minimum opacity (0 to 255) of pixels that count as opaque."""
 MAX_MISSING = 0.1
 """Maximum share of a JPEG that may be missing at its end."""
 
@@ -43,12 +45,14 @@ class LoadedPicture:
     size: tuple[int, int]
     """Width and height in the file, upright; a JPEG of many megapixels is read at a fraction."""
     is_cut: bool
-    """True if the file's end is missing, and what it showed was filled with gray."""
+    """True if the file's end is missing, so that a little of the picture is gray or blurred."""
 
     def notices(self, name: str) -> list[str]:
         """Say what the user should know about the file, which is called `name`."""
-        notices = [f"the end of {name} is missing, and gray was put there"] if self.is_cut else []
-        if self.alpha is not None:
+        notices: list[str] = []
+        if self.is_cut:
+            notices.append(f"{name} was cut off at its end, so a little of it is gray or blurred")
+        if self.alpha is not None and np.asarray(self.alpha).min() < OPAQUE:
             notices.append(f"{name} was transparent in places, which are white now")
         return notices
 

@@ -93,7 +93,7 @@ def test_a_picture_with_a_profile_keeps_its_look_outside_the_mask():
 def test_what_is_odd_about_a_picture_is_told(capsys: pytest.CaptureFixture[str]):
     Path("cut.jpg").write_bytes(Path("painted.jpg").read_bytes()[:-5])
     assert main(["edit", "cut.jpg", "a star", "--out", "a.png", *FEW]) == 0
-    assert "note: the end of the picture is missing" in capsys.readouterr().err
+    assert "note: the picture was cut off at its end" in capsys.readouterr().err
     assert main(["edit", "clear.png", "a star", "--out", "b.png", *FEW]) == 0
     assert "note: the picture was transparent in places" in capsys.readouterr().err
     options = ["--init-image", "clear.png", "--like", "erased.png", "--out", "c.png", *FEW]

@@ -108,6 +108,12 @@ def test_other_transparency_becomes_white_and_that_is_said(shape: str):
     assert read_source(encoded(picture))[1] in pictures.notices
 
 
+def test_what_is_nearly_opaque_is_not_worth_a_notice():
+    picture = scene()
+    picture.putalpha(Image.new("L", picture.size, 254))
+    assert read_edit(encoded(picture)).notices == ()
+
+
 def test_with_a_mask_of_its_own_a_hole_is_just_white():
     pictures = read_edit(encoded(erased(photograph())), encoded(Image.new("L", (96, 64), 255)))
     assert pictures.mask == Image.new("L", (96, 64), 255)
@@ -116,7 +122,7 @@ def test_with_a_mask_of_its_own_a_hole_is_just_white():
 
 def test_a_cut_end_is_told():
     whole = encoded(scene((300, 200)), "JPEG")
-    assert "the end of the picture is missing" in read_source(whole[:-4])[1]
+    assert "the picture was cut off at its end" in read_source(whole[:-4])[1]
 
 
 # --- Masks
