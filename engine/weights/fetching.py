@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import filelock
 import httpx2
 
+from engine.config_file import hide_logins
 from engine.errors import WeightsError
 from engine.files import quoted
 from engine.weights.cache import CacheEntry, ProgressCallback, check
@@ -204,7 +205,7 @@ def _client() -> httpx2.Client:
     except (ImportError, ValueError, httpx2.InvalidURL) as error:
         raise WeightsError(
             "a proxy that the environment names (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) cannot be "
-            f"used: {error}"
+            f"used: {hide_logins(str(error))}"
         ) from error
 
 

@@ -158,8 +158,8 @@ def test_a_terminal_that_is_closed_keeps_the_picture(folder: Path):
     ) as process:
         assert process.stderr is not None
         assert process.stdout is not None
-        while b"painting" not in process.stderr.readline():
-            pass
+        while b"painting" not in (line := process.stderr.readline()):
+            assert line  # it has not ended
         process.stderr.close()
         process.stdout.close()
         process.send_signal(signal.SIGHUP)
