@@ -32,6 +32,10 @@ MODELS_KEY = "vqgan-clip-models"
 """Keyword of the chunk that holds the models' names and the SHA-256 of their weights as JSON."""
 DESCRIPTION_KEY = "Description"
 """Keyword that the PNG specification reserves for a description of the picture."""
+_KEYWORDS = (RECIPE_KEY, STEPS_KEY, MODELS_KEY)
+"""Keywords of the chunks that tell where a picture comes from."""
+_MAX_DIGESTS = 16_384
+"""Maximum number of characters of the chunk that holds the SHA-256 of the weights."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ def read_provenance(source: Path | bytes, *, name: str = "the picture") -> Prove
         content, name = read_bounded(source, limit=png.MAX_FILE_BYTES), quoted(source)
     try:
         if content.startswith(png.SIGNATURE):
-            return _parse_provenance(png.read_text(content, name=name))
+            return _parse_provenance(png.read_text(content, keywords=_KEYWORDS, name=name))
         check_length(content, limit=png.MAX_TEXT_BYTES, name=name)
         recipe = Recipe.from_json(_decoded(content))
         return Provenance(recipe, recipe.total_steps, {})
@@ -181,6 +185,8 @@ def _parse_provenance(texts: Mapping[str, str]) -> Provenance:
 
 
 def _parse_digests(text: str) -> dict[str, str]:
+    if len(text) > _MAX_DIGESTS:
+        raise RecipeError("what it says about the models is not valid JSON of a usual length")
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -6,7 +6,7 @@ data and CRC. Text is written as iTXt, the only kind in UTF-8; tEXt and zTXt are
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from struct import pack, unpack_from
 
@@ -47,14 +47,17 @@ def save_png(
         plain.save(part, format="PNG", pnginfo=chunks, compress_level=_COMPRESSION_LEVEL)
 
 
-def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, str]:
+def read_text(
+    source: Path | bytes, *, keywords: Collection[str] | None = None, name: str = "the picture"
+) -> dict[str, str]:
     """Return the text chunks of a PNG file by keyword, without decoding its pixels.
 
-    `source` is the path of a file, or its bytes, which messages call `name`.
+    `source` is the path of a file, or its bytes, which messages call `name`. Texts of other
+    keywords than `keywords` are neither decompressed nor decoded; None stands for all keywords.
 
     Raises:
-        PictureError: The file cannot be read, is not a PNG, is damaged, or contains a text of more
-            than 16 MiB or more than 32 MiB of text in all.
+        PictureError: The file cannot be read, is not a PNG, is damaged, or contains one of these
+            texts with more than 16 MiB, or more than 32 MiB of them in all.
     """
     if isinstance(source, bytes):
         content = source
@@ -66,15 +69,17 @@ def read_text(source: Path | bytes, *, name: str = "the picture") -> dict[str, s
         )
     texts, total = {}, 0
     for kind, data in read_chunks(content, name=name):
-        if kind in _TEXT_READERS:
-            keyword, _, rest = data.partition(b"\0")
-            text = texts[keyword.decode("latin-1")] = _text(kind, rest, name=name)
-            total += len(text)
-            if total > MAX_TEXT_TOTAL:
-                limit = MAX_TEXT_TOTAL // MEBIBYTE
-                raise PictureError(
-                    f"Cannot read {name}: it contains more than {limit} MiB of text."
-                )
+        if kind not in _TEXT_READERS:
+            continue
+        encoded, _, rest = data.partition(b"\0")
+        keyword = encoded.decode("latin-1")
+        if keywords is not None and keyword not in keywords:
+            continue
+        text = texts[keyword] = _text(kind, rest, name=name)
+        total += len(text)
+        if total > MAX_TEXT_TOTAL:
+            limit = MAX_TEXT_TOTAL // MEBIBYTE
+            raise PictureError(f"Cannot read {name}: it contains more than {limit} MiB of text.")
     return texts
 
 

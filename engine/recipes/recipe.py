@@ -7,6 +7,7 @@ recipe. No torch in here.
 
 import base64
 import json
+import re
 from collections import Counter
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from functools import cache
@@ -17,7 +18,14 @@ from typing import Any, Literal, Self, cast, get_args
 from engine.errors import RecipeError
 from engine.recipes.augmentations import Augmentations
 from engine.recipes.edit import MAX_BYTES, Edit, ImagePrompt, check_picture
-from engine.recipes.prompts import MAX_PROMPTS, Prompt, check_number, check_prompts, is_tuple_of
+from engine.recipes.prompts import (
+    MAX_LENGTH,
+    MAX_PROMPTS,
+    Prompt,
+    check_number,
+    check_prompts,
+    is_tuple_of,
+)
 
 VERSION = 3
 """Version of the JSON format; readers reject newer versions. Version 2 added edits and image
@@ -31,6 +39,12 @@ MAX_START_NOISE = 10.0
 MAX_SEED = 2**63 - 1
 MAX_CUTOUTS = 1024
 MAX_ENLARGE = 16
+MAX_WORDS = 2 * MAX_PROMPTS * MAX_LENGTH
+"""Maximum number of characters of a recipe as JSON without its pictures. All prompts take at most
+half of them, or all if each character is escaped."""
+
+_PICTURE = re.compile(r'"[A-Za-z0-9+/]{256,}+={0,2}"')
+"""A picture in JSON: a string of base64 that is too long to be anything else."""
 
 Quantization = Literal["z-quantize", "none", "codebook-sampling"]
 Start = Literal["codes", "noise", "image"]
@@ -173,12 +187,35 @@ class Recipe:
 
 
 def _parse(text: str) -> object:
+    _check_length(text)
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecipeError:
         raise
     except (ValueError, RecursionError) as error:
         raise RecipeError("the recipe is not valid JSON") from error
+
+
+def _check_length(text: str) -> None:
+    """Raise `RecipeError` if JSON is long even without pictures, before it is parsed.
+
+    Each value takes a hundred times the memory of its text. Every turn of the loop ends at another
+    quotation mark, and counts at least one character unless it skips a picture.
+    """
+    words = position = 0
+    while position < len(text):
+        if picture := _PICTURE.match(text, position):
+            position = picture.end()
+            continue
+        following = text.find('"', position + 1)
+        end = len(text) if following < 0 else following
+        words += end - position
+        position = end
+        if words > MAX_WORDS:
+            raise RecipeError(
+                "the recipe is not valid JSON for this program: without its pictures it has more "
+                f"than {MAX_WORDS} characters"
+            )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -135,6 +135,7 @@ def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path):
         ({"vqgan-clip-recipe": '{"version": 1}'}, "prompts must be a list"),
         (WRITTEN | {"vqgan-clip-models": "{"}, "about the models is not valid JSON"),
         (WRITTEN | {"vqgan-clip-models": "[" * 100_000}, "about the models is not valid JSON"),
+        (WRITTEN | {"vqgan-clip-models": "[]," * 10_000}, "about the models is not valid JSON"),
         (WRITTEN | {"vqgan-clip-models": "[]"}, "must name a SHA-256 for each file"),
         (WRITTEN | {"vqgan-clip-models": '{"sha256": {"a": 1}}'}, "must name a SHA-256"),
         (WRITTEN | {"vqgan-clip-stopped-at": "-1"}, "steps taken must be .* from 0 to 3"),

@@ -113,6 +113,12 @@ def test_many_texts_that_take_little_space_are_given_up(tmp_path: Path):
     assert len(read_text(with_text(tmp_path / "a.png", *bombs[:2]))) == 2
 
 
+def test_only_the_texts_that_are_asked_for_are_unpacked(tmp_path: Path):
+    other = chunk(b"zTXt", b"other\0\0" + bomb())
+    path = with_text(tmp_path / "a.png", other, chunk(b"tEXt", b"recipe\0{}"), other)
+    assert read_text(path, keywords=("recipe",)) == {"recipe": "{}"}
+
+
 def test_every_way_of_cutting_a_file_off_is_refused(tmp_path: Path):
     path = with_text(tmp_path / "a.png", chunk(b"tEXt", b"a\0b"))
     whole = path.read_bytes()

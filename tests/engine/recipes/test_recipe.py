@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.errors import RecipeError
 from engine.recipes.augmentations import PAPER, Augmentations
 from engine.recipes.edit import Edit, ImagePrompt
-from engine.recipes.prompts import MAX_PROMPTS, Prompt
+from engine.recipes.prompts import MAX_LENGTH, MAX_PROMPTS, Prompt
 from engine.recipes.recipe import MAX_SEED, Recipe
 
 RECIPE = Recipe(
@@ -236,6 +236,11 @@ def test_values_that_are_not_allowed_are_refused_by_name(changes: dict[str, Any]
         (RECIPE.to_json().replace('"steps": 30', '"steps": ' + "9" * 5000), "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
         ('{"prompts":' * 100_000, "not valid JSON"),
+        ("[],[]," * 30_000, "more than 128000 characters"),
+        ('["\\"' + "0," * 100_000, "more than 128000 characters"),
+        ('"' * 200_000, "more than 128000 characters"),
+        ('{"a":' + "1" * 200_000 + "}", "more than 128000 characters"),
+        ('"' + "\\u4e00" * 30_000 + '"', "more than 128000 characters"),
         ("null", "must be a JSON object"),
         ("[]", "must be a JSON object"),
         ('"a red circle"', "must be a JSON object"),
@@ -336,3 +341,13 @@ def test_any_json_is_a_recipe_or_refused(data: st.DataObject):
 def test_any_text_is_refused(text: str):
     with pytest.raises(RecipeError):
         Recipe.from_json(text)
+
+
+def test_recipes_with_the_longest_prompts_and_pictures_are_read():
+    longest = tuple(Prompt('"' * MAX_LENGTH) for _ in range(MAX_PROMPTS - 1))
+    small, large = ImagePrompt(b"x" * 5), ImagePrompt(bytes(2_000_000))
+    recipe = replace(
+        RECIPE, prompts=longest, start="image", init_image=bytes(1_000_001),
+        image_prompts=(small, large),
+    )  # fmt: skip
+    assert Recipe.from_json(recipe.to_json()) == recipe
