@@ -9,6 +9,7 @@ BENCHMARKS = (
     "presets",
     "masks",
     "bot",
+    "hostile",
     "queue",
     "crash",
     "crowd",

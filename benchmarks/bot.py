@@ -19,6 +19,7 @@ import psutil
 import simcord
 from simcord.interactions import base_payload
 
+from benchmarks.lib.event_loop import TICK_SECONDS, milliseconds, watch_loop
 from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, DiscordSettings, LimitSettings, StorageSettings
@@ -27,8 +28,6 @@ from engine.vqgan_clip.generation import Generation
 
 PEOPLE, WITHIN_SECONDS = 200, 10.0
 """Number of users who request a picture, and the seconds in which they do so."""
-TICK_SECONDS = 0.01
-"""Seconds between two checks of the event loop's delay."""
 SLOW_CALL_SECONDS = 5.0
 """Seconds that a slow call to Discord takes."""
 STEPS = 400
@@ -52,8 +51,9 @@ async def _measure(people: int) -> None:
         print(f"start to ready                      {ready:.1f} s")
         delays, answers = await _burst(services, env, channel, people)
         print(f"acknowledged                        {len(answers)}/{people}")
-        print(f"  99th percentile, slowest          {_ms(answers, 0.99)}, {_ms(answers, 1.0)}")
-        print(f"event loop late, 99th percentile    {_ms(delays, 0.99)}")
+        slowest = (milliseconds(answers, share) for share in (0.99, 1.0))
+        print(f"  99th percentile, slowest          {', '.join(slowest)}")
+        print(f"event loop late, 99th percentile    {milliseconds(delays, 0.99)}")
         memory = psutil.Process().memory_info().rss
         print(f"resident memory                     {memory / 1e9:.2f} GB")
     for name, seconds in (("at once", 0.0), (f"in {SLOW_CALL_SECONDS:g} s", SLOW_CALL_SECONDS)):
@@ -97,7 +97,7 @@ async def _burst(
         return result
 
     delays: list[float] = []
-    watching = asyncio.create_task(_watch_loop(delays))
+    watching = asyncio.create_task(watch_loop(delays))
     with mock.patch.object(discord.InteractionResponse, "defer", timed):
         for member in members:
             asked[member.id] = time.perf_counter()
@@ -160,17 +160,3 @@ def _ask(
         data=data,
     )
     backend.emit("INTERACTION_CREATE", payload)
-
-
-async def _watch_loop(delays: list[float]) -> None:
-    """Record how much later than requested the event loop resumes."""
-    while True:
-        due = time.perf_counter() + TICK_SECONDS
-        await asyncio.sleep(TICK_SECONDS)
-        delays.append(max(0.0, time.perf_counter() - due))
-
-
-def _ms(seconds: list[float], share: float) -> str:
-    """Format a quantile of times in milliseconds."""
-    ordered = sorted(seconds)
-    return f"{1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]:.0f} ms"

@@ -24,6 +24,7 @@ from bot.delivery.reporter import Reporter
 from bot.healthcheck import beat
 from bot.privacy.erasure import ErasureService
 from bot.privacy.retention import RetentionService
+from bot.reading.file_process import FileProcess
 from bot.recent_keys import RecentKeys
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
@@ -32,6 +33,7 @@ from bot.storage import Store, open_store
 from bot.submission.command_access import CommandAccess
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
+from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
 from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
@@ -40,7 +42,7 @@ from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
-from bot.ui.uploads import DISCORD_HOSTS, UploadReader
+from bot.ui.uploads import DISCORD_HOSTS, UploadReader, upload_session
 from bot.worker.engine_worker import EngineWorker
 
 if TYPE_CHECKING:
@@ -111,11 +113,13 @@ async def open_services(
     timings: Timings = Timings(),  # noqa: B008 (it is immutable)
     models: "Models | None" = None,
     before_models: Callable[[Timings], Awaitable[None]] | None = None,
+    file_process: FileProcess | None = None,
 ) -> AsyncGenerator[Services]:
     """Open everything that a bot works with, with the models of the settings loaded.
 
-    Models that are loaded already can be given instead. `before_models` is called once the store is
-    open and before models are loaded, which can take minutes.
+    Models that are loaded already, and a process that reads files, can be given instead.
+    `before_models` is called once the store is open and before models are loaded, which can take
+    minutes.
 
     At the end of the block, unfinished jobs are kept for the next start, and their messages say so.
     """
@@ -123,18 +127,33 @@ async def open_services(
         open_store(settings.storage.folder, timings.locked_seconds) as store,
         AsyncExitStack() as connection,
         _background(settings, store, timings, models) as background,
+        _open_files(settings, upload_hosts, timings, file_process) as files,
     ):
         if before_models is not None:
             await before_models(timings)
         loaded = await asyncio.wrap_future(background.worker.start())
         device = str(loaded.device)
         log.info("models loaded", extra={"models": loaded.name, "device": device})
-        services = _build_services(settings, upload_hosts, timings, background, connection, device)
+        services = _build_services(settings, files, timings, background, connection, device)
         announcing = asyncio.create_task(services.submission.run())
         try:
             yield services
         finally:
             await _cancel(announcing)
+
+
+@asynccontextmanager
+async def _open_files(
+    settings: BotSettings, hosts: frozenset[str], timings: Timings, process: FileProcess | None
+) -> AsyncGenerator[FileReader]:
+    """Open what fetches and reads files; end it with its process, unless that was given."""
+    own = FileProcess(timings.file_seconds)
+    async with upload_session() as session:
+        uploads = UploadReader(settings.limits.image_mib, hosts, session)
+        try:
+            yield FileReader(uploads, process or own)
+        finally:
+            await asyncio.to_thread(own.close)
 
 
 @dataclass(frozen=True)
@@ -187,7 +206,7 @@ async def _background(
 
 def _build_services(
     settings: BotSettings,
-    upload_hosts: frozenset[str],
+    files: FileReader,
     timings: Timings,
     background: _Background,
     connection: AsyncExitStack,
@@ -199,7 +218,7 @@ def _build_services(
     policy = SubmissionPolicy(settings, store, background.worker.memory, access)
     submission = JobSubmission(settings, policy, store, queue, reporter, timings)
     control = JobControl(store, queue, reporter, submission, timings)
-    edits = Edits(settings, submission, policy, store)
+    edits = Edits(settings, submission, policy, store, files)
     return Services(
         settings=settings,
         timings=timings,
@@ -215,13 +234,13 @@ def _build_services(
         control=control,
         followups=FollowupJobs(settings, submission, control, timings),
         edits=edits,
-        masks=MaskDrafts(settings, policy, edits, store, background.worker),
-        recipe_reruns=RecipeReruns(settings, submission, store, upload_hosts),
+        masks=MaskDrafts(settings, policy, edits, store, background.worker, files),
+        recipe_reruns=RecipeReruns(settings, submission, policy, store, files),
         reposts=Reposts(store, policy, settings.discord.posted_recipes),
         worker=background.worker,
         brief_replies=BriefReplies(timings),
         events=RecentKeys(timings.event_seconds),
-        uploads=UploadReader(settings.limits.image_mib, upload_hosts),
+        files=files,
         connection=connection,
         device=device,
         started=datetime.now(UTC),

@@ -15,6 +15,7 @@ from bot.storage import Store
 from bot.submission.command_access import CommandAccess
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
+from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
 from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
@@ -23,7 +24,6 @@ from bot.submission.reposts import Reposts
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
-from bot.ui.uploads import UploadReader
 from bot.worker.engine_worker import EngineWorker
 
 
@@ -49,7 +49,7 @@ class Services:
     recipe_reruns: RecipeReruns
     reposts: Reposts
     worker: EngineWorker
-    uploads: UploadReader
+    files: FileReader
     brief_replies: BriefReplies
     events: RecentKeys
     """Messages, reactions and interactions that were handled; Discord can deliver them again."""

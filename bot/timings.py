@@ -41,3 +41,5 @@ class Timings:
     """Seconds within which a message or reaction that Discord delivers again is ignored."""
     debounce_seconds: float = 3.0
     """Seconds within which the same follow-up of one user counts once."""
+    file_seconds: float = 20.0
+    """Seconds that reading a file from a person may take."""

@@ -19,7 +19,7 @@ from bot.ui import job_text
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import defer, respond, show_form
-from bot.ui.uploads import is_spoiler
+from bot.ui.uploads import Upload, is_spoiler
 from engine.editing.edit_recipe import DEFAULT_KEEP
 from engine.recipes.recipe import MAX_STEPS
 
@@ -69,9 +69,8 @@ class Edit(BotCog):
         spoiler = is_spoiler(image, mask)
         options = EditOptions(prompt, kept, steps, seed, preset, count, spoiler)
         requester = Requester.of_interaction(interaction)
-        picture = await self._services.uploads.read(image)
-        drawn = None if mask is None else await self._services.uploads.read(mask)
-        queued = await self._services.edits.queue(requester, options, picture, drawn)
+        drawn = None if mask is None else Upload(mask)
+        queued = await self._services.edits.queue(requester, options, Upload(image), drawn)
         await respond(interaction, str(queued))
 
     @edit.autocomplete("preset")
@@ -105,7 +104,7 @@ class _EditForm(PictureForm):
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Queue the edit."""
         await defer(interaction)
-        picture = await self._services.uploads.read(self.picture, self.message)
+        picture = Upload(self.picture, self.message)
         percent = self._keep.values[0] if self._keep.values else _KEEP
         if percent not in _KEEPS:
             raise UserError("I don't know that choice. Please open the form again.")

@@ -1,17 +1,17 @@
 """`/imagine`: paint a picture from words."""
 
-import asyncio
 from dataclasses import replace
+from typing import Any
 
 import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range
 
-from bot import errors
 from bot.client import BotCog
 from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
 from bot.jobs.job import JobOrigin
+from bot.reading.file_readers import read_goal, read_start
 from bot.submission.policy import check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, seed_or_any, variations
@@ -19,13 +19,10 @@ from bot.submission.submit import Queued
 from bot.ui.autocomplete import matching, matching_presets
 from bot.ui.job_text import reading_text
 from bot.ui.responses import defer, respond
-from bot.ui.uploads import is_spoiler
-from engine.editing.edit_recipe import image_prompt
-from engine.images.image_io import load_picture
+from bot.ui.uploads import Upload, is_spoiler
 from engine.presets import default_size, make_recipe, size_of_shape
 from engine.recipes.recipe import MAX_STEPS, Recipe
 from engine.recipes.shapes import SHAPES
-from engine.recipes.start_image import init_image
 
 STYLES = (
     "charcoal drawing",
@@ -82,15 +79,14 @@ class Imagine(BotCog):
         check_prompt(prompt, self._services.settings.limits)
         if style is not None and len(style) > _MAX_STYLE:
             raise UserError(f"A style can have at most {_MAX_STYLE} characters.")
-        read = self._services.uploads.read
-        pictures = [None if each is None else await read(each) for each in (image, like)]
         options = {} if steps is None else {"steps": steps}
-        recipe, notice = await asyncio.to_thread(
-            self._recipe, prompt, size, seed, preset, *pictures, **options
-        )
+        recipe = self._recipe(prompt, size, seed, preset, **options)
         if style is not None:
             recipe = _styled(recipe, style)
-        requester = Requester.of_interaction(interaction)
+        requester, notice = Requester.of_interaction(interaction), ""
+        if image is not None or like is not None:
+            await self._services.policy.check_early(requester, prompt, variations(recipe, count))
+            recipe, notice = await self._with_pictures(requester, recipe, image, like)
         recipes = variations(recipe, count)
         origin = JobOrigin(spoiler=is_spoiler(image, like))
         message = await self._services.submission.submit(requester, prompt, recipes, origin)
@@ -107,33 +103,36 @@ class Imagine(BotCog):
         return matching_presets(typed)
 
     def _recipe(
-        self,
-        prompt: str,
-        size: str | None,
-        seed: int | None,
-        preset: str | None,
-        start: bytes | None,
-        like: bytes | None,
-        **options: int,
-    ) -> tuple[Recipe, str]:
-        """Build the first picture's recipe, and notices; this reads pictures, so it takes time."""
+        self, prompt: str, size: str | None, seed: int | None, preset: str | None, **options: Any
+    ) -> Recipe:
+        """Return the first picture's recipe, without the pictures of the command."""
         models = self._services.settings.engine.models
-        width_height = default_size(prompt, models) if size is None else _sized(size, models)
-        first = None if start is None else load_picture(start)
-        goal = None if like is None else load_picture(like)
-        recipe = make_recipe(
+        return make_recipe(
             prompt,
             seed=seed_or_any(seed),
             models=models,
             preset=preset,
-            size=width_height,
-            init_image=None if first is None else init_image(first.picture, width_height),
-            image_prompts=() if goal is None else (image_prompt(goal.picture),),
+            size=default_size(prompt, models) if size is None else _sized(size, models),
             **options,
         )
-        notices = first.notices("the picture to start from") if first else []
-        notices += goal.notices("the picture to resemble") if goal else []
-        return recipe, " ".join(map(errors.sentence, notices))
+
+    async def _with_pictures(
+        self,
+        requester: Requester,
+        recipe: Recipe,
+        image: discord.Attachment | None,
+        like: discord.Attachment | None,
+    ) -> tuple[Recipe, str]:
+        """Read the pictures of a command into its recipe; return it, and notices or ""."""
+        size, first, second = (recipe.width, recipe.height), "", ""
+        async with self._services.files.turn(requester.user_id) as turn:
+            if image is not None:
+                start, first = await turn.read(read_start, Upload(image), size)
+                recipe = replace(recipe, start="image", init_image=start)
+            if like is not None:
+                goal, second = await turn.read(read_goal, Upload(like))
+                recipe = replace(recipe, image_prompts=(goal,))
+        return recipe, " ".join(filter(None, (first, second)))
 
 
 def _sized(size: str, models: str) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from bot.ui.buttons import JobAction
 from bot.ui.forms import words_input
 from bot.ui.job_text import reading_text
 from bot.ui.responses import defer, respond
-from bot.ui.uploads import pictures_in
+from bot.ui.uploads import Upload, pictures_in
 from engine.recipes.recipe import MAX_STEPS
 
 _ALL = "0"
@@ -129,19 +129,20 @@ async def vary_picture(
     pictures = await services.store.lifecycle.pictures(record.job.id)
     content = next((each.content for each in pictures if each.number == number), None)
     if content is None:
-        content = await _posted(services, message, number)
+        content = await _posted(services, interaction.user.id, message, number)
     requester = Requester.of_interaction(interaction)
     await respond_queued(
         interaction, await services.followups.vary(requester, record, number, content)
     )
 
 
-async def _posted(services: Services, message: discord.Message, number: int) -> bytes:
+async def _posted(services: Services, user_id: int, message: discord.Message, number: int) -> bytes:
     """Read a job's picture from its message."""
     files = pictures_in(message)
     if number > len(files):
         raise UserError("I don't have this picture any more. Attach it to `/edit` instead.")
-    return await services.uploads.read(files[number - 1], message)
+    async with services.files.turn(user_id) as turn:
+        return await turn.fetch(Upload(files[number - 1], message))
 
 
 async def respond_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:

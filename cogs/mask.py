@@ -17,7 +17,6 @@ from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.services import Services
 from bot.submission.job_messages import message_with_pictures
-from bot.submission.masks import with_uploaded_mask
 from bot.submission.permissions import check_permissions
 from bot.submission.requester import Requester
 from bot.ui import buttons, draft_preview, job_text
@@ -26,7 +25,7 @@ from bot.ui.base import Form, PersistentButton
 from bot.ui.draft_preview import GROWTH
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.responses import defer, show_form, update_response
-from bot.ui.uploads import is_spoiler
+from bot.ui.uploads import Upload
 
 MENU = "Mask something in it"
 
@@ -78,7 +77,9 @@ class DraftButton(PersistentButton, template=r"mask:(?P<draft>.*):(?P<action>.*)
                 await services.masks.discard(draft)
                 await update_response(interaction, "Cancelled.")
             case action if action in _CHANGES:
-                await _show(interaction, await services.masks.adjust(draft, _CHANGES[action]))
+                requester = Requester.of_interaction(interaction, "mask")
+                changed = await services.masks.adjust(requester, draft, _CHANGES[action])
+                await _show(interaction, changed)
             case _:
                 raise UserError(buttons.UNKNOWN)
 
@@ -104,9 +105,7 @@ class Mask(BotCog):
     ) -> None:
         """Find something in a picture, and paint something else there."""
         await defer(interaction)
-        picture = await self._services.uploads.read(image)
-        spoiler = is_spoiler(image)
-        await _create_draft(self._services, interaction, picture, what, replace_with, spoiler)
+        await _create_draft(self._services, interaction, Upload(image), what, replace_with)
 
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask what to look for in a message's picture."""
@@ -133,10 +132,9 @@ class _MaskForm(PictureForm):
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         """Look for it."""
         await defer(interaction)
-        picture = await self._services.uploads.read(self.picture, self.message)
+        picture = Upload(self.picture, self.message)
         what, replace_with = self._what.value, self._replace_with.value
-        spoiler = is_spoiler(self.picture)
-        await _create_draft(self._services, interaction, picture, what, replace_with, spoiler)
+        await _create_draft(self._services, interaction, picture, what, replace_with)
 
 
 class _WordsForm(Form):
@@ -176,24 +174,21 @@ class _UploadForm(Form):
         draft = await masks.get(self._draft_id, interaction.user.id)
         if not self._file.values:
             raise UserError("The form came without a file. Please choose one.")
-        file = self._file.values[0]
-        content = await self._services.uploads.read(file)
-        replace_mask = partial(with_uploaded_mask, content=content, spoiler=is_spoiler(file))
-        changed = await masks.adjust(draft, replace_mask)
+        requester = Requester.of_interaction(interaction, "mask")
+        changed = await masks.upload(requester, draft, Upload(self._file.values[0]))
         await _show(interaction, changed)
 
 
 async def _create_draft(
     services: Services,
     interaction: discord.Interaction,
-    picture: bytes,
+    picture: Upload,
     what: str | None,
     replace_with: str | None,
-    spoiler: bool,
 ) -> None:
     """Look for something in a picture, and show the draft."""
     requester = Requester.of_interaction(interaction, "mask")
-    new = await services.masks.find(requester, picture, what, replace_with, spoiler=spoiler)
+    new = await services.masks.find(requester, picture, what, replace_with)
     if new.draft.mask is not None:
         await _show(interaction, new.draft, new.notice)
         return

@@ -15,7 +15,7 @@ from bot.jobs.job import UNFINISHED
 from bot.submission.permissions import Actor, check_permissions
 from bot.submission.requester import Channel, Requester
 from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS
-from bot.ui.uploads import is_own, is_spoiler, pictures_in, recipe_beside
+from bot.ui.uploads import Upload, is_own, is_spoiler, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
 
@@ -104,12 +104,9 @@ class Reactions(BotCog):
             return
         await self._services.edits.check_may_edit(found, requester.user_id)
         with self._services.followups.debounce(requester.user_id, "message", message.id):
-            origins = [
-                await self._services.recipe_reruns.read(recipe_beside(found, file), found)
-                for file in files
-            ]
+            uploads = (Upload(recipe_beside(found, file), found) for file in files)
             await self._services.recipe_reruns.queue(
-                requester, *(origin.recipe for origin in origins), spoiler=is_spoiler(*files)
+                requester, *uploads, spoiler=is_spoiler(*files)
             )
 
     async def _end(

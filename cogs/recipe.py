@@ -25,9 +25,8 @@ from bot.ui.buttons import button_view
 from bot.ui.filenames import plain_name
 from bot.ui.forms import PictureForm
 from bot.ui.responses import defer, respond, show_form, update_response
-from bot.ui.uploads import is_spoiler, pictures_in, recipe_beside
+from bot.ui.uploads import Upload, is_spoiler, pictures_in, recipe_beside
 from engine.errors import EngineError
-from engine.painting import Provenance
 
 MENU = "Show recipe"
 
@@ -43,10 +42,9 @@ class AgainButton(PersistentButton, template=r"recipe:again"):
         file = next((each for each in files if plain_name(each.filename) == FILENAME), None)
         if file is None:
             raise UserError("The recipe isn't there any more. Please run `/recipe` again.")
-        origin = await services.recipe_reruns.read(file)
         requester = Requester.of_interaction(interaction)
         queued = await services.recipe_reruns.queue(
-            requester, origin.recipe, spoiler=is_spoiler(file)
+            requester, Upload(file), spoiler=is_spoiler(file)
         )
         await respond(interaction, str(queued))
 
@@ -62,8 +60,7 @@ class Recipes(BotCog):
     async def recipe(self, interaction: discord.Interaction, image: discord.Attachment) -> None:
         """Show how a picture was made."""
         await defer(interaction)
-        origin = await self._services.recipe_reruns.read(image)
-        await _show_recipe(self._services, interaction, origin, spoiler=is_spoiler(image))
+        await _show_recipe(self._services, interaction, Upload(image), spoiler=is_spoiler(image))
 
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Show how a message's picture was made, after asking which if there are several."""
@@ -99,17 +96,18 @@ async def _show_posted_recipe(
     """Show the recipe of a message's picture."""
     await defer(interaction)
     file = recipe_beside(message, picture)
-    origin = await services.recipe_reruns.read(file, message)
-    await _show_recipe(services, interaction, origin, spoiler=is_spoiler(picture))
+    await _show_recipe(services, interaction, Upload(file, message), spoiler=is_spoiler(picture))
 
 
 async def _show_recipe(
-    services: Services, interaction: discord.Interaction, origin: Provenance, *, spoiler: bool
+    services: Services, interaction: discord.Interaction, upload: Upload, *, spoiler: bool
 ) -> None:
-    """Show a recipe, with a button if it can be painted here.
+    """Show the recipe in a file, with a button if it can be painted here.
 
-    The name of its file says whether what the button paints is a spoiler.
+    The name of the file that is shown says whether what the button paints is a spoiler.
     """
+    requester = Requester.of_interaction(interaction)
+    origin = await services.recipe_reruns.read(requester, upload)
     text = job_text.provenance_text(origin)
     file = await asyncio.to_thread(partial(recipe_file, origin.recipe, spoiler=spoiler))
     if len(file.content) > interaction.filesize_limit:

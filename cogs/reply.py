@@ -21,7 +21,7 @@ from bot.submission.job_messages import message_with_pictures
 from bot.submission.requester import Requester
 from bot.submission.small_talk import has_words, is_small_talk
 from bot.ui.media import check_not_linked
-from bot.ui.uploads import choose_picture, is_own, is_spoiler, pictures_in
+from bot.ui.uploads import Upload, choose_picture, is_own, is_spoiler, pictures_in
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = "Discord hides this reply from me."
@@ -137,9 +137,8 @@ class Reply(BotCog):
         message: discord.Message,
     ) -> Queued:
         """Queue an edit of a message's picture."""
-        content = await self._services.uploads.read(picture, message)
         options = EditOptions(words, spoiler=is_spoiler(picture))
-        return await self._services.edits.queue(requester, options, content)
+        return await self._services.edits.queue(requester, options, Upload(picture, message))
 
     async def _continue(
         self,
@@ -154,8 +153,8 @@ class Reply(BotCog):
         painted_over = pictures_in(message)
         if len(painted_over) > 1:
             raise UserError(f"I can continue from one picture, and you sent {len(painted_over)}.")
-        origin = await self._services.recipe_reruns.of_posted(target, original)
-        picture = await self._services.uploads.read(painted_over[0], message)
+        origin = await self._services.recipe_reruns.of_posted(requester, target, original)
+        picture = Upload(painted_over[0], message)
         spoiler = is_spoiler(original, painted_over[0])
         return await self._services.edits.queue_restart(requester, origin, picture, spoiler=spoiler)
 

@@ -77,17 +77,22 @@ def check_paintable(recipe: Recipe) -> None:
     Checks without torch that the models exist, that the size is on their latent grid, and that the
     recipe's pictures can be read. `engine.vqgan_clip.memory_estimate` checks the memory.
     """
+    check_grid(recipe)
+    start_picture(recipe)
+    if recipe.edit is not None:
+        source_and_mask(recipe.edit)
+    for prompt in recipe.image_prompts:
+        image_io.read_picture(prompt.picture, name="the image prompt")
+
+
+def check_grid(recipe: Recipe) -> None:
+    """Raise an `EngineError` unless the recipe's models exist and its size is on their grid."""
     factor = find_models(recipe.models).factor
     if recipe.width % factor or recipe.height % factor:
         raise RecipeError(
             f"the recipe's size {recipe.width}x{recipe.height} is off the latent grid: "
             f"width and height must be multiples of {factor}"
         )
-    start_picture(recipe)
-    if recipe.edit is not None:
-        source_and_mask(recipe.edit)
-    for prompt in recipe.image_prompts:
-        image_io.read_picture(prompt.picture, name="the image prompt")
 
 
 def finished_picture(generation: "Generation") -> Image.Image:

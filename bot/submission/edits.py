@@ -2,24 +2,27 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import discord
 
 from bot import errors
 from bot.config import BotSettings
 from bot.errors import UserError
+from bot.jobs.draft import Draft
 from bot.jobs.job import JobOrigin
+from bot.reading.file_readers import read_edit_pictures, read_restart
 from bot.storage import Store
+from bot.submission.files import FileReader
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any, variations
 from bot.submission.submit import JobSubmission, Queued
 from bot.ui.job_text import reading_text
-from bot.ui.uploads import is_own
-from engine.editing.edit_pictures import read_edit
+from bot.ui.uploads import Upload, is_own
+from engine.editing.edit_pictures import EditPictures, read_edit
 from engine.editing.edit_recipe import edit_recipe, feather
-from engine.editing.followups import restart_from
-from engine.images.image_io import load_picture
+from engine.presets import make_recipe
 from engine.recipes.recipe import Recipe
 
 
@@ -37,6 +40,11 @@ class EditOptions:
     spoiler: bool = False
     """Whether the picture or the mask is marked as a spoiler."""
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Fields of the recipe that replace the preset's."""
+        return {} if self.steps is None else {"steps": self.steps}
+
 
 @dataclass(frozen=True)
 class Edits:
@@ -46,38 +54,67 @@ class Edits:
     _submission: JobSubmission
     _policy: SubmissionPolicy
     _store: Store
+    _files: FileReader
 
     async def queue(
         self,
         requester: Requester,
         options: EditOptions,
-        picture: bytes,
-        mask: bytes | None = None,
+        picture: Upload,
+        mask: Upload | None = None,
     ) -> Queued:
-        """Queue an edit of a picture, only inside the white of the mask if there is one.
+        """Queue an edit of a picture, only where the mask changes it if there is one.
 
         Raises `UserError` or `EngineError` for what is not allowed.
         """
+        await self._check(requester, options)
+        async with self._files.turn(requester.user_id) as turn:
+            pictures = await turn.read_both(read_edit_pictures, picture, mask)
+        return await self._submit(requester, options, pictures)
+
+    async def queue_draft(self, requester: Requester, options: EditOptions, draft: Draft) -> Queued:
+        """Queue the edit of a draft; raise `UserError` or `EngineError` for what is not allowed."""
+        await self._check(requester, options)
+        pictures = await asyncio.to_thread(read_edit, draft.source, draft.mask)
+        return await self._submit(requester, options, pictures)
+
+    async def queue_restart(
+        self, requester: Requester, origin: Recipe, picture: Upload, *, spoiler: bool = False
+    ) -> Queued:
+        """Queue a picture's recipe again, starting from another picture."""
+        check_models(origin, self._settings.engine.models)
+        prompt = " | ".join(map(str, origin.prompts))
+        await self._policy.check_early(requester, prompt, (origin,))
+        async with self._files.turn(requester.user_id) as turn:
+            recipe, notice = await turn.read(read_restart, picture, origin)
+        comes_from = JobOrigin(spoiler=spoiler)
+        message = await self._submission.submit(requester, prompt, (recipe,), comes_from)
+        return Queued(message, notice)
+
+    async def _check(self, requester: Requester, options: EditOptions) -> None:
+        """Raise what an edit would be refused with, before its pictures are read."""
         check_prompt(options.prompt, self._settings.limits)
+        without_picture = make_recipe(
+            options.prompt,
+            seed=seed_or_any(options.seed),
+            models=self._settings.engine.models,
+            preset=options.preset,
+            **options.settings,
+        )
+        recipes = variations(without_picture, options.count)
+        await self._policy.check_early(requester, options.prompt, recipes)
+
+    async def _submit(
+        self, requester: Requester, options: EditOptions, pictures: EditPictures
+    ) -> Queued:
         models = self._settings.engine.models
-        recipe, notice = await asyncio.to_thread(_edit_recipe, options, picture, mask, models)
+        recipe = await asyncio.to_thread(_edit_recipe, options, pictures, models)
         recipes = variations(recipe, options.count)
         origin = JobOrigin(spoiler=options.spoiler)
         message = await self._submission.submit(requester, options.prompt, recipes, origin)
+        notice = " ".join(map(errors.sentence, pictures.notices))
         reading = reading_text(options.prompt, is_shaped=False)
         return Queued(message, "\n".join(filter(None, (notice, reading))))
-
-    async def queue_restart(
-        self, requester: Requester, origin: Recipe, picture: bytes, *, spoiler: bool = False
-    ) -> Queued:
-        """Queue a picture's recipe again, starting from another picture."""
-        loaded = await asyncio.to_thread(load_picture, picture)
-        recipe = await asyncio.to_thread(restart_from, origin, loaded.picture)
-        check_models(recipe, self._settings.engine.models)
-        prompt = " | ".join(map(str, recipe.prompts))
-        comes_from = JobOrigin(spoiler=spoiler)
-        message = await self._submission.submit(requester, prompt, (recipe,), comes_from)
-        return Queued(message, " ".join(map(errors.sentence, loaded.notices("the picture"))))
 
     async def check_may_edit(self, message: discord.Message, user_id: int) -> None:
         """Raise `UserError` if the message holds pictures that this user may not edit here."""
@@ -95,12 +132,9 @@ class Edits:
             raise UserError("Here only the person who asked for a picture may edit it.")
 
 
-def _edit_recipe(
-    options: EditOptions, picture: bytes, mask: bytes | None, models: str
-) -> tuple[Recipe, str]:
-    """Return the first picture's recipe, and notices or "". Decoding pictures takes time."""
-    pictures = read_edit(picture, mask)
-    recipe = edit_recipe(
+def _edit_recipe(options: EditOptions, pictures: EditPictures, models: str) -> Recipe:
+    """Return the first picture's recipe. Writing its pictures takes time."""
+    return edit_recipe(
         options.prompt,
         pictures.source,
         seed=seed_or_any(options.seed),
@@ -108,6 +142,5 @@ def _edit_recipe(
         keep=options.keep,
         models=models,
         preset=options.preset,
-        **({} if options.steps is None else {"steps": options.steps}),
+        **options.settings,
     )
-    return recipe, " ".join(map(errors.sentence, pictures.notices))

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from bot import errors
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.draft import Draft
+from bot.reading.file_readers import read_draft, read_mask_file
 from bot.storage import Store, retrying
 from bot.submission.edits import EditOptions, Edits
+from bot.submission.files import FileReader
 from bot.submission.policy import SubmissionPolicy, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.submit import Queued
 from bot.ui.attachments import encode
 from bot.ui.draft_preview import GROWTH
+from bot.ui.uploads import Upload, is_spoiler
 from bot.worker.engine_worker import EngineWorker
-from engine.editing.edit_pictures import read_edit, read_mask, read_source
 from engine.editing.edit_recipe import FEATHER, dilate
 from engine.recipes.prompts import parse_prompts
 
@@ -51,17 +52,12 @@ class MaskDrafts:
     _edits: Edits
     _store: Store
     _worker: EngineWorker
+    _files: FileReader
     _queuing: set[int] = field(default_factory=set[int], init=False)
     """The ids of drafts whose edits are being queued."""
 
     async def find(
-        self,
-        requester: Requester,
-        picture: bytes,
-        what: str | None,
-        replace_with: str | None,
-        *,
-        spoiler: bool = False,
+        self, requester: Requester, picture: Upload, what: str | None, replace_with: str | None
     ) -> NewDraft:
         """Store a draft of a picture with the mask of what is named, if it is found there.
 
@@ -69,16 +65,13 @@ class MaskDrafts:
 
         Raises `UserError` or `EngineError` for what is not allowed.
         """
-        words = (replace_with,) if replace_with else ()
-        for each in words:
-            check_prompt(each, self._settings.limits)
-            parse_prompts(each)
-        await self._policy.check_words(requester, *words)
-        source, hole, notice = await asyncio.to_thread(_read_picture, picture, what)
-        mask, relevance = await self._look_for(source, what) if what else (hole, None)
+        await self._check(requester, what or "", replace_with or "")
+        async with self._files.turn(requester.user_id) as turn:
+            source, hole, notice = await turn.read(read_draft, picture, what)
+            mask, relevance = await self._look_for(source, what) if what else (hole, None)
         content = await asyncio.to_thread(encode, source, "PNG")
         draft = await self._store.drafts.add(
-            requester.user_id, content, mask, replace_with or None, spoiler=spoiler
+            requester.user_id, content, mask, replace_with or None, spoiler=is_spoiler(picture.file)
         )
         return NewDraft(draft, notice, relevance)
 
@@ -92,9 +85,22 @@ class MaskDrafts:
             raise UserError("That mask belongs to someone else. Make your own with `/mask`.")
         return draft
 
-    async def adjust(self, draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+    async def adjust(
+        self, requester: Requester, draft: Draft, change: Callable[[Draft], Draft]
+    ) -> Draft:
         """Store a draft as `change` returns it; changing a mask takes time."""
-        changed = await asyncio.to_thread(change, draft)
+        await self._policy.check_access(requester)
+        async with self._files.turn(requester.user_id):
+            changed = await asyncio.to_thread(change, draft)
+        await self._store.drafts.put(changed)
+        return changed
+
+    async def upload(self, requester: Requester, draft: Draft, mask: Upload) -> Draft:
+        """Store a draft with the mask in a file; raise an error if it does not fit."""
+        await self._policy.check_access(requester)
+        async with self._files.turn(requester.user_id) as turn:
+            content = await turn.read(read_mask_file, mask, draft.source)
+        changed = replace(draft, mask=content, spoiler=draft.spoiler or is_spoiler(mask.file))
         await self._store.drafts.put(changed)
         return changed
 
@@ -113,7 +119,7 @@ class MaskDrafts:
             # It is deleted last, so that neither a refusal nor a crash loses it.
             draft = await self.get(draft_id, requester.user_id)
             options = EditOptions(prompt or draft.replace_with or "", spoiler=draft.spoiler)
-            queued = await self._edits.queue(requester, options, draft.source, draft.mask)
+            queued = await self._edits.queue_draft(requester, options, draft)
             await retrying(self._store.drafts.delete)(number)
         finally:
             self._queuing.remove(number)
@@ -122,6 +128,15 @@ class MaskDrafts:
     async def discard(self, draft: Draft) -> None:
         """Delete a draft."""
         await self._store.drafts.delete(draft.id)
+
+    async def _check(self, requester: Requester, what: str, replace_with: str) -> None:
+        """Raise what a search or the edit after it would be refused with, before it begins."""
+        for text in (what, replace_with):
+            check_prompt(text, self._settings.limits)
+        await self._policy.check_early(requester)
+        await self._policy.check_words(requester, what, replace_with)
+        if replace_with:
+            parse_prompts(replace_with)
 
     async def _look_for(self, source: Image.Image, what: str) -> tuple[bytes | None, bytes | None]:
         """Return the mask of what is named, or else a map of where it might be, as PNG."""
@@ -137,23 +152,6 @@ class MaskDrafts:
         # The soft edge lies inside the mask: a narrower mask would leave a rim of the object.
         mask = await asyncio.to_thread(dilate, found.mask, GROWTH + FEATHER)
         return await asyncio.to_thread(encode, mask, "PNG"), None
-
-
-def _read_picture(content: bytes, what: str | None) -> tuple[Image.Image, bytes | None, str]:
-    """Return a picture, a hole in it as a mask unless something is looked for, and notices."""
-    if what:
-        source, notice = read_source(content)
-        return source, None, errors.sentence(notice) if notice else ""
-    pictures = read_edit(content)
-    mask = None if pictures.mask is None else encode(pictures.mask, "PNG")
-    return pictures.source, mask, " ".join(map(errors.sentence, pictures.notices))
-
-
-def with_uploaded_mask(draft: Draft, content: bytes, *, spoiler: bool = False) -> Draft:
-    """Return a draft with the mask in an uploaded file; raise `EngineError` if it does not fit."""
-    source, _ = read_source(draft.source)
-    mask = encode(read_mask(content, source)[0], "PNG")
-    return replace(draft, mask=mask, spoiler=draft.spoiler or spoiler)
 
 
 def _number(draft_id: str) -> int | None:

@@ -78,6 +78,23 @@ class SubmissionPolicy:
         await asyncio.to_thread(self._check_content, guild, requester, prompt, recipes)
         return guild
 
+    async def check_early(
+        self, requester: Requester, prompt: str = "", recipes: Sequence[Recipe] = ()
+    ) -> None:
+        """Raise what a request would be refused with, before files for it are read.
+
+        `recipes` are those of the request as far as they are known without the files.
+        """
+        if recipes:
+            guild = await self.check(requester, prompt, recipes)
+        else:
+            guild = await self.check_access(requester)
+        await self.check_quota(requester, guild, max(1, len(recipes)))
+
+    async def check_place(self, requester: Requester) -> None:
+        """Raise `UserError` if the guild does not let the user use the bot in this channel."""
+        _check_place(await self._readable_settings(requester), requester)
+
     async def check_words(self, requester: Requester, *texts: str) -> None:
         """Raise `UserError` if pictures of these texts may not be asked for, or posted, here."""
         guild = await self.check_access(requester)
@@ -106,12 +123,7 @@ class SubmissionPolicy:
         check_permissions(requester)
         await self._access.check(requester)
         guild = await self._readable_settings(requester)
-        channel = requester.channel
-        channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
-        if guild.channels and channel_id not in guild.channels:
-            raise UserError(_only_in(guild.channels, requester))
-        if guild.roles and requester.roles.keys().isdisjoint(guild.roles):
-            raise UserError(_only_for(guild.roles, requester))
+        _check_place(guild, requester)
         return guild
 
     async def _readable_settings(self, requester: Requester) -> GuildSettings:
@@ -153,6 +165,16 @@ class SubmissionPolicy:
                 "A word in this prompt is allowed only in age-restricted channels"
                 f"{where}: {formatting.spoiler(word)}. Use such a channel, or other words."
             )
+
+
+def _check_place(guild: GuildSettings, requester: Requester) -> None:
+    """Raise `UserError` if a guild allows painting only in other channels, or for other roles."""
+    channel = requester.channel
+    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
+    if guild.channels and channel_id not in guild.channels:
+        raise UserError(_only_in(guild.channels, requester))
+    if guild.roles and requester.roles.keys().isdisjoint(guild.roles):
+        raise UserError(_only_for(guild.roles, requester))
 
 
 def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:

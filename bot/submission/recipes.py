@@ -4,7 +4,6 @@ A picture carries its recipe wherever it was posted, even by another bot like th
 is no more trusted than anything else that users send.
 """
 
-import asyncio
 import json
 
 import discord
@@ -12,20 +11,18 @@ import discord
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.job import JobOrigin
+from bot.reading.file_readers import with_own_pictures
 from bot.storage import Store
-from bot.submission.policy import check_models, check_prompt
+from bot.submission.files import FileReader, FileTurn
+from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded
 from bot.submission.submit import JobSubmission, Queued
-from bot.ui.attachments import MAX_MESSAGE_BYTES, Attachment
+from bot.ui.attachments import Attachment
 from bot.ui.filenames import result_number
-from bot.ui.uploads import UploadReader, recipe_beside
-from engine.editing.edit_pictures import read_source
-from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE
-from engine.files import MEBIBYTE
-from engine.images.image_io import read_picture
+from bot.ui.uploads import Upload, recipe_beside
 from engine.models.catalogue import find_models
-from engine.painting import Provenance, check_paintable, read_provenance
+from engine.painting import Provenance, check_grid, read_provenance
 from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe
 
@@ -36,7 +33,6 @@ LARGEST = 2
 native canvas."""
 MAX_CUTOUTS = 128
 """The most cutouts of a recipe from elsewhere, twice as many as in the paper."""
-_MAX_MIB = MAX_MESSAGE_BYTES // MEBIBYTE
 
 
 class RecipeReruns:
@@ -46,27 +42,30 @@ class RecipeReruns:
         self,
         settings: BotSettings,
         submission: JobSubmission,
+        policy: SubmissionPolicy,
         store: Store,
-        upload_hosts: frozenset[str],
+        files: FileReader,
     ) -> None:
         self._settings = settings
         self._submission = submission
+        self._policy = policy
         self._store = store
-        self._uploads = UploadReader(_MAX_MIB, upload_hosts)
+        self._files = files
 
-    async def read(
-        self, file: discord.Attachment, message: discord.Message | None = None
-    ) -> Provenance:
+    async def read(self, requester: Requester, upload: Upload) -> Provenance:
         """Read the recipe of a picture or of a JSON file.
 
-        The file was attached to a command, or to a `message` some time ago. Only text is read, so
-        it may be as large as the bot's own files.
+        Only text is read, so the file may be as large as the bot's own files.
 
-        Raises `UserError` or `EngineError` if it holds no recipe.
+        Raises `UserError` or `EngineError` if the requester may not, or it holds no recipe.
         """
-        return await asyncio.to_thread(read_provenance, await self._uploads.read(file, message))
+        await self._policy.check_place(requester)
+        async with self._files.turn(requester.user_id) as turn:
+            return await turn.read(read_provenance, upload, is_text=True)
 
-    async def of_posted(self, message: discord.Message, picture: discord.Attachment) -> Recipe:
+    async def of_posted(
+        self, requester: Requester, message: discord.Message, picture: discord.Attachment
+    ) -> Recipe:
         """Return the recipe of a picture that the bot posted, from the store or else its file.
 
         Only the store's is sure to be complete. Raises `UserError` or `EngineError` without one.
@@ -75,7 +74,9 @@ class RecipeReruns:
         number = result_number(picture.filename)
         if record is not None and 1 <= number <= len(record.job.recipes):
             return record.job.recipes[number - 1]
-        return (await self.read(recipe_beside(message, picture), message)).recipe
+        await self._policy.check_early(requester)
+        upload = Upload(recipe_beside(message, picture), message)
+        return (await self.read(requester, upload)).recipe
 
     def check(self, recipe: Recipe) -> None:
         """Raise `UserError` or `EngineError` if a recipe from elsewhere cannot be painted here.
@@ -87,17 +88,25 @@ class RecipeReruns:
         check_prompt(prompt_of(recipe), self._settings.limits)
         check_complete(recipe)
 
-    async def queue(self, requester: Requester, *recipes: Recipe, spoiler: bool = False) -> Queued:
-        """Queue the recipes of one message, from this bot or elsewhere, with new seeds.
+    async def queue(self, requester: Requester, *uploads: Upload, spoiler: bool = False) -> Queued:
+        """Queue the recipes in the files of one message with new seeds.
 
         Raises `UserError` or `EngineError` for what is not allowed.
         """
-        for recipe in recipes:
-            self.check(recipe)
-            await asyncio.to_thread(_check_pictures, recipe)
+        await self._policy.check_early(requester)
+        async with self._files.turn(requester.user_id) as turn:
+            recipes = [await self._paintable(requester, turn, upload) for upload in uploads]
         prompt, again = prompt_of(recipes[0]), reseeded(recipes)
         origin = JobOrigin(kind="rerun", spoiler=spoiler)
         return Queued(await self._submission.submit(requester, prompt, again, origin))
+
+    async def _paintable(self, requester: Requester, turn: FileTurn, upload: Upload) -> Recipe:
+        """Return the recipe in a file, with pictures that are safe to use."""
+        recipe = (await turn.read(read_provenance, upload, is_text=True)).recipe
+        self.check(recipe)
+        await self._policy.check_early(requester, prompt_of(recipe), (recipe,))
+        check_grid(recipe)
+        return await turn.call(with_own_pictures, recipe)
 
 
 def recipe_file(recipe: Recipe, *, spoiler: bool = False) -> Attachment:
@@ -126,15 +135,3 @@ def _check_effort(recipe: Recipe) -> None:
             f"That recipe asks for {recipe.cutouts} cutouts. Recipes from elsewhere may ask for at "
             f"most {MAX_CUTOUTS}."
         )
-
-
-def _check_pictures(recipe: Recipe) -> None:
-    """Raise `UserError` or `EngineError` for pictures in a recipe that this bot would not make."""
-    check_paintable(recipe)
-    if recipe.edit is not None:
-        source, _ = read_source(recipe.edit.source)
-        if source.size != read_picture(recipe.edit.source).size:
-            raise UserError("The picture that this recipe edits is too large for me.")
-    for prompt in recipe.image_prompts:
-        if max(read_picture(prompt.picture).size) > IMAGE_PROMPT_SIDE:
-            raise UserError("A picture that this recipe should resemble is too large for me.")

@@ -1,14 +1,17 @@
-"""Pictures that people attach to commands and messages, fetched at once because URLs expire.
+"""Files that people attach to commands and messages, fetched at once because URLs expire.
 
-Files are read from Discord's own hosts only (in local mode from the one in memory). The engine
-checks what the bytes are.
+Files are fetched from Discord's own hosts only (in local mode from the one in memory), and never
+more of them than is allowed: what is announced about a file counts for nothing. `engine` checks
+what the bytes are.
 """
 
 import asyncio
 import mimetypes
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 
+import aiohttp
 import discord
 
 from bot.errors import UserError
@@ -19,52 +22,97 @@ from bot.ui.media import gallery_files
 from engine.files import MEBIBYTE
 
 DISCORD_HOSTS = frozenset(("cdn.discordapp.com", "media.discordapp.net"))
+_MAX_MESSAGE_MIB = MAX_MESSAGE_BYTES // MEBIBYTE
 _FETCH_SECONDS = 60.0
+_MAX_REDIRECTS = 3
+_PART_BYTES = 65_536
+_IN_MEMORY = ".invalid"
+"""End of the names of hosts that exist only in memory; no real host can have it (RFC 2606)."""
 _GONE = (discord.NotFound, discord.Forbidden)
 """Errors of a URL that expired, and of a message that was deleted or can't be read."""
+_ELSEWHERE = "I only read pictures that are attached to a message on Discord."
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was attached to a command, or to `message` before; it is not fetched yet."""
+
+    file: discord.Attachment
+    message: discord.Message | None = None
 
 
 class UploadReader:
     """Fetches attached files of up to `limit_mib` mebibytes from Discord's hosts."""
 
-    def __init__(self, limit_mib: int, hosts: frozenset[str]) -> None:
+    def __init__(
+        self, limit_mib: int, hosts: frozenset[str], session: aiohttp.ClientSession
+    ) -> None:
         self._limit_mib = limit_mib
         self._hosts = hosts
+        self._session = session
 
-    async def read(
-        self, attachment: discord.Attachment, message: discord.Message | None = None
-    ) -> bytes:
-        """Return the bytes of a file that was attached to a command, or to `message` before.
+    async def read(self, upload: Upload, *, is_text: bool = False) -> bytes:
+        """Return the bytes of an attached file.
 
-        The address of a message's file may have expired, and the bot's own pictures may be as
-        large as it makes them. Raises `UserError` if the file is too large, is on another host or
-        can't be fetched.
+        The address of a message's file may have expired. The bot's own pictures, and files of
+        which only the text is read (`is_text`), may be as large as the bot's own. Raises
+        `UserError` if the file is too large, is on another host or can't be fetched.
         """
-        limit_mib = self._limit_mib
-        if message is not None and result_stem(attachment.filename) and is_own(message):
-            limit_mib = MAX_MESSAGE_BYTES // MEBIBYTE
+        file, message = upload.file, upload.message
+        is_large = is_text or (message and result_stem(file.filename) and is_own(message))
+        limit_mib = _MAX_MESSAGE_MIB if is_large else self._limit_mib
         try:
             try:
-                return await self._fetch(attachment, limit_mib)
+                return await self._fetch(file, limit_mib)
             except _GONE:
                 if message is None:
                     raise
-                return await self._fetch(await _refetched(message, attachment), limit_mib)
+                return await self._fetch(await _refetched(message, file), limit_mib)
         except CALL_ERRORS as error:
             raise UserError(
-                f"I couldn't fetch {attachment.filename} from Discord. Try again in a minute, or "
+                f"I couldn't fetch {file.filename} from Discord. Try again in a minute, or "
                 "attach it again."
             ) from error
 
-    async def _fetch(self, attachment: discord.Attachment, limit_mib: int) -> bytes:
-        if attachment.size > limit_mib * MEBIBYTE:
-            raise UserError(
-                f"{attachment.filename} is {attachment.size / MEBIBYTE:.1f} MiB; files can be at "
-                f"most {limit_mib} MiB here."
-            )
-        if urlsplit(attachment.url).hostname not in self._hosts:
-            raise UserError("I only read pictures that are attached to a message on Discord.")
-        return await asyncio.wait_for(attachment.read(), _FETCH_SECONDS)
+    async def _fetch(self, file: discord.Attachment, limit_mib: int) -> bytes:
+        limit = limit_mib * MEBIBYTE
+        _check_size(file, file.size, limit)
+        if urlsplit(file.url).netloc not in self._hosts:
+            raise UserError(_ELSEWHERE)
+        async with asyncio.timeout(_FETCH_SECONDS):
+            if _is_in_memory(file.url):
+                content = await file.read()
+            else:
+                content = await self._download(file.url, limit)
+        _check_size(file, len(content), limit)
+        return content
+
+    async def _download(self, url: str, limit: int) -> bytes:
+        """Return the first `limit` + 1 bytes of a file at most."""
+        for _ in range(1 + _MAX_REDIRECTS):
+            async with self._session.get(url, allow_redirects=False) as response:
+                target = response.headers.get("Location")
+                if response.status // 100 != 3 or target is None:
+                    return await _content(response, limit)
+            url = self._checked_target(url, target)
+        raise UserError(_ELSEWHERE)
+
+    def _checked_target(self, url: str, target: str) -> str:
+        """Return the address to which a host redirects; raise `UserError` if it is elsewhere."""
+        absolute = urljoin(url, target)
+        parts = urlsplit(absolute)
+        if parts.scheme != urlsplit(url).scheme or parts.netloc not in self._hosts:
+            raise UserError(_ELSEWHERE)
+        return absolute
+
+
+def upload_session() -> aiohttp.ClientSession:
+    """Return a session that unpacks nothing: a few kilobytes could become gigabytes."""
+    return aiohttp.ClientSession(
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept-Encoding": "identity"},
+    )
 
 
 def pictures_in(message: discord.Message) -> list[discord.Attachment]:
@@ -109,6 +157,32 @@ def choose_picture(
         held = "one picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
         raise UserError(f"That message has only {held}, so there is no number {number}.")
     return pictures[(number or 1) - 1]
+
+
+async def _content(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return the first `limit` + 1 bytes of a response at most; raise an error of discord.py."""
+    if response.status != 200:
+        error = {403: discord.Forbidden, 404: discord.NotFound}.get(
+            response.status, discord.HTTPException
+        )
+        raise error(response, "the file can't be fetched")
+    content = bytearray()
+    async for part in response.content.iter_chunked(_PART_BYTES):
+        content += part
+        if len(content) > limit:
+            break
+    return bytes(content[: limit + 1])
+
+
+def _is_in_memory(url: str) -> bool:
+    return (urlsplit(url).hostname or "").endswith(_IN_MEMORY)
+
+
+def _check_size(file: discord.Attachment, size: int, limit: int) -> None:
+    if size > limit:
+        raise UserError(
+            f"{file.filename} is too large; files can be at most {limit // MEBIBYTE} MiB here."
+        )
 
 
 async def _refetched(

@@ -1,6 +1,7 @@
 """A bot on a Discord in memory, with the real engine and the demo models."""
 
 import asyncio
+import atexit
 import io
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,6 +23,7 @@ from bot.client import PaintingBot
 from bot.config import BotSettings, DiscordSettings, StorageSettings
 from bot.errors import UserError
 from bot.local_preview import UPLOAD_HOSTS
+from bot.reading.file_process import FileProcess
 from bot.services import Services
 from bot.storage import open_store
 from bot.storage.connection import DATABASE
@@ -110,6 +112,14 @@ def demo_models() -> Models:
     return load_models("demo", "cpu")
 
 
+@cache
+def file_process() -> FileProcess:
+    """Return the process that reads the files of all tests of this process."""
+    process = FileProcess(PATIENCE)
+    atexit.register(process.close)
+    return process
+
+
 async def add_database(folder: Path) -> None:
     """Put a migrated, empty database into a folder that has none."""
     if not _MIGRATED:
@@ -129,7 +139,7 @@ async def open_test_services(
     """Open services with shared models and a copied database, to save time."""
     await add_database(settings.storage.folder)
     models = None if settings.engine.compile else demo_models()  # compiling changes them
-    async with open_services(settings, hosts, timings, models) as services:
+    async with open_services(settings, hosts, timings, models, file_process()) as services:
         yield services
 
 

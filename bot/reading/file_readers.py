@@ -1,0 +1,92 @@
+"""What is read from files, beside what `engine` reads. These functions run in `FileProcess`."""
+
+from dataclasses import replace
+from io import BytesIO
+
+from PIL import Image
+
+from bot import errors
+from bot.errors import UserError
+from engine.editing.edit_pictures import EditPictures, read_edit, read_mask, read_source
+from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, image_prompt
+from engine.editing.followups import restart_from
+from engine.images.image_io import LoadedPicture, load_picture, read_picture
+from engine.recipes.edit import Edit, ImagePrompt
+from engine.recipes.recipe import Recipe
+from engine.recipes.start_image import init_image, source_and_mask, start_picture
+
+
+def read_edit_pictures(picture: bytes, mask: bytes | None) -> EditPictures:
+    """Read the picture of an edit and its mask; raise `PictureError`."""
+    return read_edit(picture, mask)
+
+
+def read_draft(content: bytes, what: str | None) -> tuple[Image.Image, bytes | None, str]:
+    """Return a picture, a hole in it as a mask unless something is looked for, and notices."""
+    if what:
+        source, notice = read_source(content)
+        return source, None, errors.sentence(notice) if notice else ""
+    pictures = read_edit(content)
+    mask = None if pictures.mask is None else _png(pictures.mask)
+    return pictures.source, mask, " ".join(map(errors.sentence, pictures.notices))
+
+
+def read_mask_file(content: bytes, picture: bytes) -> bytes:
+    """Read the mask of a picture as a PNG; raise `PictureError`."""
+    source, _ = read_source(picture)
+    return _png(read_mask(content, source)[0])
+
+
+def read_start(content: bytes, size: tuple[int, int]) -> tuple[bytes, str]:
+    """Return the picture that a run starts from, fitted to `size`, and notices or ""."""
+    loaded = load_picture(content)
+    return init_image(loaded.picture, size), _sentences(loaded, "the picture to start from")
+
+
+def read_goal(content: bytes) -> tuple[ImagePrompt, str]:
+    """Return a picture that the painting should resemble, and notices or ""."""
+    loaded = load_picture(content)
+    return image_prompt(loaded.picture), _sentences(loaded, "the picture to resemble")
+
+
+def read_restart(content: bytes, recipe: Recipe) -> tuple[Recipe, str]:
+    """Return a recipe that starts from the picture in a file, and notices or ""."""
+    loaded = load_picture(content)
+    return restart_from(recipe, loaded.picture), _sentences(loaded, "the picture")
+
+
+def with_own_pictures(recipe: Recipe) -> Recipe:
+    """Return a recipe from elsewhere with its pictures written anew, pixel by pixel the same.
+
+    From here on they are small PNG files of the bot's own making. Raises `UserError` or
+    `EngineError` for pictures that cannot be read, or that this bot would not make.
+    """
+    start = start_picture(recipe)  # fits the canvas, or cannot be read
+    likes = tuple(_own_image_prompt(each) for each in recipe.image_prompts)
+    edit = None if recipe.edit is None else _own_edit(recipe.edit)
+    first = None if recipe.init_image is None or start is None else _png(start)
+    return replace(recipe, init_image=first, image_prompts=likes, edit=edit)
+
+
+def _sentences(loaded: LoadedPicture, name: str) -> str:
+    return " ".join(map(errors.sentence, loaded.notices(name)))
+
+
+def _own_edit(edit: Edit) -> Edit:
+    source, mask = source_and_mask(edit)
+    if read_source(edit.source)[0].size != source.size:
+        raise UserError("The picture that this recipe edits is too large for me.")
+    return replace(edit, source=_png(source), mask=None if mask is None else _png(mask))
+
+
+def _own_image_prompt(prompt: ImagePrompt) -> ImagePrompt:
+    picture = read_picture(prompt.picture, name="the image prompt")
+    if max(picture.size) > IMAGE_PROMPT_SIDE:
+        raise UserError("A picture that this recipe should resemble is too large for me.")
+    return replace(prompt, picture=_png(picture))
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
