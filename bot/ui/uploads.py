@@ -107,8 +107,12 @@ class UploadReader:
 
 
 def upload_session() -> aiohttp.ClientSession:
-    """Return a session that unpacks nothing: a few kilobytes could become gigabytes."""
+    """Return a session that keeps no connections, and unpacks nothing on the way.
+
+    A few kilobytes that are unpacked could become gigabytes.
+    """
     return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"Accept-Encoding": "identity"},
@@ -180,8 +184,9 @@ def _is_in_memory(url: str) -> bool:
 
 def _check_size(file: discord.Attachment, size: int, limit: int) -> None:
     if size > limit:
+        limit_mib = limit // MEBIBYTE
         raise UserError(
-            f"{file.filename} is too large; files can be at most {limit // MEBIBYTE} MiB here."
+            f"The file {file.filename} is too large; files can be at most {limit_mib} MiB here."
         )
 
 

@@ -9,7 +9,6 @@ import pytest
 import simcord
 from PIL import Image
 
-from bot.ui.uploads import Upload, UploadReader
 from engine.presets import make_recipe
 from tests.harness.bot_harness import (
     PROMPT,
@@ -20,10 +19,10 @@ from tests.harness.bot_harness import (
     open_bot,
     steps_held,
 )
-from tests.harness.interactions import at_the_same_time
 
 PICTURE = encoded(Image.linear_gradient("L").convert("RGB").resize((64, 64)))
 FILE = ("a.png", PICTURE)
+RECIPE = ("recipe.json", make_recipe(PROMPT, seed=1, steps=1).to_json().encode())
 DOORS: dict[str, dict[str, Any]] = {
     "edit": {"image": FILE, "prompt": "a bad star", "mask": FILE},
     "mask": {"image": FILE, "what": "a bad circle"},
@@ -100,9 +99,8 @@ async def test_nothing_is_fetched_beyond_the_limits(tmp_path: Path, monkeypatch:
 async def test_recipes_are_not_read_beyond_the_limits(tmp_path: Path, monkeypatch: Any):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"jobs_per_person": 1})
-    file = ("recipe.json", make_recipe(PROMPT, seed=1, steps=1).to_json().encode())
     async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
-        shown = (await bot.alice.slash(bot.channel, "recipe", image=file)).response
+        shown = (await bot.alice.slash(bot.channel, "recipe", image=RECIPE)).response
         assert shown is not None
         with steps_held():
             await bot.imagine(steps=2)
@@ -114,7 +112,10 @@ async def test_recipes_are_not_read_beyond_the_limits(tmp_path: Path, monkeypatc
 
 
 async def test_buttons_of_a_mask_obey_the_place(bot: BotHarness):
-    drafted = (await bot.alice.slash(bot.channel, "mask", image=FILE, what="a circle")).response
+    hollow = Image.new("RGBA", (64, 64), "blue")
+    hollow.paste((0, 0, 0, 0), (20, 20, 40, 40))
+    file = ("a.png", encoded(hollow))
+    drafted = (await bot.alice.slash(bot.channel, "mask", image=file)).response
     assert drafted is not None
     elsewhere = bot.guild.create_text_channel("elsewhere")
     await moderator(bot).slash(bot.channel, "settings channels add", channel=elsewhere)
@@ -122,27 +123,23 @@ async def test_buttons_of_a_mask_obey_the_place(bot: BotHarness):
     assert "I paint only in" in refused.followups[0].content
 
 
-async def test_one_request_of_a_person_is_read_at_a_time(
-    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
-):
-    read, going, most = UploadReader.read, list[Upload](), list[int]()
+async def test_files_of_a_person_are_read_one_after_the_other(bot: BotHarness):
+    begun, going_on = list[int](), asyncio.Event()
 
-    async def noted(self: UploadReader, upload: Upload, **options: Any) -> bytes:
-        going.append(upload)
-        most.append(len(going))
-        await asyncio.sleep(0)
-        try:
-            return await read(self, upload, **options)
-        finally:
-            going.remove(upload)
+    async def read(number: int) -> None:
+        async with bot.services.files.turn(bot.alice.id):
+            begun.append(number)
+            await going_on.wait()
 
-    monkeypatch.setattr(UploadReader, "read", noted)
-    commands = [bot.alice.slash(bot.channel, "recipe", image=FILE) for _ in range(5)]
-    answers = [ephemeral_text(a) for a in await at_the_same_time(bot, monkeypatch, *commands)]
-    assert max(most) == 1
-    refused = [said for said in answers if "still looking" in said]
-    assert len(refused) == 2
-    assert all("contains no recipe" in said for said in answers if said not in refused)
-    assert "contains no recipe" in ephemeral_text(
-        await bot.alice.slash(bot.channel, "recipe", image=FILE)
-    )
+    reading = [asyncio.create_task(read(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    refused = await bot.alice.slash(bot.channel, "recipe", image=FILE)
+    assert "I am still looking at the files" in ephemeral_text(refused)
+    of_bob = await bot.bob.slash(bot.channel, "recipe", image=FILE)
+    assert "contains no recipe" in ephemeral_text(of_bob)
+    assert begun == [0]
+    going_on.set()
+    await asyncio.gather(*reading)
+    assert begun == [0, 1, 2]
+    read_again = await bot.alice.slash(bot.channel, "recipe", image=FILE)
+    assert "contains no recipe" in ephemeral_text(read_again)
