@@ -139,7 +139,9 @@ async def open_test_services(
     """Open services with shared models and a copied database, to save time."""
     await add_database(settings.storage.folder)
     models = None if settings.engine.compile else demo_models()  # compiling changes them
-    async with open_services(settings, hosts, timings, models, file_process()) as services:
+    async with open_services(
+        settings, hosts, timings, models, file_process=file_process()
+    ) as services:
         yield services
 
 
