@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bot.filtering.automaton import Reached, ShiftAnd
 from bot.filtering.letters import Boundary, Letter, pieces
-from bot.filtering.words import is_part, is_word
+from bot.filtering.words import EVERY_LANGUAGE, is_part, languages_of
 
 _MAX_UNITS = 8
 """The most parts into which a word is expected to be split."""
@@ -40,7 +40,7 @@ def find_hidden(automaton: ShiftAnd, letters: Sequence[Letter]) -> int:
 def _without_pairs_in_words(letters: Iterable[Letter]) -> list[Letter]:
     read: list[Letter] = []
     for piece in pieces(letters):
-        if any(each.pair for each in piece) and is_word(_text(piece)):
+        if any(each.pair for each in piece) and languages_of(_text(piece)):
             read += (replace(each, pair=frozenset()) for each in piece)
         else:
             read += piece
@@ -53,7 +53,9 @@ def _find_split(automaton: ShiftAnd, letters: Sequence[Letter]) -> int:
     for start in range(len(units) - 1):
         several = units[start : start + _MAX_UNITS]
         for count, found in enumerate(_ends(automaton, several), 1):
-            if found and count > 1 and not _are_words(several[:count], units, start + count):
+            if not found or _is_spelled(several[:count], units, start + count):
+                continue
+            if not _are_words(several[:count], units, start + count):
                 return found
     return 0
 
@@ -71,47 +73,60 @@ def _ends(automaton: ShiftAnd, units: Sequence[list[Letter]]) -> Iterable[int]:
 
 
 def _units(letters: Iterable[Letter]) -> list[list[Letter]]:
-    """Split letters at their spaces."""
+    """Split letters at their spaces, those of spelled words too."""
     units: list[list[Letter]] = []
     for letter in letters:
-        if letter.boundary is Boundary.BREAK or not units:
+        is_apart = letter.is_spelled and any(map(str.isspace, letter.gap))
+        if letter.boundary is Boundary.BREAK or is_apart or not units:
             units.append([])
         units[-1].append(letter)
     return units
 
 
+def _is_spelled(
+    chosen: Sequence[list[Letter]], units: Sequence[list[Letter]], following: int
+) -> bool:
+    """Return True for units inside one spelled word, or that end in the middle of one."""
+    is_inside = all(unit[0].is_spelled for unit in chosen[1:])
+    after = units[following][0] if following < len(units) else None
+    return is_inside or (after is not None and after.boundary is Boundary.NONE)
+
+
 def _are_words(
     chosen: Sequence[list[Letter]], units: Sequence[list[Letter]], following: int
 ) -> bool:
+    """Return True if units are words of one language."""
     after = units[following] if following < len(units) else None
-    pairs = zip(chosen, (*chosen[1:], after), strict=True)
-    return all(_is_ordinary(unit, after) for unit, after in pairs)
+    languages = EVERY_LANGUAGE
+    for unit, next_unit in zip(chosen, (*chosen[1:], after), strict=True):
+        languages &= _languages_of(unit, next_unit)
+    return languages != 0
 
 
-def _is_ordinary(unit: Sequence[Letter], after: Sequence[Letter] | None) -> bool:
-    """Return True if a unit consists of words, numbers and signs."""
+def _languages_of(unit: Sequence[Letter], after: Sequence[Letter] | None) -> int:
+    """Return the languages in which a unit consists of words, numbers and signs, as bits."""
     text = _text(unit)
-    if text in _CONTRACTED and unit[0].gap in _APOSTROPHES:
-        return True
-    if text in _ELIDED and after is not None and after[0].gap in _APOSTROPHES:
-        return True
+    if text in _CONTRACTED and _is_apostrophe(unit[0].gap):
+        return EVERY_LANGUAGE
+    if text in _ELIDED and after is not None and _is_apostrophe(after[0].gap):
+        return EVERY_LANGUAGE
     if not any(each.certain and not each.is_digit for each in unit):
-        return True
-    return all(_is_word(piece) for piece in pieces(unit))
+        return EVERY_LANGUAGE
+    languages = EVERY_LANGUAGE
+    for piece in pieces(unit):
+        languages &= languages_of(_text(piece))
+    return languages
 
 
-def _is_word(piece: Sequence[Letter]) -> bool:
-    text = _text(piece)
-    if len(piece) == 2 and piece[1].is_spelled:  # only longer words are spelled
-        return all(map(is_word, text))
-    return is_word(text)
+def _is_apostrophe(gap: str) -> bool:
+    return bool(gap) and _APOSTROPHES.issuperset(gap)
 
 
 def _find_spelled(automaton: ShiftAnd, letters: Sequence[Letter]) -> int:
     """Find an entry beside other words that are spelled without spaces between them."""
     for run in _spelled(letters):
         text = _text(run)
-        if len(text) != len(run) or is_word(text):
+        if len(text) != len(run) or languages_of(text):
             continue
         before = _divisible(text)
         after = _divisible(text[::-1], is_reversed=True)[::-1]

@@ -8,6 +8,7 @@ import unicodedata
 from functools import lru_cache
 
 _LANGUAGES = ("en", "es", "fr", "it", "ru")
+EVERY_LANGUAGE = (1 << len(_LANGUAGES)) - 1
 _RARE = 50
 """The frequency of words that are in a dictionary but were hardly ever seen."""
 _CONSONANTS = frozenset("bcdfghjklmnpqrstvwxz")
@@ -15,11 +16,11 @@ _SHORT = " a am an as at be by do go he i if in is it me my no of oh on or so to
 """The English words of one or two letters that can be part of a text without spaces."""
 
 
-def is_word(letters: str) -> bool:
-    """Return True if letters without accents are a word of some language, or a number."""
-    if len(letters) == 1:  # other languages have words of one letter, but no Latin consonants
-        return letters not in _CONSONANTS
-    return letters.isdigit() or letters in _words()
+def languages_of(letters: str) -> int:
+    """Return the languages in which letters without accents are a word or a number, as bits."""
+    if len(letters) == 1:  # many languages have words of one letter, but no Latin consonants
+        return 0 if letters in _CONSONANTS else EVERY_LANGUAGE
+    return EVERY_LANGUAGE if letters.isdigit() else _words().get(letters, 0)
 
 
 def is_part(letters: str) -> bool:
@@ -30,15 +31,16 @@ def is_part(letters: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _words() -> frozenset[str]:
-    """Load the dictionaries, which takes a second and some megabytes."""
+def _words() -> dict[str, int]:
+    """Load the languages of all words, which takes a second and some megabytes."""
     from spellchecker import SpellChecker
 
-    words: set[str] = set()
-    for language in _LANGUAGES:
+    words: dict[str, int] = {}
+    for number, language in enumerate(_LANGUAGES):
         found = SpellChecker(language=language).word_frequency.dictionary
-        words.update(_plain(word) for word, count in found.items() if count > _RARE)
-    return frozenset(words)
+        for word in (_plain(word) for word, count in found.items() if count > _RARE):
+            words[word] = words.get(word, 0) | 1 << number
+    return words
 
 
 def _plain(word: str) -> str:

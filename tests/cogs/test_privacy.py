@@ -92,7 +92,9 @@ async def test_an_export_holds_jobs_recipes_pictures_and_drafts(bot: BotHarness)
     assert (job["prompt"], job["author_id"], job["state"]) == (SECRET, bot.alice.id, "done")
     assert job["posts"]
     assert job["places"]
-    assert Recipe.from_json(files["job-1/recipe-1.json"].decode()).seed == 7
+    recipe = Recipe.from_json(files["job-1/recipe-1.json"].decode())
+    assert recipe.seed == 7
+    assert recipe.init_image  # the picture that she attached, which the posted file lacks
     assert files["job-1/picture-1.png"] == posted
     assert recipe_of(files["job-1/picture-1.png"]).seed == 7
     assert any(name.startswith("job-1/frames/") for name in files)

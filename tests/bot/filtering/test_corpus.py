@@ -84,6 +84,7 @@ savvy, navvy, revved engine
 a vacuum and a continuum
 a pen is on the desk
 the pen is red, is it?
+a b c d
 as Sam said
 as soon as possible
 a son, as sung
@@ -94,6 +95,7 @@ he'll be there, she'll too
 HE’LL and we’ll and they’ll
 he'd, I'd, we'd
 it's Tim's and the boss's
+wasn''t it
 l'amour, l'eau, d'accord, qu'il
 c'est la vie, j'ai faim
 rock 'n' roll
@@ -203,6 +205,9 @@ d amn
 dam n
 d a mn
 the da mn dog
+a d amn dog
+the x d amn dog
+a s hit
 da, mn
 a picture of da, mn
 da | mn
