@@ -22,7 +22,7 @@ from bot.guild_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_GUILD, GuildSet
 from bot.ui import formatting
 from bot.ui.attachments import Attachment
 from bot.ui.responses import defer, respond, update_response
-from bot.ui.settings_text import NAMES, REPLIES, commands_text, existing, settings_text
+from bot.ui.settings_text import NAMES, REPLIES, commands_text, existing, if_known, settings_text
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
@@ -119,9 +119,9 @@ class ServerSettingsCog(
     async def cleanup(self, interaction: discord.Interaction) -> None:
         """Remove deleted channels and roles from the lists."""
         await defer(interaction)
-        guild = interaction.guild
+        guild = if_known(interaction.guild)
         if guild is None:
-            raise UserError("Only servers have settings.")
+            raise UserError("Discord has not told me this server's channels yet. Try again later.")
 
         def change(before: GuildSettings) -> GuildSettings:
             # A list of deleted entries only allows nothing; an empty one would allow everything.

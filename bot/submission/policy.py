@@ -25,7 +25,7 @@ from bot.submission.requester import Channel, Requester
 from bot.submission.space import check_space
 from bot.ui import formatting
 from bot.ui.formatting import escape_name, plural
-from bot.ui.settings_text import existing
+from bot.ui.settings_text import existing, if_known
 from engine.models.catalogue import find_models
 from engine.recipes.prompts import MAX_PROMPTS
 from engine.recipes.recipe import MAX_SIDE, Recipe
@@ -258,7 +258,7 @@ def _day_is_over(past: Sequence[tuple[datetime, int]], pictures: int, most: int,
 
 def _only_in(channels: Sequence[int], requester: Requester) -> str:
     """Return where people can paint, out of the channels on a guild's list."""
-    guild: discord.Guild | None = getattr(requester.channel, "guild", None)
+    guild = if_known(getattr(requester.channel, "guild", None))
     kept = existing(channels, guild.get_channel) if guild else channels
     if not kept:
         return (
@@ -270,7 +270,7 @@ def _only_in(channels: Sequence[int], requester: Requester) -> str:
 
 def _only_for(roles: Sequence[int], requester: Requester) -> str:
     """Return for whom the bot paints, out of the roles on a guild's list."""
-    guild: discord.Guild | None = getattr(requester.channel, "guild", None)
+    guild = if_known(getattr(requester.channel, "guild", None))
     kept = existing(roles, guild.get_role) if guild else roles
     if not kept:
         return (

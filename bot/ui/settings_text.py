@@ -36,7 +36,7 @@ def settings_text(
     server: GuildSettings, host: LimitSettings, replies: Replies, guild: discord.Guild | None
 ) -> str:
     """Return what is allowed in a server; `replies` is the host's choice."""
-    limits = server.merged_with(host)
+    limits, guild = server.merged_with(host), if_known(guild)
     lines = ["**What is allowed in this server**"]
     for name in LIMITS:
         number, most = getattr(limits, name), getattr(host, name)
@@ -61,6 +61,11 @@ def settings_text(
 def commands_text(*, is_known: bool) -> str:
     """Return where a server's own settings for the bot's commands are, and who follows them."""
     return _COMMANDS_KNOWN if is_known else _COMMANDS_UNKNOWN
+
+
+def if_known(guild: discord.Guild | None) -> discord.Guild | None:
+    """Return a server if Discord has told its channels and roles, as after every connection."""
+    return None if guild is None or guild.unavailable else guild
 
 
 def existing(ids: Sequence[int], find: Callable[[int], object | None]) -> tuple[int, ...]:
