@@ -11,6 +11,8 @@ from engine import read_recipe
 from engine.cli import main
 
 RED, BLUE, GREEN = (215, 35, 40), (40, 80, 215), (40, 160, 60)
+FORTY_BYTES = "5249464620000000574542505650384c140000002f3f9fcf17075081540820000a9a92c58888fe07"
+"""A WebP file that claims 64 megapixels."""
 FEW = ["--steps", "3", "--seed", "5"]
 
 
@@ -34,6 +36,7 @@ def files(folder: Path) -> None:
         erased = picture.convert("RGBA")
     erased.paste((0, 0, 0, 0), (30, 30, 66, 66))
     erased.save(folder / "erased.png")
+    (folder / "forty.webp").write_bytes(bytes.fromhex(FORTY_BYTES))
     (folder / "text.png").write_text("not a picture")
 
 
@@ -163,6 +166,9 @@ def test_pictures_to_resemble_are_in_the_recipe():
         (["edit", "scene.png", "a star", "--mask", "green.png"], "paint white what to change"),
         (["edit", "scene.png", "a star", "--mask", "scene.png"], "is the picture itself"),
         (["edit", "text.png", "a star"], "not a picture"),
+        (["edit", "forty.webp", "a star"], "8000 x 7999 pixels, at most 16.8 megapixels"),
+        (["edit", "scene.png", "a star", "--mask", "forty.webp"], "at most 16.8 megapixels"),
+        (["imagine", "a star", "--like", "forty.webp"], "at most 16.8 megapixels"),
         (["edit", "none.png", "a star"], "no such file"),
         (["edit", "scene.png", " "], "prompt is empty"),
         (["edit", "scene.png", "a star", "--keep", "2"], "--keep must be a number from 0 to 1"),
