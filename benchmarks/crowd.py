@@ -96,14 +96,16 @@ def _print_outcome(env: simcord.Env, board: Board, tally: Tally, faults: Counter
 
 async def _in_a_row(jobs: int) -> None:
     """Paint jobs one after the other; print memory and file descriptors on the way."""
-    async with _bot() as (services, env, _):
+    async with _bot() as (services, env, board):
         ((member, channel),) = _members(env, 1)
         process = psutil.Process()
         print("jobs  resident memory  file descriptors")
         with acting_at_the_same_time(env):
             for number in range(1, jobs + 1):
-                await member.slash(channel, "imagine", prompt="a red circle", steps=2)
-                while not services.queue.jobs():
+                await member.slash(
+                    channel, "imagine", prompt="a red circle", steps=2, preset="fast"
+                )
+                while board.count("jobs") < number:
                     await asyncio.sleep(0.01)
                 await _all_told(services)
                 if number % _SAMPLE_EVERY == 0:
