@@ -19,6 +19,7 @@ from bot.storage.connection import DATABASE
 from engine.errors import SettingsError
 from tests.harness.bot_harness import (
     FAST,
+    PATIENCE,
     BotHarness,
     another_job_is_painted,
     encoded,
@@ -42,7 +43,7 @@ async def bot(settings: BotSettings) -> AsyncIterator[BotHarness]:
 def locked(settings: BotSettings) -> Iterator[None]:
     """Another program writes into the database for a while."""
     path = settings.storage.folder / DATABASE
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+    with closing(sqlite3.connect(path, PATIENCE, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         yield
         database.execute("ROLLBACK")
