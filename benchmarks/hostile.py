@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--only", help="send only the kind of files of this name")
     options = parser.parse_args(arguments)
-    logging.disable(logging.INFO)
+    logging.disable(logging.ERROR)  # requests are cut off at the end
     files = hostile_files()
     if options.only:
         files = {options.only: files[options.only]}
