@@ -14,7 +14,7 @@ from bot.errors import UserError
 from bot.jobs.job import UNFINISHED
 from bot.submission.permissions import Actor, check_permissions
 from bot.submission.requester import Channel, Requester
-from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS
+from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS, bounded
 from bot.ui.uploads import Upload, is_own, is_spoiler, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Reactions(BotCog):
         """Return who reacted to what; raise an error where the bot can't post."""
         channel = self._bot.get_channel(reaction.channel_id)
         if channel is None:  # an archived thread or direct messages
-            channel = await self._bot.fetch_channel(reaction.channel_id)
+            channel = await bounded(self._bot.fetch_channel(reaction.channel_id))
         if not isinstance(channel, Channel) or isinstance(channel, discord.GroupChannel):
             return None
         requester = Requester.of_reaction(reaction, channel)

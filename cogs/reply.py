@@ -20,6 +20,7 @@ from bot.submission.edits import EditOptions, Queued
 from bot.submission.job_messages import message_with_pictures
 from bot.submission.requester import Requester
 from bot.submission.small_talk import has_words, is_small_talk
+from bot.ui.discord_errors import bounded
 from bot.ui.media import check_not_linked
 from bot.ui.uploads import Upload, choose_picture, is_own, is_spoiler, pictures_in
 
@@ -216,7 +217,9 @@ async def _target(message: discord.Message) -> discord.Message:
         return found
     reference = message.reference
     try:
-        return await message.channel.fetch_message((reference and reference.message_id) or 0)
+        return await bounded(
+            message.channel.fetch_message((reference and reference.message_id) or 0)
+        )
     except discord.HTTPException as error:
         raise UserError("The message that you replied to was deleted.") from error
 

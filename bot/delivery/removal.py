@@ -11,7 +11,7 @@ import discord
 from bot.jobs.job import JobLocation, message_url
 from bot.jobs.records import JobRecord
 from bot.storage import Store
-from bot.ui.discord_errors import CALL_ERRORS
+from bot.ui.discord_errors import CALL_ERRORS, bounded
 
 log = logging.getLogger(__name__)
 
@@ -118,12 +118,12 @@ async def delete_message(client: discord.Client, channel_id: int, message_id: in
     """
     message = client.get_partial_messageable(channel_id).get_partial_message(message_id)
     try:
-        await message.delete()
+        await bounded(message.delete())
     except discord.HTTPException as error:
         if error.code != _ARCHIVED:
             raise
-        await client.http.edit_channel(channel_id, archived=False)
-        await message.delete()
+        await bounded(client.http.edit_channel(channel_id, archived=False))
+        await bounded(message.delete())
 
 
 async def anonymize_thread(client: discord.Client, channel_id: int, thread_id: int) -> None:
@@ -132,7 +132,7 @@ async def anonymize_thread(client: discord.Client, channel_id: int, thread_id: i
     Raises the errors of `delete_message`. An archived thread is reopened.
     """
     with suppress(discord.NotFound):  # the notice can outlive the thread
-        await client.http.edit_channel(thread_id, name=_ANONYMOUS_NAME, archived=False)
+        await bounded(client.http.edit_channel(thread_id, name=_ANONYMOUS_NAME, archived=False))
     channel = client.get_partial_messageable(channel_id)
     start = discord.Object(thread_id)  # a thread has the id of its first message
     async for message in channel.history(after=start, limit=_NOTICE_WITHIN, oldest_first=True):
@@ -140,4 +140,4 @@ async def anonymize_thread(client: discord.Client, channel_id: int, thread_id: i
             continue
         # Discord documents that the notice refers to the thread; its message has the same id.
         if thread_id in (message.reference.channel_id, message.reference.message_id):
-            await message.delete()
+            await bounded(message.delete())

@@ -17,7 +17,7 @@ import discord
 
 from bot.errors import UserError
 from bot.storage import Store
-from bot.ui.discord_errors import CALL_ERRORS
+from bot.ui.discord_errors import CALL_ERRORS, bounded
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ async def _send(
         if number:
             await asyncio.sleep(pause * 4 ** (number - 1))
         try:
-            await user.send(file=discord.File(io.BytesIO(content), name))
+            await bounded(user.send(file=discord.File(io.BytesIO(content), name)))
             return
         except discord.Forbidden as error:
             raise UserError(_CLOSED) from error

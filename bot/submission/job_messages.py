@@ -6,7 +6,7 @@ from bot.errors import UserError
 from bot.jobs.job import UNFINISHED
 from bot.jobs.records import JobRecord
 from bot.storage import Store
-from bot.ui.discord_errors import CALL_ERRORS
+from bot.ui.discord_errors import CALL_ERRORS, bounded
 from bot.ui.uploads import is_own, pictures_in
 
 _UNFINISHED = (
@@ -60,7 +60,7 @@ async def _fetched(
     try:
         channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
         if isinstance(channel, discord.abc.Messageable):
-            return await channel.fetch_message(message_id)
+            return await bounded(channel.fetch_message(message_id))
     except CALL_ERRORS:
         pass
     return None

@@ -15,7 +15,7 @@ from bot.submission.requester import Requester
 from bot.ui import job_text
 from bot.ui.attachments import discord_files, result_files
 from bot.ui.buttons import result_view
-from bot.ui.discord_errors import is_too_large
+from bot.ui.discord_errors import bounded, is_too_large
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class Reposts:
             is_last = group is files.groups[-1]
             view = result_view(entry.job_id, record.state) if is_last else discord.utils.MISSING
             try:
-                message = await requester.channel.send(text, files=discord_files(*group), view=view)
+                message = await bounded(
+                    requester.channel.send(text, files=discord_files(*group), view=view)
+                )
             except discord.HTTPException as error:
                 if is_too_large(error):
                     raise UserError("This picture is too large for this channel.") from error

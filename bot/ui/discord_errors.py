@@ -1,8 +1,8 @@
 """Calls to Discord that do not wait for ever, and what their errors mean."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import aiohttp
 import discord
@@ -24,7 +24,7 @@ _REQUEST_TOO_LARGE = 40005
 """Discord's own code for files that are too large together."""
 
 
-async def bounded(call: Coroutine[Any, Any, T], seconds: float = CALL_SECONDS) -> T:
+async def bounded(call: Awaitable[T], seconds: float = CALL_SECONDS) -> T:
     """Make a call, but wait for its answer for at most some seconds.
 
     Raises `TimeoutError` then. The call itself goes on: to cancel it while discord.py waits for the

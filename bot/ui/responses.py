@@ -16,7 +16,13 @@ from bot import errors
 from bot.errors import FAULT, PromptTooLongError, UserError
 from bot.recent_keys import RecentKeys
 from bot.ui.attachments import Attachment, discord_files
-from bot.ui.discord_errors import ALREADY_ACKNOWLEDGED, CALL_ERRORS, NETWORK_ERRORS, describe
+from bot.ui.discord_errors import (
+    ALREADY_ACKNOWLEDGED,
+    CALL_ERRORS,
+    NETWORK_ERRORS,
+    bounded,
+    describe,
+)
 from bot.ui.typed_words import with_words
 from engine.errors import EngineError
 
@@ -35,7 +41,7 @@ _ANSWER_LATER = discord.InteractionResponseType.deferred_channel_message
 _UPDATE_LATER = discord.InteractionResponseType.deferred_message_update
 _MESSAGE = discord.InteractionResponseType.channel_message
 _FORM = discord.InteractionResponseType.modal
-_ACKNOWLEDGE_TRIES = 3
+_ACKNOWLEDGE_TRIES, _ACKNOWLEDGE_SECONDS = 3, 10.0
 _RESPONSE_PAUSES = (0.5, 2.0)
 """Seconds before a response is sent for the second and the third time."""
 
@@ -78,7 +84,7 @@ async def _acknowledge(
     lost: Exception | None = None
     for _ in range(_ACKNOWLEDGE_TRIES):
         try:
-            await call()
+            await bounded(call(), _ACKNOWLEDGE_SECONDS)
         except NETWORK_ERRORS as error:
             lost = error
         except discord.HTTPException as error:
@@ -185,7 +191,11 @@ async def update_response(
 
 
 async def _repeated(call: Callable[[], Awaitable[object]]) -> None:
-    """Make a call, and make it again where the connection to Discord was lost."""
+    """Make a call, again where the connection to Discord was lost, but do not wait for ever."""
+    await bounded(_repeat(call))
+
+
+async def _repeat(call: Callable[[], Awaitable[object]]) -> None:
     for pause in _RESPONSE_PAUSES:
         try:
             await call()

@@ -16,7 +16,7 @@ import discord
 
 from bot.errors import UserError
 from bot.ui.attachments import MAX_MESSAGE_BYTES
-from bot.ui.discord_errors import CALL_ERRORS
+from bot.ui.discord_errors import CALL_ERRORS, bounded
 from bot.ui.filenames import plain_name, recipe_filename, result_stem
 from bot.ui.media import gallery_files
 from engine.files import MEBIBYTE
@@ -195,7 +195,7 @@ async def _refetched(
 ) -> discord.Attachment:
     """Return the same file with a fresh URL."""
     try:
-        current = await message.channel.fetch_message(message.id)
+        current = await bounded(message.channel.fetch_message(message.id))
     except CALL_ERRORS as error:
         raise UserError(
             "I couldn't fetch that picture: its message was deleted, or I'm not allowed to read "

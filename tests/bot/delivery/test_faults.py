@@ -3,11 +3,13 @@
 import asyncio
 import io
 import logging
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 import simcord
@@ -17,6 +19,7 @@ from bot import errors
 from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings
+from bot.submission.threads import JobThreads
 from engine.errors import SettingsError
 from engine.painting import read_recipe
 from engine.vqgan_clip.generation import Generation
@@ -27,6 +30,7 @@ from tests.harness.bot_harness import (
     BotHarness,
     another_job_is_painted,
     channel_of,
+    ephemeral_text,
     job_in_progress,
     make_settings,
     open_bot,
@@ -40,6 +44,7 @@ from tests.harness.bot_harness import (
 pytestmark = pytest.mark.slow
 
 POST, EDIT = "/channels/*/messages", "/channels/*/messages/*"
+THREADS = "/channels/*/messages/*/threads"
 
 
 @pytest.mark.parametrize(
@@ -249,6 +254,70 @@ async def test_a_refused_thread_means_in_place(bot: BotHarness):
     await bot.wait_until_notified()
     assert not bot.channel.threads
     assert len(painted(bot.channel)) == 1
+
+
+async def test_a_thread_that_was_made_without_an_answer_is_used(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    create, lost = discord.Message.create_thread, [aiohttp.ServerDisconnectedError()]
+
+    async def answer_lost(self: discord.Message, **options: Any) -> discord.Thread:
+        thread = await create(self, **options)
+        if lost:  # simcord would make another thread
+            answer = {"status": 400, "code": 160004, "message": "", "times": 1}
+            bot.env.backend.faults.append({"method": "POST", "path": THREADS, **answer})
+            raise lost.pop()
+        return thread
+
+    monkeypatch.setattr(discord.Message, "create_thread", answer_lost)
+    await bot.imagine(steps=1)
+    await bot.wait_until_notified()
+    assert len(painted(bot.thread())) == 1
+
+
+async def test_a_lost_connection_to_a_thread_queues_the_job_all_the_same(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    async def lost(*_: Any, **__: Any) -> None:
+        raise aiohttp.ServerDisconnectedError
+
+    monkeypatch.setattr(JobThreads, "_open", lost)
+    answered = await bot.imagine(steps=1)
+    await bot.wait_until_notified()
+    assert len(painted(bot.channel)) == 1
+    assert "nothing was queued" not in ephemeral_text(answered)
+
+
+async def test_finished_threads_are_archived_to_make_room(bot: BotHarness):
+    await bot.imagine(steps=1)
+    await bot.wait_until_notified()
+    (finished,) = bot.channel.threads
+    bot.env.inject_error("POST", THREADS, status=400, code=160006)
+    async with job_in_progress_anywhere(bot):
+        assert bot.client.get_channel(finished.id) is None  # discord.py drops archived threads
+        underway = max(bot.channel.threads, key=lambda thread: thread.id)
+        bot.env.inject_error("POST", THREADS, status=400, code=160006, times=None)
+        await bot.bob.slash(bot.channel, "imagine", prompt="a blue square", steps=1)
+        assert bot.client.get_channel(underway.id) is not None
+    await bot.wait_until_notified()
+    assert len(painted(underway)) == 1
+    assert len(painted(bot.channel)) == 1
+
+
+@asynccontextmanager
+async def job_in_progress_anywhere(bot: BotHarness) -> AsyncIterator[None]:
+    """Let Alice ask for a picture, and hold its job."""
+    with steps_held():
+        await bot.imagine(steps=2)
+        yield
+
+
+async def test_a_job_whose_message_gets_no_answer_is_announced_later(settings: BotSettings):
+    async with open_bot(settings, timings=replace(FAST, announce_seconds=0.0)) as bot:
+        answered = await bot.imagine(steps=1)
+        assert "as soon as Discord answers" in ephemeral_text(answered)
+        await bot.wait_until_notified()
+        assert [len(painted(each)) for each in bot.channel.threads] == [1]
 
 
 @pytest.mark.parametrize(
