@@ -7,7 +7,7 @@ that it starts syncs the commands and then ends.
 import asyncio
 import logging
 from pkgutil import resolve_name
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import discord
 from discord import app_commands
@@ -42,6 +42,22 @@ COGS = (
 """The module and the class of every cog."""
 _LONGEST_RATE_LIMIT = 30.0
 """Seconds of a rate limit for which discord.py waits itself; a call with a longer one fails."""
+
+
+class _GlobalLimit(asyncio.Event):
+    """Set unless discord.py waits for the end of a rate limit of all calls.
+
+    It would never be set again if the call that waits were cancelled, and no call made any more.
+    """
+
+    async def wait(self) -> Literal[True]:
+        """Wait until the limit is over, at most as long as discord.py waits for one."""
+        try:
+            async with asyncio.timeout(_LONGEST_RATE_LIMIT):
+                await super().wait()
+        except TimeoutError:
+            self.set()
+        return True
 
 
 class CommandTree(app_commands.CommandTree["PaintingBot"]):
@@ -83,6 +99,8 @@ class PaintingBot(commands.AutoShardedBot):
 
     async def setup_hook(self) -> None:
         """Load the cogs, resume the jobs of the last run, and begin to sync changed commands."""
+        self.http._global_over = limit = _GlobalLimit()  # pyright: ignore[reportPrivateUsage]
+        limit.set()
         for name in COGS:
             await self.add_cog(resolve_name(name)(self))
         self.services.command_access.attach(self.tree)

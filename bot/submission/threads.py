@@ -38,7 +38,7 @@ class JobThreads:
     ) -> int | None:
         """Open a thread on a job's message; return its id, or None where there is none soon.
 
-        A thread that Discord opens later is left alone and stays empty.
+        A thread that Discord opens later all the same is left alone and stays empty.
         """
         may = all(getattr(permissions, name) for name in FOR_A_THREAD)
         has_threads = isinstance(message.channel, discord.TextChannel)

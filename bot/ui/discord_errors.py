@@ -25,14 +25,12 @@ _REQUEST_TOO_LARGE = 40005
 
 
 async def bounded(call: Awaitable[T], seconds: float = CALL_SECONDS) -> T:
-    """Make a call, but wait for its answer for at most some seconds.
+    """Make a call for at most some seconds; raise `TimeoutError` then.
 
-    Raises `TimeoutError` then. The call itself goes on: to cancel it while discord.py waits for the
-    end of a global rate limit would make all later calls wait for ever.
+    Discord may have done what it was asked all the same.
     """
-    task = asyncio.ensure_future(call)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return await asyncio.wait_for(asyncio.shield(task), seconds)
+    async with asyncio.timeout(seconds):
+        return await call
 
 
 def wait_before_repeating(error: Exception, pause: float) -> float:

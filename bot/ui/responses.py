@@ -19,8 +19,8 @@ from bot.ui.attachments import Attachment, discord_files
 from bot.ui.discord_errors import (
     ALREADY_ACKNOWLEDGED,
     CALL_ERRORS,
+    CALL_SECONDS,
     NETWORK_ERRORS,
-    bounded,
     describe,
 )
 from bot.ui.typed_words import with_words
@@ -84,7 +84,8 @@ async def _acknowledge(
     lost: Exception | None = None
     for _ in range(_ACKNOWLEDGE_TRIES):
         try:
-            await bounded(call(), _ACKNOWLEDGE_SECONDS)
+            async with asyncio.timeout(_ACKNOWLEDGE_SECONDS):
+                await call()
         except NETWORK_ERRORS as error:
             lost = error
         except discord.HTTPException as error:
@@ -192,7 +193,8 @@ async def update_response(
 
 async def _repeated(call: Callable[[], Awaitable[object]]) -> None:
     """Make a call, again where the connection to Discord was lost, but do not wait for ever."""
-    await bounded(_repeat(call))
+    async with asyncio.timeout(CALL_SECONDS):
+        await _repeat(call)
 
 
 async def _repeat(call: Callable[[], Awaitable[object]]) -> None:

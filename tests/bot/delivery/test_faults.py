@@ -275,6 +275,19 @@ async def test_a_thread_that_was_made_without_an_answer_is_used(
     assert len(painted(bot.thread())) == 1
 
 
+async def test_a_job_whose_thread_is_late_goes_on_in_the_channel(
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+):
+    async def late(*_: Any, **__: Any) -> None:
+        await asyncio.sleep(PATIENCE)
+
+    monkeypatch.setattr(discord.Message, "create_thread", late)
+    async with open_bot(settings, timings=replace(FAST, thread_seconds=0.1)) as bot:
+        await bot.imagine(steps=1)
+        await bot.wait_until_notified()
+        assert len(painted(bot.channel)) == 1
+
+
 async def test_a_lost_connection_to_a_thread_queues_the_job_all_the_same(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
