@@ -327,6 +327,7 @@ async def job_in_progress_anywhere(bot: BotHarness) -> AsyncIterator[None]:
 
 async def test_a_job_whose_message_gets_no_answer_is_announced_later(settings: BotSettings):
     async with open_bot(settings, timings=replace(FAST, announce_seconds=0.0)) as bot:
+        bot.env.inject_error("POST", POST, status=503)
         answered = await bot.imagine(steps=1)
         assert "as soon as Discord answers" in ephemeral_text(answered)
         await bot.wait_until_notified()
