@@ -1,6 +1,7 @@
 """Measure how fast the bot responds while it paints, and how much Discord slows painting down.
 
-Runs the real bot with the demo models on a simulated Discord in memory (simcord).
+Runs the real bot with the demo models on a simulated Discord in memory (simcord). After that, the
+benchmark `crowd` shows what becomes of jobs when many people use the bot and Discord fails.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import psutil
 import simcord
 from simcord.interactions import base_payload
 
+from benchmarks import crowd
 from benchmarks.lib.event_loop import TICK_SECONDS, milliseconds, watch_loop
 from bot.app import open_services
 from bot.client import PaintingBot
@@ -40,9 +42,12 @@ def main(arguments: list[str]) -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks bot", description=__doc__)
     parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--without-crowd", action="store_true", help="skip the last 10 minutes")
     options = parser.parse_args(arguments)
     logging.disable(logging.INFO)
     asyncio.run(_measure(options.people))
+    if not options.without_crowd:
+        crowd.main([])
 
 
 async def _measure(people: int) -> None:
