@@ -1,5 +1,6 @@
 """`/settings`: moderators tighten what is allowed in their server, and nobody else does."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
@@ -14,6 +15,7 @@ from bot.config import BotSettings
 from bot.guild_settings import MAX_LISTED, MAX_WORDS
 from bot.storage.connection import DATABASE
 from tests.harness.bot_harness import (
+    PATIENCE,
     BotHarness,
     ephemeral_text,
     make_settings,
@@ -300,10 +302,13 @@ def guild_owner(env: simcord.Env, guild: simcord.GuildHandle) -> simcord.MemberA
 async def test_damaged_settings_are_logged_and_open_no_door(
     settings: BotSettings, caplog: pytest.LogCaptureFixture, stored: str, refused: bool
 ):
+    def store_damaged(guild_id: int) -> None:
+        path = settings.storage.folder / DATABASE
+        with closing(sqlite3.connect(path, PATIENCE)) as database, database:
+            database.execute("INSERT INTO guild_settings VALUES (?, ?)", (guild_id, stored))
+
     async with open_bot(settings) as bot:
-        with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
-            row = (bot.guild.id, stored)
-            database.execute("INSERT INTO guild_settings VALUES (?, ?)", row)
+        await asyncio.to_thread(store_damaged, bot.guild.id)  # the bot may be writing
         assert "Queued" not in ephemeral_text(await bot.imagine(steps=101))
         answered = ephemeral_text(await bot.imagine("a circle", steps=1))
         assert ("damaged" in answered) == refused
