@@ -3,8 +3,8 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from bot.storage.connection import DATABASE
 from engine.errors import SettingsError
 from tests.harness.bot_harness import (
     FAST,
-    PATIENCE,
     BotHarness,
     another_job_is_painted,
     encoded,
@@ -39,14 +38,22 @@ async def bot(settings: BotSettings) -> AsyncIterator[BotHarness]:
         yield opened
 
 
-@contextmanager
-def locked(settings: BotSettings) -> Iterator[None]:
+@asynccontextmanager
+async def locked(settings: BotSettings) -> AsyncIterator[None]:
     """Another program writes into the database for a while."""
     path = settings.storage.folder / DATABASE
-    with closing(sqlite3.connect(path, PATIENCE, isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")
+    with closing(sqlite3.connect(path, 0.0, isolation_level=None)) as database:
+        await until(lambda: begins_to_write(database))  # the bot may be writing just now
         yield
         database.execute("ROLLBACK")
+
+
+def begins_to_write(database: sqlite3.Connection) -> bool:
+    try:
+        database.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 @asynccontextmanager
@@ -75,7 +82,7 @@ async def test_job_that_cannot_be_stored_is_refused(
     bot: BotHarness, settings: BotSettings, caplog: pytest.LogCaptureFixture, fault: str
 ):
     if fault == "locked":
-        with locked(settings):
+        async with locked(settings):
             answered = await bot.imagine()
     else:
         async with full(bot):
@@ -94,7 +101,7 @@ async def test_end_is_announced_once_database_accepts_it(
     async with AsyncExitStack() as faulty:
         async with job_in_progress(bot, steps=3):
             if fault == "locked":
-                faulty.enter_context(locked(settings))
+                await faulty.enter_async_context(locked(settings))
             else:
                 await faulty.enter_async_context(full(bot))
         await until(lambda: not bot.services.queue.jobs())
@@ -123,7 +130,8 @@ async def test_a_database_that_something_else_has_locked_is_named(
     folder = settings.storage.folder
     async with open_store(folder):
         pass
-    with locked(settings), pytest.raises(SettingsError, match="locked"):
-        async with open_store(folder, locked_seconds=0.2):
-            pass
+    async with locked(settings):
+        with pytest.raises(SettingsError, match="locked"):
+            async with open_store(folder, locked_seconds=0.2):
+                pass
     assert tmp_path in folder.parents
