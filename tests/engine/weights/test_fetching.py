@@ -7,6 +7,8 @@ from base64 import b64encode
 from collections import namedtuple
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -197,7 +199,8 @@ def test_a_part_with_nothing_left_to_fetch(tmp_path: Path, kept: int):
 @pytest.mark.parametrize("code", [429, 503])
 def test_a_busy_server_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int):
     pauses: list[float] = []
-    monkeypatch.setattr(fetching.time, "sleep", pauses.append)
+    # Not `time.sleep` itself, which other threads of this process use too.
+    monkeypatch.setattr(fetching, "time", SimpleNamespace(sleep=pauses.append, monotonic=monotonic))
     monkeypatch.setattr(transfer, "LONGEST_RETRY_AFTER", 0.05)
     busy = [status(code, Retry_After="100000"), status(code, Retry_After="soon"), status(code)]
     with Mirror([*busy, whole]) as mirror:
