@@ -21,7 +21,11 @@ import psutil
 import simcord
 
 from benchmarks.lib.crowd import Board, Person, Tally, results_by_job
-from benchmarks.lib.faulty_discord import acting_at_the_same_time, failing_answers
+from benchmarks.lib.faulty_discord import (
+    acting_at_the_same_time,
+    failing_answers,
+    keep_records_cheaply,
+)
 from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, LimitSettings, StorageSettings
@@ -143,6 +147,7 @@ async def _bot() -> AsyncIterator[tuple[Services, simcord.Env, Board]]:
         async with open_services(settings, UPLOAD_HOSTS) as services:
             env = simcord.Env(PaintingBot(services), shard_count=1)
             await env.start()
+            keep_records_cheaply(env)
             try:
                 yield services, env, Board(folder)
             finally:
