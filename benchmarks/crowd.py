@@ -24,6 +24,7 @@ from benchmarks.lib.crowd import Board, Person, Tally, results_by_job
 from benchmarks.lib.faulty_discord import (
     acting_at_the_same_time,
     failing_answers,
+    forget_requests,
     keep_records_cheaply,
 )
 from bot.app import open_services
@@ -120,11 +121,9 @@ async def _in_a_row(jobs: int) -> None:
 
 def _forget(env: simcord.Env) -> None:
     """Forget what simcord keeps of every request and every file; Discord keeps it elsewhere."""
-    backend = env.backend
-    backend.http_requests.clear()
-    backend.transcript.clear()
-    backend.cdn._blobs.clear()
-    for messages in backend.messages.values():
+    forget_requests(env)
+    env.backend.cdn._blobs.clear()
+    for messages in env.backend.messages.values():
         messages.clear()
 
 

@@ -22,6 +22,7 @@ import simcord
 from PIL import Image
 from simcord.results import to_discord_message
 
+from benchmarks.lib.faulty_discord import forget_requests
 from bot.storage.connection import DATABASE
 
 ANSWER_SECONDS = 120.0
@@ -57,6 +58,7 @@ class Person:
         await asyncio.sleep(self.random.uniform(0, pause_seconds))
         while time.monotonic() < until:
             await self._act()
+            forget_requests(self.env)
             await asyncio.sleep(self.random.expovariate(1 / pause_seconds))
 
     async def _act(self) -> None:

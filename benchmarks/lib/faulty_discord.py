@@ -52,6 +52,12 @@ def keep_records_cheaply(env: simcord.Env) -> None:
     env._work.callbacks = cast(Any, _Records())
 
 
+def forget_requests(env: simcord.Env) -> None:
+    """Let simcord forget what the bot asked of Discord, of which it keeps copies."""
+    env.backend.http_requests.clear()
+    env.backend.transcript.clear()
+
+
 @contextmanager
 def acting_at_the_same_time(env: simcord.Env) -> Iterator[None]:
     """Let people act in parallel: simcord otherwise waits after each act until the bot rests."""
