@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import get_context
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 MEMORY_BYTES = 512 * MEBIBYTE
 """Memory that reading a file may take, beyond that of the process itself."""
+_NICENESS = 10
 _PATIENCE = 4
 """Number of time limits after which a call is given up that the process never took."""
 _TOO_MUCH = "Cannot read {what}: it takes too much {resource}. Save it anew, as a smaller PNG."
@@ -66,17 +68,22 @@ class FileProcess:
         if self._pool is None or not self._pool.active:
             self._pool = ProcessPool(
                 max_workers=1,
-                initializer=_limit_memory,
+                initializer=_limit,
                 initargs=(self._memory_bytes,),
                 context=get_context("spawn"),
             )
         return self._pool
 
 
-def _limit_memory(memory_bytes: int) -> None:
-    """Let this process take so many bytes more than it has taken by now, where that is possible."""
+def _limit(memory_bytes: int) -> None:
+    """Limit this process, where that is possible: to so many bytes more than it has taken by now.
+
+    It also yields to the painting, which files from people should not hold up.
+    """
     for name in _MODULES:
         importlib.import_module(name)
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     with suppress(ImportError, ValueError, OSError):  # Windows and macOS have no such limit
         import resource
 
