@@ -6,9 +6,9 @@ limit, and says when it ends or who can change it.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import chain
 from math import isqrt
 
 import discord
@@ -18,23 +18,20 @@ from bot.errors import PromptTooLongError, UserError
 from bot.filtering.wordlist import WordList
 from bot.guild_settings import GuildSettings
 from bot.storage import Store
-from bot.storage.quotas import Usage
 from bot.submission.command_access import CommandAccess
 from bot.submission.permissions import check_permissions
 from bot.submission.requester import Channel, Requester
-from bot.submission.space import check_space
+from bot.submission.usage_limits import DAY, IN_GUILD, check_jobs, check_space, day_is_over
 from bot.ui import formatting
-from bot.ui.formatting import escape_name, plural
+from bot.ui.formatting import escape_name
 from bot.ui.settings_text import existing, if_known
 from engine.models.catalogue import find_models
 from engine.recipes.prompts import MAX_PROMPTS
 from engine.recipes.recipe import MAX_SIDE, Recipe
 from engine.vqgan_clip.memory_estimate import Budget, choose_plan
 
-DAY = timedelta(days=1)
 _ROOM_FOR_STYLES = 128 * MAX_PROMPTS
 """Number of characters that a recipe's prompts may have beyond the limit for typed prompts."""
-_IN_GUILD = " in this server"
 
 
 class SubmissionPolicy:
@@ -108,15 +105,15 @@ class SubmissionPolicy:
         now, user_id, guild_id = datetime.now(UTC), requester.user_id, requester.guild_id
         usage = await self._store.quotas.usage(user_id, guild_id, now - DAY, now)
         host, here = self._host, guild.merged_with(self._host)
-        _check_jobs(usage, host, here)
+        check_jobs(usage, host, here)
         check_space(await self._store.quotas.stored_bytes(user_id), self._person_mib)
         for used, most, scope, where in (
             (usage.pictures, host.pictures_per_day, None, ""),
-            (usage.guild_pictures, here.pictures_per_day, guild_id, _IN_GUILD),
+            (usage.guild_pictures, here.pictures_per_day, guild_id, IN_GUILD),
         ):
             if used + pictures > most:
                 past = await self._store.quotas.pictures_between(user_id, now - DAY, now, scope)
-                raise UserError(_day_is_over(past, pictures, most, where))
+                raise UserError(day_is_over(past, pictures, most, where))
 
     async def check_access(self, requester: Requester) -> GuildSettings:
         """Return the guild's settings, if the bot and the user may paint in this channel."""
@@ -219,43 +216,6 @@ def _check_size(recipe: Recipe, most: int) -> None:
         )
 
 
-def _check_jobs(usage: Usage, host: LimitSettings, here: LimitSettings) -> None:
-    """Raise `UserError` if one more job exceeds a limit of the host or of the guild."""
-    if usage.user_jobs >= host.jobs_per_person:
-        raise UserError(_too_many_jobs(host.jobs_per_person, ""))
-    if usage.user_guild_jobs >= here.jobs_per_person:
-        raise UserError(_too_many_jobs(here.jobs_per_person, _IN_GUILD))
-    if usage.guild_jobs >= here.jobs_per_server:
-        raise UserError(
-            f"{_jobs(here.jobs_per_server)} waiting or running in this server, which is the most "
-            "at a time. Try again when one of them is done."
-        )
-    if usage.jobs >= host.jobs:
-        raise UserError(
-            f"The queue is full: {_jobs(host.jobs)} waiting or running, in all servers together. "
-            "Try again in a while."
-        )
-
-
-def _day_is_over(past: Sequence[tuple[datetime, int]], pictures: int, most: int, where: str) -> str:
-    """Say when `pictures` more become possible, after those of the `past` 24 hours."""
-    if pictures > most:
-        return f"At most {most} pictures a day are allowed for each person{where}."
-    count = sum(each for _, each in past)
-    totals = accumulate(each for _, each in past)
-    excess = count + pictures - most
-    ends = next(
-        when + DAY for (when, _), total in zip(past, totals, strict=True) if total >= excess
-    )
-    left = max(0, most - count)
-    next_ones = "The next one is" if pictures == 1 else f"The next {pictures} are"
-    return (
-        f"You have asked for {plural(count, 'picture')} in the last 24 hours{where}; at "
-        f"most {most} are allowed, so {left or 'none'} {'is' if left < 2 else 'are'} left. "
-        f"{next_ones} possible {discord.utils.format_dt(ends, 'R')}."
-    )
-
-
 def _only_in(channels: Sequence[int], requester: Requester) -> str:
     """Return where people can paint, out of the channels on a guild's list."""
     guild = if_known(getattr(requester.channel, "guild", None))
@@ -281,17 +241,6 @@ def _only_for(roles: Sequence[int], requester: Requester) -> str:
         "In this server I paint only for people who are "
         f"{formatting.join_mentions(kept, '<@&{}>')}. Ask a moderator."
     )
-
-
-def _too_many_jobs(most: int, where: str) -> str:
-    return (
-        f"You have {plural(most, 'job')} waiting or running{where}, which is the most at a "
-        "time. Wait until one is done."
-    )
-
-
-def _jobs(count: int) -> str:
-    return "1 job is" if count == 1 else f"{count} jobs are"
 
 
 def _first_in(lists: Iterable[WordList], texts: Iterable[str]) -> str | None:
