@@ -75,7 +75,7 @@ async def _crowd(options: argparse.Namespace) -> None:
             Person(env, board, member, channel, Random(random.random()), tally)
             for member, channel in _members(env, options.people)
         ]
-        with acting_at_the_same_time(env), failing_answers(options.failing, options.seed) as faults:
+        with failing_answers(options.failing, options.seed) as faults:
             until = time.monotonic() + 60 * options.minutes
             await asyncio.gather(*(each.live(until, options.pause) for each in people))
             await _all_told(services)
@@ -117,18 +117,15 @@ async def _in_a_row(jobs: int) -> None:
         ((member, channel),) = _members(env, 1)
         process = psutil.Process()
         print("jobs  resident memory  file descriptors")
-        with acting_at_the_same_time(env):
-            for number in range(1, jobs + 1):
-                await member.slash(
-                    channel, "imagine", prompt="a red circle", steps=2, preset="fast"
-                )
-                while board.count("jobs") < number:
-                    await asyncio.sleep(0.01)
-                await _all_told(services)
-                _forget(env)
-                if number % _SAMPLE_EVERY == 0:
-                    memory = process.memory_info().rss / 1e6
-                    print(f"{number:4}  {memory:12.0f} MB  {process.num_fds():16}", flush=True)
+        for number in range(1, jobs + 1):
+            await member.slash(channel, "imagine", prompt="a red circle", steps=2, preset="fast")
+            while board.count("jobs") < number:
+                await asyncio.sleep(0.01)
+            await _all_told(services)
+            _forget(env)
+            if number % _SAMPLE_EVERY == 0:
+                memory = process.memory_info().rss / 1e6
+                print(f"{number:4}  {memory:12.0f} MB  {process.num_fds():16}", flush=True)
 
 
 def _forget(env: simcord.Env) -> None:
@@ -151,13 +148,16 @@ async def _all_told(services: Services) -> None:
 
 @contextlib.asynccontextmanager
 async def _bot() -> AsyncIterator[tuple[Services, simcord.Env, Board]]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         limits = LimitSettings(jobs=100_000, pictures_per_day=100_000)
         settings = BotSettings(storage=StorageSettings(folder=folder), limits=limits)
         async with open_services(settings, UPLOAD_HOSTS) as services:
-            env = simcord.Env(PaintingBot(services), shard_count=1)
+            bot = PaintingBot(services)
+            env = simcord.Env(bot, shard_count=1)
+            stack.enter_context(acting_at_the_same_time())
             await env.start()
+            await bot.wait_until_ready()
             keep_records_cheaply(env)
             try:
                 yield services, env, Board(folder)

@@ -5,12 +5,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import Context
 from random import Random
 from typing import Any, cast
 from unittest import mock
 
 import aiohttp
 import simcord
+from simcord._dpy_internals import real_monotonic
 from simcord.http import client
 
 _TRIES = 5
@@ -59,17 +61,45 @@ def forget_requests(env: simcord.Env) -> None:
 
 
 @contextmanager
-def acting_at_the_same_time(env: simcord.Env) -> Iterator[None]:
-    """Let people act in parallel: simcord otherwise waits after each act until the bot rests."""
+def acting_at_the_same_time() -> Iterator[None]:
+    """Let people act in parallel, in environments that are made within the block.
 
-    async def at_once(**_: Any) -> None:
-        await asyncio.sleep(0)
-
+    Otherwise simcord waits after each act until the bot rests, and lets the bot's timers wait for
+    that too; here they run by the clock.
+    """
+    replaced = {
+        "_begin_operation": _do_nothing,
+        "_end_operation": _do_nothing,
+        "_settle_internal": _settle_at_once,
+        "_schedule_timer": _schedule_by_the_clock,
+    }
     with ExitStack() as stack:
-        for name in ("_begin_operation", "_end_operation"):
-            stack.enter_context(mock.patch.object(env, name, lambda *_: None))
-        stack.enter_context(mock.patch.object(env, "_settle_internal", at_once))
+        for name, method in replaced.items():
+            stack.enter_context(mock.patch.object(simcord.Env, name, method))
         yield
+
+
+def _do_nothing(*_: object) -> None:
+    pass
+
+
+async def _settle_at_once(*_: object, **__: object) -> None:
+    await asyncio.sleep(0)
+
+
+def _schedule_by_the_clock(
+    env: simcord.Env, record: Any, _callback: object, _args: object, context: Context | None
+) -> None:
+    def fire() -> None:
+        clock = env.backend.clock  # by which the bot's code measures time
+        clock.elapsed = max(clock.elapsed, record.when)
+        if record.handle is not None and not record.handle.cancelled():
+            record.handle._run()
+
+    runtime: Any = env._runtime
+    # Not `time.monotonic`, which shows simcord's clock while the bot's code runs.
+    due = real_monotonic() + max(0.0, record.when - env._virtual_time)
+    record.real_handle = runtime.call_at(due, fire, context=context)
 
 
 @contextmanager
