@@ -13,7 +13,7 @@ import logging
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -39,7 +39,7 @@ from engine import presets
 PEOPLE, SERVERS, MINUTES = 300, 3, 10.0
 FAILING_SHARE = 0.05
 QUICK: Mapping[str, Any] = {"steps": 4, "cutouts": 4}
-"""Parameters of all presets."""
+"""Parameters of all presets and edits."""
 PAUSE_SECONDS = 60.0
 """Average pause of a person between two acts, in seconds."""
 _SAMPLE_EVERY = 50
@@ -58,10 +58,23 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--in-a-row", type=int, metavar="JOBS", help="paint jobs one by one")
     options = parser.parse_args(arguments)
     logging.disable(logging.ERROR)
-    # What is measured is not the painting: a reply would take hundreds of steps.
-    quick = {name: {**preset, **QUICK} for name, preset in presets.PRESETS.items()}
-    with mock.patch.object(presets, "PRESETS", quick):
+    with _quick_presets():
         _run(options)
+
+
+@contextlib.contextmanager
+def _quick_presets() -> Iterator[None]:
+    """Let every preset and edit take few steps: it is not the painting that is measured."""
+    quick = {name: {**preset, **QUICK} for name, preset in presets.PRESETS.items()}
+    edits = dict.fromkeys(presets.EDIT_OVERRIDES, QUICK)
+    variants = dict.fromkeys(presets.VARIANTS, edits)
+    with (
+        mock.patch.object(presets, "PRESETS", quick),
+        mock.patch.object(presets, "VARIANTS", variants),
+        mock.patch.object(presets, "EDIT_OVERRIDES", edits),
+        mock.patch.object(presets, "EDIT_OVERRIDES_OF_VARIANTS", variants),
+    ):
+        yield
 
 
 def _run(options: argparse.Namespace) -> None:
