@@ -19,6 +19,7 @@ from bot.storage.tables import (
     JobRow,
     PlaceRow,
     PostRow,
+    PreferencesRow,
     RemovalRow,
     SourceRow,
 )
@@ -67,6 +68,9 @@ class ExportRepository(Repository):
             found = {
                 "facts": await _rows(session, FactRow, is_fact_about(author_id)),
                 "deletions": await _rows(session, DeletionRow, DeletionRow.author_id == author_id),
+                "preferences": await _rows(
+                    session, PreferencesRow, PreferencesRow.author_id == author_id
+                ),
                 "removals": await _rows(session, RemovalRow, RemovalRow.author_id == author_id),
             }
         return {name: rows for name, rows in found.items() if rows}

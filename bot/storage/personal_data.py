@@ -24,6 +24,7 @@ from bot.storage.tables import (
     PictureRow,
     PlaceRow,
     PostRow,
+    PreferencesRow,
     RemovalRow,
     SourceRow,
 )
@@ -35,7 +36,10 @@ class PersonalDataRepository(Repository):
     """Erases the data of users."""
 
     async def request_erasure(self, author_id: int) -> ErasureRequest:
-        """Store a request to erase everything that is stored about a user now."""
+        """Store a request to erase everything that is stored about a user now.
+
+        Preferences are deleted at once, so that those chosen later stay.
+        """
         jobs = select(func.max(JobRow.id)).where(JobRow.author_id == author_id)
         drafts = select(func.max(DraftRow.id)).where(DraftRow.author_id == author_id)
         async with self._write.begin() as session:
@@ -46,6 +50,8 @@ class PersonalDataRepository(Repository):
                 row = DeletionRow(author_id=author_id, **counts)
                 session.add(row)
             row.last_job_id, row.last_draft_id = newest
+            mine = PreferencesRow.author_id == author_id
+            await session.execute(delete(PreferencesRow).where(mine))
             return _value(row)
 
     @retrying

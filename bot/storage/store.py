@@ -9,6 +9,7 @@ from bot.storage.jobs import JobRepository
 from bot.storage.key_values import KeyValueRepository
 from bot.storage.lifecycle import LifecycleRepository
 from bot.storage.personal_data import PersonalDataRepository
+from bot.storage.preferences import PreferenceRepository
 from bot.storage.quotas import QuotaRepository
 from bot.storage.retention import RetentionRepository
 
@@ -25,5 +26,6 @@ class Store:
         self.key_values = KeyValueRepository(database)
         self.lifecycle = LifecycleRepository(database)
         self.personal_data = PersonalDataRepository(database)
+        self.preferences = PreferenceRepository(database)
         self.quotas = QuotaRepository(database)
         self.retention = RetentionRepository(database)

@@ -220,3 +220,13 @@ class GuildSettingsRow(Base):
     guild_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     settings: Mapped[str]
     """The JSON that `GuildSettings.read` reads."""
+
+
+class PreferencesRow(Base):
+    """What a user prefers; missing for the defaults."""
+
+    __tablename__ = "preferences"
+
+    author_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    preferences: Mapped[str]
+    """The JSON that `Preferences.read` reads."""

@@ -218,6 +218,26 @@ async def test_every_table_is_exported_and_emptied(bot: BotHarness):
     assert "nothing about you" in ephemeral_text(await ask(bot.alice, bot, "export"))
 
 
+async def test_preferences_are_exported_and_deleted_at_once(bot: BotHarness):
+    preferences = bot.services.store.preferences
+    await preferences.change(bot.alice.id, lambda before: before.changed(notify="dm"))
+    await preferences.change(bot.bob.id, lambda before: before.changed(notify="none"))
+    assert rows_about(bot, bot.alice.id) == {"preferences": 1}
+    await ask(bot.alice, bot, "export")
+    account = json.loads((await exported(bot))["account.json"])
+    stored = {"author_id": bot.alice.id, "preferences": '{"notify":"dm"}'}
+    assert account == {"preferences": [stored]}
+    await bot.services.store.personal_data.request_erasure(bot.alice.id)
+    assert (await preferences.get(bot.alice.id)).notify == "ping"
+    assert (await preferences.get(bot.bob.id)).notify == "none"
+    await preferences.change(bot.alice.id, lambda before: before.changed(notify="dm"))
+    await bot.services.erasure.request(bot.bob.id)  # wakes up whoever removes
+    async with asyncio.timeout(PATIENCE):
+        while await bot.services.store.personal_data.erasures():
+            await asyncio.sleep(0.05)
+    assert rows_about(bot, bot.alice.id) == {"preferences": 1}  # chosen after the request
+
+
 async def test_who_only_got_an_explanation_can_export_and_delete_that(bot: BotHarness):
     await bot.imagine(SECRET, steps=1)
     result = await result_of(bot)
