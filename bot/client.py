@@ -18,8 +18,10 @@ from bot.log import shorten
 from bot.services import Services
 from bot.submission.permissions import INVITE
 from bot.ui.base import PersistentButton
+from bot.ui.command_options import describe_words
 from bot.ui.responses import answer_error, answer_stale_component
 from bot.ui.typed_words import limit_length
+from engine.models.catalogue import find_models
 
 log = logging.getLogger(__name__)
 
@@ -154,10 +156,13 @@ class BotCog(commands.Cog):
         self._services = bot.services
 
     async def cog_load(self) -> None:
-        """Add what discord.py does not add by itself: button, menu, and the limit of prompts."""
+        """Add what discord.py does not add by itself: button, menu, and how prompts are asked."""
+        settings = self._services.settings
+        models = find_models(settings.engine.models)
         for command in self.walk_app_commands():
             if isinstance(command, app_commands.Command):
-                limit_length(command, self._services.settings.limits.prompt_length)
+                limit_length(command, settings.limits.prompt_length)
+                describe_words(command, models)
         if self.BUTTON is not None:
             self._bot.add_dynamic_items(self.BUTTON)
         if self.MENU is not None:

@@ -43,7 +43,7 @@ class Edit(BotCog):
     @app_commands.command()
     @app_commands.describe(
         image="The picture to change",
-        prompt="What it should show afterwards. Weights are possible: a forest | fog:0.5",
+        prompt="What it should show afterwards",
         keep="How much stays, in percent: 100 changes only colors, less changes shapes too",
         mask=job_text.MASK_FILE,
         steps="How long to paint: more steps change more",

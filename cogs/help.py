@@ -8,7 +8,7 @@ from bot.client import BotCog
 from bot.ui import job_text
 from bot.ui.responses import respond
 from bot.ui.settings_text import REPLIES
-from engine.models.catalogue import find_models
+from engine.models.catalogue import ModelEntry, find_models
 
 
 class Help(BotCog):
@@ -24,9 +24,8 @@ class Help(BotCog):
             interaction,
             "I paint pictures from words: a CLIP model looks at the picture, and a VQGAN changes "
             "it step by step until it shows what you asked for. You can watch.\n"
-            "- `/imagine prompt: a charcoal drawing of a cathedral` paints a picture.\n"
-            "- `a forest | fog:0.5 | people:-0.3` combines prompts with weights; negative ones "
-            "push away.\n"
+            f"{_examples(models)}\n"
+            f"- `{models.combination}` combines prompts with weights; negative ones push away.\n"
             "- `seed` repeats a picture, `image` starts from your picture, `like` paints something "
             "similar to one, `count` paints variations.\n"
             "- `/edit` changes a picture by words: all of it, or where a `mask` is white. The menu "
@@ -45,3 +44,8 @@ class Help(BotCog):
             f"You can ask for {job_text.limits_text(limits)}."
             + (f"\n-# {errors.sentence(models.limits)}" if models.limits else ""),
         )
+
+
+def _examples(models: ModelEntry) -> str:
+    """Return a line for each of the prompts that are worth trying."""
+    return "\n".join(f"- `/imagine prompt: {each}`" for each in models.examples)

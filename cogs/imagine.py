@@ -20,27 +20,11 @@ from bot.ui.autocomplete import matching, matching_presets
 from bot.ui.job_text import reading_text
 from bot.ui.responses import defer, respond
 from bot.ui.uploads import Upload, is_spoiler
+from engine.models.catalogue import find_models
 from engine.presets import default_size, make_recipe, size_of_shape
 from engine.recipes.recipe import MAX_STEPS, Recipe
 from engine.recipes.shapes import SHAPES
 
-STYLES = (
-    "charcoal drawing",
-    "oil painting",
-    "watercolour",
-    "pencil sketch",
-    "ink drawing",
-    "woodcut",
-    "pixel art",
-    "stained glass",
-    "matte painting",
-    "photograph",
-    "impressionism",
-    "cubism",
-    "ukiyo-e",
-    "art nouveau",
-)
-"""Styles that autocomplete offers; people can type others."""
 _MAX_STYLE = 100
 """Maximum length of a style, in characters."""
 
@@ -50,12 +34,12 @@ class Imagine(BotCog):
 
     @app_commands.command()
     @app_commands.describe(
-        prompt="What the picture should show. Weights are possible: a forest | fog:0.5",
+        prompt="What the picture should show",
         size="Shape of the picture (default: square)",
         steps="How long to paint: more steps add detail",
         seed="The same seed paints the same picture again",
         preset="Quality: fast takes less time, fine takes more",
-        style="A style, such as: charcoal drawing",
+        style="A style",
         image="A picture to start from",
         like="A picture that the result should resemble",
         count="How many variations to paint",
@@ -96,7 +80,7 @@ class Imagine(BotCog):
 
     @imagine.autocomplete("style")
     async def _styles(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
-        return matching(typed, STYLES)
+        return matching(typed, find_models(self._services.settings.engine.models).styles)
 
     @imagine.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:

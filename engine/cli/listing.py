@@ -38,6 +38,7 @@ def _format_entry(entry: ModelEntry) -> str:
     return (
         f"{entry.name}: {entry.description}\n"
         f"  limits  {entry.limits or 'unknown'}\n"
+        f"  try     {', '.join(map(repr, entry.examples))}\n"
         f"  files   {files}\n"
         f"  size    {entry.side}x{entry.side} pixels, enlarged to {enlarged}x{enlarged}\n"
         f"  preset  {entry.preset}"

@@ -17,6 +17,31 @@ if TYPE_CHECKING:
     from engine.weights.settings import WeightsSettings
 
 _DEMO = Path(__file__).parents[1] / "demo" / "weights"
+EXAMPLES = (
+    "a charcoal drawing of a cathedral",
+    "a lighthouse in a storm, oil painting",
+    "a fox in a snowy forest",
+)
+"""Prompts worth trying with models that know most words."""
+COMBINATION = "a forest | fog:0.5 | people:-0.3"
+"""A line of prompts with weights for models that know most words."""
+STYLES = (
+    "charcoal drawing",
+    "oil painting",
+    "watercolour",
+    "pencil sketch",
+    "ink drawing",
+    "woodcut",
+    "pixel art",
+    "stained glass",
+    "matte painting",
+    "photograph",
+    "impressionism",
+    "cubism",
+    "ukiyo-e",
+    "art nouveau",
+)
+"""Styles for models that know most words."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +90,12 @@ class ModelEntry:
     """True if the models gain from bfloat16 on a device with bfloat16 units."""
     weights: tuple[float, ...] = ()
     """Weight of each perceptor in the loss; empty for equal weights."""
+    examples: tuple[str, ...] = EXAMPLES
+    """Prompts worth trying first, at least one."""
+    combination: str = COMBINATION
+    """A line of several prompts with weights that is worth trying."""
+    styles: tuple[str, ...] = STYLES
+    """Styles that the models know, for people to choose from."""
 
 
 CATALOGUE = {
@@ -99,6 +130,14 @@ CATALOGUE = {
         memory=RunMemory(fixed=140e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
         # The documentation's figures are for float32, and the layers are small.
         halves=False,
+        examples=(
+            "a red circle on a blue background",
+            "a yellow ring on a purple background",
+            "a green triangle on a white background",
+            "an orange square on a black background",
+        ),
+        combination="a red circle:2 | a blue background",
+        styles=("flat design", "in flat colours", "minimalist", "nice and clean"),
     )
 }
 
@@ -141,6 +180,8 @@ def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
             vary_noise=VARY_NOISE,
             memory=_memory(registry, entry),
             weights=tuple(each.weight for each in entry.perceptors),
+            examples=entry.examples or EXAMPLES,
+            styles=entry.styles or STYLES,
         )
 
 

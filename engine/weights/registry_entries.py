@@ -21,9 +21,17 @@ MAX_MIRRORS, MAX_PERCEPTORS = 32, 8
 MAX_MEMORY = 1e13
 MAX_WEIGHT = 1000.0
 MAX_FACTOR = 64
+MAX_EXAMPLES, MAX_STYLES, MAX_WORDS = 8, 100, 100
+"""Maximum number of examples and styles of models, and the length of each in characters."""
 
 _NAME = r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?"
 _FILE = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,149}"
+
+
+Words = Annotated[
+    Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_WORDS)
+]
+"""An example or a style."""
 
 
 def add_names(entries: Any) -> Any:
@@ -201,6 +209,10 @@ class ModelsEntry(_Entry):
     """Default width and height in pixels."""
     preset: Annotated[Line, AfterValidator(_check_preset)] = "paper"
     """Name of the preset that suits them."""
+    examples: tuple[Words, ...] = Field(default=(), max_length=MAX_EXAMPLES)
+    """Prompts worth trying first; those of most models if empty."""
+    styles: tuple[Words, ...] = Field(default=(), max_length=MAX_STYLES)
+    """Styles that they know, for people to choose from; those of most models if empty."""
 
     @property
     def components(self) -> tuple[str, ...]:

@@ -161,8 +161,8 @@ async def test_style_is_added_to_prompt(bot: BotHarness):
 
 async def test_styles_and_presets_are_offered_while_typing(bot: BotHarness):
     alice, channel = bot.alice, bot.channel
-    styles = await alice.autocomplete(channel, "imagine", "style", "CHAR", prompt=PROMPT)
-    assert [choice["value"] for choice in styles] == ["charcoal drawing"]
+    styles = await alice.autocomplete(channel, "imagine", "style", "FLAT D", prompt=PROMPT)
+    assert [choice["value"] for choice in styles] == ["flat design"]
     presets = await alice.autocomplete(channel, "imagine", "preset", "", prompt=PROMPT)
     assert "paper" in [choice["value"] for choice in presets]
 
