@@ -46,6 +46,7 @@ from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
+from bot.submission.styles import SavedStyles
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
@@ -260,6 +261,7 @@ def _build_services(
         masks=MaskDrafts(settings, policy, edits, store, background.worker, files),
         recipe_reruns=RecipeReruns(settings, submission, policy, store, files),
         reposts=Reposts(store, policy, settings.discord.posted_recipes),
+        styles=SavedStyles(store, policy),
         worker=background.worker,
         brief_replies=BriefReplies(timings),
         events=RecentKeys(timings.event_seconds),

@@ -36,6 +36,7 @@ COGS = (
     "cogs.cancel:Cancel",
     "cogs.recipe:Recipes",
     "cogs.history:History",
+    "cogs.style:Style",
     "cogs.privacy:Privacy",
     "cogs.settings:ServerSettingsCog",
     "cogs.help:Help",

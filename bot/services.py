@@ -21,6 +21,7 @@ from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
+from bot.submission.styles import SavedStyles
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
@@ -48,6 +49,7 @@ class Services:
     masks: MaskDrafts
     recipe_reruns: RecipeReruns
     reposts: Reposts
+    styles: SavedStyles
     worker: EngineWorker
     files: FileReader
     brief_replies: BriefReplies

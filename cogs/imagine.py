@@ -16,9 +16,10 @@ from bot.submission.policy import check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, seed_or_any, variations
 from bot.submission.submit import Queued
-from bot.ui.autocomplete import matching, matching_presets
+from bot.ui.autocomplete import first_choices, matching, matching_presets
 from bot.ui.job_text import reading_text
 from bot.ui.responses import defer, respond
+from bot.ui.styles_text import style_choices
 from bot.ui.uploads import Upload, is_spoiler
 from engine.models.catalogue import find_models
 from engine.presets import default_size, make_recipe, size_of_shape
@@ -61,8 +62,8 @@ class Imagine(BotCog):
         """Paint a picture from words."""
         await defer(interaction)
         check_prompt(prompt, self._services.settings.limits)
-        if style is not None and len(style) > _MAX_STYLE:
-            raise UserError(f"A style can have at most {_MAX_STYLE} characters.")
+        if style is not None:
+            style = await self._services.styles.words(interaction.user.id, style)
         options = {} if steps is None else {"steps": steps}
         recipe = self._recipe(prompt, size, seed, preset, **options)
         if style is not None:
@@ -79,8 +80,10 @@ class Imagine(BotCog):
         await respond(interaction, str(Queued(message, notice)))
 
     @imagine.autocomplete("style")
-    async def _styles(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
-        return matching(typed, find_models(self._services.settings.engine.models).styles)
+    async def _styles(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
+        saved = await self._services.styles.of_user(interaction.user.id)
+        styles = find_models(self._services.settings.engine.models).styles
+        return first_choices(style_choices(typed, saved), matching(typed, styles))
 
     @imagine.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:

@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 ANSWER_SECONDS = 600.0
 """Seconds to wait for the end of a deletion; Discord accepts responses for 15 minutes."""
 _SURE = (
-    "This deletes all your jobs, also queued and running ones, your pictures, your drafts, what "
-    "you prefer, and my messages about your pictures on Discord, in every server. It can't be "
-    "undone. If you want a copy, use `/privacy export` first."
+    "This deletes all your jobs, also queued and running ones, your pictures, your drafts, "
+    "your preferences and saved styles, and my messages about your pictures on Discord, in every "
+    "server. It can't be undone. If you want a copy, use `/privacy export` first."
 )
 
 

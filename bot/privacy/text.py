@@ -36,9 +36,9 @@ def privacy_text(settings: BotSettings) -> str:
     return (
         "When you ask for a picture, I store under the id of your Discord account: your words and "
         "settings; the time; where I posted; the pictures, their earlier steps, the data to resume "
-        f"them, and the pictures that you attached. I store pictures {how_long}; the rest, and "
-        "what you prefer, until you delete it. A picture that you prepare with `/mask` is stored "
-        "for a day.\n"
+        f"them, and the pictures that you attached. I store pictures {how_long}; the rest, "
+        "and your preferences and saved styles, until you delete it. A picture that you prepare "
+        "with `/mask` is stored for a day.\n"
         "In `/history` only you and, in a server, its moderators can see your pictures. On Discord "
         f"everyone who can read the channel can see them. {_IN_FILES[posted_recipes]}\n"
         "`/privacy export` sends you everything, and `/privacy delete` deletes it, here and, where "

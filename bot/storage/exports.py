@@ -22,6 +22,7 @@ from bot.storage.tables import (
     PreferencesRow,
     RemovalRow,
     SourceRow,
+    StyleRow,
 )
 
 
@@ -72,6 +73,7 @@ class ExportRepository(Repository):
                     session, PreferencesRow, PreferencesRow.author_id == author_id
                 ),
                 "removals": await _rows(session, RemovalRow, RemovalRow.author_id == author_id),
+                "styles": await _rows(session, StyleRow, StyleRow.author_id == author_id),
             }
         return {name: rows for name, rows in found.items() if rows}
 

@@ -27,6 +27,7 @@ from bot.storage.tables import (
     PreferencesRow,
     RemovalRow,
     SourceRow,
+    StyleRow,
 )
 
 _CONTENT = (CheckpointRow, FrameRow, PictureRow, SourceRow)
@@ -38,7 +39,7 @@ class PersonalDataRepository(Repository):
     async def request_erasure(self, author_id: int) -> ErasureRequest:
         """Store a request to erase everything that is stored about a user now.
 
-        Preferences are deleted at once, so that those chosen later stay.
+        Preferences and saved styles are deleted at once, so that later ones stay.
         """
         jobs = select(func.max(JobRow.id)).where(JobRow.author_id == author_id)
         drafts = select(func.max(DraftRow.id)).where(DraftRow.author_id == author_id)
@@ -50,8 +51,8 @@ class PersonalDataRepository(Repository):
                 row = DeletionRow(author_id=author_id, **counts)
                 session.add(row)
             row.last_job_id, row.last_draft_id = newest
-            mine = PreferencesRow.author_id == author_id
-            await session.execute(delete(PreferencesRow).where(mine))
+            for table in (PreferencesRow, StyleRow):
+                await session.execute(delete(table).where(table.author_id == author_id))
             return _value(row)
 
     @retrying

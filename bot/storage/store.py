@@ -12,6 +12,7 @@ from bot.storage.personal_data import PersonalDataRepository
 from bot.storage.preferences import PreferenceRepository
 from bot.storage.quotas import QuotaRepository
 from bot.storage.retention import RetentionRepository
+from bot.storage.styles import StyleRepository
 
 
 class Store:
@@ -29,3 +30,4 @@ class Store:
         self.preferences = PreferenceRepository(database)
         self.quotas = QuotaRepository(database)
         self.retention = RetentionRepository(database)
+        self.styles = StyleRepository(database)

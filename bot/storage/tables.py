@@ -230,3 +230,15 @@ class PreferencesRow(Base):
     author_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     preferences: Mapped[str]
     """The JSON that `Preferences.read` reads."""
+
+
+class StyleRow(Base):
+    """A style that a user saved."""
+
+    __tablename__ = "styles"
+
+    author_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    """What `style_key` returns for the name."""
+    name: Mapped[str]
+    words: Mapped[str]

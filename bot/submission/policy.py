@@ -97,6 +97,11 @@ class SubmissionPolicy:
         guild = await self.check_access(requester)
         await asyncio.to_thread(self._check_words, guild, requester, texts)
 
+    async def check_text(self, requester: Requester, *texts: str) -> None:
+        """Raise `UserError` if texts contain words that are blocked in this channel."""
+        guild = await self._readable_settings(requester)
+        await asyncio.to_thread(self._check_words, guild, requester, texts)
+
     async def check_quota(self, requester: Requester, guild: GuildSettings, pictures: int) -> None:
         """Raise `UserError` if the user, the guild or all users together are at a limit.
 
