@@ -19,7 +19,7 @@ from bot.jobs.job import Job
 from bot.scheduling.cost import job_cost, step_cost
 from bot.scheduling.queue import GpuQueue, Slice
 from bot.storage import Store, open_store
-from bot.submission.policy import DAY
+from bot.submission.usage_limits import DAY
 from engine.presets import make_recipe
 from engine.recipes.recipe import Recipe
 

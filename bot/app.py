@@ -37,6 +37,7 @@ from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.services import Services
 from bot.storage import Store, open_store
+from bot.submission.accounts import Accounts
 from bot.submission.command_access import CommandAccess
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
@@ -261,6 +262,7 @@ def _build_services(
         masks=MaskDrafts(settings, policy, edits, store, background.worker, files),
         recipe_reruns=RecipeReruns(settings, submission, policy, store, files),
         reposts=Reposts(store, policy, settings.discord.posted_recipes),
+        accounts=Accounts(settings, store),
         styles=SavedStyles(store, policy),
         worker=background.worker,
         brief_replies=BriefReplies(timings),

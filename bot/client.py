@@ -37,6 +37,7 @@ COGS = (
     "cogs.recipe:Recipes",
     "cogs.history:History",
     "cogs.style:Style",
+    "cogs.info:Info",
     "cogs.privacy:Privacy",
     "cogs.settings:ServerSettingsCog",
     "cogs.help:Help",

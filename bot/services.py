@@ -12,6 +12,7 @@ from bot.recent_keys import RecentKeys
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
+from bot.submission.accounts import Accounts
 from bot.submission.command_access import CommandAccess
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
@@ -36,6 +37,7 @@ class Services:
     timings: Timings
     command_access: CommandAccess
     policy: SubmissionPolicy
+    accounts: Accounts
     store: Store
     queue: GpuQueue
     throughput: ThroughputEstimator

@@ -6,7 +6,6 @@ limit, and says when it ends or who can change it.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
 from math import isqrt
@@ -18,10 +17,10 @@ from bot.errors import PromptTooLongError, UserError
 from bot.filtering.wordlist import WordList
 from bot.guild_settings import GuildSettings
 from bot.storage import Store
+from bot.submission.accounts import Accounts
 from bot.submission.command_access import CommandAccess
 from bot.submission.permissions import check_permissions
 from bot.submission.requester import Channel, Requester
-from bot.submission.usage_limits import DAY, IN_GUILD, check_jobs, check_space, day_is_over
 from bot.ui import formatting
 from bot.ui.formatting import escape_name
 from bot.ui.settings_text import existing, if_known
@@ -47,9 +46,9 @@ class SubmissionPolicy:
         self._host = settings.limits
         self._replies: Replies = settings.discord.replies
         self._access = access or CommandAccess()
-        self._person_mib = settings.storage.person_mib
         self._memory = memory
         self._store = store
+        self._accounts = Accounts(settings, store)
         self._blocked = WordList(settings.safety.blocked_words)
         self._age_restricted = WordList(settings.safety.age_restricted_words)
 
@@ -107,18 +106,8 @@ class SubmissionPolicy:
 
         No other job may be added between this check and storing the job.
         """
-        now, user_id, guild_id = datetime.now(UTC), requester.user_id, requester.guild_id
-        usage = await self._store.quotas.usage(user_id, guild_id, now - DAY, now)
-        host, here = self._host, guild.merged_with(self._host)
-        check_jobs(usage, host, here)
-        check_space(await self._store.quotas.stored_bytes(user_id), self._person_mib)
-        for used, most, scope, where in (
-            (usage.pictures, host.pictures_per_day, None, ""),
-            (usage.guild_pictures, here.pictures_per_day, guild_id, IN_GUILD),
-        ):
-            if used + pictures > most:
-                past = await self._store.quotas.pictures_between(user_id, now - DAY, now, scope)
-                raise UserError(day_is_over(past, pictures, most, where))
+        account = await self._accounts.get(requester.user_id, requester.guild_id, guild)
+        await self._accounts.check(account, pictures)
 
     async def check_access(self, requester: Requester) -> GuildSettings:
         """Return the guild's settings, if the bot and the user may paint in this channel."""

@@ -16,6 +16,10 @@ DAY = timedelta(days=1)
 IN_GUILD = " in this server"
 
 
+Requested = Sequence[tuple[datetime, int]]
+"""When a user asked for pictures, and for how many, oldest first."""
+
+
 def check_jobs(usage: Usage, host: LimitSettings, here: LimitSettings) -> None:
     """Raise `UserError` if one more job exceeds a limit of the host or of the guild."""
     if usage.user_jobs >= host.jobs_per_person:
@@ -44,16 +48,23 @@ def check_space(stored_bytes: int, person_mib: int) -> None:
         )
 
 
-def day_is_over(past: Sequence[tuple[datetime, int]], pictures: int, most: int, where: str) -> str:
+def possible_from(past: Requested, pictures: int, most: int) -> datetime | None:
+    """Return when `pictures` more become possible; None if they are now, or never.
+
+    `past` are those of the last 24 hours, of which `most` are allowed.
+    """
+    excess = sum(each for _, each in past) + pictures - most
+    totals = accumulate(each for _, each in past)
+    ends = (when + DAY for (when, _), total in zip(past, totals, strict=True) if total >= excess)
+    return next(ends, None) if excess > 0 else None
+
+
+def day_is_over(past: Requested, pictures: int, most: int, where: str) -> str:
     """Say when `pictures` more become possible, after those of the `past` 24 hours."""
-    if pictures > most:
+    ends = possible_from(past, pictures, most)
+    if pictures > most or ends is None:
         return f"At most {most} pictures a day are allowed for each person{where}."
     count = sum(each for _, each in past)
-    totals = accumulate(each for _, each in past)
-    excess = count + pictures - most
-    ends = next(
-        when + DAY for (when, _), total in zip(past, totals, strict=True) if total >= excess
-    )
     left = max(0, most - count)
     next_ones = "The next one is" if pictures == 1 else f"The next {pictures} are"
     return (
