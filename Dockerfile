@@ -10,8 +10,11 @@ ENV PYTHONUNBUFFERED=1
 WORKDIR /app
 
 # Before the code, so that a change of the code does not install everything again.
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
+# --build-arg PICTURE_FILTER=yes  installs what the picture filter needs too.
+ARG PICTURE_FILTER=""
+COPY requirements.txt requirements-picture-filter.txt ./
+RUN pip install --no-cache-dir -r requirements.txt \
+    ${PICTURE_FILTER:+-r requirements-picture-filter.txt}
 
 RUN useradd --create-home --uid 1000 painter \
     && install --directory --owner painter data weights

@@ -28,7 +28,9 @@ from bot.config import BotSettings
 from bot.connection import check_token, connect
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
+from bot.filtering.pictures import PictureFilter, open_picture_filter
 from bot.healthcheck import beat
+from bot.picture_check import PictureCheck
 from bot.privacy.erasure import ErasureService
 from bot.privacy.retention import RetentionService
 from bot.reading.file_process import FileProcess
@@ -139,19 +141,24 @@ async def open_services(
     models: "Models | None" = None,
     before_models: Callable[[Timings], Awaitable[None]] | None = None,
     file_process: FileProcess | None = None,
+    picture_filter: PictureFilter | None = None,
 ) -> AsyncGenerator[Services]:
     """Open everything that a bot works with, with the models of the settings loaded.
 
-    Models that are loaded already, and a process that reads files, can be given instead.
+    Models that are loaded already, a process that reads files, and a picture filter other than that
+    of the settings can be given instead.
     `before_models` is called once the store is open and before models are loaded, which can take
     minutes.
 
     At the end of the block, unfinished jobs are kept for the next start, and their messages say so.
     """
+    if picture_filter is None:
+        chosen = settings.safety.picture_filter
+        picture_filter = await asyncio.to_thread(open_picture_filter, chosen)
     async with (
         open_store(settings.storage.folder, timings.locked_seconds) as store,
         AsyncExitStack() as connection,
-        _background(settings, store, timings, models) as background,
+        _background(settings, store, timings, models, picture_filter) as background,
         _open_files(settings, upload_hosts, timings, file_process) as files,
     ):
         if before_models is not None:
@@ -188,6 +195,7 @@ class _Background:
     store: Store
     queue: GpuQueue
     throughput: ThroughputEstimator
+    picture_check: PictureCheck
     reporter: Reporter
     outbox: EventOutbox
     worker: EngineWorker
@@ -196,12 +204,17 @@ class _Background:
 
 @asynccontextmanager
 async def _background(
-    settings: BotSettings, store: Store, timings: Timings, models: "Models | None"
+    settings: BotSettings,
+    store: Store,
+    timings: Timings,
+    models: "Models | None",
+    picture_filter: PictureFilter | None,
 ) -> AsyncGenerator[_Background]:
     """Start the background tasks; shut them down at the end. The worker is not started yet."""
     queue = GpuQueue(fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps)
     throughput = ThroughputEstimator()
-    reporter = Reporter(store, queue, throughput, settings.discord, timings)
+    check = PictureCheck(settings.safety, store, picture_filter)
+    reporter = Reporter(store, queue, throughput, settings.discord, timings, check)
     outbox = EventOutbox(store, reporter)
     on_event, load = outbox.publish, outbox.load_checkpoints
     worker = EngineWorker(
@@ -217,7 +230,7 @@ async def _background(
     )
     tasks = [asyncio.create_task(each) for each in coroutines]
     try:
-        yield _Background(store, queue, throughput, reporter, outbox, worker, erasure)
+        yield _Background(store, queue, throughput, check, reporter, outbox, worker, erasure)
     finally:
         queue.close()
         outbox.close()
@@ -239,9 +252,10 @@ def _build_services(
 ) -> Services:
     """Build what the cogs use, once the models are loaded."""
     store, queue, reporter = background.store, background.queue, background.reporter
+    check = background.picture_check
     access = CommandAccess()
     policy = SubmissionPolicy(settings, store, background.worker.memory, access)
-    submission = JobSubmission(settings, policy, store, queue, reporter, timings)
+    submission = JobSubmission(settings, policy, store, queue, reporter, check, timings)
     control = JobControl(store, queue, reporter, submission, timings)
     edits = Edits(settings, submission, policy, store, files)
     return Services(
@@ -249,6 +263,7 @@ def _build_services(
         timings=timings,
         command_access=access,
         policy=policy,
+        picture_check=check,
         store=store,
         queue=queue,
         throughput=background.throughput,
@@ -259,9 +274,9 @@ def _build_services(
         control=control,
         followups=FollowupJobs(settings, submission, control, timings),
         edits=edits,
-        masks=MaskDrafts(settings, policy, edits, store, background.worker, files),
+        masks=MaskDrafts(settings, policy, edits, store, background.worker, files, check),
         recipe_reruns=RecipeReruns(settings, submission, policy, store, files),
-        reposts=Reposts(store, policy, settings.discord.posted_recipes),
+        reposts=Reposts(store, policy, check, settings.discord.posted_recipes),
         accounts=Accounts(settings, store),
         styles=SavedStyles(store, policy),
         worker=background.worker,

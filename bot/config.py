@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariableError
 
+from bot.filtering.pictures import PictureFilterName
 from bot.filtering.wordlist import check_entry
 from engine.config_file import DEFAULT_PATH, explain
 from engine.errors import SettingsError
@@ -141,12 +142,18 @@ class QueueSettings(_Table):
 
 
 class SafetySettings(_Table):
-    """Words that prompts must not contain. `*` stands for any letters."""
+    """Words that prompts must not contain, and pictures that are not shown."""
 
     blocked_words: tuple[Word, ...] = Field(default=(), max_length=_MAX_WORDS)
     """Words that are blocked everywhere."""
     age_restricted_words: tuple[Word, ...] = Field(default=(), max_length=_MAX_WORDS)
     """Words that are allowed only in age-restricted channels, and not in direct messages."""
+    picture_filter: PictureFilterName = "off"
+    """The classifier that scores pictures from 0 to 1 before they are used or shown."""
+    picture_threshold: float = Field(default=0.8, ge=0.0, le=1.0)
+    """The score above which a picture is held back, 0 to 1; 1 holds back nothing."""
+    picture_threshold_age_restricted: float = Field(default=1.0, ge=0.0, le=1.0)
+    """The same in age-restricted channels."""
 
 
 class StorageSettings(_Table):

@@ -6,7 +6,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.config import MAX_JOBS, MAX_VARIATIONS, LimitSettings, Replies, Word
+from bot.config import (
+    MAX_JOBS,
+    MAX_VARIATIONS,
+    LimitSettings,
+    Replies,
+    SafetySettings,
+    Word,
+)
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
@@ -20,8 +27,12 @@ LIMITS = ("steps", "count", "pixels", "pictures_per_day", "jobs_per_person", "jo
 _ACCESS_LISTS = ("channels", "roles", "blocked_words", "age_restricted_words")
 """The keys of lists without which more would be allowed."""
 
+_THRESHOLDS = ("picture_threshold", "picture_threshold_age_restricted")
+"""The keys of `[safety]` that a server can lower."""
+
 _Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 _Words = Annotated[tuple[Word, ...], Field(max_length=MAX_WORDS)]
+_Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class GuildSettings(BaseModel):
@@ -48,9 +59,13 @@ class GuildSettings(BaseModel):
     """Ids of the roles of which a user needs one; empty for everyone."""
     blocked_words: _Words = ()
     age_restricted_words: _Words = ()
+    picture_threshold: _Threshold | None = None
+    """The score above which a picture is held back; None for the host's choice."""
+    picture_threshold_age_restricted: _Threshold | None = None
+    """The same in age-restricted channels."""
     unreadable: tuple[str, ...] = Field(default=(), exclude=True)
-    """Keys that could not be read: `edit_others` is then False, `replies` are never requests, and
-    numbers are those of `config.toml`."""
+    """Keys that could not be read: `edit_others` is then False, `replies` are never requests, the
+    picture filter holds back everything, and other numbers are those of `config.toml`."""
 
     @classmethod
     def read(cls, text: str, guild_id: int) -> Self:
@@ -64,7 +79,7 @@ class GuildSettings(BaseModel):
             extra={"server": guild_id, "cause": ", ".join(damaged) or "all"},
         )
         if not damaged:
-            return cls(edit_others=False, unreadable=(*LIMITS, *_ACCESS_LISTS))
+            return cls(edit_others=False, unreadable=(*LIMITS, *_ACCESS_LISTS, *_THRESHOLDS))
         values: dict[str, Any] = json.loads(text)
         intact = {name: value for name, value in values.items() if name not in damaged}
         closed = {"edit_others": False, "replies": "never"}
@@ -95,6 +110,14 @@ class GuildSettings(BaseModel):
         }
         edit_others = host.edit_others and self.edit_others is not False
         return host.model_copy(update={**lower, "edit_others": edit_others})
+
+    def picture_threshold_within(self, host: SafetySettings, *, age_restricted: bool) -> float:
+        """Return the score above which pictures are held back: the host's, or a lower one."""
+        name = _THRESHOLDS[age_restricted]
+        if name in self.unreadable:
+            return 0.0
+        own, most = getattr(self, name), getattr(host, name)
+        return most if own is None else min(own, most)
 
 
 NO_GUILD = GuildSettings()

@@ -7,6 +7,7 @@ from datetime import datetime
 from bot.config import BotSettings
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
+from bot.picture_check import PictureCheck
 from bot.privacy.erasure import ErasureService
 from bot.recent_keys import RecentKeys
 from bot.scheduling.eta import ThroughputEstimator
@@ -38,6 +39,7 @@ class Services:
     command_access: CommandAccess
     policy: SubmissionPolicy
     accounts: Accounts
+    picture_check: PictureCheck
     store: Store
     queue: GpuQueue
     throughput: ThroughputEstimator

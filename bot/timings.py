@@ -17,6 +17,8 @@ class Timings:
     """Seconds between the first two attempts to reach Discord at the start; later pauses grow."""
     post_pause: float = 1.0
     """Seconds between the first two attempts to post a result; each pause is twice the previous."""
+    filter_pause: float = 10.0
+    """Seconds before a picture filter that failed judges a result again; later pauses grow."""
     waiting_seconds: float = 10.0
     """Minimum seconds between two edits of a queued job's message."""
     refresh_seconds: float = 10.0

@@ -9,10 +9,13 @@ from discord import app_commands, ui
 from discord.app_commands import Range
 
 from bot.client import BotCog
+from bot.delivery.held_back import Allowed
 from bot.errors import UserError
 from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
+from bot.picture_check import Audience
 from bot.services import Services
 from bot.submission.requester import Requester
+from bot.submission.sources import allowed_here
 from bot.ui import buttons, history_page
 from bot.ui.base import PersistentButton
 from bot.ui.responses import defer, respond, update_response
@@ -134,19 +137,32 @@ async def _turn(
     entry = await find(scope, direction, job_id) or await find(scope, PageDirection.HERE, None)
     if entry is None:
         raise UserError(_nothing(interaction, scope))
-    pictures = await services.store.lifecycle.pictures(entry.job_id)
-    sheet = await asyncio.to_thread(history_page.page_sheet, entry, pictures)
+    allowed = await _allowed(services, interaction, entry)
+    sheet = await asyncio.to_thread(history_page.page_sheet, entry, allowed.pictures)
     disabled = {
         PageDirection.NEWER.value: entry.place == 1,
         PageDirection.OLDER.value: entry.place == entry.total,
-        "post": not pictures,
+        "post": not allowed.pictures,
         "rerun": not entry.can_rerun,
     }
     view = buttons.button_view(
         _button(action, scope, entry, disabled=disabled[action]) for action in _BUTTONS
     )
-    text = history_page.page_text(entry, scope, interaction.user.id)
+    page = history_page.page_text(entry, scope, interaction.user.id)
+    text = "\n".join(filter(None, (page, allowed.held_back_text(interaction.guild_id))))
     await update_response(interaction, text, [] if sheet is None else [sheet], view)
+
+
+async def _allowed(
+    services: Services, interaction: discord.Interaction[Any], entry: Entry
+) -> Allowed:
+    """Return the pictures of a page that may be shown where the page is."""
+    record = await services.store.jobs.get(entry.job_id)
+    if record is None:
+        return Allowed()
+    pictures = await services.store.lifecycle.pictures(entry.job_id)
+    audience = Audience(interaction.guild_id, interaction.channel)
+    return await allowed_here(services.picture_check, audience, record.job, pictures)
 
 
 def _button(action: str, scope: Scope, entry: Entry, *, disabled: bool) -> ui.Button[Any]:

@@ -15,6 +15,7 @@ from bot.submission.submit import Queued
 from bot.ui import buttons
 from bot.ui.base import Form
 from bot.ui.buttons import JobAction
+from bot.ui.filenames import result_number
 from bot.ui.forms import words_input
 from bot.ui.job_text import reading_text
 from bot.ui.responses import defer, respond
@@ -138,11 +139,11 @@ async def vary_picture(
 
 async def _posted(services: Services, user_id: int, message: discord.Message, number: int) -> bytes:
     """Read a job's picture from its message."""
-    files = pictures_in(message)
-    if number > len(files):
+    files = [each for each in pictures_in(message) if result_number(each.filename) == number]
+    if not files:
         raise UserError("I don't have this picture any more. Attach it to `/edit` instead.")
     async with services.files.turn(user_id) as turn:
-        return await turn.fetch(Upload(files[number - 1], message))
+        return await turn.fetch(Upload(files[0], message))
 
 
 async def respond_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:

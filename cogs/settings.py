@@ -22,7 +22,17 @@ from bot.guild_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_GUILD, GuildSet
 from bot.ui import formatting
 from bot.ui.attachments import Attachment
 from bot.ui.responses import defer, respond, update_response
-from bot.ui.settings_text import NAMES, REPLIES, commands_text, existing, if_known, settings_text
+from bot.ui.settings_text import (
+    NAMES,
+    REPLIES,
+    STRICTNESS,
+    STRICTNESS_NAMES,
+    commands_text,
+    existing,
+    if_known,
+    picture_filter_text,
+    settings_text,
+)
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
@@ -36,6 +46,7 @@ AnyChannel = (
 )
 Kind = Literal["blocked", "age-restricted"]
 _LISTS = {"blocked": "blocked_words", "age-restricted": "age_restricted_words"}
+_STRICTNESS = [Choice(name=text, value=name) for name, text in STRICTNESS_NAMES.items()]
 _LONGEST = 1800
 """Maximum length of a list of words in a message, in characters; longer ones are files."""
 
@@ -114,6 +125,29 @@ class ServerSettingsCog(
         if words not in REPLIES:
             raise UserError("Choose one of the ways in the list.")
         await self._change(interaction, lambda before: before.changed(replies=words))
+
+    @app_commands.command(name="picture-filter")
+    @app_commands.describe(
+        strictness="How strict the filter is in this server",
+        age_restricted="The same in age-restricted channels",
+    )
+    @app_commands.choices(strictness=_STRICTNESS, age_restricted=_STRICTNESS)
+    async def picture_filter(
+        self,
+        interaction: discord.Interaction,
+        strictness: str | None = None,
+        age_restricted: str | None = None,
+    ) -> None:
+        """Choose which pictures are not shown in this server."""
+        await defer(interaction)
+        given = {
+            "picture_threshold": strictness,
+            "picture_threshold_age_restricted": age_restricted,
+        }
+        chosen = {key: name for key, name in given.items() if name is not None}
+        self._check_strictness(chosen)
+        values = {key: STRICTNESS[name] for key, name in chosen.items()}
+        await self._change(interaction, lambda before: before.changed(**values))
 
     @app_commands.command()
     async def cleanup(self, interaction: discord.Interaction) -> None:
@@ -272,11 +306,29 @@ class ServerSettingsCog(
         if 0 < numbers.get("pixels", 0) < MIN_SIDE**2:
             raise UserError(f"{NAMES['pixels']}: the lowest limit is {MIN_SIDE**2}.")
 
+    def _check_strictness(self, chosen: dict[str, str]) -> None:
+        """Raise `UserError` unless each choice, by its key, is as strict as the host's."""
+        if not self._services.picture_check.is_on:
+            raise UserError("The host of this bot has not set up a picture filter.")
+        if not chosen:
+            raise UserError("Choose how strict the filter is with `strictness`.")
+        for key, name in chosen.items():
+            if name not in STRICTNESS:
+                raise UserError("Choose one of the ways in the list.")
+            if (STRICTNESS[name] or 0) > getattr(self._services.settings.safety, key):
+                raise UserError(
+                    "The host of this bot chose a stricter filter, and a server can only tighten "
+                    "that."
+                )
+
     def _described(self, interaction: discord.Interaction, server: GuildSettings) -> str:
         """Describe what is allowed in a server."""
         settings = self._services.settings
         replies = settings.discord.replies
-        return settings_text(server, settings.limits, replies, interaction.guild)
+        text = settings_text(server, settings.limits, replies, interaction.guild)
+        if not self._services.picture_check.is_on:
+            return text
+        return f"{text}\n{picture_filter_text(server, settings.safety)}"
 
 
 def _place_id(channel: AnyChannel) -> int:

@@ -78,6 +78,11 @@ class JobPoster:
         """Numbers of the result messages that were posted before; None until they are read."""
 
     @property
+    def location(self) -> JobLocation:
+        """Where the job's messages are."""
+        return self._location
+
+    @property
     def file_limit(self) -> int:
         """Maximum size of a file in bytes at the job's location."""
         guild = self._client.get_guild(self._location.guild_id or 0)

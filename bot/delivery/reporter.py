@@ -13,15 +13,17 @@ from contextlib import suppress
 import discord
 
 from bot.config import DiscordSettings, PostedRecipes
+from bot.delivery.held_back import JobFilter
 from bot.delivery.poster import JobPoster, TooLargeError
 from bot.jobs.events import JobProgress, NoticeEvent, ProgressEvent, Started
-from bot.jobs.job import UNFINISHED, JobState
+from bot.jobs.job import UNFINISHED, Job, JobLocation, JobState
 from bot.jobs.records import JobRecord
+from bot.picture_check import PictureCheck
 from bot.scheduling.eta import Eta, ThroughputEstimator, estimate
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store, retrying
 from bot.timings import Timings
-from bot.ui import formatting, job_text
+from bot.ui import formatting, job_text, picture_filter_text
 from bot.ui.attachments import progress_picture, result_files
 from bot.ui.buttons import progress_view, result_view
 
@@ -56,6 +58,7 @@ class Reporter:
         throughput: ThroughputEstimator,
         settings: DiscordSettings,
         timings: Timings,
+        picture_check: PictureCheck,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -64,6 +67,7 @@ class Reporter:
         self.posted_recipes: PostedRecipes = settings.posted_recipes
         """How much of its recipe the file of a posted picture contains."""
         self._timings = timings
+        self._picture_check = picture_check
         self._reports: dict[int, JobReport] = {}
         self._new: asyncio.Queue[tuple[JobReport, JobPoster]] = asyncio.Queue()
         self._client: discord.Client | None = None
@@ -140,6 +144,10 @@ class Reporter:
             return None
         return JobProgress(report.location, report.begun, report.progress)
 
+    def job_filter(self, job: Job, location: JobLocation) -> JobFilter:
+        """Return the picture filter for the messages of a job."""
+        return JobFilter(self._picture_check, self.client, job, location, self._timings)
+
     def edit_pause(self, *, waiting: bool) -> float:
         """Return the minimum seconds between two edits of a message."""
         return self._timings.waiting_seconds if waiting else self._progress_seconds
@@ -175,7 +183,10 @@ class JobReport:
         self._notice = record.notice
         self._shown: ProgressEvent | None = None
         self._shown_eta: Eta | None = None
-        self._ended = self._is_shutdown = False
+        self._is_held_back = False
+        """Whether the picture filter holds back the picture of `_shown`."""
+        self._ended = False
+        self._shutdown = asyncio.Event()
         self._changed = asyncio.Event()
         self._changed.set()
         self._urgent = asyncio.Event()
@@ -208,7 +219,7 @@ class JobReport:
 
     def on_shutdown(self) -> None:
         """Announce the shutdown and stop."""
-        self._is_shutdown = True
+        self._shutdown.set()
         self._urgent.set()
         self._changed.set()
 
@@ -221,12 +232,13 @@ class JobReport:
 
     async def run(self, poster: JobPoster, store: Store) -> None:
         """Post updates until the job's result is posted, or the program shuts down."""
+        self._filter = self._reporter.job_filter(self.job, poster.location)
         while True:
             await self._changed.wait()
             self._changed.clear()
             if self._ended:
                 return await self._announce_end(poster, store)
-            if self._is_shutdown:
+            if self._shutdown.is_set():
                 return await poster.update_progress(_SHUTTING_DOWN, keep_picture=True)
             event = self._latest
             try:
@@ -243,10 +255,15 @@ class JobReport:
         picture = None
         match event:
             case ProgressEvent():
-                if event is not self._shown:  # else only the ETA has changed
-                    picture = await asyncio.to_thread(progress_picture, self.job, event)
-                self._shown = event
                 text = job_text.progress_text(self.job, event, eta and eta.end)
+                if event is not self._shown:  # else only the ETA has changed
+                    self._is_held_back = not await self._filter.may_show(event)
+                    if not self._is_held_back:
+                        picture = await asyncio.to_thread(progress_picture, self.job, event)
+                self._shown = event
+                if self._is_held_back:
+                    held_back = picture_filter_text.progress_text(self.job.guild_id)
+                    text = formatting.with_notice(text, held_back)
             case None if eta is not None:
                 text = job_text.waiting_text(eta.jobs_ahead, eta.start, eta.end)
             case _:
@@ -280,12 +297,25 @@ class JobReport:
         pictures = await retrying(store.lifecycle.pictures)(job_id)
         frames = await retrying(store.lifecycle.frames)(job_id)
         steps = [each.steps for each in pictures]
+        allowed = await self._filter.wait_for_allowed(
+            pictures,
+            frames,
+            lambda: poster.update_progress(picture_filter_text.FAULT_OF_RESULT, buttons=None),
+            self._shutdown,
+        )
+        held_back = allowed.held_back_text(self.job.guild_id)
+        if not allowed.pictures:
+            text = f"{job_text.headline(self.job)}\n{held_back}"
+            return await poster.post_result(text, buttons=result_view(job_id, JobState.FAILED))
         limit, buttons = poster.file_limit, result_view(job_id, record.state)
         while True:
             files = await asyncio.to_thread(
-                result_files, self.job, pictures, frames, limit, self._reporter.posted_recipes
+                result_files,
+                *(self.job, allowed.pictures, allowed.frames),
+                *(limit, self._reporter.posted_recipes),
             )
-            text = "\n".join((job_text.result_text(record, steps, files.size), *files.notices))
+            lines = (job_text.result_text(record, steps, files.size), held_back, *files.notices)
+            text = "\n".join(filter(None, lines))
             try:
                 return await poster.post_result(text, files, buttons=buttons)
             except TooLargeError:

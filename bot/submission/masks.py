@@ -5,17 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.draft import Draft
+from bot.picture_check import PictureCheck
 from bot.reading.file_readers import read_draft, read_mask_file
 from bot.storage import Store, retrying
 from bot.submission.edits import EditOptions, Edits
 from bot.submission.files import FileReader
 from bot.submission.policy import SubmissionPolicy, check_prompt
 from bot.submission.requester import Requester
+from bot.submission.sources import check_sources
 from bot.submission.submit import Queued
 from bot.ui.attachments import encode
 from bot.ui.draft_preview import GROWTH
@@ -53,6 +56,7 @@ class MaskDrafts:
     _store: Store
     _worker: EngineWorker
     _files: FileReader
+    _pictures: PictureCheck
     _queuing: set[int] = field(default_factory=set[int], init=False)
     """The ids of drafts whose edits are being queued."""
 
@@ -68,6 +72,7 @@ class MaskDrafts:
         await self._check(requester, what or "", replace_with or "")
         async with self._files.turn(requester.user_id) as turn:
             source, hole, notice = await turn.read(read_draft, picture, what)
+            await check_sources(self._pictures, requester, [np.asarray(source)])
             mask, relevance = await self._look_for(source, what) if what else (hole, None)
         content = await asyncio.to_thread(encode, source, "PNG")
         draft = await self._store.drafts.add(

@@ -20,8 +20,9 @@ from bot.storage import Store
 from bot.submission.accounts import Accounts
 from bot.submission.command_access import CommandAccess
 from bot.submission.permissions import check_permissions
-from bot.submission.requester import Channel, Requester
+from bot.submission.requester import Requester
 from bot.ui import formatting
+from bot.ui.channels import is_age_restricted
 from bot.ui.formatting import escape_name
 from bot.ui.settings_text import existing, if_known
 from engine.models.catalogue import find_models
@@ -185,14 +186,6 @@ def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:
                 f"The prompts of this picture are too long: at most {limits.prompt_length} "
                 "characters are allowed here."
             )
-
-
-def is_age_restricted(channel: Channel) -> bool:
-    """Return True if a channel, or a thread's channel, is known to be age-restricted."""
-    has_mark = isinstance(
-        channel, discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
-    )
-    return has_mark and channel.is_nsfw()
 
 
 def _check_size(recipe: Recipe, most: int) -> None:

@@ -9,9 +9,11 @@ from bot.config import PostedRecipes
 from bot.errors import UserError
 from bot.jobs.history import Entry
 from bot.jobs.records import JobRecord
+from bot.picture_check import Audience, PictureCheck
 from bot.storage import Store
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
+from bot.submission.sources import allowed_here
 from bot.ui import job_text
 from bot.ui.attachments import discord_files, result_files
 from bot.ui.buttons import result_view
@@ -24,6 +26,7 @@ class Reposts:
 
     _store: Store
     _policy: SubmissionPolicy
+    _pictures: PictureCheck
     _posted_recipes: PostedRecipes
 
     async def post(
@@ -39,11 +42,17 @@ class Reposts:
             raise UserError("I do not keep this picture any more. *Rerun* paints one like it.")
         texts = [prompt.text for recipe in record.job.recipes for prompt in recipe.prompts]
         await self._policy.check_words(requester, record.job.prompt, *texts)
+        audience = Audience(requester.guild_id, requester.channel)
+        allowed = await allowed_here(self._pictures, audience, record.job, pictures)
+        held_back = allowed.held_back_text(requester.guild_id)
+        if not allowed.pictures:
+            raise UserError(held_back)
         limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
         files = await asyncio.to_thread(
-            result_files, record.job, pictures, (), limit, self._posted_recipes
+            result_files, record.job, allowed.pictures, (), limit, self._posted_recipes
         )
-        text = "\n".join((_headline(record, requester), *files.notices))
+        lines = (_headline(record, requester), held_back, *files.notices)
+        text = "\n".join(filter(None, lines))
         messages: list[discord.Message] = []
         for group in files.groups:
             is_last = group is files.groups[-1]

@@ -15,10 +15,12 @@ from bot.delivery.reporter import Reporter
 from bot.errors import RESTARTING, UserError
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin
 from bot.jobs.records import JobRecord
+from bot.picture_check import PictureCheck
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
+from bot.submission.sources import check_recipes_sources
 from bot.submission.threads import JobThreads
 from bot.timings import Timings
 from bot.ui import job_text
@@ -69,6 +71,7 @@ class JobSubmission:
     _store: Store
     _queue: GpuQueue
     _reporter: Reporter
+    _pictures: PictureCheck
     _timings: Timings = field(default_factory=Timings)
     _admission: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     """The lock that keeps other jobs out between counting jobs and adding one."""
@@ -124,6 +127,7 @@ class JobSubmission:
         if self._queue.closed:
             raise UserError(RESTARTING)
         guild = await self._policy.check(requester, prompt, recipes)
+        await check_recipes_sources(self._pictures, requester, recipes)
         async with self._admission:
             await self._policy.check_quota(requester, guild, len(recipes))
             return await self._store.jobs.add(

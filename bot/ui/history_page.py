@@ -4,6 +4,8 @@ The custom ids of a page's buttons hold all that is needed to turn the page, so 
 restart too. A press shows no more than the command would.
 """
 
+from collections.abc import Sequence
+
 import discord
 from PIL import Image
 
@@ -41,7 +43,7 @@ def page_text(entry: Entry, scope: Scope, viewer_id: int) -> str:
     return "\n".join(lines)
 
 
-def page_sheet(entry: Entry, pictures: list[StoredPicture]) -> Attachment | None:
+def page_sheet(entry: Entry, pictures: Sequence[StoredPicture]) -> Attachment | None:
     """Return a page's pictures in one file; None if they are not stored any more."""
     if not pictures:
         return None

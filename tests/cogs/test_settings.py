@@ -23,6 +23,7 @@ from tests.harness.bot_harness import (
     open_test_services,
     raise_unexplained,
 )
+from tests.harness.picture_filters import SimpleFilter, open_filtered_bot
 
 COMMANDS = (
     "settings show",
@@ -31,6 +32,7 @@ COMMANDS = (
     "settings channels add",
     "settings roles clear",
     "settings words list",
+    "settings picture-filter",
     "settings reset",
 )
 
@@ -321,3 +323,41 @@ async def test_damaged_settings_are_logged_and_open_no_door(
         assert "Damaged" not in await told_by(mona, bot.channel, "reset")
         assert "Queued" in ephemeral_text(await bot.imagine("a circle", steps=1))
         await bot.wait_until_notified()
+
+
+async def test_a_server_can_only_tighten_the_picture_filter(settings: BotSettings):
+    async with open_filtered_bot(settings, SimpleFilter()) as bot:
+        mona, command = moderator(bot), "picture-filter"
+        text = await told_by(mona, bot.channel, "show")
+        assert "Picture filter: holds back pictures with a score above 80 %" in text
+        assert "age-restricted channels: off" in text
+        refusal = await told_by(mona, bot.channel, command, strictness="lenient")
+        assert "can only tighten" in refusal
+        assert "Choose how strict" in await told_by(mona, bot.channel, command)
+        text = await told_by(
+            mona, bot.channel, command, strictness="very strict", age_restricted="lenient"
+        )
+        assert "Picture filter: holds back pictures with a score above 20 %" in text
+        assert "age-restricted channels: holds back pictures with a score above 95 %" in text
+        text = await told_by(mona, bot.channel, command, strictness="host", age_restricted="host")
+        assert "above 80 %" in text
+        assert "age-restricted channels: off" in text
+
+
+async def test_without_a_picture_filter_there_is_nothing_to_tighten(bot: BotHarness):
+    mona = moderator(bot)
+    refusal = await told_by(mona, bot.channel, "picture-filter", strictness="strict")
+    assert "has not set up a picture filter" in refusal
+    assert "Picture filter" not in await told_by(mona, bot.channel, "show")
+
+
+async def test_a_threshold_that_is_damaged_holds_back_everything(settings: BotSettings):
+    chosen = SimpleFilter(refuses=lambda _: True, score_of_refused=0.01)
+    async with open_filtered_bot(settings, chosen) as bot:
+        await told_by(moderator(bot), bot.channel, "picture-filter", strictness="strict")
+        with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
+            damaged = '{"picture_threshold": "low"}'
+            database.execute("UPDATE guild_settings SET settings = ?", (damaged,))
+        await bot.imagine(steps=1)
+        await bot.wait_until_notified()
+        assert "held back" in bot.thread().history()[-1].content

@@ -22,6 +22,7 @@ from bot.app import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, DiscordSettings, StorageSettings
 from bot.errors import UserError
+from bot.filtering.pictures import PictureFilter
 from bot.local_preview import UPLOAD_HOSTS
 from bot.reading.file_process import FileProcess
 from bot.services import Services
@@ -46,6 +47,7 @@ FAST = Timings(
     debounce_seconds=PATIENCE,
     end_seconds=PATIENCE,
     brief_seconds=2 * PATIENCE,
+    filter_pause=0.05,
 )
 """Timings with which the bot soon repeats what failed, and people may be slow."""
 _MIGRATED: list[bytes] = []
@@ -134,23 +136,34 @@ async def add_database(folder: Path) -> None:
 
 @asynccontextmanager
 async def open_test_services(
-    settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS, timings: Timings = FAST
+    settings: BotSettings,
+    hosts: frozenset[str] = UPLOAD_HOSTS,
+    timings: Timings = FAST,
+    picture_filter: PictureFilter | None = None,
 ) -> AsyncIterator[Services]:
     """Open services with shared models and a copied database, to save time."""
     await add_database(settings.storage.folder)
     models = None if settings.engine.compile else demo_models()  # compiling changes them
     async with open_services(
-        settings, hosts, timings, models, file_process=file_process()
+        settings,
+        hosts,
+        timings,
+        models,
+        file_process=file_process(),
+        picture_filter=picture_filter,
     ) as services:
         yield services
 
 
 @asynccontextmanager
 async def open_bot(
-    settings: BotSettings, hosts: frozenset[str] = UPLOAD_HOSTS, timings: Timings = FAST
+    settings: BotSettings,
+    hosts: frozenset[str] = UPLOAD_HOSTS,
+    timings: Timings = FAST,
+    picture_filter: PictureFilter | None = None,
 ) -> AsyncIterator[BotHarness]:
     """Open a bot that is connected, in a server."""
-    async with open_test_services(settings, hosts, timings) as services:
+    async with open_test_services(settings, hosts, timings, picture_filter) as services:
         client = PaintingBot(services)
         env = simcord.Env(client, shard_count=1, settle_timeout=PATIENCE)
         await env.start()

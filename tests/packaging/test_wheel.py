@@ -20,7 +20,10 @@ from bot.storage.connection import DATABASE
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("bot", "cogs", "engine", "pyproject.toml", "requirements.txt", "config.toml")
+SOURCES = (
+    *("bot", "cogs", "engine", "pyproject.toml", "config.toml"),
+    *("requirements.txt", "requirements-picture-filter.txt"),
+)
 LIMIT = 600.0
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

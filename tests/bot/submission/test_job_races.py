@@ -28,6 +28,7 @@ from bot.delivery.reporter import Reporter
 from bot.errors import UserError
 from bot.jobs.events import Event, Failed, Finished, PaintedPicture, Started
 from bot.jobs.job import UNFINISHED, Job, JobState
+from bot.picture_check import PictureCheck
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue, Slice, StopRequest
 from bot.storage import Store, open_store
@@ -77,10 +78,13 @@ class Races(RuleBasedStateMachine):
         async def make() -> None:
             self.queue = GpuQueue()
             settings, throughput = BotSettings(), ThroughputEstimator()
-            reporter = Reporter(self.store, self.queue, throughput, settings.discord, Timings())
+            check = PictureCheck(settings.safety, self.store, None)
+            reporter = Reporter(
+                self.store, self.queue, throughput, settings.discord, Timings(), check
+            )
             self.ledger = EventOutbox(self.store, reporter)
             rules = SubmissionPolicy(settings, self.store, memory=Budget(2**40))
-            intake = JobSubmission(settings, rules, self.store, self.queue, reporter)
+            intake = JobSubmission(settings, rules, self.store, self.queue, reporter, check)
             self.control = JobControl(self.store, self.queue, reporter, intake, Timings())
             for record in await self.store.jobs.list_open():
                 if record.job.id == self.job.id and record.state in UNFINISHED:
