@@ -272,7 +272,7 @@ def _build_services(
         submission=submission,
         erasure=background.erasure,
         control=control,
-        followups=FollowupJobs(settings, submission, control, timings),
+        followups=FollowupJobs(settings, policy, submission, control, timings),
         edits=edits,
         masks=MaskDrafts(settings, policy, edits, store, background.worker, files, check),
         recipe_reruns=RecipeReruns(settings, submission, policy, store, files),

@@ -66,6 +66,9 @@ class Imagine(BotCog):
             style = await self._services.styles.words(interaction.user.id, style)
         options = {} if steps is None else {"steps": steps}
         recipe = self._recipe(prompt, size, seed, preset, **options)
+        (recipe,), lowered = await self._services.policy.fit(
+            interaction.guild_id, (recipe,), steps=steps is None, size=size is None
+        )
         if style is not None:
             recipe = _styled(recipe, style)
         requester, notice = Requester.of_interaction(interaction), ""
@@ -73,7 +76,7 @@ class Imagine(BotCog):
             await self._services.policy.check_early(requester, prompt, variations(recipe, count))
             recipe, notice = await self._with_pictures(requester, recipe, image, like)
         recipes = variations(recipe, count)
-        origin = JobOrigin(spoiler=is_spoiler(image, like))
+        origin = JobOrigin(spoiler=is_spoiler(image, like), notice=lowered)
         message = await self._services.submission.submit(requester, prompt, recipes, origin)
         reading = reading_text(prompt, is_shaped=size is None)
         notice = " ".join(filter(None, (reading, notice)))

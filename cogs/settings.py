@@ -20,6 +20,7 @@ from bot.errors import UserError
 from bot.filtering.wordlist import check_entry
 from bot.guild_settings import LIMITS, MAX_LISTED, MAX_WORDS, NO_GUILD, GuildSettings
 from bot.ui import formatting
+from bot.ui.access_lists import CHANNELS, ROLES, if_known
 from bot.ui.attachments import Attachment
 from bot.ui.responses import defer, respond, update_response
 from bot.ui.settings_text import (
@@ -28,8 +29,6 @@ from bot.ui.settings_text import (
     STRICTNESS,
     STRICTNESS_NAMES,
     commands_text,
-    existing,
-    if_known,
     picture_filter_text,
     settings_text,
 )
@@ -159,8 +158,8 @@ class ServerSettingsCog(
 
         def change(before: GuildSettings) -> GuildSettings:
             # A list of deleted entries only allows nothing; an empty one would allow everything.
-            channels = existing(before.channels, guild.get_channel) or before.channels
-            roles = existing(before.roles, guild.get_role) or before.roles
+            channels = CHANNELS.existing(before.channels, guild) or before.channels
+            roles = ROLES.existing(before.roles, guild) or before.roles
             return before.changed(channels=channels, roles=roles)
 
         await self._change(interaction, change)

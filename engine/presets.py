@@ -153,3 +153,17 @@ def round_to_grid(size: tuple[int, int], models: str) -> tuple[int, int]:
     lowest, highest = -(-MIN_SIDE // factor), MAX_SIDE // factor
     width, height = (factor * max(lowest, min(highest, round(side / factor))) for side in size)
     return width, height
+
+
+def size_within(size: tuple[int, int], pixels: int, models: str) -> tuple[int, int]:
+    """Return a size of at most `pixels` with about the same shape, on the models' latent grid.
+
+    A size that is small enough is returned as it is. The smallest canvas of the models, or of a
+    long shape, can have more than `pixels`.
+    """
+    if size[0] * size[1] <= pixels:
+        return size
+    factor = find_models(models).factor
+    lowest, scale = -(-MIN_SIDE // factor), math.sqrt(pixels / (size[0] * size[1]))
+    width, height = (factor * max(lowest, int(side * scale / factor)) for side in size)
+    return width, height

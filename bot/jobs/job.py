@@ -89,6 +89,8 @@ class JobOrigin:
     """The number, from 1, of the parent's only picture that it continues; None for all."""
     spoiler: bool = False
     """Whether a picture that it is made from was marked as a spoiler."""
+    notice: str = ""
+    """Sentences about what may not be expected, which all messages of the job show, or ""."""
 
 
 NEW_JOB = JobOrigin()

@@ -58,6 +58,7 @@ class JobRepository(Repository):
             pictures=len(texts),
             weight=weight,
             spoiler=origin.spoiler,
+            notice=origin.notice or None,
             stop_wanted=False,
             accepted_at=datetime.now(UTC),
         )

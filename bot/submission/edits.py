@@ -83,11 +83,12 @@ class Edits:
     ) -> Queued:
         """Queue a picture's recipe again, starting from another picture."""
         check_models(origin, self._settings.engine.models)
+        (origin,), lowered = await self._policy.fit(requester.guild_id, (origin,))
         prompt = " | ".join(map(str, origin.prompts))
         await self._policy.check_early(requester, prompt, (origin,))
         async with self._files.turn(requester.user_id) as turn:
             recipe, notice = await turn.read(read_restart, picture, origin)
-        comes_from = JobOrigin(spoiler=spoiler)
+        comes_from = JobOrigin(spoiler=spoiler, notice=lowered)
         message = await self._submission.submit(requester, prompt, (recipe,), comes_from)
         return Queued(message, notice)
 
@@ -101,20 +102,29 @@ class Edits:
             preset=options.preset,
             **options.settings,
         )
-        recipes = variations(without_picture, options.count)
+        (fitted,), _ = await self._fit(requester, options, without_picture)
+        recipes = variations(fitted, options.count)
         await self._policy.check_early(requester, options.prompt, recipes)
 
     async def _submit(
         self, requester: Requester, options: EditOptions, pictures: EditPictures
     ) -> Queued:
         models = self._settings.engine.models
-        recipe = await asyncio.to_thread(_edit_recipe, options, pictures, models)
+        whole = await asyncio.to_thread(_edit_recipe, options, pictures, models)
+        (recipe,), lowered = await self._fit(requester, options, whole)
         recipes = variations(recipe, options.count)
-        origin = JobOrigin(spoiler=options.spoiler)
+        origin = JobOrigin(spoiler=options.spoiler, notice=lowered)
         message = await self._submission.submit(requester, options.prompt, recipes, origin)
         notice = " ".join(map(errors.sentence, pictures.notices))
         reading = reading_text(options.prompt, is_shaped=False)
         return Queued(message, "\n".join(filter(None, (notice, reading))))
+
+    async def _fit(
+        self, requester: Requester, options: EditOptions, recipe: Recipe
+    ) -> tuple[tuple[Recipe, ...], str]:
+        """Lower the size, and the steps unless they were named, to the limits."""
+        is_free = options.steps is None
+        return await self._policy.fit(requester.guild_id, (recipe,), steps=is_free, size=True)
 
     async def check_may_edit(self, message: discord.Message, user_id: int) -> None:
         """Raise `UserError` if the message holds pictures that this user may not edit here."""

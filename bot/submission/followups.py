@@ -18,7 +18,7 @@ from bot.errors import UserError
 from bot.jobs.job import JobOrigin
 from bot.jobs.records import JobRecord
 from bot.submission.control import JobControl
-from bot.submission.policy import check_models, check_prompt
+from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded, seed_or_any
 from bot.submission.submit import JobSubmission
@@ -38,11 +38,13 @@ class FollowupJobs:
     def __init__(
         self,
         settings: BotSettings,
+        policy: SubmissionPolicy,
         submission: JobSubmission,
         control: JobControl,
         timings: Timings,
     ) -> None:
         self._settings = settings
+        self._policy = policy
         self._submission = submission
         self._control = control
         self._debounce_seconds = timings.debounce_seconds
@@ -105,8 +107,9 @@ class FollowupJobs:
         prompt: str | None = None,
     ) -> discord.Message:
         self._check_models(recipes)
+        recipes, lowered = await self._policy.fit(requester.guild_id, recipes, count=True)
         prompt = record.job.prompt if prompt is None else prompt
-        origin = JobOrigin(kind, record.job.id, spoiler=record.job.spoiler)
+        origin = JobOrigin(kind, record.job.id, spoiler=record.job.spoiler, notice=lowered)
         return await self._submission.submit(requester, prompt, recipes, origin)
 
     def _check_models(self, recipes: Sequence[Recipe]) -> None:

@@ -5,33 +5,24 @@ limit, and says when it ends or who can change it.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from itertools import chain
-from math import isqrt
-
-import discord
 
 from bot.config import BotSettings, LimitSettings, Replies
 from bot.errors import PromptTooLongError, UserError
-from bot.filtering.wordlist import WordList
 from bot.guild_settings import GuildSettings
 from bot.storage import Store
 from bot.submission.accounts import Accounts
+from bot.submission.blocked_words import BlockedWords
 from bot.submission.command_access import CommandAccess
 from bot.submission.permissions import check_permissions
+from bot.submission.places import check_place
+from bot.submission.recipe_limits import check_recipes, fit_count, fit_size, fit_steps
 from bot.submission.requester import Requester
-from bot.ui import formatting
-from bot.ui.channels import is_age_restricted
 from bot.ui.formatting import escape_name
-from bot.ui.settings_text import existing, if_known
 from engine.models.catalogue import find_models
-from engine.recipes.prompts import MAX_PROMPTS
-from engine.recipes.recipe import MAX_SIDE, Recipe
+from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.memory_estimate import Budget, choose_plan
-
-_ROOM_FOR_STYLES = 128 * MAX_PROMPTS
-"""Number of characters that a recipe's prompts may have beyond the limit for typed prompts."""
 
 
 class SubmissionPolicy:
@@ -50,8 +41,7 @@ class SubmissionPolicy:
         self._memory = memory
         self._store = store
         self._accounts = Accounts(settings, store)
-        self._blocked = WordList(settings.safety.blocked_words)
-        self._age_restricted = WordList(settings.safety.age_restricted_words)
+        self._words = BlockedWords(settings.safety)
 
     async def limits(self, guild_id: int | None) -> LimitSettings:
         """Return the limits in a guild, or in direct messages."""
@@ -62,6 +52,33 @@ class SubmissionPolicy:
         if guild_id is None:
             return "always"
         return (await self._store.guild_settings.get(guild_id)).replies or self._replies
+
+    async def fit(
+        self,
+        guild_id: int | None,
+        recipes: Sequence[Recipe],
+        *,
+        steps: bool = True,
+        size: bool = False,
+        count: bool = False,
+    ) -> tuple[tuple[Recipe, ...], str]:
+        """Lower what nobody has named to the limits in a guild: `steps`, `size` or `count`.
+
+        Returns the recipes, and sentences about what was lowered, or "".
+        """
+        limits, notices = await self.limits(guild_id), dict[str, None]()
+        fitted = tuple(recipes)
+        if count:
+            fitted, notice = fit_count(fitted, limits)
+            notices[notice] = None
+        if steps:
+            fitted, notice = fit_steps(fitted, limits)
+            notices[notice] = None
+        if size:
+            sized = [fit_size(recipe, limits) for recipe in fitted]
+            fitted = tuple(recipe for recipe, _ in sized)
+            notices |= {notice: None for _, notice in sized}
+        return fitted, " ".join(filter(None, notices))
 
     async def check(
         self, requester: Requester, prompt: str, recipes: Sequence[Recipe]
@@ -90,17 +107,17 @@ class SubmissionPolicy:
 
     async def check_place(self, requester: Requester) -> None:
         """Raise `UserError` if the guild does not let the user use the bot in this channel."""
-        _check_place(await self._readable_settings(requester), requester)
+        check_place(await self._readable_settings(requester), requester)
 
     async def check_words(self, requester: Requester, *texts: str) -> None:
         """Raise `UserError` if pictures of these texts may not be asked for, or posted, here."""
         guild = await self.check_access(requester)
-        await asyncio.to_thread(self._check_words, guild, requester, texts)
+        await asyncio.to_thread(self._words.check, guild, requester, texts)
 
     async def check_text(self, requester: Requester, *texts: str) -> None:
         """Raise `UserError` if texts contain words that are blocked in this channel."""
         guild = await self._readable_settings(requester)
-        await asyncio.to_thread(self._check_words, guild, requester, texts)
+        await asyncio.to_thread(self._words.check, guild, requester, texts)
 
     async def check_quota(self, requester: Requester, guild: GuildSettings, pictures: int) -> None:
         """Raise `UserError` if the user, the guild or all users together are at a limit.
@@ -115,7 +132,7 @@ class SubmissionPolicy:
         check_permissions(requester)
         await self._access.check(requester)
         guild = await self._readable_settings(requester)
-        _check_place(guild, requester)
+        check_place(guild, requester)
         return guild
 
     async def _readable_settings(self, requester: Requester) -> GuildSettings:
@@ -137,107 +154,7 @@ class SubmissionPolicy:
         texts = [[each.text for each in recipe.prompts] for recipe in recipes]
         # A word may be split over several prompts, which are shown together.
         together = map(" | ".join, texts)
-        self._check_words(guild, requester, (prompt, *chain(*texts), *together))
-
-    def _check_words(
-        self, guild: GuildSettings, requester: Requester, texts: Iterable[str]
-    ) -> None:
-        texts = tuple(dict.fromkeys(texts))
-        if word := _first_in((self._blocked, _word_list(guild.blocked_words)), texts):
-            raise UserError(
-                f"A word in this prompt is blocked here: {formatting.spoiler(word)}. "
-                "Use other words."
-            )
-        if is_age_restricted(requester.channel):
-            return
-        restricted = (self._age_restricted, _word_list(guild.age_restricted_words))
-        if word := _first_in(restricted, texts):
-            where = "" if requester.guild_id is not None else ", and never in direct messages"
-            raise UserError(
-                "A word in this prompt is allowed only in age-restricted channels"
-                f"{where}: {formatting.spoiler(word)}. Use such a channel, or other words."
-            )
-
-
-def _check_place(guild: GuildSettings, requester: Requester) -> None:
-    """Raise `UserError` if a guild allows painting only in other channels, or for other roles."""
-    channel = requester.channel
-    channel_id = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
-    if guild.channels and channel_id not in guild.channels:
-        raise UserError(_only_in(guild.channels, requester))
-    if guild.roles and requester.roles.keys().isdisjoint(guild.roles):
-        raise UserError(_only_for(guild.roles, requester))
-
-
-def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:
-    """Raise `UserError`, naming the limit, if the recipes of a command exceed one."""
-    if len(recipes) > limits.count:
-        raise UserError(f"At most {limits.count} variations are allowed here, not {len(recipes)}.")
-    steps = max(recipe.total_steps for recipe in recipes)
-    if steps > limits.steps:
-        raise UserError(
-            f"At most {limits.steps} steps are allowed here, not {steps}. Choose fewer with "
-            "`steps`."
-        )
-    for recipe in recipes:
-        _check_size(recipe, limits.pixels)
-        if sum(len(each.text) for each in recipe.prompts) > limits.prompt_length + _ROOM_FOR_STYLES:
-            raise UserError(
-                f"The prompts of this picture are too long: at most {limits.prompt_length} "
-                "characters are allowed here."
-            )
-
-
-def _check_size(recipe: Recipe, most: int) -> None:
-    width, height = recipe.width, recipe.height
-    if width * height > most:
-        side = isqrt(most)
-        raise UserError(
-            f"Pictures of at most {most} pixels are painted here, such as {side}×{side}, and this "
-            f"one has {width}×{height}. Choose a smaller one."
-        )
-    if width * height * recipe.enlarge**2 > MAX_SIDE**2:
-        raise UserError(
-            f"This picture would be shown {recipe.enlarge} times larger than {width}×{height}; at "
-            f"most {MAX_SIDE}×{MAX_SIDE} pixels are possible."
-        )
-
-
-def _only_in(channels: Sequence[int], requester: Requester) -> str:
-    """Return where people can paint, out of the channels on a guild's list."""
-    guild = if_known(getattr(requester.channel, "guild", None))
-    kept = existing(channels, guild.get_channel) if guild else channels
-    if not kept:
-        return (
-            "All channels in which I may paint in this server were deleted. Ask a moderator: "
-            "`/settings show` says what to do."
-        )
-    return f"In this server I paint only in {formatting.join_mentions(kept, '<#{}>')}."
-
-
-def _only_for(roles: Sequence[int], requester: Requester) -> str:
-    """Return for whom the bot paints, out of the roles on a guild's list."""
-    guild = if_known(getattr(requester.channel, "guild", None))
-    kept = existing(roles, guild.get_role) if guild else roles
-    if not kept:
-        return (
-            "All roles for which I may paint in this server were deleted. Ask a moderator: "
-            "`/settings show` says what to do."
-        )
-    return (
-        "In this server I paint only for people who are "
-        f"{formatting.join_mentions(kept, '<@&{}>')}. Ask a moderator."
-    )
-
-
-def _first_in(lists: Iterable[WordList], texts: Iterable[str]) -> str | None:
-    found = (each.first_in(text) for text in texts for each in lists)
-    return next(filter(None, found), None)
-
-
-@lru_cache(maxsize=64)
-def _word_list(entries: tuple[str, ...]) -> WordList:
-    return WordList(entries)
+        self._words.check(guild, requester, (prompt, *chain(*texts), *together))
 
 
 def check_prompt(prompt: str, limits: LimitSettings) -> None:

@@ -95,16 +95,18 @@ class RecipeReruns:
         """
         await self._policy.check_early(requester)
         async with self._files.turn(requester.user_id) as turn:
-            recipes = [await self._paintable(requester, turn, upload) for upload in uploads]
+            whole = [await self._paintable(requester, turn, upload) for upload in uploads]
+        recipes, lowered = await self._policy.fit(requester.guild_id, whole, count=True)
         prompt, again = prompt_of(recipes[0]), reseeded(recipes)
-        origin = JobOrigin(kind="rerun", spoiler=spoiler)
+        origin = JobOrigin(kind="rerun", spoiler=spoiler, notice=lowered)
         return Queued(await self._submission.submit(requester, prompt, again, origin))
 
     async def _paintable(self, requester: Requester, turn: FileTurn, upload: Upload) -> Recipe:
         """Return the recipe in a file, with pictures that are safe to use."""
         recipe = (await turn.read(read_provenance, upload, is_text=True)).recipe
         self.check(recipe)
-        await self._policy.check_early(requester, prompt_of(recipe), (recipe,))
+        fitted, _ = await self._policy.fit(requester.guild_id, (recipe,))
+        await self._policy.check_early(requester, prompt_of(recipe), fitted)
         check_grid(recipe)
         return await turn.call(with_own_pictures, recipe)
 

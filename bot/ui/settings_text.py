@@ -1,12 +1,13 @@
 """Describe what is allowed in a server: its own settings together with the host's."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import discord
 
 from bot.config import LimitSettings, Replies, SafetySettings
 from bot.guild_settings import LIMITS, GuildSettings
 from bot.ui import formatting
+from bot.ui.access_lists import CHANNELS, ROLES
 
 NAMES = {
     "steps": "Steps per picture",
@@ -51,7 +52,7 @@ def settings_text(
     server: GuildSettings, host: LimitSettings, replies: Replies, guild: discord.Guild | None
 ) -> str:
     """Return what is allowed in a server; `replies` is the host's choice."""
-    limits, guild = server.merged_with(host), if_known(guild)
+    limits = server.merged_with(host)
     lines = ["**What is allowed in this server**"]
     for name in LIMITS:
         number, most = getattr(limits, name), getattr(host, name)
@@ -60,8 +61,8 @@ def settings_text(
     lines += [
         f"Who may edit a picture: {others}",
         f"Replies in words alone edit a picture: {REPLIES[server.replies or replies]}",
-        f"Where I paint: {_channels_text(server, guild)}",
-        f"Who I paint for: {_roles_text(server, guild)}",
+        f"Where I paint: {CHANNELS.text(server.channels, guild)}",
+        f"Who I paint for: {ROLES.text(server.roles, guild)}",
         f"This server's words: {len(server.blocked_words)} blocked, "
         f"{len(server.age_restricted_words)} for age-restricted channels only",
     ]
@@ -92,45 +93,3 @@ def _strictness(threshold: float) -> str:
 def commands_text(*, is_known: bool) -> str:
     """Return where a server's own settings for the bot's commands are, and who follows them."""
     return _COMMANDS_KNOWN if is_known else _COMMANDS_UNKNOWN
-
-
-def if_known(guild: discord.Guild | None) -> discord.Guild | None:
-    """Return a server if Discord has told its channels and roles, as after every connection."""
-    return None if guild is None or guild.unavailable else guild
-
-
-def existing(ids: Sequence[int], find: Callable[[int], object | None]) -> tuple[int, ...]:
-    """Return the ids of what Discord still has."""
-    return tuple(each for each in ids if find(each) is not None)
-
-
-def _channels_text(server: GuildSettings, guild: discord.Guild | None) -> str:
-    if not server.channels:
-        return "every channel"
-    kept = existing(server.channels, guild.get_channel) if guild else server.channels
-    if not kept:
-        return (
-            "nowhere, because all channels on the list were deleted. `/settings channels add` adds "
-            "one, `/settings channels clear` lets me paint in all channels"
-        )
-    deleted = len(server.channels) - len(kept)
-    return formatting.join_mentions(kept, "<#{}>") + _deleted_text(deleted, "channel")
-
-
-def _roles_text(server: GuildSettings, guild: discord.Guild | None) -> str:
-    if not server.roles:
-        return "everyone"
-    kept = existing(server.roles, guild.get_role) if guild else server.roles
-    if not kept:
-        return (
-            "nobody, because all roles on the list were deleted. `/settings roles add` adds one, "
-            "`/settings roles clear` lets me paint for everyone"
-        )
-    deleted = len(server.roles) - len(kept)
-    return formatting.join_mentions(kept, "<@&{}>") + _deleted_text(deleted, "role")
-
-
-def _deleted_text(count: int, what: str) -> str:
-    if not count:
-        return ""
-    return f" (and {formatting.plural(count, f'deleted {what}')}: `/settings cleanup` removes them)"

@@ -1,0 +1,90 @@
+"""Compare the recipes of a request with the limits, and lower to them what nobody has named."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isqrt
+
+from bot.config import LimitSettings
+from bot.errors import UserError
+from engine.presets import size_within
+from engine.recipes.prompts import MAX_PROMPTS
+from engine.recipes.recipe import MAX_SIDE, Recipe
+
+_ROOM_FOR_STYLES = 128 * MAX_PROMPTS
+"""Number of characters that a recipe's prompts may have beyond the limit for typed prompts."""
+
+
+def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:
+    """Raise `UserError`, naming the limit, if the recipes of a command exceed one."""
+    if len(recipes) > limits.count:
+        raise UserError(f"At most {limits.count} variations are allowed here, not {len(recipes)}.")
+    steps = max(recipe.total_steps for recipe in recipes)
+    if steps > limits.steps:
+        raise UserError(
+            f"At most {limits.steps} steps are allowed here, not {steps}. A new picture can have "
+            f"`steps: {limits.steps}`."
+        )
+    for recipe in recipes:
+        _check_size(recipe, limits.pixels)
+        if sum(len(each.text) for each in recipe.prompts) > limits.prompt_length + _ROOM_FOR_STYLES:
+            raise UserError(
+                f"The prompts of this picture are too long: at most {limits.prompt_length} "
+                "characters are allowed here."
+            )
+
+
+def fit_steps(recipes: Sequence[Recipe], limits: LimitSettings) -> tuple[tuple[Recipe, ...], str]:
+    """Lower steps to the limit; return the recipes, and a sentence about that or ""."""
+    most = max(recipe.total_steps for recipe in recipes)
+    if most <= limits.steps:
+        return tuple(recipes), ""
+    notice = f"{limits.steps} steps instead of {most}, because more are not allowed here."
+    return tuple(_shortened(recipe, limits.steps) for recipe in recipes), notice
+
+
+def fit_size(recipe: Recipe, limits: LimitSettings) -> tuple[Recipe, str]:
+    """Shrink a recipe to the limit if possible; return it, and a sentence about that or "".
+
+    Its initial image, if it has one, must not be read yet.
+    """
+    width, height = size_within((recipe.width, recipe.height), limits.pixels, recipe.models)
+    if (width, height) == (recipe.width, recipe.height):
+        return recipe, ""
+    notice = (
+        f"Painted at {width}×{height} instead of {recipe.width}×{recipe.height}, because larger "
+        "pictures are not allowed here."
+    )
+    return replace(recipe, width=width, height=height), notice
+
+
+def fit_count(recipes: Sequence[Recipe], limits: LimitSettings) -> tuple[tuple[Recipe, ...], str]:
+    """Leave out variations beyond the limit; return the rest, and a sentence about that or ""."""
+    if len(recipes) <= limits.count:
+        return tuple(recipes), ""
+    notice = f"{limits.count} of {len(recipes)} pictures, because more are not allowed here."
+    return tuple(recipes[: limits.count]), notice
+
+
+def _shortened(recipe: Recipe, most: int) -> Recipe:
+    """Return a recipe whose rounds have at most `most` steps together, at least 1."""
+    rounds: list[int] = []
+    for steps in recipe.rounds:
+        left = most - sum(rounds)
+        if left > 0:
+            rounds.append(min(steps, left))
+    return replace(recipe, steps=rounds[0], more=tuple(rounds[1:]))
+
+
+def _check_size(recipe: Recipe, most: int) -> None:
+    width, height = recipe.width, recipe.height
+    if width * height > most:
+        side = isqrt(most)
+        raise UserError(
+            f"Pictures of at most {most} pixels are painted here, such as {side}×{side}, and this "
+            f"one has {width}×{height}. Choose a smaller one."
+        )
+    if width * height * recipe.enlarge**2 > MAX_SIDE**2:
+        raise UserError(
+            f"This picture would be shown {recipe.enlarge} times larger than {width}×{height}; at "
+            f"most {MAX_SIDE}×{MAX_SIDE} pixels are possible."
+        )
