@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.connection import check_token, connect
+from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.filtering.pictures import PictureFilter, open_picture_filter
@@ -49,6 +50,7 @@ from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
+from bot.submission.server_settings import ServerSettings
 from bot.submission.styles import SavedStyles
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
@@ -63,6 +65,8 @@ log = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 10.0
 """Seconds that storing the last events may take during shutdown."""
+_LOG_SECONDS = 5.0
+"""Seconds that the last lines of moderation logs may take during shutdown."""
 _LOCAL_PROGRESS_SECONDS = 3.0
 
 
@@ -200,6 +204,7 @@ class _Background:
     outbox: EventOutbox
     worker: EngineWorker
     erasure: ErasureService
+    moderation_log: ModerationLog
 
 
 @asynccontextmanager
@@ -220,17 +225,21 @@ async def _background(
     worker = EngineWorker(
         settings.engine, settings.weights, queue, throughput, on_event, load, timings, models
     )
-    erasure = ErasureService(store, queue, reporter, timings)
+    moderation_log = ModerationLog(store, timings)
+    erasure = ErasureService(store, queue, reporter, moderation_log, timings)
     coroutines = (
         reporter.run(),
         outbox.run(),
         erasure.run(),
+        moderation_log.run(),
         RetentionService(store, settings.storage).run(),
         beat(settings.storage.folder, worker.is_alive),
     )
     tasks = [asyncio.create_task(each) for each in coroutines]
     try:
-        yield _Background(store, queue, throughput, check, reporter, outbox, worker, erasure)
+        yield _Background(
+            store, queue, throughput, check, reporter, outbox, worker, erasure, moderation_log
+        )
     finally:
         queue.close()
         outbox.close()
@@ -238,6 +247,8 @@ async def _background(
         with suppress(TimeoutError):  # events that are not stored are painted again
             await asyncio.wait_for(outbox.drain(), _DRAIN_SECONDS)
         await reporter.announce_shutdown()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(moderation_log.flush(), _LOG_SECONDS)
         for task in tasks:
             await _cancel(task)
 
@@ -254,8 +265,11 @@ def _build_services(
     store, queue, reporter = background.store, background.queue, background.reporter
     check = background.picture_check
     access = CommandAccess()
-    policy = SubmissionPolicy(settings, store, background.worker.memory, access)
-    submission = JobSubmission(settings, policy, store, queue, reporter, check, timings)
+    moderation_log = background.moderation_log
+    policy = SubmissionPolicy(settings, store, background.worker.memory, moderation_log, access)
+    submission = JobSubmission(
+        settings, policy, store, queue, reporter, check, moderation_log, timings
+    )
     control = JobControl(store, queue, reporter, submission, timings)
     edits = Edits(settings, submission, policy, store, files)
     return Services(
@@ -264,6 +278,8 @@ def _build_services(
         command_access=access,
         policy=policy,
         picture_check=check,
+        server_settings=ServerSettings(settings, store, access, check, moderation_log),
+        moderation_log=moderation_log,
         store=store,
         queue=queue,
         throughput=background.throughput,

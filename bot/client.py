@@ -39,7 +39,7 @@ COGS = (
     "cogs.style:Style",
     "cogs.info:Info",
     "cogs.privacy:Privacy",
-    "cogs.settings:ServerSettingsCog",
+    "cogs.settings.commands:ServerSettingsCog",
     "cogs.help:Help",
     "cogs.status:Status",
 )
@@ -110,6 +110,7 @@ class PaintingBot(commands.AutoShardedBot):
         self.services.command_access.attach(self.tree)
         self.services.reporter.attach(self)
         self.services.erasure.attach(self)
+        self.services.moderation_log.attach(self)
         await self.services.submission.restore()
         syncing = sync_commands(
             self.tree, self.services.store.key_values, self.services.timings.connect_pause

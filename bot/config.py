@@ -48,6 +48,9 @@ MAX_JOBS = 100_000
 _MAX_WORDS = 5000
 Word = Annotated[str, AfterValidator(check_entry)]
 """An entry of a list of words; `bot.filtering.wordlist` describes them."""
+_MAX_PEOPLE = 5000
+PersonId = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
+"""The id of a Discord account."""
 
 
 PostedRecipes = Literal["without-pictures", "complete", "none"]
@@ -142,7 +145,7 @@ class QueueSettings(_Table):
 
 
 class SafetySettings(_Table):
-    """Words that prompts must not contain, and pictures that are not shown."""
+    """What people may not ask for, the pictures that are not shown, and people who are blocked."""
 
     blocked_words: tuple[Word, ...] = Field(default=(), max_length=_MAX_WORDS)
     """Words that are blocked everywhere."""
@@ -154,6 +157,8 @@ class SafetySettings(_Table):
     """The score above which a picture is held back, 0 to 1; 1 holds back nothing."""
     picture_threshold_age_restricted: float = Field(default=1.0, ge=0.0, le=1.0)
     """The same in age-restricted channels."""
+    blocked_people: tuple[PersonId, ...] = Field(default=(), max_length=_MAX_PEOPLE)
+    """Ids of the accounts of people for whom nothing is painted, in no server."""
 
 
 class StorageSettings(_Table):

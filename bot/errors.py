@@ -10,6 +10,15 @@ class UserError(Exception):
     """A request that is not allowed or not possible; the message tells the person what to do."""
 
 
+class RefusedError(UserError):
+    """A request that the rules of the server or the host forbid, which its moderators may see."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """A sentence for moderators."""
+
+
 class PromptTooLongError(UserError):
     """A prompt that exceeds the limit."""
 

@@ -22,15 +22,32 @@ MAX_LISTED = 25
 """Maximum number of channels, or of roles, in one list: as many as fit into a message."""
 MAX_WORDS = 200
 """Maximum number of entries in one list of words."""
+MAX_PEOPLE = 500
+"""Maximum number of people that a server blocks."""
 LIMITS = ("steps", "count", "pixels", "pictures_per_day", "jobs_per_person", "jobs_per_server")
 """The keys of `[limits]` that a server can tighten by a smaller number."""
-_ACCESS_LISTS = ("channels", "roles", "blocked_words", "age_restricted_words")
+COMMAND_LISTS = {
+    "imagine": "imagine_channels",
+    "edit": "edit_channels",
+    "mask": "mask_channels",
+}
+"""The keys of the channels that painting commands are limited to, by the command."""
+_ACCESS_LISTS = (
+    "channels",
+    "roles",
+    "blocked_words",
+    "age_restricted_words",
+    "blocked_people",
+    "spoiler_channels",
+    *COMMAND_LISTS.values(),
+)
 """The keys of lists without which more would be allowed."""
 
-_THRESHOLDS = ("picture_threshold", "picture_threshold_age_restricted")
+THRESHOLDS = ("picture_threshold", "picture_threshold_age_restricted")
 """The keys of `[safety]` that a server can lower."""
 
 _Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+_Ids = Annotated[tuple[_Id, ...], Field(max_length=MAX_LISTED)]
 _Words = Annotated[tuple[Word, ...], Field(max_length=MAX_WORDS)]
 _Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -53,16 +70,28 @@ class GuildSettings(BaseModel):
     """Whether users may edit the pictures of others."""
     replies: Replies | None = None
     """Which replies in words alone edit a picture; None for the host's choice."""
-    channels: tuple[_Id, ...] = Field(default=(), max_length=MAX_LISTED)
+    channels: _Ids = ()
     """Ids of the channels in which the bot paints; empty for all."""
-    roles: tuple[_Id, ...] = Field(default=(), max_length=MAX_LISTED)
+    imagine_channels: _Ids = ()
+    """Ids of the channels for `/imagine` and what stands for it; empty for all, as in the next."""
+    edit_channels: _Ids = ()
+    mask_channels: _Ids = ()
+    spoiler_channels: _Ids = ()
+    """Ids of the channels in which every picture is posted as a spoiler."""
+    roles: _Ids = ()
     """Ids of the roles of which a user needs one; empty for everyone."""
+    blocked_people: Annotated[tuple[_Id, ...], Field(max_length=MAX_PEOPLE)] = ()
+    """Ids of users for whom nothing is painted."""
     blocked_words: _Words = ()
     age_restricted_words: _Words = ()
     picture_threshold: _Threshold | None = None
     """The score above which a picture is held back; None for the host's choice."""
     picture_threshold_age_restricted: _Threshold | None = None
     """The same in age-restricted channels."""
+    log_channel: _Id | None = None
+    """Id of the channel of the moderation log; None for no log."""
+    log_keeps_deleted: bool | None = None
+    """Whether deleted pictures are kept in the moderation log."""
     unreadable: tuple[str, ...] = Field(default=(), exclude=True)
     """Keys that could not be read: `edit_others` is then False, `replies` are never requests, the
     picture filter holds back everything, and other numbers are those of `config.toml`."""
@@ -79,7 +108,7 @@ class GuildSettings(BaseModel):
             extra={"server": guild_id, "cause": ", ".join(damaged) or "all"},
         )
         if not damaged:
-            return cls(edit_others=False, unreadable=(*LIMITS, *_ACCESS_LISTS, *_THRESHOLDS))
+            return cls(edit_others=False, unreadable=(*LIMITS, *_ACCESS_LISTS, *THRESHOLDS))
         values: dict[str, Any] = json.loads(text)
         intact = {name: value for name, value in values.items() if name not in damaged}
         closed = {"edit_others": False, "replies": "never"}
@@ -113,7 +142,7 @@ class GuildSettings(BaseModel):
 
     def picture_threshold_within(self, host: SafetySettings, *, age_restricted: bool) -> float:
         """Return the score above which pictures are held back: the host's, or a lower one."""
-        name = _THRESHOLDS[age_restricted]
+        name = THRESHOLDS[age_restricted]
         if name in self.unreadable:
             return 0.0
         own, most = getattr(self, name), getattr(host, name)

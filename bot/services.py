@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.config import BotSettings
+from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.picture_check import PictureCheck
@@ -23,6 +24,7 @@ from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
+from bot.submission.server_settings import ServerSettings
 from bot.submission.styles import SavedStyles
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
@@ -40,6 +42,8 @@ class Services:
     policy: SubmissionPolicy
     accounts: Accounts
     picture_check: PictureCheck
+    server_settings: ServerSettings
+    moderation_log: ModerationLog
     store: Store
     queue: GpuQueue
     throughput: ThroughputEstimator

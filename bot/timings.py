@@ -35,6 +35,8 @@ class Timings:
     """Seconds before the second attempt to send an exported file; later pauses grow fourfold."""
     end_seconds: float = 8.0
     """Seconds to wait for the end of a job that is being stopped."""
+    moderation_seconds: float = 5.0
+    """Seconds for which lines of a moderation log are collected before they are posted."""
     brief_seconds: float = 30.0
     """Seconds after which a public reply meant for one person is deleted."""
     refusal_seconds: float = 60.0

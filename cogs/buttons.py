@@ -127,6 +127,7 @@ class _PressedJob:
         if self._interaction.channel_id not in places:
             raise UserError(_ELSEWHERE)
         allowed = await deletable_channels(self._interaction, record, places)
+        await self._services.moderation_log.deleted(record, self._person.id)
         client, store = self._interaction.client, self._services.store
         removal = await remove_job(client, store, record, allowed)
         place = record.location

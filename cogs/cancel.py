@@ -1,6 +1,7 @@
 """`/cancel`: cancel queued or running jobs, one's own or, for moderators, those of a channel."""
 
 import re
+from collections.abc import Iterator
 
 import discord
 from discord import app_commands
@@ -13,25 +14,49 @@ from bot.submission.permissions import Actor, JobVisibility
 from bot.ui import queue_text
 from bot.ui.responses import defer, respond
 
-_ALL = "all"
+_ALL, _EVERYBODYS = "all", "all-of-server"
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,17})")
 _MAX_CHOICES = 25
+_NOTHING = "Choose one of the jobs in the list, `all`, or a person."
+_NOBODYS = "There are no queued or running jobs in channels that you moderate here."
+_NONE_OF_THEIRS = "They have no queued or running jobs in channels that you moderate here."
+_NOT_MODERATOR = (
+    "Only moderators can cancel the jobs of others: those with Manage Messages, in the channels "
+    "where they have it."
+)
 
 
 class Cancel(BotCog):
     """Cancel jobs."""
 
     @app_commands.command()
-    @app_commands.describe(job="Which job. all cancels all of yours")
-    async def cancel(self, interaction: discord.Interaction, job: str) -> None:
-        """Cancel a queued or running job."""
+    @app_commands.describe(
+        job="Which job. all cancels all of yours",
+        person="Whose jobs, all of them. Moderators can choose other people",
+    )
+    async def cancel(
+        self,
+        interaction: discord.Interaction,
+        job: str | None = None,
+        person: discord.User | None = None,
+    ) -> None:
+        """Cancel queued or running jobs."""
         await defer(interaction)
         viewer = JobVisibility.of_interaction(interaction)
-        if job.strip().lower() == _ALL:
-            cancelled = await self._cancel_all(viewer)
+        chosen = (job or "").strip().lower()
+        if person is not None and chosen not in ("", _ALL):
+            raise UserError("Choose a job or a person, not both.")
+        if person is not None and person.id != interaction.user.id:
+            text = await self._cancel_moderated(interaction, viewer, person)
+        elif chosen == _EVERYBODYS:
+            text = await self._cancel_moderated(interaction, viewer)
+        elif person is not None or chosen == _ALL:
+            own = filter(viewer.owns, self._services.queue.jobs())
+            actor = Actor(viewer.user.id)
+            text = queue_text.cancelled_text(await self._services.control.cancel_all(own, actor))
         else:
-            cancelled = [await self._cancel(viewer, job)]
-        await respond(interaction, queue_text.cancelled_text(cancelled))
+            text = queue_text.cancelled_text([await self._cancel(viewer, chosen)])
+        await respond(interaction, text)
 
     @cancel.autocomplete("job")
     async def _jobs(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -40,14 +65,14 @@ class Cancel(BotCog):
         choices = [self._choice(job, "") for job in own if _matches(job, typed)]
         if len(own) > 1 and typed.lower() in _ALL:
             choices.insert(0, Choice(name=f"All of yours ({len(own)})", value=_ALL))
-        for job in jobs:  # can be thousands
-            if len(choices) >= _MAX_CHOICES:
-                break
-            if viewer.owns(job) or not _matches(job, typed):
-                continue
-            underway = self._services.reporter.progress_of(job.id)
-            if underway is not None and viewer.is_moderator(underway.location):
-                choices.append(self._choice(job, " · someone else's"))
+        moderated = list(self._moderated(viewer))
+        others = [job for job in moderated if not viewer.owns(job)]
+        matching = (job for job in others if _matches(job, typed))
+        choices += [self._choice(job, " · someone else's") for job in matching]
+        if len(others) > 1 and typed.lower() in _EVERYBODYS:
+            name = f"All of this server that you moderate ({len(moderated)})"
+            everything = Choice(name=name, value=_EVERYBODYS)
+            return [*choices[: _MAX_CHOICES - 1], everything]
         return choices[:_MAX_CHOICES]
 
     def _choice(self, job: Job, whose: str) -> Choice[str]:
@@ -55,25 +80,42 @@ class Cancel(BotCog):
         state = "being painted" if underway is not None and underway.begun else "waiting"
         return Choice(name=queue_text.choice_text(job, f"{state}{whose}"), value=str(job.id))
 
+    def _moderated(self, viewer: JobVisibility) -> Iterator[Job]:
+        """Yield the jobs in channels that a person moderates."""
+        for job in self._services.queue.jobs():
+            underway = self._services.reporter.progress_of(job.id)
+            if underway is not None and viewer.is_moderator(underway.location):
+                yield job
+
     async def _cancel(self, viewer: JobVisibility, typed: str) -> Job:
         """Cancel the job whose number was typed."""
-        found = _NUMBER.fullmatch(typed.strip())
+        found = _NUMBER.fullmatch(typed)
         if found is None:
-            raise UserError("Choose one of the jobs in the list, or `all`.")
+            raise UserError(_NOTHING)
         record = await self._services.control.job(int(found[1]))
         await self._services.control.cancel(record.job.id, viewer.actor(record.location))
         return record.job
 
-    async def _cancel_all(self, viewer: JobVisibility) -> list[Job]:
-        """Cancel all of a person's jobs, except those that end in the meantime."""
-        cancelled: list[Job] = []
-        for job in filter(viewer.owns, self._services.queue.jobs()):
-            try:
-                await self._services.control.cancel(job.id, Actor(viewer.user.id))
-            except UserError:
-                continue
-            cancelled.append(job)
-        return cancelled
+    async def _cancel_moderated(
+        self,
+        interaction: discord.Interaction,
+        viewer: JobVisibility,
+        person: discord.User | None = None,
+    ) -> str:
+        """Cancel the jobs of a person, or of everybody, in channels that a moderator has."""
+        jobs = [
+            job for job in self._moderated(viewer) if person is None or job.author_id == person.id
+        ]
+        if not jobs and not _moderates(interaction):
+            raise UserError(_NOT_MODERATOR)
+        actor = Actor(viewer.user.id, is_moderator=True)
+        cancelled = await self._services.control.cancel_all(jobs, actor)
+        return queue_text.cancelled_text(cancelled, _NOBODYS if person is None else _NONE_OF_THEIRS)
+
+
+def _moderates(interaction: discord.Interaction) -> bool:
+    """Return True if a person moderates the channel in which they give a command."""
+    return Actor.of_interaction(interaction).is_moderator
 
 
 def _matches(job: Job, typed: str) -> bool:

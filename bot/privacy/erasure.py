@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 import discord
 from sqlalchemy.exc import DBAPIError
 
+from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.removal import anonymize_thread, delete_message
 from bot.delivery.reporter import Reporter
 from bot.errors import UserError
@@ -34,10 +35,18 @@ _RETRY_SECONDS = 60.0
 class ErasureService:
     """Processes erasure requests, one after the other."""
 
-    def __init__(self, store: Store, queue: GpuQueue, reporter: Reporter, timings: Timings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queue: GpuQueue,
+        reporter: Reporter,
+        moderation_log: ModerationLog,
+        timings: Timings,
+    ) -> None:
         self._store = store
         self._queue = queue
         self._reporter = reporter
+        self._moderation_log = moderation_log
         self._timings = timings
         self._requested = asyncio.Event()
         self._client: discord.Client | None = None
@@ -124,6 +133,8 @@ class ErasureService:
         for job_id in notified:
             await self._store.personal_data.delete_job(job_id, author_id)
         await self._store.personal_data.delete_drafts(request)
+        self._moderation_log.forget(author_id)
+        await self._store.personal_data.delete_log_messages(author_id)
 
     async def _delete_message(
         self, deletion: PendingMessageDeletion, forbidden: set[tuple[int, bool]]

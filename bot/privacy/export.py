@@ -38,7 +38,8 @@ _READ_ME = """\
 Everything that this bot stores about you.
 
 account.json         what you prefer, such as how I tell you that a picture is done; your saved
-                     styles; when I explained to you how to reply; a deletion that is still going on
+                     styles; when I explained to you how to reply; servers that block
+                     you; messages about you in moderation logs; a deletion that is still going on
 job-N/job.json       what you asked for and when, its state, and where I posted it
 job-N/recipe-M.json  everything that determines picture M, images that you attached as base64
 job-N/picture-M.png  the picture

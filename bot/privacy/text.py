@@ -8,7 +8,7 @@ from bot.ui.formatting import plural
 
 _STAYS = (
     "What stays: pictures that others made from yours, what people saved or copied, what others "
-    "wrote in threads, and my log, which contains your account's id."
+    "wrote in threads, blocks by moderators, and my log, which contains your account's id."
 )
 
 _IN_FILES: Mapping[PostedRecipes, str] = {
@@ -41,6 +41,8 @@ def privacy_text(settings: BotSettings) -> str:
         "with `/mask` is stored for a day.\n"
         "In `/history` only you and, in a server, its moderators can see your pictures. On Discord "
         f"everyone who can read the channel can see them. {_IN_FILES[posted_recipes]}\n"
+        "A server's moderators can keep a log of what happens there, with your prompts and, if "
+        "they wish, with deleted pictures; `/privacy delete` deletes what it says about you too.\n"
         "`/privacy export` sends you everything, and `/privacy delete` deletes it, here and, where "
         f"I can, on Discord. {_STAYS}"
     )

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.guild_settings import GuildSettings
 from bot.storage.base import Repository
 from bot.storage.key_values import name_about
 from bot.storage.sources import attach_pictures
@@ -16,7 +17,9 @@ from bot.storage.tables import (
     DeletionRow,
     DraftRow,
     FactRow,
+    GuildSettingsRow,
     JobRow,
+    LogMessageRow,
     PlaceRow,
     PostRow,
     PreferencesRow,
@@ -74,8 +77,22 @@ class ExportRepository(Repository):
                 ),
                 "removals": await _rows(session, RemovalRow, RemovalRow.author_id == author_id),
                 "styles": await _rows(session, StyleRow, StyleRow.author_id == author_id),
+                "log_messages": await _rows(
+                    session, LogMessageRow, LogMessageRow.author_id == author_id
+                ),
+                "blocks": await _blocks(session, author_id),
             }
         return {name: rows for name, rows in found.items() if rows}
+
+
+async def _blocks(session: AsyncSession, author_id: int) -> list[dict[str, Any]]:
+    """Return the servers that block a user."""
+    rows = select(GuildSettingsRow).where(GuildSettingsRow.settings.contains(str(author_id)))
+    found = [
+        (row.guild_id, GuildSettings.read(row.settings, row.guild_id))
+        for row in await session.scalars(rows)
+    ]
+    return [{"guild_id": each} for each, own in found if author_id in own.blocked_people]
 
 
 def is_fact_about(author_id: int) -> ColumnElement[bool]:

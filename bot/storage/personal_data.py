@@ -21,6 +21,7 @@ from bot.storage.tables import (
     FactRow,
     FrameRow,
     JobRow,
+    LogMessageRow,
     PictureRow,
     PlaceRow,
     PostRow,
@@ -118,6 +119,20 @@ class PersonalDataRepository(Repository):
         async with self._write.begin() as session:
             deleted = await session.scalars(drafts.returning(DraftRow.id))
             await _count(session, request.author_id, drafts=len(deleted.all()))
+
+    async def delete_log_messages(self, author_id: int) -> None:
+        """Store that the messages about a user in moderation logs are to be deleted."""
+        own = delete(LogMessageRow).where(LogMessageRow.author_id == author_id)
+        async with self._write.begin() as session:
+            for row in await session.scalars(own.returning(LogMessageRow)):
+                session.add(
+                    RemovalRow(
+                        author_id=author_id,
+                        channel_id=row.channel_id,
+                        message_id=row.message_id,
+                        is_thread=False,
+                    )
+                )
 
     async def pending_deletions(self, author_id: int) -> AsyncIterator[PendingMessageDeletion]:
         """Yield the messages that are still to be deleted, oldest first, until none is left.

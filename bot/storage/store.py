@@ -8,6 +8,7 @@ from bot.storage.history import HistoryRepository
 from bot.storage.jobs import JobRepository
 from bot.storage.key_values import KeyValueRepository
 from bot.storage.lifecycle import LifecycleRepository
+from bot.storage.log_messages import LogMessageRepository
 from bot.storage.personal_data import PersonalDataRepository
 from bot.storage.preferences import PreferenceRepository
 from bot.storage.quotas import QuotaRepository
@@ -26,6 +27,7 @@ class Store:
         self.jobs = JobRepository(database)
         self.key_values = KeyValueRepository(database)
         self.lifecycle = LifecycleRepository(database)
+        self.log_messages = LogMessageRepository(database)
         self.personal_data = PersonalDataRepository(database)
         self.preferences = PreferenceRepository(database)
         self.quotas = QuotaRepository(database)

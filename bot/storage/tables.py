@@ -203,6 +203,17 @@ class RemovalRow(Base):
     is_thread: Mapped[bool]
 
 
+class LogMessageRow(Base):
+    """A message about a user in the moderation log of a server."""
+
+    __tablename__ = "log_messages"
+
+    message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    author_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    """The user whom the message is about."""
+    channel_id: Mapped[int] = mapped_column(BigInteger)
+
+
 class FactRow(Base):
     """A text that is stored from one start to the next; one about a user ends with their id."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from bot.config import SafetySettings
-from bot.errors import UserError
+from bot.errors import RefusedError
 from bot.filtering.wordlist import WordList
 from bot.guild_settings import GuildSettings
 from bot.submission.requester import Requester
@@ -20,24 +20,27 @@ class BlockedWords:
         self._age_restricted = WordList(host.age_restricted_words)
 
     def check(self, guild: GuildSettings, requester: Requester, texts: Iterable[str]) -> None:
-        """Raise `UserError` if a text contains a word that is not allowed in the channel.
+        """Raise `RefusedError` if a text contains a word that is not allowed in the channel.
 
         Matching long texts takes time.
         """
         texts = tuple(dict.fromkeys(texts))
         if word := _first_in((self._blocked, _word_list(guild.blocked_words)), texts):
-            raise UserError(
-                f"A word in this prompt is blocked here: {formatting.spoiler(word)}. "
-                "Use other words."
+            hidden = formatting.spoiler(word)
+            raise RefusedError(
+                f"A word in this prompt is blocked here: {hidden}. Use other words.",
+                f"A word in the prompt is blocked: {hidden}.",
             )
         if is_age_restricted(requester.channel):
             return
         restricted = (self._age_restricted, _word_list(guild.age_restricted_words))
         if word := _first_in(restricted, texts):
             where = "" if requester.guild_id is not None else ", and never in direct messages"
-            raise UserError(
+            hidden = formatting.spoiler(word)
+            raise RefusedError(
                 "A word in this prompt is allowed only in age-restricted channels"
-                f"{where}: {formatting.spoiler(word)}. Use such a channel, or other words."
+                f"{where}: {hidden}. Use such a channel, or other words.",
+                f"A word in the prompt is allowed only in age-restricted channels: {hidden}.",
             )
 
 

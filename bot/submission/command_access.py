@@ -24,7 +24,7 @@ from bot.ui.discord_errors import CALL_ERRORS, describe
 
 log = logging.getLogger(__name__)
 
-COMMANDS = (PAINTING, "edit", "mask", "history")
+COMMANDS = (PAINTING, "edit", "mask", "history", "settings")
 """The commands that replies, reactions, buttons and forms stand for."""
 _MOST_GUILDS = 1000
 """Maximum number of servers whose settings are kept."""
@@ -89,6 +89,18 @@ class CommandAccess:
                     f"This server does not let you use `/{name}` in this channel, so I cannot "
                     "do this for you here. Ask a moderator."
                 )
+
+    async def check_moderating(self, requester: Requester, command: str) -> None:
+        """Raise `UserError` if the server does not let the user use a command for moderators.
+
+        Discord offers that to members with Manage Server, or to whom the server's settings say.
+        """
+        own, guild_id = requester.own_permissions, requester.guild_id
+        if not requester.commands or (guild_id is not None and own.administrator):
+            return
+        rules = {} if guild_id is None else (await self._guild(guild_id)).rules
+        if not _may_moderate(rules, self._command_ids.get(command, 0), self._id, requester):
+            raise UserError(f"This server does not let you use `/{command}` any more.")
 
     async def is_known(self, guild_id: int) -> bool:
         """Return True if Discord tells what a server's integration settings are."""
@@ -164,6 +176,16 @@ def _is_allowed(
         next((found for found in decided if found is not None), True)
         for decided in (in_channel, for_user)
     )
+
+
+def _may_moderate(
+    rules: _Rules, command_id: int, application_id: int, requester: Requester
+) -> bool:
+    """Apply a server's rules for a command that Discord offers to those with Manage Server."""
+    if not _is_allowed(rules, command_id, application_id, requester):
+        return False
+    named = _user_rule(rules.get(command_id, ()), requester)
+    return requester.own_permissions.manage_guild if named is None else named
 
 
 def _channel_rule(rules: Sequence[_Rule], requester: Requester) -> bool | None:

@@ -4,13 +4,14 @@ Concurrent requests race in the database, with the engine too; the first change 
 """
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 
 import discord
 
 from bot.delivery.reporter import Reporter
 from bot.errors import UserError
-from bot.jobs.job import UNFINISHED, JobOrigin, JobState
+from bot.jobs.job import UNFINISHED, Job, JobOrigin, JobState
 from bot.jobs.records import JobRecord
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
@@ -93,6 +94,15 @@ class JobControl:
             raise UserError(_OVER.get((await self.job(job_id)).state, _GONE))
         self._queue.remove(job_id)
         self._reporter.on_end(job_id)
+
+    async def cancel_all(self, jobs: Iterable[Job], actor: Actor) -> list[Job]:
+        """Cancel jobs; return those that the user may cancel and that had not ended."""
+        cancelled: list[Job] = []
+        for job in jobs:
+            with suppress(UserError):
+                await self.cancel(job.id, actor)
+                cancelled.append(job)
+        return cancelled
 
     async def resume(
         self,

@@ -72,7 +72,8 @@ class MaskDrafts:
         await self._check(requester, what or "", replace_with or "")
         async with self._files.turn(requester.user_id) as turn:
             source, hole, notice = await turn.read(read_draft, picture, what)
-            await check_sources(self._pictures, requester, [np.asarray(source)])
+            with self._policy.noting_refusals(requester, what or ""):
+                await check_sources(self._pictures, requester, [np.asarray(source)])
             mask, relevance = await self._look_for(source, what) if what else (hole, None)
         content = await asyncio.to_thread(encode, source, "PNG")
         draft = await self._store.drafts.add(

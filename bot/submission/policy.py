@@ -5,24 +5,33 @@ limit, and says when it ends or who can change it.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 
 from bot.config import BotSettings, LimitSettings, Replies
-from bot.errors import PromptTooLongError, UserError
+from bot.delivery.moderation_log import ModerationLog
+from bot.errors import PromptTooLongError, RefusedError, UserError
 from bot.guild_settings import GuildSettings
 from bot.storage import Store
 from bot.submission.accounts import Accounts
 from bot.submission.blocked_words import BlockedWords
 from bot.submission.command_access import CommandAccess
 from bot.submission.permissions import check_permissions
-from bot.submission.places import check_place
+from bot.submission.places import check_place, is_spoiler_place
 from bot.submission.recipe_limits import check_recipes, fit_count, fit_size, fit_steps
 from bot.submission.requester import Requester
 from bot.ui.formatting import escape_name
 from engine.models.catalogue import find_models
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.memory_estimate import Budget, choose_plan
+
+_BLOCKED_BY_HOST = (
+    "You are blocked from painting with me. Only the person who runs me can change that."
+)
+_BLOCKED_BY_SERVER = (
+    "The moderators of this server blocked you from painting here. Only they can change that."
+)
 
 
 class SubmissionPolicy:
@@ -33,15 +42,18 @@ class SubmissionPolicy:
         settings: BotSettings,
         store: Store,
         memory: Budget,
+        moderation_log: ModerationLog,
         access: CommandAccess | None = None,
     ) -> None:
         self._host = settings.limits
         self._replies: Replies = settings.discord.replies
+        self._moderation_log = moderation_log
         self._access = access or CommandAccess()
         self._memory = memory
         self._store = store
         self._accounts = Accounts(settings, store)
         self._words = BlockedWords(settings.safety)
+        self._blocked_people = frozenset(settings.safety.blocked_people)
 
     async def limits(self, guild_id: int | None) -> LimitSettings:
         """Return the limits in a guild, or in direct messages."""
@@ -87,9 +99,10 @@ class SubmissionPolicy:
 
         Raises `UserError` if not, and `EngineError` if it is more than this machine can do.
         """
-        guild = await self.check_access(requester)
-        # Matching long texts takes time.
-        await asyncio.to_thread(self._check_content, guild, requester, prompt, recipes)
+        guild = await self.check_access(requester, recipes)
+        with self.noting_refusals(requester, prompt):
+            # Matching long texts takes time.
+            await asyncio.to_thread(self._check_content, guild, requester, prompt, recipes)
         return guild
 
     async def check_early(
@@ -107,17 +120,19 @@ class SubmissionPolicy:
 
     async def check_place(self, requester: Requester) -> None:
         """Raise `UserError` if the guild does not let the user use the bot in this channel."""
-        check_place(await self._readable_settings(requester), requester)
+        check_place(await self._open_settings(requester), requester)
 
     async def check_words(self, requester: Requester, *texts: str) -> None:
         """Raise `UserError` if pictures of these texts may not be asked for, or posted, here."""
         guild = await self.check_access(requester)
-        await asyncio.to_thread(self._words.check, guild, requester, texts)
+        with self.noting_refusals(requester, " | ".join(texts)):
+            await asyncio.to_thread(self._words.check, guild, requester, texts)
 
     async def check_text(self, requester: Requester, *texts: str) -> None:
         """Raise `UserError` if texts contain words that are blocked in this channel."""
-        guild = await self._readable_settings(requester)
-        await asyncio.to_thread(self._words.check, guild, requester, texts)
+        guild = await self._open_settings(requester)
+        with self.noting_refusals(requester, " | ".join(texts)):
+            await asyncio.to_thread(self._words.check, guild, requester, texts)
 
     async def check_quota(self, requester: Requester, guild: GuildSettings, pictures: int) -> None:
         """Raise `UserError` if the user, the guild or all users together are at a limit.
@@ -127,22 +142,50 @@ class SubmissionPolicy:
         account = await self._accounts.get(requester.user_id, requester.guild_id, guild)
         await self._accounts.check(account, pictures)
 
-    async def check_access(self, requester: Requester) -> GuildSettings:
-        """Return the guild's settings, if the bot and the user may paint in this channel."""
+    async def check_access(
+        self, requester: Requester, recipes: Sequence[Recipe] = ()
+    ) -> GuildSettings:
+        """Return the guild's settings, if the bot and the user may paint in this channel.
+
+        `recipes` are those of the request, as far as they are known.
+        """
         check_permissions(requester)
         await self._access.check(requester)
-        guild = await self._readable_settings(requester)
-        check_place(guild, requester)
+        with self.noting_refusals(requester):
+            guild = await self._open_settings(requester)
+        check_place(guild, requester, recipes)
         return guild
 
-    async def _readable_settings(self, requester: Requester) -> GuildSettings:
-        """Return the guild's settings; refuse if damage hides what they allow."""
+    async def is_spoiler_place(self, requester: Requester) -> bool:
+        """Return True if every picture in this channel is posted as a spoiler."""
+        return is_spoiler_place(await self._store.guild_settings.get(requester.guild_id), requester)
+
+    @contextmanager
+    def noting_refusals(self, requester: Requester, prompt: str = "") -> Generator[None]:
+        """Note refusals in the server's moderation log."""
+        try:
+            yield
+        except RefusedError as error:
+            self._moderation_log.refused(
+                requester.guild_id, requester.user_id, requester.channel.id, error.reason, prompt
+            )
+            raise
+
+    async def _open_settings(self, requester: Requester) -> GuildSettings:
+        """Return the guild's settings.
+
+        Raises `UserError` if damage hides what they allow, or if the user is blocked.
+        """
+        if requester.user_id in self._blocked_people:
+            raise RefusedError(_BLOCKED_BY_HOST, "The host of this bot has blocked them.")
         guild = await self._store.guild_settings.get(requester.guild_id)
         if guild.is_fail_closed:
             raise UserError(
                 "The settings of this server are damaged, so I cannot know what is allowed here. "
                 "Ask a moderator to set them again, starting with `/settings reset`."
             )
+        if requester.user_id in guild.blocked_people:
+            raise RefusedError(_BLOCKED_BY_SERVER, "They are blocked in this server.")
         return guild
 
     def _check_content(

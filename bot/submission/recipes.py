@@ -95,18 +95,16 @@ class RecipeReruns:
         """
         await self._policy.check_early(requester)
         async with self._files.turn(requester.user_id) as turn:
-            whole = [await self._paintable(requester, turn, upload) for upload in uploads]
-        recipes, lowered = await self._policy.fit(requester.guild_id, whole, count=True)
+            recipes = [await self._paintable(requester, turn, upload) for upload in uploads]
         prompt, again = prompt_of(recipes[0]), reseeded(recipes)
-        origin = JobOrigin(kind="rerun", spoiler=spoiler, notice=lowered)
+        origin = JobOrigin(kind="rerun", spoiler=spoiler)
         return Queued(await self._submission.submit(requester, prompt, again, origin))
 
     async def _paintable(self, requester: Requester, turn: FileTurn, upload: Upload) -> Recipe:
         """Return the recipe in a file, with pictures that are safe to use."""
         recipe = (await turn.read(read_provenance, upload, is_text=True)).recipe
         self.check(recipe)
-        fitted, _ = await self._policy.fit(requester.guild_id, (recipe,))
-        await self._policy.check_early(requester, prompt_of(recipe), fitted)
+        await self._policy.check_early(requester, prompt_of(recipe), (recipe,))
         check_grid(recipe)
         return await turn.call(with_own_pictures, recipe)
 

@@ -1,7 +1,7 @@
 """Post pictures of earlier jobs again, as an ordinary message with the same buttons."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 
@@ -47,9 +47,11 @@ class Reposts:
         held_back = allowed.held_back_text(requester.guild_id)
         if not allowed.pictures:
             raise UserError(held_back)
+        is_spoiler = record.job.spoiler or await self._policy.is_spoiler_place(requester)
+        job = replace(record.job, spoiler=is_spoiler)
         limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
         files = await asyncio.to_thread(
-            result_files, record.job, allowed.pictures, (), limit, self._posted_recipes
+            result_files, job, allowed.pictures, (), limit, self._posted_recipes
         )
         lines = (_headline(record, requester), held_back, *files.notices)
         text = "\n".join(filter(None, lines))

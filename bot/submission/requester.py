@@ -44,6 +44,8 @@ class Requester:
     """Whether the request brings files."""
     commands: tuple[str, ...] = ()
     """Commands that the server must allow the user; none if Discord has checked the request."""
+    command: str = PAINTING
+    """The painting command that the request is or stands for: "imagine", "edit" or "mask"."""
 
     @classmethod
     def of_interaction(cls, interaction: discord.Interaction[Any], *commands: str) -> Self:
@@ -66,6 +68,7 @@ class Requester:
             _unless_silenced(user, interaction.permissions),
             attaches=bool((interaction.data or {}).get("resolved", {}).get("attachments")),
             commands=() if is_command else (PAINTING, *commands),
+            command=_painting_command(*commands, interaction.command and interaction.command.name),
         )
 
     @classmethod
@@ -84,6 +87,7 @@ class Requester:
             _permissions(channel, author),
             attaches=bool(message.attachments),
             commands=(PAINTING, *commands),
+            command=_painting_command(*commands),
         )
 
     @classmethod
@@ -101,6 +105,11 @@ class Requester:
             _permissions(channel, member),
             commands=(PAINTING,),
         )
+
+
+def _painting_command(*names: str | None) -> str:
+    """Return which painting command is among the names of commands."""
+    return next((each for each in names if each in ("edit", "mask")), PAINTING)
 
 
 def _roles(user: discord.User | discord.Member) -> dict[int, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.delivery.held_back import Allowed, allowed_pictures
-from bot.errors import UserError
+from bot.errors import RefusedError, UserError
 from bot.jobs.job import Job
 from bot.jobs.records import StoredPicture
 from bot.picture_check import Audience, Picture, PictureCheck, PictureFilterError
@@ -23,7 +23,8 @@ async def check_sources(
     except PictureFilterError as error:
         raise UserError(picture_filter_text.FAULT_OF_REQUEST) from error
     if not all(verdicts):
-        raise UserError(picture_filter_text.source_text(requester.guild_id))
+        text = picture_filter_text.source_text(requester.guild_id)
+        raise RefusedError(text, "The picture filter held back a picture that they brought.")
 
 
 async def check_recipes_sources(

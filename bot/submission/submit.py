@@ -11,6 +11,7 @@ import discord
 from sqlalchemy.exc import DBAPIError
 
 from bot.config import BotSettings
+from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.reporter import Reporter
 from bot.errors import RESTARTING, UserError
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin
@@ -18,6 +19,7 @@ from bot.jobs.records import JobRecord
 from bot.picture_check import PictureCheck
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
+from bot.submission.places import is_spoiler_place
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
 from bot.submission.sources import check_recipes_sources
@@ -72,6 +74,7 @@ class JobSubmission:
     _queue: GpuQueue
     _reporter: Reporter
     _pictures: PictureCheck
+    _moderation_log: ModerationLog
     _timings: Timings = field(default_factory=Timings)
     _admission: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     """The lock that keeps other jobs out between counting jobs and adding one."""
@@ -127,7 +130,10 @@ class JobSubmission:
         if self._queue.closed:
             raise UserError(RESTARTING)
         guild = await self._policy.check(requester, prompt, recipes)
-        await check_recipes_sources(self._pictures, requester, recipes)
+        with self._policy.noting_refusals(requester, prompt):
+            await check_recipes_sources(self._pictures, requester, recipes)
+        if is_spoiler_place(guild, requester):
+            origin = replace(origin, spoiler=True)
         async with self._admission:
             await self._policy.check_quota(requester, guild, len(recipes))
             return await self._store.jobs.add(
@@ -158,6 +164,7 @@ class JobSubmission:
                 raise
             raise UserError(_REFUSED.format(error.text or f"error {error.status}")) from error
         await self._queue_announced(requester, job, message)
+        self._moderation_log.painted(job, message.jump_url)
         return message
 
     async def _announce(self, requester: Requester, job: Job) -> discord.Message:
@@ -189,6 +196,7 @@ class JobSubmission:
             log.exception("a job was not announced", extra={"job": job.id})
         else:
             await self._queue_announced(requester, job, message)
+            self._moderation_log.painted(job, message.jump_url)
 
     async def _queue_announced(
         self, requester: Requester, job: Job, message: discord.Message

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 import discord
 
+from bot.guild_settings import COMMAND_LISTS
 from bot.ui import formatting
+
+_MOST_SHOWN = 6
+"""Maximum number of entries of one list that are shown, so that all lists fit into a message."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class AccessList:
         kept = self.existing(ids, guild)
         if not kept:
             return self.nothing
-        return formatting.join_mentions(kept, self.mention) + self._deleted(len(ids) - len(kept))
+        return self._mentions(kept) + self._deleted(len(ids) - len(kept))
 
     def refuse(self, ids: Sequence[int], guild: discord.Guild | None) -> str:
         """Return the sentence for someone whom a list excludes."""
@@ -49,6 +53,12 @@ class AccessList:
         if known is None:
             return tuple(ids)
         return tuple(each for each in ids if self.find(known, each) is not None)
+
+    def _mentions(self, ids: Sequence[int]) -> str:
+        if len(ids) <= _MOST_SHOWN:
+            return formatting.join_mentions(ids, self.mention)
+        shown = ", ".join(map(self.mention.format, ids[:_MOST_SHOWN]))
+        return f"{shown} and {len(ids) - _MOST_SHOWN} more"
 
     def _deleted(self, count: int) -> str:
         if not count:
@@ -86,6 +96,37 @@ ROLES = AccessList(
         "All roles for which I may paint in this server were deleted. Ask a moderator: "
         "`/settings show` says what to do."
     ),
+)
+
+
+def _of_command(command: str) -> AccessList:
+    return AccessList(
+        mention="<#{}>",
+        find=discord.Guild.get_channel,
+        anything="every channel in which I paint",
+        nothing=(
+            "nowhere, because all its channels were deleted. `/settings commands add` adds one, "
+            "`/settings commands clear` allows it in all channels"
+        ),
+        one_deleted="deleted channel",
+        refusal=f"In this server `/{command}`, and what does the same, works only in {{}}.",
+        all_deleted=(
+            f"All channels for `/{command}` in this server were deleted. Ask a moderator: "
+            "`/settings show` says what to do."
+        ),
+    )
+
+
+COMMANDS = {command: _of_command(command) for command in COMMAND_LISTS}
+"""The lists of channels of each painting command."""
+SPOILERS = AccessList(
+    mention="<#{}>",
+    find=discord.Guild.get_channel,
+    anything="nowhere",
+    nothing="nowhere, because all channels on the list were deleted",
+    one_deleted="deleted channel",
+    refusal="Pictures are spoilers in {}.",
+    all_deleted="Pictures are spoilers nowhere.",
 )
 
 

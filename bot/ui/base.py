@@ -1,4 +1,4 @@
-"""Base classes of forms and buttons, which answer the errors of their subclasses."""
+"""Base classes of forms, buttons and menus, which answer the errors of their subclasses."""
 
 from re import Match
 from typing import Any, Self
@@ -33,22 +33,22 @@ class Form(ui.Modal):
         await answer_error(interaction, error)
 
 
-class PersistentButton(ui.DynamicItem[ui.Button[Any]], template=r"(?!)"):
-    """Answers presses of buttons whose custom ids match its template, also after a restart.
+class PersistentItem(ui.DynamicItem[ui.Item[Any]], template=r"(?!)"):
+    """Answers presses of buttons and choices in menus, also after a restart.
 
-    Subclasses name the template. Messages hold plain buttons: see `bot.ui.buttons.button_view`.
+    Those are meant whose custom ids match its template, which subclasses name. Messages hold plain
+    items: see `bot.ui.buttons.button_view`.
     """
 
-    def __init__(self, button: ui.Button[Any], match: Match[str]) -> None:
-        super().__init__(button)
+    def __init__(self, item: ui.Item[Any], match: Match[str]) -> None:
+        super().__init__(item)
         self.match = match
 
     @classmethod
     async def from_custom_id(
         cls, _: discord.Interaction[Any], item: ui.Item[Any], match: Match[str], /
     ) -> Self:
-        """Return the button that was pressed, from the message that Discord sent along."""
-        assert isinstance(item, ui.Button)
+        """Return the item that was used, from the message that Discord sent along."""
         return cls(item, match)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
@@ -60,5 +60,9 @@ class PersistentButton(ui.DynamicItem[ui.Button[Any]], template=r"(?!)"):
             await answer_error(interaction, error)
 
     async def press(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what the button says."""
+        """Do what the item says."""
         raise NotImplementedError
+
+
+class PersistentButton(PersistentItem, template=r"(?!)"):
+    """Answers presses of buttons whose custom ids match its template, also after a restart."""

@@ -64,14 +64,14 @@ _UNDER_RESULTS: Mapping[JobState, tuple[JobAction, ...]] = {
 _CUSTOM_ID = re.compile(r"job:([a-z-]{1,16}):([1-9][0-9]{0,17})")
 
 
-def button_view(buttons: Iterable[ui.Button[Any]]) -> ui.View:
-    """Return a view of buttons that a `PersistentButton` answers, by their custom ids.
+def button_view(items: Iterable[ui.Item[Any]]) -> ui.View:
+    """Return a view of buttons and menus that a `PersistentItem` answers, by their custom ids.
 
     The view is stopped: discord.py would keep one that listens for as long as the program runs.
     """
     view = ui.View(timeout=None)
-    for button in buttons:
-        view.add_item(button)
+    for item in items:
+        view.add_item(item)
     view.stop()
     return view
 

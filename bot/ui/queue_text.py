@@ -56,10 +56,10 @@ def deleted_text(removed: int, left: Sequence[str], *, kept: bool, has_thread: b
     return "\n".join(lines)
 
 
-def cancelled_text(jobs: Sequence[Job]) -> str:
-    """Return which jobs were cancelled."""
+def cancelled_text(jobs: Sequence[Job], none: str = "You have no queued or running jobs.") -> str:
+    """Return which jobs were cancelled, or `none` if there were none."""
     if not jobs:
-        return "You have no queued or running jobs."
+        return none
     prompts = [formatting.escape_prompt(job.prompt, _LISTED) for job in jobs[:_MOST_LISTED]]
     more = f" and {len(jobs) - len(prompts)} more" if len(jobs) > len(prompts) else ""
     return f"Cancelled: {', '.join(prompts)}{more}."

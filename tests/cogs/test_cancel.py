@@ -48,8 +48,8 @@ async def test_ones_own_open_jobs_are_offered(bot: BotHarness):
     assert list((await offered(bot, bot.alice, "SQUARE")).values()) == ["2"]
     assert list((await offered(bot, bot.bob)).values()) == ["3"]
     everybodys = await offered(bot, moderator(bot))
-    assert sorted(everybodys.values()) == ["1", "2", "3"]
-    assert all("someone else's" in each for each in everybodys)
+    assert list(everybodys.values()) == ["1", "2", "3", "all-of-server"]
+    assert all("someone else's" in each for each in list(everybodys)[:3])
     for who in (bot.alice, bot.bob):
         await cancel(bot, who, "all")
     await bot.wait_until_notified()
@@ -123,3 +123,36 @@ async def test_a_job_whose_channel_is_gone_is_cancelled(bot: BotHarness):
     await bot.wait_until_notified()
     assert await states(bot, 1) == [JobState.CANCELLED]
     await another_job_is_painted(bot)
+
+
+async def told(bot: BotHarness, who: simcord.MemberActor, **options: object) -> str:
+    return ephemeral_text(await who.slash(bot.channel, "cancel", **options))
+
+
+async def test_a_moderator_cancels_all_jobs_of_a_person(bot: BotHarness):
+    await three_jobs(bot)
+    carol = moderator(bot)
+    assert "Only moderators" in await told(bot, bot.bob, person=bot.alice.user)
+    assert "not both" in await told(bot, carol, person=bot.alice.user, job="3")
+    text = await told(bot, carol, person=bot.alice.user)
+    assert "a red circle" in text
+    assert "a blue square" in text
+    assert await states(bot, 1, 2) == [JobState.CANCELLED] * 2
+    assert "They have no" in await told(bot, carol, person=bot.alice.user)
+    assert "a green ring" in await told(bot, bot.bob, person=bot.bob.user)
+    await bot.wait_until_notified()
+
+
+async def test_a_moderator_cancels_all_jobs_of_the_server_and_of_no_other(bot: BotHarness):
+    await three_jobs(bot)
+    elsewhere = bot.env.create_guild("elsewhere")
+    bob_there = elsewhere.add_member(bot.bob.user)
+    channel = elsewhere.create_text_channel("general")
+    await bob_there.slash(channel, "imagine", prompt="a pink egg", steps=NEVER_FINISHES)
+    assert "Only moderators" in await told(bot, bot.bob, job="all-of-server")
+    text = await told(bot, moderator(bot), job="all-of-server")
+    assert "a green ring" in text
+    assert "pink" not in text
+    assert await states(bot, 1, 2, 3) == [JobState.CANCELLED] * 3
+    assert "pink" in await cancel(bot, bot.bob, "all")
+    await bot.wait_until_notified()

@@ -46,6 +46,7 @@ FAST = Timings(
     export_pause=0.01,
     debounce_seconds=PATIENCE,
     end_seconds=PATIENCE,
+    moderation_seconds=0.01,
     brief_seconds=2 * PATIENCE,
     filter_pause=0.05,
 )

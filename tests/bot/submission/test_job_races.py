@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 )
 
 from bot.config import BotSettings
+from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.errors import UserError
@@ -83,8 +84,9 @@ class Races(RuleBasedStateMachine):
                 self.store, self.queue, throughput, settings.discord, Timings(), check
             )
             self.ledger = EventOutbox(self.store, reporter)
-            rules = SubmissionPolicy(settings, self.store, memory=Budget(2**40))
-            intake = JobSubmission(settings, rules, self.store, self.queue, reporter, check)
+            log = ModerationLog(self.store, Timings())
+            rules = SubmissionPolicy(settings, self.store, Budget(2**40), log)
+            intake = JobSubmission(settings, rules, self.store, self.queue, reporter, check, log)
             self.control = JobControl(self.store, self.queue, reporter, intake, Timings())
             for record in await self.store.jobs.list_open():
                 if record.job.id == self.job.id and record.state in UNFINISHED:

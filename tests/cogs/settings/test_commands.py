@@ -14,6 +14,7 @@ from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.guild_settings import MAX_LISTED, MAX_WORDS
 from bot.storage.connection import DATABASE
+from tests.cogs.settings.moderators import moderator, told_by
 from tests.harness.bot_harness import (
     PATIENCE,
     BotHarness,
@@ -32,6 +33,9 @@ COMMANDS = (
     "settings channels add",
     "settings roles clear",
     "settings words list",
+    "settings people block",
+    "settings commands add",
+    "settings spoilers add",
     "settings picture-filter",
     "settings reset",
 )
@@ -48,18 +52,6 @@ def settings(tmp_path: Path) -> BotSettings:
 async def bot(settings: BotSettings) -> AsyncIterator[BotHarness]:
     async with open_bot(settings) as opened:
         yield opened
-
-
-def moderator(bot: BotHarness, name: str = "mona") -> simcord.MemberActor:
-    permissions = discord.Permissions(manage_guild=True)
-    role = bot.guild.create_role(f"moderators {name}", permissions=permissions)
-    return bot.guild.add_member(bot.env.create_user(name), roles=[role])
-
-
-async def told_by(
-    who: simcord.MemberActor, place: simcord.ChannelHandle, command: str, /, **options: object
-) -> str:
-    return ephemeral_text(await who.slash(place, f"settings {command}", **options))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -90,11 +82,14 @@ async def test_settings_are_shown_only_to_moderator(bot: BotHarness):
 async def test_limits_are_tightened_and_left_to_the_host_again(bot: BotHarness):
     mona = moderator(bot)
     text = await told_by(mona, bot.channel, "limits", steps=50, pictures_per_day=3)
-    assert "Steps per picture: 50 of 100" in text
-    assert "day: 3 of 200" in text
+    assert "Steps per picture: 100 → 50 of 100" in text
+    assert "day: 200 → 3 of 200" in text
+    assert "Variations" not in text
     assert "At most 50 steps" in ephemeral_text(await bot.imagine(steps=51))
     assert "Queued" in ephemeral_text(await bot.imagine(steps=1))
-    assert "Steps per picture: 100\n" in await told_by(mona, bot.channel, "limits", steps=0)
+    text = await told_by(mona, bot.channel, "limits", steps=0)
+    assert text == "Steps per picture: 50 of 100 → 100"
+    assert "Nothing changed" in await told_by(mona, bot.channel, "limits", steps=0)
     assert "day: 3 of 200" in await told_by(mona, bot.channel, "show")
     await bot.wait_until_notified()
 
@@ -134,22 +129,21 @@ async def test_lists_of_channels_and_roles_are_kept(bot: BotHarness):
     await told_by(mona, bot.channel, "channels add", channel=bot.channel)
     await told_by(mona, bot.channel, "channels add", channel=other)
     text = await told_by(mona, bot.channel, "channels add", channel=other)
-    assert f"{bot.channel.mention} or {other.mention}" in text
+    assert "Nothing changed" in text
     text = await told_by(mona, bot.channel, "channels remove", channel=other)
-    assert other.mention not in text
+    both = f"{bot.channel.mention} or {other.mention}"
+    assert text == f"Where I paint: {both} → {bot.channel.mention}"
     assert "not on the list" in await told_by(mona, bot.channel, "channels remove", channel=other)
     assert role.mention in await told_by(mona, bot.channel, "roles add", role=role)
-    assert "Who I paint for: everyone" in await told_by(
-        mona, bot.channel, "roles remove", role=role
-    )
-    assert "every channel" in await told_by(mona, bot.channel, "channels clear")
+    assert "→ everyone" in await told_by(mona, bot.channel, "roles remove", role=role)
+    assert "→ every channel" in await told_by(mona, bot.channel, "channels clear")
 
 
 async def test_the_server_chooses_which_replies_are_requests(bot: BotHarness):
     mona = moderator(bot)
     assert "edit a picture: in a picture's own thread" in await told_by(mona, bot.channel, "show")
     text = await told_by(mona, bot.channel, "replies", words="never")
-    assert "edit a picture: never" in text
+    assert "mention me → never" in text
     server = await bot.services.store.guild_settings.get(bot.guild.id)
     assert server.replies == "never"
 
@@ -169,7 +163,8 @@ async def test_what_was_deleted_is_said_and_cleaned_up(bot: BotHarness):
     assert role.mention not in text
     assert "1 deleted channel" in text
     assert "1 deleted role" in text
-    assert "deleted" not in await told_by(mona, bot.channel, "cleanup")
+    assert f"→ {bot.channel.mention}" in await told_by(mona, bot.channel, "cleanup")
+    assert "deleted" not in await told_by(mona, bot.channel, "show")
     server = await bot.services.store.guild_settings.get(bot.guild.id)
     assert (server.channels, server.roles) == ((bot.channel.id,), (kept.id,))
 
@@ -179,8 +174,8 @@ async def test_a_list_of_deleted_channels_opens_no_others(bot: BotHarness):
     await told_by(mona, bot.channel, "channels add", channel=other)
     bot.env.backend.delete_channel(other.id)
     await bot.env.settle()
-    for command in ("show", "cleanup"):
-        assert "nowhere, because all channels" in await told_by(mona, bot.channel, command)
+    assert "Nothing changed" in await told_by(mona, bot.channel, "cleanup")
+    assert "nowhere, because all channels" in await told_by(mona, bot.channel, "show")
     assert "were deleted. Ask a moderator" in ephemeral_text(await bot.imagine(steps=1))
 
 
@@ -257,12 +252,10 @@ async def test_everything_is_reset(bot: BotHarness):
     await told_by(mona, bot.channel, "limits", steps=7)
     await told_by(mona, bot.channel, "words add", words="damn")
     await told_by(mona, bot.channel, "channels add", channel=bot.channel)
-    before = await told_by(mona, bot.channel, "show")
     text = await told_by(mona, bot.channel, "reset")
-    assert text != before
-    assert "Steps per picture: 100\n" in text
-    assert "0 blocked" in text
-    assert "every channel" in text
+    assert "7 of 100 → 100" in text
+    assert "→ 0 blocked" in text
+    assert "→ every channel" in text
 
 
 async def test_settings_outlive_a_restart(settings: BotSettings):
@@ -337,11 +330,11 @@ async def test_a_server_can_only_tighten_the_picture_filter(settings: BotSetting
         text = await told_by(
             mona, bot.channel, command, strictness="very strict", age_restricted="lenient"
         )
-        assert "Picture filter: holds back pictures with a score above 20 %" in text
-        assert "age-restricted channels: holds back pictures with a score above 95 %" in text
+        assert "→ holds back pictures with a score above 20 %" in text
+        assert "off → holds back pictures with a score above 95 %" in text
         text = await told_by(mona, bot.channel, command, strictness="host", age_restricted="host")
-        assert "above 80 %" in text
-        assert "age-restricted channels: off" in text
+        assert "→ holds back pictures with a score above 80 %" in text
+        assert "→ off" in text
 
 
 async def test_without_a_picture_filter_there_is_nothing_to_tighten(bot: BotHarness):

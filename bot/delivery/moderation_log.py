@@ -1,0 +1,233 @@
+"""A channel in which moderators read who painted, deleted, changed or was refused what.
+
+What happens is collected for some seconds. Then each person's lines are posted as one message, so
+that a message can be deleted with what is stored about its person. The log never holds up or fails
+anything else: entries wait in memory, and those beyond a bound are counted only. A channel that
+does not accept messages is logged once.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import discord
+from sqlalchemy.exc import DBAPIError
+
+from bot.guild_settings import GuildSettings
+from bot.jobs.job import Job
+from bot.jobs.records import JobRecord, StoredPicture
+from bot.storage import Store
+from bot.timings import Timings
+from bot.ui import moderation_text
+from bot.ui.attachments import MAX_FILES, MAX_MESSAGE_BYTES, Attachment, discord_files
+from bot.ui.discord_errors import CALL_ERRORS, bounded, describe
+from bot.ui.formatting import truncate
+
+log = logging.getLogger(__name__)
+
+NOBODY = 0
+"""Stands for a person where a line is about none, such as one about settings."""
+_MOST_LINES = 200
+"""Maximum number of different lines of one server that wait."""
+_MOST_MESSAGES = 5
+"""Maximum number of messages in one server at a time; the others wait."""
+_MESSAGE = 2000
+_POST_SECONDS = 10.0
+_SILENT_SECONDS = 300.0
+"""Seconds for which nothing is posted in a channel that refused a message."""
+
+
+@dataclass
+class _Pending:
+    """What waits to be posted in one server."""
+
+    lines: dict[int, Counter[str]] = field(default_factory=dict[int, "Counter[str]"])
+    """Lines by person, with how often each happened."""
+    dropped: int = 0
+    """Number of lines that did not fit."""
+
+    def add(self, person_id: int, line: str) -> None:
+        own = self.lines.setdefault(person_id, Counter())
+        if line in own or sum(map(len, self.lines.values())) < _MOST_LINES:
+            own[line] += 1
+        else:
+            self.dropped += 1
+
+
+class ModerationLog:
+    """Writes the moderation logs of all servers."""
+
+    def __init__(self, store: Store, timings: Timings) -> None:
+        self._store = store
+        self._seconds = timings.moderation_seconds
+        self._client: discord.Client | None = None
+        self._pending: dict[int, _Pending] = {}
+        self._filled = asyncio.Event()
+        self._refused: dict[int, float] = {}
+        """Channels that refused a message, with the monotonic time until which they are left."""
+
+    def attach(self, client: discord.Client) -> None:
+        """Set the client to post with; nothing is posted before."""
+        self._client = client
+
+    def painted(self, job: Job, url: str) -> None:
+        """Note that a person asked for a picture, in the message at `url`."""
+        self._add(job.guild_id, job.author_id, moderation_text.painted_line(job, url))
+
+    def refused(
+        self, guild_id: int | None, user_id: int, channel_id: int, reason: str, prompt: str = ""
+    ) -> None:
+        """Note that a person was refused; `reason` is a sentence for moderators."""
+        line = moderation_text.refused_line(user_id, channel_id, reason, prompt)
+        self._add(guild_id, user_id, line)
+
+    def changed(self, guild_id: int, actor_id: int, changes: str) -> None:
+        """Note who changed settings; `changes` says which, line by line."""
+        self._add(guild_id, NOBODY, moderation_text.changed_text(actor_id, changes))
+
+    async def deleted(self, record: JobRecord, actor_id: int) -> None:
+        """Post that a job is about to be deleted, with its pictures if the server keeps them."""
+        job = record.job
+        if job.guild_id is None:
+            return
+        server = await self._store.guild_settings.get(job.guild_id)
+        if server.log_channel is None:
+            return
+        files: tuple[Attachment, ...] = ()
+        if server.log_keeps_deleted:
+            files = _spoilers(await self._store.lifecycle.pictures(job.id))
+        line = moderation_text.deleted_line(job, actor_id, has_pictures=bool(files))
+        await self._post(job.guild_id, server, job.author_id, line, files)
+
+    def forget(self, person_id: int) -> None:
+        """Drop what waits about a person."""
+        for pending in self._pending.values():
+            pending.lines.pop(person_id, None)
+
+    async def run(self) -> None:
+        """Post what is noted, until cancelled."""
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            await asyncio.sleep(self._seconds)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Post what waits, as much of it as may be posted at a time."""
+        pending, self._pending = self._pending, {}
+        posting = (self._flush_guild(guild_id, each) for guild_id, each in pending.items())
+        for error in await asyncio.gather(*posting, return_exceptions=True):
+            if isinstance(error, Exception):
+                log.error("a moderation log was not written", exc_info=error)
+
+    def _add(self, guild_id: int | None, person_id: int, line: str) -> None:
+        if guild_id is not None:
+            self._pending.setdefault(guild_id, _Pending()).add(person_id, line)
+            self._filled.set()
+
+    async def _flush_guild(self, guild_id: int, pending: _Pending) -> None:
+        server = await self._store.guild_settings.get(guild_id)
+        if server.log_channel is None:
+            return
+        people = list(pending.lines.items())
+        for person_id, lines in people[:_MOST_MESSAGES]:
+            await self._post(guild_id, server, person_id, _joined(lines))
+        for person_id, lines in people[_MOST_MESSAGES:]:
+            for line, count in lines.items():
+                for _ in range(count):
+                    self._add(guild_id, person_id, line)
+        if pending.dropped:
+            text = f"-# So much happened that {pending.dropped} more lines are left out."
+            await self._post(guild_id, server, NOBODY, text)
+
+    async def _post(
+        self,
+        guild_id: int,
+        server: GuildSettings,
+        person_id: int,
+        text: str,
+        files: Sequence[Attachment] = (),
+    ) -> None:
+        """Post a message in a server's log, and remember it as one about a person."""
+        channel_id = server.log_channel or 0
+        guild = self._client and self._client.get_guild(guild_id)
+        if guild is None or guild.unavailable:
+            return
+        if time.monotonic() < self._refused.get(channel_id, 0):
+            return
+        channel = guild.get_channel(channel_id)
+        problem = log_problem(channel)
+        if problem is not None or not isinstance(channel, discord.TextChannel):
+            self._refuse(channel_id, problem or "")
+            return
+        try:
+            message = await bounded(
+                channel.send(text, files=discord_files(*files), suppress_embeds=True, silent=True),
+                _POST_SECONDS,
+            )
+            if person_id != NOBODY:
+                await self._store.log_messages.add(person_id, channel_id, message.id)
+        except (*CALL_ERRORS, DBAPIError) as error:
+            self._refuse(channel_id, describe(error))
+        else:
+            self._refused.pop(channel_id, None)
+
+    def _refuse(self, channel_id: int, cause: str) -> None:
+        """Leave a channel alone for a while; log that once until it accepts a message again."""
+        if channel_id not in self._refused:
+            extra = {"channel": channel_id, "cause": cause}
+            log.warning("a moderation log cannot be written", extra=extra)
+        self._refused[channel_id] = time.monotonic() + _SILENT_SECONDS
+
+
+def log_problem(channel: object) -> str | None:
+    """Return why a channel cannot hold the log, as a sentence; None if it can."""
+    if not isinstance(channel, discord.TextChannel):
+        return "The log needs a text channel of this server."
+    guild = channel.guild
+    if channel.permissions_for(guild.default_role).view_channel:
+        return (
+            f"Everyone can see <#{channel.id}>, and the log shows what people asked for in all "
+            "channels. Choose a channel that only moderators can see."
+        )
+    own = channel.permissions_for(guild.me)
+    needed = {
+        "View Channel": own.view_channel,
+        "Send Messages": own.send_messages,
+        "Attach Files": own.attach_files,
+    }
+    missing = [name for name, has in needed.items() if not has]
+    if not missing:
+        return None
+    return f"I need {' and '.join(missing)} in <#{channel.id}>. Allow me that, then try again."
+
+
+def _joined(lines: Counter[str]) -> str:
+    """Return a person's lines as one message; those that do not fit are counted."""
+    shown, length = list[str](), 0
+    for line, count in lines.items():
+        times = f" ({count} times)" if count > 1 else ""
+        text = truncate(line, moderation_text.LONGEST_LINE if len(lines) > 1 else 1900) + times
+        if length + len(text) + 1 > _MESSAGE - 50:
+            break
+        shown.append(text)
+        length += len(text) + 1
+    left = len(lines) - len(shown)
+    return "\n".join((*shown, *([f"-# and {left} more"] if left else [])))
+
+
+def _spoilers(pictures: Sequence[StoredPicture]) -> tuple[Attachment, ...]:
+    """Return pictures as spoilers, as many as fit into a message."""
+    files, size = list[Attachment](), 0
+    for picture in pictures[:MAX_FILES]:
+        size += len(picture.content)
+        if len(picture.content) > discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES:
+            continue
+        if size > MAX_MESSAGE_BYTES:
+            break
+        name, text = f"deleted-{picture.number}.png", "A picture that was deleted"
+        files.append(Attachment(name, picture.content, text, spoiler=True))
+    return tuple(files)

@@ -1,0 +1,204 @@
+"""Changes of a server's settings, as functions from the old settings to the new ones.
+
+They are applied in one transaction each, so those of several moderators are all kept. They raise
+`UserError` for what is not allowed.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import discord
+
+from bot import errors
+from bot.config import LimitSettings, Replies
+from bot.delivery.moderation_log import log_problem
+from bot.errors import UserError
+from bot.filtering.wordlist import check_entry
+from bot.guild_settings import (
+    COMMAND_LISTS,
+    MAX_LISTED,
+    MAX_PEOPLE,
+    MAX_WORDS,
+    NO_GUILD,
+    THRESHOLDS,
+    GuildSettings,
+)
+from bot.ui import formatting
+from bot.ui.access_lists import CHANNELS, ROLES, if_known
+from bot.ui.settings_text import NAMES, REPLIES, STRICTNESS, HostRules
+from engine.recipes.recipe import MIN_SIDE
+
+SettingsChange = Callable[[GuildSettings], GuildSettings]
+WORD_LISTS = {"blocked": "blocked_words", "age-restricted": "age_restricted_words"}
+"""The keys of the lists of words, by what moderators call them."""
+_LARGEST: Mapping[str, tuple[int, str]] = {
+    **dict.fromkeys(WORD_LISTS.values(), (MAX_WORDS, "words")),
+    "blocked_people": (MAX_PEOPLE, "people"),
+    "roles": (MAX_LISTED, "roles"),
+}
+"""The maximum length of a list, and what its entries are called."""
+_CHANNEL_LISTS = ("channels", "spoiler_channels", *COMMAND_LISTS.values())
+"""The keys of the lists of channels."""
+
+
+def limits_change(host: LimitSettings, numbers: Mapping[str, int]) -> SettingsChange:
+    """Set limits by their names; 0 leaves one to the host. Each must tighten the host's."""
+    if not numbers:
+        raise UserError("Choose which limit to change, such as `steps`.")
+    for name, number in numbers.items():
+        most = getattr(host, name)
+        if number > most:
+            raise UserError(
+                f"{NAMES[name]}: the host of this bot allows at most {most}, and a server "
+                "can only tighten that."
+            )
+    if 0 < numbers.get("pixels", 0) < MIN_SIDE**2:
+        raise UserError(f"{NAMES['pixels']}: the lowest limit is {MIN_SIDE**2}.")
+    values = {name: number or None for name, number in numbers.items()}
+    return lambda before: before.changed(**values)
+
+
+def edit_others_change(host: LimitSettings, *, allowed: bool) -> SettingsChange:
+    """Choose whether people may edit each other's pictures."""
+    if allowed and not host.edit_others:
+        raise UserError(
+            "The host of this bot lets people edit only their own pictures, and a server can "
+            "only tighten that."
+        )
+    value = None if allowed else False
+    return lambda before: before.changed(edit_others=value)
+
+
+def replies_change(words: str) -> SettingsChange:
+    """Choose which replies in words alone edit a picture."""
+    known: Collection[Replies] = REPLIES
+    if words not in known:
+        raise UserError("Choose one of the ways in the list.")
+    return lambda before: before.changed(replies=words)
+
+
+def strictness_change(host: HostRules, chosen: Mapping[str, str]) -> SettingsChange:
+    """Choose how strict the picture filter is, by the keys of its thresholds."""
+    if not host.has_filter:
+        raise UserError("The host of this bot has not set up a picture filter.")
+    if not chosen:
+        raise UserError("Choose how strict the filter is with `strictness`.")
+    for key, name in chosen.items():
+        if name not in STRICTNESS or key not in THRESHOLDS:
+            raise UserError("Choose one of the ways in the list.")
+        if (STRICTNESS[name] or 0) > getattr(host.settings.safety, key):
+            raise UserError(
+                "The host of this bot chose a stricter filter, and a server can only tighten that."
+            )
+    values = {key: STRICTNESS[name] for key, name in chosen.items()}
+    return lambda before: before.changed(**values)
+
+
+def list_change(
+    name: str, added: Sequence[int | str] = (), removed: Sequence[int | str] = ()
+) -> SettingsChange:
+    """Add entries to the list of this name, and remove others, which must be on it."""
+    most, entries = _LARGEST.get(name, (MAX_LISTED, "channels"))
+
+    def change(before: GuildSettings) -> GuildSettings:
+        listed = dict.fromkeys((*getattr(before, name), *added))
+        if added and len(listed) > most:
+            raise UserError(
+                f"That would be {len(listed)}; a list can have at most {most} {entries}."
+            )
+        for each in removed:
+            if each not in listed:
+                raise UserError(_not_listed(each))
+        return before.changed(**{name: tuple(each for each in listed if each not in removed)})
+
+    return change
+
+
+def choice_change(name: str, shown: Collection[int], chosen: Collection[int]) -> SettingsChange:
+    """Take over what a moderator chose in a select that showed a list as it was then.
+
+    Only what they added or removed counts, because others may have changed the list since.
+    """
+    added = tuple(each for each in chosen if each not in shown)
+    removed = {each for each in shown if each not in chosen}
+
+    def change(before: GuildSettings) -> GuildSettings:
+        gone = tuple(each for each in getattr(before, name) if each in removed)
+        return list_change(name, added, gone)(before)
+
+    return change
+
+
+def clear_change(name: str) -> SettingsChange:
+    """Empty the list of this name."""
+    return lambda before: before.changed(**{name: ()})
+
+
+def log_change(channel: object, *, keeps_deleted: bool | None = None) -> SettingsChange:
+    """Keep the moderation log in a channel, and deleted pictures in it or not."""
+    problem = log_problem(channel)
+    if problem is not None or not isinstance(channel, discord.TextChannel):
+        raise UserError(problem or "")
+    channel_id = channel.id
+
+    def change(before: GuildSettings) -> GuildSettings:
+        keeps = before.log_keeps_deleted if keeps_deleted is None else keeps_deleted
+        return before.changed(log_channel=channel_id, log_keeps_deleted=keeps)
+
+    return change
+
+
+def no_log_change(before: GuildSettings) -> GuildSettings:
+    """Keep no moderation log."""
+    return before.changed(log_channel=None, log_keeps_deleted=None)
+
+
+def kept_change(*, kept: bool) -> SettingsChange:
+    """Keep deleted pictures in the moderation log, or not."""
+
+    def change(before: GuildSettings) -> GuildSettings:
+        if before.log_channel is None:
+            raise UserError("Choose a channel for the moderation log first.")
+        return before.changed(log_keeps_deleted=kept)
+
+    return change
+
+
+def cleanup_change(guild: discord.Guild | None) -> SettingsChange:
+    """Remove channels and roles that Discord has deleted from all lists.
+
+    A list of deleted entries only stays, because an empty one would allow everything.
+    """
+    known = if_known(guild)
+    if known is None:
+        raise UserError("Discord has not told me this server's channels yet. Try again later.")
+
+    def change(before: GuildSettings) -> GuildSettings:
+        kinds = {"roles": ROLES, **dict.fromkeys(_CHANNEL_LISTS, CHANNELS)}
+        kept = {
+            name: kind.existing(getattr(before, name), known) or getattr(before, name)
+            for name, kind in kinds.items()
+        }
+        return before.changed(**kept)
+
+    return change
+
+
+def reset_change(_: GuildSettings) -> GuildSettings:
+    """Remove all settings of a server."""
+    return NO_GUILD
+
+
+def word_entries(words: str) -> tuple[str, ...]:
+    """Split a list of words that were typed with commas between them."""
+    try:
+        return tuple(check_entry(each) for each in words.split(",") if each.strip())
+    except ValueError as error:
+        raise UserError(errors.sentence(str(error))) from error
+
+
+def _not_listed(entry: int | str) -> str:
+    if isinstance(entry, int):
+        return "That is not on the list. `/settings show` shows the list."
+    return (
+        f"{formatting.spoiler(entry)} is not on this list. `/settings words list` shows the list."
+    )

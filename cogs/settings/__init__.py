@@ -1,0 +1,1 @@
+"""`/settings`, and the menu of a person: moderators decide what is allowed in their server."""
