@@ -41,9 +41,13 @@ _ANSWER_LATER = discord.InteractionResponseType.deferred_channel_message
 _UPDATE_LATER = discord.InteractionResponseType.deferred_message_update
 _MESSAGE = discord.InteractionResponseType.channel_message
 _FORM = discord.InteractionResponseType.modal
-_ACKNOWLEDGE_TRIES, _ACKNOWLEDGE_SECONDS = 3, 10.0
-_RESPONSE_PAUSES = (0.5, 2.0)
-"""Seconds before a response is sent for the second and the third time."""
+_ACKNOWLEDGE_SECONDS = (0.7, 0.8, 1.0, 7.5)
+"""Seconds for each attempt to acknowledge. Discord waits for three; when it has a fault, discord.py
+would repeat the call later than that."""
+_FORM_SECONDS = (1.3, 1.3, 7.4)
+"""The same for a form, which discord.py knows only if its own call has an answer."""
+_RESPONSE_PAUSES = (0.5, 2.0, 5.0, 10.0)
+"""Seconds before a response is sent for the second time, the third time and so on."""
 
 
 class UnacknowledgedError(Exception):
@@ -73,7 +77,7 @@ async def _acknowledge(
     kind: discord.InteractionResponseType,
     call: Callable[[], Awaitable[object]],
 ) -> None:
-    """Make the first call of an interaction, again if Discord's answer is lost on the way.
+    """Make the first call of an interaction, again if there is no answer soon.
 
     If Discord did what it was asked although its answer was lost, it says so the next time. An
     interaction that Discord delivers again counts as not acknowledged, so nothing follows.
@@ -82,9 +86,9 @@ async def _acknowledge(
     if not handled.add(("interaction", interaction.id)):
         raise UnacknowledgedError("it was delivered again")
     lost: Exception | None = None
-    for _ in range(_ACKNOWLEDGE_TRIES):
+    for seconds in _FORM_SECONDS if kind is _FORM else _ACKNOWLEDGE_SECONDS:
         try:
-            async with asyncio.timeout(_ACKNOWLEDGE_SECONDS):
+            async with asyncio.timeout(seconds):
                 await call()
         except NETWORK_ERRORS as error:
             lost = error

@@ -123,6 +123,23 @@ async def test_a_lost_acknowledgement_is_sent_again(
     assert ephemeral_text(answered)
 
 
+async def test_an_acknowledgement_that_is_delayed_too_long_is_sent_again(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    request, left = FakeWebhookAdapter.request, [2]
+
+    async def delayed(self: FakeWebhookAdapter, *args: Any, **options: Any) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            await asyncio.sleep(4)  # Discord waits for three seconds
+        return await request(self, *args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeWebhookAdapter, "request", delayed)
+        answered = await bot.imagine()
+    assert "Queued" in ephemeral_text(answered)
+
+
 async def test_a_form_that_did_not_reach_discord_is_sent_again(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
