@@ -3,6 +3,7 @@
 # make lint       check style, formatting, types and the layers of imports
 # make test-fast  lint, then run the tests that take a second or two at most
 # make test       lint, then run all tests
+# make messages   update the catalogues of the languages
 # make wheel      build the wheel and the source archive into dist/
 # make clean      remove what these targets made, except the pictures
 #
@@ -18,7 +19,7 @@ EXAMPLE := pictures/red-circle.png
 
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(IN_VENV) pytest -q -n auto --durations=25
 
-.PHONY: run paint lint test-fast test wheel clean
+.PHONY: run paint lint test-fast test messages wheel clean
 
 run: $(VENV)/program.stamp
 	$(IN_VENV) bot
@@ -39,6 +40,9 @@ test-fast: lint
 
 test: lint
 	$(PYTEST)
+
+messages: $(VENV)/program.stamp
+	$(IN_VENV) tools.messages
 
 wheel: $(VENV)/tests.stamp
 	$(IN_VENV) build --no-isolation

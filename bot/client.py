@@ -14,6 +14,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.command_sync import sync_commands
+from bot.command_translator import CommandTranslator
 from bot.log import shorten
 from bot.services import Services
 from bot.submission.permissions import INVITE
@@ -107,6 +108,7 @@ class PaintingBot(commands.AutoShardedBot):
         limit.set()
         for name in COGS:
             await self.add_cog(resolve_name(name)(self))
+        await self.tree.set_translator(CommandTranslator())
         self.services.command_access.attach(self.tree)
         self.services.reporter.attach(self)
         self.services.erasure.attach(self)

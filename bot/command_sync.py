@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -13,6 +14,8 @@ from bot.storage.key_values import KeyValueRepository
 from bot.ui.discord_errors import NETWORK_ERRORS, describe, is_transient, wait_before_repeating
 
 log = logging.getLogger(__name__)
+
+_AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
 
 _SYNCED = "commands"
 """Key under which the store keeps a digest of the commands that were synced last."""
@@ -46,7 +49,7 @@ async def sync_commands(
 
 
 async def _sync(tree: app_commands.CommandTree[discord.Client], stored: KeyValueRepository) -> None:
-    payload = [command.to_dict(tree) for command in tree.get_commands()]
+    payload = [await _translated(command, tree) for command in tree.get_commands()]
     text = json.dumps([tree.client.application_id, payload], sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()
     if await stored.get(_SYNCED) == digest:
@@ -54,3 +57,12 @@ async def _sync(tree: app_commands.CommandTree[discord.Client], stored: KeyValue
     await tree.sync()
     await stored.set(_SYNCED, digest)
     log.info("commands synced", extra={"count": len(payload)})
+
+
+async def _translated(
+    command: _AnyCommand, tree: app_commands.CommandTree[discord.Client]
+) -> dict[str, Any]:
+    """Return what Discord gets of a command, in all languages."""
+    if tree.translator is None:
+        return command.to_dict(tree)
+    return await command.get_translated_payload(tree, tree.translator)

@@ -5,11 +5,8 @@ from typing import Any
 
 from discord import app_commands
 
-from bot.ui.formatting import truncate
+from bot.command_translator import with_values
 from engine.models.catalogue import ModelEntry
-
-_MAX_DESCRIPTION = 100
-"""Maximum length of an option's description, in characters; set by Discord."""
 
 
 def describe_words(command: app_commands.Command[Any, ..., Any], models: ModelEntry) -> None:
@@ -19,10 +16,10 @@ def describe_words(command: app_commands.Command[Any, ..., Any], models: ModelEn
     """
     example, style = models.examples[0], models.styles[0]
     descriptions = {
-        "prompt": f"What the picture should show, such as: {example}",
-        "style": f"A style, such as: {style}",
+        "prompt": with_values("What the picture should show, such as: {example}", example=example),
+        "style": with_values("A style, such as: {style}", style=style),
     }
     parameters = command._params  # pyright: ignore[reportPrivateUsage]
     for name in parameters.keys() & descriptions.keys():
-        text = truncate(descriptions[name], _MAX_DESCRIPTION)
+        text = descriptions[name]
         parameters[name] = dataclasses.replace(parameters[name], description=text)

@@ -1,0 +1,133 @@
+"""Collect what can be translated, and update the catalogues: `python -m tools.messages`.
+
+Texts of commands come from the commands as Discord gets them, all other texts from the calls of
+`Message` and `Message.counted` in the source. New texts are added without a translation, and those
+that are gone are removed.
+"""
+
+import asyncio
+import io
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from pkgutil import resolve_name
+from types import SimpleNamespace
+from typing import Any, cast
+
+import discord
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+from discord import app_commands
+
+from bot import languages
+from bot.client import COGS, PaintingBot
+from bot.command_translator import kind_of, template_of
+from bot.config import BotSettings
+from bot.languages.catalogue import CATALOGUES
+from engine import __version__
+
+ROOT = Path(__file__).parents[1]
+FOLDER = Path(languages.__file__).parent / "catalogues"
+_SOURCES = ("bot", "cogs")
+_CALLS = {"Message": None, "counted": (1, 2)}
+_WIDTH = 100
+_HEADER = "# Texts of the bot. `make messages` adds and removes texts, and keeps translations."
+_ABOUT = {
+    "project": "vqgan-clip-bot",
+    "version": __version__,
+    "msgid_bugs_address": "-",
+    "creation_date": datetime(2026, 1, 1, tzinfo=UTC),
+    "revision_date": datetime(2026, 1, 1, tzinfo=UTC),
+    "last_translator": "-",
+    "language_team": "-",
+}
+
+
+def main() -> int:
+    """Update all catalogues, and print how many texts each one lacks."""
+    template = asyncio.run(collect())
+    for name in CATALOGUES:
+        catalogue = read_catalogue(name)
+        catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
+        catalogue.obsolete.clear()
+        written = io.BytesIO()
+        write_po(written, catalogue, width=_WIDTH, sort_output=True)
+        (FOLDER / f"{name}.po").write_bytes(written.getvalue())
+        lacking = sum(not each.string for each in catalogue if each.id)
+        print(f"{name}: {len(catalogue)} texts, {lacking} not translated")
+    return 0
+
+
+async def collect() -> Catalog:
+    """Return a catalogue of everything that can be translated, without translations."""
+    template = Catalog()
+    for _, _, text, _, _ in _texts_in_source():
+        template.add(text)
+    recorder = _Recorder(template)
+    tree = await _commands()
+    for command in tree.get_commands():
+        await command.get_translated_payload(tree, recorder)
+    for menu_type in (discord.AppCommandType.message, discord.AppCommandType.user):
+        for menu in tree.get_commands(type=menu_type):
+            await menu.get_translated_payload(tree, recorder)
+    return template
+
+
+def read_catalogue(name: str) -> Catalog:
+    """Read the catalogue of a language; one that does not exist is empty."""
+    path = FOLDER / f"{name}.po"
+    if not path.exists():
+        return Catalog(locale=name, header_comment=_HEADER, fuzzy=False, **_ABOUT)
+    with path.open("rb") as file:
+        return read_po(file, locale=name)
+
+
+class _Recorder(app_commands.Translator):
+    """Adds every text that discord.py wants to have translated to a catalogue."""
+
+    def __init__(self, template: Catalog) -> None:
+        self._template = template
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        if locale is discord.Locale.german:  # each text once
+            self._template.add(
+                template_of(string), context=kind_of(context), auto_comments=_comments(context)
+            )
+        return None
+
+
+def _comments(context: app_commands.TranslationContextTypes) -> list[str]:
+    """Return where a text belongs, for those who translate it."""
+    match context.data:
+        case app_commands.Command() | app_commands.Group() as command:
+            return [f"/{command.qualified_name}"]
+        case app_commands.Parameter() as option:
+            return [f"/{option.command.qualified_name} {option.name}"]
+        case _:
+            return []
+
+
+async def _commands() -> app_commands.CommandTree[Any]:
+    """Return the commands of a bot that is never started."""
+    services = cast(Any, SimpleNamespace(settings=BotSettings()))
+    bot = PaintingBot(services)
+    for name in COGS:
+        await bot.add_cog(resolve_name(name)(bot))
+    return bot.tree
+
+
+def _texts_in_source() -> list[Any]:
+    found: list[Any] = []
+    for folder in _SOURCES:
+        found += extract_from_dir(ROOT / folder, [("**.py", "python")], keywords=_CALLS)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
