@@ -225,7 +225,7 @@ async def _background(
     worker = EngineWorker(
         settings.engine, settings.weights, queue, throughput, on_event, load, timings, models
     )
-    moderation_log = ModerationLog(store, timings)
+    moderation_log = ModerationLog(store, timings, check)
     erasure = ErasureService(store, queue, reporter, moderation_log, timings)
     coroutines = (
         reporter.run(),

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 import discord
 from sqlalchemy.exc import DBAPIError
 
+from bot.delivery.held_back import allowed_pictures
 from bot.guild_settings import GuildSettings
 from bot.jobs.job import Job
 from bot.jobs.records import JobRecord, StoredPicture
+from bot.picture_check import Audience, PictureCheck, PictureFilterError
 from bot.storage import Store
 from bot.timings import Timings
 from bot.ui import moderation_text
@@ -60,8 +62,9 @@ class _Pending:
 class ModerationLog:
     """Writes the moderation logs of all servers."""
 
-    def __init__(self, store: Store, timings: Timings) -> None:
+    def __init__(self, store: Store, timings: Timings, check: PictureCheck) -> None:
         self._store = store
+        self._check = check
         self._seconds = timings.moderation_seconds
         self._client: discord.Client | None = None
         self._pending: dict[int, _Pending] = {}
@@ -98,9 +101,19 @@ class ModerationLog:
             return
         files: tuple[Attachment, ...] = ()
         if server.log_keeps_deleted:
-            files = _spoilers(await self._store.lifecycle.pictures(job.id))
+            files = _spoilers(await self._allowed_pictures(job, server.log_channel))
         line = moderation_text.deleted_line(job, actor_id, has_pictures=bool(files))
         await self._post(job.guild_id, server, job.author_id, line, files)
+
+    async def _allowed_pictures(self, job: Job, channel_id: int) -> Sequence[StoredPicture]:
+        """Return the pictures of a job that may be shown in a channel; none if nobody knows."""
+        assert self._client is not None
+        audience = Audience(job.guild_id, self._client.get_channel(channel_id))
+        pictures = await self._store.lifecycle.pictures(job.id)
+        try:
+            return (await allowed_pictures(self._check, audience, job, pictures)).pictures
+        except PictureFilterError:
+            return ()
 
     def forget(self, person_id: int) -> None:
         """Drop what waits about a person."""

@@ -7,6 +7,7 @@ import pytest
 import simcord
 from simcord import ChannelHandle
 
+from bot.config import BotSettings
 from tests.cogs.settings.moderators import hidden_channel, moderator, told_by
 from tests.harness.bot_harness import (
     PATIENCE,
@@ -16,6 +17,7 @@ from tests.harness.bot_harness import (
     result_of,
     until,
 )
+from tests.harness.picture_filters import SimpleFilter, open_filtered_bot
 
 
 async def with_log(bot: BotHarness, **options: object) -> tuple[simcord.MemberActor, ChannelHandle]:
@@ -132,3 +134,16 @@ async def test_a_fault_of_the_log_holds_up_nothing_and_a_flood_is_coalesced(
     await bot.imagine(steps=1)
     await result_of(bot)
     await until(lambda: "a moderation log cannot be written" in caplog.text)
+
+
+async def test_the_log_shows_no_picture_that_the_filter_holds_back(settings: BotSettings):
+    chosen = SimpleFilter(refuses=lambda _: True)
+    async with open_filtered_bot(settings, chosen) as bot:
+        _, place = await with_log(bot, keep_deleted=True)
+        await bot.imagine(steps=1)
+        await bot.wait_until_notified()
+        asked = await bot.alice.click(bot.thread().history()[-1], label="Delete")
+        assert asked.response is not None
+        await bot.alice.click(asked.response, label="Delete it")
+        await until_logged(place, f"{bot.alice.mention} deleted their own picture")
+        assert not any(each.attachments for each in place.history())

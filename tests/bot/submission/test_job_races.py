@@ -84,7 +84,7 @@ class Races(RuleBasedStateMachine):
                 self.store, self.queue, throughput, settings.discord, Timings(), check
             )
             self.ledger = EventOutbox(self.store, reporter)
-            log = ModerationLog(self.store, Timings())
+            log = ModerationLog(self.store, Timings(), check)
             rules = SubmissionPolicy(settings, self.store, Budget(2**40), log)
             intake = JobSubmission(settings, rules, self.store, self.queue, reporter, check, log)
             self.control = JobControl(self.store, self.queue, reporter, intake, Timings())
