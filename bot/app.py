@@ -41,6 +41,7 @@ from bot.scheduling.queue import GpuQueue
 from bot.services import Services
 from bot.storage import Store, open_store
 from bot.submission.accounts import Accounts
+from bot.submission.answers import Answers
 from bot.submission.command_access import CommandAccess
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
@@ -48,6 +49,7 @@ from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
 from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
+from bot.submission.questions import Questions
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
 from bot.submission.server_settings import ServerSettings
@@ -267,8 +269,9 @@ def _build_services(
     access = CommandAccess()
     moderation_log = background.moderation_log
     policy = SubmissionPolicy(settings, store, background.worker.memory, moderation_log, access)
+    questions = Questions()
     submission = JobSubmission(
-        settings, policy, store, queue, reporter, check, moderation_log, timings
+        settings, policy, store, queue, reporter, check, moderation_log, timings, questions
     )
     control = JobControl(store, queue, reporter, submission, timings)
     edits = Edits(settings, submission, policy, store, files)
@@ -286,6 +289,8 @@ def _build_services(
         reporter=reporter,
         outbox=background.outbox,
         submission=submission,
+        questions=questions,
+        answers=Answers(questions, submission),
         erasure=background.erasure,
         control=control,
         followups=FollowupJobs(settings, policy, submission, control, timings),

@@ -32,6 +32,7 @@ COGS = (
     "cogs.mask:Mask",
     "cogs.reply:Reply",
     "cogs.buttons:Buttons",
+    "cogs.questions:QuestionsCog",
     "cogs.reactions:Reactions",
     "cogs.queue:Queue",
     "cogs.cancel:Cancel",

@@ -23,6 +23,17 @@ class PromptTooLongError(UserError):
     """A prompt that exceeds the limit."""
 
 
+class UnknownWordsError(UserError):
+    """A prompt with words that the models do not know; its author chooses what to paint instead."""
+
+    def __init__(self, text: str, question_id: str, nearest: str) -> None:
+        super().__init__(text)
+        self.question_id = question_id
+        """The id of the question, for the buttons that answer it."""
+        self.nearest = nearest
+        """The nearest line of prompts that the models know."""
+
+
 def sentence(text: str) -> str:
     """Return a message of the engine as a sentence: capitalised, with punctuation at the end."""
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")

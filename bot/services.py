@@ -15,6 +15,7 @@ from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
 from bot.submission.accounts import Accounts
+from bot.submission.answers import Answers
 from bot.submission.command_access import CommandAccess
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
@@ -22,6 +23,7 @@ from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
 from bot.submission.masks import MaskDrafts
 from bot.submission.policy import SubmissionPolicy
+from bot.submission.questions import Questions
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
 from bot.submission.server_settings import ServerSettings
@@ -50,6 +52,8 @@ class Services:
     reporter: Reporter
     outbox: EventOutbox
     submission: JobSubmission
+    questions: Questions
+    answers: Answers
     control: JobControl
     erasure: ErasureService
     followups: FollowupJobs

@@ -39,6 +39,8 @@ class Timings:
     """Seconds for which lines of a moderation log are collected before they are posted."""
     brief_seconds: float = 30.0
     """Seconds after which a public reply meant for one person is deleted."""
+    question_seconds: float = 300.0
+    """Seconds after which a public question for one person is deleted."""
     refusal_seconds: float = 60.0
     """Seconds within which a person is told publicly only once per channel why something failed."""
     event_seconds: float = 600.0

@@ -84,6 +84,7 @@ class Privacy(BotCog, commands.GroupCog, name="privacy"):
 
 async def _delete(services: Services, interaction: discord.Interaction[Any]) -> None:
     """Start a deletion, and wait for its end while Discord accepts a response."""
+    services.questions.forget_user(interaction.user.id)
     try:
         done = await services.erasure.request(interaction.user.id)
     except DBAPIError as error:

@@ -4,11 +4,12 @@ The demo pair needs none.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from engine.errors import ModelError, WeightsError
 from engine.models.catalogue import add_models, weights_path
-from engine.weights.cache import CacheEntry
+from engine.weights.downloads import DownloadProgress, Missing
 from engine.weights.fetching import Notify, fetch
 from engine.weights.registry import Registry
 from engine.weights.registry_entries import ModelsEntry, WeightsFile
@@ -41,17 +42,31 @@ def prepare_models(
     files = registry.files_of(name)
     if not fetches:
         _check_present(name, files, settings)
+    downloads = DownloadProgress(Missing.of(files, settings.folder))
+
+    def show(file: WeightsFile, done: int, total: int) -> None:
+        downloads.update(file, done)
+        progress(file, done, total)
+
     paths = {
         file.name: fetch(
             file,
             settings.folder,
             offline=settings.is_offline,
-            progress=lambda done, total, file=file: progress(file, done, total),
+            progress=partial(show, file),
             notify=notify,
         )
         for file in files
     }
+    downloads.note_speed()
     _convert(registry.models[name], registry, paths, settings.folder)
+
+
+def missing_files(name: str, settings: WeightsSettings) -> Missing:
+    """Return what `prepare_models` will download; nothing for models that need no preparation."""
+    registry = settings.registry()
+    files = registry.files_of(name) if name in registry.models else ()
+    return Missing.of(files, settings.folder)
 
 
 def _convert(
@@ -71,12 +86,13 @@ def _convert(
 
 
 def _check_present(name: str, files: Iterable[WeightsFile], settings: WeightsSettings) -> None:
-    missing = [each for each in files if not CacheEntry(each, settings.folder).exists]
-    if missing:
-        names = ", ".join(each.file for each in missing)
+    missing = Missing.of(files, settings.folder)
+    if missing.entries:
+        names = ", ".join(each.file.file for each in missing.entries)
         raise WeightsError(
             f"the models {name!r} need files that are not here: {names}. "
-            f"`python -m engine weights get {name}` downloads them"
+            f"`python -m engine weights get {name}` downloads {missing.size_text} "
+            f"({missing.time_text}; {missing.licence_text})"
         )
 
 

@@ -91,6 +91,8 @@ class JobOrigin:
     """Whether a picture that it is made from was marked as a spoiler."""
     notice: str = ""
     """Sentences about what may not be expected, which all messages of the job show, or ""."""
+    has_new_words: bool = True
+    """Whether someone typed its words for it; false for those of a picture that exists."""
 
 
 NEW_JOB = JobOrigin()

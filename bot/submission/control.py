@@ -125,5 +125,7 @@ class JobControl:
                 raise UserError("Only stopped jobs can be resumed.")
             recipes = record.job.recipes
         spoiler = record.job.spoiler
-        origin = JobOrigin(kind, job_id, resumes=True, picture=picture, spoiler=spoiler)
+        origin = JobOrigin(
+            kind, job_id, resumes=True, picture=picture, spoiler=spoiler, has_new_words=False
+        )
         return await self._submission.submit(requester, record.job.prompt, recipes, origin)

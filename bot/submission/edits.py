@@ -88,7 +88,7 @@ class Edits:
         await self._policy.check_early(requester, prompt, (origin,))
         async with self._files.turn(requester.user_id) as turn:
             recipe, notice = await turn.read(read_restart, picture, origin)
-        comes_from = JobOrigin(spoiler=spoiler, notice=lowered)
+        comes_from = JobOrigin(spoiler=spoiler, notice=lowered, has_new_words=False)
         message = await self._submission.submit(requester, prompt, (recipe,), comes_from)
         return Queued(message, notice)
 

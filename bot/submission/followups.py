@@ -108,9 +108,15 @@ class FollowupJobs:
     ) -> discord.Message:
         self._check_models(recipes)
         recipes, lowered = await self._policy.fit(requester.guild_id, recipes, count=True)
-        prompt = record.job.prompt if prompt is None else prompt
-        origin = JobOrigin(kind, record.job.id, spoiler=record.job.spoiler, notice=lowered)
-        return await self._submission.submit(requester, prompt, recipes, origin)
+        words = record.job.prompt if prompt is None else prompt
+        origin = JobOrigin(
+            kind,
+            record.job.id,
+            spoiler=record.job.spoiler,
+            notice=lowered,
+            has_new_words=prompt is not None,
+        )
+        return await self._submission.submit(requester, words, recipes, origin)
 
     def _check_models(self, recipes: Sequence[Recipe]) -> None:
         for each in recipes:

@@ -22,9 +22,11 @@ from bot.submission.sources import check_sources
 from bot.submission.submit import Queued
 from bot.ui.attachments import encode
 from bot.ui.draft_preview import GROWTH
+from bot.ui.unknown_words import doubtful_mask_text
 from bot.ui.uploads import Upload, is_spoiler
 from bot.worker.engine_worker import EngineWorker
 from engine.editing.edit_recipe import FEATHER, dilate
+from engine.models.catalogue import find_models
 from engine.recipes.prompts import parse_prompts
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class MaskDrafts:
             with self._policy.noting_refusals(requester, what or ""):
                 await check_sources(self._pictures, requester, [np.asarray(source)])
             mask, relevance = await self._look_for(source, what) if what else (hole, None)
+        notice = "\n".join(filter(None, (notice, self._doubt(what or ""))))
         content = await asyncio.to_thread(encode, source, "PNG")
         draft = await self._store.drafts.add(
             requester.user_id, content, mask, replace_with or None, spoiler=is_spoiler(picture.file)
@@ -143,6 +146,12 @@ class MaskDrafts:
         await self._policy.check_words(requester, what, replace_with)
         if replace_with:
             parse_prompts(replace_with)
+
+    def _doubt(self, what: str) -> str:
+        """Return a notice that the models do not know words of what is named; "" if they do."""
+        models = find_models(self._settings.engine.models)
+        words = models.vocabulary.unknown_words(what)
+        return doubtful_mask_text(models, words) if words else ""
 
     async def _look_for(self, source: Image.Image, what: str) -> tuple[bytes | None, bytes | None]:
         """Return the mask of what is named, or else a map of where it might be, as PNG."""

@@ -97,7 +97,7 @@ class RecipeReruns:
         async with self._files.turn(requester.user_id) as turn:
             recipes = [await self._paintable(requester, turn, upload) for upload in uploads]
         prompt, again = prompt_of(recipes[0]), reseeded(recipes)
-        origin = JobOrigin(kind="rerun", spoiler=spoiler)
+        origin = JobOrigin(kind="rerun", spoiler=spoiler, has_new_words=False)
         return Queued(await self._submission.submit(requester, prompt, again, origin))
 
     async def _paintable(self, requester: Requester, turn: FileTurn, upload: Upload) -> Recipe:

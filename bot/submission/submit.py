@@ -21,6 +21,7 @@ from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
 from bot.submission.places import is_spoiler_place
 from bot.submission.policy import SubmissionPolicy
+from bot.submission.questions import Questions
 from bot.submission.requester import Requester
 from bot.submission.sources import check_recipes_sources
 from bot.submission.threads import JobThreads
@@ -76,6 +77,7 @@ class JobSubmission:
     _pictures: PictureCheck
     _moderation_log: ModerationLog
     _timings: Timings = field(default_factory=Timings)
+    _questions: Questions = field(default_factory=Questions)
     _admission: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     """The lock that keeps other jobs out between counting jobs and adding one."""
     _unannounced: asyncio.Queue[tuple[Requester, Job]] = field(
@@ -93,7 +95,7 @@ class JobSubmission:
         """Queue a job for the requester, and return the message that announces it.
 
         Raises `UserError` if the requester may not, the channel does not allow it, or the recipes
-        exceed a limit.
+        exceed a limit, and `UnknownWordsError` if the models do not know words that are new.
         """
         try:
             job = await self._admit(requester, prompt, recipes, origin)
@@ -132,6 +134,7 @@ class JobSubmission:
         guild = await self._policy.check(requester, prompt, recipes)
         with self._policy.noting_refusals(requester, prompt):
             await check_recipes_sources(self._pictures, requester, recipes)
+        self._questions.check_words(requester, prompt, recipes, origin)
         if is_spoiler_place(guild, requester):
             origin = replace(origin, spoiler=True)
         async with self._admission:

@@ -4,15 +4,17 @@ They ping no one and are deleted soon. Nobody can have the bot write many of the
 """
 
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import discord
 
+from bot.errors import UnknownWordsError
 from bot.recent_keys import RecentKeys
 from bot.timings import Timings
 from bot.ui.discord_errors import CALL_ERRORS, describe
 from bot.ui.responses import explain
+from bot.ui.unknown_words import question_view
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,7 @@ class BriefReplies:
 
     def __init__(self, timings: Timings) -> None:
         self._seconds = timings.brief_seconds
+        self._question_seconds = timings.question_seconds
         self._refused = RecentKeys(timings.refusal_seconds)
         """Persons, with the channel, who were told lately why something failed."""
 
@@ -33,18 +36,35 @@ class BriefReplies:
     ) -> AsyncGenerator[None, None]:
         """Tell a person of the error that a listener raised, at most once in a while per channel.
 
+        A question is always asked, because nothing happens without its answer.
+
         `mention` names them, if they are not the author of the message.
         """
         try:
             yield
         except Exception as error:
             text = explain(error, command)
-            if self._refused.add((user_id, message.channel.id)):
+            if isinstance(error, UnknownWordsError):
+                await self._ask(message, text, error)
+            elif self._refused.add((user_id, message.channel.id)):
                 await self.reply(message, f"<@{user_id}> {text}" if mention else text)
 
     async def reply(self, message: AnyMessage, text: str) -> None:
         """Reply to a message; log a failure."""
-        try:
+        with _logged(text):
             await message.reply(text, delete_after=self._seconds)
-        except CALL_ERRORS as error:
-            log.warning("a reply was not sent", extra={"cause": describe(error), "answer": text})
+
+    async def _ask(self, message: AnyMessage, text: str, question: UnknownWordsError) -> None:
+        """Reply to a message with a question and its buttons; log a failure."""
+        view = question_view(question)
+        with _logged(text):
+            await message.reply(text, delete_after=self._question_seconds, view=view)
+
+
+@contextmanager
+def _logged(text: str) -> Generator[None]:
+    """Log why a reply could not be sent."""
+    try:
+        yield
+    except CALL_ERRORS as error:
+        log.warning("a reply was not sent", extra={"cause": describe(error), "answer": text})

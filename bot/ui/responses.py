@@ -13,7 +13,7 @@ import discord
 from discord import app_commands
 
 from bot import errors
-from bot.errors import FAULT, PromptTooLongError, UserError
+from bot.errors import FAULT, PromptTooLongError, UnknownWordsError, UserError
 from bot.recent_keys import RecentKeys
 from bot.ui.attachments import Attachment, discord_files
 from bot.ui.discord_errors import (
@@ -24,6 +24,7 @@ from bot.ui.discord_errors import (
     describe,
 )
 from bot.ui.typed_words import with_words
+from bot.ui.unknown_words import question_view
 from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -137,6 +138,9 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
         log.warning("not acknowledged", extra={"command": command, "cause": str(cause)})
         return
     text = explain(cause, command)
+    if isinstance(cause, UnknownWordsError):
+        await _send(interaction, text, view=question_view(cause))
+        return
     # Discord lets people copy a command that they gave, but what they typed into a form is lost.
     is_form = interaction.type is discord.InteractionType.modal_submit
     is_refusal = isinstance(cause, UserError | EngineError)
@@ -155,7 +159,10 @@ async def respond(interaction: discord.Interaction, text: str) -> None:
 
 
 async def _send(
-    interaction: discord.Interaction, text: str, attachments: Sequence[Attachment] = ()
+    interaction: discord.Interaction,
+    text: str,
+    attachments: Sequence[Attachment] = (),
+    view: discord.ui.View = discord.utils.MISSING,
 ) -> None:
     def files() -> list[discord.File]:
         return discord_files(*attachments) or discord.utils.MISSING  # each call uses them up
@@ -166,14 +173,14 @@ async def _send(
             await _acknowledge(
                 interaction,
                 _MESSAGE,
-                lambda: response.send_message(text, ephemeral=True, files=files()),
+                lambda: response.send_message(text, ephemeral=True, files=files(), view=view),
             )
         elif kind is _UPDATE_LATER:
             send = interaction.followup.send
-            await _repeated(lambda: send(text, ephemeral=True, files=files()))
+            await _repeated(lambda: send(text, ephemeral=True, files=files(), view=view))
         else:
             edit = interaction.edit_original_response
-            await _repeated(lambda: edit(content=text, attachments=files()))
+            await _repeated(lambda: edit(content=text, attachments=files(), view=view))
     except (UnacknowledgedError, *CALL_ERRORS) as error:
         log.warning("a response was not sent", extra={"cause": describe(error)})
 

@@ -30,6 +30,7 @@ from engine.errors import EngineError, RecipeError
 from engine.models.catalogue import find_models
 from engine.settings import EngineSettings
 from engine.vqgan_clip.memory_estimate import Budget, free_budget
+from engine.weights.downloads import DownloadProgress, Missing
 from engine.weights.registry_entries import WeightsFile
 from engine.weights.settings import WeightsSettings
 
@@ -80,6 +81,8 @@ class EngineWorker:
         self._batch_size = 1 if settings.deterministic else settings.together
         """Maximum number of jobs that share one step."""
         self._loaded: Future[Models] = Future()
+        self.downloads: DownloadProgress | None = None
+        """How far the download of the models is, while they are downloaded."""
         self._logged_at = float("-inf")
         """Monotonic time of the last log line about a download."""
         self.memory = Budget(0)
@@ -131,13 +134,16 @@ class EngineWorker:
     def _load(self) -> "Models":
         from engine.models.devices import choose_device, set_threads
         from engine.models.loading import load_models
-        from engine.preparation import prepare_models
+        from engine.preparation import missing_files, prepare_models
 
         settings = self._settings
         if (given := self._models) is not None:
             set_threads(settings.threads)
             self.memory = free_budget(find_models(given.name), given.device, settings.precision)
             return given
+        missing = missing_files(settings.models, self._weights)
+        if missing.entries and not self._weights.is_offline:
+            self._announce_downloads(missing)
         prepare_models(
             settings.models,
             self._weights,
@@ -145,6 +151,7 @@ class EngineWorker:
             progress=self._fetched,
             notify=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
         )
+        self.downloads = None
         set_threads(settings.threads)
         device = choose_device(settings.device)
         self.memory = free_budget(find_models(settings.models), device, settings.precision)
@@ -159,12 +166,32 @@ class EngineWorker:
         """Log the progress of a download now and then; end it if the program ends."""
         if self._queue.closed:
             raise CancelledError
+        downloads = self.downloads
+        if downloads is not None:
+            downloads.update(file, done)
         now = time.monotonic()
         if now - self._logged_at < FETCH_LOG_SECONDS:
             return
         self._logged_at = now
         share = f"{done / total:.0%}" if total else "?"
-        log.info("fetching weights", extra={"file": file.file, "bytes": done, "share": share})
+        extra: dict[str, object] = {"file": file.file, "bytes": done, "share": share}
+        if downloads is not None and downloads.seconds_left is not None:
+            extra |= {
+                "all": f"{downloads.share:.0%}",
+                "seconds_left": round(downloads.seconds_left),
+            }
+        log.info("fetching weights", extra=extra)
+
+    def _announce_downloads(self, missing: Missing) -> None:
+        """Log what will be downloaded, and begin to follow it."""
+        self.downloads = DownloadProgress(missing)
+        told = {
+            "models": self._settings.models,
+            "size": missing.size_text,
+            "time": missing.time_text,
+            "licence": missing.licence_text,
+        }
+        log.info("models are missing, downloading them", extra=told)
 
     def run_slice(self, current: Slice, models: "Models") -> None:
         """Paint one slice of a job; other jobs can share its steps."""

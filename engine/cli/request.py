@@ -5,7 +5,7 @@ Everything is checked here. No torch in here, so that users learn of a mistake a
 
 import argparse
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,13 +18,15 @@ from engine.images.image_io import load_picture
 from engine.models.catalogue import ModelEntry, find_models
 from engine.painting import Provenance, check_paintable, read_provenance
 from engine.presets import default_size, make_recipe, round_to_grid
-from engine.recipes.prompts import parse_line
+from engine.recipes.prompts import Prompt, line_of, parse_line
 from engine.recipes.recipe import MAX_SEED, Recipe
 from engine.recipes.start_image import init_image
 from engine.settings import EngineSettings
 
 _DRAWN_SEEDS = 2**32
 """Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
+_MOST_NAMED = 5
+"""Maximum number of unknown words in a notice."""
 _WithNotices = tuple[Provenance, tuple[str, ...]]
 """What to paint, and notices about it."""
 
@@ -108,8 +110,9 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotic
         preset=arguments.preset,
         **_optional(arguments),
     )
-    notices = (*pictures.notices, *_readings(arguments.prompt, None))
-    return Provenance(recipe, recipe.total_steps, {}), notices
+    unknown = _unknown_words_notice(find_models(recipe.models), recipe.prompts)
+    notices = (*pictures.notices, *_readings(arguments.prompt, None), unknown)
+    return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
 
 def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
@@ -138,7 +141,18 @@ def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotice
             f"painting {size[0]}x{size[1]} instead"
         )
     notices += _readings(arguments.prompt, size if arguments.size is None else None)
-    return Provenance(recipe, recipe.total_steps, {}), tuple(notices)
+    notices.append(_unknown_words_notice(entry, recipe.prompts))
+    return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
+
+
+def _unknown_words_notice(models: ModelEntry, prompts: Sequence[Prompt]) -> str:
+    """Return a notice about words that the models do not know, or ""."""
+    words = [word for each in prompts for word in models.vocabulary.unknown_words(each.text)]
+    if not words:
+        return ""
+    named = ", ".join(map(repr, tuple(dict.fromkeys(words))[:_MOST_NAMED]))
+    nearest = line_of(models.vocabulary.nearest(prompts))
+    return f"the models do not know {named}, and paint something else: try {nearest!r}"
 
 
 def _readings(prompt: str, size: tuple[int, int] | None) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from engine.cli.signals import Stopped
 from engine.errors import WeightsError
 from engine.files import quoted
 from engine.weights.cache import CacheEntry, check, remove
+from engine.weights.downloads import DownloadProgress, Missing
 from engine.weights.fetching import fetch, lock_folder
 from engine.weights.registry import Registry
-from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry
+from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry, WeightsFile
 from engine.weights.settings import WeightsSettings, read_weights_settings
 
 
@@ -40,17 +41,28 @@ def _act(arguments: argparse.Namespace, settings: WeightsSettings) -> int:
 
 def _get(name: str, settings: WeightsSettings) -> int:
     """Download the missing files of `name` and print the paths of all."""
-    for file in settings.registry().files_of(name):
+    files = settings.registry().files_of(name)
+    downloads = DownloadProgress(Missing.of(files, settings.folder))
+    if downloads.missing.entries and not settings.is_offline:
+        missing = downloads.missing
+        print_notice(f"{missing.size_text} are missing: {missing.time_text}")
+    for file in files:
         entry = CacheEntry(file, settings.folder)
         if not entry.exists and not settings.is_offline:
             print_notice(f"downloading {file.file} into {quoted(settings.folder)}{_so_far(entry)}")
             if file.licence:
                 print_notice(f"note: {file.licence}")
         with ByteBar(file.file) as bar:
+
+            def show(done: int, total: int, file: WeightsFile = file, bar: ByteBar = bar) -> None:
+                downloads.update(file, done)
+                bar.show(done, total)
+
             path = fetch(
-                file, settings.folder, offline=settings.is_offline, progress=bar.show, notify=_note
+                file, settings.folder, offline=settings.is_offline, progress=show, notify=_note
             )
         print_result(path)
+    downloads.note_speed()
     return 0
 
 

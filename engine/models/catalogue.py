@@ -5,11 +5,13 @@ starts, because `config.toml` says where they are.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError, suggestion
+from engine.models.shape_vocabulary import ShapeVocabulary
+from engine.models.vocabulary import OpenVocabulary, Vocabulary
 
 if TYPE_CHECKING:
     from engine.weights.registry import Registry
@@ -96,6 +98,8 @@ class ModelEntry:
     """A line of several prompts with weights that is worth trying."""
     styles: tuple[str, ...] = STYLES
     """Styles that the models know, for people to choose from."""
+    vocabulary: Vocabulary = field(default_factory=OpenVocabulary)
+    """The words that the models know."""
 
 
 CATALOGUE = {
@@ -132,12 +136,12 @@ CATALOGUE = {
         halves=False,
         examples=(
             "a red circle on a blue background",
-            "a yellow ring on a purple background",
             "a green triangle on a white background",
-            "an orange square on a black background",
+            "a yellow ring on a black background",
         ),
         combination="a red circle:2 | a blue background",
         styles=("flat design", "in flat colours", "minimalist", "nice and clean"),
+        vocabulary=ShapeVocabulary(),
     )
 }
 

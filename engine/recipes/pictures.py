@@ -22,7 +22,7 @@ def without_pictures(recipe: Recipe) -> Recipe:
 
 def check_complete(recipe: Recipe) -> None:
     """Raise `RecipeError` if pictures were left out of a recipe."""
-    if any(not picture for picture in _pictures(recipe)):
+    if any(not picture for picture in pictures_of(recipe)):
         raise RecipeError(
             "the pictures that this recipe starts from were left out when it was posted, so it "
             "cannot be painted from here: press Rerun under the picture on Discord, or use the "
@@ -45,7 +45,8 @@ def _emptied(picture: bytes | None) -> bytes | None:
     return None if picture is None else b""
 
 
-def _pictures(recipe: Recipe) -> list[bytes]:
+def pictures_of(recipe: Recipe) -> list[bytes]:
+    """Return the pictures inside a recipe."""
     edit = recipe.edit
     optional = (recipe.init_image, *(() if edit is None else (edit.source, edit.mask)))
     prompts = [each.picture for each in recipe.image_prompts]

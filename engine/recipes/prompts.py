@@ -4,7 +4,7 @@ The weight (default 1) scales the prompt's loss; a negative weight pushes away f
 stop value (default none) is the distance below which the prompt has no more effect.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from reprlib import repr as brief
 from typing import TypeGuard, TypeVar, cast
@@ -49,6 +49,11 @@ class Prompt:
     def __str__(self) -> str:
         """Return the prompt in the syntax that `parse_prompts` reads."""
         return write_term(self.text, self.weight, self.stop)
+
+
+def line_of(prompts: Iterable[Prompt]) -> str:
+    """Return prompts as a line that `parse_prompts` reads."""
+    return " | ".join(map(str, prompts))
 
 
 def shorten(text: str, length: int = 40) -> str:

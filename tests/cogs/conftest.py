@@ -1,3 +1,3 @@
-from tests.harness.bot_fixtures import bot, few_cutouts, settings
+from tests.harness.bot_fixtures import any_words, bot, few_cutouts, settings
 
-__all__ = ["bot", "few_cutouts", "settings"]
+__all__ = ["any_words", "bot", "few_cutouts", "settings"]

@@ -129,7 +129,16 @@ def test_models_that_are_not_here_are_named_with_the_way_to_get_them(
     assert imagine("--out", "a.png", "--models", "imagenet-16384") == 2
     error = capsys.readouterr().err
     assert "vqgan-imagenet-f16-16384.ckpt" in error
-    assert "python -m engine weights get imagenet-16384" in error
+    assert "`python -m engine weights get imagenet-16384` downloads 1,334 MB" in error
+    assert "how long that takes is unknown" in error
+    assert "MIT licence; none is stated for these weights" in error
+    Path("weights").mkdir()
+    Path("weights/.speed").write_text("5000000\n")
+    assert imagine("--out", "a.png", "--models", "imagenet-16384") == 2
+    assert "about 4 min at the speed of the last download, 5.0 MB/s" in capsys.readouterr().err
+    Path("weights/.speed").write_text("nan\n")
+    assert imagine("--out", "a.png", "--models", "imagenet-16384") == 2
+    assert "is unknown" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")

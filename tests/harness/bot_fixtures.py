@@ -1,10 +1,13 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.config import BotSettings
 from engine import presets
+from engine.models.catalogue import CATALOGUE
+from engine.models.vocabulary import OpenVocabulary
 from tests.harness.bot_harness import BotHarness, make_settings, open_bot
 
 
@@ -24,3 +27,13 @@ def few_cutouts(monkeypatch: pytest.MonkeyPatch):
     """Use few cutouts, which take most of the time; what a picture shows does not matter here."""
     demo = {**presets.PRESETS["demo"], "cutouts": 2}
     monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})
+
+
+@pytest.fixture(autouse=True)
+def any_words(monkeypatch: pytest.MonkeyPatch):
+    """Let the models know every word, so that no prompt leads to a question.
+
+    Tests about unknown words override this fixture.
+    """
+    demo = replace(CATALOGUE["demo"], vocabulary=OpenVocabulary())
+    monkeypatch.setitem(CATALOGUE, "demo", demo)

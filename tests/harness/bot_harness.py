@@ -49,6 +49,7 @@ FAST = Timings(
     moderation_seconds=0.01,
     brief_seconds=2 * PATIENCE,
     filter_pause=0.05,
+    question_seconds=2 * PATIENCE,
 )
 """Timings with which the bot soon repeats what failed, and people may be slow."""
 _MIGRATED: list[bytes] = []
