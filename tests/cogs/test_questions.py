@@ -60,7 +60,7 @@ def complaint(pressed: simcord.InteractionResult) -> str:
 
 
 async def press(bot: BotHarness, answered: simcord.InteractionResult, label: str):
-    return await bot.alice.click(answered.response, label=label)
+    return await bot.alice.click(message_of(answered), label=label)
 
 
 async def test_nothing_is_painted_before_the_person_chose(bot: BotHarness):
