@@ -32,6 +32,7 @@ from bot.delivery.reporter import Reporter
 from bot.filtering.pictures import PictureFilter, open_picture_filter
 from bot.healthcheck import beat
 from bot.picture_check import PictureCheck
+from bot.presence import Presence
 from bot.privacy.erasure import ErasureService
 from bot.privacy.retention import RetentionService
 from bot.reading.file_process import FileProcess
@@ -203,6 +204,7 @@ class _Background:
     throughput: ThroughputEstimator
     picture_check: PictureCheck
     reporter: Reporter
+    presence: Presence
     outbox: EventOutbox
     worker: EngineWorker
     erasure: ErasureService
@@ -229,8 +231,10 @@ async def _background(
     )
     moderation_log = ModerationLog(store, timings, check)
     erasure = ErasureService(store, queue, reporter, moderation_log, timings)
+    presence = Presence(settings.engine.models, queue, timings)
     coroutines = (
         reporter.run(),
+        presence.run(),
         outbox.run(),
         erasure.run(),
         moderation_log.run(),
@@ -240,7 +244,16 @@ async def _background(
     tasks = [asyncio.create_task(each) for each in coroutines]
     try:
         yield _Background(
-            store, queue, throughput, check, reporter, outbox, worker, erasure, moderation_log
+            store,
+            queue,
+            throughput,
+            check,
+            reporter,
+            presence,
+            outbox,
+            worker,
+            erasure,
+            moderation_log,
         )
     finally:
         queue.close()
@@ -287,6 +300,7 @@ def _build_services(
         queue=queue,
         throughput=background.throughput,
         reporter=reporter,
+        presence=background.presence,
         outbox=background.outbox,
         submission=submission,
         questions=questions,

@@ -112,6 +112,7 @@ class PaintingBot(commands.AutoShardedBot):
         await self.tree.set_translator(CommandTranslator())
         self.services.command_access.attach(self.tree)
         self.services.reporter.attach(self)
+        self.services.presence.attach(self)
         self.services.erasure.attach(self)
         self.services.moderation_log.attach(self)
         await self.services.submission.restore()
@@ -138,6 +139,10 @@ class PaintingBot(commands.AutoShardedBot):
     ) -> None:
         """Note whom a server lets use the commands, for replies, reactions and buttons."""
         self.services.command_access.update(event)
+
+    async def on_shard_ready(self, _: int, /) -> None:
+        """Show the presence again, which Discord forgets with each new session."""
+        self.services.presence.forget()
 
     async def on_ready(self) -> None:
         """Log the bot's name and its invitation link."""

@@ -9,6 +9,7 @@ from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.picture_check import PictureCheck
+from bot.presence import Presence
 from bot.privacy.erasure import ErasureService
 from bot.recent_keys import RecentKeys
 from bot.scheduling.eta import ThroughputEstimator
@@ -50,6 +51,7 @@ class Services:
     queue: GpuQueue
     throughput: ThroughputEstimator
     reporter: Reporter
+    presence: Presence
     outbox: EventOutbox
     submission: JobSubmission
     questions: Questions

@@ -47,5 +47,7 @@ class Timings:
     """Seconds within which a message or reaction that Discord delivers again is ignored."""
     debounce_seconds: float = 3.0
     """Seconds within which the same follow-up of one user counts once."""
+    presence_seconds: float = 20.0
+    """Seconds between two changes of the line under the bot's name."""
     file_seconds: float = 20.0
     """Seconds that reading a file from a person may take."""

@@ -187,6 +187,11 @@ class GpuQueue:
             others.sort(key=lambda job: job.id)
             return painted + others
 
+    def waiting(self) -> int:
+        """Return the number of jobs that are not in the batch."""
+        with self._changed:
+            return len(self._jobs) - sum(each.job.id in self._jobs for each in self._batch)
+
     def remaining_cost(self) -> float:
         """Return the cost of the work that is left in all jobs."""
         with self._changed:

@@ -44,6 +44,7 @@ FAST = Timings(
     deletion_seconds=0.001,
     erasure_seconds=0.1,
     export_pause=0.01,
+    presence_seconds=0.05,
     debounce_seconds=PATIENCE,
     end_seconds=PATIENCE,
     moderation_seconds=0.01,
