@@ -1,0 +1,29 @@
+"""What the bot is called on the local page, and how it greets people there."""
+
+from bot.errors import sentence
+from engine.models.catalogue import ModelEntry
+
+NAME = "VQGAN-CLIP"
+"""The name of the bot; simcord would call it TestBot."""
+_SHOWN = 3
+"""Number of commands that the greeting offers."""
+_GREETING = """\
+**Welcome! I paint what you describe.** Click one of these, or type it, and press Enter:
+{commands}
+Then press the buttons under your picture, or reply to it with what should be different. \
+`/help` shows what else I can do.
+-# This page is a Discord in memory: it is empty again at the next start. With *Viewing as* you \
+become another person. The page has no threads, no menus on messages, and no new reactions: I \
+answer in this channel, and for every menu there is a command."""
+
+
+def commands(models: ModelEntry) -> list[str]:
+    """Return commands that are worth trying with the models."""
+    return [f"/imagine {prompt}" for prompt in models.examples[:_SHOWN]]
+
+
+def greeting(models: ModelEntry) -> str:
+    """Return the bot's first message in the channel."""
+    lines = "\n".join(f"`{command}`" for command in commands(models))
+    text = _GREETING.format(commands=lines)
+    return f"{text}\n-# {sentence(models.limits)}" if models.limits else text
