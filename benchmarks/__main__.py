@@ -13,6 +13,7 @@ BENCHMARKS = (
     "queue",
     "crash",
     "crowd",
+    "first-picture",
     "memory",
     "kept",
     "loading",
