@@ -1,7 +1,7 @@
-"""`/imagine`: paint a picture from words."""
+"""`/imagine`: paint a picture from words, pictures, or both."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import discord
 from discord import app_commands
@@ -9,12 +9,19 @@ from discord.app_commands import Choice, Range
 
 from bot.client import BotCog
 from bot.config import MAX_VARIATIONS
-from bot.errors import UserError
 from bot.jobs.job import JobOrigin
 from bot.reading.file_readers import read_goal, read_start
-from bot.submission.policy import check_prompt
+from bot.saved_style import MAX_STYLE
+from bot.submission.imagine_options import (
+    MAX_RATIO_TEXT,
+    MAX_WEIGHTS,
+    ImagineOptions,
+    imagine_recipe,
+    title_of,
+    with_likes,
+)
 from bot.submission.requester import Requester
-from bot.submission.seeds import LARGEST_SEED, seed_or_any, variations
+from bot.submission.seeds import LARGEST_SEED, variations
 from bot.submission.submit import Queued
 from bot.ui.autocomplete import first_choices, matching, matching_presets
 from bot.ui.job_text import reading_text
@@ -22,65 +29,68 @@ from bot.ui.responses import defer, respond
 from bot.ui.styles_text import style_choices
 from bot.ui.uploads import Upload, is_spoiler
 from engine.models.catalogue import find_models
-from engine.presets import default_size, make_recipe, size_of_shape
+from engine.recipes.edit import ImagePrompt
 from engine.recipes.recipe import MAX_STEPS, Recipe
-from engine.recipes.shapes import SHAPES
-
-_MAX_STYLE = 100
-"""Maximum length of a style, in characters."""
+from engine.recipes.shapes import RATIOS, SHAPES
 
 
 class Imagine(BotCog):
-    """Paint pictures from words."""
+    """Paint pictures from words, pictures, or both."""
 
     @app_commands.command()
     @app_commands.describe(
         prompt="What the picture should show",
         size="Shape of the picture (default: square)",
+        ratio="Any shape, instead of a size, such as: 16:9",
         steps="How long to paint: more steps add detail",
         seed="The same seed paints the same picture again",
         preset="Quality: fast takes less time, fine takes more",
         style="A style",
+        negative="What the picture should not show, separated by commas: fog, people",
         image="A picture to start from",
-        like="A picture that the result should resemble",
+        like="A picture that the result should resemble, with or without a prompt",
+        like2="A second picture that the result should resemble: a blend of both",
+        like3="A third picture that the result should resemble",
+        like_weights="How much each of these pictures counts, such as: 2, 1. Below 0 pushes away",
         count="How many variations to paint",
     )
     @app_commands.choices(size=[Choice(name=name, value=name) for name in SHAPES])
     async def imagine(
         self,
         interaction: discord.Interaction,
-        prompt: str,
+        prompt: str | None = None,
         size: str | None = None,
+        ratio: Range[str, 1, MAX_RATIO_TEXT] | None = None,
         steps: Range[int, 1, MAX_STEPS] | None = None,
         seed: Range[int, 0, LARGEST_SEED] | None = None,
         preset: str | None = None,
-        style: Range[str, 1, _MAX_STYLE] | None = None,
+        style: Range[str, 1, MAX_STYLE] | None = None,
+        negative: str | None = None,
         image: discord.Attachment | None = None,
         like: discord.Attachment | None = None,
+        like2: discord.Attachment | None = None,
+        like3: discord.Attachment | None = None,
+        like_weights: Range[str, 1, MAX_WEIGHTS] | None = None,
         count: Range[int, 1, MAX_VARIATIONS] = 1,
     ) -> None:
-        """Paint a picture from words."""
+        """Paint a picture from words, pictures, or both."""
         await defer(interaction)
-        check_prompt(prompt, self._services.settings.limits)
         if style is not None:
             style = await self._services.styles.words(interaction.user.id, style)
-        options = {} if steps is None else {"steps": steps}
-        recipe = self._recipe(prompt, size, seed, preset, **options)
-        (recipe,), lowered = await self._services.policy.fit(
-            interaction.guild_id, (recipe,), steps=steps is None, size=size is None
+        likes = _given(like, like2, like3)
+        options = ImagineOptions(
+            prompt=prompt,
+            negative=negative,
+            size=size,
+            ratio=ratio,
+            steps=steps,
+            seed=seed,
+            preset=preset,
+            style=style,
+            likes=len(likes),
+            like_weights=like_weights,
         )
-        if style is not None:
-            recipe = _styled(recipe, style)
-        requester, notice = Requester.of_interaction(interaction), ""
-        if image is not None or like is not None:
-            await self._services.policy.check_early(requester, prompt, variations(recipe, count))
-            recipe, notice = await self._with_pictures(requester, recipe, image, like)
-        recipes = variations(recipe, count)
-        origin = JobOrigin(spoiler=is_spoiler(image, like), notice=lowered)
-        message = await self._services.submission.submit(requester, prompt, recipes, origin)
-        reading = reading_text(prompt, is_shaped=size is None)
-        notice = " ".join(filter(None, (reading, notice)))
-        await respond(interaction, str(Queued(message, notice)))
+        await self._queue(interaction, options, count, image, likes)
 
     @imagine.autocomplete("style")
     async def _styles(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -92,50 +102,62 @@ class Imagine(BotCog):
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
 
-    def _recipe(
-        self, prompt: str, size: str | None, seed: int | None, preset: str | None, **options: Any
-    ) -> Recipe:
-        """Return the first picture's recipe, without the pictures of the command."""
-        models = self._services.settings.engine.models
-        return make_recipe(
-            prompt,
-            seed=seed_or_any(seed),
-            models=models,
-            preset=preset,
-            size=default_size(prompt, models) if size is None else _sized(size, models),
-            **options,
+    @imagine.autocomplete("ratio")
+    async def _ratios(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        return matching(typed, RATIOS)
+
+    async def _queue(
+        self,
+        interaction: discord.Interaction,
+        options: ImagineOptions,
+        count: int,
+        image: discord.Attachment | None,
+        likes: list[discord.Attachment],
+    ) -> None:
+        """Queue what the options and the pictures of a command ask for."""
+        settings, requester = self._services.settings, Requester.of_interaction(interaction)
+        recipe = imagine_recipe(options, settings.engine.models, settings.limits)
+        (recipe,), lowered = await self._services.policy.fit(
+            requester.guild_id, (recipe,), steps=options.steps is None, size=options.size is None
         )
+        title, notice = title_of(options, recipe), ""
+        if image is not None or likes:
+            await self._services.policy.check_early(requester, title, variations(recipe, count))
+            recipe, notice = await self._with_pictures(requester, recipe, image, likes)
+        origin = JobOrigin(spoiler=is_spoiler(image, *likes), notice=lowered)
+        message = await self._services.submission.submit(
+            requester, title, variations(recipe, count), origin
+        )
+        size = None if options.has_own_shape else (recipe.width, recipe.height)
+        reading = reading_text(options.line, size) if options.line else ""
+        notice = " ".join(filter(None, (reading, notice)))
+        await respond(interaction, str(Queued(message, notice)))
 
     async def _with_pictures(
         self,
         requester: Requester,
         recipe: Recipe,
         image: discord.Attachment | None,
-        like: discord.Attachment | None,
+        likes: list[discord.Attachment],
     ) -> tuple[Recipe, str]:
         """Read the pictures of a command into its recipe; return it, and notices or ""."""
-        size, first, second = (recipe.width, recipe.height), "", ""
+        size, notices, goals = (recipe.width, recipe.height), list[str](), list[ImagePrompt]()
         async with self._services.files.turn(requester.user_id) as turn:
             if image is not None:
-                start, first = await turn.read(read_start, Upload(image), size)
+                start, notice = await turn.read(read_start, Upload(image), size)
                 recipe = replace(recipe, start="image", init_image=start)
-            if like is not None:
-                goal, second = await turn.read(read_goal, Upload(like))
-                recipe = replace(recipe, image_prompts=(goal,))
-        return recipe, " ".join(filter(None, (first, second)))
+                notices.append(notice)
+            for number, like in enumerate(likes, 1):
+                name = f"picture {number}" if len(likes) > 1 else "the picture"
+                goal, notice = await turn.read(read_goal, Upload(like), f"{name} to resemble")
+                goals.append(goal)
+                notices.append(notice)
+        return with_likes(recipe, goals), " ".join(filter(None, notices))
 
 
-def _sized(size: str, models: str) -> tuple[int, int]:
-    """Return the width and height in pixels of a size for `models`."""
-    if size not in SHAPES:
-        raise UserError(f"There's no size called {size}. Choose one of: {', '.join(SHAPES)}.")
-    return size_of_shape(size, models)
+_T = TypeVar("_T")
 
 
-def _styled(recipe: Recipe, style: str) -> Recipe:
-    """Append a style to each prompt of a recipe that has a positive weight."""
-    prompts = (
-        replace(prompt, text=f"{prompt.text}, {style}") if prompt.weight > 0 else prompt
-        for prompt in recipe.prompts
-    )
-    return replace(recipe, prompts=tuple(prompts))
+def _given(*values: _T | None) -> list[_T]:
+    """Return the values that are not None."""
+    return [value for value in values if value is not None]

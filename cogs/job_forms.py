@@ -118,7 +118,7 @@ class PromptForm(_JobForm):
         requester = Requester.of_interaction(interaction)
         prompt = self._prompt.value
         message = await followups.edit_prompt(requester, self.record, prompt)
-        notice = reading_text(prompt, is_shaped=False)
+        notice = reading_text(prompt)
         await respond(interaction, str(Queued(message, notice)))
 
 

@@ -119,7 +119,7 @@ def save_painting(
         PictureError: The file exists without `force`, or cannot be written.
     """
     text = {
-        DESCRIPTION_KEY: " | ".join(map(str, recipe.prompts)),
+        DESCRIPTION_KEY: recipe.title,
         RECIPE_KEY: recipe.to_json(),
         MODELS_KEY: json.dumps({"name": recipe.models, "sha256": dict(digests)}),
     }

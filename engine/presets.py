@@ -18,7 +18,7 @@ from engine.recipes.preset_values import (
 )
 from engine.recipes.prompts import parse_line, parse_prompts
 from engine.recipes.recipe import MAX_SIDE, MIN_SIDE, Recipe
-from engine.recipes.shapes import SHAPES, nearest_shape
+from engine.recipes.shapes import SHAPES, checked_ratio
 
 
 def keep_weights(preset: str, keep: float, models: str = "demo") -> Mapping[str, float]:
@@ -93,7 +93,7 @@ def preset_of(recipe: Recipe) -> str | None:
 
 
 def make_recipe(
-    prompt: str,
+    prompt: str | None,
     *,
     seed: int,
     models: str = "demo",
@@ -105,7 +105,8 @@ def make_recipe(
     """Make a recipe from a line of prompts, a preset and other settings.
 
     Args:
-        prompt: Prompts in the syntax of `engine.recipes.prompts`.
+        prompt: Prompts in the syntax of `engine.recipes.prompts`; None for a picture that only
+            resembles its `image_prompts`.
         seed: Seed of all random numbers of the run.
         models: Name of a pair of models in the catalogue.
         preset: One of `PRESET_NAMES`, by default the one that suits the models.
@@ -124,7 +125,7 @@ def make_recipe(
     if init_image is not None:
         values |= {"start": "image", "init_image": init_image}
     return Recipe(
-        prompts=parse_prompts(prompt),
+        prompts=() if prompt is None else parse_prompts(prompt),
         models=models,
         width=width,
         height=height,
@@ -134,10 +135,17 @@ def make_recipe(
     )
 
 
-def default_size(prompt: str, models: str) -> tuple[int, int]:
-    """Return the size of the shape that a prompt asks for by `--ar`, or else the models' own."""
-    aspect = parse_line(prompt).aspect
-    return size_of_shape("square" if aspect is None else nearest_shape(aspect), models)
+def default_size(prompt: str | None, models: str) -> tuple[int, int]:
+    """Return the size of the ratio that a prompt asks for by `--ar`, or else the models' own.
+
+    Raises:
+        RecipeError: The ratio is too extreme.
+    """
+    aspect = None if prompt is None else parse_line(prompt).aspect
+    if aspect is None:
+        return size_of_shape("square", models)
+    width, height = aspect
+    return size_of_ratio(checked_ratio(width / height, f"{width}:{height}"), models)
 
 
 def size_of_shape(shape: str, models: str) -> tuple[int, int]:
@@ -145,6 +153,12 @@ def size_of_shape(shape: str, models: str) -> tuple[int, int]:
     side = find_models(models).side
     width, height = SHAPES[shape]
     return round_to_grid((round(side * width), round(side * height)), models)
+
+
+def size_of_ratio(ratio: float, models: str) -> tuple[int, int]:
+    """Return the size on the grid with this width / height, and the models' usual area."""
+    side, root = find_models(models).side, math.sqrt(ratio)
+    return round_to_grid((round(side * root), round(side / root)), models)
 
 
 def round_to_grid(size: tuple[int, int], models: str) -> tuple[int, int]:

@@ -43,10 +43,13 @@ def read_start(content: bytes, size: tuple[int, int]) -> tuple[bytes, str]:
     return init_image(loaded.picture, size), _sentences(loaded, "the picture to start from")
 
 
-def read_goal(content: bytes) -> tuple[ImagePrompt, str]:
-    """Return a picture that the painting should resemble, and notices or ""."""
+def read_goal(content: bytes, name: str) -> tuple[ImagePrompt, str]:
+    """Return a picture that the painting should resemble, and notices or "".
+
+    Notices call it `name`.
+    """
     loaded = load_picture(content)
-    return image_prompt(loaded.picture), _sentences(loaded, "the picture to resemble")
+    return image_prompt(loaded.picture), _sentences(loaded, name)
 
 
 def read_restart(content: bytes, recipe: Recipe) -> tuple[Recipe, str]:

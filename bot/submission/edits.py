@@ -84,7 +84,7 @@ class Edits:
         """Queue a picture's recipe again, starting from another picture."""
         check_models(origin, self._settings.engine.models)
         (origin,), lowered = await self._policy.fit(requester.guild_id, (origin,))
-        prompt = " | ".join(map(str, origin.prompts))
+        prompt = origin.title
         await self._policy.check_early(requester, prompt, (origin,))
         async with self._files.turn(requester.user_id) as turn:
             recipe, notice = await turn.read(read_restart, picture, origin)
@@ -116,7 +116,7 @@ class Edits:
         origin = JobOrigin(spoiler=options.spoiler, notice=lowered)
         message = await self._submission.submit(requester, options.prompt, recipes, origin)
         notice = " ".join(map(errors.sentence, pictures.notices))
-        reading = reading_text(options.prompt, is_shaped=False)
+        reading = reading_text(options.prompt)
         return Queued(message, "\n".join(filter(None, (notice, reading))))
 
     async def _fit(

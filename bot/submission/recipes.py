@@ -96,7 +96,7 @@ class RecipeReruns:
         await self._policy.check_early(requester)
         async with self._files.turn(requester.user_id) as turn:
             recipes = [await self._paintable(requester, turn, upload) for upload in uploads]
-        prompt, again = prompt_of(recipes[0]), reseeded(recipes)
+        prompt, again = recipes[0].title, reseeded(recipes)
         origin = JobOrigin(kind="rerun", spoiler=spoiler, has_new_words=False)
         return Queued(await self._submission.submit(requester, prompt, again, origin))
 

@@ -29,7 +29,6 @@ from engine.presets import infer_keep, preset_of
 from engine.recipes.edit import Edit
 from engine.recipes.prompts import Prompt, parse_line
 from engine.recipes.recipe import Recipe
-from engine.recipes.shapes import nearest_shape
 
 _LISTED_PROMPTS, _LISTED_LENGTH = 5, 80
 """Maximum number of prompts shown of a recipe, and of characters of each."""
@@ -77,20 +76,20 @@ def headline(job: Job) -> str:
     return f"**{escape_prompt(job.prompt)}** · <@{job.author_id}>{variations}{kind}"
 
 
-def reading_text(prompt: str, *, is_shaped: bool) -> str:
+def reading_text(prompt: str, size: tuple[int, int] | None = None) -> str:
     """Return how a prompt with weights was read, or "".
 
-    `is_shaped` is True if the prompt's `--ar` chose the shape of the picture.
+    `size` is the width and height in pixels that the prompt's `--ar` chose, None if another rule
+    did.
     """
     line = parse_line(prompt)
     told = [line.explanation(lambda text: escape_prompt(text, _LISTED_LENGTH))]
     if line.aspect is not None:
         ratio = f"the aspect ratio {line.aspect[0]}:{line.aspect[1]}"
-        shape = nearest_shape(line.aspect)
         told.append(
-            f"{ratio} was read as the size {shape}"
-            if is_shaped
-            else f"{ratio} was left out, because the shape of the picture is fixed"
+            f"{ratio} was left out, because the shape of the picture is fixed"
+            if size is None
+            else f"{ratio} was read as the size {size[0]}×{size[1]}"
         )
     return " ".join(errors.sentence(each) for each in told if each)
 

@@ -9,7 +9,7 @@ from discord import app_commands
 
 from bot.ui.attachments import Attachment
 
-_NAMES = frozenset(("prompt", "what", "replace_with"))
+_NAMES = frozenset(("prompt", "negative", "what", "replace_with"))
 """Names of the options of commands, and of the fields of forms, that hold such words."""
 _TEXT, _TEXT_INPUT = discord.AppCommandOptionType.string, discord.ComponentType.text_input
 _FENCE = "```"

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import __version__
-from engine.errors import UsageError
+from engine.errors import RecipeError, UsageError
 from engine.presets import PRESET_NAMES
+from engine.recipes.prompt_syntax import MAX_WEIGHT
 from engine.recipes.prompts import shorten
 from engine.recipes.recipe import MAX_SEED, MAX_SIDE, MAX_START_NOISE, MAX_STEPS, MIN_SIDE
+from engine.recipes.shapes import MAX_RATIO, read_ratio
 from engine.settings import DEVICES, is_device
 
 if TYPE_CHECKING:  # argparse has no public names for these types
@@ -24,7 +26,7 @@ MAX_COUNT = 1000
 
 _RECIPE_OPTIONS = (
     *("size", "steps", "seed", "models", "preset"),
-    *("init_image", "start_noise", "like", "count"),
+    *("negative", "ratio", "init_image", "start_noise", "like", "count"),
 )
 """Options that set a recipe's values, and so exclude `--recipe`."""
 
@@ -32,7 +34,8 @@ _SYNTAX = r"""
 PROMPT is "text:weight:stop | text:weight". The weight (default: 1) says how much a text
 counts; a negative weight pushes away from it. At the stop value a text has no more
 effect. What is no number, or follows a digit ("at 12:30"), belongs to the text, and so
-does "(red:1.3)". Midjourney's "cat::2 dog::1", "--no fog" and "--ar 16:9" are understood.
+do "a cat :3" and "(red:1.3)". Midjourney's "cat::2 dog::1", "--no fog" and "--ar 16:9" are
+understood.
 Write \: or \| for a colon or bar in the text. Put the prompt in quotes, and write --
 before one that begins with a dash.
 
@@ -49,14 +52,18 @@ _HELP = {
     "--grow": "margin around it, as a share of the picture's shorter side (default: 0.03)",
     "--init-image": "picture to start from, cropped to the size",
     "--keep": "how much of the picture to keep, from 0 to 1 (default: 0.9, or 0 with a mask)",
-    "--like": "picture that the result should resemble, in addition to the prompt; may be repeated",
+    "--like": "picture that the result should resemble, in addition to the prompt or without one; "
+    "a weight below 0 pushes away from it (default: 1); may be repeated",
     "--mask": "picture in which white is changed, black kept; or a copy of PICTURE in which what "
     "changes is erased or painted over",
     "--models": "models to use, see the command models",
     "--more": "add an extra round of N steps, in which the learning rate rises and falls again; "
     "may be repeated; with --recipe after its own steps",
+    "--negative": "what the picture should not show, separated by commas, as --no in the prompt",
     "--preset": f"settings of the optimization: {', '.join(PRESET_NAMES)} "
     "(default: what suits the models)",
+    "--ratio": f"shape of the picture as width:height, up to {MAX_RATIO:g}:1; it has about as many "
+    "pixels as the models' own size",
     "--recipe": "instead of the options above: paint the recipe in a PNG or JSON file again",
     "--save-every": "also save the picture after every N steps, in the folder FILE-frames",
     "--seed": "the same seed paints the same picture (default: random, and printed)",
@@ -67,6 +74,7 @@ _HELP = {
     "--steps": "number of steps",
 }
 """What each option does, for `--help`."""
+_WEIGHT = r"[+-]?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})"
 _FILE: dict[str, Any] = {"type": Path, "metavar": "FILE"}
 
 
@@ -137,9 +145,11 @@ def _add_imagine(commands: "Commands") -> None:
     parser = _add_painting_command(commands, "imagine", "paint a picture from a prompt")
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to paint; see below")
     recipe = parser.add_argument_group("what to paint")
+    _add_option(recipe, "--negative", metavar="WORDS")
     _add_option(recipe, "--size", type=_size, metavar="WxH")
+    _add_option(recipe, "--ratio", type=_ratio, metavar="W:H")
     _add_option(recipe, "--init-image", **_FILE)
-    _add_option(recipe, "--like", **_FILE, action="append")
+    _add_option(recipe, "--like", type=_like, metavar="FILE[:WEIGHT]", action="append")
     _add_recipe_options(recipe)
     _add_option(recipe, "--recipe", **_FILE)
     _add_option(recipe, "--finish", action="store_true")
@@ -233,8 +243,13 @@ def _add_config(group: "Group", table: str) -> None:
 
 def _check_combination(arguments: argparse.Namespace) -> None:
     if arguments.recipe is None:
-        if arguments.prompt is None:
-            raise UsageError("a PROMPT is needed: say in words what the picture should show")
+        if arguments.prompt is None and not arguments.like:
+            raise UsageError(
+                "a PROMPT is needed, or --like FILE: say in words what the picture should show, or "
+                "name a picture that it should resemble"
+            )
+        if arguments.size and arguments.ratio:
+            raise UsageError("--size and --ratio both choose the shape: leave one out")
         if arguments.start_noise and arguments.init_image is None:
             raise UsageError("--start-noise needs a picture to start from: add --init-image FILE")
         if arguments.finish:
@@ -284,6 +299,25 @@ def _size(text: str) -> tuple[int, int]:
             f"--size must be from {MIN_SIDE} to {MAX_SIDE} pixels each way, not {width}x{height}"
         )
     return width, height
+
+
+def _ratio(text: str) -> float:
+    try:
+        return read_ratio(text)
+    except RecipeError as error:  # argparse would hide its reason
+        raise UsageError(str(error)) from error
+
+
+def _like(text: str) -> tuple[Path, float]:
+    """Return the file of a picture to resemble, and its weight."""
+    name, _, weight = text.rpartition(":")
+    if not name or re.fullmatch(_WEIGHT, weight) is None or Path(text).exists():
+        return Path(text), 1.0
+    if abs(float(weight)) > MAX_WEIGHT:
+        raise UsageError(
+            f"a weight of --like must be from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {weight}"
+        )
+    return Path(name), float(weight)
 
 
 def _device(text: str) -> str:

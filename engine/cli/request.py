@@ -17,7 +17,8 @@ from engine.errors import UsageError
 from engine.images.image_io import load_picture
 from engine.models.catalogue import ModelEntry, find_models
 from engine.painting import Provenance, check_paintable, read_provenance
-from engine.presets import default_size, make_recipe, round_to_grid
+from engine.presets import default_size, make_recipe, round_to_grid, size_of_ratio
+from engine.recipes.prompt_syntax import with_excluded
 from engine.recipes.prompts import Prompt, line_of, parse_line
 from engine.recipes.recipe import MAX_SEED, Recipe
 from engine.recipes.start_image import init_image
@@ -119,28 +120,30 @@ def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotice
     """Return a recipe from the command line, and notices about it."""
     models = arguments.models or settings.models
     entry = find_models(models)
-    requested = arguments.size or default_size(arguments.prompt, models)
+    prompt = with_excluded(arguments.prompt or "", arguments.negative or "").strip() or None
+    requested = arguments.size or _default_size(prompt, arguments.ratio, models)
     size = round_to_grid(requested, models)
     start = arguments.init_image and load_picture(arguments.init_image)
-    like = [load_picture(path) for path in arguments.like or ()]
+    like = [(load_picture(path), weight) for path, weight in arguments.like or ()]
     recipe = make_recipe(
-        arguments.prompt,
+        prompt,
         seed=_seed(arguments),
         models=models,
         preset=arguments.preset,
         size=size,
         init_image=start and init_image(start.picture, size),
-        image_prompts=tuple(image_prompt(each.picture) for each in like),
+        image_prompts=tuple(image_prompt(each.picture, weight) for each, weight in like),
         **_optional(arguments),
     )
     notices = start.notices("the picture to start from") if start else []
-    notices += [notice for each in like for notice in each.notices("a picture to resemble")]
+    notices += [notice for each, _ in like for notice in each.notices("a picture to resemble")]
     if size != requested:
         notices.append(
             f"{requested[0]}x{requested[1]} is off the latent grid of {entry.factor} pixels, "
             f"painting {size[0]}x{size[1]} instead"
         )
-    notices += _readings(arguments.prompt, size if arguments.size is None else None)
+    is_shaped = arguments.size is None and arguments.ratio is None
+    notices += _readings(prompt, size if is_shaped else None) if prompt else ()
     notices.append(_unknown_words_notice(entry, recipe.prompts))
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
@@ -153,6 +156,11 @@ def _unknown_words_notice(models: ModelEntry, prompts: Sequence[Prompt]) -> str:
     named = ", ".join(map(repr, tuple(dict.fromkeys(words))[:_MOST_NAMED]))
     nearest = line_of(models.vocabulary.nearest(prompts))
     return f"the models do not know {named}, and paint something else: try {nearest!r}"
+
+
+def _default_size(prompt: str | None, ratio: float | None, models: str) -> tuple[int, int]:
+    """Return the size of a ratio, or else the one that suits the prompt and the models."""
+    return default_size(prompt, models) if ratio is None else size_of_ratio(ratio, models)
 
 
 def _readings(prompt: str, size: tuple[int, int] | None) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ nothing is cut off, and the result is scaled back. Outside the mask the finished
 source's own pixels, because a decoder always changes the whole picture. No torch in here.
 """
 
-import math
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from scipy import ndimage
 from engine.editing.edit_pictures import MIN_MASK_LEVEL
 from engine.images import image_io
 from engine.models.catalogue import find_models
-from engine.presets import edit_overrides, keep_weights, make_recipe, round_to_grid
+from engine.presets import edit_overrides, keep_weights, make_recipe, size_of_ratio
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask
@@ -32,9 +31,7 @@ DEFAULT_KEEP = 0.9
 
 def canvas_size(size: tuple[int, int], models: str) -> tuple[int, int]:
     """Return the canvas for a picture of `size`: its aspect ratio, and the models' usual area."""
-    side = find_models(models).side
-    aspect = math.sqrt(size[0] / size[1])
-    return round_to_grid((round(side * aspect), round(side / aspect)), models)
+    return size_of_ratio(size[0] / size[1], models)
 
 
 def dilate(mask: Image.Image, share: float) -> Image.Image:

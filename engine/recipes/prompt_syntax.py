@@ -1,8 +1,9 @@
 r"""The syntax of prompts: from a line of text to terms with weights, and back.
 
 A line is `text:weight:stop | text:weight`. What is no weight belongs to the text, and so does what
-follows a digit and a colon: "at 12:30", "16:9". In a text with an escaped colon, each other colon
-counts. Texts may contain links, emoji codes such as `:smile:`, and emphasis such as `(red:1.3)`.
+follows a digit and a colon, "at 12:30", or stands behind a colon like the mouth of a face, "a cat
+:3". In a text with an escaped colon, each other colon counts. Texts may contain links, emoji codes
+such as `:smile:`, and emphasis such as `(red:1.3)`.
 
 The syntax of Midjourney is understood too: `cat::2 dog::1` are two texts, `--no fog, sea` are texts
 with the weight -0.5, and `--ar 16:9` is the aspect ratio of the picture.
@@ -98,6 +99,20 @@ def write_term(text: str, weight: float, stop: float | None) -> str:
     return re.sub(rf"(?<!\S)(?={_FLAG})", r"\\", escaped + numbers)
 
 
+def with_excluded(line: str, words: str) -> str:
+    """Return a line that also pushes away from `words`, which commas separate, as `--no` does."""
+    excluded = [Term(each.strip(), WEIGHT_OF_NO) for each in words.split(",") if each.strip()]
+    if not excluded:
+        return line
+    texts = [term.text for term in excluded]
+    short = f"{line} --no {', '.join(texts)}".strip()
+    wanted = (*(read_line(line).terms if line.strip() else ()), *excluded)
+    if read_line(short).terms == wanted:
+        return short
+    terms = (write_term(text, WEIGHT_OF_NO, None) for text in texts)
+    return " | ".join((*filter(str.strip, (line,)), *terms))
+
+
 def _reads_as(line: str, text: str, weight: float, stop: float | None) -> bool:
     try:
         found = read_line(line)
@@ -150,6 +165,8 @@ def _read_text(part: str) -> Term:
     pieces = part.split(":")
     count = 0
     while count < len(pieces) - 1 and _is_number(pieces[-1 - count]):
+        if _is_face(pieces[-2 - count], pieces[-1 - count]) and _COLON not in part:
+            return Term(part)
         count += 1
     text = ":".join(pieces[: len(pieces) - count])
     if count == 0 or (text.rstrip()[-1:].isdigit() and _COLON not in text):
@@ -169,6 +186,11 @@ def _is_number(piece: str) -> bool:
         return _NO_NUMBER.fullmatch(piece.rstrip()) is not None
     # "Blade Runner: 2049" has no weight, but "fog:2049" has one that is too large.
     return not piece[:1].isspace() or abs(float(piece)) <= MAX_WEIGHT
+
+
+def _is_face(before: str, piece: str) -> bool:
+    """Return True for a colon behind a space and directly before a number, as in "a cat :3"."""
+    return before[-1:].isspace() and not piece[:1].isspace()
 
 
 def _number(name: str, number: str, text: str) -> float:

@@ -4,7 +4,7 @@ The weight (default 1) scales the prompt's loss; a negative weight pushes away f
 stop value (default none) is the distance below which the prompt has no more effect.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from reprlib import repr as brief
 from typing import TypeGuard, TypeVar, cast
@@ -135,14 +135,21 @@ def is_tuple_of(value: object, kind: type[_Item]) -> TypeGuard[tuple[_Item, ...]
 
 
 def check_prompts(prompts: object) -> None:
-    """Raise `RecipeError` unless a picture can be painted from `prompts`."""
+    """Raise `RecipeError` unless `prompts` are as many as a recipe can have."""
     if not is_tuple_of(prompts, Prompt):
         raise RecipeError(f"prompts must be a tuple of Prompt, not {brief(prompts)}")
-    if not prompts:
-        raise RecipeError("the prompt is empty: say in words what the picture should show")
     if len(prompts) > MAX_PROMPTS:
         raise RecipeError(f"{len(prompts)} prompts were given; at most {MAX_PROMPTS} are allowed")
-    if all(prompt.weight == 0 for prompt in prompts):
+
+
+def check_weights(weights: Sequence[float]) -> None:
+    """Raise `RecipeError` unless a picture can be painted from prompts with these weights.
+
+    They are those of a recipe's texts and pictures together.
+    """
+    if not weights:
+        raise RecipeError("the prompt is empty: say in words what the picture should show")
+    if not any(weights):
         raise RecipeError("all weights are zero: give at least one prompt another weight")
 
 

@@ -24,6 +24,7 @@ from engine.recipes.prompts import (
     Prompt,
     check_number,
     check_prompts,
+    check_weights,
     is_tuple_of,
 )
 
@@ -59,7 +60,8 @@ class Recipe:
     """
 
     prompts: tuple[Prompt, ...]
-    """What the picture should show; losses of several prompts are averaged by weight."""
+    """What the picture should show; losses of several prompts are averaged by weight. There may be
+    none if there are `image_prompts`."""
     models: str
     """Name of the pair of models that paints."""
     width: int
@@ -93,7 +95,7 @@ class Recipe:
     init_image: bytes | None = field(default=None, repr=False)
     """Picture file to start from, at the size of the canvas; only with start "image"."""
     image_prompts: tuple[ImagePrompt, ...] = ()
-    """Pictures that the painting should resemble, in addition to `prompts`."""
+    """Pictures that the painting should resemble, in addition to `prompts` or without any."""
     edit: Edit | None = None
     """Picture to change, from which the run also starts; only with start "image"."""
     enlarge: int = 1
@@ -108,6 +110,7 @@ class Recipe:
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
         _check_image_prompts(self.image_prompts)
+        check_weights([each.weight for each in (*self.prompts, *self.image_prompts)])
         _instance("augmentations", self.augmentations, Augmentations)
         _instance("edit", self.edit, Edit | None)
         _check_models(self.models)
@@ -141,6 +144,18 @@ class Recipe:
                 f"codebook sampling has no latent to encode a picture into: start must be "
                 f'"codes", not "{self.start}"'
             )
+
+    @property
+    def title(self) -> str:
+        """The prompts as someone would type them, or "like 2 pictures" if none says what to show.
+
+        It names the recipe where people read it, and cannot always be typed.
+        """
+        words = [str(prompt) for prompt in self.prompts]
+        if not any(prompt.weight > 0 for prompt in self.prompts) and self.image_prompts:
+            pictures = len(self.image_prompts)
+            words.insert(0, "like a picture" if pictures == 1 else f"like {pictures} pictures")
+        return " | ".join(words)
 
     @property
     def rounds(self) -> tuple[int, ...]:

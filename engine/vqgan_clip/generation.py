@@ -150,14 +150,15 @@ def make_optimizer(latent: Tensor) -> torch.optim.Adam:
 @torch.no_grad()
 def _embed_prompts(recipe: Recipe, perceptor: Perceptor, device: torch.device) -> Tensor:
     """Return unit vectors (1, P, D) of the text prompts and, after them, the image prompts."""
-    texts = perceptor.encode_text([prompt.text for prompt in recipe.prompts])
+    words = [prompt.text for prompt in recipe.prompts]
+    texts = [perceptor.encode_text(words)] if words else []
     pictures = [read_picture(p.picture, name="the image prompt") for p in recipe.image_prompts]
     side = perceptor.input_size
     images = [
         perceptor.encode_image(resize_for_perceptor(to_tensor(each).to(device), side))
         for each in pictures
     ]
-    return torch.cat([texts, *images])[None]
+    return torch.cat([*texts, *images])[None]
 
 
 def _prompt_weights(recipe: Recipe, device: torch.device) -> tuple[Tensor, Tensor]:

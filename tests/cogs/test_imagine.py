@@ -126,7 +126,7 @@ def plain(text: str) -> str:
 @pytest.mark.parametrize(
     ("options", "side", "told"),
     [
-        ({}, (96, 48), "The aspect ratio 16:9 was read as the size wide."),
+        ({}, (84, 48), "The aspect ratio 16:9 was read as the size 84×48."),
         ({"size": "square"}, (64, 64), "The aspect ratio 16:9 was left out"),
     ],
 )
@@ -253,7 +253,7 @@ async def test_pictures_of_every_kind_can_be_started_from(bot: BotHarness, conte
 
 
 REFUSED: Sequence[tuple[dict[str, object], str]] = (
-    ({"prompt": " "}, "empty"),
+    ({"prompt": " "}, "say in `prompt`"),
     ({"prompt": "a red circle:nan"}, "weight"),
     ({"prompt": "a red circle:0"}, "weight"),
     ({"preset": "none"}, "paper"),

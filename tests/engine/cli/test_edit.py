@@ -151,10 +151,31 @@ def test_a_mask_is_found_by_its_name():
     assert (found & truth).sum() / (found | truth).sum() > 0.8
 
 
-def test_pictures_to_resemble_are_in_the_recipe():
-    options = ["--like", "green.png", "--like", "scene.png", "--size", "32", *FEW]
+def test_pictures_to_resemble_are_in_the_recipe_with_their_weights():
+    options = ["--like", "green.png", "--like", "scene.png:-0.5", "--size", "32", *FEW]
     assert main(["imagine", "a square", "--out", "a.png", *options]) == 0
-    assert len(read_recipe(Path("a.png")).image_prompts) == 2
+    assert [each.weight for each in read_recipe(Path("a.png")).image_prompts] == [1, -0.5]
+
+
+def test_a_picture_can_be_painted_without_words():
+    options = ["--like", "green.png", "--like", "scene.png:2", "--size", "32", *FEW]
+    assert main(["imagine", "--out", "a.png", *options]) == 0
+    recipe = read_recipe(Path("a.png"))
+    assert recipe.prompts == ()
+    assert b"like 2 pictures" in Path("a.png").read_bytes()
+    assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_a_ratio_and_what_to_push_away_are_options_too():
+    options = ["--ratio", "16:9", "--negative", "fog, sea", *FEW]
+    assert main(["imagine", "a square", "--out", "a.png", *options]) == 0
+    recipe = read_recipe(Path("a.png"))
+    assert (recipe.width, recipe.height) == (84, 48)
+    assert [(each.text, each.weight) for each in recipe.prompts[1:]] == [
+        ("fog", -0.5),
+        ("sea", -0.5),
+    ]
 
 
 @pytest.mark.parametrize(

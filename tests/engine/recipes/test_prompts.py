@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import RecipeError
+from engine.recipes.prompt_syntax import with_excluded
 from engine.recipes.prompts import MAX_LENGTH, Prompt, parse_line, parse_prompts, shorten
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(str.strip)
@@ -28,6 +29,7 @@ PIECES = st.sampled_from(
     [
         *("a", "room 12", "1", "0.5", " ", ":", "::", "|", "\\", ",", "-", "(red:1.3)", "2049"),
         *("--no", "—no", "--ar", "16:9", "::2", ":smile:", "<:name:123>", "https://a.b:80/c"),
+        *(" :3", "\t:.5"),
     ]
 )
 
@@ -64,6 +66,10 @@ def test_what_is_typed_is_shown_in_a_form_that_can_be_typed_again(pieces: list[s
         "a star:",
         "a star:1:soon",
         "my love: Nan",
+        "a cat :3",
+        "a cat :-3",
+        "fog:1 :8",
+        "a cat :3:2",
         "https://example.com:8080",
         "like http://a.b/c.png?x=1:2",
         ":smile: a cat :100:",
@@ -108,6 +114,32 @@ def test_what_is_no_weight_belongs_to_the_text_and_is_shown_as_it_is(text: str):
 )
 def test_what_users_of_midjourney_write_means_the_same(line: str, expected: list[Prompt]):
     assert parse_prompts(line) == tuple(expected)
+
+
+def test_a_face_has_no_weight_but_its_text_can():
+    assert parse_prompts("a cat :3::2 | fog : 2") == (Prompt("a cat :3", 2.0), Prompt("fog", 2.0))
+    assert str(Prompt("a cat :3", 2.0)) == "a cat :3::2.0"
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "expected"),
+    [
+        ("a cat", "fog, red sea", "a cat --no fog, red sea"),
+        ("a cat:2 --no fog --ar 3:2", "sea", "a cat:2 --no fog --ar 3:2 --no sea"),
+        ("", "fog", "--no fog"),
+        ("a cat", " , ,", "a cat"),
+        ("a cat", "a|b, c:2, --no d, e --v 5", None),
+        ("a cat", "--ar 16:9", None),
+        ("a cat", r"x\|y", None),
+    ],
+)
+def test_what_is_pushed_away_is_added_to_a_line(line: str, words: str, expected: str | None):
+    written = with_excluded(line, words)
+    assert expected is None or written == expected
+    excluded = [Prompt(each, -0.5) for each in words.split(",") if each.strip()]
+    before = parse_prompts(line) if line else ()
+    assert parse_prompts(written) == (*before, *excluded)
+    assert parse_line(written).aspect == parse_line(line or "a").aspect
 
 
 def test_an_aspect_ratio_is_no_part_of_the_text():

@@ -1,0 +1,156 @@
+"""The options of `/imagine`, and the recipe that they ask for."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from bot.config import LimitSettings
+from bot.errors import UserError
+from bot.submission.policy import check_prompt
+from bot.submission.seeds import seed_or_any
+from engine.presets import default_size, make_recipe, size_of_ratio, size_of_shape
+from engine.recipes.edit import ImagePrompt
+from engine.recipes.prompt_syntax import MAX_WEIGHT, with_excluded
+from engine.recipes.prompts import Prompt
+from engine.recipes.recipe import Recipe
+from engine.recipes.shapes import SHAPES, read_ratio
+
+MAX_LIKES = 3
+"""Maximum number of pictures that a painting can be asked to resemble by the command."""
+MAX_WEIGHTS = 60
+"""Maximum length of the weights of pictures, in characters."""
+MAX_RATIO_TEXT = 20
+"""Maximum length of a ratio, in characters."""
+_WEIGHT = re.compile(r"[+-]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII)
+_NOTHING = (
+    "Say in `prompt` what the picture should show, or attach a picture in `like` that it should "
+    "resemble."
+)
+
+
+@dataclass(frozen=True)
+class ImagineOptions:
+    """What a person typed into the options of `/imagine`; None for what they left out."""
+
+    prompt: str | None = None
+    negative: str | None = None
+    """What to push away from, separated by commas."""
+    size: str | None = None
+    """One of `SHAPES`."""
+    ratio: str | None = None
+    """Any aspect ratio, instead of a `size`."""
+    steps: int | None = None
+    seed: int | None = None
+    preset: str | None = None
+    style: str | None = None
+    likes: int = 0
+    """Number of pictures that the painting should resemble, from 0 to `MAX_LIKES`."""
+    like_weights: str | None = None
+    """The weights of these pictures, separated by commas; 1 for those without any."""
+
+    @cached_property
+    def line(self) -> str:
+        """The prompt with what to push away from, in the syntax of prompts, or ""."""
+        return with_excluded((self.prompt or "").strip(), self.negative or "")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Fields of the recipe that replace the preset's."""
+        return {} if self.steps is None else {"steps": self.steps}
+
+    @property
+    def has_own_shape(self) -> bool:
+        """True if an option chooses the shape of the picture, whatever the prompt says."""
+        return self.size is not None or self.ratio is not None
+
+
+def imagine_recipe(options: ImagineOptions, models: str, limits: LimitSettings) -> Recipe:
+    """Return the recipe that the options ask for, with empty files for pictures to resemble.
+
+    Raises `UserError` or `EngineError` for what is not allowed.
+    """
+    _check(options, limits)
+    line = options.line
+    likes = tuple(ImagePrompt(b"", weight) for weight in _weights(options))
+    recipe = make_recipe(
+        line or None,
+        seed=seed_or_any(options.seed),
+        models=models,
+        preset=options.preset,
+        size=_size(options, models),
+        image_prompts=likes,
+        **options.settings,
+    )
+    return recipe if options.style is None else _styled(recipe, options.style)
+
+
+def title_of(options: ImagineOptions, recipe: Recipe) -> str:
+    """Return the words under which people find the job: those that were typed, if there are any."""
+    return options.line if (options.prompt or "").strip() else recipe.title
+
+
+def with_likes(recipe: Recipe, pictures: Sequence[ImagePrompt]) -> Recipe:
+    """Return a recipe with the files of the pictures that it should resemble."""
+    likes = zip(recipe.image_prompts, pictures, strict=True)
+    return replace(
+        recipe, image_prompts=tuple(replace(like, picture=each.picture) for like, each in likes)
+    )
+
+
+def _check(options: ImagineOptions, limits: LimitSettings) -> None:
+    """Raise `UserError` for options that are too long, or do not go together."""
+    check_prompt(" ".join(filter(None, (options.prompt, options.negative))), limits)
+    if not (options.prompt or "").strip() and not options.likes:
+        raise UserError(_NOTHING)
+    if options.size is not None and options.ratio is not None:
+        raise UserError("Both `size` and `ratio` choose the shape of the picture. Leave one out.")
+
+
+def _size(options: ImagineOptions, models: str) -> tuple[int, int]:
+    """Return the width and height in pixels that the options ask for."""
+    if options.ratio is not None:
+        return size_of_ratio(read_ratio(options.ratio), models)
+    if options.size is None:
+        return default_size(options.line or None, models)
+    if options.size not in SHAPES:
+        raise UserError(
+            f"There's no size called {options.size}. Choose one of: {', '.join(SHAPES)}."
+        )
+    return size_of_shape(options.size, models)
+
+
+def _weights(options: ImagineOptions) -> tuple[float, ...]:
+    """Return the weight of each picture to resemble."""
+    typed = [] if options.like_weights is None else re.split(r"[,;]", options.like_weights)
+    if typed and not options.likes:
+        raise UserError("`like_weights` needs a picture in `like`.")
+    if len(typed) > options.likes:
+        raise UserError(
+            f"You gave {len(typed)} weights in `like_weights`, but the number of pictures to "
+            f"resemble is {options.likes}. Give one weight for each, separated by commas, such as: "
+            "2, 0.5"
+        )
+    given = [_weight(each.strip()) for each in typed]
+    return (*given, *(1.0 for _ in range(options.likes - len(given))))
+
+
+def _weight(typed: str) -> float:
+    if _WEIGHT.fullmatch(typed) is None or abs(float(typed)) > MAX_WEIGHT:
+        raise UserError(
+            "Each weight in `like_weights` must be a number from "
+            f"-{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, and commas separate them, such as: 2, -0.5"
+        )
+    return float(typed)
+
+
+def _styled(recipe: Recipe, style: str) -> Recipe:
+    """Append a style to each prompt of a recipe that has a positive weight, or add it as one."""
+    prompts = tuple(
+        replace(prompt, text=f"{prompt.text}, {style}") if prompt.weight > 0 else prompt
+        for prompt in recipe.prompts
+    )
+    if not any(prompt.weight > 0 for prompt in prompts):
+        prompts = (Prompt(style), *prompts)
+    return replace(recipe, prompts=prompts)
