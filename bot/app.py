@@ -170,9 +170,8 @@ async def open_services(
     ):
         if before_models is not None:
             await before_models(timings)
-        loaded = await asyncio.wrap_future(background.worker.start())
-        device = str(loaded.device)
-        log.info("models loaded", extra={"models": loaded.name, "device": device})
+        device = await asyncio.wrap_future(background.worker.start())
+        log.info("models loaded", extra={"models": settings.engine.models, "device": device})
         services = _build_services(settings, files, timings, background, connection, device)
         announcing = asyncio.create_task(services.submission.run())
         try:

@@ -24,6 +24,7 @@ from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, variations
 from bot.submission.submit import Queued
 from bot.ui.autocomplete import first_choices, matching, matching_presets
+from bot.ui.command_options import hide_option
 from bot.ui.job_text import reading_text
 from bot.ui.responses import defer, respond
 from bot.ui.styles_text import style_choices
@@ -33,9 +34,18 @@ from engine.recipes.edit import ImagePrompt
 from engine.recipes.recipe import MAX_STEPS, Recipe
 from engine.recipes.shapes import RATIOS, SHAPES
 
+_MAX_MODEL = 100
+"""Maximum length of the name of models, in characters."""
+
 
 class Imagine(BotCog):
     """Paint pictures from words, pictures, or both."""
+
+    async def cog_load(self) -> None:
+        """Hide the choice of models where there is only one."""
+        await super().cog_load()
+        if len(self._services.settings.engine.installed) == 1:
+            hide_option(self.imagine, "model")
 
     @app_commands.command()
     @app_commands.describe(
@@ -53,6 +63,7 @@ class Imagine(BotCog):
         like3="A third picture that the result should resemble",
         like_weights="How much each of these pictures counts, such as: 2, 1. Below 0 pushes away",
         count="How many variations to paint",
+        model="The models that paint (default: those that the host chose)",
     )
     @app_commands.choices(size=[Choice(name=name, value=name) for name in SHAPES])
     async def imagine(
@@ -72,6 +83,7 @@ class Imagine(BotCog):
         like3: discord.Attachment | None = None,
         like_weights: Range[str, 1, MAX_WEIGHTS] | None = None,
         count: Range[int, 1, MAX_VARIATIONS] = 1,
+        model: Range[str, 1, _MAX_MODEL] | None = None,
     ) -> None:
         """Paint a picture from words, pictures, or both."""
         await defer(interaction)
@@ -85,6 +97,7 @@ class Imagine(BotCog):
             ratio=ratio,
             steps=steps,
             seed=seed,
+            model=model,
             preset=preset,
             style=style,
             likes=len(likes),
@@ -102,6 +115,10 @@ class Imagine(BotCog):
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
 
+    @imagine.autocomplete("model")
+    async def _models(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        return matching(typed, self._services.settings.engine.installed)
+
     @imagine.autocomplete("ratio")
     async def _ratios(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching(typed, RATIOS)
@@ -116,7 +133,7 @@ class Imagine(BotCog):
     ) -> None:
         """Queue what the options and the pictures of a command ask for."""
         settings, requester = self._services.settings, Requester.of_interaction(interaction)
-        recipe = imagine_recipe(options, settings.engine.models, settings.limits)
+        recipe = imagine_recipe(options, settings.engine.installed, settings.limits)
         (recipe,), lowered = await self._services.policy.fit(
             requester.guild_id, (recipe,), steps=options.steps is None, size=options.size is None
         )

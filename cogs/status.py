@@ -16,8 +16,9 @@ class Status(BotCog):
         """Show the models, the device, the queue and the start time."""
         jobs = self._services.queue.jobs()
         left = self._services.throughput.seconds(self._services.queue.remaining_cost())
+        installed = ", ".join(self._services.settings.engine.installed)
         lines = [
-            f"**Models** {self._services.settings.engine.models} on {self._services.device}",
+            f"**Models** {installed} on {self._services.device}",
             f"**Queue** {formatting.plural(len(jobs), 'job')}"
             + (
                 f", about {formatting.duration_text(left)} of work"

@@ -11,6 +11,8 @@ from engine.config_file import Name, Switch, Table, Whole, read_table
 
 MAX_THREADS = 1024
 MAX_TOGETHER = 64
+MAX_MORE_MODELS = 24
+"""Maximum number of models beside the main ones: Discord offers 25 choices."""
 DEVICES = "auto, cpu, mps, cuda or cuda:N"
 """The devices that `is_device` knows, for messages."""
 
@@ -30,7 +32,9 @@ class EngineSettings(Table):
     """Defaults of the engine."""
 
     models: Name = "demo"
-    """Name of the models that paint."""
+    """Name of the models that paint unless someone asks for others."""
+    more_models: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] = ()
+    """Names of the other models that people can choose."""
     device: Annotated[str, BeforeValidator(_check_device)] = "auto"
     """Where the models compute, one of `DEVICES`."""
     threads: Annotated[Whole, Field(ge=0, le=MAX_THREADS)] = 0
@@ -43,6 +47,11 @@ class EngineSettings(Table):
     """Maximum number of jobs that share one step, if not `deterministic`."""
     compile: Switch = False
     """Whether models are compiled for each picture size; needs `deterministic = false`."""
+
+    @property
+    def installed(self) -> tuple[str, ...]:
+        """Names of all models that can paint, the main ones first."""
+        return tuple(dict.fromkeys((self.models, *self.more_models)))
 
     @model_validator(mode="after")
     def _check_compile(self) -> Self:

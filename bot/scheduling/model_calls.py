@@ -16,19 +16,20 @@ T = TypeVar("T")
 
 
 class ModelCall(Generic[T]):
-    """A call of `function` with the models, made once in the engine thread."""
+    """A call of `function` with models of a name, made once in the engine thread."""
 
-    def __init__(self, function: "Callable[[Models], T]") -> None:
+    def __init__(self, function: "Callable[[Models], T]", models: str) -> None:
         self._function = function
+        self._models = models
         self.result: Future[T] = Future()
         """Future of what the function returns or raises."""
 
-    def run(self, models: "Models") -> None:
+    def run(self, find: "Callable[[str], Models]") -> None:
         """Call the function and set the result, unless the result was cancelled before."""
         if not self.result.set_running_or_notify_cancel():
             return
         try:
-            result = self._function(models)
+            result = self._function(find(self._models))
         except BaseException as error:
             self.result.set_exception(error)
         else:

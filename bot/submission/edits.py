@@ -1,7 +1,7 @@
 """Queue edits of pictures, whether they came as a command, a form or a reply."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import discord
@@ -39,6 +39,9 @@ class EditOptions:
     count: int = 1
     spoiler: bool = False
     """Whether the picture or the mask is marked as a spoiler."""
+    models: str | None = None
+    """Name of the models that paint; None for those that painted the picture, or else the main
+    ones."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -67,6 +70,7 @@ class Edits:
 
         Raises `UserError` or `EngineError` for what is not allowed.
         """
+        options = replace(options, models=options.models or await self.models_of(picture))
         await self._check(requester, options)
         async with self._files.turn(requester.user_id) as turn:
             pictures = await turn.read_both(read_edit_pictures, picture, mask)
@@ -82,7 +86,7 @@ class Edits:
         self, requester: Requester, origin: Recipe, picture: Upload, *, spoiler: bool = False
     ) -> Queued:
         """Queue a picture's recipe again, starting from another picture."""
-        check_models(origin, self._settings.engine.models)
+        check_models(origin, self._settings.engine.installed)
         (origin,), lowered = await self._policy.fit(requester.guild_id, (origin,))
         prompt = origin.title
         await self._policy.check_early(requester, prompt, (origin,))
@@ -98,7 +102,7 @@ class Edits:
         without_picture = make_recipe(
             options.prompt,
             seed=seed_or_any(options.seed),
-            models=self._settings.engine.models,
+            models=options.models or self._settings.engine.models,
             preset=options.preset,
             **options.settings,
         )
@@ -109,7 +113,7 @@ class Edits:
     async def _submit(
         self, requester: Requester, options: EditOptions, pictures: EditPictures
     ) -> Queued:
-        models = self._settings.engine.models
+        models = options.models or self._settings.engine.models
         whole = await asyncio.to_thread(_edit_recipe, options, pictures, models)
         (recipe,), lowered = await self._fit(requester, options, whole)
         recipes = variations(recipe, options.count)
@@ -118,6 +122,15 @@ class Edits:
         notice = " ".join(map(errors.sentence, pictures.notices))
         reading = reading_text(options.prompt)
         return Queued(message, "\n".join(filter(None, (notice, reading))))
+
+    async def models_of(self, picture: Upload) -> str:
+        """Return the models that painted a picture of a message, if known, or the main ones."""
+        engine = self._settings.engine
+        if picture.message is None or not is_own(picture.message):
+            return engine.models
+        record = await self._store.jobs.by_post(picture.message.id)
+        painted = None if record is None else record.job.recipes[0].models
+        return painted if painted in engine.installed else engine.models
 
     async def _fit(
         self, requester: Requester, options: EditOptions, recipe: Recipe

@@ -120,7 +120,7 @@ class FollowupJobs:
 
     def _check_models(self, recipes: Sequence[Recipe]) -> None:
         for each in recipes:
-            check_models(each, self._settings.engine.models)
+            check_models(each, self._settings.engine.installed)
 
     @contextmanager
     def debounce(self, *request: Hashable) -> Generator[None]:

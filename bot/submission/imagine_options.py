@@ -10,6 +10,7 @@ from bot.config import LimitSettings
 from bot.errors import UserError
 from bot.submission.policy import check_prompt
 from bot.submission.seeds import seed_or_any
+from bot.ui.formatting import escape_name
 from engine.presets import default_size, make_recipe, size_of_ratio, size_of_shape
 from engine.recipes.edit import ImagePrompt
 from engine.recipes.prompt_syntax import MAX_WEIGHT, with_excluded
@@ -43,6 +44,8 @@ class ImagineOptions:
     """Any aspect ratio, instead of a `size`."""
     steps: int | None = None
     seed: int | None = None
+    model: str | None = None
+    """Name of the models that paint."""
     preset: str | None = None
     style: str | None = None
     likes: int = 0
@@ -66,13 +69,16 @@ class ImagineOptions:
         return self.size is not None or self.ratio is not None
 
 
-def imagine_recipe(options: ImagineOptions, models: str, limits: LimitSettings) -> Recipe:
+def imagine_recipe(
+    options: ImagineOptions, installed: Sequence[str], limits: LimitSettings
+) -> Recipe:
     """Return the recipe that the options ask for, with empty files for pictures to resemble.
 
-    Raises `UserError` or `EngineError` for what is not allowed.
+    The first of the `installed` models paint unless the options name others. Raises `UserError` or
+    `EngineError` for what is not allowed.
     """
     _check(options, limits)
-    line = options.line
+    line, models = options.line, _models(options, installed)
     likes = tuple(ImagePrompt(b"", weight) for weight in _weights(options))
     recipe = make_recipe(
         line or None,
@@ -106,6 +112,18 @@ def _check(options: ImagineOptions, limits: LimitSettings) -> None:
         raise UserError(_NOTHING)
     if options.size is not None and options.ratio is not None:
         raise UserError("Both `size` and `ratio` choose the shape of the picture. Leave one out.")
+
+
+def _models(options: ImagineOptions, installed: Sequence[str]) -> str:
+    """Return the name of the models that the options ask for."""
+    if options.model is None:
+        return installed[0]
+    if options.model not in installed:
+        raise UserError(
+            f"I have no models called {escape_name(options.model)}. Choose one of: "
+            f"{', '.join(installed)}."
+        )
+    return options.model
 
 
 def _size(options: ImagineOptions, models: str) -> tuple[int, int]:

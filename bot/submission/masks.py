@@ -76,7 +76,7 @@ class MaskDrafts:
             source, hole, notice = await turn.read(read_draft, picture, what)
             with self._policy.noting_refusals(requester, what or ""):
                 await check_sources(self._pictures, requester, [np.asarray(source)])
-            mask, relevance = await self._look_for(source, what) if what else (hole, None)
+            mask, relevance = await self._look_for(picture, source, what) if what else (hole, None)
         notice = "\n".join(filter(None, (notice, self._doubt(what or ""))))
         content = await asyncio.to_thread(encode, source, "PNG")
         draft = await self._store.drafts.add(
@@ -153,7 +153,9 @@ class MaskDrafts:
         words = models.vocabulary.unknown_words(what)
         return doubtful_mask_text(models, words) if words else ""
 
-    async def _look_for(self, source: Image.Image, what: str) -> tuple[bytes | None, bytes | None]:
+    async def _look_for(
+        self, picture: Upload, source: Image.Image, what: str
+    ) -> tuple[bytes | None, bytes | None]:
         """Return the mask of what is named, or else a map of where it might be, as PNG."""
 
         def look(models: "Models") -> "TextMask":
@@ -161,7 +163,8 @@ class MaskDrafts:
 
             return find_mask(source, what, models)
 
-        found = await asyncio.wrap_future(self._worker.call_with_models(look))
+        models = await self._edits.models_of(picture)
+        found = await asyncio.wrap_future(self._worker.call_with_models(look, models))
         if not found.found:
             return None, await asyncio.to_thread(encode, found.relevance, "PNG")
         # The soft edge lies inside the mask: a narrower mask would leave a rim of the object.

@@ -5,7 +5,7 @@ limit, and says when it ends or who can change it.
 """
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
@@ -35,13 +35,16 @@ _BLOCKED_BY_SERVER = (
 
 
 class SubmissionPolicy:
-    """Refuses requests with a `UserError`. Models and a run must fit into `memory`."""
+    """Refuses requests with a `UserError`.
+
+    Models and a run must fit into the memory that `memory` returns for the name of the models.
+    """
 
     def __init__(
         self,
         settings: BotSettings,
         store: Store,
-        memory: Budget,
+        memory: Callable[[str], Budget],
         moderation_log: ModerationLog,
         access: CommandAccess | None = None,
     ) -> None:
@@ -193,7 +196,7 @@ class SubmissionPolicy:
     ) -> None:
         check_recipes(recipes, guild.merged_with(self._host))
         for recipe in recipes:
-            choose_plan(recipe, find_models(recipe.models), self._memory)
+            choose_plan(recipe, find_models(recipe.models), self._memory(recipe.models))
         texts = [[each.text for each in recipe.prompts] for recipe in recipes]
         # A word may be split over several prompts, which are shown together.
         together = map(" | ".join, texts)
@@ -209,10 +212,10 @@ def check_prompt(prompt: str, limits: LimitSettings) -> None:
         )
 
 
-def check_models(recipe: Recipe, models: str) -> None:
-    """Raise `UserError` if a recipe is for other models than those that paint here."""
-    if recipe.models != models:
+def check_models(recipe: Recipe, installed: Sequence[str]) -> None:
+    """Raise `UserError` if a recipe is for models that are not installed here."""
+    if recipe.models not in installed:
         raise UserError(
-            f"That picture was painted by {escape_name(recipe.models)} models; "
-            f"now I paint with {models} ones."
+            f"That picture was painted by {escape_name(recipe.models)} models, which I do not "
+            f"have. I paint with these models: {', '.join(installed)}."
         )

@@ -83,7 +83,7 @@ class RecipeReruns:
 
         Users may choose neither size nor cutouts freely, and a recipe must not get around that.
         """
-        check_models(recipe, self._settings.engine.models)
+        check_models(recipe, self._settings.engine.installed)
         _check_effort(recipe)
         check_prompt(prompt_of(recipe), self._settings.limits)
         check_complete(recipe)
@@ -96,6 +96,11 @@ class RecipeReruns:
         await self._policy.check_early(requester)
         async with self._files.turn(requester.user_id) as turn:
             recipes = [await self._paintable(requester, turn, upload) for upload in uploads]
+        if len({recipe.models for recipe in recipes}) > 1:
+            raise UserError(
+                "These pictures were painted by different models. Ask for those of each models in "
+                "a message of their own."
+            )
         prompt, again = recipes[0].title, reseeded(recipes)
         origin = JobOrigin(kind="rerun", spoiler=spoiler, has_new_words=False)
         return Queued(await self._submission.submit(requester, prompt, again, origin))

@@ -9,6 +9,12 @@ from bot.command_translator import with_values
 from engine.models.catalogue import ModelEntry
 
 
+def hide_option(command: app_commands.Command[Any, ..., Any], name: str) -> None:
+    """Leave out an option of a command, which then has its default; before commands are synced."""
+    parameters = command._params  # pyright: ignore[reportPrivateUsage]
+    parameters.pop(name, None)
+
+
 def describe_words(command: app_commands.Command[Any, ..., Any], models: ModelEntry) -> None:
     """Describe a command's words by examples that its models know.
 

@@ -1,7 +1,8 @@
 """The engine thread: takes one slice after the other from the queue and paints it.
 
 Other jobs can share the steps of a slice (`bot.worker.batch`). Model calls are made between two
-steps.
+steps. Jobs and calls name their models (`bot.worker.loaded_models`); a slice that has to load them
+is longer, so that loading takes a small share of the time.
 
 Only this thread touches the models. It never waits for Discord. What happens to one job is an
 `Outcome` and ends no other job: an error that the user caused becomes a sentence for them, any
@@ -25,11 +26,11 @@ from bot.scheduling.queue import GpuQueue, Slice, StopRequest
 from bot.timings import Timings
 from bot.worker.batch import StepBatch
 from bot.worker.job_run import JobRun
+from bot.worker.loaded_models import LoadedModels
 from bot.worker.outcomes import Outcome, Standing
 from engine.errors import EngineError, RecipeError
-from engine.models.catalogue import find_models
 from engine.settings import EngineSettings
-from engine.vqgan_clip.memory_estimate import Budget, free_budget
+from engine.vqgan_clip.memory_estimate import Budget
 from engine.weights.downloads import DownloadProgress, Missing
 from engine.weights.registry_entries import WeightsFile
 from engine.weights.settings import WeightsSettings
@@ -45,12 +46,14 @@ FETCH_LOG_SECONDS = 10.0
 """Seconds between two log lines about the progress of a download."""
 MAX_RESIDENT_RUNS = 32
 """Number of runs that stay on the models' device; others are suspended until their next slice."""
+SLICES_AFTER_LOADING = 8
+"""Number of usual slices in one that has to load its models; the user is charged for all."""
 
 
 class EngineWorker:
-    """Paints the jobs of `queue` on `models`, or else on those of `settings`, which it loads.
+    """Paints the jobs of `queue` on the models of `settings`, of which `models` are loaded already.
 
-    Their files are downloaded if necessary.
+    The files of the others are downloaded if necessary.
 
     `publish` is called in this thread with every event; it must return at once.
     `load_checkpoints(job)` is called once, before a job's first slice. It raises `CancelledError`
@@ -75,22 +78,20 @@ class EngineWorker:
         self._publish = publish
         self._load_checkpoints = load_checkpoints
         self._timings = timings
-        self._models = models
+        self._models = LoadedModels(settings, models, self._release)
         self._runs: dict[int, JobRun] = {}
         """Runs by job id, least recently used first."""
         self._batch_size = 1 if settings.deterministic else settings.together
         """Maximum number of jobs that share one step."""
-        self._loaded: Future[Models] = Future()
+        self._loaded: Future[str] = Future()
         self.downloads: DownloadProgress | None = None
         """How far the download of the models is, while they are downloaded."""
         self._logged_at = float("-inf")
         """Monotonic time of the last log line about a download."""
-        self.memory = Budget(0)
-        """Memory for the models and a run together; 0 until the models are loaded."""
         self._thread = threading.Thread(target=self._run, name="engine")
 
-    def start(self) -> "Future[Models]":
-        """Start the thread; return a future of the loaded models.
+    def start(self) -> Future[str]:
+        """Start the thread; return a future of the device that holds the main models.
 
         Downloading them can take an hour. It ends with `CancelledError` if the queue is closed.
         """
@@ -98,14 +99,21 @@ class EngineWorker:
         self._thread.start()
         return self._loaded
 
-    def call_with_models(self, function: "Callable[[Models], T]") -> Future[T]:
-        """Call `function` with the models soon, in the engine thread; return its future.
+    def call_with_models(
+        self, function: "Callable[[Models], T]", models: str | None = None
+    ) -> Future[T]:
+        """Call `function` with models soon, in the engine thread; return its future.
 
-        The future fails with a `UserError` if the program ends first.
+        `models` is their name, by default that of the main ones. The future fails with a
+        `UserError` if the program ends first.
         """
-        call = ModelCall(function)
+        call = ModelCall(function, models or self._settings.models)
         self._queue.put_call(call)
         return call.result
+
+    def memory(self, models: str) -> Budget:
+        """Return the memory for models and a run together; 0 bytes until the first are loaded."""
+        return self._models.budget(models)
 
     def is_alive(self) -> bool:
         """Return True unless the thread has ended."""
@@ -118,49 +126,42 @@ class EngineWorker:
 
     def _run(self) -> None:
         try:
-            models = self._load()
+            device = self._load()
         except BaseException as error:
             self._loaded.set_exception(error)
             return
-        self._loaded.set_result(models)
+        self._loaded.set_result(device)
         while (task := self._queue.dequeue()) is not None:
             if isinstance(task, ModelCall):
-                task.run(models)
+                task.run(self._models.get)
             else:
-                self.run_slice(task, models)
+                self.run_slice(task)
         for run in self._runs.values():
             run.save()
 
-    def _load(self) -> "Models":
+    def _load(self) -> str:
+        """Prepare all installed models, and load the main ones; return their device."""
         from engine.models.devices import choose_device, set_threads
-        from engine.models.loading import load_models
         from engine.preparation import missing_files, prepare_models
 
         settings = self._settings
-        if (given := self._models) is not None:
-            set_threads(settings.threads)
-            self.memory = free_budget(find_models(given.name), given.device, settings.precision)
-            return given
-        missing = missing_files(settings.models, self._weights)
-        if missing.entries and not self._weights.is_offline:
-            self._announce_downloads(missing)
-        prepare_models(
-            settings.models,
-            self._weights,
-            fetches=True,
-            progress=self._fetched,
-            notify=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
-        )
-        self.downloads = None
+        for name in settings.installed:
+            if self._models.is_loaded(name):
+                continue
+            missing = missing_files(name, self._weights)
+            if missing.entries and not self._weights.is_offline:
+                self._announce_downloads(name, missing)
+            prepare_models(
+                name,
+                self._weights,
+                fetches=True,
+                progress=self._fetched,
+                notify=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
+            )
+            self.downloads = None
         set_threads(settings.threads)
-        device = choose_device(settings.device)
-        self.memory = free_budget(find_models(settings.models), device, settings.precision)
-        models = load_models(settings.models, settings.device, settings.precision)
-        if settings.compile:
-            from engine.vqgan_clip.compile import compile_models
-
-            compile_models(models)
-        return models
+        self._models.measure(self._models.device or choose_device(settings.device))
+        return str(self._models.get(settings.models).device)
 
     def _fetched(self, file: WeightsFile, done: int, total: int) -> None:
         """Log the progress of a download now and then; end it if the program ends."""
@@ -182,33 +183,35 @@ class EngineWorker:
             }
         log.info("fetching weights", extra=extra)
 
-    def _announce_downloads(self, missing: Missing) -> None:
+    def _announce_downloads(self, models: str, missing: Missing) -> None:
         """Log what will be downloaded, and begin to follow it."""
         self.downloads = DownloadProgress(missing)
         told = {
-            "models": self._settings.models,
+            "models": models,
             "size": missing.size_text,
             "time": missing.time_text,
             "licence": missing.licence_text,
         }
         log.info("models are missing, downloading them", extra=told)
 
-    def run_slice(self, current: Slice, models: "Models") -> None:
+    def run_slice(self, current: Slice) -> None:
         """Paint one slice of a job; other jobs can share its steps."""
-        job, batch = current.job, StepBatch(self.memory)
-        is_active = self._handle(job, self._start(job, models))
+        job, name = current.job, current.job.recipes[0].models
+        batch = StepBatch(self.memory(name))
+        slices = 1 if self._models.is_loaded(name) else SLICES_AFTER_LOADING
+        is_active = self._handle(job, self._start(job))
         began = time.monotonic()
-        for _ in range(current.steps):
+        for _ in range(slices * current.steps):
             if not is_active or self._queue.closed:
                 break
             if (call := self._queue.next_call()) is not None:
-                call.run(models)
+                call.run(self._models.get)
             leader = self._runs[job.id]
             if not self._handle(job, self._prepare(leader)):
                 break
             batch.start_step(leader)
             if self._batch_size > 1:
-                self._fill_batch(batch, models)
+                self._fill_batch(batch)
             results = batch.step()
             now = time.monotonic()
             if cost := sum(each.cost for each in results):
@@ -239,9 +242,9 @@ class EngineWorker:
         self._publish(event)
         return False
 
-    def _start(self, job: Job, models: "Models") -> Outcome:
+    def _start(self, job: Job) -> Outcome:
         """Have the run of the slice's job, and obey requests that came before the slice."""
-        run = self._get_run(job, models)
+        run = self._get_run(job)
         return self._conclude(run) if isinstance(run, JobRun) else run
 
     def _prepare(self, run: JobRun) -> Outcome:
@@ -253,12 +256,13 @@ class EngineWorker:
             except RecipeError:
                 for each in others:  # the memory that they take may be what is missing
                     each.suspend()
+                self._models.keep_only(run.recipe.models)
                 run.resume(low_memory=True)
         except Exception as error:
             return error
         return run.result() if run.done else Standing.READY
 
-    def _fill_batch(self, batch: StepBatch, models: "Models") -> None:
+    def _fill_batch(self, batch: StepBatch) -> None:
         """Add the jobs that share the leader's next step."""
 
         def fits(job: Job) -> bool:
@@ -266,11 +270,11 @@ class EngineWorker:
             return batch.reserve(job, job.recipes[0] if run is None or run.done else run.recipe)
 
         for job in self._queue.select_batch(self._batch_size, fits)[1:]:
-            self._handle(job, self._join(job, batch, models))
+            self._handle(job, self._join(job, batch))
 
-    def _join(self, job: Job, batch: StepBatch, models: "Models") -> Outcome:
+    def _join(self, job: Job, batch: StepBatch) -> Outcome:
         """Add a job to the batch, ready for its next step."""
-        run = self._get_run(job, models)
+        run = self._get_run(job)
         if not isinstance(run, JobRun):
             return run
         try:
@@ -306,7 +310,7 @@ class EngineWorker:
         except Exception as error:
             return error
 
-    def _get_run(self, job: Job, models: "Models") -> JobRun | Standing | Exception:
+    def _get_run(self, job: Job) -> JobRun | Standing | Exception:
         """Return the job's run, which is created with its first slice."""
         run = self._runs.pop(job.id, None)
         if run is None:
@@ -317,7 +321,8 @@ class EngineWorker:
             except Exception as error:
                 return error
             self._publish(Started(job.id))
-            run = JobRun(job, models, checkpoints, self.memory, self._publish, self._timings)
+            memory = self.memory(job.recipes[0].models)
+            run = JobRun(job, self._models.get, checkpoints, memory, self._publish, self._timings)
         self._runs[job.id] = run
         return run
 
@@ -328,6 +333,12 @@ class EngineWorker:
         for each in others[:surplus]:
             each.suspend()
         return others[surplus:]
+
+    def _release(self, models: str) -> None:
+        """Suspend all runs on some models."""
+        for run in self._runs.values():
+            if run.is_resident and run.recipe.models == models:
+                run.suspend()
 
 
 def _user_failure(job: Job, error: EngineError) -> Failed:

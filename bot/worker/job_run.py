@@ -53,15 +53,16 @@ FRAMES = 48
 class JobRun:
     """The painting of one job, from its stored `checkpoints`, newest first for each picture.
 
-    The models and a run must fit into `memory` together. The memory that is free counts only if it
-    is less, so that a picture does not depend on what else happens. `publish` is called with the
-    run's progress and checkpoints.
+    `get_models` returns the models of a name; only a resident run holds them. They and a run must
+    fit into `memory` together. The memory that is free counts only if it is less, so that a picture
+    does not depend on what else happens. `publish` is called with the run's progress and
+    checkpoints.
     """
 
     def __init__(
         self,
         job: Job,
-        models: "Models",
+        get_models: "Callable[[str], Models]",
         checkpoints: Sequence[StoredCheckpoint],
         memory: Budget,
         publish: Callable[[Event], None],
@@ -72,7 +73,8 @@ class JobRun:
         """The pictures that are complete."""
         self.seconds = max((each.seconds for each in checkpoints), default=0.0)
         """Engine time of the job in seconds, with an even share of each shared step."""
-        self._models = models
+        self._get_models = get_models
+        self._digests: Mapping[str, str] = {}
         self._memory = memory
         self._publish = publish
         self._checkpoint_seconds = timings.checkpoint_seconds
@@ -117,9 +119,11 @@ class JobRun:
         """
         while not self.done and self._generation is None:
             recipe = self.recipe
-            plan = self._choose_plan(recipe, low_memory=low_memory)
+            models = self._get_models(recipe.models)
+            self._digests = models.digests
+            plan = self._choose_plan(recipe, models, low_memory=low_memory)
             with oom_as_recipe_error(recipe):
-                self._generation = self._restore(plan)
+                self._generation = self._restore(models, plan)
                 self._steps_done = self._generation.steps_done
                 if self._generation.done:
                     self._complete(self._generation)
@@ -186,13 +190,13 @@ class JobRun:
 
     def result(self, *, stopped: bool = False) -> Finished:
         """Return the end of the job with its pictures."""
-        digests = self._models.digests
-        return Finished(self.job.id, tuple(self.pictures), self.seconds, digests, stopped)
+        pictures = tuple(self.pictures)
+        return Finished(self.job.id, pictures, self.seconds, self._digests, stopped)
 
-    def _choose_plan(self, recipe: Recipe, *, low_memory: bool) -> MemoryPlan:
+    def _choose_plan(self, recipe: Recipe, models: "Models", *, low_memory: bool) -> MemoryPlan:
         entry = find_models(recipe.models)
         memory, is_bf16 = self._memory, self._memory.is_bf16
-        free = available_memory(self._models.device) + estimate_fixed(entry, is_bf16=is_bf16)
+        free = available_memory(models.device) + estimate_fixed(entry, is_bf16=is_bf16)
         plan = choose_plan(recipe, entry, memory.capped(free) if low_memory else memory)
         if estimate_peak(recipe, entry, plan, is_bf16=is_bf16) > free:
             raise RecipeError("there is not enough memory free at the moment")
@@ -200,14 +204,14 @@ class JobRun:
             log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})
         return plan
 
-    def _restore(self, plan: MemoryPlan) -> "Generation":
+    def _restore(self, models: "Models", plan: MemoryPlan) -> "Generation":
         """Return the generation of the current picture, at its newest intact checkpoint."""
         from engine.vqgan_clip.checkpoints import load
         from engine.vqgan_clip.generation import Generation
 
-        recipe, device = self.recipe, self._models.device
+        recipe, device = self.recipe, models.device
         number = len(self.pictures) + 1
-        generation = Generation(recipe, self._models, plan)
+        generation = Generation(recipe, models, plan)
         damaged = False
         for each in self._checkpoints[number]:
             try:

@@ -276,7 +276,7 @@ async def test_file_without_recipe_is_refused(bot: BotHarness, content: bytes, r
     [
         (
             replace(small(), models="vast"),
-            "painted by \u2068vast\u2069 models; now I paint with demo",
+            "painted by \u2068vast\u2069 models, which I do not have. I paint with these models:",
         ),
         (small(size=(256, 64)), None),
         (small(size=(260, 64)), "That recipe is for 260×64 pixels, shown 8×."),
@@ -352,7 +352,10 @@ async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
         ([], "isn't there any more"),
         ([("other.json", small().to_json().encode())], "isn't there any more"),
         ([(FILENAME, b"rubbish")], "not valid JSON"),
-        ([(FILENAME, replace(small(), models="vast").to_json().encode())], "now I paint with demo"),
+        (
+            [(FILENAME, replace(small(), models="vast").to_json().encode())],
+            "I paint with these models: demo",
+        ),
         ([(FILENAME, small(cutouts=1024).to_json().encode())], "asks for 1024 cutouts"),
     ],
 )

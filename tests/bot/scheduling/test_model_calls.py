@@ -61,7 +61,7 @@ async def test_cancelled_call_is_not_made(bot: BotHarness):
 
 def test_closing_the_queue_cancels_waiting_calls():
     queue = GpuQueue()
-    call = ModelCall(lambda models: models.name)
+    call = ModelCall(lambda models: models.name, "demo")
     queue.put_call(call)
     queue.close()
     with pytest.raises(UserError, match="restart"):

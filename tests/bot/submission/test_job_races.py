@@ -85,7 +85,7 @@ class Races(RuleBasedStateMachine):
             )
             self.ledger = EventOutbox(self.store, reporter)
             log = ModerationLog(self.store, Timings(), check)
-            rules = SubmissionPolicy(settings, self.store, Budget(2**40), log)
+            rules = SubmissionPolicy(settings, self.store, lambda _: Budget(2**40), log)
             intake = JobSubmission(settings, rules, self.store, self.queue, reporter, check, log)
             self.control = JobControl(self.store, self.queue, reporter, intake, Timings())
             for record in await self.store.jobs.list_open():

@@ -175,13 +175,15 @@ async def test_a_picture_of_another_size_is_painted_by_itself(bot: BotHarness, s
     assert await seeds_posted(bot) == [ALICE, BOB, CAROL]
 
 
-async def test_memory_that_suffices_for_one_is_given_to_one(bot: BotHarness, steps: Steps):
+async def test_memory_that_suffices_for_one_is_given_to_one(
+    bot: BotHarness, steps: Steps, monkeypatch: pytest.MonkeyPatch
+):
     await bot.imagine(steps=1, seed=CAROL)
     await bot.wait_until_notified()
     (result,) = painted(bot.thread())
     recipe = recipe_of(await pictures_of(result)[0].read())
     enough = round(1.1 * estimate_peak(recipe, find_models("demo")))
-    bot.services.worker.memory = Budget(enough)
+    monkeypatch.setattr(bot.services.worker, "memory", lambda _: Budget(enough))
     await both_ask(bot, 30)
     await bot.wait_until_notified()
     assert not steps.taken

@@ -1,0 +1,112 @@
+"""The models that are loaded: those that jobs needed last, as far as memory suffices.
+
+Used by the engine thread only.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engine.errors import ModelError
+from engine.models.catalogue import find_models
+from engine.settings import EngineSettings
+from engine.vqgan_clip.memory_estimate import Budget, estimate_fixed, free_budget
+
+if TYPE_CHECKING:
+    from torch import device
+
+    from engine.models.loading import Models
+
+log = logging.getLogger(__name__)
+
+_SHARE = 0.5
+"""Share of the memory that all loaded models may take together; runs need the rest. A single pair
+may take more."""
+
+
+class LoadedModels:
+    """The installed models, each loaded when it is needed first.
+
+    `release` is called with the name of models that are about to be dropped; nothing may use them
+    from then on.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, given: "Models | None", release: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._release = release
+        self._device = None if given is None else given.device
+        self._loaded: dict[str, Models] = {} if given is None else {given.name: given}
+        """Models by name, least recently used first."""
+        self._budgets: dict[str, Budget] = {}
+
+    @property
+    def device(self) -> "device | None":
+        """Device that computes; None until it is known."""
+        return self._device
+
+    def measure(self, device: "device") -> None:
+        """Note the memory of the device that computes, before models are loaded onto it.
+
+        Raises `ModelError` if there are no models of an installed name.
+        """
+        self._device = device
+        for name in self._settings.installed:
+            self._budgets[name] = free_budget(find_models(name), device, self._settings.precision)
+
+    def budget(self, name: str) -> Budget:
+        """Return the memory for models and their runs together, as it was at the start."""
+        return self._budgets.get(name, Budget(0))
+
+    def is_loaded(self, name: str) -> bool:
+        """Return True if models can be used at once."""
+        return name in self._loaded
+
+    def get(self, name: str) -> "Models":
+        """Return models, which are loaded if necessary; others may be dropped for them.
+
+        Raises `ModelError` if they are not installed, or cannot be loaded.
+        """
+        if name not in self._settings.installed:
+            raise ModelError(
+                f"this picture needs the models {name!r}, which are not installed here any more; "
+                f"installed are: {', '.join(self._settings.installed)}"
+            )
+        models = self._loaded.pop(name, None)
+        if models is None:
+            self._make_room(name)
+            models = self._load(name)
+        self._loaded[name] = models
+        return models
+
+    def keep_only(self, name: str) -> None:
+        """Drop all other models."""
+        for other in [each for each in self._loaded if each != name]:
+            self._drop(other)
+
+    def _make_room(self, name: str) -> None:
+        """Drop the models that were not used for longest until others fit in beside the rest."""
+        most = _SHARE * self.budget(name).bytes
+        while self._loaded and sum(map(self._bytes, (name, *self._loaded))) > most:
+            self._drop(next(iter(self._loaded)))
+
+    def _bytes(self, name: str) -> int:
+        return estimate_fixed(find_models(name), is_bf16=self.budget(name).is_bf16)
+
+    def _drop(self, name: str) -> None:
+        self._release(name)
+        del self._loaded[name]
+        log.info("models dropped", extra={"models": name})
+
+    def _load(self, name: str) -> "Models":
+        from engine.models.loading import load_models
+
+        models = load_models(name, str(self._device), self._settings.precision)
+        if self._settings.compile:
+            from engine.vqgan_clip.compile import compile_models
+
+            compile_models(models)
+        if name != self._settings.models:
+            log.info("models loaded", extra={"models": name, "device": str(models.device)})
+        return models
