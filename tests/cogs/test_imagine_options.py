@@ -55,7 +55,7 @@ async def test_a_picture_without_words_is_found_by_what_it_is_like(bot: BotHarne
 
 async def test_a_picture_without_words_is_painted_again_and_can_get_words(bot: BotHarness):
     await wordless(bot, like=GREEN)
-    first = await result_of(bot)
+    first, place = await result_of(bot), bot.thread()
     content = (await stored_recipe(bot, first)).to_json().encode()
     shown = await bot.alice.slash(bot.channel, "recipe", image=("recipe.json", content))
     assert shown.response is not None
@@ -66,7 +66,7 @@ async def test_a_picture_without_words_is_painted_again_and_can_get_words(bot: B
     assert (await stored_recipe(bot, again)).prompts == ()
     form = await bot.alice.click(first, label="Edit prompt")
     assert "Queued" in ephemeral_text(await bot.alice.submit_modal(form, {"prompt": "a star"}))
-    recipe = await stored_recipe(bot, await result_of(bot))
+    recipe = await stored_recipe(bot, await result_of(bot, place))
     assert ([each.text for each in recipe.prompts], len(recipe.image_prompts)) == (["a star"], 1)
 
 
