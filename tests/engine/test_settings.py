@@ -49,7 +49,7 @@ def test_devices_that_are_allowed(tmp_path: Path, device: str):
         ("[[engine]]", "engine: must be a table"),
         (
             "[engine]\nthread = 1",
-            "engine: there is no key 'thread'; there are: models, device",
+            "engine: there is no key 'thread'; there are: models, more_models, device",
         ),
         ("[engine]\nthreads = 1.5", "engine.threads: must be a whole number, not 1.5"),
         ("[engine]\nthreads = true", "engine.threads: must be a whole number, not True"),
@@ -71,6 +71,8 @@ def test_devices_that_are_allowed(tmp_path: Path, device: str):
             "precision: must be 'auto', 'float32' or 'bfloat16'",
         ),
         ("[engine]\nprecision = 16", "precision: must be 'auto', 'float32' or 'bfloat16'"),
+        ("[engine]\nmore_models = 'demo'", "engine.more_models: must be a list, not 'demo'"),
+        ("[engine]\nmore_models = ['a', '']", "engine.more_models.1: must not be empty"),
         ("[engine]\ndevice = 'tpu'", "engine.device: must be auto, cpu, mps, cuda or cuda:N"),
         ("[engine]\ndevice = 0", "engine.device: must be auto, cpu, mps, cuda or cuda:N"),
     ],

@@ -165,7 +165,7 @@ WHOLE = "must be a whole number from"
         (["--recipe", "good.json", *OUT, "--init-image", "old.png"], "--init-image would change"),
         # settings
         (["a", *OUT, "--config", "no.toml"], "'no.toml': there is no such file"),
-        (["a", *OUT, "--config", "wrong.toml"], "no key 'colour'; there are: models, device"),
+        (["a", *OUT, "--config", "wrong.toml"], "no key 'colour'; there are: models, more_models"),
         # the command line itself
         (["a", "red", "circle", *OUT], "unrecognized arguments: red circle"),
         (["a", *OUT, "--stepz", "3"], "unrecognized arguments: --stepz"),
