@@ -222,13 +222,13 @@ async def _background(
     queue = GpuQueue(fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps)
     throughput = ThroughputEstimator()
     check = PictureCheck(settings.safety, store, picture_filter)
-    reporter = Reporter(store, queue, throughput, settings.discord, timings, check)
+    moderation_log = ModerationLog(store, timings, check)
+    reporter = Reporter(store, queue, throughput, settings.discord, timings, check, moderation_log)
     outbox = EventOutbox(store, reporter)
     on_event, load = outbox.publish, outbox.load_checkpoints
     worker = EngineWorker(
         settings.engine, settings.weights, queue, throughput, on_event, load, timings, models
     )
-    moderation_log = ModerationLog(store, timings, check)
     erasure = ErasureService(store, queue, reporter, moderation_log, timings)
     presence = Presence(settings.engine.models, queue, timings)
     coroutines = (

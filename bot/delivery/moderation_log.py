@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.delivery.held_back import allowed_pictures
 from bot.guild_settings import GuildSettings
-from bot.jobs.job import Job
+from bot.jobs.job import Job, JobLocation
 from bot.jobs.records import JobRecord, StoredPicture
 from bot.picture_check import Audience, PictureCheck, PictureFilterError
 from bot.storage import Store
@@ -86,6 +86,14 @@ class ModerationLog:
         """Note that a person was refused; `reason` is a sentence for moderators."""
         line = moderation_text.refused_line(user_id, channel_id, reason, prompt)
         self._add(guild_id, user_id, line)
+
+    def held_back(
+        self, job: Job, location: JobLocation | None, held_back: int, pictures: int
+    ) -> None:
+        """Note that the picture filter held back so many of a job's pictures."""
+        url = location.url if location else ""
+        line = moderation_text.held_back_line(job, url, held_back, pictures)
+        self._add(job.guild_id, job.author_id, line)
 
     def changed(self, guild_id: int, actor_id: int, changes: str) -> None:
         """Note who changed settings; `changes` says which, line by line."""

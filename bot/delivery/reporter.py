@@ -14,6 +14,7 @@ import discord
 
 from bot.config import DiscordSettings, PostedRecipes
 from bot.delivery.held_back import JobFilter
+from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.poster import JobPoster, TooLargeError
 from bot.jobs.events import JobProgress, NoticeEvent, ProgressEvent, Started
 from bot.jobs.job import UNFINISHED, Job, JobLocation, JobState
@@ -59,6 +60,7 @@ class Reporter:
         settings: DiscordSettings,
         timings: Timings,
         picture_check: PictureCheck,
+        moderation_log: ModerationLog,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -68,6 +70,7 @@ class Reporter:
         """How much of its recipe the file of a posted picture contains."""
         self._timings = timings
         self._picture_check = picture_check
+        self.moderation_log = moderation_log
         self._reports: dict[int, JobReport] = {}
         self._new: asyncio.Queue[tuple[JobReport, JobPoster]] = asyncio.Queue()
         self._client: discord.Client | None = None
@@ -304,6 +307,9 @@ class JobReport:
             self._shutdown,
         )
         held_back = allowed.held_back_text(self.job.guild_id)
+        if held_back:
+            counts = (allowed.held_back, len(pictures))
+            self._reporter.moderation_log.held_back(self.job, self.location, *counts)
         if not allowed.pictures:
             text = f"{job_text.headline(self.job)}\n{held_back}"
             return await poster.post_result(text, buttons=result_view(job_id, JobState.FAILED))

@@ -21,6 +21,15 @@ def refused_line(user_id: int, channel_id: int, reason: str, prompt: str) -> str
     return f"🚫 <@{user_id}> was refused in <#{channel_id}>. {reason}{words}"
 
 
+def held_back_line(job: Job, url: str, held_back: int, pictures: int) -> str:
+    """Return that the picture filter held back pictures of a job."""
+    prompt = formatting.spoiler(job.prompt)
+    return (
+        f"🚫 The picture filter held back {held_back} of {pictures} for <@{job.author_id}>: {url} "
+        f"`#{job.id}`: {prompt}"
+    )
+
+
 def deleted_line(job: Job, actor_id: int, *, has_pictures: bool) -> str:
     """Return who had a job's messages deleted; its pictures may follow."""
     prompt = formatting.escape_prompt(job.prompt, _PROMPT)

@@ -118,7 +118,7 @@ def _described(
         )
     described["Where every picture is a spoiler"] = SPOILERS.text(server.spoiler_channels, guild)
     described["Who I paint for"] = ROLES.text(server.roles, guild)
-    described["People whom I paint nothing for"] = _people(len(server.blocked_people))
+    described["Blocked people"] = _people(len(server.blocked_people))
     described["This server's words"] = (
         f"{len(server.blocked_words)} blocked, "
         f"{len(server.age_restricted_words)} for age-restricted channels only"

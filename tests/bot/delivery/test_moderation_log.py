@@ -17,7 +17,7 @@ from tests.harness.bot_harness import (
     result_of,
     until,
 )
-from tests.harness.picture_filters import SimpleFilter, open_filtered_bot
+from tests.harness.picture_filters import RED, SimpleFilter, open_filtered_bot
 
 
 async def with_log(bot: BotHarness, **options: object) -> tuple[simcord.MemberActor, ChannelHandle]:
@@ -147,3 +147,14 @@ async def test_the_log_shows_no_picture_that_the_filter_holds_back(settings: Bot
         await bot.alice.click(asked.response, label="Delete it")
         await until_logged(place, f"{bot.alice.mention} deleted their own picture")
         assert not any(each.attachments for each in place.history())
+
+
+async def test_what_the_picture_filter_holds_back_is_logged(settings: BotSettings):
+    async with open_filtered_bot(settings, SimpleFilter(refuses=lambda _: True)) as bot:
+        _, place = await with_log(bot)
+        await bot.imagine(steps=1)
+        await bot.wait_until_notified()
+        await until_logged(place, f"held back 1 of 1 for {bot.alice.mention}")
+        refused = await bot.bob.slash(bot.channel, "edit", image=("a.png", RED), prompt="a dog")
+        assert "holds back a picture" in ephemeral_text(refused)
+        await until_logged(place, f"{bot.bob.mention} was refused", "that they brought")

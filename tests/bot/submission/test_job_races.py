@@ -80,11 +80,11 @@ class Races(RuleBasedStateMachine):
             self.queue = GpuQueue()
             settings, throughput = BotSettings(), ThroughputEstimator()
             check = PictureCheck(settings.safety, self.store, None)
+            log = ModerationLog(self.store, Timings(), check)
             reporter = Reporter(
-                self.store, self.queue, throughput, settings.discord, Timings(), check
+                self.store, self.queue, throughput, settings.discord, Timings(), check, log
             )
             self.ledger = EventOutbox(self.store, reporter)
-            log = ModerationLog(self.store, Timings(), check)
             rules = SubmissionPolicy(settings, self.store, lambda _: Budget(2**40), log)
             intake = JobSubmission(settings, rules, self.store, self.queue, reporter, check, log)
             self.control = JobControl(self.store, self.queue, reporter, intake, Timings())

@@ -28,6 +28,8 @@ async def test_a_blocked_person_is_refused_at_every_door_until_unblocked(bot: Bo
     listed = await told_by(mona, bot.channel, "people list")
     assert "server: 1\n" in listed
     assert bot.alice.mention in listed
+    account = await bot.services.store.exports.account(bot.alice.id)
+    assert account["blocks"] == [{"guild_id": bot.guild.id}]
     alice, place = bot.alice, bot.channel
     assert BLOCKED in ephemeral_text(await bot.imagine(steps=1))
     for command, options in (
