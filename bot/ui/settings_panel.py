@@ -3,7 +3,7 @@
 All of them say by their custom id what they change, so they work after a restart too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import discord
@@ -67,12 +67,13 @@ def panel_view(
 
 
 def _places(server: GuildSettings, _: HostRules, guild: _Guild) -> Sequence[ui.Item[Any]]:
+    kept = ROLES.existing(server.roles, guild)  # a menu has no role that everyone has
     roles: ui.RoleSelect[Any] = ui.RoleSelect(
         custom_id="settings:list:roles",
         placeholder="I paint for everyone. Or only for these roles:",
         min_values=0,
         max_values=MAX_LISTED,
-        default_values=_objects(ROLES.existing(server.roles, guild)),
+        default_values=_objects(each for each in kept if guild is None or each != guild.id),
     )
     return (
         _channels("channels", "I paint in every channel. Or only in:", server, guild),
@@ -172,7 +173,7 @@ def _channels(
     )
 
 
-def _objects(ids: Sequence[int]) -> list[discord.Object]:
+def _objects(ids: Iterable[int]) -> list[discord.Object]:
     return [discord.Object(each) for each in ids]
 
 

@@ -141,6 +141,27 @@ async def test_who_is_no_moderator_any_more_changes_nothing(bot: BotHarness):
     assert (await stored(bot)).channels == ()
 
 
+async def test_the_servers_integration_settings_say_who_else_may(bot: BotHarness):
+    mona, command = moderator(bot), bot.env.backend.find_command("settings", None)
+    assert command is not None
+    bot.guild.set_command_permissions(int(command["id"]), {bot.alice: True, mona: False})
+    panel = await opened(bot, bot.alice)
+    panel = await chosen(bot.alice, panel, "settings:list:channels", bot.channel)
+    assert f"every channel → {bot.channel.mention}" in panel.content
+    rule = {"id": str(bot.alice.id), "type": 2, "permission": False}
+    change = {
+        "id": str(command["id"]),
+        "application_id": str(bot.env.backend.application_id),
+        "guild_id": str(bot.guild.id),
+        "permissions": [rule],
+    }
+    bot.env.backend.emit("APPLICATION_COMMAND_PERMISSIONS_UPDATE", change)
+    await bot.env.settle()
+    panel = await chosen(bot.alice, panel, "settings:list:channels")
+    assert "does not let you use `/settings`" in panel.content
+    assert (await stored(bot)).channels == (bot.channel.id,)
+
+
 async def test_the_panel_works_after_a_restart(settings: BotSettings):
     async with AsyncExitStack() as stack:
         async with open_test_services(settings) as services:
