@@ -7,7 +7,7 @@ from typing import Any
 import discord
 
 from bot.config import BotSettings
-from bot.delivery.moderation_log import ModerationLog
+from bot.delivery.moderation_log import ModerationLog, log_problem
 from bot.errors import UserError
 from bot.guild_settings import GuildSettings
 from bot.picture_check import PictureCheck
@@ -15,6 +15,7 @@ from bot.storage import Store
 from bot.submission.command_access import CommandAccess
 from bot.submission.requester import Requester
 from bot.submission.settings_changes import SettingsChange
+from bot.ui.access_lists import if_known
 from bot.ui.settings_text import HostRules, changes_text, people_changes, settings_text
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,10 @@ class ServerSettings:
     async def text(self, interaction: discord.Interaction[Any]) -> str:
         """Return what is allowed in the server, and where its other settings are."""
         is_known = await self._access.is_known(interaction.guild_id or 0)
-        server = await self.get(interaction)
-        return settings_text(server, self.host, interaction.guild, is_known=is_known)
+        server, guild = await self.get(interaction), interaction.guild
+        text = settings_text(server, self.host, guild, is_known=is_known)
+        problem = _log_problem(server, guild)
+        return text if problem is None else f"{text}\n⚠️ Nothing is logged. {problem}"
 
     async def check_access(self, interaction: discord.Interaction[Any]) -> None:
         """Raise `UserError` unless the user of a button or a form may change the settings.
@@ -83,3 +86,12 @@ class ServerSettings:
             self._moderation_log.changed(guild_id, interaction.user.id, note)
         log.info("server settings changed", extra={"server": guild_id, "by": interaction.user.id})
         return text
+
+
+def _log_problem(server: GuildSettings, guild: discord.Guild | None) -> str | None:
+    """Return why the moderation log that a server chose is not written, if that is so."""
+    known = if_known(guild)
+    if known is None or server.log_channel is None:
+        return None
+    channel = known.get_channel(server.log_channel)
+    return "Its channel was deleted: choose another." if channel is None else log_problem(channel)

@@ -178,7 +178,9 @@ def cleanup_change(guild: discord.Guild | None) -> SettingsChange:
             name: kind.existing(getattr(before, name), known) or getattr(before, name)
             for name, kind in kinds.items()
         }
-        return before.changed(**kept)
+        log = before.log_channel
+        kept_log = None if log is None or known.get_channel(log) is None else log
+        return before.changed(**kept, log_channel=kept_log)
 
     return change
 

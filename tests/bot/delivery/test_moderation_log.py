@@ -111,11 +111,14 @@ async def test_a_log_that_is_gone_or_has_become_public_is_logged_once(
         await bot.wait_until_notified()
     await until(lambda: "a moderation log cannot be written" in caplog.text)
     assert "asked for" not in logged(place)
+    assert "Nothing is logged. Everyone can see" in await told_by(mona, bot.channel, "show")
     bot.env.backend.delete_channel(place.id)
     await bot.imagine(steps=1)
     await bot.wait_until_notified()
     assert caplog.text.count("a moderation log cannot be written") == 1
-    assert "→ none" in await told_by(mona, bot.channel, "log off")
+    assert "Its channel was deleted" in await told_by(mona, bot.channel, "show")
+    assert "→ none" in await told_by(mona, bot.channel, "cleanup")
+    assert "Nothing changed" in await told_by(mona, bot.channel, "log off")
 
 
 async def test_a_fault_of_the_log_holds_up_nothing_and_a_flood_is_coalesced(
