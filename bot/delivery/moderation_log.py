@@ -26,7 +26,7 @@ from bot.timings import Timings
 from bot.ui import moderation_text
 from bot.ui.attachments import MAX_FILES, MAX_MESSAGE_BYTES, Attachment, discord_files
 from bot.ui.discord_errors import CALL_ERRORS, bounded, describe
-from bot.ui.formatting import truncate
+from bot.ui.log_channel import log_problem
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ _MOST_LINES = 200
 """Maximum number of different lines of one server that wait."""
 _MOST_MESSAGES = 5
 """Maximum number of messages in one server at a time; the others wait."""
-_MESSAGE = 2000
 _POST_SECONDS = 10.0
 _SILENT_SECONDS = 300.0
 """Seconds for which nothing is posted in a channel that refused a message."""
@@ -99,19 +98,19 @@ class ModerationLog:
         """Note who changed settings; `changes` says which, line by line."""
         self._add(guild_id, NOBODY, moderation_text.changed_text(actor_id, changes))
 
+    async def left(self, guild_id: int, before: GuildSettings, actor_id: int, changes: str) -> None:
+        """Post in the channel that was the log before a change who made that change."""
+        line = moderation_text.changed_text(actor_id, changes)
+        await self._post(guild_id, before, NOBODY, line)
+
     async def deleted(self, record: JobRecord, actor_id: int) -> None:
         """Post that a job is about to be deleted, with its pictures if the server keeps them."""
-        job = record.job
-        if job.guild_id is None:
+        if record.job.guild_id is None:
             return
-        server = await self._store.guild_settings.get(job.guild_id)
-        if server.log_channel is None:
-            return
-        files: tuple[Attachment, ...] = ()
-        if server.log_keeps_deleted:
-            files = _spoilers(await self._allowed_pictures(job, server.log_channel))
-        line = moderation_text.deleted_line(job, actor_id, has_pictures=bool(files))
-        await self._post(job.guild_id, server, job.author_id, line, files)
+        try:
+            await self._post_deleted(record.job, record.job.guild_id, actor_id)
+        except DBAPIError as error:
+            log.error("a deletion was not logged", extra={"cause": str(error.orig)})
 
     async def _allowed_pictures(self, job: Job, channel_id: int) -> Sequence[StoredPicture]:
         """Return the pictures of a job that may be shown in a channel; none if nobody knows."""
@@ -155,7 +154,7 @@ class ModerationLog:
             return
         people = list(pending.lines.items())
         for person_id, lines in people[:_MOST_MESSAGES]:
-            await self._post(guild_id, server, person_id, _joined(lines))
+            await self._post(guild_id, server, person_id, moderation_text.joined_lines(lines))
         for person_id, lines in people[_MOST_MESSAGES:]:
             for line, count in lines.items():
                 for _ in range(count):
@@ -163,6 +162,16 @@ class ModerationLog:
         if pending.dropped:
             text = f"-# So much happened that {pending.dropped} more lines are left out."
             await self._post(guild_id, server, NOBODY, text)
+
+    async def _post_deleted(self, job: Job, guild_id: int, actor_id: int) -> None:
+        server = await self._store.guild_settings.get(guild_id)
+        if server.log_channel is None:
+            return
+        files: tuple[Attachment, ...] = ()
+        if server.log_keeps_deleted:
+            files = _spoilers(await self._allowed_pictures(job, server.log_channel))
+        line = moderation_text.deleted_line(job, actor_id, has_pictures=bool(files))
+        await self._post(guild_id, server, job.author_id, line, files)
 
     async def _post(
         self,
@@ -202,42 +211,6 @@ class ModerationLog:
             extra = {"channel": channel_id, "cause": cause}
             log.warning("a moderation log cannot be written", extra=extra)
         self._refused[channel_id] = time.monotonic() + _SILENT_SECONDS
-
-
-def log_problem(channel: object) -> str | None:
-    """Return why a channel cannot hold the log, as a sentence; None if it can."""
-    if not isinstance(channel, discord.TextChannel):
-        return "The log needs a text channel of this server."
-    guild = channel.guild
-    if channel.permissions_for(guild.default_role).view_channel:
-        return (
-            f"Everyone can see <#{channel.id}>, and the log shows what people asked for in all "
-            "channels. Choose a channel that only moderators can see."
-        )
-    own = channel.permissions_for(guild.me)
-    needed = {
-        "View Channel": own.view_channel,
-        "Send Messages": own.send_messages,
-        "Attach Files": own.attach_files,
-    }
-    missing = [name for name, has in needed.items() if not has]
-    if not missing:
-        return None
-    return f"I need {' and '.join(missing)} in <#{channel.id}>. Allow me that, then try again."
-
-
-def _joined(lines: Counter[str]) -> str:
-    """Return a person's lines as one message; those that do not fit are counted."""
-    shown, length = list[str](), 0
-    for line, count in lines.items():
-        times = f" ({count} times)" if count > 1 else ""
-        text = truncate(line, moderation_text.LONGEST_LINE if len(lines) > 1 else 1900) + times
-        if length + len(text) + 1 > _MESSAGE - 50:
-            break
-        shown.append(text)
-        length += len(text) + 1
-    left = len(lines) - len(shown)
-    return "\n".join((*shown, *([f"-# and {left} more"] if left else [])))
 
 
 def _spoilers(pictures: Sequence[StoredPicture]) -> tuple[Attachment, ...]:

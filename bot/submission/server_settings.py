@@ -7,7 +7,7 @@ from typing import Any
 import discord
 
 from bot.config import BotSettings
-from bot.delivery.moderation_log import ModerationLog, log_problem
+from bot.delivery.moderation_log import ModerationLog
 from bot.errors import UserError
 from bot.guild_settings import GuildSettings
 from bot.picture_check import PictureCheck
@@ -16,6 +16,7 @@ from bot.submission.command_access import CommandAccess
 from bot.submission.requester import Requester
 from bot.submission.settings_changes import SettingsChange
 from bot.ui.access_lists import if_known
+from bot.ui.log_channel import log_problem
 from bot.ui.settings_text import HostRules, changes_text, people_changes, settings_text
 
 log = logging.getLogger(__name__)
@@ -80,11 +81,14 @@ class ServerSettings:
             return change(before)
 
         after = await self._store.guild_settings.change(guild_id, checked)
-        text = changes_text(seen[-1], after, self.host, interaction.guild)
-        if after != seen[-1]:
-            note = "\n".join((text, *people_changes(seen[-1], after)))
-            self._moderation_log.changed(guild_id, interaction.user.id, note)
-        log.info("server settings changed", extra={"server": guild_id, "by": interaction.user.id})
+        before, actor_id = seen[-1], interaction.user.id
+        text = changes_text(before, after, self.host, interaction.guild)
+        log.info("server settings changed", extra={"server": guild_id, "by": actor_id})
+        if after != before:
+            note = "\n".join((text, *people_changes(before, after)))
+            self._moderation_log.changed(guild_id, actor_id, note)
+            if before.log_channel not in (None, after.log_channel):
+                await self._moderation_log.left(guild_id, before, actor_id, note)
         return text
 
 

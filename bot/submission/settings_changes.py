@@ -10,7 +10,6 @@ import discord
 
 from bot import errors
 from bot.config import LimitSettings, Replies
-from bot.delivery.moderation_log import log_problem
 from bot.errors import UserError
 from bot.filtering.wordlist import check_entry
 from bot.guild_settings import (
@@ -24,6 +23,7 @@ from bot.guild_settings import (
 )
 from bot.ui import formatting
 from bot.ui.access_lists import CHANNELS, ROLES, if_known
+from bot.ui.log_channel import log_problem
 from bot.ui.settings_text import NAMES, REPLIES, STRICTNESS, HostRules
 from engine.recipes.recipe import MIN_SIDE
 

@@ -1,12 +1,14 @@
 """Lines of a server's moderation log. Words of people are escaped, and nobody is pinged."""
 
+from collections import Counter
+
 from bot.jobs.job import Job
 from bot.ui import formatting
 
 _PROMPT = 200
 """Maximum length of a prompt in the log, in characters."""
-LONGEST_LINE = 900
-"""Maximum length of a line, in characters."""
+_MESSAGE, _LONGEST_LINE, _LONGEST_ALONE = 2000, 900, 1900
+"""Maximum lengths in characters: of a message, of a line, and of a line that stands alone."""
 
 
 def painted_line(job: Job, url: str) -> str:
@@ -40,4 +42,20 @@ def deleted_line(job: Job, actor_id: int, *, has_pictures: bool) -> str:
 
 def changed_text(actor_id: int, changes: str) -> str:
     """Return who changed which settings of the server."""
-    return formatting.truncate(f"⚙️ <@{actor_id}> changed the settings.\n{changes}", 2000)
+    return formatting.truncate(f"⚙️ <@{actor_id}> changed the settings.\n{changes}", _MESSAGE)
+
+
+def joined_lines(lines: Counter[str]) -> str:
+    """Return a person's lines as one message; those that do not fit are counted."""
+    shown, length = list[str](), 0
+    for line, count in lines.items():
+        times = f" ({count} times)" if count > 1 else ""
+        text = (
+            formatting.truncate(line, _LONGEST_LINE if len(lines) > 1 else _LONGEST_ALONE) + times
+        )
+        if length + len(text) + 1 > _MESSAGE - 50:
+            break
+        shown.append(text)
+        length += len(text) + 1
+    left = len(lines) - len(shown)
+    return "\n".join((*shown, *([f"-# and {left} more"] if left else [])))

@@ -37,8 +37,6 @@ _LONGEST_NUMBER, _LONGEST_WORDS = 9, 1000
 """Maximum lengths of a number and of words that are typed into a form."""
 _MENUS = (ui.ChannelSelect, ui.RoleSelect, ui.UserSelect)
 """The menus that change lists."""
-
-
 _CHANGES = frozenset(
     (
         *(("list", name) for name in LISTS),
@@ -121,6 +119,7 @@ async def change_in_panel(
     make_change: Callable[[], SettingsChange],
 ) -> None:
     """Store a change, and show the panel with what it changed, or why it was refused."""
+    await services.server_settings.check_access(interaction)
     try:
         news = await services.server_settings.change(interaction, make_change())
     except UserError as error:

@@ -61,6 +61,8 @@ async def test_the_log_says_who_painted_was_refused_deleted_and_changed_what(bot
     assert asked.response is not None
     await bot.alice.click(asked.response, label="Delete it")
     await until_logged(place, f"{bot.alice.mention} deleted their own picture")
+    await told_by(mona, bot.channel, "log off")
+    assert "deleted pictures are not kept → none" in logged(place)
     assert not any(each.attachments for each in place.history())
 
 

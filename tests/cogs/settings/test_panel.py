@@ -136,8 +136,8 @@ async def test_who_is_no_moderator_any_more_changes_nothing(bot: BotHarness):
     role = bot.guild.roles["moderators mona"]
     bot.env.backend.delete_role(bot.guild.id, role.id)
     await bot.env.settle()
-    panel = await chosen(mona, panel, "settings:list:channels", bot.channel)
-    assert "does not let you use `/settings`" in panel.content
+    answered = await mona.select(panel, [bot.channel], custom_id="settings:list:channels")
+    assert "does not let you use `/settings`" in answered.followups[0].content
     assert (await stored(bot)).channels == ()
 
 
@@ -157,8 +157,8 @@ async def test_the_servers_integration_settings_say_who_else_may(bot: BotHarness
     }
     bot.env.backend.emit("APPLICATION_COMMAND_PERMISSIONS_UPDATE", change)
     await bot.env.settle()
-    panel = await chosen(bot.alice, panel, "settings:list:channels")
-    assert "does not let you use `/settings`" in panel.content
+    answered = await bot.alice.select(panel, [], custom_id="settings:list:channels")
+    assert "does not let you use `/settings`" in answered.followups[0].content
     assert (await stored(bot)).channels == (bot.channel.id,)
 
 
