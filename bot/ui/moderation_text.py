@@ -35,9 +35,11 @@ def held_back_line(job: Job, url: str, held_back: int, pictures: int) -> str:
 def deleted_line(job: Job, actor_id: int, *, has_pictures: bool) -> str:
     """Return who had a job's messages deleted; its pictures may follow."""
     prompt = formatting.escape_prompt(job.prompt, _PROMPT)
-    whose = "their own picture" if actor_id == job.author_id else f"a picture of <@{job.author_id}>"
-    kept = " It is kept here, as a spoiler." if has_pictures else ""
-    return f"🗑️ <@{actor_id}> deleted {whose} `#{job.id}`: {prompt}{kept}"
+    if actor_id == job.author_id:
+        line = f"🗑️ <@{actor_id}> deleted their own picture `#{job.id}`: {prompt}"
+    else:
+        line = f"🗑️ <@{actor_id}> deleted `#{job.id}` of <@{job.author_id}>: {prompt}"
+    return f"{line}\n-# It is kept here, as a spoiler." if has_pictures else line
 
 
 def changed_text(actor_id: int, changes: str) -> str:
@@ -48,11 +50,10 @@ def changed_text(actor_id: int, changes: str) -> str:
 def joined_lines(lines: Counter[str]) -> str:
     """Return a person's lines as one message; those that do not fit are counted."""
     shown, length = list[str](), 0
+    longest = _LONGEST_LINE if len(lines) > 1 else _LONGEST_ALONE
     for line, count in lines.items():
         times = f" ({count} times)" if count > 1 else ""
-        text = (
-            formatting.truncate(line, _LONGEST_LINE if len(lines) > 1 else _LONGEST_ALONE) + times
-        )
+        text = formatting.truncate(line, longest) + times
         if length + len(text) + 1 > _MESSAGE - 50:
             break
         shown.append(text)
