@@ -26,6 +26,7 @@ from bot.command_translator import kind_of, template_of
 from bot.config import BotSettings
 from bot.languages.catalogue import CATALOGUES
 from engine import __version__
+from engine.settings import EngineSettings
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(languages.__file__).parent / "catalogues"
@@ -115,7 +116,8 @@ def _comments(context: app_commands.TranslationContextTypes) -> list[str]:
 
 async def _commands() -> app_commands.CommandTree[Any]:
     """Return the commands of a bot that is never started."""
-    services = cast(Any, SimpleNamespace(settings=BotSettings()))
+    engine = EngineSettings(more_models=("others",))  # options that are hidden without them
+    services = cast(Any, SimpleNamespace(settings=BotSettings(engine=engine)))
     bot = PaintingBot(services)
     for name in COGS:
         await bot.add_cog(resolve_name(name)(bot))
