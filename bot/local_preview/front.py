@@ -9,7 +9,7 @@ picture arrived. A script and a style sheet are added to the page.
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -33,7 +33,8 @@ from bot.local_preview.actions import (
 from bot.local_preview.typed_commands import Catalog, RefusedActionError, read_command
 
 _LOOPBACK = "127.0.0.1"
-_PASSED_ON = ("Content-Type", "X-Simcord-Capability", "X-Simcord-Context")
+_CAPABILITY, _CONTEXT = "X-Simcord-Capability", "X-Simcord-Context"
+_PASSED_ON = ("Content-Type", _CAPABILITY, _CONTEXT)
 """The headers of a request that simcord's server needs."""
 _OF_CONNECTION = frozenset(("content-length", "transfer-encoding", "connection", "date", "server"))
 """The headers of a response that are not passed on."""
@@ -74,6 +75,8 @@ class Front:
         self._page = urlsplit(page_url)
         self._name = name
         self._session = session
+        self._shown: dict[str, JsonObject] = {}
+        """The latest snapshot of each open page, by the page's context."""
         self._controls: OrderedDict[tuple[str, int], dict[str, str]] = OrderedDict()
         """The custom ids of the controls that each page showed at each revision."""
 
@@ -118,35 +121,60 @@ class Front:
         headers = {"Cache-Control": "no-store"}
         return web.Response(text=text, content_type=_ADDED[name], headers=headers)
 
+    async def look(self) -> None:
+        """Remember what the pages show, after a change and before the bot's next edit."""
+        for context in tuple(self._shown):
+            headers = {_CAPABILITY: self._page.fragment, _CONTEXT: context}
+            answer = await self._ask(headers, "GET", "/api/state")
+            if answer.status == HTTPStatus.OK:
+                self._remember(_parsed(answer))
+            else:
+                del self._shown[context]
+
     async def _snapshot(self, request: web.Request) -> web.Response:
-        """Pass on what the page shows, and remember its controls."""
+        """Answer what a page shows."""
         response = await self._pass_on(request)
         if response.status == HTTPStatus.OK:
-            snapshot = _parsed(response)
-            revision = snapshot["context"]["id"], snapshot["publishedRevision"]
-            self._controls[revision] = controls(snapshot)
+            snapshot = self._remember(_parsed(response))
+            last = snapshot["lastAction"] and settled(snapshot["lastAction"])
+            response.text = json.dumps({**snapshot, "lastAction": last})
+        return response
+
+    def _remember(self, snapshot: JsonObject) -> JsonObject:
+        """Return a snapshot as it was when its revision was new.
+
+        As soon as the bot edits a message, simcord takes its old pictures out of the snapshot,
+        although the new ones come only with the next refresh.
+        """
+        context, revision = snapshot["context"]["id"], snapshot["publishedRevision"]
+        shown = self._shown.get(context)
+        if shown is None or shown["publishedRevision"] != revision:
+            self._shown[context] = shown = snapshot
+            self._controls[context, revision] = controls(snapshot)
             if len(self._controls) > _REMEMBERED:
                 self._controls.popitem(last=False)
-            if snapshot["lastAction"]:
-                last = settled(snapshot["lastAction"])
-                response.text = json.dumps({**snapshot, "lastAction": last})
-        return response
+        return {**shown, "lastAction": snapshot["lastAction"], "activity": snapshot["activity"]}
 
     async def _act(self, request: web.Request) -> web.Response:
         """Carry out an action, once it is its turn."""
         async with self.turn:
-            answer = await self._ask(request, "GET", "/api/state")
+            answer = await self._ask(request.headers, "GET", "/api/state")
             if answer.status != HTTPStatus.OK:
                 return await self._pass_on(request)
-            state, body = _parsed(answer), await request.read()
-            if request.content_type != _JSON:  # it has files
-                body = with_revision(body, state["publishedRevision"])
-                return await self._ask(request, "POST", request.path, body)
-            try:
-                action = json.loads(body)
-            except ValueError:
-                return await self._pass_on(request)
-            return await self._act_on(request, action, state)
+            receipt = await self._act_now(request, _parsed(answer))
+            await self.look()
+            return receipt
+
+    async def _act_now(self, request: web.Request, state: JsonObject) -> web.Response:
+        body = await request.read()
+        if request.content_type != _JSON:  # it has files
+            body = with_revision(body, state["publishedRevision"])
+            return await self._ask(request.headers, "POST", request.path, body)
+        try:
+            action = json.loads(body)
+        except ValueError:
+            return await self._pass_on(request)
+        return await self._act_on(request, action, state)
 
     async def _act_on(
         self, request: web.Request, action: JsonObject, state: JsonObject
@@ -155,7 +183,7 @@ class Front:
         typed = None
         try:
             if is_typed_command(action):
-                commands = await self._ask(request, "GET", "/api/commands")
+                commands = await self._ask(request.headers, "GET", "/api/commands")
                 catalog = Catalog.model_validate_json(commands.text or "")
                 typed = read_command(action["content"], catalog.entries)
                 action = run_command(action, typed)
@@ -167,7 +195,7 @@ class Front:
             return web.json_response(refused(action, state["publishedRevision"], str(error)))
         action["published_revision"] = state["publishedRevision"]
         body = json.dumps(action).encode()
-        answer = await self._ask(request, "POST", request.path, body)
+        answer = await self._ask(request.headers, "POST", request.path, body)
         if answer.status != HTTPStatus.OK:
             return answer
         receipt = settled(_parsed(answer))
@@ -175,13 +203,15 @@ class Front:
 
     async def _pass_on(self, request: web.Request) -> web.Response:
         """Let simcord's server answer a request."""
-        return await self._ask(request, request.method, request.path_qs, await request.read())
+        return await self._ask(
+            request.headers, request.method, request.path_qs, await request.read()
+        )
 
     async def _ask(
-        self, request: web.Request, method: str, path: str, body: bytes | None = None
+        self, headers: Mapping[str, str], method: str, path: str, body: bytes | None = None
     ) -> web.Response:
         """Ask simcord's server something in the name of a browser."""
-        headers = {key: request.headers[key] for key in _PASSED_ON if key in request.headers}
+        headers = {key: headers[key] for key in _PASSED_ON if key in headers}
         url = f"{self._page.scheme}://{self._page.netloc}{path}"
         async with self._session.request(method, url, headers=headers, data=body) as answer:
             kept = {k: v for k, v in answer.headers.items() if k.lower() not in _OF_CONNECTION}

@@ -6,6 +6,8 @@
   const WAIT_MS = 50;
   const FOUND_MS = 2000;
   const JUMP = /^https:\/\/discord\.com\/channels\/[^/]+\/\d+\/(\d+)$/;
+  const SENT = /"kind":"(send_message|run_command)"/;
+  const LINK = "this message";
   const NOT_HERE = "That message is not on this page.";
 
   /* The notice above the composer. */
@@ -22,12 +24,20 @@
     element.hidden = !text;
   }
 
+  /* Who sends something wants to see what comes of it; the page then stays at its end. */
+
+  function scrollDown() {
+    const timeline = document.getElementById("channel-timeline");
+    timeline.scrollTop = timeline.scrollHeight;
+  }
+
   const originalFetch = window.fetch;
   window.fetch = async (url, options) => {
     const response = await originalFetch(url, options);
     if (String(url) === "/api/action" && response.ok) {
       const answer = await response.clone().json();
       if ("notice" in answer) notice(answer.notice || "");
+      if (!answer.rejected && SENT.test(String(options?.body))) scrollDown();
     }
     return response;
   };
@@ -103,6 +113,14 @@
     });
   }
 
+  /* A picture that the bot has replaced before it was loaded. */
+
+  function keepInstead(change) {
+    const old = pictures(change.removedNodes).find((image) => image.matches(".local-kept"));
+    const missing = [...change.addedNodes].find((node) => node.matches?.(".media-unavailable"));
+    if (old && missing) missing.replaceWith(old);
+  }
+
   function pictures(nodes) {
     return [...nodes].filter((node) => node instanceof Element).flatMap(
       (node) => [...node.querySelectorAll("img.attachment-image")].filter(loaded),
@@ -118,16 +136,25 @@
     }
   }
 
+  function shortenLinks() {
+    for (const link of document.querySelectorAll("a.markdown-link[href]")) {
+      if (link.textContent === link.href && JUMP.test(link.href)) link.textContent = LINK;
+    }
+  }
+
   new MutationObserver((changes) => {
     const gone = new Map();
     for (const change of changes) {
       const article = change.target;
       if (article instanceof Element && article.matches("article.channel-message")) {
         gone.set(article, [...(gone.get(article) || []), ...pictures(change.removedNodes)]);
+      } else {
+        keepInstead(change);
       }
     }
     gone.forEach((before, article) => keepPictures(article, before));
     markCommands();
+    shortenLinks();
   }).observe(document, { childList: true, subtree: true });
 
   /* A command in a message goes into the composer; a link to a message leads to it. */

@@ -20,8 +20,8 @@ from engine.models.catalogue import ModelEntry, find_models
 
 UPLOAD_HOSTS = frozenset(("cdn.simcord.invalid",))
 """The host in URLs of pictures attached on the page; they exist only in memory."""
-REFRESH_SECONDS = 1.0
-"""Seconds between two refreshes of the page."""
+REFRESH_SECONDS = 0.5
+"""Minimum seconds between two refreshes of the page."""
 SETTLE_SECONDS = 60.0
 """Maximum seconds for which the bot may be busy after a command or a click.
 
@@ -89,6 +89,7 @@ async def _keep_fresh(env: simcord.Env, preview: Preview, front: Front) -> None:
             with suppress(SetupError, TimeoutError):  # the page was closed, or the bot is busy
                 made = len(env.http_requests)
                 await preview.refresh()
+                await front.look()
                 calls = made
 
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from bot.client import PaintingBot
 from bot.config import BotSettings
+from bot.local_preview.front import Front
 from bot.local_preview.studio import open_page
 from bot.services import Services
 from engine.models.catalogue import CATALOGUE
@@ -25,9 +27,9 @@ PROMPT = "a red circle on a blue background"
 class Browser:
     """One page in a browser."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self.session, self.url = session, url
-        address = urlsplit(url)
+    def __init__(self, session: aiohttp.ClientSession, front: Front) -> None:
+        self.session, self.front = session, front
+        address = urlsplit(front.url)
         self.origin = f"http://{address.netloc}"
         self._headers = {"X-Simcord-Capability": address.fragment}
         self._sequence = itertools.count(1)
@@ -100,7 +102,7 @@ async def browser(services: Services) -> AsyncIterator[Browser]:
 
     async def run() -> None:
         async with open_page(PaintingBot(services)) as front, aiohttp.ClientSession() as session:
-            browser = Browser(session, front.url)
+            browser = Browser(session, front)
             await browser.open()
             opened.set_result(browser)
             await closing.wait()
@@ -191,7 +193,7 @@ async def test_nothing_is_refused_because_something_else_happens(
         for _ in range(3):
             browser.shown = dict(old)  # as long as it takes a browser to look again
             assert (await browser.type("/queue"))["settlement"] == "settled"
-        other = Browser(browser.session, browser.url)
+        other = Browser(browser.session, browser.front)
         await other.open()
         receipts = await asyncio.gather(browser.type("/help"), other.type("/status"))
         assert [each["settlement"] for each in receipts] == ["settled"] * 2
@@ -228,6 +230,23 @@ async def test_a_button_is_pressed_only_where_it_was_seen(browser: Browser):
     assert "That button is gone" in receipt["notice"]
     browser.shown = seen
     assert (await browser.type("/queue"))["settlement"] == "settled"
+
+
+async def test_a_picture_stays_until_the_page_has_the_next_one(
+    browser: Browser, services: Services
+):
+    with ExitStack() as held:
+        held.enter_context(steps_held())
+        await browser.type(f"/imagine {PROMPT} steps:2")
+        growing = await browser.until(lambda each: each["attachments"])
+        async with browser.front.turn:  # the page is not refreshed
+            held.close()
+            async with asyncio.timeout(PATIENCE):
+                while await services.store.jobs.count_open():
+                    await asyncio.sleep(0.05)
+            messages = {each["id"]: each for each in await browser.look()}
+            assert messages[growing["id"]]["attachments"] == growing["attachments"]
+    await browser.until(lambda each: each["id"] == growing["id"] and not each["attachments"])
 
 
 async def test_the_page_is_ours_and_for_this_machine_only(browser: Browser):
