@@ -44,6 +44,7 @@ from bot.storage import Store, open_store
 from bot.submission.accounts import Accounts
 from bot.submission.answers import Answers
 from bot.submission.command_access import CommandAccess
+from bot.submission.command_lines import CommandLines
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
 from bot.submission.files import FileReader
@@ -56,6 +57,7 @@ from bot.submission.reposts import Reposts
 from bot.submission.server_settings import ServerSettings
 from bot.submission.styles import SavedStyles
 from bot.submission.submit import JobSubmission
+from bot.submission.takes import Takes
 from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
 from bot.ui.uploads import DISCORD_HOSTS, UploadReader, upload_session
@@ -286,6 +288,7 @@ def _build_services(
         settings, policy, store, queue, reporter, check, moderation_log, timings, questions
     )
     control = JobControl(store, queue, reporter, submission, timings)
+    styles = SavedStyles(store, policy)
     edits = Edits(settings, submission, policy, store, files)
     return Services(
         settings=settings,
@@ -311,8 +314,10 @@ def _build_services(
         masks=MaskDrafts(settings, policy, edits, store, background.worker, files, check),
         recipe_reruns=RecipeReruns(settings, submission, policy, store, files),
         reposts=Reposts(store, policy, check, settings.discord.posted_recipes),
+        takes=Takes(store, policy, check, settings.discord.posted_recipes),
         accounts=Accounts(settings, store),
-        styles=SavedStyles(store, policy),
+        styles=styles,
+        command_lines=CommandLines(settings.engine.models, styles),
         worker=background.worker,
         brief_replies=BriefReplies(timings),
         events=RecentKeys(timings.event_seconds),

@@ -18,6 +18,7 @@ from bot.storage import Store
 from bot.submission.accounts import Accounts
 from bot.submission.answers import Answers
 from bot.submission.command_access import CommandAccess
+from bot.submission.command_lines import CommandLines
 from bot.submission.control import JobControl
 from bot.submission.edits import Edits
 from bot.submission.files import FileReader
@@ -30,6 +31,7 @@ from bot.submission.reposts import Reposts
 from bot.submission.server_settings import ServerSettings
 from bot.submission.styles import SavedStyles
 from bot.submission.submit import JobSubmission
+from bot.submission.takes import Takes
 from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
 from bot.worker.engine_worker import EngineWorker
@@ -62,7 +64,9 @@ class Services:
     edits: Edits
     masks: MaskDrafts
     recipe_reruns: RecipeReruns
+    command_lines: CommandLines
     reposts: Reposts
+    takes: Takes
     styles: SavedStyles
     worker: EngineWorker
     files: FileReader

@@ -1,9 +1,10 @@
-"""Buttons under a job's messages: stop, cancel, resume, rerun, vary, more steps, edit, delete.
+"""Buttons under a job's messages: what is made of a job, its command line, and deletion.
 
 Custom ids are not trusted: the job must exist, and the message must be one of its own.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import discord
@@ -19,9 +20,17 @@ from bot.submission.permissions import Actor, check_permissions
 from bot.submission.requester import Requester
 from bot.ui import buttons, queue_text
 from bot.ui.base import PersistentButton
-from bot.ui.buttons import JobAction, confirm_delete_view
+from bot.ui.buttons import JobAction, Press, confirm_delete_view
+from bot.ui.command_text import command_text
 from bot.ui.responses import defer, respond, show_form, update_response
-from cogs.job_forms import MoreForm, PromptForm, VaryForm, respond_queued, vary_picture
+from cogs.job_forms import (
+    FromPicture,
+    MoreForm,
+    PromptForm,
+    VaryForm,
+    queue_from_picture,
+    respond_queued,
+)
 
 _ELSEWHERE = "That button belongs to another picture. If this one was posted just now, try again."
 _STOPPED = {
@@ -41,8 +50,7 @@ class JobButton(PersistentButton, template=r"(?s:job:.*)"):
         press = buttons.parse_custom_id(self.custom_id)
         if press is None or interaction.message is None:
             raise UserError(buttons.UNKNOWN)
-        action, job_id = press
-        await _ACTIONS[action](_PressedJob(interaction, interaction.message, job_id))
+        await _ACTIONS[press.action](_PressedJob(interaction, interaction.message, press))
 
 
 class Buttons(BotCog):
@@ -55,11 +63,12 @@ class _PressedJob:
     """The job whose button was pressed, with what its buttons do."""
 
     def __init__(
-        self, interaction: discord.Interaction[Any], message: discord.Message, job_id: int
+        self, interaction: discord.Interaction[Any], message: discord.Message, press: Press
     ) -> None:
         self._interaction = interaction
         self._message = message
-        self._job_id = job_id
+        self._job_id = press.job_id
+        self._number = press.number
         self._services: Services = interaction.client.services
         self._person = Actor.of_interaction(interaction)
 
@@ -79,27 +88,47 @@ class _PressedJob:
         await respond(self._interaction, "Cancelled.")
 
     async def rerun(self) -> None:
-        """Queue the job again with other seeds."""
-        await self._follow_up(self._services.followups.rerun)
+        """Queue the job, or its picture, again with other seeds."""
+        await self._follow_up(partial(self._services.followups.rerun, number=self._number))
 
     async def resume(self) -> None:
         """Queue the steps that a stopped job has left."""
         await self._follow_up(self._services.followups.resume)
 
     async def vary(self) -> None:
-        """Vary the job's picture, after asking which if there are several."""
+        """Vary a picture of the job, after asking which if the button does not say it."""
+        if self._number is not None:
+            await defer(self._interaction)
+            await self._from_picture(self._services.followups.vary, self._number)
+            return
         record = await self._editable_record()
         numbers = await self._numbers(record)
         if len(numbers) == 1:
             await defer(self._interaction)
-            await vary_picture(self._interaction, self._message, record, numbers[0])
+            await self._from_picture(self._services.followups.vary, numbers[0])
         else:
             await show_form(self._interaction, VaryForm(self._message, record, numbers))
+
+    async def enlarge(self) -> None:
+        """Queue a picture of the job again, twice as large."""
+        await defer(self._interaction)
+        await self._from_picture(self._services.followups.enlarge, self._number or 1)
+
+    async def take(self) -> None:
+        """Post a picture of the job by itself."""
+        if self._number is None:
+            raise UserError(buttons.UNKNOWN)
+        await defer(self._interaction)
+        record = await self._editable_record()
+        requester = Requester.of_interaction(self._interaction)
+        guild = self._interaction.guild
+        told = await self._services.takes.take(requester, guild, record, self._number)
+        await respond(self._interaction, told)
 
     async def ask_for_steps(self) -> None:
         """Ask how many more steps to paint."""
         record = await self._editable_record()
-        numbers = await self._numbers(record)
+        numbers = await self._numbers(record) if self._number is None else [self._number]
         limits = await self._services.policy.limits(self._interaction.guild_id)
         await show_form(self._interaction, MoreForm(record, numbers, limits.steps))
 
@@ -107,7 +136,17 @@ class _PressedJob:
         """Ask for another prompt."""
         record = await self._editable_record()
         longest = self._services.settings.limits.prompt_length
-        await show_form(self._interaction, PromptForm(record, longest))
+        await show_form(self._interaction, PromptForm(record, longest, self._number))
+
+    async def show_recipe(self) -> None:
+        """Show the command that paints the job, or its picture, again."""
+        await defer(self._interaction)
+        record = await self._record()
+        await self._services.policy.check_place(Requester.of_interaction(self._interaction))
+        tree, person = self._interaction.client.tree, self._interaction.user.id
+        line = await self._services.command_lines.write(tree, record, self._number, person)
+        text, files = command_text(line.text, line.notices)
+        await update_response(self._interaction, text, files)
 
     async def ask_to_delete(self) -> None:
         """Show the button that deletes the job's pictures."""
@@ -144,6 +183,10 @@ class _PressedJob:
         record = await self._editable_record()
         requester = Requester.of_interaction(self._interaction)
         await respond_queued(self._interaction, await queue(requester, record))
+
+    async def _from_picture(self, queue: FromPicture, number: int) -> None:
+        record = await self._editable_record()
+        await queue_from_picture(self._interaction, self._message, record, number, queue)
 
     async def _check_may_delete(self, record: JobRecord) -> None:
         await self._services.control.require_owner(record.job.id, self._person)
@@ -189,8 +232,11 @@ _ACTIONS: Mapping[JobAction, Callable[[_PressedJob], Awaitable[None]]] = {
     JobAction.GO_ON: _PressedJob.resume,
     JobAction.RERUN: _PressedJob.rerun,
     JobAction.VARY: _PressedJob.vary,
+    JobAction.TAKE: _PressedJob.take,
+    JobAction.ENLARGE: _PressedJob.enlarge,
     JobAction.MORE: _PressedJob.ask_for_steps,
     JobAction.REWORD: _PressedJob.ask_for_prompt,
+    JobAction.RECIPE: _PressedJob.show_recipe,
     JobAction.DELETE: _PressedJob.ask_to_delete,
     JobAction.CONFIRM_DELETE: _PressedJob.delete,
 }

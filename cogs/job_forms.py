@@ -1,5 +1,6 @@
 """Forms that job buttons open: which picture, how many more steps, which prompt."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import discord
@@ -9,6 +10,7 @@ from bot.errors import UserError
 from bot.jobs.records import JobRecord
 from bot.services import Services
 from bot.submission.followups import FollowupJobs
+from bot.submission.job_messages import message_with_pictures
 from bot.submission.recipes import prompt_of
 from bot.submission.requester import Requester
 from bot.submission.submit import Queued
@@ -22,6 +24,8 @@ from bot.ui.responses import defer, respond
 from bot.ui.uploads import Upload, pictures_in
 from engine.recipes.recipe import MAX_STEPS
 
+FromPicture = Callable[[Requester, JobRecord, int, bytes], Awaitable[discord.Message]]
+"""Queues a job that starts from a job's picture with this number."""
 _ALL = "0"
 """Option value for all pictures."""
 _MAX_DIGITS = 6
@@ -65,7 +69,9 @@ class VaryForm(_JobForm):
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Vary it."""
         await defer(interaction)
-        await vary_picture(interaction, self._message, self.record, _number(self._which) or 1)
+        number = _number(self._which) or 1
+        vary = interaction.client.services.followups.vary
+        await queue_from_picture(interaction, self._message, self.record, number, vary)
 
 
 class MoreForm(_JobForm):
@@ -104,8 +110,9 @@ class MoreForm(_JobForm):
 class PromptForm(_JobForm):
     """Asks for another prompt for a picture."""
 
-    def __init__(self, record: JobRecord, longest: int) -> None:
+    def __init__(self, record: JobRecord, longest: int, number: int | None) -> None:
         super().__init__(record, JobAction.REWORD)
+        self._number = number
         prompt = prompt_of(record.job.recipes[0])[:_MAX_INPUT]
         self._prompt = words_input("prompt", max(longest, len(prompt)))
         self._prompt.default = prompt
@@ -117,33 +124,40 @@ class PromptForm(_JobForm):
         followups: FollowupJobs = interaction.client.services.followups
         requester = Requester.of_interaction(interaction)
         prompt = self._prompt.value
-        message = await followups.edit_prompt(requester, self.record, prompt)
+        message = await followups.edit_prompt(requester, self.record, prompt, self._number)
         notice = reading_text(prompt)
         await respond(interaction, str(Queued(message, notice)))
 
 
-async def vary_picture(
-    interaction: discord.Interaction[Any], message: discord.Message, record: JobRecord, number: int
+async def queue_from_picture(
+    interaction: discord.Interaction[Any],
+    message: discord.Message,
+    record: JobRecord,
+    number: int,
+    queue: FromPicture,
 ) -> None:
-    """Vary one of a job's pictures, from the store or else from its message."""
+    """Queue a job that starts from one of a job's pictures."""
+    content = await _picture(interaction, message, record, number)
+    requester = Requester.of_interaction(interaction)
+    await respond_queued(interaction, await queue(requester, record, number, content))
+
+
+async def _picture(
+    interaction: discord.Interaction[Any], message: discord.Message, record: JobRecord, number: int
+) -> bytes:
+    """Return one of a job's pictures from the store, or else from the job's messages."""
     services: Services = interaction.client.services
     pictures = await services.store.lifecycle.pictures(record.job.id)
     content = next((each.content for each in pictures if each.number == number), None)
-    if content is None:
-        content = await _posted(services, interaction.user.id, message, number)
-    requester = Requester.of_interaction(interaction)
-    await respond_queued(
-        interaction, await services.followups.vary(requester, record, number, content)
-    )
-
-
-async def _posted(services: Services, user_id: int, message: discord.Message, number: int) -> bytes:
-    """Read a job's picture from its message."""
-    files = [each for each in pictures_in(message) if result_number(each.filename) == number]
-    if not files:
+    if content is not None:
+        return content
+    message = await message_with_pictures(interaction.client, services.store, message)
+    files = (each for each in pictures_in(message) if result_number(each.filename) == number)
+    file = next(files, None)
+    if file is None:
         raise UserError("I don't have this picture any more. Attach it to `/edit` instead.")
-    async with services.files.turn(user_id) as turn:
-        return await turn.fetch(Upload(files[0], message))
+    async with services.files.turn(interaction.user.id) as turn:
+        return await turn.fetch(Upload(file, message))
 
 
 async def respond_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:

@@ -285,7 +285,7 @@ class JobReport:
             notified = await self._post_pictures(record, poster, store)
         elif record.state is JobState.FAILED:
             text = f"{job_text.headline(self.job)}\n{record.reason}"
-            notified = await poster.post_result(text, buttons=result_view(job_id, record.state))
+            notified = await poster.post_result(text, buttons=result_view(record, ()))
         await poster.update_progress(_ENDED[record.state], buttons=None)
         reason = None if notified else NOT_NOTIFIED
         await store.lifecycle.mark_notified(job_id, reason)
@@ -312,8 +312,9 @@ class JobReport:
             self._reporter.moderation_log.held_back(self.job, self.location, *counts)
         if not allowed.pictures:
             text = f"{job_text.headline(self.job)}\n{held_back}"
-            return await poster.post_result(text, buttons=result_view(job_id, JobState.FAILED))
-        limit, buttons = poster.file_limit, result_view(job_id, record.state)
+            return await poster.post_result(text, buttons=result_view(record, ()))
+        numbers = [each.number for each in allowed.pictures]
+        limit, buttons = poster.file_limit, result_view(record, numbers)
         while True:
             files = await asyncio.to_thread(
                 result_files,

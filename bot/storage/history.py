@@ -53,13 +53,27 @@ class HistoryRepository(Repository):
             spoiler=row.spoiler,
         )
 
-    async def add_repost(self, job_id: int, channel_id: int, message_id: int) -> None:
-        """Store a message that shows a job's pictures again, unless the job was deleted."""
-        row = select(literal(message_id), literal(job_id), literal(channel_id))
-        row = row.where(exists().where(JobRow.id == job_id))
-        columns = ["message_id", "job_id", "channel_id"]
+    async def add_repost(
+        self, job_id: int, channel_id: int, message_id: int, picture: int | None = None
+    ) -> None:
+        """Store a message that shows a job's pictures again, unless the job was deleted.
+
+        `picture` is the number of the only one that it shows, if the job has several.
+        """
+        values = (message_id, job_id, channel_id, picture)
+        row = select(*map(literal, values)).where(exists().where(JobRow.id == job_id))
+        columns = ["message_id", "job_id", "channel_id", "picture"]
         async with self._write.begin() as session:
             await session.execute(insert(PostRow).from_select(columns, row))
+
+    async def taken(self, job_id: int, channel_id: int, picture: int) -> int | None:
+        """Return the oldest message in a channel that holds only this one of a job's pictures."""
+        is_meant = and_(
+            PostRow.job_id == job_id, PostRow.channel_id == channel_id, PostRow.picture == picture
+        )
+        oldest = select(func.min(PostRow.message_id)).where(is_meant)
+        async with self._read() as session:
+            return await session.scalar(oldest)
 
 
 def _is_in(scope: Scope) -> ColumnElement[bool]:

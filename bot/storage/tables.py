@@ -107,6 +107,8 @@ class PostRow(Base):
     channel_id: Mapped[int | None] = mapped_column(BigInteger)
     number: Mapped[int | None]
     """The position among the job's posts, from 1; None for reposts."""
+    picture: Mapped[int | None]
+    """The number of the only picture, of several, that the message holds; None for all of them."""
 
 
 class PictureRow(Base):

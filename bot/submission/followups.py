@@ -1,4 +1,4 @@
-"""Make new jobs from jobs that have ended, with another seed, start, number of steps or prompt.
+"""Make new jobs from jobs that have ended, with another seed, start, size, steps or prompt.
 
 A new job belongs to the user who asks for it and counts towards their limits. Callers check who may
 ask.
@@ -19,11 +19,12 @@ from bot.jobs.job import JobOrigin
 from bot.jobs.records import JobRecord
 from bot.submission.control import JobControl
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
+from bot.submission.recipes import most_pixels
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded, seed_or_any
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
-from engine.editing.followups import variation_of, with_extra_steps
+from engine.editing.followups import ENLARGED, enlarged, variation_of, with_extra_steps
 from engine.recipes.prompts import parse_prompts
 from engine.recipes.recipe import Recipe
 
@@ -51,10 +52,12 @@ class FollowupJobs:
         self._recent: dict[Hashable, float] = {}
         """When each recent request was queued; infinity while it is being queued."""
 
-    async def rerun(self, requester: Requester, record: JobRecord) -> discord.Message:
-        """Paint a job again with other seeds."""
-        with self.debounce(requester.user_id, "rerun", record.job.id):
-            recipes = reseeded(record.job.recipes)
+    async def rerun(
+        self, requester: Requester, record: JobRecord, number: int | None = None
+    ) -> discord.Message:
+        """Paint a job, or one of its pictures, again with other seeds."""
+        with self.debounce(requester.user_id, "rerun", record.job.id, number):
+            recipes = reseeded(_recipes(record, number))
             return await self._submit(requester, record, recipes, "rerun")
 
     async def vary(
@@ -67,11 +70,22 @@ class FollowupJobs:
             recipe = await asyncio.to_thread(variation_of, origin, picture, seed)
             return await self._submit(requester, record, (recipe,), "vary")
 
+    async def enlarge(
+        self, requester: Requester, record: JobRecord, number: int, picture: bytes
+    ) -> discord.Message:
+        """Paint one of a job's pictures twice as wide and high, starting from it."""
+        origin = _recipe(record, number)
+        self._check_models((origin,))
+        _check_can_grow(origin)
+        with self.debounce(requester.user_id, "enlarge", record.job.id, number):
+            recipe = await asyncio.to_thread(enlarged, origin, picture)
+            return await self._submit(requester, record, (recipe,), "enlarge")
+
     async def add_steps(
         self, requester: Requester, record: JobRecord, number: int | None, steps: int
     ) -> discord.Message:
         """Give more steps to one of a job's pictures, or to all of them."""
-        recipes = record.job.recipes if number is None else (_recipe(record, number),)
+        recipes = _recipes(record, number)
         self._check_models(recipes)
         with self.debounce(requester.user_id, "more", record.job.id, number):
             longer = tuple(with_extra_steps(recipe, steps) for recipe in recipes)
@@ -84,18 +98,18 @@ class FollowupJobs:
             return await self._control.resume(record.job.id, requester, kind="go-on")
 
     async def edit_prompt(
-        self, requester: Requester, record: JobRecord, prompt: str
+        self, requester: Requester, record: JobRecord, prompt: str, number: int | None = None
     ) -> discord.Message:
-        """Paint a job with another prompt and the same seeds."""
+        """Paint a job, or one of its pictures, with another prompt and the same seeds."""
         check_prompt(prompt, self._settings.limits)
-        prompts, job = parse_prompts(prompt), record.job
-        if all(recipe.prompts == prompts for recipe in job.recipes):
+        prompts, before = parse_prompts(prompt), _recipes(record, number)
+        if all(recipe.prompts == prompts for recipe in before):
             raise UserError(
                 "This is the same prompt, and with the same seed it paints the same picture. "
                 "Change it, or press Rerun."
             )
-        with self.debounce(requester.user_id, "reword", job.id, prompt):
-            recipes = tuple(replace(recipe, prompts=prompts) for recipe in job.recipes)
+        with self.debounce(requester.user_id, "reword", record.job.id, number, prompt):
+            recipes = tuple(replace(recipe, prompts=prompts) for recipe in before)
             return await self._submit(requester, record, recipes, "reword", prompt)
 
     async def _submit(
@@ -138,6 +152,20 @@ class FollowupJobs:
             del self._recent[request]
             raise
         self._recent[request] = time.monotonic()
+
+
+def _check_can_grow(recipe: Recipe) -> None:
+    """Raise `UserError` if a picture is already about as large as it can become."""
+    if recipe.width * recipe.height * ENLARGED**2 > most_pixels(recipe.models):
+        raise UserError(
+            "This picture was enlarged already, and I paint no larger ones. Enlarge it with "
+            "another program."
+        )
+
+
+def _recipes(record: JobRecord, number: int | None) -> tuple[Recipe, ...]:
+    """Return a job's recipes, or only that of picture `number`."""
+    return record.job.recipes if number is None else (_recipe(record, number),)
 
 
 def _recipe(record: JobRecord, number: int) -> Recipe:

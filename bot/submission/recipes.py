@@ -23,14 +23,16 @@ from bot.ui.filenames import result_number
 from bot.ui.uploads import Upload, recipe_beside
 from engine.models.catalogue import find_models
 from engine.painting import Provenance, check_grid, read_provenance
+from engine.presets import size_of_shape
 from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe
+from engine.recipes.shapes import SHAPES
 
 FILENAME = "recipe.json"
 """The name of the file that is sent with the description of a recipe."""
 LARGEST = 2
 """The largest canvas of a recipe from elsewhere is the square of this many sides of the models'
-native canvas."""
+native canvas, or another of `SHAPES` that is as much larger than usual."""
 MAX_CUTOUTS = 128
 """The most cutouts of a recipe from elsewhere, twice as many as in the paper."""
 
@@ -125,11 +127,17 @@ def prompt_of(recipe: Recipe) -> str:
     return " | ".join(map(str, recipe.prompts))
 
 
+def most_pixels(models: str) -> int:
+    """Return the number of pixels of the largest canvas that people can reach for some models."""
+    sizes = (size_of_shape(shape, models) for shape in SHAPES)
+    return LARGEST**2 * max(width * height for width, height in sizes)
+
+
 def _check_effort(recipe: Recipe) -> None:
     """Raise `UserError` if a recipe has more pixels or cutouts than users can ask for here."""
     entry = find_models(recipe.models)
     largest = LARGEST * entry.side
-    if recipe.width * recipe.height > largest**2 or recipe.enlarge > entry.enlarge:
+    if recipe.width * recipe.height > most_pixels(recipe.models) or recipe.enlarge > entry.enlarge:
         shown = f", shown {recipe.enlarge}×" if recipe.enlarge > 1 else ""
         raise UserError(
             f"That recipe is for {recipe.width}×{recipe.height} pixels{shown}. Recipes from "

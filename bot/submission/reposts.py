@@ -55,10 +55,11 @@ class Reposts:
         )
         lines = (_headline(record, requester), held_back, *files.notices)
         text = "\n".join(filter(None, lines))
+        numbers = [each.number for each in allowed.pictures]
         messages: list[discord.Message] = []
         for group in files.groups:
             is_last = group is files.groups[-1]
-            view = result_view(entry.job_id, record.state) if is_last else discord.utils.MISSING
+            view = result_view(record, numbers) if is_last else discord.utils.MISSING
             try:
                 message = await bounded(
                     requester.channel.send(text, files=discord_files(*group), view=view)

@@ -20,7 +20,7 @@ from bot.ui import job_text
 from bot.ui.filenames import recipe_filename
 from engine.files import MEBIBYTE, file_bytes
 from engine.images.animation import write_animation
-from engine.images.contact_sheet import contact_sheet
+from engine.images.contact_sheet import contact_sheet, numbered
 from engine.painting import fits_into_png, with_recipe
 from engine.recipes.edit import Edit
 from engine.recipes.pictures import without_pictures
@@ -89,7 +89,8 @@ def result_files(
             compared = _compared(recipe.edit, final)
             packer.add_picture(f"{name}-before-after", compared, job_text.BEFORE_AFTER)
     if len(finals) > 1:
-        packer.add_picture(f"{_name(job)}-grid", contact_sheet(finals, columns=_GRID_COLUMNS))
+        grid = _grid([each.number for each in pictures], finals)
+        packer.add_picture(f"{_name(job)}-grid", grid, job_text.grid_alt_text(job, len(finals)))
     if frames:
         packer.add_clip(f"{_name(job)}-growth", _clip(pictures, finals, frames))
     return packer.result_files(finals[0].size)
@@ -214,6 +215,12 @@ def fit_within(size: tuple[int, int], side: int) -> tuple[int, int]:
     """Shrink a size to a longest side of `side`, with the same proportions."""
     factor = min(1.0, side / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _grid(numbers: Sequence[int], finals: Sequence[Image.Image]) -> Image.Image:
+    """Lay pictures out side by side, with the numbers that their buttons have."""
+    tiles = [numbered(each, number) for number, each in zip(numbers, finals, strict=True)]
+    return contact_sheet(tiles, columns=_GRID_COLUMNS)
 
 
 def _compared(edit: Edit, final: Image.Image) -> Image.Image:

@@ -1,10 +1,11 @@
-"""Buttons under a job's messages: the custom id names the action and the job.
+"""Buttons under a job's messages: the custom id names the action, the job and maybe the picture.
 
 They hold nothing else, so they work after a restart too. `cogs.buttons` answers them.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -12,9 +13,12 @@ import discord
 from discord import ui
 
 from bot.jobs.job import JobState
+from bot.jobs.records import JobRecord
 
 UNKNOWN = "I don't know this button any more. Please run the command again."
 """Message for a press of a button whose custom id means nothing."""
+PER_ROW = 5
+"""Maximum number of buttons in a row; set by Discord, as is that of five rows."""
 
 
 class JobAction(StrEnum):
@@ -25,8 +29,12 @@ class JobAction(StrEnum):
     GO_ON = "go-on"
     RERUN = "rerun"
     VARY = "vary"
+    TAKE = "take"
+    """Posts one of several pictures by itself."""
     MORE = "more"
+    ENLARGE = "enlarge"
     REWORD = "reword"
+    RECIPE = "recipe"
     DELETE = "delete"
     """Asks for confirmation."""
     CONFIRM_DELETE = "delete-indeed"
@@ -38,30 +46,62 @@ _BUTTON_LABELS: Mapping[JobAction, tuple[str, str]] = {
     JobAction.GO_ON: ("▶️", "Resume"),
     JobAction.RERUN: ("🔁", "Rerun"),
     JobAction.VARY: ("🎲", "Vary"),
+    JobAction.TAKE: ("🖼️", "Take"),
     JobAction.MORE: ("⏩", "More steps"),
+    JobAction.ENLARGE: ("🔍", "Enlarge ×2"),
     JobAction.REWORD: ("✏️", "Edit prompt"),
+    JobAction.RECIPE: ("📋", "Recipe"),
     JobAction.DELETE: ("🗑️", "Delete"),
     JobAction.CONFIRM_DELETE: ("🗑️", "Delete it"),
 }
+_FOR_EACH: Mapping[JobAction, str] = {JobAction.VARY: "V", JobAction.TAKE: "U"}
+"""What people do with one of several pictures: a row for each, with a button for each picture. The
+letters are those that people know from other bots."""
 _UNDER_RESULTS: Mapping[JobState, tuple[JobAction, ...]] = {
     JobState.DONE: (
-        JobAction.RERUN,
         JobAction.VARY,
+        JobAction.RERUN,
         JobAction.MORE,
+        JobAction.ENLARGE,
         JobAction.REWORD,
-        JobAction.DELETE,
     ),
     # A stopped picture can be resumed instead of given more steps.
     JobState.STOPPED: (
         JobAction.GO_ON,
-        JobAction.RERUN,
         JobAction.VARY,
+        JobAction.RERUN,
+        JobAction.ENLARGE,
         JobAction.REWORD,
-        JobAction.DELETE,
     ),
-    JobState.FAILED: (JobAction.RERUN, JobAction.REWORD, JobAction.DELETE),
+    JobState.FAILED: (JobAction.RERUN, JobAction.REWORD),
 }
-_CUSTOM_ID = re.compile(r"job:([a-z-]{1,16}):([1-9][0-9]{0,17})")
+"""What people make of a result, the most usual first."""
+_LAST_ROW = (JobAction.RECIPE, JobAction.DELETE)
+"""What makes no picture; a deletion stands apart from what people press often."""
+_FROM_A_PICTURE = frozenset((JobAction.VARY, JobAction.TAKE, JobAction.ENLARGE))
+"""What is always about one picture."""
+_ABOUT_ONE = _FROM_A_PICTURE | {
+    JobAction.RERUN,
+    JobAction.MORE,
+    JobAction.REWORD,
+    JobAction.RECIPE,
+}
+"""What can be about one of a job's pictures."""
+_CUSTOM_ID = re.compile(r"job:([a-z-]{1,16}):([1-9][0-9]{0,17})(?::([1-9][0-9]?))?")
+
+
+@dataclass(frozen=True)
+class Press:
+    """What a custom id says."""
+
+    action: JobAction
+    job_id: int
+    number: int | None = None
+    """The position among the job's pictures, from 1; None if it is about the whole job."""
+
+    def __str__(self) -> str:
+        """Return the custom id, which `parse_custom_id` reads."""
+        return f"job:{self.action}:{self.job_id}" + (f":{self.number}" if self.number else "")
 
 
 def button_view(items: Iterable[ui.Item[Any]]) -> ui.View:
@@ -76,12 +116,15 @@ def button_view(items: Iterable[ui.Item[Any]]) -> ui.View:
     return view
 
 
-def parse_custom_id(custom_id: str) -> tuple[JobAction, int] | None:
-    """Read the action and the job's id from a custom id; None if it means nothing."""
+def parse_custom_id(custom_id: str) -> Press | None:
+    """Read a custom id; None if it means nothing."""
     found = _CUSTOM_ID.fullmatch(custom_id)
     if found is None or found[1] not in frozenset(JobAction):
         return None
-    return JobAction(found[1]), int(found[2])
+    action, job_id, number = JobAction(found[1]), int(found[2]), found[3]
+    if number is None:
+        return Press(action, job_id)
+    return Press(action, job_id, int(number)) if action in _ABOUT_ONE else None
 
 
 def label(action: JobAction) -> str:
@@ -91,25 +134,93 @@ def label(action: JobAction) -> str:
 
 def progress_view(job_id: int, *, begun: bool) -> ui.View:
     """Return the buttons of an unfinished job: only one that has begun has a picture."""
-    return _view(job_id, (JobAction.STOP, JobAction.CANCEL) if begun else (JobAction.CANCEL,))
+    actions = (JobAction.STOP, JobAction.CANCEL) if begun else (JobAction.CANCEL,)
+    return _view(_row(job_id, actions))
 
 
-def result_view(job_id: int, state: JobState) -> ui.View:
-    """Return the buttons under the result of a finished job."""
-    return _view(job_id, _UNDER_RESULTS[state])
+def result_view(record: JobRecord, numbers: Sequence[int]) -> ui.View:
+    """Return the buttons under a job's result, which shows the pictures with these numbers."""
+    return _view(*_rows(record, numbers), _row(record.job.id, _LAST_ROW))
+
+
+def main_view(record: JobRecord, numbers: Sequence[int]) -> ui.View:
+    """Return the buttons of `result_view` for another message, without those used rarely."""
+    return _view(*_rows(record, numbers))
+
+
+def picture_view(record: JobRecord, number: int) -> ui.View:
+    """Return the buttons under one of a job's pictures that someone took."""
+    job_id, actions = record.job.id, _actions(record, has_pictures=True)
+    actions = [each for each in actions if each in _ABOUT_ONE]
+    row = _row(job_id, actions, first=actions[0], number=number, numbered=_ABOUT_ONE)
+    return _view(row, _row(job_id, _LAST_ROW, number=number, numbered=_ABOUT_ONE))
 
 
 def confirm_delete_view(job_id: int) -> ui.View:
     """Return the button that confirms a deletion."""
-    return _view(job_id, (JobAction.CONFIRM_DELETE,))
+    return _view(_row(job_id, (JobAction.CONFIRM_DELETE,)))
 
 
-def _view(job_id: int, actions: Iterable[JobAction]) -> ui.View:
-    return button_view(_button(action, job_id) for action in actions)
+def _view(*rows: Sequence[ui.Button[Any]]) -> ui.View:
+    """Return a view with rows of buttons."""
+    for number, row in enumerate(rows):
+        for button in row:
+            button.row = number
+    return button_view(button for row in rows for button in row)
 
 
-def _button(action: JobAction, job_id: int) -> ui.Button[Any]:
-    emoji, text = _BUTTON_LABELS[action]
-    is_final = action is JobAction.CONFIRM_DELETE
-    style = discord.ButtonStyle.danger if is_final else discord.ButtonStyle.secondary
-    return ui.Button(label=text, emoji=emoji, style=style, custom_id=f"job:{action}:{job_id}")
+def _rows(record: JobRecord, numbers: Sequence[int]) -> list[list[ui.Button[Any]]]:
+    """Return the rows of buttons that make something of a result.
+
+    The first button stands out, unless there is one for each of several pictures.
+    """
+    job_id, actions = record.job.id, _actions(record, has_pictures=bool(numbers))
+    if len(numbers) > 1:
+        rows = [_row_of_numbers(job_id, each, numbers[:PER_ROW]) for each in _FOR_EACH]
+        rest = [each for each in actions if each not in _FROM_A_PICTURE]
+        return [*rows, _row(job_id, rest, first=actions[0])]
+    number = numbers[0] if len(numbers) == 1 < len(record.job.recipes) else None
+    return [_row(job_id, actions, first=actions[0], number=number)]
+
+
+def _actions(record: JobRecord, *, has_pictures: bool) -> list[JobAction]:
+    """Return what people can make of a result; not every picture can be enlarged."""
+    recipe = record.job.recipes[0]
+    can_grow = recipe.edit is None and recipe.quantization != "codebook-sampling"
+    actions = _UNDER_RESULTS[record.state if has_pictures else JobState.FAILED]
+    return [each for each in actions if can_grow or each is not JobAction.ENLARGE]
+
+
+def _row(
+    job_id: int,
+    actions: Sequence[JobAction],
+    *,
+    first: JobAction | None = None,
+    number: int | None = None,
+    numbered: Collection[JobAction] = _FROM_A_PICTURE,
+) -> list[ui.Button[Any]]:
+    """Return a row of buttons; the one for `first` stands out.
+
+    Those for `numbered` actions are about picture `number`.
+    """
+    presses = [Press(each, job_id, number if each in numbered else None) for each in actions]
+    buttons = [_button(each) for each in presses]
+    for action, button in zip(actions, buttons, strict=True):
+        if action is first:
+            button.style = discord.ButtonStyle.primary
+        if action is JobAction.CONFIRM_DELETE:
+            button.style = discord.ButtonStyle.danger
+    return buttons
+
+
+def _row_of_numbers(job_id: int, action: JobAction, numbers: Sequence[int]) -> list[ui.Button[Any]]:
+    """Return a row with a button for each of several pictures."""
+    buttons = [_button(Press(action, job_id, number)) for number in numbers]
+    for number, button in zip(numbers, buttons, strict=True):
+        button.label = f"{_FOR_EACH[action]}{number}"
+    return buttons
+
+
+def _button(press: Press) -> ui.Button[Any]:
+    emoji, text = _BUTTON_LABELS[press.action]
+    return ui.Button(label=text, emoji=emoji, custom_id=str(press))

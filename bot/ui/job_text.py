@@ -37,6 +37,7 @@ _ALT_TEXT, _THREAD_NAME = 1024, 100
 _KINDS = {
     "rerun": "rerun",
     "vary": "variation",
+    "enlarge": "enlarged",
     "more": "more steps",
     "go-on": "resumed",
     "reword": "new prompt",
@@ -67,6 +68,13 @@ def thread_name(prompt: str) -> str:
 def alt_text(prompt: str) -> str:
     """Return the alt text of a picture of the prompt."""
     return truncate(f"A picture painted from the prompt: {plain_text(prompt)}", _ALT_TEXT)
+
+
+def grid_alt_text(job: Job, pictures: int) -> str:
+    """Return the alt text of a job's pictures on one sheet."""
+    prompt = plain_text(job.prompt)
+    text = f"{pictures} pictures with numbers, row by row, painted from the prompt: {prompt}"
+    return truncate(text, _ALT_TEXT)
 
 
 def headline(job: Job) -> str:

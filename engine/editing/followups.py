@@ -1,4 +1,4 @@
-"""Make a new recipe from a painted picture's recipe: extra rounds, a restart, a variation.
+"""Make a new recipe from a painted picture's recipe: more rounds, a restart, a larger picture.
 
 No torch in here.
 """
@@ -11,8 +11,18 @@ from engine.editing.edit_pictures import read_source
 from engine.errors import RecipeError
 from engine.models.catalogue import find_models
 from engine.recipes.pictures import check_complete
-from engine.recipes.recipe import MAX_MORE, MAX_STEPS, Recipe
+from engine.recipes.recipe import MAX_MORE, MAX_STEPS, MIN_LEARNING_RATE, Recipe
 from engine.recipes.start_image import init_image
+
+ENLARGED = 2
+"""Factor by which an enlarged picture is wider and higher."""
+_STEPS, _RATE = 10, 0.1
+"""Number of steps of an enlargement, and its share of the recipe's learning rate.
+
+On a canvas twice as large, the codes already draw sharper outlines than resizing does. These steps
+make colors even, in a tenth of the time that the picture took. With twice as many steps or a larger
+rate, dents and specks came into pictures of the demo models.
+"""
 
 
 def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
@@ -68,3 +78,25 @@ def variation_of(recipe: Recipe, picture: bytes, seed: int) -> Recipe:
     """
     noise = find_models(recipe.models).vary_noise
     return replace(restart_from(recipe, picture), seed=seed, start_noise=noise)
+
+
+def enlarged(recipe: Recipe, picture: bytes) -> Recipe:
+    """Return a recipe that paints `picture`, which `recipe` painted, twice as wide and high.
+
+    The canvas is larger and starts from the picture, so outlines become sharper.
+
+    Raises:
+        PictureError: The file is not a picture.
+        RecipeError: It would be too large, is an edit, whose size is that of its source, or its
+            quantization cannot start from a picture.
+    """
+    if recipe.edit is not None:
+        raise RecipeError("an edit has the size of the picture that was edited, and keeps it")
+    size = {"width": ENLARGED * recipe.width, "height": ENLARGED * recipe.height}
+    return replace(
+        restart_from(replace(recipe, **size), picture),
+        steps=_STEPS,
+        learning_rate=max(MIN_LEARNING_RATE, _RATE * recipe.learning_rate),
+        regularizer=0.0,
+        smoothness=0.0,
+    )

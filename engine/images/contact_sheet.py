@@ -1,4 +1,4 @@
-"""Contact sheets: many pictures in rows on one sheet, with optional captions."""
+"""Contact sheets: many pictures in rows on one sheet, with optional captions and numbers."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,10 @@ _LINE_HEIGHT = 14
 _MAX_LINES = 3
 _MAX_CAPTION = 300
 """Maximum number of characters of a caption that are used; three lines never hold more."""
+_BADGE_SHARE, _SMALLEST_BADGE = 14, 14
+"""How many badges fit along a picture's shorter side, and the smallest side of one in pixels."""
+_BADGE_INK, _BADGE_PAPER = "white", (0, 0, 0, 150)
+"""Colors of a number and of the badge behind it, through which the picture shines."""
 
 
 def contact_sheet(
@@ -50,6 +54,20 @@ def contact_sheet(
     return sheet
 
 
+def numbered(picture: Image.Image, number: int) -> Image.Image:
+    """Return a copy of a picture with a small number in its upper left corner."""
+    side = max(_SMALLEST_BADGE, min(picture.size) // _BADGE_SHARE)
+    badge = Image.new("RGBA", (4 * side, 4 * side))  # drawn large, for smooth corners
+    draw = ImageDraw.Draw(badge)
+    draw.rounded_rectangle((0, 0, *badge.size), radius=side, fill=_BADGE_PAPER)
+    middle = (badge.width / 2, badge.height / 2)
+    draw.text(middle, str(number), fill=_BADGE_INK, font=_font(3 * side), anchor="mm")
+    badge = badge.resize((side, side), Image.Resampling.LANCZOS)
+    copy = picture.convert("RGB")
+    copy.paste(badge, (side // 4, side // 4), badge)
+    return copy
+
+
 def _write(sheet: Image.Image, lines: list[str], left: int, top: int) -> None:
     draw, font = ImageDraw.Draw(sheet), _font()
     for number, line in enumerate(lines):
@@ -80,8 +98,8 @@ def _shortened(line: str, width: int, font: FreeTypeFont) -> str:
     return f"{text}…"
 
 
-def _font() -> FreeTypeFont:
-    font = ImageFont.load_default(size=_FONT_SIZE)
+def _font(size: int = _FONT_SIZE) -> FreeTypeFont:
+    font = ImageFont.load_default(size=size)
     if not isinstance(font, FreeTypeFont):
         raise RuntimeError("this Pillow was built without FreeType")
     return font

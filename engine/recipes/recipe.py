@@ -37,6 +37,7 @@ MAX_STEPS = 100_000
 MAX_MORE = 100
 """Maximum number of extra rounds in a run."""
 MAX_START_NOISE = 10.0
+MIN_LEARNING_RATE = 1e-6
 MAX_SEED = 2**63 - 1
 MAX_CUTOUTS = 1024
 MAX_ENLARGE = 16
@@ -121,7 +122,7 @@ class Recipe:
         _whole("seed", self.seed, 0, MAX_SEED)
         _whole("cutouts", self.cutouts, 1, MAX_CUTOUTS)
         _whole("enlarge", self.enlarge, 1, MAX_ENLARGE)
-        check_number("learning_rate", self.learning_rate, 1e-6, 100)
+        check_number("learning_rate", self.learning_rate, MIN_LEARNING_RATE, 100)
         check_number("learning_rate_end", self.learning_rate_end, 0, 1)
         check_number("regularizer", self.regularizer, 0, 1000)
         check_number("regularizer_decay", self.regularizer_decay, 0, 1)

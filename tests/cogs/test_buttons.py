@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import discord
 import pytest
 
 from bot.jobs.job import JobState
@@ -26,10 +27,13 @@ from tests.harness.interactions import (
     NEVER_FINISHES,
     RESULT,
     STOPPED_RESULT,
+    distance,
+    grid_labels,
     labels,
     progress_message,
     recipes_in,
     wait_for_progress_message,
+    with_buttons,
 )
 
 
@@ -77,11 +81,11 @@ async def test_a_job_that_waits_can_only_be_cancelled(bot: BotHarness):
 async def test_pictures_are_painted_again_with_other_seeds_by_anybody(bot: BotHarness):
     await bot.imagine(seed=3, count=2)
     result = await result_of(bot)
-    assert labels(result) == RESULT
+    assert labels(result) == grid_labels(2)
     assert "Queued" in ephemeral_text(await bot.bob.click(result, label="Rerun"))
     again = await result_of(bot)
     assert bot.bob.mention in again.content
-    assert labels(again) == RESULT
+    assert labels(again) == grid_labels(2)
     before, after = await recipes_in(result), await recipes_in(again)
     assert len({each.seed for each in (*before, *after)}) == 4
     assert {each.prompts for each in before} == {each.prompts for each in after}
@@ -100,11 +104,6 @@ async def test_a_picture_is_varied_from_where_it_is(bot: BotHarness):
     whole = opened(await pictures_of(result)[0].read()).convert("RGB")
     assert start.size == (before.width, before.height)
     assert distance(start.tobytes(), whole.resize(start.size).tobytes()) < 8
-
-
-def distance(first: bytes, second: bytes) -> float:
-    """How much two pictures differ on average."""
-    return sum(abs(a - b) for a, b in zip(first, second, strict=True)) / len(first)
 
 
 async def test_a_picture_gets_more_steps_from_where_it_ended(
@@ -205,13 +204,26 @@ async def _is_stop_requested(bot: BotHarness) -> bool:
     return record is not None and record.stop_requested
 
 
-@pytest.mark.slow
-async def test_vary_asks_for_one_of_several_pictures(bot: BotHarness):
+async def test_each_of_several_pictures_is_varied_by_a_button_of_its_own(bot: BotHarness):
     await bot.imagine(seed=3, steps=20, count=3)
     result = await result_of(bot)
-    form = await bot.alice.click(result, label="Vary")
+    assert labels(result) == grid_labels(3)
+    assert "Queued" in ephemeral_text(await bot.alice.click(result, label="V2"))
+    await _check_second_was_varied(bot, result)
+
+
+@pytest.mark.slow
+async def test_vary_under_older_messages_asks_for_one_of_several_pictures(bot: BotHarness):
+    await bot.imagine(seed=3, steps=20, count=3)
+    result = await result_of(bot)
+    older = await with_buttons(bot, result, "job:vary:1")
+    form = await bot.alice.click(older, custom_id="job:vary:1")
     answered = await bot.alice.submit_modal(form, {"which": ["2"]})
     assert "Queued" in ephemeral_text(answered)
+    await _check_second_was_varied(bot, result)
+
+
+async def _check_second_was_varied(bot: BotHarness, result: discord.Message) -> None:
     recipe = await stored_recipe(bot, await result_of(bot))
     assert recipe.init_image is not None
     start = opened(recipe.init_image).convert("RGB")
@@ -242,7 +254,7 @@ async def test_a_job_that_failed_can_be_tried_again(
         await bot.imagine()
         await bot.wait_until_notified()
     failed = bot.thread().history()[-1]
-    assert labels(failed) == ["Rerun", "Edit prompt", "Delete"]
+    assert labels(failed) == ["Rerun", "Edit prompt", "Recipe", "Delete"]
     await bot.alice.click(failed, label="Rerun")
     assert labels(await result_of(bot)) == RESULT
 

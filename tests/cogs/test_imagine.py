@@ -109,6 +109,9 @@ async def test_variations_have_seeds_of_their_own_and_a_grid(bot: BotHarness):
     one, all_of_them = (Image.open(io.BytesIO(c)).size for _, c in (pictures[0], grid))
     assert all_of_them[0] > 2 * one[0]
     assert all_of_them[1] > 2 * one[1]
+    assert result.attachments[3].description == (
+        f"3 pictures with numbers, row by row, painted from the prompt: {PROMPT}"
+    )
 
 
 @pytest.mark.parametrize(("size", "expected"), [("square", (64, 64)), ("portrait", (52, 80))])

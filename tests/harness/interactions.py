@@ -14,8 +14,14 @@ from tests.harness.bot_harness import PATIENCE, BotHarness, channel_of, pictures
 
 NEVER_FINISHES = 1000
 """Number of steps of a job that is still running when its test ends or stops it."""
-RESULT = ["Rerun", "Vary", "More steps", "Edit prompt", "Delete"]
-STOPPED_RESULT = ["Resume", "Rerun", "Vary", "Edit prompt", "Delete"]
+RESULT = ["Vary", "Rerun", "More steps", "Enlarge ×2", "Edit prompt", "Recipe", "Delete"]
+STOPPED_RESULT = ["Resume", "Vary", "Rerun", "Enlarge ×2", "Edit prompt", "Recipe", "Delete"]
+
+
+def grid_labels(pictures: int) -> list[str]:
+    """Return the labels of the buttons under a result with several pictures."""
+    numbered = [f"{letter}{each}" for letter in "VU" for each in range(1, pictures + 1)]
+    return [*numbered, "Rerun", "More steps", "Edit prompt", "Recipe", "Delete"]
 
 
 def buttons_of(message: discord.Message) -> list[discord.Button]:
@@ -59,6 +65,11 @@ async def recipes_in(message: discord.Message) -> list[Recipe]:
     return [recipe_of(await each.read()) for each in files]
 
 
+def distance(first: bytes, second: bytes) -> float:
+    """How much two pictures differ on average."""
+    return sum(abs(a - b) for a, b in zip(first, second, strict=True)) / len(first)
+
+
 async def at_the_same_time(
     bot: BotHarness, patch: pytest.MonkeyPatch, *acts: Awaitable[simcord.InteractionResult]
 ) -> list[simcord.InteractionResult]:
@@ -80,6 +91,16 @@ async def posted_with(bot: BotHarness, custom_id: str) -> discord.Message:
     view = discord.ui.View(timeout=None)
     view.add_item(discord.ui.Button(label="?", custom_id=custom_id))
     return await channel_of(bot, bot.channel.id).send("buttons", view=view)
+
+
+async def with_buttons(
+    bot: BotHarness, message: discord.Message, *custom_ids: str
+) -> discord.Message:
+    """Return a message of the bot after its buttons were replaced by others."""
+    view = discord.ui.View(timeout=None)
+    for each in custom_ids:
+        view.add_item(discord.ui.Button(label="?", custom_id=each))
+    return await channel_of(bot, message.channel.id).get_partial_message(message.id).edit(view=view)
 
 
 async def deliver_again(bot: BotHarness, event: str, who: simcord.MemberActor) -> None:

@@ -15,7 +15,7 @@ from engine import (
     paint,
     parse_prompts,
 )
-from engine.editing.followups import restart_from, variation_of, with_extra_steps
+from engine.editing.followups import enlarged, restart_from, variation_of, with_extra_steps
 from engine.images.image_io import read_picture
 from engine.models.catalogue import CATALOGUE
 from engine.painting import check_paintable
@@ -147,3 +147,31 @@ def test_a_variation_is_another_picture_and_yet_like_it(models: Models):
     )
     away, far = (abs(pixels(each) - pixels(first)).mean() for each in (variation, stranger))
     assert 1 < away < far / 2
+
+
+# --- Larger
+
+
+def test_a_picture_is_enlarged_on_a_canvas_twice_as_large():
+    larger = enlarged(with_extra_steps(imagined(smoothness=1.0), 5), encoded(scene()))
+    assert (larger.width, larger.height) == (96, 64)
+    assert (larger.rounds, larger.seed, larger.enlarge) == ((10,), 3, imagined().enlarge)
+    assert larger.learning_rate < imagined().learning_rate
+    check_paintable(larger)
+
+
+def test_the_smallest_learning_rate_stays_in_range():
+    assert enlarged(imagined(learning_rate=1e-6), encoded(scene())).learning_rate == 1e-6
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        (edited(masked=True), "size of the picture that was edited"),
+        (imagined(size=(4096, 64)), "width must be"),
+        (imagined(quantization="codebook-sampling"), "codebook sampling"),
+    ],
+)
+def test_what_cannot_be_enlarged_is_refused(recipe: Recipe, reason: str):
+    with pytest.raises(RecipeError, match=reason):
+        enlarged(recipe, encoded(scene()))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.images.contact_sheet import contact_sheet
+from engine.images.contact_sheet import contact_sheet, numbered
 
 COLOURS = [(255, 0, 0), (0, 128, 0), (0, 0, 255)]
 
@@ -24,6 +24,16 @@ def test_smaller_pictures_stand_in_the_middle_of_their_cell():
     black = np.argwhere((np.asarray(sheet) == 0).all(axis=2))
     assert black.min(axis=0).tolist() == [13, 120 + 18]
     assert black.max(axis=0).tolist() == [16, 120 + 21]
+
+
+@pytest.mark.parametrize("size", [(64, 40), (512, 512)])
+def test_a_number_covers_only_a_corner_of_a_copy(size: tuple[int, int]):
+    picture = Image.new("RGB", size, "red")
+    one, two = (np.asarray(numbered(picture, number)) for number in (1, 2))
+    assert picture.getcolors() == [(size[0] * size[1], (255, 0, 0))]
+    assert (one != two).any()
+    changed = np.argwhere((two != np.asarray(picture)).any(axis=2))
+    assert (changed.max(axis=0) < np.array(size[::-1]) / 2).all()
 
 
 @pytest.mark.parametrize(

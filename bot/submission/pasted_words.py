@@ -1,0 +1,129 @@
+r"""Write prompts as text that can be pasted into the options of a command.
+
+Discord and the local page find an option by its name with a colon, wherever a word begins. No
+quotation marks protect a prompt with such a word, so `size: big` is written as `size\: big`, which
+means the same.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from bot.saved_style import MAX_STYLE
+from engine.errors import RecipeError
+from engine.recipes.prompts import Prompt, parse_prompts
+
+_MAX_OPTIONS = 6
+"""Maximum number of words in a prompt that look like options; with more, it is left as it is."""
+
+
+@dataclass(frozen=True)
+class PastedWords:
+    """The options `prompt` and `style` of a command."""
+
+    prompt: str
+    style: str | None = None
+    is_exact: bool = True
+    """False if a command would read them in another way."""
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """What a command reads; raises `RecipeError` if it refuses them."""
+        prompts = parse_prompts(self.prompt)
+        if self.style is None:
+            return _normal(prompts)
+        return _normal([_with_style(each, self.style) for each in prompts])
+
+
+def pasted_words(
+    typed: str, prompts: Sequence[Prompt], names: Collection[str], *, has_style: bool
+) -> PastedWords:
+    """Return words that a command with options of these names reads as `prompts`.
+
+    They are the words that someone typed for these prompts, if possible. `has_style` is False if
+    the command has no style, or the style of these prompts cannot be given.
+    """
+    for words in _candidates(typed, prompts, names):
+        is_allowed = has_style or words.style is None
+        if is_allowed and _is_read_as(words, prompts, names):
+            return words
+    return PastedWords(_one_line(" | ".join(map(str, prompts))), is_exact=False)
+
+
+def _candidates(
+    typed: str, prompts: Sequence[Prompt], names: Collection[str]
+) -> Iterator[PastedWords]:
+    line = _one_line(typed)
+    yield PastedWords(line)
+    before = _read(line) or []
+    style = _style(before, prompts)
+    if style is not None:
+        yield PastedWords(line, style)
+        yield PastedWords(_written(before, names), style)
+    yield PastedWords(_written(prompts, names))
+
+
+def _is_read_as(words: PastedWords, prompts: Sequence[Prompt], names: Collection[str]) -> bool:
+    if not (_is_safe(words.prompt, names) and _is_safe(words.style or "", names)):
+        return False
+    try:
+        return words.prompts == _normal(prompts)
+    except RecipeError:
+        return False
+
+
+def _with_style(prompt: Prompt, style: str) -> Prompt:
+    return replace(prompt, text=f"{prompt.text}, {style}") if prompt.weight > 0 else prompt
+
+
+def _style(before: Sequence[Prompt], after: Sequence[Prompt]) -> str | None:
+    """Return the words that were appended to each prompt with a positive weight, or None."""
+    if len(before) != len(after):
+        return None
+    pairs = [pair for pair in zip(before, after, strict=True) if pair[0].weight > 0]
+    added = {new.text.removeprefix(f"{old.text}, ") for old, new in pairs if new.text != old.text}
+    style = added.pop() if len(added) == 1 else ""
+    return style if 0 < len(style) <= MAX_STYLE else None
+
+
+def _written(prompts: Sequence[Prompt], names: Collection[str]) -> str:
+    return " | ".join(_term(each, names) for each in prompts)
+
+
+def _term(prompt: Prompt, names: Collection[str]) -> str:
+    """Return a prompt as text in which nothing looks like an option, if that is possible."""
+    plain = _one_line(str(prompt))
+    before, *parts = _option(names).split(plain)
+    found = list(zip(parts[::2], parts[1::2], strict=True))
+    # In a text, a colon is escaped; between a text and its weight, a space says the same.
+    for colons in product(("\\:", " :"), repeat=min(len(found), _MAX_OPTIONS)):
+        rest = (f"{name}{c}{text}" for (name, text), c in zip(found, colons, strict=False))
+        text = before + "".join(rest)
+        if len(colons) == len(found) and _read(text) == _normal([prompt]):
+            return text
+    return plain
+
+
+def _read(text: str) -> list[Prompt] | None:
+    try:
+        return _normal(parse_prompts(text))
+    except RecipeError:
+        return None
+
+
+def _normal(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Return prompts with single spaces; perceptors see no difference."""
+    return [replace(each, text=_one_line(each.text)) for each in prompts]
+
+
+def _is_safe(text: str, names: Collection[str]) -> bool:
+    return _option(names).search(text) is None
+
+
+def _option(names: Collection[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\S)({'|'.join(map(re.escape, names))}):", re.IGNORECASE)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,195 @@
+"""Command lines that paint pictures again: what they say, and what they cannot say."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from bot.jobs.job import Job, JobState
+from bot.jobs.records import JobRecord
+from bot.submission.command_lines import CommandLine, CommandWriter
+from bot.submission.seeds import variations
+from engine.editing.edit_recipe import edit_recipe, image_prompt
+from engine.editing.followups import enlarged, variation_of, with_extra_steps
+from engine.presets import make_recipe, size_of_shape
+from engine.recipes.prompts import parse_prompts
+from engine.recipes.recipe import Recipe
+from tests.harness.bot_harness import encoded
+from tests.harness.command_lines import options_in
+
+NAMES = ["prompt", "size", "steps", "seed", "preset", "style", "image", "like", "count", "keep"]
+EDIT_NAMES = [each for each in NAMES if each not in ("size", "style", "like")]
+WRITER = CommandWriter("demo", {"imagine": NAMES, "edit": EDIT_NAMES})
+PICTURE = Image.new("RGB", (64, 64), "red")
+SEED = 3
+
+
+def record(typed: str, *recipes: Recipe, state: JobState = JobState.DONE) -> JobRecord:
+    now = datetime.now(UTC)
+    nothing = dict.fromkeys(("location", "channel_id", "progress_id", "reason", "notice"))
+    return JobRecord(
+        job=Job(1, 5, typed, recipes),
+        state=state,
+        stop_requested=False,
+        seconds=1.0,
+        accepted_at=now,
+        began_at=now,
+        ended_at=now,
+        notified_at=now,
+        **nothing,
+    )
+
+
+def written(typed: str, *recipes: Recipe, **options: JobState) -> CommandLine:
+    return WRITER.write(record(typed, *recipes, **options))
+
+
+def painted(line: str) -> Recipe:
+    """Return the first recipe of the pictures that a line asks for."""
+    options = options_in(line, NAMES)
+    recipe = make_recipe(
+        str(options["prompt"]),
+        seed=int(options["seed"]),
+        preset=str(options["preset"]),
+        size=size_of_shape(str(options["size"]), "demo"),
+        steps=int(options["steps"]),
+    )
+    style = options.get("style")
+    prompts = (replace(p, text=f"{p.text}, {style}") for p in recipe.prompts if p.weight > 0)
+    return recipe if style is None else replace(recipe, prompts=tuple(prompts))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "a red circle",
+        "a red circle:2 | fog:-0.5:1",
+        "a red circle --no fog, rain --ar 16:9",
+        "cat::2 dog",
+        "a sign that says size: 5 and seed:7",
+        "style:0.5 | steps: a study",
+        r"at 12\:30, a \| b",
+        "Preset:fast",
+        "`code` *bold* <@5> @everyone | tab\tand\nline",
+        "size",
+        "prompt:prompt:2",
+        "\u202eabc 日本 🎨",
+    ],
+)
+def test_any_prompt_comes_back_as_the_same_prompts(typed: str):
+    recipe = make_recipe(typed, seed=SEED, size=(80, 52), preset="fast", steps=7)
+    line = written(typed, recipe)
+    assert line.notices == ()
+    again = painted(line.text)
+    assert [(" ".join(p.text.split()), p.weight, p.stop) for p in recipe.prompts] == [
+        (p.text, p.weight, p.stop) for p in again.prompts
+    ]
+    assert replace(again, prompts=recipe.prompts) == recipe
+    assert "\n" not in line.text
+
+
+def test_a_prompt_that_looks_like_many_options_is_told():
+    line = written("size: " * 20, make_recipe("size: " * 20, seed=SEED))
+    assert line.notices == (
+        "A part of the prompt looks like an option, so check the fields before you send the "
+        "command.",
+    )
+
+
+def test_what_was_typed_stays_as_it_was_typed():
+    recipe = make_recipe("a cat --ar 16:9 --no fog", seed=SEED)
+    line = written("a cat --ar 16:9 --no fog", recipe).text
+    assert line == (
+        "/imagine prompt:a cat --ar 16:9 --no fog size:wide steps:130 seed:3 preset:demo"
+    )
+
+
+@pytest.mark.parametrize("typed", ["a cat", "a cat:2 | a dog | fog:-1", "seed:5 a cat"])
+def test_a_style_is_told_from_the_prompt(typed: str):
+    recipe = make_recipe(typed, seed=SEED)
+    prompts = [replace(p, text=f"{p.text}, oil") if p.weight > 0 else p for p in recipe.prompts]
+    line = written(typed, replace(recipe, prompts=tuple(prompts)))
+    assert line.style == "oil"
+    assert line.text.endswith("style:oil")
+    assert line.notices == ()
+
+
+def test_a_style_that_looks_like_an_option_is_a_part_of_the_prompt():
+    recipe = make_recipe("a cat", seed=SEED)
+    line = written("a cat", replace(recipe, prompts=parse_prompts(r"a cat, size\: big")))
+    assert line.style is None
+    assert line.notices == ()
+    assert r"prompt:a cat, size\: big " in line.text
+
+
+def test_several_pictures_are_counted_and_one_of_them_has_its_own_seed():
+    job = record("a cat", *variations(make_recipe("a cat", seed=SEED), 3))
+    assert WRITER.write(job).text.endswith("seed:3 preset:demo count:3")
+    assert WRITER.write(job, 2).text.endswith("seed:4 preset:demo")
+
+
+def cat(**changes: Any) -> Recipe:
+    return replace(make_recipe("a cat", seed=SEED), **changes)
+
+
+def edited(mask: Image.Image | None = None) -> Recipe:
+    keep = 0.5 if mask is None else None
+    return edit_recipe("a cat", PICTURE, seed=SEED, mask=mask, keep=keep)
+
+
+def masked() -> Recipe:
+    return edited(Image.new("L", (64, 64), 255))
+
+
+def noisy(recipe: Recipe) -> Recipe:
+    return variation_of(recipe, encoded(PICTURE), SEED)
+
+
+def looks_kept() -> Recipe:
+    edit = edited().edit
+    assert edit is not None
+    return replace(edited(), edit=replace(edit, keep_look=0.3))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reasons"),
+    [
+        (lambda: cat(start="image", init_image=encoded(PICTURE)), ["attach that as `image`"]),
+        (lambda: cat(image_prompts=(image_prompt(PICTURE),)), ["attach them again"]),
+        (lambda: noisy(cat()), ["variation of another"]),
+        (lambda: with_extra_steps(with_extra_steps(cat(), 50), 7), ["for the 50 + 7 after"]),
+        (lambda: cat(learning_rate=0.123), ["not options of the command"]),
+        (lambda: cat(width=256), ["not options of the command"]),
+        (lambda: cat(enlarge=1), ["not options of the command"]),
+        (lambda: cat(seed=2**60), ["too large to be typed"]),
+        (lambda: cat(models="vast"), ["models paint now"]),
+        (lambda: enlarged(cat(), encoded(PICTURE)), ["attach that as `image`", "not options"]),
+        (edited, ["picture that was edited"]),
+        (masked, ["and its mask"]),
+        (lambda: noisy(edited()), ["picture that was edited", "not options"]),
+        (looks_kept, ["picture that was edited", "not options"]),
+    ],
+)
+def test_what_a_line_cannot_say_is_said_in_sentences(
+    recipe: Callable[[], Recipe], reasons: list[str]
+):
+    line = written("a cat", recipe())
+    assert len(line.notices) == len(reasons)
+    for notice, reason in zip(line.notices, reasons, strict=True):
+        assert reason in notice
+        assert notice.endswith(".")
+    assert line.text.startswith(("/imagine prompt:a cat ", "/edit prompt:a cat "))
+
+
+def test_an_edit_says_how_much_stays():
+    assert " keep:50 steps:60 seed:3 preset:demo" in written("a cat", edited()).text
+    assert " keep:0 " in written("a cat", masked()).text
+
+
+def test_pictures_with_settings_of_their_own_and_stopped_ones_are_told():
+    several = (cat(), cat(steps=5))
+    assert "the first one" in written("a cat", *several).notices[0]
+    assert "stopped early" in written("a cat", cat(), state=JobState.STOPPED).notices[0]
