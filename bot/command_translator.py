@@ -4,13 +4,14 @@ discord.py asks for each of them in each of Discord's locales when the commands 
 then shows people the commands in the language of their client.
 """
 
+import asyncio
 from typing import Literal
 
 import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Location
 
-from bot.languages.catalogue import ENGLISH, language_of
+from bot.languages.catalogue import ENGLISH, language_of, read_all
 
 TextKind = Literal["command", "menu", "option", "choice", "description"]
 """The contexts in the catalogues: the same word can be translated otherwise as a name."""
@@ -31,6 +32,10 @@ MAX_DESCRIPTION = 100
 
 class CommandTranslator(app_commands.Translator):
     """Translates what Discord shows of commands by the catalogues."""
+
+    async def load(self) -> None:
+        """Read the catalogues, off the event loop; discord.py calls this first."""
+        await asyncio.to_thread(read_all)
 
     async def translate(
         self,

@@ -54,6 +54,12 @@ def language_of(locale: str | None) -> Language:
     return ENGLISH if name is None else _read(name)
 
 
+def read_all() -> None:
+    """Read all catalogues, so that nothing waits for one later. This takes a moment."""
+    for name in CATALOGUES:
+        _read(name)
+
+
 @cache
 def _read(name: str) -> Language:
     """Read a catalogue, which takes some milliseconds."""
