@@ -317,7 +317,7 @@ def _build_services(
         takes=Takes(store, policy, check, settings.discord.posted_recipes),
         accounts=Accounts(settings, store),
         styles=styles,
-        command_lines=CommandLines(settings.engine.models, styles),
+        command_lines=CommandLines(settings.engine.installed, styles),
         worker=background.worker,
         brief_replies=BriefReplies(timings),
         events=RecentKeys(timings.event_seconds),

@@ -17,10 +17,17 @@ from bot.submission.seeds import LARGEST_SEED, variations
 from bot.submission.styles import SavedStyles
 from bot.ui.formatting import escape_name
 from engine.errors import EngineError
-from engine.presets import infer_keep, keep_weights, make_recipe, preset_of, size_of_shape
+from engine.presets import (
+    infer_keep,
+    keep_weights,
+    make_recipe,
+    preset_of,
+    size_of_ratio,
+    size_of_shape,
+)
 from engine.recipes.edit import Edit
 from engine.recipes.recipe import Recipe
-from engine.recipes.shapes import SHAPES
+from engine.recipes.shapes import RATIOS, SHAPES, read_ratio
 
 IMAGINE, EDIT = "imagine", "edit"
 _STOPPED = "The picture was stopped early, and the command paints all its steps."
@@ -42,10 +49,7 @@ _SETTINGS = (
     "Some of its settings are not options of the command, so the command paints another picture. "
     "The file of the picture has all settings: give it to `/recipe`."
 )
-_MODELS = (
-    "{painted} models painted it, and {current} models paint now, so the command paints another "
-    "picture."
-)
+_MODELS = "{models} models painted it, which I do not have, so the command paints another picture."
 _LOOKS_LIKE_OPTION = (
     "A part of the prompt looks like an option, so check the fields before you send the command."
 )
@@ -64,9 +68,9 @@ class CommandLine:
 
 @dataclass(frozen=True)
 class CommandWriter:
-    """Writes commands for the models that paint here, which have the name `models`."""
+    """Writes commands for the `installed` models, of which the first ones paint by default."""
 
-    models: str
+    installed: Sequence[str]
     options: Mapping[str, Collection[str]]
     """The names of the options of `IMAGINE` and `EDIT`."""
     has_style: bool = True
@@ -81,11 +85,13 @@ class CommandWriter:
         names = self.options[command]
         has_style = self.has_style and "style" in names
         words = pasted_words(record.job.prompt, first.prompts, names, has_style=has_style)
-        values = {"prompt": words.prompt} | _options(first) | {"style": words.style}
+        values = {"prompt": words.prompt or None} | _options(first) | {"style": words.style}
         values["count"] = str(len(recipes)) if _is_series(recipes) and len(recipes) > 1 else None
+        is_other = first.models in self.installed[1:] and "model" in names
+        values["model"] = first.models if is_other else None
         line = " ".join(f"{name}:{value}" for name, value in values.items() if value is not None)
         notices = [] if record.state is not JobState.STOPPED else [_STOPPED]
-        notices += _missing(recipes, self.models)
+        notices += _missing(recipes, self.installed)
         notices += [] if words.is_exact else [_LOOKS_LIKE_OPTION]
         return CommandLine(f"/{command} {line}", tuple(notices), words.style)
 
@@ -93,8 +99,8 @@ class CommandWriter:
 class CommandLines:
     """Write the commands of pictures for the users who ask for them."""
 
-    def __init__(self, models: str, styles: SavedStyles) -> None:
-        self._models = models
+    def __init__(self, installed: Sequence[str], styles: SavedStyles) -> None:
+        self._installed = installed
         self._styles = styles
 
     async def write(
@@ -110,7 +116,7 @@ class CommandLines:
         """
         if number is not None and number > len(record.job.recipes):
             raise UserError("There is no such picture.")
-        writer = CommandWriter(self._models, _options_of_commands(tree))
+        writer = CommandWriter(self._installed, _options_of_commands(tree))
         line = writer.write(record, number)
         # A style that the user saved under this name, or "none", would mean something else.
         if line.style is None or await self._styles.words(user_id, line.style) == line.style:
@@ -131,29 +137,39 @@ def _options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[
 def _options(recipe: Recipe) -> dict[str, str | None]:
     """Return the options beside words that make a recipe; None for those that have no value."""
     keep = None if recipe.edit is None else infer_keep(recipe.edit)
+    shape = {} if recipe.edit is not None else _shape(recipe)
+    weights = [each.weight for each in recipe.image_prompts]
     return {
-        "size": None if recipe.edit is not None else _shape(recipe),
+        **shape,
         "keep": None if keep is None else str(round(100 * keep)),
         "steps": str(recipe.steps),
         "seed": str(recipe.seed),
         "preset": preset_of(recipe),
+        "like_weights": ", ".join(map(repr, weights)) if set(weights) - {1} else None,
     }
 
 
-def _shape(recipe: Recipe) -> str | None:
-    """Return which of `SHAPES` a picture has, or None."""
-    size = (recipe.width, recipe.height)
+def _shape(recipe: Recipe) -> dict[str, str]:
+    """Return the option that chooses a picture's width and height; none if no option does."""
+    size, models = (recipe.width, recipe.height), recipe.models
+    ratios = (*RATIOS, "{}:{}".format(*size))
     try:
-        return next((each for each in SHAPES if size_of_shape(each, recipe.models) == size), None)
-    except EngineError:  # there are no such models any more
-        return None
+        for name in SHAPES:
+            if size_of_shape(name, models) == size:
+                return {"size": name}
+        for ratio in ratios:
+            if size_of_ratio(read_ratio(ratio), models) == size:
+                return {"ratio": ratio}
+    except EngineError:  # there are no such models any more, or the ratio is too extreme
+        pass
+    return {}
 
 
-def _missing(recipes: Sequence[Recipe], models: str) -> Iterator[str]:
+def _missing(recipes: Sequence[Recipe], installed: Sequence[str]) -> Iterator[str]:
     """Yield sentences about what options cannot say of recipes."""
     first = recipes[0]
-    if first.models != models:
-        yield _MODELS.format(painted=escape_name(first.models), current=escape_name(models))
+    if first.models not in installed:
+        yield _MODELS.format(models=escape_name(first.models))
     if not _is_series(recipes):
         yield _SERIES
     if first.seed + len(recipes) - 1 > LARGEST_SEED:
@@ -161,7 +177,7 @@ def _missing(recipes: Sequence[Recipe], models: str) -> Iterator[str]:
     yield from _missing_pictures(first)
     if first.more:
         yield _ROUNDS.format(rounds=" + ".join(map(str, first.more)))
-    if first.models == models and not _has_usual_settings(first):
+    if first.models in installed and not _has_usual_settings(first):
         yield _SETTINGS
 
 
@@ -189,19 +205,20 @@ def _has_usual_settings(recipe: Recipe) -> bool:
     if recipe.edit is not None:
         is_variation = recipe.start_noise > 0
         return not is_variation and _keeps_as_typed(recipe.edit, preset, recipe.models)
-    shape = _shape(recipe)
-    if shape is None:
+    if not _shape(recipe):
         return False
     usual = make_recipe(
         "a picture",
         seed=recipe.seed,
         models=recipe.models,
         preset=preset,
-        size=size_of_shape(shape, recipe.models),
+        size=(recipe.width, recipe.height),
         steps=recipe.steps,
     )
-    without = replace(recipe, start="codes", init_image=None, start_noise=0.0, image_prompts=())
-    return replace(without, prompts=usual.prompts, more=()) == usual
+    without = replace(
+        recipe, prompts=usual.prompts, start="codes", init_image=None, start_noise=0.0
+    )
+    return replace(without, image_prompts=(), more=()) == usual
 
 
 def _keeps_as_typed(edit: Edit, preset: str, models: str) -> bool:

@@ -42,8 +42,11 @@ def pasted_words(
     """Return words that a command with options of these names reads as `prompts`.
 
     They are the words that someone typed for these prompts, if possible. `has_style` is False if
-    the command has no style, or the style of these prompts cannot be given.
+    the command has no style, or the style of these prompts cannot be given. Without prompts they
+    are empty.
     """
+    if not prompts:
+        return PastedWords("")
     for words in _candidates(typed, prompts, names):
         is_allowed = has_style or words.style is None
         if is_allowed and _is_read_as(words, prompts, names):
@@ -96,10 +99,10 @@ def _term(prompt: Prompt, names: Collection[str]) -> str:
     plain = _one_line(str(prompt))
     before, *parts = _option(names).split(plain)
     found = list(zip(parts[::2], parts[1::2], strict=True))
-    # In a text, a colon is escaped; between a text and its weight, a space says the same.
-    for colons in product(("\\:", " :"), repeat=min(len(found), _MAX_OPTIONS)):
+    # In a text, a colon is escaped; between a text and its weight, spaces say the same.
+    for colons in product(("\\:", " : "), repeat=min(len(found), _MAX_OPTIONS)):
         rest = (f"{name}{c}{text}" for (name, text), c in zip(found, colons, strict=False))
-        text = before + "".join(rest)
+        text = _one_line(before + "".join(rest))
         if len(colons) == len(found) and _read(text) == _normal([prompt]):
             return text
     return plain

@@ -14,15 +14,17 @@ from bot.submission.command_lines import CommandLine, CommandWriter
 from bot.submission.seeds import variations
 from engine.editing.edit_recipe import edit_recipe, image_prompt
 from engine.editing.followups import enlarged, variation_of, with_extra_steps
-from engine.presets import make_recipe, size_of_shape
+from engine.presets import make_recipe, size_of_ratio, size_of_shape
 from engine.recipes.prompts import parse_prompts
 from engine.recipes.recipe import Recipe
+from engine.recipes.shapes import read_ratio
 from tests.harness.bot_harness import encoded
 from tests.harness.command_lines import options_in
 
-NAMES = ["prompt", "size", "steps", "seed", "preset", "style", "image", "like", "count", "keep"]
-EDIT_NAMES = [each for each in NAMES if each not in ("size", "style", "like")]
-WRITER = CommandWriter("demo", {"imagine": NAMES, "edit": EDIT_NAMES})
+NAMES = ["prompt", "size", "ratio", "steps", "seed", "preset", "style", "image", "like", "count"]
+NAMES += ["like_weights", "model", "keep"]
+EDIT_NAMES = ["prompt", "image", "mask", "keep", "steps", "seed", "preset", "count"]
+WRITER = CommandWriter(["demo"], {"imagine": NAMES, "edit": EDIT_NAMES})
 PICTURE = Image.new("RGB", (64, 64), "red")
 SEED = 3
 
@@ -47,6 +49,12 @@ def written(typed: str, *recipes: Recipe, **options: JobState) -> CommandLine:
     return WRITER.write(record(typed, *recipes, **options))
 
 
+def _size(options: dict[str, str | int]) -> tuple[int, int]:
+    if "ratio" in options:
+        return size_of_ratio(read_ratio(str(options["ratio"])), "demo")
+    return size_of_shape(str(options["size"]), "demo")
+
+
 def painted(line: str) -> Recipe:
     """Return the first recipe of the pictures that a line asks for."""
     options = options_in(line, NAMES)
@@ -54,7 +62,7 @@ def painted(line: str) -> Recipe:
         str(options["prompt"]),
         seed=int(options["seed"]),
         preset=str(options["preset"]),
-        size=size_of_shape(str(options["size"]), "demo"),
+        size=_size(options),
         steps=int(options["steps"]),
     )
     style = options.get("style")
@@ -103,7 +111,7 @@ def test_what_was_typed_stays_as_it_was_typed():
     recipe = make_recipe("a cat --ar 16:9 --no fog", seed=SEED)
     line = written("a cat --ar 16:9 --no fog", recipe).text
     assert line == (
-        "/imagine prompt:a cat --ar 16:9 --no fog size:wide steps:130 seed:3 preset:demo"
+        "/imagine prompt:a cat --ar 16:9 --no fog ratio:16:9 steps:130 seed:3 preset:demo"
     )
 
 
@@ -123,6 +131,28 @@ def test_a_style_that_looks_like_an_option_is_a_part_of_the_prompt():
     assert line.style is None
     assert line.notices == ()
     assert r"prompt:a cat, size\: big " in line.text
+
+
+@pytest.mark.parametrize("ratio", ["21:9", "1:3.9", "7:5", "3.3"])
+def test_any_ratio_comes_back_as_the_same_size(ratio: str):
+    recipe = make_recipe("a cat", seed=SEED, size=size_of_ratio(read_ratio(ratio), "demo"))
+    line = written("a cat", recipe)
+    assert line.notices == ()
+    assert painted(line.text) == recipe
+
+
+def test_a_blend_says_its_weights_and_has_no_prompt():
+    likes = (image_prompt(PICTURE, 2.0), image_prompt(PICTURE, -0.5))
+    line = written("like 2 pictures", cat(prompts=(), image_prompts=likes))
+    assert line.text == ("/imagine size:square steps:130 seed:3 preset:demo like_weights:2.0, -0.5")
+    assert len(line.notices) == 1
+
+
+def test_other_models_are_named():
+    writer = replace(WRITER, installed=["vast", "demo"])
+    line = writer.write(record("a cat", cat()))
+    assert line.text.endswith("preset:demo model:demo")
+    assert line.notices == ()
 
 
 def test_several_pictures_are_counted_and_one_of_them_has_its_own_seed():
@@ -165,7 +195,7 @@ def looks_kept() -> Recipe:
         (lambda: cat(width=256), ["not options of the command"]),
         (lambda: cat(enlarge=1), ["not options of the command"]),
         (lambda: cat(seed=2**60), ["too large to be typed"]),
-        (lambda: cat(models="vast"), ["models paint now"]),
+        (lambda: cat(models="vast"), ["which I do not have"]),
         (lambda: enlarged(cat(), encoded(PICTURE)), ["attach that as `image`", "not options"]),
         (edited, ["picture that was edited"]),
         (masked, ["and its mask"]),
