@@ -10,11 +10,12 @@ import simcord
 from PIL import Image
 
 from bot.client import PaintingBot
-from bot.config import BotSettings
+from bot.config import BotSettings, SafetySettings
 from tests.harness.bot_harness import (
     BotHarness,
     ephemeral_text,
     make_settings,
+    open_bot,
     open_test_services,
     painted,
     pictures_of,
@@ -215,3 +216,11 @@ async def test_a_result_that_could_not_be_judged_is_posted_after_a_restart(setti
             await env.restart_bot(PaintingBot(services))
             await until(lambda: painted(thread))
             assert thread.history()[0].content == "Done."
+
+
+async def test_the_real_filter_lets_harmless_pictures_through(settings: BotSettings):
+    safety = SafetySettings(picture_filter="opennsfw", picture_threshold_age_restricted=0.2)
+    async with open_bot(settings.model_copy(update={"safety": safety})) as bot:
+        await bot.imagine(steps=2)
+        names = [each.filename for each in (await result_of(bot)).attachments]
+        assert names == ["picture-1.png", "picture-1-growth.webp"]
