@@ -6,6 +6,8 @@
   const WAIT_MS = 50;
   const FOUND_MS = 2000;
   const JUMP = /^https:\/\/discord\.com\/channels\/[^/]+\/\d+\/(\d+)$/;
+  const SCROLL_MS = 1000;
+  const NEAR_PIXELS = 40;
   const SENT = /"kind":"(send_message|run_command)"/;
   const LINK = "this message";
   const NOT_HERE = "That message is not on this page.";
@@ -24,12 +26,32 @@
     element.hidden = !text;
   }
 
-  /* Who sends something wants to see what comes of it; the page then stays at its end. */
+  /* The end of the channel stays in view until somebody scrolls up. */
 
-  function scrollDown() {
-    const timeline = document.getElementById("channel-timeline");
-    timeline.scrollTop = timeline.scrollHeight;
+  let following = true;
+  let scrolledAt = 0;
+  const timeline = () => document.getElementById("channel-timeline");
+
+  function follow() {
+    const element = timeline();
+    if (following && element) element.scrollTop = element.scrollHeight;
   }
+
+  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+    document.addEventListener(kind, (event) => {
+      if (event.target.closest?.("#channel-timeline")) scrolledAt = Date.now();
+    }, { capture: true, passive: true });
+  }
+
+  document.addEventListener("scroll", (event) => {
+    const element = timeline();
+    if (event.target !== element || Date.now() - scrolledAt > SCROLL_MS) return;
+    following = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PIXELS;
+  }, true);
+
+  document.addEventListener("DOMContentLoaded", () => {
+    new ResizeObserver(follow).observe(document.getElementById("channel-message-list"));
+  });
 
   const originalFetch = window.fetch;
   window.fetch = async (url, options) => {
@@ -37,7 +59,10 @@
     if (String(url) === "/api/action" && response.ok) {
       const answer = await response.clone().json();
       if ("notice" in answer) notice(answer.notice || "");
-      if (!answer.rejected && SENT.test(String(options?.body))) scrollDown();
+      if (!answer.rejected && SENT.test(String(options?.body))) {
+        following = true;
+        follow();
+      }
     }
     return response;
   };
@@ -155,6 +180,7 @@
     gone.forEach((before, article) => keepPictures(article, before));
     markCommands();
     shortenLinks();
+    follow();
   }).observe(document, { childList: true, subtree: true });
 
   /* A command in a message goes into the composer; a link to a message leads to it. */
@@ -173,6 +199,7 @@
       notice(NOT_HERE);
       return;
     }
+    following = false;
     message.scrollIntoView({ block: "center" });
     message.classList.add("local-found");
     setTimeout(() => message.classList.remove("local-found"), FOUND_MS);

@@ -159,7 +159,7 @@ async def test_a_typed_command_paints_and_only_its_author_sees_the_answer(browse
     ("text", "notice", "rejected"),
     [
         ("/paint a cat", "There is no command /paint.", True),
-        ("/imagine", "/imagine needs “prompt”", True),
+        ("/recipe", "/recipe needs “image”", True),
         (f"/imagine {PROMPT} steps:many", "“steps”. It must be a whole number from 1", True),
         ("/queue now", "/queue takes no text", True),
         ("a   red circle", "for example: /imagine a red circle", False),
