@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.client import PaintingBot
 from bot.config import BotSettings
-from bot.connection import check_token, connect
+from bot.connection import check_token, connect, tell_of_downloads
 from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
@@ -61,6 +61,7 @@ from bot.submission.takes import Takes
 from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
 from bot.ui.uploads import DISCORD_HOSTS, UploadReader, upload_session
+from bot.waiting_bot import Downloads
 from bot.worker.engine_worker import EngineWorker
 
 if TYPE_CHECKING:
@@ -131,7 +132,11 @@ def _on_discord(settings: BotSettings, _: AsyncExitStack) -> _Program:
     def check(timings: Timings) -> Coroutine[Any, Any, None]:
         return check_token(token, timings)
 
-    return open_services(settings, before_models=check), lambda each: connect(each, token)
+    def tell(downloads: Downloads, timings: Timings) -> Coroutine[Any, Any, None]:
+        return tell_of_downloads(token, downloads, timings)
+
+    services = open_services(settings, before_models=check, while_loading=tell)
+    return services, lambda each: connect(each, token)
 
 
 def _on_local_page(settings: BotSettings, stack: AsyncExitStack) -> _Program:
@@ -149,6 +154,7 @@ async def open_services(
     timings: Timings = Timings(),  # noqa: B008 (it is immutable)
     models: "Models | None" = None,
     before_models: Callable[[Timings], Awaitable[None]] | None = None,
+    while_loading: Callable[[Downloads, Timings], Coroutine[Any, Any, None]] | None = None,
     file_process: FileProcess | None = None,
     picture_filter: PictureFilter | None = None,
 ) -> AsyncGenerator[Services]:
@@ -157,7 +163,7 @@ async def open_services(
     Models that are loaded already, a process that reads files, and a picture filter other than that
     of the settings can be given instead.
     `before_models` is called once the store is open and before models are loaded, which can take
-    minutes.
+    minutes; `while_loading` runs meanwhile, and learns how far their download is.
 
     At the end of the block, unfinished jobs are kept for the next start, and their messages say so.
     """
@@ -172,7 +178,9 @@ async def open_services(
     ):
         if before_models is not None:
             await before_models(timings)
-        device = await asyncio.wrap_future(background.worker.start())
+        worker = background.worker
+        async with _beside(while_loading and while_loading(lambda: worker.downloads, timings)):
+            device = await asyncio.wrap_future(worker.start())
         log.info("models loaded", extra={"models": settings.engine.models, "device": device})
         services = _build_services(settings, files, timings, background, connection, device)
         announcing = asyncio.create_task(services.submission.run())
@@ -340,6 +348,17 @@ def _local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
     discord = settings.discord.model_copy(update=changes)
     storage = settings.storage.model_copy(update={"folder": folder})
     return settings.model_copy(update={"discord": discord, "storage": storage})
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None] | None) -> AsyncGenerator[None]:
+    """Do something, if there is anything to do, until the end of the block."""
+    task = None if work is None else asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        if task is not None:
+            await _cancel(task)
 
 
 async def _cancel(task: asyncio.Task[Any]) -> None:

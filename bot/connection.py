@@ -14,6 +14,7 @@ from bot.client import PaintingBot
 from bot.services import Services
 from bot.timings import Timings
 from bot.ui.discord_errors import NETWORK_ERRORS, describe, wait_before_repeating
+from bot.waiting_bot import Downloads, WaitingBot
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ _REFUSALS = {
 }
 """What it means that Discord ends a connection with one of these codes; others are temporary."""
 _UNAUTHORIZED = 401
+_LOOK_SECONDS = 0.5
+"""Seconds between two looks at whether a download has begun."""
 _UNREACHABLE = (discord.HTTPException, discord.GatewayNotFound, *NETWORK_ERRORS)
 
 
@@ -62,20 +65,39 @@ async def check_token(token: str, timings: Timings) -> None:
 async def connect(services: Services, token: str) -> None:
     """Run the bot on Discord until cancelled. Raises `DiscordRefusalError`."""
 
-    async def log_in() -> PaintingBot:
-        bot = PaintingBot(services)
-        try:
-            await bot.login(token)
-        except BaseException:
-            await bot.close()
-            raise
-        return bot
+    await _run_client(lambda: PaintingBot(services), token, services.timings)
 
-    bot = await _reach_discord(log_in, services.timings)
+
+async def tell_of_downloads(token: str, downloads: Downloads, timings: Timings) -> None:
+    """Once models are downloaded, tell people on Discord what the bot waits for, until cancelled.
+
+    A failure is logged, and nobody is told then.
+    """
+    while (progress := downloads()) is None or not progress.has_begun:
+        await asyncio.sleep(_LOOK_SECONDS)
     try:
-        await _reach_discord(bot.connect, services.timings)
+        await _run_client(lambda: WaitingBot(downloads, timings), token, timings)
+    except Exception as error:
+        log.warning("nobody is told of the download", extra={"cause": describe(error)})
+
+
+async def _run_client(make: Callable[[], discord.Client], token: str, timings: Timings) -> None:
+    """Log in and run a client until cancelled. Raises `DiscordRefusalError`."""
+
+    async def log_in() -> discord.Client:
+        client = make()
+        try:
+            await client.login(token)
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    client = await _reach_discord(log_in, timings)
+    try:
+        await _reach_discord(client.connect, timings)
     finally:
-        await bot.close()
+        await client.close()
 
 
 async def _reach_discord(act: Callable[[], Awaitable[T]], timings: Timings) -> T:

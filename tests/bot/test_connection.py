@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import REFUSED
+from tests.engine.weights.faulty_server import Mirror, dripping
 from tests.harness.bot_harness import until
 from tests.harness.discord_server import DiscordServer, Fault, bot_process, serve_discord
 
@@ -93,4 +94,35 @@ async def test_a_job_does_not_wait_for_its_thread_and_a_shutdown_is_announced(
     (message,) = server.channel.history()
     assert "is saved and continues" in message.content
     assert server.called("POST", THREADS) == 1
+    assert "Traceback" not in bot.log
+
+
+@pytest.mark.slow
+async def test_it_connects_early_to_tell_that_models_are_downloaded(
+    server: DiscordServer, tmp_path: Path
+):
+    with Mirror([dripping]) as mirror:
+        (tmp_path / "config.toml").write_text(f"""
+            [engine]
+            models = "mine"
+            [weights.files."mine.ckpt"]
+            mirrors = ["{mirror.url}"]
+            bytes = 200000
+            licence = "free to use"
+            [weights.generators.mine-vqgan]
+            checkpoint = "mine.ckpt"
+            config = "vqgan-imagenet-f16-16384.yaml"
+            factor = 16
+            [weights.models.mine]
+            generator = "mine-vqgan"
+            perceptors = [{{ name = "clip-vit-b-32" }}]
+            side = 256
+            """)
+        async with bot_process(server.url, tmp_path) as bot:
+            await bot.wait_for("connected to tell that models are downloaded")
+            bot.process.send_signal(signal.SIGTERM)
+            assert await bot.ended() == 0
+    (told,) = (line for line in bot.lines if "models are missing, downloading them" in line)
+    for part in ("354 MB", "free to use", "unknown"):
+        assert part in told
     assert "Traceback" not in bot.log
