@@ -56,7 +56,7 @@ class Imagine(BotCog):
         seed="The same seed paints the same picture again",
         preset="Quality: fast takes less time, fine takes more",
         style="A style",
-        negative="What the picture should not show, separated by commas: fog, people",
+        negative="What the picture should not show, separated by commas",
         image="A picture to start from",
         like="A picture that the result should resemble, with or without a prompt",
         like2="A second picture that the result should resemble: a blend of both",

@@ -55,6 +55,8 @@ class ShapeVocabulary:
         Words are replaced by similar ones. Where that is not enough, a part of a prompt is left
         out, or is worded anew, as an object on a background.
         """
+        if not prompts:
+            return ()
         main = max(prompts, key=lambda each: (each.weight > 0, abs(each.weight)))
         texts = [(each, self._nearest_text(each.text, is_main=each is main)) for each in prompts]
         return tuple(replace(each, text=text) for each, text in texts if text)

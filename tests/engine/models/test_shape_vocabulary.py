@@ -88,6 +88,7 @@ def test_whatever_is_typed_something_known_is_offered():
             continue
         nearest(line)
     assert len(nearest("cat " * 1000)) < 100
+    assert KNOWN.nearest(()) == ()
 
 
 def test_models_with_an_open_vocabulary_know_everything():
