@@ -26,7 +26,12 @@ class Answers:
         asked = self._questions.take(question_id, requester.user_id)
         chosen = asked.with_nearest_prompts() if nearest else asked
         commands = (PAINTING, *asked.requester.commands)
-        requester = replace(requester, commands=commands, attaches=asked.requester.attaches)
+        requester = replace(
+            requester,
+            commands=commands,
+            command=asked.requester.command,
+            attaches=asked.requester.attaches,
+        )
         origin = replace(asked.origin, has_new_words=False)
         try:
             return await self._submission.submit(requester, chosen.prompt, chosen.recipes, origin)
