@@ -20,3 +20,5 @@ class Draft:
     """When it was stored or last changed."""
     spoiler: bool = False
     """Whether the picture or the mask was marked as a spoiler."""
+    models: str | None = None
+    """Name of the models that painted the picture, as far as known."""

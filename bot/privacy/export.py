@@ -33,7 +33,7 @@ _PER_MEMBER = 512
 """Maximum overhead of one member of a ZIP file in bytes; member names are short."""
 _PER_FILE = 64
 """Overhead of a ZIP file in bytes, without its members."""
-_DRAFT_VALUES = ("author_id", "replace_with", "created_at", "spoiler")
+_DRAFT_VALUES = ("author_id", "replace_with", "created_at", "spoiler", "models")
 _READ_ME = """\
 Everything that this bot stores about you.
 

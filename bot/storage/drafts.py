@@ -24,6 +24,7 @@ class DraftRepository(Repository):
         replace_with: str | None,
         *,
         spoiler: bool = False,
+        models: str | None = None,
     ) -> Draft:
         """Store a new draft and return it; delete expired drafts and the user's surplus ones."""
         now = datetime.now(UTC)
@@ -34,6 +35,7 @@ class DraftRepository(Repository):
             replace_with=replace_with,
             created_at=now,
             spoiler=spoiler,
+            models=models,
         )
         newest = (
             select(DraftRow.id).where(DraftRow.author_id == author_id).order_by(DraftRow.id.desc())

@@ -175,6 +175,7 @@ class DraftRow(Base):
     replace_with: Mapped[str | None]
     created_at: Mapped[datetime]
     spoiler: Mapped[bool] = mapped_column(server_default="0")
+    models: Mapped[str | None]
 
 
 class DeletionRow(Base):

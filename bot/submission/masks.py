@@ -72,15 +72,21 @@ class MaskDrafts:
         Raises `UserError` or `EngineError` for what is not allowed.
         """
         await self._check(requester, what or "", replace_with or "")
+        models = await self._edits.models_of(picture)
         async with self._files.turn(requester.user_id) as turn:
             source, hole, notice = await turn.read(read_draft, picture, what)
             with self._policy.noting_refusals(requester, what or ""):
                 await check_sources(self._pictures, requester, [np.asarray(source)])
-            mask, relevance = await self._look_for(picture, source, what) if what else (hole, None)
-        notice = "\n".join(filter(None, (notice, self._doubt(what or ""))))
+            mask, relevance = await self._look_for(models, source, what) if what else (hole, None)
+        notice = "\n".join(filter(None, (notice, _doubt(models, what or ""))))
         content = await asyncio.to_thread(encode, source, "PNG")
         draft = await self._store.drafts.add(
-            requester.user_id, content, mask, replace_with or None, spoiler=is_spoiler(picture.file)
+            requester.user_id,
+            content,
+            mask,
+            replace_with or None,
+            spoiler=is_spoiler(picture.file),
+            models=models,
         )
         return NewDraft(draft, notice, relevance)
 
@@ -127,7 +133,10 @@ class MaskDrafts:
         try:
             # It is deleted last, so that neither a refusal nor a crash loses it.
             draft = await self.get(draft_id, requester.user_id)
-            options = EditOptions(prompt or draft.replace_with or "", spoiler=draft.spoiler)
+            models = draft.models if draft.models in self._settings.engine.installed else None
+            options = EditOptions(
+                prompt or draft.replace_with or "", spoiler=draft.spoiler, models=models
+            )
             queued = await self._edits.queue_draft(requester, options, draft)
             await retrying(self._store.drafts.delete)(number)
         finally:
@@ -147,29 +156,29 @@ class MaskDrafts:
         if replace_with:
             parse_prompts(replace_with)
 
-    def _doubt(self, what: str) -> str:
-        """Return a notice that the models do not know words of what is named; "" if they do."""
-        models = find_models(self._settings.engine.models)
-        words = models.vocabulary.unknown_words(what)
-        return doubtful_mask_text(models, words) if words else ""
-
     async def _look_for(
-        self, picture: Upload, source: Image.Image, what: str
+        self, models: str, source: Image.Image, what: str
     ) -> tuple[bytes | None, bytes | None]:
         """Return the mask of what is named, or else a map of where it might be, as PNG."""
 
-        def look(models: "Models") -> "TextMask":
+        def look(loaded: "Models") -> "TextMask":
             from engine.editing.text_masks import find_mask  # imports torch
 
-            return find_mask(source, what, models)
+            return find_mask(source, what, loaded)
 
-        models = await self._edits.models_of(picture)
         found = await asyncio.wrap_future(self._worker.call_with_models(look, models))
         if not found.found:
             return None, await asyncio.to_thread(encode, found.relevance, "PNG")
         # The soft edge lies inside the mask: a narrower mask would leave a rim of the object.
         mask = await asyncio.to_thread(dilate, found.mask, GROWTH + FEATHER)
         return await asyncio.to_thread(encode, mask, "PNG"), None
+
+
+def _doubt(models: str, what: str) -> str:
+    """Return a notice that models do not know words of what is named; "" if they do."""
+    entry = find_models(models)
+    words = entry.vocabulary.unknown_words(what)
+    return doubtful_mask_text(entry, words) if words else ""
 
 
 def _number(draft_id: str) -> int | None:

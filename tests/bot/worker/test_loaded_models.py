@@ -6,6 +6,7 @@ from dataclasses import replace
 import discord
 import pytest
 import simcord
+from PIL import Image
 
 from bot.config import BotSettings
 from bot.jobs.job import JobState
@@ -13,6 +14,7 @@ from engine.models.catalogue import CATALOGUE
 from tests.harness.bot_harness import (
     PROMPT,
     BotHarness,
+    encoded,
     ephemeral_text,
     job_in_progress,
     open_bot,
@@ -94,6 +96,17 @@ async def test_what_is_made_of_a_picture_is_painted_by_its_models(bot: BotHarnes
     await bot.alice.submit_modal(form, {"prompt": "a green ring", "keep": ["0"]})
     made = await stored_recipe(bot, await result_of(bot))
     assert made.edit is not None
+    assert made.models == SECOND
+    form = await bot.alice.context_menu(first_thread, "Mask something in it", first)
+    draft = (await bot.alice.submit_modal(form, {"replace_with": "a star"})).response
+    assert draft is not None
+    drawn = encoded(Image.new("L", (512, 512), 255))
+    upload = await bot.alice.click(draft, label="Upload my own mask")
+    await bot.alice.submit_modal(upload, {"mask": ("drawn.png", drawn)})
+    await bot.alice.click(draft, label="Paint it")
+    made = await stored_recipe(bot, await result_of(bot))
+    assert made.edit is not None
+    assert made.edit.mask is not None
     assert made.models == SECOND
 
 
