@@ -153,9 +153,10 @@ class Recipe:
         It names the recipe where people read it, and cannot always be typed.
         """
         words = [str(prompt) for prompt in self.prompts]
-        if not any(prompt.weight > 0 for prompt in self.prompts) and self.image_prompts:
-            pictures = len(self.image_prompts)
-            words.insert(0, "like a picture" if pictures == 1 else f"like {pictures} pictures")
+        if not any(prompt.weight > 0 for prompt in self.prompts):
+            away = sum(each.weight < 0 for each in self.image_prompts)
+            counts = {"like": len(self.image_prompts) - away, "unlike": away}
+            words = [*(_pictures(*each) for each in counts.items() if each[1]), *words]
         return " | ".join(words)
 
     @property
@@ -200,6 +201,10 @@ class Recipe:
         if values.get("edit") is not None:
             values["edit"] = _build(Edit, values["edit"], "edit", "source", "mask")
         return _build(cls, values, "recipe", "init_image")
+
+
+def _pictures(relation: str, count: int) -> str:
+    return f"{relation} a picture" if count == 1 else f"{relation} {count} pictures"
 
 
 def _parse(text: str) -> object:

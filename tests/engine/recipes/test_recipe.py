@@ -96,6 +96,24 @@ def test_an_initial_image_is_read_back(content: bytes, quantization: Any, noise:
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
+@pytest.mark.parametrize(
+    ("prompts", "weights", "title"),
+    [
+        ((Prompt("a star", 2.0), Prompt("fog", -1.0)), (1,), "a star:2.0 | fog:-1.0"),
+        ((), (1, 0), "like 2 pictures"),
+        ((Prompt("fog", -0.5),), (1, -1), "like a picture | unlike a picture | fog:-0.5"),
+        ((Prompt("fog", -0.5),), (), "fog:-0.5"),
+    ],
+)
+def test_a_recipe_without_words_is_named_by_its_pictures(
+    prompts: tuple[Prompt, ...], weights: tuple[float, ...], title: str
+):
+    likes = tuple(ImagePrompt(b"png", weight) for weight in weights)
+    recipe = replace(RECIPE, prompts=prompts, image_prompts=likes)
+    assert recipe.title == title
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
 @given(
     st.builds(
         Edit,
