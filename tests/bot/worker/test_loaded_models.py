@@ -1,7 +1,9 @@
 """Several models: each job is painted by its own, and they are loaded and dropped as needed."""
 
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import discord
 import pytest
@@ -11,7 +13,10 @@ from PIL import Image
 from bot.config import BotSettings
 from bot.jobs.job import JobState
 from engine.models.catalogue import CATALOGUE
+from engine.vqgan_clip import loop
+from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
+    PATIENCE,
     PROMPT,
     BotHarness,
     encoded,
@@ -83,6 +88,29 @@ async def test_models_that_fit_together_are_loaded_once(
             await ask(bot.alice, bot, model, 1)
         await bot.wait_until_notified()
     assert [record.message for record in caplog.records] == ["models loaded"]
+
+
+async def test_only_jobs_of_the_same_models_share_steps(
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+):
+    step, shared, goes_on = loop.step, list[list[str]](), threading.Event()
+
+    def recording(runs: list[Generation]) -> Any:
+        shared.append([run.recipe.models for run in runs])
+        return step(runs)
+
+    monkeypatch.setattr(loop, "step", recording)
+    together = {"deterministic": False, "more_models": (SECOND,)}
+    engine = settings.engine.model_copy(update=together)
+    async with open_bot(settings.model_copy(update={"engine": engine})) as bot:
+        carol = bot.guild.add_member(bot.env.create_user("carol"))
+        bot.services.worker.call_with_models(lambda _: goes_on.wait(PATIENCE))
+        for who, model in ((bot.alice, "demo"), (bot.bob, SECOND), (carol, "demo")):
+            await ask(who, bot, model, 4)
+        goes_on.set()
+        await bot.wait_until_notified()
+    assert ["demo", "demo"] in shared
+    assert all(len(set(models)) == 1 for models in shared)
 
 
 async def test_what_is_made_of_a_picture_is_painted_by_its_models(bot: BotHarness):
