@@ -46,6 +46,8 @@ _KINDS = {
 _BAR = 12
 """Characters of a progress bar."""
 _THREAD_PLACEHOLDER = "picture"
+_HINT = "V1 varies picture 1, U1 posts it by itself"
+"""What the buttons of several pictures do."""
 MASK_ALT_TEXT = "The mask: white will be repainted, black stays as it is"
 RELEVANCE_ALT_TEXT = "A map of the picture: brighter parts look more like what you asked for"
 MASK_FILE = (
@@ -163,6 +165,7 @@ def result_text(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) 
         f"{'seed' if len(recipes) == 1 else 'seeds'} {seeds}",
         f"{first.models} models",
         *([] if record.seconds is None else [f"painted in {duration_text(record.seconds)}"]),
+        *([_HINT] if len(recipes) > 1 else []),
     ]
     return with_notice(f"{headline(job)}\n-# {' · '.join(parts)}", record.notice)
 

@@ -49,6 +49,7 @@ async def take(bot: BotHarness, grid: discord.Message, number: int = 2) -> disco
 async def test_a_picture_that_is_taken_is_posted_by_itself(bot: BotHarness):
     grid = await grid_of(bot, pictures=3)
     assert labels(grid) == grid_labels(3)
+    assert "U1 posts it by itself" in grid.content
     taken = await take(bot, grid)
     (file,) = taken.attachments
     assert file.filename == "picture-1-2.png"
