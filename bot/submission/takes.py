@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 import discord
@@ -60,8 +60,10 @@ class Takes:
                 return f"This picture is posted already: {url}"
             picture = await self._allowed(requester, record, number)
             limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+            is_spoiler = record.job.spoiler or await self._policy.is_spoiler_place(requester)
+            job = replace(record.job, spoiler=is_spoiler)
             files = await asyncio.to_thread(
-                result_files, record.job, (picture,), (), limit, self._posted_recipes
+                result_files, job, (picture,), (), limit, self._posted_recipes
             )
             message = await self._send(requester, record, picture, files, _nonce(*key, posted))
         return f"Posted: {message.jump_url}"

@@ -6,6 +6,7 @@ import discord
 import pytest
 
 from bot.config import BotSettings
+from bot.guild_settings import GuildSettings
 from tests.harness.bot_harness import (
     PROMPT,
     BotHarness,
@@ -222,3 +223,11 @@ async def test_a_style_with_the_name_of_a_saved_one_is_given_in_the_prompt(bot: 
     assert f"prompt:{PROMPT}, oil size:square" in line
     own = pasted_line(ephemeral_text(await bot.alice.click(result, label="Recipe")))
     assert "style:oil" in own
+
+
+async def test_a_picture_that_is_taken_where_pictures_are_hidden_is_a_spoiler(bot: BotHarness):
+    grid = await grid_of(bot)
+    hiding = GuildSettings(spoiler_channels=(bot.channel.id,))
+    await bot.services.store.guild_settings.change(bot.guild.id, lambda _: hiding)
+    taken = await take(bot, grid)
+    assert taken.attachments[0].is_spoiler()
