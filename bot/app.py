@@ -46,6 +46,8 @@ from bot.submission.answers import Answers
 from bot.submission.command_access import CommandAccess
 from bot.submission.command_lines import CommandLines
 from bot.submission.control import JobControl
+from bot.submission.default_changes import DefaultChanges
+from bot.submission.default_options import DefaultOptions
 from bot.submission.edits import Edits
 from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
@@ -326,6 +328,8 @@ def _build_services(
         accounts=Accounts(settings, store),
         styles=styles,
         command_lines=CommandLines(settings.engine.installed, styles),
+        default_options=DefaultOptions(settings, store, policy, styles),
+        default_changes=DefaultChanges(settings, store, policy, styles),
         worker=background.worker,
         brief_replies=BriefReplies(timings),
         events=RecentKeys(timings.event_seconds),

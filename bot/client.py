@@ -38,6 +38,7 @@ COGS = (
     "cogs.cancel:Cancel",
     "cogs.recipe:Recipes",
     "cogs.history:History",
+    "cogs.defaults:Defaults",
     "cogs.style:Style",
     "cogs.info:Info",
     "cogs.privacy:Privacy",

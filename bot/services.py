@@ -20,6 +20,8 @@ from bot.submission.answers import Answers
 from bot.submission.command_access import CommandAccess
 from bot.submission.command_lines import CommandLines
 from bot.submission.control import JobControl
+from bot.submission.default_changes import DefaultChanges
+from bot.submission.default_options import DefaultOptions
 from bot.submission.edits import Edits
 from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
@@ -68,6 +70,8 @@ class Services:
     reposts: Reposts
     takes: Takes
     styles: SavedStyles
+    default_options: DefaultOptions
+    default_changes: DefaultChanges
     worker: EngineWorker
     files: FileReader
     brief_replies: BriefReplies

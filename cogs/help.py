@@ -40,6 +40,8 @@ class Help(BotCog):
             "- The buttons under a picture stop, cancel, resume, rerun, vary or enlarge it, give "
             "it more steps or a new prompt, show its command, or delete it. Under several "
             "pictures, V1 varies the first and U1 posts it alone. The reaction 🔁 reruns too.\n"
+            "- `/defaults` sets what you leave out, `/style` saves styles, `/info` shows what you "
+            "have left.\n"
             "- `/queue` shows running and queued jobs, `/cancel` cancels yours.\n"
             "- `/status` shows how busy I am. `/privacy` shows what I store about you, and can "
             "delete it.\n"

@@ -82,13 +82,11 @@ class Imagine(BotCog):
         like2: discord.Attachment | None = None,
         like3: discord.Attachment | None = None,
         like_weights: Range[str, 1, MAX_WEIGHTS] | None = None,
-        count: Range[int, 1, MAX_VARIATIONS] = 1,
+        count: Range[int, 1, MAX_VARIATIONS] | None = None,
         model: Range[str, 1, _MAX_MODEL] | None = None,
     ) -> None:
         """Paint a picture from words, pictures, or both."""
         await defer(interaction)
-        if style is not None:
-            style = await self._services.styles.words(interaction.user.id, style)
         likes = _given(like, like2, like3)
         options = ImagineOptions(
             prompt=prompt,
@@ -126,16 +124,18 @@ class Imagine(BotCog):
     async def _queue(
         self,
         interaction: discord.Interaction,
-        options: ImagineOptions,
-        count: int,
+        typed: ImagineOptions,
+        typed_count: int | None,
         image: discord.Attachment | None,
         likes: list[discord.Attachment],
     ) -> None:
         """Queue what the options and the pictures of a command ask for."""
         settings, requester = self._services.settings, Requester.of_interaction(interaction)
+        filled = await self._services.default_options.fill(requester, typed, typed_count)
+        options, count = filled.options, filled.count
         recipe = imagine_recipe(options, settings.engine.installed, settings.limits)
         (recipe,), lowered = await self._services.policy.fit(
-            requester.guild_id, (recipe,), steps=options.steps is None, size=options.size is None
+            requester.guild_id, (recipe,), steps=typed.steps is None, size=typed.size is None
         )
         title, notice = title_of(options, recipe), ""
         if image is not None or likes:
@@ -147,7 +147,7 @@ class Imagine(BotCog):
         )
         size = None if options.has_own_shape else (recipe.width, recipe.height)
         reading = reading_text(options.line, size) if options.line else ""
-        notice = " ".join(filter(None, (reading, notice)))
+        notice = " ".join(filter(None, (filled.notice, reading, notice)))
         await respond(interaction, str(Queued(message, notice)))
 
     async def _with_pictures(

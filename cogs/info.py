@@ -24,7 +24,7 @@ class Info(BotCog):
         account = await services.accounts.get(user_id, interaction.guild_id, guild)
         next_picture = await services.accounts.next_picture(account)
         preferences = await services.store.preferences.get(user_id)
-        text = account_text(account, next_picture, preferences.notify)
+        text = account_text(account, next_picture, preferences)
         lines = self._jobs(user_id)
         heading = f"{text}\n{jobs_heading(account)}"
         await respond(interaction, queue_text.list_text(heading, lines[:_MOST], len(lines)))

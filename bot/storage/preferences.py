@@ -1,12 +1,10 @@
-"""What people prefer."""
+"""What people prefer, and the defaults of channels."""
 
 from collections.abc import Callable
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from bot.preferences import Preferences
+from bot.preferences import ImagineDefaults, Preferences
 from bot.storage.base import Repository
-from bot.storage.tables import PreferencesRow
+from bot.storage.tables import ChannelDefaultsRow, PreferencesRow
 
 
 class PreferenceRepository(Repository):
@@ -15,7 +13,8 @@ class PreferenceRepository(Repository):
     async def get(self, user_id: int) -> Preferences:
         """Return a user's preferences; the defaults if none are stored."""
         async with self._read() as session:
-            return _value(await session.get(PreferencesRow, user_id))
+            row = await session.get(PreferencesRow, user_id)
+        return Preferences() if row is None else Preferences.read(row.preferences)
 
     async def change(
         self, user_id: int, change: Callable[[Preferences], Preferences]
@@ -27,19 +26,36 @@ class PreferenceRepository(Repository):
         """
         async with self._write.begin() as session:
             row = await session.get(PreferencesRow, user_id)
-            after = change(_value(row))
-            await _replace(session, row, user_id, after)
+            after = change(Preferences() if row is None else Preferences.read(row.preferences))
+            if after != Preferences():
+                await session.merge(PreferencesRow(author_id=user_id, preferences=after.write()))
+            elif row is not None:
+                await session.delete(row)
         return after
 
 
-async def _replace(
-    session: AsyncSession, row: PreferencesRow | None, user_id: int, after: Preferences
-) -> None:
-    if after != Preferences():
-        await session.merge(PreferencesRow(author_id=user_id, preferences=after.write()))
-    elif row is not None:
-        await session.delete(row)
+class ChannelDefaultsRepository(Repository):
+    """Defaults of `/imagine` by channel."""
 
+    async def get(self, channel_id: int) -> ImagineDefaults:
+        """Return a channel's defaults, which are all None if nobody chose any."""
+        async with self._read() as session:
+            row = await session.get(ChannelDefaultsRow, channel_id)
+        return ImagineDefaults() if row is None else ImagineDefaults.read(row.defaults)
 
-def _value(row: PreferencesRow | None) -> Preferences:
-    return Preferences() if row is None else Preferences.read(row.preferences)
+    async def change(
+        self, channel_id: int, change: Callable[[ImagineDefaults], ImagineDefaults]
+    ) -> ImagineDefaults:
+        """Replace a channel's defaults by what `change` returns for them, and return that.
+
+        Concurrent changes are all applied. If `change` raises, the defaults stay as they were.
+        """
+        async with self._write.begin() as session:
+            row = await session.get(ChannelDefaultsRow, channel_id)
+            after = change(ImagineDefaults() if row is None else ImagineDefaults.read(row.defaults))
+            if after.options:
+                row = ChannelDefaultsRow(channel_id=channel_id, defaults=after.write())
+                await session.merge(row)
+            elif row is not None:
+                await session.delete(row)
+        return after

@@ -10,7 +10,7 @@ from bot.storage.key_values import KeyValueRepository
 from bot.storage.lifecycle import LifecycleRepository
 from bot.storage.log_messages import LogMessageRepository
 from bot.storage.personal_data import PersonalDataRepository
-from bot.storage.preferences import PreferenceRepository
+from bot.storage.preferences import ChannelDefaultsRepository, PreferenceRepository
 from bot.storage.quotas import QuotaRepository
 from bot.storage.retention import RetentionRepository
 from bot.storage.styles import StyleRepository
@@ -20,6 +20,7 @@ class Store:
     """All repositories of one database; `open_store` makes it."""
 
     def __init__(self, database: Database) -> None:
+        self.channel_defaults = ChannelDefaultsRepository(database)
         self.drafts = DraftRepository(database)
         self.exports = ExportRepository(database)
         self.guild_settings = GuildSettingsRepository(database)

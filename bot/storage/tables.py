@@ -256,3 +256,13 @@ class StyleRow(Base):
     """What `style_key` returns for the name."""
     name: Mapped[str]
     words: Mapped[str]
+
+
+class ChannelDefaultsRow(Base):
+    """The defaults of `/imagine` in a channel; missing if nobody chose any."""
+
+    __tablename__ = "channel_defaults"
+
+    channel_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    defaults: Mapped[str]
+    """The JSON that `ImagineDefaults.read` reads."""

@@ -1,34 +1,29 @@
 """Text about what a user has, and may still ask for."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from bot.jobs.events import JobProgress
 from bot.jobs.job import Job
-from bot.preferences import Notify
+from bot.preferences import Preferences
 from bot.scheduling.eta import Eta
 from bot.submission.accounts import Account, PictureQuota
 from bot.ui import formatting, job_text
+from bot.ui.defaults_text import own_text
 from engine.files import MEBIBYTE
 
 _PROMPT = 60
 """Maximum length of a prompt in a list, in characters."""
-NOTIFY: Mapping[Notify, str] = {
-    "ping": "When a picture is done, I mention you beside it.",
-    "dm": "When a picture is done, I send you a direct message.",
-    "none": "When a picture is done, I don't tell you.",
-}
 
 
-def account_text(account: Account, next_picture: datetime | None, notify: Notify) -> str:
-    """Return what a user has and may have, without their jobs.
+def account_text(account: Account, next_picture: datetime | None, own: Preferences) -> str:
+    """Return what a user has, may have and prefers, without their jobs.
 
     `next_picture` is the time from which they may ask for a picture; None for now.
     """
     everywhere, *here = account.quotas
     lines = [_pictures(everywhere)]
     lines += [_pictures_here(quota) for quota in here if quota.most < everywhere.most]
-    lines += [_left(account, next_picture), _space(account), NOTIFY[notify]]
+    lines += [_left(account, next_picture), _space(account), own_text(own)]
     return "\n".join(lines)
 
 

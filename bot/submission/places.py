@@ -6,7 +6,7 @@ import discord
 
 from bot.errors import UserError
 from bot.guild_settings import COMMAND_LISTS, GuildSettings
-from bot.submission.requester import PAINTING, Channel, Requester
+from bot.submission.requester import PAINTING, Requester
 from bot.ui.access_lists import CHANNELS, COMMANDS, ROLES
 from engine.recipes.recipe import Recipe
 
@@ -19,7 +19,7 @@ def check_place(
     `recipes` are those of the request, as far as they are known.
     """
     guild: discord.Guild | None = getattr(requester.channel, "guild", None)
-    place = _place_id(requester.channel)
+    place = requester.place_id
     if settings.channels and place not in settings.channels:
         raise UserError(CHANNELS.refuse(settings.channels, guild))
     if settings.roles and requester.roles.keys().isdisjoint(settings.roles):
@@ -34,7 +34,7 @@ def check_place(
 
 def is_spoiler_place(settings: GuildSettings, requester: Requester) -> bool:
     """Return True if every picture in the requester's channel is posted as a spoiler."""
-    return _place_id(requester.channel) in settings.spoiler_channels
+    return requester.place_id in settings.spoiler_channels
 
 
 def _command(requester: Requester, recipes: Sequence[Recipe]) -> str | None:
@@ -47,8 +47,3 @@ def _command(requester: Requester, recipes: Sequence[Recipe]) -> str | None:
     if not recipes:
         return None
     return PAINTING if recipes[0].edit is None else "edit"
-
-
-def _place_id(channel: Channel) -> int | None:
-    """Return the id of a channel, or of the one that a thread is in."""
-    return channel.parent_id if isinstance(channel, discord.Thread) else channel.id

@@ -47,6 +47,12 @@ class Requester:
     command: str = PAINTING
     """The painting command that the request is or stands for: "imagine", "edit" or "mask"."""
 
+    @property
+    def place_id(self) -> int:
+        """The id of the channel, or of the one that a thread belongs to."""
+        channel = self.channel
+        return channel.parent_id if isinstance(channel, discord.Thread) else channel.id
+
     @classmethod
     def of_interaction(cls, interaction: discord.Interaction[Any], *commands: str) -> Self:
         """Return the user who gave a command, pressed a button or sent a form, in their channel.

@@ -7,8 +7,8 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
 from bot.ui.formatting import escape_name, plain_text, plural
 
-NO_STYLE = "none"
-"""The name that stands for no style, so that people can leave out one that applies by default."""
+NONE = "none"
+"""The word that stands for no style, so that people can leave out one that applies by default."""
 
 
 class SavedStyles:
@@ -51,7 +51,7 @@ class SavedStyles:
         None stands for no style. Raises `UserError` for words that can be no style.
         """
         words = checked_style(typed)
-        if is_no_style(words):
+        if is_none(words):
             return None
         return await self._styles.words(user_id, words) or words
 
@@ -66,9 +66,9 @@ def checked_style(words: str) -> str:
     return line
 
 
-def is_no_style(words: str) -> bool:
-    """Return True for the name that stands for no style."""
-    return style_key(words) == NO_STYLE
+def is_none(words: str) -> bool:
+    """Return True for the word that stands for no style, or for nothing to leave out."""
+    return style_key(plain_text(words)) == NONE
 
 
 def _checked_name(name: str) -> str:
@@ -77,6 +77,6 @@ def _checked_name(name: str) -> str:
         raise UserError("The name of a style needs at least one letter or sign.")
     if len(line) > MAX_NAME:
         raise UserError(f"The name of a style can have at most {MAX_NAME} characters.")
-    if is_no_style(line):
-        raise UserError(f"`{NO_STYLE}` stands for no style. Choose another name.")
+    if is_none(line):
+        raise UserError(f"`{NONE}` stands for no style. Choose another name.")
     return line

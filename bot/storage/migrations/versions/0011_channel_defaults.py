@@ -1,0 +1,16 @@
+"""A table for the defaults of channels."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Add a table."""
+    op.create_table(
+        "channel_defaults",
+        sa.Column("channel_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("defaults", sa.String, nullable=False),
+    )
