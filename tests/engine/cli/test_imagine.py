@@ -252,3 +252,12 @@ def test_weights_that_changed_since_are_told(folder: Path, capsys: pytest.Captur
     save_painting(picture(), folder / "a.png", small(steps=1), {"vqgan.safetensors": "0" * 64})
     assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
     assert "note: the weights have changed" in capsys.readouterr().err
+
+
+def test_words_that_the_models_do_not_know_are_named(capsys: pytest.CaptureFixture):
+    assert main(["imagine", "a red cat, oil painting", "--steps", "1", "--out", "a.png"]) == 0
+    said = capsys.readouterr().err
+    assert "note: the models do not know 'cat', 'oil', and paint something else" in said
+    assert "try 'a red circle on a blue background'" in said
+    assert main(["imagine", "a red circle", "--steps", "1", "--out", "b.png"]) == 0
+    assert "do not know" not in capsys.readouterr().err
