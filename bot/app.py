@@ -299,6 +299,7 @@ def _build_services(
     )
     control = JobControl(store, queue, reporter, submission, timings)
     styles = SavedStyles(store, policy)
+    default_options = DefaultOptions(settings, store, policy, styles)
     edits = Edits(settings, submission, policy, store, files)
     return Services(
         settings=settings,
@@ -327,8 +328,8 @@ def _build_services(
         takes=Takes(store, policy, check, settings.discord.posted_recipes),
         accounts=Accounts(settings, store),
         styles=styles,
-        command_lines=CommandLines(settings.engine.installed, styles),
-        default_options=DefaultOptions(settings, store, policy, styles),
+        command_lines=CommandLines(settings.engine.installed, styles, store, default_options),
+        default_options=default_options,
         default_changes=DefaultChanges(settings, store, policy, styles),
         worker=background.worker,
         brief_replies=BriefReplies(timings),

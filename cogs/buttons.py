@@ -142,9 +142,9 @@ class _PressedJob:
         """Show the command that paints the job, or its picture, again."""
         await defer(self._interaction)
         record = await self._record()
-        await self._services.policy.check_place(Requester.of_interaction(self._interaction))
-        tree, person = self._interaction.client.tree, self._interaction.user.id
-        line = await self._services.command_lines.write(tree, record, self._number, person)
+        requester, tree = Requester.of_interaction(self._interaction), self._interaction.client.tree
+        await self._services.policy.check_place(requester)
+        line = await self._services.command_lines.write(tree, record, self._number, requester)
         text, files = command_text(line.text, line.notices)
         await update_response(self._interaction, text, files)
 

@@ -12,9 +12,12 @@ from discord import app_commands
 from bot.errors import UserError
 from bot.jobs.job import JobState
 from bot.jobs.records import JobRecord
+from bot.storage import Store
+from bot.submission.default_options import DefaultOptions
 from bot.submission.pasted_words import pasted_words
+from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, variations
-from bot.submission.styles import SavedStyles
+from bot.submission.styles import NONE, SavedStyles
 from bot.ui.formatting import escape_name
 from engine.errors import EngineError
 from engine.presets import (
@@ -75,6 +78,8 @@ class CommandWriter:
     """The names of the options of `IMAGINE` and `EDIT`."""
     has_style: bool = True
     """False if styles have to be written as a part of the prompt."""
+    defaults: Collection[str] = ()
+    """The names of options of `IMAGINE` that have defaults, so that none may be left out."""
 
     def write(self, record: JobRecord, number: int | None = None) -> CommandLine:
         """Return the command that paints a job's pictures again, or only picture `number`."""
@@ -89,26 +94,42 @@ class CommandWriter:
         values["count"] = str(len(recipes)) if _is_series(recipes) and len(recipes) > 1 else None
         is_other = first.models in self.installed[1:] and "model" in names
         values["model"] = first.models if is_other else None
+        if command == IMAGINE:
+            values |= self._neutral(values)
         line = " ".join(f"{name}:{value}" for name, value in values.items() if value is not None)
         notices = [] if record.state is not JobState.STOPPED else [_STOPPED]
         notices += _missing(recipes, self.installed)
         notices += [] if words.is_exact else [_LOOKS_LIKE_OPTION]
         return CommandLine(f"/{command} {line}", tuple(notices), words.style)
 
+    def _neutral(self, values: Mapping[str, str | None]) -> dict[str, str]:
+        """Return values that keep defaults from being used for options that have no value."""
+        neutral = {"style": NONE, "negative": NONE, "count": "1", "model": self.installed[0]}
+        left_out = (each for each in neutral if each in self.defaults and values.get(each) is None)
+        return {name: neutral[name] for name in left_out}
+
 
 class CommandLines:
     """Write the commands of pictures for the users who ask for them."""
 
-    def __init__(self, installed: Sequence[str], styles: SavedStyles) -> None:
+    def __init__(
+        self,
+        installed: Sequence[str],
+        styles: SavedStyles,
+        store: Store,
+        default_options: DefaultOptions,
+    ) -> None:
         self._installed = installed
         self._styles = styles
+        self._store = store
+        self._default_options = default_options
 
     async def write(
         self,
         tree: app_commands.CommandTree[Any],
         record: JobRecord,
         number: int | None,
-        user_id: int,
+        requester: Requester,
     ) -> CommandLine:
         """Return the command in `tree` that paints a job, or only picture `number`, again.
 
@@ -116,7 +137,11 @@ class CommandLines:
         """
         if number is not None and number > len(record.job.recipes):
             raise UserError("There is no such picture.")
-        writer = CommandWriter(self._installed, _options_of_commands(tree))
+        user_id = requester.user_id
+        own = await self._store.preferences.get(user_id)
+        defaults = {*own.options, *(await self._default_options.of_channel(requester)).options}
+        options = _options_of_commands(tree)
+        writer = CommandWriter(self._installed, options, defaults=defaults)
         line = writer.write(record, number)
         # A style that the user saved under this name, or "none", would mean something else.
         if line.style is None or await self._styles.words(user_id, line.style) == line.style:

@@ -7,6 +7,7 @@ import pytest
 
 from bot.config import BotSettings
 from bot.guild_settings import GuildSettings
+from bot.preferences import Preferences
 from tests.harness.bot_harness import (
     PROMPT,
     BotHarness,
@@ -231,3 +232,16 @@ async def test_a_picture_that_is_taken_where_pictures_are_hidden_is_a_spoiler(bo
     await bot.services.store.guild_settings.change(bot.guild.id, lambda _: hiding)
     taken = await take(bot, grid)
     assert taken.attachments[0].is_spoiler()
+
+
+async def test_the_command_paints_the_same_for_someone_with_defaults(bot: BotHarness):
+    await bot.imagine(seed=3, size="wide", style="oil")
+    result = await result_of(bot)
+    own = Preferences(style="charcoal", negative="fog", count=2, ratio="1:1", steps=9)
+    await bot.services.store.preferences.change(bot.bob.id, lambda _: own)
+    line = pasted_line(ephemeral_text(await bot.bob.click(result, label="Recipe")))
+    assert line.endswith("style:oil count:1 negative:none")
+    await run_line(bot, bot.bob, bot.channel, line)
+    again = await result_of(bot)
+    assert again.id != result.id
+    assert await pictures_of(again)[0].read() == await pictures_of(result)[0].read()

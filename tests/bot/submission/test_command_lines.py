@@ -223,3 +223,10 @@ def test_pictures_with_settings_of_their_own_and_stopped_ones_are_told():
     several = (cat(), cat(steps=5))
     assert "the first one" in written("a cat", *several).notices[0]
     assert "stopped early" in written("a cat", cat(), state=JobState.STOPPED).notices[0]
+
+
+def test_options_that_have_defaults_are_not_left_out():
+    writer = replace(WRITER, defaults=("style", "negative", "count", "model", "steps"))
+    line = writer.write(record("a cat", cat())).text
+    assert line.endswith("preset:demo style:none count:1 model:demo negative:none")
+    assert writer.write(record("a cat", edited())).text.endswith("preset:demo")
