@@ -147,9 +147,17 @@ def _settled_by_typing(typed: ImagineOptions, count: int | None) -> frozenset[st
     names = [name for name in OPTIONS if getattr(typed, name, None) is not None]
     if count is not None:
         names.append("count")
-    if typed.prompt and parse_line(typed.prompt).aspect is not None:
+    if _asks_for_ratio(typed.prompt or ""):
         names.append("ratio")
     return _settled(names)
+
+
+def _asks_for_ratio(prompt: str) -> bool:
+    """Return True if a prompt chooses the shape of the picture."""
+    try:
+        return parse_line(prompt).aspect is not None
+    except EngineError:  # it is refused later, like a prompt with other faults
+        return False
 
 
 def _open(defaults: ImagineDefaults, settled: frozenset[str]) -> dict[str, Any]:
