@@ -286,7 +286,7 @@ async def test_forbidden_values_are_refused(
 @pytest.mark.parametrize(
     ("limit", "options", "parts"),
     [
-        ({"steps": 100}, {"steps": 101}, ("At most 100 steps", "not 101", "`steps`")),
+        ({"steps": 100}, {"steps": 101}, ("At most 100 steps", "not 101", "`steps: 100`")),
         ({"count": 2}, {"count": 3, "steps": 1}, ("At most 2 variations", "not 3")),
     ],
 )
