@@ -54,6 +54,9 @@ async def _measure(people: int) -> None:
     async with _studio() as (services, env, channel):
         ready = time.time() - psutil.Process().create_time()
         print(f"start to ready                      {ready:.1f} s")
+        firsts = [await _first_picture(services, env, channel) for _ in range(2)]
+        told = ", ".join(f"{seconds:.1f} s" for seconds in firsts)
+        print(f"command to first progress picture   {told} (first and second job)")
         delays, answers = await _burst(services, env, channel, people)
         print(f"acknowledged                        {len(answers)}/{people}")
         slowest = (milliseconds(answers, share) for share in (0.99, 1.0))
@@ -80,6 +83,28 @@ async def _studio() -> AsyncIterator[tuple[Services, simcord.Env, simcord.Channe
             simcord.run(PaintingBot(services), shard_count=1) as env,
         ):
             yield services, env, env.create_guild().create_text_channel("art")
+
+
+async def _first_picture(
+    services: Services, env: simcord.Env, channel: simcord.ChannelHandle
+) -> float:
+    """Return the seconds from a command to the first picture of its progress, on an idle engine."""
+    member = env.guild.add_member(env.create_user("first"))
+    before, asked = _pictures(env), time.perf_counter()
+    _ask(env, channel, member, steps=STEPS)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while _pictures(env) == before:
+            await asyncio.sleep(TICK_SECONDS)
+        seconds = time.perf_counter() - asked
+        while await services.store.jobs.count_open():
+            await asyncio.sleep(TICK_SECONDS)
+    return seconds
+
+
+def _pictures(env: simcord.Env) -> int:
+    """Count the messages with files in all channels."""
+    channels = env.backend.messages.values()
+    return sum(bool(each.attachments) for messages in channels for each in messages.values())
 
 
 async def _burst(

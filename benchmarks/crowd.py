@@ -116,8 +116,9 @@ def _print_outcome(env: simcord.Env, board: Board, tally: Tally, faults: Counter
     for door, count in sorted(tally.acts.items()):
         print(f"{door:12} {count:5} times, {tally.unanswered[door]} unanswered")
     print(f"jobs                          {len(states)}: {dict(Counter(states.values()))}")
+    twice = [any(number > 1 for number in results[job].values()) for job in painted]
     print(f"  lost (no picture posted)    {sum(not results[job] for job in painted)}")
-    print(f"  posted twice                {sum(results[job] > 1 for job in painted)}")
+    print(f"  posted twice in a channel   {sum(twice)}")
     print(f"  never told                  {board.untold()}")
     print(f"unanswered                    {tally.unanswered.total()} of {tally.acts.total()}")
     for each in tally.examples[:5]:

@@ -24,6 +24,11 @@ class RecentKeys:
         self._since[key] = now
         return True
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Return True if a key is remembered."""
+        self._forget_old(time.monotonic())
+        return key in self._since
+
     def discard(self, key: Hashable) -> None:
         """Forget a key, if it is remembered."""
         self._since.pop(key, None)

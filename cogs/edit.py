@@ -13,12 +13,13 @@ from bot.services import Services
 from bot.submission.edits import EditOptions
 from bot.submission.job_messages import message_with_pictures
 from bot.submission.permissions import check_permissions
+from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
 from bot.ui import job_text
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
-from bot.ui.responses import defer, respond, show_form
+from bot.ui.responses import defer, show_form
 from bot.ui.uploads import Upload, is_spoiler
 from engine.editing.edit_recipe import DEFAULT_KEEP
 from engine.recipes.recipe import MAX_STEPS
@@ -71,7 +72,7 @@ class Edit(BotCog):
         requester = Requester.of_interaction(interaction)
         drawn = None if mask is None else Upload(mask)
         queued = await self._services.edits.queue(requester, options, Upload(image), drawn)
-        await respond(interaction, str(queued))
+        await answer_queued(interaction, queued)
 
     @edit.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -112,4 +113,4 @@ class _EditForm(PictureForm):
         options = EditOptions(self._prompt.value, int(percent) / 100, spoiler=spoiler)
         requester = Requester.of_interaction(interaction, "edit")
         queued = await self._services.edits.queue(requester, options, picture)
-        await respond(interaction, str(queued))
+        await answer_queued(interaction, queued)

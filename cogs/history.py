@@ -14,8 +14,10 @@ from bot.errors import UserError
 from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
 from bot.picture_check import Audience
 from bot.services import Services
+from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
 from bot.submission.sources import allowed_here
+from bot.submission.submit import Queued
 from bot.ui import buttons, history_page
 from bot.ui.base import PersistentButton
 from bot.ui.responses import defer, respond, update_response
@@ -55,14 +57,14 @@ class HistoryButton(
             case "post":
                 entry = await _entry(services, scope, job_id)
                 requester = Requester.of_interaction(interaction, "history")
-                message = await services.reposts.post(requester, interaction.guild, entry)
+                message = await services.reposts.post(requester, interaction.guild, entry.job_id)
                 await respond(interaction, f"Posted: {message.jump_url}")
             case "rerun":
                 entry = await _entry(services, scope, job_id)
                 record = await services.control.job(entry.job_id)
                 requester = Requester.of_interaction(interaction, "history")
                 message = await services.followups.rerun(requester, record)
-                await respond(interaction, f"Queued: {message.jump_url}")
+                await answer_queued(interaction, Queued(message))
             case _:
                 raise UserError(buttons.UNKNOWN)
 

@@ -20,13 +20,14 @@ from bot.submission.imagine_options import (
     title_of,
     with_likes,
 )
+from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED, variations
 from bot.submission.submit import Queued
 from bot.ui.autocomplete import first_choices, matching, matching_presets
 from bot.ui.command_options import hide_option
 from bot.ui.job_text import reading_text
-from bot.ui.responses import defer, respond
+from bot.ui.responses import defer
 from bot.ui.styles_text import style_choices
 from bot.ui.uploads import Upload, is_spoiler
 from engine.models.catalogue import find_models
@@ -148,7 +149,7 @@ class Imagine(BotCog):
         size = None if options.has_own_shape else (recipe.width, recipe.height)
         reading = reading_text(options.line, size) if options.line else ""
         notice = " ".join(filter(None, (filled.notice, reading, notice)))
-        await respond(interaction, str(Queued(message, notice)))
+        await answer_queued(interaction, Queued(message, notice))
 
     async def _with_pictures(
         self,

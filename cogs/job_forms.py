@@ -11,6 +11,7 @@ from bot.jobs.records import JobRecord
 from bot.services import Services
 from bot.submission.followups import FollowupJobs
 from bot.submission.job_messages import message_with_pictures
+from bot.submission.private_answers import answer_queued
 from bot.submission.recipes import prompt_of
 from bot.submission.requester import Requester
 from bot.submission.submit import Queued
@@ -20,7 +21,7 @@ from bot.ui.buttons import JobAction
 from bot.ui.filenames import result_number
 from bot.ui.forms import words_input
 from bot.ui.job_text import reading_text
-from bot.ui.responses import defer, respond
+from bot.ui.responses import defer
 from bot.ui.uploads import Upload, pictures_in
 from engine.recipes.recipe import MAX_STEPS
 
@@ -126,7 +127,7 @@ class PromptForm(_JobForm):
         prompt = self._prompt.value
         message = await followups.edit_prompt(requester, self.record, prompt, self._number)
         notice = reading_text(prompt)
-        await respond(interaction, str(Queued(message, notice)))
+        await answer_queued(interaction, Queued(message, notice))
 
 
 async def queue_from_picture(
@@ -161,8 +162,8 @@ async def _picture(
 
 
 async def respond_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:
-    """Respond with a link to the message of a queued job."""
-    await respond(interaction, f"Queued: {message.jump_url}")
+    """Tell a person when a job that a button queued will be ready."""
+    await answer_queued(interaction, Queued(message))
 
 
 def _number(which: ui.Select[Any]) -> int | None:

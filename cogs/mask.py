@@ -18,6 +18,7 @@ from bot.jobs.draft import Draft
 from bot.services import Services
 from bot.submission.job_messages import message_with_pictures
 from bot.submission.permissions import check_permissions
+from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
 from bot.ui import buttons, draft_preview, job_text
 from bot.ui.attachments import Attachment
@@ -209,7 +210,7 @@ async def _paint(
     requester = Requester.of_interaction(interaction, "mask")
     queued = await services.masks.paint(requester, draft_id, prompt)
     if queued is not None:
-        await update_response(interaction, str(queued))
+        await answer_queued(interaction, queued, in_place=True)
 
 
 async def _show(interaction: discord.Interaction, draft: Draft, notice: str = "") -> None:

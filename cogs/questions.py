@@ -7,11 +7,12 @@ import discord
 from bot.client import BotCog
 from bot.errors import UserError
 from bot.services import Services
+from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
 from bot.submission.submit import Queued
 from bot.ui import buttons
 from bot.ui.base import PersistentButton
-from bot.ui.responses import defer, update_response
+from bot.ui.responses import defer
 from bot.ui.unknown_words import CUSTOM_ID, Answer
 
 
@@ -29,7 +30,7 @@ class QuestionButton(PersistentButton, template=r"(?s:question:.*)"):
         message = await services.answers.queue(
             requester, found["question"], nearest=found["answer"] == Answer.NEAREST
         )
-        await update_response(interaction, str(Queued(message)))
+        await answer_queued(interaction, Queued(message), in_place=True)
 
 
 class QuestionsCog(BotCog):

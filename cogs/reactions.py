@@ -1,4 +1,4 @@
-"""Reactions: 🔁 reruns a picture, 🛑 stops a job and ❌ cancels it.
+"""Reactions: 🔁 reruns a picture, ✉️ sends a copy, 🛑 stops a job, ❌ cancels or deletes it.
 
 The cog listens for raw events, which Discord sends for messages of any age. It ignores a reaction
 that means nothing, or where it can't post: people react for other reasons too.
@@ -12,26 +12,29 @@ from discord.ext import commands
 from bot.client import BotCog
 from bot.errors import UserError
 from bot.jobs.job import UNFINISHED
+from bot.jobs.records import JobRecord
 from bot.submission.permissions import Actor, check_permissions
 from bot.submission.requester import Channel, Requester
+from bot.ui import queue_text
+from bot.ui.buttons import confirm_delete_view
 from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS, bounded
 from bot.ui.uploads import Upload, is_own, is_spoiler, pictures_in, recipe_beside
 
 log = logging.getLogger(__name__)
 
-AGAIN, STOP, CANCEL = "🔁", "🛑", "❌"
+AGAIN, COPY, STOP, CANCEL = "🔁", "✉", "🛑", "❌"
 _VARIANT = "\ufe0f"
 """Variation selector that can follow an emoji."""
 
 
 class Reactions(BotCog):
-    """Rerun, stop and cancel jobs by reactions."""
+    """Rerun, copy, stop, cancel and delete jobs by reactions."""
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, reaction: discord.RawReactionActionEvent) -> None:
         """Carry out a person's reaction to one of the bot's messages."""
         emoji = str(reaction.emoji).rstrip(_VARIANT)
-        if emoji not in (AGAIN, STOP, CANCEL) or not self._should_handle(reaction):
+        if emoji not in (AGAIN, COPY, STOP, CANCEL) or not self._should_handle(reaction):
             return
         try:
             found = await self._found(reaction)
@@ -45,8 +48,10 @@ class Reactions(BotCog):
         async with errors(message, "reaction", reaction.user_id, mention=True):
             if emoji == AGAIN:
                 await self._rerun(requester, message)
+            elif emoji == COPY:
+                await self._services.reposts.send_copy(self._bot, requester, message)
             else:
-                await self._end(reaction, requester, emoji)
+                await self._end(reaction, requester, message, emoji)
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, reaction: discord.RawReactionActionEvent) -> None:
@@ -110,18 +115,34 @@ class Reactions(BotCog):
             )
 
     async def _end(
-        self, reaction: discord.RawReactionActionEvent, requester: Requester, emoji: str
+        self,
+        reaction: discord.RawReactionActionEvent,
+        requester: Requester,
+        message: discord.PartialMessage,
+        emoji: str,
     ) -> None:
-        """Stop or cancel a job, if the person may do so."""
+        """Stop or cancel a job, if the person may do so; ask before deleting a finished one."""
         store, control = self._services.store, self._services.control
-        record = await store.jobs.by_message(reaction.message_id)
-        if record is None or record.state not in UNFINISHED:
+        record = await store.jobs.by_message(message.id)
+        if record is None:
             return
         person = _person(reaction, requester)
+        if record.state not in UNFINISHED:
+            if emoji == CANCEL and person.id == record.job.author_id:
+                await self._ask_to_delete(record, message)
+            return
         if not (person.is_moderator or person.id == record.job.author_id):
             return
         end = control.stop if emoji == STOP else control.cancel
         await end(record.job.id, person)
+
+    async def _ask_to_delete(self, record: JobRecord, message: discord.PartialMessage) -> None:
+        """Ask the author of a job whether to delete it, once its end is told."""
+        if record.notified_at is None:
+            return
+        text = queue_text.confirm_delete_text(record.job, is_moderator=False)
+        view = confirm_delete_view(record.job.id)
+        await self._services.brief_replies.ask(message, record.job.author_id, text, view)
 
 
 def _key(reaction: discord.RawReactionActionEvent) -> tuple[str, int, int, str]:

@@ -17,6 +17,7 @@ from bot.client import BotCog
 from bot.errors import UserError
 from bot.services import Services
 from bot.submission.job_messages import message_with_pictures
+from bot.submission.private_answers import answer_queued
 from bot.submission.recipes import FILENAME, recipe_file
 from bot.submission.requester import Requester
 from bot.ui import job_text
@@ -46,7 +47,7 @@ class AgainButton(PersistentButton, template=r"recipe:again"):
         queued = await services.recipe_reruns.queue(
             requester, Upload(file), spoiler=is_spoiler(file)
         )
-        await respond(interaction, str(queued))
+        await answer_queued(interaction, queued)
 
 
 class Recipes(BotCog):

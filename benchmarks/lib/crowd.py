@@ -10,7 +10,7 @@ import io
 import re
 import sqlite3
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,8 @@ ANSWER_SECONDS = 120.0
 _POLL_SECONDS = 0.25
 _COLORS = ("red", "green", "blue", "yellow", "white")
 _SHAPES = ("circle", "square", "ring", "triangle")
-_FIRST_PICTURE = re.compile(r"(?:SPOILER_)?picture-(\d+)(?:-1)?\.(?:png|webp)")
+_RESULT = re.compile(r"(?:SPOILER_)?picture-(\d+)(?:-(?:1|grid))?\.(?:png|webp)")
+"""The name of a job's first picture, or of the sheet with all."""
 
 
 @dataclass
@@ -189,7 +190,8 @@ class Board:
         """Return channel and message of one of a server's last results."""
         found = self._database.execute(
             "SELECT posts.channel_id, posts.message_id FROM posts JOIN jobs ON jobs.id = job_id "
-            "WHERE guild_id = ? AND state = 'done' ORDER BY jobs.id DESC LIMIT 40",
+            "WHERE guild_id = ? AND state = 'done' AND number IN (0, 1) "  # those with buttons
+            "ORDER BY jobs.id DESC LIMIT 40",
             (guild_id,),
         ).fetchall()
         return random.choice(found) if found else None
@@ -203,19 +205,21 @@ class Board:
         return self.count("jobs WHERE told_at IS NULL")
 
 
-def results_by_job(env: simcord.Env) -> Counter[int]:
-    """Count, for each job, the messages of all channels that hold its first picture."""
-    counts = Counter[int]()
-    for messages in env.backend.messages.values():
-        for message in messages.values():
-            names = (_FIRST_PICTURE.fullmatch(each["filename"]) for each in message.attachments)
-            counts.update({int(each[1]) for each in names if each})
+def results_by_job(env: simcord.Env) -> dict[int, Counter[tuple[int, str]]]:
+    """Count, for each job, how often each channel holds its first picture, and the sheet of all."""
+    counts = defaultdict[int, Counter[tuple[int, str]]](Counter)
+    for channel_id, messages in env.backend.messages.items():
+        names = (each["filename"] for message in messages.values() for each in message.attachments)
+        for found in filter(None, map(_RESULT.fullmatch, names)):
+            counts[int(found[1])][channel_id, found[0]] += 1
     return counts
 
 
 def _is_final(result: simcord.InteractionResult) -> bool:
     response = result.response
-    return (response is not None and bool(response.content)) or bool(result.followups)
+    if response is None:  # not there yet, or deleted because its job is told
+        return result._interaction.message_id is not None or bool(result.followups)
+    return bool(response.content) or bool(result.followups)
 
 
 async def _happens(condition: Callable[[], Any]) -> bool:

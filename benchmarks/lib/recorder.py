@@ -15,6 +15,7 @@ from aiohttp import BodyPartReader, web
 
 _BOT = {"id": "1", "username": "bot", "discriminator": "0", "avatar": None}
 _CREATED = "2022-10-23T00:00:00+00:00"
+_UNKNOWN = {"code": 10008, "message": "Unknown Message"}
 _MAX_REQUEST = 32 * 2**20
 
 
@@ -37,6 +38,7 @@ class Recorder:
         self.repeated = 0
         """Number of repeated posts, which got the existing message as response."""
         self._by_nonce: dict[tuple[int, str], Recorded] = {}
+        self._last_id = 1000
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[int]:
@@ -48,6 +50,7 @@ class Recorder:
                 web.get("/oauth2/applications/@me", self._who),
                 web.post("/channels/{channel}/messages", self._post),
                 web.patch("/channels/{channel}/messages/{message}", self._edit),
+                web.delete("/channels/{channel}/messages/{message}", self._delete),
             ]
         )
         runner = web.AppRunner(app)
@@ -79,7 +82,8 @@ class Recorder:
         if before is not None and payload.get("enforce_nonce"):
             self.repeated += 1
             return _answer(before)
-        message = Recorded(len(self.messages) + 1000, channel, nonce, files=files)
+        self._last_id += 1
+        message = Recorded(self._last_id, channel, nonce, files=files)
         message.content = payload.get("content") or ""
         self.messages.append(message)
         if nonce is not None:
@@ -88,13 +92,23 @@ class Recorder:
 
     async def _edit(self, request: web.Request) -> web.Response:
         payload, files = await _read(request)
-        wanted = int(request.match_info["message"])
-        message = next((each for each in self.messages if each.id == wanted), None)
+        message = self._found(request)
         if message is None:
-            return _json({"code": 10008, "message": "Unknown Message"}, status=404)
+            return _json(_UNKNOWN, status=404)
         message.content = payload.get("content") or message.content
         message.files = files or message.files
         return _answer(message)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        message = self._found(request)
+        if message is None:
+            return _json(_UNKNOWN, status=404)
+        self.messages.remove(message)
+        return web.Response(status=204)
+
+    def _found(self, request: web.Request) -> Recorded | None:
+        wanted = int(request.match_info["message"])
+        return next((each for each in self.messages if each.id == wanted), None)
 
 
 async def _read(request: web.Request) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -1,58 +1,50 @@
-"""Post a job's progress and result to Discord.
+"""Post the end of a job to Discord, at least once.
 
-A progress update that fails is dropped, because the next one replaces it. Results are delivered at
-least once: posting is retried with backoff, first in the job's thread, then in the channel, then as
-a direct message.
-
-Discord's error codes: https://docs.discord.com/developers/topics/opcodes-and-status-codes
+The end is posted in the job's thread, else in the channel, else as a direct message: in the first
+of these places that accepts it. Its first message takes the place of the progress. An edit of a
+known message can be repeated; a new message has a nonce, under which Discord posts it once, and
+each message that shows a result is recorded, so that an interrupted end continues where it was.
 """
 
-import asyncio
 import logging
-import time
-from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import discord
-from discord import ui
-from discord.utils import MISSING
-from sqlalchemy.exc import DBAPIError
 
-from bot.jobs.job import Job, JobLocation
-from bot.storage import Store
+from bot.delivery.calls import TOO_OLD, RefusedError
+from bot.delivery.job_messages import JobMessage, JobMessages
+from bot.jobs.job import Job, JobLocation, message_url
+from bot.jobs.records import Post
+from bot.storage import Store, retrying
 from bot.timings import Timings
-from bot.ui import job_text
-from bot.ui.attachments import Attachment, ResultFiles, discord_files
-from bot.ui.discord_errors import (
-    NETWORK_ERRORS,
-    bounded,
-    describe,
-    is_too_large,
-    is_transient,
-    wait_before_repeating,
-)
+from bot.ui.channels import is_age_restricted
 
 log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE = 60.0
-"""Maximum seconds between two attempts to post a result."""
-
+IN_CHANNEL, COPY = 0, -1
+"""The numbers under which the announcement, and the author's copy, are recorded as posts."""
 _ELSEWHERE = "I can no longer post where you asked for this, so I am posting it here."
-_ONLY_EDITS_REFUSED = (50083, 30046)
-"""Discord's codes for an archived thread, which a new message reopens, and a message too old."""
 
 
-class TooLargeError(Exception):
-    """Discord accepts no file of this size in any channel."""
+@dataclass(frozen=True)
+class _Place:
+    """A channel in which the end of a job can be posted."""
 
-
-class _RefusedError(Exception):
-    """A channel is gone, or no longer accepts the bot's messages."""
+    channel_id: int | None
+    """None for direct messages to the author."""
+    shown_id: int | None = None
+    """The message about the job that is there already."""
+    suffix: str = ""
+    """The end of nonces there: Discord compares nonces across channels."""
 
 
 class JobPoster:
-    """Posts messages about one job, at its location if that is possible."""
+    """Posts the end of one job.
+
+    Temporary failures are repeated for ever. What shows files raises `TooLargeError` if one of them
+    has to be smaller; the call can then be repeated with other files.
+    """
 
     def __init__(
         self,
@@ -61,21 +53,14 @@ class JobPoster:
         location: JobLocation,
         store: Store,
         timings: Timings,
-        progress_id: int | None = None,
+        progress_id: int | None,
     ) -> None:
         self._client = client
-        self._store = store
-        self._timings = timings
         self._job = job
         self._location = location
-        self._progress_id = progress_id if location.has_thread else location.message_id
-        self._shows_progress = True
-        self._silent_until = 0.0
-        """Monotonic time until which Discord wants no more progress."""
-        self._post_count = 0
-        """Number of result messages so far, attempts in other channels included."""
-        self._stored_posts: set[int] | None = None
-        """Numbers of the result messages that were posted before; None until they are read."""
+        self._store = store
+        self._messages = JobMessages(client, job, timings)
+        self._progress_id = progress_id
 
     @property
     def location(self) -> JobLocation:
@@ -88,148 +73,136 @@ class JobPoster:
         guild = self._client.get_guild(self._location.guild_id or 0)
         return guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 
-    async def update_progress(
-        self,
-        text: str,
-        picture: Attachment | None = None,
-        *,
-        keep_picture: bool = False,
-        buttons: ui.View | None = MISSING,
-    ) -> None:
-        """Edit the job's progress message.
+    @property
+    def is_age_restricted(self) -> bool:
+        """Whether the channel is known to be for adults only."""
+        return is_age_restricted(self._client.get_channel(self._location.channel_id))
 
-        The current picture is removed unless `keep_picture` is set or another one is given; the
-        buttons stay unless others, or None, are given. Failures are logged. After a permanent one
-        (the message, the thread or a permission is gone) further calls do nothing. While Discord
-        wants no more edits, nothing is shown, but the last update, without buttons, waits.
+    async def post(self, messages: Sequence[JobMessage], *, ping: bool) -> str | None:
+        """Post the end in the first place that accepts it; return its URL, or None.
+
+        With `ping`, the first message is a new one that mentions the author. Without it, and as a
+        last resort, it is an edit of the message that showed the progress, which pings nobody.
         """
-        silence = self._silent_until - time.monotonic()
-        if not self._shows_progress or (silence > 0 and buttons is not None):
-            return
-        await asyncio.sleep(max(silence, 0))
-        if not self._location.has_thread:
-            text = f"{job_text.headline(self._job)}\n{text}"
-        try:
-            showing = self._show(text, picture, buttons, keep_picture=keep_picture)
-            await bounded(showing, self._timings.call_seconds)
-        except (*NETWORK_ERRORS, DBAPIError) as error:
-            self._log("progress could not be shown", error)
-            self._silent_until = time.monotonic() + wait_before_repeating(error, 0)
-        except discord.HTTPException as error:
-            self._log("progress was refused", error)
-            self._shows_progress = is_transient(error)
-
-    async def post_result(
-        self, text: str, files: ResultFiles | None = None, *, buttons: ui.View | None = None
-    ) -> bool:
-        """Post a result in the first channel that accepts it; return False if none does.
-
-        Temporary failures are retried for ever. The last message has the buttons.
-
-        Raises `TooLargeError` if a file has to be smaller.
-        """
-        channels = dict.fromkeys((self._location.post_id, self._location.channel_id, None))
-        for number, channel_id in enumerate(channels):
-            if number == 1:
-                text = f"{text}\n-# {_ELSEWHERE}"
+        first, *others = messages
+        elsewhere = [replace(first, text=f"{first.text}\n-# {_ELSEWHERE}"), *others]
+        attempts = [(place, ping) for place in self._places()]
+        if ping:
+            attempts += [(place, False) for place in self._places() if place.shown_id is not None]
+        for place, mention in attempts:
+            content = messages if place.channel_id == self._location.post_id else elsewhere
             try:
-                await self._post_all(channel_id, text, files, buttons)
-                return True
-            except _RefusedError as error:
+                return await self._post_all(place, content, mention=mention)
+            except RefusedError as error:
                 self._log("a result was refused", error)
-        return False
+        return None
 
-    async def _show(
-        self,
-        text: str,
-        picture: Attachment | None,
-        buttons: ui.View | None,
-        *,
-        keep_picture: bool,
-    ) -> None:
-        channel = self._channel(self._location.post_id)
-        if self._progress_id is not None:
-            message = channel.get_partial_message(self._progress_id)
-            try:
-                if keep_picture and picture is None:
-                    await message.edit(content=text, view=buttons)
-                else:
-                    files = discord_files(picture)
-                    await message.edit(content=text, attachments=files, view=buttons)
+    async def show_in_channel(self, message: JobMessage) -> None:
+        """Show the end in the announcement too, unless it was posted in the same channel."""
+        location = self._location
+        if await self._is_in_channel():
+            return
+        nonce = f"{self._job.id}-0-c"
+        try:  # a moderator may have deleted the announcement, so only an old one is replaced
+            message_id = await self._messages.show(
+                location.channel_id, location.message_id, message, nonce, replaceable=(TOO_OLD,)
+            )
+        except RefusedError as error:
+            self._log("the announcement could not show the result", error)
+        else:
+            await self._record(location.channel_id, message_id, IN_CHANNEL)
+
+    async def send_copy(self, message: JobMessage) -> None:
+        """Send the author a direct message, if they accept any and have none about the end yet."""
+        try:
+            channel_id = await self._messages.direct_channel()
+            if any(each.channel_id == channel_id for each in await self._posts()):
                 return
-            except discord.HTTPException as error:
-                if error.code not in _ONLY_EDITS_REFUSED:
-                    raise
-        # A message that can no longer be edited is replaced.
-        nonce = f"{self._job.id}-0" if self._progress_id is None else f"0-{self._progress_id}"
-        files = discord_files(picture)
-        message = await channel.send(text, files=files, nonce=nonce, view=buttons or MISSING)
-        self._progress_id = message.id
-        await self._store.jobs.set_progress_message(self._job.id, message.id)
+            message_id = await self._messages.send(channel_id, message, f"{self._job.id}-m")
+        except RefusedError as error:
+            self._log("a copy was refused", error)
+        else:
+            await self._record(channel_id, message_id, COPY)
+
+    async def close(self, progress: JobMessage, announcement: JobMessage) -> None:
+        """Edit the messages of a job that ended without a result."""
+        location = self._location
+        known = {location.message_id: (location.channel_id, announcement)}
+        if location.has_thread and self._progress_id is not None:
+            known[self._progress_id] = (location.post_id, progress)
+        for message_id, (channel_id, message) in known.items():
+            try:
+                await self._messages.edit(channel_id, message_id, message)
+            except RefusedError as error:
+                self._log("the end of a job was refused", error)
+                await self._delete({message_id} - {location.message_id})
+        await self._delete({self._progress_id} - known.keys())
+
+    async def remove_replaced(self) -> None:
+        """Delete the messages in whose place the end was posted."""
+        known = {self._progress_id}
+        if await self._is_in_channel():
+            known.add(self._location.message_id)
+        await self._delete(known - {each.message_id for each in await self._posts()})
+
+    def _places(self) -> list[_Place]:
+        location = self._location
+        places = [_Place(location.post_id, self._progress_id)]
+        if location.has_thread:
+            places.append(_Place(location.channel_id, location.message_id, "-c"))
+        return [*places, _Place(None, suffix="-d")]
 
     async def _post_all(
-        self, channel_id: int | None, text: str, files: ResultFiles | None, buttons: ui.View | None
-    ) -> None:
-        """Post a result's messages in a channel, or as direct messages if `channel_id` is None."""
-        groups = files.groups if files is not None else ((),)
-        job_id = self._job.id
-        if self._stored_posts is None:
-            self._stored_posts = await self._store.jobs.post_numbers(job_id)
-        for index, group in enumerate(groups):
-            number = self._post_count = self._post_count + 1
-            if number in self._stored_posts:
-                continue
-            send = partial(
-                self._post,
-                channel_id,
-                text if index == 0 else "",
-                group,
-                nonce=f"{job_id}-{number}",
-                buttons=buttons if index == len(groups) - 1 else None,
-            )
-            message = await self._retry(send)
-            await self._store.jobs.add_post(job_id, message.channel.id, message.id, number)
-
-    async def _retry(
-        self, post: Callable[[], Coroutine[Any, Any, discord.Message]]
-    ) -> discord.Message:
-        """Post one message; repeat temporary failures."""
-        pause = self._timings.post_pause
-        while True:
-            wait = pause
-            try:
-                return await bounded(post(), self._timings.call_seconds)
-            except NETWORK_ERRORS as error:
-                wait = wait_before_repeating(error, pause)
-                self._log("a result could not be posted, trying again", error)
-            except discord.HTTPException as error:
-                if is_too_large(error):
-                    raise TooLargeError from error
-                if not is_transient(error):
-                    raise _RefusedError(str(error)) from error
-                self._log("a result was delayed, trying again", error)
-            await asyncio.sleep(wait)
-            pause = min(_LONGEST_PAUSE, 2 * pause)
-
-    async def _post(
-        self,
-        channel_id: int | None,
-        text: str,
-        group: Sequence[Attachment],
-        *,
-        nonce: str,
-        buttons: ui.View | None,
-    ) -> discord.Message:
+        self, place: _Place, messages: Sequence[JobMessage], *, mention: bool
+    ) -> str:
+        """Post those messages that are not there yet; return the URL of the first one."""
+        channel_id = place.channel_id
         if channel_id is None:
-            channel = await self._client.create_dm(discord.Object(self._job.author_id))
-        else:
-            channel = self._channel(channel_id)
-        # With the same nonce, Discord does not post a message again whose response was lost.
-        files = discord_files(*group)
-        return await channel.send(text, files=files, nonce=nonce, view=buttons or MISSING)
+            channel_id = await self._messages.direct_channel()
+        posts = await self._posts()
+        there = {each.number: each.message_id for each in posts if each.channel_id == channel_id}
+        shown_id = None if mention else place.shown_id
+        for number, message in enumerate(messages, 1):
+            if number in there:
+                continue
+            there[number] = await self._messages.show(
+                channel_id,
+                shown_id if number == 1 else None,
+                message,
+                f"{self._job.id}-{number}{place.suffix}",
+                mention=mention and number == 1,
+            )
+            await self._record(channel_id, there[number], number)
+        guild_id = self._location.guild_id if place.channel_id is not None else None
+        return message_url(guild_id, channel_id, there[1])
 
-    def _channel(self, channel_id: int) -> discord.PartialMessageable:
-        return self._client.get_partial_messageable(channel_id, guild_id=self._location.guild_id)
+    async def _delete(self, message_ids: Collection[int | None]) -> None:
+        """Delete messages about the job; log a failure."""
+        location = self._location
+        for each in message_ids:
+            if each is None:
+                continue
+            is_announcement = each == location.message_id
+            place = location.channel_id if is_announcement else location.post_id
+            try:
+                await self._messages.delete(place, each)
+            except RefusedError as error:
+                self._log("a replaced message could not be deleted", error)
+
+    async def _is_in_channel(self) -> bool:
+        """Return True if the end was posted in the channel of the announcement."""
+        channel_id = self._location.channel_id
+        return any(
+            each.channel_id == channel_id and (each.number or IN_CHANNEL) > IN_CHANNEL
+            for each in await self._posts()
+        )
+
+    async def _posts(self) -> list[Post]:
+        """List the messages that show the end."""
+        return await retrying(self._store.jobs.posts)(self._job.id)
+
+    async def _record(self, channel_id: int, message_id: int, number: int) -> None:
+        await self._store.jobs.add_post(self._job.id, channel_id, message_id, number)
 
     def _log(self, what: str, error: Exception) -> None:
-        log.warning(what, extra={"job": self._job.id, "cause": describe(error)})
+        log.warning(what, extra={"job": self._job.id, "cause": str(error)})

@@ -48,7 +48,6 @@ async def remove_job(
     if record.location is not None and record.location.post_id in channel_ids:
         await _rename_thread(client, record, record.location)
     removal = Removal(kept=len(messages) - sum(may.values()))
-    # The message with the buttons comes last, so that deleting can be repeated after a crash.
     for message_id in filter(may.__getitem__, messages):
         outcome = await _delete(client, record, message_id, messages[message_id])
         removal.deleted += outcome is _Outcome.DELETED
@@ -81,7 +80,11 @@ class _Outcome(Enum):
 
 
 async def _messages(store: Store, record: JobRecord) -> dict[int, list[int]]:
-    """Map the messages about a job to the channels in which each may be."""
+    """Map the messages about a job to the channels in which each may be.
+
+    Those with the buttons, which are the oldest, come last, so that deleting can be repeated after
+    a crash.
+    """
     messages: dict[int, list[int]] = {}
     location = record.location
     likely = [] if location is None else [location.post_id, location.channel_id]
@@ -91,7 +94,7 @@ async def _messages(store: Store, record: JobRecord) -> dict[int, list[int]]:
             messages[record.progress_id] = [location.post_id]
     for post in await store.jobs.posts(record.job.id):
         messages[post.message_id] = likely if post.channel_id is None else [post.channel_id]
-    return messages
+    return dict(sorted(messages.items(), reverse=True))
 
 
 async def _delete(

@@ -24,6 +24,7 @@ class JobState(StrEnum):
 
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
+WITH_PICTURES = (JobState.DONE, JobState.STOPPED)
 
 
 @dataclass(frozen=True)

@@ -78,3 +78,6 @@ class Post:
     channel_id: int | None
     """The message's channel; None for posts of earlier versions."""
     message_id: int
+    number: int | None = None
+    """The position among the result's messages, from 1; 0 for the announcement, which shows the
+    result too; -1 for the author's copy. None for what was posted later, and earlier versions."""

@@ -71,6 +71,9 @@ async def _make_server(
     you = guild.add_member(env.create_user("you"), roles=[role])
     friend = guild.add_member(env.create_user("friend"))
     await env.settle()
+    for each in (you, friend):  # a page calls nobody, so results come where the progress was
+        change = bot.services.store.preferences.change
+        await change(each.id, lambda before: before.changed(notify="none"))
     channel = bot.get_channel(handle.id)
     assert isinstance(channel, discord.TextChannel)
     await channel.send(greeting(_models(bot)))

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, exists, func, insert, literal, or_, select
 
 from bot.jobs.history import Entry, PageDirection, Scope
-from bot.jobs.job import JobState
+from bot.jobs.job import WITH_PICTURES, JobState
 from bot.storage.base import FOLD, Repository, read_json_object
 from bot.storage.tables import JobRow, PictureRow, PlaceRow, PostRow
-
-_WITH_PICTURES = (JobState.DONE, JobState.STOPPED)
 
 
 class HistoryRepository(Repository):
@@ -82,7 +80,7 @@ def _is_in(scope: Scope) -> ColumnElement[bool]:
     has_posts = exists().where(PostRow.job_id == JobRow.id)
     is_in = and_(
         JobRow.author_id == scope.author_id,
-        JobRow.state.in_(_WITH_PICTURES),
+        JobRow.state.in_(WITH_PICTURES),
         or_(has_pictures, has_posts),
     )
     if scope.guild_id is not None:

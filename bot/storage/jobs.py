@@ -157,7 +157,7 @@ class JobRepository(Repository):
 
     @retrying
     async def add_post(self, job_id: int, channel_id: int, message_id: int, number: int) -> None:
-        """Store a message with a job's result; `number` counts them from 1."""
+        """Store a message with a job's result, under its `Post.number`."""
         await self._merge(
             PostRow(message_id=message_id, job_id=job_id, channel_id=channel_id, number=number)
         )
@@ -170,13 +170,7 @@ class JobRepository(Repository):
         """List the messages with a job's result."""
         rows = select(PostRow).where(PostRow.job_id == job_id).order_by(PostRow.message_id)
         found = await self._find(rows)
-        return [Post(each.job_id, each.channel_id, each.message_id) for each in found]
-
-    @retrying
-    async def post_numbers(self, job_id: int) -> set[int]:
-        """Return the numbers of a job's result messages that were posted."""
-        rows = select(PostRow.number).where(PostRow.job_id == job_id)
-        return {each for each in await self._find(rows) if each is not None}
+        return [Post(each.job_id, each.channel_id, each.message_id, each.number) for each in found]
 
     async def by_post(self, message_id: int) -> JobRecord | None:
         """Return the record of the job whose result a message holds; None if it holds none."""

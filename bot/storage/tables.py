@@ -106,7 +106,6 @@ class PostRow(Base):
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), index=True)
     channel_id: Mapped[int | None] = mapped_column(BigInteger)
     number: Mapped[int | None]
-    """The position among the job's posts, from 1; None for reposts."""
     picture: Mapped[int | None]
     """The number of the only picture, of several, that the message holds; None for all of them."""
 

@@ -1,15 +1,21 @@
-"""Post pictures of earlier jobs again, as an ordinary message with the same buttons."""
+"""Show pictures of earlier jobs again: in a channel, or in a direct message.
+
+In a channel it is an ordinary result with buttons. A direct message is a copy for one person.
+"""
 
 import asyncio
 from dataclasses import dataclass, replace
 
 import discord
+from discord import ui
 
 from bot.config import PostedRecipes
+from bot.delivery.held_back import Allowed
 from bot.errors import UserError
-from bot.jobs.history import Entry
+from bot.jobs.job import WITH_PICTURES, Job
 from bot.jobs.records import JobRecord
 from bot.picture_check import Audience, PictureCheck
+from bot.recent_keys import RecentKeys
 from bot.storage import Store
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
@@ -17,7 +23,17 @@ from bot.submission.sources import allowed_here
 from bot.ui import job_text
 from bot.ui.attachments import discord_files, result_files
 from bot.ui.buttons import result_view
+from bot.ui.channels import is_age_restricted
 from bot.ui.discord_errors import bounded, is_too_large
+
+_NOT_KEPT = "I do not keep this picture any more. *Rerun* paints one like it."
+_DIRECT_CLOSED = (
+    "I can't send you a direct message. Allow direct messages from members of this server in its "
+    "privacy settings, then react again."
+)
+_AGE_RESTRICTED = "Pictures of an age-restricted channel stay there, so I send no copy."
+_CLOSED = 50007
+"""Discord's code for a person who accepts no direct messages from the bot."""
 
 
 @dataclass(frozen=True)
@@ -28,50 +44,117 @@ class Reposts:
     _policy: SubmissionPolicy
     _pictures: PictureCheck
     _posted_recipes: PostedRecipes
+    _tried: RecentKeys
+    """Persons, with the message, who asked for a copy lately."""
+    _sent: RecentKeys
+    """Persons, with the message, who got a copy lately."""
 
     async def post(
-        self, requester: Requester, guild: discord.Guild | None, entry: Entry
+        self, requester: Requester, guild: discord.Guild | None, job_id: int
     ) -> discord.Message:
         """Post a job's pictures in the requester's channel, and return the first message.
 
         Raises `UserError` if they are not stored any more, or may not be posted there.
         """
-        record = await self._store.jobs.get(entry.job_id)
-        pictures = await self._store.lifecycle.pictures(entry.job_id)
-        if record is None or not pictures:
-            raise UserError("I do not keep this picture any more. *Rerun* paints one like it.")
-        texts = [prompt.text for recipe in record.job.recipes for prompt in recipe.prompts]
-        await self._policy.check_words(requester, record.job.prompt, *texts)
-        audience = Audience(requester.guild_id, requester.channel)
-        allowed = await allowed_here(self._pictures, audience, record.job, pictures)
-        held_back = allowed.held_back_text(requester.guild_id)
-        if not allowed.pictures:
-            raise UserError(held_back)
+        record = await self._store.jobs.get(job_id)
+        if record is None:
+            raise UserError(_NOT_KEPT)
+        await self._policy.check_words(requester, *_texts(record))
+        allowed = await self._allowed(record, requester)
         is_spoiler = record.job.spoiler or await self._policy.is_spoiler_place(requester)
         job = replace(record.job, spoiler=is_spoiler)
         limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        text = _with(_headline(record, requester), allowed.held_back_text(requester.guild_id))
+        view = result_view(record, [each.number for each in allowed.pictures])
+        return await self._send(requester.channel, job, allowed, text, limit, view)
+
+    async def send_copy(
+        self, client: discord.Client, requester: Requester, message: discord.PartialMessage
+    ) -> None:
+        """Send a copy of the pictures of a message's job to a person, once in a while.
+
+        Raises `UserError` if they may not have it, or accept no direct messages.
+        """
+        record, key = await self._store.jobs.by_post(message.id), (message.id, requester.user_id)
+        if record is None or record.state not in WITH_PICTURES:
+            return
+        if key in self._sent or not self._tried.add(key):
+            return
+        await self._policy.check_words(requester, *_texts(record))
+        if is_age_restricted(requester.channel):
+            raise UserError(_AGE_RESTRICTED)
+        allowed = await self._allowed(record, requester)
+        text = job_text.copy_text(record.job, message.jump_url)
+        text = _with(text, allowed.held_back_text(requester.guild_id))
+        direct = await _direct_channel(client, requester.user_id)
+        limit = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        await self._send(direct, record.job, allowed, text, limit)
+        self._sent.add(key)
+
+    async def _allowed(self, record: JobRecord, requester: Requester) -> Allowed:
+        """Return the pictures of a job that may be shown to a requester in their channel.
+
+        Raises `UserError` if there is none.
+        """
+        pictures = await self._store.lifecycle.pictures(record.job.id)
+        if not pictures:
+            raise UserError(_NOT_KEPT)
+        audience = Audience(requester.guild_id, requester.channel)
+        allowed = await allowed_here(self._pictures, audience, record.job, pictures)
+        if not allowed.pictures:
+            raise UserError(allowed.held_back_text(requester.guild_id))
+        return allowed
+
+    async def _send(
+        self,
+        channel: discord.abc.Messageable,
+        job: Job,
+        allowed: Allowed,
+        text: str,
+        limit: int,
+        view: ui.View = discord.utils.MISSING,
+    ) -> discord.Message:
+        """Send a job's pictures in messages of up to `limit` bytes; return the first message."""
         files = await asyncio.to_thread(
             result_files, job, allowed.pictures, (), limit, self._posted_recipes
         )
-        lines = (_headline(record, requester), held_back, *files.notices)
-        text = "\n".join(filter(None, lines))
-        numbers = [each.number for each in allowed.pictures]
+        text = _with(text, *files.notices)
         messages: list[discord.Message] = []
-        for group in files.groups:
-            is_last = group is files.groups[-1]
-            view = result_view(record, numbers) if is_last else discord.utils.MISSING
+        for group in files.groups or ((),):
             try:
-                message = await bounded(
-                    requester.channel.send(text, files=discord_files(*group), view=view)
-                )
+                sent = await bounded(channel.send(text, files=discord_files(*group), view=view))
             except discord.HTTPException as error:
-                if is_too_large(error):
-                    raise UserError("This picture is too large for this channel.") from error
-                raise UserError(f"I could not post here. Discord says: {error.text}") from error
-            await self._store.history.add_repost(entry.job_id, message.channel.id, message.id)
-            messages.append(message)
-            text = ""
+                raise UserError(_refusal(error)) from error
+            await self._store.history.add_repost(job.id, sent.channel.id, sent.id)
+            messages.append(sent)
+            text, view = "", discord.utils.MISSING
         return messages[0]
+
+
+def _with(text: str, *notices: str) -> str:
+    """Append the notices that are not empty, each on its line."""
+    return "\n".join(filter(None, (text, *notices)))
+
+
+def _texts(record: JobRecord) -> list[str]:
+    """Return all words that a job's pictures were painted from."""
+    words = [prompt.text for recipe in record.job.recipes for prompt in recipe.prompts]
+    return [record.job.prompt, *words]
+
+
+async def _direct_channel(client: discord.Client, user_id: int) -> discord.DMChannel:
+    try:
+        return await bounded(client.create_dm(discord.Object(user_id)))
+    except discord.HTTPException as error:
+        raise UserError(_refusal(error)) from error
+
+
+def _refusal(error: discord.HTTPException) -> str:
+    if is_too_large(error):
+        return "This picture is too large for this channel."
+    if error.code == _CLOSED:
+        return _DIRECT_CLOSED
+    return f"I could not post here. Discord says: {error.text}"
 
 
 def _headline(record: JobRecord, requester: Requester) -> str:

@@ -61,9 +61,6 @@ class Queued:
     notice: str = ""
     """A sentence about something that the user may not expect, or ""."""
 
-    def __str__(self) -> str:
-        return f"Queued: {self.message.jump_url}" + (f"\n{self.notice}" if self.notice else "")
-
 
 @dataclass(frozen=True)
 class JobSubmission:

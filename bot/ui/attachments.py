@@ -8,6 +8,7 @@ left out. The message says so.
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import discord
 from PIL import Image
@@ -57,15 +58,29 @@ class ResultFiles:
     size: tuple[int, int]
     """Width and height of the first picture, in pixels."""
     groups: tuple[tuple[Attachment, ...], ...]
+    """The files of each message. The first message has the picture, or all of several on one sheet;
+    single pictures of several follow in others."""
     notices: tuple[str, ...]
     """Sentences about files that were made smaller or left out."""
+
+    @property
+    def preview(self) -> tuple[Attachment, ...]:
+        """The one file that shows the result; none if there is none."""
+        files = (file for group in self.groups for file in group)
+        return tuple(islice((file for file in files if not file.name.endswith(".json")), 1))
+
+    @property
+    def largest(self) -> int:
+        """Size of the largest file in bytes, 0 without files."""
+        return max((len(file.content) for group in self.groups for file in group), default=0)
 
 
 def progress_picture(job: Job, event: ProgressEvent) -> Attachment:
     """Return the current picture of a running job."""
     picture = _shown(Image.fromarray(event.pixels), job.recipes[event.picture - 1])
     content = encode(picture, "WEBP", quality=_PROGRESS_QUALITY)
-    return Attachment("progress.webp", content, job_text.alt_text(job.prompt), job.spoiler)
+    shows = job_text.progress_alt_text(job, event)
+    return Attachment("progress.webp", content, shows, job.spoiler)
 
 
 def result_files(
@@ -76,24 +91,41 @@ def result_files(
     posted_recipes: PostedRecipes,
 ) -> ResultFiles:
     """Return all files of a finished job, each of at most `limit` bytes."""
-    packer = _AttachmentPacker(limit, job_text.alt_text(job.prompt), spoiler=job.spoiler)
+    packer = _AttachmentPacker(limit, spoiler=job.spoiler)
     finals = [open_image(each.content) for each in pictures]
-    recipes = [job.recipes[each.number - 1] for each in pictures]
-    posted = [_posted(recipe, posted_recipes) for recipe in recipes]
+    if len(finals) > 1:
+        grid = _grid([each.number for each in pictures], finals)
+        shows = job_text.grid_alt_text(job, len(finals))
+        packer.add_picture(f"{_name(job)}-grid", grid, shows)
+    else:
+        _add_singles(packer, job, pictures, finals, posted_recipes)
+    if frames:
+        clip = _clip(pictures, finals, frames)
+        packer.add_clip(f"{_name(job)}-growth", clip, job_text.growth_alt_text(job))
+    if len(finals) > 1:
+        packer.begin_message()
+        _add_singles(packer, job, pictures, finals, posted_recipes)
+    return packer.result_files(finals[0].size)
+
+
+def _add_singles(
+    packer: "_AttachmentPacker",
+    job: Job,
+    pictures: Sequence[StoredPicture],
+    finals: Sequence[Image.Image],
+    posted_recipes: PostedRecipes,
+) -> None:
+    """Add each picture, and what each edit changed."""
     several = len(job.recipes) > 1
     names = [_name(job, each.number if several else None) for each in pictures]
-    for name, picture, final, recipe in zip(names, pictures, finals, posted, strict=True):
-        packer.add_painting(name, picture.content, final, recipe)
+    recipes = [job.recipes[each.number - 1] for each in pictures]
+    for name, picture, final, recipe in zip(names, pictures, finals, recipes, strict=True):
+        shows = job_text.alt_text(job.prompt, picture.number, len(job.recipes))
+        packer.add_painting(name, picture.content, final, _posted(recipe, posted_recipes), shows)
     for name, final, recipe in zip(names, finals, recipes, strict=True):
         if recipe.edit is not None:
             compared = _compared(recipe.edit, final)
             packer.add_picture(f"{name}-before-after", compared, job_text.BEFORE_AFTER)
-    if len(finals) > 1:
-        grid = _grid([each.number for each in pictures], finals)
-        packer.add_picture(f"{_name(job)}-grid", grid, job_text.grid_alt_text(job, len(finals)))
-    if frames:
-        packer.add_clip(f"{_name(job)}-growth", _clip(pictures, finals, frames))
-    return packer.result_files(finals[0].size)
 
 
 def _posted(recipe: Recipe, posted_recipes: PostedRecipes) -> Recipe | None:
@@ -113,51 +145,56 @@ def open_image(content: bytes) -> Image.Image:
 class _AttachmentPacker:
     """Collects files within the limit, and notices about those that were too large."""
 
-    def __init__(self, limit: int, description: str, *, spoiler: bool) -> None:
+    def __init__(self, limit: int, *, spoiler: bool) -> None:
         self._limit = min(limit, MAX_MESSAGE_BYTES)
-        self._description = description
         self._spoiler = spoiler
-        self._files: list[Attachment] = []
+        self._groups: list[list[Attachment]] = [[]]
         self._notices: list[str] = []
 
+    def begin_message(self) -> None:
+        """Put the files that follow into another message."""
+        self._groups.append([])
+
     def add_painting(
-        self, name: str, content: bytes, picture: Image.Image, recipe: Recipe | None
+        self,
+        name: str,
+        content: bytes,
+        picture: Image.Image,
+        recipe: Recipe | None,
+        description: str,
     ) -> None:
         content = with_recipe(content, recipe)
         if len(content) <= self._limit:
-            self._add(f"{name}.png", content)
+            self._add(f"{name}.png", content, description)
             return
-        self._add_smaller(name, picture)
+        self._add_smaller(name, picture, description)
         if recipe is not None:
             self._add_recipe(name, recipe)
 
-    def add_picture(self, name: str, picture: Image.Image, description: str | None = None) -> None:
+    def add_picture(self, name: str, picture: Image.Image, description: str) -> None:
         content = encode(picture, "PNG")
         if len(content) <= self._limit:
             self._add(f"{name}.png", content, description)
         else:
             self._add_smaller(name, picture, description)
 
-    def add_clip(self, name: str, frames: Sequence[Image.Image]) -> None:
+    def add_clip(self, name: str, frames: Sequence[Image.Image], description: str) -> None:
         content = file_bytes(".webp", lambda path: write_animation(frames, path))
         if len(content) <= self._limit:
-            self._add(f"{name}.webp", content)
+            self._add(f"{name}.webp", content, description)
         else:
             self._notices.append("The clip of how it grew is too large for this server.")
 
     def result_files(self, size: tuple[int, int]) -> ResultFiles:
-        groups: list[list[Attachment]] = [[]]
-        for file in self._files:
-            together = (*groups[-1], file)
-            total = sum(len(each.content) for each in together)
-            if len(together) > MAX_FILES or total > MAX_MESSAGE_BYTES:
-                groups.append([])
-            groups[-1].append(file)
+        groups = [group for group in self._groups if group]
         return ResultFiles(size, tuple(map(tuple, groups)), tuple(self._notices))
 
-    def _add(self, name: str, content: bytes, description: str | None = None) -> None:
-        description = description or self._description
-        self._files.append(Attachment(name, content, description, self._spoiler))
+    def _add(self, name: str, content: bytes, description: str) -> None:
+        group = self._groups[-1]
+        total = sum(len(each.content) for each in group) + len(content)
+        if len(group) == MAX_FILES or (group and total > MAX_MESSAGE_BYTES):
+            self.begin_message()
+        self._groups[-1].append(Attachment(name, content, description, self._spoiler))
 
     def _add_recipe(self, name: str, recipe: Recipe) -> None:
         """Add the recipe of a picture that is not a PNG, and so can't hold it."""
@@ -168,7 +205,7 @@ class _AttachmentPacker:
         else:
             self._notices.append(f"The recipe of {name} is too large as well, so it's missing.")
 
-    def _add_smaller(self, name: str, picture: Image.Image, description: str | None = None) -> None:
+    def _add_smaller(self, name: str, picture: Image.Image, description: str) -> None:
         """Add the picture as the best WebP that fits."""
         limit = f"{self._limit / MEBIBYTE:.1f} MiB"
         for quality in _SMALLER_QUALITIES:

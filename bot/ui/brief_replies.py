@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 import discord
+from discord import ui
 
 from bot.errors import UnknownWordsError
 from bot.recent_keys import RecentKeys
@@ -29,6 +30,8 @@ class BriefReplies:
         self._question_seconds = timings.question_seconds
         self._refused = RecentKeys(timings.refusal_seconds)
         """Persons, with the channel, who were told lately why something failed."""
+        self._asked = RecentKeys(timings.brief_seconds)
+        """Persons, with the message, who were asked something lately."""
 
     @asynccontextmanager
     async def errors(
@@ -49,10 +52,17 @@ class BriefReplies:
             elif self._refused.add((user_id, message.channel.id)):
                 await self.reply(message, f"<@{user_id}> {text}" if mention else text)
 
-    async def reply(self, message: AnyMessage, text: str) -> None:
+    async def ask(self, message: AnyMessage, user_id: int, text: str, view: ui.View) -> None:
+        """Ask a person something about a message, once in a while; the buttons are the answers."""
+        if self._asked.add((user_id, message.id)):
+            await self.reply(message, f"<@{user_id}> {text}", view)
+
+    async def reply(
+        self, message: AnyMessage, text: str, view: ui.View = discord.utils.MISSING
+    ) -> None:
         """Reply to a message; log a failure."""
         with _logged(text):
-            await message.reply(text, delete_after=self._seconds)
+            await message.reply(text, delete_after=self._seconds, view=view)
 
     async def _ask(self, message: AnyMessage, text: str, question: UnknownWordsError) -> None:
         """Reply to a message with a question and its buttons; log a failure."""

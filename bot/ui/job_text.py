@@ -22,7 +22,6 @@ from bot.ui.formatting import (
     plural,
     relative_time,
     truncate,
-    with_notice,
 )
 from engine.painting import Provenance
 from engine.presets import infer_keep, preset_of
@@ -59,6 +58,7 @@ NO_MASK = (
     "of the picture in which you erased it or painted over it. Or say `what` should change, and "
     "I'll look for it."
 )
+CANCELLED = "Cancelled."
 BEFORE_AFTER = "Left: the picture before. Right: the picture now."
 
 
@@ -67,9 +67,34 @@ def thread_name(prompt: str) -> str:
     return truncate(plain_text(prompt), _THREAD_NAME) or _THREAD_PLACEHOLDER
 
 
-def alt_text(prompt: str) -> str:
-    """Return the alt text of a picture of the prompt."""
-    return truncate(f"A picture painted from the prompt: {plain_text(prompt)}", _ALT_TEXT)
+def alt_text(prompt: str, number: int = 1, total: int = 1) -> str:
+    """Return the alt text of a picture of the prompt, the only one or one of several."""
+    words = plain_text(prompt)
+    if total == 1:
+        return _alt_text(f"A picture painted from the prompt: {words}")
+    return _alt_text(f"Picture {number} of {total} painted from the prompt: {words}")
+
+
+def progress_alt_text(job: Job, event: ProgressEvent) -> str:
+    """Return the alt text of a picture that is not finished yet."""
+    words, steps = plain_text(job.prompt), job.recipes[event.picture - 1].total_steps
+    at = f"after {event.step} of {steps} steps"
+    if len(job.recipes) == 1:
+        return _alt_text(f"An unfinished picture, {at}, painted from the prompt: {words}")
+    which = f"Picture {event.picture} of {len(job.recipes)}, unfinished"
+    return _alt_text(f"{which}, {at}, painted from the prompt: {words}")
+
+
+def growth_alt_text(job: Job) -> str:
+    """Return the alt text of a clip of how a job's pictures grew."""
+    words = plain_text(job.prompt)
+    if job.recipes[0].start == "image":
+        return _alt_text(f"How it grew from another picture, painted from the prompt: {words}")
+    return _alt_text(f"How it grew from random colours, painted from the prompt: {words}")
+
+
+def _alt_text(text: str) -> str:
+    return truncate(text, _ALT_TEXT)
 
 
 def grid_alt_text(job: Job, pictures: int) -> str:
@@ -152,7 +177,7 @@ def step_text(job: Job, event: ProgressEvent) -> str:
 
 
 def result_text(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> str:
-    """Return the text of a result: the parameters of its pictures, and how long they took.
+    """Return a result's headline and facts: its pictures' parameters, and how long they took.
 
     `steps` counts those taken for each picture, `size` is that of the first picture.
     """
@@ -167,7 +192,27 @@ def result_text(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) 
         *([] if record.seconds is None else [f"painted in {duration_text(record.seconds)}"]),
         *([_HINT] if len(recipes) > 1 else []),
     ]
-    return with_notice(f"{headline(job)}\n-# {' · '.join(parts)}", record.notice)
+    return f"{headline(job)}\n-# {' · '.join(parts)}"
+
+
+def cancelled_text(job: Job) -> str:
+    """Return the line about a job that was cancelled."""
+    return f"{headline(job)} · cancelled"
+
+
+def copy_text(job: Job, url: str) -> str:
+    """Return the text of a copy of a job's pictures, which are posted at `url`."""
+    return f"**{escape_prompt(job.prompt)}**\n-# A copy of {url}"
+
+
+def ready_text(record: JobRecord, url: str) -> str:
+    """Return the text that tells the author of a job, elsewhere, that it has ended at `url`."""
+    prompt = escape_prompt(record.job.prompt, _LISTED_LENGTH)
+    if record.state is JobState.FAILED:
+        return f"I couldn't paint {prompt}: {url}"
+    if len(record.job.recipes) == 1:
+        return f"Your picture of {prompt} is ready: {url}"
+    return f"Your {len(record.job.recipes)} pictures of {prompt} are ready: {url}"
 
 
 def _steps(record: JobRecord, steps: Sequence[int]) -> str:

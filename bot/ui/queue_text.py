@@ -4,6 +4,7 @@ They stay within Discord's limits: 2000 characters of text, 100 of a choice.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from bot.jobs.events import JobProgress
 from bot.jobs.job import Job
@@ -63,6 +64,32 @@ def cancelled_text(jobs: Sequence[Job], none: str = "You have no queued or runni
     prompts = [formatting.escape_prompt(job.prompt, _LISTED) for job in jobs[:_MOST_LISTED]]
     more = f" and {len(jobs) - len(prompts)} more" if len(jobs) > len(prompts) else ""
     return f"Cancelled: {', '.join(prompts)}{more}."
+
+
+def queued_text(job: Job, eta: Eta | None, url: str) -> str:
+    """Return when a job that was just accepted will be ready, and where."""
+    ready = _ready_text(len(job.recipes), None if eta is None else eta.end, url)
+    if eta is None or eta.jobs_ahead == 0:
+        return ready
+    ahead = eta.jobs_ahead
+    before = "1 job is before yours." if ahead == 1 else f"{ahead} jobs are before yours."
+    return f"{before} {ready}"
+
+
+def _ready_text(pictures: int, end: datetime | None, url: str) -> str:
+    if end is None:
+        if pictures == 1:
+            return f"Your picture will appear here: {url}"
+        return f"Your {pictures} pictures will appear here: {url}"
+    left = formatting.duration_text((end - datetime.now(UTC)).total_seconds())
+    if pictures == 1:
+        return f"Your picture will be ready in about {left}: {url}"
+    return f"Your {pictures} pictures will be ready in about {left}: {url}"
+
+
+def over_text(url: str) -> str:
+    """Return where a job that has ended is told."""
+    return f"This is done: {url}"
 
 
 def in_queue_text(job: Job, underway: JobProgress | None, forecast: Eta | None) -> str:

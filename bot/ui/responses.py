@@ -7,7 +7,7 @@ A response that can't be sent is logged, and nothing else fails.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import discord
 from discord import app_commands
@@ -28,6 +28,10 @@ from bot.ui.unknown_words import question_view
 from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Answer = discord.InteractionMessage | discord.WebhookMessage
+"""A response that was sent."""
 
 LEFTOVER_SECONDS = 2.0
 """Seconds after which a press counts as unanswered; Discord waits for three."""
@@ -127,7 +131,7 @@ async def answer_stale_component(interaction: discord.Interaction) -> None:
     await asyncio.sleep(LEFTOVER_SECONDS)
     if _HANDLED not in interaction.extras and _acknowledged_as(interaction) is None:
         log.info("stale form or button", extra={"kind": interaction.type.name})
-        await _send(interaction, *with_words(_STALE, interaction))
+        await send_response(interaction, *with_words(_STALE, interaction))
 
 
 async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
@@ -139,13 +143,13 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
         return
     text = explain(cause, command)
     if isinstance(cause, UnknownWordsError):
-        await _send(interaction, text, view=question_view(cause))
+        await send_response(interaction, text, view=question_view(cause))
         return
     # Discord lets people copy a command that they gave, but what they typed into a form is lost.
     is_form = interaction.type is discord.InteractionType.modal_submit
     is_refusal = isinstance(cause, UserError | EngineError)
     if is_refusal and (is_form or isinstance(cause, PromptTooLongError)):
-        await _send(interaction, *with_words(text, interaction))
+        await send_response(interaction, *with_words(text, interaction))
     else:
         await respond(interaction, text)
 
@@ -155,15 +159,20 @@ async def respond(interaction: discord.Interaction, text: str) -> None:
 
     The response to a button is a message of its own, below the one with the button.
     """
-    await _send(interaction, text)
+    await send_response(interaction, text)
 
 
-async def _send(
+async def send_response(
     interaction: discord.Interaction,
     text: str,
     attachments: Sequence[Attachment] = (),
     view: discord.ui.View = discord.utils.MISSING,
-) -> None:
+) -> Answer | None:
+    """Respond like `respond`, and return the response, which can be changed for 15 minutes.
+
+    None if that failed, or if nothing was acknowledged before.
+    """
+
     def files() -> list[discord.File]:
         return discord_files(*attachments) or discord.utils.MISSING  # each call uses them up
 
@@ -177,12 +186,15 @@ async def _send(
             )
         elif kind is _UPDATE_LATER:
             send = interaction.followup.send
-            await _repeated(lambda: send(text, ephemeral=True, files=files(), view=view))
+            return await _repeated(
+                lambda: send(text, ephemeral=True, files=files(), view=view, wait=True)
+            )
         else:
             edit = interaction.edit_original_response
-            await _repeated(lambda: edit(content=text, attachments=files(), view=view))
+            return await _repeated(lambda: edit(content=text, attachments=files(), view=view))
     except (UnacknowledgedError, *CALL_ERRORS) as error:
         log.warning("a response was not sent", extra={"cause": describe(error)})
+    return None
 
 
 async def update_response(
@@ -192,31 +204,36 @@ async def update_response(
     view: discord.ui.View | None = None,
 ) -> None:
     """Replace the response to an acknowledged command, with files and buttons; log a failure."""
+    await replace_response(interaction, text, attachments, view)
+
+
+async def replace_response(
+    interaction: discord.Interaction,
+    text: str,
+    attachments: Sequence[Attachment] = (),
+    view: discord.ui.View | None = None,
+) -> Answer | None:
+    """Do what `update_response` does, and return the response; None if that failed."""
     try:
-        await _repeated(
+        return await _repeated(
             lambda: interaction.edit_original_response(
                 content=text, attachments=discord_files(*attachments), view=view
             )
         )
     except CALL_ERRORS as error:
         log.warning("a response was not sent", extra={"cause": describe(error), "answer": text})
+    return None
 
 
-async def _repeated(call: Callable[[], Awaitable[object]]) -> None:
+async def _repeated(call: Callable[[], Awaitable[T]]) -> T:
     """Make a call, again where the connection to Discord was lost, but do not wait for ever."""
     async with asyncio.timeout(CALL_SECONDS):
-        await _repeat(call)
-
-
-async def _repeat(call: Callable[[], Awaitable[object]]) -> None:
-    for pause in _RESPONSE_PAUSES:
-        try:
-            await call()
-        except NETWORK_ERRORS:
-            await asyncio.sleep(pause)
-        else:
-            return
-    await call()
+        for pause in _RESPONSE_PAUSES:
+            try:
+                return await call()
+            except NETWORK_ERRORS:
+                await asyncio.sleep(pause)
+        return await call()
 
 
 def explain(error: Exception, command: str) -> str:

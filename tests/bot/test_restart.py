@@ -33,9 +33,10 @@ from tests.harness.bot_harness import (
     ephemeral_text,
     job_in_progress,
     painted,
-    pictures_of,
+    posted,
     recipe_of,
     result_of,
+    singles_of,
     steps_held,
     until,
 )
@@ -70,7 +71,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 async def files_of(message: discord.Message) -> list[bytes]:
-    return [await each.read() for each in pictures_of(message)]
+    return [await each.read() for each in await singles_of(message)]
 
 
 async def kept_steps(bot: BotHarness, job_id: int, at_least: int) -> None:
@@ -102,9 +103,10 @@ async def test_killed_job_resumes_in_its_message_to_same_picture(
         interrupted = await result_of(bot)
         assert 1 < steps[0] <= before + 1  # it did not begin anew
         assert steps[-1] == STEPS
-        progress, result = bot.thread().history()
-        assert (progress.id, result.id) == (shown.id, interrupted.id)
-        assert progress.content == "Done."
+        assert [each.id for each in bot.thread().history()] == [interrupted.id]
+        assert shown.id != interrupted.id
+        (in_channel,) = posted(bot.channel)
+        assert await files_of(in_channel) == await files_of(interrupted)
         await bot.imagine(steps=STEPS, seed=7)
         assert await files_of(await result_of(bot)) == await files_of(interrupted)
         (clip,) = (a for a in interrupted.attachments if a.filename.endswith(".webp"))
@@ -122,7 +124,7 @@ async def test_each_picture_of_job_resumes_where_it_was(
     async with restartable.start() as bot:
         result = await result_of(bot)
         assert len(steps) <= 3 * 10 - 15 < taken + len(steps)
-        *pictures, _ = await files_of(result)
+        pictures = await files_of(result)
         assert [recipe_of(each).seed for each in pictures] == [7, 8, 9]
         await bot.imagine(steps=10, seed=7, count=3)
         assert await files_of(await result_of(bot)) == await files_of(result)
@@ -172,7 +174,7 @@ async def test_stored_end_is_announced_once(
         await asyncio.Event().wait()
 
     owner, name = (
-        (JobPoster, "post_result") if "posted" in moment else (LifecycleRepository, "mark_notified")
+        (JobPoster, "post") if "posted" in moment else (LifecycleRepository, "mark_notified")
     )
     async with restartable.start() as bot:
         with monkeypatch.context() as patched:
@@ -180,12 +182,13 @@ async def test_stored_end_is_announced_once(
             await bot.imagine(steps=2)
             await state_is(bot, 1, JobState.DONE)
             if owner is LifecycleRepository:
-                await until(lambda: painted(bot.thread()))
-                await until(lambda: bot.thread().history()[0].content == "Done.")
+                await until(lambda: painted(bot.thread()) and painted(bot.channel))
+                await until(lambda: len(bot.thread().history()) == 1)
             await restartable.kill(bot.services)
     async with restartable.start() as bot:
         await bot.wait_until_notified()
-        assert len(painted(bot.thread())) == 1
+        assert len(painted(bot.thread())) == len(bot.thread().history()) == 1
+        assert len(painted(bot.channel)) == len(posted(bot.channel)) == 1
     async with restartable.start() as bot:
         await another_job_is_painted(bot)
         first = min(bot.channel.threads, key=lambda thread: thread.id)
@@ -247,7 +250,7 @@ async def test_a_job_that_was_stored_and_not_announced_is_announced(
         monkeypatch.setattr(JobSubmission, "_announce_and_queue", lambda *_: asyncio.sleep(0))
         await bot.imagine(steps=2)
         monkeypatch.undo()
-        assert not bot.channel.history()
+        assert not posted(bot.channel)
         await restartable.kill(bot.services)
     async with restartable.start() as bot:
         await bot.wait_until_notified()

@@ -13,6 +13,7 @@ from tests.harness.bot_harness import (
     PROMPT,
     BotHarness,
     ephemeral_text,
+    is_accepted,
     job_in_progress,
     make_settings,
     open_bot,
@@ -20,6 +21,7 @@ from tests.harness.bot_harness import (
     painted,
     pictures_of,
     result_of,
+    singles_of,
     stored_recipe,
     wait_for_first_progress,
 )
@@ -45,8 +47,9 @@ async def test_a_job_that_is_painted_is_stopped_and_its_picture_kept(bot: BotHar
     assert "as it is now" in ephemeral_text(answered)
     result = await result_of(bot)
     assert "stopped at step" in result.content
-    assert labels(progress_message(bot)) == []
+    assert [each.id for each in bot.thread().history()] == [result.id]
     assert labels(result) == STOPPED_RESULT
+    assert labels(bot.job_message()) == STOPPED_RESULT[:-2]  # without Recipe and Delete
 
 
 async def test_a_job_that_is_painted_is_cancelled_without_a_picture(bot: BotHarness):
@@ -58,7 +61,8 @@ async def test_a_job_that_is_painted_is_cancelled_without_a_picture(bot: BotHarn
     (only,) = bot.thread().history()
     assert only.content == "Cancelled."
     assert not only.attachments
-    assert labels(only) == []
+    assert labels(only) == labels(bot.job_message()) == []
+    assert bot.job_message().content.endswith(" · cancelled")
 
 
 async def test_a_job_that_waits_can_only_be_cancelled(bot: BotHarness):
@@ -82,7 +86,7 @@ async def test_pictures_are_painted_again_with_other_seeds_by_anybody(bot: BotHa
     await bot.imagine(seed=3, count=2)
     result = await result_of(bot)
     assert labels(result) == grid_labels(2)
-    assert "Queued" in ephemeral_text(await bot.bob.click(result, label="Rerun"))
+    assert is_accepted(ephemeral_text(await bot.bob.click(result, label="Rerun")))
     again = await result_of(bot)
     assert bot.bob.mention in again.content
     assert labels(again) == grid_labels(2)
@@ -94,7 +98,7 @@ async def test_pictures_are_painted_again_with_other_seeds_by_anybody(bot: BotHa
 async def test_a_picture_is_varied_from_where_it_is(bot: BotHarness):
     await bot.imagine(seed=3)
     result = await result_of(bot)
-    assert "Queued" in ephemeral_text(await bot.bob.click(result, label="Vary"))
+    assert is_accepted(ephemeral_text(await bot.bob.click(result, label="Vary")))
     (before,), after = await recipes_in(result), await stored_recipe(bot, await result_of(bot))
     assert after.start_noise > 0
     assert after.seed != before.seed
@@ -113,7 +117,7 @@ async def test_a_picture_gets_more_steps_from_where_it_ended(
     result = await result_of(bot)
     steps = counted(monkeypatch)
     form = await bot.bob.click(result, label="More steps")
-    assert "Queued" in ephemeral_text(await bot.bob.submit_modal(form, {"steps": "4"}))
+    assert is_accepted(ephemeral_text(await bot.bob.submit_modal(form, {"steps": "4"})))
     longer = await result_of(bot)
     (recipe,) = await recipes_in(longer)
     assert (recipe.steps, recipe.more, recipe.seed) == (8, (4,), 3)
@@ -159,7 +163,7 @@ async def test_words_are_changed_and_the_seed_is_not(bot: BotHarness):
     form = await bot.bob.click(result, label="Edit prompt")
     assert f"{PROMPT}, watercolour" in str(form.modal)
     answered = await bot.bob.submit_modal(form, {"prompt": "a green ring | fog:0.5"})
-    assert "Queued" in ephemeral_text(answered)
+    assert is_accepted(ephemeral_text(answered))
     assert "The prompt was read as" in ephemeral_text(answered)
     reworded = await result_of(bot)
     (recipe,) = await recipes_in(reworded)
@@ -188,7 +192,7 @@ async def test_resumed_picture_equals_uninterrupted_picture(bot: BotHarness):
     await click
     result = await result_of(bot)
     assert "stopped at step" in result.content
-    assert "Queued" in ephemeral_text(await bot.bob.click(result, label="Resume"))
+    assert is_accepted(ephemeral_text(await bot.bob.click(result, label="Resume")))
     whole = await result_of(bot)
     assert "10 steps" in whole.content
     other = bot.guild.create_text_channel("other")
@@ -208,7 +212,7 @@ async def test_each_of_several_pictures_is_varied_by_a_button_of_its_own(bot: Bo
     await bot.imagine(seed=3, steps=20, count=3)
     result = await result_of(bot)
     assert labels(result) == grid_labels(3)
-    assert "Queued" in ephemeral_text(await bot.alice.click(result, label="V2"))
+    assert is_accepted(ephemeral_text(await bot.alice.click(result, label="V2")))
     await _check_second_was_varied(bot, result)
 
 
@@ -219,7 +223,7 @@ async def test_vary_under_older_messages_asks_for_one_of_several_pictures(bot: B
     older = await with_buttons(bot, result, "job:vary:1")
     form = await bot.alice.click(older, custom_id="job:vary:1")
     answered = await bot.alice.submit_modal(form, {"which": ["2"]})
-    assert "Queued" in ephemeral_text(answered)
+    assert is_accepted(ephemeral_text(answered))
     await _check_second_was_varied(bot, result)
 
 
@@ -227,7 +231,7 @@ async def _check_second_was_varied(bot: BotHarness, result: discord.Message) -> 
     recipe = await stored_recipe(bot, await result_of(bot))
     assert recipe.init_image is not None
     start = opened(recipe.init_image).convert("RGB")
-    pictures = [opened(await each.read()).convert("RGB") for each in pictures_of(result)[:3]]
+    pictures = [opened(await each.read()).convert("RGB") for each in await singles_of(result)]
     distances = [distance(start.tobytes(), p.resize(start.size).tobytes()) for p in pictures]
     assert min(distances) == distances[1]
 

@@ -18,6 +18,7 @@ from tests.harness.bot_harness import (
     BotHarness,
     channel_of,
     ephemeral_text,
+    is_accepted,
     make_settings,
     open_test_services,
     steps_held,
@@ -66,7 +67,7 @@ async def asked(
     with steps_held():
         answered = await bot.alice.slash(place or bot.channel, "imagine", **options)
         answer = plain(ephemeral_text(answered))
-        assert answer.startswith("Queued"), answer
+        assert is_accepted(answer), answer
         (job,) = bot.services.queue.jobs()
         await bot.alice.slash(bot.channel, "cancel", job="all")
     await bot.wait_until_notified()

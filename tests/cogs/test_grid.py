@@ -12,6 +12,7 @@ from tests.harness.bot_harness import (
     PROMPT,
     BotHarness,
     ephemeral_text,
+    is_accepted,
     make_settings,
     open_bot,
     opened,
@@ -19,6 +20,7 @@ from tests.harness.bot_harness import (
     pictures_of,
     recipe_of,
     result_of,
+    singles_of,
 )
 from tests.harness.command_lines import pasted_line, run_line
 from tests.harness.interactions import (
@@ -57,7 +59,8 @@ async def test_a_picture_that_is_taken_is_posted_by_itself(bot: BotHarness):
     assert file.filename == "picture-1-2.png"
     content = await file.read()
     assert recipe_of(content).seed == 4
-    assert content == await pictures_of(grid)[1].read()
+    _, second, _ = await singles_of(grid)
+    assert content == await second.read()
     assert "Picture 2 of 3 · 2 steps · seed 4" in taken.content
     assert bot.alice.mention in taken.content
     assert "taken by" not in taken.content
@@ -70,7 +73,7 @@ async def test_a_picture_is_taken_once_by_two_people_at_the_same_time(
     grid = await grid_of(bot)
     presses = (each.click(grid, label="U1") for each in (bot.bob, bot.alice, bot.bob))
     answers = [ephemeral_text(each) for each in await at_the_same_time(bot, monkeypatch, *presses)]
-    (taken,) = painted(bot.thread())[1:]
+    (taken,) = painted(bot.thread())[2:]
     assert all(taken.jump_url in each for each in answers)
     assert sum("posted already" in each for each in answers) == 2
     await bot.bob.click(grid, label="U2")
@@ -81,7 +84,7 @@ async def test_a_picture_whose_message_was_deleted_can_be_taken_again(bot: BotHa
     grid = await grid_of(bot)
     await (await take(bot, grid)).delete()
     await take(bot, grid)
-    assert len(painted(bot.thread())) == 2
+    assert len(painted(bot.thread())) == 3
 
 
 async def test_a_picture_that_is_not_stored_any_more_cannot_be_taken(bot: BotHarness):
@@ -89,7 +92,8 @@ async def test_a_picture_that_is_not_stored_any_more_cannot_be_taken(bot: BotHar
     await bot.services.store.lifecycle.delete_pictures(1)
     refused = ephemeral_text(await bot.alice.click(grid, label="U1"))
     assert "do not keep this picture" in refused
-    assert painted(bot.thread()) == [grid]
+    assert painted(bot.thread())[0] == grid
+    assert len(painted(bot.thread())) == 2
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,7 @@ async def test_pictures_that_do_not_exist_are_neither_taken_nor_varied(
 ):
     grid = await with_buttons(bot, await grid_of(bot), custom_id)
     assert ephemeral_text(await bot.alice.click(grid, custom_id=custom_id)).endswith(".")
-    assert len(painted(bot.thread())) == 1
+    assert len(painted(bot.thread())) == 2
     assert not bot.services.queue.jobs()
 
 
@@ -128,7 +132,7 @@ async def test_buttons_of_a_taken_picture_are_about_it_alone(bot: BotHarness):
     await bot.bob.submit_modal(form, {"prompt": "a green ring"})
     (reworded,) = await recipes_in(await result_of(bot))
     assert (reworded.seed, str(reworded.prompts[0])) == (4, "a green ring")
-    assert "Queued" in ephemeral_text(await bot.bob.click(taken, label="Vary"))
+    assert is_accepted(ephemeral_text(await bot.bob.click(taken, label="Vary")))
     await bot.wait_until_notified()
     record = await bot.services.store.jobs.get(5)
     assert record is not None
@@ -166,7 +170,7 @@ async def test_a_picture_that_could_not_be_posted_can_be_taken_again(bot: BotHar
 
 async def test_a_taken_picture_is_enlarged_by_painting_on_a_larger_canvas(bot: BotHarness):
     taken = await take(bot, await grid_of(bot, steps=20))
-    assert "Queued" in ephemeral_text(await bot.bob.click(taken, label="Enlarge ×2"))
+    assert is_accepted(ephemeral_text(await bot.bob.click(taken, label="Enlarge ×2")))
     result = await result_of(bot)
     assert "enlarged" in result.content
     assert "128×128" in result.content

@@ -21,11 +21,13 @@ from tests.harness.bot_harness import (
     BotHarness,
     encoded,
     ephemeral_text,
+    is_accepted,
     make_settings,
     open_bot,
     pictures_of,
     recipe_of,
     result_of,
+    singles_of,
     stored_recipe,
     until,
 )
@@ -68,7 +70,7 @@ async def test_the_picture_is_the_engines_and_holds_its_recipe(bot: BotHarness, 
     assert Image.open(io.BytesIO(content)).tobytes() == finished_picture(generation).tobytes()
 
 
-async def test_progress_is_one_message_edited_in_place(bot: BotHarness):
+async def test_progress_is_one_message_whose_place_the_result_takes(bot: BotHarness):
     await bot.imagine(steps=60)
     thread = bot.thread()
     await until(lambda: thread.last_message and "of 60" in thread.last_message.content)
@@ -77,9 +79,9 @@ async def test_progress_is_one_message_edited_in_place(bot: BotHarness):
     assert "done <t:" in shown.content
     assert [each.filename for each in shown.attachments] == ["progress.webp"]
     await bot.wait_until_notified()
-    messages = thread.history()
-    assert shown.id in [message.id for message in messages]
-    assert len(messages) == 2  # progress and result
+    (result,) = thread.history()
+    assert [each.filename for each in pictures_of(result)] == ["picture-1.png"]
+    assert "progress.webp" not in [each.filename for each in result.attachments]
 
 
 async def test_the_clip_shows_how_the_picture_grew(bot: BotHarness):
@@ -103,13 +105,14 @@ def _total_ms(animation: Image.Image) -> int:
 async def test_variations_have_seeds_of_their_own_and_a_grid(bot: BotHarness):
     await bot.imagine(count=3, seed=5)
     result = await result_of(bot)
-    *pictures, grid = [(each.filename, await each.read()) for each in pictures_of(result)]
-    assert [recipe_of(content).seed for _, content in pictures] == [5, 6, 7]
-    assert "grid" in grid[0]
-    one, all_of_them = (Image.open(io.BytesIO(c)).size for _, c in (pictures[0], grid))
+    (grid,) = pictures_of(result)
+    pictures = [await each.read() for each in await singles_of(result)]
+    assert [recipe_of(content).seed for content in pictures] == [5, 6, 7]
+    assert "grid" in grid.filename
+    one, all_of_them = (Image.open(io.BytesIO(c)).size for c in (pictures[0], await grid.read()))
     assert all_of_them[0] > 2 * one[0]
     assert all_of_them[1] > 2 * one[1]
-    assert result.attachments[3].description == (
+    assert grid.description == (
         f"3 pictures with numbers, row by row, painted from the prompt: {PROMPT}"
     )
 
@@ -138,9 +141,8 @@ async def test_a_prompt_of_another_program_is_understood_and_the_answer_says_how
 ):
     prompt = "a clock at 12:30::2 a red ring::1 --no fog --ar 16:9"
     answered = await bot.imagine(prompt=prompt, steps=1, **options)
-    assert answered.response is not None
-    said = plain(answered.response.content)
-    assert said.startswith("Queued: ")
+    said = plain(ephemeral_text(answered))
+    assert is_accepted(said)
     assert (
         "The prompt was read as a clock at 12:30 with the weight 2, a red ring with the weight 1, "
         "fog with the weight -0.5." in said
@@ -303,8 +305,7 @@ async def test_recipes_from_every_source_are_limited(
         assert not await bot.services.store.jobs.list_open()
         within = options | {"steps": 1, "count": 2}
         taken = await bot.alice.slash(bot.channel, "imagine", prompt=PROMPT, **within)
-        assert taken.response is not None
-        assert "Queued" in taken.response.content
+        assert is_accepted(ephemeral_text(taken))
         await bot.wait_until_notified()
 
 
@@ -380,8 +381,7 @@ async def test_one_person_cannot_fill_the_queue(tmp_path: Path):
         assert refused.response is not None
         assert "1 job" in refused.response.content
         taken = await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
-        assert taken.response is not None
-        assert "Queued" in taken.response.content
+        assert is_accepted(ephemeral_text(taken))
         await bot.wait_until_notified()
 
 

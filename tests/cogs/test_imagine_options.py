@@ -13,6 +13,7 @@ from tests.harness.bot_harness import (
     BotHarness,
     encoded,
     ephemeral_text,
+    is_accepted,
     make_settings,
     open_bot,
     pictures_of,
@@ -65,7 +66,7 @@ async def test_a_picture_without_words_is_painted_again_and_can_get_words(bot: B
     assert again.id != first.id
     assert (await stored_recipe(bot, again)).prompts == ()
     form = await bot.alice.click(first, label="Edit prompt")
-    assert "Queued" in ephemeral_text(await bot.alice.submit_modal(form, {"prompt": "a star"}))
+    assert is_accepted(ephemeral_text(await bot.alice.submit_modal(form, {"prompt": "a star"})))
     recipe = await stored_recipe(bot, await result_of(bot, place))
     assert ([each.text for each in recipe.prompts], len(recipe.image_prompts)) == (["a star"], 1)
 

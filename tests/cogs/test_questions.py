@@ -14,6 +14,7 @@ from tests.harness.bot_harness import (
     BotHarness,
     encoded,
     ephemeral_text,
+    is_accepted,
     open_bot,
     result_of,
     stored_recipe,
@@ -76,7 +77,7 @@ async def test_nothing_is_painted_before_the_person_chose(bot: BotHarness):
 async def test_the_nearest_prompt_is_painted_with_all_options(bot: BotHarness):
     answered = await bot.imagine(DRAGON, steps=2, seed=7, count=2, preset="fast", style="woodcut")
     await press(bot, answered, OFFER)
-    assert ephemeral_text(answered).startswith("Queued: ")
+    assert is_accepted(ephemeral_text(answered))
     assert not labels(message_of(answered))
     result = await result_of(bot)
     assert OFFER in result.content
@@ -88,7 +89,7 @@ async def test_the_nearest_prompt_is_painted_with_all_options(bot: BotHarness):
 async def test_it_is_painted_anyway_if_the_person_wants_that(bot: BotHarness):
     answered = await bot.imagine(DRAGON, steps=1, image=("scene.png", scene()))
     await press(bot, answered, ANYWAY)
-    assert ephemeral_text(answered).startswith("Queued: ")
+    assert is_accepted(ephemeral_text(answered))
     result = await result_of(bot)
     recipe = await stored_recipe(bot, result)
     assert [(each.text, each.weight) for each in recipe.prompts] == [
@@ -97,14 +98,14 @@ async def test_it_is_painted_anyway_if_the_person_wants_that(bot: BotHarness):
     ]
     assert recipe.init_image is not None
     # Whoever repeats it has seen what the models make of these words.
-    assert "Queued" in ephemeral_text(await bot.bob.click(result, label="Rerun"))
+    assert is_accepted(ephemeral_text(await bot.bob.click(result, label="Rerun")))
 
 
 async def test_styles_that_the_models_do_not_know_lead_to_the_question(bot: BotHarness):
     answered = await bot.imagine(PROMPT, steps=1, style="charcoal drawing")
     assert "this word: \u2068charcoal\u2069." in ephemeral_text(answered)
     assert labels(message_of(answered)) == [PROMPT, ANYWAY]
-    assert "Queued" in ephemeral_text(await bot.imagine(PROMPT, steps=1, style="flat design"))
+    assert is_accepted(ephemeral_text(await bot.imagine(PROMPT, steps=1, style="flat design")))
 
 
 async def test_edits_and_masks_ask_before_they_paint(bot: BotHarness):
@@ -188,7 +189,7 @@ async def test_only_the_newest_requests_wait(bot: BotHarness, monkeypatch: pytes
     for each in (*old[1:], new[0]):
         assert "any more" in complaint(await press(bot, each, ANYWAY))
     await press(bot, new[1], ANYWAY)
-    assert "Queued" in ephemeral_text(new[1])
+    assert is_accepted(ephemeral_text(new[1]))
 
 
 async def test_deleting_everything_forgets_requests(bot: BotHarness):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import discord
 import pytest
+import simcord
 
 from bot.config import BotSettings
 from bot.jobs.job import JobState
@@ -14,9 +15,13 @@ from tests.harness.bot_harness import (
     FAST,
     PROMPT,
     BotHarness,
+    channel_of,
+    job_in_progress,
     make_settings,
+    message_after,
     open_bot,
     painted,
+    posted,
     result_of,
     until,
     wait_for_first_progress,
@@ -24,6 +29,7 @@ from tests.harness.bot_harness import (
 from tests.harness.interactions import (
     NEVER_FINISHES,
     deliver_again,
+    labels,
     moderator,
     progress_message,
     recipes_in,
@@ -31,7 +37,7 @@ from tests.harness.interactions import (
 )
 from tests.harness.restartable_bot import open_restartable_bot
 
-AGAIN, STOP, CANCEL = "🔁", "🛑", "❌"
+AGAIN, COPY, STOP, CANCEL = "🔁", "✉️", "🛑", "❌"
 
 
 def replies(bot: BotHarness) -> list[discord.Message]:
@@ -83,7 +89,7 @@ async def test_without_the_database_the_recipe_in_the_picture_counts(
         for each in settings.storage.folder.glob(f"{DATABASE}*"):
             each.unlink()
         async with restartable.start() as bot:
-            await bot.bob.react(result, AGAIN)
+            await bot.bob.react(await message_after(result), AGAIN)
             anew = await result_of(bot)
             assert bot.bob.mention in anew.content
             before, after = await recipes_in(result), await recipes_in(anew)
@@ -99,11 +105,11 @@ async def test_other_reactions_are_left_alone(bot: BotHarness, emoji: str):
 
 
 async def test_reactions_to_other_messages_are_ignored(bot: BotHarness):
-    await bot.imagine()
+    async with job_in_progress(bot):
+        theirs = await bot.alice.send(bot.channel, "hello", attachments=[("a.png", b"x")])
+        for message in (theirs, bot.job_message(), progress_message(bot)):
+            await bot.bob.react(message, AGAIN)
     await bot.wait_until_notified()
-    theirs = await bot.alice.send(bot.channel, "hello", attachments=[("a.png", b"x")])
-    for message in (theirs, bot.job_message(), progress_message(bot)):
-        await bot.bob.react(message, AGAIN)
     assert await jobs(bot) == 1
     assert not replies(bot)
 
@@ -286,3 +292,108 @@ async def test_nothing_privileged_is_asked_for(bot: BotHarness):
     assert intents.guild_reactions
     assert intents.dm_reactions
     assert not (intents.members or intents.presences or intents.message_content)
+
+
+# --- Copies by direct message
+
+
+def copies(who: simcord.MemberActor) -> list[discord.Message]:
+    """Return the messages with pictures among a person's direct messages."""
+    return painted(who.user.dm_channel)
+
+
+async def test_a_reaction_sends_who_reacts_a_copy_once(bot: BotHarness):
+    await bot.imagine(seed=7)
+    result = await result_of(bot)
+    for _ in range(2):
+        await bot.bob.react(result, COPY)
+        await bot.bob.unreact(result, COPY)
+    (copy,) = copies(bot.bob)
+    assert result.jump_url in copy.content
+    assert [each.seed for each in await recipes_in(copy)] == [7]
+    assert not copies(bot.alice)
+    assert not replies(bot)
+    await bot.env.advance_time(FAST.event_seconds + 1)
+    await bot.bob.react(bot.job_message(), COPY)
+    assert len(copies(bot.bob)) == 2
+
+
+async def test_copies_go_when_the_picture_is_deleted(bot: BotHarness):
+    await bot.imagine()
+    result = await result_of(bot)
+    await bot.bob.react(result, COPY)
+    asked = await bot.alice.click(result, label="Delete")
+    assert asked.response is not None
+    await bot.alice.click(asked.response, label="Delete it")
+    assert not copies(bot.bob)
+
+
+async def test_who_takes_no_direct_messages_is_told_so_once(bot: BotHarness):
+    await bot.imagine()
+    result = await result_of(bot)
+    path = f"/channels/{bot.bob.user.dm_channel.id}/messages"
+    bot.env.inject_error("POST", path, status=403, code=50007)
+    for _ in range(2):
+        await bot.bob.react(result, COPY)
+        await bot.bob.unreact(result, COPY)
+    (told,) = replies(bot)
+    assert "direct message" in told.content
+    assert bot.bob.mention in told.content
+    await bot.env.advance_time(FAST.refusal_seconds + 1)
+    await bot.bob.react(result, COPY)
+    assert len(copies(bot.bob)) == 1
+
+
+async def test_no_copy_leaves_where_the_bot_may_not_be_used(bot: BotHarness):
+    await bot.imagine()
+    result = await result_of(bot)
+    other = bot.guild.create_text_channel("other")
+    change = bot.services.store.guild_settings.change
+    await change(bot.guild.id, lambda before: before.changed(channels=(other.id,)))
+    await bot.bob.react(result, COPY)
+    assert not copies(bot.bob)
+    assert other.mention in replies(bot)[0].content
+
+
+async def test_what_is_age_restricted_is_not_sent_as_a_copy(bot: BotHarness):
+    channel_of(bot, bot.channel.id).nsfw = True  # simcord knows no such channels
+    await bot.imagine()
+    await bot.wait_until_notified()
+    await bot.bob.react(bot.job_message(), COPY)
+    assert not copies(bot.bob)
+    assert "stay there" in posted(bot.channel)[-1].content
+
+
+# --- Deleting a finished picture
+
+
+async def test_the_author_is_asked_whether_to_delete_and_only_they_or_moderators_may(
+    bot: BotHarness,
+):
+    await bot.imagine()
+    result = await result_of(bot)
+    await bot.bob.react(result, CANCEL)
+    assert not replies(bot)
+    for _ in range(2):
+        await bot.alice.react(result, CANCEL)
+        await bot.alice.unreact(result, CANCEL)
+    (asked,) = replies(bot)
+    assert labels(asked) == ["Delete it"]
+    refused = await bot.bob.click(asked, label="Delete it")
+    assert "Only the person who asked" in refused.followups[0].content
+    await moderator(bot).click(asked, label="Delete it")
+    assert not painted(bot.thread())
+    assert not posted(bot.channel)
+    assert "Deleted" in replies(bot)[0].content
+    await bot.env.advance_time(FAST.brief_seconds + 1)
+    assert not replies(bot)
+
+
+async def test_a_question_that_nobody_answers_vanishes(bot: BotHarness):
+    await bot.imagine()
+    await bot.wait_until_notified()
+    await bot.alice.react(bot.job_message(), CANCEL)
+    assert len(posted(bot.channel)) == 2
+    await bot.env.advance_time(FAST.brief_seconds + 1)
+    assert len(posted(bot.channel)) == 1
+    assert len(painted(bot.thread())) == 1

@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import io
+import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -55,6 +56,8 @@ FAST = Timings(
 """Timings with which the bot soon repeats what failed, and people may be slow."""
 _MIGRATED: list[bytes] = []
 """The migrated database, once it is made."""
+TAKEN_BACK = "Your picture will appear here: (deleted when it did)"
+"""What stands for an answer that the bot deleted."""
 PROMPT = "a red circle on a blue background"
 
 
@@ -92,6 +95,12 @@ class BotHarness:
         """Return the only thread."""
         (thread,) = self.channel.threads
         return thread
+
+
+async def prefer(bot: BotHarness, notify: str) -> None:
+    """Let Alice choose how she is told that a picture is ready."""
+    change = bot.services.store.preferences.change
+    await change(bot.alice.id, lambda before: before.changed(notify=notify))
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -242,6 +251,12 @@ def painted(channel: simcord.ChannelHandle) -> list[discord.Message]:
     return [message for message in channel.history() if pictures_of(message)]
 
 
+def posted(channel: simcord.ChannelHandle) -> list[discord.Message]:
+    """Return the messages of a channel without Discord's own, such as notices of threads."""
+    kinds = (discord.MessageType.default, discord.MessageType.reply)
+    return [message for message in channel.history() if message.type in kinds]
+
+
 async def another_job_is_painted(bot: BotHarness) -> None:
     """Check that the bot still works: Bob asks for a picture and gets it."""
     before = len(bot.channel.threads)
@@ -252,10 +267,27 @@ async def another_job_is_painted(bot: BotHarness) -> None:
 
 
 async def result_of(bot: BotHarness, place: simcord.ChannelHandle | None = None) -> discord.Message:
-    """Return the newest message with pictures, in the newest thread or `place`, after all jobs."""
+    """Return the newest result, in the newest thread or `place`, after the end of all jobs.
+
+    It has the picture, or several on one sheet, with the buttons.
+    """
     await bot.wait_until_notified()
     place = place or max(bot.channel.threads, key=lambda thread: thread.id)
-    return painted(place)[-1]
+    return [message for message in painted(place) if message.components][-1]
+
+
+async def singles_of(result: discord.Message) -> list[discord.Attachment]:
+    """Return the single pictures of a result, which follow in another message if it has several."""
+    if not any("grid" in each.filename for each in result.attachments):
+        return pictures_of(result)
+    return pictures_of(await message_after(result))
+
+
+async def message_after(message: discord.Message) -> discord.Message:
+    """Return the next message of the channel."""
+    # simcord's newest one comes first, whatever the limit is.
+    later = [each async for each in message.channel.history(after=message, oldest_first=True)]
+    return later[0]
 
 
 def recipe_of(content: bytes) -> Recipe:
@@ -285,6 +317,13 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes
 
 def ephemeral_text(answered: simcord.InteractionResult) -> str:
     """Return an answer that only the person sees who gave the command."""
-    assert answered.response is not None
+    assert answered.acknowledged
+    if answered.response is None:
+        return TAKEN_BACK
     assert answered.response.ephemeral
     return answered.response.content
+
+
+def is_accepted(answer: str) -> bool:
+    """Return True if an answer says when a picture will be ready, or said it until it was."""
+    return re.search(r"Your( \d+)? pictures? will|This is done", answer) is not None

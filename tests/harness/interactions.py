@@ -10,7 +10,7 @@ import simcord
 
 from bot.jobs.records import JobRecord
 from engine.recipes.recipe import Recipe
-from tests.harness.bot_harness import PATIENCE, BotHarness, channel_of, pictures_of, recipe_of
+from tests.harness.bot_harness import PATIENCE, BotHarness, channel_of, recipe_of, singles_of
 
 NEVER_FINISHES = 1000
 """Number of steps of a job that is still running when its test ends or stops it."""
@@ -60,9 +60,8 @@ def moderator(bot: BotHarness) -> simcord.MemberActor:
 
 
 async def recipes_in(message: discord.Message) -> list[Recipe]:
-    """Return the recipes of a message's pictures."""
-    files = [each for each in pictures_of(message) if "grid" not in each.filename]
-    return [recipe_of(await each.read()) for each in files]
+    """Return the recipes of a result's pictures."""
+    return [recipe_of(await each.read()) for each in await singles_of(message)]
 
 
 def distance(first: bytes, second: bytes) -> float:

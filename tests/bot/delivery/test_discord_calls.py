@@ -20,6 +20,7 @@ from tests.harness.bot_harness import (
     another_job_is_painted,
     channel_of,
     ephemeral_text,
+    is_accepted,
     job_in_progress,
     painted,
     result_of,
@@ -117,7 +118,7 @@ async def test_a_lost_acknowledgement_is_sent_again(
 ):
     with losing_answers(monkeypatch, 1, reaches=reaches):
         answered = await bot.imagine()
-    assert "Queued" in ephemeral_text(answered)
+    assert is_accepted(ephemeral_text(answered))
     with losing_answers(monkeypatch, 2, reaches=reaches):
         answered = await bot.alice.slash(bot.channel, "help")
     assert ephemeral_text(answered)
@@ -137,7 +138,7 @@ async def test_an_acknowledgement_that_is_delayed_too_long_is_sent_again(
     with monkeypatch.context() as patched:
         patched.setattr(FakeWebhookAdapter, "request", delayed)
         answered = await bot.imagine()
-    assert "Queued" in ephemeral_text(answered)
+    assert is_accepted(ephemeral_text(answered))
 
 
 async def test_a_form_that_did_not_reach_discord_is_sent_again(
@@ -149,7 +150,7 @@ async def test_a_form_that_did_not_reach_discord_is_sent_again(
         form = await bot.alice.click(result, label="Edit prompt")
     assert form.modal is not None
     answered = await bot.alice.submit_modal(form, {"prompt": "a blue square"})
-    assert "Queued" in ephemeral_text(answered)
+    assert is_accepted(ephemeral_text(answered))
 
 
 @pytest.mark.parametrize("command", ["help", "status"])

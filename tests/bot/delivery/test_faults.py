@@ -36,6 +36,8 @@ from tests.harness.bot_harness import (
     open_bot,
     painted,
     pictures_of,
+    posted,
+    prefer,
     raise_unexplained,
     steps_held,
     until,
@@ -47,32 +49,43 @@ POST, EDIT = "/channels/*/messages", "/channels/*/messages/*"
 THREADS = "/channels/*/messages/*/threads"
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
-    [
-        ("PATCH", EDIT, 500, 0),
-        ("PATCH", EDIT, 503, 0),
-        ("PATCH", EDIT, 429, 0),
-        ("PATCH", EDIT, 404, 10008),
-        ("PATCH", EDIT, 400, 50083),
-        ("PATCH", EDIT, 400, 30046),
-        ("PATCH", EDIT, 403, 50013),
-    ],
-)
-async def test_progress_that_is_refused_harms_no_result(
-    bot: BotHarness,
-    caplog: pytest.LogCaptureFixture,
-    method: str,
-    path: str,
-    status: int,
-    code: int,
-):
+EDIT_FAULTS = [
+    (500, 0),
+    (503, 0),
+    (429, 0),
+    (404, 10008),
+    (400, 50083),
+    (400, 30046),
+    (429, 30046),
+    (403, 50013),
+]
+"""Status and code with which Discord refuses an edit."""
+
+
+@pytest.mark.parametrize(("status", "code"), EDIT_FAULTS)
+async def test_progress_that_is_refused_harms_no_result(bot: BotHarness, status: int, code: int):
     async with job_in_progress(bot, steps=50):
-        bot.env.inject_error(method, path, status=status, code=code)
+        bot.env.inject_error("PATCH", EDIT, status=status, code=code)
     await bot.wait_until_notified()
     assert len(painted(bot.thread())) == 1
-    if code not in (50083, 30046):
-        assert any("progress" in r.message and r.levelno == logging.WARNING for r in caplog.records)
+
+
+@pytest.mark.parametrize(("status", "code"), EDIT_FAULTS)
+async def test_a_result_whose_edit_is_refused_comes_in_a_new_message(
+    bot: BotHarness, status: int, code: int
+):
+    await prefer(bot, "none")
+    async with job_in_progress(bot):
+        (progress,) = bot.thread().history()
+        edits = f"/channels/{bot.thread().id}/messages/{progress.id}"
+        bot.env.inject_error("PATCH", edits, status=status, code=code)
+    await bot.wait_until_notified()
+    place = bot.channel if code == 50013 else bot.thread()
+    (result,) = painted(place)
+    assert [each.id for each in posted(place)] == [result.id]
+    if place != bot.channel:
+        assert (result.id == progress.id) == (code == 0)
+    assert len(painted(bot.channel)) == 1
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
@@ -200,6 +213,7 @@ async def test_a_result_that_is_too_large_comes_smaller_and_says_so(bot: BotHarn
     await bot.wait_until_notified()
     results = [m for m in bot.thread().history() if "seed" in m.content]
     assert len(results) == 1
+    assert "seed" in bot.job_message().content
     assert "too large" in results[0].content
 
 
@@ -314,7 +328,7 @@ async def test_finished_threads_are_archived_to_make_room(bot: BotHarness):
         assert bot.client.get_channel(underway.id) is not None
     await bot.wait_until_notified()
     assert len(painted(underway)) == 1
-    assert len(painted(bot.channel)) == 1
+    assert len(painted(bot.channel)) == 3
 
 
 @asynccontextmanager

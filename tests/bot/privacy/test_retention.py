@@ -28,6 +28,7 @@ from tests.harness.bot_harness import (
     BotHarness,
     encoded,
     ephemeral_text,
+    is_accepted,
     make_settings,
     open_bot,
     open_test_services,
@@ -162,7 +163,7 @@ async def test_who_has_too_much_stored_waits_for_the_bot_to_delete_it(tmp_path: 
         assert "within the hour" in refused
         await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
         await RetentionService(store, storage).tidy()
-        assert "Queued" in ephemeral_text(await bot.imagine(steps=1))
+        assert is_accepted(ephemeral_text(await bot.imagine(steps=1)))
         await bot.wait_until_notified()
 
 

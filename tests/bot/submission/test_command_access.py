@@ -7,7 +7,7 @@ import pytest
 import simcord
 from simcord.backend.models.message import AllowedMentions
 
-from tests.harness.bot_harness import BotHarness, ephemeral_text, result_of
+from tests.harness.bot_harness import BotHarness, ephemeral_text, is_accepted, result_of
 
 REFUSED = "does not let you use `/"
 CHANGED = "APPLICATION_COMMAND_PERMISSIONS_UPDATE"
@@ -60,7 +60,7 @@ async def test_a_denied_member_paints_through_no_door(bot: BotHarness):
     assert REFUSED in await replied(bot, bot.bob, result)
     await bot.bob.react(result, "🔁")
     assert await jobs(bot) == 1
-    assert "Queued" in await rerun(bot.alice, result)
+    assert is_accepted(await rerun(bot.alice, result))
     assert await jobs(bot) == 2
 
 
@@ -91,7 +91,7 @@ async def test_what_is_allowed_to_a_member_outweighs_what_is_denied_to_a_role(bo
         {"id": bot.guild.id, "type": 1, "permission": False},
         {"id": bot.bob.id, "type": 2, "permission": True},
     )
-    assert "Queued" in await rerun(bot.bob, result)
+    assert is_accepted(await rerun(bot.bob, result))
     assert REFUSED in await rerun(bot.alice, result)
 
 
@@ -100,13 +100,13 @@ async def test_who_may_not_edit_may_still_paint(bot: BotHarness):
     result = await result_of(bot)
     deny(bot, bot.bob, "edit")
     assert "`/edit`" in await replied(bot, bot.bob, result)
-    assert "Queued" in await rerun(bot.bob, result)
+    assert is_accepted(await rerun(bot.bob, result))
 
 
 async def test_a_change_counts_at_once(bot: BotHarness):
     await bot.imagine(steps=1)
     result = await result_of(bot)
-    assert "Queued" in await rerun(bot.bob, result)
+    assert is_accepted(await rerun(bot.bob, result))
     rule = {"id": str(bot.bob.id), "type": 2, "permission": False}
     change = {
         "id": str(command_id(bot, "imagine")),
@@ -127,7 +127,7 @@ async def test_while_discord_does_not_tell_nobody_is_blocked(bot: BotHarness):
     deny(bot, bot.bob)
     path = "/applications/*/guilds/*/commands/*/permissions"
     bot.env.inject_error("GET", path, status=500, times=100)
-    assert "Queued" in await rerun(bot.bob, result)
+    assert is_accepted(await rerun(bot.bob, result))
     owner = bot.guild.add_member(bot.env.create_user("mona"), roles=[managers(bot)])
     shown = await owner.slash(bot.channel, "settings show")
     assert "Discord does not tell me" in ephemeral_text(shown)

@@ -27,6 +27,7 @@ from tests.harness.bot_harness import (
     painted,
     pictures_of,
     result_of,
+    singles_of,
     until,
     wait_for_first_progress,
 )
@@ -74,7 +75,6 @@ async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(bot: BotHarness)
     origin = read_provenance(await pictures_of(result)[0].read())
     assert 0 < origin.steps < origin.recipe.steps == 1000
     assert f"step {origin.steps} of 1000" in result.content
-    assert bot.thread().history()[0].content == "Stopped."
 
 
 @pytest.mark.slow
@@ -84,7 +84,7 @@ async def test_stopped_variations_that_have_begun_are_kept(bot: BotHarness):
     await until(lambda: any("picture 2" in message.content for message in thread.history()))
     await bot.services.control.stop(1, alice(bot))
     result = await result_of(bot)
-    names = [each.filename for each in pictures_of(result)]
+    names = [each.filename for each in await singles_of(result)]
     assert names[:2] == ["picture-1-1.png", "picture-1-2.png"]
     assert "picture-1-4.png" not in names
     assert "not begun" in result.content

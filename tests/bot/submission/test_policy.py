@@ -24,6 +24,7 @@ from tests.harness.bot_harness import (
     channel_of,
     encoded,
     ephemeral_text,
+    is_accepted,
     make_settings,
     open_bot,
     painted,
@@ -114,7 +115,7 @@ async def test_a_blocked_word_is_refused_in_every_disguise(bot: BotHarness, prom
 
 
 async def test_other_words_are_painted(bot: BotHarness):
-    assert "Queued" in await asked(bot.alice, bot.channel, HARMLESS)
+    assert is_accepted(await asked(bot.alice, bot.channel, HARMLESS))
     await bot.wait_until_notified()
 
 
@@ -186,7 +187,7 @@ async def test_words_of_a_server_are_blocked_there_only(bot: BotHarness):
     await set_for_server(bot, blocked_words=("forest",))
     assert "blocked here" in await asked(bot.alice, bot.channel, "a F0RREST")
     direct = await bot.alice.user.slash("imagine", prompt="a forest", steps=1)
-    assert "Queued" in ephemeral_text(direct)
+    assert is_accepted(ephemeral_text(direct))
     await bot.wait_until_notified()
 
 
@@ -197,9 +198,9 @@ async def test_some_words_are_for_age_restricted_channels_only(bot: BotHarness):
     assert "age-restricted" in direct
     assert "direct messages" not in refusal
     channel_of(bot, bot.channel.id).nsfw = True  # simcord knows no such channels
-    assert "Queued" in await asked(bot.alice, bot.channel, "a n u d e statue")
+    assert is_accepted(await asked(bot.alice, bot.channel, "a n u d e statue"))
     await bot.wait_until_notified()
-    assert "Queued" in await asked(bot.alice, bot.thread(), "nudes")
+    assert is_accepted(await asked(bot.alice, bot.thread(), "nudes"))
     await set_for_server(bot, age_restricted_words=("statue",))
     channel_of(bot, bot.channel.id).nsfw = False
     assert "age-restricted" in await asked(bot.alice, bot.thread(), "a statue")
@@ -218,12 +219,11 @@ async def test_pictures_are_painted_in_allowed_channels_and_their_threads(bot: B
     for place in (bot.channel, thread):
         refusal = await asked(bot.alice, place)
         assert f"only in {other.mention}" in refusal
-    assert "Queued" in await asked(bot.alice, other)
+    assert is_accepted(await asked(bot.alice, other))
     await set_for_server(bot, channels=(bot.channel.id, other.id))
-    assert "Queued" in await asked(bot.alice, thread)
-    assert "Queued" in ephemeral_text(
-        await bot.alice.user.slash("imagine", prompt="a circle", steps=1)
-    )
+    assert is_accepted(await asked(bot.alice, thread))
+    direct = await bot.alice.user.slash("imagine", prompt="a circle", steps=1)
+    assert is_accepted(ephemeral_text(direct))
     await bot.wait_until_notified()
 
 
@@ -234,12 +234,12 @@ async def test_pictures_are_painted_for_allowed_roles(bot: BotHarness):
     refusal = await asked(bot.alice, bot.channel)
     assert role.mention in refusal
     assert "Ask a moderator" in refusal
-    assert "Queued" in await asked(paula, bot.channel)
+    assert is_accepted(await asked(paula, bot.channel))
     result = await result_of(bot)
     assert role.mention in await replied(bot, "a green ring", result)
     everybody = bot.guild.default_role
     await set_for_server(bot, roles=(role.id, everybody.id))
-    assert "Queued" in await asked(bot.alice, bot.channel)
+    assert is_accepted(await asked(bot.alice, bot.channel))
     await bot.wait_until_notified()
 
 
@@ -265,7 +265,7 @@ async def test_a_size_is_limited(bot: BotHarness):
     refusal = await asked(bot.alice, bot.channel, size="wide")
     assert "at most 4096 pixels" in refusal
     assert "64×64" in refusal
-    assert "Queued" in await asked(bot.alice, bot.channel, size="square")
+    assert is_accepted(await asked(bot.alice, bot.channel, size="square"))
     await bot.wait_until_notified()
 
 
@@ -273,7 +273,7 @@ async def test_pictures_of_a_day_are_counted_and_the_refusal_says_when_it_ends(
     settings: BotSettings,
 ):
     async with bot_with(settings, pictures_per_day=3) as bot:
-        assert "Queued" in await asked(bot.alice, bot.channel, count=2)
+        assert is_accepted(await asked(bot.alice, bot.channel, count=2))
         refusal = await asked(bot.alice, bot.channel, count=2)
         assert "2 pictures in the last 24 hours" in refusal
         assert "1 is left" in refusal
@@ -281,15 +281,15 @@ async def test_pictures_of_a_day_are_counted_and_the_refusal_says_when_it_ends(
         expected = datetime.now(UTC) + timedelta(days=1)
         assert timedelta(0) <= expected - ends < timedelta(minutes=5)
         assert "At most 3 pictures a day" in await asked(bot.alice, bot.channel, count=4)
-        assert "Queued" in await asked(bot.alice, bot.channel)
+        assert is_accepted(await asked(bot.alice, bot.channel))
         assert "none is left" in await asked(bot.alice, bot.channel)
         assert "none is left" in ephemeral_text(
             await bot.alice.user.slash("imagine", prompt="a circle", steps=1)
         )
-        assert "Queued" in await asked(bot.bob, bot.channel)
+        assert is_accepted(await asked(bot.bob, bot.channel))
         await bot.wait_until_notified()
         made_earlier(settings, hours=24.1, first=1)
-        assert "Queued" in await asked(bot.alice, bot.channel, count=2)
+        assert is_accepted(await asked(bot.alice, bot.channel, count=2))
         assert "none is left" in await asked(bot.alice, bot.channel)
         await bot.wait_until_notified()
 
@@ -297,10 +297,10 @@ async def test_pictures_of_a_day_are_counted_and_the_refusal_says_when_it_ends(
 async def test_jobs_that_ended_before_they_began_do_not_count(settings: BotSettings):
     async with bot_with(settings, pictures_per_day=1) as bot:
         for state, began in (("failed", "NULL"), ("failed", "1"), ("cancelled", "NULL")):
-            assert "Queued" in await asked(bot.alice, bot.channel)
+            assert is_accepted(await asked(bot.alice, bot.channel))
             await bot.wait_until_notified()
             ended_as(settings, state, began)
-        assert "Queued" in await asked(bot.alice, bot.channel)
+        assert is_accepted(await asked(bot.alice, bot.channel))
         await bot.wait_until_notified()
         ended_as(settings, "cancelled", "accepted_at")
         assert "none is left" in await asked(bot.alice, bot.channel)
@@ -310,52 +310,51 @@ async def test_pictures_dated_in_the_future_block_no_one(
     settings: BotSettings,
 ):
     async with bot_with(settings, pictures_per_day=1) as bot:
-        assert "Queued" in await asked(bot.alice, bot.channel)
+        assert is_accepted(await asked(bot.alice, bot.channel))
         await bot.wait_until_notified()
         made_earlier(settings, hours=-100_000, first=1)
-        assert "Queued" in await asked(bot.alice, bot.channel)
+        assert is_accepted(await asked(bot.alice, bot.channel))
         await bot.wait_until_notified()
 
 
 async def test_a_server_counts_the_pictures_that_were_asked_for_in_it(bot: BotHarness):
     await set_for_server(bot, pictures_per_day=1)
     direct = bot.alice.user
-    assert "Queued" in ephemeral_text(await direct.slash("imagine", prompt="a circle", steps=1))
-    assert "Queued" in await asked(bot.alice, bot.channel)
+    assert is_accepted(ephemeral_text(await direct.slash("imagine", prompt="a circle", steps=1)))
+    assert is_accepted(await asked(bot.alice, bot.channel))
     refusal = await asked(bot.alice, bot.channel)
     assert "in this server" in refusal
     assert "none is left" in refusal
-    assert "Queued" in ephemeral_text(await direct.slash("imagine", prompt="a circle", steps=1))
+    assert is_accepted(ephemeral_text(await direct.slash("imagine", prompt="a circle", steps=1)))
     await bot.wait_until_notified()
 
 
 async def test_jobs_of_a_person_are_limited_everywhere_and_in_a_server(settings: BotSettings):
     async with bot_with(settings, jobs_per_person=2) as bot:
         await set_for_server(bot, jobs_per_person=1)
-        assert "Queued" in await asked(bot.alice, bot.channel, steps=500)
+        assert is_accepted(await asked(bot.alice, bot.channel, steps=500))
         refusal = await asked(bot.alice, bot.channel)
         assert "1 job waiting or running in this server" in refusal
         assert "Wait until one is done" in refusal
         direct = bot.alice.user
-        assert "Queued" in ephemeral_text(
-            await direct.slash("imagine", prompt="a circle", steps=500)
-        )
+        taken = await direct.slash("imagine", prompt="a circle", steps=500)
+        assert is_accepted(ephemeral_text(taken))
         refusal = ephemeral_text(await direct.slash("imagine", prompt="a circle", steps=1))
         assert "2 jobs waiting or running, which" in refusal
-        assert "Queued" in await asked(bot.bob, bot.channel)
+        assert is_accepted(await asked(bot.bob, bot.channel))
 
 
 async def test_jobs_of_a_server_are_limited(settings: BotSettings):
     async with bot_with(settings, jobs_per_server=2) as bot:
         await set_for_server(bot, jobs_per_server=1)
-        assert "Queued" in await asked(bot.alice, bot.channel, steps=500)
+        assert is_accepted(await asked(bot.alice, bot.channel, steps=500))
         refusal = await asked(bot.bob, bot.channel)
         assert "1 jobs" not in refusal
         assert "in this server" in refusal
         direct = await bot.bob.user.slash("imagine", prompt="a circle", steps=500)
-        assert "Queued" in ephemeral_text(direct)
+        assert is_accepted(ephemeral_text(direct))
         await set_for_server(bot, jobs_per_server=None)
-        assert "Queued" in await asked(bot.bob, bot.channel)
+        assert is_accepted(await asked(bot.bob, bot.channel))
         assert "2 jobs are waiting" in await asked(bot.alice, bot.channel)
 
 

@@ -10,6 +10,7 @@ from tests.harness.bot_harness import (
     BotHarness,
     encoded,
     ephemeral_text,
+    is_accepted,
     result_of,
     stored_recipe,
 )
@@ -31,7 +32,7 @@ async def newest(bot: BotHarness) -> tuple[discord.Message, Recipe]:
 async def test_every_door_takes_the_most_steps_that_are_allowed(bot: BotHarness):
     await limit(bot, steps=2)
     asked = await bot.alice.slash(bot.channel, "imagine", prompt="a red circle")
-    assert "Queued" in ephemeral_text(asked)
+    assert is_accepted(ephemeral_text(asked))
     message, recipe = await newest(bot)
     assert recipe.steps == 2
     assert "2 steps instead of 130" in message.content
@@ -60,7 +61,7 @@ async def test_an_older_longer_job_is_rerun_with_fewer_steps_which_is_said(bot: 
     await bot.imagine(steps=4, count=2)
     result = await result_of(bot)
     await limit(bot, steps=3, count=1)
-    assert "Queued" in ephemeral_text(await bot.alice.click(result, label="Rerun"))
+    assert is_accepted(ephemeral_text(await bot.alice.click(result, label="Rerun")))
     message, recipe = await newest(bot)
     assert (recipe.total_steps, recipe.more) == (3, ())
     assert "3 steps instead of 4" in message.content

@@ -20,6 +20,7 @@ from tests.harness.bot_harness import (
     channel_of,
     encoded,
     ephemeral_text,
+    is_accepted,
     make_settings,
     pictures_of,
     result_of,
@@ -75,7 +76,7 @@ async def test_commands_with_pictures(bot: BotHarness):
         assert REFUSAL in refused
         assert "Use another picture" in refused
     assert await nothing_was_queued(bot)
-    assert "Queued" in await asked(bot, "imagine", prompt=WORDS, steps=1, image=BLUE, like=BLUE)
+    assert is_accepted(await asked(bot, "imagine", prompt=WORDS, steps=1, image=BLUE, like=BLUE))
     await bot.wait_until_notified()
 
 
@@ -162,7 +163,7 @@ async def test_replies_reactions_and_buttons(bot: BotHarness, chosen: SimpleFilt
 
 async def test_age_restricted_channels_and_direct_messages(bot: BotHarness):
     channel_of(bot, bot.channel.id).nsfw = True  # simcord knows no such channels
-    assert "Queued" in await asked(bot, "edit", prompt=WORDS, steps=1, image=RED)
+    assert is_accepted(await asked(bot, "edit", prompt=WORDS, steps=1, image=RED))
     await set_for_server(bot, picture_threshold_age_restricted=0.5)
     assert REFUSAL in await asked(bot, "edit", prompt=WORDS, steps=1, image=RED)
     direct = await bot.alice.user.slash("edit", prompt=WORDS, steps=1, image=("a.png", RED))
@@ -181,7 +182,7 @@ async def test_a_filter_that_fails_lets_nothing_through(
     assert FAULT in await asked(bot, "mask", image=BLUE, what="a circle")
     assert await nothing_was_queued(bot)
     chosen.error = None
-    assert "Queued" in await asked(bot, "edit", prompt=WORDS, steps=1, image=BLUE)
+    assert is_accepted(await asked(bot, "edit", prompt=WORDS, steps=1, image=BLUE))
     await bot.wait_until_notified()
 
 
@@ -197,7 +198,7 @@ async def test_where_nothing_is_held_back_nothing_is_judged(tmp_path: Path):
     safety = made.safety.model_copy(update={"picture_threshold": 1.0})
     chosen = SimpleFilter()
     async with open_filtered_bot(made.model_copy(update={"safety": safety}), chosen) as bot:
-        assert "Queued" in await asked(bot, "edit", prompt=WORDS, steps=1, image=RED)
+        assert is_accepted(await asked(bot, "edit", prompt=WORDS, steps=1, image=RED))
         await bot.wait_until_notified()
         assert chosen.judged == 0
         assert len(pictures_of(await result_of(bot))) == 2

@@ -19,12 +19,13 @@ from tests.harness.bot_harness import (
     BotHarness,
     encoded,
     ephemeral_text,
+    is_accepted,
     make_settings,
     open_bot,
     painted,
-    pictures_of,
     recipe_of,
     result_of,
+    singles_of,
     stored_recipe,
 )
 
@@ -47,7 +48,7 @@ async def check_no_source(bot: BotHarness, message: discord.Message) -> None:
     samples = [each[100:400] for each in sources if each]
     samples += [base64.b64encode(each)[100:400] for each in sources if each]
     assert samples
-    for file in message.attachments:
+    for file in (*message.attachments, *await singles_of(message)):
         content = await file.read()
         assert not any(sample in content for sample in samples), file.filename
 
@@ -65,7 +66,7 @@ async def test_a_posted_edit_holds_its_settings_but_not_its_source(bot: BotHarne
 
 async def first_file(message: discord.Message) -> bytes:
     """Return the first picture of a message."""
-    return await pictures_of(message)[0].read()
+    return await (await singles_of(message))[0].read()
 
 
 @pytest.mark.parametrize("option", ["image", "like"])
@@ -84,7 +85,7 @@ async def test_the_bot_still_paints_it_again_and_from_the_file_alone_says_why_no
 ):
     result = await edited(bot)
     content = await first_file(result)
-    assert "Queued" in ephemeral_text(await bot.bob.click(result, label="Rerun"))
+    assert is_accepted(ephemeral_text(await bot.bob.click(result, label="Rerun")))
     again = await result_of(bot)
     first, second = [(await stored_recipe(bot, each)).edit for each in (result, again)]
     assert first == second
@@ -139,6 +140,6 @@ async def test_a_picture_of_an_earlier_version_is_posted_again_without_its_sourc
     page = await bot.alice.slash(bot.channel, "history")
     assert page.response is not None
     await bot.alice.click(page.response, label="Post again")
-    (again,) = painted(bot.channel)
+    again = painted(bot.channel)[-1]
     await check_no_source(bot, again)
     assert recipe_of(await first_file(again)).seed == 7

@@ -39,10 +39,10 @@ def posted_files(bot: BotHarness) -> list[tuple[str, bool]]:
     ]
 
 
-async def check_hidden(bot: BotHarness, results: int = 1) -> discord.Message:
-    """Check that the bot hid all files of so many results; return the newest one."""
+async def check_hidden(bot: BotHarness, messages: int = 2) -> discord.Message:
+    """Check that the bot hid all files of so many messages; return the newest result."""
     newest = await result_of(bot)
-    assert sum(len(painted(place)) for place in (bot.channel, *bot.channel.threads)) == results
+    assert sum(len(painted(place)) for place in (bot.channel, *bot.channel.threads)) == messages
     files = posted_files(bot)
     assert all(hidden for _, hidden in files), files
     return newest
@@ -67,10 +67,10 @@ async def test_every_file_of_a_job_is_hidden_and_its_history_too(bot: BotHarness
     options: dict[str, Any] = {option: HIDDEN}
     async with job_in_progress(bot, steps=2, count=2, **options):
         assert posted_files(bot) == [("SPOILER_progress.webp", True)]
-    await check_hidden(bot)
+    await check_hidden(bot, messages=3)
     page = await bot.alice.slash(bot.channel, "history")
     await bot.alice.click(shown(page), label="Post again")
-    await check_hidden(bot, results=2)
+    await check_hidden(bot, messages=5)
 
 
 async def test_pictures_that_were_not_hidden_are_not(bot: BotHarness):
@@ -89,7 +89,7 @@ async def test_what_follows_a_hidden_picture_is_hidden(bot: BotHarness):
     await bot.bob.submit_modal(form, {"steps": "1"})
     form = await bot.bob.click(result, label="Edit prompt")
     await bot.bob.submit_modal(form, {"prompt": "a green ring"})
-    await check_hidden(bot, results=5)
+    await check_hidden(bot, messages=6)
 
 
 async def test_a_hidden_mask_hides_the_picture(bot: BotHarness):
@@ -149,4 +149,4 @@ async def test_after_a_restart_and_without_the_database_it_stays_hidden(
             menu = await bot.bob.context_menu(bot.thread(), "Edit this image", result)
             await bot.bob.submit_modal(menu, {"prompt": PROMPT, "keep": ["100"]})
             await bot.wait_until_notified()
-            await check_hidden(bot, results=2)
+            await check_hidden(bot, messages=3)

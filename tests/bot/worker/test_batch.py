@@ -28,6 +28,7 @@ from tests.harness.bot_harness import (
     painted,
     pictures_of,
     recipe_of,
+    singles_of,
     until,
 )
 from tests.harness.interactions import NEVER_FINISHES
@@ -160,8 +161,8 @@ async def test_a_job_of_several_pictures_stays_with_the_others(bot: BotHarness, 
     await bot.wait_until_notified()
     assert steps.of(ALICE, BOB) > 0
     assert await states(bot, 1, 2) == [JobState.DONE] * 2
-    (bobs,) = (each for each in bot.channel.threads if len(pictures_of(painted(each)[0])) > 1)
-    files = [f for f in pictures_of(painted(bobs)[0]) if "grid" not in f.filename]
+    (bobs,) = (each for each in bot.channel.threads if len(painted(each)) > 1)
+    files = await singles_of(painted(bobs)[0])
     assert [recipe_of(await f.read()).seed for f in files] == [BOB, BOB + 1, BOB + 2]
 
 

@@ -21,6 +21,7 @@ from tests.harness.bot_harness import (
     BotHarness,
     encoded,
     ephemeral_text,
+    is_accepted,
     job_in_progress,
     open_bot,
     opened,
@@ -60,7 +61,7 @@ async def ask(who: simcord.MemberActor, bot: BotHarness, model: str, steps: int)
     answered = await who.slash(
         bot.channel, "imagine", prompt=PROMPT, steps=steps, seed=5, model=model
     )
-    assert "Queued" in ephemeral_text(answered)
+    assert is_accepted(ephemeral_text(answered))
 
 
 async def test_jobs_of_several_models_take_turns_though_only_one_pair_fits(

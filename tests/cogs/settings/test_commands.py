@@ -19,6 +19,7 @@ from tests.harness.bot_harness import (
     PATIENCE,
     BotHarness,
     ephemeral_text,
+    is_accepted,
     make_settings,
     open_bot,
     open_test_services,
@@ -86,7 +87,7 @@ async def test_limits_are_tightened_and_left_to_the_host_again(bot: BotHarness):
     assert "day: 200 → 3 of 200" in text
     assert "Variations" not in text
     assert "At most 50 steps" in ephemeral_text(await bot.imagine(steps=51))
-    assert "Queued" in ephemeral_text(await bot.imagine(steps=1))
+    assert is_accepted(ephemeral_text(await bot.imagine(steps=1)))
     text = await told_by(mona, bot.channel, "limits", steps=0)
     assert text == "Steps per picture: 50 of 100 → 100"
     assert "Nothing changed" in await told_by(mona, bot.channel, "limits", steps=0)
@@ -238,12 +239,11 @@ async def test_settings_are_those_of_one_server(bot: BotHarness):
     elsewhere = bot.env.create_guild()
     channel = elsewhere.create_text_channel("art")
     alice = elsewhere.add_member(bot.alice.user)
-    assert "Queued" in ephemeral_text(
-        await alice.slash(channel, "imagine", prompt="a circle", steps=2)
-    )
+    there = await alice.slash(channel, "imagine", prompt="a circle", steps=2)
+    assert is_accepted(ephemeral_text(there))
     assert "At most 1 steps" in ephemeral_text(await bot.imagine(steps=2))
     direct = await bot.alice.user.slash("imagine", prompt="a circle", steps=2)
-    assert "Queued" in ephemeral_text(direct)
+    assert is_accepted(ephemeral_text(direct))
     await bot.wait_until_notified()
 
 
@@ -304,7 +304,7 @@ async def test_damaged_settings_are_logged_and_open_no_door(
 
     async with open_bot(settings) as bot:
         await asyncio.to_thread(store_damaged, bot.guild.id)  # the bot may be writing
-        assert "Queued" not in ephemeral_text(await bot.imagine(steps=101))
+        assert not is_accepted(ephemeral_text(await bot.imagine(steps=101)))
         answered = ephemeral_text(await bot.imagine("a circle", steps=1))
         assert ("damaged" in answered) == refused
         assert any("damaged" in record.getMessage() for record in caplog.records)
@@ -314,7 +314,7 @@ async def test_damaged_settings_are_logged_and_open_no_door(
             blocked = await told_by(mona, bot.channel, "limits", steps=5)
             assert "/settings reset" in blocked
         assert "Damaged" not in await told_by(mona, bot.channel, "reset")
-        assert "Queued" in ephemeral_text(await bot.imagine("a circle", steps=1))
+        assert is_accepted(ephemeral_text(await bot.imagine("a circle", steps=1)))
         await bot.wait_until_notified()
 
 

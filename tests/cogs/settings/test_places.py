@@ -3,7 +3,13 @@
 import simcord
 
 from tests.cogs.settings.moderators import moderator, told_by
-from tests.harness.bot_harness import BotHarness, ephemeral_text, painted, result_of
+from tests.harness.bot_harness import (
+    BotHarness,
+    ephemeral_text,
+    is_accepted,
+    painted,
+    result_of,
+)
 
 SPOILER = "SPOILER_"
 
@@ -22,9 +28,9 @@ async def test_a_command_works_only_in_its_channels_and_so_does_what_stands_for_
     )
     await told_by(mona, bot.channel, "commands add", command="edit", channel=edits)
     assert f"works only in {bot.channel.mention}" in await imagined(bot.alice, edits)
-    assert "Queued" in await imagined(bot.alice, bot.channel)
+    assert is_accepted(await imagined(bot.alice, bot.channel))
     result = await result_of(bot)
-    assert "Queued" in ephemeral_text(await bot.alice.click(result, label="Rerun"))
+    assert is_accepted(ephemeral_text(await bot.alice.click(result, label="Rerun")))
     form = await bot.alice.context_menu(bot.thread(), "Edit this image", result)
     values = {"prompt": "a square", "keep": ["50"]}
     refused = ephemeral_text(await bot.alice.submit_modal(form, values))
@@ -32,10 +38,10 @@ async def test_a_command_works_only_in_its_channels_and_so_does_what_stands_for_
     file = ("a.png", await result.attachments[0].read())
     options = {"image": file, "prompt": "a square", "steps": 1}
     assert "works only in" in ephemeral_text(await bot.alice.slash(bot.channel, "edit", **options))
-    assert "Queued" in ephemeral_text(await bot.alice.slash(edits, "edit", **options))
+    assert is_accepted(ephemeral_text(await bot.alice.slash(edits, "edit", **options)))
     await bot.wait_until_notified()
     edited = painted(edits.threads[0])[-1]
-    assert "Queued" in ephemeral_text(await bot.alice.click(edited, label="Rerun"))
+    assert is_accepted(ephemeral_text(await bot.alice.click(edited, label="Rerun")))
     text = await told_by(mona, bot.channel, "commands clear", command="imagine")
     assert "→ every channel" in text
     await bot.wait_until_notified()
@@ -43,12 +49,12 @@ async def test_a_command_works_only_in_its_channels_and_so_does_what_stands_for_
 
 async def test_every_picture_of_a_channel_is_a_spoiler(bot: BotHarness):
     mona, open_place = moderator(bot), bot.guild.create_text_channel("open")
-    assert "Queued" in await imagined(bot.alice, open_place)
+    assert is_accepted(await imagined(bot.alice, open_place))
     shown = await result_of(bot, open_place.threads[0])
     assert not any(each.filename.startswith(SPOILER) for each in shown.attachments)
     text = await told_by(mona, bot.channel, "spoilers add", channel=bot.channel)
     assert f"spoiler: nowhere → {bot.channel.mention}" in text
-    assert "Queued" in await imagined(bot.alice, bot.channel)
+    assert is_accepted(await imagined(bot.alice, bot.channel))
     hidden = await result_of(bot)
     assert all(each.filename.startswith(SPOILER) for each in hidden.attachments)
     history = await bot.alice.slash(bot.channel, "history", search="circle")

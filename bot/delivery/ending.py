@@ -1,0 +1,120 @@
+"""Tell how a job ended: where it was asked for, in its thread, and to its author."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bot.config import PostedRecipes
+from bot.delivery.calls import TooLargeError
+from bot.delivery.held_back import Allowed
+from bot.delivery.job_messages import JobMessage
+from bot.delivery.poster import JobPoster
+from bot.jobs.job import JobState
+from bot.jobs.records import JobRecord, StoredFrame, StoredPicture
+from bot.preferences import Notify
+from bot.storage import Store, retrying
+from bot.ui import formatting, job_text
+from bot.ui.attachments import ResultFiles, result_files
+from bot.ui.buttons import main_view, result_view
+
+_SMALLEST_LIMIT = 16 * 2**10
+"""File size in bytes below which smaller files are not tried."""
+_NO_FILES = "Discord accepts no files here, not even small ones, so the pictures are missing."
+
+Allow = Callable[[Sequence[StoredPicture], Sequence[StoredFrame]], Awaitable[Allowed]]
+"""Returns those of a job's pictures and frames that may be shown."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a job."""
+
+    record: JobRecord
+    poster: JobPoster
+    store: Store
+    posted_recipes: PostedRecipes
+    allow: Allow
+
+    async def tell(self) -> str | None:
+        """Tell how the job ended; return the URL of that, or None if nobody could be told.
+
+        It can be repeated after an interruption.
+        """
+        record, location = self.record, self.record.location
+        match record.state:
+            case JobState.CANCELLED:
+                announcement = JobMessage(job_text.cancelled_text(record.job))
+                await self.poster.close(JobMessage(job_text.CANCELLED), announcement)
+                return location and location.url
+            case JobState.FAILED:
+                return await self._tell_without_pictures(record.reason or "", has_failed=True)
+            case _:
+                return await self._tell_result()
+
+    async def _tell_without_pictures(self, reason: str, *, has_failed: bool = False) -> str | None:
+        text = f"{job_text.headline(self.record.job)}\n{reason}"
+        message = JobMessage(text, view=result_view(self.record, ()))
+        # Of pictures that are held back, the author is told privately anyway.
+        return await self._tell([message], message, has_news=has_failed)
+
+    async def _tell_result(self) -> str | None:
+        """Show the job's pictures, as large as Discord accepts them."""
+        job = self.record.job
+        pictures = await retrying(self.store.lifecycle.pictures)(job.id)
+        frames = await retrying(self.store.lifecycle.frames)(job.id)
+        allowed = await self.allow(pictures, frames)
+        if not allowed.pictures:
+            return await self._tell_without_pictures(allowed.held_back_text(job.guild_id))
+        steps, limit = [each.steps for each in pictures], self.poster.file_limit
+        while True:
+            files = await asyncio.to_thread(
+                result_files,
+                *(job, allowed.pictures, allowed.frames),
+                *(limit, self.posted_recipes),
+            )
+            try:
+                return await self._tell_files(steps, allowed, files)
+            except TooLargeError:
+                limit = min(limit, files.largest) // 2
+                if limit < _SMALLEST_LIMIT:
+                    without = ResultFiles(files.size, (), (*files.notices, _NO_FILES))
+                    return await self._tell_files(steps, allowed, without)
+
+    async def _tell_files(
+        self, steps: Sequence[int], allowed: Allowed, files: ResultFiles
+    ) -> str | None:
+        record, numbers = self.record, [each.number for each in allowed.pictures]
+        facts = job_text.result_text(record, steps, files.size)
+        held_back = allowed.held_back_text(record.job.guild_id)
+        notices = (formatting.with_notice(facts, record.notice), held_back, *files.notices)
+        first, *others = files.groups or ((),)
+        text = "\n".join(filter(None, notices))
+        whole = JobMessage(text, first, result_view(record, numbers))
+        messages = [whole, *(JobMessage("", each) for each in others)]
+        in_channel = JobMessage(facts, files.preview, main_view(record, numbers))
+        return await self._tell(messages, in_channel)
+
+    async def _tell(
+        self, messages: Sequence[JobMessage], in_channel: JobMessage, *, has_news: bool = True
+    ) -> str | None:
+        """Show the end where the progress was, and in the channel; call the author.
+
+        `in_channel` is the content of the announcement, if that is in another channel.
+        """
+        poster, notify = self.poster, await self._notify()
+        url = await poster.post(messages, ping=notify == "ping")
+        if url is None:
+            return None
+        await poster.show_in_channel(in_channel)
+        if notify == "dm" and has_news:
+            # What is age-restricted stays out of direct messages.
+            files = () if poster.is_age_restricted else in_channel.files
+            await poster.send_copy(JobMessage(job_text.ready_text(self.record, url), files))
+        await poster.remove_replaced()
+        return url
+
+    async def _notify(self) -> Notify:
+        """Return how the author wants to be called; in direct messages that is not needed."""
+        if self.record.job.guild_id is None:
+            return "none"
+        return (await retrying(self.store.preferences.get)(self.record.job.author_id)).notify

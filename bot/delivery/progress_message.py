@@ -1,0 +1,109 @@
+"""The message that shows the progress of a job, in its thread or else in the channel.
+
+An update that fails is dropped, because the next one replaces it.
+"""
+
+import logging
+import time
+
+import discord
+from discord import ui
+from discord.utils import MISSING
+from sqlalchemy.exc import DBAPIError
+
+from bot.delivery.calls import ARCHIVED, TOO_OLD
+from bot.delivery.removal import delete_message
+from bot.jobs.job import Job, JobLocation
+from bot.storage import Store
+from bot.timings import Timings
+from bot.ui import job_text
+from bot.ui.attachments import Attachment, discord_files
+from bot.ui.discord_errors import (
+    CALL_ERRORS,
+    NETWORK_ERRORS,
+    bounded,
+    describe,
+    is_transient,
+    wait_before_repeating,
+)
+
+log = logging.getLogger(__name__)
+
+
+class ProgressMessage:
+    """The message that shows a job's progress."""
+
+    def __init__(
+        self,
+        client: discord.Client,
+        job: Job,
+        location: JobLocation,
+        store: Store,
+        timings: Timings,
+        message_id: int | None = None,
+    ) -> None:
+        self._client = client
+        self._job = job
+        self._location = location
+        self._store = store
+        self._timings = timings
+        announcement = None if location.has_thread else location.message_id
+        self.message_id = announcement if message_id is None else message_id
+        """The message in the channel of the results; None before the first update in a thread."""
+        self._is_accepted = True
+        self._silent_until = 0.0
+        """Monotonic time until which Discord wants no more progress."""
+
+    async def update(
+        self, text: str, picture: Attachment | None = None, *, buttons: ui.View | None = MISSING
+    ) -> None:
+        """Show a text, and a picture in place of the current one if there is another.
+
+        The buttons stay unless others, or None, are given. Failures are logged. After a permanent
+        one (the message, the thread or a permission is gone) further calls do nothing, and while
+        Discord wants no more edits, nothing is shown.
+        """
+        if not self._is_accepted or time.monotonic() < self._silent_until:
+            return
+        if not self._location.has_thread:
+            text = f"{job_text.headline(self._job)}\n{text}"
+        try:
+            await bounded(self._show(text, picture, buttons), self._timings.call_seconds)
+        except (*NETWORK_ERRORS, DBAPIError) as error:
+            self._log("progress could not be shown", error)
+            self._silent_until = time.monotonic() + wait_before_repeating(error, 0)
+        except discord.HTTPException as error:
+            self._log("progress was refused", error)
+            self._is_accepted = is_transient(error)
+
+    async def _show(self, text: str, picture: Attachment | None, buttons: ui.View | None) -> None:
+        channel = self._client.get_partial_messageable(
+            self._location.post_id, guild_id=self._location.guild_id
+        )
+        shown = self.message_id
+        if shown is not None:
+            files = MISSING if picture is None else discord_files(picture)
+            message = channel.get_partial_message(shown)
+            try:
+                await message.edit(content=text, attachments=files, view=buttons)
+                return
+            except discord.HTTPException as error:
+                if error.code not in (ARCHIVED, TOO_OLD):
+                    raise
+        # A message that can no longer be edited is replaced.
+        nonce = f"{self._job.id}-0" if shown is None else f"0-{shown}"
+        files = discord_files(picture)
+        sent = await channel.send(text, files=files, nonce=nonce, view=buttons or MISSING)
+        self.message_id = sent.id
+        await self._store.jobs.set_progress_message(self._job.id, sent.id)
+        if shown is not None and self._location.has_thread:
+            await self._delete(shown)
+
+    async def _delete(self, message_id: int) -> None:
+        try:
+            await delete_message(self._client, self._location.post_id, message_id)
+        except CALL_ERRORS as error:
+            self._log("old progress could not be deleted", error)
+
+    def _log(self, what: str, error: Exception) -> None:
+        log.warning(what, extra={"job": self._job.id, "cause": describe(error)})
