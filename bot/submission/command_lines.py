@@ -140,8 +140,7 @@ class CommandLines:
         user_id = requester.user_id
         own = await self._store.preferences.get(user_id)
         defaults = {*own.options, *(await self._default_options.of_channel(requester)).options}
-        options = _options_of_commands(tree)
-        writer = CommandWriter(self._installed, options, defaults=defaults)
+        writer = CommandWriter(self._installed, _options_of_commands(tree), defaults=defaults)
         line = writer.write(record, number)
         # A style that the user saved under this name, or "none", would mean something else.
         if line.style is None or await self._styles.words(user_id, line.style) == line.style:
@@ -151,12 +150,9 @@ class CommandLines:
 
 def _options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[str]]:
     """Return the names of the options of the commands that paint."""
-    commands = {name: tree.get_command(name) for name in (IMAGINE, EDIT)}
-    return {
-        name: [each.name for each in command.parameters]
-        for name, command in commands.items()
-        if isinstance(command, app_commands.Command)
-    }
+    commands = (tree.get_command(name) for name in (IMAGINE, EDIT))
+    found = (each for each in commands if isinstance(each, app_commands.Command))
+    return {command.name: [each.name for each in command.parameters] for command in found}
 
 
 def _options(recipe: Recipe) -> dict[str, str | None]:
@@ -177,12 +173,11 @@ def _options(recipe: Recipe) -> dict[str, str | None]:
 def _shape(recipe: Recipe) -> dict[str, str]:
     """Return the option that chooses a picture's width and height; none if no option does."""
     size, models = (recipe.width, recipe.height), recipe.models
-    ratios = (*RATIOS, "{}:{}".format(*size))
     try:
         for name in SHAPES:
             if size_of_shape(name, models) == size:
                 return {"size": name}
-        for ratio in ratios:
+        for ratio in (*RATIOS, "{}:{}".format(*size)):
             if size_of_ratio(read_ratio(ratio), models) == size:
                 return {"ratio": ratio}
     except EngineError:  # there are no such models any more, or the ratio is too extreme
