@@ -231,7 +231,7 @@ async def test_a_button_is_pressed_only_where_it_was_seen(browser: Browser):
         message = await browser.until(lambda each: "Cancel" in labels(each))
         seen = dict(browser.shown)
     await browser.until(is_result)
-    await browser.until(lambda each: each["id"] == message["id"] and not labels(each))
+    await browser.until(lambda each: each["id"] == message["id"] and is_result(each))
     browser.shown = seen
     receipt = await press(browser, message, "Cancel")
     assert "That button is gone" in receipt["notice"]
@@ -253,7 +253,7 @@ async def test_a_picture_stays_until_the_page_has_the_next_one(
                     await asyncio.sleep(0.05)
             messages = {each["id"]: each for each in await browser.look()}
             assert messages[growing["id"]]["attachments"] == growing["attachments"]
-    await browser.until(lambda each: each["id"] == growing["id"] and not each["attachments"])
+    await browser.until(lambda each: each["id"] == growing["id"] and is_result(each))
 
 
 async def test_the_page_is_ours_and_for_this_machine_only(browser: Browser):
