@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 COGS = (
     "cogs.imagine:Imagine",
+    "cogs.blend:Blend",
     "cogs.edit:Edit",
     "cogs.mask:Mask",
     "cogs.reply:Reply",

@@ -1,4 +1,4 @@
-"""The options of `/imagine`, and the recipe that they ask for."""
+"""The options of `/imagine` and `/blend`, and the recipe that they ask for."""
 
 import re
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ MAX_RATIO_TEXT = 20
 """Maximum length of a ratio, in characters."""
 _WEIGHT = re.compile(r"[+-]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII)
 _NOTHING = (
-    "Say in `prompt` what the picture should show, or attach a picture in `like` that it should "
-    "resemble."
+    "Say in `prompt` what the picture should show. `/blend` paints from pictures alone, without "
+    "words."
 )
 
 
 @dataclass(frozen=True)
 class ImagineOptions:
-    """What a person typed into the options of `/imagine`; None for what they left out."""
+    """What a person typed into a command's options; None for what they left out."""
 
     prompt: str | None = None
     negative: str | None = None
@@ -52,6 +52,8 @@ class ImagineOptions:
     """Number of pictures that the painting should resemble, from 0 to `MAX_LIKES`."""
     like_weights: str | None = None
     """The weights of these pictures, separated by commas; 1 for those without any."""
+    weights_option: str = "like_weights"
+    """The name of the command's option for these weights."""
 
     @cached_property
     def line(self) -> str:
@@ -143,21 +145,21 @@ def _weights(options: ImagineOptions) -> tuple[float, ...]:
     """Return the weight of each picture to resemble."""
     typed = [] if options.like_weights is None else re.split(r"[,;]", options.like_weights)
     if typed and not options.likes:
-        raise UserError("`like_weights` needs a picture in `like`.")
+        raise UserError(f"`{options.weights_option}` needs a picture in `like`.")
     if len(typed) > options.likes:
         raise UserError(
-            f"You gave {len(typed)} weights in `like_weights`, but the number of pictures to "
-            f"resemble is {options.likes}. Give one weight for each, separated by commas, such as: "
-            "2, 0.5"
+            f"You gave {len(typed)} weights in `{options.weights_option}`, but the number of "
+            f"pictures to resemble is {options.likes}. Give one weight for each, separated by "
+            "commas, such as: 2, 0.5"
         )
-    given = [_weight(each.strip()) for each in typed]
+    given = [_weight(each.strip(), options.weights_option) for each in typed]
     return (*given, *(1.0 for _ in range(options.likes - len(given))))
 
 
-def _weight(typed: str) -> float:
+def _weight(typed: str, option: str) -> float:
     if _WEIGHT.fullmatch(typed) is None or abs(float(typed)) > MAX_WEIGHT:
         raise UserError(
-            "Each weight in `like_weights` must be a number from "
+            f"Each weight in `{option}` must be a number from "
             f"-{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, and commas separate them, such as: 2, -0.5"
         )
     return float(typed)

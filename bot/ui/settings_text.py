@@ -42,7 +42,7 @@ STRICTNESS_NAMES: Mapping[str, str] = {
 NOTHING_CHANGED = "Nothing changed: it was like that already."
 _COMMANDS_KNOWN = (
     "Who may use `/imagine`, `/edit` and `/mask`, and where: *Server Settings → Integrations*. "
-    "Replies, reactions and buttons that do the same follow that too."
+    "`/blend` follows `/imagine`. Replies, reactions and buttons that do the same follow that too."
 )
 _COMMANDS_UNKNOWN = (
     "Who may use my commands, and where: *Server Settings → Integrations*. Discord does not tell "

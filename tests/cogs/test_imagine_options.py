@@ -2,10 +2,10 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
-import simcord
 from PIL import Image
 
 from tests.harness.bot_harness import (
@@ -13,21 +13,14 @@ from tests.harness.bot_harness import (
     BotHarness,
     encoded,
     ephemeral_text,
-    is_accepted,
     make_settings,
     open_bot,
-    pictures_of,
     result_of,
     stored_recipe,
 )
 
 GREEN = ("green.png", encoded(Image.new("RGB", (40, 30), "green")))
 RED = ("red.png", encoded(Image.new("RGB", (40, 30), "red")))
-
-
-async def wordless(bot: BotHarness, **options: object) -> simcord.InteractionResult:
-    """Let Alice ask for a picture without a prompt."""
-    return await bot.alice.slash(bot.channel, "imagine", steps=1, **options)
 
 
 def color(picture: bytes) -> object:
@@ -40,41 +33,6 @@ async def test_pictures_are_blended_by_their_weights(bot: BotHarness):
     assert [each.weight for each in recipe.image_prompts] == [2, -0.5, 1]
     colors = [color(each.picture) for each in recipe.image_prompts]
     assert colors == [(0, 128, 0), (255, 0, 0), (0, 128, 0)]
-
-
-async def test_a_picture_without_words_is_found_by_what_it_is_like(bot: BotHarness):
-    await wordless(bot, like=GREEN, like3=RED, seed=7)
-    result = await result_of(bot)
-    assert "**\u2068like 2 pictures\u2069**" in bot.job_message().content
-    assert bot.thread().name == "like 2 pictures"
-    assert "like 2 pictures" in (pictures_of(result)[0].description or "")
-    recipe = await stored_recipe(bot, result)
-    assert (recipe.prompts, len(recipe.image_prompts)) == ((), 2)
-    found = await bot.alice.slash(bot.channel, "history", search="like 2 pict")
-    assert "like 2 pictures" in ephemeral_text(found)
-
-
-async def test_a_picture_without_words_is_painted_again_and_can_get_words(bot: BotHarness):
-    await wordless(bot, like=GREEN)
-    first, place = await result_of(bot), bot.thread()
-    content = (await stored_recipe(bot, first)).to_json().encode()
-    shown = await bot.alice.slash(bot.channel, "recipe", image=("recipe.json", content))
-    assert shown.response is not None
-    assert "resembling 1 picture" in shown.response.content
-    await bot.alice.click(shown.response, label="Paint it again")
-    again = await result_of(bot)
-    assert again.id != first.id
-    assert (await stored_recipe(bot, again)).prompts == ()
-    form = await bot.alice.click(first, label="Edit prompt")
-    assert is_accepted(ephemeral_text(await bot.alice.submit_modal(form, {"prompt": "a star"})))
-    recipe = await stored_recipe(bot, await result_of(bot, place))
-    assert ([each.text for each in recipe.prompts], len(recipe.image_prompts)) == (["a star"], 1)
-
-
-async def test_a_style_alone_says_what_a_picture_without_words_shows(bot: BotHarness):
-    await wordless(bot, like=GREEN, negative="fog", style="cubism")
-    recipe = await stored_recipe(bot, await result_of(bot))
-    assert [(each.text, each.weight) for each in recipe.prompts] == [("cubism", 1), ("fog", -0.5)]
 
 
 async def test_what_to_push_away_is_part_of_the_prompt(bot: BotHarness):
@@ -106,28 +64,31 @@ async def test_ratios_are_offered_while_typing(bot: BotHarness):
     assert [choice["value"] for choice in choices] == ["16:9", "9:16"]
 
 
-async def test_the_prompt_is_the_first_option(bot: BotHarness):
+async def test_only_the_prompt_is_required_and_it_is_the_first_option(bot: BotHarness):
     command = bot.client.tree.get_command("imagine")
     assert isinstance(command, discord.app_commands.Command)
-    assert command.parameters[0].name == "prompt"
+    required = [each.name for each in command.parameters if each.required]
+    assert required == [command.parameters[0].name] == ["prompt"]
 
 
-REFUSED = (
-    ({}, "Say in `prompt` what the picture should show, or attach a picture in `like`"),
-    ({"image": GREEN}, "Say in `prompt`"),
-    ({"negative": "fog", "style": "cubism"}, "Say in `prompt`"),
-    ({"like_weights": "2", "prompt": PROMPT}, "`like_weights` needs a picture in `like`"),
+REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
+    (
+        {"prompt": " "},
+        "Say in `prompt` what the picture should show. `/blend` paints from pictures",
+    ),
+    ({"prompt": " ", "negative": "fog", "style": "cubism"}, "Say in `prompt`"),
+    ({"like_weights": "2"}, "`like_weights` needs a picture in `like`"),
     ({"like": GREEN, "like_weights": "2, 1"}, "You gave 2 weights in `like_weights`"),
     ({"like": GREEN, "like_weights": "two"}, "must be a number from -1000 to 1000"),
     ({"like": GREEN, "like_weights": "1e9"}, "must be a number from -1000 to 1000"),
     ({"like": GREEN, "like2": RED, "like_weights": "1,"}, "must be a number"),
-    ({"like": GREEN, "like_weights": "0"}, "All weights are zero"),
-    ({"prompt": PROMPT, "ratio": "0:0"}, "The ratio must be width:height"),
-    ({"prompt": PROMPT, "ratio": "wide"}, "The ratio must be width:height"),
-    ({"prompt": PROMPT, "ratio": "1:1000"}, "too extreme: choose one from 1:4 to 4:1"),
+    ({"prompt": " ", "like": GREEN, "like_weights": "0"}, "All weights are zero"),
+    ({"ratio": "0:0"}, "The ratio must be width:height"),
+    ({"ratio": "wide"}, "The ratio must be width:height"),
+    ({"ratio": "1:1000"}, "too extreme: choose one from 1:4 to 4:1"),
     ({"prompt": "a star --ar 1:1000"}, "The ratio 1:1000 is too extreme"),
-    ({"prompt": PROMPT, "ratio": "3:2", "size": "tall"}, "Both `size` and `ratio`"),
-    ({"prompt": PROMPT, "negative": ",".join("abcdefghijklmnopqr")}, "19 prompts were given"),
+    ({"ratio": "3:2", "size": "tall"}, "Both `size` and `ratio`"),
+    ({"negative": ",".join("abcdefghijklmnopqr")}, "19 prompts were given"),
     ({"prompt": "x" * 300, "negative": "y" * 300}, "The prompt has 601 characters"),
     ({"like": GREEN, "like2": ("b.png", b"no picture at all")}, "it is not a picture"),
 )
@@ -138,7 +99,8 @@ async def test_what_cannot_be_painted_is_refused_with_a_sentence(tmp_path: Path)
     limits = settings.limits.model_copy(update={"prompt_length": 500})
     async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
         for options, reason in REFUSED:
-            assert reason in ephemeral_text(await wordless(bot, **options)), options
+            answered = await bot.imagine(**{"prompt": PROMPT, "steps": 1} | options)
+            assert reason in ephemeral_text(answered), options
         assert not await bot.services.store.jobs.list_open()
         assert not bot.channel.history()
 

@@ -5,9 +5,16 @@ from typing import Any
 import discord
 import pytest
 import simcord
+from PIL import Image
 from simcord.backend.models.message import AllowedMentions
 
-from tests.harness.bot_harness import BotHarness, ephemeral_text, is_accepted, result_of
+from tests.harness.bot_harness import (
+    BotHarness,
+    encoded,
+    ephemeral_text,
+    is_accepted,
+    result_of,
+)
 
 REFUSED = "does not let you use `/"
 CHANGED = "APPLICATION_COMMAND_PERMISSIONS_UPDATE"
@@ -62,6 +69,17 @@ async def test_a_denied_member_paints_through_no_door(bot: BotHarness):
     assert await jobs(bot) == 1
     assert is_accepted(await rerun(bot.alice, result))
     assert await jobs(bot) == 2
+
+
+async def test_who_may_not_imagine_may_not_blend(bot: BotHarness):
+    deny(bot, bot.bob)
+    picture = ("a.png", encoded(Image.new("RGB", (9, 9), "red")))
+    options = {"image1": picture, "image2": picture, "steps": 1}
+    refused = await bot.bob.slash(bot.channel, "blend", **options)
+    assert REFUSED in ephemeral_text(refused)
+    taken = await bot.alice.slash(bot.channel, "blend", **options)
+    assert is_accepted(ephemeral_text(taken))
+    assert await jobs(bot) == 1
 
 
 @pytest.mark.parametrize("kind", ["everyone", "role", "channel", "application"])

@@ -23,8 +23,9 @@ from tests.harness.command_lines import options_in
 
 NAMES = ["prompt", "size", "ratio", "steps", "seed", "preset", "style", "image", "like", "count"]
 NAMES += ["like_weights", "model", "keep"]
+BLEND_NAMES = ["image1", "image2", "image3", "weights", *NAMES[1:7], "negative", "count", "model"]
 EDIT_NAMES = ["prompt", "image", "mask", "keep", "steps", "seed", "preset", "count"]
-WRITER = CommandWriter(["demo"], {"imagine": NAMES, "edit": EDIT_NAMES})
+WRITER = CommandWriter(["demo"], {"imagine": NAMES, "blend": BLEND_NAMES, "edit": EDIT_NAMES})
 PICTURE = Image.new("RGB", (64, 64), "red")
 SEED = 3
 
@@ -144,8 +145,26 @@ def test_any_ratio_comes_back_as_the_same_size(ratio: str):
 def test_a_blend_says_its_weights_and_has_no_prompt():
     likes = (image_prompt(PICTURE, 2.0), image_prompt(PICTURE, -0.5))
     line = written("like 2 pictures", cat(prompts=(), image_prompts=likes))
-    assert line.text == ("/imagine size:square steps:130 seed:3 preset:demo like_weights:2.0, -0.5")
-    assert len(line.notices) == 1
+    assert line.text == "/blend size:square steps:130 seed:3 preset:demo weights:2.0, -0.5"
+    assert line.notices == (
+        "A line of text can't hold the pictures that it should resemble: attach them again.",
+    )
+
+
+def test_a_blend_says_what_its_command_cannot_do():
+    one = cat(prompts=(), image_prompts=(image_prompt(PICTURE, 2.0),))
+    line = written("like 1 picture", one)
+    assert line.text == "/blend size:square steps:130 seed:3 preset:demo"
+    assert ["twice, as `image1` and `image2`" in each for each in line.notices] == [True]
+    started = replace(one, start="image", init_image=encoded(PICTURE))
+    assert "which `/blend` can't" in written("like 1 picture", started).notices[0]
+
+
+def test_words_beside_pictures_are_a_prompt():
+    prompts = parse_prompts("fog:-0.5")
+    line = written("fog:-0.5", cat(prompts=prompts, image_prompts=(image_prompt(PICTURE, 2.0),)))
+    assert line.text.startswith("/imagine prompt:fog:-0.5 ")
+    assert line.text.endswith(" like_weights:2.0")
 
 
 def test_other_models_are_named():

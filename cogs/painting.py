@@ -1,0 +1,131 @@
+"""What the commands that paint from options have in common."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import discord
+from discord.app_commands import Choice, Command
+
+from bot.client import BotCog
+from bot.jobs.job import JobOrigin
+from bot.reading.file_readers import read_goal, read_start
+from bot.submission.imagine_options import (
+    ImagineOptions,
+    imagine_recipe,
+    title_of,
+    with_likes,
+)
+from bot.submission.private_answers import answer_queued
+from bot.submission.requester import Requester
+from bot.submission.seeds import variations
+from bot.submission.submit import Queued
+from bot.ui.autocomplete import first_choices, matching, matching_presets
+from bot.ui.command_options import hide_option
+from bot.ui.job_text import reading_text
+from bot.ui.styles_text import style_choices
+from bot.ui.uploads import Upload, is_spoiler
+from engine.models.catalogue import find_models
+from engine.recipes.edit import ImagePrompt
+from engine.recipes.recipe import Recipe
+from engine.recipes.shapes import RATIOS, SHAPES
+
+MAX_MODEL = 100
+"""Maximum length of the name of models, in characters."""
+SIZES = [Choice(name=name, value=name) for name in SHAPES]
+DESCRIPTIONS = {
+    "size": "Shape of the picture (default: square)",
+    "ratio": "Any shape, instead of a size, such as: 16:9",
+    "steps": "How long to paint: more steps add detail",
+    "seed": "The same seed paints the same picture again",
+    "preset": "Quality: fast takes less time, fine takes more",
+    "style": "A style",
+    "negative": "What the picture should not show, separated by commas",
+    "count": "How many variations to paint",
+    "model": "The models that paint (default: those that the host chose)",
+}
+"""The descriptions of the options that these commands share."""
+WEIGHTS = "How much each of these pictures counts, such as: 2, 1. Below 0 pushes away"
+"""The description of the option with the weights of pictures."""
+
+
+class PaintingCog(BotCog):
+    """Completes the options of a command while they are typed, and queues what it asks for."""
+
+    async def cog_load(self) -> None:
+        """Hide the choice of models where there is only one."""
+        await super().cog_load()
+        if len(self._services.settings.engine.installed) == 1:
+            for command in self.walk_app_commands():
+                if isinstance(command, Command):
+                    hide_option(command, "model")
+
+    async def complete_style(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[Choice[str]]:
+        """Return the person's saved styles, and those that the models know."""
+        saved = await self._services.styles.of_user(interaction.user.id)
+        styles = find_models(self._services.settings.engine.models).styles
+        return first_choices(style_choices(typed, saved), matching(typed, styles))
+
+    async def complete_preset(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        """Return the presets."""
+        return matching_presets(typed)
+
+    async def complete_model(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        """Return the names of the installed models."""
+        return matching(typed, self._services.settings.engine.installed)
+
+    async def complete_ratio(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        """Return usual ratios."""
+        return matching(typed, RATIOS)
+
+    async def queue(
+        self,
+        interaction: discord.Interaction,
+        requester: Requester,
+        typed: ImagineOptions,
+        typed_count: int | None,
+        likes: Sequence[discord.Attachment],
+        image: discord.Attachment | None = None,
+    ) -> None:
+        """Queue what the options and the pictures of a command ask for."""
+        settings = self._services.settings
+        filled = await self._services.default_options.fill(requester, typed, typed_count)
+        options, count = filled.options, filled.count
+        recipe = imagine_recipe(options, settings.engine.installed, settings.limits)
+        (recipe,), lowered = await self._services.policy.fit(
+            requester.guild_id, (recipe,), steps=typed.steps is None, size=typed.size is None
+        )
+        title, notice = title_of(options, recipe), ""
+        if image is not None or likes:
+            await self._services.policy.check_early(requester, title, variations(recipe, count))
+            recipe, notice = await self._with_pictures(requester, recipe, image, likes)
+        origin = JobOrigin(spoiler=is_spoiler(image, *likes), notice=lowered)
+        message = await self._services.submission.submit(
+            requester, title, variations(recipe, count), origin
+        )
+        size = None if options.has_own_shape else (recipe.width, recipe.height)
+        reading = reading_text(options.line, size) if options.line else ""
+        notice = " ".join(filter(None, (filled.notice, reading, notice)))
+        await answer_queued(interaction, Queued(message, notice))
+
+    async def _with_pictures(
+        self,
+        requester: Requester,
+        recipe: Recipe,
+        image: discord.Attachment | None,
+        likes: Sequence[discord.Attachment],
+    ) -> tuple[Recipe, str]:
+        """Read the pictures of a command into its recipe; return it, and notices or ""."""
+        size, notices, goals = (recipe.width, recipe.height), list[str](), list[ImagePrompt]()
+        async with self._services.files.turn(requester.user_id) as turn:
+            if image is not None:
+                start, notice = await turn.read(read_start, Upload(image), size)
+                recipe = replace(recipe, start="image", init_image=start)
+                notices.append(notice)
+            for number, like in enumerate(likes, 1):
+                name = f"picture {number}" if len(likes) > 1 else "the picture"
+                goal, notice = await turn.read(read_goal, Upload(like), f"{name} to resemble")
+                goals.append(goal)
+                notices.append(notice)
+        return with_likes(recipe, goals), " ".join(filter(None, notices))
