@@ -172,6 +172,8 @@ async def _bot() -> AsyncIterator[tuple[Services, simcord.Env, Board]]:
             stack.enter_context(acting_at_the_same_time())
             await env.start()
             await bot.wait_until_ready()
+            while not await bot.tree.fetch_commands():  # they are synced in the background
+                await asyncio.sleep(0.1)
             keep_records_cheaply(env)
             try:
                 yield services, env, Board(folder)
