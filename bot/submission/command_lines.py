@@ -149,8 +149,10 @@ def _options(recipe: Recipe) -> dict[str, str | None]:
 
 
 def _weights(recipe: Recipe) -> dict[str, str]:
-    """Return the option with the weights of pictures; none if all are 1, or there is only one."""
+    """Return the option with the weights of pictures; none if all are 1."""
     weights, is_blend = [each.weight for each in recipe.image_prompts], not recipe.prompts
-    if set(weights) <= {1} or (is_blend and len(weights) == 1):
+    if set(weights) <= {1}:
         return {}
+    if is_blend and len(weights) == 1:
+        weights *= 2  # it is attached twice
     return {"weights" if is_blend else "like_weights": ", ".join(map(repr, weights))}

@@ -152,12 +152,12 @@ def test_a_blend_says_its_weights_and_has_no_prompt():
 
 
 def test_a_blend_says_what_its_command_cannot_do():
-    one = cat(prompts=(), image_prompts=(image_prompt(PICTURE, 2.0),))
-    line = written("like 1 picture", one)
-    assert line.text == "/blend size:square steps:130 seed:3 preset:demo"
+    one = cat(prompts=(), image_prompts=(image_prompt(PICTURE, -2.0),))
+    line = written("unlike a picture", one)
+    assert line.text == "/blend size:square steps:130 seed:3 preset:demo weights:-2.0, -2.0"
     assert ["twice, as `image1` and `image2`" in each for each in line.notices] == [True]
     started = replace(one, start="image", init_image=encoded(PICTURE))
-    assert "which `/blend` can't" in written("like 1 picture", started).notices[0]
+    assert "which `/blend` can't" in written("unlike a picture", started).notices[0]
 
 
 def test_words_beside_pictures_are_a_prompt():
