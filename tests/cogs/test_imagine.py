@@ -28,6 +28,7 @@ from tests.harness.bot_harness import (
     recipe_of,
     result_of,
     singles_of,
+    steps_held,
     stored_recipe,
     until,
 )
@@ -71,16 +72,19 @@ async def test_the_picture_is_the_engines_and_holds_its_recipe(bot: BotHarness, 
 
 
 async def test_progress_is_one_message_whose_place_the_result_takes(bot: BotHarness):
-    await bot.imagine(steps=60)
-    thread = bot.thread()
-    await until(lambda: thread.last_message and "of 60" in thread.last_message.content)
-    shown = thread.last_message
-    assert shown is not None
-    assert "done <t:" in shown.content
-    assert [each.filename for each in shown.attachments] == ["progress.webp"]
+    await bot.imagine(steps=1)  # from then on, the end of a job can be estimated
+    await bot.wait_until_notified()
+    with steps_held():
+        await bot.imagine("a blue square", steps=3)
+        thread = next(each for each in bot.channel.threads if each.name == "a blue square")
+        await until(lambda: thread.last_message and thread.last_message.attachments)
+        shown = thread.last_message
+        assert shown is not None
+        assert "of 3 · done <t:" in shown.content
+        assert [each.filename for each in shown.attachments] == ["progress.webp"]
     await bot.wait_until_notified()
     (result,) = thread.history()
-    assert [each.filename for each in pictures_of(result)] == ["picture-1.png"]
+    assert [each.filename for each in pictures_of(result)] == ["picture-2.png"]
     assert "progress.webp" not in [each.filename for each in result.attachments]
 
 
