@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -156,9 +157,14 @@ def size_of_shape(shape: str, models: str) -> tuple[int, int]:
 
 
 def size_of_ratio(ratio: float, models: str) -> tuple[int, int]:
-    """Return the size on the grid with this width / height, and the models' usual area."""
-    side, root = find_models(models).side, math.sqrt(ratio)
-    return round_to_grid((round(side * root), round(side / root)), models)
+    """Return the size on the grid with about this width / height and the models' usual area."""
+    entry, root = find_models(models), math.sqrt(ratio)
+    widths, heights = (
+        [entry.factor * rounded(side / entry.factor) for rounded in (math.floor, math.ceil)]
+        for side in (entry.side * root, entry.side / root)
+    )
+    sizes = [round_to_grid(each, models) for each in product(widths, heights)]
+    return min(sizes, key=lambda size: abs(math.log(size[0] / size[1] / ratio)))
 
 
 def round_to_grid(size: tuple[int, int], models: str) -> tuple[int, int]:

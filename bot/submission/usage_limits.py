@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-import discord
-
 from bot.config import LimitSettings
 from bot.errors import UserError
 from bot.storage.quotas import Usage
-from bot.ui.formatting import plural
+from bot.ui.formatting import plural, relative_time
 from engine.files import MEBIBYTE
 
 DAY = timedelta(days=1)
@@ -70,7 +68,7 @@ def day_is_over(past: Requested, pictures: int, most: int, where: str) -> str:
     return (
         f"You have asked for {plural(count, 'picture')} in the last 24 hours{where}; at "
         f"most {most} are allowed, so {left or 'none'} {'is' if left < 2 else 'are'} left. "
-        f"{next_ones} possible {discord.utils.format_dt(ends, 'R')}."
+        f"{next_ones} possible {relative_time(ends)}."
     )
 
 

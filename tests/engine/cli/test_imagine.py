@@ -198,8 +198,8 @@ def test_how_a_prompt_with_weights_is_read_is_said(folder: Path, capsys: pytest.
         "note: the prompt was read as 'a red circle' with the weight 2, 'at 12:30' with the weight "
         "1, 'fog' with the weight -0.5\n" in said
     )
-    assert "note: the aspect ratio 2:1 is painted as 96x48\n" in said
-    assert read_provenance(folder / "a.png").recipe.width == 96
+    assert "note: the aspect ratio 2:1 is painted as 88x44\n" in said
+    assert read_provenance(folder / "a.png").recipe.width == 88
     edited = ["edit", "a.png", "a (red:1.3) ring --ar 1:2", "--out", "b.png", "--steps", "1"]
     assert main(edited) == 0
     said = capsys.readouterr().err
