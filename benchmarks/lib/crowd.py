@@ -13,6 +13,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,10 +25,12 @@ from simcord.results import to_discord_message
 
 from benchmarks.lib.faulty_discord import forget_requests
 from bot.storage.connection import DATABASE
+from bot.timings import Timings
 
 ANSWER_SECONDS = 120.0
 """Seconds after which an act counts as unanswered."""
 _POLL_SECONDS = 0.25
+_SILENT_SECONDS = Timings().refusal_seconds
 _COLORS = ("red", "green", "blue", "yellow", "white")
 _SHAPES = ("circle", "square", "ring", "triangle")
 _RESULT = re.compile(r"(?:SPOILER_)?picture-(\d+)(?:-(?:1|grid))?\.(?:png|webp)")
@@ -53,6 +56,8 @@ class Person:
     channel: simcord.ChannelHandle
     random: Random
     tally: Tally
+    told_at: dict[int, float] = field(default_factory=dict[int, float])
+    """When the bot last said something to the person in each channel, instead of painting."""
 
     async def live(self, until: float, pause_seconds: float) -> None:
         """Act until a time of the monotonic clock, with pauses of about `pause_seconds`."""
@@ -141,12 +146,17 @@ class Person:
     async def _has_outcome(
         self, act: Callable[[], Awaitable[object]], message: discord.Message
     ) -> bool:
-        """Return True if there is a new job, or the bot says something to the person."""
-        jobs, told = self._jobs(), self._told_in(message.channel.id)
+        """Return True if there is a new job, or the bot says something to the person.
+
+        It says why it does not paint once a minute in each channel, and is silent in between.
+        """
+        channel_id, began = message.channel.id, time.monotonic()
+        jobs, told = self._jobs(), self._told_in(channel_id)
         await act()
-        return await _happens(
-            lambda: self._jobs() > jobs or self._told_in(message.channel.id) > told
-        )
+        happens = await _happens(lambda: self._jobs() > jobs or self._told_in(channel_id) > told)
+        if self._told_in(channel_id) > told:
+            self.told_at[channel_id] = time.monotonic()
+        return happens or began - self.told_at.get(channel_id, -inf) < _SILENT_SECONDS
 
     def _jobs(self) -> int:
         return self.board.count("jobs WHERE author_id = ?", self.member.id)

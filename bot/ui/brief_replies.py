@@ -4,8 +4,9 @@ They ping no one and are deleted soon. Nobody can have the bot write many of the
 """
 
 import logging
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import discord
 from discord import ui
@@ -14,7 +15,7 @@ from bot.errors import UnknownWordsError
 from bot.recent_keys import RecentKeys
 from bot.timings import Timings
 from bot.ui.discord_errors import CALL_ERRORS, describe
-from bot.ui.responses import explain
+from bot.ui.responses import explain, repeated
 from bot.ui.unknown_words import question_view
 
 log = logging.getLogger(__name__)
@@ -61,20 +62,18 @@ class BriefReplies:
         self, message: AnyMessage, text: str, view: ui.View = discord.utils.MISSING
     ) -> None:
         """Reply to a message; log a failure."""
-        with _logged(text):
-            await message.reply(text, delete_after=self._seconds, view=view)
+        await _reply(message, text, self._seconds, view)
 
     async def _ask(self, message: AnyMessage, text: str, question: UnknownWordsError) -> None:
         """Reply to a message with a question and its buttons; log a failure."""
-        view = question_view(question)
-        with _logged(text):
-            await message.reply(text, delete_after=self._question_seconds, view=view)
+        await _reply(message, text, self._question_seconds, question_view(question))
 
 
-@contextmanager
-def _logged(text: str) -> Generator[None]:
-    """Log why a reply could not be sent."""
+async def _reply(message: AnyMessage, text: str, seconds: float, view: ui.View) -> None:
+    """Reply to a message for some seconds, again where the answer is lost; log a failure."""
+    # With the same nonce, Discord does not post a message again whose response was lost.
+    nonce = str(random.getrandbits(63))
     try:
-        yield
+        await repeated(lambda: message.reply(text, delete_after=seconds, view=view, nonce=nonce))
     except CALL_ERRORS as error:
         log.warning("a reply was not sent", extra={"cause": describe(error), "answer": text})

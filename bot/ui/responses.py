@@ -186,12 +186,12 @@ async def send_response(
             )
         elif kind is _UPDATE_LATER:
             send = interaction.followup.send
-            return await _repeated(
+            return await repeated(
                 lambda: send(text, ephemeral=True, files=files(), view=view, wait=True)
             )
         else:
             edit = interaction.edit_original_response
-            return await _repeated(lambda: edit(content=text, attachments=files(), view=view))
+            return await repeated(lambda: edit(content=text, attachments=files(), view=view))
     except (UnacknowledgedError, *CALL_ERRORS) as error:
         log.warning("a response was not sent", extra={"cause": describe(error)})
     return None
@@ -215,7 +215,7 @@ async def replace_response(
 ) -> Answer | None:
     """Do what `update_response` does, and return the response; None if that failed."""
     try:
-        return await _repeated(
+        return await repeated(
             lambda: interaction.edit_original_response(
                 content=text, attachments=discord_files(*attachments), view=view
             )
@@ -225,7 +225,7 @@ async def replace_response(
     return None
 
 
-async def _repeated(call: Callable[[], Awaitable[T]]) -> T:
+async def repeated(call: Callable[[], Awaitable[T]]) -> T:
     """Make a call, again where the connection to Discord was lost, but do not wait for ever."""
     async with asyncio.timeout(CALL_SECONDS):
         for pause in _RESPONSE_PAUSES:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import aiohttp
 import discord
 import pytest
 import simcord
@@ -32,6 +34,7 @@ from tests.harness.bot_harness import (
     result_of,
     singles_of,
     stored_recipe,
+    until,
 )
 from tests.harness.interactions import deliver_again, progress_message
 
@@ -187,6 +190,25 @@ async def test_refusal_pings_no_one_and_is_deleted(bot: BotHarness):
     assert not refusal.mentions
     await bot.env.advance_time(FAST.brief_seconds + 1)
     assert not answers(bot)
+
+
+async def test_a_refusal_that_is_lost_on_the_way_is_sent_again(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    result = await picture_by_alice(bot)
+    send, lost = discord.abc.Messageable.send, [aiohttp.ServerDisconnectedError()]
+
+    async def losing(self: discord.abc.Messageable, *args: Any, **options: Any) -> discord.Message:
+        if lost:
+            raise lost.pop()
+        return await send(self, *args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(discord.abc.Messageable, "send", losing)
+        await replied(bot, "a red circle:nan", result)
+        await until(lambda: answers(bot))
+    (refusal,) = answers(bot)
+    assert "weight" in refusal
 
 
 async def test_refusals_are_said_once_a_minute_to_each_person(bot: BotHarness):
