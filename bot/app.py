@@ -56,6 +56,7 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.questions import Questions
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
+from bot.submission.server_languages import ServerLanguages
 from bot.submission.server_settings import ServerSettings
 from bot.submission.styles import SavedStyles
 from bot.submission.submit import JobSubmission
@@ -339,7 +340,7 @@ def _build_services(
         default_options=default_options,
         default_changes=DefaultChanges(settings, store, policy, styles),
         worker=background.worker,
-        brief_replies=BriefReplies(timings),
+        brief_replies=BriefReplies(timings, ServerLanguages(store).of),
         events=RecentKeys(timings.event_seconds),
         files=files,
         connection=connection,

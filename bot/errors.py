@@ -1,19 +1,29 @@
 """Errors that people see, and the sentences for them."""
 
-FAULT = "Something went wrong on my side, and it was logged. Please try again."
+from bot.languages.message import Message, Sentence, from_engine
+from engine.errors import EngineError
+
+FAULT = Message("Something went wrong on my side, and it was logged. Please try again.")
 """Message for an error that the person did not cause."""
-RESTARTING = "I'm about to restart. Please try again in a minute."
+RESTARTING = Message("I'm about to restart. Please try again in a minute.")
 """Message for a request that comes while the bot shuts down."""
 
 
 class UserError(Exception):
     """A request that is not allowed or not possible; the message tells the person what to do."""
 
+    def __init__(self, message: Message | str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return str(self.message)
+
 
 class RefusedError(UserError):
     """A request that the rules of the server or the host forbid, which its moderators may see."""
 
-    def __init__(self, message: str, reason: str) -> None:
+    def __init__(self, message: Message | str, reason: Message | str) -> None:
         super().__init__(message)
         self.reason = reason
         """A sentence for moderators."""
@@ -26,14 +36,14 @@ class PromptTooLongError(UserError):
 class UnknownWordsError(UserError):
     """A prompt with words that the models do not know; its author chooses what to paint instead."""
 
-    def __init__(self, text: str, question_id: str, nearest: str) -> None:
-        super().__init__(text)
+    def __init__(self, message: Message | str, question_id: str, nearest: str) -> None:
+        super().__init__(message)
         self.question_id = question_id
         """The id of the question, for the buttons that answer it."""
         self.nearest = nearest
         """The nearest line of prompts that the models know."""
 
 
-def sentence(text: str) -> str:
-    """Return a message of the engine as a sentence: capitalised, with punctuation at the end."""
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+def message_of(error: UserError | EngineError) -> Message:
+    """Return what an error tells a person, as a sentence."""
+    return Sentence(error.message if isinstance(error, UserError) else from_engine(error.text))

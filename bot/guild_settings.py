@@ -66,6 +66,11 @@ class GuildSettings(BaseModel):
     """Maximum number of unfinished jobs of one user in this server."""
     jobs_per_server: int | None = Field(default=None, ge=1, le=MAX_JOBS)
     """Maximum number of unfinished jobs in this server."""
+    language: str | None = Field(default=None, max_length=16)
+    """Discord's name of the language of public messages; None for the server's own.
+
+    Discord lets only Community servers choose one.
+    """
     edit_others: bool | None = None
     """Whether users may edit the pictures of others."""
     replies: Replies | None = None

@@ -22,6 +22,7 @@ from bot.ui import buttons, queue_text
 from bot.ui.base import PersistentButton
 from bot.ui.buttons import JobAction, Press, confirm_delete_view
 from bot.ui.command_text import command_text
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond, show_form, update_response
 from cogs.job_forms import (
     FromPicture,
@@ -155,7 +156,8 @@ class _PressedJob:
         await self._check_may_delete(record)
         is_moderator = self._person.id != record.job.author_id
         text = queue_text.confirm_delete_text(record.job, is_moderator=is_moderator)
-        await update_response(self._interaction, text, view=confirm_delete_view(self._job_id))
+        view = confirm_delete_view(self._job_id, private_language(self._interaction))
+        await update_response(self._interaction, text, view=view)
 
     async def delete(self) -> None:
         """Delete the job's pictures; the button is in a message that only one person sees."""

@@ -3,8 +3,8 @@
 import discord
 from discord import app_commands
 
-from bot import errors
 from bot.client import BotCog
+from bot.languages.message import Sentence
 from bot.ui import job_text
 from bot.ui.responses import respond
 from bot.ui.settings_text import REPLIES
@@ -46,7 +46,7 @@ class Help(BotCog):
             "- `/status` shows how busy I am. `/privacy` shows what I store about you, and can "
             "delete it.\n"
             f"You can ask for {job_text.limits_text(limits)}."
-            + (f"\n-# {errors.sentence(models.limits)}" if models.limits else ""),
+            + (f"\n-# {Sentence(models.limits)!s}" if models.limits else ""),
         )
 
 

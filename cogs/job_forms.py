@@ -39,7 +39,7 @@ class _JobForm(Form):
     """A form about a job's pictures."""
 
     def __init__(self, record: JobRecord, action: JobAction) -> None:
-        super().__init__(buttons.label(action))
+        super().__init__(str(buttons.label(action)))
         self.record = record
 
     def ask_which(self, numbers: list[int], *others: discord.SelectOption) -> ui.Select[Any]:

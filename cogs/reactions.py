@@ -5,6 +5,7 @@ that means nothing, or where it can't post: people react for other reasons too.
 """
 
 import logging
+from functools import partial
 
 import discord
 from discord.ext import commands
@@ -141,8 +142,8 @@ class Reactions(BotCog):
         if record.notified_at is None:
             return
         text = queue_text.confirm_delete_text(record.job, is_moderator=False)
-        view = confirm_delete_view(record.job.id)
-        await self._services.brief_replies.ask(message, record.job.author_id, text, view)
+        buttons = partial(confirm_delete_view, record.job.id)
+        await self._services.brief_replies.ask(message, record.job.author_id, text, buttons)
 
 
 def _key(reaction: discord.RawReactionActionEvent) -> tuple[str, int, int, str]:

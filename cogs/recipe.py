@@ -12,9 +12,8 @@ from typing import Any
 import discord
 from discord import app_commands, ui
 
-from bot import errors
 from bot.client import BotCog
-from bot.errors import UserError
+from bot.errors import UserError, message_of
 from bot.services import Services
 from bot.submission.job_messages import message_with_pictures
 from bot.submission.private_answers import answer_queued
@@ -118,7 +117,7 @@ async def _show_recipe(
     try:
         services.recipe_reruns.check(origin.recipe)
     except (UserError, EngineError) as error:
-        text = f"{text}\n-# {errors.sentence(str(error))}"
+        text = f"{text}\n-# {message_of(error)!s}"
     else:
         view = button_view((ui.Button(label="Paint it again", custom_id="recipe:again"),))
     await update_response(interaction, text, (file,), view)

@@ -9,9 +9,18 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from engine.text import Text
+
 
 class EngineError(Exception):
-    """Base class of errors that a user's input, files or settings can cause."""
+    """Base class of errors that a user's input, files or settings can cause.
+
+    `RecipeError("at most {most} prompts are allowed", most=16)`.
+    """
+
+    def __init__(self, template: object = "", /, **values: object) -> None:
+        self.text = Text(str(template), **values)
+        super().__init__(str(self.text))
 
 
 class RecipeError(EngineError, ValueError):

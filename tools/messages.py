@@ -1,8 +1,8 @@
 """Collect what can be translated, and update the catalogues: `python -m tools.messages`.
 
-Texts of commands come from the commands as Discord gets them, all other texts from the calls of
-`Message` and `Message.counted` in the source. New texts are added without a translation, and those
-that are gone are removed.
+Texts of commands come from the commands as Discord gets them, all other texts from the source: from
+the calls of `Message`, and of the engine's `Text` and errors. New texts are added without a
+translation, and those that are gone are removed.
 """
 
 import asyncio
@@ -30,8 +30,16 @@ from engine.settings import EngineSettings
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(languages.__file__).parent / "catalogues"
-_SOURCES = ("bot", "cogs")
-_CALLS = {"Message": None, "counted": (1, 2)}
+_SOURCES = ("bot/**.py", "cogs/**.py", "engine/**.py")
+_ERRORS = ("RecipeError", "PictureError", "ModelError", "DivergedError", "CheckpointError")
+"""Errors of the engine that people on Discord can meet."""
+_CALLS = {
+    "Message": None,
+    "counted": (1, 2),
+    "in_context": ((1, "c"), 2),
+    "Text": None,
+    **dict.fromkeys(_ERRORS),
+}
 _WIDTH = 100
 _HEADER = "# Texts of the bot. `make messages` adds and removes texts, and keeps translations."
 _ABOUT = {
@@ -63,8 +71,8 @@ def main() -> int:
 async def collect() -> Catalog:
     """Return a catalogue of everything that can be translated, without translations."""
     template = Catalog()
-    for _, _, text, _, _ in _texts_in_source():
-        template.add(text)
+    for _, _, text, _, context in _texts_in_source():
+        template.add(text, context=context)
     recorder = _Recorder(template)
     tree = await _commands()
     for command in tree.get_commands():
@@ -125,10 +133,8 @@ async def _commands() -> app_commands.CommandTree[Any]:
 
 
 def _texts_in_source() -> list[Any]:
-    found: list[Any] = []
-    for folder in _SOURCES:
-        found += extract_from_dir(ROOT / folder, [("**.py", "python")], keywords=_CALLS)
-    return found
+    found = extract_from_dir(ROOT, [(each, "python") for each in _SOURCES], keywords=_CALLS)
+    return [each for each in found if each[2]]
 
 
 if __name__ == "__main__":

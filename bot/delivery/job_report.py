@@ -178,7 +178,7 @@ class JobReport:
             case _:
                 text = _STARTING
         text = formatting.with_notice(text, self._notice)
-        await message.update(text, picture, buttons=progress_view(self.job.id, begun=self.begun))
+        await message.update(text, picture, buttons=progress_view(self.job, begun=self.begun))
 
     async def _announce_end(
         self, poster: JobPoster, picture_filter: JobFilter, message: ProgressMessage

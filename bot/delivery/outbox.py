@@ -134,7 +134,7 @@ class EventOutbox:
             pictures = await asyncio.to_thread(_encode_pictures, event)
         except Exception:
             log.exception("pictures could not be encoded", extra={"job": job_id})
-            return await lifecycle.fail(job_id, FAULT)
+            return await lifecycle.fail(job_id, str(FAULT))
         return await lifecycle.finish(job_id, pictures, event.seconds, stopped=event.stopped)
 
 

@@ -6,6 +6,8 @@ The engine thread reports on them in `bot.jobs.events`.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.languages.catalogue import Language, language_of
+from bot.languages.message import Message
 from engine.recipes.recipe import Recipe
 
 
@@ -75,6 +77,20 @@ class Job:
     """The author's share of painting time when the job was accepted."""
     spoiler: bool = False
     """Whether its pictures are posted as spoilers, because a picture that it was made from was."""
+    locale: str | None = None
+    """Discord's name of the language of its public messages; None for English."""
+    author_locale: str | None = None
+    """The same for what only its author gets, as far as known."""
+
+    @property
+    def language(self) -> Language:
+        """The language of its public messages."""
+        return language_of(self.locale)
+
+    @property
+    def author_language(self) -> Language:
+        """The language of what only its author gets."""
+        return language_of(self.author_locale or self.locale)
 
 
 @dataclass(frozen=True)
@@ -90,7 +106,7 @@ class JobOrigin:
     """The number, from 1, of the parent's only picture that it continues; None for all."""
     spoiler: bool = False
     """Whether a picture that it is made from was marked as a spoiler."""
-    notice: str = ""
+    notice: Message | str = ""
     """Sentences about what may not be expected, which all messages of the job show, or ""."""
     has_new_words: bool = True
     """Whether someone typed its words for it; false for those of a picture that exists."""

@@ -31,13 +31,23 @@ class Language:
     """The name of the catalogue; "en" for English, which needs none."""
     _texts: gettext.NullTranslations
 
+    @property
+    def region(self) -> str:
+        """The locale whose lists are written as in the bot's English: "a, b or c"."""
+        return "en_GB" if self.name == "en" else self.name
+
+    @property
+    def full_stop(self) -> str:
+        """The sign at the end of a sentence."""
+        return "。" if self.name == "ja" else "."
+
     def text(self, text: str, context: str | None = None) -> str:
         """Return an English text in this language, or as it is if it is not translated.
 
         `context` tells apart texts that are the same in English.
         """
-        if context is None:
-            return self._texts.gettext(text)
+        if context is None:  # in catalogues, the empty text stands for their header
+            return self._texts.gettext(text) if text else ""
         return self._texts.pgettext(context, text)
 
     def counted(self, one: str, several: str, count: int) -> str:

@@ -5,8 +5,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from bot import errors
 from bot.errors import UserError
+from bot.languages.message import Sentence
 from engine.editing.edit_pictures import EditPictures, read_edit, read_mask, read_source
 from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, image_prompt
 from engine.editing.followups import restart_from
@@ -25,10 +25,10 @@ def read_draft(content: bytes, what: str | None) -> tuple[Image.Image, bytes | N
     """Return a picture, a hole in it as a mask unless something is looked for, and notices."""
     if what:
         source, notice = read_source(content)
-        return source, None, errors.sentence(notice) if notice else ""
+        return source, None, str(Sentence(notice)) if notice else ""
     pictures = read_edit(content)
     mask = None if pictures.mask is None else _png(pictures.mask)
-    return pictures.source, mask, " ".join(map(errors.sentence, pictures.notices))
+    return pictures.source, mask, " ".join(str(Sentence(each)) for each in pictures.notices)
 
 
 def read_mask_file(content: bytes, picture: bytes) -> bytes:
@@ -72,7 +72,7 @@ def with_own_pictures(recipe: Recipe) -> Recipe:
 
 
 def _sentences(loaded: LoadedPicture, name: str) -> str:
-    return " ".join(map(errors.sentence, loaded.notices(name)))
+    return " ".join(str(Sentence(each)) for each in loaded.notices(name))
 
 
 def _own_edit(edit: Edit) -> Edit:

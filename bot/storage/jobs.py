@@ -11,6 +11,8 @@ from sqlalchemy.orm import defer
 
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin, JobState
 from bot.jobs.records import JobRecord, Post
+from bot.languages.catalogue import language_of
+from bot.languages.message import in_language
 from bot.storage.base import Repository
 from bot.storage.lifecycle import copy_checkpoints
 from bot.storage.retry import retrying
@@ -39,6 +41,8 @@ class JobRepository(Repository):
         guild_id: int | None = None,
         channel_id: int | None = None,
         weight: float = 1.0,
+        locale: str | None = None,
+        author_locale: str | None = None,
     ) -> Job:
         """Store a new job as queued and return it with its id.
 
@@ -58,7 +62,9 @@ class JobRepository(Repository):
             pictures=len(texts),
             weight=weight,
             spoiler=origin.spoiler,
-            notice=origin.notice or None,
+            notice=in_language(origin.notice, language_of(locale)) or None,
+            locale=locale,
+            author_locale=author_locale,
             stop_wanted=False,
             accepted_at=datetime.now(UTC),
         )
@@ -243,6 +249,8 @@ def _job(row: JobRow, recipes: tuple[Recipe, ...]) -> Job:
         guild_id=row.guild_id,
         weight=row.weight,
         spoiler=row.spoiler,
+        locale=row.locale,
+        author_locale=row.author_locale,
     )
 
 

@@ -70,6 +70,8 @@ class JobRow(Base):
     """Number of recipes."""
     weight: Mapped[float] = mapped_column(server_default="1")
     spoiler: Mapped[bool] = mapped_column(server_default="0")
+    locale: Mapped[str | None] = mapped_column(String(16))
+    author_locale: Mapped[str | None] = mapped_column(String(16))
     stop_wanted: Mapped[bool] = mapped_column(server_default="0")
     """Whether someone asked to stop the running job."""
     reason: Mapped[str | None]

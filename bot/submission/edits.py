@@ -6,11 +6,11 @@ from typing import Any
 
 import discord
 
-from bot import errors
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.jobs.job import JobOrigin
+from bot.languages.message import Sentence
 from bot.reading.file_readers import read_edit_pictures, read_restart
 from bot.storage import Store
 from bot.submission.files import FileReader
@@ -119,7 +119,7 @@ class Edits:
         recipes = variations(recipe, options.count)
         origin = JobOrigin(spoiler=options.spoiler, notice=lowered)
         message = await self._submission.submit(requester, options.prompt, recipes, origin)
-        notice = " ".join(map(errors.sentence, pictures.notices))
+        notice = " ".join(str(Sentence(each)) for each in pictures.notices)
         reading = reading_text(options.prompt)
         return Queued(message, "\n".join(filter(None, (notice, reading))))
 

@@ -178,7 +178,7 @@ def _doubt(models: str, what: str) -> str:
     """Return a notice that models do not know words of what is named; "" if they do."""
     entry = find_models(models)
     words = entry.vocabulary.unknown_words(what)
-    return doubtful_mask_text(entry, words) if words else ""
+    return str(doubtful_mask_text(entry, words)) if words else ""
 
 
 def _number(draft_id: str) -> int | None:

@@ -170,7 +170,11 @@ class SubmissionPolicy:
             yield
         except RefusedError as error:
             self._moderation_log.refused(
-                requester.guild_id, requester.user_id, requester.channel.id, error.reason, prompt
+                requester.guild_id,
+                requester.user_id,
+                requester.channel.id,
+                str(error.reason),
+                prompt,
             )
             raise
 

@@ -46,6 +46,10 @@ class Requester:
     """Commands that the server must allow the user; none if Discord has checked the request."""
     command: str = PAINTING
     """The painting command that the request is or stands for: "imagine", "edit" or "mask"."""
+    locale: str | None = None
+    """Discord's name of the language of the channel, as far as known."""
+    own_locale: str | None = None
+    """The same of the user's client."""
 
     @property
     def place_id(self) -> int:
@@ -75,6 +79,8 @@ class Requester:
             attaches=bool((interaction.data or {}).get("resolved", {}).get("attachments")),
             commands=() if is_command else (PAINTING, *commands),
             command=_painting_command(*commands, interaction.command and interaction.command.name),
+            locale=_locale(interaction.guild) or interaction.locale.value,
+            own_locale=interaction.locale.value,
         )
 
     @classmethod
@@ -94,6 +100,7 @@ class Requester:
             attaches=bool(message.attachments),
             commands=(PAINTING, *commands),
             command=_painting_command(*commands),
+            locale=_locale(guild),
         )
 
     @classmethod
@@ -110,12 +117,17 @@ class Requester:
             _roles(member),
             _permissions(channel, member),
             commands=(PAINTING,),
+            locale=_locale(member.guild),
         )
 
 
 def _painting_command(*names: str | None) -> str:
     """Return which painting command is among the names of commands."""
     return next((each for each in names if each in ("edit", "mask")), PAINTING)
+
+
+def _locale(guild: discord.Guild | None) -> str | None:
+    return None if guild is None else guild.preferred_locale.value
 
 
 def _roles(user: discord.User | discord.Member) -> dict[int, str]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import discord
 
-from bot import errors
 from bot.config import LimitSettings, Replies
 from bot.errors import UserError
 from bot.filtering.wordlist import check_entry
@@ -21,6 +20,7 @@ from bot.guild_settings import (
     THRESHOLDS,
     GuildSettings,
 )
+from bot.languages.message import Sentence
 from bot.ui import formatting
 from bot.ui.access_lists import CHANNELS, ROLES, if_known
 from bot.ui.log_channel import log_problem
@@ -195,7 +195,7 @@ def word_entries(words: str) -> tuple[str, ...]:
     try:
         return tuple(check_entry(each) for each in words.split(",") if each.strip())
     except ValueError as error:
-        raise UserError(errors.sentence(str(error))) from error
+        raise UserError(str(Sentence(str(error)))) from error
 
 
 def _not_listed(entry: int | str) -> str:

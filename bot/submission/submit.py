@@ -144,6 +144,8 @@ class JobSubmission:
                 guild_id=requester.guild_id,
                 channel_id=requester.channel.id,
                 weight=self._settings.queue.share(requester.roles),
+                locale=guild.language or requester.locale,
+                author_locale=requester.own_locale,
             )
 
     async def _announce_and_queue(self, requester: Requester, job: Job) -> discord.Message:

@@ -5,28 +5,35 @@ They ping no one and are deleted soon. Nobody can have the bot write many of the
 
 import logging
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import discord
 from discord import ui
 
 from bot.errors import UnknownWordsError
+from bot.languages.catalogue import Language
+from bot.languages.message import Message, in_language, joined
 from bot.recent_keys import RecentKeys
 from bot.timings import Timings
 from bot.ui.discord_errors import CALL_ERRORS, describe
+from bot.ui.reader_language import PublicLanguage
 from bot.ui.responses import explain, repeated
 from bot.ui.unknown_words import question_view
 
 log = logging.getLogger(__name__)
 
 AnyMessage = discord.Message | discord.PartialMessage
+Buttons = Callable[[Language], ui.View]
+"""Returns buttons with labels in a language."""
 
 
 class BriefReplies:
     """Replies to messages and reactions, and deletes the replies after a while."""
 
-    def __init__(self, timings: Timings) -> None:
+    def __init__(self, timings: Timings, language: PublicLanguage) -> None:
+        self._language = language
         self._seconds = timings.brief_seconds
         self._question_seconds = timings.question_seconds
         self._refused = RecentKeys(timings.refusal_seconds)
@@ -51,29 +58,43 @@ class BriefReplies:
             if isinstance(error, UnknownWordsError):
                 await self._ask(message, text, error)
             elif self._refused.add((user_id, message.channel.id)):
-                await self.reply(message, f"<@{user_id}> {text}" if mention else text)
+                await self.reply(message, joined(" ", (f"<@{user_id}>", text)) if mention else text)
 
-    async def ask(self, message: AnyMessage, user_id: int, text: str, view: ui.View) -> None:
+    async def ask(
+        self, message: AnyMessage, user_id: int, text: Message | str, buttons: Buttons
+    ) -> None:
         """Ask a person something about a message, once in a while; the buttons are the answers."""
         if self._asked.add((user_id, message.id)):
-            await self.reply(message, f"<@{user_id}> {text}", view)
+            named = joined(" ", (f"<@{user_id}>", text))
+            await self._reply(message, named, self._seconds, buttons)
 
-    async def reply(
-        self, message: AnyMessage, text: str, view: ui.View = discord.utils.MISSING
-    ) -> None:
+    async def reply(self, message: AnyMessage, text: Message | str) -> None:
         """Reply to a message; log a failure."""
-        await _reply(message, text, self._seconds, view)
+        await self._reply(message, text, self._seconds)
 
-    async def _ask(self, message: AnyMessage, text: str, question: UnknownWordsError) -> None:
+    async def _ask(self, message: AnyMessage, text: Message, question: UnknownWordsError) -> None:
         """Reply to a message with a question and its buttons; log a failure."""
-        await _reply(message, text, self._question_seconds, question_view(question))
+        buttons = partial(question_view, question)
+        await self._reply(message, text, self._question_seconds, buttons)
 
+    async def _reply(
+        self,
+        message: AnyMessage,
+        text: Message | str,
+        seconds: float,
+        buttons: Buttons | None = None,
+    ) -> None:
+        """Reply to a message for some seconds, again where the answer is lost; log a failure."""
+        language = await self._language(message.guild)
+        content = in_language(text, language)
+        # With the same nonce, Discord does not post a message again whose response was lost.
+        nonce = str(random.getrandbits(63))
 
-async def _reply(message: AnyMessage, text: str, seconds: float, view: ui.View) -> None:
-    """Reply to a message for some seconds, again where the answer is lost; log a failure."""
-    # With the same nonce, Discord does not post a message again whose response was lost.
-    nonce = str(random.getrandbits(63))
-    try:
-        await repeated(lambda: message.reply(text, delete_after=seconds, view=view, nonce=nonce))
-    except CALL_ERRORS as error:
-        log.warning("a reply was not sent", extra={"cause": describe(error), "answer": text})
+        def reply() -> Awaitable[object]:
+            view = discord.utils.MISSING if buttons is None else buttons(language)
+            return message.reply(content, delete_after=seconds, view=view, nonce=nonce)
+
+        try:
+            await repeated(reply)
+        except CALL_ERRORS as error:
+            log.warning("a reply was not sent", extra={"cause": describe(error), "answer": content})

@@ -7,15 +7,18 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import discord
 from discord import ui
 
-from bot.jobs.job import JobState
+from bot.jobs.job import Job, JobState
 from bot.jobs.records import JobRecord
+from bot.languages.catalogue import Language
+from bot.languages.message import Message
 
-UNKNOWN = "I don't know this button any more. Please run the command again."
+UNKNOWN = Message("I don't know this button any more. Please run the command again.")
 """Message for a press of a button whose custom id means nothing."""
 PER_ROW = 5
 """Maximum number of buttons in a row; set by Discord, as is that of five rows."""
@@ -40,19 +43,19 @@ class JobAction(StrEnum):
     CONFIRM_DELETE = "delete-indeed"
 
 
-_BUTTON_LABELS: Mapping[JobAction, tuple[str, str]] = {
-    JobAction.STOP: ("⏹️", "Stop here"),
-    JobAction.CANCEL: ("✖️", "Cancel"),
-    JobAction.GO_ON: ("▶️", "Resume"),
-    JobAction.RERUN: ("🔁", "Rerun"),
-    JobAction.VARY: ("🎲", "Vary"),
-    JobAction.TAKE: ("🖼️", "Take"),
-    JobAction.MORE: ("⏩", "More steps"),
-    JobAction.ENLARGE: ("🔍", "Enlarge ×2"),
-    JobAction.REWORD: ("✏️", "Edit prompt"),
-    JobAction.RECIPE: ("📋", "Recipe"),
-    JobAction.DELETE: ("🗑️", "Delete"),
-    JobAction.CONFIRM_DELETE: ("🗑️", "Delete it"),
+_BUTTON_LABELS: Mapping[JobAction, tuple[str, Message]] = {
+    JobAction.STOP: ("⏹️", Message.in_context("button", "Stop here")),
+    JobAction.CANCEL: ("✖️", Message.in_context("button", "Cancel")),
+    JobAction.GO_ON: ("▶️", Message.in_context("button", "Resume")),
+    JobAction.RERUN: ("🔁", Message.in_context("button", "Rerun")),
+    JobAction.VARY: ("🎲", Message.in_context("button", "Vary")),
+    JobAction.TAKE: ("🖼️", Message.in_context("button", "Take")),
+    JobAction.MORE: ("⏩", Message.in_context("button", "More steps")),
+    JobAction.ENLARGE: ("🔍", Message.in_context("button", "Enlarge ×2")),
+    JobAction.REWORD: ("✏️", Message.in_context("button", "Edit prompt")),
+    JobAction.RECIPE: ("📋", Message.in_context("button", "Recipe")),
+    JobAction.DELETE: ("🗑️", Message.in_context("button", "Delete")),
+    JobAction.CONFIRM_DELETE: ("🗑️", Message.in_context("button", "Delete it")),
 }
 _FOR_EACH: Mapping[JobAction, str] = {JobAction.VARY: "V", JobAction.TAKE: "U"}
 """What people do with one of several pictures: a row for each, with a button for each picture. The
@@ -127,20 +130,21 @@ def parse_custom_id(custom_id: str) -> Press | None:
     return Press(action, job_id, int(number)) if action in _ABOUT_ONE else None
 
 
-def label(action: JobAction) -> str:
+def label(action: JobAction) -> Message:
     """Return the label of an action's button."""
     return _BUTTON_LABELS[action][1]
 
 
-def progress_view(job_id: int, *, begun: bool) -> ui.View:
+def progress_view(job: Job, *, begun: bool) -> ui.View:
     """Return the buttons of an unfinished job: only one that has begun has a picture."""
     actions = (JobAction.STOP, JobAction.CANCEL) if begun else (JobAction.CANCEL,)
-    return _view(_row(job_id, actions))
+    return _view(_row(job.id, actions, job.language))
 
 
 def result_view(record: JobRecord, numbers: Sequence[int]) -> ui.View:
     """Return the buttons under a job's result, which shows the pictures with these numbers."""
-    return _view(*_rows(record, numbers), _row(record.job.id, _LAST_ROW))
+    job = record.job
+    return _view(*_rows(record, numbers), _row(job.id, _LAST_ROW, job.language))
 
 
 def main_view(record: JobRecord, numbers: Sequence[int]) -> ui.View:
@@ -150,15 +154,15 @@ def main_view(record: JobRecord, numbers: Sequence[int]) -> ui.View:
 
 def picture_view(record: JobRecord, number: int) -> ui.View:
     """Return the buttons under one of a job's pictures that someone took."""
-    job_id, actions = record.job.id, _actions(record, has_pictures=True)
+    job, actions = record.job, _actions(record, has_pictures=True)
     actions = [each for each in actions if each in _ABOUT_ONE]
-    row = _row(job_id, actions, first=actions[0], number=number, numbered=_ABOUT_ONE)
-    return _view(row, _row(job_id, _LAST_ROW, number=number, numbered=_ABOUT_ONE))
+    row = partial(_row, job.id, language=job.language, number=number, numbered=_ABOUT_ONE)
+    return _view(row(actions, first=actions[0]), row(_LAST_ROW))
 
 
-def confirm_delete_view(job_id: int) -> ui.View:
+def confirm_delete_view(job_id: int, language: Language) -> ui.View:
     """Return the button that confirms a deletion."""
-    return _view(_row(job_id, (JobAction.CONFIRM_DELETE,)))
+    return _view(_row(job_id, (JobAction.CONFIRM_DELETE,), language))
 
 
 def _view(*rows: Sequence[ui.Button[Any]]) -> ui.View:
@@ -174,13 +178,14 @@ def _rows(record: JobRecord, numbers: Sequence[int]) -> list[list[ui.Button[Any]
 
     The first button stands out, unless there is one for each of several pictures.
     """
-    job_id, actions = record.job.id, _actions(record, has_pictures=bool(numbers))
+    job, actions = record.job, _actions(record, has_pictures=bool(numbers))
+    row = partial(_row, job.id, language=job.language, first=actions[0])
     if len(numbers) > 1:
-        rows = [_row_of_numbers(job_id, each, numbers[:PER_ROW]) for each in _FOR_EACH]
+        rows = [_row_of_numbers(job, each, numbers[:PER_ROW]) for each in _FOR_EACH]
         rest = [each for each in actions if each not in _FROM_A_PICTURE]
-        return [*rows, _row(job_id, rest, first=actions[0])]
-    number = numbers[0] if len(numbers) == 1 < len(record.job.recipes) else None
-    return [_row(job_id, actions, first=actions[0], number=number)]
+        return [*rows, row(rest)]
+    number = numbers[0] if len(numbers) == 1 < len(job.recipes) else None
+    return [row(actions, number=number)]
 
 
 def _actions(record: JobRecord, *, has_pictures: bool) -> list[JobAction]:
@@ -194,6 +199,7 @@ def _actions(record: JobRecord, *, has_pictures: bool) -> list[JobAction]:
 def _row(
     job_id: int,
     actions: Sequence[JobAction],
+    language: Language,
     *,
     first: JobAction | None = None,
     number: int | None = None,
@@ -204,7 +210,7 @@ def _row(
     Those for `numbered` actions are about picture `number`.
     """
     presses = [Press(each, job_id, number if each in numbered else None) for each in actions]
-    buttons = [_button(each) for each in presses]
+    buttons = [_button(each, language) for each in presses]
     for action, button in zip(actions, buttons, strict=True):
         if action is first:
             button.style = discord.ButtonStyle.primary
@@ -213,14 +219,14 @@ def _row(
     return buttons
 
 
-def _row_of_numbers(job_id: int, action: JobAction, numbers: Sequence[int]) -> list[ui.Button[Any]]:
+def _row_of_numbers(job: Job, action: JobAction, numbers: Sequence[int]) -> list[ui.Button[Any]]:
     """Return a row with a button for each of several pictures."""
-    buttons = [_button(Press(action, job_id, number)) for number in numbers]
+    buttons = [_button(Press(action, job.id, number), job.language) for number in numbers]
     for number, button in zip(numbers, buttons, strict=True):
         button.label = f"{_FOR_EACH[action]}{number}"
     return buttons
 
 
-def _button(press: Press) -> ui.Button[Any]:
+def _button(press: Press, language: Language) -> ui.Button[Any]:
     emoji, text = _BUTTON_LABELS[press.action]
-    return ui.Button(label=text, emoji=emoji, custom_id=str(press))
+    return ui.Button(label=text.in_language(language), emoji=emoji, custom_id=str(press))

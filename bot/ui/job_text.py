@@ -8,11 +8,11 @@ direction of the text after it.
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot import errors
 from bot.config import LimitSettings
 from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job, JobState
 from bot.jobs.records import JobRecord
+from bot.languages.message import Sentence
 from bot.ui.formatting import (
     duration_text,
     escape_name,
@@ -126,7 +126,7 @@ def reading_text(prompt: str, size: tuple[int, int] | None = None) -> str:
             if size is None
             else f"{ratio} was read as the size {size[0]}×{size[1]}"
         )
-    return " ".join(errors.sentence(each) for each in told if each)
+    return " ".join(str(Sentence(each)) for each in told if each)
 
 
 def waiting_text(before: int, starts: datetime | None, done: datetime | None) -> str:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import discord
 from discord import app_commands
 
-from bot import errors
-from bot.errors import FAULT, PromptTooLongError, UnknownWordsError, UserError
+from bot.errors import FAULT, PromptTooLongError, UnknownWordsError, UserError, message_of
+from bot.languages.message import Message, in_language
 from bot.recent_keys import RecentKeys
 from bot.ui.attachments import Attachment, discord_files
 from bot.ui.discord_errors import (
@@ -23,6 +23,7 @@ from bot.ui.discord_errors import (
     NETWORK_ERRORS,
     describe,
 )
+from bot.ui.reader_language import private_language
 from bot.ui.typed_words import with_words
 from bot.ui.unknown_words import question_view
 from engine.errors import EngineError
@@ -35,7 +36,7 @@ Answer = discord.InteractionMessage | discord.WebhookMessage
 
 LEFTOVER_SECONDS = 2.0
 """Seconds after which a press counts as unanswered; Discord waits for three."""
-_STALE = (
+_STALE = Message(
     "I don't know this form or button any more: I was restarted, or it was open for too long. "
     "Please open it again."
 )
@@ -143,7 +144,8 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
         return
     text = explain(cause, command)
     if isinstance(cause, UnknownWordsError):
-        await send_response(interaction, text, view=question_view(cause))
+        view = question_view(cause, private_language(interaction))
+        await send_response(interaction, text, view=view)
         return
     # Discord lets people copy a command that they gave, but what they typed into a form is lost.
     is_form = interaction.type is discord.InteractionType.modal_submit
@@ -154,7 +156,7 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
         await respond(interaction, text)
 
 
-async def respond(interaction: discord.Interaction, text: str) -> None:
+async def respond(interaction: discord.Interaction, text: Message | str) -> None:
     """Respond to a command, or replace its response; log a failure.
 
     The response to a button is a message of its own, below the one with the button.
@@ -164,7 +166,7 @@ async def respond(interaction: discord.Interaction, text: str) -> None:
 
 async def send_response(
     interaction: discord.Interaction,
-    text: str,
+    text: Message | str,
     attachments: Sequence[Attachment] = (),
     view: discord.ui.View = discord.utils.MISSING,
 ) -> Answer | None:
@@ -177,21 +179,22 @@ async def send_response(
         return discord_files(*attachments) or discord.utils.MISSING  # each call uses them up
 
     kind, response = _acknowledged_as(interaction), interaction.response
+    content = in_language(text, private_language(interaction))
     try:
         if kind is None:
             await _acknowledge(
                 interaction,
                 _MESSAGE,
-                lambda: response.send_message(text, ephemeral=True, files=files(), view=view),
+                lambda: response.send_message(content, ephemeral=True, files=files(), view=view),
             )
         elif kind is _UPDATE_LATER:
             send = interaction.followup.send
             return await repeated(
-                lambda: send(text, ephemeral=True, files=files(), view=view, wait=True)
+                lambda: send(content, ephemeral=True, files=files(), view=view, wait=True)
             )
         else:
             edit = interaction.edit_original_response
-            return await repeated(lambda: edit(content=text, attachments=files(), view=view))
+            return await repeated(lambda: edit(content=content, attachments=files(), view=view))
     except (UnacknowledgedError, *CALL_ERRORS) as error:
         log.warning("a response was not sent", extra={"cause": describe(error)})
     return None
@@ -199,7 +202,7 @@ async def send_response(
 
 async def update_response(
     interaction: discord.Interaction,
-    text: str,
+    text: Message | str,
     attachments: Sequence[Attachment] = (),
     view: discord.ui.View | None = None,
 ) -> None:
@@ -209,19 +212,20 @@ async def update_response(
 
 async def replace_response(
     interaction: discord.Interaction,
-    text: str,
+    text: Message | str,
     attachments: Sequence[Attachment] = (),
     view: discord.ui.View | None = None,
 ) -> Answer | None:
     """Do what `update_response` does, and return the response; None if that failed."""
+    content = in_language(text, private_language(interaction))
     try:
         return await repeated(
             lambda: interaction.edit_original_response(
-                content=text, attachments=discord_files(*attachments), view=view
+                content=content, attachments=discord_files(*attachments), view=view
             )
         )
     except CALL_ERRORS as error:
-        log.warning("a response was not sent", extra={"cause": describe(error), "answer": text})
+        log.warning("a response was not sent", extra={"cause": describe(error), "answer": content})
     return None
 
 
@@ -236,19 +240,19 @@ async def repeated(call: Callable[[], Awaitable[T]]) -> T:
         return await call()
 
 
-def explain(error: Exception, command: str) -> str:
-    """Log an error, and return the sentence that tells the person about it."""
+def explain(error: Exception, command: str) -> Message:
+    """Log an error, and return what tells the person about it."""
     extra = {"command": command, "cause": describe(error)}
     match error:
         case UserError() | EngineError():
             log.info("refused", extra=extra)
-            return errors.sentence(str(error))
+            return message_of(error)
         case app_commands.TransformerError() | app_commands.CommandSignatureMismatch():
             log.warning("misunderstood", extra=extra)
-            return "I didn't understand that. Please run the command again."
+            return Message("I didn't understand that. Please run the command again.")
         case app_commands.CheckFailure():
             log.info("refused", extra=extra)
-            return "You can't use this command here."
+            return Message("You can't use this command here.")
         case _:
             log.error("failed", extra=extra, exc_info=error)
             return FAULT

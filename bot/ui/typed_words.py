@@ -7,7 +7,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
+from bot.languages.message import Message, joined
 from bot.ui.attachments import Attachment
+from bot.ui.reader_language import private_language
 
 _NAMES = frozenset(("prompt", "negative", "what", "replace_with"))
 """Names of the options of commands, and of the fields of forms, that hold such words."""
@@ -28,8 +30,8 @@ def limit_length(command: app_commands.Command[Any, ..., Any], longest: int) -> 
 
 
 def with_words(
-    text: str, interaction: discord.Interaction[Any]
-) -> tuple[str, tuple[Attachment, ...]]:
+    text: Message, interaction: discord.Interaction[Any]
+) -> tuple[Message, tuple[Attachment, ...]]:
     """Return a refusal followed by the words that the person typed, so that they can copy them.
 
     Words that do not fit into the message are a file beside it.
@@ -37,11 +39,13 @@ def with_words(
     words = "\n".join(_typed(interaction.data or {}))
     if not words:
         return text, ()
-    quoted = f"{text}\nYour words, to copy:\n{_FENCE}\n{words}\n{_FENCE}"
-    if _FENCE not in words and len(quoted) <= _MAX_MESSAGE:
+    language = private_language(interaction)
+    quoted = joined("\n", (text, Message("Your words, to copy:"), _FENCE, words, _FENCE))
+    if _FENCE not in words and len(quoted.in_language(language)) <= _MAX_MESSAGE:
         return quoted, ()
-    file = Attachment("words.txt", words.encode(), "The words that you typed")
-    return f"{text}\nYour words are in the file.", (file,)
+    description = Message("The words that you typed").in_language(language)
+    file = Attachment("words.txt", words.encode(), description)
+    return joined("\n", (text, Message("Your words are in the file."))), (file,)
 
 
 def _typed(data: Any) -> Iterator[str]:

@@ -8,8 +8,9 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot import errors
 from bot.errors import UnknownWordsError
+from bot.languages.catalogue import Language
+from bot.languages.message import Message, Sentence, joined
 from bot.ui.buttons import button_view
 from bot.ui.formatting import escape_name, escape_prompt, one_line
 from engine.models.catalogue import ModelEntry
@@ -31,34 +32,37 @@ class Answer(StrEnum):
     """What they asked for."""
 
 
-def question_text(models: ModelEntry, words: Sequence[str], nearest: str) -> str:
+def question_text(models: ModelEntry, words: Sequence[str], nearest: str) -> Message:
     """Return the question about a prompt with unknown words; `nearest` is what else to paint."""
-    return (
-        f"{unknown_words_text(models, words)} A picture of this prompt would show something else, "
-        "so I have not painted it yet. This one is near to it, and the models know it: "
-        f"**{escape_prompt(nearest)}**\nWhat shall I paint?"
+    question = Message(
+        "A picture of this prompt would show something else, so I have not painted it yet. This "
+        "one is near to it, and the models know it: **{nearest}**\nWhat shall I paint?",
+        nearest=escape_prompt(nearest),
     )
+    return joined(" ", (unknown_words_text(models, words), question))
 
 
-def unknown_words_text(models: ModelEntry, words: Sequence[str]) -> str:
+def unknown_words_text(models: ModelEntry, words: Sequence[str]) -> Message:
     """Return what models know, and which words they do not know."""
     named = ", ".join(escape_name(each) for each in words[:_MOST_NAMED])
     if len(words) > _MOST_NAMED:
         named += ", …"
-    unknown = (
-        f"They do not know this word: {named}."
-        if len(words) == 1
-        else f"They do not know these words: {named}."
+    unknown = Message.counted(
+        "They do not know this word: {words}.",
+        "They do not know these words: {words}.",
+        len(words),
+        words=named,
     )
-    return f"{errors.sentence(models.limits)} {unknown}"
+    return joined(" ", (Sentence(models.limits), unknown))
 
 
-def doubtful_mask_text(models: ModelEntry, words: Sequence[str]) -> str:
+def doubtful_mask_text(models: ModelEntry, words: Sequence[str]) -> Message:
     """Return a notice beside a mask that was looked for with unknown words."""
-    return f"{unknown_words_text(models, words)} So the mask may be of something else."
+    doubt = Message("So the mask may be of something else.")
+    return joined(" ", (unknown_words_text(models, words), doubt))
 
 
-def question_view(error: UnknownWordsError) -> ui.View:
+def question_view(error: UnknownWordsError, language: Language) -> ui.View:
     """Return the buttons that answer a question."""
     return button_view(
         (
@@ -68,7 +72,7 @@ def question_view(error: UnknownWordsError) -> ui.View:
                 custom_id=f"question:{error.question_id}:{Answer.NEAREST}",
             ),
             ui.Button[Any](
-                label="Paint it anyway",
+                label=Message("Paint it anyway").in_language(language),
                 style=discord.ButtonStyle.secondary,
                 custom_id=f"question:{error.question_id}:{Answer.ANYWAY}",
             ),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, TypeVar
 
-from bot.errors import FAULT, sentence
+from bot.errors import FAULT, message_of
 from bot.jobs.events import Event, Failed, Finished, Started
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
@@ -344,10 +344,10 @@ class EngineWorker:
 def _user_failure(job: Job, error: EngineError) -> Failed:
     """Tell the user why their job cannot be painted."""
     log.warning("job failed", extra={"job": job.id, "cause": str(error)})
-    return Failed(job.id, sentence(str(error)))
+    return Failed(job.id, message_of(error).in_language(job.language))
 
 
 def _fault(job: Job, error: Exception) -> Failed:
     """Log an error that the user did not cause."""
     log.error("job failed", extra={"job": job.id}, exc_info=error)
-    return Failed(job.id, FAULT)
+    return Failed(job.id, FAULT.in_language(job.language))

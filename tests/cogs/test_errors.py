@@ -27,6 +27,6 @@ async def test_faults_are_logged_and_told_without_their_cause(
                 await bot.alice.click(result, label="Rerun"),
                 await bot.alice.submit_modal(form, {"prompt": "a green ring"}),
             )
-            assert all(ephemeral_text(each) == FAULT for each in answers)
+            assert all(ephemeral_text(each) == str(FAULT) for each in answers)
     causes = [str(each.exc_info[1]) for each in caplog.records if each.exc_info]
     assert causes.count("a fault") == 3

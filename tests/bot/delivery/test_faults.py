@@ -351,7 +351,7 @@ async def test_a_job_whose_message_gets_no_answer_is_announced_later(settings: B
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (RuntimeError("a fault"), errors.FAULT),
+        (RuntimeError("a fault"), str(errors.FAULT)),
         (RuntimeError("CUDA out of memory"), "took more memory than there is"),
         (MemoryError(), "took more memory than there is"),
     ],

@@ -4,8 +4,11 @@ import io
 
 import pytest
 
+from bot.errors import message_of
 from bot.languages.catalogue import CATALOGUES, ENGLISH, language_of, read_language
-from bot.languages.message import Message
+from bot.languages.message import Message, Sentence, from_engine, joined, listed
+from engine.errors import RecipeError
+from engine.text import Text
 
 POLISH = read_language(
     "pl",
@@ -69,3 +72,34 @@ def test_locales_of_discord_have_languages():
     assert language_of("es-419") is language_of("es-ES")
     for other in ("en-US", "en-GB", "pl", "", None):
         assert language_of(other) is ENGLISH
+
+
+def test_parts_and_lists_are_put_into_the_language_of_the_reader():
+    pictures = Message.counted("{count} picture", "{count} pictures", 3)
+    both = joined("\n", (pictures, None, "", "words"))
+    assert (str(both), both.in_language(POLISH)) == ("3 pictures\nwords", "3 obrazki\nwords")
+    places = listed(("#a", "#b", "#c"), "or")
+    assert (str(places), places.in_language(language_of("de"))) == (
+        "#a, #b or #c",
+        "#a, #b oder #c",
+    )
+
+
+def test_a_sentence_has_a_capital_and_the_stop_of_its_language():
+    assert str(Sentence("nothing was found")) == "Nothing was found."
+    assert str(Sentence("is it red?")) == "Is it red?"
+    assert Sentence("何も見つからない").in_language(language_of("ja")) == "何も見つからない。"
+
+
+def test_a_text_of_the_engine_is_looked_up_by_its_template():
+    error = RecipeError("at most {most} are allowed, not {asked}", most=4, asked=Text("{n}", n=9))
+    assert str(error) == "at most 4 are allowed, not 9"
+    assert str(message_of(error)) == "At most 4 are allowed, not 9."
+    capital = from_engine(Text("At most {most} are allowed, not {asked}.", most=4, asked=9))
+    assert capital.in_language(POLISH) == "Nie 9: najwyżej 4."
+    assert str(RecipeError("no {braces} without values")) == "no {braces} without values"
+
+
+def test_a_message_in_an_f_string_would_be_english_for_everybody():
+    with pytest.raises(TypeError, match="no language yet"):
+        f"{Message('words')}"

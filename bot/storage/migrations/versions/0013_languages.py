@@ -1,0 +1,13 @@
+"""The languages of a job's messages."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    """Add columns."""
+    op.add_column("jobs", sa.Column("locale", sa.String(16)))
+    op.add_column("jobs", sa.Column("author_locale", sa.String(16)))
