@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 
+from bot.languages.message import Message, joined
+
 _SHOWN_PROMPT = 300
 """Maximum length of a prompt in a message; the picture's recipe has all of it."""
 _NAME = 40
@@ -82,3 +84,19 @@ def plain_text(prompt: str) -> str:
 def truncate(text: str, length: int) -> str:
     """Shorten text to `length` characters, with an ellipsis at the end."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def duration(seconds: float) -> Message:
+    """Return a duration in the units that people use: "90 s" is "2 min"."""
+    whole = max(1, round(seconds))
+    if whole < 90:
+        return Message("{seconds} s", seconds=whole)
+    minutes = round(whole / 60)
+    if minutes < 90:
+        return Message("{minutes} min", minutes=minutes)
+    return Message("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
+
+
+def with_small_print(text: Message | str, notice: Message | str | None) -> Message:
+    """Append a notice to a text in small letters, if there is one."""
+    return joined("\n-# ", (text, notice))
