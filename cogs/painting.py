@@ -8,6 +8,7 @@ from discord.app_commands import Choice, Command
 
 from bot.client import BotCog
 from bot.jobs.job import JobOrigin
+from bot.languages.message import Message, joined
 from bot.reading.file_readers import read_goal, read_start
 from bot.submission.imagine_options import (
     ImagineOptions,
@@ -106,8 +107,8 @@ class PaintingCog(BotCog):
         )
         size = None if options.has_own_shape else (recipe.width, recipe.height)
         reading = reading_text(options.line, size) if options.line else ""
-        notice = " ".join(filter(None, (filled.notice, reading, notice)))
-        await answer_queued(interaction, Queued(message, notice))
+        notices = joined(" ", (filled.notice, reading, notice))
+        await answer_queued(interaction, Queued(message, notices))
 
     async def _with_pictures(
         self,
@@ -115,9 +116,10 @@ class PaintingCog(BotCog):
         recipe: Recipe,
         image: discord.Attachment | None,
         likes: Sequence[discord.Attachment],
-    ) -> tuple[Recipe, str]:
+    ) -> tuple[Recipe, Message | str]:
         """Read the pictures of a command into its recipe; return it, and notices or ""."""
-        size, notices, goals = (recipe.width, recipe.height), list[str](), list[ImagePrompt]()
+        size, goals = (recipe.width, recipe.height), list[ImagePrompt]()
+        notices = list[Message | str]()
         async with self._services.files.turn(requester.user_id) as turn:
             if image is not None:
                 start, notice = await turn.read(read_start, Upload(image), size)
@@ -128,4 +130,4 @@ class PaintingCog(BotCog):
                 goal, notice = await turn.read(read_goal, Upload(like), f"{name} to resemble")
                 goals.append(goal)
                 notices.append(notice)
-        return with_likes(recipe, goals), " ".join(filter(None, notices))
+        return with_likes(recipe, goals), joined(" ", notices)

@@ -20,6 +20,7 @@ from bot.delivery.held_back import allowed_pictures
 from bot.guild_settings import GuildSettings
 from bot.jobs.job import Job, JobLocation
 from bot.jobs.records import JobRecord, StoredPicture
+from bot.languages.message import Message
 from bot.picture_check import Audience, PictureCheck, PictureFilterError
 from bot.storage import Store
 from bot.timings import Timings
@@ -80,10 +81,15 @@ class ModerationLog:
         self._add(job.guild_id, job.author_id, moderation_text.painted_line(job, url))
 
     def refused(
-        self, guild_id: int | None, user_id: int, channel_id: int, reason: str, prompt: str = ""
+        self,
+        guild_id: int | None,
+        user_id: int,
+        channel_id: int,
+        reason: Message | str,
+        prompt: str = "",
     ) -> None:
         """Note that a person was refused; `reason` is a sentence for moderators."""
-        line = moderation_text.refused_line(user_id, channel_id, reason, prompt)
+        line = moderation_text.refused_line(user_id, channel_id, str(reason), prompt)
         self._add(guild_id, user_id, line)
 
     def held_back(

@@ -77,6 +77,9 @@ class _Joined(Message):
         self._separator = separator
         self._parts = tuple(parts)
 
+    def __bool__(self) -> bool:
+        return any(self._parts)
+
     def in_language(self, language: Language) -> str:
         return self._separator.join(in_language(part, language) for part in self._parts)
 
@@ -122,7 +125,10 @@ def from_engine(text: Text) -> Message:
 
 
 def joined(separator: str, parts: Iterable[Message | str | None]) -> Message:
-    """Join texts by a separator such as a line break; those that are None or "" are left out."""
+    """Join texts by a separator such as a line break; those that are None or "" are left out.
+
+    What is joined from nothing counts as false, as "" does.
+    """
     return _Joined(separator, (part for part in parts if part))
 
 

@@ -7,6 +7,7 @@ from bot.config import SafetySettings
 from bot.errors import RefusedError
 from bot.filtering.wordlist import WordList
 from bot.guild_settings import GuildSettings
+from bot.languages.message import Message
 from bot.submission.requester import Requester
 from bot.ui import formatting
 from bot.ui.channels import is_age_restricted
@@ -28,20 +29,38 @@ class BlockedWords:
         if word := _first_in((self._blocked, _word_list(guild.blocked_words)), texts):
             hidden = formatting.spoiler(word)
             raise RefusedError(
-                f"A word in this prompt is blocked here: {hidden}. Use other words.",
-                f"A word in the prompt is blocked: {hidden}.",
+                Message(
+                    "A word in this prompt is blocked here: {word}. Use other words.", word=hidden
+                ),
+                Message("A word in the prompt is blocked: {word}.", word=hidden),
             )
         if is_age_restricted(requester.channel):
             return
         restricted = (self._age_restricted, _word_list(guild.age_restricted_words))
         if word := _first_in(restricted, texts):
-            where = "" if requester.guild_id is not None else ", and never in direct messages"
             hidden = formatting.spoiler(word)
             raise RefusedError(
-                "A word in this prompt is allowed only in age-restricted channels"
-                f"{where}: {hidden}. Use such a channel, or other words.",
-                f"A word in the prompt is allowed only in age-restricted channels: {hidden}.",
+                _age_restricted(hidden, in_server=requester.guild_id is not None),
+                Message(
+                    "A word in the prompt is allowed only in age-restricted channels: {word}.",
+                    word=hidden,
+                ),
             )
+
+
+def _age_restricted(word: str, *, in_server: bool) -> Message:
+    """Return what tells a person that a word is allowed only in age-restricted channels."""
+    if in_server:
+        return Message(
+            "A word in this prompt is allowed only in age-restricted channels: {word}. Use such a "
+            "channel, or other words.",
+            word=word,
+        )
+    return Message(
+        "A word in this prompt is allowed only in age-restricted channels, and never in direct "
+        "messages: {word}. Use such a channel, or other words.",
+        word=word,
+    )
 
 
 def _first_in(lists: Iterable[WordList], texts: Iterable[str]) -> str | None:

@@ -10,11 +10,12 @@ from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.jobs.job import JobOrigin
-from bot.languages.message import Sentence
+from bot.languages.message import Message, Sentence, joined
 from bot.reading.file_readers import read_edit_pictures, read_restart
 from bot.storage import Store
 from bot.submission.files import FileReader
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
+from bot.submission.recipe_limits import Fitted
 from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any, variations
 from bot.submission.submit import JobSubmission, Queued
@@ -119,9 +120,8 @@ class Edits:
         recipes = variations(recipe, options.count)
         origin = JobOrigin(spoiler=options.spoiler, notice=lowered)
         message = await self._submission.submit(requester, options.prompt, recipes, origin)
-        notice = " ".join(str(Sentence(each)) for each in pictures.notices)
-        reading = reading_text(options.prompt)
-        return Queued(message, "\n".join(filter(None, (notice, reading))))
+        notice = joined(" ", map(Sentence, pictures.notices))
+        return Queued(message, joined("\n", (notice, reading_text(options.prompt))))
 
     async def models_of(self, picture: Upload) -> str:
         """Return the models that painted a picture of a message, if known, or the main ones."""
@@ -132,9 +132,7 @@ class Edits:
         painted = None if record is None else record.job.recipes[0].models
         return painted if painted in engine.installed else engine.models
 
-    async def _fit(
-        self, requester: Requester, options: EditOptions, recipe: Recipe
-    ) -> tuple[tuple[Recipe, ...], str]:
+    async def _fit(self, requester: Requester, options: EditOptions, recipe: Recipe) -> Fitted:
         """Lower the size, and the steps unless they were named, to the limits."""
         is_free = options.steps is None
         return await self._policy.fit(requester.guild_id, (recipe,), steps=is_free, size=True)
@@ -152,7 +150,7 @@ class Edits:
         """Raise `UserError` if only `author_id` may edit their pictures in this guild."""
         limits = await self._policy.limits(guild_id)
         if not limits.edit_others and author_id != user_id:
-            raise UserError("Here only the person who asked for a picture may edit it.")
+            raise UserError(Message("Here only the person who asked for a picture may edit it."))
 
 
 def _edit_recipe(options: EditOptions, pictures: EditPictures, models: str) -> Recipe:

@@ -13,23 +13,24 @@ from bot.config import BotSettings, LimitSettings, Replies
 from bot.delivery.moderation_log import ModerationLog
 from bot.errors import PromptTooLongError, RefusedError, UserError
 from bot.guild_settings import GuildSettings
+from bot.languages.message import Message, joined
 from bot.storage import Store
 from bot.submission.accounts import Accounts
 from bot.submission.blocked_words import BlockedWords
 from bot.submission.command_access import CommandAccess
 from bot.submission.permissions import check_permissions
 from bot.submission.places import check_place, is_spoiler_place
-from bot.submission.recipe_limits import check_recipes, fit_count, fit_size, fit_steps
+from bot.submission.recipe_limits import Fitted, check_recipes, fit_count, fit_size, fit_steps
 from bot.submission.requester import Requester
 from bot.ui.formatting import escape_name
 from engine.models.catalogue import find_models
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.memory_estimate import Budget, choose_plan
 
-_BLOCKED_BY_HOST = (
+_BLOCKED_BY_HOST = Message(
     "You are blocked from painting with me. Only the person who runs me can change that."
 )
-_BLOCKED_BY_SERVER = (
+_BLOCKED_BY_SERVER = Message(
     "The moderators of this server blocked you from painting here. Only they can change that."
 )
 
@@ -76,12 +77,12 @@ class SubmissionPolicy:
         steps: bool = True,
         size: bool = False,
         count: bool = False,
-    ) -> tuple[tuple[Recipe, ...], str]:
+    ) -> Fitted:
         """Lower what nobody has named to the limits in a guild: `steps`, `size` or `count`.
 
         Returns the recipes, and sentences about what was lowered, or "".
         """
-        limits, notices = await self.limits(guild_id), dict[str, None]()
+        limits, notices = await self.limits(guild_id), dict[Message | str, None]()
         fitted = tuple(recipes)
         if count:
             fitted, notice = fit_count(fitted, limits)
@@ -93,7 +94,7 @@ class SubmissionPolicy:
             sized = [fit_size(recipe, limits) for recipe in fitted]
             fitted = tuple(recipe for recipe, _ in sized)
             notices |= {notice: None for _, notice in sized}
-        return fitted, " ".join(filter(None, notices))
+        return fitted, joined(" ", notices)
 
     async def check(
         self, requester: Requester, prompt: str, recipes: Sequence[Recipe]
@@ -173,7 +174,7 @@ class SubmissionPolicy:
                 requester.guild_id,
                 requester.user_id,
                 requester.channel.id,
-                str(error.reason),
+                error.reason,
                 prompt,
             )
             raise
@@ -184,15 +185,17 @@ class SubmissionPolicy:
         Raises `UserError` if damage hides what they allow, or if the user is blocked.
         """
         if requester.user_id in self._blocked_people:
-            raise RefusedError(_BLOCKED_BY_HOST, "The host of this bot has blocked them.")
+            raise RefusedError(_BLOCKED_BY_HOST, Message("The host of this bot has blocked them."))
         guild = await self._store.guild_settings.get(requester.guild_id)
         if guild.is_fail_closed:
             raise UserError(
-                "The settings of this server are damaged, so I cannot know what is allowed here. "
-                "Ask a moderator to set them again, starting with `/settings reset`."
+                Message(
+                    "The settings of this server are damaged, so I cannot know what is allowed "
+                    "here. Ask a moderator to set them again, starting with `/settings reset`."
+                )
             )
         if requester.user_id in guild.blocked_people:
-            raise RefusedError(_BLOCKED_BY_SERVER, "They are blocked in this server.")
+            raise RefusedError(_BLOCKED_BY_SERVER, Message("They are blocked in this server."))
         return guild
 
     def _check_content(
@@ -212,7 +215,11 @@ def check_prompt(prompt: str, limits: LimitSettings) -> None:
     limit = limits.prompt_length
     if len(prompt) > limit:
         raise PromptTooLongError(
-            f"The prompt has {len(prompt)} characters; at most {limit} are allowed here."
+            Message(
+                "The prompt has {length} characters; at most {limit} are allowed here.",
+                length=len(prompt),
+                limit=limit,
+            )
         )
 
 
@@ -220,6 +227,10 @@ def check_models(recipe: Recipe, installed: Sequence[str]) -> None:
     """Raise `UserError` if a recipe is for models that are not installed here."""
     if recipe.models not in installed:
         raise UserError(
-            f"That picture was painted by {escape_name(recipe.models)} models, which I do not "
-            f"have. I paint with these models: {', '.join(installed)}."
+            Message(
+                "That picture was painted by {models} models, which I do not have. I paint with "
+                "these models: {installed}.",
+                models=escape_name(recipe.models),
+                installed=", ".join(installed),
+            )
         )

@@ -12,8 +12,11 @@ import discord
 from bot.delivery.job_report import Told
 from bot.delivery.reporter import Reporter
 from bot.jobs.job import JobState
+from bot.languages.catalogue import Language
+from bot.languages.message import Message, in_language, joined
 from bot.submission.submit import Queued
 from bot.ui import queue_text
+from bot.ui.reader_language import private_language
 from bot.ui.responses import Answer, replace_response, send_response
 
 
@@ -31,14 +34,14 @@ async def answer_queued(
     else:
         text = queue_text.queued_text(report.job, reporter.eta(report.job.id), url)
     send = replace_response if in_place else send_response
-    answer = await send(interaction, "\n".join(filter(None, (text, queued.notice))))
+    answer = await send(interaction, joined("\n", (text, queued.notice)))
     if answer is not None:
-        end = _when_told(answer, queued.notice)
+        end = _when_told(answer, queued.notice, private_language(interaction))
         if report is None or not report.call_when_told(end):
             await end(JobState.DONE, url)
 
 
-def _when_told(answer: Answer, notice: str) -> Told:
+def _when_told(answer: Answer, notice: Message | str, language: Language) -> Told:
     """Return what becomes of an answer when the job's end is told.
 
     A notice stays, because the person may not have read it yet.
@@ -51,7 +54,8 @@ def _when_told(answer: Answer, notice: str) -> Told:
 
     async def change(state: JobState, url: str | None) -> None:
         if notice and url is not None and state is not JobState.CANCELLED:
-            await answer.edit(content=f"{queue_text.over_text(url)}\n{notice}")
+            text = joined("\n", (queue_text.over_text(url), notice))
+            await answer.edit(content=in_language(text, language))
         else:
             await answer.delete()
 

@@ -6,43 +6,63 @@ from math import isqrt
 
 from bot.config import LimitSettings
 from bot.errors import UserError
+from bot.languages.message import Message
 from engine.presets import size_within
 from engine.recipes.prompts import MAX_PROMPTS
 from engine.recipes.recipe import MAX_SIDE, Recipe
 
 _ROOM_FOR_STYLES = 128 * MAX_PROMPTS
 """Number of characters that a recipe's prompts may have beyond the limit for typed prompts."""
+Fitted = tuple[tuple[Recipe, ...], Message | str]
+"""Recipes that were lowered to the limits, and sentences about that, or ""."""
 
 
 def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:
     """Raise `UserError`, naming the limit, if the recipes of a command exceed one."""
     if len(recipes) > limits.count:
-        raise UserError(f"At most {limits.count} variations are allowed here, not {len(recipes)}.")
+        raise UserError(
+            Message(
+                "At most {most} variations are allowed here, not {count}.",
+                most=limits.count,
+                count=len(recipes),
+            )
+        )
     steps = max(recipe.total_steps for recipe in recipes)
     if steps > limits.steps:
         raise UserError(
-            f"At most {limits.steps} steps are allowed here, not {steps}. A new picture can have "
-            f"`steps: {limits.steps}`."
+            Message(
+                "At most {most} steps are allowed here, not {steps}. A new picture can have "
+                "`steps: {most}`.",
+                most=limits.steps,
+                steps=steps,
+            )
         )
     for recipe in recipes:
         _check_size(recipe, limits.pixels)
         if sum(len(each.text) for each in recipe.prompts) > limits.prompt_length + _ROOM_FOR_STYLES:
             raise UserError(
-                f"The prompts of this picture are too long: at most {limits.prompt_length} "
-                "characters are allowed here."
+                Message(
+                    "The prompts of this picture are too long: at most {most} characters are "
+                    "allowed here.",
+                    most=limits.prompt_length,
+                )
             )
 
 
-def fit_steps(recipes: Sequence[Recipe], limits: LimitSettings) -> tuple[tuple[Recipe, ...], str]:
+def fit_steps(recipes: Sequence[Recipe], limits: LimitSettings) -> Fitted:
     """Lower steps to the limit; return the recipes, and a sentence about that or ""."""
     most = max(recipe.total_steps for recipe in recipes)
     if most <= limits.steps:
         return tuple(recipes), ""
-    notice = f"{limits.steps} steps instead of {most}, because more are not allowed here."
+    notice = Message(
+        "{allowed} steps instead of {asked}, because more are not allowed here.",
+        allowed=limits.steps,
+        asked=most,
+    )
     return tuple(_shortened(recipe, limits.steps) for recipe in recipes), notice
 
 
-def fit_size(recipe: Recipe, limits: LimitSettings) -> tuple[Recipe, str]:
+def fit_size(recipe: Recipe, limits: LimitSettings) -> tuple[Recipe, Message | str]:
     """Shrink a recipe to the limit if possible; return it, and a sentence about that or "".
 
     Its initial image, if it has one, must not be read yet.
@@ -50,18 +70,23 @@ def fit_size(recipe: Recipe, limits: LimitSettings) -> tuple[Recipe, str]:
     width, height = size_within((recipe.width, recipe.height), limits.pixels, recipe.models)
     if (width, height) == (recipe.width, recipe.height):
         return recipe, ""
-    notice = (
-        f"Painted at {width}×{height} instead of {recipe.width}×{recipe.height}, because larger "
-        "pictures are not allowed here."
+    notice = Message(
+        "Painted at {size} instead of {asked}, because larger pictures are not allowed here.",
+        size=f"{width}×{height}",
+        asked=f"{recipe.width}×{recipe.height}",
     )
     return replace(recipe, width=width, height=height), notice
 
 
-def fit_count(recipes: Sequence[Recipe], limits: LimitSettings) -> tuple[tuple[Recipe, ...], str]:
+def fit_count(recipes: Sequence[Recipe], limits: LimitSettings) -> Fitted:
     """Leave out variations beyond the limit; return the rest, and a sentence about that or ""."""
     if len(recipes) <= limits.count:
         return tuple(recipes), ""
-    notice = f"{limits.count} of {len(recipes)} pictures, because more are not allowed here."
+    notice = Message(
+        "{allowed} of {asked} pictures, because more are not allowed here.",
+        allowed=limits.count,
+        asked=len(recipes),
+    )
     return tuple(recipes[: limits.count]), notice
 
 
@@ -80,11 +105,23 @@ def _check_size(recipe: Recipe, most: int) -> None:
     if width * height > most:
         side = isqrt(most)
         raise UserError(
-            f"Pictures of at most {most} pixels are painted here, such as {side}×{side}, and this "
-            f"one has {width}×{height}. Choose a smaller one."
+            Message(
+                "Pictures of at most {most} pixels are painted here, such as {side}×{side}, and "
+                "this one has {width}×{height}. Choose a smaller one.",
+                most=most,
+                side=side,
+                width=width,
+                height=height,
+            )
         )
     if width * height * recipe.enlarge**2 > MAX_SIDE**2:
         raise UserError(
-            f"This picture would be shown {recipe.enlarge} times larger than {width}×{height}; at "
-            f"most {MAX_SIDE}×{MAX_SIDE} pixels are possible."
+            Message(
+                "This picture would be shown {times} times larger than {width}×{height}; at most "
+                "{most}×{most} pixels are possible.",
+                times=recipe.enlarge,
+                width=width,
+                height=height,
+                most=MAX_SIDE,
+            )
         )

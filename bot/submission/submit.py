@@ -16,6 +16,7 @@ from bot.delivery.reporter import Reporter
 from bot.errors import RESTARTING, UserError
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin
 from bot.jobs.records import JobRecord
+from bot.languages.message import Message
 from bot.picture_check import PictureCheck
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
@@ -58,7 +59,7 @@ class Queued:
 
     message: discord.Message
     """The message that announces it."""
-    notice: str = ""
+    notice: Message | str = ""
     """A sentence about something that the user may not expect, or ""."""
 
 

@@ -78,6 +78,7 @@ def test_parts_and_lists_are_put_into_the_language_of_the_reader():
     pictures = Message.counted("{count} picture", "{count} pictures", 3)
     both = joined("\n", (pictures, None, "", "words"))
     assert (str(both), both.in_language(POLISH)) == ("3 pictures\nwords", "3 obrazki\nwords")
+    assert not joined(" ", ("", joined("\n", (None,))))
     places = listed(("#a", "#b", "#c"), "or")
     assert (str(places), places.in_language(language_of("de"))) == (
         "#a, #b or #c",
