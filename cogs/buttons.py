@@ -14,6 +14,7 @@ from bot.delivery.removal import remove_job
 from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import JobRecord
+from bot.languages.message import Message
 from bot.services import Services
 from bot.submission.deletion import deletable_channels
 from bot.submission.permissions import Actor, check_permissions
@@ -22,6 +23,7 @@ from bot.ui import buttons, queue_text
 from bot.ui.base import PersistentButton
 from bot.ui.buttons import JobAction, Press, confirm_delete_view
 from bot.ui.command_text import command_text
+from bot.ui.job_text import CANCELLED
 from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond, show_form, update_response
 from cogs.job_forms import (
@@ -33,14 +35,16 @@ from cogs.job_forms import (
     respond_queued,
 )
 
-_ELSEWHERE = "That button belongs to another picture. If this one was posted just now, try again."
+_ELSEWHERE = Message(
+    "That button belongs to another picture. If this one was posted just now, try again."
+)
 _STOPPED = {
-    JobState.STOPPED: "Stopped. I'm posting the picture as it is now.",
-    JobState.DONE: "It finished before it could stop, so you get the whole picture.",
-    JobState.CANCELLED: "It was cancelled at the same time, so there's no picture.",
-    JobState.FAILED: "It failed before it could stop.",
+    JobState.STOPPED: Message("Stopped. I'm posting the picture as it is now."),
+    JobState.DONE: Message("It finished before it could stop, so you get the whole picture."),
+    JobState.CANCELLED: Message("It was cancelled at the same time, so there's no picture."),
+    JobState.FAILED: Message("It failed before it could stop."),
 }
-_STOPS = "It will stop as soon as it can. I'll post the picture as it is then."
+_STOPS = Message("It will stop as soon as it can. I'll post the picture as it is then.")
 
 
 class JobButton(PersistentButton, template=r"(?s:job:.*)"):
@@ -72,6 +76,7 @@ class _PressedJob:
         self._number = press.number
         self._services: Services = interaction.client.services
         self._person = Actor.of_interaction(interaction)
+        self._language = private_language(interaction)
 
     async def stop(self) -> None:
         """Stop the job, and say how it ended."""
@@ -86,7 +91,7 @@ class _PressedJob:
         await defer(self._interaction)
         await self._record()
         await self._services.control.cancel(self._job_id, self._person)
-        await respond(self._interaction, "Cancelled.")
+        await respond(self._interaction, CANCELLED)
 
     async def rerun(self) -> None:
         """Queue the job, or its picture, again with other seeds."""
@@ -108,7 +113,9 @@ class _PressedJob:
             await defer(self._interaction)
             await self._from_picture(self._services.followups.vary, numbers[0])
         else:
-            await show_form(self._interaction, VaryForm(self._message, record, numbers))
+            await show_form(
+                self._interaction, VaryForm(self._message, record, numbers, self._language)
+            )
 
     async def enlarge(self) -> None:
         """Queue a picture of the job again, twice as large."""
@@ -131,13 +138,15 @@ class _PressedJob:
         record = await self._editable_record()
         numbers = await self._numbers(record) if self._number is None else [self._number]
         limits = await self._services.policy.limits(self._interaction.guild_id)
-        await show_form(self._interaction, MoreForm(record, numbers, limits.steps))
+        await show_form(self._interaction, MoreForm(record, numbers, limits.steps, self._language))
 
     async def ask_for_prompt(self) -> None:
         """Ask for another prompt."""
         record = await self._editable_record()
         longest = self._services.settings.limits.prompt_length
-        await show_form(self._interaction, PromptForm(record, longest, self._number))
+        await show_form(
+            self._interaction, PromptForm(record, longest, self._number, self._language)
+        )
 
     async def show_recipe(self) -> None:
         """Show the command that paints the job, or its picture, again."""
@@ -156,7 +165,7 @@ class _PressedJob:
         await self._check_may_delete(record)
         is_moderator = self._person.id != record.job.author_id
         text = queue_text.confirm_delete_text(record.job, is_moderator=is_moderator)
-        view = confirm_delete_view(self._job_id, private_language(self._interaction))
+        view = confirm_delete_view(self._job_id, self._language)
         await update_response(self._interaction, text, view=view)
 
     async def delete(self) -> None:
@@ -193,9 +202,9 @@ class _PressedJob:
     async def _check_may_delete(self, record: JobRecord) -> None:
         await self._services.control.require_owner(record.job.id, self._person)
         if record.state in UNFINISHED:
-            raise UserError("This job hasn't finished yet. Cancel it instead.")
+            raise UserError(Message("This job hasn't finished yet. Cancel it instead."))
         if record.notified_at is None:
-            raise UserError("This job is still being posted. Try again in a minute.")
+            raise UserError(Message("This job is still being posted. Try again in a minute."))
 
     async def _channels(self, record: JobRecord) -> set[int]:
         """Return the channels that hold messages about a job."""
@@ -216,7 +225,7 @@ class _PressedJob:
         author_id, guild_id = record.job.author_id, self._interaction.guild_id
         await self._services.edits.check_may_edit_of(author_id, guild_id, self._interaction.user.id)
         if record.state in UNFINISHED:
-            raise UserError("This job hasn't finished yet.")
+            raise UserError(Message("This job hasn't finished yet."))
         return record
 
     async def _record(self) -> JobRecord:

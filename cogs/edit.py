@@ -9,6 +9,8 @@ from discord.app_commands import Choice, Range
 from bot.client import BotCog
 from bot.config import MAX_VARIATIONS
 from bot.errors import UserError
+from bot.languages.catalogue import Language
+from bot.languages.message import Message
 from bot.services import Services
 from bot.submission.edits import EditOptions
 from bot.submission.job_messages import message_with_pictures
@@ -19,6 +21,7 @@ from bot.submission.seeds import LARGEST_SEED
 from bot.ui import job_text
 from bot.ui.autocomplete import matching_presets
 from bot.ui.forms import PictureForm, words_input
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, show_form
 from bot.ui.uploads import Upload, is_spoiler
 from engine.editing.edit_recipe import DEFAULT_KEEP
@@ -26,11 +29,11 @@ from engine.recipes.recipe import MAX_STEPS
 
 MENU = "Edit this image"
 _KEEPS = {
-    "0": "Anything can change",
-    "50": "About half of it",
-    "75": "Most of it",
-    "90": "Its shapes, roughly",
-    "100": "Its shapes: only colors change",
+    "0": Message.in_context("entry", "Anything can change (0 %)"),
+    "50": Message.in_context("entry", "About half of it (50 %)"),
+    "75": Message.in_context("entry", "Most of it (75 %)"),
+    "90": Message.in_context("entry", "Its shapes, roughly (90 %)"),
+    "100": Message.in_context("entry", "Its shapes: only colors change (100 %)"),
 }
 """Options of how much of a picture stays: percentages and their labels."""
 _KEEP = str(round(100 * DEFAULT_KEEP))
@@ -46,7 +49,7 @@ class Edit(BotCog):
         image="The picture to change",
         prompt="What it should show afterwards",
         keep="How much stays, in percent: 100 changes only colors, less changes shapes too",
-        mask=job_text.MASK_FILE,
+        mask=str(job_text.MASK_FILE),
         steps="How long to paint: more steps change more",
         seed="The same seed makes the same change again",
         preset="Quality: fast takes less time, fine takes more",
@@ -82,7 +85,7 @@ class Edit(BotCog):
         """Ask how to change a message's picture."""
         check_permissions(Requester.of_interaction(interaction))
         message = await message_with_pictures(self._bot, self._services.store, message)
-        form = _EditForm(self._services, message)
+        form = _EditForm(self._services, message, private_language(interaction))
         await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)
 
@@ -90,16 +93,16 @@ class Edit(BotCog):
 class _EditForm(PictureForm):
     """Asks how to change a picture."""
 
-    def __init__(self, services: Services, message: discord.Message) -> None:
-        super().__init__(MENU, message)
+    def __init__(self, services: Services, message: discord.Message, language: Language) -> None:
+        super().__init__(Message.in_context("form", "Edit this image"), message, language)
         self._services = services
         self._prompt = words_input("prompt", services.settings.limits.prompt_length)
         self._keep: ui.Select[Any] = ui.Select(custom_id="keep")
         for percent, meaning in _KEEPS.items():
-            label = f"{meaning} ({percent} %)"
+            label = meaning.in_language(language)
             self._keep.add_option(label=label, value=percent, default=percent == _KEEP)
-        self.ask("What should it show afterwards?", self._prompt)
-        self.ask("How much of the picture stays?", self._keep)
+        self.ask(Message.in_context("field", "What should it show afterwards?"), self._prompt)
+        self.ask(Message.in_context("field", "How much of the picture stays?"), self._keep)
         self.ask_which()
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
@@ -108,7 +111,7 @@ class _EditForm(PictureForm):
         picture = Upload(self.picture, self.message)
         percent = self._keep.values[0] if self._keep.values else _KEEP
         if percent not in _KEEPS:
-            raise UserError("I don't know that choice. Please open the form again.")
+            raise UserError(Message("I don't know that choice. Please open the form again."))
         spoiler = is_spoiler(self.picture)
         options = EditOptions(self._prompt.value, int(percent) / 100, spoiler=spoiler)
         requester = Requester.of_interaction(interaction, "edit")

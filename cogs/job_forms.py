@@ -8,6 +8,8 @@ from discord import ui
 
 from bot.errors import UserError
 from bot.jobs.records import JobRecord
+from bot.languages.catalogue import Language
+from bot.languages.message import Message
 from bot.services import Services
 from bot.submission.followups import FollowupJobs
 from bot.submission.job_messages import message_with_pictures
@@ -15,11 +17,9 @@ from bot.submission.private_answers import answer_queued
 from bot.submission.recipes import prompt_of
 from bot.submission.requester import Requester
 from bot.submission.submit import Queued
-from bot.ui import buttons
 from bot.ui.base import Form
-from bot.ui.buttons import JobAction
 from bot.ui.filenames import result_number
-from bot.ui.forms import words_input
+from bot.ui.forms import WHICH_PICTURE, words_input
 from bot.ui.job_text import reading_text
 from bot.ui.responses import defer
 from bot.ui.uploads import Upload, pictures_in
@@ -38,8 +38,8 @@ _MAX_INPUT = 4000
 class _JobForm(Form):
     """A form about a job's pictures."""
 
-    def __init__(self, record: JobRecord, action: JobAction) -> None:
-        super().__init__(str(buttons.label(action)))
+    def __init__(self, record: JobRecord, title: Message, language: Language) -> None:
+        super().__init__(title, language)
         self.record = record
 
     def ask_which(self, numbers: list[int], *others: discord.SelectOption) -> ui.Select[Any]:
@@ -47,23 +47,29 @@ class _JobForm(Form):
         recipes = self.record.job.recipes
         options = [
             discord.SelectOption(
-                label=f"Picture {number}",
+                label=_picture_label(number).in_language(self.language),
                 value=str(number),
-                description=f"seed {recipes[number - 1].seed}",
+                description=_seed_label(recipes[number - 1].seed).in_language(self.language),
             )
             for number in numbers
         ]
         select: ui.Select[Any] = ui.Select(custom_id="which", options=[*others, *options])
         select.options[0].default = True
-        self.ask("Which picture?", select)
+        self.ask(WHICH_PICTURE, select)
         return select
 
 
 class VaryForm(_JobForm):
     """Asks which of several pictures to vary."""
 
-    def __init__(self, message: discord.Message, record: JobRecord, numbers: list[int]) -> None:
-        super().__init__(record, JobAction.VARY)
+    def __init__(
+        self,
+        message: discord.Message,
+        record: JobRecord,
+        numbers: list[int],
+        language: Language,
+    ) -> None:
+        super().__init__(record, Message.in_context("form", "Vary"), language)
         self._message = message
         self._which = self.ask_which(numbers)
 
@@ -78,18 +84,27 @@ class VaryForm(_JobForm):
 class MoreForm(_JobForm):
     """Asks how many more steps to paint, and of which picture."""
 
-    def __init__(self, record: JobRecord, numbers: list[int], limit: int) -> None:
-        super().__init__(record, JobAction.MORE)
+    def __init__(
+        self, record: JobRecord, numbers: list[int], limit: int, language: Language
+    ) -> None:
+        super().__init__(record, Message.in_context("form", "More steps"), language)
         most = limit - max(recipe.total_steps for recipe in record.job.recipes)
         if most < 1:
-            raise UserError(f"This picture already has the {limit} steps that are allowed here.")
+            raise UserError(
+                Message(
+                    "This picture already has the {limit} steps that are allowed here.",
+                    limit=limit,
+                )
+            )
         self._steps: ui.TextInput[Any] = ui.TextInput(
             custom_id="steps",
             default=str(min(record.job.recipes[0].steps, most)),
             max_length=_MAX_DIGITS,
         )
-        self.ask(f"How many more steps? At most {most}", self._steps)
-        everything = discord.SelectOption(label="All of them", value=_ALL)
+        how_many = Message.in_context("field", "How many more steps? At most {most}", most=most)
+        self.ask(how_many, self._steps)
+        every_one = Message.in_context("entry", "All of them").in_language(language)
+        everything = discord.SelectOption(label=every_one, value=_ALL)
         self._which = self.ask_which(numbers, everything) if len(numbers) > 1 else None
         self._only = None if len(record.job.recipes) == 1 else numbers[0]
 
@@ -99,7 +114,7 @@ class MoreForm(_JobForm):
         typed = self._steps.value.strip()
         steps = int(typed) if typed.isascii() and typed.isdecimal() else 0
         if not 1 <= steps <= MAX_STEPS:
-            raise UserError("Enter the number of steps as a whole number, such as 100.")
+            raise UserError(Message("Enter the number of steps as a whole number, such as 100."))
         number = self._only if self._which is None else _number(self._which)
         followups: FollowupJobs = interaction.client.services.followups
         requester = Requester.of_interaction(interaction)
@@ -111,13 +126,15 @@ class MoreForm(_JobForm):
 class PromptForm(_JobForm):
     """Asks for another prompt for a picture."""
 
-    def __init__(self, record: JobRecord, longest: int, number: int | None) -> None:
-        super().__init__(record, JobAction.REWORD)
+    def __init__(
+        self, record: JobRecord, longest: int, number: int | None, language: Language
+    ) -> None:
+        super().__init__(record, Message.in_context("form", "Edit prompt"), language)
         self._number = number
         prompt = prompt_of(record.job.recipes[0])[:_MAX_INPUT]
         self._prompt = words_input("prompt", max(longest, len(prompt)))
         self._prompt.default = prompt
-        self.ask("What should the picture show?", self._prompt)
+        self.ask(Message.in_context("field", "What should the picture show?"), self._prompt)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Queue the picture."""
@@ -156,7 +173,9 @@ async def _picture(
     files = (each for each in pictures_in(message) if result_number(each.filename) == number)
     file = next(files, None)
     if file is None:
-        raise UserError("I don't have this picture any more. Attach it to `/edit` instead.")
+        raise UserError(
+            Message("I don't have this picture any more. Attach it to `/edit` instead.")
+        )
     async with services.files.turn(interaction.user.id) as turn:
         return await turn.fetch(Upload(file, message))
 
@@ -164,6 +183,14 @@ async def _picture(
 async def respond_queued(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Tell a person when a job that a button queued will be ready."""
     await answer_queued(interaction, Queued(message))
+
+
+def _picture_label(number: int) -> Message:
+    return Message.in_context("entry", "Picture {number}", number=number)
+
+
+def _seed_label(seed: int) -> Message:
+    return Message.in_context("entry", "seed {seed}", seed=seed)
 
 
 def _number(which: ui.Select[Any]) -> int | None:

@@ -14,6 +14,8 @@ from discord import app_commands, ui
 
 from bot.client import BotCog
 from bot.errors import UserError, message_of
+from bot.languages.catalogue import Language
+from bot.languages.message import Message
 from bot.services import Services
 from bot.submission.job_messages import message_with_pictures
 from bot.submission.private_answers import answer_queued
@@ -23,7 +25,9 @@ from bot.ui import job_text
 from bot.ui.base import PersistentButton
 from bot.ui.buttons import button_view
 from bot.ui.filenames import plain_name
+from bot.ui.formatting import with_small_print
 from bot.ui.forms import PictureForm
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond, show_form, update_response
 from bot.ui.uploads import Upload, is_spoiler, pictures_in, recipe_beside
 from engine.errors import EngineError
@@ -41,7 +45,7 @@ class AgainButton(PersistentButton, template=r"recipe:again"):
         files = interaction.message.attachments if interaction.message else []
         file = next((each for each in files if plain_name(each.filename) == FILENAME), None)
         if file is None:
-            raise UserError("The recipe isn't there any more. Please run `/recipe` again.")
+            raise UserError(Message("The recipe isn't there any more. Please run `/recipe` again."))
         requester = Requester.of_interaction(interaction)
         queued = await services.recipe_reruns.queue(
             requester, Upload(file), spoiler=is_spoiler(file)
@@ -67,9 +71,11 @@ class Recipes(BotCog):
         message = await message_with_pictures(self._bot, self._services.store, message)
         pictures = pictures_in(message)
         if not pictures:
-            raise UserError("That message has no picture.")
+            raise UserError(Message("That message has no picture."))
         if len(pictures) > 1:
-            await show_form(interaction, _WhichForm(self._services, message))
+            await show_form(
+                interaction, _WhichForm(self._services, message, private_language(interaction))
+            )
             return
         await _show_posted_recipe(self._services, interaction, message, pictures[0])
 
@@ -77,8 +83,8 @@ class Recipes(BotCog):
 class _WhichForm(PictureForm):
     """Asks which of several pictures is meant."""
 
-    def __init__(self, services: Services, message: discord.Message) -> None:
-        super().__init__(MENU, message)
+    def __init__(self, services: Services, message: discord.Message, language: Language) -> None:
+        super().__init__(Message.in_context("form", "Show recipe"), message, language)
         self._services = services
         self.ask_which()
 
@@ -111,13 +117,16 @@ async def _show_recipe(
     text = job_text.provenance_text(origin)
     file = await asyncio.to_thread(partial(recipe_file, origin.recipe, spoiler=spoiler))
     if len(file.content) > interaction.filesize_limit:
-        await respond(interaction, f"{text}\n-# The recipe is too large for a file here.")
+        too_large = Message("The recipe is too large for a file here.")
+        await respond(interaction, with_small_print(text, too_large))
         return
     view = None
     try:
         services.recipe_reruns.check(origin.recipe)
     except (UserError, EngineError) as error:
-        text = f"{text}\n-# {message_of(error)!s}"
+        text = with_small_print(text, message_of(error))
     else:
-        view = button_view((ui.Button(label="Paint it again", custom_id="recipe:again"),))
+        again = Message.in_context("button", "Paint it again")
+        label = again.in_language(private_language(interaction))
+        view = button_view((ui.Button(label=label, custom_id="recipe:again"),))
     await update_response(interaction, text, (file,), view)

@@ -6,6 +6,8 @@ from typing import Any, Self
 import discord
 from discord import ui
 
+from bot.languages.catalogue import Language
+from bot.languages.message import Message, in_language
 from bot.ui.responses import answer_error, mark_handled
 
 FORM_SECONDS = 1800.0
@@ -15,12 +17,20 @@ FORM_SECONDS = 1800.0
 class Form(ui.Modal):
     """A modal dialog; a person whose form causes an error is told about it."""
 
-    def __init__(self, title: str) -> None:
-        super().__init__(title=title, timeout=FORM_SECONDS)
+    def __init__(self, title: Message | str, language: Language) -> None:
+        super().__init__(title=in_language(title, language), timeout=FORM_SECONDS)
+        self.language = language
 
-    def ask(self, text: str, component: ui.Item[Any], description: str | None = None) -> None:
+    def ask(
+        self,
+        text: Message | str,
+        component: ui.Item[Any],
+        description: Message | str | None = None,
+    ) -> None:
         """Add a question."""
-        self.add_item(ui.Label(text=text, component=component, description=description))
+        hint = None if description is None else in_language(description, self.language)
+        label = in_language(text, self.language)
+        self.add_item(ui.Label(text=label, component=component, description=hint))
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         """Accept the form, and note that it will be answered."""

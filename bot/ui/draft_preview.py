@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 from bot.jobs.draft import Draft
+from bot.languages.catalogue import Language
+from bot.languages.message import in_language
 from bot.ui import job_text
 from bot.ui.attachments import Attachment, encode, fit_within
 from engine.editing.edit_recipe import dilate
@@ -40,8 +42,8 @@ def selected_share(draft: Draft) -> float:
     return float(np.asarray(_mask(draft)).mean() / 255)
 
 
-def preview_files(draft: Draft) -> list[Attachment]:
-    """Return a preview and the mask as files."""
+def preview_files(draft: Draft, language: Language) -> list[Attachment]:
+    """Return a preview and the mask as files, described in a language."""
     if draft.mask is None:
         return []
     picture, mask = read_picture(draft.source), _mask(draft)
@@ -52,14 +54,15 @@ def preview_files(draft: Draft) -> list[Attachment]:
     # In dark parts of the picture, only the outline shows the mask.
     outline = ImageChops.difference(small, small.filter(ImageFilter.MaxFilter(_OUTLINE)))
     preview.paste("orange", mask=outline)
+    mask_text = in_language(job_text.MASK_ALT_TEXT, language)
     return [
         Attachment(
             "preview.webp",
             encode(preview, "WEBP", quality=_QUALITY),
-            job_text.preview_alt_text(selected_share(draft)),
+            in_language(job_text.preview_alt_text(selected_share(draft)), language),
             draft.spoiler,
         ),
-        Attachment("mask.png", draft.mask, job_text.MASK_ALT_TEXT, draft.spoiler),
+        Attachment("mask.png", draft.mask, mask_text, draft.spoiler),
     ]
 
 

@@ -5,10 +5,14 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.languages.catalogue import Language
+from bot.languages.message import Message
 from bot.ui.base import Form
 from bot.ui.media import check_not_linked
 from bot.ui.uploads import choose_picture, pictures_in
 
+WHICH_PICTURE = Message.in_context("field", "Which picture?")
+"""The question which of several pictures is meant."""
 _LABEL = 100
 """Maximum length of an option, in characters."""
 
@@ -16,8 +20,8 @@ _LABEL = 100
 class PictureForm(Form):
     """A form that asks for one picture of a message, if it has several."""
 
-    def __init__(self, title: str, message: discord.Message) -> None:
-        super().__init__(title)
+    def __init__(self, title: Message, message: discord.Message, language: Language) -> None:
+        super().__init__(title, language)
         self.message = message
         self._pictures = pictures_in(message)
         self._which: ui.Select[Any] | None = None
@@ -34,7 +38,7 @@ class PictureForm(Form):
         ]
         options[0].default = True
         self._which = ui.Select(custom_id="which", options=options)
-        self.ask("Which picture?", self._which)
+        self.ask(WHICH_PICTURE, self._which)
 
     @property
     def picture(self) -> discord.Attachment:

@@ -12,7 +12,7 @@ from bot.config import LimitSettings
 from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job, JobState
 from bot.jobs.records import JobRecord
-from bot.languages.message import Sentence
+from bot.languages.message import Message, Sentence
 from bot.ui.formatting import (
     duration_text,
     escape_name,
@@ -49,8 +49,9 @@ _HINT = "V1 varies picture 1, U1 posts it by itself"
 """What the buttons of several pictures do."""
 MASK_ALT_TEXT = "The mask: white will be repainted, black stays as it is"
 RELEVANCE_ALT_TEXT = "A map of the picture: brighter parts look more like what you asked for"
-MASK_FILE = (
-    "White changes, black stays. In a copy of the picture, what you erase or paint over changes"
+MASK_FILE = Message.in_context(
+    "hint",
+    "White changes, black stays. In a copy of the picture, what you erase or paint over changes",
 )
 """How a mask may look, in the at most 100 characters of a description."""
 NO_MASK = (

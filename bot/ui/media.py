@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 import discord
 
 from bot.errors import UserError
+from bot.languages.message import Message
 
 _SPOILER_FLAG = discord.AttachmentFlags(spoiler=True).value
-_LINKED = (
+_LINKED = Message(
     "That message shows its picture by a link, and I only read pictures that are attached to a "
     "message on Discord. Save the picture, and attach it to `/edit`."
 )

@@ -9,6 +9,7 @@ from discord import ui
 from bot.config import LimitSettings
 from bot.errors import UserError
 from bot.guild_settings import THRESHOLDS, GuildSettings
+from bot.languages.catalogue import Language
 from bot.services import Services
 from bot.submission.settings_changes import (
     WORD_LISTS,
@@ -27,6 +28,7 @@ from bot.submission.settings_changes import (
 from bot.ui import buttons, formatting
 from bot.ui.base import Form, PersistentItem
 from bot.ui.forms import words_input
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, show_form, update_response
 from bot.ui.settings_panel import EDIT_OTHERS, FIRST, FORMS, KEPT, LISTS, SECTIONS, panel_view
 from bot.ui.settings_text import NAMES, HostRules
@@ -147,17 +149,23 @@ async def _form(
 ) -> "_LimitsForm | _WordsForm":
     if name in FORMS:
         server = await services.server_settings.get(interaction)
-        return _LimitsForm(services, FORMS[name], server)
+        return _LimitsForm(services, FORMS[name], server, private_language(interaction))
     if name in ("add", "remove"):
-        return _WordsForm(services, adds=name == "add")
+        return _WordsForm(services, private_language(interaction), adds=name == "add")
     raise UserError(buttons.UNKNOWN)
 
 
 class _LimitsForm(Form):
     """Asks for limits as numbers; an empty field leaves a limit to the host."""
 
-    def __init__(self, services: Services, names: tuple[str, ...], server: GuildSettings) -> None:
-        super().__init__("Limits of this server")
+    def __init__(
+        self,
+        services: Services,
+        names: tuple[str, ...],
+        server: GuildSettings,
+        language: Language,
+    ) -> None:
+        super().__init__("Limits of this server", language)
         self._services = services
         host = services.settings.limits
         self._fields = {name: _number_input(name, server, host) for name in names}
@@ -183,8 +191,8 @@ class _LimitsForm(Form):
 class _WordsForm(Form):
     """Asks for words to block, or to allow again."""
 
-    def __init__(self, services: Services, *, adds: bool) -> None:
-        super().__init__("Block words" if adds else "Allow words again")
+    def __init__(self, services: Services, language: Language, *, adds: bool) -> None:
+        super().__init__("Block words" if adds else "Allow words again", language)
         self._services, self._adds = services, adds
         self._words = words_input("words", _LONGEST_WORDS)
         self._kind: ui.Select[Any] = ui.Select(
