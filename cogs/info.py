@@ -4,8 +4,10 @@ import discord
 from discord import app_commands
 
 from bot.client import BotCog
+from bot.languages.message import Message, joined
 from bot.submission.account_text import account_text, job_line, jobs_heading
 from bot.ui import queue_text
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond
 
 _MOST = 15
@@ -24,12 +26,13 @@ class Info(BotCog):
         account = await services.accounts.get(user_id, interaction.guild_id, guild)
         next_picture = await services.accounts.next_picture(account)
         preferences = await services.store.preferences.get(user_id)
+        language = private_language(interaction)
         text = account_text(account, next_picture, preferences)
-        lines = self._jobs(user_id)
-        heading = f"{text}\n{jobs_heading(account)}"
+        heading = joined("\n", (text, jobs_heading(account))).in_language(language)
+        lines = [line.in_language(language) for line in self._jobs(user_id)]
         await respond(interaction, queue_text.list_text(heading, lines[:_MOST], len(lines)))
 
-    def _jobs(self, user_id: int) -> list[str]:
+    def _jobs(self, user_id: int) -> list[Message]:
         """Return a line for each of a person's jobs, those that are being painted first."""
         reporter = self._services.reporter
         jobs = [job for job in self._services.queue.jobs() if job.author_id == user_id]

@@ -10,7 +10,6 @@ from bot.storage import Store
 from bot.storage.quotas import Usage
 from bot.submission.usage_limits import (
     DAY,
-    IN_GUILD,
     Requested,
     check_jobs,
     check_space,
@@ -78,8 +77,8 @@ class Accounts:
         for quota in account.quotas:
             if pictures > quota.left:
                 past = await self._requested(account, quota)
-                where = "" if quota.guild_id is None else IN_GUILD
-                raise UserError(day_is_over(past, pictures, quota.most, where))
+                in_guild = quota.guild_id is not None
+                raise UserError(day_is_over(past, pictures, quota.most, in_guild=in_guild))
 
     async def next_picture(self, account: Account) -> datetime | None:
         """Return when the user may ask for a picture again; None if they may now."""

@@ -19,6 +19,7 @@ from discord import app_commands
 from discord.enums import AppCommandPermissionType
 
 from bot.errors import UserError
+from bot.languages.message import Message
 from bot.submission.requester import PAINTING, Requester
 from bot.ui.discord_errors import CALL_ERRORS, describe
 
@@ -86,8 +87,11 @@ class CommandAccess:
             allowed = _is_allowed(guild.rules, self._command_ids.get(name), self._id, requester)
             if not (allowed and own.use_application_commands):
                 raise UserError(
-                    f"This server does not let you use `/{name}` in this channel, so I cannot "
-                    "do this for you here. Ask a moderator."
+                    Message(
+                        "This server does not let you use {command} in this channel, so I cannot "
+                        "do this for you here. Ask a moderator.",
+                        command=f"`/{name}`",
+                    )
                 )
 
     async def check_moderating(self, requester: Requester, command: str) -> None:
@@ -100,7 +104,11 @@ class CommandAccess:
             return
         rules = {} if guild_id is None else (await self._guild(guild_id)).rules
         if not _may_moderate(rules, self._command_ids.get(command, 0), self._id, requester):
-            raise UserError(f"This server does not let you use `/{command}` any more.")
+            raise UserError(
+                Message(
+                    "This server does not let you use {command} any more.", command=f"`/{command}`"
+                )
+            )
 
     async def is_known(self, guild_id: int) -> bool:
         """Return True if Discord tells what a server's integration settings are."""

@@ -13,6 +13,7 @@ from bot.delivery.reporter import Reporter
 from bot.errors import UserError
 from bot.jobs.job import UNFINISHED, Job, JobOrigin, JobState
 from bot.jobs.records import JobRecord
+from bot.languages.message import Message
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
 from bot.submission.permissions import Actor
@@ -23,13 +24,14 @@ from engine.recipes.recipe import Recipe
 
 _END_PAUSE = 0.1
 """Seconds between two reads of the state of a stopped job."""
-_GONE = "This job is not there any more."
-_NOT_YOURS = "Only the person who asked for this picture, or a moderator, can do that."
+_GONE = Message("This job is not there any more.")
+_NOT_YOURS = Message("Only the person who asked for this picture, or a moderator, can do that.")
+_NOT_STARTED = Message("It has not started yet: cancel it instead.")
 _OVER = {
-    JobState.DONE: "This job is done already.",
-    JobState.STOPPED: "This job was stopped already.",
-    JobState.CANCELLED: "This job was cancelled already.",
-    JobState.FAILED: "This job has failed already.",
+    JobState.DONE: Message("This job is done already."),
+    JobState.STOPPED: Message("This job was stopped already."),
+    JobState.CANCELLED: Message("This job was cancelled already."),
+    JobState.FAILED: Message("This job has failed already."),
 }
 
 
@@ -72,7 +74,7 @@ class JobControl:
         await self.require_owner(job_id, actor)
         if not await self._store.lifecycle.request_stop(job_id):
             state = (await self.job(job_id)).state
-            raise UserError(_OVER.get(state, "It has not started yet: cancel it instead."))
+            raise UserError(_OVER.get(state, _NOT_STARTED))
         self._queue.stop(job_id)
 
     async def wait_for_end(self, job_id: int) -> JobState | None:
@@ -122,7 +124,7 @@ class JobControl:
         record = await self.job(job_id)
         if recipes is None:
             if record.state is not JobState.STOPPED:
-                raise UserError("Only stopped jobs can be resumed.")
+                raise UserError(Message("Only stopped jobs can be resumed."))
             recipes = record.job.recipes
         spoiler = record.job.spoiler
         origin = JobOrigin(

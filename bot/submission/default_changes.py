@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from bot.config import BotSettings, LimitSettings
 from bot.errors import UserError
+from bot.languages.message import Message
 from bot.preferences import MAX_NEGATIVE, OPTIONS, ImagineDefaults, Notify, Preferences
 from bot.storage import Store
 from bot.submission.default_options import check_values
@@ -82,7 +83,7 @@ class DefaultChanges:
         """Return the values to store."""
         chosen = {name: value for name, value in values.items() if value is not None}
         if not chosen:
-            raise UserError("Choose at least one option, such as `steps`.")
+            raise UserError(Message("Choose at least one option, such as `steps`."))
         _check_choices(chosen, limits)
         if "style" in chosen:
             chosen["style"] = await self._styles.words(requester.user_id, chosen["style"]) or NONE
@@ -98,21 +99,31 @@ class DefaultChanges:
 def _check_moderator(requester: Requester) -> None:
     own = requester.own_permissions
     if requester.guild_id is None:
-        raise UserError("Only the channels of a server have defaults. `/defaults set` sets yours.")
+        raise UserError(
+            Message("Only the channels of a server have defaults. `/defaults set` sets yours.")
+        )
     if not (own.manage_channels or own.administrator):
         raise UserError(
-            "Only members who may Manage Channel here can change this channel's defaults. "
-            "`/defaults set` sets yours."
+            Message(
+                "Only members who may Manage Channel here can change this channel's defaults. "
+                "`/defaults set` sets yours."
+            )
         )
 
 
 def _check_choices(chosen: Mapping[str, Any], limits: LimitSettings) -> None:
     """Raise `UserError` for numbers and choices that Discord's own commands do not offer."""
     if chosen.get("notify", _NOTIFY[0]) not in _NOTIFY:
-        raise UserError("Choose one of the ways in the list for `notify`.")
+        raise UserError(Message("Choose one of the ways in the list for `notify`."))
     for name, most in (("steps", limits.steps), ("count", limits.count)):
         if not 1 <= chosen.get(name, 1) <= most:
-            raise UserError(f"`{name}` must be a number from 1 to {most} here.")
+            raise UserError(
+                Message(
+                    "{option} must be a number from 1 to {most} here.",
+                    option=f"`{name}`",
+                    most=most,
+                )
+            )
 
 
 def _checked_negative(words: str) -> str:
@@ -121,12 +132,22 @@ def _checked_negative(words: str) -> str:
     if is_none(line):
         return NONE
     if len(line) > MAX_NEGATIVE:
-        raise UserError(f"The default of `negative` can have at most {MAX_NEGATIVE} characters.")
+        raise UserError(
+            Message(
+                "The default of `negative` can have at most {most} characters.", most=MAX_NEGATIVE
+            )
+        )
     excluded = with_excluded("", line)
     if not excluded:
-        raise UserError("Say in `negative` what pictures should not show, such as: fog, people")
+        raise UserError(
+            Message("Say in `negative` what pictures should not show, such as: fog, people")
+        )
     if len(parse_prompts(excluded)) >= MAX_PROMPTS:
-        raise UserError(f"The default of `negative` can name at most {MAX_PROMPTS - 1} things.")
+        raise UserError(
+            Message(
+                "The default of `negative` can name at most {most} things.", most=MAX_PROMPTS - 1
+            )
+        )
     return line
 
 
@@ -135,5 +156,7 @@ def _cleared(option: str | None, kind: type[ImagineDefaults]) -> set[str]:
     if option is None:
         return set(kind.model_fields)
     if option not in kind.model_fields:
-        raise UserError(f"Choose one of the options in the list: {', '.join(OPTIONS)}.")
+        raise UserError(
+            Message("Choose one of the options in the list: {options}.", options=", ".join(OPTIONS))
+        )
     return {option}

@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.config import BotSettings, LimitSettings
 from bot.errors import UserError
+from bot.languages.message import Message, joined
 from bot.preferences import OPTIONS, ImagineDefaults
 from bot.storage import Store
 from bot.submission.imagine_options import ImagineOptions, imagine_recipe
@@ -35,7 +36,7 @@ class FilledOptions:
 
     options: ImagineOptions
     count: int
-    notice: str
+    notice: Message | str
     """Sentences about defaults that the person may not expect, or ""."""
 
 
@@ -63,10 +64,13 @@ class DefaultOptions:
         channel = _open(await self.of_channel(requester), settled | _settled(own))
         values, notices = await self._possible(requester, typed, {**channel, **own})
         if used := {name: values[name] for name in channel if name in values}:
-            notices.append(f"This channel's defaults were used: {options_text(used)}.")
+            options = options_text(used)
+            notices.append(
+                Message("This channel's defaults were used: {options}.", options=options)
+            )
         number = values.pop("count", 1) if count is None else count
         typed = await self._resolved(requester, typed)
-        return FilledOptions(replace(typed, **values), number, " ".join(notices))
+        return FilledOptions(replace(typed, **values), number, joined(" ", notices))
 
     async def of_channel(self, requester: Requester) -> ImagineDefaults:
         """Return the defaults of the requester's channel; direct messages have none."""
@@ -76,9 +80,9 @@ class DefaultOptions:
 
     async def _possible(
         self, requester: Requester, typed: ImagineOptions, defaults: dict[str, Any]
-    ) -> tuple[dict[str, Any], list[str]]:
+    ) -> tuple[dict[str, Any], list[Message]]:
         """Return the defaults that can be used, and sentences about the others."""
-        values, notices = dict[str, Any](), list[str]()
+        values, notices = dict[str, Any](), list[Message]()
         for name, value in defaults.items():
             if name == "count":
                 values[name], notice = await self._fit_count(requester, value)
@@ -86,34 +90,45 @@ class DefaultOptions:
                 continue
             else:
                 notice = await self._refusal(requester, typed, name, value)
-                values |= {} if notice else {name: value}
-            notices += [notice] if notice else []
+                values |= {name: value} if notice is None else {}
+            notices += [] if notice is None else [notice]
         return values, notices
 
-    async def _fit_count(self, requester: Requester, count: int) -> tuple[int, str]:
+    async def _fit_count(self, requester: Requester, count: int) -> tuple[int, Message | None]:
         most = (await self._policy.limits(requester.guild_id)).count
         if count <= most:
-            return count, ""
-        return most, (
-            f"The default is {count} variations, and at most {most} are allowed here, so I paint "
-            f"{most}."
+            return count, None
+        return most, Message(
+            "The default is {default} variations, and at most {most} are allowed here, so I paint "
+            "{most}.",
+            default=count,
+            most=most,
         )
 
     async def _refusal(
         self, requester: Requester, typed: ImagineOptions, name: str, value: Any
-    ) -> str:
-        """Return why a default cannot be used, or ""."""
+    ) -> Message | None:
+        """Return why a default cannot be used; None if it can."""
         if not self._is_possible(_ANY, {name: value}):
-            return f"I don't know the default {name} {escape_name(str(value))}, so I left it out."
+            return Message(
+                "I don't know the default {option} {value}, so I left it out.",
+                option=name,
+                value=escape_name(str(value)),
+            )
         try:
             if name in _WORDS:
                 await self._policy.check_text(requester, value)
         except UserError:
-            return f"The default {name} contains a word that is blocked here, so I left it out."
+            return Message(
+                "The default {option} contains a word that is blocked here, so I left it out.",
+                option=name,
+            )
         is_shorter = self._is_possible(typed, {})
         if name == "negative" and is_shorter and not self._is_possible(typed, {name: value}):
-            return f"The default {name} is too long for this prompt, so I left it out."
-        return ""
+            return Message(
+                "The default {option} is too long for this prompt, so I left it out.", option=name
+            )
+        return None
 
     def _is_possible(self, options: ImagineOptions, values: dict[str, Any]) -> bool:
         installed, limits = self._settings.engine.installed, self._settings.limits

@@ -11,6 +11,7 @@ from typing import TypeVar, TypeVarTuple
 from weakref import WeakValueDictionary
 
 from bot.errors import UserError
+from bot.languages.message import Message
 from bot.reading.file_process import FileProcess
 from bot.ui.uploads import Upload, UploadReader
 
@@ -81,7 +82,9 @@ class FileReader:
         """Wait for a person's turn; raise `UserError` if too many of theirs wait already."""
         if self._turns[user_id] >= _MAX_TURNS:
             raise UserError(
-                "I am still looking at the files that you sent before. Try again in a minute."
+                Message(
+                    "I am still looking at the files that you sent before. Try again in a minute."
+                )
             )
         self._turns[user_id] += 1
         lock = self._locks.setdefault(user_id, asyncio.Lock())

@@ -17,6 +17,7 @@ from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.job import JobOrigin
 from bot.jobs.records import JobRecord
+from bot.languages.message import Message
 from bot.submission.control import JobControl
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.recipes import most_pixels
@@ -105,8 +106,10 @@ class FollowupJobs:
         prompts, before = parse_prompts(prompt), _recipes(record, number)
         if all(recipe.prompts == prompts for recipe in before):
             raise UserError(
-                "This is the same prompt, and with the same seed it paints the same picture. "
-                "Change it, or press Rerun."
+                Message(
+                    "This is the same prompt, and with the same seed it paints the same picture. "
+                    "Change it, or press Rerun."
+                )
             )
         with self.debounce(requester.user_id, "reword", record.job.id, number, prompt):
             recipes = tuple(replace(recipe, prompts=prompts) for recipe in before)
@@ -144,7 +147,7 @@ class FollowupJobs:
             key: when for key, when in self._recent.items() if now - when < self._debounce_seconds
         }
         if request in self._recent:
-            raise UserError("You asked for that a moment ago, and once is enough.")
+            raise UserError(Message("You asked for that a moment ago, and once is enough."))
         self._recent[request] = inf
         try:
             yield
@@ -158,8 +161,10 @@ def _check_can_grow(recipe: Recipe) -> None:
     """Raise `UserError` if a picture is already about as large as it can become."""
     if recipe.width * recipe.height * ENLARGED**2 > most_pixels(recipe.models):
         raise UserError(
-            "This picture was enlarged already, and I paint no larger ones. Enlarge it with "
-            "another program."
+            Message(
+                "This picture was enlarged already, and I paint no larger ones. Enlarge it with "
+                "another program."
+            )
         )
 
 
@@ -171,5 +176,5 @@ def _recipes(record: JobRecord, number: int | None) -> tuple[Recipe, ...]:
 def _recipe(record: JobRecord, number: int) -> Recipe:
     """Return the recipe of picture `number`, counted from 1."""
     if not 1 <= number <= len(record.job.recipes):
-        raise UserError("There is no such picture.")
+        raise UserError(Message("There is no such picture."))
     return record.job.recipes[number - 1]

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 
+from bot.languages.message import Message, joined
 from bot.preferences import ImagineDefaults, Notify, Preferences
 from bot.ui.formatting import escape_prompt
 
-NOTIFY: Mapping[Notify, str] = {
-    "ping": "When a picture is done, I mention you beside it.",
-    "dm": "When a picture is done, I send you a direct message.",
-    "none": "When a picture is done, I don't tell you.",
+_NOTIFY: Mapping[Notify, Message] = {
+    "ping": Message("When a picture is done, I mention you beside it."),
+    "dm": Message("When a picture is done, I send you a direct message."),
+    "none": Message("When a picture is done, I don't tell you."),
 }
-_ORDER = (
+_ORDER = Message(
     "-# What you type in a command comes first, then your own defaults, then the channel's. "
     "`none` as a style, or as what to leave out, stands for nothing."
 )
@@ -21,22 +22,26 @@ def options_text(options: Mapping[str, object]) -> str:
     return " · ".join(f"`{name}` {escape_prompt(str(value))}" for name, value in options.items())
 
 
-def own_text(preferences: Preferences) -> str:
+def own_text(preferences: Preferences) -> Message:
     """Return what a person chose."""
-    return f"{own_line(preferences)}\n{NOTIFY[preferences.notify]}"
+    return joined("\n", (_own_line(preferences), _NOTIFY[preferences.notify]))
 
 
-def own_line(preferences: Preferences) -> str:
-    """Return the defaults that a person chose, in one line."""
-    return f"**Your defaults** {options_text(preferences.options) or 'none'}"
-
-
-def channel_text(defaults: ImagineDefaults) -> str:
+def channel_text(defaults: ImagineDefaults) -> Message:
     """Return the defaults of a channel."""
-    return f"**This channel's defaults** {options_text(defaults.options) or 'none'}"
+    if not defaults.options:
+        return Message("**This channel's defaults** none")
+    return Message("**This channel's defaults** {options}", options=options_text(defaults.options))
 
 
-def all_text(preferences: Preferences, channel: ImagineDefaults | None) -> str:
+def all_text(preferences: Preferences, channel: ImagineDefaults | None) -> Message:
     """Return a person's defaults, and those of a channel unless it is None."""
-    here = [] if channel is None else [channel_text(channel)]
-    return "\n".join((own_text(preferences), *here, _ORDER))
+    here = None if channel is None else channel_text(channel)
+    return joined("\n", (own_text(preferences), here, _ORDER))
+
+
+def _own_line(preferences: Preferences) -> Message:
+    """Return the defaults that a person chose, in one line."""
+    if not preferences.options:
+        return Message("**Your defaults** none")
+    return Message("**Your defaults** {options}", options=options_text(preferences.options))
