@@ -235,7 +235,7 @@ async def _background(
     queue = GpuQueue(fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps)
     throughput = ThroughputEstimator()
     check = PictureCheck(settings.safety, store, picture_filter)
-    moderation_log = ModerationLog(store, timings, check)
+    moderation_log = ModerationLog(store, timings, check, ServerLanguages(store).of)
     reporter = Reporter(store, queue, throughput, settings.discord, timings, check, moderation_log)
     outbox = EventOutbox(store, reporter)
     on_event, load = outbox.publish, outbox.load_checkpoints

@@ -12,7 +12,7 @@ import discord
 from bot.scheduling.queue import GpuQueue
 from bot.timings import Timings
 from bot.ui.discord_errors import NETWORK_ERRORS, describe
-from bot.ui.formatting import one_line, plural
+from bot.ui.formatting import one_line
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ _LONGEST_NAME = 80
 
 
 class Presence:
-    """Keeps the line up to date."""
+    """Keeps the line up to date. It is English, because it is the same on all servers."""
 
     def __init__(self, models: str, queue: GpuQueue, timings: Timings) -> None:
         self._models = one_line(models, _LONGEST_NAME)
@@ -58,4 +58,4 @@ class Presence:
         waiting = self._queue.waiting()
         if not waiting:
             return f"{self._models} models · painting"
-        return f"{self._models} models · {plural(waiting, 'job')} waiting"
+        return f"{self._models} models · {waiting} {'job' if waiting == 1 else 'jobs'} waiting"

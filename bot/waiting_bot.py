@@ -12,9 +12,11 @@ from typing import Any
 
 import discord
 
+from bot.languages.message import Message, percentage
 from bot.timings import Timings
 from bot.ui.discord_errors import CALL_ERRORS, bounded, describe
-from bot.ui.formatting import duration_text, percent
+from bot.ui.formatting import duration
+from bot.ui.reader_language import private_language
 from engine.weights.downloads import DownloadProgress
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,7 @@ _MOST_FOLLOWED = 100
 """Maximum number of answers that follow the download; others tell how far it is once."""
 _LONGEST_FOLLOWED = 840.0
 """Seconds for which an answer follows the download; Discord allows edits for 15 minutes."""
-_READY = "My models are here. I'm starting: please try again in a minute."
+_READY = Message("My models are here. I'm starting: please try again in a minute.")
 
 
 class WaitingBot(discord.AutoShardedClient):
@@ -52,8 +54,9 @@ class WaitingBot(discord.AutoShardedClient):
         """Answer whatever a person does with what the bot waits for."""
         if interaction.type is discord.InteractionType.autocomplete:
             return
+        text = self._text().in_language(private_language(interaction))
         try:
-            await bounded(interaction.response.send_message(self._text(), ephemeral=True))
+            await bounded(interaction.response.send_message(text, ephemeral=True))
         except CALL_ERRORS as error:
             log.warning("a response was not sent", extra={"cause": describe(error)})
             return
@@ -93,40 +96,46 @@ class WaitingBot(discord.AutoShardedClient):
                 await self.change_presence(activity=activity, status=discord.Status.idle)
             await asyncio.sleep(self._seconds)
 
-    def _text(self) -> str:
+    def _text(self) -> Message:
         progress = self._downloads()
         return _READY if progress is None else waiting_text(progress)
 
 
-def waiting_text(progress: DownloadProgress) -> str:
+def waiting_text(progress: DownloadProgress) -> Message:
     """Return what the bot waits for, and for about how long."""
     share, left = progress.share, progress.seconds_left
     if share is None:
-        return (
+        return Message(
             "I'm downloading the models that I paint with, and can't do anything before. I don't "
             "know how long that takes."
         )
     if share >= 1:
-        return "I have downloaded the models that I paint with, and prepare them: a minute more."
-    if left is None:
-        return (
-            f"I'm downloading the models that I paint with, and can't do anything before: "
-            f"{percent(share)} are here. I can't tell yet how long the rest takes."
+        return Message(
+            "I have downloaded the models that I paint with, and prepare them: a minute more."
         )
-    return (
-        f"I'm downloading the models that I paint with, and can't do anything before: "
-        f"{percent(share)} are here, about {duration_text(left)} left."
+    if left is None:
+        return Message(
+            "I'm downloading the models that I paint with, and can't do anything before: {share} "
+            "are here. I can't tell yet how long the rest takes.",
+            share=percentage(share),
+        )
+    return Message(
+        "I'm downloading the models that I paint with, and can't do anything before: {share} are "
+        "here, about {duration} left.",
+        share=percentage(share),
+        duration=duration(left),
     )
 
 
 def status_text(progress: DownloadProgress | None) -> str:
-    """Return a line for the list of members."""
+    """Return a line for the list of members, which is the same on all servers."""
     share = None if progress is None else progress.share
-    return "Downloading models" if share is None else f"Downloading models: {percent(share)}"
+    return "Downloading models" if share is None else f"Downloading models: {percentage(share)!s}"
 
 
-async def _edit(interaction: discord.Interaction[Any], text: str) -> None:
+async def _edit(interaction: discord.Interaction[Any], text: Message) -> None:
+    content = text.in_language(private_language(interaction))
     try:
-        await bounded(interaction.edit_original_response(content=text))
+        await bounded(interaction.edit_original_response(content=content))
     except CALL_ERRORS as error:
         log.warning("a response was not updated", extra={"cause": describe(error)})

@@ -33,7 +33,7 @@ class Help(BotCog):
             "*Edit this image* edits a picture in a message.\n"
             "- `/mask` finds something in a picture and paints something else there.\n"
             "- Reply to one of my pictures, with the ping on: I continue from your painted-over "
-            f"copy of it, and words alone edit it {replies}.\n"
+            f"copy of it, and words alone edit it {replies!s}.\n"
             "- `/recipe`, or the menu *Show recipe*, shows how a picture was made and can paint "
             "another one like it.\n"
             "- `/history` shows your pictures. You can post or rerun them.\n"

@@ -12,6 +12,7 @@ from bot.client import BotCog
 from bot.delivery.held_back import Allowed
 from bot.errors import UserError
 from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
+from bot.languages.message import joined
 from bot.picture_check import Audience
 from bot.services import Services
 from bot.submission.private_answers import answer_queued
@@ -151,7 +152,7 @@ async def _turn(
         _button(action, scope, entry, disabled=disabled[action]) for action in _BUTTONS
     )
     page = history_page.page_text(entry, scope, interaction.user.id)
-    text = "\n".join(filter(None, (page, allowed.held_back_text(interaction.guild_id))))
+    text = joined("\n", (page, allowed.held_back_text(interaction.guild_id)))
     await update_response(interaction, text, [] if sheet is None else [sheet], view)
 
 

@@ -11,6 +11,7 @@ from bot.delivery.job_messages import JobMessage
 from bot.delivery.poster import JobPoster
 from bot.jobs.job import JobState
 from bot.jobs.records import JobRecord, StoredFrame, StoredPicture
+from bot.languages.message import in_language
 from bot.preferences import Notify
 from bot.storage import Store, retrying
 from bot.ui import formatting, job_text
@@ -64,7 +65,9 @@ class Ending:
         frames = await retrying(self.store.lifecycle.frames)(job.id)
         allowed = await self.allow(pictures, frames)
         if not allowed.pictures:
-            return await self._tell_without_pictures(allowed.held_back_text(job.guild_id))
+            return await self._tell_without_pictures(
+                in_language(allowed.held_back_text(job.guild_id), job.language)
+            )
         steps, limit = [each.steps for each in pictures], self.poster.file_limit
         while True:
             files = await asyncio.to_thread(
@@ -85,7 +88,7 @@ class Ending:
     ) -> str | None:
         record, numbers = self.record, [each.number for each in allowed.pictures]
         facts = job_text.result_text(record, steps, files.size)
-        held_back = allowed.held_back_text(record.job.guild_id)
+        held_back = in_language(allowed.held_back_text(record.job.guild_id), record.job.language)
         notices = (formatting.with_notice(facts, record.notice), held_back, *files.notices)
         first, *others = files.groups or ((),)
         text = "\n".join(filter(None, notices))

@@ -11,6 +11,7 @@ import discord
 from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job, JobLocation
 from bot.jobs.records import StoredFrame, StoredPicture
+from bot.languages.message import Message
 from bot.picture_check import Audience, PictureCheck, PictureFilterError
 from bot.timings import Timings
 from bot.ui import picture_filter_text
@@ -32,7 +33,7 @@ class Allowed:
     held_back: int = 0
     """Number of the other pictures."""
 
-    def held_back_text(self, guild_id: int | None) -> str:
+    def held_back_text(self, guild_id: int | None) -> Message | str:
         """Return what is said publicly about the other pictures, or ""."""
         total = len(self.pictures) + self.held_back
         return picture_filter_text.held_back_text(guild_id, self.held_back, total)
@@ -128,7 +129,8 @@ class JobFilter:
             return
         log.info("held back", extra={"job": self._job.id, "pictures": allowed.held_back})
         total = len(allowed.pictures) + allowed.held_back
-        text = picture_filter_text.private_text(self._location.url, allowed.held_back, total)
+        told = picture_filter_text.private_text(self._location.url, allowed.held_back, total)
+        text = told.in_language(self._job.author_language)
         try:
             channel = await bounded(self._client.create_dm(discord.Object(self._job.author_id)))
             await bounded(channel.send(text, nonce=f"{self._job.id}-h"))

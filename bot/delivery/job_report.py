@@ -172,7 +172,7 @@ class JobReport:
                 self._shown = event
                 if self._is_held_back:
                     held_back = picture_filter_text.progress_text(self.job.guild_id)
-                    text = formatting.with_notice(text, held_back)
+                    text = formatting.with_notice(text, held_back.in_language(self.job.language))
             case None if eta is not None:
                 text = job_text.waiting_text(eta.jobs_ahead, eta.start, eta.end)
             case _:
@@ -187,7 +187,8 @@ class JobReport:
         record = await retrying(store.jobs.get)(job_id)
         if record is None or record.state in UNFINISHED:
             return  # deleted in the meantime
-        fault = partial(message.update, picture_filter_text.FAULT_OF_RESULT, buttons=None)
+        fault_text = picture_filter_text.FAULT_OF_RESULT.in_language(self.job.language)
+        fault = partial(message.update, fault_text, buttons=None)
         ending = Ending(
             record,
             poster,

@@ -20,6 +20,7 @@ from bot.delivery.held_back import allowed_pictures
 from bot.guild_settings import GuildSettings
 from bot.jobs.job import Job, JobLocation
 from bot.jobs.records import JobRecord, StoredPicture
+from bot.languages.catalogue import Language
 from bot.languages.message import Message
 from bot.picture_check import Audience, PictureCheck, PictureFilterError
 from bot.storage import Store
@@ -28,6 +29,7 @@ from bot.ui import moderation_text
 from bot.ui.attachments import MAX_FILES, MAX_MESSAGE_BYTES, Attachment, discord_files
 from bot.ui.discord_errors import CALL_ERRORS, bounded, describe
 from bot.ui.log_channel import log_problem
+from bot.ui.reader_language import PublicLanguage
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +48,12 @@ _SILENT_SECONDS = 300.0
 class _Pending:
     """What waits to be posted in one server."""
 
-    lines: dict[int, Counter[str]] = field(default_factory=dict[int, "Counter[str]"])
+    lines: dict[int, Counter[Message]] = field(default_factory=dict[int, "Counter[Message]"])
     """Lines by person, with how often each happened."""
     dropped: int = 0
     """Number of lines that did not fit."""
 
-    def add(self, person_id: int, line: str) -> None:
+    def add(self, person_id: int, line: Message) -> None:
         own = self.lines.setdefault(person_id, Counter())
         if line in own or sum(map(len, self.lines.values())) < _MOST_LINES:
             own[line] += 1
@@ -62,9 +64,12 @@ class _Pending:
 class ModerationLog:
     """Writes the moderation logs of all servers."""
 
-    def __init__(self, store: Store, timings: Timings, check: PictureCheck) -> None:
+    def __init__(
+        self, store: Store, timings: Timings, check: PictureCheck, language: PublicLanguage
+    ) -> None:
         self._store = store
         self._check = check
+        self._language = language
         self._seconds = timings.moderation_seconds
         self._client: discord.Client | None = None
         self._pending: dict[int, _Pending] = {}
@@ -100,14 +105,17 @@ class ModerationLog:
         line = moderation_text.held_back_line(job, url, held_back, pictures)
         self._add(job.guild_id, job.author_id, line)
 
-    def changed(self, guild_id: int, actor_id: int, changes: str) -> None:
+    def changed(self, guild_id: int, actor_id: int, changes: Message) -> None:
         """Note who changed settings; `changes` says which, line by line."""
         self._add(guild_id, NOBODY, moderation_text.changed_text(actor_id, changes))
 
-    async def left(self, guild_id: int, before: GuildSettings, actor_id: int, changes: str) -> None:
+    async def left(
+        self, guild_id: int, before: GuildSettings, actor_id: int, changes: Message
+    ) -> None:
         """Post in the channel that was the log before a change who made that change."""
         line = moderation_text.changed_text(actor_id, changes)
-        await self._post(guild_id, before, NOBODY, line)
+        text = moderation_text.message_text(line, await self._language_in(guild_id))
+        await self._post(guild_id, before, NOBODY, text)
 
     async def deleted(self, record: JobRecord, actor_id: int) -> None:
         """Post that a job is about to be deleted, with its pictures if the server keeps them."""
@@ -149,7 +157,7 @@ class ModerationLog:
             if isinstance(error, Exception):
                 log.error("a moderation log was not written", exc_info=error)
 
-    def _add(self, guild_id: int | None, person_id: int, line: str) -> None:
+    def _add(self, guild_id: int | None, person_id: int, line: Message) -> None:
         if guild_id is not None:
             self._pending.setdefault(guild_id, _Pending()).add(person_id, line)
             self._filled.set()
@@ -158,26 +166,32 @@ class ModerationLog:
         server = await self._store.guild_settings.get(guild_id)
         if server.log_channel is None:
             return
-        people = list(pending.lines.items())
+        people, language = list(pending.lines.items()), await self._language_in(guild_id)
         for person_id, lines in people[:_MOST_MESSAGES]:
-            await self._post(guild_id, server, person_id, moderation_text.joined_lines(lines))
+            text = moderation_text.joined_lines(lines, language)
+            await self._post(guild_id, server, person_id, text)
         for person_id, lines in people[_MOST_MESSAGES:]:
             for line, count in lines.items():
                 for _ in range(count):
                     self._add(guild_id, person_id, line)
         if pending.dropped:
-            text = f"-# So much happened that {pending.dropped} more lines are left out."
-            await self._post(guild_id, server, NOBODY, text)
+            text = moderation_text.dropped_text(pending.dropped)
+            await self._post(guild_id, server, NOBODY, text.in_language(language))
 
     async def _post_deleted(self, job: Job, guild_id: int, actor_id: int) -> None:
         server = await self._store.guild_settings.get(guild_id)
         if server.log_channel is None:
             return
-        files: tuple[Attachment, ...] = ()
+        language, files = await self._language_in(guild_id), tuple[Attachment, ...]()
         if server.log_keeps_deleted:
-            files = _spoilers(await self._allowed_pictures(job, server.log_channel))
+            files = _spoilers(await self._allowed_pictures(job, server.log_channel), language)
         line = moderation_text.deleted_line(job, actor_id, has_pictures=bool(files))
-        await self._post(guild_id, server, job.author_id, line, files)
+        text = moderation_text.message_text(line, language)
+        await self._post(guild_id, server, job.author_id, text, files)
+
+    async def _language_in(self, guild_id: int) -> Language:
+        """Return the language of a server's log."""
+        return await self._language(self._client and self._client.get_guild(guild_id))
 
     async def _post(
         self,
@@ -197,7 +211,7 @@ class ModerationLog:
         channel = guild.get_channel(channel_id)
         problem = log_problem(channel)
         if problem is not None or not isinstance(channel, discord.TextChannel):
-            self._refuse(channel_id, problem or "")
+            self._refuse(channel_id, str(problem or ""))
             return
         try:
             message = await bounded(
@@ -219,15 +233,16 @@ class ModerationLog:
         self._refused[channel_id] = time.monotonic() + _SILENT_SECONDS
 
 
-def _spoilers(pictures: Sequence[StoredPicture]) -> tuple[Attachment, ...]:
+def _spoilers(pictures: Sequence[StoredPicture], language: Language) -> tuple[Attachment, ...]:
     """Return pictures as spoilers, as many as fit into a message."""
     files, size = list[Attachment](), 0
+    text = Message("A picture that was deleted").in_language(language)
     for picture in pictures[:MAX_FILES]:
         size += len(picture.content)
         if len(picture.content) > discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES:
             continue
         if size > MAX_MESSAGE_BYTES:
             break
-        name, text = f"deleted-{picture.number}.png", "A picture that was deleted"
+        name = f"deleted-{picture.number}.png"
         files.append(Attachment(name, picture.content, text, spoiler=True))
     return tuple(files)

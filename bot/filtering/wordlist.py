@@ -13,6 +13,7 @@ from bot.filtering.direction import orders_of
 from bot.filtering.letters import is_spaceless
 from bot.filtering.normalize import read_letters
 from bot.filtering.suspicion import find_hidden
+from bot.languages.message import Message
 
 MAX_LENGTH = 50
 """Maximum number of characters in an entry."""
@@ -45,7 +46,10 @@ class WordList:
 
 
 def check_entry(entry: str) -> str:
-    """Return an entry in its stored form; raises `ValueError` with the reason if it is invalid."""
+    """Return an entry in its stored form.
+
+    Raises `ValueError` if it is invalid; the reason, its only argument, is a message.
+    """
     folded = " ".join(entry.casefold().split())
     _parse(folded)
     return folded
@@ -53,7 +57,10 @@ def check_entry(entry: str) -> str:
 
 def _parse(entry: str) -> list[PatternState]:
     if len(entry) > MAX_LENGTH:
-        raise ValueError(f"a word has at most {MAX_LENGTH} characters, not {len(entry)}")
+        reason = Message(
+            "a word has at most {most} characters, not {length}", most=MAX_LENGTH, length=len(entry)
+        )
+        raise ValueError(reason)
     states: list[PatternState] = []
     for number, part in enumerate(entry.split("*")):
         if number and states:
@@ -65,7 +72,10 @@ def _parse(entry: str) -> list[PatternState]:
                 states[-1].space_follows = True
             states.append(PatternState(letter.certain))
     if len(states) < _SHORTEST and not any(map(is_spaceless, entry)):
-        raise ValueError(f"a word needs at least {_SHORTEST} letters or digits, not counting *")
+        reason = Message(
+            "a word needs at least {least} letters or digits, not counting *", least=_SHORTEST
+        )
+        raise ValueError(reason)
     states[0].starts = states[-1].ends = True
     states[0].starts_anywhere = entry.startswith("*")
     return states

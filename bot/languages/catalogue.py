@@ -2,6 +2,7 @@
 
 import gettext
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,6 +22,15 @@ _OF_LOCALE = {
 
 https://docs.discord.com/developers/reference#locales
 """
+_OWN_NAMES = {
+    "de": "Deutsch",
+    "en": "English",
+    "es": "Español",
+    "fr": "Français",
+    "ja": "日本語",
+    "pt_BR": "Português do Brasil",
+}
+"""What each language is called in itself, by the names of their catalogues."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,17 @@ def language_of(locale: str | None) -> Language:
     """Return the language of one of Discord's locales; English for those without a catalogue."""
     name = _OF_LOCALE.get(locale or "")
     return ENGLISH if name is None else _read(name)
+
+
+def own_name(locale: str | None) -> str:
+    """Return what the language of one of Discord's locales is called in itself."""
+    return _OWN_NAMES[_OF_LOCALE.get(locale or "", "en")]
+
+
+CHOICES: Mapping[str, str] = {
+    locale: own_name(locale) for locale in ("de", "en-US", "es-ES", "fr", "ja", "pt-BR")
+}
+"""The languages that a server can choose, in themselves, by Discord's names of their locales."""
 
 
 def read_all() -> None:

@@ -64,7 +64,7 @@ class Reposts:
         is_spoiler = record.job.spoiler or await self._policy.is_spoiler_place(requester)
         job = replace(record.job, spoiler=is_spoiler)
         limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-        text = _with(_headline(record, requester), allowed.held_back_text(requester.guild_id))
+        text = _with(_headline(record, requester), str(allowed.held_back_text(requester.guild_id)))
         view = result_view(record, [each.number for each in allowed.pictures])
         return await self._send(requester.channel, job, allowed, text, limit, view)
 
@@ -85,7 +85,7 @@ class Reposts:
             raise UserError(_AGE_RESTRICTED)
         allowed = await self._allowed(record, requester)
         text = job_text.copy_text(record.job, message.jump_url)
-        text = _with(text, allowed.held_back_text(requester.guild_id))
+        text = _with(text, str(allowed.held_back_text(requester.guild_id)))
         direct = await _direct_channel(client, requester.user_id)
         limit = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
         await self._send(direct, record.job, allowed, text, limit)

@@ -20,39 +20,47 @@ from bot.guild_settings import (
     THRESHOLDS,
     GuildSettings,
 )
-from bot.languages.message import Sentence
+from bot.languages.catalogue import CHOICES
+from bot.languages.message import Message, Sentence
 from bot.ui import formatting
 from bot.ui.access_lists import CHANNELS, ROLES, if_known
 from bot.ui.log_channel import log_problem
-from bot.ui.settings_text import NAMES, REPLIES, STRICTNESS, HostRules
+from bot.ui.settings_text import AS_ON_DISCORD, NAMES, REPLIES, STRICTNESS, HostRules
 from engine.recipes.recipe import MIN_SIDE
 
 SettingsChange = Callable[[GuildSettings], GuildSettings]
 WORD_LISTS = {"blocked": "blocked_words", "age-restricted": "age_restricted_words"}
 """The keys of the lists of words, by what moderators call them."""
-_LARGEST: Mapping[str, tuple[int, str]] = {
-    **dict.fromkeys(WORD_LISTS.values(), (MAX_WORDS, "words")),
-    "blocked_people": (MAX_PEOPLE, "people"),
-    "roles": (MAX_LISTED, "roles"),
+_LARGEST: Mapping[str, int] = {
+    **dict.fromkeys(WORD_LISTS.values(), MAX_WORDS),
+    "blocked_people": MAX_PEOPLE,
 }
-"""The maximum length of a list, and what its entries are called."""
+"""The maximum lengths of lists with other entries than channels or roles."""
 _CHANNEL_LISTS = ("channels", "spoiler_channels", *COMMAND_LISTS.values())
 """The keys of the lists of channels."""
+_NOT_IN_LIST = Message("Choose one of the ways in the list.")
+_LOOSER_FILTER = Message(
+    "The host of this bot chose a stricter filter, and a server can only tighten that."
+)
 
 
 def limits_change(host: LimitSettings, numbers: Mapping[str, int]) -> SettingsChange:
     """Set limits by their names; 0 leaves one to the host. Each must tighten the host's."""
     if not numbers:
-        raise UserError("Choose which limit to change, such as `steps`.")
+        raise UserError(Message("Choose which limit to change, such as `steps`."))
     for name, number in numbers.items():
         most = getattr(host, name)
         if number > most:
-            raise UserError(
-                f"{NAMES[name]}: the host of this bot allows at most {most}, and a server "
-                "can only tighten that."
+            refusal = Message(
+                "{limit}: the host of this bot allows at most {most}, and a server can only "
+                "tighten that.",
+                limit=NAMES[name],
+                most=most,
             )
+            raise UserError(refusal)
     if 0 < numbers.get("pixels", 0) < MIN_SIDE**2:
-        raise UserError(f"{NAMES['pixels']}: the lowest limit is {MIN_SIDE**2}.")
+        least, limit = MIN_SIDE**2, NAMES["pixels"]
+        raise UserError(Message("{limit}: the lowest limit is {least}.", limit=limit, least=least))
     values = {name: number or None for name, number in numbers.items()}
     return lambda before: before.changed(**values)
 
@@ -60,10 +68,11 @@ def limits_change(host: LimitSettings, numbers: Mapping[str, int]) -> SettingsCh
 def edit_others_change(host: LimitSettings, *, allowed: bool) -> SettingsChange:
     """Choose whether people may edit each other's pictures."""
     if allowed and not host.edit_others:
-        raise UserError(
+        refusal = Message(
             "The host of this bot lets people edit only their own pictures, and a server can "
             "only tighten that."
         )
+        raise UserError(refusal)
     value = None if allowed else False
     return lambda before: before.changed(edit_others=value)
 
@@ -72,23 +81,29 @@ def replies_change(words: str) -> SettingsChange:
     """Choose which replies in words alone edit a picture."""
     known: Collection[Replies] = REPLIES
     if words not in known:
-        raise UserError("Choose one of the ways in the list.")
+        raise UserError(_NOT_IN_LIST)
     return lambda before: before.changed(replies=words)
+
+
+def language_change(chosen: str) -> SettingsChange:
+    """Choose the language of public messages: one of `CHOICES`, or the server's on Discord."""
+    if chosen != AS_ON_DISCORD and chosen not in CHOICES:
+        raise UserError(Message("Choose one of the languages in the list."))
+    language = None if chosen == AS_ON_DISCORD else chosen
+    return lambda before: before.changed(language=language)
 
 
 def strictness_change(host: HostRules, chosen: Mapping[str, str]) -> SettingsChange:
     """Choose how strict the picture filter is, by the keys of its thresholds."""
     if not host.has_filter:
-        raise UserError("The host of this bot has not set up a picture filter.")
+        raise UserError(Message("The host of this bot has not set up a picture filter."))
     if not chosen:
-        raise UserError("Choose how strict the filter is with `strictness`.")
+        raise UserError(Message("Choose how strict the filter is with `strictness`."))
     for key, name in chosen.items():
         if name not in STRICTNESS or key not in THRESHOLDS:
-            raise UserError("Choose one of the ways in the list.")
+            raise UserError(_NOT_IN_LIST)
         if (STRICTNESS[name] or 0) > getattr(host.settings.safety, key):
-            raise UserError(
-                "The host of this bot chose a stricter filter, and a server can only tighten that."
-            )
+            raise UserError(_LOOSER_FILTER)
     values = {key: STRICTNESS[name] for key, name in chosen.items()}
     return lambda before: before.changed(**values)
 
@@ -97,14 +112,12 @@ def list_change(
     name: str, added: Sequence[int | str] = (), removed: Sequence[int | str] = ()
 ) -> SettingsChange:
     """Add entries to the list of this name, and remove others, which must be on it."""
-    most, entries = _LARGEST.get(name, (MAX_LISTED, "channels"))
+    most = _LARGEST.get(name, MAX_LISTED)
 
     def change(before: GuildSettings) -> GuildSettings:
         listed = dict.fromkeys((*getattr(before, name), *added))
         if added and len(listed) > most:
-            raise UserError(
-                f"That would be {len(listed)}; a list can have at most {most} {entries}."
-            )
+            raise UserError(_too_many(name, len(listed), most))
         for each in removed:
             if each not in listed:
                 raise UserError(_not_listed(each))
@@ -157,7 +170,7 @@ def kept_change(*, kept: bool) -> SettingsChange:
 
     def change(before: GuildSettings) -> GuildSettings:
         if before.log_channel is None:
-            raise UserError("Choose a channel for the moderation log first.")
+            raise UserError(Message("Choose a channel for the moderation log first."))
         return before.changed(log_keeps_deleted=kept)
 
     return change
@@ -170,7 +183,8 @@ def cleanup_change(guild: discord.Guild | None) -> SettingsChange:
     """
     known = if_known(guild)
     if known is None:
-        raise UserError("Discord has not told me this server's channels yet. Try again later.")
+        unknown = Message("Discord has not told me this server's channels yet. Try again later.")
+        raise UserError(unknown)
 
     def change(before: GuildSettings) -> GuildSettings:
         kinds = {"roles": ROLES, **dict.fromkeys(_CHANNEL_LISTS, CHANNELS)}
@@ -195,12 +209,36 @@ def word_entries(words: str) -> tuple[str, ...]:
     try:
         return tuple(check_entry(each) for each in words.split(",") if each.strip())
     except ValueError as error:
-        raise UserError(str(Sentence(str(error)))) from error
+        raise UserError(Sentence(error.args[0])) from error
 
 
-def _not_listed(entry: int | str) -> str:
+def _too_many(name: str, count: int, most: int) -> Message:
+    """Return that a list of this name would have too many entries."""
+    if name in WORD_LISTS.values():
+        text = Message(
+            "That would be {count}; a list can have at most {most} words.", count=count, most=most
+        )
+    elif name == "blocked_people":
+        text = Message(
+            "That would be {count}; a list can have at most {most} people.", count=count, most=most
+        )
+    elif name == "roles":
+        text = Message(
+            "That would be {count}; a list can have at most {most} roles.", count=count, most=most
+        )
+    else:
+        text = Message(
+            "That would be {count}; a list can have at most {most} channels.",
+            count=count,
+            most=most,
+        )
+    return text
+
+
+def _not_listed(entry: int | str) -> Message:
     if isinstance(entry, int):
-        return "That is not on the list. `/settings show` shows the list."
-    return (
-        f"{formatting.spoiler(entry)} is not on this list. `/settings words list` shows the list."
+        return Message("That is not on the list. `/settings show` shows the list.")
+    return Message(
+        "{word} is not on this list. `/settings words list` shows the list.",
+        word=formatting.spoiler(entry),
     )

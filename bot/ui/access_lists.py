@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import discord
 
 from bot.guild_settings import COMMAND_LISTS
-from bot.ui import formatting
+from bot.languages.message import Message, joined, listed
 
 _MOST_SHOWN = 6
 """Maximum number of entries of one list that are shown, so that all lists fit into a message."""
@@ -20,32 +20,33 @@ class AccessList:
     """The form of a mention, with `{}` for the id."""
     find: Callable[[discord.Guild, int], object | None]
     """Returns what has an id; None if Discord deleted it."""
-    anything: str
+    anything: Message
     """What an empty list allows."""
-    nothing: str
+    nothing: Message
     """What a list allows of which everything was deleted, and what moderators can do."""
-    one_deleted: str
-    """What one deleted entry is called."""
-    refusal: str
-    """The sentence for those whom the list excludes; `{}` stands for the entries."""
-    all_deleted: str
+    deleted: Callable[[int], Message]
+    """Returns what is said of so many deleted entries."""
+    refusal: Callable[[Message], Message]
+    """Returns the sentence for those whom the list excludes, with the entries."""
+    all_deleted: Message
     """The sentence for everyone if everything on the list was deleted."""
 
-    def text(self, ids: Sequence[int], guild: discord.Guild | None) -> str:
+    def text(self, ids: Sequence[int], guild: discord.Guild | None) -> Message:
         """Return what a list allows, for moderators."""
         if not ids:
             return self.anything
         kept = self.existing(ids, guild)
         if not kept:
             return self.nothing
-        return self._mentions(kept) + self._deleted(len(ids) - len(kept))
+        deleted = len(ids) - len(kept)
+        return joined(" ", (self._shown(kept), self.deleted(deleted) if deleted else None))
 
-    def refuse(self, ids: Sequence[int], guild: discord.Guild | None) -> str:
+    def refuse(self, ids: Sequence[int], guild: discord.Guild | None) -> Message:
         """Return the sentence for someone whom a list excludes."""
         kept = self.existing(ids, guild)
         if not kept:
             return self.all_deleted
-        return self.refusal.format(formatting.join_mentions(kept, self.mention))
+        return self.refusal(listed(map(self.mention.format, kept), "or"))
 
     def existing(self, ids: Sequence[int], guild: discord.Guild | None) -> tuple[int, ...]:
         """Return the ids of what Discord still has; all, if it has not told."""
@@ -54,30 +55,46 @@ class AccessList:
             return tuple(ids)
         return tuple(each for each in ids if self.find(known, each) is not None)
 
-    def _mentions(self, ids: Sequence[int]) -> str:
-        if len(ids) <= _MOST_SHOWN:
-            return formatting.join_mentions(ids, self.mention)
-        shown = ", ".join(map(self.mention.format, ids[:_MOST_SHOWN]))
-        return f"{shown} and {len(ids) - _MOST_SHOWN} more"
+    def _shown(self, ids: Sequence[int]) -> Message:
+        """Return mentions, as many as are shown."""
+        mentions = [self.mention.format(each) for each in ids]
+        if len(mentions) <= _MOST_SHOWN:
+            return listed(mentions, "or")
+        return Message.counted(
+            "{shown} and {count} more",
+            "{shown} and {count} more",
+            len(mentions) - _MOST_SHOWN,
+            shown=", ".join(mentions[:_MOST_SHOWN]),
+        )
 
-    def _deleted(self, count: int) -> str:
-        if not count:
-            return ""
-        deleted = formatting.plural(count, self.one_deleted)
-        return f" (and {deleted}: `/settings cleanup` removes them)"
+
+def _deleted_channels(count: int) -> Message:
+    return Message.counted(
+        "(and {count} deleted channel: `/settings cleanup` removes them)",
+        "(and {count} deleted channels: `/settings cleanup` removes them)",
+        count,
+    )
+
+
+def _deleted_roles(count: int) -> Message:
+    return Message.counted(
+        "(and {count} deleted role: `/settings cleanup` removes them)",
+        "(and {count} deleted roles: `/settings cleanup` removes them)",
+        count,
+    )
 
 
 CHANNELS = AccessList(
     mention="<#{}>",
     find=discord.Guild.get_channel,
-    anything="every channel",
-    nothing=(
+    anything=Message("every channel"),
+    nothing=Message(
         "nowhere, because all channels on the list were deleted. `/settings channels add` adds "
         "one, `/settings channels clear` lets me paint in all channels"
     ),
-    one_deleted="deleted channel",
-    refusal="In this server I paint only in {}.",
-    all_deleted=(
+    deleted=_deleted_channels,
+    refusal=lambda places: Message("In this server I paint only in {places}.", places=places),
+    all_deleted=Message(
         "All channels in which I may paint in this server were deleted. Ask a moderator: "
         "`/settings show` says what to do."
     ),
@@ -85,14 +102,16 @@ CHANNELS = AccessList(
 ROLES = AccessList(
     mention="<@&{}>",
     find=discord.Guild.get_role,
-    anything="everyone",
-    nothing=(
+    anything=Message("everyone"),
+    nothing=Message(
         "nobody, because all roles on the list were deleted. `/settings roles add` adds one, "
         "`/settings roles clear` lets me paint for everyone"
     ),
-    one_deleted="deleted role",
-    refusal="In this server I paint only for people who are {}. Ask a moderator.",
-    all_deleted=(
+    deleted=_deleted_roles,
+    refusal=lambda roles: Message(
+        "In this server I paint only for people who are {roles}. Ask a moderator.", roles=roles
+    ),
+    all_deleted=Message(
         "All roles for which I may paint in this server were deleted. Ask a moderator: "
         "`/settings show` says what to do."
     ),
@@ -103,16 +122,21 @@ def _of_command(command: str) -> AccessList:
     return AccessList(
         mention="<#{}>",
         find=discord.Guild.get_channel,
-        anything="every channel in which I paint",
-        nothing=(
+        anything=Message("every channel in which I paint"),
+        nothing=Message(
             "nowhere, because all its channels were deleted. `/settings commands add` adds one, "
             "`/settings commands clear` allows it in all channels"
         ),
-        one_deleted="deleted channel",
-        refusal=f"In this server `/{command}`, and what does the same, works only in {{}}.",
-        all_deleted=(
-            f"All channels for `/{command}` in this server were deleted. Ask a moderator: "
-            "`/settings show` says what to do."
+        deleted=_deleted_channels,
+        refusal=lambda places: Message(
+            "In this server `/{command}`, and what does the same, works only in {places}.",
+            command=command,
+            places=places,
+        ),
+        all_deleted=Message(
+            "All channels for `/{command}` in this server were deleted. Ask a moderator: "
+            "`/settings show` says what to do.",
+            command=command,
         ),
     )
 
@@ -122,11 +146,11 @@ COMMANDS = {command: _of_command(command) for command in COMMAND_LISTS}
 SPOILERS = AccessList(
     mention="<#{}>",
     find=discord.Guild.get_channel,
-    anything="nowhere",
-    nothing="nowhere, because all channels on the list were deleted",
-    one_deleted="deleted channel",
-    refusal="Pictures are spoilers in {}.",
-    all_deleted="Pictures are spoilers nowhere.",
+    anything=Message("nowhere"),
+    nothing=Message("nowhere, because all channels on the list were deleted"),
+    deleted=_deleted_channels,
+    refusal=lambda places: Message("Pictures are spoilers in {places}.", places=places),
+    all_deleted=Message("Pictures are spoilers nowhere."),
 )
 
 

@@ -4,22 +4,26 @@ All of them say by their custom id what they change, so they work after a restar
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import discord
 from discord import ui
 
+from bot.config import Replies
 from bot.guild_settings import COMMAND_LISTS, MAX_LISTED, THRESHOLDS, GuildSettings
+from bot.languages.catalogue import CHOICES, Language
+from bot.languages.message import Message
 from bot.ui.access_lists import CHANNELS, ROLES
 from bot.ui.buttons import button_view
-from bot.ui.settings_text import REPLIES, STRICTNESS, STRICTNESS_NAMES, HostRules
+from bot.ui.settings_text import AS_ON_DISCORD, STRICTNESS, HostRules
 
-SECTIONS: Mapping[str, str] = {
-    "places": "Where I paint, and for whom",
-    "commands": "Where each command works",
-    "limits": "Limits, replies and edits",
-    "people": "Blocked people, words and pictures",
-    "log": "Moderation log",
+SECTIONS: Mapping[str, Message] = {
+    "places": Message.in_context("entry", "Where I paint, and for whom"),
+    "commands": Message.in_context("entry", "Where each command works"),
+    "limits": Message.in_context("entry", "Limits, replies, edits and language"),
+    "people": Message.in_context("entry", "Blocked people, words and pictures"),
+    "log": Message.in_context("entry", "Moderation log"),
 }
 """The titles of the parts of the panel, of which one is shown at a time."""
 FIRST = "places"
@@ -34,14 +38,64 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "person": ("pictures_per_day", "jobs_per_person", "jobs_per_server"),
 }
 """The forms that ask for numbers, with the limits in each."""
-EDIT_OTHERS: Mapping[str, str] = {
-    "everyone": "Everyone may edit a picture",
-    "own": "Only the person who asked for it may edit a picture",
+EDIT_OTHERS: Mapping[str, Message] = {
+    "everyone": Message.in_context("entry", "Everyone may edit a picture"),
+    "own": Message.in_context("entry", "Only the person who asked for it may edit a picture"),
 }
-KEPT: Mapping[str, str] = {
-    "no": "Deleted pictures are not kept in the log",
-    "yes": "Deleted pictures are kept in the log, as spoilers",
+KEPT: Mapping[str, Message] = {
+    "no": Message.in_context("entry", "Deleted pictures are not kept in the log"),
+    "yes": Message.in_context("entry", "Deleted pictures are kept in the log, as spoilers"),
 }
+_REPLIES: Mapping[Replies, Message] = {
+    "always": Message.in_context("entry", "Replies in words edit: always"),
+    "threads": Message.in_context(
+        "entry", "Replies in words edit: in a picture's own thread, or if they mention me"
+    ),
+    "mention": Message.in_context("entry", "Replies in words edit: if they mention me"),
+    "never": Message.in_context("entry", "Replies in words edit: never"),
+}
+_LANGUAGES: Mapping[str, Message] = {
+    AS_ON_DISCORD: Message.in_context("entry", "Public messages: in the language set on Discord"),
+    **{
+        locale: Message.in_context("entry", "Public messages: {language}", language=name)
+        for locale, name in CHOICES.items()
+    },
+}
+_FILTER: Mapping[str, Message] = {
+    "host": Message.in_context("entry", "Picture filter: as the host of this bot chose"),
+    "lenient": Message.in_context(
+        "entry", "Picture filter: lenient: hold back what the filter is sure of"
+    ),
+    "normal": Message.in_context("entry", "Picture filter: normal: hold back what is likely"),
+    "strict": Message.in_context("entry", "Picture filter: strict: hold back what may be"),
+    "very strict": Message.in_context(
+        "entry", "Picture filter: very strict: hold back whatever is suspicious"
+    ),
+}
+_RESTRICTED_FILTER: Mapping[str, Message] = {
+    "host": Message.in_context("entry", "Age-restricted channels: as the host of this bot chose"),
+    "lenient": Message.in_context(
+        "entry", "Age-restricted channels: lenient: hold back what the filter is sure of"
+    ),
+    "normal": Message.in_context(
+        "entry", "Age-restricted channels: normal: hold back what is likely"
+    ),
+    "strict": Message.in_context("entry", "Age-restricted channels: strict: hold back what may be"),
+    "very strict": Message.in_context(
+        "entry", "Age-restricted channels: very strict: hold back whatever is suspicious"
+    ),
+}
+_PLACEHOLDERS: Mapping[str, Message] = {
+    "channels": Message.in_context("hint", "I paint in every channel. Or only in:"),
+    "spoiler_channels": Message.in_context("hint", "Every picture is a spoiler in:"),
+    **{
+        name: Message.in_context(
+            "hint", "/{command} works in every channel. Or only in:", command=command
+        )
+        for command, name in COMMAND_LISTS.items()
+    },
+}
+"""What menus of channels say while nothing is chosen."""
 _PLACES = [
     discord.ChannelType.text,
     discord.ChannelType.news,
@@ -49,104 +103,114 @@ _PLACES = [
     discord.ChannelType.stage_voice,
     discord.ChannelType.forum,
 ]
-_Guild = discord.Guild | None
-_Section = Callable[[GuildSettings, HostRules, _Guild], Sequence[ui.Item[Any]]]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the panel shows, and to whom."""
+
+    server: GuildSettings
+    host: HostRules
+    guild: discord.Guild | None
+    language: Language
+
+
+_Items = Sequence[ui.Item[Any]]
 
 
 def panel_view(
-    section: str, server: GuildSettings, host: HostRules, guild: discord.Guild | None
+    section: str,
+    server: GuildSettings,
+    host: HostRules,
+    guild: discord.Guild | None,
+    language: Language,
 ) -> ui.View:
-    """Return a part of the panel, with a menu of all its parts."""
-    options = [
-        discord.SelectOption(label=title, value=name, default=name == section)
-        for name, title in SECTIONS.items()
-    ]
-    menu: ui.Select[Any] = ui.Select(custom_id="settings:section:", options=options)
-    items = _SECTIONS[section](server, host, guild)
-    return button_view((menu, *items))
+    """Return a part of the panel in a moderator's language, with a menu of all its parts."""
+    shown = _Shown(server, host, guild, language)
+    menu: ui.Select[Any] = ui.Select(
+        custom_id="settings:section:", options=_options(SECTIONS, section, language)
+    )
+    return button_view((menu, *_SECTIONS[section](shown)))
 
 
-def _places(server: GuildSettings, _: HostRules, guild: _Guild) -> Sequence[ui.Item[Any]]:
-    kept = ROLES.existing(server.roles, guild)  # a menu has no role that everyone has
+def _places(shown: _Shown) -> _Items:
+    guild = shown.guild
+    kept = ROLES.existing(shown.server.roles, guild)  # a menu has no role that everyone has
+    hint = Message.in_context("hint", "I paint for everyone. Or only for these roles:")
     roles: ui.RoleSelect[Any] = ui.RoleSelect(
         custom_id="settings:list:roles",
-        placeholder="I paint for everyone. Or only for these roles:",
+        placeholder=hint.in_language(shown.language),
         min_values=0,
         max_values=MAX_LISTED,
         default_values=_objects(each for each in kept if guild is None or each != guild.id),
     )
-    return (
-        _channels("channels", "I paint in every channel. Or only in:", server, guild),
-        roles,
-        _channels("spoiler_channels", "Every picture is a spoiler in:", server, guild),
-    )
+    return (_channels("channels", shown), roles, _channels("spoiler_channels", shown))
 
 
-def _commands(server: GuildSettings, _: HostRules, guild: _Guild) -> Sequence[ui.Item[Any]]:
-    return [
-        _channels(
-            name,
-            f"/{command} works in every channel. Or only in:",
-            server,
-            guild,
-        )
-        for command, name in COMMAND_LISTS.items()
-    ]
+def _commands(shown: _Shown) -> _Items:
+    return [_channels(name, shown) for name in COMMAND_LISTS.values()]
 
 
-def _limits(server: GuildSettings, host: HostRules, _: _Guild) -> Sequence[ui.Item[Any]]:
-    limits = server.merged_with(host.settings.limits)
+def _limits(shown: _Shown) -> _Items:
+    server, host = shown.server, shown.host.settings
+    limits = server.merged_with(host.limits)
     editing = "everyone" if limits.edit_others else "own"
-    replies = {each: f"Replies in words edit: {text}" for each, text in REPLIES.items()}
     return (
-        _choice("replies", replies, server.replies or host.settings.discord.replies),
-        _choice("edit_others", EDIT_OTHERS, editing),
-        ui.Button(label="Limits of a picture…", custom_id="settings:form:picture"),
-        ui.Button(label="Limits of people and server…", custom_id="settings:form:person"),
+        _choice("replies", _REPLIES, server.replies or host.discord.replies, shown),
+        _choice("edit_others", EDIT_OTHERS, editing, shown),
+        _choice("language", _LANGUAGES, server.language or AS_ON_DISCORD, shown),
+        _form_button("picture", Message.in_context("button", "Limits of a picture…"), shown),
+        _form_button("person", Message.in_context("button", "Limits of people and server…"), shown),
     )
 
 
-def _people(server: GuildSettings, host: HostRules, _: _Guild) -> Sequence[ui.Item[Any]]:
-    blocked = server.blocked_people
+def _people(shown: _Shown) -> _Items:
+    blocked = shown.server.blocked_people
     is_long = len(blocked) > MAX_LISTED
-    hint = "Too many are blocked for this menu: use /settings people" if is_long else None
+    if is_long:
+        hint = Message.in_context(
+            "hint", "Too many are blocked for this menu: use /settings people"
+        )
+    else:
+        hint = Message.in_context("hint", "I paint for everyone, except for:")
     menu: ui.UserSelect[Any] = ui.UserSelect(
         custom_id="settings:list:blocked_people",
-        placeholder=hint or "I paint for everyone, except for:",
+        placeholder=hint.in_language(shown.language),
         min_values=0,
         max_values=MAX_LISTED,
         default_values=() if is_long else _objects(blocked),
         disabled=is_long,
     )
     words = (
-        ui.Button[Any](label="Block words…", custom_id="settings:form:add"),
-        ui.Button[Any](label="Allow words again…", custom_id="settings:form:remove"),
+        _form_button("add", Message.in_context("button", "Block words…"), shown),
+        _form_button("remove", Message.in_context("button", "Allow words again…"), shown),
     )
-    filters = [_strictness(name, server) for name in THRESHOLDS] if host.has_filter else []
+    filters = [_strictness(name, shown) for name in THRESHOLDS] if shown.host.has_filter else []
     return (menu, *filters, *words)
 
 
-def _strictness(name: str, server: GuildSettings) -> ui.Select[Any]:
-    where = "Age-restricted channels" if name.endswith("age_restricted") else "Picture filter"
-    own = getattr(server, name)
+def _strictness(name: str, shown: _Shown) -> ui.Select[Any]:
+    texts = _RESTRICTED_FILTER if name.endswith("age_restricted") else _FILTER
+    own = getattr(shown.server, name)
     chosen = next((each for each, number in STRICTNESS.items() if number == own), "")
-    texts = {each: f"{where}: {text}" for each, text in STRICTNESS_NAMES.items()}
-    return _choice(name, texts, chosen)
+    return _choice(name, texts, chosen, shown)
 
 
-def _log(server: GuildSettings, _: HostRules, guild: _Guild) -> Sequence[ui.Item[Any]]:
+def _log(shown: _Shown) -> _Items:
+    server = shown.server
     own = () if server.log_channel is None else (server.log_channel,)
+    hint = Message.in_context("hint", "No log. Or in a channel that only moderators see:")
     menu: ui.ChannelSelect[Any] = ui.ChannelSelect(
         custom_id="settings:log:channel",
-        placeholder="No log. Or in a channel that only moderators see:",
+        placeholder=hint.in_language(shown.language),
         channel_types=[discord.ChannelType.text],
         min_values=0,
-        default_values=_objects(CHANNELS.existing(own, guild)),
+        default_values=_objects(CHANNELS.existing(own, shown.guild)),
     )
-    return (menu, _choice("kept", KEPT, "yes" if server.log_keeps_deleted else "no"))
+    return (menu, _choice("kept", KEPT, "yes" if server.log_keeps_deleted else "no", shown))
 
 
-_SECTIONS: Mapping[str, _Section] = {
+_SECTIONS: Mapping[str, Callable[[_Shown], _Items]] = {
     "places": _places,
     "commands": _commands,
     "limits": _limits,
@@ -155,17 +219,15 @@ _SECTIONS: Mapping[str, _Section] = {
 }
 
 
-def _channels(
-    name: str, placeholder: str, server: GuildSettings, guild: _Guild
-) -> ui.ChannelSelect[Any]:
+def _channels(name: str, shown: _Shown) -> ui.ChannelSelect[Any]:
     """Return a menu of channels that shows the list of this name.
 
     Discord refuses menus with deleted channels, so these are left out.
     """
-    listed = CHANNELS.existing(getattr(server, name), guild)
+    listed = CHANNELS.existing(getattr(shown.server, name), shown.guild)
     return ui.ChannelSelect(
         custom_id=f"settings:list:{name}",
-        placeholder=placeholder,
+        placeholder=_PLACEHOLDERS[name].in_language(shown.language),
         channel_types=_PLACES,
         min_values=0,
         max_values=MAX_LISTED,
@@ -177,9 +239,20 @@ def _objects(ids: Iterable[int]) -> list[discord.Object]:
     return [discord.Object(each) for each in ids]
 
 
-def _choice(name: str, texts: Mapping[Any, str], chosen: str) -> ui.Select[Any]:
-    options = [
-        discord.SelectOption(label=text, value=value, default=value == chosen)
+def _form_button(name: str, label: Message, shown: _Shown) -> ui.Button[Any]:
+    """Return a button that opens a form."""
+    return ui.Button(label=label.in_language(shown.language), custom_id=f"settings:form:{name}")
+
+
+def _choice(name: str, texts: Mapping[Any, Message], chosen: str, shown: _Shown) -> ui.Select[Any]:
+    options = _options(texts, chosen, shown.language)
+    return ui.Select(custom_id=f"settings:choice:{name}", options=options)
+
+
+def _options(
+    texts: Mapping[Any, Message], chosen: str, language: Language
+) -> list[discord.SelectOption]:
+    return [
+        discord.SelectOption(label=text.in_language(language), value=value, default=value == chosen)
         for value, text in texts.items()
     ]
-    return ui.Select(custom_id=f"settings:choice:{name}", options=options)

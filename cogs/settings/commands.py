@@ -11,15 +11,17 @@ from discord.ext import commands
 
 from bot.config import MAX_JOBS, MAX_VARIATIONS
 from bot.guild_settings import LIMITS
+from bot.languages.catalogue import CHOICES
 from bot.submission.settings_changes import (
     cleanup_change,
     edit_others_change,
+    language_change,
     limits_change,
     replies_change,
     reset_change,
 )
 from bot.ui.responses import defer
-from bot.ui.settings_text import REPLIES
+from bot.ui.settings_text import AS_ON_DISCORD, REPLIES
 from cogs.settings.log import LogCommands
 from cogs.settings.panel import PanelItem, show_panel
 from cogs.settings.people import PeopleCommands
@@ -27,6 +29,11 @@ from cogs.settings.pictures import PictureCommands
 from cogs.settings.places import PlaceCommands
 from cogs.settings.words import WordCommands
 from engine.recipes.recipe import MAX_SIDE, MAX_STEPS
+
+_LANGUAGES = [
+    Choice(name="as on Discord", value=AS_ON_DISCORD),
+    *(Choice(name=name, value=locale) for locale, name in CHOICES.items()),
+]
 
 
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
@@ -91,11 +98,21 @@ class ServerSettingsCog(
 
     @app_commands.command()
     @app_commands.describe(words="Which replies in words alone, without a picture, edit a picture")
-    @app_commands.choices(words=[Choice(name=text, value=name) for name, text in REPLIES.items()])
+    @app_commands.choices(
+        words=[Choice(name=str(text), value=name) for name, text in REPLIES.items()]
+    )
     async def replies(self, interaction: discord.Interaction, words: str) -> None:
         """Choose which replies in words edit a picture: talk about pictures can look the same."""
         await defer(interaction)
         await self._change(interaction, replies_change(words))
+
+    @app_commands.command()
+    @app_commands.describe(language="The language, or the one that the server has on Discord")
+    @app_commands.choices(language=_LANGUAGES)
+    async def language(self, interaction: discord.Interaction, language: str) -> None:
+        """Choose the language of what everybody sees in this server."""
+        await defer(interaction)
+        await self._change(interaction, language_change(language))
 
     @app_commands.command()
     async def cleanup(self, interaction: discord.Interaction) -> None:

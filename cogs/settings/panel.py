@@ -7,9 +7,10 @@ import discord
 from discord import ui
 
 from bot.config import LimitSettings
-from bot.errors import UserError
+from bot.errors import UserError, message_of
 from bot.guild_settings import THRESHOLDS, GuildSettings
 from bot.languages.catalogue import Language
+from bot.languages.message import Message, joined
 from bot.services import Services
 from bot.submission.settings_changes import (
     WORD_LISTS,
@@ -17,6 +18,7 @@ from bot.submission.settings_changes import (
     choice_change,
     edit_others_change,
     kept_change,
+    language_change,
     limits_change,
     list_change,
     log_change,
@@ -42,11 +44,18 @@ _MENUS = (ui.ChannelSelect, ui.RoleSelect, ui.UserSelect)
 _CHANGES = frozenset(
     (
         *(("list", name) for name in LISTS),
-        *(("choice", name) for name in ("replies", "edit_others", "kept", *THRESHOLDS)),
+        *(("choice", name) for name in ("replies", "edit_others", "language", "kept", *THRESHOLDS)),
         ("log", "channel"),
     )
 )
 """The kinds and names of menus that change something."""
+_BLOCK = Message.in_context("form", "Block words")
+_ALLOW = Message.in_context("form", "Allow words again")
+_KINDS = {
+    "blocked": Message.in_context("entry", "Blocked everywhere"),
+    "age-restricted": Message.in_context("entry", "For age-restricted channels only"),
+}
+"""The lists of words, by what `WORD_LISTS` calls them."""
 
 
 class PanelItem(PersistentItem, template=r"settings:(?P<kind>[^:]*):(?P<name>[^:]*)"):
@@ -86,6 +95,8 @@ class PanelItem(PersistentItem, template=r"settings:(?P<kind>[^:]*):(?P<name>[^:
                 return replies_change(words)
             case "edit_others", chosen if chosen in EDIT_OTHERS:
                 return edit_others_change(host, allowed=chosen == "everyone")
+            case "language", chosen:
+                return language_change(chosen)
             case key, chosen if key in THRESHOLDS:
                 rules: HostRules = interaction.client.services.server_settings.host
                 return strictness_change(rules, {key: chosen})
@@ -103,15 +114,16 @@ async def show_panel(
     services: Services,
     interaction: discord.Interaction[Any],
     section: str = FIRST,
-    news: str = "",
+    news: Message | str = "",
 ) -> None:
     """Show the panel in the response, with what is new above it."""
     section = section if section in SECTIONS else FIRST
     server = await services.server_settings.get(interaction)
-    view = panel_view(section, server, services.server_settings.host, interaction.guild)
-    text = await services.server_settings.text(interaction)
-    text = f"{news}\n\n{text}" if news else text
-    await update_response(interaction, formatting.truncate(text, _MESSAGE), view=view)
+    language = private_language(interaction)
+    view = panel_view(section, server, services.server_settings.host, interaction.guild, language)
+    text = joined("\n\n", (news, await services.server_settings.text(interaction)))
+    shown = formatting.truncate(text.in_language(language), _MESSAGE)
+    await update_response(interaction, shown, view=view)
 
 
 async def change_in_panel(
@@ -126,7 +138,7 @@ async def change_in_panel(
         news = await services.server_settings.change(interaction, make_change())
     except UserError as error:
         # The menu shows the choice although it was refused, unless the panel is shown again.
-        news = f"⚠️ {error}"
+        news = joined(" ", ("⚠️", message_of(error)))
     await show_panel(services, interaction, section, news)
 
 
@@ -147,11 +159,12 @@ def _log_change(guild: discord.Guild | None, chosen: Sequence[int]) -> SettingsC
 async def _form(
     services: Services, interaction: discord.Interaction[Any], name: str
 ) -> "_LimitsForm | _WordsForm":
+    language = private_language(interaction)
     if name in FORMS:
         server = await services.server_settings.get(interaction)
-        return _LimitsForm(services, FORMS[name], server, private_language(interaction))
+        return _LimitsForm(services, FORMS[name], server, language)
     if name in ("add", "remove"):
-        return _WordsForm(services, private_language(interaction), adds=name == "add")
+        return _WordsForm(services, language, adds=name == "add")
     raise UserError(buttons.UNKNOWN)
 
 
@@ -165,10 +178,10 @@ class _LimitsForm(Form):
         server: GuildSettings,
         language: Language,
     ) -> None:
-        super().__init__("Limits of this server", language)
+        super().__init__(Message.in_context("form", "Limits of this server"), language)
         self._services = services
         host = services.settings.limits
-        self._fields = {name: _number_input(name, server, host) for name in names}
+        self._fields = {name: _number_input(name, server, host, language) for name in names}
         for name, field in self._fields.items():
             self.ask(NAMES[name], field)
 
@@ -192,48 +205,54 @@ class _WordsForm(Form):
     """Asks for words to block, or to allow again."""
 
     def __init__(self, services: Services, language: Language, *, adds: bool) -> None:
-        super().__init__("Block words" if adds else "Allow words again", language)
+        super().__init__(_BLOCK if adds else _ALLOW, language)
         self._services, self._adds = services, adds
         self._words = words_input("words", _LONGEST_WORDS)
         self._kind: ui.Select[Any] = ui.Select(
             custom_id="kind",
             options=[
-                discord.SelectOption(label=text, value=kind, default=kind == "blocked")
-                for kind, text in (
-                    ("blocked", "Blocked everywhere"),
-                    ("age-restricted", "For age-restricted channels only"),
+                discord.SelectOption(
+                    label=text.in_language(language), value=kind, default=kind == "blocked"
                 )
+                for kind, text in _KINDS.items()
             ],
         )
-        self.ask("Words, separated by commas", self._words, "* stands for any letters")
-        self.ask("On which list?", self._kind)
+        words = Message.in_context("field", "Words, separated by commas")
+        self.ask(words, self._words, Message.in_context("hint", "* stands for any letters"))
+        self.ask(Message.in_context("field", "On which list?"), self._kind)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Change the list."""
         await defer(interaction, in_place=True)
         kind = self._kind.values[0] if self._kind.values else "blocked"
         if kind not in WORD_LISTS:
-            raise UserError("I don't know that choice. Please open the form again.")
+            raise UserError(Message("I don't know that choice. Please open the form again."))
         words = word_entries(self._words.value)
         added, removed = (words, ()) if self._adds else ((), words)
         change = list_change(WORD_LISTS[kind], added, removed)
         await change_in_panel(self._services, interaction, "people", lambda: change)
 
 
-def _number_input(name: str, server: GuildSettings, host: LimitSettings) -> ui.TextInput[Any]:
+def _number_input(
+    name: str, server: GuildSettings, host: LimitSettings, language: Language
+) -> ui.TextInput[Any]:
     own = getattr(server, name)
+    hint = Message.in_context("hint", "{number}, the host's limit", number=getattr(host, name))
     return ui.TextInput(
         custom_id=name,
         required=False,
         default=None if own is None else str(own),
-        placeholder=f"{getattr(host, name)}, the host's limit",
+        placeholder=hint.in_language(language),
         max_length=_LONGEST_NUMBER,
     )
 
 
-def _number(name: str, typed: str) -> int:
+def _number(name: Message, typed: str) -> int:
     """Return a limit as it was typed; 0 for nothing."""
     text = typed.strip() or "0"
     if not (text.isascii() and text.isdecimal()):
-        raise UserError(f"{name}: enter a whole number, such as 100, or leave it empty.")
+        refusal = Message(
+            "{limit}: enter a whole number, such as 100, or leave it empty.", limit=name
+        )
+        raise UserError(refusal)
     return int(text)

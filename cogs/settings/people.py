@@ -7,19 +7,22 @@ from discord import app_commands, ui
 
 from bot.errors import UserError
 from bot.jobs.job import Job
+from bot.languages.catalogue import Language
+from bot.languages.message import Message, joined
 from bot.services import Services
 from bot.submission.permissions import Actor
 from bot.submission.settings_changes import list_change
-from bot.ui import buttons, formatting, queue_text
+from bot.ui import buttons, queue_text
 from bot.ui.base import PersistentButton
 from bot.ui.buttons import button_view
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond, update_response
 from cogs.settings.base import SettingsCommands
 from cogs.settings.lists import respond_list
 
 MENU = "Block from painting"
 _LIST = "blocked_people"
-_NO_JOBS = "They have no queued or running jobs in this server."
+_NO_JOBS = Message("They have no queued or running jobs in this server.")
 
 
 class PersonButton(PersistentButton, template=r"people:(?P<action>[^:]*):(?P<person>[0-9]{1,19})"):
@@ -36,7 +39,8 @@ class PersonButton(PersistentButton, template=r"people:(?P<action>[^:]*):(?P<per
                 actor = Actor(interaction.user.id, is_moderator=True)
                 jobs = _jobs(services, interaction, person_id)
                 cancelled = await services.control.cancel_all(jobs, actor)
-                await respond(interaction, queue_text.cancelled_text(cancelled, _NO_JOBS))
+                text = queue_text.cancelled_text(cancelled) if cancelled else _NO_JOBS
+                await respond(interaction, text)
             case "unblock":
                 await _unblock(services, interaction, person_id)
             case _:
@@ -79,7 +83,7 @@ class PeopleCommands(SettingsCommands):
         await defer(interaction)
         server = await self._services.server_settings.get(interaction)
         listed = server.blocked_people
-        title = f"People who are blocked in this server: {len(listed) or 'none'}"
+        title = _title(len(listed))
         shown = (f"<@{each}>" for each in listed)
         await respond_list(interaction, title, shown, "people.txt", map(str, listed))
 
@@ -92,10 +96,11 @@ class PeopleCommands(SettingsCommands):
         """Block a person, and offer to cancel what they have asked for."""
         await defer(interaction)
         if person.bot:
-            raise UserError("Bots can't ask me for pictures, so there is nobody to block.")
+            refusal = Message("Bots can't ask me for pictures, so there is nobody to block.")
+            raise UserError(refusal)
         await self._services.server_settings.change(interaction, list_change(_LIST, (person.id,)))
         jobs = _jobs(self._services, interaction, person.id)
-        view = button_view(_buttons(person.id, jobs))
+        view = button_view(_buttons(person.id, jobs, private_language(interaction)))
         await update_response(interaction, _blocked_text(person.id, len(jobs)), view=view)
 
 
@@ -103,7 +108,8 @@ async def _unblock(
     services: Services, interaction: discord.Interaction[Any], person_id: int
 ) -> None:
     await services.server_settings.change(interaction, list_change(_LIST, removed=(person_id,)))
-    await respond(interaction, f"<@{person_id}> can ask for pictures in this server again.")
+    text = Message("{person} can ask for pictures in this server again.", person=f"<@{person_id}>")
+    await respond(interaction, text)
 
 
 def _jobs(services: Services, interaction: discord.Interaction[Any], person_id: int) -> list[Job]:
@@ -112,20 +118,33 @@ def _jobs(services: Services, interaction: discord.Interaction[Any], person_id: 
     return [job for job in own if job.guild_id == interaction.guild_id]
 
 
-def _blocked_text(person_id: int, jobs: int) -> str:
-    text = (
-        f"<@{person_id}> is blocked: I paint and post nothing for them in this server, however "
-        "they ask. They can still see and delete what I store about them, with `/privacy`."
+def _title(count: int) -> Message:
+    if not count:
+        return Message("People who are blocked in this server: none")
+    return Message("People who are blocked in this server: {count}", count=count)
+
+
+def _blocked_text(person_id: int, jobs: int) -> Message:
+    text = Message(
+        "{person} is blocked: I paint and post nothing for them in this server, however "
+        "they ask. They can still see and delete what I store about them, with `/privacy`.",
+        person=f"<@{person_id}>",
     )
-    if not jobs:
-        return text
-    return f"{text}\nThey have {formatting.plural(jobs, 'job')} waiting or running here."
+    still = Message.counted(
+        "They have {count} job waiting or running here.",
+        "They have {count} jobs waiting or running here.",
+        jobs,
+    )
+    return joined("\n", (text, still if jobs else None))
 
 
-def _buttons(person_id: int, jobs: list[Job]) -> list[ui.Button[Any]]:
-    unblock = ui.Button[Any](label="Unblock", custom_id=f"people:unblock:{person_id}")
+def _buttons(person_id: int, jobs: list[Job], language: Language) -> list[ui.Button[Any]]:
+    unblock = ui.Button[Any](
+        label=Message.in_context("button", "Unblock").in_language(language),
+        custom_id=f"people:unblock:{person_id}",
+    )
     cancel = ui.Button[Any](
-        label="Cancel their jobs",
+        label=Message.in_context("button", "Cancel their jobs").in_language(language),
         style=discord.ButtonStyle.danger,
         custom_id=f"people:cancel:{person_id}",
     )

@@ -6,6 +6,7 @@ from typing import Literal
 import discord
 from discord import app_commands
 
+from bot.languages.message import Message
 from bot.submission.settings_changes import WORD_LISTS, list_change, word_entries
 from bot.ui import formatting
 from bot.ui.responses import defer
@@ -49,6 +50,18 @@ class WordCommands(SettingsCommands):
         await defer(interaction)
         server = await self._services.server_settings.get(interaction)
         listed: Sequence[str] = getattr(server, WORD_LISTS[kind])
-        title = f"{kind.capitalize()} words of this server: {len(listed) or 'none'}"
         shown = map(formatting.escape_prompt, listed)
-        await respond_list(interaction, title, shown, "words.txt", listed)
+        await respond_list(interaction, _title(kind, len(listed)), shown, "words.txt", listed)
+
+
+def _title(kind: Kind, count: int) -> Message:
+    """Return what a list of words is called, with the number of words on it."""
+    match kind, count:
+        case "blocked", 0:
+            return Message("Blocked words of this server: none")
+        case "blocked", _:
+            return Message("Blocked words of this server: {count}", count=count)
+        case _, 0:
+            return Message("Age-restricted words of this server: none")
+        case _:
+            return Message("Age-restricted words of this server: {count}", count=count)

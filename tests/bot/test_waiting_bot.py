@@ -87,11 +87,11 @@ def test_what_is_unknown_is_said_to_be_unknown(tmp_path: Path):
     endless = FILE.model_copy(update={"bytes": None})
     progress = DownloadProgress(Missing.of((endless,), tmp_path))
     progress.update(endless, 5)
-    assert "I don't know how long" in waiting_text(progress)
+    assert "I don't know how long" in str(waiting_text(progress))
     assert status_text(progress) == "Downloading models"
     progress = DownloadProgress(Missing.of((FILE,), tmp_path))
     progress.update(FILE, 250)
-    assert "can't tell yet" in waiting_text(progress)
+    assert "can't tell yet" in str(waiting_text(progress))
     assert status_text(progress) == "Downloading models: 25 %"
     progress._received, progress._began = 10**9, -1e6
-    assert "25 % are here, about " in waiting_text(progress)
+    assert "25 % are here, about " in str(waiting_text(progress))

@@ -36,6 +36,7 @@ from bot.storage import Store, open_store
 from bot.submission.control import JobControl
 from bot.submission.permissions import Actor
 from bot.submission.policy import SubmissionPolicy
+from bot.submission.server_languages import ServerLanguages
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
 from engine.presets import make_recipe
@@ -80,7 +81,7 @@ class Races(RuleBasedStateMachine):
             self.queue = GpuQueue()
             settings, throughput = BotSettings(), ThroughputEstimator()
             check = PictureCheck(settings.safety, self.store, None)
-            log = ModerationLog(self.store, Timings(), check)
+            log = ModerationLog(self.store, Timings(), check, ServerLanguages(self.store).of)
             reporter = Reporter(
                 self.store, self.queue, throughput, settings.discord, Timings(), check, log
             )
