@@ -45,7 +45,7 @@ class Help(BotCog):
             "- `/queue` shows running and queued jobs, `/cancel` cancels yours.\n"
             "- `/status` shows how busy I am. `/privacy` shows what I store about you, and can "
             "delete it.\n"
-            f"You can ask for {job_text.limits_text(limits)}."
+            f"{job_text.limits_text(limits)!s}"
             + (f"\n-# {Sentence(models.limits)!s}" if models.limits else ""),
         )
 

@@ -22,7 +22,7 @@ from bot.submission.job_messages import message_with_pictures
 from bot.submission.permissions import check_permissions
 from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
-from bot.ui import buttons, draft_preview, job_text
+from bot.ui import alt_texts, buttons, draft_preview, job_text
 from bot.ui.attachments import Attachment
 from bot.ui.base import Form, PersistentButton
 from bot.ui.draft_preview import GROWTH
@@ -206,7 +206,7 @@ async def _create_draft(
 
 
 def _relevance_file(content: bytes, draft: Draft, language: Language) -> Attachment:
-    description = in_language(job_text.RELEVANCE_ALT_TEXT, language)
+    description = in_language(alt_texts.RELEVANCE, language)
     return Attachment("relevance.png", content, description, draft.spoiler)
 
 

@@ -21,13 +21,13 @@ from bot.submission.job_messages import message_with_pictures
 from bot.submission.private_answers import answer_queued
 from bot.submission.recipes import FILENAME, recipe_file
 from bot.submission.requester import Requester
-from bot.ui import job_text
 from bot.ui.base import PersistentButton
 from bot.ui.buttons import button_view
 from bot.ui.filenames import plain_name
 from bot.ui.formatting import with_small_print
 from bot.ui.forms import PictureForm
 from bot.ui.reader_language import private_language
+from bot.ui.recipe_text import provenance_text
 from bot.ui.responses import defer, respond, show_form, update_response
 from bot.ui.uploads import Upload, is_spoiler, pictures_in, recipe_beside
 from engine.errors import EngineError
@@ -114,7 +114,7 @@ async def _show_recipe(
     """
     requester = Requester.of_interaction(interaction)
     origin = await services.recipe_reruns.read(requester, upload)
-    text = job_text.provenance_text(origin)
+    text = provenance_text(origin)
     file = await asyncio.to_thread(partial(recipe_file, origin.recipe, spoiler=spoiler))
     if len(file.content) > interaction.filesize_limit:
         too_large = Message("The recipe is too large for a file here.")

@@ -1,6 +1,6 @@
 """Texts for people, which a front end may show in another language."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -22,3 +22,9 @@ class Text:
 
     def __str__(self) -> str:
         return self.template.format_map(self.values) if self.values else self.template
+
+
+def commas(items: Iterable[object]) -> Text:
+    """Return texts, or other values, separated by commas."""
+    values = {f"item{number}": each for number, each in enumerate(items)}
+    return Text(", ".join(f"{{{name}}}" for name in values), **values)

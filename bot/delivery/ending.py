@@ -11,7 +11,7 @@ from bot.delivery.job_messages import JobMessage
 from bot.delivery.poster import JobPoster
 from bot.jobs.job import JobState
 from bot.jobs.records import JobRecord, StoredFrame, StoredPicture
-from bot.languages.message import in_language
+from bot.languages.message import Message, joined
 from bot.preferences import Notify
 from bot.storage import Store, retrying
 from bot.ui import formatting, job_text
@@ -20,7 +20,9 @@ from bot.ui.buttons import main_view, result_view
 
 _SMALLEST_LIMIT = 16 * 2**10
 """File size in bytes below which smaller files are not tried."""
-_NO_FILES = "Discord accepts no files here, not even small ones, so the pictures are missing."
+_NO_FILES = Message(
+    "Discord accepts no files here, not even small ones, so the pictures are missing."
+)
 
 Allow = Callable[[Sequence[StoredPicture], Sequence[StoredFrame]], Awaitable[Allowed]]
 """Returns those of a job's pictures and frames that may be shown."""
@@ -52,8 +54,10 @@ class Ending:
             case _:
                 return await self._tell_result()
 
-    async def _tell_without_pictures(self, reason: str, *, has_failed: bool = False) -> str | None:
-        text = f"{job_text.headline(self.record.job)}\n{reason}"
+    async def _tell_without_pictures(
+        self, reason: Message | str, *, has_failed: bool = False
+    ) -> str | None:
+        text = joined("\n", (job_text.headline(self.record.job), reason))
         message = JobMessage(text, view=result_view(self.record, ()))
         # Of pictures that are held back, the author is told privately anyway.
         return await self._tell([message], message, has_news=has_failed)
@@ -65,9 +69,7 @@ class Ending:
         frames = await retrying(self.store.lifecycle.frames)(job.id)
         allowed = await self.allow(pictures, frames)
         if not allowed.pictures:
-            return await self._tell_without_pictures(
-                in_language(allowed.held_back_text(job.guild_id), job.language)
-            )
+            return await self._tell_without_pictures(allowed.held_back_text(job.guild_id))
         steps, limit = [each.steps for each in pictures], self.poster.file_limit
         while True:
             files = await asyncio.to_thread(
@@ -88,10 +90,10 @@ class Ending:
     ) -> str | None:
         record, numbers = self.record, [each.number for each in allowed.pictures]
         facts = job_text.result_text(record, steps, files.size)
-        held_back = in_language(allowed.held_back_text(record.job.guild_id), record.job.language)
-        notices = (formatting.with_notice(facts, record.notice), held_back, *files.notices)
+        held_back = allowed.held_back_text(record.job.guild_id)
+        told = formatting.with_small_print(facts, record.notice)
         first, *others = files.groups or ((),)
-        text = "\n".join(filter(None, notices))
+        text = joined("\n", (told, held_back, *files.notices))
         whole = JobMessage(text, first, result_view(record, numbers))
         messages = [whole, *(JobMessage("", each) for each in others)]
         in_channel = JobMessage(facts, files.preview, main_view(record, numbers))

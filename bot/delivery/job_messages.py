@@ -11,6 +11,7 @@ from discord.utils import MISSING
 from bot.delivery.calls import ARCHIVED, TOO_OLD, UNKNOWN_MESSAGE, RefusedError, until_accepted
 from bot.delivery.removal import delete_message
 from bot.jobs.job import Job
+from bot.languages.message import Message, in_language
 from bot.timings import Timings
 from bot.ui.attachments import Attachment, discord_files
 
@@ -19,7 +20,8 @@ from bot.ui.attachments import Attachment, discord_files
 class JobMessage:
     """The content of a message about a job."""
 
-    text: str
+    text: Message | str
+    """Put into the language of those who read the channel."""
     files: Sequence[Attachment] = ()
     view: ui.View | None = None
 
@@ -35,6 +37,8 @@ class JobMessages:
         self._client = client
         self._job = job
         self._timings = timings
+        self._direct_id: int | None = None
+        """The channel for direct messages to the author, once it is known."""
 
     async def show(
         self,
@@ -63,10 +67,11 @@ class JobMessages:
     async def edit(self, channel_id: int, message_id: int, message: JobMessage) -> None:
         """Replace the whole content of a message; that pings nobody."""
         shown = self._channel(channel_id).get_partial_message(message_id)
+        text = self._text_in(channel_id, message)
 
         async def edit() -> None:
             files = discord_files(*message.files)  # each call uses them up
-            await shown.edit(content=message.text, attachments=files, view=message.view)
+            await shown.edit(content=text, attachments=files, view=message.view)
 
         await until_accepted(edit, self._job.id, self._timings)
 
@@ -81,10 +86,11 @@ class JobMessages:
         mentions = discord.AllowedMentions(
             everyone=False, roles=False, replied_user=False, users=pinged
         )
+        text = self._text_in(channel_id, message)
 
         async def send() -> discord.Message:
             return await self._channel(channel_id).send(
-                message.text,
+                text,
                 files=discord_files(*message.files),
                 nonce=nonce,
                 view=message.view or MISSING,
@@ -106,7 +112,13 @@ class JobMessages:
         """Return the id of the channel for direct messages to the author."""
         author = discord.Object(self._job.author_id)
         create = partial(self._client.create_dm, author)
-        return (await until_accepted(create, self._job.id, self._timings)).id
+        self._direct_id = (await until_accepted(create, self._job.id, self._timings)).id
+        return self._direct_id
+
+    def _text_in(self, channel_id: int, message: JobMessage) -> str:
+        is_direct = channel_id == self._direct_id
+        language = self._job.author_language if is_direct else self._job.language
+        return in_language(message.text, language)
 
     def _channel(self, channel_id: int) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(channel_id, guild_id=self._job.guild_id)

@@ -18,6 +18,7 @@ from bot.delivery.progress_message import ProgressMessage
 from bot.jobs.events import NoticeEvent, ProgressEvent, Started
 from bot.jobs.job import UNFINISHED, Job, JobLocation, JobState
 from bot.jobs.records import JobRecord, StoredFrame, StoredPicture
+from bot.languages.message import Message
 from bot.picture_check import PictureCheck
 from bot.scheduling.eta import Eta
 from bot.storage import Store, retrying
@@ -29,8 +30,10 @@ from bot.ui.discord_errors import bounded, describe
 
 log = logging.getLogger(__name__)
 
-_SHUTTING_DOWN = "The bot is shutting down. This job is saved and continues when the bot is back."
-_STARTING = "Starting…"
+_SHUTTING_DOWN = Message(
+    "The bot is shutting down. This job is saved and continues when the bot is back."
+)
+_STARTING = Message("Starting…")
 NOT_NOTIFIED = "nobody could be notified"
 
 _CALL_SECONDS = 10.0
@@ -172,12 +175,12 @@ class JobReport:
                 self._shown = event
                 if self._is_held_back:
                     held_back = picture_filter_text.progress_text(self.job.guild_id)
-                    text = formatting.with_notice(text, held_back.in_language(self.job.language))
+                    text = formatting.with_small_print(text, held_back)
             case None if eta is not None:
                 text = job_text.waiting_text(eta.jobs_ahead, eta.start, eta.end)
             case _:
                 text = _STARTING
-        text = formatting.with_notice(text, self._notice)
+        text = formatting.with_small_print(text, self._notice)
         await message.update(text, picture, buttons=progress_view(self.job, begun=self.begun))
 
     async def _announce_end(
@@ -187,8 +190,7 @@ class JobReport:
         record = await retrying(store.jobs.get)(job_id)
         if record is None or record.state in UNFINISHED:
             return  # deleted in the meantime
-        fault_text = picture_filter_text.FAULT_OF_RESULT.in_language(self.job.language)
-        fault = partial(message.update, fault_text, buttons=None)
+        fault = partial(message.update, picture_filter_text.FAULT_OF_RESULT, buttons=None)
         ending = Ending(
             record,
             poster,

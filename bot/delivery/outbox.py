@@ -134,8 +134,12 @@ class EventOutbox:
             pictures = await asyncio.to_thread(_encode_pictures, event)
         except Exception:
             log.exception("pictures could not be encoded", extra={"job": job_id})
-            return await lifecycle.fail(job_id, str(FAULT))
+            return await lifecycle.fail(job_id, await self._fault_text(job_id))
         return await lifecycle.finish(job_id, pictures, event.seconds, stopped=event.stopped)
+
+    async def _fault_text(self, job_id: int) -> str:
+        record = await self._store.jobs.get(job_id)
+        return str(FAULT) if record is None else FAULT.in_language(record.job.language)
 
 
 def _encode_pictures(event: Finished) -> list[StoredPicture]:

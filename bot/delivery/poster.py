@@ -16,15 +16,17 @@ from bot.delivery.calls import TOO_OLD, RefusedError
 from bot.delivery.job_messages import JobMessage, JobMessages
 from bot.jobs.job import Job, JobLocation, message_url
 from bot.jobs.records import Post
+from bot.languages.message import Message
 from bot.storage import Store, retrying
 from bot.timings import Timings
 from bot.ui.channels import is_age_restricted
+from bot.ui.formatting import with_small_print
 
 log = logging.getLogger(__name__)
 
 IN_CHANNEL, COPY = 0, -1
 """The numbers under which the announcement, and the author's copy, are recorded as posts."""
-_ELSEWHERE = "I can no longer post where you asked for this, so I am posting it here."
+_ELSEWHERE = Message("I can no longer post where you asked for this, so I am posting it here.")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class JobPoster:
         last resort, it is an edit of the message that showed the progress, which pings nobody.
         """
         first, *others = messages
-        elsewhere = [replace(first, text=f"{first.text}\n-# {_ELSEWHERE}"), *others]
+        elsewhere = [replace(first, text=with_small_print(first.text, _ELSEWHERE)), *others]
         attempts = [(place, ping) for place in self._places()]
         if ping:
             attempts += [(place, False) for place in self._places() if place.shown_id is not None]

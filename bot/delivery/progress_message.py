@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.delivery.calls import ARCHIVED, TOO_OLD
 from bot.delivery.removal import delete_message
 from bot.jobs.job import Job, JobLocation
+from bot.languages.message import Message, in_language, joined
 from bot.storage import Store
 from bot.timings import Timings
 from bot.ui import job_text
@@ -55,7 +56,11 @@ class ProgressMessage:
         """Monotonic time until which Discord wants no more progress."""
 
     async def update(
-        self, text: str, picture: Attachment | None = None, *, buttons: ui.View | None = MISSING
+        self,
+        text: Message | str,
+        picture: Attachment | None = None,
+        *,
+        buttons: ui.View | None = MISSING,
     ) -> None:
         """Show a text, and a picture in place of the current one if there is another.
 
@@ -66,9 +71,10 @@ class ProgressMessage:
         if not self._is_accepted or time.monotonic() < self._silent_until:
             return
         if not self._location.has_thread:
-            text = f"{job_text.headline(self._job)}\n{text}"
+            text = joined("\n", (job_text.headline(self._job), text))
+        content = in_language(text, self._job.language)
         try:
-            await bounded(self._show(text, picture, buttons), self._timings.call_seconds)
+            await bounded(self._show(content, picture, buttons), self._timings.call_seconds)
         except (*NETWORK_ERRORS, DBAPIError) as error:
             self._log("progress could not be shown", error)
             self._silent_until = time.monotonic() + wait_before_repeating(error, 0)

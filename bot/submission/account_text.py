@@ -55,7 +55,7 @@ def job_line(job: Job, underway: JobProgress | None, eta: Eta | None) -> Message
 
 def _place(job: Job, underway: JobProgress | None, eta: Eta | None) -> Message | str:
     if underway is not None and underway.progress is not None:
-        return job_text.step_text(job, underway.progress)
+        return str(job_text.step_text(job, underway.progress))
     if underway is not None and underway.begun:
         return Message("running")
     if eta is None:

@@ -5,15 +5,16 @@ import discord
 from bot.errors import UserError
 from bot.jobs.job import UNFINISHED
 from bot.jobs.records import JobRecord
+from bot.languages.message import Message
 from bot.storage import Store
 from bot.ui.discord_errors import CALL_ERRORS, bounded
 from bot.ui.uploads import is_own, pictures_in
 
-_UNFINISHED = (
+_UNFINISHED = Message(
     "This picture isn't finished yet. Wait until I post it, or press *Stop here* to get it as it "
     "is now. Then use the message with the picture."
 )
-_NO_PICTURE = (
+_NO_PICTURE = Message(
     "I don't find this job's picture any more. Use a message that holds the picture itself, or "
     "attach it to `/edit`."
 )

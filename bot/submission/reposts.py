@@ -14,24 +14,27 @@ from bot.delivery.held_back import Allowed
 from bot.errors import UserError
 from bot.jobs.job import WITH_PICTURES, Job
 from bot.jobs.records import JobRecord
+from bot.languages.message import Message, in_language, joined
 from bot.picture_check import Audience, PictureCheck
 from bot.recent_keys import RecentKeys
 from bot.storage import Store
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
+from bot.submission.server_languages import ServerLanguages
 from bot.submission.sources import allowed_here
 from bot.ui import job_text
 from bot.ui.attachments import discord_files, result_files
 from bot.ui.buttons import result_view
 from bot.ui.channels import is_age_restricted
 from bot.ui.discord_errors import bounded, is_too_large
+from bot.ui.formatting import with_small_print
 
-_NOT_KEPT = "I do not keep this picture any more. *Rerun* paints one like it."
-_DIRECT_CLOSED = (
+_NOT_KEPT = Message("I do not keep this picture any more. *Rerun* paints one like it.")
+_DIRECT_CLOSED = Message(
     "I can't send you a direct message. Allow direct messages from members of this server in its "
     "privacy settings, then react again."
 )
-_AGE_RESTRICTED = "Pictures of an age-restricted channel stay there, so I send no copy."
+_AGE_RESTRICTED = Message("Pictures of an age-restricted channel stay there, so I send no copy.")
 _CLOSED = 50007
 """Discord's code for a person who accepts no direct messages from the bot."""
 
@@ -62,11 +65,13 @@ class Reposts:
         await self._policy.check_words(requester, *_texts(record))
         allowed = await self._allowed(record, requester)
         is_spoiler = record.job.spoiler or await self._policy.is_spoiler_place(requester)
-        job = replace(record.job, spoiler=is_spoiler)
+        locale = await ServerLanguages(self._store).locale_for(requester)
+        record = replace(record, job=replace(record.job, spoiler=is_spoiler, locale=locale))
         limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-        text = _with(_headline(record, requester), str(allowed.held_back_text(requester.guild_id)))
+        held_back = allowed.held_back_text(requester.guild_id)
+        text = joined("\n", (_headline(record, requester), held_back))
         view = result_view(record, [each.number for each in allowed.pictures])
-        return await self._send(requester.channel, job, allowed, text, limit, view)
+        return await self._send(requester.channel, record.job, allowed, text, limit, view)
 
     async def send_copy(
         self, client: discord.Client, requester: Requester, message: discord.PartialMessage
@@ -84,11 +89,12 @@ class Reposts:
         if is_age_restricted(requester.channel):
             raise UserError(_AGE_RESTRICTED)
         allowed = await self._allowed(record, requester)
-        text = job_text.copy_text(record.job, message.jump_url)
-        text = _with(text, str(allowed.held_back_text(requester.guild_id)))
+        copy_text = job_text.copy_text(record.job, message.jump_url)
+        text = joined("\n", (copy_text, allowed.held_back_text(requester.guild_id)))
         direct = await _direct_channel(client, requester.user_id)
         limit = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-        await self._send(direct, record.job, allowed, text, limit)
+        job = replace(record.job, locale=_own_locale(requester, record.job))
+        await self._send(direct, job, allowed, text, limit)
         self._sent.add(key)
 
     async def _allowed(self, record: JobRecord, requester: Requester) -> Allowed:
@@ -110,30 +116,34 @@ class Reposts:
         channel: discord.abc.Messageable,
         job: Job,
         allowed: Allowed,
-        text: str,
+        text: Message,
         limit: int,
         view: ui.View = discord.utils.MISSING,
     ) -> discord.Message:
-        """Send a job's pictures in messages of up to `limit` bytes; return the first message."""
+        """Send a job's pictures in messages of up to `limit` bytes; return the first message.
+
+        They are in the language of `job`.
+        """
         files = await asyncio.to_thread(
             result_files, job, allowed.pictures, (), limit, self._posted_recipes
         )
-        text = _with(text, *files.notices)
+        content = in_language(joined("\n", (text, *files.notices)), job.language)
         messages: list[discord.Message] = []
         for group in files.groups or ((),):
             try:
-                sent = await bounded(channel.send(text, files=discord_files(*group), view=view))
+                sent = await bounded(channel.send(content, files=discord_files(*group), view=view))
             except discord.HTTPException as error:
                 raise UserError(_refusal(error)) from error
             await self._store.history.add_repost(job.id, sent.channel.id, sent.id)
             messages.append(sent)
-            text, view = "", discord.utils.MISSING
+            content, view = "", discord.utils.MISSING
         return messages[0]
 
 
-def _with(text: str, *notices: str) -> str:
-    """Append the notices that are not empty, each on its line."""
-    return "\n".join(filter(None, (text, *notices)))
+def _own_locale(requester: Requester, job: Job) -> str | None:
+    """Return the language of what only a requester gets, as far as known."""
+    known = job.author_locale if requester.user_id == job.author_id else None
+    return requester.own_locale or known or requester.locale
 
 
 def _texts(record: JobRecord) -> list[str]:
@@ -149,16 +159,17 @@ async def _direct_channel(client: discord.Client, user_id: int) -> discord.DMCha
         raise UserError(_refusal(error)) from error
 
 
-def _refusal(error: discord.HTTPException) -> str:
+def _refusal(error: discord.HTTPException) -> Message:
     if is_too_large(error):
-        return "This picture is too large for this channel."
+        return Message("This picture is too large for this channel.")
     if error.code == _CLOSED:
         return _DIRECT_CLOSED
-    return f"I could not post here. Discord says: {error.text}"
+    return Message("I could not post here. Discord says: {reason}", reason=error.text)
 
 
-def _headline(record: JobRecord, requester: Requester) -> str:
+def _headline(record: JobRecord, requester: Requester) -> Message:
     when = discord.utils.format_dt(record.accepted_at, "D")
-    return (
-        f"{job_text.headline(record.job)}\n-# From {when} · posted again by <@{requester.user_id}>"
+    again = Message(
+        "From {date} · posted again by {person}", date=when, person=f"<@{requester.user_id}>"
     )
+    return with_small_print(job_text.headline(record.job), again)

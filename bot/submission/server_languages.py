@@ -6,6 +6,7 @@ import discord
 
 from bot.languages.catalogue import Language, language_of
 from bot.storage import Store
+from bot.submission.requester import Requester
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,8 @@ class ServerLanguages:
             return language_of(None)
         chosen = (await self._store.guild_settings.get(guild.id)).language
         return language_of(chosen or guild.preferred_locale.value)
+
+    async def locale_for(self, requester: Requester) -> str | None:
+        """Return Discord's name of the language of public messages in a requester's channel."""
+        settings = await self._store.guild_settings.get(requester.guild_id)
+        return settings.language or requester.locale

@@ -42,12 +42,11 @@ log = logging.getLogger(__name__)
 NEVER_ANNOUNCED = "it was never announced"
 _LONGEST_PAUSE = 60.0
 """Maximum seconds between two attempts to announce a job."""
-_NOT_STORED = (
+_NOT_STORED = Message(
     "I cannot store anything at the moment, so nothing was queued. The cause is in my log. Try "
     "again in a few minutes."
 )
-_REFUSED = "I could not post in this channel, so nothing was queued. Discord says: {}"
-_NO_ANSWER = (
+_NO_ANSWER = Message(
     "Discord does not answer me at the moment. Your job is stored: I announce it here and begin as "
     "soon as Discord answers."
 )
@@ -165,7 +164,7 @@ class JobSubmission:
             await self._abandon(job.id, str(error))
             if not isinstance(error, discord.HTTPException):
                 raise
-            raise UserError(_REFUSED.format(error.text or f"error {error.status}")) from error
+            raise UserError(_refused_text(error)) from error
         await self._queue_announced(requester, job, message)
         self._moderation_log.painted(job, message.jump_url)
         return message
@@ -175,7 +174,8 @@ class JobSubmission:
 
         Discord returns the same message if it had been posted before without an answer.
         """
-        text, pause = job_text.headline(job), self._timings.post_pause
+        text = job_text.headline(job).in_language(job.language)
+        pause = self._timings.post_pause
         while True:
             wait = pause
             try:
@@ -241,3 +241,10 @@ class JobSubmission:
         await self._store.lifecycle.fail(job_id, reason)
         await self._store.lifecycle.mark_notified(job_id)
         log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
+
+
+def _refused_text(error: discord.HTTPException) -> Message:
+    return Message(
+        "I could not post in this channel, so nothing was queued. Discord says: {reason}",
+        reason=error.text or Message("error {code}", code=error.status),
+    )

@@ -12,10 +12,12 @@ from bot.config import PostedRecipes
 from bot.errors import UserError
 from bot.jobs.job import message_url
 from bot.jobs.records import JobRecord, StoredPicture
+from bot.languages.message import Message, joined
 from bot.picture_check import Audience, PictureCheck
 from bot.storage import Store
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
+from bot.submission.server_languages import ServerLanguages
 from bot.submission.sources import allowed_here
 from bot.ui.attachments import ResultFiles, discord_files, result_files
 from bot.ui.buttons import picture_view
@@ -24,7 +26,7 @@ from bot.ui.taken_text import taken_text
 
 _NONCE = 20
 """Length of what begins a nonce; Discord takes at most 25 characters."""
-_GONE = (
+_GONE = Message(
     "I do not keep this picture any more. Save it from the message with all pictures. *Rerun* "
     "paints others like it."
 )
@@ -45,7 +47,7 @@ class Takes:
 
     async def take(
         self, requester: Requester, guild: discord.Guild | None, record: JobRecord, number: int
-    ) -> str:
+    ) -> Message:
         """Post picture `number` of a job, and return a sentence with a link to it.
 
         Raises `UserError` if it is not stored any more, or may not be posted there.
@@ -57,16 +59,17 @@ class Takes:
             posted = await self._store.history.taken(*key)
             if posted is not None and await self._is_there(requester, posted):
                 url = message_url(requester.guild_id, requester.channel.id, posted)
-                return f"This picture is posted already: {url}"
+                return Message("This picture is posted already: {url}", url=url)
             picture = await self._allowed(requester, record, number)
             limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
             is_spoiler = record.job.spoiler or await self._policy.is_spoiler_place(requester)
-            job = replace(record.job, spoiler=is_spoiler)
+            locale = await ServerLanguages(self._store).locale_for(requester)
+            record = replace(record, job=replace(record.job, spoiler=is_spoiler, locale=locale))
             files = await asyncio.to_thread(
-                result_files, job, (picture,), (), limit, self._posted_recipes
+                result_files, record.job, (picture,), (), limit, self._posted_recipes
             )
             message = await self._send(requester, record, picture, files, _nonce(*key, posted))
-        return f"Posted: {message.jump_url}"
+        return Message("Posted: {url}", url=message.jump_url)
 
     async def _allowed(self, requester: Requester, record: JobRecord, number: int) -> StoredPicture:
         """Return a picture from the store; raise `UserError` if it may not be shown here."""
@@ -100,7 +103,8 @@ class Takes:
         nonce: str,
     ) -> discord.Message:
         """Send the files of a picture, the first ones with its text and buttons."""
-        text = "\n".join((taken_text(record, picture, requester.user_id), *files.notices))
+        told = joined("\n", (taken_text(record, picture, requester.user_id), *files.notices))
+        text = told.in_language(record.job.language)
         view = picture_view(record, picture.number)
         messages: list[discord.Message] = []
         for group in files.groups or ((),):
@@ -120,8 +124,9 @@ async def _posted(sending: Awaitable[discord.Message]) -> discord.Message:
         return await bounded(sending)
     except discord.HTTPException as error:
         if is_too_large(error):
-            raise UserError("This picture is too large for this channel.") from error
-        raise UserError(f"I could not post here. Discord says: {error.text}") from error
+            raise UserError(Message("This picture is too large for this channel.")) from error
+        reason = Message("I could not post here. Discord says: {reason}", reason=error.text)
+        raise UserError(reason) from error
 
 
 def _nonce(*parts: int | None) -> str:

@@ -52,7 +52,7 @@ class JobThreads:
             return None
 
     async def _open(self, message: discord.Message, job: Job) -> int:
-        name = job_text.thread_name(job.prompt)
+        name = job_text.thread_name(job)
         while True:
             try:
                 thread = await bounded(

@@ -17,8 +17,11 @@ from bot.config import PostedRecipes
 from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job
 from bot.jobs.records import StoredFrame, StoredPicture
-from bot.ui import job_text
+from bot.languages.catalogue import Language
+from bot.languages.message import Message
+from bot.ui import alt_texts
 from bot.ui.filenames import recipe_filename
+from bot.ui.formatting import truncate
 from engine.files import MEBIBYTE, file_bytes
 from engine.images.animation import write_animation
 from engine.images.contact_sheet import contact_sheet, numbered
@@ -37,6 +40,8 @@ _PROGRESS_SIDE, _COMPARED_SIDE, _CLIP_SIDE = 768, 768, 512
 _PROGRESS_QUALITY = 85
 _SMALLER_QUALITIES = (95, 85, 70, 50)
 _GRID_COLUMNS = 2
+_DESCRIPTION = 1024
+"""Maximum length of a file's description, in characters; set by Discord."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class ResultFiles:
     groups: tuple[tuple[Attachment, ...], ...]
     """The files of each message. The first message has the picture, or all of several on one sheet;
     single pictures of several follow in others."""
-    notices: tuple[str, ...]
+    notices: tuple[Message, ...]
     """Sentences about files that were made smaller or left out."""
 
     @property
@@ -79,7 +84,7 @@ def progress_picture(job: Job, event: ProgressEvent) -> Attachment:
     """Return the current picture of a running job."""
     picture = _shown(Image.fromarray(event.pixels), job.recipes[event.picture - 1])
     content = encode(picture, "WEBP", quality=_PROGRESS_QUALITY)
-    shows = job_text.progress_alt_text(job, event)
+    shows = alt_texts.of_progress(job, event).in_language(job.language)
     return Attachment("progress.webp", content, shows, job.spoiler)
 
 
@@ -91,17 +96,17 @@ def result_files(
     posted_recipes: PostedRecipes,
 ) -> ResultFiles:
     """Return all files of a finished job, each of at most `limit` bytes."""
-    packer = _AttachmentPacker(limit, spoiler=job.spoiler)
+    packer = _AttachmentPacker(limit, job.language, spoiler=job.spoiler)
     finals = [open_image(each.content) for each in pictures]
     if len(finals) > 1:
         grid = _grid([each.number for each in pictures], finals)
-        shows = job_text.grid_alt_text(job, len(finals))
+        shows = alt_texts.of_grid(job, len(finals))
         packer.add_picture(f"{_name(job)}-grid", grid, shows)
     else:
         _add_singles(packer, job, pictures, finals, posted_recipes)
     if frames:
         clip = _clip(pictures, finals, frames)
-        packer.add_clip(f"{_name(job)}-growth", clip, job_text.growth_alt_text(job))
+        packer.add_clip(f"{_name(job)}-growth", clip, alt_texts.of_growth(job))
     if len(finals) > 1:
         packer.begin_message()
         _add_singles(packer, job, pictures, finals, posted_recipes)
@@ -120,12 +125,12 @@ def _add_singles(
     names = [_name(job, each.number if several else None) for each in pictures]
     recipes = [job.recipes[each.number - 1] for each in pictures]
     for name, picture, final, recipe in zip(names, pictures, finals, recipes, strict=True):
-        shows = job_text.alt_text(job.prompt, picture.number, len(job.recipes))
+        shows = alt_texts.of_picture(job.prompt, picture.number, len(job.recipes))
         packer.add_painting(name, picture.content, final, _posted(recipe, posted_recipes), shows)
     for name, final, recipe in zip(names, finals, recipes, strict=True):
         if recipe.edit is not None:
             compared = _compared(recipe.edit, final)
-            packer.add_picture(f"{name}-before-after", compared, job_text.BEFORE_AFTER)
+            packer.add_picture(f"{name}-before-after", compared, alt_texts.BEFORE_AFTER)
 
 
 def _posted(recipe: Recipe, posted_recipes: PostedRecipes) -> Recipe | None:
@@ -145,11 +150,13 @@ def open_image(content: bytes) -> Image.Image:
 class _AttachmentPacker:
     """Collects files within the limit, and notices about those that were too large."""
 
-    def __init__(self, limit: int, *, spoiler: bool) -> None:
+    def __init__(self, limit: int, language: Language, *, spoiler: bool) -> None:
         self._limit = min(limit, MAX_MESSAGE_BYTES)
+        self._language = language
+        """The language of the descriptions."""
         self._spoiler = spoiler
         self._groups: list[list[Attachment]] = [[]]
-        self._notices: list[str] = []
+        self._notices: list[Message] = []
 
     def begin_message(self) -> None:
         """Put the files that follow into another message."""
@@ -161,7 +168,7 @@ class _AttachmentPacker:
         content: bytes,
         picture: Image.Image,
         recipe: Recipe | None,
-        description: str,
+        description: Message,
     ) -> None:
         content = with_recipe(content, recipe)
         if len(content) <= self._limit:
@@ -171,53 +178,63 @@ class _AttachmentPacker:
         if recipe is not None:
             self._add_recipe(name, recipe)
 
-    def add_picture(self, name: str, picture: Image.Image, description: str) -> None:
+    def add_picture(self, name: str, picture: Image.Image, description: Message) -> None:
         content = encode(picture, "PNG")
         if len(content) <= self._limit:
             self._add(f"{name}.png", content, description)
         else:
             self._add_smaller(name, picture, description)
 
-    def add_clip(self, name: str, frames: Sequence[Image.Image], description: str) -> None:
+    def add_clip(self, name: str, frames: Sequence[Image.Image], description: Message) -> None:
         content = file_bytes(".webp", lambda path: write_animation(frames, path))
         if len(content) <= self._limit:
             self._add(f"{name}.webp", content, description)
         else:
-            self._notices.append("The clip of how it grew is too large for this server.")
+            notice = Message("The clip of how it grew is too large for this server.")
+            self._notices.append(notice)
 
     def result_files(self, size: tuple[int, int]) -> ResultFiles:
         groups = [group for group in self._groups if group]
         return ResultFiles(size, tuple(map(tuple, groups)), tuple(self._notices))
 
-    def _add(self, name: str, content: bytes, description: str) -> None:
+    def _add(self, name: str, content: bytes, description: Message) -> None:
         group = self._groups[-1]
         total = sum(len(each.content) for each in group) + len(content)
         if len(group) == MAX_FILES or (group and total > MAX_MESSAGE_BYTES):
             self.begin_message()
-        self._groups[-1].append(Attachment(name, content, description, self._spoiler))
+        shows = description.in_language(self._language)
+        self._groups[-1].append(Attachment(name, content, shows, self._spoiler))
 
     def _add_recipe(self, name: str, recipe: Recipe) -> None:
         """Add the recipe of a picture that is not a PNG, and so can't hold it."""
         content, file = recipe.to_json().encode(), recipe_filename(name)
         if len(content) <= self._limit:
-            self._add(file, content, f"The recipe of {name}")
-            self._notices.append(f"The recipe of {name} is in {file}.")
+            self._add(file, content, Message("The recipe of {name}", name=name))
+            notice = Message("The recipe of {name} is in {file}.", name=name, file=file)
         else:
-            self._notices.append(f"The recipe of {name} is too large as well, so it's missing.")
+            notice = Message(
+                "The recipe of {name} is too large as well, so it's missing.", name=name
+            )
+        self._notices.append(notice)
 
-    def _add_smaller(self, name: str, picture: Image.Image, description: str) -> None:
+    def _add_smaller(self, name: str, picture: Image.Image, description: Message) -> None:
         """Add the picture as the best WebP that fits."""
-        limit = f"{self._limit / MEBIBYTE:.1f} MiB"
+        values = {"name": name, "limit": f"{self._limit / MEBIBYTE:.1f} MiB"}
         for quality in _SMALLER_QUALITIES:
             content = encode(picture, "WEBP", quality=quality)
             if len(content) <= self._limit:
                 self._add(f"{name}.webp", content, description)
-                self._notices.append(
-                    f"As a PNG, {name} is larger than the {limit} allowed here, so it's a WebP and "
-                    "less sharp."
+                notice = Message(
+                    "As a PNG, {name} is larger than the {limit} allowed here, so it's a WebP and "
+                    "less sharp.",
+                    **values,
                 )
-                return
-        self._notices.append(f"{name} is larger than the {limit} allowed here, so it's missing.")
+                break
+        else:
+            notice = Message(
+                "{name} is larger than the {limit} allowed here, so it's missing.", **values
+            )
+        self._notices.append(notice)
 
 
 def discord_files(*attachments: Attachment | None) -> list[discord.File]:
@@ -226,7 +243,7 @@ def discord_files(*attachments: Attachment | None) -> list[discord.File]:
         discord.File(
             io.BytesIO(each.content),
             each.name,
-            description=each.description,
+            description=truncate(each.description, _DESCRIPTION),
             spoiler=each.spoiler,
         )
         for each in attachments

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 from bot.jobs.draft import Draft
 from bot.languages.catalogue import Language
 from bot.languages.message import in_language
-from bot.ui import job_text
+from bot.ui import alt_texts
 from bot.ui.attachments import Attachment, encode, fit_within
 from engine.editing.edit_recipe import dilate
 from engine.images.image_io import read_picture
@@ -54,12 +54,12 @@ def preview_files(draft: Draft, language: Language) -> list[Attachment]:
     # In dark parts of the picture, only the outline shows the mask.
     outline = ImageChops.difference(small, small.filter(ImageFilter.MaxFilter(_OUTLINE)))
     preview.paste("orange", mask=outline)
-    mask_text = in_language(job_text.MASK_ALT_TEXT, language)
+    mask_text = in_language(alt_texts.MASK, language)
     return [
         Attachment(
             "preview.webp",
             encode(preview, "WEBP", quality=_QUALITY),
-            in_language(job_text.preview_alt_text(selected_share(draft)), language),
+            in_language(alt_texts.of_preview(selected_share(draft)), language),
             draft.spoiler,
         ),
         Attachment("mask.png", draft.mask, mask_text, draft.spoiler),

@@ -12,7 +12,7 @@ from PIL import Image
 from bot.jobs.history import Entry, Scope
 from bot.jobs.job import JobState
 from bot.jobs.records import StoredPicture
-from bot.ui import formatting, job_text
+from bot.ui import alt_texts, formatting
 from bot.ui.attachments import Attachment, encode, fit_within, open_image
 from engine.images.contact_sheet import contact_sheet
 
@@ -51,7 +51,8 @@ def page_sheet(entry: Entry, pictures: Sequence[StoredPicture]) -> Attachment | 
     shown = [_small(open_image(each.content), side) for each in pictures]
     picture = shown[0] if len(shown) == 1 else contact_sheet(shown, columns=_COLUMNS)
     content = encode(picture, "WEBP", quality=_QUALITY)
-    return Attachment("history.webp", content, job_text.alt_text(entry.prompt), entry.spoiler)
+    shows = str(alt_texts.of_picture(entry.prompt))
+    return Attachment("history.webp", content, shows, entry.spoiler)
 
 
 def _gone(entry: Entry) -> str:

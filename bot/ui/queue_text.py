@@ -98,7 +98,7 @@ def in_queue_text(job: Job, underway: JobProgress | None, forecast: Eta | None) 
     begun = underway is not None and underway.begun
     where = "running" if begun else "waiting"
     if underway is not None and underway.progress is not None:
-        where = job_text.step_text(job, underway.progress)
+        where = str(job_text.step_text(job, underway.progress))
     parts = [number, formatting.escape_prompt(job.prompt, _LISTED), f"<@{job.author_id}>", where]
     if forecast is not None and not begun and forecast.start is not None:
         parts.append(f"starts {formatting.relative_time(forecast.start)}")

@@ -22,6 +22,7 @@ from bot.jobs.events import (
 )
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
+from bot.languages.message import Message
 from bot.timings import Timings
 from engine.errors import CheckpointError, DivergedError, RecipeError
 from engine.models.catalogue import find_models
@@ -227,7 +228,7 @@ class JobRun:
         del self._checkpoints[number]
         if damaged:
             text = checkpoint_fallback_text(number, len(self.job.recipes), generation.steps_done)
-            self._publish(NoticeEvent(self.job.id, text))
+            self._publish(NoticeEvent(self.job.id, text.in_language(self.job.language)))
         return generation
 
     def _state(self, generation: "Generation") -> dict[str, Any]:
@@ -287,8 +288,25 @@ def to_pixels(image: "Tensor") -> Pixels:
     return (image[0].movedim(0, -1) * 255).round().byte().cpu().numpy()
 
 
-def checkpoint_fallback_text(number: int, count: int, steps: int) -> str:
+def checkpoint_fallback_text(number: int, count: int, steps: int) -> Message:
     """Return the sentence for users whose picture resumes behind a damaged checkpoint."""
-    which = f"picture {number}" if count > 1 else "the picture"
-    where = "from the beginning" if steps == 0 else f"from step {steps}"
-    return f"The saved progress of {which} is damaged, so it continues {where}."
+    if count == 1 and steps == 0:
+        return Message(
+            "The saved progress of the picture is damaged, so it continues from the beginning."
+        )
+    if count == 1:
+        return Message(
+            "The saved progress of the picture is damaged, so it continues from step {step}.",
+            step=steps,
+        )
+    if steps == 0:
+        return Message(
+            "The saved progress of picture {number} is damaged, so it continues from the "
+            "beginning.",
+            number=number,
+        )
+    return Message(
+        "The saved progress of picture {number} is damaged, so it continues from step {step}.",
+        number=number,
+        step=steps,
+    )

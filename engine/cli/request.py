@@ -166,7 +166,7 @@ def _default_size(prompt: str | None, ratio: float | None, models: str) -> tuple
 def _readings(prompt: str, size: tuple[int, int] | None) -> tuple[str, ...]:
     """Return how a prompt with weights was read; `size` is the one that its `--ar` chose."""
     line = parse_line(prompt)
-    notices = [line.explanation()]
+    notices = ["; ".join(map(str, line.explanation()))]
     if line.aspect is not None:
         then = "left out: the size is fixed" if size is None else f"painted as {size[0]}x{size[1]}"
         notices.append(f"the aspect ratio {line.aspect[0]}:{line.aspect[1]} is {then}")

@@ -11,6 +11,7 @@ from typing import TypeGuard, TypeVar, cast
 
 from engine.errors import RecipeError
 from engine.recipes.prompt_syntax import MAX_WEIGHT, Term, read_line, write_term
+from engine.text import Text, commas
 
 MAX_LENGTH = 4000
 """Maximum number of characters in a prompt. CLIP reads far fewer; the limit bounds what is stored
@@ -78,23 +79,26 @@ class PromptLine:
     emphasis: str | None
     """Words in brackets with a number, which belong to the text."""
 
-    def explanation(self, quote: Callable[[str], str] = _quoted) -> str:
-        """Return how the line was read, or "" if it is one text or texts without weights.
+    def explanation(self, quote: Callable[[str], str] = _quoted) -> tuple[Text, ...]:
+        """Return how the line was read; nothing if it is one text or texts without weights.
 
-        `quote` marks the words of a person in the sentence, which has no full stop.
+        `quote` marks the words of a person in the sentences, which have no full stops.
         """
-        told: list[str] = []
+        told: list[Text] = []
         if self.is_weighted:
             parts = [_explained(prompt, quote) for prompt in self.prompts[:_EXPLAINED]]
             left = len(self.prompts) - len(parts)
-            parts += [f"and {left} more"] if left else []
-            told.append(f"the prompt was read as {', '.join(parts)}")
+            parts += [Text("and {count} more", count=left)] if left else []
+            told.append(Text("the prompt was read as {prompts}", prompts=commas(parts)))
         if self.emphasis is not None:
             told.append(
-                f"{quote(self.emphasis)} was read as text: only a whole text has a weight, as in "
-                "red:1.3 | a car"
+                Text(
+                    "{words} was read as text: only a whole text has a weight, as in "
+                    "red:1.3 | a car",
+                    words=quote(self.emphasis),
+                )
             )
-        return "; ".join(told)
+        return tuple(told)
 
 
 def parse_prompts(line: str) -> tuple[Prompt, ...]:
@@ -122,9 +126,16 @@ def _prompt(term: Term) -> Prompt:
         raise RecipeError(rf"{error} (write \: for a colon in the text)") from error
 
 
-def _explained(prompt: Prompt, quote: Callable[[str], str]) -> str:
-    stop = "" if prompt.stop is None else f" up to the stop value {prompt.stop:g}"
-    return f"{quote(prompt.text)} with the weight {prompt.weight:g}{stop}"
+def _explained(prompt: Prompt, quote: Callable[[str], str]) -> Text:
+    words, weight = quote(prompt.text), f"{prompt.weight:g}"
+    if prompt.stop is None:
+        return Text("{words} with the weight {weight}", words=words, weight=weight)
+    return Text(
+        "{words} with the weight {weight} up to the stop value {stop}",
+        words=words,
+        weight=weight,
+        stop=f"{prompt.stop:g}",
+    )
 
 
 def is_tuple_of(value: object, kind: type[_Item]) -> TypeGuard[tuple[_Item, ...]]:

@@ -150,13 +150,17 @@ def test_an_aspect_ratio_is_no_part_of_the_text():
 
 
 def test_how_weights_were_read_is_explained():
-    assert parse_line("a cat | a dog").explanation() == ""
-    assert parse_line("fog:1 | cat::2:0.5 --no dogs").explanation() == (
+    assert explained("a cat | a dog") == ""
+    assert explained("fog:1 | cat::2:0.5 --no dogs") == (
         "the prompt was read as 'fog' with the weight 1, 'cat' with the weight 2 up to the stop "
         "value 0.5, 'dogs' with the weight -0.5"
     )
-    assert parse_line("|".join(f"w{n}a:2" for n in range(9))).explanation().endswith(", and 4 more")
-    assert parse_line("a (red:1.3) car").explanation().startswith("'(red:1.3)' was read as text")
+    assert explained("|".join(f"w{n}a:2" for n in range(9))).endswith(", and 4 more")
+    assert explained("a (red:1.3) car").startswith("'(red:1.3)' was read as text")
+
+
+def explained(line: str) -> str:
+    return "; ".join(map(str, parse_line(line).explanation()))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,116 @@
+"""Texts about recipes: how a picture was made, or will be."""
+
+from bot.languages.message import Message, joined, percentage
+from bot.ui.formatting import escape_name, escape_prompt
+from engine.painting import Provenance
+from engine.presets import infer_keep, preset_of
+from engine.recipes.edit import Edit
+from engine.recipes.prompts import Prompt
+from engine.recipes.recipe import Recipe
+
+LISTED_LENGTH = 80
+"""Maximum length of a prompt that is one of several, in characters."""
+_LISTED_PROMPTS = 5
+"""Maximum number of prompts shown of a recipe."""
+
+
+def provenance_text(origin: Provenance) -> Message:
+    """Return the text of a picture's recipe, whose words may come from anyone."""
+    recipe = origin.recipe
+    left = len(recipe.prompts) - _LISTED_PROMPTS
+    parts = (
+        size_text(recipe),
+        _rounds(recipe),
+        Message("seed {seed}", seed=recipe.seed),
+        Message("{models} models", models=escape_name(recipe.models)),
+        _settings(recipe),
+    )
+    stopped = Message("It was stopped at step {step}.", step=origin.steps)
+    lines = (
+        Message("**How this picture was made**"),
+        *map(_listed, recipe.prompts[:_LISTED_PROMPTS]),
+        Message("- and {count} more", count=left) if left > 0 else None,
+        joined(" · ", parts),
+        joined(" · ", _start(recipe)),
+        stopped if origin.steps < recipe.total_steps else None,
+    )
+    return joined("\n", lines)
+
+
+def size_text(recipe: Recipe) -> Message | str:
+    """Return the size that a recipe paints, and how it is shown."""
+    size = f"{recipe.width}×{recipe.height}"
+    if recipe.enlarge == 1:
+        return size
+    return Message("{size}, shown {factor}×", size=size, factor=recipe.enlarge)
+
+
+def steps_text(steps: int) -> Message:
+    """Return a number of steps."""
+    return Message.counted("{count} step", "{count} steps", steps)
+
+
+def edit_parts(edit: Edit, size: tuple[int, int] | None = None) -> list[Message]:
+    """Return what an edit started from: the picture, how much of it stays, and where."""
+    keep = infer_keep(edit)
+    if size is None:
+        parts = [Message("edited from a picture")]
+    else:
+        parts = [Message("edited from a picture of {size}", size=f"{size[0]}×{size[1]}")]
+    if keep is not None:
+        parts.append(Message("keeping {share}", share=percentage(keep)))
+    if edit.mask is not None:
+        parts.append(Message("only inside the mask"))
+    return parts
+
+
+def _listed(prompt: Prompt) -> Message:
+    """Return one prompt of a recipe as a list item."""
+    weight = Message("weight {weight}", weight=f"{prompt.weight:g}")
+    parts = (
+        f"- {escape_prompt(prompt.text, LISTED_LENGTH)}",
+        None if prompt.weight == 1 else weight,
+        None if prompt.stop is None else Message("content at {stop}", stop=f"{prompt.stop:g}"),
+    )
+    return joined(" · ", parts)
+
+
+def _rounds(recipe: Recipe) -> Message:
+    if not recipe.more:
+        return steps_text(recipe.total_steps)
+    return Message.counted(
+        "{steps} steps in {count} round",
+        "{steps} steps in {count} rounds",
+        len(recipe.rounds),
+        steps=recipe.total_steps,
+    )
+
+
+def _settings(recipe: Recipe) -> Message:
+    preset = preset_of(recipe)
+    if preset is not None:
+        return Message("preset {preset}", preset=preset)
+    return Message(
+        "custom settings: {cutouts} cutouts, learning rate {rate}, regulariser {regularizer}, "
+        "{quantization}",
+        cutouts=recipe.cutouts,
+        rate=f"{recipe.learning_rate:g}",
+        regularizer=f"{recipe.regularizer:g}",
+        quantization=recipe.quantization,
+    )
+
+
+def _start(recipe: Recipe) -> list[Message]:
+    """Return what a recipe had to start from besides its prompts."""
+    start = [] if recipe.edit is None else edit_parts(recipe.edit)
+    if recipe.init_image is not None:
+        start.append(Message("started from a picture"))
+    if recipe.start_noise > 0:
+        noise = f"{recipe.start_noise:g}"
+        start.append(Message("with noise {noise} at the start", noise=noise))
+    if recipe.image_prompts:
+        pictures = len(recipe.image_prompts)
+        start.append(
+            Message.counted("resembling {count} picture", "resembling {count} pictures", pictures)
+        )
+    return start
