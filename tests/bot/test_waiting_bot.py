@@ -13,6 +13,7 @@ from engine.weights.downloads import DownloadProgress, Missing
 from engine.weights.registry_entries import WeightsFile
 from tests.harness.bot_harness import FAST, PATIENCE, PROMPT, BotHarness, ephemeral_text
 from tests.harness.interactions import posted_with
+from tests.harness.languages import put_texts, set_client_language
 from tests.harness.restartable_bot import open_restartable_bot
 
 TIMINGS = replace(FAST, download_seconds=PATIENCE + 100)
@@ -68,6 +69,17 @@ async def test_commands_and_buttons_are_answered_with_the_progress(waiting: Wait
     await waiting.client.close()
     for each in (answered, pressed, again):
         assert "I'm starting: please try again" in ephemeral_text(each)
+
+
+async def test_people_are_answered_in_their_language(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+):
+    english = "My models are here. I'm starting: please try again in a minute."
+    put_texts(monkeypatch, "de", {english: "Ich starte. Bitte versuche es gleich noch einmal."})
+    set_client_language(monkeypatch, "de")
+    waiting.downloads = None
+    answered = await waiting.bot.alice.slash(waiting.bot.channel, "help")
+    assert ephemeral_text(answered) == "Ich starte. Bitte versuche es gleich noch einmal."
 
 
 async def test_a_message_that_cannot_be_updated_ends_nothing(

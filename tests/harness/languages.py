@@ -1,9 +1,16 @@
 """People and servers with other languages, which simcord does not offer."""
 
+import io
+from collections.abc import Mapping
 from typing import Any, cast
 
 import discord
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import write_po
+
+from bot.languages import catalogue as catalogues
+from bot.languages.catalogue import Language, read_language
 
 
 def set_client_language(monkeypatch: pytest.MonkeyPatch, locale: str) -> None:
@@ -19,3 +26,19 @@ def set_client_language(monkeypatch: pytest.MonkeyPatch, locale: str) -> None:
 def set_server_language(guild: discord.Guild, locale: str) -> None:
     """Let a server, as the bot knows it, be in a language, as Community servers can."""
     guild.preferred_locale = discord.Locale(locale)
+
+
+def put_texts(monkeypatch: pytest.MonkeyPatch, name: str, texts: Mapping[str, str]) -> None:
+    """Let the catalogue of this name have only these texts, with their translations."""
+    catalogue, file = Catalog(locale=name), io.BytesIO()
+    for english, translation in texts.items():
+        catalogue.add(english, translation)
+    write_po(file, catalogue)
+    file.seek(0)
+    languages = {name: read_language(name, file)}
+
+    def read(other: str) -> Language:
+        return languages[other] if other in languages else original(other)
+
+    original = catalogues._read  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(catalogues, "_read", read)
