@@ -10,20 +10,26 @@ from discord.app_commands import Choice
 from bot.client import BotCog
 from bot.errors import UserError
 from bot.jobs.job import Job
+from bot.languages.catalogue import Language
+from bot.languages.message import Message, joined
 from bot.submission.permissions import Actor, JobVisibility
 from bot.ui import queue_text
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond
 
 _ALL, _EVERYBODYS = "all", "all-of-server"
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,17})")
 _MAX_CHOICES = 25
-_NOTHING = "Choose one of the jobs in the list, `all`, or a person."
-_NOBODYS = "There are no queued or running jobs in channels that you moderate here."
-_NONE_OF_THEIRS = "They have no queued or running jobs in channels that you moderate here."
-_NOT_MODERATOR = (
+_NOTHING = Message("Choose one of the jobs in the list, `all`, or a person.")
+_NOBODYS = Message("There are no queued or running jobs in channels that you moderate here.")
+_NONE_OF_THEIRS = Message("They have no queued or running jobs in channels that you moderate here.")
+_NOT_MODERATOR = Message(
     "Only moderators can cancel the jobs of others: those with Manage Messages, in the channels "
     "where they have it."
 )
+_BEING_PAINTED = Message.in_context("entry", "being painted")
+_WAITING = Message.in_context("entry", "waiting")
+_SOMEONE_ELSES = Message.in_context("entry", "someone else's")
 
 
 class Cancel(BotCog):
@@ -45,7 +51,7 @@ class Cancel(BotCog):
         viewer = JobVisibility.of_interaction(interaction)
         chosen = (job or "").strip().lower()
         if person is not None and chosen not in ("", _ALL):
-            raise UserError("Choose a job or a person, not both.")
+            raise UserError(Message("Choose a job or a person, not both."))
         if person is not None and person.id != interaction.user.id:
             text = await self._cancel_moderated(interaction, viewer, person)
         elif chosen == _EVERYBODYS:
@@ -61,24 +67,29 @@ class Cancel(BotCog):
     @cancel.autocomplete("job")
     async def _jobs(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
         viewer, jobs = JobVisibility.of_interaction(interaction), self._services.queue.jobs()
+        language = private_language(interaction)
         own = [job for job in jobs if viewer.owns(job)]
-        choices = [self._choice(job, "") for job in own if _matches(job, typed)]
+        choices = [self._choice(job, language) for job in own if _matches(job, typed)]
         if len(own) > 1 and typed.lower() in _ALL:
-            choices.insert(0, Choice(name=f"All of yours ({len(own)})", value=_ALL))
+            name = Message.in_context("entry", "All of yours ({count})", count=len(own))
+            choices.insert(0, Choice(name=name.in_language(language), value=_ALL))
         moderated = list(self._moderated(viewer))
         others = [job for job in moderated if not viewer.owns(job)]
         matching = (job for job in others if _matches(job, typed))
-        choices += [self._choice(job, " · someone else's") for job in matching]
+        choices += [self._choice(job, language, _SOMEONE_ELSES) for job in matching]
         if len(others) > 1 and typed.lower() in _EVERYBODYS:
-            name = f"All of this server that you moderate ({len(moderated)})"
-            everything = Choice(name=name, value=_EVERYBODYS)
+            name = Message.in_context(
+                "entry", "All of this server that you moderate ({count})", count=len(moderated)
+            )
+            everything = Choice(name=name.in_language(language), value=_EVERYBODYS)
             return [*choices[: _MAX_CHOICES - 1], everything]
         return choices[:_MAX_CHOICES]
 
-    def _choice(self, job: Job, whose: str) -> Choice[str]:
+    def _choice(self, job: Job, language: Language, whose: Message | None = None) -> Choice[str]:
         underway = self._services.reporter.progress_of(job.id)
-        state = "being painted" if underway is not None and underway.begun else "waiting"
-        return Choice(name=queue_text.choice_text(job, f"{state}{whose}"), value=str(job.id))
+        is_begun = underway is not None and underway.begun
+        state = joined(" · ", (_BEING_PAINTED if is_begun else _WAITING, whose))
+        return Choice(name=queue_text.choice_text(job, state, language), value=str(job.id))
 
     def _moderated(self, viewer: JobVisibility) -> Iterator[Job]:
         """Yield the jobs in channels that a person moderates."""
@@ -101,7 +112,7 @@ class Cancel(BotCog):
         interaction: discord.Interaction,
         viewer: JobVisibility,
         person: discord.User | None = None,
-    ) -> str:
+    ) -> Message | str:
         """Cancel the jobs of a person, or of everybody, in channels that a moderator has."""
         jobs = [
             job for job in self._moderated(viewer) if person is None or job.author_id == person.id

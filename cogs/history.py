@@ -12,7 +12,8 @@ from bot.client import BotCog
 from bot.delivery.held_back import Allowed
 from bot.errors import UserError
 from bot.jobs.history import MAX_SEARCH, Entry, PageDirection, Scope
-from bot.languages.message import joined
+from bot.languages.catalogue import Language
+from bot.languages.message import Message, joined
 from bot.picture_check import Audience
 from bot.services import Services
 from bot.submission.private_answers import answer_queued
@@ -21,21 +22,22 @@ from bot.submission.sources import allowed_here
 from bot.submission.submit import Queued
 from bot.ui import buttons, history_page
 from bot.ui.base import PersistentButton
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond, update_response
 
 _LONGEST_NUMBER = 19
 """Maximum number of digits of an id."""
 _MAX_CUSTOM_ID = 100
 """Maximum length of a custom id in UTF-16 units, in which Discord counts."""
-_NOT_YOURS = "Only moderators can look through someone else's pictures."
-_GONE = "That picture isn't there any more. Please open `/history` again."
+_NOT_YOURS = Message("Only moderators can look through someone else's pictures.")
+_GONE = Message("That picture isn't there any more. Please open `/history` again.")
 
 
-_BUTTONS: Mapping[str, tuple[str, str]] = {
-    PageDirection.NEWER.value: ("◀️", "Newer"),
-    PageDirection.OLDER.value: ("▶️", "Older"),
-    "post": ("📌", "Post again"),
-    "rerun": ("🔁", "Rerun"),
+_BUTTONS: Mapping[str, tuple[str, Message]] = {
+    PageDirection.NEWER.value: ("◀️", Message.in_context("button", "Newer")),
+    PageDirection.OLDER.value: ("▶️", Message.in_context("button", "Older")),
+    "post": ("📌", Message.in_context("button", "Post again")),
+    "rerun": ("🔁", Message.in_context("button", "Rerun")),
 }
 """Emojis and labels of the buttons under a page, by the action in their custom ids."""
 
@@ -59,7 +61,7 @@ class HistoryButton(
                 entry = await _entry(services, scope, job_id)
                 requester = Requester.of_interaction(interaction, "history")
                 message = await services.reposts.post(requester, interaction.guild, entry.job_id)
-                await respond(interaction, f"Posted: {message.jump_url}")
+                await respond(interaction, Message("Posted: {url}", url=message.jump_url))
             case "rerun":
                 entry = await _entry(services, scope, job_id)
                 record = await services.control.job(entry.job_id)
@@ -95,7 +97,7 @@ class History(BotCog):
 def _scope(interaction: discord.Interaction[Any], person: int, search: str) -> Scope:
     """Return what a person may look at; raise `UserError` if that is nothing."""
     if len(f"history:older:{2**63}:{2**63}:{search}".encode("utf-16-le")) // 2 > _MAX_CUSTOM_ID:
-        raise UserError("That search is too long. Search for fewer words.")
+        raise UserError(Message("That search is too long. Search for fewer words."))
     if person == interaction.user.id:
         return Scope(person, interaction.guild_id, search=search)
     guild, viewer = interaction.guild, interaction.user
@@ -141,7 +143,8 @@ async def _turn(
     if entry is None:
         raise UserError(_nothing(interaction, scope))
     allowed = await _allowed(services, interaction, entry)
-    sheet = await asyncio.to_thread(history_page.page_sheet, entry, allowed.pictures)
+    language = private_language(interaction)
+    sheet = await asyncio.to_thread(history_page.page_sheet, entry, allowed.pictures, language)
     disabled = {
         PageDirection.NEWER.value: entry.place == 1,
         PageDirection.OLDER.value: entry.place == entry.total,
@@ -149,7 +152,7 @@ async def _turn(
         "rerun": not entry.can_rerun,
     }
     view = buttons.button_view(
-        _button(action, scope, entry, disabled=disabled[action]) for action in _BUTTONS
+        _button(action, scope, entry, language, disabled=disabled[action]) for action in _BUTTONS
     )
     page = history_page.page_text(entry, scope, interaction.user.id)
     text = joined("\n", (page, allowed.held_back_text(interaction.guild_id)))
@@ -168,19 +171,26 @@ async def _allowed(
     return await allowed_here(services.picture_check, audience, record.job, pictures)
 
 
-def _button(action: str, scope: Scope, entry: Entry, *, disabled: bool) -> ui.Button[Any]:
-    emoji, label = _BUTTONS[action]
+def _button(
+    action: str, scope: Scope, entry: Entry, language: Language, *, disabled: bool
+) -> ui.Button[Any]:
+    emoji, text = _BUTTONS[action]
+    label = text.in_language(language)
     custom_id = f"history:{action}:{scope.author_id}:{entry.job_id}:{scope.search}"
     return ui.Button(label=label, emoji=emoji, custom_id=custom_id, disabled=disabled)
 
 
-def _nothing(interaction: discord.Interaction[Any], scope: Scope) -> str:
-    where = " in this server" if scope.guild_id is not None else ""
+def _nothing(interaction: discord.Interaction[Any], scope: Scope) -> Message:
+    is_in_server, is_own = scope.guild_id is not None, scope.author_id == interaction.user.id
+    if scope.search and is_in_server:
+        return Message("There's no picture in this server with these words in its prompt.")
     if scope.search:
-        return f"There's no picture{where} with these words in its prompt."
-    if scope.author_id != interaction.user.id:
-        return f"There's no picture by this person{where} that you can look at."
-    return f"You have no pictures{where} yet. `/imagine` paints one."
+        return Message("There's no picture with these words in its prompt.")
+    if not is_own:  # only moderators of a server can ask for them
+        return Message("There's no picture by this person in this server that you can look at.")
+    if is_in_server:
+        return Message("You have no pictures in this server yet. `/imagine` paints one.")
+    return Message("You have no pictures yet. `/imagine` paints one.")
 
 
 def _number(text: str) -> int:

@@ -28,9 +28,9 @@ class Info(BotCog):
         preferences = await services.store.preferences.get(user_id)
         language = private_language(interaction)
         text = account_text(account, next_picture, preferences)
-        heading = joined("\n", (text, jobs_heading(account))).in_language(language)
-        lines = [line.in_language(language) for line in self._jobs(user_id)]
-        await respond(interaction, queue_text.list_text(heading, lines[:_MOST], len(lines)))
+        heading, lines = joined("\n", (text, jobs_heading(account))), self._jobs(user_id)
+        shown = queue_text.list_text(heading, lines[:_MOST], len(lines), language)
+        await respond(interaction, shown)
 
     def _jobs(self, user_id: int) -> list[Message]:
         """Return a line for each of a person's jobs, those that are being painted first."""

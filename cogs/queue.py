@@ -4,8 +4,11 @@ import discord
 from discord import app_commands
 
 from bot.client import BotCog
+from bot.languages.catalogue import Language
+from bot.languages.message import Message, joined
 from bot.submission.permissions import JobVisibility
 from bot.ui import formatting, queue_text
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond
 
 _MOST = 15
@@ -19,9 +22,10 @@ class Queue(BotCog):
     async def queue(self, interaction: discord.Interaction) -> None:
         """Show running and queued jobs, and when they will be done."""
         await defer(interaction)
-        await respond(interaction, self._text(JobVisibility.of_interaction(interaction)))
+        viewer = JobVisibility.of_interaction(interaction)
+        await respond(interaction, self._text(viewer, private_language(interaction)))
 
-    def _text(self, viewer: JobVisibility) -> str:
+    def _text(self, viewer: JobVisibility, language: Language) -> str:
         jobs = self._services.queue.jobs()
         reporter = self._services.reporter
         underway = {job.id: reporter.progress_of(job.id) for job in jobs}
@@ -33,15 +37,17 @@ class Queue(BotCog):
             queue_text.in_queue_text(job, underway[job.id], reporter.eta(job.id))
             for job in seen[:_MOST]
         ]
-        return queue_text.list_text(self._heading(len(jobs), len(seen)), lines, len(seen))
+        heading = self._heading(len(jobs), len(seen))
+        return queue_text.list_text(heading, lines, len(seen), language)
 
-    def _heading(self, count: int, seen: int) -> str:
+    def _heading(self, count: int, seen: int) -> Message:
         if count == 0:
-            return "The queue is empty: your picture would start right away."
+            return Message("The queue is empty: your picture would start right away.")
         left = self._services.throughput.seconds(self._services.queue.remaining_cost())
-        text = f"**{formatting.plural(seen, 'job')}**"
+        parts = [Message.counted("**{count} job**", "**{count} jobs**", seen)]
         if count > seen:
-            text += f" · {count - seen} elsewhere"
-        return text + (
-            "" if left is None else f" · about {formatting.duration_text(left)} of work in all"
-        )
+            parts.append(Message("{count} elsewhere", count=count - seen))
+        if left is not None:
+            time = formatting.duration(left)
+            parts.append(Message("about {time} of work in all", time=time))
+        return joined(" · ", parts)

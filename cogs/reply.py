@@ -15,6 +15,7 @@ from discord.ext import commands
 from bot.client import BotCog
 from bot.config import Replies
 from bot.errors import UserError
+from bot.languages.message import Message, joined
 from bot.storage.key_values import name_about
 from bot.submission.edits import EditOptions, Queued
 from bot.submission.job_messages import message_with_pictures
@@ -25,18 +26,19 @@ from bot.ui.media import check_not_linked
 from bot.ui.uploads import Upload, choose_picture, is_own, is_spoiler, pictures_in
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
-_HIDDEN = "Discord hides this reply from me."
-_PING = "Reply with the ping (the @ above the text) turned on."
-_MENTION = "Mention me in its text; a reply that brings a picture needs only the ping."
-_OTHERWISE = "Or use the picture's menu *Edit this image*, or `/edit`."
-_HOW_TO_ASK: Mapping[Replies, str] = {
-    "threads": (
+_HIDDEN = Message("Discord hides this reply from me.")
+_PING = Message("Reply with the ping (the @ above the text) turned on.")
+_MENTION = Message("Mention me in its text; a reply that brings a picture needs only the ping.")
+_OTHERWISE = Message("Or use the picture's menu *Edit this image*, or `/edit`.")
+_HOW_TO_ASK: Mapping[Replies, Message] = {
+    "threads": Message(
         "Here a reply in words edits a picture only in the picture's own thread, or if its text "
-        f"mentions me. {_OTHERWISE}"
+        "mentions me."
     ),
-    "mention": f"Here a reply in words edits a picture only if its text mentions me. {_OTHERWISE}",
+    "mention": Message("Here a reply in words edits a picture only if its text mentions me."),
 }
-_NEVER = (
+_NO_WORDS = Message("Tell me in words how to change the picture.")
+_NEVER = Message(
     "In this server, replies in words edit nothing. Use the picture's menu *Edit this image*, or "
     "`/edit`."
 )
@@ -94,7 +96,7 @@ class Reply(BotCog):
         if is_mention or self._is_enough(rule, message):
             return True
         if rule in _HOW_TO_ASK:
-            await self._explain(message, _HOW_TO_ASK[rule])
+            await self._explain(message, joined(" ", (_HOW_TO_ASK[rule], _OTHERWISE)))
         return False
 
     def _is_enough(self, rule: Replies, message: discord.Message) -> bool:
@@ -115,11 +117,14 @@ class Reply(BotCog):
         if attached and words:
             return await self._edit(requester, words, choose_picture(attached, number), message)
         if not (attached or words):
-            raise UserError("Tell me in words how to change the picture.")
+            raise UserError(_NO_WORDS)
         target = await _target(message)
         if _is_hidden(target):
             raise UserError(
-                "I can't see what's in that message. Use its menu *Edit this image*, or `/edit`."
+                Message(
+                    "I can't see what's in that message. Use its menu *Edit this image*, or "
+                    "`/edit`."
+                )
             )
         target = await message_with_pictures(self._bot, self._services.store, target)
         pictures = pictures_in(target)
@@ -150,10 +155,15 @@ class Reply(BotCog):
     ) -> Queued:
         """Queue the recipe of a picture again, starting from the painted-over copy."""
         if not is_own(target):
-            raise UserError("Tell me in words how to change the picture.")
+            raise UserError(_NO_WORDS)
         painted_over = pictures_in(message)
         if len(painted_over) > 1:
-            raise UserError(f"I can continue from one picture, and you sent {len(painted_over)}.")
+            raise UserError(
+                Message(
+                    "I can continue from one picture, and you sent {count}.",
+                    count=len(painted_over),
+                )
+            )
         origin = await self._services.recipe_reruns.of_posted(requester, target, original)
         picture = Upload(painted_over[0], message)
         spoiler = is_spoiler(original, painted_over[0])
@@ -164,10 +174,11 @@ class Reply(BotCog):
         rule = await self._services.policy.replies(message.guild and message.guild.id)
         if rule != "never":
             how = _PING if self._is_enough(rule, message) else _MENTION
-            await self._explain(message, f"{_HIDDEN} {how} {_OTHERWISE}", is_hidden=True)
+            text = joined(" ", (_HIDDEN, how, _OTHERWISE))
+            await self._explain(message, text, is_hidden=True)
 
     async def _explain(
-        self, message: discord.Message, how: str, *, is_hidden: bool = False
+        self, message: discord.Message, how: Message, *, is_hidden: bool = False
     ) -> None:
         """Tell a person who replied to a picture, once a day, how to reply so that it works."""
         store = self._services.store
@@ -221,7 +232,7 @@ async def _target(message: discord.Message) -> discord.Message:
             message.channel.fetch_message((reference and reference.message_id) or 0)
         )
     except discord.HTTPException as error:
-        raise UserError("The message that you replied to was deleted.") from error
+        raise UserError(Message("The message that you replied to was deleted.")) from error
 
 
 def _number_and_words(words: str) -> tuple[int | None, str]:

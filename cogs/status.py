@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 
 from bot.client import BotCog
+from bot.languages.message import Message, joined
 from bot.ui import formatting
 from bot.ui.responses import respond
 
@@ -18,15 +19,25 @@ class Status(BotCog):
         left = self._services.throughput.seconds(self._services.queue.remaining_cost())
         installed = ", ".join(self._services.settings.engine.installed)
         lines = [
-            f"**Models** {installed} on {self._services.device}",
-            f"**Queue** {formatting.plural(len(jobs), 'job')}"
-            + (
-                f", about {formatting.duration_text(left)} of work"
-                if jobs and left is not None
-                else ""
+            Message(
+                "**Models** {models} on {device}", models=installed, device=self._services.device
             ),
-            f"**Started** {discord.utils.format_dt(self._services.started, 'R')}",
+            _queue_text(len(jobs), left),
+            Message("**Started** {when}", when=formatting.relative_time(self._services.started)),
         ]
         if self._bot.latency == self._bot.latency:  # NaN before the first heartbeat
-            lines.append(f"**Latency** {1000 * self._bot.latency:.0f} ms")
-        await respond(interaction, "\n".join(lines))
+            latency = round(1000 * self._bot.latency)
+            lines.append(Message("**Latency** {milliseconds} ms", milliseconds=latency))
+        await respond(interaction, joined("\n", lines))
+
+
+def _queue_text(jobs: int, left: float | None) -> Message:
+    """Return how many jobs there are, and how many seconds of work are left in them, if known."""
+    if not jobs or left is None:
+        return Message.counted("**Queue** {count} job", "**Queue** {count} jobs", jobs)
+    return Message.counted(
+        "**Queue** {count} job, about {time} of work",
+        "**Queue** {count} jobs, about {time} of work",
+        jobs,
+        time=formatting.duration(left),
+    )
