@@ -155,7 +155,7 @@ class _PressedJob:
         requester, tree = Requester.of_interaction(self._interaction), self._interaction.client.tree
         await self._services.policy.check_place(requester)
         line = await self._services.command_lines.write(tree, record, self._number, requester)
-        text, files = command_text(line.text, line.notices)
+        text, files = command_text(line.text, line.notices, self._language)
         await update_response(self._interaction, text, files)
 
     async def ask_to_delete(self) -> None:

@@ -6,10 +6,12 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.client import BotCog
+from bot.languages.message import Message
 from bot.saved_style import MAX_NAME, MAX_STYLE
 from bot.submission.requester import Requester
 from bot.ui import formatting
 from bot.ui.attachments import Attachment
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond, update_response
 from bot.ui.styles_text import saved_text, style_choices, styles_file, styles_text
 
@@ -42,11 +44,13 @@ class Style(BotCog, commands.GroupCog, name="style"):
         """Show your saved styles."""
         await defer(interaction)
         styles = await self._services.styles.of_user(interaction.user.id)
-        text = styles_text(styles)
-        if len(text) <= _LONGEST:
+        text, language = styles_text(styles), private_language(interaction)
+        if len(text.in_language(language)) <= _LONGEST:
             return await respond(interaction, text)
-        file = Attachment("styles.txt", styles_file(styles), "Your saved styles")
-        return await update_response(interaction, "**Your styles** are in the file.", [file])
+        description = Message("Your saved styles").in_language(language)
+        file = Attachment("styles.txt", styles_file(styles), description)
+        text = Message("**Your styles** are in the file.")
+        return await update_response(interaction, text, [file])
 
     @app_commands.command()
     @app_commands.describe(name="One of your styles")
@@ -56,7 +60,8 @@ class Style(BotCog, commands.GroupCog, name="style"):
         """Delete one of your saved styles."""
         await defer(interaction)
         style = await self._services.styles.delete(interaction.user.id, name)
-        await respond(interaction, f"Deleted the style {formatting.escape_name(style.name)}.")
+        name = formatting.escape_name(style.name)
+        await respond(interaction, Message("Deleted the style {name}.", name=name))
 
     @delete.autocomplete("name")
     async def _names(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:

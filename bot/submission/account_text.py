@@ -53,9 +53,9 @@ def job_line(job: Job, underway: JobProgress | None, eta: Eta | None) -> Message
     return joined(" · ", parts)
 
 
-def _place(job: Job, underway: JobProgress | None, eta: Eta | None) -> Message | str:
+def _place(job: Job, underway: JobProgress | None, eta: Eta | None) -> Message:
     if underway is not None and underway.progress is not None:
-        return str(job_text.step_text(job, underway.progress))
+        return job_text.step_text(job, underway.progress)
     if underway is not None and underway.begun:
         return Message("running")
     if eta is None:

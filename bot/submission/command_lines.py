@@ -12,6 +12,7 @@ from discord import app_commands
 from bot.errors import UserError
 from bot.jobs.job import JobState
 from bot.jobs.records import JobRecord
+from bot.languages.message import Message
 from bot.storage import Store
 from bot.submission.command_notices import (
     LOOKS_LIKE_OPTION,
@@ -35,7 +36,7 @@ class CommandLine:
     """A command with its options, as a line to paste."""
 
     text: str
-    notices: tuple[str, ...] = ()
+    notices: tuple[Message, ...] = ()
     """Sentences about what the line does not say; none if it paints the same pictures."""
     style: str | None = None
     """The option `style` of the line."""
@@ -108,7 +109,7 @@ class CommandLines:
         Raises `UserError` if there is no such picture.
         """
         if number is not None and number > len(record.job.recipes):
-            raise UserError("There is no such picture.")
+            raise UserError(Message("There is no such picture."))
         user_id = requester.user_id
         own = await self._store.preferences.get(user_id)
         defaults = {*own.options, *(await self._default_options.of_channel(requester)).options}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from bot.languages.message import Message
 from bot.submission.seeds import LARGEST_SEED, variations
 from bot.ui.formatting import escape_name
 from engine.errors import EngineError
@@ -18,32 +19,36 @@ from engine.recipes.edit import Edit
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import RATIOS, SHAPES, read_ratio
 
-STOPPED = "The picture was stopped early, and the command paints all its steps."
-_SERIES = "The pictures have settings of their own, and the command is for the first one."
-_SEED = "The seed is too large to be typed, so the command paints another picture."
-_START = "A line of text can't hold the picture that it started from: attach that as `image`."
-_EDITED = "A line of text can't hold the picture that was edited: attach that as `image`."
-_MASKED = (
+STOPPED = Message("The picture was stopped early, and the command paints all its steps.")
+_SERIES = Message("The pictures have settings of their own, and the command is for the first one.")
+_SEED = Message("The seed is too large to be typed, so the command paints another picture.")
+_START = Message(
+    "A line of text can't hold the picture that it started from: attach that as `image`."
+)
+_EDITED = Message("A line of text can't hold the picture that was edited: attach that as `image`.")
+_MASKED = Message(
     "A line of text can't hold the picture that was edited and its mask: attach them as `image` "
     "and `mask`."
 )
-_VARIATION = (
+_VARIATION = Message(
     "It is a variation of another picture, which a line of text can't hold, so the command paints "
     "a picture from the start."
 )
-_START_OF_BLEND = "It started from a picture, which `/blend` can't, so it paints another picture."
-_LIKE = "A line of text can't hold the pictures that it should resemble: attach them again."
-_ONE_LIKE = (
+_START_OF_BLEND = Message(
+    "It started from a picture, which `/blend` can't, so it paints another picture."
+)
+_LIKE = Message(
+    "A line of text can't hold the pictures that it should resemble: attach them again."
+)
+_ONE_LIKE = Message(
     "A line of text can't hold the picture that it should resemble: attach that twice, as "
     "`image1` and `image2`."
 )
-_ROUNDS = "The command paints its first steps: press *More steps* for the {rounds} after those."
-_SETTINGS = (
+_SETTINGS = Message(
     "Some of its settings are not options of the command, so the command paints another picture. "
     "The file of the picture has all settings: give it to `/recipe`."
 )
-_MODELS = "{models} models painted it, which I do not have, so the command paints another picture."
-LOOKS_LIKE_OPTION = (
+LOOKS_LIKE_OPTION = Message(
     "A part of the prompt looks like an option, so check the fields before you send the command."
 )
 
@@ -63,23 +68,30 @@ def shape_of(recipe: Recipe) -> dict[str, str]:
     return {}
 
 
-def missing(recipes: Sequence[Recipe], installed: Sequence[str]) -> Iterator[str]:
+def missing(recipes: Sequence[Recipe], installed: Sequence[str]) -> Iterator[Message]:
     """Yield sentences about what options cannot say of recipes."""
     first = recipes[0]
     if first.models not in installed:
-        yield _MODELS.format(models=escape_name(first.models))
+        yield Message(
+            "{models} models painted it, which I do not have, so the command paints another "
+            "picture.",
+            models=escape_name(first.models),
+        )
     if not is_series(recipes):
         yield _SERIES
     if first.seed + len(recipes) - 1 > LARGEST_SEED:
         yield _SEED
     yield from _missing_pictures(first)
     if first.more:
-        yield _ROUNDS.format(rounds=" + ".join(map(str, first.more)))
+        yield Message(
+            "The command paints its first steps: press *More steps* for the {rounds} after those.",
+            rounds=" + ".join(map(str, first.more)),
+        )
     if first.models in installed and not _has_usual_settings(first):
         yield _SETTINGS
 
 
-def _missing_pictures(recipe: Recipe) -> Iterator[str]:
+def _missing_pictures(recipe: Recipe) -> Iterator[Message]:
     if recipe.edit is not None:
         yield _EDITED if recipe.edit.mask is None else _MASKED
     elif recipe.start_noise > 0:

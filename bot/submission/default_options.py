@@ -36,8 +36,8 @@ class FilledOptions:
 
     options: ImagineOptions
     count: int
-    notice: Message | str
-    """Sentences about defaults that the person may not expect, or ""."""
+    notice: Message
+    """Sentences about defaults that the person may not expect, if there are any."""
 
 
 class DefaultOptions:

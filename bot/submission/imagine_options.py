@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.config import LimitSettings
 from bot.errors import UserError
+from bot.languages.message import Message
 from bot.submission.policy import check_prompt
 from bot.submission.seeds import seed_or_any
 from bot.ui.formatting import escape_name
@@ -25,7 +26,7 @@ MAX_WEIGHTS = 60
 MAX_RATIO_TEXT = 20
 """Maximum length of a ratio, in characters."""
 _WEIGHT = re.compile(r"[+-]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII)
-_NOTHING = (
+_NOTHING = Message(
     "Say in `prompt` what the picture should show. `/blend` paints from pictures alone, without "
     "words."
 )
@@ -113,7 +114,9 @@ def _check(options: ImagineOptions, limits: LimitSettings) -> None:
     if not (options.prompt or "").strip() and not options.likes:
         raise UserError(_NOTHING)
     if options.size is not None and options.ratio is not None:
-        raise UserError("Both `size` and `ratio` choose the shape of the picture. Leave one out.")
+        raise UserError(
+            Message("Both `size` and `ratio` choose the shape of the picture. Leave one out.")
+        )
 
 
 def _models(options: ImagineOptions, installed: Sequence[str]) -> str:
@@ -122,8 +125,11 @@ def _models(options: ImagineOptions, installed: Sequence[str]) -> str:
         return installed[0]
     if options.model not in installed:
         raise UserError(
-            f"I have no models called {escape_name(options.model)}. Choose one of: "
-            f"{', '.join(installed)}."
+            Message(
+                "I have no models called {name}. Choose one of: {installed}.",
+                name=escape_name(options.model),
+                installed=", ".join(installed),
+            )
         )
     return options.model
 
@@ -136,7 +142,11 @@ def _size(options: ImagineOptions, models: str) -> tuple[int, int]:
         return default_size(options.line or None, models)
     if options.size not in SHAPES:
         raise UserError(
-            f"There's no size called {options.size}. Choose one of: {', '.join(SHAPES)}."
+            Message(
+                "There's no size called {name}. Choose one of: {sizes}.",
+                name=options.size,
+                sizes=", ".join(SHAPES),
+            )
         )
     return size_of_shape(options.size, models)
 
@@ -145,12 +155,20 @@ def _weights(options: ImagineOptions) -> tuple[float, ...]:
     """Return the weight of each picture to resemble."""
     typed = [] if options.like_weights is None else re.split(r"[,;]", options.like_weights)
     if typed and not options.likes:
-        raise UserError(f"`{options.weights_option}` needs a picture in `like`.")
+        raise UserError(
+            Message("{option} needs a picture in `like`.", option=f"`{options.weights_option}`")
+        )
     if len(typed) > options.likes:
         raise UserError(
-            f"You gave {len(typed)} weights in `{options.weights_option}`, but the number of "
-            f"pictures to resemble is {options.likes}. Give one weight for each, separated by "
-            "commas, such as: 2, 0.5"
+            Message.counted(
+                "You gave {count} weight in {option}, but the number of pictures to resemble is "
+                "{pictures}. Give one weight for each, separated by commas, such as: 2, 0.5",
+                "You gave {count} weights in {option}, but the number of pictures to resemble is "
+                "{pictures}. Give one weight for each, separated by commas, such as: 2, 0.5",
+                len(typed),
+                option=f"`{options.weights_option}`",
+                pictures=options.likes,
+            )
         )
     given = [_weight(each.strip(), options.weights_option) for each in typed]
     return (*given, *(1.0 for _ in range(options.likes - len(given))))
@@ -159,8 +177,13 @@ def _weights(options: ImagineOptions) -> tuple[float, ...]:
 def _weight(typed: str, option: str) -> float:
     if _WEIGHT.fullmatch(typed) is None or abs(float(typed)) > MAX_WEIGHT:
         raise UserError(
-            f"Each weight in `{option}` must be a number from "
-            f"-{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, and commas separate them, such as: 2, -0.5"
+            Message(
+                "Each weight in {option} must be a number from {least} to {most}, and commas "
+                "separate them, such as: 2, -0.5",
+                option=f"`{option}`",
+                least=f"-{MAX_WEIGHT:g}",
+                most=f"{MAX_WEIGHT:g}",
+            )
         )
     return float(typed)
 

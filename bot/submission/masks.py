@@ -11,6 +11,7 @@ from PIL import Image
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.draft import Draft
+from bot.languages.message import Message
 from bot.picture_check import PictureCheck
 from bot.reading.file_readers import read_draft, read_mask_file
 from bot.storage import Store, retrying
@@ -95,9 +96,11 @@ class MaskDrafts:
         number = _number(draft_id)
         draft = None if number is None else await self._store.drafts.get(number)
         if draft is None:
-            raise UserError("That mask is not there any more. Make it again with `/mask`.")
+            raise UserError(Message("That mask is not there any more. Make it again with `/mask`."))
         if draft.author_id != user_id:
-            raise UserError("That mask belongs to someone else. Make your own with `/mask`.")
+            raise UserError(
+                Message("That mask belongs to someone else. Make your own with `/mask`.")
+            )
         return draft
 
     async def adjust(

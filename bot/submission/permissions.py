@@ -7,18 +7,20 @@ import discord
 
 from bot.errors import UserError
 from bot.jobs.job import Job, JobLocation
+from bot.languages.message import Message, listed
 from bot.submission.requester import Requester
 
+_VIEW_CHANNEL, _ATTACH_FILES = Message("View Channel"), Message("Attach Files")
 NEEDED = {
-    "view_channel": "View Channel",
-    "send_messages": "Send Messages",
-    "attach_files": "Attach Files",
+    "view_channel": _VIEW_CHANNEL,
+    "send_messages": Message("Send Messages"),
+    "attach_files": _ATTACH_FILES,
 }
 """Permissions that the bot needs to post pictures, with their names in Discord's settings."""
 NEEDED_IN_THREADS = {
-    "view_channel": "View Channel",
-    "send_messages_in_threads": "Send Messages in Threads",
-    "attach_files": "Attach Files",
+    "view_channel": _VIEW_CHANNEL,
+    "send_messages_in_threads": Message("Send Messages in Threads"),
+    "attach_files": _ATTACH_FILES,
 }
 FOR_A_THREAD = ("create_public_threads", "send_messages_in_threads")
 FOR_REPLIES = ("read_message_history",)
@@ -108,13 +110,16 @@ def check_permissions(requester: Requester) -> None:
         return
     is_thread = isinstance(channel, discord.Thread)
     if is_thread and channel.locked:
-        raise UserError("This thread is locked: I cannot post here.")
+        raise UserError(Message("This thread is locked: I cannot post here."))
     needed = NEEDED_IN_THREADS if is_thread else NEEDED
     missing = [label for name, label in needed.items() if not getattr(requester.permissions, name)]
     if missing:
         raise UserError(
-            "I cannot paint here: someone who manages this server has to allow me "
-            f"{' and '.join(missing)} in this channel."
+            Message(
+                "I cannot paint here: someone who manages this server has to allow me "
+                "{permissions} in this channel.",
+                permissions=listed(missing),
+            )
         )
     _check_own_permissions(requester.own_permissions, requester, in_thread=is_thread)
 
@@ -126,11 +131,15 @@ def _check_own_permissions(
     may_write = own.send_messages_in_threads if in_thread else own.send_messages
     if not (own.view_channel and may_write):
         raise UserError(
-            "You are not allowed to write in this channel, so I cannot paint for you here. Use a "
-            "channel in which you can write."
+            Message(
+                "You are not allowed to write in this channel, so I cannot paint for you here. Use "
+                "a channel in which you can write."
+            )
         )
     if requester.attaches and not own.attach_files:
         raise UserError(
-            "You are not allowed to attach files in this channel, so I cannot use yours here. Use "
-            "another channel, or ask without a file."
+            Message(
+                "You are not allowed to attach files in this channel, so I cannot use yours here. "
+                "Use another channel, or ask without a file."
+            )
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from bot.errors import UnknownWordsError, UserError
 from bot.jobs.job import JobOrigin
+from bot.languages.message import Message
 from bot.submission.requester import Requester
 from bot.ui.unknown_words import question_text
 from engine.models.catalogue import find_models
@@ -23,7 +24,7 @@ _SECONDS = 3600.0
 """Seconds for which a request waits for an answer."""
 _MOST, _MOST_OF_PERSON, _MOST_BYTES = 200, 5, 64 * 2**20
 """Maximum number of waiting requests, of all people and of one, and of bytes in their pictures."""
-_GONE = (
+_GONE = Message(
     "I don't have this request any more: it was painted already, it is too old, or I was "
     "restarted. Please ask for it again."
 )
@@ -85,7 +86,7 @@ class Questions:
         if found is None:
             raise UserError(_GONE)
         if found.requester.user_id != user_id:
-            raise UserError("Someone else asked for that. Ask for a picture of your own.")
+            raise UserError(Message("Someone else asked for that. Ask for a picture of your own."))
         return self._waiting.pop(question_id)
 
     def put(self, question: Question) -> None:

@@ -11,6 +11,7 @@ import discord
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.job import JobOrigin
+from bot.languages.message import Message
 from bot.reading.file_readers import with_own_pictures
 from bot.storage import Store
 from bot.submission.files import FileReader, FileTurn
@@ -100,8 +101,10 @@ class RecipeReruns:
             recipes = [await self._paintable(requester, turn, upload) for upload in uploads]
         if len({recipe.models for recipe in recipes}) > 1:
             raise UserError(
-                "These pictures were painted by different models. Ask for those of each models in "
-                "a message of their own."
+                Message(
+                    "These pictures were painted by different models. Ask for those of each models "
+                    "in a message of their own."
+                )
             )
         prompt, again = recipes[0].title, reseeded(recipes)
         origin = JobOrigin(kind="rerun", spoiler=spoiler, has_new_words=False)
@@ -138,13 +141,34 @@ def _check_effort(recipe: Recipe) -> None:
     entry = find_models(recipe.models)
     largest = LARGEST * entry.side
     if recipe.width * recipe.height > most_pixels(recipe.models) or recipe.enlarge > entry.enlarge:
-        shown = f", shown {recipe.enlarge}×" if recipe.enlarge > 1 else ""
-        raise UserError(
-            f"That recipe is for {recipe.width}×{recipe.height} pixels{shown}. Recipes from "
-            f"elsewhere may have at most {largest}×{largest} pixels, shown {entry.enlarge}×."
-        )
+        raise UserError(_too_large(recipe, f"{largest}×{largest}", entry.enlarge))
     if recipe.cutouts > MAX_CUTOUTS:
         raise UserError(
-            f"That recipe asks for {recipe.cutouts} cutouts. Recipes from elsewhere may ask for at "
-            f"most {MAX_CUTOUTS}."
+            Message(
+                "That recipe asks for {cutouts} cutouts. Recipes from elsewhere may ask for at "
+                "most {most}.",
+                cutouts=recipe.cutouts,
+                most=MAX_CUTOUTS,
+            )
         )
+
+
+def _too_large(recipe: Recipe, largest: str, enlarge: int) -> Message:
+    """Return that a recipe is too large; `largest` canvas and `enlarge` are possible."""
+    size = f"{recipe.width}×{recipe.height}"
+    if recipe.enlarge > 1:
+        return Message(
+            "That recipe is for {size} pixels, shown {shown}×. Recipes from elsewhere may have at "
+            "most {largest} pixels, shown {enlarged}×.",
+            size=size,
+            shown=recipe.enlarge,
+            largest=largest,
+            enlarged=enlarge,
+        )
+    return Message(
+        "That recipe is for {size} pixels. Recipes from elsewhere may have at most {largest} "
+        "pixels, shown {enlarged}×.",
+        size=size,
+        largest=largest,
+        enlarged=enlarge,
+    )

@@ -8,6 +8,7 @@ from typing import Any, Self
 import discord
 
 from bot.errors import UserError
+from bot.languages.message import Message
 
 Channel = (
     discord.TextChannel
@@ -66,7 +67,7 @@ class Requester:
         """
         channel = interaction.channel
         if channel is None or isinstance(channel, discord.ForumChannel | discord.CategoryChannel):
-            raise UserError("I cannot post in this channel. Try a text channel.")
+            raise UserError(Message("I cannot post in this channel. Try a text channel."))
         user = interaction.user
         is_command = interaction.type is discord.InteractionType.application_command
         return cls(

@@ -6,6 +6,7 @@ from bot.delivery.held_back import Allowed, allowed_pictures
 from bot.errors import RefusedError, UserError
 from bot.jobs.job import Job
 from bot.jobs.records import StoredPicture
+from bot.languages.message import Message
 from bot.picture_check import Audience, Picture, PictureCheck, PictureFilterError
 from bot.submission.requester import Requester
 from bot.ui import picture_filter_text
@@ -24,7 +25,8 @@ async def check_sources(
         raise UserError(picture_filter_text.FAULT_OF_REQUEST) from error
     if not all(verdicts):
         text = picture_filter_text.source_text(requester.guild_id)
-        raise RefusedError(text, "The picture filter held back a picture that they brought.")
+        reason = Message("The picture filter held back a picture that they brought.")
+        raise RefusedError(text, reason)
 
 
 async def check_recipes_sources(

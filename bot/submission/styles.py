@@ -1,11 +1,12 @@
 """Save styles, and find the words of the style that a user typed."""
 
 from bot.errors import UserError
+from bot.languages.message import Message
 from bot.saved_style import MAX_NAME, MAX_STYLE, MAX_STYLES, SavedStyle, style_key
 from bot.storage import Store
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
-from bot.ui.formatting import escape_name, plain_text, plural
+from bot.ui.formatting import escape_name, plain_text
 
 NONE = "none"
 """The word that stands for no style, so that people can leave out one that applies by default."""
@@ -31,8 +32,11 @@ class SavedStyles:
         await self._policy.check_text(requester, style.name, style.words)
         if not await self._styles.save(requester.user_id, style, MAX_STYLES):
             raise UserError(
-                f"You have {plural(MAX_STYLES, 'saved style')}, which is the most. Delete one with "
-                "`/style delete`, or save under the name of one to replace it."
+                Message(
+                    "You have {most} saved styles, which is the most. Delete one with `/style "
+                    "delete`, or save under the name of one to replace it.",
+                    most=MAX_STYLES,
+                )
             )
         return style
 
@@ -41,7 +45,10 @@ class SavedStyles:
         found = await self._styles.delete(user_id, plain_text(name))
         if found is None:
             raise UserError(
-                f"You have no saved style called {escape_name(name)}. `/style list` shows yours."
+                Message(
+                    "You have no saved style called {name}. `/style list` shows yours.",
+                    name=escape_name(name),
+                )
             )
         return found
 
@@ -60,9 +67,9 @@ def checked_style(words: str) -> str:
     """Return the words of a style on one line; raise `UserError` if they can be no style."""
     line = plain_text(words)
     if not line:
-        raise UserError("A style needs at least one word.")
+        raise UserError(Message("A style needs at least one word."))
     if len(line) > MAX_STYLE:
-        raise UserError(f"A style can have at most {MAX_STYLE} characters.")
+        raise UserError(Message("A style can have at most {most} characters.", most=MAX_STYLE))
     return line
 
 
@@ -74,9 +81,13 @@ def is_none(words: str) -> bool:
 def _checked_name(name: str) -> str:
     line = plain_text(name)
     if not line:
-        raise UserError("The name of a style needs at least one letter or sign.")
+        raise UserError(Message("The name of a style needs at least one letter or sign."))
     if len(line) > MAX_NAME:
-        raise UserError(f"The name of a style can have at most {MAX_NAME} characters.")
+        raise UserError(
+            Message("The name of a style can have at most {most} characters.", most=MAX_NAME)
+        )
     if is_none(line):
-        raise UserError(f"`{NONE}` stands for no style. Choose another name.")
+        raise UserError(
+            Message("{word} stands for no style. Choose another name.", word=f"`{NONE}`")
+        )
     return line

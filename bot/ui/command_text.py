@@ -2,21 +2,32 @@
 
 from collections.abc import Sequence
 
+from bot.languages.catalogue import Language
+from bot.languages.message import Message, joined
 from bot.ui.attachments import Attachment
+from bot.ui.formatting import with_small_print
 
-_SAME = "Paste this to paint the same again:"
-_SIMILAR = "Paste this to paint it again:"
-_IN_FILE = "Paste the line in the file to paint it again."
+_SAME = Message("Paste this to paint the same again:")
+_SIMILAR = Message("Paste this to paint it again:")
+_IN_FILE = Message("Paste the line in the file to paint it again.")
+_ALT_TEXT = Message("The command to paste")
 _FENCE = "```"
 _MESSAGE = 2000
 """Maximum length of a message; set by Discord."""
 _FILENAME = "command.txt"
 
 
-def command_text(line: str, notices: Sequence[str]) -> tuple[str, list[Attachment]]:
-    """Return a text with a command line to copy, and a file if the text cannot hold it."""
-    told = "".join(f"\n-# {each}" for each in notices)
-    text = f"{_SIMILAR if notices else _SAME}\n{_FENCE}\n{line}\n{_FENCE}{told}"
-    if len(text) <= _MESSAGE and _FENCE not in line:
+def command_text(
+    line: str, notices: Sequence[Message], language: Language
+) -> tuple[Message, list[Attachment]]:
+    """Return a text with a command line to copy, and a file if the text cannot hold it.
+
+    `language` is the one in which the text is shown.
+    """
+    told = joined("\n-# ", notices)
+    quoted = joined("\n", (_SIMILAR if notices else _SAME, _FENCE, line, _FENCE))
+    text = with_small_print(quoted, told)
+    if len(text.in_language(language)) <= _MESSAGE and _FENCE not in line:
         return text, []
-    return f"{_IN_FILE}{told}", [Attachment(_FILENAME, line.encode(), "The command to paste")]
+    file = Attachment(_FILENAME, line.encode(), _ALT_TEXT.in_language(language))
+    return with_small_print(_IN_FILE, told), [file]

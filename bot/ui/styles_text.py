@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from discord.app_commands import Choice
 
+from bot.languages.message import Message, joined
 from bot.saved_style import MAX_STYLES, SavedStyle
 from bot.ui import formatting
 
@@ -17,17 +18,19 @@ def style_choices(typed: str, styles: Iterable[SavedStyle]) -> list[Choice[str]]
     return [Choice(name=_choice(each), value=each.name) for each in found]
 
 
-def saved_text(style: SavedStyle) -> str:
+def saved_text(style: SavedStyle) -> Message:
     """Return that a style was saved, and how to use it."""
-    return f"Saved. {_described(style)}\nUse it with the option `style` of `/imagine`."
+    return Message(
+        "Saved. {style}\nUse it with the option `style` of `/imagine`.", style=_described(style)
+    )
 
 
-def styles_text(styles: Sequence[SavedStyle]) -> str:
+def styles_text(styles: Sequence[SavedStyle]) -> Message:
     """Return a person's styles, one on each line."""
     if not styles:
-        return "You have no saved styles. `/style save` saves one."
-    heading = f"**Your styles** ({len(styles)} of {MAX_STYLES})"
-    return "\n".join((heading, *(f"- {_described(each)}" for each in styles)))
+        return Message("You have no saved styles. `/style save` saves one.")
+    heading = Message("**Your styles** ({count} of {most})", count=len(styles), most=MAX_STYLES)
+    return joined("\n", (heading, *(f"- {_described(each)}" for each in styles)))
 
 
 def styles_file(styles: Sequence[SavedStyle]) -> bytes:

@@ -15,6 +15,7 @@ import aiohttp
 import discord
 
 from bot.errors import UserError
+from bot.languages.message import Message
 from bot.ui.attachments import MAX_MESSAGE_BYTES
 from bot.ui.discord_errors import CALL_ERRORS, bounded
 from bot.ui.filenames import plain_name, recipe_filename, result_stem
@@ -30,7 +31,7 @@ _IN_MEMORY = ".invalid"
 """End of the names of hosts that exist only in memory; no real host can have it (RFC 2606)."""
 _GONE = (discord.NotFound, discord.Forbidden)
 """Errors of a URL that expired, and of a message that was deleted or can't be read."""
-_ELSEWHERE = "I only read pictures that are attached to a message on Discord."
+_ELSEWHERE = Message("I only read pictures that are attached to a message on Discord.")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,11 @@ class UploadReader:
                 return await self._fetch(await _refetched(message, file), limit_mib)
         except CALL_ERRORS as error:
             raise UserError(
-                f"I couldn't fetch {file.filename} from Discord. Try again in a minute, or "
-                "attach it again."
+                Message(
+                    "I couldn't fetch {file} from Discord. Try again in a minute, or attach it "
+                    "again.",
+                    file=file.filename,
+                )
             ) from error
 
     async def _fetch(self, file: discord.Attachment, limit_mib: int) -> bytes:
@@ -151,15 +155,24 @@ def choose_picture(
 ) -> discord.Attachment:
     """Return picture `number`, from 1, or the only one; raise `UserError` if there is none."""
     if not pictures:
-        raise UserError("That message has no picture that I could edit.")
+        raise UserError(Message("That message has no picture that I could edit."))
     if number is None and len(pictures) > 1:
         raise UserError(
-            f"That message has {len(pictures)} pictures. Start with the number of the one that "
-            f"you mean, from #1 to #{len(pictures)}."
+            Message(
+                "That message has {count} pictures. Start with the number of the one that you "
+                "mean, from #1 to #{count}.",
+                count=len(pictures),
+            )
         )
     if number is not None and not 1 <= number <= len(pictures):
-        held = "one picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
-        raise UserError(f"That message has only {held}, so there is no number {number}.")
+        raise UserError(
+            Message.counted(
+                "That message has only one picture, so there is no number {number}.",
+                "That message has only {count} pictures, so there is no number {number}.",
+                len(pictures),
+                number=number,
+            )
+        )
     return pictures[(number or 1) - 1]
 
 
@@ -186,7 +199,11 @@ def _check_size(file: discord.Attachment, size: int, limit: int) -> None:
     if size > limit:
         limit_mib = limit // MEBIBYTE
         raise UserError(
-            f"The file {file.filename} is too large; files can be at most {limit_mib} MiB here."
+            Message(
+                "The file {file} is too large; files can be at most {most} MiB here.",
+                file=file.filename,
+                most=limit_mib,
+            )
         )
 
 
@@ -198,13 +215,15 @@ async def _refetched(
         current = await bounded(message.channel.fetch_message(message.id))
     except CALL_ERRORS as error:
         raise UserError(
-            "I couldn't fetch that picture: its message was deleted, or I'm not allowed to read "
-            "it. Please send the picture again."
+            Message(
+                "I couldn't fetch that picture: its message was deleted, or I'm not allowed to "
+                "read it. Please send the picture again."
+            )
         ) from error
     for file in _files(current):
         if file.id == attachment.id:
             return file
-    raise UserError("I couldn't fetch that picture: it was removed. Please send it again.")
+    raise UserError(Message("I couldn't fetch that picture: it was removed. Please send it again."))
 
 
 def _files(message: discord.Message) -> list[discord.Attachment]:

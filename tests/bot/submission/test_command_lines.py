@@ -50,6 +50,10 @@ def written(typed: str, *recipes: Recipe, **options: JobState) -> CommandLine:
     return WRITER.write(record(typed, *recipes, **options))
 
 
+def told(line: CommandLine) -> tuple[str, ...]:
+    return tuple(map(str, line.notices))
+
+
 def _size(options: dict[str, str | int]) -> tuple[int, int]:
     if "ratio" in options:
         return size_of_ratio(read_ratio(str(options["ratio"])), "demo")
@@ -91,7 +95,7 @@ def painted(line: str) -> Recipe:
 def test_any_prompt_comes_back_as_the_same_prompts(typed: str):
     recipe = make_recipe(typed, seed=SEED, size=(80, 52), preset="fast", steps=7)
     line = written(typed, recipe)
-    assert line.notices == ()
+    assert told(line) == ()
     again = painted(line.text)
     assert [(" ".join(p.text.split()), p.weight, p.stop) for p in recipe.prompts] == [
         (p.text, p.weight, p.stop) for p in again.prompts
@@ -102,7 +106,7 @@ def test_any_prompt_comes_back_as_the_same_prompts(typed: str):
 
 def test_a_prompt_that_looks_like_many_options_is_told():
     line = written("size: " * 20, make_recipe("size: " * 20, seed=SEED))
-    assert line.notices == (
+    assert told(line) == (
         "A part of the prompt looks like an option, so check the fields before you send the "
         "command.",
     )
@@ -123,14 +127,14 @@ def test_a_style_is_told_from_the_prompt(typed: str):
     line = written(typed, replace(recipe, prompts=tuple(prompts)))
     assert line.style == "oil"
     assert line.text.endswith("style:oil")
-    assert line.notices == ()
+    assert told(line) == ()
 
 
 def test_a_style_that_looks_like_an_option_is_a_part_of_the_prompt():
     recipe = make_recipe("a cat", seed=SEED)
     line = written("a cat", replace(recipe, prompts=parse_prompts(r"a cat, size\: big")))
     assert line.style is None
-    assert line.notices == ()
+    assert told(line) == ()
     assert r"prompt:a cat, size\: big " in line.text
 
 
@@ -138,7 +142,7 @@ def test_a_style_that_looks_like_an_option_is_a_part_of_the_prompt():
 def test_any_ratio_comes_back_as_the_same_size(ratio: str):
     recipe = make_recipe("a cat", seed=SEED, size=size_of_ratio(read_ratio(ratio), "demo"))
     line = written("a cat", recipe)
-    assert line.notices == ()
+    assert told(line) == ()
     assert painted(line.text) == recipe
 
 
@@ -146,7 +150,7 @@ def test_a_blend_says_its_weights_and_has_no_prompt():
     likes = (image_prompt(PICTURE, 2.0), image_prompt(PICTURE, -0.5))
     line = written("like 2 pictures", cat(prompts=(), image_prompts=likes))
     assert line.text == "/blend size:square steps:130 seed:3 preset:demo weights:2.0, -0.5"
-    assert line.notices == (
+    assert told(line) == (
         "A line of text can't hold the pictures that it should resemble: attach them again.",
     )
 
@@ -155,9 +159,9 @@ def test_a_blend_says_what_its_command_cannot_do():
     one = cat(prompts=(), image_prompts=(image_prompt(PICTURE, -2.0),))
     line = written("unlike a picture", one)
     assert line.text == "/blend size:square steps:130 seed:3 preset:demo weights:-2.0, -2.0"
-    assert ["twice, as `image1` and `image2`" in each for each in line.notices] == [True]
+    assert ["twice, as `image1` and `image2`" in each for each in told(line)] == [True]
     started = replace(one, start="image", init_image=encoded(PICTURE))
-    assert "which `/blend` can't" in written("unlike a picture", started).notices[0]
+    assert "which `/blend` can't" in told(written("unlike a picture", started))[0]
 
 
 def test_words_beside_pictures_are_a_prompt():
@@ -171,7 +175,7 @@ def test_other_models_are_named():
     writer = replace(WRITER, installed=["vast", "demo"])
     line = writer.write(record("a cat", cat()))
     assert line.text.endswith("preset:demo model:demo")
-    assert line.notices == ()
+    assert told(line) == ()
 
 
 def test_several_pictures_are_counted_and_one_of_them_has_its_own_seed():
@@ -226,8 +230,8 @@ def test_what_a_line_cannot_say_is_said_in_sentences(
     recipe: Callable[[], Recipe], reasons: list[str]
 ):
     line = written("a cat", recipe())
-    assert len(line.notices) == len(reasons)
-    for notice, reason in zip(line.notices, reasons, strict=True):
+    assert len(told(line)) == len(reasons)
+    for notice, reason in zip(told(line), reasons, strict=True):
         assert reason in notice
         assert notice.endswith(".")
     assert line.text.startswith(("/imagine prompt:a cat ", "/edit prompt:a cat "))
@@ -240,8 +244,8 @@ def test_an_edit_says_how_much_stays():
 
 def test_pictures_with_settings_of_their_own_and_stopped_ones_are_told():
     several = (cat(), cat(steps=5))
-    assert "the first one" in written("a cat", *several).notices[0]
-    assert "stopped early" in written("a cat", cat(), state=JobState.STOPPED).notices[0]
+    assert "the first one" in told(written("a cat", *several))[0]
+    assert "stopped early" in told(written("a cat", cat(), state=JobState.STOPPED))[0]
 
 
 def test_options_that_have_defaults_are_not_left_out():

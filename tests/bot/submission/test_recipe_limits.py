@@ -14,6 +14,7 @@ from tests.harness.bot_harness import (
     result_of,
     stored_recipe,
 )
+from tests.harness.languages import put_texts, set_client_language, set_server_language
 
 PICTURE = ("a.png", encoded(Image.new("RGB", (128, 128), "blue")))
 
@@ -89,3 +90,32 @@ def test_a_size_that_fits_keeps_its_shape(
     size: tuple[int, int], pixels: int, expected: tuple[int, int]
 ):
     assert size_within(size, pixels, "demo") == expected
+
+
+async def test_a_german_person_reads_german_and_the_channel_of_a_french_server_french(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    german = {
+        "At most {most} steps are allowed here, not {steps}. A new picture can have "
+        "`steps: {most}`.": "Höchstens {most} Schritte sind hier erlaubt, nicht {steps}.",
+        "**Your defaults** none": "**Deine Vorgaben** keine",
+    }
+    french = {
+        "{allowed} steps instead of {asked}, because more are not allowed here.": (
+            "{allowed} étapes au lieu de {asked}, car pas plus ne sont permises ici."
+        )
+    }
+    put_texts(monkeypatch, "de", german)
+    put_texts(monkeypatch, "fr", french)
+    set_client_language(monkeypatch, "de")
+    guild = bot.client.get_guild(bot.guild.id)
+    assert guild is not None
+    set_server_language(guild, "fr")
+    await limit(bot, steps=2)
+    refusal = ephemeral_text(await bot.imagine(steps=3))
+    assert refusal == "Höchstens 2 Schritte sind hier erlaubt, nicht 3."
+    account = ephemeral_text(await bot.alice.slash(bot.channel, "info"))
+    assert "**Deine Vorgaben** keine" in account
+    await bot.alice.slash(bot.channel, "imagine", prompt="a red circle")
+    message, _ = await newest(bot)
+    assert "2 étapes au lieu de 130" in message.content
