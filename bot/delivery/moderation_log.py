@@ -25,7 +25,7 @@ from bot.languages.message import Message
 from bot.picture_check import Audience, PictureCheck, PictureFilterError
 from bot.storage import Store
 from bot.timings import Timings
-from bot.ui import moderation_text
+from bot.ui import formatting, moderation_text
 from bot.ui.attachments import MAX_FILES, MAX_MESSAGE_BYTES, Attachment, discord_files
 from bot.ui.discord_errors import CALL_ERRORS, bounded, describe
 from bot.ui.log_channel import log_problem
@@ -114,7 +114,7 @@ class ModerationLog:
     ) -> None:
         """Post in the channel that was the log before a change who made that change."""
         line = moderation_text.changed_text(actor_id, changes)
-        text = moderation_text.message_text(line, await self._language_in(guild_id))
+        text = formatting.fitting(line, await self._language_in(guild_id))
         await self._post(guild_id, before, NOBODY, text)
 
     async def deleted(self, record: JobRecord, actor_id: int) -> None:
@@ -186,7 +186,7 @@ class ModerationLog:
         if server.log_keeps_deleted:
             files = _spoilers(await self._allowed_pictures(job, server.log_channel), language)
         line = moderation_text.deleted_line(job, actor_id, has_pictures=bool(files))
-        text = moderation_text.message_text(line, language)
+        text = formatting.fitting(line, language)
         await self._post(guild_id, server, job.author_id, text, files)
 
     async def _language_in(self, guild_id: int) -> Language:

@@ -5,10 +5,13 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 
+from bot.languages.catalogue import Language
 from bot.languages.message import Message, joined
 
 _SHOWN_PROMPT = 300
 """Maximum length of a prompt in a message; the picture's recipe has all of it."""
+_MESSAGE = 2000
+"""Maximum length of a message, in characters; set by Discord."""
 _NAME = 40
 """Maximum length of a name that anyone may have chosen."""
 _ACTIVE = re.compile(r"([\\`*_~|<>\[\]()#:@/\-+=])")
@@ -100,3 +103,8 @@ def duration(seconds: float) -> Message:
 def with_small_print(text: Message | str, notice: Message | str | None) -> Message:
     """Append a notice to a text in small letters, if there is one."""
     return joined("\n-# ", (text, notice))
+
+
+def fitting(text: Message, language: Language) -> str:
+    """Return a text in a language, as much of it as fits into a message."""
+    return truncate(text.in_language(language), _MESSAGE)

@@ -89,11 +89,6 @@ def dropped_text(count: int) -> Message:
     )
 
 
-def message_text(text: Message, language: Language) -> str:
-    """Return a text in a language, as much of it as fits into a message."""
-    return formatting.truncate(text.in_language(language), _MESSAGE)
-
-
 def joined_lines(lines: Counter[Message], language: Language) -> str:
     """Return a person's lines as one message; those that do not fit are counted."""
     shown, length = list[str](), 0

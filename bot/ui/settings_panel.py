@@ -10,22 +10,22 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.config import Replies
 from bot.guild_settings import COMMAND_LISTS, MAX_LISTED, THRESHOLDS, GuildSettings
-from bot.languages.catalogue import CHOICES, Language
+from bot.languages.catalogue import Language
 from bot.languages.message import Message
 from bot.ui.access_lists import CHANNELS, ROLES
 from bot.ui.buttons import button_view
+from bot.ui.settings_choices import (
+    EDIT_OTHERS,
+    FILTERS,
+    KEPT,
+    LANGUAGES,
+    PLACEHOLDERS,
+    REPLIES,
+    SECTIONS,
+)
 from bot.ui.settings_text import AS_ON_DISCORD, STRICTNESS, HostRules
 
-SECTIONS: Mapping[str, Message] = {
-    "places": Message.in_context("entry", "Where I paint, and for whom"),
-    "commands": Message.in_context("entry", "Where each command works"),
-    "limits": Message.in_context("entry", "Limits, replies, edits and language"),
-    "people": Message.in_context("entry", "Blocked people, words and pictures"),
-    "log": Message.in_context("entry", "Moderation log"),
-}
-"""The titles of the parts of the panel, of which one is shown at a time."""
 FIRST = "places"
 LISTS: Mapping[str, str] = {
     **dict.fromkeys(("channels", "roles", "spoiler_channels"), "places"),
@@ -38,64 +38,6 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "person": ("pictures_per_day", "jobs_per_person", "jobs_per_server"),
 }
 """The forms that ask for numbers, with the limits in each."""
-EDIT_OTHERS: Mapping[str, Message] = {
-    "everyone": Message.in_context("entry", "Everyone may edit a picture"),
-    "own": Message.in_context("entry", "Only the person who asked for it may edit a picture"),
-}
-KEPT: Mapping[str, Message] = {
-    "no": Message.in_context("entry", "Deleted pictures are not kept in the log"),
-    "yes": Message.in_context("entry", "Deleted pictures are kept in the log, as spoilers"),
-}
-_REPLIES: Mapping[Replies, Message] = {
-    "always": Message.in_context("entry", "Replies in words edit: always"),
-    "threads": Message.in_context(
-        "entry", "Replies in words edit: in a picture's own thread, or if they mention me"
-    ),
-    "mention": Message.in_context("entry", "Replies in words edit: if they mention me"),
-    "never": Message.in_context("entry", "Replies in words edit: never"),
-}
-_LANGUAGES: Mapping[str, Message] = {
-    AS_ON_DISCORD: Message.in_context("entry", "Public messages: in the language set on Discord"),
-    **{
-        locale: Message.in_context("entry", "Public messages: {language}", language=name)
-        for locale, name in CHOICES.items()
-    },
-}
-_FILTER: Mapping[str, Message] = {
-    "host": Message.in_context("entry", "Picture filter: as the host of this bot chose"),
-    "lenient": Message.in_context(
-        "entry", "Picture filter: lenient: hold back what the filter is sure of"
-    ),
-    "normal": Message.in_context("entry", "Picture filter: normal: hold back what is likely"),
-    "strict": Message.in_context("entry", "Picture filter: strict: hold back what may be"),
-    "very strict": Message.in_context(
-        "entry", "Picture filter: very strict: hold back whatever is suspicious"
-    ),
-}
-_RESTRICTED_FILTER: Mapping[str, Message] = {
-    "host": Message.in_context("entry", "Age-restricted channels: as the host of this bot chose"),
-    "lenient": Message.in_context(
-        "entry", "Age-restricted channels: lenient: hold back what the filter is sure of"
-    ),
-    "normal": Message.in_context(
-        "entry", "Age-restricted channels: normal: hold back what is likely"
-    ),
-    "strict": Message.in_context("entry", "Age-restricted channels: strict: hold back what may be"),
-    "very strict": Message.in_context(
-        "entry", "Age-restricted channels: very strict: hold back whatever is suspicious"
-    ),
-}
-_PLACEHOLDERS: Mapping[str, Message] = {
-    "channels": Message.in_context("hint", "I paint in every channel. Or only in:"),
-    "spoiler_channels": Message.in_context("hint", "Every picture is a spoiler in:"),
-    **{
-        name: Message.in_context(
-            "hint", "/{command} works in every channel. Or only in:", command=command
-        )
-        for command, name in COMMAND_LISTS.items()
-    },
-}
-"""What menus of channels say while nothing is chosen."""
 _PLACES = [
     discord.ChannelType.text,
     discord.ChannelType.news,
@@ -156,9 +98,9 @@ def _limits(shown: _Shown) -> _Items:
     limits = server.merged_with(host.limits)
     editing = "everyone" if limits.edit_others else "own"
     return (
-        _choice("replies", _REPLIES, server.replies or host.discord.replies, shown),
+        _choice("replies", REPLIES, server.replies or host.discord.replies, shown),
         _choice("edit_others", EDIT_OTHERS, editing, shown),
-        _choice("language", _LANGUAGES, server.language or AS_ON_DISCORD, shown),
+        _choice("language", LANGUAGES, server.language or AS_ON_DISCORD, shown),
         _form_button("picture", Message.in_context("button", "Limits of a picture…"), shown),
         _form_button("person", Message.in_context("button", "Limits of people and server…"), shown),
     )
@@ -190,10 +132,9 @@ def _people(shown: _Shown) -> _Items:
 
 
 def _strictness(name: str, shown: _Shown) -> ui.Select[Any]:
-    texts = _RESTRICTED_FILTER if name.endswith("age_restricted") else _FILTER
     own = getattr(shown.server, name)
     chosen = next((each for each, number in STRICTNESS.items() if number == own), "")
-    return _choice(name, texts, chosen, shown)
+    return _choice(name, FILTERS[name], chosen, shown)
 
 
 def _log(shown: _Shown) -> _Items:
@@ -227,7 +168,7 @@ def _channels(name: str, shown: _Shown) -> ui.ChannelSelect[Any]:
     listed = CHANNELS.existing(getattr(shown.server, name), shown.guild)
     return ui.ChannelSelect(
         custom_id=f"settings:list:{name}",
-        placeholder=_PLACEHOLDERS[name].in_language(shown.language),
+        placeholder=PLACEHOLDERS[name].in_language(shown.language),
         channel_types=_PLACES,
         min_values=0,
         max_values=MAX_LISTED,

@@ -4,6 +4,8 @@ import discord
 
 from bot.client import BotCog
 from bot.submission.settings_changes import SettingsChange
+from bot.ui import formatting
+from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, respond
 
 AnyChannel = (
@@ -29,7 +31,7 @@ class SettingsCommands(BotCog):
         text = await self._services.server_settings.change(
             interaction, change, even_if_damaged=even_if_damaged
         )
-        await respond(interaction, text)
+        await respond(interaction, formatting.fitting(text, private_language(interaction)))
 
     async def _defer_and_change(
         self, interaction: discord.Interaction, change: SettingsChange

@@ -32,11 +32,10 @@ from bot.ui.base import Form, PersistentItem
 from bot.ui.forms import words_input
 from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, show_form, update_response
-from bot.ui.settings_panel import EDIT_OTHERS, FIRST, FORMS, KEPT, LISTS, SECTIONS, panel_view
+from bot.ui.settings_choices import EDIT_OTHERS, KEPT, SECTIONS
+from bot.ui.settings_panel import FIRST, FORMS, LISTS, panel_view
 from bot.ui.settings_text import NAMES, HostRules
 
-_MESSAGE = 2000
-"""Maximum length of a message, in characters."""
 _LONGEST_NUMBER, _LONGEST_WORDS = 9, 1000
 """Maximum lengths of a number and of words that are typed into a form."""
 _MENUS = (ui.ChannelSelect, ui.RoleSelect, ui.UserSelect)
@@ -122,8 +121,7 @@ async def show_panel(
     language = private_language(interaction)
     view = panel_view(section, server, services.server_settings.host, interaction.guild, language)
     text = joined("\n\n", (news, await services.server_settings.text(interaction)))
-    shown = formatting.truncate(text.in_language(language), _MESSAGE)
-    await update_response(interaction, shown, view=view)
+    await update_response(interaction, formatting.fitting(text, language), view=view)
 
 
 async def change_in_panel(
