@@ -23,11 +23,12 @@ from bot.submission.requester import Requester
 from bot.submission.server_languages import ServerLanguages
 from bot.submission.sources import allowed_here
 from bot.ui import job_text
-from bot.ui.attachments import discord_files, result_files
+from bot.ui.attachments import discord_files
 from bot.ui.buttons import result_view
 from bot.ui.channels import is_age_restricted
 from bot.ui.discord_errors import bounded, is_too_large
 from bot.ui.formatting import with_small_print
+from bot.ui.result_files import result_files
 
 _NOT_KEPT = Message("I do not keep this picture any more. *Rerun* paints one like it.")
 _DIRECT_CLOSED = Message(

@@ -1,0 +1,242 @@
+"""A finished job's files, within Discord's limits.
+
+Discord accepts files up to the server's limit, and ten files or 25 MiB in a message. A picture
+that is too large as PNG becomes a WebP with its recipe in a JSON file; a clip that is too large is
+left out. The message says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from PIL import Image
+
+from bot.config import PostedRecipes
+from bot.jobs.job import Job
+from bot.jobs.records import StoredFrame, StoredPicture
+from bot.languages.catalogue import Language
+from bot.languages.message import Message
+from bot.ui import alt_texts
+from bot.ui.attachments import (
+    MAX_FILES,
+    MAX_MESSAGE_BYTES,
+    Attachment,
+    encode,
+    fit_within,
+    open_image,
+)
+from bot.ui.filenames import recipe_filename
+from engine.files import MEBIBYTE, file_bytes
+from engine.images.animation import write_animation
+from engine.images.contact_sheet import contact_sheet, numbered
+from engine.painting import fits_into_png, with_recipe
+from engine.recipes.edit import Edit
+from engine.recipes.pictures import without_pictures
+from engine.recipes.recipe import Recipe
+from engine.recipes.start_image import source_and_mask
+
+_COMPARED_SIDE, _CLIP_SIDE = 768, 512
+"""Longest sides in pixels: of a picture in a comparison, of a clip."""
+_SMALLER_QUALITIES = (95, 85, 70, 50)
+_GRID_COLUMNS = 2
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """A finished job's attachments, grouped into messages within Discord's limits."""
+
+    size: tuple[int, int]
+    """Width and height of the first picture, in pixels."""
+    groups: tuple[tuple[Attachment, ...], ...]
+    """The files of each message. The first message has the picture, or all of several on one sheet;
+    single pictures of several follow in others."""
+    notices: tuple[Message, ...]
+    """Sentences about files that were made smaller or left out."""
+
+    @property
+    def preview(self) -> tuple[Attachment, ...]:
+        """The one file that shows the result; none if there is none."""
+        files = (file for group in self.groups for file in group)
+        return tuple(islice((file for file in files if not file.name.endswith(".json")), 1))
+
+    @property
+    def largest(self) -> int:
+        """Size of the largest file in bytes, 0 without files."""
+        return max((len(file.content) for group in self.groups for file in group), default=0)
+
+
+def result_files(
+    job: Job,
+    pictures: Sequence[StoredPicture],
+    frames: Sequence[StoredFrame],
+    limit: int,
+    posted_recipes: PostedRecipes,
+) -> ResultFiles:
+    """Return all files of a finished job, each of at most `limit` bytes."""
+    packer = _AttachmentPacker(limit, job.language, spoiler=job.spoiler)
+    finals = [open_image(each.content) for each in pictures]
+    if len(finals) > 1:
+        grid = _grid([each.number for each in pictures], finals)
+        shows = alt_texts.of_grid(job, len(finals))
+        packer.add_picture(f"{_name(job)}-grid", grid, shows)
+    else:
+        _add_singles(packer, job, pictures, finals, posted_recipes)
+    if frames:
+        clip = _clip(pictures, finals, frames)
+        packer.add_clip(f"{_name(job)}-growth", clip, alt_texts.of_growth(job))
+    if len(finals) > 1:
+        packer.begin_message()
+        _add_singles(packer, job, pictures, finals, posted_recipes)
+    return packer.result_files(finals[0].size)
+
+
+def _add_singles(
+    packer: "_AttachmentPacker",
+    job: Job,
+    pictures: Sequence[StoredPicture],
+    finals: Sequence[Image.Image],
+    posted_recipes: PostedRecipes,
+) -> None:
+    """Add each picture, and what each edit changed."""
+    several = len(job.recipes) > 1
+    names = [_name(job, each.number if several else None) for each in pictures]
+    recipes = [job.recipes[each.number - 1] for each in pictures]
+    for name, picture, final, recipe in zip(names, pictures, finals, recipes, strict=True):
+        shows = alt_texts.of_picture(job.prompt, picture.number, len(job.recipes))
+        packer.add_painting(name, picture.content, final, _posted(recipe, posted_recipes), shows)
+    for name, final, recipe in zip(names, finals, recipes, strict=True):
+        if recipe.edit is not None:
+            compared = _compared(recipe.edit, final)
+            packer.add_picture(f"{name}-before-after", compared, alt_texts.BEFORE_AFTER)
+
+
+def _posted(recipe: Recipe, posted_recipes: PostedRecipes) -> Recipe | None:
+    """Return what of a recipe is posted; pictures that no file can hold are left out."""
+    if posted_recipes == "none":
+        return None
+    is_complete = posted_recipes == "complete" and fits_into_png(recipe)
+    return recipe if is_complete else without_pictures(recipe)
+
+
+class _AttachmentPacker:
+    """Collects files within the limit, and notices about those that were too large."""
+
+    def __init__(self, limit: int, language: Language, *, spoiler: bool) -> None:
+        self._limit = min(limit, MAX_MESSAGE_BYTES)
+        self._language = language
+        """The language of the descriptions."""
+        self._spoiler = spoiler
+        self._groups: list[list[Attachment]] = [[]]
+        self._notices: list[Message] = []
+
+    def begin_message(self) -> None:
+        """Put the files that follow into another message."""
+        self._groups.append([])
+
+    def add_painting(
+        self,
+        name: str,
+        content: bytes,
+        picture: Image.Image,
+        recipe: Recipe | None,
+        description: Message,
+    ) -> None:
+        content = with_recipe(content, recipe)
+        if len(content) <= self._limit:
+            self._add(f"{name}.png", content, description)
+            return
+        self._add_smaller(name, picture, description)
+        if recipe is not None:
+            self._add_recipe(name, recipe)
+
+    def add_picture(self, name: str, picture: Image.Image, description: Message) -> None:
+        content = encode(picture, "PNG")
+        if len(content) <= self._limit:
+            self._add(f"{name}.png", content, description)
+        else:
+            self._add_smaller(name, picture, description)
+
+    def add_clip(self, name: str, frames: Sequence[Image.Image], description: Message) -> None:
+        content = file_bytes(".webp", lambda path: write_animation(frames, path))
+        if len(content) <= self._limit:
+            self._add(f"{name}.webp", content, description)
+        else:
+            notice = Message("The clip of how it grew is too large for this server.")
+            self._notices.append(notice)
+
+    def result_files(self, size: tuple[int, int]) -> ResultFiles:
+        groups = [group for group in self._groups if group]
+        return ResultFiles(size, tuple(map(tuple, groups)), tuple(self._notices))
+
+    def _add(self, name: str, content: bytes, description: Message) -> None:
+        group = self._groups[-1]
+        total = sum(len(each.content) for each in group) + len(content)
+        if len(group) == MAX_FILES or (group and total > MAX_MESSAGE_BYTES):
+            self.begin_message()
+        shows = description.in_language(self._language)
+        self._groups[-1].append(Attachment(name, content, shows, self._spoiler))
+
+    def _add_recipe(self, name: str, recipe: Recipe) -> None:
+        """Add the recipe of a picture that is not a PNG, and so can't hold it."""
+        content, file = recipe.to_json().encode(), recipe_filename(name)
+        if len(content) <= self._limit:
+            self._add(file, content, Message("The recipe of {name}", name=name))
+            notice = Message("The recipe of {name} is in {file}.", name=name, file=file)
+        else:
+            notice = Message(
+                "The recipe of {name} is too large as well, so it's missing.", name=name
+            )
+        self._notices.append(notice)
+
+    def _add_smaller(self, name: str, picture: Image.Image, description: Message) -> None:
+        """Add the picture as the best WebP that fits."""
+        values = {"name": name, "limit": f"{self._limit / MEBIBYTE:.1f} MiB"}
+        for quality in _SMALLER_QUALITIES:
+            content = encode(picture, "WEBP", quality=quality)
+            if len(content) <= self._limit:
+                self._add(f"{name}.webp", content, description)
+                notice = Message(
+                    "As a PNG, {name} is larger than the {limit} allowed here, so it's a WebP and "
+                    "less sharp.",
+                    **values,
+                )
+                break
+        else:
+            notice = Message(
+                "{name} is larger than the {limit} allowed here, so it's missing.", **values
+            )
+        self._notices.append(notice)
+
+
+def _name(job: Job, number: int | None = None) -> str:
+    return f"picture-{job.id}" + ("" if number is None else f"-{number}")
+
+
+def _grid(numbers: Sequence[int], finals: Sequence[Image.Image]) -> Image.Image:
+    """Lay pictures out side by side, with the numbers that their buttons have."""
+    tiles = [numbered(each, number) for number, each in zip(numbers, finals, strict=True)]
+    return contact_sheet(tiles, columns=_GRID_COLUMNS)
+
+
+def _compared(edit: Edit, final: Image.Image) -> Image.Image:
+    """Put a picture before and after its edit side by side."""
+    size = fit_within(final.size, _COMPARED_SIDE)
+    both = (source_and_mask(edit)[0], final)
+    return contact_sheet([each.resize(size, Image.Resampling.LANCZOS) for each in both], columns=2)
+
+
+def _clip(
+    pictures: Sequence[StoredPicture], finals: Sequence[Image.Image], frames: Sequence[StoredFrame]
+) -> list[Image.Image]:
+    """Return the frames of a clip: the pictures grow, side by side if there are several."""
+    side = _CLIP_SIDE if len(finals) == 1 else _CLIP_SIDE // _GRID_COLUMNS
+    runs: list[list[Image.Image]] = []
+    for picture, final in zip(pictures, finals, strict=True):
+        size = fit_within(final.size, side)
+        grown = [open_image(each.content) for each in frames if each.picture == picture.number]
+        runs.append([each.resize(size, Image.Resampling.BICUBIC) for each in (*grown, final)])
+    if len(runs) == 1:
+        return runs[0]
+    longest = max(map(len, runs))
+    runs = [[*run, *[run[-1]] * (longest - len(run))] for run in runs]
+    return [contact_sheet(frames, columns=_GRID_COLUMNS) for frames in zip(*runs, strict=True)]
