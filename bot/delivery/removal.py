@@ -10,13 +10,15 @@ import discord
 
 from bot.jobs.job import JobLocation, message_url
 from bot.jobs.records import JobRecord
+from bot.languages.catalogue import Language, language_of
+from bot.languages.message import Message
 from bot.storage import Store
 from bot.ui.discord_errors import CALL_ERRORS, bounded
 
 log = logging.getLogger(__name__)
 
 _ARCHIVED = 50083
-_ANONYMOUS_NAME = "removed"
+_ANONYMOUS_NAME = Message("removed")
 """The new name of a thread that was named after its prompt."""
 _NOTICE_WITHIN = 20
 """Number of messages after a thread's start that are searched for Discord's notice about it."""
@@ -67,7 +69,8 @@ async def _rename_thread(client: discord.Client, record: JobRecord, location: Jo
     if not location.has_thread:
         return
     try:
-        await anonymize_thread(client, location.channel_id, location.post_id)
+        channel_id, language = location.channel_id, record.job.language
+        await anonymize_thread(client, channel_id, location.post_id, language)
     except CALL_ERRORS as error:
         cause = {"job": record.job.id, "cause": str(error)}
         log.warning("a thread could not be renamed", extra=cause)
@@ -129,13 +132,17 @@ async def delete_message(client: discord.Client, channel_id: int, message_id: in
         await bounded(message.delete())
 
 
-async def anonymize_thread(client: discord.Client, channel_id: int, thread_id: int) -> None:
+async def anonymize_thread(
+    client: discord.Client, channel_id: int, thread_id: int, language: Language | None = None
+) -> None:
     """Remove the prompt from a thread's name and from Discord's notice about the thread.
 
+    The new name is in a language, by default that of the server on Discord.
     Raises the errors of `delete_message`. An archived thread is reopened.
     """
+    name = _ANONYMOUS_NAME.in_language(language or _server_language(client, channel_id))
     with suppress(discord.NotFound):  # the notice can outlive the thread
-        await bounded(client.http.edit_channel(thread_id, name=_ANONYMOUS_NAME, archived=False))
+        await bounded(client.http.edit_channel(thread_id, name=name, archived=False))
     channel = client.get_partial_messageable(channel_id)
     start = discord.Object(thread_id)  # a thread has the id of its first message
     async for message in channel.history(after=start, limit=_NOTICE_WITHIN, oldest_first=True):
@@ -144,3 +151,8 @@ async def anonymize_thread(client: discord.Client, channel_id: int, thread_id: i
         # Discord documents that the notice refers to the thread; its message has the same id.
         if thread_id in (message.reference.channel_id, message.reference.message_id):
             await bounded(message.delete())
+
+
+def _server_language(client: discord.Client, channel_id: int) -> Language:
+    guild: discord.Guild | None = getattr(client.get_channel(channel_id), "guild", None)
+    return language_of(None if guild is None else guild.preferred_locale.value)

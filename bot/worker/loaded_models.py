@@ -70,8 +70,10 @@ class LoadedModels:
         """
         if name not in self._settings.installed:
             raise ModelError(
-                f"this picture needs the models {name!r}, which are not installed here any more; "
-                f"installed are: {', '.join(self._settings.installed)}"
+                "this picture needs the models {models}, which are not installed here any more; "
+                "installed are: {installed}",
+                models=repr(name),
+                installed=", ".join(self._settings.installed),
             )
         models = self._loaded.pop(name, None)
         if models is None:

@@ -1,5 +1,6 @@
 """People and servers with other languages, which simcord does not offer."""
 
+import gettext
 import io
 from collections.abc import Mapping
 from typing import Any, cast
@@ -42,3 +43,26 @@ def put_texts(monkeypatch: pytest.MonkeyPatch, name: str, texts: Mapping[str, st
 
     original = catalogues._read  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setattr(catalogues, "_read", read)
+
+
+def mark_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every language but English be English texts with its name before them: "fr:Vary"."""
+    monkeypatch.setattr(catalogues, "_read", lambda name: Language(name, _Marked(name)))
+
+
+class _Marked(gettext.NullTranslations):
+    """Translations that show which texts were looked up, and in which language."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def gettext(self, message: str) -> str:
+        return f"{self._name}:{message}"
+
+    def pgettext(self, context: str, message: str) -> str:
+        del context  # one mark is enough
+        return self.gettext(message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
