@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from datetime import datetime
 
 from bot.languages.catalogue import Language
@@ -29,12 +28,6 @@ def escape_prompt(prompt: str, length: int = _SHOWN_PROMPT) -> str:
 def spoiler(words: str) -> str:
     """Hide words until they are clicked."""
     return f"||{escape_prompt(words)}||"
-
-
-def join_mentions(ids: Iterable[int], form: str) -> str:
-    """Join mentions as alternatives: "a, b or c"."""
-    *others, last = map(form.format, ids)
-    return f"{', '.join(others)} or {last}" if others else last
 
 
 def escape_name(text: str) -> str:
