@@ -4,10 +4,10 @@ import discord
 from discord import app_commands
 
 from bot.client import BotCog
-from bot.languages.message import Sentence
 from bot.ui import job_text
 from bot.ui.responses import respond
 from bot.ui.settings_text import REPLIES
+from bot.ui.unknown_words import model_limits_text
 from engine.models.catalogue import ModelEntry, find_models
 
 
@@ -46,7 +46,7 @@ class Help(BotCog):
             "- `/status` shows how busy I am. `/privacy` shows what I store about you, and can "
             "delete it.\n"
             f"{job_text.limits_text(limits)!s}"
-            + (f"\n-# {Sentence(models.limits)!s}" if models.limits else ""),
+            + (f"\n-# {model_limits_text(models)!s}" if models.limits else ""),
         )
 
 

@@ -126,8 +126,8 @@ class PaintingCog(BotCog):
                 recipe = replace(recipe, start="image", init_image=start)
                 notices.append(notice)
             for number, like in enumerate(likes, 1):
-                name = f"picture {number}" if len(likes) > 1 else "the picture"
-                goal, notice = await turn.read(read_goal, Upload(like), f"{name} to resemble")
+                which = number if len(likes) > 1 else None
+                goal, notice = await turn.read(read_goal, Upload(like), which)
                 goals.append(goal)
                 notices.append(notice)
         return with_likes(recipe, goals), joined(" ", notices)

@@ -8,6 +8,7 @@ other exception that leaves the engine is a bug.
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import reduce
 
 from engine.text import Text
 
@@ -55,12 +56,16 @@ class DivergedError(EngineError):
     """The optimization reached a non-finite value; the last good picture is still available."""
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> Text | str:
     """Return a question about the nearest known names for the end of a message, or "".
 
     Capitals count as small letters, and other signs as dashes: OpenAI writes ViT-B/32, for example.
     """
     plain = {re.sub("[^a-z0-9]+", "-", each.lower()): each for each in known}
     wanted = re.sub("[^a-z0-9]+", "-", name.lower()[:80])
-    nearest = get_close_matches(wanted, plain, 3, 0.7)
-    return f"; is it {' or '.join(plain[each] for each in nearest)}?" if nearest else ""
+    nearest = [Text(plain[each]) for each in get_close_matches(wanted, plain, 3, 0.7)]
+    return Text("; is it {names}?", names=reduce(_either, nearest)) if nearest else ""
+
+
+def _either(one: Text, other: Text) -> Text:
+    return Text("{one} or {other}", one=one, other=other)

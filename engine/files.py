@@ -14,8 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import PictureError
+from engine.text import Text
 
 MEBIBYTE = 1024 * 1024
+Name = Text | str
+"""What messages call a file: its path, or words for it."""
+THE_PICTURE = Text("the picture")
+"""What messages call a file whose path nobody knows."""
 
 
 def read_bounded(path: Path, *, limit: int) -> bytes:
@@ -28,18 +33,22 @@ def read_bounded(path: Path, *, limit: int) -> bytes:
         with _open_regular(path) as file:
             content = file.read(limit + 1)
     except (OSError, ValueError) as error:
-        raise PictureError(f"Cannot read {quoted(path)}: {_reason(error)}.") from error
+        raise PictureError(
+            "Cannot read {name}: {why}.", name=quoted(path), why=_reason(error)
+        ) from error
     check_length(content, limit=limit, name=quoted(path))
     return content
 
 
-def check_length(content: bytes, *, limit: int, name: str) -> None:
+def check_length(content: bytes, *, limit: int, name: Name) -> None:
     """Raise `PictureError` if the content of a file is empty or has more than `limit` bytes."""
     if not content:
-        raise PictureError(f"Cannot read {name}: the file is empty.")
+        raise PictureError("Cannot read {name}: the file is empty.", name=name)
     if len(content) > limit:
         raise PictureError(
-            f"Cannot read {name}: the file is too big, at most {limit // MEBIBYTE} MiB are allowed."
+            "Cannot read {name}: the file is too big, at most {limit} MiB are allowed.",
+            name=name,
+            limit=limit // MEBIBYTE,
         )
 
 
@@ -144,7 +153,7 @@ def _check_target(path: Path, *, force: bool) -> None:
 
 
 def _cannot_write(path: Path, why: str) -> PictureError:
-    return PictureError(f"Cannot write {quoted(path)}: {why}.")
+    return PictureError("Cannot write {name}: {why}.", name=quoted(path), why=why)
 
 
 def _exists(path: Path, *, is_empty: bool = False) -> PictureError:

@@ -14,11 +14,12 @@ from PIL import Image
 
 from engine.editing.edit_recipe import composite_result
 from engine.errors import RecipeError
-from engine.files import check_length, decode_text, quoted, read_bounded
+from engine.files import THE_PICTURE, Name, check_length, decode_text, quoted, read_bounded
 from engine.images import image_io, png
 from engine.models.catalogue import find_models
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask, start_picture
+from engine.text import Text
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
@@ -82,7 +83,7 @@ def check_paintable(recipe: Recipe) -> None:
     if recipe.edit is not None:
         source_and_mask(recipe.edit)
     for prompt in recipe.image_prompts:
-        image_io.read_picture(prompt.picture, name="the image prompt")
+        image_io.read_picture(prompt.picture, name=Text("the image prompt"))
 
 
 def check_grid(recipe: Recipe) -> None:
@@ -90,8 +91,10 @@ def check_grid(recipe: Recipe) -> None:
     factor = find_models(recipe.models).factor
     if recipe.width % factor or recipe.height % factor:
         raise RecipeError(
-            f"the recipe's size {recipe.width}x{recipe.height} is off the latent grid: "
-            f"width and height must be multiples of {factor}"
+            "the recipe's size {size} is off the latent grid: width and height must be multiples "
+            "of {factor}",
+            size=f"{recipe.width}x{recipe.height}",
+            factor=factor,
         )
 
 
@@ -155,7 +158,7 @@ def read_recipe(path: Path) -> Recipe:
     return read_provenance(path).recipe
 
 
-def read_provenance(source: Path | bytes, *, name: str = "the picture") -> Provenance:
+def read_provenance(source: Path | bytes, *, name: Name = THE_PICTURE) -> Provenance:
     """Read where a picture comes from: from a PNG painted by this program, or a recipe as JSON.
 
     `source` is the path of a file, or its bytes, which messages call `name`.
@@ -175,7 +178,7 @@ def read_provenance(source: Path | bytes, *, name: str = "the picture") -> Prove
         recipe = Recipe.from_json(_decoded(content))
         return Provenance(recipe, recipe.total_steps, {})
     except RecipeError as error:
-        raise RecipeError(f"{name}: {error}") from error
+        raise RecipeError("{name}: {error}", name=name, error=error.text) from error
 
 
 def _parse_provenance(texts: Mapping[str, str]) -> Provenance:
@@ -185,7 +188,9 @@ def _parse_provenance(texts: Mapping[str, str]) -> Provenance:
     total = recipe.total_steps
     steps = texts.get(STEPS_KEY, str(total))
     if not (steps.isascii() and steps.isdigit() and len(steps) < 10 and int(steps) <= total):
-        raise RecipeError(f"the number of steps taken must be a whole number from 0 to {total}")
+        raise RecipeError(
+            "the number of steps taken must be a whole number from 0 to {total}", total=total
+        )
     return Provenance(recipe, int(steps), _parse_digests(texts.get(MODELS_KEY, "{}")))
 
 

@@ -29,7 +29,7 @@ def keep_weights(preset: str, keep: float, models: str = "demo") -> Mapping[str,
         RecipeError: `keep` is out of range, or there is no such preset.
     """
     if not 0 <= keep <= 1:
-        raise RecipeError(f"keep must be a number from 0 to 1, not {keep:g}")
+        raise RecipeError("keep must be a number from 0 to 1, not {keep}", keep=f"{keep:g}")
     full = KEEP_WEIGHTS[resolve(preset, models)]
     return {name: keep * weight for name, weight in full.items()}
 
@@ -56,8 +56,11 @@ def resolve(preset: str, models: str = "demo") -> str:
     """
     base = find_models(models).preset if preset in VARIANTS else preset
     if base not in PRESETS:
-        known = ", ".join(PRESET_NAMES)
-        raise RecipeError(f"there is no preset called {base!r}; there are: {known}")
+        raise RecipeError(
+            "there is no preset called {name}; there are: {known}",
+            name=repr(base),
+            known=", ".join(PRESET_NAMES),
+        )
     return base
 
 

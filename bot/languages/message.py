@@ -124,6 +124,11 @@ def from_engine(text: Text) -> Message:
     return Message(text.template, **found)
 
 
+def sentences(texts: Iterable[Text]) -> Message:
+    """Return texts of the engine as sentences, one after the other."""
+    return joined(" ", (Sentence(from_engine(each)) for each in texts))
+
+
 def joined(separator: str, parts: Iterable[Message | str | None]) -> Message:
     """Join texts by a separator such as a line break; those that are None or "" are left out.
 

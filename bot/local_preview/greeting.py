@@ -1,6 +1,6 @@
 """What the bot is called on the local page, and how it greets people there."""
 
-from bot.languages.message import Sentence
+from bot.ui.unknown_words import model_limits_text
 from engine.models.catalogue import ModelEntry
 
 NAME = "VQGAN-CLIP"
@@ -26,4 +26,4 @@ def greeting(models: ModelEntry) -> str:
     """Return the bot's first message in the channel."""
     lines = "\n".join(f"`{command}`" for command in commands(models))
     text = _GREETING.format(commands=lines)
-    return f"{text}\n-# {Sentence(models.limits)!s}" if models.limits else text
+    return f"{text}\n-# {model_limits_text(models)!s}" if models.limits else text

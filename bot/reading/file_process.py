@@ -21,7 +21,6 @@ MEMORY_BYTES = 512 * MEBIBYTE
 _NICENESS = 10
 _PATIENCE = 4
 """Number of time limits after which a call is given up that the process never took."""
-_TOO_MUCH = "Cannot read {what}: it takes too much {resource}. Save it anew, as a smaller PNG."
 _MODULES = ("engine.painting", "bot.reading.file_readers")
 """What the process imports before its memory is limited."""
 _R = TypeVar("_R")
@@ -53,7 +52,9 @@ class FileProcess:
                 return await asyncio.wrap_future(future)
         except TimeoutError as error:
             log.warning("a file took too long to read", extra={"seconds": self._seconds})
-            raise PictureError(_TOO_MUCH.format(what="the file", resource="time")) from error
+            raise PictureError(
+                "Cannot read the file: it takes too much time. Save it anew, as a smaller PNG."
+            ) from error
         except ProcessExpired as error:
             log.warning("a file ended the process that read it", extra={"code": error.exitcode})
             raise PictureError("Cannot read the file: it is damaged.") from error
@@ -97,4 +98,6 @@ def _within_memory(function: Callable[[*_A], _R], *args: *_A) -> _R:
     try:
         return function(*args)
     except MemoryError as error:
-        raise PictureError(_TOO_MUCH.format(what="the file", resource="memory")) from error
+        raise PictureError(
+            "Cannot read the file: it takes too much memory. Save it anew, as a smaller PNG."
+        ) from error

@@ -6,14 +6,16 @@ from io import BytesIO
 from PIL import Image
 
 from bot.errors import UserError
-from bot.languages.message import Sentence
+from bot.languages.message import Message, sentences
 from engine.editing.edit_pictures import EditPictures, read_edit, read_mask, read_source
 from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, image_prompt
 from engine.editing.followups import restart_from
-from engine.images.image_io import LoadedPicture, load_picture, read_picture
+from engine.files import THE_PICTURE
+from engine.images.image_io import load_picture, read_picture
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import init_image, source_and_mask, start_picture
+from engine.text import Text
 
 
 def read_edit_pictures(picture: bytes, mask: bytes | None) -> EditPictures:
@@ -21,14 +23,14 @@ def read_edit_pictures(picture: bytes, mask: bytes | None) -> EditPictures:
     return read_edit(picture, mask)
 
 
-def read_draft(content: bytes, what: str | None) -> tuple[Image.Image, bytes | None, str]:
+def read_draft(content: bytes, what: str | None) -> tuple[Image.Image, bytes | None, Message]:
     """Return a picture, a hole in it as a mask unless something is looked for, and notices."""
     if what:
-        source, notice = read_source(content)
-        return source, None, str(Sentence(notice)) if notice else ""
+        source, notices = read_source(content)
+        return source, None, sentences(notices)
     pictures = read_edit(content)
     mask = None if pictures.mask is None else _png(pictures.mask)
-    return pictures.source, mask, " ".join(str(Sentence(each)) for each in pictures.notices)
+    return pictures.source, mask, sentences(pictures.notices)
 
 
 def read_mask_file(content: bytes, picture: bytes) -> bytes:
@@ -37,25 +39,30 @@ def read_mask_file(content: bytes, picture: bytes) -> bytes:
     return _png(read_mask(content, source)[0])
 
 
-def read_start(content: bytes, size: tuple[int, int]) -> tuple[bytes, str]:
-    """Return the picture that a run starts from, fitted to `size`, and notices or ""."""
+def read_start(content: bytes, size: tuple[int, int]) -> tuple[bytes, Message]:
+    """Return the picture that a run starts from, fitted to `size`, and notices."""
     loaded = load_picture(content)
-    return init_image(loaded.picture, size), _sentences(loaded, "the picture to start from")
+    return init_image(loaded.picture, size), sentences(
+        loaded.notices(Text("the picture to start from"))
+    )
 
 
-def read_goal(content: bytes, name: str) -> tuple[ImagePrompt, str]:
-    """Return a picture that the painting should resemble, and notices or "".
+def read_goal(content: bytes, number: int | None) -> tuple[ImagePrompt, Message]:
+    """Return a picture that the painting should resemble, and notices.
 
-    Notices call it `name`.
+    `number` is its number if there are several.
     """
     loaded = load_picture(content)
-    return image_prompt(loaded.picture), _sentences(loaded, name)
+    name = Text("the picture to resemble")
+    if number is not None:
+        name = Text("picture {number} to resemble", number=number)
+    return image_prompt(loaded.picture), sentences(loaded.notices(name))
 
 
-def read_restart(content: bytes, recipe: Recipe) -> tuple[Recipe, str]:
-    """Return a recipe that starts from the picture in a file, and notices or ""."""
+def read_restart(content: bytes, recipe: Recipe) -> tuple[Recipe, Message]:
+    """Return a recipe that starts from the picture in a file, and notices."""
     loaded = load_picture(content)
-    return restart_from(recipe, loaded.picture), _sentences(loaded, "the picture")
+    return restart_from(recipe, loaded.picture), sentences(loaded.notices(THE_PICTURE))
 
 
 def with_own_pictures(recipe: Recipe) -> Recipe:
@@ -71,21 +78,17 @@ def with_own_pictures(recipe: Recipe) -> Recipe:
     return replace(recipe, init_image=first, image_prompts=likes, edit=edit)
 
 
-def _sentences(loaded: LoadedPicture, name: str) -> str:
-    return " ".join(str(Sentence(each)) for each in loaded.notices(name))
-
-
 def _own_edit(edit: Edit) -> Edit:
     source, mask = source_and_mask(edit)
     if read_source(edit.source)[0].size != source.size:
-        raise UserError("The picture that this recipe edits is too large for me.")
+        raise UserError(Message("The picture that this recipe edits is too large for me."))
     return replace(edit, source=_png(source), mask=None if mask is None else _png(mask))
 
 
 def _own_image_prompt(prompt: ImagePrompt) -> ImagePrompt:
-    picture = read_picture(prompt.picture, name="the image prompt")
+    picture = read_picture(prompt.picture, name=Text("the image prompt"))
     if max(picture.size) > IMAGE_PROMPT_SIDE:
-        raise UserError("A picture that this recipe should resemble is too large for me.")
+        raise UserError(Message("A picture that this recipe should resemble is too large for me."))
     return replace(prompt, picture=_png(picture))
 
 

@@ -10,7 +10,7 @@ from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.draft import Draft
 from bot.jobs.job import JobOrigin
-from bot.languages.message import Message, Sentence, joined
+from bot.languages.message import Message, joined, sentences
 from bot.reading.file_readers import read_edit_pictures, read_restart
 from bot.storage import Store
 from bot.submission.files import FileReader
@@ -120,7 +120,7 @@ class Edits:
         recipes = variations(recipe, options.count)
         origin = JobOrigin(spoiler=options.spoiler, notice=lowered)
         message = await self._submission.submit(requester, options.prompt, recipes, origin)
-        notice = joined(" ", map(Sentence, pictures.notices))
+        notice = sentences(pictures.notices)
         return Queued(message, joined("\n", (notice, reading_text(options.prompt))))
 
     async def models_of(self, picture: Upload) -> str:

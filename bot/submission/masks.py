@@ -11,7 +11,7 @@ from PIL import Image
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.draft import Draft
-from bot.languages.message import Message
+from bot.languages.message import Message, joined
 from bot.picture_check import PictureCheck
 from bot.reading.file_readers import read_draft, read_mask_file
 from bot.storage import Store, retrying
@@ -43,8 +43,8 @@ class NewDraft:
     """A draft, and what its author should know about it."""
 
     draft: Draft
-    notice: str
-    """Sentences about the picture, or ""."""
+    notice: Message
+    """Sentences about the picture, if there is anything to say."""
     relevance: bytes | None
     """A PNG map of where the text might apply, if no mask was found for it."""
 
@@ -79,7 +79,7 @@ class MaskDrafts:
             with self._policy.noting_refusals(requester, what or ""):
                 await check_sources(self._pictures, requester, [np.asarray(source)])
             mask, relevance = await self._look_for(models, source, what) if what else (hole, None)
-        notice = "\n".join(filter(None, (notice, _doubt(models, what or ""))))
+        notice = joined("\n", (notice, _doubt(models, what or "")))
         content = await asyncio.to_thread(encode, source, "PNG")
         draft = await self._store.drafts.add(
             requester.user_id,
@@ -177,11 +177,11 @@ class MaskDrafts:
         return await asyncio.to_thread(encode, mask, "PNG"), None
 
 
-def _doubt(models: str, what: str) -> str:
-    """Return a notice that models do not know words of what is named; "" if they do."""
+def _doubt(models: str, what: str) -> Message | None:
+    """Return a notice that models do not know words of what is named; None if they do."""
     entry = find_models(models)
     words = entry.vocabulary.unknown_words(what)
-    return str(doubtful_mask_text(entry, words)) if words else ""
+    return doubtful_mask_text(entry, words) if words else None
 
 
 def _number(draft_id: str) -> int | None:

@@ -10,7 +10,7 @@ from discord import ui
 
 from bot.errors import UnknownWordsError
 from bot.languages.catalogue import Language
-from bot.languages.message import Message, Sentence, joined
+from bot.languages.message import Message, Sentence, from_engine, joined
 from bot.ui.buttons import button_view
 from bot.ui.formatting import escape_name, escape_prompt, one_line
 from engine.models.catalogue import ModelEntry
@@ -42,6 +42,11 @@ def question_text(models: ModelEntry, words: Sequence[str], nearest: str) -> Mes
     return joined(" ", (unknown_words_text(models, words), question))
 
 
+def model_limits_text(models: ModelEntry) -> Message | None:
+    """Return what models know, if that is known."""
+    return None if models.limits is None else Sentence(from_engine(models.limits))
+
+
 def unknown_words_text(models: ModelEntry, words: Sequence[str]) -> Message:
     """Return what models know, and which words they do not know."""
     named = ", ".join(escape_name(each) for each in words[:_MOST_NAMED])
@@ -53,7 +58,7 @@ def unknown_words_text(models: ModelEntry, words: Sequence[str]) -> Message:
         len(words),
         words=named,
     )
-    return joined(" ", (Sentence(models.limits), unknown))
+    return joined(" ", (model_limits_text(models), unknown))
 
 
 def doubtful_mask_text(models: ModelEntry, words: Sequence[str]) -> Message:
@@ -72,7 +77,7 @@ def question_view(error: UnknownWordsError, language: Language) -> ui.View:
                 custom_id=f"question:{error.question_id}:{Answer.NEAREST}",
             ),
             ui.Button[Any](
-                label=Message("Paint it anyway").in_language(language),
+                label=Message.in_context("button", "Paint it anyway").in_language(language),
                 style=discord.ButtonStyle.secondary,
                 custom_id=f"question:{error.question_id}:{Answer.ANYWAY}",
             ),

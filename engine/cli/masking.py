@@ -72,9 +72,9 @@ def read_search(arguments: argparse.Namespace, settings: EngineSettings) -> Sear
         EngineError: An argument is not allowed.
     """
     check_output(arguments.out, suffixes=(".png",), force=arguments.force)
-    picture, notice = read_source(arguments.picture)
-    if notice:
-        print_notice(f"note: {notice}")
+    picture, notices = read_source(arguments.picture)
+    if notices:
+        print_notice(f"note: {'; '.join(map(str, notices))}")
     models = arguments.models or settings.models
     find_models(models)
     return Search(

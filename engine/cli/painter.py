@@ -17,6 +17,7 @@ from engine.models.devices import choose_device, set_threads
 from engine.models.loading import Models, load_models
 from engine.painting import finished_picture, save_painting
 from engine.recipes.prompts import Prompt, shorten
+from engine.text import Text
 from engine.vqgan_clip.generation import Generation
 from engine.vqgan_clip.memory_estimate import choose_plan, free_budget, oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
@@ -66,7 +67,7 @@ def _prepare(request: PaintRequest) -> tuple[Models, MemoryPlan]:
     return load_models(request.models.name, str(device), request.precision), plan
 
 
-def _notices(request: PaintRequest, models: Models) -> list[str]:
+def _notices(request: PaintRequest, models: Models) -> list[str | Text]:
     notices = [request.models.limits, *request.notices]
     if request.digests and request.digests != models.digests:
         notices.append("the weights have changed since then, so the picture will differ")

@@ -23,12 +23,13 @@ from engine.recipes.prompts import Prompt, line_of, parse_line
 from engine.recipes.recipe import MAX_SEED, Recipe
 from engine.recipes.start_image import init_image
 from engine.settings import EngineSettings
+from engine.text import Text
 
 _DRAWN_SEEDS = 2**32
 """Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
 _MOST_NAMED = 5
 """Maximum number of unknown words in a notice."""
-_WithNotices = tuple[Provenance, tuple[str, ...]]
+_WithNotices = tuple[Provenance, tuple[str | Text, ...]]
 """What to paint, and notices about it."""
 
 
@@ -55,7 +56,7 @@ class PaintRequest:
     precision: str
     digests: Mapping[str, str]
     """SHA-256 of the weights that painted the recipe first, by file name, as far as known."""
-    notices: tuple[str, ...]
+    notices: tuple[str | Text, ...]
     """Notices to print before painting."""
 
 
@@ -135,7 +136,8 @@ def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotice
         image_prompts=tuple(image_prompt(each.picture, weight) for each, weight in like),
         **_optional(arguments),
     )
-    notices = start.notices("the picture to start from") if start else []
+    notices: list[str | Text] = []
+    notices += start.notices("the picture to start from") if start else ()
     notices += [notice for each, _ in like for notice in each.notices("a picture to resemble")]
     if size != requested:
         notices.append(

@@ -9,7 +9,9 @@ from PIL import Image
 
 from engine.editing.mask_kinds import find_meaning, stretch_binary
 from engine.errors import PictureError
+from engine.files import THE_PICTURE, Name
 from engine.images.image_io import OPAQUE, LoadedPicture, load_picture
+from engine.text import Text
 
 MIN_SOURCE_SIDE = 16
 MAX_SOURCE_PIXELS = 1_600_000
@@ -26,6 +28,7 @@ MIN_HOLE = 0.002
 MIN_OPAQUE_OUTLINE = 0.75
 """Minimum share of opaque pixels along the outline of a picture with a hole. A picture that was cut
 out of its background has a transparent outline."""
+_THE_MASK = Text("the mask")
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,12 @@ class EditPictures:
     source: Image.Image
     mask: Image.Image | None
     """Gray, of the source's size: white is changed, black is kept. None changes everything."""
-    notices: tuple[str, ...]
+    notices: tuple[Text, ...]
     """What the user should know about how the files were read."""
 
 
 def read_edit(
-    picture: Path | bytes, mask: Path | bytes | None = None, *, name: str = "the picture"
+    picture: Path | bytes, mask: Path | bytes | None = None, *, name: Name = THE_PICTURE
 ) -> EditPictures:
     """Read a picture to edit and its mask, each from the path of a file or from its bytes.
 
@@ -58,12 +61,14 @@ def read_edit(
     hole = None if loaded.alpha is None else _hole(loaded.alpha)
     if hole is None:
         return EditPictures(source, None, tuple(notices))
-    notice = f"what is transparent in {name} will change, and the rest stays"
+    notice = Text("what is transparent in {name} will change, and the rest stays", name=name)
     return EditPictures(source, _scaled(hole, source.size), (*notices, notice))
 
 
-def read_source(content: Path | bytes, *, name: str = "the picture") -> tuple[Image.Image, str]:
-    """Read a picture to edit; return it, and notices about it, or "".
+def read_source(
+    content: Path | bytes, *, name: Name = THE_PICTURE
+) -> tuple[Image.Image, list[Text]]:
+    """Read a picture to edit; return it, and notices about it.
 
     `content` is the path of a file, or its bytes, which messages call `name`. What is transparent
     becomes white.
@@ -72,12 +77,12 @@ def read_source(content: Path | bytes, *, name: str = "the picture") -> tuple[Im
         PictureError: The file is not a picture, or it is smaller than 16 pixels or too long.
     """
     _, source, notices = _read(content, name)
-    return source, "; ".join(notices)
+    return source, notices
 
 
 def read_mask(
-    content: Path | bytes, source: Image.Image, *, name: str = "the mask"
-) -> tuple[Image.Image, str]:
+    content: Path | bytes, source: Image.Image, *, name: Name = _THE_MASK
+) -> tuple[Image.Image, Text | None]:
     """Read a mask for the picture `source`; return it, and a notice if it was an unusual one.
 
     The mask is gray and of the source's size: white is changed, black is kept. `mask_kinds` says
@@ -92,55 +97,70 @@ def read_mask(
     error = drawn.width / drawn.height / (size[0] / size[1])
     if not 1 - MAX_ASPECT_ERROR <= error <= 1 + MAX_ASPECT_ERROR:
         raise PictureError(
-            f"{name} has {drawn.width}x{drawn.height} pixels and the picture {size[0]}x{size[1]}: "
-            "a mask needs the proportions of its picture"
+            "{name} has {drawn} pixels and the picture {size}: a mask needs the proportions of its "
+            "picture",
+            name=name,
+            drawn=_shown(drawn.size),
+            size=_shown(size),
         )
     alpha = None if loaded.alpha is None else _scaled(loaded.alpha, size)
     meaning = find_meaning(_scaled(stretch_binary(drawn), size), alpha, source)
     if meaning is None:
         raise PictureError(
-            f"it is not clear what {name} means: paint white what to change and everything else "
-            "black, or erase or paint over what to change in a copy of the picture"
+            "it is not clear what {name} means: paint white what to change and everything else "
+            "black, or erase or paint over what to change in a copy of the picture",
+            name=name,
         )
-    check_mask(meaning.mask, name=name, marks=meaning.changes)
-    if not meaning.changes:
-        return meaning.mask, ""
-    return meaning.mask, f"in {name}, {meaning.changes} changes and the rest stays"
-
-
-def check_mask(mask: Image.Image, *, name: str = "the mask", marks: str = "") -> None:
-    """Raise `PictureError` if a gray mask changes nothing; `marks` is what marks changes in it."""
-    if np.asarray(mask).max() >= MIN_MASK_LEVEL:
-        return
-    if marks:
-        raise PictureError(f"{name} is the picture itself: paint over what to change, or erase it")
-    raise PictureError(
-        f"{name} is black everywhere, so there is nothing to change: paint white what to change"
+    check_mask(meaning.mask, name=name, is_marked=meaning.changes is not None)
+    if meaning.changes is None:
+        return meaning.mask, None
+    return meaning.mask, Text(
+        "in {name}, {what} changes and the rest stays", name=name, what=meaning.changes
     )
 
 
-def _read(content: Path | bytes, name: str) -> tuple[LoadedPicture, Image.Image, list[str]]:
+def check_mask(mask: Image.Image, *, name: Name = _THE_MASK, is_marked: bool = False) -> None:
+    """Raise `PictureError` if a mask changes nothing, whether it is gray or a marked picture."""
+    if np.asarray(mask).max() >= MIN_MASK_LEVEL:
+        return
+    if is_marked:
+        raise PictureError(
+            "{name} is the picture itself: paint over what to change, or erase it", name=name
+        )
+    raise PictureError(
+        "{name} is black everywhere, so there is nothing to change: paint white what to change",
+        name=name,
+    )
+
+
+def _read(content: Path | bytes, name: Name) -> tuple[LoadedPicture, Image.Image, list[Text]]:
     """Return a picture to edit as it was read and as it is edited, and notices about it."""
     loaded = load_picture(content, name=name if isinstance(content, bytes) else None)
     _check_source(loaded.picture, name)
     return loaded, *_shrunk(loaded, name)
 
 
-def _check_source(picture: Image.Image, name: str) -> None:
+def _check_source(picture: Image.Image, name: Name) -> None:
     low, high = sorted(picture.size)
-    size = f"{picture.width}x{picture.height}"
+    size = _shown(picture.size)
     if low < MIN_SOURCE_SIDE:
         raise PictureError(
-            f"{name} has {size} pixels, too few to edit: each side needs {MIN_SOURCE_SIDE}"
+            "{name} has {size} pixels, too few to edit: each side needs {least}",
+            name=name,
+            size=size,
+            least=MIN_SOURCE_SIDE,
         )
     if high > MAX_ASPECT * low:
         raise PictureError(
-            f"{name} has {size} pixels, too long a strip to edit: "
-            f"one side may be at most {MAX_ASPECT:g} times the other"
+            "{name} has {size} pixels, too long a strip to edit: one side may be at most {most} "
+            "times the other",
+            name=name,
+            size=size,
+            most=f"{MAX_ASPECT:g}",
         )
 
 
-def _shrunk(loaded: LoadedPicture, name: str) -> tuple[Image.Image, list[str]]:
+def _shrunk(loaded: LoadedPicture, name: Name) -> tuple[Image.Image, list[Text]]:
     """Return a picture of at most `MAX_SOURCE_PIXELS`, and notices about its file."""
     picture = loaded.picture
     notices = loaded.notices(name)
@@ -148,9 +168,19 @@ def _shrunk(loaded: LoadedPicture, name: str) -> tuple[Image.Image, list[str]]:
     if factor >= 1:
         return picture, notices
     smaller = (math.floor(picture.width * factor), math.floor(picture.height * factor))
-    before, after = (f"{size[0]}x{size[1]}" for size in (loaded.size, smaller))
-    notices.append(f"{name} had {before} pixels and was made smaller, {after}")
+    notices.append(
+        Text(
+            "{name} had {before} pixels and was made smaller, {after}",
+            name=name,
+            before=_shown(loaded.size),
+            after=_shown(smaller),
+        )
+    )
     return picture.resize(smaller, Image.Resampling.LANCZOS), notices
+
+
+def _shown(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _hole(alpha: Image.Image) -> Image.Image | None:

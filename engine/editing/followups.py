@@ -32,11 +32,14 @@ def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
         RecipeError: There would be too many rounds or steps.
     """
     if len(recipe.more) == MAX_MORE:
-        raise RecipeError(f"a picture can have at most {MAX_MORE} extra rounds")
+        raise RecipeError("a picture can have at most {most} extra rounds", most=MAX_MORE)
     left = MAX_STEPS - recipe.total_steps
     if steps > left:
         raise RecipeError(
-            f"a picture can have at most {MAX_STEPS} steps, so {left} are left, not {steps}"
+            "a picture can have at most {most} steps, so {left} are left, not {steps}",
+            most=MAX_STEPS,
+            left=left,
+            steps=steps,
         )
     return replace(recipe, more=(*recipe.more, steps))
 

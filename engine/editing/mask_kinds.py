@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from engine.images.image_io import OPAQUE
+from engine.text import Text
 
 _Pixels = NDArray[np.int16]
 _Marked = NDArray[np.bool_]
@@ -35,8 +36,8 @@ class Meaning:
 
     mask: Image.Image
     """The mask (mode "L"): 255 where the picture changes, 0 where it stays."""
-    changes: str
-    """What in the file marks the change, or "" if that is white as usual."""
+    changes: Text | None
+    """What in the file marks the change, or None if that is white as usual."""
 
 
 def find_meaning(
@@ -55,7 +56,7 @@ def find_meaning(
     if _is_copy(pixels, same):
         return _painted_part(same)
     if _share(np.ptp(pixels, axis=-1) <= TOLERANCE) >= MOST:
-        return Meaning(drawn.convert("L"), "")
+        return Meaning(drawn.convert("L"), None)
     return _colored_part(pixels) or (_painted_part(same) if _share(same) > 0.5 else None)
 
 
@@ -75,7 +76,7 @@ def _transparent_part(
     is_white = _share(rest.min(-1) >= LIGHT) >= MOST
     is_source = _share(np.abs(rest - before).max(-1) <= TOLERANCE) >= 0.9
     if is_black or (is_source and not is_white):
-        return Meaning(Image.fromarray(255 - opacity), "what is transparent")
+        return Meaning(Image.fromarray(255 - opacity), Text("what is transparent"))
     return None
 
 
@@ -89,7 +90,7 @@ def _painted_part(same: _Marked) -> Meaning:
     """Return the pixels that differ, without single ones, and with the edges of the paint."""
     painted = Image.fromarray(np.where(same, 0, 255).astype(np.uint8))
     solid = painted.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(5))
-    return Meaning(solid, "what is painted over")
+    return Meaning(solid, Text("what is painted over"))
 
 
 def _colored_part(pixels: _Pixels) -> Meaning | None:
@@ -104,7 +105,7 @@ def _colored_part(pixels: _Pixels) -> Meaning | None:
     if _share(rest <= TOLERANCE) < MOST or _share(amount[lit] > 0.75) < 0.75:
         return None
     levels = np.rint(np.clip(amount, 0, 1) * 255).astype(np.uint8)
-    return Meaning(Image.fromarray(levels), "what is colored")
+    return Meaning(Image.fromarray(levels), Text("what is colored"))
 
 
 def _share(marked: _Marked) -> float:

@@ -59,8 +59,12 @@ def write_animation(
 def _check_size(frame: Image.Image, suffix: str) -> None:
     if max(frame.size) > _MAX_SIDE[suffix]:
         raise PictureError(
-            f"Cannot write frames of {frame.width} x {frame.height} pixels as {suffix}: "
-            f"at most {_MAX_SIDE[suffix]} pixels per side are allowed."
+            "Cannot write frames of {width} x {height} pixels as {suffix}: at most {most} pixels "
+            "per side are allowed.",
+            width=frame.width,
+            height=frame.height,
+            suffix=suffix,
+            most=_MAX_SIDE[suffix],
         )
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from engine.errors import PictureError
-from engine.files import MEBIBYTE, check_length, quoted, read_bounded
+from engine.files import MEBIBYTE, THE_PICTURE, Name, check_length, quoted, read_bounded
 from engine.images.color_modes import is_convertible, to_rgb
 from engine.images.opening import MAX_PIXELS, OpenedPicture, damaged, open_picture
+from engine.text import Text
 
 MAX_FILE_BYTES = 64 * MEBIBYTE
 OPAQUE = 250
@@ -47,20 +48,25 @@ class LoadedPicture:
     is_cut: bool
     """True if the file's end is missing, so that a little of the picture is gray or blurred."""
 
-    def notices(self, name: str) -> list[str]:
+    def notices(self, name: Name) -> list[Text]:
         """Say what the user should know about the file, which is called `name`."""
-        notices: list[str] = []
+        notices: list[Text] = []
         if self.is_cut:
-            notices.append(f"{name} was cut off at its end, so a little of it is gray or blurred")
+            notices.append(
+                Text(
+                    "{name} was cut off at its end, so a little of it is gray or blurred",
+                    name=name,
+                )
+            )
         if self.alpha is not None and np.asarray(self.alpha).min() < OPAQUE:
-            notices.append(f"{name} was transparent in places, which are white now")
+            notices.append(Text("{name} was transparent in places, which are white now", name=name))
         return notices
 
 
 def read_picture(
     source: Path | bytes,
     *,
-    name: str | None = None,
+    name: Name | None = None,
     max_pixels: int = MAX_PIXELS,
     background: str = "white",
 ) -> Image.Image:
@@ -82,21 +88,22 @@ def read_picture(
 def load_picture(
     source: Path | bytes,
     *,
-    name: str | None = None,
+    name: Name | None = None,
     max_pixels: int = MAX_PIXELS,
     background: str = "white",
 ) -> LoadedPicture:
     """Read a picture as `read_picture` does, and return what else is known of it."""
     if isinstance(source, bytes):
-        name, content = name or "the picture", source
+        name, content = name or THE_PICTURE, source
         check_length(content, limit=MAX_FILE_BYTES, name=name)
     else:
         name, content = name or quoted(source), read_bounded(source, limit=MAX_FILE_BYTES)
     opened = open_picture(content, name, max_pixels)
     if not is_convertible(opened.file):
         raise PictureError(
-            f"Cannot read {name}: its color mode {opened.file.mode} is not supported, "
-            "save it as RGB."
+            "Cannot read {name}: its color mode {mode} is not supported, save it as RGB.",
+            name=name,
+            mode=opened.file.mode,
         )
     return _decode(opened, name, background)
 
@@ -120,7 +127,7 @@ def enlarge(picture: Image.Image, factor: int) -> Image.Image:
     return picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def _decode(opened: OpenedPicture, name: str, background: str) -> LoadedPicture:
+def _decode(opened: OpenedPicture, name: Name, background: str) -> LoadedPicture:
     # A decoder can raise nearly anything for a damaged file, from SyntaxError to struct.error.
     try:
         opened.file.load()

@@ -20,8 +20,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from engine.errors import PictureError
+from engine.files import Name
 from engine.images import avif, png, tiff
 from engine.images.jpeg import JpegKindError, JpegStructure, read_structure
+from engine.text import Text
 
 MAX_PIXELS = 2**24
 """Maximum number of pixels that are decoded, about 16.8 million (4096 x 4096)."""
@@ -34,7 +36,6 @@ MAX_STORED_SAMPLES = 80_000_000
 """Maximum number of samples in a JPEG of several scans, which are stored in two bytes each: 53
 megapixels with the usual halved color."""
 
-_KNOWN = "PNG, JPEG, WebP, AVIF, GIF, BMP and TIFF"
 _UNCOMPRESSED_BMP = frozenset((0, 3))
 
 
@@ -51,7 +52,7 @@ class OpenedPicture:
     """The structure of a JPEG file."""
 
 
-def open_picture(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> OpenedPicture:
+def open_picture(content: bytes, name: Name, max_pixels: int = MAX_PIXELS) -> OpenedPicture:
     """Open a picture file without decoding it; messages call it `name`.
 
     Raises:
@@ -59,7 +60,7 @@ def open_picture(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Ope
     """
     reader = next((read for start, read in _READERS if re.match(start, content, re.DOTALL)), None)
     if reader is None:
-        raise PictureError(f"Cannot read {name}: {_foreign(content)}")
+        raise PictureError("Cannot read {name}: {why}", name=name, why=_foreign(content))
     try:
         opened = reader(content, name, max_pixels)
     except PictureError:
@@ -71,41 +72,46 @@ def open_picture(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Ope
     return opened
 
 
-def damaged(name: str) -> PictureError:
+def damaged(name: Name) -> PictureError:
     """Return the error for a file that cannot be decoded."""
-    return PictureError(f"Cannot read {name}: the file is damaged or cut off.")
+    return PictureError("Cannot read {name}: the file is damaged or cut off.", name=name)
 
 
-def _foreign(content: bytes) -> str:
+def _foreign(content: bytes) -> Text:
     """Return why a file of no known format is not read, and what to do."""
     if re.match(rb"....ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1)", content, re.DOTALL):
-        return "it is a HEIC picture, which few programs read: save or send it as JPEG."
-    return f"it is not a picture; {_KNOWN} are allowed."
+        return Text("it is a HEIC picture, which few programs read: save or send it as JPEG.")
+    return Text("it is not a picture; PNG, JPEG, WebP, AVIF, GIF, BMP and TIFF are allowed.")
 
 
-def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
+def _check_size(size: tuple[int, int], name: Name, max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels or max(size) > MAX_SIDE:
         raise PictureError(
-            f"Cannot read {name}: it has {width} x {height} pixels, at most "
-            f"{max_pixels / 1e6:.3g} megapixels and {MAX_SIDE} pixels per side are allowed; "
-            "save it smaller."
+            "Cannot read {name}: it has {width} x {height} pixels, at most {most} megapixels and "
+            "{side} pixels per side are allowed; save it smaller.",
+            name=name,
+            width=width,
+            height=height,
+            most=f"{max_pixels / 1e6:.3g}",
+            side=MAX_SIDE,
         )
 
 
-def _open_png(content: bytes, name: str, _: int) -> OpenedPicture:
+def _open_png(content: bytes, name: Name, _: int) -> OpenedPicture:
     # Pillow reads a PNG file whose end is missing as if it were complete.
     for _chunk in png.read_chunks(content, name=name):
         pass
     return _opened(PngImageFile(BytesIO(content)))
 
 
-def _open_jpeg(content: bytes, name: str, max_pixels: int) -> OpenedPicture:
+def _open_jpeg(content: bytes, name: Name, max_pixels: int) -> OpenedPicture:
     try:
         found = read_structure(content)
     except JpegKindError as error:
         raise PictureError(
-            f"Cannot read {name}: it is a JPEG of a rare kind, save it as PNG or an ordinary JPEG."
+            "Cannot read {name}: it is a JPEG of a rare kind, save it as PNG or an ordinary JPEG.",
+            name=name,
         ) from error
     size = found.width, found.height
     _check_scans(found, name)
@@ -123,19 +129,22 @@ def _open_jpeg(content: bytes, name: str, max_pixels: int) -> OpenedPicture:
     return OpenedPicture(file, size, tiff.read_orientation(found.exif), found)
 
 
-def _check_scans(found: JpegStructure, name: str) -> None:
+def _check_scans(found: JpegStructure, name: Name) -> None:
     """Reject a JPEG whose scans take too much memory or time."""
     too_many = found.scans > MAX_SCANS
     too_much = found.width * found.height * found.scans > MAX_SCANNED_PIXELS
     if too_many or too_much or (found.is_stored and found.samples > MAX_STORED_SAMPLES):
         raise PictureError(
-            f"Cannot read {name}: as a progressive JPEG with {found.scans} scans of "
-            f"{found.width} x {found.height} pixels it takes too long to read; save it smaller, "
-            "or not progressive."
+            "Cannot read {name}: as a progressive JPEG with {scans} scans of {width} x {height} "
+            "pixels it takes too long to read; save it smaller, or not progressive.",
+            name=name,
+            scans=found.scans,
+            width=found.width,
+            height=found.height,
         )
 
 
-def _open_webp(content: bytes, name: str, max_pixels: int) -> OpenedPicture:
+def _open_webp(content: bytes, name: Name, max_pixels: int) -> OpenedPicture:
     # Pillow allocates two canvases when it opens a file.
     _check_size(_webp_size(content), name, max_pixels)
     return _opened(WebPImageFile(BytesIO(content)))
@@ -155,42 +164,47 @@ def _webp_size(content: bytes) -> tuple[int, int]:
             return width & 0x3FFF, height & 0x3FFF
 
 
-def _open_avif(content: bytes, name: str, max_pixels: int) -> OpenedPicture:
+def _open_avif(content: bytes, name: Name, max_pixels: int) -> OpenedPicture:
     still = avif.still_picture(content)
     # The picture and its transparency are frames of their own.
     if avif.coded_pixels(still) > 2 * max_pixels:
         raise PictureError(
-            f"Cannot read {name}: its frames have too many pixels, at most "
-            f"{max_pixels / 1e6:.3g} megapixels are allowed; save it smaller."
+            "Cannot read {name}: its frames have too many pixels, at most {most} megapixels are "
+            "allowed; save it smaller.",
+            name=name,
+            most=f"{max_pixels / 1e6:.3g}",
         )
     return _opened(AvifImageFile(BytesIO(still)))
 
 
-def _open_gif(content: bytes, _: str, __: int) -> OpenedPicture:
+def _open_gif(content: bytes, _: Name, __: int) -> OpenedPicture:
     return _opened(GifImageFile(BytesIO(content)))
 
 
-def _open_bmp(content: bytes, name: str, _: int) -> OpenedPicture:
+def _open_bmp(content: bytes, name: Name, _: int) -> OpenedPicture:
     file = BmpImageFile(BytesIO(content))
     if file.info.get("compression") not in _UNCOMPRESSED_BMP:
         raise PictureError(
-            f"Cannot read {name}: compressed BMP files are not supported, "
-            "save it uncompressed or as PNG."
+            "Cannot read {name}: compressed BMP files are not supported, save it uncompressed or "
+            "as PNG.",
+            name=name,
         )
     return _opened(file)
 
 
-def _open_tiff(content: bytes, name: str, max_pixels: int) -> OpenedPicture:
+def _open_tiff(content: bytes, name: Name, max_pixels: int) -> OpenedPicture:
     tags = tiff.read_tags(content)
     tiff.check_pieces(tags, max_pixels)
     if not tiff.is_readable(tags):
         raise PictureError(
-            f"Cannot read {name}: its kind of compression is not supported, "
-            "save it uncompressed, with LZW or Deflate, or as PNG."
+            "Cannot read {name}: its kind of compression is not supported, save it uncompressed, "
+            "with LZW or Deflate, or as PNG.",
+            name=name,
         )
     if tiff.is_preview(tags):
         raise PictureError(
-            f"Cannot read {name}: it is a camera's raw file, or holds a preview; save it as JPEG."
+            "Cannot read {name}: it is a camera's raw file, or holds a preview; save it as JPEG.",
+            name=name,
         )
     tiff.silence_libtiff()
     try:
@@ -198,7 +212,8 @@ def _open_tiff(content: bytes, name: str, max_pixels: int) -> OpenedPicture:
         file = TiffImageFile(BytesIO(content))
     except SyntaxError as error:
         raise PictureError(
-            f"Cannot read {name}: TIFF files of its kind are not supported, save it as PNG."
+            "Cannot read {name}: TIFF files of its kind are not supported, save it as PNG.",
+            name=name,
         ) from error
     return OpenedPicture(file, file.size)
 
@@ -210,7 +225,7 @@ def _opened(file: ImageFile.ImageFile) -> OpenedPicture:
 
 
 # The readers are called directly because Image.open prints a warning about large pictures.
-_READERS: tuple[tuple[bytes, Callable[[bytes, str, int], OpenedPicture]], ...] = (
+_READERS: tuple[tuple[bytes, Callable[[bytes, Name, int], OpenedPicture]], ...] = (
     (re.escape(png.SIGNATURE), _open_png),
     (rb"\xff\xd8\xff", _open_jpeg),
     (rb"RIFF....WEBP", _open_webp),

@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from engine.errors import PictureError
-from engine.files import MEBIBYTE, atomic_write, quoted, read_bounded
+from engine.files import MEBIBYTE, THE_PICTURE, Name, atomic_write, quoted, read_bounded
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_FILE_BYTES = 64 * MEBIBYTE
@@ -48,7 +48,7 @@ def save_png(
 
 
 def read_text(
-    source: Path | bytes, *, keywords: Collection[str] | None = None, name: str = "the picture"
+    source: Path | bytes, *, keywords: Collection[str] | None = None, name: Name = THE_PICTURE
 ) -> dict[str, str]:
     """Return the text chunks of a PNG file by keyword, without decoding its pixels.
 
@@ -65,7 +65,7 @@ def read_text(
         content, name = read_bounded(source, limit=MAX_FILE_BYTES), quoted(source)
     if not content.startswith(SIGNATURE):
         raise PictureError(
-            f"Cannot read {name}: it is not a PNG file, only those contain a recipe."
+            "Cannot read {name}: it is not a PNG file, only those contain a recipe.", name=name
         )
     texts, total = {}, 0
     for kind, data in read_chunks(content, name=name):
@@ -78,8 +78,11 @@ def read_text(
         text = texts[keyword] = _text(kind, rest, name=name)
         total += len(text)
         if total > MAX_TEXT_TOTAL:
-            limit = MAX_TEXT_TOTAL // MEBIBYTE
-            raise PictureError(f"Cannot read {name}: it contains more than {limit} MiB of text.")
+            raise PictureError(
+                "Cannot read {name}: it contains more than {limit} MiB of text.",
+                name=name,
+                limit=MAX_TEXT_TOTAL // MEBIBYTE,
+            )
     return texts
 
 
@@ -91,7 +94,7 @@ def replace_text(content: bytes, text: Mapping[str, str]) -> bytes:
     """
     first, *others = (
         (kind, data)
-        for kind, data in read_chunks(content, name="the picture")
+        for kind, data in read_chunks(content, name=THE_PICTURE)
         if kind not in _TEXT_READERS
     )
     texts = [(kind, data) for kind, data, *_ in _text_chunks(text).chunks]
@@ -99,7 +102,7 @@ def replace_text(content: bytes, text: Mapping[str, str]) -> bytes:
     return SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 
-def read_chunks(content: bytes, *, name: str) -> Iterator[tuple[bytes, bytes]]:
+def read_chunks(content: bytes, *, name: Name) -> Iterator[tuple[bytes, bytes]]:
     """Yield the type and data of each chunk of a PNG file up to its end chunk.
 
     Raises:
@@ -108,23 +111,27 @@ def read_chunks(content: bytes, *, name: str) -> Iterator[tuple[bytes, bytes]]:
     offset = len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
         if offset + 12 > len(content):
-            raise PictureError(f"Cannot read {name}: the file is cut off.")
+            raise PictureError("Cannot read {name}: the file is cut off.", name=name)
         (length,) = unpack_from(">I", content, offset)
         end = offset + 12 + length
         if end > len(content):
-            raise PictureError(f"Cannot read {name}: the file is cut off.")
+            raise PictureError("Cannot read {name}: the file is cut off.", name=name)
         kind, data = content[offset + 4 : offset + 8], content[offset + 8 : end - 4]
         _check_sum(kind, data, unpack_from(">I", content, end - 4)[0], name=name)
         if kind == b"IEND":
             return
         yield kind, data
         offset = end
-    raise PictureError(f"Cannot read {name}: it has more than {MAX_CHUNKS} parts.")
+    raise PictureError(
+        "Cannot read {name}: it has more than {most} parts.", name=name, most=MAX_CHUNKS
+    )
 
 
-def _check_sum(kind: bytes, data: bytes, expected: int, *, name: str) -> None:
+def _check_sum(kind: bytes, data: bytes, expected: int, *, name: Name) -> None:
     if zlib.crc32(data, zlib.crc32(kind)) != expected:
-        raise PictureError(f"Cannot read {name}: the file is damaged, a checksum is wrong.")
+        raise PictureError(
+            "Cannot read {name}: the file is damaged, a checksum is wrong.", name=name
+        )
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -138,20 +145,22 @@ def _text_chunks(text: Mapping[str, str]) -> PngInfo:
         encoded = value.encode("utf-8", "replace")
         if len(encoded) > MAX_TEXT_BYTES:
             raise PictureError(
-                f"Cannot write the text {keyword!r} into a picture: "
-                f"at most {MAX_TEXT_BYTES // MEBIBYTE} MiB are allowed."
+                "Cannot write the text {keyword} into a picture: at most {most} MiB are allowed.",
+                keyword=repr(keyword),
+                most=MAX_TEXT_BYTES // MEBIBYTE,
             )
         chunks.add_itxt(keyword, encoded)
     return chunks
 
 
-def _text(kind: bytes, rest: bytes, *, name: str) -> str:
+def _text(kind: bytes, rest: bytes, *, name: Name) -> str:
     try:
         return _TEXT_READERS[kind](rest)
     except (ValueError, IndexError, zlib.error) as error:
         raise PictureError(
-            f"Cannot read {name}: a text in it is damaged or longer than "
-            f"{MAX_TEXT_BYTES // MEBIBYTE} MiB."
+            "Cannot read {name}: a text in it is damaged or longer than {most} MiB.",
+            name=name,
+            most=MAX_TEXT_BYTES // MEBIBYTE,
         ) from error
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.errors import ModelError, suggestion
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.models.vocabulary import OpenVocabulary, Vocabulary
+from engine.text import Text
 
 if TYPE_CHECKING:
     from engine.weights.registry import Registry
@@ -69,8 +70,8 @@ class ModelEntry:
     name: str
     description: str
     """One line that says what the models are."""
-    limits: str
-    """One line that tells users what the models do not know."""
+    limits: Text | None
+    """One line that tells users what the models do not know, if it is known."""
     generator: Path
     """Weights of the image generator: safetensors with the architecture as metadata."""
     perceptors: tuple[Path, ...]
@@ -106,7 +107,7 @@ CATALOGUE = {
     "demo": ModelEntry(
         name="demo",
         description="a tiny VQGAN and a tiny CLIP, trained by this repository on drawn pictures",
-        limits=(
+        limits=Text(
             "the demo models know only colored shapes: circle, square, triangle, ring, cross and "
             "star in red, green, blue, yellow, purple, orange, white or black, on such backgrounds"
         ),
@@ -174,7 +175,7 @@ def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
         yield ModelEntry(
             name=entry.name,
             description=entry.description,
-            limits=entry.limits,
+            limits=Text(entry.limits) if entry.limits else None,
             generator=weights_path(entry.generator, folder),
             perceptors=tuple(weights_path(each.name, folder) for each in entry.perceptors),
             factor=registry.generators[entry.generator].factor,
@@ -215,8 +216,9 @@ def find_models(name: str) -> ModelEntry:
     try:
         return CATALOGUE[name]
     except KeyError:
-        available = ", ".join(CATALOGUE)
         raise ModelError(
-            f"there are no models called {name!r}; there are: {available}"
-            f"{suggestion(name, CATALOGUE)}"
+            "there are no models called {name}; there are: {available}{suggestion}",
+            name=repr(name),
+            available=", ".join(CATALOGUE),
+            suggestion=suggestion(name, CATALOGUE),
         ) from None

@@ -56,10 +56,17 @@ class Augmentations:
         for field in fields(self):
             value, limit = getattr(self, field.name), _LIMITS.get(field.name, 1.0)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise RecipeError(f"augmentation {field.name} must be a number, not {brief(value)}")
+                raise RecipeError(
+                    "augmentation {name} must be a number, not {value}",
+                    name=field.name,
+                    value=brief(value),
+                )
             if not 0 <= value <= limit:
                 raise RecipeError(
-                    f"augmentation {field.name} must be between 0 and {limit:g}, not {brief(value)}"
+                    "augmentation {name} must be between 0 and {limit}, not {value}",
+                    name=field.name,
+                    limit=f"{limit:g}",
+                    value=brief(value),
                 )
         if not 0 < self.crop_min <= self.crop_max:
             raise RecipeError("augmentation crop_min must be above 0 and at most crop_max")
@@ -76,8 +83,9 @@ class Augmentations:
         """
         if name not in _GROUPS:
             raise RecipeError(
-                f"there is no group of augmentations called {brief(name)}; "
-                f"there are: {', '.join(_GROUPS)}"
+                "there is no group of augmentations called {name}; there are: {known}",
+                name=brief(name),
+                known=", ".join(_GROUPS),
             )
         off: dict[str, float] = dict.fromkeys(("flip", "affine", "perspective", "jitter"), 0.0)
         off |= {"crop_min": 1.0, "crop_max": 1.0, "noise": 0.0}

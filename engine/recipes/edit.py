@@ -10,13 +10,23 @@ from dataclasses import dataclass, field
 from reprlib import repr as brief
 
 from engine.errors import RecipeError
+from engine.recipes.prompt_syntax import STOP, WEIGHT
 from engine.recipes.prompts import check_number, check_strength
+from engine.text import Text
 
 MAX_BYTES = 11 * 2**20
 """Maximum size of a picture in a recipe: as base64 it must fit into a PNG's text chunk
 (`engine.images.png`)."""
 MAX_KEEP = 1000.0
 """Maximum of the weights `keep_latent` and `keep_look`."""
+_IMAGE_PROMPT = Text("an image prompt")
+_NAMES = {
+    "source": Text("the source"),
+    "mask": Text("the mask"),
+    "picture": Text("the picture"),
+    "init_image": Text("the init image"),
+}
+"""What messages call the pictures in a recipe, by their keys."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +72,22 @@ class ImagePrompt:
 
     def __post_init__(self) -> None:
         check_picture("picture", self.picture)
-        check_strength("weight", self.weight, "an image prompt")
+        check_strength(WEIGHT, self.weight, _IMAGE_PROMPT)
         if self.stop is not None:
-            check_strength("stop value", self.stop, "an image prompt")
+            check_strength(STOP, self.stop, _IMAGE_PROMPT)
 
 
 def check_picture(name: str, content: object) -> None:
     """Raise `RecipeError` unless `content` can be a picture file in a recipe."""
     if not isinstance(content, bytes):
-        raise RecipeError(f"{name} must be the bytes of a picture, not {brief(content)}")
+        raise RecipeError(
+            "{name} must be the bytes of a picture, not {value}", name=name, value=brief(content)
+        )
     if len(content) > MAX_BYTES:
         raise RecipeError(
-            f"the {name.replace('_', ' ')} takes {len(content) / 2**20:.1f} MiB as a file; at "
-            f"most {MAX_BYTES // 2**20} MiB are allowed: choose a smaller size"
+            "{name} takes {mebibytes} MiB as a file; at most {most} MiB are allowed: choose a "
+            "smaller size",
+            name=_NAMES[name],
+            mebibytes=f"{len(content) / 2**20:.1f}",
+            most=MAX_BYTES // 2**20,
         )

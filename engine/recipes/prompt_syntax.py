@@ -18,11 +18,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from engine.errors import RecipeError
+from engine.text import Text
 
 MAX_WEIGHT = 1000.0
 """Maximum absolute value of a weight or stop value."""
 WEIGHT_OF_NO = -0.5
 """Weight of what `--no` names, as in Midjourney."""
+WEIGHT, STOP = Text("the weight"), Text("the stop value")
+"""What messages call the numbers of a prompt."""
 
 _COLON, _BAR, _BACKSLASH, _DASHES, _OPAQUE = "\udc01", "\udc02", "\udc03", "\udc04", "\udc05"
 """What stands for escaped characters, dashes behind a backslash, and colons in links and emoji,
@@ -148,8 +151,8 @@ def _read_texts(part: str) -> Iterator[Term]:
     for found in _DOUBLE_COLON.finditer(part):
         text = _after_comma(part[start : found.start()]) if start else part[: found.start()]
         start = found.end()
-        weight = 1.0 if found["weight"] is None else _number("weight", found["weight"], text)
-        stop = None if found["stop"] is None else _number("stop value", found["stop"], text)
+        weight = 1.0 if found["weight"] is None else _number(WEIGHT, found["weight"], text)
+        stop = None if found["stop"] is None else _number(STOP, found["stop"], text)
         yield Term(text, weight, stop)
     rest = _after_comma(part[start:]) if start else part
     if rest.strip() or not start:
@@ -173,10 +176,11 @@ def _read_text(part: str) -> Term:
         return Term(part)
     if count > 2:
         raise RecipeError(
-            f"the prompt {_brief(part)} has too many colons: write text, text:weight or "
-            r"text:weight:stop, and \: for a colon in the text"
+            "the prompt {prompt} has too many colons: write text, text:weight or "
+            r"text:weight:stop, and \: for a colon in the text",
+            prompt=_brief(part),
         )
-    names, numbers = ("weight", "stop value"), pieces[len(pieces) - count :]
+    names, numbers = (WEIGHT, STOP), pieces[len(pieces) - count :]
     values = [_number(name, number, text) for name, number in zip(names, numbers, strict=False)]
     return Term(text, *values)
 
@@ -193,12 +197,15 @@ def _is_face(before: str, piece: str) -> bool:
     return before[-1:].isspace() and not piece[:1].isspace()
 
 
-def _number(name: str, number: str, text: str) -> float:
+def _number(name: Text, number: str, text: str) -> float:
     value = float(number)
     if not math.isfinite(value):
         raise RecipeError(
-            f"the {name} {_brief(number)} of {_brief(text)} must be a finite number "
-            r"(write \: for a colon in the text)"
+            "{name} {number} of {text} must be a finite number "
+            r"(write \: for a colon in the text)",
+            name=name,
+            number=_brief(number),
+            text=_brief(text),
         )
     return value
 

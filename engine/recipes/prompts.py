@@ -10,7 +10,7 @@ from reprlib import repr as brief
 from typing import TypeGuard, TypeVar, cast
 
 from engine.errors import RecipeError
-from engine.recipes.prompt_syntax import MAX_WEIGHT, Term, read_line, write_term
+from engine.recipes.prompt_syntax import MAX_WEIGHT, STOP, WEIGHT, Term, read_line, write_term
 from engine.text import Text, commas
 
 MAX_LENGTH = 4000
@@ -43,9 +43,9 @@ class Prompt:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", _checked_text(self.text))
-        check_strength("weight", self.weight, repr(shorten(self.text)))
+        check_strength(WEIGHT, self.weight, repr(shorten(self.text)))
         if self.stop is not None:
-            check_strength("stop value", self.stop, repr(shorten(self.text)))
+            check_strength(STOP, self.stop, repr(shorten(self.text)))
 
     def __str__(self) -> str:
         """Return the prompt in the syntax that `parse_prompts` reads."""
@@ -123,7 +123,9 @@ def _prompt(term: Term) -> Prompt:
     try:
         return Prompt(term.text, term.weight, term.stop)
     except RecipeError as error:
-        raise RecipeError(rf"{error} (write \: for a colon in the text)") from error
+        raise RecipeError(
+            r"{error} (write \: for a colon in the text)", error=error.text
+        ) from error
 
 
 def _explained(prompt: Prompt, quote: Callable[[str], str]) -> Text:
@@ -148,9 +150,13 @@ def is_tuple_of(value: object, kind: type[_Item]) -> TypeGuard[tuple[_Item, ...]
 def check_prompts(prompts: object) -> None:
     """Raise `RecipeError` unless `prompts` are as many as a recipe can have."""
     if not is_tuple_of(prompts, Prompt):
-        raise RecipeError(f"prompts must be a tuple of Prompt, not {brief(prompts)}")
+        raise RecipeError("prompts must be a tuple of Prompt, not {value}", value=brief(prompts))
     if len(prompts) > MAX_PROMPTS:
-        raise RecipeError(f"{len(prompts)} prompts were given; at most {MAX_PROMPTS} are allowed")
+        raise RecipeError(
+            "{given} prompts were given; at most {most} are allowed",
+            given=len(prompts),
+            most=MAX_PROMPTS,
+        )
 
 
 def check_weights(weights: Sequence[float]) -> None:
@@ -174,28 +180,42 @@ def is_number(value: object, low: float, high: float) -> bool:
 def check_number(name: str, value: object, low: float, high: float) -> None:
     """Raise `RecipeError` unless `value` is a number from `low` to `high`."""
     if not is_number(value, low, high):
-        raise RecipeError(f"{name} must be a number from {low:g} to {high:g}, not {brief(value)}")
+        raise RecipeError(
+            "{name} must be a number from {low} to {high}, not {value}",
+            name=name,
+            low=f"{low:g}",
+            high=f"{high:g}",
+            value=brief(value),
+        )
 
 
-def check_strength(name: str, value: object, whose: str) -> None:
+def check_strength(name: Text, value: object, whose: Text | str) -> None:
     """Raise `RecipeError` unless `value` can be the weight or stop value of a prompt."""
     if not is_number(value, -MAX_WEIGHT, MAX_WEIGHT):
         raise RecipeError(
-            f"the {name} of {whose} must be a finite number between "
-            f"-{MAX_WEIGHT:g} and {MAX_WEIGHT:g}, not {brief(value)}"
+            "{name} of {whose} must be a finite number between -{most} and {most}, not {value}",
+            name=name,
+            whose=whose,
+            most=f"{MAX_WEIGHT:g}",
+            value=brief(value),
         )
 
 
 def _checked_text(text: object) -> str:
     if not isinstance(text, str):
-        raise RecipeError(f"the prompt must be text, not {brief(text)}")
+        raise RecipeError("the prompt must be text, not {value}", value=brief(text))
     text = text.strip()
     if not text:
         raise RecipeError("the prompt is empty: say in words what the picture should show")
     if len(text) > MAX_LENGTH:
         raise RecipeError(
-            f"the prompt has {len(text)} characters; at most {MAX_LENGTH} are allowed"
+            "the prompt has {length} characters; at most {most} are allowed",
+            length=len(text),
+            most=MAX_LENGTH,
         )
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise RecipeError(f"the prompt {shorten(text)!r} contains characters that are not Unicode")
+        raise RecipeError(
+            "the prompt {prompt} contains characters that are not Unicode",
+            prompt=repr(shorten(text)),
+        )
     return text

@@ -27,6 +27,7 @@ from engine.recipes.prompts import (
     check_weights,
     is_tuple_of,
 )
+from engine.text import Text
 
 VERSION = 3
 """Version of the JSON format; readers reject newer versions. Version 2 added edits and image
@@ -45,6 +46,7 @@ MAX_WORDS = 2 * MAX_PROMPTS * MAX_LENGTH
 """Maximum number of characters of a recipe as JSON without its pictures. All prompts take at most
 half of them, or all if each character is escaped."""
 
+_RECIPE = Text("the recipe")
 _PICTURE = re.compile(r'"[A-Za-z0-9+/]{256,}+={0,2}"')
 """A picture in JSON: a string of base64 that is too long to be anything else."""
 
@@ -142,8 +144,9 @@ class Recipe:
             raise RecipeError("start_noise needs a picture to start from, or must be 0")
         if self.start != "codes" and self.quantization == "codebook-sampling":
             raise RecipeError(
-                f"codebook sampling has no latent to encode a picture into: start must be "
-                f'"codes", not "{self.start}"'
+                "codebook sampling has no latent to encode a picture into: start must be "
+                '"codes", not "{start}"',
+                start=self.start,
             )
 
     @property
@@ -181,26 +184,26 @@ class Recipe:
         Raises:
             RecipeError: A key is unknown or missing, or the version is newer than `VERSION`.
         """
-        values = _as_object(_parse(text), "recipe")
+        values = _as_object(_parse(text), _RECIPE)
         _check_version(values.pop("version", None))
         return cls._from_values(values)
 
     @classmethod
     def _from_values(cls, values: dict[str, Any]) -> Self:
-        prompts = _as_list(values.get("prompts"), "prompts")
-        values["prompts"] = tuple(_build(Prompt, each, "prompt") for each in prompts)
+        prompts = _as_list(values.get("prompts"), Text("the recipe's prompts"))
+        values["prompts"] = tuple(_build(Prompt, each, Text("the prompt")) for each in prompts)
         values["augmentations"] = _build(
-            Augmentations, values.get("augmentations"), "augmentations"
+            Augmentations, values.get("augmentations"), Text("the augmentations")
         )
         if isinstance(values.get("more"), list):
             values["more"] = tuple(values["more"])
-        pictures = _as_list(values.get("image_prompts", []), "image prompts")
+        pictures = _as_list(values.get("image_prompts", []), Text("the recipe's image prompts"))
         values["image_prompts"] = tuple(
-            _build(ImagePrompt, each, "image prompt", "picture") for each in pictures
+            _build(ImagePrompt, each, Text("the image prompt"), "picture") for each in pictures
         )
         if values.get("edit") is not None:
-            values["edit"] = _build(Edit, values["edit"], "edit", "source", "mask")
-        return _build(cls, values, "recipe", "init_image")
+            values["edit"] = _build(Edit, values["edit"], Text("the edit"), "source", "mask")
+        return _build(cls, values, _RECIPE, "init_image")
 
 
 def _pictures(relation: str, count: int) -> str:
@@ -235,7 +238,8 @@ def _check_length(text: str) -> None:
         if words > MAX_WORDS:
             raise RecipeError(
                 "the recipe is not valid JSON for this program: without its pictures it has more "
-                f"than {MAX_WORDS} characters"
+                "than {most} characters",
+                most=MAX_WORDS,
             )
 
 
@@ -244,7 +248,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise RecipeError(f"the recipe contains the key {brief(twice)} twice")
+        raise RecipeError("the recipe contains the key {key} twice", key=brief(twice))
     return values
 
 
@@ -255,11 +259,17 @@ def _refuse_constant(name: str) -> None:
 def _check_version(version: object) -> None:
     if type(version) is int and version > VERSION:
         raise RecipeError(
-            f"the recipe has version {brief(version)}, newer than {VERSION}, the latest that this "
-            "program can read: update the program"
+            "the recipe has version {version}, newer than {latest}, the latest that this program "
+            "can read: update the program",
+            version=brief(version),
+            latest=VERSION,
         )
     if type(version) is not int or not 1 <= version <= VERSION:
-        raise RecipeError(f"the recipe's version must be from 1 to {VERSION}, not {brief(version)}")
+        raise RecipeError(
+            "the recipe's version must be from 1 to {latest}, not {version}",
+            latest=VERSION,
+            version=brief(version),
+        )
 
 
 @cache
@@ -272,7 +282,7 @@ def _field_names(kind: type) -> tuple[frozenset[str], tuple[str, ...]]:
     return frozenset(f.name for f in every), tuple(f.name for f in every if f.default is MISSING)
 
 
-def _build(kind: type, values: object, name: str, *encoded: str) -> Any:
+def _build(kind: type, values: object, name: Text, *encoded: str) -> Any:
     """Create the dataclass `kind` from a JSON object whose keys are its fields.
 
     Values of the keys `encoded` are base64 strings, which become bytes.
@@ -283,22 +293,24 @@ def _build(kind: type, values: object, name: str, *encoded: str) -> Any:
     known, needed = _field_names(kind)
     unknown = sorted(entries.keys() - known)
     if unknown:
-        raise RecipeError(f"the {name} contains unknown keys: {', '.join(map(brief, unknown[:5]))}")
+        keys = ", ".join(map(brief, unknown[:5]))
+        raise RecipeError("{name} contains unknown keys: {keys}", name=name, keys=keys)
     missing = [each for each in needed if each not in entries]
     if missing:
-        raise RecipeError(f"the {name} lacks the keys {', '.join(map(repr, missing))}")
+        keys = ", ".join(map(repr, missing))
+        raise RecipeError("{name} lacks the keys {keys}", name=name, keys=keys)
     return kind(**entries)
 
 
-def _as_object(value: object, name: str) -> dict[str, Any]:
+def _as_object(value: object, name: Text) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise RecipeError(f"the {name} must be a JSON object")
+        raise RecipeError("{name} must be a JSON object", name=name)
     return cast(dict[str, Any], value)
 
 
-def _as_list(value: object, name: str) -> list[object]:
+def _as_list(value: object, name: Text) -> list[object]:
     if not isinstance(value, list):
-        raise RecipeError(f"the recipe's {name} must be a list")
+        raise RecipeError("{name} must be a list", name=name)
     return cast(list[object], value)
 
 
@@ -308,7 +320,8 @@ def _decode(values: dict[str, Any], name: str) -> None:
     try:
         values[name] = base64.b64decode(values[name], validate=True)
     except (TypeError, ValueError) as error:
-        raise RecipeError(f"the recipe's {name.replace('_', ' ')} must be base64") from error
+        key = name.replace("_", " ")
+        raise RecipeError("the recipe's {key} must be base64", key=key) from error
 
 
 def _encode_base64(value: object) -> str:
@@ -325,36 +338,59 @@ def _check_models(name: object) -> None:
 def _check_image_prompts(image_prompts: object) -> None:
     if not is_tuple_of(image_prompts, ImagePrompt):
         raise RecipeError(
-            f"image_prompts must be a tuple of ImagePrompt, not {brief(image_prompts)}"
+            "image_prompts must be a tuple of ImagePrompt, not {value}", value=brief(image_prompts)
         )
     if len(image_prompts) > MAX_PROMPTS or sum(len(p.picture) for p in image_prompts) > MAX_BYTES:
         raise RecipeError(
-            f"at most {MAX_PROMPTS} image prompts are allowed, with {MAX_BYTES // 2**20} MiB "
-            "together"
+            "at most {most} image prompts are allowed, with {mebibytes} MiB together",
+            most=MAX_PROMPTS,
+            mebibytes=MAX_BYTES // 2**20,
         )
 
 
 def _check_more(more: object, steps: int) -> None:
     if not is_tuple_of(more, object) or len(more) > MAX_MORE:
-        raise RecipeError(f"more must be a tuple of at most {MAX_MORE} numbers, not {brief(more)}")
-    total = steps + sum(_whole("each round in more", each, 1, MAX_STEPS) for each in more)
+        raise RecipeError(
+            "more must be a tuple of at most {most} numbers, not {value}",
+            most=MAX_MORE,
+            value=brief(more),
+        )
+    total = steps + sum(_whole(Text("each round in more"), each, 1, MAX_STEPS) for each in more)
     if total > MAX_STEPS:
         raise RecipeError(
-            f"all rounds together have {total} steps; at most {MAX_STEPS} are allowed"
+            "all rounds together have {total} steps; at most {most} are allowed",
+            total=total,
+            most=MAX_STEPS,
         )
 
 
 def _instance(name: str, value: object, kind: type | UnionType) -> None:
     if not isinstance(value, kind):
-        raise RecipeError(f"{name} must be of the type {kind}, not {brief(value)}")
+        raise RecipeError(
+            "{name} must be of the type {kind}, not {value}",
+            name=name,
+            kind=str(kind),
+            value=brief(value),
+        )
 
 
-def _whole(name: str, value: object, low: int, high: int) -> int:
+def _whole(name: Text | str, value: object, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise RecipeError(f"{name} must be a whole number from {low} to {high}, not {brief(value)}")
+        raise RecipeError(
+            "{name} must be a whole number from {low} to {high}, not {value}",
+            name=name,
+            low=low,
+            high=high,
+            value=brief(value),
+        )
     return value
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise RecipeError(f"{name} must be one of {', '.join(allowed)}, not {brief(value)}")
+        raise RecipeError(
+            "{name} must be one of {allowed}, not {value}",
+            name=name,
+            allowed=", ".join(allowed),
+            value=brief(value),
+        )

@@ -31,7 +31,9 @@ def read_ratio(text: str) -> float:
     sides = () if found is None else (float(found[1]), float(found[2] or 1))
     if not sides or 0 in sides:
         shown = repr(text if len(text) <= 40 else f"{text[:39]}…")
-        raise RecipeError(f"the ratio must be width:height, such as 16:9 or 1.5, not {shown}")
+        raise RecipeError(
+            "the ratio must be width:height, such as 16:9 or 1.5, not {ratio}", ratio=shown
+        )
     return checked_ratio(sides[0] / sides[1], text.strip())
 
 
@@ -39,5 +41,9 @@ def checked_ratio(ratio: float, name: str) -> float:
     """Return a ratio; raise `RecipeError` if it is more extreme than `MAX_RATIO`."""
     if not 1 / MAX_RATIO <= ratio <= MAX_RATIO:
         most = f"{MAX_RATIO:g}"
-        raise RecipeError(f"the ratio {name} is too extreme: choose one from 1:{most} to {most}:1")
+        raise RecipeError(
+            "the ratio {ratio} is too extreme: choose one from 1:{most} to {most}:1",
+            ratio=name,
+            most=most,
+        )
     return ratio

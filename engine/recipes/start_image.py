@@ -10,6 +10,9 @@ from engine.images import image_io
 from engine.recipes.edit import Edit
 from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe
+from engine.text import Text
+
+_TO_EDIT = Text("the picture to edit")
 
 
 def init_image(source: Path | bytes | Image.Image, size: tuple[int, int]) -> bytes:
@@ -37,15 +40,16 @@ def start_picture(recipe: Recipe) -> Image.Image | None:
     """
     check_complete(recipe)
     if recipe.edit is not None:
-        source = image_io.read_picture(recipe.edit.source, name="the picture to edit")
+        source = image_io.read_picture(recipe.edit.source, name=_TO_EDIT)
         return scaled(source, (recipe.width, recipe.height))
     if recipe.init_image is None:
         return None
-    picture = image_io.read_picture(recipe.init_image, name="the recipe's initial image")
+    picture = image_io.read_picture(recipe.init_image, name=Text("the recipe's initial image"))
     if picture.size != (recipe.width, recipe.height):
         raise RecipeError(
-            f"the initial image is {picture.width}x{picture.height} pixels, "
-            f"but the picture {recipe.width}x{recipe.height}"
+            "the initial image is {size} pixels, but the picture {wanted}",
+            size=f"{picture.width}x{picture.height}",
+            wanted=f"{recipe.width}x{recipe.height}",
         )
     return picture
 
@@ -64,13 +68,14 @@ def source_and_mask(edit: Edit) -> tuple[Image.Image, Image.Image | None]:
         PictureError: One of the files is not a picture.
         RecipeError: The sizes differ.
     """
-    source = image_io.read_picture(edit.source, name="the picture to edit")
+    source = image_io.read_picture(edit.source, name=_TO_EDIT)
     if edit.mask is None:
         return source, None
-    mask = image_io.read_picture(edit.mask, name="the mask").convert("L")
+    mask = image_io.read_picture(edit.mask, name=Text("the mask")).convert("L")
     if mask.size != source.size:
         raise RecipeError(
-            f"the mask is {mask.width}x{mask.height} pixels, "
-            f"but the picture to edit {source.width}x{source.height}"
+            "the mask is {size} pixels, but the picture to edit {wanted}",
+            size=f"{mask.width}x{mask.height}",
+            wanted=f"{source.width}x{source.height}",
         )
     return source, mask

@@ -19,6 +19,7 @@ from engine.models.loading import Models
 from engine.models.protocols import Perceptor
 from engine.models.tensors import to_tensor
 from engine.recipes.recipe import Recipe
+from engine.text import Text
 from engine.vqgan_clip import loop
 from engine.vqgan_clip.edit_constraint import EditConstraint, resize_for_perceptor
 from engine.vqgan_clip.latents import final_latent, initial_latent
@@ -152,7 +153,9 @@ def _embed_prompts(recipe: Recipe, perceptor: Perceptor, device: torch.device) -
     """Return unit vectors (1, P, D) of the text prompts and, after them, the image prompts."""
     words = [prompt.text for prompt in recipe.prompts]
     texts = [perceptor.encode_text(words)] if words else []
-    pictures = [read_picture(p.picture, name="the image prompt") for p in recipe.image_prompts]
+    pictures = [
+        read_picture(p.picture, name=Text("the image prompt")) for p in recipe.image_prompts
+    ]
     side = perceptor.input_size
     images = [
         perceptor.encode_image(resize_for_perceptor(to_tensor(each).to(device), side))
@@ -172,10 +175,15 @@ def _prompt_weights(recipe: Recipe, device: torch.device) -> tuple[Tensor, Tenso
 
 def _check(recipe: Recipe, models: Models) -> None:
     if recipe.models != models.name:
-        raise RecipeError(f"the recipe is for the models {recipe.models!r}, not {models.name!r}")
+        raise RecipeError(
+            "the recipe is for the models {wanted}, not {given}",
+            wanted=repr(recipe.models),
+            given=repr(models.name),
+        )
     factor = models.generator.factor
     if recipe.width % factor or recipe.height % factor:
         raise RecipeError(
-            f"{recipe.width}x{recipe.height} is off the latent grid: "
-            f"width and height must be multiples of {factor}"
+            "{size} is off the latent grid: width and height must be multiples of {factor}",
+            size=f"{recipe.width}x{recipe.height}",
+            factor=factor,
         )

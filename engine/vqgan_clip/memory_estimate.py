@@ -17,6 +17,7 @@ from engine.errors import RecipeError
 from engine.models.catalogue import ModelEntry
 from engine.recipes.augmentations import supersampling
 from engine.recipes.recipe import MAX_SIDE, MIN_SIDE, Recipe
+from engine.text import Text
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 if TYPE_CHECKING:
@@ -130,11 +131,17 @@ def choose_plan(recipe: Recipe, entry: ModelEntry, budget: Budget) -> MemoryPlan
         return plan
     sides = range(MAX_SIDE - MAX_SIDE % entry.factor, MIN_SIDE - 1, -entry.factor)
     side = next((side for side in sides if needed(PLANS[-1], side**2) <= budget.bytes), None)
-    way_out = "no size fits" if side is None else f"at most {side}x{side} fits"
+    fitting = Text("no size fits")
+    if side is not None:
+        fitting = Text("at most {size} fits", size=f"{side}x{side}")
     raise RecipeError(
-        f"{recipe.width}x{recipe.height} pixels with {recipe.cutouts} cutouts need about "
-        f"{_gigabytes(needed(PLANS[-1]))} of memory, and {_gigabytes(budget.bytes)} are free: "
-        f"{way_out}"
+        "{size} pixels with {cutouts} cutouts need about {needed} of memory, and {free} are free: "
+        "{fitting}",
+        size=f"{recipe.width}x{recipe.height}",
+        cutouts=recipe.cutouts,
+        needed=_gigabytes(needed(PLANS[-1])),
+        free=_gigabytes(budget.bytes),
+        fitting=fitting,
     )
 
 
@@ -147,8 +154,10 @@ def oom_as_recipe_error(recipe: Recipe) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise RecipeError(
-            f"{recipe.width}x{recipe.height} pixels with {recipe.cutouts} cutouts took more memory "
-            "than there is: choose a smaller size"
+            "{size} pixels with {cutouts} cutouts took more memory than there is: choose a "
+            "smaller size",
+            size=f"{recipe.width}x{recipe.height}",
+            cutouts=recipe.cutouts,
         ) from error
 
 

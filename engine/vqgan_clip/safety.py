@@ -62,8 +62,9 @@ class FiniteGuard:
             if not is_finite:
                 self._finite = torch.ones_like(self._finite)
                 return DivergedError(
-                    f"the optimization diverged at step {before + 1}: try a lower learning rate "
-                    "or another seed"
+                    "the optimization diverged at step {step}: try a lower learning rate or "
+                    "another seed",
+                    step=before + 1,
                 )
             self.last_finite_steps = before
         return None

@@ -1,5 +1,6 @@
 """The process that reads files: what ends it costs one call."""
 
+import io
 import json
 import os
 import time
@@ -8,11 +9,34 @@ from contextlib import asynccontextmanager
 
 import psutil
 import pytest
+from PIL import Image
 
+from bot.languages.catalogue import read_language
 from bot.reading.file_process import FileProcess
+from bot.reading.file_readers import read_goal
 from engine.errors import PictureError, RecipeError
 from engine.images.image_io import read_picture
 from engine.painting import read_provenance
+from engine.text import Text
+
+FRENCH = read_language(
+    "fr",
+    io.BytesIO(
+        """
+msgid ""
+msgstr "Content-Type: text/plain; charset=utf-8\\n"
+
+msgid "{name} was transparent in places, which are white now"
+msgstr "{name} était transparent par endroits, qui sont blancs maintenant"
+""".encode()
+    ),
+)
+
+
+def picture_with_hole() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (32, 32)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @asynccontextmanager
@@ -29,8 +53,17 @@ async def test_results_and_errors_come_back():
         assert await process.call(json.loads, '{"a": 1}') == {"a": 1}
         with pytest.raises(PictureError, match="it is not a picture"):
             await process.call(read_picture, b"rubbish")
-        with pytest.raises(RecipeError, match="contains no recipe"):
+        with pytest.raises(RecipeError, match="contains no recipe") as caught:
             await process.call(read_provenance, b"\xff")
+    assert caught.value.text.template == "{name}: {error}"
+    assert caught.value.text.values["name"] == Text("the picture")
+
+
+async def test_notices_come_back_in_no_language():
+    async with opened() as process:
+        _, notice = await process.call(read_goal, picture_with_hole(), 2)
+    assert str(notice) == ("Picture 2 to resemble was transparent in places, which are white now.")
+    assert notice.in_language(FRENCH).startswith("Picture 2 to resemble était transparent")
 
 
 async def test_crash_costs_one_call():
