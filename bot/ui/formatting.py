@@ -45,25 +45,6 @@ def relative_time(when: datetime) -> str:
     return f"<t:{round(when.timestamp())}:R>"
 
 
-def with_notice(text: str, notice: str | None) -> str:
-    """Append a notice to a text, if there is one."""
-    return text if notice is None else f"{text}\n-# {notice}"
-
-
-def percent(share: float) -> str:
-    """Return a share from 0 to 1 as a percentage."""
-    return f"{round(100 * share)} %"
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration in the units that people use: "90 s" is "2 min"."""
-    whole = max(1, round(seconds))
-    if whole < 90:
-        return f"{whole} s"
-    minutes = round(whole / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def plural(count: int, one: str, several: str | None = None) -> str:
     """Return a count with its noun: "1 picture", "2 pictures"."""
     return f"{count} {one if count == 1 else several or f'{one}s'}"
