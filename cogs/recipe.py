@@ -115,7 +115,8 @@ async def _show_recipe(
     requester = Requester.of_interaction(interaction)
     origin = await services.recipe_reruns.read(requester, upload)
     text = provenance_text(origin)
-    file = await asyncio.to_thread(partial(recipe_file, origin.recipe, spoiler=spoiler))
+    language = private_language(interaction)
+    file = await asyncio.to_thread(partial(recipe_file, origin.recipe, language, spoiler=spoiler))
     if len(file.content) > interaction.filesize_limit:
         too_large = Message("The recipe is too large for a file here.")
         await respond(interaction, with_small_print(text, too_large))
@@ -127,6 +128,6 @@ async def _show_recipe(
         text = with_small_print(text, message_of(error))
     else:
         again = Message.in_context("button", "Paint it again")
-        label = again.in_language(private_language(interaction))
-        view = button_view((ui.Button(label=label, custom_id="recipe:again"),))
+        button = ui.Button[Any](label=again.in_language(language), custom_id="recipe:again")
+        view = button_view((button,))
     await update_response(interaction, text, (file,), view)

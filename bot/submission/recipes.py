@@ -11,6 +11,7 @@ import discord
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.job import JobOrigin
+from bot.languages.catalogue import Language
 from bot.languages.message import Message
 from bot.reading.file_readers import with_own_pictures
 from bot.storage import Store
@@ -119,10 +120,11 @@ class RecipeReruns:
         return await turn.call(with_own_pictures, recipe)
 
 
-def recipe_file(recipe: Recipe, *, spoiler: bool = False) -> Attachment:
-    """Return a recipe as a JSON file. Writing a large recipe takes time."""
+def recipe_file(recipe: Recipe, language: Language, *, spoiler: bool = False) -> Attachment:
+    """Return a recipe as a JSON file, described in a language. A large one takes time."""
+    description = Message("The recipe of the picture, as JSON").in_language(language)
     content = json.dumps(json.loads(recipe.to_json()), ensure_ascii=False, indent=2)
-    return Attachment(FILENAME, content.encode(), "The recipe of the picture, as JSON", spoiler)
+    return Attachment(FILENAME, content.encode(), description, spoiler)
 
 
 def prompt_of(recipe: Recipe) -> str:
