@@ -22,7 +22,7 @@ from simcord.interactions import base_payload
 
 from benchmarks import crowd
 from benchmarks.lib.event_loop import TICK_SECONDS, milliseconds, watch_loop
-from bot.app import open_services
+from bot.assembly import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, DiscordSettings, LimitSettings, StorageSettings
 from bot.services import Services
@@ -82,6 +82,7 @@ async def _studio() -> AsyncIterator[tuple[Services, simcord.Env, simcord.Channe
             open_services(settings) as services,
             simcord.run(PaintingBot(services), shard_count=1) as env,
         ):
+            await asyncio.wrap_future(services.worker.loaded)
             yield services, env, env.create_guild().create_text_channel("art")
 
 

@@ -142,7 +142,7 @@ def _run_bot(folder: Path, port: int, seed: int, finish: bool) -> None:
 
 
 async def _serve(folder: Path, port: int, random: Random, finish: bool) -> None:
-    from bot.app import open_services
+    from bot.assembly import open_services
     from bot.timings import Timings
 
     discord.http.Route.BASE = f"http://127.0.0.1:{port}"

@@ -29,7 +29,7 @@ from benchmarks.lib.faulty_discord import (
     forget_requests,
     keep_records_cheaply,
 )
-from bot.app import open_services
+from bot.assembly import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, LimitSettings, StorageSettings
 from bot.local_preview import UPLOAD_HOSTS
@@ -167,6 +167,7 @@ async def _bot() -> AsyncIterator[tuple[Services, simcord.Env, Board]]:
         limits = LimitSettings(jobs=100_000, pictures_per_day=100_000)
         settings = BotSettings(storage=StorageSettings(folder=folder), limits=limits)
         async with open_services(settings, UPLOAD_HOSTS) as services:
+            await asyncio.wrap_future(services.worker.loaded)
             bot = PaintingBot(services)
             env = simcord.Env(bot, shard_count=1)
             stack.enter_context(acting_at_the_same_time())

@@ -33,7 +33,8 @@ from simcord.interactions import base_payload
 from benchmarks.lib.event_loop import milliseconds, watch_loop
 from benchmarks.lib.faulty_discord import forget_requests, keep_records_cheaply
 from benchmarks.lib.hostile_files import hostile_files
-from bot.app import frozen_objects, open_services
+from bot.app import frozen_objects
+from bot.assembly import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, LimitSettings, StorageSettings
 from bot.local_preview import UPLOAD_HOSTS
@@ -150,6 +151,7 @@ async def _studio() -> AsyncIterator[tuple[Services, simcord.Env, simcord.Channe
             simcord.run(PaintingBot(services), shard_count=1, check_errors=False) as env,
         ):
             keep_records_cheaply(env)
+            await asyncio.wrap_future(services.worker.loaded)
             with frozen_objects():
                 yield services, env, env.create_guild().create_text_channel("art")
 

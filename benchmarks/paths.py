@@ -29,7 +29,7 @@ from typing import Any
 import simcord
 from PIL import Image, ImageDraw
 
-from bot.app import open_services
+from bot.assembly import open_services
 
 # All that is named after the bot's code is here, down to ENGINE_THREAD.
 from bot.client import PaintingBot
@@ -176,6 +176,7 @@ def _never_called(name: str) -> LookupError:
 async def _measure(tracer: Tracer, folder: Path, rounds: int) -> list[list[Course]]:
     settings = BotSettings.model_validate({"storage": {"folder": folder}})
     async with open_services(settings, UPLOAD_HOSTS) as services:
+        await asyncio.wrap_future(services.worker.loaded)
         env = simcord.Env(PaintingBot(services), shard_count=1, settle_timeout=PATIENCE_SECONDS)
         await env.start()
         try:

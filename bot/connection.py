@@ -14,7 +14,6 @@ from bot.client import PaintingBot
 from bot.services import Services
 from bot.timings import Timings
 from bot.ui.discord_errors import NETWORK_ERRORS, describe, wait_before_repeating
-from bot.waiting_bot import Downloads, WaitingBot
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +39,6 @@ _REFUSALS = {
 }
 """What it means that Discord ends a connection with one of these codes; others are temporary."""
 _UNAUTHORIZED = 401
-_LOOK_SECONDS = 0.5
-"""Seconds between two looks at whether a download has begun."""
 _UNREACHABLE = (discord.HTTPException, discord.GatewayNotFound, *NETWORK_ERRORS)
 
 
@@ -64,28 +61,10 @@ async def check_token(token: str, timings: Timings) -> None:
 
 async def connect(services: Services, token: str) -> None:
     """Run the bot on Discord until cancelled. Raises `DiscordRefusalError`."""
+    timings = services.timings
 
-    await _run_client(lambda: PaintingBot(services), token, services.timings)
-
-
-async def tell_of_downloads(token: str, downloads: Downloads, timings: Timings) -> None:
-    """Once models are downloaded, tell people on Discord what the bot waits for, until cancelled.
-
-    A failure is logged, and nobody is told then.
-    """
-    while (progress := downloads()) is None or not progress.has_begun:
-        await asyncio.sleep(_LOOK_SECONDS)
-    try:
-        await _run_client(lambda: WaitingBot(downloads, timings), token, timings)
-    except Exception as error:
-        log.warning("nobody is told of the download", extra={"cause": describe(error)})
-
-
-async def _run_client(make: Callable[[], discord.Client], token: str, timings: Timings) -> None:
-    """Log in and run a client until cancelled. Raises `DiscordRefusalError`."""
-
-    async def log_in() -> discord.Client:
-        client = make()
+    async def log_in() -> PaintingBot:
+        client = PaintingBot(services)
         try:
             await client.login(token)
         except BaseException:

@@ -1,4 +1,4 @@
-"""The line under the bot's name: which models paint, and how many jobs wait.
+"""The line under the bot's name: which models paint or are downloaded, and how many jobs wait.
 
 Discord allows five changes in 20 seconds on each connection, and forgets the line when the bot
 connects anew: https://docs.discord.com/developers/events/gateway-events#update-presence
@@ -9,6 +9,7 @@ import logging
 
 import discord
 
+from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
 from bot.timings import Timings
 from bot.ui.discord_errors import NETWORK_ERRORS, describe
@@ -23,9 +24,12 @@ _LONGEST_NAME = 80
 class Presence:
     """Keeps the line up to date. It is English, because it is the same on all servers."""
 
-    def __init__(self, models: str, queue: GpuQueue, timings: Timings) -> None:
+    def __init__(
+        self, models: str, queue: GpuQueue, loading: ModelLoading, timings: Timings
+    ) -> None:
         self._models = one_line(models, _LONGEST_NAME)
         self._queue = queue
+        self._loading = loading
         self._timings = timings
         self._client: discord.AutoShardedClient | None = None
         self._shown: str | None = None
@@ -53,6 +57,9 @@ class Presence:
                 log.info("the presence was not changed", extra={"cause": describe(error)})
 
     def _text(self) -> str:
+        if (downloads := self._loading.downloads) is not None:
+            share = downloads.share
+            return "Downloading models" if share is None else f"Downloading models: {share:.0%}"
         if not self._queue.jobs():
             return f"{self._models} models · ready"
         waiting = self._queue.waiting()

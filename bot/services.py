@@ -13,6 +13,7 @@ from bot.presence import Presence
 from bot.privacy.erasure import ErasureService
 from bot.recent_keys import RecentKeys
 from bot.scheduling.eta import ThroughputEstimator
+from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
 from bot.submission.accounts import Accounts
@@ -79,7 +80,6 @@ class Services:
     """Messages, reactions and interactions that were handled; Discord can deliver them again."""
     connection: AsyncExitStack
     """Closes the connection to Discord: after the last messages, and before the store closes."""
-    device: str
-    """The device that holds the models, as torch names it."""
+    loading: ModelLoading
     started: datetime
-    """When the models were loaded."""
+    """When the program was started."""

@@ -13,8 +13,6 @@ class Timings:
     """Seconds for which a person waits until Discord accepts the message about their job."""
     thread_seconds: float = 5.0
     """Seconds that a job's messages wait for its thread; it is queued before."""
-    download_seconds: float = 10.0
-    """Seconds between two messages about how far the download of the models is."""
     connect_pause: float = 1.0
     """Seconds between the first two attempts to reach Discord at the start; later pauses grow."""
     post_pause: float = 1.0

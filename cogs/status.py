@@ -6,6 +6,7 @@ from discord import app_commands
 from bot.client import BotCog
 from bot.languages.message import Message, joined
 from bot.ui import formatting
+from bot.ui.loading_text import loading_text
 from bot.ui.responses import respond
 
 
@@ -18,16 +19,18 @@ class Status(BotCog):
         jobs = self._services.queue.jobs()
         left = self._services.throughput.seconds(self._services.queue.remaining_cost())
         installed = ", ".join(self._services.settings.engine.installed)
+        loading = self._services.loading
+        device = loading.device or "…"
         lines = [
-            Message(
-                "**Models** {models} on {device}", models=installed, device=self._services.device
-            ),
+            Message("**Models** {models} on {device}", models=installed, device=device),
             _queue_text(len(jobs), left),
             Message("**Started** {when}", when=formatting.relative_time(self._services.started)),
         ]
         if self._bot.latency == self._bot.latency:  # NaN before the first heartbeat
             latency = round(1000 * self._bot.latency)
             lines.append(Message("**Latency** {milliseconds} ms", milliseconds=latency))
+        if loading.device is None:
+            lines.append(loading_text(loading))
         await respond(interaction, joined("\n", lines))
 
 

@@ -21,12 +21,14 @@ from bot.jobs.records import JobRecord, StoredFrame, StoredPicture
 from bot.languages.message import Message
 from bot.picture_check import PictureCheck
 from bot.scheduling.eta import Eta
+from bot.scheduling.loading import ModelLoading
 from bot.storage import Store, retrying
 from bot.timings import Timings
 from bot.ui import formatting, job_text, picture_filter_text
 from bot.ui.attachments import progress_picture
 from bot.ui.buttons import progress_view
 from bot.ui.discord_errors import bounded, describe
+from bot.ui.loading_text import download_text
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Reporting:
     moderation_log: ModerationLog
     eta: Callable[[int], Eta | None]
     """Estimates when a job starts and ends, by its id; None if it is not in the queue."""
+    loading: ModelLoading
 
 
 class JobReport:
@@ -124,9 +127,11 @@ class JobReport:
         self._changed.set()
 
     def refresh_eta(self) -> None:
-        """Update the message if the ETA that it shows is no longer true."""
+        """Update the message if the ETA or the download that it shows is no longer true."""
         eta = self._reporting.eta(self.job.id)
         begun = self._latest is not None
+        if not begun and self._reporting.loading.downloads is not None:
+            self._changed.set()
         if eta is not None and not eta.is_close_to(self._shown_eta, begun=begun):
             self._changed.set()
 
@@ -176,6 +181,8 @@ class JobReport:
                 if self._is_held_back:
                     held_back = picture_filter_text.progress_text(self.job.guild_id)
                     text = formatting.with_small_print(text, held_back)
+            case None if (downloads := self._reporting.loading.downloads) is not None:
+                text = download_text(downloads)
             case None if eta is not None:
                 text = job_text.waiting_text(eta.jobs_ahead, eta.start, eta.end)
             case _:

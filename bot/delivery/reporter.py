@@ -20,6 +20,7 @@ from bot.jobs.job import UNFINISHED
 from bot.jobs.records import JobRecord
 from bot.picture_check import PictureCheck
 from bot.scheduling.eta import Eta, ThroughputEstimator, estimate
+from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
 from bot.timings import Timings
@@ -44,6 +45,7 @@ class Reporter:
         timings: Timings,
         picture_check: PictureCheck,
         moderation_log: ModerationLog,
+        loading: ModelLoading,
     ) -> None:
         self._queue = queue
         self._throughput = throughput
@@ -56,6 +58,7 @@ class Reporter:
             picture_check,
             moderation_log,
             self.eta,
+            loading,
         )
         self._reports: dict[int, JobReport] = {}
         self._new: asyncio.Queue[tuple[JobReport, JobRecord]] = asyncio.Queue()

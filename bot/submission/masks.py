@@ -23,6 +23,7 @@ from bot.submission.sources import check_sources
 from bot.submission.submit import Queued
 from bot.ui.attachments import encode
 from bot.ui.draft_preview import GROWTH
+from bot.ui.loading_text import loading_text
 from bot.ui.unknown_words import doubtful_mask_text
 from bot.ui.uploads import Upload, is_spoiler
 from bot.worker.engine_worker import EngineWorker
@@ -73,6 +74,9 @@ class MaskDrafts:
         Raises `UserError` or `EngineError` for what is not allowed.
         """
         await self._check(requester, what or "", replace_with or "")
+        if what and self._worker.loading.device is None:
+            again = Message("Try again when they are here.")
+            raise UserError(joined(" ", (loading_text(self._worker.loading), again)))
         models = await self._edits.models_of(picture)
         async with self._files.turn(requester.user_id) as turn:
             source, hole, notice = await turn.read(read_draft, picture, what)

@@ -38,14 +38,15 @@ _BLOCKED_BY_SERVER = Message(
 class SubmissionPolicy:
     """Refuses requests with a `UserError`.
 
-    Models and a run must fit into the memory that `memory` returns for the name of the models.
+    Models and a run must fit into the memory that `memory` returns for the name of the models, if
+    it is known.
     """
 
     def __init__(
         self,
         settings: BotSettings,
         store: Store,
-        memory: Callable[[str], Budget],
+        memory: Callable[[str], Budget | None],
         moderation_log: ModerationLog,
         access: CommandAccess | None = None,
     ) -> None:
@@ -203,7 +204,8 @@ class SubmissionPolicy:
     ) -> None:
         check_recipes(recipes, guild.merged_with(self._host))
         for recipe in recipes:
-            choose_plan(recipe, find_models(recipe.models), self._memory(recipe.models))
+            if (memory := self._memory(recipe.models)) is not None:
+                choose_plan(recipe, find_models(recipe.models), memory)
         texts = [[each.text for each in recipe.prompts] for recipe in recipes]
         # A word may be split over several prompts, which are shown together.
         together = map(" | ".join, texts)

@@ -16,6 +16,7 @@ from bot.languages.catalogue import Language
 from bot.languages.message import Message, in_language, joined
 from bot.submission.submit import Queued
 from bot.ui import queue_text
+from bot.ui.loading_text import download_text
 from bot.ui.reader_language import private_language
 from bot.ui.responses import Answer, replace_response, send_response
 
@@ -27,14 +28,17 @@ async def answer_queued(
 
     With `in_place` the answer replaces the message whose button was pressed.
     """
-    reporter: Reporter = interaction.client.services.reporter
+    services = interaction.client.services
+    reporter: Reporter = services.reporter
     report, url = reporter.report_on(queued.message.id), queued.message.jump_url
     if report is None:
         text = queue_text.over_text(url)
     else:
         text = queue_text.queued_text(report.job, reporter.eta(report.job.id), url)
     send = replace_response if in_place else send_response
-    answer = await send(interaction, joined("\n", (text, queued.notice)))
+    downloads = services.loading.downloads
+    waits = None if downloads is None else download_text(downloads)
+    answer = await send(interaction, joined("\n", (text, waits, queued.notice)))
     if answer is not None:
         end = _when_told(answer, queued.notice, private_language(interaction))
         if report is None or not report.call_when_told(end):

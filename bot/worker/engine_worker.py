@@ -21,6 +21,7 @@ from bot.jobs.events import Event, Failed, Finished, Started
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
 from bot.scheduling.eta import ThroughputEstimator
+from bot.scheduling.loading import ModelLoading
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queue import GpuQueue, Slice, StopRequest
 from bot.timings import Timings
@@ -69,6 +70,7 @@ class EngineWorker:
         publish: Callable[[Event], None],
         load_checkpoints: Callable[[Job], Sequence[StoredCheckpoint]],
         timings: Timings,
+        loading: ModelLoading,
         models: "Models | None" = None,
     ) -> None:
         self._settings = settings
@@ -83,21 +85,20 @@ class EngineWorker:
         """Runs by job id, least recently used first."""
         self._batch_size = 1 if settings.deterministic else settings.together
         """Maximum number of jobs that share one step."""
-        self._loaded: Future[str] = Future()
-        self.downloads: DownloadProgress | None = None
-        """How far the download of the models is, while they are downloaded."""
+        self.loading = loading
+        self.loaded: Future[None] = Future()
+        """Ends when the main models are loaded; fails with the reason if they cannot be."""
         self._logged_at = float("-inf")
         """Monotonic time of the last log line about a download."""
         self._thread = threading.Thread(target=self._run, name="engine")
 
-    def start(self) -> Future[str]:
-        """Start the thread; return a future of the device that holds the main models.
+    def start(self) -> None:
+        """Start the thread, which first loads the main models: `loaded` says when.
 
         Downloading them can take an hour. It ends with `CancelledError` if the queue is closed.
         """
-        self._loaded.set_running_or_notify_cancel()  # cancelling it must not cancel loading
+        self.loaded.set_running_or_notify_cancel()  # cancelling it must not cancel loading
         self._thread.start()
-        return self._loaded
 
     def call_with_models(
         self, function: "Callable[[Models], T]", models: str | None = None
@@ -111,9 +112,9 @@ class EngineWorker:
         self._queue.put_call(call)
         return call.result
 
-    def memory(self, models: str) -> Budget:
-        """Return the memory for models and a run together; 0 bytes until the first are loaded."""
-        return self._models.budget(models)
+    def memory(self, models: str) -> Budget | None:
+        """Return the memory for models and a run together; None until they are loaded."""
+        return None if self.loading.device is None else self._models.budget(models)
 
     def is_alive(self) -> bool:
         """Return True unless the thread has ended."""
@@ -126,11 +127,11 @@ class EngineWorker:
 
     def _run(self) -> None:
         try:
-            device = self._load()
+            self.loading.device = self._load()
         except BaseException as error:
-            self._loaded.set_exception(error)
+            self.loaded.set_exception(error)
             return
-        self._loaded.set_result(device)
+        self.loaded.set_result(None)
         while (task := self._queue.dequeue()) is not None:
             if isinstance(task, ModelCall):
                 task.run(self._models.get)
@@ -158,7 +159,7 @@ class EngineWorker:
                 progress=self._fetched,
                 notify=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
             )
-            self.downloads = None
+            self.loading.downloads = None
         set_threads(settings.threads)
         self._models.measure(self._models.device or choose_device(settings.device))
         return str(self._models.get(settings.models).device)
@@ -167,7 +168,7 @@ class EngineWorker:
         """Log the progress of a download now and then; end it if the program ends."""
         if self._queue.closed:
             raise CancelledError
-        downloads = self.downloads
+        downloads = self.loading.downloads
         if downloads is not None:
             downloads.update(file, done)
         now = time.monotonic()
@@ -185,7 +186,7 @@ class EngineWorker:
 
     def _announce_downloads(self, models: str, missing: Missing) -> None:
         """Log what will be downloaded, and begin to follow it."""
-        self.downloads = DownloadProgress(missing)
+        self.loading.downloads = DownloadProgress(missing)
         told = {
             "models": models,
             "size": missing.size_text,
@@ -197,7 +198,7 @@ class EngineWorker:
     def run_slice(self, current: Slice) -> None:
         """Paint one slice of a job; other jobs can share its steps."""
         job, name = current.job, current.job.recipes[0].models
-        batch = StepBatch(self.memory(name))
+        batch = StepBatch(self._models.budget(name))
         slices = 1 if self._models.is_loaded(name) else SLICES_AFTER_LOADING
         is_active = self._handle(job, self._start(job))
         began = time.monotonic()
@@ -321,7 +322,7 @@ class EngineWorker:
             except Exception as error:
                 return error
             self._publish(Started(job.id))
-            memory = self.memory(job.recipes[0].models)
+            memory = self._models.budget(job.recipes[0].models)
             run = JobRun(job, self._models.get, checkpoints, memory, self._publish, self._timings)
         self._runs[job.id] = run
         return run

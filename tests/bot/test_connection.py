@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import simcord
 
 from bot.__main__ import REFUSED
 from tests.engine.weights.faulty_server import Mirror, dripping
@@ -98,9 +99,7 @@ async def test_a_job_does_not_wait_for_its_thread_and_a_shutdown_is_announced(
 
 
 @pytest.mark.slow
-async def test_it_connects_early_to_tell_that_models_are_downloaded(
-    server: DiscordServer, tmp_path: Path
-):
+async def test_it_takes_jobs_while_models_are_downloaded(server: DiscordServer, tmp_path: Path):
     with Mirror([dripping]) as mirror:
         (tmp_path / "config.toml").write_text(f"""
             [engine]
@@ -119,10 +118,17 @@ async def test_it_connects_early_to_tell_that_models_are_downloaded(
             side = 256
             """)
         async with bot_process(server.url, tmp_path) as bot:
-            await bot.wait_for("connected to tell that models are downloaded")
+            await bot.wait_for("commands synced")
+            await bot.wait_for("fetching weights")
+            await server.alice.slash(server.channel, "imagine", prompt="a red circle", steps=1)
+            await until(lambda: any(map(_tells_of_download, server.channel.threads)))
             bot.process.send_signal(signal.SIGTERM)
             assert await bot.ended() == 0
     (told,) = (line for line in bot.lines if "models are missing, downloading them" in line)
     for part in ("354 MB", "free to use", "unknown"):
         assert part in told
     assert "Traceback" not in bot.log
+
+
+def _tells_of_download(thread: simcord.ChannelHandle) -> bool:
+    return any("I'm downloading the models" in each.content for each in thread.history())

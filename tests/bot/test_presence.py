@@ -1,12 +1,15 @@
 """The line under the bot's name."""
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import discord
 import pytest
 from simcord.gateway import FakeWebSocket
 
+from engine.weights.downloads import DownloadProgress, Missing
+from engine.weights.registry_entries import WeightsFile
 from tests.harness.bot_harness import BotHarness, job_in_progress, until
 
 
@@ -23,6 +26,16 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(FakeWebSocket, "change_presence", change)
     return lines
+
+
+async def test_it_tells_how_far_a_download_is(sent: list[str], bot: BotHarness, tmp_path: Path):
+    await until(lambda: sent)
+    file = WeightsFile(name="a.ckpt", mirrors=("http://127.0.0.1/a",), bytes=1000)
+    bot.services.loading.downloads = progress = DownloadProgress(Missing.of((file,), tmp_path))
+    progress.update(file, 400)
+    await until(lambda: sent[-1] == "Downloading models: 40%")
+    bot.services.loading.downloads = None
+    await until(lambda: sent[-1] == "demo models · ready")
 
 
 async def test_it_tells_the_models_and_the_waiting_jobs(sent: list[str], bot: BotHarness):

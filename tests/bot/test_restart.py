@@ -328,7 +328,7 @@ async def test_job_of_deleted_channel_is_sent_as_direct_message(
 PAINTER = """
 import asyncio, sys
 from pathlib import Path
-from bot.app import open_services
+from bot.assembly import open_services
 from bot.timings import Timings
 from tests.harness.bot_harness import make_settings
 

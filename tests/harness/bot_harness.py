@@ -19,7 +19,7 @@ import simcord
 from discord import app_commands
 from PIL import Image
 
-from bot.app import open_services
+from bot.assembly import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, DiscordSettings, StorageSettings
 from bot.errors import UserError
@@ -152,8 +152,13 @@ async def open_test_services(
     hosts: frozenset[str] = UPLOAD_HOSTS,
     timings: Timings = FAST,
     picture_filter: PictureFilter | None = None,
+    *,
+    is_loaded: bool = True,
 ) -> AsyncIterator[Services]:
-    """Open services with shared models and a copied database, to save time."""
+    """Open services with shared models and a copied database, to save time.
+
+    Wait until the engine can paint, unless a test holds it back: then `is_loaded` is False.
+    """
     await add_database(settings.storage.folder)
     models = None if settings.engine.compile else demo_models()  # compiling changes them
     async with open_services(
@@ -164,6 +169,8 @@ async def open_test_services(
         file_process=file_process(),
         picture_filter=picture_filter,
     ) as services:
+        if is_loaded:
+            await asyncio.wrap_future(services.worker.loaded)
         yield services
 
 
@@ -173,9 +180,12 @@ async def open_bot(
     hosts: frozenset[str] = UPLOAD_HOSTS,
     timings: Timings = FAST,
     picture_filter: PictureFilter | None = None,
+    *,
+    is_loaded: bool = True,
 ) -> AsyncIterator[BotHarness]:
     """Open a bot that is connected, in a server."""
-    async with open_test_services(settings, hosts, timings, picture_filter) as services:
+    opened = open_test_services(settings, hosts, timings, picture_filter, is_loaded=is_loaded)
+    async with opened as services:
         client = PaintingBot(services)
         env = simcord.Env(client, shard_count=1, settle_timeout=PATIENCE)
         await env.start()

@@ -16,7 +16,7 @@ import simcord
 from PIL import Image
 
 from bot import errors
-from bot.app import open_services
+from bot.assembly import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.submission.threads import JobThreads

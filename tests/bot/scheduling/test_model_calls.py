@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_services
+from bot.assembly import open_services
 from bot.errors import UserError
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queue import GpuQueue

@@ -31,6 +31,7 @@ from bot.jobs.events import Event, Failed, Finished, PaintedPicture, Started
 from bot.jobs.job import UNFINISHED, Job, JobState
 from bot.picture_check import PictureCheck
 from bot.scheduling.eta import ThroughputEstimator
+from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue, Slice, StopRequest
 from bot.storage import Store, open_store
 from bot.submission.control import JobControl
@@ -83,7 +84,8 @@ class Races(RuleBasedStateMachine):
             check = PictureCheck(settings.safety, self.store, None)
             log = ModerationLog(self.store, Timings(), check, ServerLanguages(self.store).of)
             reporter = Reporter(
-                self.store, self.queue, throughput, settings.discord, Timings(), check, log
+                *(self.store, self.queue, throughput, settings.discord),
+                *(Timings(), check, log, ModelLoading()),
             )
             self.ledger = EventOutbox(self.store, reporter)
             rules = SubmissionPolicy(settings, self.store, lambda _: Budget(2**40), log)
