@@ -1,14 +1,73 @@
 """`/help`: what the bot can do, and the limits."""
 
+from collections.abc import Mapping
+
 import discord
 from discord import app_commands
 
 from bot.client import BotCog
+from bot.config import Replies
+from bot.languages.message import Message, joined
 from bot.ui import job_text
-from bot.ui.responses import respond
-from bot.ui.settings_text import REPLIES
+from bot.ui.responses import respond_in_parts
 from bot.ui.unknown_words import model_limits_text
 from engine.models.catalogue import ModelEntry, find_models
+
+_ABOUT = Message(
+    "I paint pictures from words: a CLIP model looks at the picture, and a VQGAN changes it step "
+    "by step until it shows what you asked for. You can watch."
+)
+_PAINTING = (
+    Message(
+        "- `seed` repeats a picture, `image` starts from yours, `like` resembles one, `negative` "
+        "avoids something, `ratio` shapes the picture, `count` paints variations."
+    ),
+    Message("- `/blend` paints what pictures have in common."),
+    Message(
+        "- `/edit` changes a picture by words: all of it, or where a `mask` is white. The menu "
+        "*Edit this image* edits a picture in a message."
+    ),
+    Message("- `/mask` finds something in a picture and paints something else there."),
+)
+_REPLIES: Mapping[Replies, Message] = {
+    "always": Message(
+        "- Reply to one of my pictures, with the ping on: I continue from your painted-over copy "
+        "of it, and words alone edit it always."
+    ),
+    "threads": Message(
+        "- Reply to one of my pictures, with the ping on: I continue from your painted-over copy "
+        "of it, and words alone edit it in a picture's own thread, or if they mention me."
+    ),
+    "mention": Message(
+        "- Reply to one of my pictures, with the ping on: I continue from your painted-over copy "
+        "of it, and words alone edit it if they mention me."
+    ),
+    "never": Message(
+        "- Reply to one of my pictures, with the ping on: I continue from your painted-over copy "
+        "of it, and words alone edit it never."
+    ),
+}
+_AFTERWARDS = (
+    Message(
+        "- `/recipe`, or the menu *Show recipe*, shows how a picture was made and can paint "
+        "another one like it."
+    ),
+    Message("- `/history` shows your pictures. You can post or rerun them."),
+    Message(
+        "- The buttons under a picture stop, cancel, resume, rerun, vary or enlarge it, give it "
+        "more steps or a new prompt, show its command, or delete it. Under several pictures, V1 "
+        "varies the first and U1 posts it alone. The reaction 🔁 reruns too."
+    ),
+    Message(
+        "- `/defaults` sets what you leave out, `/style` saves styles, `/info` shows what you have "
+        "left."
+    ),
+    Message("- `/queue` shows running and queued jobs, `/cancel` cancels yours."),
+    Message(
+        "- `/status` shows how busy I am. `/privacy` shows what I store about you, and can delete "
+        "it."
+    ),
+)
 
 
 class Help(BotCog):
@@ -19,37 +78,25 @@ class Help(BotCog):
         """Show what I can do, and how to ask for it."""
         models = find_models(self._services.settings.engine.models)
         limits = await self._services.policy.limits(interaction.guild_id)
-        replies = REPLIES[await self._services.policy.replies(interaction.guild_id)]
-        await respond(
-            interaction,
-            "I paint pictures from words: a CLIP model looks at the picture, and a VQGAN changes "
-            "it step by step until it shows what you asked for. You can watch.\n"
-            f"{_examples(models)}\n"
-            f"- `{models.combination}` combines prompts with weights; negative ones push away.\n"
-            "- `seed` repeats a picture, `image` starts from yours, `like` resembles one, "
-            "`negative` avoids something, `ratio` shapes the picture, `count` paints variations.\n"
-            "- `/blend` paints what pictures have in common.\n"
-            "- `/edit` changes a picture by words: all of it, or where a `mask` is white. The menu "
-            "*Edit this image* edits a picture in a message.\n"
-            "- `/mask` finds something in a picture and paints something else there.\n"
-            "- Reply to one of my pictures, with the ping on: I continue from your painted-over "
-            f"copy of it, and words alone edit it {replies!s}.\n"
-            "- `/recipe`, or the menu *Show recipe*, shows how a picture was made and can paint "
-            "another one like it.\n"
-            "- `/history` shows your pictures. You can post or rerun them.\n"
-            "- The buttons under a picture stop, cancel, resume, rerun, vary or enlarge it, give "
-            "it more steps or a new prompt, show its command, or delete it. Under several "
-            "pictures, V1 varies the first and U1 posts it alone. The reaction 🔁 reruns too.\n"
-            "- `/defaults` sets what you leave out, `/style` saves styles, `/info` shows what you "
-            "have left.\n"
-            "- `/queue` shows running and queued jobs, `/cancel` cancels yours.\n"
-            "- `/status` shows how busy I am. `/privacy` shows what I store about you, and can "
-            "delete it.\n"
-            f"{job_text.limits_text(limits)!s}"
-            + (f"\n-# {model_limits_text(models)!s}" if models.limits else ""),
+        replies = await self._services.policy.replies(interaction.guild_id)
+        parts = (
+            _ABOUT,
+            *_examples(models),
+            *_PAINTING,
+            _REPLIES[replies],
+            *_AFTERWARDS,
+            job_text.limits_text(limits),
+            joined(" ", ("-#", model_limits_text(models))) if models.limits else "",
         )
+        await respond_in_parts(interaction, parts)
 
 
-def _examples(models: ModelEntry) -> str:
+def _examples(models: ModelEntry) -> list[Message | str]:
     """Return a line for each of the prompts that are worth trying."""
-    return "\n".join(f"- `/imagine prompt: {each}`" for each in models.examples)
+    return [
+        *(f"- `/imagine prompt: {each}`" for each in models.examples),
+        Message(
+            "- `{prompts}` combines prompts with weights; negative ones push away.",
+            prompts=models.combination,
+        ),
+    ]

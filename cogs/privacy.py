@@ -11,18 +11,20 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.client import BotCog
 from bot.errors import UserError
+from bot.languages.message import Message
 from bot.privacy.export import send_everything
 from bot.privacy.text import erasure_text, privacy_text
 from bot.services import Services
-from bot.ui import buttons, formatting
+from bot.ui import buttons
 from bot.ui.base import PersistentButton
-from bot.ui.responses import defer, respond, update_response
+from bot.ui.reader_language import private_language
+from bot.ui.responses import defer, respond, respond_in_parts, update_response
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 600.0
 """Seconds to wait for the end of a deletion; Discord accepts responses for 15 minutes."""
-_SURE = (
+_SURE = Message(
     "This deletes all your jobs, also queued and running ones, your pictures, your drafts, "
     "your preferences and saved styles, and my messages about your pictures on Discord, in every "
     "server. It can't be undone. If you want a copy, use `/privacy export` first."
@@ -39,7 +41,7 @@ class PrivacyButton(PersistentButton, template=r"privacy:(?P<action>(?s:.*))"):
             case "delete":
                 await _delete(interaction.client.services, interaction)
             case "keep":
-                await update_response(interaction, "Nothing was deleted.")
+                await update_response(interaction, Message("Nothing was deleted."))
             case _:
                 raise UserError(buttons.UNKNOWN)
 
@@ -52,7 +54,7 @@ class Privacy(BotCog, commands.GroupCog, name="privacy"):
     @app_commands.command()
     async def about(self, interaction: discord.Interaction) -> None:
         """Show what I store about you, and for how long."""
-        await respond(interaction, privacy_text(self._services.settings))
+        await respond_in_parts(interaction, privacy_text(self._services.settings))
 
     @app_commands.command()
     async def export(self, interaction: discord.Interaction) -> None:
@@ -60,24 +62,34 @@ class Privacy(BotCog, commands.GroupCog, name="privacy"):
         await defer(interaction)
         with self._services.erasure.exporting(interaction.user.id):
             sent = await send_everything(
-                self._services.store, interaction.user, self._services.timings.export_pause
+                self._services.store,
+                interaction.user,
+                self._services.timings.export_pause,
+                private_language(interaction),
             )
         if sent == 0:
-            raise UserError("I store nothing about you.")
-        files = formatting.plural(sent, "file")
-        text = f"I sent you a direct message with {files}: everything that I store about you."
+            raise UserError(Message("I store nothing about you."))
+        text = Message.counted(
+            "I sent you a direct message with {count} file: everything that I store about you.",
+            "I sent you a direct message with {count} files: everything that I store about you.",
+            sent,
+        )
         await respond(interaction, text)
 
     @app_commands.command()
     async def delete(self, interaction: discord.Interaction) -> None:
         """Delete everything that I store about you."""
         await defer(interaction)
+        language = private_language(interaction)
         delete = ui.Button[Any](
-            label="Delete everything",
+            label=Message.in_context("button", "Delete everything").in_language(language),
             style=discord.ButtonStyle.danger,
             custom_id="privacy:delete",
         )
-        keep = ui.Button[Any](label="Keep it", custom_id="privacy:keep")
+        keep = ui.Button[Any](
+            label=Message.in_context("button", "Keep it").in_language(language),
+            custom_id="privacy:keep",
+        )
         view = buttons.button_view((delete, keep))
         await update_response(interaction, _SURE, view=view)
 
@@ -86,18 +98,22 @@ async def _delete(services: Services, interaction: discord.Interaction[Any]) -> 
     """Start a deletion, and wait for its end while Discord accepts a response."""
     services.questions.forget_user(interaction.user.id)
     try:
-        done = await services.erasure.request(interaction.user.id)
+        done = await services.erasure.request(interaction.user.id, interaction.locale.value)
     except DBAPIError as error:
         log.error("a deletion could not be stored", extra={"cause": str(error.orig)})
         raise UserError(
-            "I can't store anything at the moment, so nothing was deleted. Please try again later."
+            Message(
+                "I can't store anything at the moment, so nothing was deleted. Please try again "
+                "later."
+            )
         ) from error
-    await update_response(interaction, "Deleting everything. This may take a while.")
+    await update_response(interaction, Message("Deleting everything. This may take a while."))
     await asyncio.wait((done,), timeout=ANSWER_SECONDS)
     if done.done():
         await update_response(interaction, erasure_text(done.result()))
         return
     services.erasure.notify_by_dm(interaction.user.id)
     await update_response(
-        interaction, "Deleting everything. I'll send you a direct message when it's done."
+        interaction,
+        Message("Deleting everything. I'll send you a direct message when it's done."),
     )

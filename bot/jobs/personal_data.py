@@ -19,6 +19,8 @@ class ErasureRequest:
     """Number of messages that were deleted from Discord, or were gone already."""
     undeleted: int
     """Number of messages that could not be deleted and threads that could not be renamed."""
+    locale: str | None = None
+    """Discord's name of the user's language, as far as known."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from bot.delivery.removal import anonymize_thread, delete_message
 from bot.delivery.reporter import Reporter
 from bot.errors import UserError
 from bot.jobs.personal_data import ErasureRequest, PendingMessageDeletion
+from bot.languages.catalogue import language_of
+from bot.languages.message import Message
 from bot.privacy.text import erasure_text
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
@@ -61,12 +63,15 @@ class ErasureService:
         self._client = client
         self._attached.set()
 
-    async def request(self, user_id: int) -> asyncio.Future[ErasureRequest]:
+    async def request(
+        self, user_id: int, locale: str | None = None
+    ) -> asyncio.Future[ErasureRequest]:
         """Store a request to erase a user's current data; return a future with its totals.
 
-        Raises `DBAPIError` if the request cannot be stored.
+        `locale` is Discord's name of the user's language. Raises `DBAPIError` if the request
+        cannot be stored.
         """
-        await self._store.personal_data.request_erasure(user_id)
+        await self._store.personal_data.request_erasure(user_id, locale)
         future: asyncio.Future[ErasureRequest] = asyncio.get_running_loop().create_future()
         done = self._waiting.setdefault(user_id, future)
         self._requested.set()
@@ -80,7 +85,7 @@ class ErasureService:
     def exporting(self, user_id: int) -> Generator[None]:
         """Allow one export at a time for each user; raise `UserError` for a second one."""
         if user_id in self._exporting:
-            raise UserError("Your files are already being sent.")
+            raise UserError(Message("Your files are already being sent."))
         self._exporting.add(user_id)
         try:
             yield
@@ -182,7 +187,8 @@ class ErasureService:
         assert self._client is not None
         try:
             channel = await self._client.create_dm(discord.Object(done.author_id))
-            await asyncio.wait_for(channel.send(erasure_text(done)), self._timings.call_seconds)
+            text = erasure_text(done).in_language(language_of(done.locale))
+            await asyncio.wait_for(channel.send(text), self._timings.call_seconds)
         except CALL_ERRORS as error:
             log.warning("a user could not be notified of an erasure", extra={"cause": str(error)})
 

@@ -16,6 +16,9 @@ from typing import Any
 import discord
 
 from bot.errors import UserError
+from bot.languages.catalogue import Language
+from bot.languages.message import Message
+from bot.privacy.read_me import read_me
 from bot.storage import Store
 from bot.ui.discord_errors import CALL_ERRORS, bounded
 
@@ -25,7 +28,7 @@ PART_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES - 2**16
 """Maximum size of a ZIP file in bytes: Discord's limit for direct messages with a margin."""
 _ATTEMPTS = 4
 """Number of attempts to send a file."""
-_CLOSED = (
+_CLOSED = Message(
     "You don't accept direct messages from me, and I can send your data only there. Allow them in "
     "this server's privacy settings, then try again."
 )
@@ -34,47 +37,36 @@ _PER_MEMBER = 512
 _PER_FILE = 64
 """Overhead of a ZIP file in bytes, without its members."""
 _DRAFT_VALUES = ("author_id", "replace_with", "created_at", "spoiler", "models")
-_READ_ME = """\
-Everything that this bot stores about you.
-
-account.json         what you prefer, such as how I tell you that a picture is done; your saved
-                     styles; when I explained to you how to reply; servers that block
-                     you; messages about you in moderation logs; a deletion that is still going on
-job-N/job.json       what you asked for and when, its state, and where I posted it
-job-N/recipe-M.json  everything that determines picture M, images that you attached as base64
-job-N/picture-M.png  the picture
-job-N/frames/        the picture at earlier steps, by picture and step
-draft-N/             a picture and its mask that you have not submitted
-
-Checkpoints are stored as long as the pictures, but are not in here: they are the numbers from which
-the program resumes painting. job.json lists them.
-
-A file that is too large for one message is split into FILE.part1, FILE.part2 and so on. To join the
-parts, run cat FILE.part* > FILE, or on Windows copy /b.
-"""
 Member = tuple[str, bytes]
 """The name and the content of a file in a ZIP file."""
 
 
-async def send_everything(store: Store, user: discord.User | discord.Member, pause: float) -> int:
+async def send_everything(
+    store: Store, user: discord.User | discord.Member, pause: float, language: Language
+) -> int:
     """Send a user everything that is stored about them; return the number of ZIP files.
+
+    A file in their language explains the others.
 
     `pause` is the time in seconds before a failed attempt is repeated; later pauses are longer.
 
     Raises `UserError` if they accept no direct messages, or Discord does not accept the files.
     """
     sent = 0
-    async for content in zip_files(store, user.id, PART_BYTES):
+    async for content in zip_files(store, user.id, PART_BYTES, language):
         sent += 1
         await _send(user, f"export-{sent}.zip", content, pause)
     return sent
 
 
-async def zip_files(store: Store, user_id: int, limit: int) -> AsyncIterator[bytes]:
+async def zip_files(
+    store: Store, user_id: int, limit: int, language: Language
+) -> AsyncIterator[bytes]:
     """Yield ZIP files of at most `limit` bytes with a user's data; none if nothing is stored."""
     packed: list[Member] = []
     size = _PER_FILE
-    async for name, content in _split_members(store, user_id, limit - _PER_FILE - _PER_MEMBER):
+    most = limit - _PER_FILE - _PER_MEMBER
+    async for name, content in _split_members(store, user_id, most, language):
         more = len(content) + _PER_MEMBER
         if size + more > limit:
             yield await asyncio.to_thread(_zip, packed)
@@ -85,8 +77,10 @@ async def zip_files(store: Store, user_id: int, limit: int) -> AsyncIterator[byt
         yield await asyncio.to_thread(_zip, packed)
 
 
-async def _split_members(store: Store, user_id: int, limit: int) -> AsyncIterator[Member]:
-    async for name, content in _members(store, user_id):
+async def _split_members(
+    store: Store, user_id: int, limit: int, language: Language
+) -> AsyncIterator[Member]:
+    async for name, content in _members(store, user_id, language):
         if len(content) <= limit:
             yield name, content
             continue
@@ -94,13 +88,13 @@ async def _split_members(store: Store, user_id: int, limit: int) -> AsyncIterato
             yield f"{name}.part{number}", content[start : start + limit]
 
 
-async def _members(store: Store, user_id: int) -> AsyncIterator[Member]:
+async def _members(store: Store, user_id: int, language: Language) -> AsyncIterator[Member]:
     job_ids = await store.exports.job_ids(user_id)
     draft_ids = await store.exports.draft_ids(user_id)
     account = await store.exports.account(user_id)
     if not (job_ids or draft_ids or account):
         return
-    yield "read-me.txt", _READ_ME.encode()
+    yield "read-me.txt", read_me(language).encode()
     if account:
         yield "account.json", _json(account)
     for job_id in job_ids:
@@ -157,4 +151,4 @@ async def _send(
             raise UserError(_CLOSED) from error
         except CALL_ERRORS as error:
             log.warning("an export could not be sent", extra={"cause": str(error)})
-    raise UserError("Discord did not accept the files. Try again in a few minutes.")
+    raise UserError(Message("Discord did not accept the files. Try again in a few minutes."))

@@ -1,66 +1,119 @@
 """Text about what is stored about a user, and about its erasure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from bot.config import BotSettings, PostedRecipes
 from bot.jobs.personal_data import ErasureRequest
-from bot.ui.formatting import plural
+from bot.languages.message import Message, joined, listed
 
-_STAYS = (
+_STORED = Message(
+    "When you ask for a picture, I store under the id of your Discord account: your words and "
+    "settings; the time; where I posted; the pictures, their earlier steps, the data to resume "
+    "them, and the pictures that you attached."
+)
+_DRAFTS = Message("A picture that you prepare with `/mask` is stored for a day.")
+_VISIBLE = Message(
+    "In `/history` only you and, in a server, its moderators can see your pictures. On Discord "
+    "everyone who can read the channel can see them."
+)
+_LOG = Message(
+    "A server's moderators can keep a log of what happens there, with your prompts and, if they "
+    "wish, with deleted pictures; `/privacy delete` deletes what it says about you too."
+)
+_CHOICES = Message(
+    "`/privacy export` sends you everything, and `/privacy delete` deletes it, here and, where I "
+    "can, on Discord."
+)
+_STAYS = Message(
     "What stays: pictures that others made from yours, what people saved or copied, what others "
     "wrote in threads, blocks by moderators, and my log, which contains your account's id."
 )
 
-_IN_FILES: Mapping[PostedRecipes, str] = {
-    "without-pictures": "A picture's file contains your words and settings, but not the pictures "
-    "that you attached; beside an edit I post the picture as it was before.",
-    "complete": "A picture's file contains your words and settings, and the pictures that you "
-    "attached.",
-    "none": "A picture's file does not contain how it was made; beside an edit I post the picture "
-    "as it was before.",
+_IN_FILES: Mapping[PostedRecipes, Message] = {
+    "without-pictures": Message(
+        "A picture's file contains your words and settings, but not the pictures that you "
+        "attached; beside an edit I post the picture as it was before."
+    ),
+    "complete": Message(
+        "A picture's file contains your words and settings, and the pictures that you attached."
+    ),
+    "none": Message(
+        "A picture's file does not contain how it was made; beside an edit I post the picture as "
+        "it was before."
+    ),
 }
 """What everybody can find in the files that the bot posts."""
 
 
-def privacy_text(settings: BotSettings) -> str:
-    """Explain what is stored about a user, and for how long."""
-    storage, posted_recipes = settings.storage, settings.discord.posted_recipes
-    days, is_limited = storage.keep_days, storage.disk_mib or storage.person_mib
-    full = "my disk space, or your share of it, is used up (the oldest are deleted first)"
+def privacy_text(settings: BotSettings) -> list[Message]:
+    """Return paragraphs about what is stored about a user, and for how long."""
+    storage, in_files = settings.storage, _IN_FILES[settings.discord.posted_recipes]
+    is_limited = bool(storage.disk_mib or storage.person_mib)
+    how_long = _how_long_text(storage.keep_days, is_limited=is_limited)
+    return [
+        joined(" ", (_STORED, how_long, _DRAFTS)),
+        joined(" ", (_VISIBLE, in_files)),
+        _LOG,
+        joined(" ", (_CHOICES, _STAYS)),
+    ]
+
+
+def _how_long_text(days: int, *, is_limited: bool) -> Message:
+    """Return for how long pictures are stored: 0 `days` are no limit."""
     if days and is_limited:
-        how_long = f"for {plural(days, 'day')}, or less if {full}"
-    elif days:
-        how_long = f"for {plural(days, 'day')}"
-    else:
-        how_long = f"until {full}" if is_limited else "until you delete them"
-    return (
-        "When you ask for a picture, I store under the id of your Discord account: your words and "
-        "settings; the time; where I posted; the pictures, their earlier steps, the data to resume "
-        f"them, and the pictures that you attached. I store pictures {how_long}; the rest, "
-        "and your preferences and saved styles, until you delete it. A picture that you prepare "
-        "with `/mask` is stored for a day.\n"
-        "In `/history` only you and, in a server, its moderators can see your pictures. On Discord "
-        f"everyone who can read the channel can see them. {_IN_FILES[posted_recipes]}\n"
-        "A server's moderators can keep a log of what happens there, with your prompts and, if "
-        "they wish, with deleted pictures; `/privacy delete` deletes what it says about you too.\n"
-        "`/privacy export` sends you everything, and `/privacy delete` deletes it, here and, where "
-        f"I can, on Discord. {_STAYS}"
+        return Message.counted(
+            "I store pictures for {count} day, or less if my disk space, or your share of it, is "
+            "used up (the oldest are deleted first); the rest, and your preferences and saved "
+            "styles, until you delete it.",
+            "I store pictures for {count} days, or less if my disk space, or your share of it, is "
+            "used up (the oldest are deleted first); the rest, and your preferences and saved "
+            "styles, until you delete it.",
+            days,
+        )
+    if days:
+        return Message.counted(
+            "I store pictures for {count} day; the rest, and your preferences and saved styles, "
+            "until you delete it.",
+            "I store pictures for {count} days; the rest, and your preferences and saved styles, "
+            "until you delete it.",
+            days,
+        )
+    if is_limited:
+        return Message(
+            "I store pictures until my disk space, or your share of it, is used up (the oldest are "
+            "deleted first); the rest, and your preferences and saved styles, until you delete it."
+        )
+    return Message(
+        "I store pictures until you delete them; the rest, and your preferences and saved styles, "
+        "until you delete it."
     )
 
 
-def erasure_text(done: ErasureRequest) -> str:
+def erasure_text(done: ErasureRequest) -> Message:
     """Summarize a completed erasure."""
-    deleted = [
-        plural(done.jobs, "job"),
-        plural(done.pictures, "picture"),
-        *([plural(done.drafts, "draft")] if done.drafts else []),
-        f"and {plural(done.messages, 'message')} on Discord",
-    ]
-    sentences = [f"I deleted what I stored about you: {', '.join(deleted)}."]
-    if done.undeleted:
-        undeleted = plural(done.undeleted, "message or thread", "messages or threads")
-        sentences.append(
-            f"I could not delete {undeleted} of mine: I no longer have access there, or Discord "
-            "refused. Ask a moderator of that server."
-        )
-    return " ".join((*sentences, _STAYS))
+    deleted = Message("I deleted what I stored about you: {items}.", items=listed(_deleted(done)))
+    return joined(" ", (deleted, _left_text(done.undeleted), _STAYS))
+
+
+def _deleted(done: ErasureRequest) -> Iterator[Message]:
+    """Yield what was deleted, with its count."""
+    yield Message.counted("{count} job", "{count} jobs", done.jobs)
+    yield Message.counted("{count} picture", "{count} pictures", done.pictures)
+    if done.drafts:
+        yield Message.counted("{count} draft", "{count} drafts", done.drafts)
+    yield Message.counted(
+        "{count} message on Discord", "{count} messages on Discord", done.messages
+    )
+
+
+def _left_text(undeleted: int) -> Message | None:
+    """Return how many messages and threads could not be deleted; None if all could."""
+    if not undeleted:
+        return None
+    return Message.counted(
+        "I could not delete {count} message or thread of mine: I no longer have access there, or "
+        "Discord refused. Ask a moderator of that server.",
+        "I could not delete {count} messages or threads of mine: I no longer have access there, or "
+        "Discord refused. Ask a moderator of that server.",
+        undeleted,
+    )

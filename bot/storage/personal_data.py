@@ -37,10 +37,11 @@ _CONTENT = (CheckpointRow, FrameRow, PictureRow, SourceRow)
 class PersonalDataRepository(Repository):
     """Erases the data of users."""
 
-    async def request_erasure(self, author_id: int) -> ErasureRequest:
+    async def request_erasure(self, author_id: int, locale: str | None = None) -> ErasureRequest:
         """Store a request to erase everything that is stored about a user now.
 
-        Preferences and saved styles are deleted at once, so that later ones stay.
+        `locale` is Discord's name of the user's language. Preferences and saved styles are deleted
+        at once, so that later ones stay.
         """
         jobs = select(func.max(JobRow.id)).where(JobRow.author_id == author_id)
         drafts = select(func.max(DraftRow.id)).where(DraftRow.author_id == author_id)
@@ -52,6 +53,7 @@ class PersonalDataRepository(Repository):
                 row = DeletionRow(author_id=author_id, **counts)
                 session.add(row)
             row.last_job_id, row.last_draft_id = newest
+            row.locale = locale or row.locale
             for table in (PreferencesRow, StyleRow):
                 await session.execute(delete(table).where(table.author_id == author_id))
             return _value(row)
@@ -225,4 +227,5 @@ def _value(row: DeletionRow) -> ErasureRequest:
         drafts=row.drafts,
         messages=row.messages,
         undeleted=row.left,
+        locale=row.locale,
     )

@@ -193,6 +193,7 @@ class DeletionRow(Base):
     messages: Mapped[int] = mapped_column(server_default="0")
     left: Mapped[int] = mapped_column(server_default="0")
     """Number of messages that could not be deleted and threads that could not be renamed."""
+    locale: Mapped[str | None] = mapped_column(String(16))
 
 
 class RemovalRow(Base):

@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 
 from bot.languages.catalogue import Language
-from bot.languages.message import Message, joined
+from bot.languages.message import Message, in_language, joined
 
 _SHOWN_PROMPT = 300
 """Maximum length of a prompt in a message; the picture's recipe has all of it."""
@@ -61,6 +62,18 @@ def plain_text(prompt: str) -> str:
 def truncate(text: str, length: int) -> str:
     """Shorten text to `length` characters, with an ellipsis at the end."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def pages(parts: Iterable[Message | str], language: Language, most: int) -> list[str]:
+    """Put texts below each other, on as many pages of `most` characters as that takes."""
+    found: list[str] = []
+    for part in parts:
+        text = truncate(in_language(part, language), most)
+        if found and len(found[-1]) + 1 + len(text) <= most:
+            found[-1] += f"\n{text}"
+        else:
+            found.append(text)
+    return found
 
 
 def duration(seconds: float) -> Message:

@@ -6,7 +6,8 @@ A response that can't be sent is logged, and nothing else fails.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import discord
@@ -23,6 +24,7 @@ from bot.ui.discord_errors import (
     NETWORK_ERRORS,
     describe,
 )
+from bot.ui.formatting import pages
 from bot.ui.reader_language import private_language
 from bot.ui.typed_words import with_words
 from bot.ui.unknown_words import question_view
@@ -43,6 +45,8 @@ _STALE = Message(
 _HANDLED, _ACKNOWLEDGED = "handled", "acknowledged"
 """Keys in an interaction's extras: that it was handled, and how it was acknowledged although
 Discord's answer was lost."""
+_MAX_MESSAGE = 2000
+"""Maximum length of a message, in characters; set by Discord."""
 _ANSWER_LATER = discord.InteractionResponseType.deferred_channel_message
 _UPDATE_LATER = discord.InteractionResponseType.deferred_message_update
 _MESSAGE = discord.InteractionResponseType.channel_message
@@ -162,6 +166,21 @@ async def respond(interaction: discord.Interaction, text: Message | str) -> None
     The response to a button is a message of its own, below the one with the button.
     """
     await send_response(interaction, text)
+
+
+async def respond_in_parts(
+    interaction: discord.Interaction, parts: Iterable[Message | str]
+) -> None:
+    """Respond with texts below each other, in further responses where one cannot hold them."""
+    first, *others = pages(filter(None, parts), private_language(interaction), _MAX_MESSAGE)
+    await send_response(interaction, first)
+    if _acknowledged_as(interaction) is None:
+        return
+    for each in others:
+        try:
+            await repeated(partial(interaction.followup.send, each, ephemeral=True))
+        except CALL_ERRORS as error:
+            log.warning("a response was not sent", extra={"cause": describe(error)})
 
 
 async def send_response(

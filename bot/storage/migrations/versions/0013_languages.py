@@ -1,4 +1,4 @@
-"""The languages of a job's messages."""
+"""The languages of messages about jobs, and about the end of a deletion."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,3 +11,4 @@ def upgrade() -> None:
     """Add columns."""
     op.add_column("jobs", sa.Column("locale", sa.String(16)))
     op.add_column("jobs", sa.Column("author_locale", sa.String(16)))
+    op.add_column("deletions", sa.Column("locale", sa.String(16)))
