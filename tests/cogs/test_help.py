@@ -8,6 +8,7 @@ from bot.config import BotSettings
 from engine.models import catalogue
 from engine.models.catalogue import CATALOGUE, COMBINATION, EXAMPLES, STYLES
 from tests.harness.bot_harness import BotHarness, ephemeral_text, open_bot
+from tests.harness.languages import put_texts, set_client_language
 
 DEMO = CATALOGUE["demo"]
 
@@ -48,3 +49,21 @@ async def test_other_models_have_other_examples(
         assert "a cathedral" in described
         assert len(described) == 100
         assert STYLES[0] in description_of(bot, "imagine", "style")
+
+
+async def test_help_in_a_language_that_needs_more_words_comes_in_several_answers(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    blend, history = (
+        "- `/blend` paints what pictures have in common.",
+        "- `/history` shows your pictures. You can post or rerun them.",
+    )
+    german = {blend: f"- `/blend` malt {'das Gemeinsame ' * 40}", history: "- `/history` zeigt"}
+    put_texts(monkeypatch, "de", german)
+    set_client_language(monkeypatch, "de")
+    helped = await bot.alice.slash(bot.channel, "help")
+    answers = [ephemeral_text(helped), *(each.content for each in helped.followups)]
+    assert len(answers) == 2
+    assert max(map(len, answers)) <= 2000
+    assert all(each in "\n".join(answers) for each in german.values())
+    assert "`/status` shows" in answers[-1]

@@ -36,6 +36,7 @@ from tests.harness.bot_harness import (
     wait_for_first_progress,
 )
 from tests.harness.job_factory import bytes_on_disk
+from tests.harness.languages import put_texts
 
 SECRET = "a red circle on a secret background"
 UPLOAD = encoded(Image.effect_noise((64, 64), 60).convert("RGB"))
@@ -343,7 +344,11 @@ async def test_whoever_presses_deletes_their_own_things_only(bot: BotHarness):
     assert len(await bot.services.store.lifecycle.pictures(1)) == 1
 
 
-async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSettings):
+async def test_a_deletion_that_a_restart_interrupts_is_completed(
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+):
+    english = "I deleted what I stored about you: {items}."
+    put_texts(monkeypatch, "de", {english: "Gelöscht: {items}."})
     async with AsyncExitStack() as stack:
         async with open_test_services(settings) as services:
             client = PaintingBot(services)
@@ -357,7 +362,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
                 await bot.imagine(SECRET, steps=1)
             await bot.wait_until_notified()
             # The wish, the first job and one message: then the program ends.
-            deletion = await services.store.personal_data.request_erasure(alice.id)
+            deletion = await services.store.personal_data.request_erasure(alice.id, "de")
             assert await services.store.personal_data.delete_job(1, alice.id)
             async for removal in services.store.personal_data.pending_deletions(alice.id):
                 await services.store.personal_data.finish_deletion(removal, succeeded=True)
@@ -372,7 +377,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(settings: BotSe
             assert len([each for each in contents if SECRET in each]) <= 1
             assert not any(painted(thread) for thread in channel.threads[1:])
             (message,) = alice.user.dm_channel.history()
-            assert "3 jobs" in message.content
+            assert message.content.startswith("Gelöscht: 3 jobs, ")  # in the language that she has
             folder = services.settings.storage.folder
             assert SECRET.encode() not in bytes_on_disk(folder)
 

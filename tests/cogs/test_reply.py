@@ -37,6 +37,7 @@ from tests.harness.bot_harness import (
     until,
 )
 from tests.harness.interactions import deliver_again, progress_message
+from tests.harness.languages import put_texts, set_server_language
 
 WORDS = "a green circle on a blue background"
 PHOTOGRAPH = encoded(Image.linear_gradient("L").convert("RGB").resize((120, 80)))
@@ -406,6 +407,21 @@ async def test_mention_in_reply_to_another_user_points_to_menu(bot: BotHarness):
     await replied(bot, f"{me.mention} {WORDS}", posted)
     (refusal,) = answers(bot, bot.channel)
     assert "Edit this image" in refusal
+
+
+async def test_refusals_are_in_the_language_of_the_server(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    english = "I can't see what's in that message. Use its menu *Edit this image*, or `/edit`."
+    french = "Je ne vois pas ce message."
+    put_texts(monkeypatch, "fr", {english: french})
+    guild, me = bot.client.get_guild(bot.guild.id), bot.client.user
+    assert guild is not None
+    assert me is not None
+    set_server_language(guild, "fr")
+    posted = await bot.bob.send(bot.channel, "look", attachments=[("a.png", PHOTOGRAPH)])
+    await replied(bot, f"{me.mention} {WORDS}", posted)
+    assert answers(bot, bot.channel) == [french]
 
 
 async def test_a_deleted_message_is_said_to_be_deleted(bot: BotHarness):
