@@ -1,13 +1,14 @@
 """Collect what can be translated, and update the catalogues: `python -m tools.messages`.
 
 Texts of commands come from the commands as Discord gets them, all other texts from the source: from
-the calls of `Message`, and of the engine's `Text` and errors. New texts are added without a
-translation, and those that are gone are removed.
+the calls of `Message`, and of the engine's `Text` and errors, and what published models know from
+their registry. New texts are added without a translation, and those that are gone are removed.
 """
 
 import asyncio
 import io
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from pkgutil import resolve_name
@@ -27,13 +28,25 @@ from bot.config import BotSettings
 from bot.languages.catalogue import CATALOGUES
 from engine import __version__
 from engine.settings import EngineSettings
+from engine.weights.registry import shipped_registry
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(languages.__file__).parent / "catalogues"
 _SOURCES = ("bot/**.py", "cogs/**.py", "engine/**.py")
-_ERRORS = ("RecipeError", "PictureError", "ModelError", "DivergedError", "CheckpointError")
+_NEVER_ON_DISCORD = (
+    "engine/cli/**.py",
+    "engine/conversion/**.py",
+    "engine/demo/**.py",
+    "engine/preparation.py",
+    "engine/weights/**.py",
+    "engine/models/devices.py",
+    "engine/models/loading.py",
+    "engine/models/tokenizer.py",
+)
+"""Sources whose errors are for the host and for users of the command line."""
+_ERRORS = ("RecipeError", "PictureError", "ModelError", "DivergedError")
 """Errors of the engine that people on Discord can meet."""
-_CALLS = {
+CALLS = {
     "Message": None,
     "counted": (1, 2),
     "in_context": ((1, "c"), 2),
@@ -73,6 +86,8 @@ async def collect() -> Catalog:
     template = Catalog()
     for _, _, text, _, context in _texts_in_source():
         template.add(text, context=context)
+    for entry in shipped_registry().models.values():
+        template.add(entry.limits)
     recorder = _Recorder(template)
     tree = await _commands()
     for command in tree.get_commands():
@@ -133,8 +148,20 @@ async def _commands() -> app_commands.CommandTree[Any]:
 
 
 def _texts_in_source() -> list[Any]:
-    found = extract_from_dir(ROOT, [(each, "python") for each in _SOURCES], keywords=_CALLS)
+    methods = [(each, "ignore") for each in _NEVER_ON_DISCORD]
+    methods += [(each, "python") for each in _SOURCES]
+    found = extract_from_dir(ROOT, methods, keywords=CALLS)
     return [each for each in found if each[2]]
+
+
+def sources() -> list[Path]:
+    """Return the files whose texts are collected."""
+    never = {path for each in _NEVER_ON_DISCORD for path in _matching(each)}
+    return sorted({path for each in _SOURCES for path in _matching(each)} - never)
+
+
+def _matching(pattern: str) -> Iterator[Path]:
+    return ROOT.glob(pattern.replace("**.py", "**/*.py"))
 
 
 if __name__ == "__main__":
