@@ -46,11 +46,6 @@ def relative_time(when: datetime) -> str:
     return f"<t:{round(when.timestamp())}:R>"
 
 
-def plural(count: int, one: str, several: str | None = None) -> str:
-    """Return a count with its noun: "1 picture", "2 pictures"."""
-    return f"{count} {one if count == 1 else several or f'{one}s'}"
-
-
 def plain_text(prompt: str) -> str:
     """Put text on one line, without control characters and changes of writing direction."""
     kept = (" " if c.isspace() else c for c in prompt)
