@@ -7,7 +7,7 @@ import discord
 from discord import ui
 
 from bot.languages.catalogue import Language
-from bot.languages.message import Message, in_language
+from bot.languages.message import Message
 from bot.ui.responses import answer_error, mark_handled
 
 FORM_SECONDS = 1800.0
@@ -17,19 +17,16 @@ FORM_SECONDS = 1800.0
 class Form(ui.Modal):
     """A modal dialog; a person whose form causes an error is told about it."""
 
-    def __init__(self, title: Message | str, language: Language) -> None:
-        super().__init__(title=in_language(title, language), timeout=FORM_SECONDS)
+    def __init__(self, title: Message, language: Language) -> None:
+        super().__init__(title=title.in_language(language), timeout=FORM_SECONDS)
         self.language = language
 
     def ask(
-        self,
-        text: Message | str,
-        component: ui.Item[Any],
-        description: Message | str | None = None,
+        self, text: Message, component: ui.Item[Any], description: Message | None = None
     ) -> None:
         """Add a question."""
-        hint = None if description is None else in_language(description, self.language)
-        label = in_language(text, self.language)
+        hint = None if description is None else description.in_language(self.language)
+        label = text.in_language(self.language)
         self.add_item(ui.Label(text=label, component=component, description=hint))
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
