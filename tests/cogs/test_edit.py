@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bot.ui import attachments
+from bot.ui import result_files
 from engine.presets import infer_keep
 from tests.harness.bot_harness import (
     BotHarness,
@@ -67,7 +67,7 @@ async def test_an_edit_comes_at_the_pictures_own_size_with_a_comparison(bot: Bot
     assert bot.job_message().jump_url in answered
     assert bot.thread().name == WORDS
     result = await result_of(bot)
-    for part in ("edited from a picture of 120×80", "keeping 70 %", "1 steps", "seed 7"):
+    for part in ("edited from a picture of 120×80", "keeping 70 %", "1 step", "seed 7"):
         assert part in result.content
     files = await files_of(bot)
     assert opened(files["picture-1.png"]).size == (120, 80)
@@ -164,7 +164,7 @@ async def test_variations_of_an_edit_are_all_there(bot: BotHarness):
 async def test_large_result_is_split_into_messages(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(attachments, "MAX_FILES", 3)
+    monkeypatch.setattr(result_files, "MAX_FILES", 3)
     await edit(bot, count=2)
     await bot.wait_until_notified()
     messages = [m for m in bot.thread().history() if m.attachments]
