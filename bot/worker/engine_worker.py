@@ -28,12 +28,11 @@ from bot.timings import Timings
 from bot.worker.batch import StepBatch
 from bot.worker.job_run import JobRun
 from bot.worker.loaded_models import LoadedModels
+from bot.worker.model_files import ModelFiles
 from bot.worker.outcomes import Outcome, Standing
 from engine.errors import EngineError, RecipeError
 from engine.settings import EngineSettings
 from engine.vqgan_clip.memory_estimate import Budget
-from engine.weights.downloads import DownloadProgress, Missing
-from engine.weights.registry_entries import WeightsFile
 from engine.weights.settings import WeightsSettings
 
 if TYPE_CHECKING:
@@ -43,8 +42,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FETCH_LOG_SECONDS = 10.0
-"""Seconds between two log lines about the progress of a download."""
 MAX_RESIDENT_RUNS = 32
 """Number of runs that stay on the models' device; others are suspended until their next slice."""
 SLICES_AFTER_LOADING = 8
@@ -74,7 +71,7 @@ class EngineWorker:
         models: "Models | None" = None,
     ) -> None:
         self._settings = settings
-        self._weights = weights
+        self._files = ModelFiles(weights, loading, lambda: queue.closed)
         self._queue = queue
         self._throughput = throughput
         self._publish = publish
@@ -88,8 +85,6 @@ class EngineWorker:
         self.loading = loading
         self.loaded: Future[None] = Future()
         """Ends when the main models are loaded; fails with the reason if they cannot be."""
-        self._logged_at = float("-inf")
-        """Monotonic time of the last log line about a download."""
         self._thread = threading.Thread(target=self._run, name="engine")
 
     def start(self) -> None:
@@ -143,57 +138,14 @@ class EngineWorker:
     def _load(self) -> str:
         """Prepare all installed models, and load the main ones; return their device."""
         from engine.models.devices import choose_device, set_threads
-        from engine.preparation import missing_files, prepare_models
 
         settings = self._settings
         for name in settings.installed:
-            if self._models.is_loaded(name):
-                continue
-            missing = missing_files(name, self._weights)
-            if missing.entries and not self._weights.is_offline:
-                self._announce_downloads(name, missing)
-            prepare_models(
-                name,
-                self._weights,
-                fetches=True,
-                progress=self._fetched,
-                notify=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
-            )
-            self.loading.downloads = None
+            if not self._models.is_loaded(name):
+                self._files.prepare(name)
         set_threads(settings.threads)
         self._models.measure(self._models.device or choose_device(settings.device))
         return str(self._models.get(settings.models).device)
-
-    def _fetched(self, file: WeightsFile, done: int, total: int) -> None:
-        """Log the progress of a download now and then; end it if the program ends."""
-        if self._queue.closed:
-            raise CancelledError
-        downloads = self.loading.downloads
-        if downloads is not None:
-            downloads.update(file, done)
-        now = time.monotonic()
-        if now - self._logged_at < FETCH_LOG_SECONDS:
-            return
-        self._logged_at = now
-        share = f"{done / total:.0%}" if total else "?"
-        extra: dict[str, object] = {"file": file.file, "bytes": done, "share": share}
-        if downloads is not None and downloads.seconds_left is not None:
-            extra |= {
-                "all": f"{downloads.share:.0%}",
-                "seconds_left": round(downloads.seconds_left),
-            }
-        log.info("fetching weights", extra=extra)
-
-    def _announce_downloads(self, models: str, missing: Missing) -> None:
-        """Log what will be downloaded, and begin to follow it."""
-        self.loading.downloads = DownloadProgress(missing)
-        told = {
-            "models": models,
-            "size": missing.size_text,
-            "time": missing.time_text,
-            "licence": missing.licence_text,
-        }
-        log.info("models are missing, downloading them", extra=told)
 
     def run_slice(self, current: Slice) -> None:
         """Paint one slice of a job; other jobs can share its steps."""
