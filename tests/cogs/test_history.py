@@ -14,6 +14,7 @@ from bot.client import PaintingBot
 from tests.harness.bot_harness import (
     BotHarness,
     channel_of,
+    connected,
     ephemeral_text,
     is_accepted,
     make_settings,
@@ -315,7 +316,7 @@ async def test_pages_turn_after_a_restart(tmp_path: Path):
     async with AsyncExitStack() as stack:
         async with open_test_services(settings) as services:
             client = PaintingBot(services)
-            env = await stack.enter_async_context(simcord.run(client, shard_count=1))
+            env = await stack.enter_async_context(connected(client))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")

@@ -21,6 +21,7 @@ from engine.models.loading import Models
 from tests.harness.bot_harness import (
     BotHarness,
     channel_of,
+    connected,
     encoded,
     ephemeral_text,
     is_accepted,
@@ -331,7 +332,7 @@ async def test_buttons_work_after_a_restart(tmp_path: Path):
     async with AsyncExitStack() as stack:
         async with open_test_services(settings) as services:
             client = PaintingBot(services)
-            env = await stack.enter_async_context(simcord.run(client, shard_count=1))
+            env = await stack.enter_async_context(connected(client))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")

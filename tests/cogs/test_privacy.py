@@ -25,6 +25,7 @@ from tests.harness.bot_harness import (
     BotHarness,
     another_job_is_painted,
     channel_of,
+    connected,
     encoded,
     ephemeral_text,
     open_test_services,
@@ -352,7 +353,7 @@ async def test_a_deletion_that_a_restart_interrupts_is_completed(
     async with AsyncExitStack() as stack:
         async with open_test_services(settings) as services:
             client = PaintingBot(services)
-            env = await stack.enter_async_context(simcord.run(client, shard_count=1))
+            env = await stack.enter_async_context(connected(client))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")

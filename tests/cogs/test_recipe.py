@@ -27,6 +27,7 @@ from tests.harness.bot_harness import (
     TAKEN_BACK,
     BotHarness,
     channel_of,
+    connected,
     encoded,
     ephemeral_text,
     is_accepted,
@@ -335,7 +336,7 @@ async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
     settings = make_settings(tmp_path / "data")
     async with AsyncExitStack() as stack:
         async with open_test_services(settings) as services:
-            env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
+            env = await stack.enter_async_context(connected(PaintingBot(services)))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")

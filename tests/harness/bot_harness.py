@@ -6,7 +6,7 @@ import io
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -197,6 +197,11 @@ async def open_bot(
         finally:
             await env.shutdown()
         raise_unexplained(env)
+
+
+def connected(client: discord.Client) -> AbstractAsyncContextManager[simcord.Env]:
+    """Connect a client to a Discord in memory that waits for it as long as it takes."""
+    return simcord.run(client, shard_count=1, settle_timeout=PATIENCE)
 
 
 def raise_unexplained(env: simcord.Env) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import aiohttp
 import discord
 import pytest
-import simcord
 from PIL import Image
 
 from bot import errors
@@ -30,6 +29,7 @@ from tests.harness.bot_harness import (
     BotHarness,
     another_job_is_painted,
     channel_of,
+    connected,
     ephemeral_text,
     job_in_progress,
     make_settings,
@@ -391,7 +391,7 @@ async def test_unfinished_job_is_painted_after_restart(tmp_path: Path):
     async with AsyncExitStack() as stack:
         async with open_services(settings) as services:
             client = PaintingBot(services)
-            env = await stack.enter_async_context(simcord.run(client, shard_count=1))
+            env = await stack.enter_async_context(connected(client))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")

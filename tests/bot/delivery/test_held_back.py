@@ -13,6 +13,7 @@ from bot.client import PaintingBot
 from bot.config import BotSettings, SafetySettings
 from tests.harness.bot_harness import (
     BotHarness,
+    connected,
     ephemeral_text,
     is_accepted,
     make_settings,
@@ -206,7 +207,7 @@ async def test_a_result_that_could_not_be_judged_is_posted_after_a_restart(setti
     broken = SimpleFilter(error=RuntimeError("the weights are gone"))
     async with AsyncExitStack() as stack:
         async with open_test_services(settings, picture_filter=broken) as services:
-            env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
+            env = await stack.enter_async_context(connected(PaintingBot(services)))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")

@@ -26,6 +26,7 @@ from tests.harness.bot_harness import (
     PATIENCE,
     PROMPT,
     BotHarness,
+    connected,
     encoded,
     ephemeral_text,
     is_accepted,
@@ -263,7 +264,7 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(
     async with AsyncExitStack() as stack:
         async with open_test_services(short_lived) as services:
             client = PaintingBot(services)
-            env = await stack.enter_async_context(simcord.run(client, shard_count=1))
+            env = await stack.enter_async_context(connected(client))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")

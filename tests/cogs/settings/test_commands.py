@@ -18,6 +18,7 @@ from tests.cogs.settings.moderators import moderator, told_by
 from tests.harness.bot_harness import (
     PATIENCE,
     BotHarness,
+    connected,
     ephemeral_text,
     is_accepted,
     make_settings,
@@ -261,7 +262,7 @@ async def test_everything_is_reset(bot: BotHarness):
 async def test_settings_outlive_a_restart(settings: BotSettings):
     async with AsyncExitStack() as stack:
         async with open_test_services(settings) as services:
-            env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
+            env = await stack.enter_async_context(connected(PaintingBot(services)))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")

@@ -11,7 +11,7 @@ from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.guild_settings import GuildSettings
 from tests.cogs.settings.moderators import hidden_channel, moderator, told_by
-from tests.harness.bot_harness import BotHarness, open_test_services, raise_unexplained
+from tests.harness.bot_harness import BotHarness, connected, open_test_services, raise_unexplained
 
 
 async def opened(
@@ -165,7 +165,7 @@ async def test_the_servers_integration_settings_say_who_else_may(bot: BotHarness
 async def test_the_panel_works_after_a_restart(settings: BotSettings):
     async with AsyncExitStack() as stack:
         async with open_test_services(settings) as services:
-            env = await stack.enter_async_context(simcord.run(PaintingBot(services), shard_count=1))
+            env = await stack.enter_async_context(connected(PaintingBot(services)))
             stack.callback(raise_unexplained, env)
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
