@@ -103,7 +103,7 @@ class RecipeReruns:
         if len({recipe.models for recipe in recipes}) > 1:
             raise UserError(
                 Message(
-                    "These pictures were painted by different models. Ask for those of each models "
+                    "These pictures were painted by different models. Ask for those of each model "
                     "in a message of their own."
                 )
             )
