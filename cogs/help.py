@@ -94,7 +94,7 @@ class Help(BotCog):
 def _examples(models: ModelEntry) -> list[Message | str]:
     """Return a line for each of the prompts that are worth trying."""
     return [
-        *(f"- `/imagine prompt: {each}`" for each in models.examples),
+        *(Message("- `/imagine prompt: {prompt}`", prompt=each) for each in models.examples),
         Message(
             "- `{prompts}` combines prompts with weights; negative ones push away.",
             prompts=models.combination,

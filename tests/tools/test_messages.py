@@ -1,6 +1,7 @@
 """The catalogues: complete, without leftovers, and with the placeholders of the English texts."""
 
 import ast
+import re
 from collections.abc import Iterable
 from string import Formatter
 
@@ -52,6 +53,17 @@ async def test_labels_fit_into_discord_in_every_language():
             limit = LIMITS.get(message.context or "")
             for text in _forms(message.string or "") + _forms(message.id):
                 assert limit is None or len(text) <= limit, f"{name}, at most {limit}: {text}"
+
+
+async def test_commands_are_named_as_their_readers_see_them():
+    english = {each.id for each in await collect() if each.context == "command"}
+    for name in CATALOGUES:
+        catalogue = read_catalogue(name)
+        shown = {each.string for each in catalogue if each.context == "command"}
+        for message in catalogue:
+            for text in _forms(message.string or ""):
+                named = set(re.findall(r"(?<![\w/<:.])/([a-z-]+)(?![\w/])", text))
+                assert not named & (english - shown), f"{name}: {text}"
 
 
 async def test_texts_are_literals_and_collected():
