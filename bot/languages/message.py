@@ -129,6 +129,11 @@ def sentences(texts: Iterable[Text]) -> Message:
     return joined(" ", (Sentence(from_engine(each)) for each in texts))
 
 
+def command_name(name: str) -> Message:
+    """Return the name of a command or a group of commands, as the reader sees it on Discord."""
+    return Message.in_context("command", name)
+
+
 def joined(separator: str, parts: Iterable[Message | str | None]) -> Message:
     """Join texts by a separator such as a line break; those that are None or "" are left out.
 

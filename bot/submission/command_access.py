@@ -19,7 +19,7 @@ from discord import app_commands
 from discord.enums import AppCommandPermissionType
 
 from bot.errors import UserError
-from bot.languages.message import Message
+from bot.languages.message import Message, command_name, joined
 from bot.submission.requester import PAINTING, Requester
 from bot.ui.discord_errors import CALL_ERRORS, describe
 
@@ -90,7 +90,7 @@ class CommandAccess:
                     Message(
                         "This server does not let you use {command} in this channel, so I cannot "
                         "do this for you here. Ask a moderator.",
-                        command=f"`/{name}`",
+                        command=_named(name),
                     )
                 )
 
@@ -106,7 +106,7 @@ class CommandAccess:
         if not _may_moderate(rules, self._command_ids.get(command, 0), self._id, requester):
             raise UserError(
                 Message(
-                    "This server does not let you use {command} any more.", command=f"`/{command}`"
+                    "This server does not let you use {command} any more.", command=_named(command)
                 )
             )
 
@@ -171,6 +171,10 @@ class CommandAccess:
             return ()
         rules = found["permissions"]
         return [_Rule(each["type"], int(each["id"]), each["permission"]) for each in rules]
+
+
+def _named(command: str) -> Message:
+    return joined("", ("`/", command_name(command), "`"))
 
 
 def _is_allowed(

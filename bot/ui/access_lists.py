@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import discord
 
 from bot.guild_settings import COMMAND_LISTS
-from bot.languages.message import Message, joined, listed
+from bot.languages.message import Message, command_name, joined, listed
 
 _MOST_SHOWN = 6
 """Maximum number of entries of one list that are shown, so that all lists fit into a message."""
@@ -130,13 +130,13 @@ def _of_command(command: str) -> AccessList:
         deleted=_deleted_channels,
         refusal=lambda places: Message(
             "In this server `/{command}`, and what does the same, works only in {places}.",
-            command=command,
+            command=command_name(command),
             places=places,
         ),
         all_deleted=Message(
             "All channels for `/{command}` in this server were deleted. Ask a moderator: "
             "`/settings show` says what to do.",
-            command=command,
+            command=command_name(command),
         ),
     )
 

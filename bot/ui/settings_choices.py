@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.config import Replies
 from bot.guild_settings import COMMAND_LISTS, THRESHOLDS
 from bot.languages.catalogue import CHOICES
-from bot.languages.message import Message
+from bot.languages.message import Message, command_name
 from bot.ui.settings_text import AS_ON_DISCORD
 
 SECTIONS: Mapping[str, Message] = {
@@ -68,7 +68,7 @@ PLACEHOLDERS: Mapping[str, Message] = {
     "spoiler_channels": Message.in_context("hint", "Every picture is a spoiler in:"),
     **{
         name: Message.in_context(
-            "hint", "/{command} works in every channel. Or only in:", command=command
+            "hint", "/{command} works in every channel. Or only in:", command=command_name(command)
         )
         for command, name in COMMAND_LISTS.items()
     },

@@ -8,7 +8,7 @@ import discord
 from bot.config import BotSettings, Replies, SafetySettings
 from bot.guild_settings import COMMAND_LISTS, GuildSettings
 from bot.languages.catalogue import own_name
-from bot.languages.message import Message, joined, percentage
+from bot.languages.message import Message, command_name, joined, percentage
 from bot.ui.access_lists import CHANNELS, COMMANDS, ROLES, SPOILERS
 
 NAMES: Mapping[str, Message] = {
@@ -118,7 +118,7 @@ def _described(
     described[Message("Language of public messages")] = _language(server, guild)
     described[Message("Where I paint")] = CHANNELS.text(server.channels, guild)
     for command, name in COMMAND_LISTS.items():
-        where = Message("Where `/{command}` works", command=command)
+        where = Message("Where `/{command}` works", command=command_name(command))
         described[where] = COMMANDS[command].text(getattr(server, name), guild)
     spoilers = SPOILERS.text(server.spoiler_channels, guild)
     described[Message("Where every picture is a spoiler")] = spoilers
