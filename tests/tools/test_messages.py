@@ -56,10 +56,10 @@ async def test_labels_fit_into_discord_in_every_language():
 
 
 async def test_commands_are_named_as_their_readers_see_them():
-    english = {each.id for each in await collect() if each.context == "command"}
+    english = {text for text, context in entries(await collect()) if context == "command"}
     for name in CATALOGUES:
         catalogue = read_catalogue(name)
-        shown = {each.string for each in catalogue if each.context == "command"}
+        shown = {str(each.string) for each in catalogue if each.context == "command"}
         for message in catalogue:
             for text in _forms(message.string or ""):
                 named = set(re.findall(r"(?<![\w/<:.])/([a-z-]+)(?![\w/])", text))
