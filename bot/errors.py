@@ -12,7 +12,7 @@ RESTARTING = Message("I'm about to restart. Please try again in a minute.")
 class UserError(Exception):
     """A request that is not allowed or not possible; the message tells the person what to do."""
 
-    def __init__(self, message: Message | str) -> None:
+    def __init__(self, message: Message) -> None:
         super().__init__(message)
         self.message = message
 
@@ -23,7 +23,7 @@ class UserError(Exception):
 class RefusedError(UserError):
     """A request that the rules of the server or the host forbid, which its moderators may see."""
 
-    def __init__(self, message: Message | str, reason: Message | str) -> None:
+    def __init__(self, message: Message, reason: Message) -> None:
         super().__init__(message)
         self.reason = reason
         """A sentence for moderators."""
@@ -36,7 +36,7 @@ class PromptTooLongError(UserError):
 class UnknownWordsError(UserError):
     """A prompt with words that the models do not know; its author chooses what to paint instead."""
 
-    def __init__(self, message: Message | str, question_id: str, nearest: str) -> None:
+    def __init__(self, message: Message, question_id: str, nearest: str) -> None:
         super().__init__(message)
         self.question_id = question_id
         """The id of the question, for the buttons that answer it."""

@@ -109,7 +109,7 @@ class Reposts:
         audience = Audience(requester.guild_id, requester.channel)
         allowed = await allowed_here(self._pictures, audience, record.job, pictures)
         if not allowed.pictures:
-            raise UserError(allowed.held_back_text(requester.guild_id))
+            raise UserError(joined("", (allowed.held_back_text(requester.guild_id),)))
         return allowed
 
     async def _send(

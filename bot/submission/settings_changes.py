@@ -149,8 +149,9 @@ def clear_change(name: str) -> SettingsChange:
 def log_change(channel: object, *, keeps_deleted: bool | None = None) -> SettingsChange:
     """Keep the moderation log in a channel, and deleted pictures in it or not."""
     problem = log_problem(channel)
-    if problem is not None or not isinstance(channel, discord.TextChannel):
-        raise UserError(problem or "")
+    if problem is not None:
+        raise UserError(problem)
+    assert isinstance(channel, discord.TextChannel)
     channel_id = channel.id
 
     def change(before: GuildSettings) -> GuildSettings:

@@ -81,7 +81,7 @@ class Takes:
         audience = Audience(requester.guild_id, requester.channel)
         allowed = await allowed_here(self._pictures, audience, record.job, pictures)
         if not allowed.pictures:
-            raise UserError(allowed.held_back_text(requester.guild_id))
+            raise UserError(joined("", (allowed.held_back_text(requester.guild_id),)))
         return pictures[0]
 
     async def _is_there(self, requester: Requester, message_id: int) -> bool:
