@@ -4,9 +4,10 @@ import asyncio
 import atexit
 import io
 import re
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -144,6 +145,16 @@ async def add_database(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / DATABASE).exists():
         (folder / DATABASE).write_bytes(_MIGRATED[0])
+
+
+async def change_database(folder: Path, statement: str, *values: object) -> None:
+    """Change the bot's database behind its back; in a thread, because it may be writing."""
+
+    def change() -> None:
+        with closing(sqlite3.connect(folder / DATABASE, PATIENCE)) as database, database:
+            database.execute(statement, values)
+
+    await asyncio.to_thread(change)
 
 
 @asynccontextmanager

@@ -1,9 +1,8 @@
 """What may be painted: each limit as the people of a server meet it, through every door."""
 
 import re
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -16,11 +15,11 @@ from simcord.backend.models.message import AllowedMentions
 
 from bot.config import BotSettings, SafetySettings
 from bot.guild_settings import GuildSettings
-from bot.storage.connection import DATABASE
 from engine import presets
 from tests.harness.bot_harness import (
     FAST,
     BotHarness,
+    change_database,
     channel_of,
     encoded,
     ephemeral_text,
@@ -289,7 +288,7 @@ async def test_pictures_of_a_day_are_counted_and_the_refusal_says_when_it_ends(
         )
         assert is_accepted(await asked(bot.bob, bot.channel))
         await bot.wait_until_notified()
-        made_earlier(settings, hours=24.1, first=1)
+        await made_earlier(settings, hours=24.1, first=1)
         assert is_accepted(await asked(bot.alice, bot.channel, count=2))
         assert "none is left" in await asked(bot.alice, bot.channel)
         await bot.wait_until_notified()
@@ -300,10 +299,10 @@ async def test_jobs_that_ended_before_they_began_do_not_count(settings: BotSetti
         for state, began in (("failed", "NULL"), ("failed", "1"), ("cancelled", "NULL")):
             assert is_accepted(await asked(bot.alice, bot.channel))
             await bot.wait_until_notified()
-            ended_as(settings, state, began)
+            await ended_as(settings, state, began)
         assert is_accepted(await asked(bot.alice, bot.channel))
         await bot.wait_until_notified()
-        ended_as(settings, "cancelled", "accepted_at")
+        await ended_as(settings, "cancelled", "accepted_at")
         assert "none is left" in await asked(bot.alice, bot.channel)
 
 
@@ -313,7 +312,7 @@ async def test_pictures_dated_in_the_future_block_no_one(
     async with bot_with(settings, pictures_per_day=1) as bot:
         assert is_accepted(await asked(bot.alice, bot.channel))
         await bot.wait_until_notified()
-        made_earlier(settings, hours=-100_000, first=1)
+        await made_earlier(settings, hours=-100_000, first=1)
         assert is_accepted(await asked(bot.alice, bot.channel))
         await bot.wait_until_notified()
 
@@ -367,19 +366,19 @@ async def test_help_shows_limits_of_the_server(bot: BotHarness):
     assert "77 steps" not in ephemeral_text(await bot.alice.user.slash("help"))
 
 
-def made_earlier(settings: BotSettings, hours: float, first: int) -> None:
+async def made_earlier(settings: BotSettings, hours: float, first: int) -> None:
     """Let jobs, up to a number, have been asked for some hours earlier."""
-    with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
-        when = (datetime.now(UTC) - timedelta(hours=hours)).replace(tzinfo=None).isoformat(" ")
-        database.execute("UPDATE jobs SET accepted_at = ? WHERE id <= ?", (when, first))
+    when = (datetime.now(UTC) - timedelta(hours=hours)).replace(tzinfo=None).isoformat(" ")
+    change = "UPDATE jobs SET accepted_at = ? WHERE id <= ?"
+    await change_database(settings.storage.folder, change, when, first)
 
 
-def ended_as(settings: BotSettings, state: str, began: str) -> None:
+async def ended_as(settings: BotSettings, state: str, began: str) -> None:
     """End the newest job in a state; `began` is SQL."""
     began = "accepted_at" if began == "1" else began
-    with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
-        newest = "WHERE id = (SELECT max(id) FROM jobs)"
-        database.execute(f"UPDATE jobs SET state = ?, began_at = {began} {newest}", (state,))
+    newest = "WHERE id = (SELECT max(id) FROM jobs)"
+    change = f"UPDATE jobs SET state = ?, began_at = {began} {newest}"
+    await change_database(settings.storage.folder, change, state)
 
 
 async def test_job_that_exceeds_memory_is_refused(

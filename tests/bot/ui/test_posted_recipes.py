@@ -1,15 +1,12 @@
 """The file of a posted picture does not give away the pictures that it was made from."""
 
 import base64
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import discord
 import pytest
 from PIL import Image
 
-from bot.storage.connection import DATABASE
 from engine.cli import main
 from engine.images.png import read_text
 from engine.painting import with_recipe
@@ -17,6 +14,7 @@ from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import (
     PROMPT,
     BotHarness,
+    change_database,
     encoded,
     ephemeral_text,
     is_accepted,
@@ -134,9 +132,8 @@ async def test_the_recipe_beside_a_picture_that_is_too_large_has_no_source_eithe
 async def test_a_picture_of_an_earlier_version_is_posted_again_without_its_source(bot: BotHarness):
     result = await edited(bot)
     complete = with_recipe(await first_file(result), await stored_recipe(bot, result))
-    path = bot.services.settings.storage.folder / DATABASE
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE pictures SET content = ?", (complete,))
+    folder = bot.services.settings.storage.folder
+    await change_database(folder, "UPDATE pictures SET content = ?", complete)
     page = await bot.alice.slash(bot.channel, "history")
     assert page.response is not None
     await bot.alice.click(page.response, label="Post again")

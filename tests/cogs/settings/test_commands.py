@@ -1,9 +1,7 @@
 """`/settings`: moderators tighten what is allowed in their server, and nobody else does."""
 
-import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import discord
@@ -13,11 +11,10 @@ import simcord
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.guild_settings import MAX_LISTED, MAX_WORDS
-from bot.storage.connection import DATABASE
 from tests.cogs.settings.moderators import moderator, told_by
 from tests.harness.bot_harness import (
-    PATIENCE,
     BotHarness,
+    change_database,
     connected,
     ephemeral_text,
     is_accepted,
@@ -298,13 +295,9 @@ def guild_owner(env: simcord.Env, guild: simcord.GuildHandle) -> simcord.MemberA
 async def test_damaged_settings_are_logged_and_open_no_door(
     settings: BotSettings, caplog: pytest.LogCaptureFixture, stored: str, refused: bool
 ):
-    def store_damaged(guild_id: int) -> None:
-        path = settings.storage.folder / DATABASE
-        with closing(sqlite3.connect(path, PATIENCE)) as database, database:
-            database.execute("INSERT INTO guild_settings VALUES (?, ?)", (guild_id, stored))
-
+    insert = "INSERT INTO guild_settings VALUES (?, ?)"
     async with open_bot(settings) as bot:
-        await asyncio.to_thread(store_damaged, bot.guild.id)  # the bot may be writing
+        await change_database(settings.storage.folder, insert, bot.guild.id, stored)
         assert not is_accepted(ephemeral_text(await bot.imagine(steps=101)))
         answered = ephemeral_text(await bot.imagine("a circle", steps=1))
         assert ("damaged" in answered) == refused
@@ -349,9 +342,9 @@ async def test_a_threshold_that_is_damaged_holds_back_everything(settings: BotSe
     chosen = SimpleFilter(refuses=lambda _: True, score_of_refused=0.01)
     async with open_filtered_bot(settings, chosen) as bot:
         await told_by(moderator(bot), bot.channel, "picture-filter", strictness="strict")
-        with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
-            damaged = '{"picture_threshold": "low"}'
-            database.execute("UPDATE guild_settings SET settings = ?", (damaged,))
+        damaged = '{"picture_threshold": "low"}'
+        folder = settings.storage.folder
+        await change_database(folder, "UPDATE guild_settings SET settings = ?", damaged)
         await bot.imagine(steps=1)
         await bot.wait_until_notified()
         assert "held back" in bot.thread().history()[-1].content
