@@ -13,7 +13,7 @@ a language as late as possible, because only the place that sends it knows who r
 - What one person sees (answers, errors, forms, direct messages) is in the language of their
   client: `private_language` of the interaction.
 - What everybody in a channel sees (announcements, progress, results, replies) is in the language
-  that the server chose: `public_language` of the guild.
+  that the server chose: `job.language`, or `ServerLanguages` (`bot.submission.server_languages`).
 
 `str(message)` is English, for the log and for exceptions. Values of a message can be messages. If
 a count changes the sentence, it is a `Message.counted` with both whole sentences, since languages
