@@ -35,7 +35,7 @@ from bot.filtering.wordlist import check_entry
 from engine.config_file import DEFAULT_PATH, explain
 from engine.errors import SettingsError
 from engine.files import MEBIBYTE, decode_text, quoted, read_bounded
-from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
+from engine.recipes.checks import MAX_SIDE, MAX_STEPS, MIN_SIDE
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
 

@@ -14,7 +14,7 @@ from bot.config import (
     SafetySettings,
     Word,
 )
-from engine.recipes.recipe import MAX_SIDE, MAX_STEPS, MIN_SIDE
+from engine.recipes.checks import MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 log = logging.getLogger(__name__)
 

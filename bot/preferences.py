@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.config import MAX_VARIATIONS
 from bot.saved_style import MAX_STYLE
-from engine.recipes.recipe import MAX_STEPS
+from engine.recipes.checks import MAX_STEPS
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from bot.submission.requester import PAINTING, Requester
 from bot.submission.seeds import LARGEST_SEED
 from bot.ui.responses import defer
 from cogs.painting import DESCRIPTIONS, MAX_MODEL, SIZES, WEIGHTS, PaintingCog
-from engine.recipes.recipe import MAX_STEPS
+from engine.recipes.checks import MAX_STEPS
 
 
 class Blend(PaintingCog):

@@ -18,7 +18,7 @@ from bot.ui.autocomplete import first_choices, matching, matching_presets
 from bot.ui.responses import defer, respond
 from bot.ui.styles_text import style_choices
 from engine.models.catalogue import find_models
-from engine.recipes.recipe import MAX_STEPS
+from engine.recipes.checks import MAX_STEPS
 from engine.recipes.shapes import RATIOS, SHAPES
 
 _MAX_MODEL = 100

@@ -25,7 +25,7 @@ from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, show_form
 from bot.ui.uploads import Upload, is_spoiler
 from engine.editing.edit_recipe import DEFAULT_KEEP
-from engine.recipes.recipe import MAX_STEPS
+from engine.recipes.checks import MAX_STEPS
 
 MENU = "Edit this image"
 _KEEPS = {

@@ -23,7 +23,7 @@ from bot.ui.forms import WHICH_PICTURE, words_input
 from bot.ui.job_text import reading_text
 from bot.ui.responses import defer
 from bot.ui.uploads import Upload, pictures_in
-from engine.recipes.recipe import MAX_STEPS
+from engine.recipes.checks import MAX_STEPS
 
 FromPicture = Callable[[Requester, JobRecord, int, bytes], Awaitable[discord.Message]]
 """Queues a job that starts from a job's picture with this number."""

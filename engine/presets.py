@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.errors import RecipeError
 from engine.models.catalogue import CATALOGUE, find_models
+from engine.recipes.checks import MAX_SIDE, MIN_SIDE
 from engine.recipes.edit import Edit
 from engine.recipes.preset_values import (
     EDIT_OVERRIDES,
@@ -18,7 +19,7 @@ from engine.recipes.preset_values import (
     VARIANTS,
 )
 from engine.recipes.prompts import parse_line, parse_prompts
-from engine.recipes.recipe import MAX_SIDE, MIN_SIDE, Recipe
+from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import SHAPES, checked_ratio
 
 

@@ -8,8 +8,9 @@ from bot.config import LimitSettings
 from bot.errors import UserError
 from bot.languages.message import Message
 from engine.presets import size_within
+from engine.recipes.checks import MAX_SIDE
 from engine.recipes.prompts import MAX_PROMPTS
-from engine.recipes.recipe import MAX_SIDE, Recipe
+from engine.recipes.recipe import Recipe
 
 _ROOM_FOR_STYLES = 128 * MAX_PROMPTS
 """Number of characters that a recipe's prompts may have beyond the limit for typed prompts."""

@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.recipes.recipe import MAX_SEED, Recipe
+from engine.recipes.checks import MAX_SEED
+from engine.recipes.recipe import Recipe
 
 LARGEST_SEED = min(MAX_SEED, 2**53 - 1)
 """The largest seed that can be typed, because Discord's integers are JavaScript numbers."""

@@ -26,7 +26,7 @@ from bot.ui import formatting
 from bot.ui.access_lists import CHANNELS, ROLES, if_known
 from bot.ui.log_channel import log_problem
 from bot.ui.settings_text import AS_ON_DISCORD, NAMES, REPLIES, STRICTNESS, HostRules
-from engine.recipes.recipe import MIN_SIDE
+from engine.recipes.checks import MIN_SIDE
 
 SettingsChange = Callable[[GuildSettings], GuildSettings]
 WORD_LISTS = {"blocked": "blocked_words", "age-restricted": "age_restricted_words"}

@@ -28,7 +28,7 @@ from cogs.settings.people import PeopleCommands
 from cogs.settings.pictures import PictureCommands
 from cogs.settings.places import PlaceCommands
 from cogs.settings.words import WordCommands
-from engine.recipes.recipe import MAX_SIDE, MAX_STEPS
+from engine.recipes.checks import MAX_SIDE, MAX_STEPS
 
 _LANGUAGES = [
     Choice(name="as on Discord", value=AS_ON_DISCORD),

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from engine import __version__
 from engine.errors import RecipeError, UsageError
 from engine.presets import PRESET_NAMES
+from engine.recipes.checks import MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE
 from engine.recipes.prompt_syntax import MAX_WEIGHT
 from engine.recipes.prompts import shorten
-from engine.recipes.recipe import MAX_SEED, MAX_SIDE, MAX_START_NOISE, MAX_STEPS, MIN_SIDE
+from engine.recipes.recipe import MAX_START_NOISE
 from engine.recipes.shapes import MAX_RATIO, read_ratio
 from engine.settings import DEVICES, is_device
 

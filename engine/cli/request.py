@@ -18,9 +18,10 @@ from engine.images.image_io import load_picture
 from engine.models.catalogue import ModelEntry, find_models
 from engine.painting import Provenance, check_paintable, read_provenance
 from engine.presets import default_size, make_recipe, round_to_grid, size_of_ratio
+from engine.recipes.checks import MAX_SEED
 from engine.recipes.prompt_syntax import with_excluded
 from engine.recipes.prompts import Prompt, line_of, parse_line
-from engine.recipes.recipe import MAX_SEED, Recipe
+from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import init_image
 from engine.settings import EngineSettings
 from engine.text import Text

@@ -10,8 +10,9 @@ from PIL import Image
 from engine.editing.edit_pictures import read_source
 from engine.errors import RecipeError
 from engine.models.catalogue import find_models
+from engine.recipes.checks import MAX_STEPS
 from engine.recipes.pictures import check_complete
-from engine.recipes.recipe import MAX_MORE, MAX_STEPS, MIN_LEARNING_RATE, Recipe
+from engine.recipes.recipe import MAX_MORE, MIN_LEARNING_RATE, Recipe
 from engine.recipes.start_image import init_image
 
 ENLARGED = 2

@@ -16,7 +16,8 @@ import psutil
 from engine.errors import RecipeError
 from engine.models.catalogue import ModelEntry
 from engine.recipes.augmentations import supersampling
-from engine.recipes.recipe import MAX_SIDE, MIN_SIDE, Recipe
+from engine.recipes.checks import MAX_SIDE, MIN_SIDE
+from engine.recipes.recipe import Recipe
 from engine.text import Text
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from engine.config_file import FilePath, Line, Name, Number, Table, Whole
+from engine.recipes.checks import MAX_SIDE, MIN_SIDE
 from engine.recipes.preset_values import PRESETS
-from engine.recipes.recipe import MAX_SIDE, MIN_SIDE
 
 OWN_SUFFIXES = (".part", ".origin", ".sha256", ".lock")
 """The endings of what the cache folder holds beside the files themselves."""

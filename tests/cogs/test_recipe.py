@@ -18,9 +18,9 @@ from bot.client import PaintingBot
 from bot.submission.recipes import FILENAME
 from engine import Recipe, edit_recipe, make_recipe, save_painting
 from engine.painting import RECIPE_KEY
+from engine.recipes.checks import MAX_SEED
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.prompts import Prompt
-from engine.recipes.recipe import MAX_SEED
 from tests.engine.images.raw_png import chunk, header, png_file
 from tests.harness.bot_harness import (
     PROMPT,

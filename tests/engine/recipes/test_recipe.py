@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from engine.errors import RecipeError
 from engine.recipes.augmentations import PAPER, Augmentations
+from engine.recipes.checks import MAX_SEED
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.prompts import MAX_LENGTH, MAX_PROMPTS, Prompt
-from engine.recipes.recipe import MAX_SEED, Recipe
+from engine.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     prompts=(Prompt("a red circle"), Prompt("fog", -0.5, -1.0)),

@@ -1,0 +1,1 @@
+"""Open-Edit (Liu et al., 2020): edits of a picture from one phrase to another."""

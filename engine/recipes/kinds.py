@@ -1,0 +1,38 @@
+"""All kinds of recipes, one for each painter, and how one is read whatever its kind.
+
+No torch in here.
+"""
+
+from reprlib import repr as brief
+
+from engine.errors import RecipeError
+from engine.recipes.glide_recipe import GlideRecipe
+from engine.recipes.json_form import as_object, check_version, parse
+from engine.recipes.mindalle_recipe import MinDalleRecipe
+from engine.recipes.open_edit_recipe import OpenEditRecipe
+from engine.recipes.plain_recipe import VERSION
+from engine.recipes.recipe import Recipe
+from engine.text import Text
+
+AnyRecipe = Recipe | GlideRecipe | MinDalleRecipe | OpenEditRecipe
+"""A recipe of any painter."""
+_KINDS: tuple[type[AnyRecipe], ...] = (Recipe, GlideRecipe, MinDalleRecipe, OpenEditRecipe)
+
+
+def recipe_from_json(text: str) -> AnyRecipe:
+    """Read the output of `to_json` of a recipe of any painter.
+
+    Raises:
+        RecipeError: The text is no recipe, or one for a newer program.
+    """
+    values = as_object(parse(text), Text("the recipe"))
+    check_version(values.pop("version", None), VERSION)
+    name = values.pop("painter", Recipe.painter)
+    kind = next((each for each in _KINDS if each.painter == name), None)
+    if kind is None:
+        raise RecipeError(
+            "the recipe is for the painter {name}; this program knows {known}",
+            name=brief(name),
+            known=", ".join(each.painter for each in _KINDS),
+        )
+    return kind.from_values(values)

@@ -1,0 +1,68 @@
+"""A recipe of Open-Edit (Liu et al., 2020): one phrase of a picture becomes another.
+
+Defaults are those of the published program. No torch in here.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from engine.errors import RecipeError
+from engine.recipes.checks import check_whole
+from engine.recipes.plain_recipe import PlainRecipe, check_plain
+from engine.recipes.prompts import Prompt, check_number
+
+MAX_OPTIMIZATION_STEPS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenEditRecipe(PlainRecipe):
+    """Everything that determines a picture of Open-Edit; `edit` is the picture to change.
+
+    Raises:
+        RecipeError: A value is not allowed.
+    """
+
+    painter: ClassVar[str] = "open-edit"
+    shown_name: ClassVar[str] = "Open-Edit"
+
+    old: str
+    """Phrase for what is there, such as "blue car"."""
+    new: str
+    """Phrase for what it becomes, such as "red car"."""
+    alpha: float = 5.0
+    """How far the picture's features go from the old phrase to the new one."""
+    is_global: bool = False
+    """Whether the whole picture changes, instead of the places that resemble the old phrase."""
+    optimization_steps: int = 10
+    """Number of steps that fit the decoder to this picture; 0 for none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_plain("old", self.old)
+        check_plain("new", self.new)
+        check_number("alpha", self.alpha, -1000, 1000)
+        check_whole("optimization_steps", self.optimization_steps, 0, MAX_OPTIMIZATION_STEPS)
+        if self.edit is None:
+            raise RecipeError("Open-Edit needs a picture to edit")
+        if self.edit.mask is not None:
+            raise RecipeError("Open-Edit finds the place by its phrase and takes no mask")
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The new phrase, as a prompt of the weight 1."""
+        return (Prompt(self.new),)
+
+    @property
+    def title(self) -> str:
+        """Both phrases, as people read them."""
+        return f"{self.old} → {self.new}"
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of the optimization, and one that makes the picture."""
+        return self.optimization_steps + 1
+
+    @property
+    def total_steps(self) -> int:
+        """Number of steps of the run."""
+        return self.steps
