@@ -1,7 +1,8 @@
 """The available models, and the defaults that suit each. No torch in here.
 
-The demo pair is always available. Published models and users' own models are added when a program
-starts, because `config.toml` says where they are.
+`CATALOGUE` has the pairs of VQGAN-CLIP, `PAINTERS` the models of other painters. The demo models
+are always available. Published models and users' own models are added when a program starts,
+because `config.toml` says where they are.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError, suggestion
+from engine.models.painter_entry import PainterEntry, demo_painters
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.models.vocabulary import OpenVocabulary, Vocabulary
 from engine.text import Text
@@ -146,6 +148,9 @@ CATALOGUE = {
     )
 }
 
+PAINTERS: dict[str, PainterEntry] = demo_painters()
+"""Models of other painters than VQGAN-CLIP by name."""
+
 VARY_NOISE = 1.0
 """Noise of a variation for models that have no tuned value."""
 LIBRARIES = 300e6
@@ -208,17 +213,35 @@ def _memory(registry: "Registry", entry: "ModelsEntry") -> RunMemory:
 
 
 def find_models(name: str) -> ModelEntry:
-    """Return the entry called `name`.
+    """Return the pair of models for VQGAN-CLIP called `name`.
 
     Raises:
         ModelError: There is none.
     """
+    entry = find_entry(name)
+    if isinstance(entry, PainterEntry):
+        raise ModelError(
+            "{name} are models of another painter than VQGAN-CLIP, which cannot do this; choose "
+            "among {available}",
+            name=repr(name),
+            available=", ".join(CATALOGUE),
+        )
+    return entry
+
+
+def find_entry(name: str) -> ModelEntry | PainterEntry:
+    """Return the models called `name`, of whatever painter.
+
+    Raises:
+        ModelError: There are none.
+    """
+    known = CATALOGUE | PAINTERS
     try:
-        return CATALOGUE[name]
+        return known[name]
     except KeyError:
         raise ModelError(
             "there are no models called {name}; there are: {available}{suggestion}",
             name=repr(name),
-            available=", ".join(CATALOGUE),
-            suggestion=suggestion(name, CATALOGUE),
+            available=", ".join(known),
+            suggestion=suggestion(name, known),
         ) from None

@@ -1,0 +1,127 @@
+"""What is known of models of other painters than VQGAN-CLIP, before they are loaded. No torch here.
+
+A step of VQGAN-CLIP with 256x256 pixels and 32 cutouts takes about 1,000 GFLOP and costs 97,536
+units of `bot.scheduling.cost`, so 1 GFLOP counts as 97.5 units.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from engine.models.shape_vocabulary import ShapeVocabulary
+from engine.models.vocabulary import OpenVocabulary, Vocabulary
+from engine.text import Text
+
+PainterKind = Literal["glide", "mindalle", "open-edit"]
+"""The methods beside VQGAN-CLIP, as `painter` of their recipes names them."""
+
+_DEMO = Path(__file__).parents[1] / "demo" / "weights"
+_DEMO_EXAMPLES = (
+    "a red circle on a blue background",
+    "a green triangle on a white background",
+    "a yellow ring on a black background",
+)
+_DEMO_LICENCE = "trained by this repository, under its licence"
+
+
+@dataclass(frozen=True)
+class PainterMemory:
+    """Peak memory of a painter in float32, in bytes."""
+
+    fixed: float
+    """Bytes independent of what is painted: weights and libraries."""
+    bf16_bytes: float = 0.0
+    """Part of `fixed` that takes half the memory in bfloat16."""
+    per_run: float = 0.0
+    """Bytes of a run's activations, whatever its recipe."""
+    per_candidate: float = 0.0
+    """Bytes for each candidate that a run paints at once."""
+
+
+@dataclass(frozen=True)
+class PainterEntry:
+    """Named models of another painter: their files, and the defaults of a recipe for them."""
+
+    name: str
+    painter: PainterKind
+    """The method that they paint by."""
+    description: str
+    """One line that says what the models are."""
+    limits: Text | None
+    """One line that tells users what the models cannot do, if it is known."""
+    licence: str
+    """What is known about the licences of the files."""
+    files: Mapping[str, Path]
+    """Weights files and tokenizers by their role, as `load_painter` takes them."""
+    side: int
+    """Width and height of every picture in pixels, before it is enlarged."""
+    memory: PainterMemory
+    """Estimate of the peak memory."""
+    step_cost: float
+    """Cost of a step, averaged over a run by the defaults, in units of `bot.scheduling.cost`."""
+    enlarge: int = 1
+    """Factor by which finished pictures are enlarged."""
+    defaults: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
+    """Values of the recipe that differ from the defaults of its class, by field."""
+    halves: bool = True
+    """True if the models gain from bfloat16 on a device with bfloat16 units."""
+    can_inpaint: bool = False
+    """True if the models can paint within a mask and keep the rest of a picture."""
+    examples: tuple[str, ...] = _DEMO_EXAMPLES
+    """Prompts worth trying first, at least one."""
+    vocabulary: Vocabulary = field(default_factory=OpenVocabulary)
+    """The words that the models know."""
+
+    @property
+    def is_complete(self) -> bool:
+        """True if all files are there."""
+        return all(path.is_file() for path in self.files.values())
+
+
+def demo_painters() -> dict[str, PainterEntry]:
+    """Return the demo models of other painters by name, those whose files are there."""
+    entries = (_demo_glide(), _demo_mindalle())
+    return {each.name: each for each in entries if each.is_complete}
+
+
+def _demo_glide() -> PainterEntry:
+    return PainterEntry(
+        name="demo-glide",
+        painter="glide",
+        description="a tiny GLIDE, trained by this repository on drawn pictures",
+        limits=Text("the demo models know only colored shapes on colored backgrounds"),
+        licence=_DEMO_LICENCE,
+        files={
+            "base": _DEMO / "glide-base.safetensors",
+            "upsampler": _DEMO / "glide-upsampler.safetensors",
+        },
+        side=64,
+        enlarge=8,
+        defaults={"base_steps": 25, "upsample_steps": 10},
+        memory=PainterMemory(fixed=150e6, per_run=50e6),
+        step_cost=10_000,
+        halves=False,
+        vocabulary=ShapeVocabulary(),
+    )
+
+
+def _demo_mindalle() -> PainterEntry:
+    return PainterEntry(
+        name="demo-mindalle",
+        painter="mindalle",
+        description="a tiny minDALL-E, trained by this repository on drawn pictures",
+        limits=Text("the demo models know only colored shapes on colored backgrounds"),
+        licence=_DEMO_LICENCE,
+        files={
+            "decoder": _DEMO / "vqgan.safetensors",
+            "transformer": _DEMO / "transformer.safetensors",
+            "perceptor": _DEMO / "clip.safetensors",
+        },
+        side=64,
+        enlarge=8,
+        memory=PainterMemory(fixed=160e6, per_run=20e6, per_candidate=10e6),
+        step_cost=10_000,
+        halves=False,
+        vocabulary=ShapeVocabulary(),
+    )
