@@ -11,23 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError, suggestion
-from engine.models.painter_entry import PainterEntry, demo_painters
+from engine.models.painter_entry import (
+    EXAMPLES,
+    LIBRARIES,
+    PainterEntry,
+    demo_painters,
+    registered_painter,
+)
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.models.vocabulary import OpenVocabulary, Vocabulary
 from engine.text import Text
 
 if TYPE_CHECKING:
+    from engine.weights.painter_tables import PainterTable
     from engine.weights.registry import Registry
     from engine.weights.registry_entries import ModelsEntry
     from engine.weights.settings import WeightsSettings
 
 _DEMO = Path(__file__).parents[1] / "demo" / "weights"
-EXAMPLES = (
-    "a charcoal drawing of a cathedral",
-    "a lighthouse in a storm, oil painting",
-    "a fox in a snowy forest",
-)
-"""Prompts worth trying with models that know most words."""
 COMBINATION = "a forest | fog:0.5 | people:-0.3"
 """A line of prompts with weights for models that know most words."""
 STYLES = (
@@ -153,8 +154,6 @@ PAINTERS: dict[str, PainterEntry] = demo_painters()
 
 VARY_NOISE = 1.0
 """Noise of a variation for models that have no tuned value."""
-LIBRARIES = 300e6
-"""Bytes that the libraries take once models are loaded."""
 PIXEL_OVERHEAD, CUTOUT_OVERHEAD = 1.5, 1.15
 """Factors from the memory saved for the gradient to the peak, which includes intermediate results.
 `python -m benchmarks memory` measures 1.31 and 1.10 on a CPU, for the paper's pair at 256 pixels
@@ -168,11 +167,22 @@ def add_models(settings: "WeightsSettings") -> None:
     """Add published models and users' own models to the catalogue."""
     registry = settings.registry()
     CATALOGUE.update((each.name, each) for each in _registered(registry, settings.folder))
+    PAINTERS.update(
+        (name, registered_painter(registry, table, painter_paths(table, settings.folder)))
+        for name, table in registry.painters.items()
+    )
 
 
 def weights_path(component: str, folder: Path) -> Path:
     """Return the path of the converted weights of a generator or perceptor."""
     return folder / component / f"{component}.safetensors"
+
+
+def painter_paths(table: "PainterTable", folder: Path) -> dict[str, Path]:
+    """Return the paths of the weights of another painter's models, by what they hold."""
+    ranking = {} if table.perceptor is None else {"perceptor": table.perceptor}
+    perceptors = {role: weights_path(name, folder) for role, name in ranking.items()}
+    return table.weights(folder) | perceptors
 
 
 def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:

@@ -5,16 +5,27 @@ units of `bot.scheduling.cost`, so 1 GFLOP counts as 97.5 units.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.models.vocabulary import OpenVocabulary, Vocabulary
+from engine.recipes.plain_recipe import PainterKind
 from engine.text import Text
 
-PainterKind = Literal["glide", "mindalle", "open-edit"]
-"""The methods beside VQGAN-CLIP, as `painter` of their recipes names them."""
+if TYPE_CHECKING:
+    from engine.weights.painter_tables import PainterTable
+    from engine.weights.registry import Registry
+
+EXAMPLES = (
+    "a charcoal drawing of a cathedral",
+    "a lighthouse in a storm, oil painting",
+    "a fox in a snowy forest",
+)
+"""Prompts worth trying with models that know most words."""
+LIBRARIES = 300e6
+"""Bytes that the libraries take once models are loaded."""
 
 _DEMO = Path(__file__).parents[1] / "demo" / "weights"
 _DEMO_EXAMPLES = (
@@ -77,6 +88,65 @@ class PainterEntry:
     def is_complete(self) -> bool:
         """True if all files are there."""
         return all(path.is_file() for path in self.files.values())
+
+
+@dataclass(frozen=True)
+class _KindFacts:
+    """What all published models of a method have in common."""
+
+    side: int
+    memory: PainterMemory
+    step_cost: float
+
+
+_FACTS: Mapping[PainterKind, _KindFacts] = {
+    # 82,000 GFLOP in 100 and 27 steps. Activations: 0.9 GB of the base, 1.2 GB of the upsampler.
+    "glide": _KindFacts(
+        side=256,
+        memory=PainterMemory(fixed=3.13e9, bf16_bytes=2.88e9, per_run=1.2e9),
+        step_cost=63_000,
+    ),
+    # 256 codes wait for memory: a thread takes as long for them as for 10,400 GFLOP of VQGAN-CLIP,
+    # in 18 steps. The VQGAN and the perceptor are the paper's in size.
+    "mindalle": _KindFacts(
+        side=256,
+        memory=PainterMemory(fixed=5.97e9, bf16_bytes=5.36e9, per_run=0.5e9, per_candidate=0.165e9),
+        step_cost=60_000,
+    ),
+    # 13,500 GFLOP in 11 steps. The activations of an optimization step are kept for its gradient.
+    "open-edit": _KindFacts(
+        side=224,
+        memory=PainterMemory(fixed=0.71e9, bf16_bytes=0.7e9, per_run=2.8e9),
+        step_cost=120_000,
+    ),
+}
+_INPAINTING_SCALE = 5.0
+"""Scale of the classifier-free guidance in the published notebook for inpainting."""
+_GLIDE_CLIP = 0.63e9
+"""Bytes of GLIDE's own CLIP in float32."""
+
+
+def registered_painter(
+    registry: "Registry", table: "PainterTable", weights: Mapping[str, Path]
+) -> PainterEntry:
+    """Return the entry of published models; `weights` are the paths of what is made of them."""
+    facts = _FACTS[table.kind]
+    extra = LIBRARIES + (_GLIDE_CLIP if "clip-image" in weights else 0.0)
+    licences = (file.licence for file in registry.files_of(table.name))
+    return PainterEntry(
+        name=table.name,
+        painter=table.kind,
+        description=table.description,
+        limits=Text(table.limits) if table.limits else None,
+        licence="; ".join(dict.fromkeys(filter(None, licences))) or "no licence is stated",
+        files=weights,
+        side=facts.side,
+        memory=replace(facts.memory, fixed=facts.memory.fixed + extra),
+        step_cost=facts.step_cost,
+        defaults={"guidance_scale": _INPAINTING_SCALE} if table.inpainting else {},
+        can_inpaint=table.inpainting,
+        examples=table.examples or EXAMPLES,
+    )
 
 
 def demo_painters() -> dict[str, PainterEntry]:

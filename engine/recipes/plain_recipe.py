@@ -6,7 +6,7 @@ VQGAN-CLIP's own recipe is in `engine.recipes.recipe`. No torch in here.
 import json
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from engine.errors import RecipeError
 from engine.recipes.checks import (
@@ -23,6 +23,8 @@ from engine.recipes.json_form import build, encode_base64
 from engine.recipes.prompts import Prompt
 from engine.text import Text
 
+PainterKind = Literal["glide", "mindalle", "open-edit"]
+"""The methods of these recipes, each named as by `painter` of its recipe."""
 VERSION = 4
 """Version of the JSON form, which has the key `painter`."""
 

@@ -110,13 +110,17 @@ def check(entry: CacheEntry, progress: ProgressCallback) -> str:
             raise WeightsError(
                 f"{quoted(path)} has {size} bytes instead of {file.bytes}{_how_to_replace(file)}"
             )
-        found = _hash(path, size, progress)
+        found, md5 = _hash(entry, size, progress)
     except OSError as error:
         raise WeightsError(f"cannot read {quoted(path)}: {error.strerror}") from error
     expected = entry.expected
     if expected not in (None, found):
         raise WeightsError(
             f"the SHA-256 of {quoted(path)} is {found} instead of {expected}{_how_to_replace(file)}"
+        )
+    if md5 != file.md5:
+        raise WeightsError(
+            f"the MD5 of {quoted(path)} is {md5} instead of {file.md5}{_how_to_replace(file)}"
         )
     # If the folder cannot be written, the file is only checked again at the next start.
     with suppress(EngineError, OSError):
@@ -149,15 +153,19 @@ def remove(entries: Iterable[CacheEntry], components: Iterable[str], folder: Pat
     return removed
 
 
-def _hash(path: Path, size: int, progress: ProgressCallback) -> str:
+def _hash(entry: CacheEntry, size: int, progress: ProgressCallback) -> tuple[str, str | None]:
+    """Return the SHA-256 of the complete file, and its MD5 if one was published."""
     digest = hashlib.sha256()
+    md5 = None if entry.file.md5 is None else hashlib.md5(usedforsecurity=False)
     done = 0
-    with path.open("rb") as file:
+    with entry.path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
+            if md5 is not None:
+                md5.update(chunk)
             done += len(chunk)
             progress(done, size)
-    return digest.hexdigest()
+    return digest.hexdigest(), None if md5 is None else md5.hexdigest()
 
 
 def _how_to_get(file: WeightsFile) -> str:

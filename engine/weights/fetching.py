@@ -153,19 +153,25 @@ class _Download:
                 pause = FIRST_PAUSE * 2 ** max(0, failures_without_progress - 1)
                 self._wait(max(error.wait, min(LONGEST_PAUSE, pause)), partial)
                 continue
-            found = partial.sha256
-            if self._expected in (None, found):
+            wrong = self._what_is_wrong(partial)
+            if wrong is None:
                 self._finish(partial)
                 return
             # If the bytes came from several responses, any of them may have been wrong.
             may_restart = partial.is_resumed and not was_wrong
             partial.restart()
             if not may_restart:
-                raise UnusableMirrorError(
-                    f"the SHA-256 of its file is {found} instead of {self._expected}"
-                )
+                raise UnusableMirrorError(wrong)
             was_wrong = True
         raise UnusableMirrorError("the connection was cut again and again")
+
+    def _what_is_wrong(self, partial: PartialFile) -> str | None:
+        """Return which hash of the complete file is wrong, None for none."""
+        if self._expected not in (None, partial.sha256):
+            return f"the SHA-256 of its file is {partial.sha256} instead of {self._expected}"
+        if self._file.md5 not in (None, partial.md5):
+            return f"the MD5 of its file is {partial.md5} instead of {self._file.md5}"
+        return None
 
     def _is_complete(self, partial: PartialFile) -> bool:
         """Return True if a partial file has the full length and is known to be from a mirror."""
@@ -178,7 +184,8 @@ class _Download:
         partial.finish()
         if self._file.sha256 is None:
             self._notify(
-                f"nobody published a checksum of {self._file.file}: the downloaded file has the "
+                f"nobody published a {'SHA-256' if self._file.md5 else 'checksum'} of "
+                f"{self._file.file}: the downloaded file has the "
                 f"SHA-256 {found}, with which `verify` and every other mirror must agree from now "
                 "on"
             )

@@ -47,15 +47,13 @@ class PartialFile:
 
     def __init__(self, entry: CacheEntry) -> None:
         self.entry = entry
-        self._hash = hashlib.sha256()
-        self.length = 0
+        self._forget()
         with self._disk():
             # Unbuffered, so that all that was written stays if the disk is full.
             self._file = io.FileIO(entry.partial, "a+")
             self._file.seek(0)
             while chunk := self._file.read(_CHUNK):
-                self._hash.update(chunk)
-                self.length += len(chunk)
+                self._digest(chunk)
         self.is_resumed = self.length > 0
         self.source = self._read_source()
 
@@ -74,14 +72,19 @@ class PartialFile:
         """The hash of the bytes present."""
         return self._hash.hexdigest()
 
+    @property
+    def md5(self) -> str:
+        """The MD5 of the bytes present."""
+        return self._md5.hexdigest()
+
     def restart(self) -> None:
         """Discard all bytes."""
         with self._disk():
             self._file.seek(0)
             self._file.truncate()
             self.entry.source.unlink(missing_ok=True)
-        self._hash = hashlib.sha256()
-        self.length, self.is_resumed, self.source = 0, False, None
+        self._forget()
+        self.is_resumed, self.source = False, None
 
     def begin_response(self, source: DownloadSource) -> None:
         """Note where the bytes that follow come from."""
@@ -97,8 +100,7 @@ class PartialFile:
         with self._disk():
             while rest:
                 count = self._file.write(rest) or 0
-                self._hash.update(rest[:count])
-                self.length += count
+                self._digest(rest[:count])
                 rest = rest[count:]
 
     def finish(self) -> None:
@@ -108,6 +110,16 @@ class PartialFile:
             self._file.close()
             self.entry.partial.replace(self.entry.path)
             self.entry.source.unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        self._hash, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        self.length = 0
+
+    def _digest(self, chunk: bytes | memoryview) -> None:
+        self._hash.update(chunk)
+        if self.entry.file.md5 is not None:
+            self._md5.update(chunk)
+        self.length += len(chunk)
 
     def _read_source(self) -> DownloadSource | None:
         # The note may be damaged in any way; it is then as good as missing.

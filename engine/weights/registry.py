@@ -15,6 +15,7 @@ from pydantic import BeforeValidator
 
 from engine.config_file import Table
 from engine.errors import WeightsError, suggestion
+from engine.weights.painter_tables import PainterTable
 from engine.weights.registry_entries import (
     GeneratorEntry,
     ModelsEntry,
@@ -33,6 +34,7 @@ class RegistryTables(Table):
     generators: Annotated[Mapping[str, GeneratorEntry], BeforeValidator(add_names)] = {}
     perceptors: Annotated[Mapping[str, PerceptorEntry], BeforeValidator(add_names)] = {}
     models: Annotated[Mapping[str, ModelsEntry], BeforeValidator(add_names)] = {}
+    painters: Annotated[Mapping[str, PainterTable], BeforeValidator(add_names)] = {}
 
 
 class Registry(RegistryTables):
@@ -47,13 +49,13 @@ class Registry(RegistryTables):
         return self.model_copy(update=tables)
 
     def components_of(self, name: str) -> tuple[str, ...]:
-        """Return the names of the generators and perceptors of `name`; none for a file."""
-        if name in self.models:
-            return self.models[name].components
+        """Return the names of what has a folder of weights of `name`; none for a file."""
+        if whole := self.models.get(name) or self.painters.get(name):
+            return whole.components
         return (name,) if name in self.generators or name in self.perceptors else ()
 
     def files_of(self, name: str) -> tuple[WeightsFile, ...]:
-        """Return the files of models, of a generator or a perceptor, or the file called `name`.
+        """Return the files of models, of one component, or the file called `name`.
 
         Raises `WeightsError`, which lists the names there are.
         """
@@ -61,16 +63,25 @@ class Registry(RegistryTables):
             return (self.files[name],)
         components = self.components_of(name)
         if not components:
-            known = (*self.models, *self.generators, *self.perceptors)
+            known = (*self.models, *self.painters, *self.generators, *self.perceptors)
             raise WeightsError(
                 f"there are no weights called {name!r}; there are: {', '.join(known)}, and the "
                 f"files that `python -m engine weights list` shows{suggestion(name, known)}"
             )
-        names = chain.from_iterable(self._component(each).files for each in components)
+        names = chain.from_iterable(map(self._file_names, components))
         return tuple(self.files[each] for each in dict.fromkeys(names))
 
-    def _component(self, name: str) -> GeneratorEntry | PerceptorEntry:
-        return self.generators.get(name) or self.perceptors[name]
+    def needed_files(self, name: str, folder: Path) -> tuple[WeightsFile, ...]:
+        """Return `files_of(name)` without an archive whose content was unpacked into `folder`."""
+        painter = self.painters.get(name)
+        is_made = painter is not None and painter.is_made(folder)
+        done = painter.archive if painter is not None and is_made else None
+        return tuple(each for each in self.files_of(name) if each.name != done)
+
+    def _file_names(self, component: str) -> tuple[str, ...]:
+        if component in self.painters:
+            return self.painters[component].file_names
+        return (self.generators.get(component) or self.perceptors[component]).files
 
     def check(self) -> None:
         """Raise `ValueError` if entries refer to missing ones, or two share a name."""
@@ -93,11 +104,17 @@ class Registry(RegistryTables):
             yield f"models.{name}.generator", models.generator, self.generators
             for each in models.perceptors:
                 yield f"models.{name}.perceptors", each.name, self.perceptors
+        for name, painter in self.painters.items():
+            for each in painter.file_names:
+                yield f"painters.{name}.files", each, self.files
+            if painter.perceptor is not None:
+                yield f"painters.{name}.perceptor", painter.perceptor, self.perceptors
 
     def _check_names(self) -> None:
         """Check that nothing collides in the cache folder, which holds files and components."""
         taken: dict[str, str] = {}
-        for name in chain(self.models, self.generators, self.perceptors, self.files):
+        tables = (self.models, self.painters, self.generators, self.perceptors, self.files)
+        for name in chain.from_iterable(tables):
             if name in taken:
                 raise ValueError(f"there are two entries called {name!r}: rename one of them")
             taken[name] = name

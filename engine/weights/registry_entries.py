@@ -78,19 +78,25 @@ def _check_sha256(value: str) -> str:
     return value
 
 
+def _check_md5(value: str) -> str:
+    if not re.fullmatch("[0-9a-f]{32}", value):
+        raise ValueError(f"must be 32 hexadecimal digits, not {value!r}")
+    return value
+
+
 def _check_preset(name: str) -> str:
     if name not in PRESETS:
         raise ValueError(f"must be one of {', '.join(PRESETS)}, not {brief(name)}")
     return name
 
 
-class _Entry(Table):
+class Entry(Table):
     """A table of the registry whose key is the entry's name."""
 
     name: str = Field(exclude=True)
 
 
-class WeightsFile(_Entry):
+class WeightsFile(Entry):
     """One file of a published model. It has mirrors, or is a file of this machine."""
 
     file: Annotated[Line, AfterValidator(_check_file_name)] = Field(
@@ -107,6 +113,8 @@ class WeightsFile(_Entry):
         Annotated[Line, StringConstraints(to_lower=True), AfterValidator(_check_sha256)] | None
     ) = None
     """The published SHA-256 as 64 hexadecimal digits; None if there is none."""
+    md5: Annotated[Line, StringConstraints(to_lower=True), AfterValidator(_check_md5)] | None = None
+    """The published MD5 as 32 hexadecimal digits, checked when the SHA-256 is not known yet."""
     bytes: Annotated[Whole, Field(ge=1, le=MAX_BYTES)] | None = None
     """The published length; None if there is none."""
     licence: Line = ""
@@ -141,7 +149,7 @@ class PerceptorMemory(Table):
     """Bytes of those weights that take half of it in bfloat16: the image tower's."""
 
 
-class GeneratorEntry(_Entry):
+class GeneratorEntry(Entry):
     """An image generator: a checkpoint and its configuration."""
 
     description: Line = ""
@@ -159,7 +167,7 @@ class GeneratorEntry(_Entry):
         return self.checkpoint, self.config
 
 
-class PerceptorEntry(_Entry):
+class PerceptorEntry(Entry):
     """A perceptor: a checkpoint and the open_clip architecture that it fits."""
 
     description: Line = ""
@@ -192,7 +200,7 @@ def _check_perceptors(perceptors: tuple[WeightedPerceptor, ...]) -> tuple[Weight
     return perceptors
 
 
-class ModelsEntry(_Entry):
+class ModelsEntry(Entry):
     """A generator and the perceptors that steer it, under the name that recipes use."""
 
     description: Line = ""

@@ -33,6 +33,8 @@ class WeightsSettings(RegistryTables):
     """The cache folder; made when the first file is downloaded."""
     offline: Switch = False
     """Whether downloads are forbidden."""
+    keep_archives: Switch = False
+    """Whether a downloaded archive stays once its content is converted."""
 
     @property
     def is_offline(self) -> bool:
@@ -45,7 +47,7 @@ class WeightsSettings(RegistryTables):
 
     @model_validator(mode="after")
     def _check_own(self) -> Self:
-        if self.files or self.generators or self.perceptors or self.models:
+        if any(getattr(self, kind) for kind in RegistryTables.model_fields):
             self.registry().check()
         return self
 
