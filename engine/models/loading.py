@@ -9,12 +9,12 @@ convolutions are never copied. `engine.models.catalogue` lists the files of each
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import torch
@@ -38,6 +38,7 @@ SOURCE_KEY = "source"
 `sha256`."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,33 @@ def load_vqgan(
     Raises:
         ModelError: The file is missing, damaged, or contains another model.
     """
-    with _naming_file(path):
+    return load_module(path, lambda config: VQGAN(VQGANConfig.from_dict(config)), device, dtype)
+
+
+def load_module(
+    path: Path,
+    build: Callable[[dict[str, Any]], Module],
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Module:
+    """Load the module in a weights file, frozen, by default onto the CPU.
+
+    Args:
+        path: The weights file.
+        build: Builds the module from the architecture in the file, which is not trusted. It has a
+            method `freeze_for_inference(dtype)`.
+        device: Device of the weights.
+        dtype: Precision of the layers that may be lowered.
+
+    Raises:
+        ModelError: The file is missing, damaged, or contains another model.
+    """
+    with naming_file(path):
         config, tensors = _read(path)
         with torch.device("meta"):
-            vqgan = VQGAN(VQGANConfig.from_dict(config))
-        _assign_weights(vqgan, tensors)
-    return _freeze(vqgan, device, dtype)
+            module = build(config)
+        _assign_weights(module, tensors)
+    return _freeze(module, device, dtype)
 
 
 def load_clip(
@@ -113,7 +135,7 @@ def load_clip(
     Raises:
         ModelError: A file is missing, damaged, or contains another model.
     """
-    with _naming_file(path):
+    with naming_file(path):
         config, tensors = _read(path)
         with torch.device("meta"):
             model, tokenizer = clip.build_clip(config, tokenizer_path(path))
@@ -147,7 +169,7 @@ def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> No
 
 
 @contextmanager
-def _naming_file(path: Path) -> Iterator[None]:
+def naming_file(path: Path) -> Iterator[None]:
     """Convert exceptions of the block to a `ModelError` that names the file."""
     try:
         yield
@@ -203,12 +225,13 @@ def _to_float32(tensor: Tensor) -> Tensor:
 
 def _digests(entry: ModelEntry) -> dict[str, str]:
     paths = (entry.generator, *entry.perceptors)
-    digests = {path.name: _digest(path) for path in paths}
+    digests = {path.name: digest(path) for path in paths}
     tokenizers = {path: clip.tokenizer_hash(read_config(path)) for path in entry.perceptors}
     return digests | {tokenizer_path(path).name: each for path, each in tokenizers.items() if each}
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Return the SHA-256 of the published file that a weights file was made from, or its own."""
     source = read_config(path).get(SOURCE_KEY)
     stated = source.get("sha256") if isinstance(source, dict) else None
     if isinstance(stated, str) and _SHA256.fullmatch(stated):
