@@ -9,7 +9,7 @@ from typing import ClassVar
 from engine.errors import RecipeError
 from engine.recipes.checks import check_whole
 from engine.recipes.plain_recipe import PlainRecipe, check_plain
-from engine.recipes.prompts import Prompt, check_number
+from engine.recipes.prompts import Prompt, check_number, shorten
 
 MAX_OPTIMIZATION_STEPS = 1000
 
@@ -32,7 +32,8 @@ class OpenEditRecipe(PlainRecipe):
     alpha: float = 5.0
     """How far the picture's features go from the old phrase to the new one."""
     is_global: bool = False
-    """Whether the whole picture changes, instead of the places that resemble the old phrase."""
+    """Whether the whole picture changes, instead of the places that resemble the old phrase. The
+    published program has such a switch but forgets it for the final picture; here it counts."""
     optimization_steps: int = 10
     """Number of steps that fit the decoder to this picture; 0 for none."""
 
@@ -46,6 +47,15 @@ class OpenEditRecipe(PlainRecipe):
             raise RecipeError("Open-Edit needs a picture to edit")
         if self.edit.mask is not None:
             raise RecipeError("Open-Edit finds the place by its phrase and takes no mask")
+        if self.edit.keep_latent or self.edit.keep_look or self.edit.keep_structure:
+            raise RecipeError(
+                "Open-Edit keeps what its phrase does not name: leave out how much to keep"
+            )
+        if self.old.lower().split() == self.new.lower().split():
+            raise RecipeError(
+                "both phrases are {phrase}, so nothing would change: say what it becomes",
+                phrase=repr(shorten(self.new)),
+            )
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:

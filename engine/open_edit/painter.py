@@ -1,0 +1,148 @@
+"""Open-Edit as a painter: its models, loaded from files, and the runs that they begin."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from engine.errors import ModelError, RecipeError
+from engine.images.image_io import read_picture
+from engine.models.loading import digest, load_module
+from engine.models.tensors import to_tensor
+from engine.open_edit.configs import (
+    DecoderConfig,
+    EdgesConfig,
+    EmbeddingConfig,
+    PerceptualConfig,
+)
+from engine.open_edit.decoder import Decoder
+from engine.open_edit.edges import Edges
+from engine.open_edit.embedding import JointEmbedding
+from engine.open_edit.perceptual import PerceptualFeatures
+from engine.open_edit.picture_edit import Change, OpenEditModels, PictureEdit
+from engine.open_edit.run import OpenEditRun
+from engine.open_edit.vocabulary import read_vocabulary
+from engine.recipes.kinds import AnyRecipe
+from engine.recipes.open_edit_recipe import OpenEditRecipe
+from engine.recipes.start_image import scaled
+from engine.text import Text
+
+ROLES = ("embedding", "vocabulary", "edges", "decoder", "perceptual")
+"""What the weights files are for."""
+
+
+@dataclass(frozen=True)
+class OpenEdit:
+    """The models of Open-Edit on one device, shared by all runs."""
+
+    name: str
+    device: torch.device
+    digests: Mapping[str, str]
+    """SHA-256 of each file by its name."""
+    models: OpenEditModels
+
+    @property
+    def side(self) -> int:
+        """Width and height of pictures in pixels."""
+        return self.models.decoder.config.side
+
+    def begin(self, recipe: AnyRecipe) -> OpenEditRun:
+        """Begin a run at step 0, on the source of the edit, stretched to a square.
+
+        Raises:
+            RecipeError: The recipe is for other models, or it has a phrase without a known word.
+            PictureError: The source is not a picture.
+        """
+        recipe = self._check(recipe)
+        assert recipe.edit is not None  # as the recipe checks
+        source = read_picture(recipe.edit.source, name=Text("the picture to edit"))
+        pixels = to_tensor(scaled(source, (self.side, self.side))).to(self.device)
+        return OpenEditRun(recipe, PictureEdit(self.models, pixels, self._change(recipe)))
+
+    def _check(self, recipe: AnyRecipe) -> OpenEditRecipe:
+        if not isinstance(recipe, OpenEditRecipe):
+            raise RecipeError(
+                "the models {models} carry out recipes of {painter} only, not of {other}",
+                models=repr(self.name),
+                painter=OpenEditRecipe.painter,
+                other=recipe.painter,
+            )
+        if recipe.models != self.name:
+            raise RecipeError(
+                "the recipe is for the models {wanted}, not {given}",
+                wanted=repr(recipe.models),
+                given=repr(self.name),
+            )
+        if recipe.side != self.side:
+            raise RecipeError(
+                "the models {models} make pictures of {side} pixels per side, not {given}",
+                models=repr(self.name),
+                side=self.side,
+                given=recipe.side,
+            )
+        return recipe
+
+    def _change(self, recipe: OpenEditRecipe) -> Change:
+        vocabulary, embedding = self.models.vocabulary, self.models.embedding
+        for phrase in (recipe.old, recipe.new):
+            if len(vocabulary.unknown_words(phrase)) == len(set(phrase.lower().split())):
+                raise RecipeError(
+                    "the models know no word of {phrase}: choose other words", phrase=repr(phrase)
+                )
+        with torch.no_grad():
+            old, new = (
+                embedding.encode_text(vocabulary.tokens(phrase))
+                for phrase in (recipe.old, recipe.new)
+            )
+        return Change(old, new, recipe.alpha, recipe.is_global)
+
+
+def load_painter(
+    name: str, paths: Mapping[str, Path], device: torch.device, dtype: torch.dtype
+) -> OpenEdit:
+    """Load the models of Open-Edit from their files.
+
+    Args:
+        name: Name of the models, as recipes call them.
+        paths: Path of a file for each of `ROLES`.
+        device: Device that holds the models and computes the runs.
+        dtype: Precision of convolutions.
+
+    Raises:
+        ModelError: A file is missing or damaged, or the files do not fit together.
+    """
+    embedding = load_module(
+        paths["embedding"],
+        lambda config: JointEmbedding(EmbeddingConfig.from_dict(config)),
+        device,
+        dtype,
+    )
+    decoder = load_module(
+        paths["decoder"], lambda config: Decoder(DecoderConfig.from_dict(config)), device, dtype
+    )
+    edges = load_module(
+        paths["edges"], lambda config: Edges(EdgesConfig.from_dict(config)), device, dtype
+    )
+    features = load_module(
+        paths["perceptual"],
+        lambda config: PerceptualFeatures(PerceptualConfig.from_dict(config)),
+        device,
+        dtype,
+    )
+    if decoder.config.joint != embedding.config.joint:
+        raise ModelError(
+            f"the decoder {paths['decoder'].name} is for vectors of {decoder.config.joint} numbers,"
+            f" but the embedding {paths['embedding'].name} has {embedding.config.joint}"
+        )
+    vocabulary = read_vocabulary(paths["vocabulary"], embedding.config.words)
+    models = OpenEditModels(embedding, vocabulary, edges, decoder, features)
+    return OpenEdit(name, device, _digests(paths), models)
+
+
+def _digests(paths: Mapping[str, Path]) -> dict[str, str]:
+    import hashlib
+
+    found = {paths[role].name: digest(paths[role]) for role in ROLES if role != "vocabulary"}
+    words = paths["vocabulary"]
+    return found | {words.name: hashlib.sha256(words.read_bytes()).hexdigest()}
