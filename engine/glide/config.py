@@ -143,7 +143,7 @@ class UNetConfig:
 
         Raises `ValueError` for wrong values, and `TypeError` for wrong names.
         """
-        text = values.get("text")
+        text = values.get("text", {})
         if not isinstance(text, dict):
             raise ValueError("text must be an object")
         parts: dict[str, Any] = {**_with_tuples(values), "text": TextConfig(**_with_tuples(text))}
