@@ -1,18 +1,19 @@
 """Preparation of published models: download their files if needed, and convert them.
 
-The demo pair needs none.
+The demo models need none.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from engine.errors import ModelError, WeightsError
+from engine.errors import WeightsError
 from engine.models.catalogue import add_models, weights_path
+from engine.painter_files import convert_painter_files, make_folder
 from engine.weights.downloads import DownloadProgress, Missing
 from engine.weights.fetching import Notify, fetch
 from engine.weights.registry import Registry
-from engine.weights.registry_entries import ModelsEntry, WeightsFile
+from engine.weights.registry_entries import ModelsEntry, PerceptorEntry, WeightsFile
 from engine.weights.settings import WeightsSettings
 
 
@@ -24,25 +25,25 @@ def prepare_models(
     progress: Callable[[WeightsFile, int, int], None] = lambda *_: None,
     notify: Notify = lambda _: None,
 ) -> None:
-    """Make sure that `load_models(name)` finds what it needs; this may block for hours.
+    """Make sure that the models `name` can be loaded; this may block for hours.
 
     Models that are not in the registry need no preparation. Missing files are downloaded if
     `fetches` is True; otherwise they are an error. `progress` is called with the file that is
-    downloaded or checked, the bytes done and in all, 0 for unknown. An exception that it raises
-    ends the preparation; the bytes so far are kept.
+    downloaded, checked or unpacked, the bytes done and in all, 0 for unknown. An exception that it
+    raises ends the preparation; the bytes so far are kept.
 
     Raises:
         WeightsError: files are missing, cannot be downloaded, or are not the right ones.
         ModelError: they cannot be converted.
     """
     add_models(settings)
-    registry = settings.registry()
-    if name not in registry.models:
+    registry, folder = settings.registry(), settings.folder
+    if name not in registry.models and name not in registry.painters:
         return
-    files = registry.files_of(name)
+    files = registry.needed_files(name, folder)
     if not fetches:
         _check_present(name, files, settings)
-    downloads = DownloadProgress(Missing.of(files, settings.folder))
+    downloads = DownloadProgress(Missing.of(files, folder))
 
     def show(file: WeightsFile, done: int, total: int) -> None:
         downloads.update(file, done)
@@ -51,7 +52,7 @@ def prepare_models(
     paths = {
         file.name: fetch(
             file,
-            settings.folder,
+            folder,
             offline=settings.is_offline,
             progress=partial(show, file),
             notify=notify,
@@ -59,13 +60,20 @@ def prepare_models(
         for file in files
     }
     downloads.note_speed()
-    _convert(registry.models[name], registry, paths, settings.folder)
+    if name in registry.painters:
+        painter = registry.painters[name]
+        if painter.perceptor is not None:
+            _convert_perceptor(registry.perceptors[painter.perceptor], paths, folder)
+        convert_painter_files(painter, settings, paths, progress=progress, notify=notify)
+    else:
+        _convert(registry.models[name], registry, paths, folder)
 
 
 def missing_files(name: str, settings: WeightsSettings) -> Missing:
     """Return what `prepare_models` will download; nothing for models that need no preparation."""
     registry = settings.registry()
-    files = registry.files_of(name) if name in registry.models else ()
+    is_known = name in registry.models or name in registry.painters
+    files = registry.needed_files(name, settings.folder) if is_known else ()
     return Missing.of(files, settings.folder)
 
 
@@ -74,15 +82,21 @@ def _convert(
 ) -> None:
     """Convert the files of some models; `paths` are by the files' names in the registry."""
     # Conversion needs torch.
-    from engine.conversion.convert import convert_clip, convert_vqgan
+    from engine.conversion.convert import convert_vqgan
 
     generator = registry.generators[models.generator]
-    to = _make_weights_path(generator.name, folder)
+    to = make_folder(weights_path(generator.name, folder))
     convert_vqgan(paths[generator.checkpoint], paths[generator.config], to)
-    for perceptor in (registry.perceptors[each.name] for each in models.perceptors):
-        tokenizer = None if perceptor.tokenizer is None else paths[perceptor.tokenizer]
-        to = _make_weights_path(perceptor.name, folder)
-        convert_clip(paths[perceptor.checkpoint], perceptor.open_clip, to, tokenizer)
+    for each in models.perceptors:
+        _convert_perceptor(registry.perceptors[each.name], paths, folder)
+
+
+def _convert_perceptor(perceptor: PerceptorEntry, paths: Mapping[str, Path], folder: Path) -> None:
+    from engine.conversion.convert import convert_clip
+
+    tokenizer = None if perceptor.tokenizer is None else paths[perceptor.tokenizer]
+    to = make_folder(weights_path(perceptor.name, folder))
+    convert_clip(paths[perceptor.checkpoint], perceptor.open_clip, to, tokenizer)
 
 
 def _check_present(name: str, files: Iterable[WeightsFile], settings: WeightsSettings) -> None:
@@ -94,14 +108,3 @@ def _check_present(name: str, files: Iterable[WeightsFile], settings: WeightsSet
             f"`python -m engine weights get {name}` downloads {missing.size_text} "
             f"({missing.time_text}; {missing.licence_text})"
         )
-
-
-def _make_weights_path(component: str, folder: Path) -> Path:
-    """Return the path for the weights of a component, in a folder that exists."""
-    to = weights_path(component, folder)
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        where = str(to.parent)
-        raise ModelError(f"the folder {where!r} cannot be made: {error.strerror}") from error
-    return to

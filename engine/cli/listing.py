@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from engine.cli.messages import print_notice, print_result
-from engine.models.catalogue import CATALOGUE, ModelEntry
+from engine.models.catalogue import CATALOGUE, PAINTERS, ModelEntry
+from engine.models.painter_entry import PainterEntry
 from engine.painting import read_provenance
 
 
@@ -27,8 +28,9 @@ def print_recipe(path: Path) -> int:
 
 
 def print_models() -> int:
-    """Print the description, limits, files and defaults of each pair of models."""
-    print_result("\n\n".join(_format_entry(entry) for entry in CATALOGUE.values()))
+    """Print the description, limits, files and defaults of all models, of every painter."""
+    pairs = map(_format_entry, CATALOGUE.values())
+    print_result("\n\n".join((*pairs, *map(_format_painter, PAINTERS.values()))))
     return 0
 
 
@@ -42,6 +44,20 @@ def _format_entry(entry: ModelEntry) -> str:
         f"  files   {files}\n"
         f"  size    {entry.side}x{entry.side} pixels, enlarged to {enlarged}x{enlarged}\n"
         f"  preset  {entry.preset}"
+    )
+
+
+def _format_painter(entry: PainterEntry) -> str:
+    files = ", ".join(map(_format_file, entry.files.values()))
+    enlarged = entry.side * entry.enlarge
+    return (
+        f"{entry.name}: {entry.description}\n"
+        f"  limits  {entry.limits or 'unknown'}\n"
+        f"  licence {entry.licence}\n"
+        f"  try     {', '.join(map(repr, entry.examples))}\n"
+        f"  files   {files}\n"
+        f"  size    {entry.side}x{entry.side} pixels, enlarged to {enlarged}x{enlarged}\n"
+        f"  painter {entry.painter}"
     )
 
 

@@ -1,6 +1,7 @@
 """The files of published models on the command line: list, get, verify, remove."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,8 +12,9 @@ from engine.cli.signals import Stopped
 from engine.errors import WeightsError
 from engine.files import quoted
 from engine.weights.cache import CacheEntry, check, remove
-from engine.weights.downloads import DownloadProgress, Missing
+from engine.weights.downloads import DownloadProgress, Missing, about
 from engine.weights.fetching import fetch, lock_folder
+from engine.weights.painter_tables import PainterTable
 from engine.weights.registry import Registry
 from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry, WeightsFile
 from engine.weights.settings import WeightsSettings, read_weights_settings
@@ -41,7 +43,11 @@ def _act(arguments: argparse.Namespace, settings: WeightsSettings) -> int:
 
 def _get(name: str, settings: WeightsSettings) -> int:
     """Download the missing files of `name` and print the paths of all."""
-    files = settings.registry().files_of(name)
+    registry = settings.registry()
+    files = registry.needed_files(name, settings.folder)
+    whole = registry.models.get(name) or registry.painters.get(name)
+    if whole is not None and whole.limits:
+        print_notice(f"note: {whole.limits}")
     downloads = DownloadProgress(Missing.of(files, settings.folder))
     if downloads.missing.entries and not settings.is_offline:
         missing = downloads.missing
@@ -67,7 +73,8 @@ def _get(name: str, settings: WeightsSettings) -> int:
 
 
 def _so_far(entry: CacheEntry) -> str:
-    size = "" if entry.file.bytes is None else f" of {entry.file.bytes / 1e6:,.1f} MB"
+    length = entry.file.expected_bytes
+    size = "" if length is None else f" of {about([entry.file])}{length / 1e6:,.1f} MB"
     return f": {entry.size / 1e6:,.1f} MB{size} are there" if entry.size or size else ""
 
 
@@ -102,8 +109,12 @@ def _remove(name: str, settings: WeightsSettings) -> int:
     """Remove the files of `name` that no other models need, and print their paths."""
     registry, folder = settings.registry(), settings.folder
     components = _unshared_components(name, registry)
-    names = components if name in registry.models else (name,)
-    files = {file.name: file for each in names for file in registry.files_of(each)}.values()
+    is_whole = name in registry.models or name in registry.painters
+    names = components if is_whole else (name,)
+    others = [each for each in registry.painters if is_whole and each != name]
+    shared = {file.name for other in others for file in registry.files_of(other)}
+    found = {file.name: file for each in names for file in registry.files_of(each)}
+    files = [file for file in found.values() if file.name not in shared]
     for file in files:
         if file.path is not None:
             print_notice(f"note: {str(file.path)!r} stays, since it is not in the cache folder")
@@ -121,9 +132,10 @@ def _remove(name: str, settings: WeightsSettings) -> int:
 def _unshared_components(name: str, registry: Registry) -> tuple[str, ...]:
     """Return the components of `name`, of models only those that no other models use."""
     components = registry.components_of(name)
-    if name not in registry.models:
+    whole = (*registry.models, *registry.painters)
+    if name not in whole:
         return components
-    others = [each for each in registry.models if each != name]
+    others = [each for each in whole if each != name]
     shared = {component for other in others for component in registry.components_of(other)}
     for component in sorted(shared.intersection(components)):
         print_notice(f"note: {component} stays, other models use it too: remove it by its own name")
@@ -135,7 +147,11 @@ def _list(settings: WeightsSettings) -> int:
     registry = settings.registry()
     listing = _Listing(registry, settings.folder)
     components = [*registry.generators.values(), *registry.perceptors.values()]
-    parts = [*map(listing.models, registry.models.values()), *map(listing.component, components)]
+    parts = [
+        *map(listing.models, registry.models.values()),
+        *map(listing.painter, registry.painters.values()),
+        *map(listing.component, components),
+    ]
     print_result("\n\n".join(parts))
     return 0
 
@@ -150,15 +166,25 @@ class _Listing:
     def models(self, entry: ModelsEntry) -> str:
         shares = [f"{each.name} x {each.weight:g}" for each in entry.perceptors]
         seen_by = shares if len(shares) > 1 else [entry.perceptors[0].name]
-        files = self._registry.files_of(entry.name)
-        here = all(CacheEntry(file, self._folder).exists for file in files)
-        size = sum(file.bytes or 0 for file in files)
         return (
             f"{entry.name}: {entry.description}\n"
             f"  limits  {entry.limits or 'not said'}\n"
             f"  made of {', '.join((entry.generator, *seen_by))}\n"
-            f"  files   {size / 1e6:,.1f} MB in all, {'all here' if here else 'not all here'}"
+            f"  files   {self._sum(entry.name)}"
         )
+
+    def painter(self, entry: PainterTable) -> str:
+        lines = [
+            f"{entry.name}: {entry.description}",
+            f"  limits  {entry.limits or 'not said'}",
+            f"  painter {entry.kind}",
+            f"  files   {self._sum(entry.name)}",
+            *(f"  file    {self._file(name)}" for name in entry.file_names),
+            *self._licences(entry.file_names),
+        ]
+        if entry.perceptor is not None:
+            lines.insert(3, f"  made of {entry.perceptor}, and files of its own")
+        return "\n".join(lines)
 
     def component(self, entry: GeneratorEntry | PerceptorEntry) -> str:
         lines = [f"{entry.name}: {entry.description}"]
@@ -175,14 +201,26 @@ class _Listing:
                 f"  memory  {entry.memory.weights / 1e6:,.0f} MB, and "
                 f"{entry.memory.per_pixel * 256**2 / 1e6:,.0f} MB for 256x256 pixels, in float32"
             )
-        licences = [self._registry.files[name].licence for name in entry.files]
-        lines += [f"  licence {text}" for text in dict.fromkeys(licences) if text]
+        lines += self._licences(entry.files)
         return "\n".join(lines)
+
+    def _sum(self, name: str) -> str:
+        files = self._registry.needed_files(name, self._folder)
+        here = all(CacheEntry(file, self._folder).exists for file in files)
+        size = sum(file.expected_bytes or 0 for file in files) / 1e6
+        return f"{about(files)}{size:,.1f} MB in all, {'all here' if here else 'not all here'}"
+
+    def _licences(self, names: Iterable[str]) -> list[str]:
+        texts = dict.fromkeys(self._registry.files[name].licence for name in names)
+        return [f"  licence {text}" for text in texts if text]
 
     def _file(self, name: str) -> str:
         entry = CacheEntry(self._registry.files[name], self._folder)
-        size = "length unknown" if entry.file.bytes is None else f"{entry.file.bytes / 1e6:,.1f} MB"
-        hashed = "" if entry.file.sha256 else ", no checksum published"
+        size, length = "length unknown", entry.file.expected_bytes
+        if length is not None:
+            size = f"{about([entry.file])}{length / 1e6:,.1f} MB"
+        is_published = entry.file.sha256 or entry.file.md5
+        hashed = "" if is_published else ", no checksum published"
         return f"{entry.file.file} ({size}, {_state(entry)}{hashed})"
 
 

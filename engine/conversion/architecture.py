@@ -5,6 +5,8 @@ are refused, since with them a few lines can expand without limit. Only the name
 read; nothing is imported.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +38,19 @@ def read_architecture(path: Path) -> VQGANConfig:
 
     Raises `ModelError` with the key that is missing, wrong or unknown.
     """
+    with reading_configuration(path) as content:
+        return _architecture(content["model"])
+
+
+@contextmanager
+def reading_configuration(path: Path) -> Generator[Any]:
+    """Parse a yaml file for the block, and turn its errors into a `ModelError` for the file.
+
+    A `KeyError` of the block means that the file lacks the key.
+    """
     file = f"the configuration {path.name}"
     try:
-        return _architecture(_parsed(path)["model"])
+        yield _parsed(path)
     except FileNotFoundError as error:
         raise ModelError(f"{file} is missing") from error
     except KeyError as error:
@@ -52,7 +64,7 @@ def read_architecture(path: Path) -> VQGANConfig:
         raise ModelError(f"{file} is damaged or of an unknown format") from error
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> Any:
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:

@@ -21,6 +21,8 @@ from engine.conversion.torchscript import is_torchscript, read_torchscript
 from engine.errors import ModelError
 
 Form = Literal["pickle", "torchscript", "safetensors"]
+PartOfFile = tuple[str | int, ...]
+"""Keys and indices that lead from a checkpoint's top to a dictionary of tensors."""
 
 _DEFAULT_DICT = "collections.defaultdict"
 _SETTINGS = re.compile(
@@ -64,8 +66,11 @@ def checkpoint_form(path: Path) -> Form:
         return "safetensors" if opening[8:] == _SAFETENSORS_OPENING else "pickle"
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
+def read_checkpoint(path: Path, part: PartOfFile = ()) -> dict[str, Tensor]:
     """Read the tensors of a published file by name, on the CPU, memory-mapped where possible.
+
+    `part` says where they are in a pickle of several models; by default they are at its top, or
+    under `state_dict`.
 
     Raises `ModelError` if the file is missing, damaged, of an unknown format, or needs to run code.
     """
@@ -77,7 +82,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             case "safetensors":
                 tensors = _read_safetensors(path)
             case "pickle":
-                tensors = _state(_unpickled(path), path)
+                tensors = _state(_part_of(_unpickled(path), part, path), path)
     return _without_prefix(tensors)
 
 
@@ -122,6 +127,17 @@ def _unpickled(path: Path) -> Any:
 def _empty_dict(*_: object) -> dict[object, object]:
     """Stand for a dictionary with a default, which torch could not fill as a stub."""
     return {}
+
+
+def _part_of(content: Any, part: PartOfFile, path: Path) -> Any:
+    for key in part:
+        try:
+            content = content[key]
+        except (KeyError, IndexError, TypeError) as error:
+            raise ModelError(
+                f"the checkpoint {path.name} has no {key!r} where it should"
+            ) from error
+    return content
 
 
 def _state(content: Any, path: Path) -> dict[str, Tensor]:

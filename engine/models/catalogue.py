@@ -23,7 +23,6 @@ from engine.models.vocabulary import OpenVocabulary, Vocabulary
 from engine.text import Text
 
 if TYPE_CHECKING:
-    from engine.weights.painter_tables import PainterTable
     from engine.weights.registry import Registry
     from engine.weights.registry_entries import ModelsEntry
     from engine.weights.settings import WeightsSettings
@@ -168,8 +167,8 @@ def add_models(settings: "WeightsSettings") -> None:
     registry = settings.registry()
     CATALOGUE.update((each.name, each) for each in _registered(registry, settings.folder))
     PAINTERS.update(
-        (name, registered_painter(registry, table, painter_paths(table, settings.folder)))
-        for name, table in registry.painters.items()
+        (name, registered_painter(registry, name, painter_paths(registry, name, settings.folder)))
+        for name in registry.painters
     )
 
 
@@ -178,11 +177,17 @@ def weights_path(component: str, folder: Path) -> Path:
     return folder / component / f"{component}.safetensors"
 
 
-def painter_paths(table: "PainterTable", folder: Path) -> dict[str, Path]:
-    """Return the paths of the weights of another painter's models, by what they hold."""
-    ranking = {} if table.perceptor is None else {"perceptor": table.perceptor}
-    perceptors = {role: weights_path(name, folder) for role, name in ranking.items()}
-    return table.weights(folder) | perceptors
+def painter_paths(registry: "Registry", name: str, folder: Path) -> dict[str, Path]:
+    """Return the paths of all files of another painter's models, by what they hold."""
+    from engine.weights.cache import CacheEntry
+
+    table = registry.painters[name]
+    paths = table.weights(folder)
+    for role, file in table.used_files.items():
+        paths[role] = CacheEntry(registry.files[file], folder).path
+    if table.perceptor is not None:
+        paths["perceptor"] = weights_path(table.perceptor, folder)
+    return paths
 
 
 def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:

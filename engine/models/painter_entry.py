@@ -15,7 +15,6 @@ from engine.recipes.plain_recipe import PainterKind
 from engine.text import Text
 
 if TYPE_CHECKING:
-    from engine.weights.painter_tables import PainterTable
     from engine.weights.registry import Registry
 
 EXAMPLES = (
@@ -126,20 +125,19 @@ _GLIDE_CLIP = 0.63e9
 """Bytes of GLIDE's own CLIP in float32."""
 
 
-def registered_painter(
-    registry: "Registry", table: "PainterTable", weights: Mapping[str, Path]
-) -> PainterEntry:
-    """Return the entry of published models; `weights` are the paths of what is made of them."""
+def registered_painter(registry: "Registry", name: str, files: Mapping[str, Path]) -> PainterEntry:
+    """Return the entry of published models; `files` are paths by what they hold."""
+    table = registry.painters[name]
     facts = _FACTS[table.kind]
-    extra = LIBRARIES + (_GLIDE_CLIP if "clip-image" in weights else 0.0)
-    licences = (file.licence for file in registry.files_of(table.name))
+    extra = LIBRARIES + (_GLIDE_CLIP if "clip-image" in files else 0.0)
+    licences = (file.licence for file in registry.files_of(name))
     return PainterEntry(
-        name=table.name,
+        name=name,
         painter=table.kind,
         description=table.description,
         limits=Text(table.limits) if table.limits else None,
         licence="; ".join(dict.fromkeys(filter(None, licences))) or "no licence is stated",
-        files=weights,
+        files=files,
         side=facts.side,
         memory=replace(facts.memory, fixed=facts.memory.fixed + extra),
         step_cost=facts.step_cost,

@@ -4,7 +4,7 @@ The speed of the last download is noted in the cache folder, so that the next on
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,8 +38,8 @@ class Missing:
 
     @property
     def bytes(self) -> int:
-        """Number of bytes that are missing, as far as lengths are published."""
-        return sum(max(0, (each.file.bytes or 0) - each.size) for each in self.entries)
+        """Number of bytes that are missing, as far as lengths are known."""
+        return sum(max(0, (each.file.expected_bytes or 0) - each.size) for each in self.entries)
 
     @property
     def licences(self) -> tuple[str, ...]:
@@ -49,8 +49,8 @@ class Missing:
     @property
     def size_text(self) -> str:
         """How much is missing, in words."""
-        at_least = "at least " if any(each.file.bytes is None for each in self.entries) else ""
-        return f"{at_least}{self.bytes / 1e6:,.0f} MB"
+        files = [each.file for each in self.entries]
+        return f"{about(files)}{self.bytes / 1e6:,.0f} MB"
 
     @property
     def time_text(self) -> str:
@@ -90,8 +90,8 @@ class DownloadProgress:
     def share(self) -> float | None:
         """The share of all bytes that are there, from 0 to 1; None if a length is unknown."""
         files = [each.file for each in self.missing.entries]
-        total = sum(each.bytes or 0 for each in files)
-        if not total or any(each.bytes is None for each in files):
+        total = sum(each.expected_bytes or 0 for each in files)
+        if not total or any(each.expected_bytes is None for each in files):
             return None
         return min(1.0, sum(self._done.values()) / total)
 
@@ -101,7 +101,7 @@ class DownloadProgress:
         share, speed = self.share, self.speed
         if share is None or speed is None:
             return None
-        total = sum(each.file.bytes or 0 for each in self.missing.entries)
+        total = sum(each.file.expected_bytes or 0 for each in self.missing.entries)
         return (1 - share) * total / speed
 
     @property
@@ -128,6 +128,13 @@ class DownloadProgress:
             note = self.missing.folder / _SPEED_FILE
             with suppress(EngineError, OSError), atomic_write(note, force=True) as path:
                 path.write_text(f"{speed:.0f}\n", encoding="ascii")
+
+
+def about(files: Sequence[WeightsFile]) -> str:
+    """Return the word before the sum of some files' lengths; none if all were published."""
+    if any(each.expected_bytes is None for each in files):
+        return "at least "
+    return "about " if any(each.bytes is None for each in files) else ""
 
 
 def _last_speed(folder: Path) -> float | None:

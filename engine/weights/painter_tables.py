@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from reprlib import repr as brief
 from typing import Annotated, Any, Self, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -26,25 +27,21 @@ OPTIONAL: Mapping[PainterKind, tuple[str, ...]] = {
     "open-edit": (),
 }
 """What only some models of a method have, all of it or none."""
-_TOKENIZER_SOURCES = ("vocabulary", "merges")
 _RESULTS: Mapping[PainterKind, Mapping[str, str]] = {
-    "glide": {
-        "base": "safetensors",
-        "upsampler": "safetensors",
-        "clip-image": "safetensors",
-        "clip-text": "safetensors",
-        "tokenizer": "json",
-    },
+    "glide": dict.fromkeys(("base", "upsampler", "clip-image", "clip-text"), "safetensors"),
     "mindalle": {"decoder": "safetensors", "transformer": "safetensors", "tokenizer": "json"},
     "open-edit": {
-        "embedding": "safetensors",
-        "edges": "safetensors",
-        "decoder": "safetensors",
-        "perceptual": "safetensors",
+        **dict.fromkeys(("embedding", "edges", "decoder", "perceptual"), "safetensors"),
         "vocabulary": "json",
     },
 }
 """What is made of the published files, and the ending of its name."""
+_AS_PUBLISHED: Mapping[PainterKind, tuple[str, ...]] = {
+    "glide": ("vocabulary", "merges"),
+    "mindalle": (),
+    "open-edit": (),
+}
+"""What is read from the published files themselves."""
 
 _MAX_MEMBER = 200
 _MEMBER = r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*"
@@ -52,15 +49,13 @@ _MEMBER = r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*"
 
 def _check_member(name: str) -> str:
     if not re.fullmatch(_MEMBER, name) or len(name) > _MAX_MEMBER:
-        raise ValueError(
-            f"must be a file's path in the archive, with / between names, not {name!r}"
-        )
+        raise ValueError(f"must be the path of a file in the archive, not {brief(name)}")
     return name
 
 
 def _check_mapping(values: Any) -> Any:
     if not isinstance(values, Mapping):
-        raise ValueError(f"must be a table, not {values!r:.80}")
+        raise ValueError(f"must be a table, not {brief(values)}")
     return cast("Mapping[str, Any]", values)
 
 
@@ -103,12 +98,17 @@ class PainterTable(Entry):
 
     def weights(self, folder: Path) -> dict[str, Path]:
         """Return the paths of what is made of the files, by what it holds."""
-        wanted = self._results
+        absent = {each for each in OPTIONAL[self.kind] if each not in self.files}
         return {
             role: folder / self.name / f"{self.name}-{role}.{ending}"
             for role, ending in _RESULTS[self.kind].items()
-            if role in wanted
+            if role not in absent
         }
+
+    @property
+    def used_files(self) -> dict[str, str]:
+        """The names of files that are read as they were published, by what they hold."""
+        return {role: self.files[role] for role in _AS_PUBLISHED[self.kind]}
 
     def is_made(self, folder: Path) -> bool:
         """Return True if everything that is made of the files is there."""
@@ -117,12 +117,6 @@ class PainterTable(Entry):
     def member_file(self, role: str) -> str:
         """Return the name of a member once it is unpacked: what it holds, and its own ending."""
         return role + PurePosixPath(self.members[role]).suffix
-
-    @property
-    def _results(self) -> set[str]:
-        given = {*self.files, *self.members}
-        has_tokenizer = "tokenizer" in _RESULTS[self.kind] and given.issuperset(_TOKENIZER_SOURCES)
-        return given | {"tokenizer"} if has_tokenizer else given
 
     @model_validator(mode="after")
     def _check_sources(self) -> Self:
@@ -144,6 +138,8 @@ class PainterTable(Entry):
             raise ValueError(f"{missing[0]} is missing, in files or in members")
         if bool(self.members) != (self.archive is not None):
             raise ValueError("archive and members are needed together")
+        if self.members and self.kind != "mindalle":
+            raise ValueError("an archive is for mindalle only")
         if (self.perceptor is not None) != (self.kind == "mindalle"):
             raise ValueError("perceptor is needed for mindalle, and for nothing else")
         if self.inpainting and self.kind != "glide":

@@ -117,8 +117,15 @@ class WeightsFile(Entry):
     """The published MD5 as 32 hexadecimal digits, checked when the SHA-256 is not known yet."""
     bytes: Annotated[Whole, Field(ge=1, le=MAX_BYTES)] | None = None
     """The published length; None if there is none."""
+    about: Annotated[Whole, Field(ge=1, le=MAX_BYTES)] | None = None
+    """A length to expect if none was published, for estimates; it is never checked."""
     licence: Line = ""
     """A sentence about the licence, for the person who downloads the file."""
+
+    @property
+    def expected_bytes(self) -> int | None:
+        """The length as far as it is known, perhaps not exactly."""
+        return self.bytes or self.about
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:

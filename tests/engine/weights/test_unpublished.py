@@ -1,6 +1,6 @@
 """Files of which nobody has published the checksum, or not even the length."""
 
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
 
 import pytest
@@ -103,3 +103,30 @@ def test_a_whole_part_of_an_unknown_origin_is_not_trusted(tmp_path: Path):
     (tmp_path / "x.ckpt.part").write_bytes(OTHER)
     with Mirror() as mirror:
         assert got(tmp_path, mirror, size=len(OTHER))[0] == CONTENT
+
+
+def test_a_published_md5_counts_until_the_sha256_is_known(tmp_path: Path):
+    def get(*mirrors: Mirror) -> list[str]:
+        notices: list[str] = []
+        file = weights(*mirrors, sha256=None, bytes=None, md5=md5(CONTENT).hexdigest().upper())
+        fetch(file, tmp_path, offline=False, progress=lambda *_: None, notify=notices.append)
+        return notices
+
+    with Mirror(content=OTHER) as wrong, Mirror() as right:
+        with pytest.raises(WeightsError, match=f"MD5 of its file is {md5(OTHER).hexdigest()}"):
+            get(wrong)
+        assert not (tmp_path / "x.ckpt").exists()
+        told = get(wrong, right)
+    assert (tmp_path / "x.ckpt").read_bytes() == CONTENT
+    assert "nobody published a SHA-256" in told[-1]
+    assert RIGHT in told[-1]
+
+
+def test_a_file_put_there_by_hand_must_have_the_md5(tmp_path: Path):
+    changes = {"sha256": None, "bytes": None, "md5": md5(CONTENT).hexdigest()}
+    file = weights(mirrors=("http://a.example/x",), **changes)
+    (tmp_path / "x.ckpt").write_bytes(OTHER)
+    with pytest.raises(WeightsError, match=f"{md5(OTHER).hexdigest()} instead of {file.md5}"):
+        fetch(file, tmp_path, offline=True, progress=lambda *_: None)
+    (tmp_path / "x.ckpt").write_bytes(CONTENT)
+    assert fetch(file, tmp_path, offline=True, progress=lambda *_: None).read_bytes() == CONTENT
