@@ -33,6 +33,7 @@ from bot.submission.requester import Requester
 from engine.editing.edit_recipe import edit_recipe
 from engine.painting import read_provenance
 from engine.presets import make_recipe
+from engine.recipes.kinds import vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
 
@@ -109,7 +110,9 @@ def _report(folder: Path, recorder: Recorder) -> None:
     for message in recorder.messages:
         own = {n: c for n, c in message.files.items() if _is_full_size(n)}
         posts.update({int(name.split("-")[1].split(".")[0]) for name in own})
-        pictures |= {n: _Posted(c, read_provenance(c).recipe) for n, c in own.items()}
+        pictures |= {
+            n: _Posted(c, vqgan_clip_recipe(read_provenance(c).recipe)) for n, c in own.items()
+        }
     alone = paint_all([each.recipe for each in pictures.values()])
     same = [
         np.array_equal(np.asarray(Image.open(io.BytesIO(each.content)).convert("RGB")), picture)

@@ -160,7 +160,7 @@ def _build_services(
         takes=Takes(store, policy, check, settings.discord.posted_recipes),
         accounts=Accounts(settings, store),
         styles=styles,
-        command_lines=CommandLines(settings.engine.installed, styles, store, default_options),
+        command_lines=CommandLines(settings.engine, styles, store, default_options),
         default_options=default_options,
         default_changes=DefaultChanges(settings, store, policy, styles),
         worker=background.worker,

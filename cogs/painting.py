@@ -16,6 +16,7 @@ from bot.submission.imagine_options import (
     title_of,
     with_likes,
 )
+from bot.submission.painters import is_other_painter, other_recipe
 from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
 from bot.submission.seeds import variations
@@ -27,6 +28,7 @@ from bot.ui.styles_text import style_choices
 from bot.ui.uploads import Upload, is_spoiler
 from engine.models.catalogue import find_models
 from engine.recipes.edit import ImagePrompt
+from engine.recipes.kinds import vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import RATIOS, SHAPES
 
@@ -91,12 +93,16 @@ class PaintingCog(BotCog):
     ) -> None:
         """Queue what the options and the pictures of a command ask for."""
         settings = self._services.settings
+        if is_other_painter(typed):
+            await self._queue_other(interaction, requester, typed, typed_count, image)
+            return
         filled = await self._services.default_options.fill(requester, typed, typed_count)
         options, count = filled.options, filled.count
         recipe = imagine_recipe(options, settings.engine.installed, settings.limits)
-        (recipe,), lowered = await self._services.policy.fit(
+        (fitted,), lowered = await self._services.policy.fit(
             requester.guild_id, (recipe,), steps=typed.steps is None, size=typed.size is None
         )
+        recipe = vqgan_clip_recipe(fitted)
         title, notice = title_of(options, recipe), ""
         if image is not None or likes:
             await self._services.policy.check_early(requester, title, variations(recipe, count))
@@ -109,6 +115,24 @@ class PaintingCog(BotCog):
         reading = reading_text(options.line, size) if options.line else ""
         notices = joined(" ", (filled.notice, reading, notice))
         await answer_queued(interaction, Queued(message, notices))
+
+    async def _queue_other(
+        self,
+        interaction: discord.Interaction,
+        requester: Requester,
+        typed: ImagineOptions,
+        count: int | None,
+        image: discord.Attachment | None,
+    ) -> None:
+        """Queue a picture of another painter than VQGAN-CLIP, which takes fewer options."""
+        services, settings = self._services, self._services.settings
+        options = await services.default_options.resolved(requester, typed)
+        recipe = other_recipe(
+            options, settings.engine, settings.limits, has_picture=image is not None
+        )
+        title = (typed.prompt or "").strip()
+        message = await services.submission.submit(requester, title, variations(recipe, count or 1))
+        await answer_queued(interaction, Queued(message))
 
     async def _with_pictures(
         self,

@@ -16,14 +16,16 @@ from engine.editing.edit_recipe import composite_result
 from engine.errors import RecipeError
 from engine.files import THE_PICTURE, Name, check_length, decode_text, quoted, read_bounded
 from engine.images import image_io, png
-from engine.models.catalogue import find_models
+from engine.models.catalogue import PainterEntry, find_entry, find_models
+from engine.recipes.kinds import AnyRecipe, recipe_from_json
+from engine.recipes.plain_recipe import PlainRecipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask, start_picture
 from engine.text import Text
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
-    from engine.vqgan_clip.generation import Generation
+    from engine.models.painter import Painter, Run
 
 RECIPE_KEY = "vqgan-clip-recipe"
 """Keyword of the PNG text chunk that holds the recipe as JSON."""
@@ -43,7 +45,7 @@ _MAX_DIGESTS = 16_384
 class Provenance:
     """Where a picture comes from, and how to paint it again."""
 
-    recipe: Recipe
+    recipe: AnyRecipe
     steps: int
     """Number of the recipe's steps that were taken, fewer than all if the run was stopped."""
     digests: Mapping[str, str]
@@ -51,28 +53,31 @@ class Provenance:
 
 
 def paint(
-    recipe: Recipe,
-    models: "Models",
-    on_step: Callable[["Generation"], None] | None = None,
+    recipe: AnyRecipe,
+    models: "Models | Painter",
+    on_step: Callable[["Run"], None] | None = None,
     *,
     steps: int | None = None,
 ) -> Image.Image:
     """Paint `recipe` and return the finished picture, enlarged as the recipe says.
 
+    `models` are those that the recipe names: a pair for VQGAN-CLIP, or any painter.
     `on_step` is called with the run after each step; an exception that it raises ends the run.
     `steps` is the number of steps to take, by default all of the recipe's.
     """
-    from engine.vqgan_clip.generation import Generation
+    from engine.models.loading import Models
+    from engine.vqgan_clip.painter import VqganClip
 
-    generation = Generation(recipe, models)
-    while generation.steps_done < (recipe.total_steps if steps is None else steps):
-        generation.step()
+    painter = VqganClip(models) if isinstance(models, Models) else models
+    run = painter.begin(recipe)
+    while run.steps_done < (recipe.total_steps if steps is None else steps):
+        run.step()
         if on_step is not None:
-            on_step(generation)
-    return finished_picture(generation)
+            on_step(run)
+    return finished_picture(run)
 
 
-def check_paintable(recipe: Recipe) -> None:
+def check_paintable(recipe: AnyRecipe) -> None:
     """Raise an `EngineError` unless a run of an untrusted recipe could begin.
 
     Checks without torch that the models exist, that the size is on their latent grid, and that the
@@ -86,8 +91,11 @@ def check_paintable(recipe: Recipe) -> None:
         image_io.read_picture(prompt.picture, name=Text("the image prompt"))
 
 
-def check_grid(recipe: Recipe) -> None:
-    """Raise an `EngineError` unless the recipe's models exist and its size is on their grid."""
+def check_grid(recipe: AnyRecipe) -> None:
+    """Raise an `EngineError` unless the recipe's models exist and can paint its size."""
+    if not isinstance(recipe, Recipe):
+        _check_side(recipe)
+        return
     factor = find_models(recipe.models).factor
     if recipe.width % factor or recipe.height % factor:
         raise RecipeError(
@@ -98,17 +106,34 @@ def check_grid(recipe: Recipe) -> None:
         )
 
 
-def finished_picture(generation: "Generation") -> Image.Image:
+def _check_side(recipe: PlainRecipe) -> None:
+    entry = find_entry(recipe.models)
+    if not isinstance(entry, PainterEntry) or entry.painter != recipe.painter:
+        raise RecipeError(
+            "the recipe is for {painter}, and the models {models} are of another kind",
+            painter=recipe.shown_name,
+            models=repr(recipe.models),
+        )
+    if recipe.side != entry.side:
+        raise RecipeError(
+            "the models {models} paint {side} pixels a side, not {given}",
+            models=repr(recipe.models),
+            side=entry.side,
+            given=recipe.side,
+        )
+
+
+def finished_picture(run: "Run") -> Image.Image:
     """Return the current picture of a run in the form that users see."""
     from engine.models.tensors import to_picture
 
-    return composite_result(to_picture(generation.image()), generation.recipe)
+    return composite_result(to_picture(run.image()), run.recipe)
 
 
 def save_painting(
     picture: Image.Image,
     path: Path,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     digests: Mapping[str, str],
     *,
     steps: int | None = None,
@@ -131,12 +156,12 @@ def save_painting(
     png.save_png(picture, path, text=text, force=force)
 
 
-def fits_into_png(recipe: Recipe) -> bool:
+def fits_into_png(recipe: AnyRecipe) -> bool:
     """Return True if a PNG can hold a recipe."""
     return len(recipe.to_json().encode()) <= png.MAX_TEXT_BYTES
 
 
-def with_recipe(content: bytes, recipe: Recipe | None) -> bytes:
+def with_recipe(content: bytes, recipe: AnyRecipe | None) -> bytes:
     """Return a saved painting that holds another recipe; None removes all that it tells.
 
     Raises:
@@ -148,7 +173,7 @@ def with_recipe(content: bytes, recipe: Recipe | None) -> bytes:
     return png.replace_text(content, texts)
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path) -> AnyRecipe:
     """Read the recipe in a PNG or JSON file.
 
     Raises:
@@ -175,7 +200,7 @@ def read_provenance(source: Path | bytes, *, name: Name = THE_PICTURE) -> Proven
         if content.startswith(png.SIGNATURE):
             return _parse_provenance(png.read_text(content, keywords=_KEYWORDS, name=name))
         check_length(content, limit=png.MAX_TEXT_BYTES, name=name)
-        recipe = Recipe.from_json(_decoded(content))
+        recipe = recipe_from_json(_decoded(content))
         return Provenance(recipe, recipe.total_steps, {})
     except RecipeError as error:
         raise RecipeError("{name}: {error}", name=name, error=error.text) from error
@@ -184,7 +209,7 @@ def read_provenance(source: Path | bytes, *, name: Name = THE_PICTURE) -> Proven
 def _parse_provenance(texts: Mapping[str, str]) -> Provenance:
     if RECIPE_KEY not in texts:
         raise RecipeError("it contains no recipe, only PNG files painted by this program do")
-    recipe = Recipe.from_json(texts[RECIPE_KEY])
+    recipe = recipe_from_json(texts[RECIPE_KEY])
     total = recipe.total_steps
     steps = texts.get(STEPS_KEY, str(total))
     if not (steps.isascii() and steps.isdigit() and len(steps) < 10 and int(steps) <= total):

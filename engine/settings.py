@@ -13,6 +13,8 @@ MAX_THREADS = 1024
 MAX_TOGETHER = 64
 MAX_MORE_MODELS = 24
 """Maximum number of models beside the main ones: Discord offers 25 choices."""
+DEMO, DEMO_PAINTERS = "demo", tuple[str, ...]()
+"""Names of the models that come with the program: the pair of VQGAN-CLIP, and other painters'."""
 DEVICES = "auto, cpu, mps, cuda or cuda:N"
 """The devices that `is_device` knows, for messages."""
 
@@ -35,6 +37,9 @@ class EngineSettings(Table):
     """Name of the models that paint unless someone asks for others."""
     more_models: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] = ()
     """Names of the other models that people can choose."""
+    painters: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] | None = None
+    """Names of models of other painters than VQGAN-CLIP, such as GLIDE, that people can choose; by
+    default the demo models, if the demo pair is installed."""
     device: Annotated[str, BeforeValidator(_check_device)] = "auto"
     """Where the models compute, one of `DEVICES`."""
     threads: Annotated[Whole, Field(ge=0, le=MAX_THREADS)] = 0
@@ -50,8 +55,20 @@ class EngineSettings(Table):
 
     @property
     def installed(self) -> tuple[str, ...]:
-        """Names of all models that can paint, the main ones first."""
+        """Names of the models of VQGAN-CLIP that can paint, the main ones first."""
         return tuple(dict.fromkeys((self.models, *self.more_models)))
+
+    @property
+    def installed_painters(self) -> tuple[str, ...]:
+        """Names of the models of other painters that can paint."""
+        if self.painters is not None:
+            return tuple(dict.fromkeys(self.painters))
+        return DEMO_PAINTERS if DEMO in self.installed else ()
+
+    @property
+    def all_installed(self) -> tuple[str, ...]:
+        """Names of all models that can paint, the main ones first."""
+        return (*self.installed, *self.installed_painters)
 
     @model_validator(mode="after")
     def _check_compile(self) -> Self:

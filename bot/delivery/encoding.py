@@ -40,7 +40,7 @@ def encode_picture(
 
 def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredFrame]]:
     """Encode a checkpoint, and the frames since the previous one."""
-    from engine.vqgan_clip.checkpoints import dump
+    from engine.checkpoints import dump
 
     state = event.state if isinstance(event.state, bytes) else dump(dict(event.state), event.recipe)
     frames = [

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.jobs.job import JobLocation
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe
 
 Pixels = NDArray[np.uint8]
 """The pixels of a picture: (height, width, 3), RGB, 0 to 255."""
@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 class PaintedPicture:
     """A picture at the end of its run."""
 
-    recipe: Recipe
+    recipe: AnyRecipe
     pixels: Pixels
     steps: int
     """Number of steps taken; fewer than the recipe's if the run was stopped."""
@@ -78,7 +78,7 @@ class Checkpoint:
     job_id: int
     picture: int
     """The position among the job's pictures, from 1."""
-    recipe: Recipe
+    recipe: AnyRecipe
     steps_done: int
     """Number of steps taken for this picture."""
     state: Mapping[str, Any] | bytes

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from bot.languages.catalogue import Language, language_of
 from bot.languages.message import Message
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe
 
 
 class JobState(StrEnum):
@@ -66,7 +66,7 @@ class Job:
     author_id: int
     prompt: str
     """The prompt as the user typed it."""
-    recipes: tuple[Recipe, ...]
+    recipes: tuple[AnyRecipe, ...]
     kind: str = "imagine"
     """What made the job: "imagine", "edit", "rerun", "vary", "more" and so on."""
     parent_id: int | None = None

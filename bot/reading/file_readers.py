@@ -13,6 +13,7 @@ from engine.editing.followups import restart_from
 from engine.files import THE_PICTURE
 from engine.images.image_io import load_picture, read_picture
 from engine.recipes.edit import Edit, ImagePrompt
+from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import init_image, source_and_mask, start_picture
 from engine.text import Text
@@ -59,13 +60,14 @@ def read_goal(content: bytes, number: int | None) -> tuple[ImagePrompt, Message]
     return image_prompt(loaded.picture), sentences(loaded.notices(name))
 
 
-def read_restart(content: bytes, recipe: Recipe) -> tuple[Recipe, Message]:
+def read_restart(content: bytes, recipe: AnyRecipe) -> tuple[AnyRecipe, Message]:
     """Return a recipe that starts from the picture in a file, and notices."""
     loaded = load_picture(content)
-    return restart_from(recipe, loaded.picture), sentences(loaded.notices(THE_PICTURE))
+    restarted = restart_from(vqgan_clip_recipe(recipe), loaded.picture)
+    return restarted, sentences(loaded.notices(THE_PICTURE))
 
 
-def with_own_pictures(recipe: Recipe) -> Recipe:
+def with_own_pictures(recipe: AnyRecipe) -> AnyRecipe:
     """Return a recipe from elsewhere with its pictures written anew, pixel by pixel the same.
 
     From here on they are small PNG files of the bot's own making. Raises `UserError` or
@@ -74,6 +76,8 @@ def with_own_pictures(recipe: Recipe) -> Recipe:
     start = start_picture(recipe)  # fits the canvas, or cannot be read
     likes = tuple(_own_image_prompt(each) for each in recipe.image_prompts)
     edit = None if recipe.edit is None else _own_edit(recipe.edit)
+    if not isinstance(recipe, Recipe):
+        return replace(recipe, edit=edit)
     first = None if recipe.init_image is None or start is None else _png(start)
     return replace(recipe, init_image=first, image_prompts=likes, edit=edit)
 

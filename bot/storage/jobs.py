@@ -19,7 +19,7 @@ from bot.storage.retry import retrying
 from bot.storage.sources import attach_pictures, detach_pictures
 from bot.storage.tables import CheckpointRow, JobRow, PlaceRow, PostRow, SourceRow
 from engine.errors import RecipeError
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe, recipe_from_json
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class JobRepository(Repository):
         self,
         author_id: int,
         prompt: str,
-        recipes: tuple[Recipe, ...],
+        recipes: tuple[AnyRecipe, ...],
         origin: JobOrigin = NEW_JOB,
         *,
         guild_id: int | None = None,
@@ -231,14 +231,14 @@ def _readable(
     return records, unreadable
 
 
-def _recipes(row: JobRow, pictures: Mapping[bytes, bytes]) -> tuple[Recipe, ...]:
-    recipes = tuple(Recipe.from_json(attach_pictures(text, pictures)) for text in row.recipes)
+def _recipes(row: JobRow, pictures: Mapping[bytes, bytes]) -> tuple[AnyRecipe, ...]:
+    recipes = tuple(recipe_from_json(attach_pictures(text, pictures)) for text in row.recipes)
     if not recipes:
         raise ValueError("it has no recipe")
     return recipes
 
 
-def _job(row: JobRow, recipes: tuple[Recipe, ...]) -> Job:
+def _job(row: JobRow, recipes: tuple[AnyRecipe, ...]) -> Job:
     return Job(
         id=row.id,
         author_id=row.author_id,

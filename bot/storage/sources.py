@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from bot.storage.base import read_json_object
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe
 
 _PREFIX = "sha256:"
 _KEYS = ("init_image", "source", "mask", "picture")
 """The keys of a recipe, its edit and its image prompts that hold a picture."""
 
 
-def detach_pictures(recipes: Sequence[Recipe]) -> tuple[list[str], dict[bytes, bytes]]:
+def detach_pictures(recipes: Sequence[AnyRecipe]) -> tuple[list[str], dict[bytes, bytes]]:
     """Return recipes as JSON with references to their pictures, and these by their digests."""
     pictures: dict[bytes, bytes] = {}
     return [_detach(recipe.to_json(), pictures) for recipe in recipes], pictures

@@ -26,7 +26,9 @@ from bot.submission.pasted_words import pasted_words
 from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles
 from engine.presets import infer_keep, preset_of
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
+from engine.settings import EngineSettings
 
 IMAGINE, BLEND, EDIT = "imagine", "blend", "edit"
 
@@ -47,6 +49,8 @@ class CommandWriter:
     """Writes commands for the `installed` models, of which the first ones paint by default."""
 
     installed: Sequence[str]
+    painters: Sequence[str]
+    """The names of the models of other painters."""
     options: Mapping[str, Collection[str]]
     """The names of the options of `IMAGINE`, `BLEND` and `EDIT`."""
     has_style: bool = True
@@ -67,11 +71,11 @@ class CommandWriter:
         values["count"] = str(len(recipes)) if is_series(recipes) and len(recipes) > 1 else None
         is_other = first.models in self.installed[1:] and "model" in names
         values["model"] = first.models if is_other else None
-        if command != EDIT:
+        if command != EDIT and isinstance(first, Recipe):
             values |= self._neutral(values)
         line = " ".join(f"{name}:{value}" for name, value in values.items() if value is not None)
         notices = [] if record.state is not JobState.STOPPED else [STOPPED]
-        notices += missing(recipes, self.installed)
+        notices += missing(recipes, (*self.installed, *self.painters))
         notices += [] if words.is_exact else [LOOKS_LIKE_OPTION]
         return CommandLine(f"/{command} {line}", tuple(notices), words.style)
 
@@ -87,12 +91,12 @@ class CommandLines:
 
     def __init__(
         self,
-        installed: Sequence[str],
+        engine: EngineSettings,
         styles: SavedStyles,
         store: Store,
         default_options: DefaultOptions,
     ) -> None:
-        self._installed = installed
+        self._engine = engine
         self._styles = styles
         self._store = store
         self._default_options = default_options
@@ -113,7 +117,8 @@ class CommandLines:
         user_id = requester.user_id
         own = await self._store.preferences.get(user_id)
         defaults = {*own.options, *(await self._default_options.of_channel(requester)).options}
-        writer = CommandWriter(self._installed, _options_of_commands(tree), defaults=defaults)
+        installed, painters = self._engine.installed, self._engine.installed_painters
+        writer = CommandWriter(installed, painters, _options_of_commands(tree), defaults=defaults)
         line = writer.write(record, number)
         # A style that the user saved under this name, or "none", would mean something else.
         if line.style is None or await self._styles.words(user_id, line.style) == line.style:
@@ -128,15 +133,17 @@ def _options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[
     return {command.name: [each.name for each in command.parameters] for command in found}
 
 
-def _command(recipe: Recipe) -> str:
+def _command(recipe: AnyRecipe) -> str:
     """Return the command that paints a recipe."""
     if recipe.edit is not None:
         return EDIT
     return IMAGINE if recipe.prompts else BLEND
 
 
-def _options(recipe: Recipe) -> dict[str, str | None]:
+def _options(recipe: AnyRecipe) -> dict[str, str | None]:
     """Return the options beside words that make a recipe; None for those that have no value."""
+    if not isinstance(recipe, Recipe):
+        return {"seed": str(recipe.seed), "painter": recipe.painter}
     keep = None if recipe.edit is None else infer_keep(recipe.edit)
     shape = {} if recipe.edit is not None else shape_of(recipe)
     return {
@@ -149,7 +156,7 @@ def _options(recipe: Recipe) -> dict[str, str | None]:
     }
 
 
-def _weights(recipe: Recipe) -> dict[str, str]:
+def _weights(recipe: AnyRecipe) -> dict[str, str]:
     """Return the option with the weights of pictures; none if all are 1."""
     weights, is_blend = [each.weight for each in recipe.image_prompts], not recipe.prompts
     if set(weights) <= {1}:

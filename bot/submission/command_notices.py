@@ -16,6 +16,7 @@ from engine.presets import (
     size_of_shape,
 )
 from engine.recipes.edit import Edit
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import RATIOS, SHAPES, read_ratio
 
@@ -68,7 +69,7 @@ def shape_of(recipe: Recipe) -> dict[str, str]:
     return {}
 
 
-def missing(recipes: Sequence[Recipe], installed: Sequence[str]) -> Iterator[Message]:
+def missing(recipes: Sequence[AnyRecipe], installed: Sequence[str]) -> Iterator[Message]:
     """Yield sentences about what options cannot say of recipes."""
     first = recipes[0]
     if first.models not in installed:
@@ -81,6 +82,8 @@ def missing(recipes: Sequence[Recipe], installed: Sequence[str]) -> Iterator[Mes
         yield _SERIES
     if first.seed + len(recipes) - 1 > LARGEST_SEED:
         yield _SEED
+    if not isinstance(first, Recipe):
+        return
     yield from _missing_pictures(first)
     if first.more:
         yield Message(
@@ -103,7 +106,7 @@ def _missing_pictures(recipe: Recipe) -> Iterator[Message]:
         yield _ONE_LIKE if is_one_without_words else _LIKE
 
 
-def is_series(recipes: Sequence[Recipe]) -> bool:
+def is_series(recipes: Sequence[AnyRecipe]) -> bool:
     """Return True if recipes differ only in their seeds, which are consecutive."""
     return tuple(recipes) == variations(recipes[0], len(recipes))
 

@@ -20,7 +20,7 @@ from bot.submission.permissions import Actor
 from bot.submission.requester import Requester
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe
 
 _END_PAUSE = 0.1
 """Seconds between two reads of the state of a stopped job."""
@@ -110,7 +110,7 @@ class JobControl:
         self,
         job_id: int,
         requester: Requester,
-        recipes: tuple[Recipe, ...] | None = None,
+        recipes: tuple[AnyRecipe, ...] | None = None,
         *,
         kind: str = "more",
         picture: int | None = None,

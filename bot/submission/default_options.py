@@ -69,7 +69,7 @@ class DefaultOptions:
                 Message("This channel's defaults were used: {options}.", options=options)
             )
         number = values.pop("count", 1) if count is None else count
-        typed = await self._resolved(requester, typed)
+        typed = await self.resolved(requester, typed)
         return FilledOptions(replace(typed, **values), number, joined(" ", notices))
 
     async def of_channel(self, requester: Requester) -> ImagineDefaults:
@@ -138,7 +138,7 @@ class DefaultOptions:
             return False
         return True
 
-    async def _resolved(self, requester: Requester, typed: ImagineOptions) -> ImagineOptions:
+    async def resolved(self, requester: Requester, typed: ImagineOptions) -> ImagineOptions:
         """Return typed options with the words of a saved style, and without the word for none."""
         if typed.style is not None:
             typed = replace(typed, style=await self._styles.words(requester.user_id, typed.style))

@@ -24,7 +24,7 @@ from bot.ui.uploads import Upload, is_own
 from engine.editing.edit_pictures import EditPictures, read_edit
 from engine.editing.edit_recipe import edit_recipe, feather
 from engine.presets import make_recipe
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,11 @@ class Edits:
         return await self._submit(requester, options, pictures)
 
     async def queue_restart(
-        self, requester: Requester, origin: Recipe, picture: Upload, *, spoiler: bool = False
+        self, requester: Requester, origin: AnyRecipe, picture: Upload, *, spoiler: bool = False
     ) -> Queued:
         """Queue a picture's recipe again, starting from another picture."""
-        check_models(origin, self._settings.engine.installed)
+        check_models(origin, self._settings.engine.all_installed)
+        vqgan_clip_recipe(origin)
         (origin,), lowered = await self._policy.fit(requester.guild_id, (origin,))
         prompt = origin.title
         await self._policy.check_early(requester, prompt, (origin,))
@@ -132,7 +133,7 @@ class Edits:
         painted = None if record is None else record.job.recipes[0].models
         return painted if painted in engine.installed else engine.models
 
-    async def _fit(self, requester: Requester, options: EditOptions, recipe: Recipe) -> Fitted:
+    async def _fit(self, requester: Requester, options: EditOptions, recipe: AnyRecipe) -> Fitted:
         """Lower the size, and the steps unless they were named, to the limits."""
         is_free = options.steps is None
         return await self._policy.fit(requester.guild_id, (recipe,), steps=is_free, size=True)
@@ -153,7 +154,7 @@ class Edits:
             raise UserError(Message("Here only the person who asked for a picture may edit it."))
 
 
-def _edit_recipe(options: EditOptions, pictures: EditPictures, models: str) -> Recipe:
+def _edit_recipe(options: EditOptions, pictures: EditPictures, models: str) -> AnyRecipe:
     """Return the first picture's recipe. Writing its pictures takes time."""
     return edit_recipe(
         options.prompt,

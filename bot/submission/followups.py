@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Generator, Hashable, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from math import inf
 
 import discord
@@ -25,9 +24,14 @@ from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded, seed_or_any
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
-from engine.editing.followups import ENLARGED, enlarged, variation_of, with_extra_steps
-from engine.recipes.prompts import parse_prompts
-from engine.recipes.recipe import Recipe
+from engine.editing.followups import (
+    ENLARGED,
+    enlarged,
+    reworded,
+    variation_of,
+    with_extra_steps,
+)
+from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
 
 
 class FollowupJobs:
@@ -68,7 +72,7 @@ class FollowupJobs:
         origin, seed = _recipe(record, number), seed_or_any(None)
         self._check_models((origin,))
         with self.debounce(requester.user_id, "vary", record.job.id, number):
-            recipe = await asyncio.to_thread(variation_of, origin, picture, seed)
+            recipe = await asyncio.to_thread(variation_of, vqgan_clip_recipe(origin), picture, seed)
             return await self._submit(requester, record, (recipe,), "vary")
 
     async def enlarge(
@@ -79,7 +83,7 @@ class FollowupJobs:
         self._check_models((origin,))
         _check_can_grow(origin)
         with self.debounce(requester.user_id, "enlarge", record.job.id, number):
-            recipe = await asyncio.to_thread(enlarged, origin, picture)
+            recipe = await asyncio.to_thread(enlarged, vqgan_clip_recipe(origin), picture)
             return await self._submit(requester, record, (recipe,), "enlarge")
 
     async def add_steps(
@@ -89,7 +93,7 @@ class FollowupJobs:
         recipes = _recipes(record, number)
         self._check_models(recipes)
         with self.debounce(requester.user_id, "more", record.job.id, number):
-            longer = tuple(with_extra_steps(recipe, steps) for recipe in recipes)
+            longer = tuple(with_extra_steps(vqgan_clip_recipe(recipe), steps) for recipe in recipes)
             return await self._control.resume(record.job.id, requester, longer, picture=number)
 
     async def resume(self, requester: Requester, record: JobRecord) -> discord.Message:
@@ -103,8 +107,9 @@ class FollowupJobs:
     ) -> discord.Message:
         """Paint a job, or one of its pictures, with another prompt and the same seeds."""
         check_prompt(prompt, self._settings.limits)
-        prompts, before = parse_prompts(prompt), _recipes(record, number)
-        if all(recipe.prompts == prompts for recipe in before):
+        before = _recipes(record, number)
+        after = tuple(reworded(recipe, prompt) for recipe in before)
+        if before == after:
             raise UserError(
                 Message(
                     "This is the same prompt, and with the same seed it paints the same picture. "
@@ -112,14 +117,13 @@ class FollowupJobs:
                 )
             )
         with self.debounce(requester.user_id, "reword", record.job.id, number, prompt):
-            recipes = tuple(replace(recipe, prompts=prompts) for recipe in before)
-            return await self._submit(requester, record, recipes, "reword", prompt)
+            return await self._submit(requester, record, after, "reword", prompt)
 
     async def _submit(
         self,
         requester: Requester,
         record: JobRecord,
-        recipes: tuple[Recipe, ...],
+        recipes: tuple[AnyRecipe, ...],
         kind: str,
         prompt: str | None = None,
     ) -> discord.Message:
@@ -135,9 +139,9 @@ class FollowupJobs:
         )
         return await self._submission.submit(requester, words, recipes, origin)
 
-    def _check_models(self, recipes: Sequence[Recipe]) -> None:
+    def _check_models(self, recipes: Sequence[AnyRecipe]) -> None:
         for each in recipes:
-            check_models(each, self._settings.engine.installed)
+            check_models(each, self._settings.engine.all_installed)
 
     @contextmanager
     def debounce(self, *request: Hashable) -> Generator[None]:
@@ -157,7 +161,7 @@ class FollowupJobs:
         self._recent[request] = time.monotonic()
 
 
-def _check_can_grow(recipe: Recipe) -> None:
+def _check_can_grow(recipe: AnyRecipe) -> None:
     """Raise `UserError` if a picture is already about as large as it can become."""
     if recipe.width * recipe.height * ENLARGED**2 > most_pixels(recipe.models):
         raise UserError(
@@ -168,12 +172,12 @@ def _check_can_grow(recipe: Recipe) -> None:
         )
 
 
-def _recipes(record: JobRecord, number: int | None) -> tuple[Recipe, ...]:
+def _recipes(record: JobRecord, number: int | None) -> tuple[AnyRecipe, ...]:
     """Return a job's recipes, or only that of picture `number`."""
     return record.job.recipes if number is None else (_recipe(record, number),)
 
 
-def _recipe(record: JobRecord, number: int) -> Recipe:
+def _recipe(record: JobRecord, number: int) -> AnyRecipe:
     """Return the recipe of picture `number`, counted from 1."""
     if not 1 <= number <= len(record.job.recipes):
         raise UserError(Message("There is no such picture."))

@@ -47,6 +47,8 @@ class ImagineOptions:
     seed: int | None = None
     model: str | None = None
     """Name of the models that paint."""
+    painter: str | None = None
+    """Name of the method that paints, VQGAN-CLIP if left out."""
     preset: str | None = None
     style: str | None = None
     likes: int = 0

@@ -8,11 +8,11 @@ from bot.errors import UserError
 from bot.guild_settings import COMMAND_LISTS, GuildSettings
 from bot.submission.requester import PAINTING, Requester
 from bot.ui.access_lists import CHANNELS, COMMANDS, ROLES
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe
 
 
 def check_place(
-    settings: GuildSettings, requester: Requester, recipes: Sequence[Recipe] = ()
+    settings: GuildSettings, requester: Requester, recipes: Sequence[AnyRecipe] = ()
 ) -> None:
     """Raise `UserError` if a server allows this only in other channels, or for other roles.
 
@@ -37,7 +37,7 @@ def is_spoiler_place(settings: GuildSettings, requester: Requester) -> bool:
     return requester.place_id in settings.spoiler_channels
 
 
-def _command(requester: Requester, recipes: Sequence[Recipe]) -> str | None:
+def _command(requester: Requester, recipes: Sequence[AnyRecipe]) -> str | None:
     """Return the command whose channels count; None while that is unknown.
 
     A button or a reaction can repeat an edit as well as any other picture: its recipe tells.

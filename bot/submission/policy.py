@@ -23,9 +23,9 @@ from bot.submission.places import check_place, is_spoiler_place
 from bot.submission.recipe_limits import Fitted, check_recipes, fit_count, fit_size, fit_steps
 from bot.submission.requester import Requester
 from bot.ui.formatting import escape_name
-from engine.models.catalogue import find_models
-from engine.recipes.recipe import Recipe
-from engine.vqgan_clip.memory_estimate import Budget, choose_plan
+from engine.models.memory import Budget
+from engine.painters import choose_plan
+from engine.recipes.kinds import AnyRecipe
 
 _BLOCKED_BY_HOST = Message(
     "You are blocked from painting with me. Only the person who runs me can change that."
@@ -73,7 +73,7 @@ class SubmissionPolicy:
     async def fit(
         self,
         guild_id: int | None,
-        recipes: Sequence[Recipe],
+        recipes: Sequence[AnyRecipe],
         *,
         steps: bool = True,
         size: bool = False,
@@ -98,7 +98,7 @@ class SubmissionPolicy:
         return fitted, joined(" ", notices)
 
     async def check(
-        self, requester: Requester, prompt: str, recipes: Sequence[Recipe]
+        self, requester: Requester, prompt: str, recipes: Sequence[AnyRecipe]
     ) -> GuildSettings:
         """Return the settings of the guild, if the requester may ask for these recipes here.
 
@@ -111,7 +111,7 @@ class SubmissionPolicy:
         return guild
 
     async def check_early(
-        self, requester: Requester, prompt: str = "", recipes: Sequence[Recipe] = ()
+        self, requester: Requester, prompt: str = "", recipes: Sequence[AnyRecipe] = ()
     ) -> None:
         """Raise what a request would be refused with, before files for it are read.
 
@@ -148,7 +148,7 @@ class SubmissionPolicy:
         await self._accounts.check(account, pictures)
 
     async def check_access(
-        self, requester: Requester, recipes: Sequence[Recipe] = ()
+        self, requester: Requester, recipes: Sequence[AnyRecipe] = ()
     ) -> GuildSettings:
         """Return the guild's settings, if the bot and the user may paint in this channel.
 
@@ -200,12 +200,12 @@ class SubmissionPolicy:
         return guild
 
     def _check_content(
-        self, guild: GuildSettings, requester: Requester, prompt: str, recipes: Sequence[Recipe]
+        self, guild: GuildSettings, requester: Requester, prompt: str, recipes: Sequence[AnyRecipe]
     ) -> None:
         check_recipes(recipes, guild.merged_with(self._host))
         for recipe in recipes:
             if (memory := self._memory(recipe.models)) is not None:
-                choose_plan(recipe, find_models(recipe.models), memory)
+                choose_plan(recipe, memory)
         texts = [[each.text for each in recipe.prompts] for recipe in recipes]
         # A word may be split over several prompts, which are shown together.
         together = map(" | ".join, texts)
@@ -225,7 +225,7 @@ def check_prompt(prompt: str, limits: LimitSettings) -> None:
         )
 
 
-def check_models(recipe: Recipe, installed: Sequence[str]) -> None:
+def check_models(recipe: AnyRecipe, installed: Sequence[str]) -> None:
     """Raise `UserError` if a recipe is for models that are not installed here."""
     if recipe.models not in installed:
         raise UserError(

@@ -15,7 +15,9 @@ from bot.jobs.job import JobOrigin
 from bot.languages.message import Message
 from bot.submission.requester import Requester
 from bot.ui.unknown_words import question_text
-from engine.models.catalogue import find_models
+from engine.editing.followups import reworded
+from engine.models.catalogue import find_entry
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.pictures import pictures_of
 from engine.recipes.prompts import line_of
 from engine.recipes.recipe import Recipe
@@ -37,7 +39,7 @@ class Question:
     id: str
     requester: Requester
     prompt: str
-    recipes: tuple[Recipe, ...]
+    recipes: tuple[AnyRecipe, ...]
     origin: JobOrigin
     asked_at: float
     """When it was asked, in seconds of the monotonic clock."""
@@ -62,7 +64,7 @@ class Questions:
         """The questions by their ids, oldest first."""
 
     def check_words(
-        self, requester: Requester, prompt: str, recipes: tuple[Recipe, ...], origin: JobOrigin
+        self, requester: Requester, prompt: str, recipes: tuple[AnyRecipe, ...], origin: JobOrigin
     ) -> None:
         """Raise `UnknownWordsError` if the models do not know words of a prompt; keep the request.
 
@@ -76,7 +78,7 @@ class Questions:
         )
         nearest = found.with_nearest_prompts().prompt
         self.put(found)
-        text = question_text(find_models(recipes[0].models), words, nearest)
+        text = question_text(find_entry(recipes[0].models), words, nearest)
         raise UnknownWordsError(text, found.id, nearest)
 
     def take(self, question_id: str, user_id: int) -> Question:
@@ -114,20 +116,23 @@ class Questions:
             size -= each.size
 
 
-def unknown_words(recipes: Sequence[Recipe]) -> tuple[str, ...]:
+def unknown_words(recipes: Sequence[AnyRecipe]) -> tuple[str, ...]:
     """Return the words of the recipes' prompts that their models do not know, each once."""
     words: Mapping[str, None] = dict.fromkeys(
         word
         for recipe in recipes
         for prompt in recipe.prompts
-        for word in find_models(recipe.models).vocabulary.unknown_words(prompt.text)
+        for word in find_entry(recipe.models).vocabulary.unknown_words(prompt.text)
     )
     return tuple(words)
 
 
-def _with_nearest_prompts(recipe: Recipe) -> Recipe:
-    vocabulary = find_models(recipe.models).vocabulary
-    return replace(recipe, prompts=vocabulary.nearest(recipe.prompts))
+def _with_nearest_prompts(recipe: AnyRecipe) -> AnyRecipe:
+    """Return a recipe with the nearest words that its models know."""
+    nearest = find_entry(recipe.models).vocabulary.nearest(recipe.prompts)
+    if isinstance(recipe, Recipe):
+        return replace(recipe, prompts=nearest)
+    return reworded(recipe, line_of(nearest))
 
 
 def _author(question: Question) -> int:

@@ -9,16 +9,17 @@ from bot.errors import UserError
 from bot.languages.message import Message
 from engine.presets import size_within
 from engine.recipes.checks import MAX_SIDE
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.prompts import MAX_PROMPTS
 from engine.recipes.recipe import Recipe
 
 _ROOM_FOR_STYLES = 128 * MAX_PROMPTS
 """Number of characters that a recipe's prompts may have beyond the limit for typed prompts."""
-Fitted = tuple[tuple[Recipe, ...], Message | str]
+Fitted = tuple[tuple[AnyRecipe, ...], Message | str]
 """Recipes that were lowered to the limits, and sentences about that, or ""."""
 
 
-def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:
+def check_recipes(recipes: Sequence[AnyRecipe], limits: LimitSettings) -> None:
     """Raise `UserError`, naming the limit, if the recipes of a command exceed one."""
     if len(recipes) > limits.count:
         raise UserError(
@@ -28,7 +29,7 @@ def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:
                 count=len(recipes),
             )
         )
-    steps = max(recipe.total_steps for recipe in recipes)
+    steps = _most_steps(recipes)
     if steps > limits.steps:
         raise UserError(
             Message(
@@ -50,9 +51,9 @@ def check_recipes(recipes: Sequence[Recipe], limits: LimitSettings) -> None:
             )
 
 
-def fit_steps(recipes: Sequence[Recipe], limits: LimitSettings) -> Fitted:
+def fit_steps(recipes: Sequence[AnyRecipe], limits: LimitSettings) -> Fitted:
     """Lower steps to the limit; return the recipes, and a sentence about that or ""."""
-    most = max(recipe.total_steps for recipe in recipes)
+    most = _most_steps(recipes)
     if most <= limits.steps:
         return tuple(recipes), ""
     notice = Message(
@@ -63,11 +64,13 @@ def fit_steps(recipes: Sequence[Recipe], limits: LimitSettings) -> Fitted:
     return tuple(_shortened(recipe, limits.steps) for recipe in recipes), notice
 
 
-def fit_size(recipe: Recipe, limits: LimitSettings) -> tuple[Recipe, Message | str]:
+def fit_size(recipe: AnyRecipe, limits: LimitSettings) -> tuple[AnyRecipe, Message | str]:
     """Shrink a recipe to the limit if possible; return it, and a sentence about that or "".
 
     Its initial image, if it has one, must not be read yet.
     """
+    if not isinstance(recipe, Recipe):
+        return recipe, ""
     width, height = size_within((recipe.width, recipe.height), limits.pixels, recipe.models)
     if (width, height) == (recipe.width, recipe.height):
         return recipe, ""
@@ -79,7 +82,7 @@ def fit_size(recipe: Recipe, limits: LimitSettings) -> tuple[Recipe, Message | s
     return replace(recipe, width=width, height=height), notice
 
 
-def fit_count(recipes: Sequence[Recipe], limits: LimitSettings) -> Fitted:
+def fit_count(recipes: Sequence[AnyRecipe], limits: LimitSettings) -> Fitted:
     """Leave out variations beyond the limit; return the rest, and a sentence about that or ""."""
     if len(recipes) <= limits.count:
         return tuple(recipes), ""
@@ -91,8 +94,15 @@ def fit_count(recipes: Sequence[Recipe], limits: LimitSettings) -> Fitted:
     return tuple(recipes[: limits.count]), notice
 
 
-def _shortened(recipe: Recipe, most: int) -> Recipe:
+def _most_steps(recipes: Sequence[AnyRecipe]) -> int:
+    """Return the number of steps of the longest recipe whose number people choose."""
+    return max((each.total_steps for each in recipes if isinstance(each, Recipe)), default=0)
+
+
+def _shortened(recipe: AnyRecipe, most: int) -> AnyRecipe:
     """Return a recipe whose rounds have at most `most` steps together, at least 1."""
+    if not isinstance(recipe, Recipe):
+        return recipe
     rounds: list[int] = []
     for steps in recipe.rounds:
         left = most - sum(rounds)
@@ -101,7 +111,7 @@ def _shortened(recipe: Recipe, most: int) -> Recipe:
     return replace(recipe, steps=rounds[0], more=tuple(rounds[1:]))
 
 
-def _check_size(recipe: Recipe, most: int) -> None:
+def _check_size(recipe: AnyRecipe, most: int) -> None:
     width, height = recipe.width, recipe.height
     if width * height > most:
         side = isqrt(most)

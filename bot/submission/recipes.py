@@ -16,6 +16,7 @@ from bot.languages.message import Message
 from bot.reading.file_readers import with_own_pictures
 from bot.storage import Store
 from bot.submission.files import FileReader, FileTurn
+from bot.submission.painters import check_usual_effort
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded
@@ -26,6 +27,7 @@ from bot.ui.uploads import Upload, recipe_beside
 from engine.models.catalogue import find_models
 from engine.painting import Provenance, check_grid, read_provenance
 from engine.presets import size_of_shape
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import SHAPES
@@ -69,7 +71,7 @@ class RecipeReruns:
 
     async def of_posted(
         self, requester: Requester, message: discord.Message, picture: discord.Attachment
-    ) -> Recipe:
+    ) -> AnyRecipe:
         """Return the recipe of a picture that the bot posted, from the store or else its file.
 
         Only the store's is sure to be complete. Raises `UserError` or `EngineError` without one.
@@ -82,12 +84,12 @@ class RecipeReruns:
         upload = Upload(recipe_beside(message, picture), message)
         return (await self.read(requester, upload)).recipe
 
-    def check(self, recipe: Recipe) -> None:
+    def check(self, recipe: AnyRecipe) -> None:
         """Raise `UserError` or `EngineError` if a recipe from elsewhere cannot be painted here.
 
         Users may choose neither size nor cutouts freely, and a recipe must not get around that.
         """
-        check_models(recipe, self._settings.engine.installed)
+        check_models(recipe, self._settings.engine.all_installed)
         _check_effort(recipe)
         check_prompt(prompt_of(recipe), self._settings.limits)
         check_complete(recipe)
@@ -111,7 +113,7 @@ class RecipeReruns:
         origin = JobOrigin(kind="rerun", spoiler=spoiler, has_new_words=False)
         return Queued(await self._submission.submit(requester, prompt, again, origin))
 
-    async def _paintable(self, requester: Requester, turn: FileTurn, upload: Upload) -> Recipe:
+    async def _paintable(self, requester: Requester, turn: FileTurn, upload: Upload) -> AnyRecipe:
         """Return the recipe in a file, with pictures that are safe to use."""
         recipe = (await turn.read(read_provenance, upload, is_text=True)).recipe
         self.check(recipe)
@@ -120,14 +122,14 @@ class RecipeReruns:
         return await turn.call(with_own_pictures, recipe)
 
 
-def recipe_file(recipe: Recipe, language: Language, *, spoiler: bool = False) -> Attachment:
+def recipe_file(recipe: AnyRecipe, language: Language, *, spoiler: bool = False) -> Attachment:
     """Return a recipe as a JSON file, described in a language. A large one takes time."""
     description = Message("The recipe of the picture, as JSON").in_language(language)
     content = json.dumps(json.loads(recipe.to_json()), ensure_ascii=False, indent=2)
     return Attachment(FILENAME, content.encode(), description, spoiler)
 
 
-def prompt_of(recipe: Recipe) -> str:
+def prompt_of(recipe: AnyRecipe) -> str:
     """Return a recipe's prompts as a user would type them."""
     return " | ".join(map(str, recipe.prompts))
 
@@ -138,8 +140,11 @@ def most_pixels(models: str) -> int:
     return LARGEST**2 * max(width * height for width, height in sizes)
 
 
-def _check_effort(recipe: Recipe) -> None:
+def _check_effort(recipe: AnyRecipe) -> None:
     """Raise `UserError` if a recipe has more pixels or cutouts than users can ask for here."""
+    if not isinstance(recipe, Recipe):
+        check_usual_effort(recipe)
+        return
     entry = find_models(recipe.models)
     largest = LARGEST * entry.side
     if recipe.width * recipe.height > most_pixels(recipe.models) or recipe.enlarge > entry.enlarge:
@@ -155,7 +160,7 @@ def _check_effort(recipe: Recipe) -> None:
         )
 
 
-def _too_large(recipe: Recipe, largest: str, enlarge: int) -> Message:
+def _too_large(recipe: AnyRecipe, largest: str, enlarge: int) -> Message:
     """Return that a recipe is too large; `largest` canvas and `enlarge` are possible."""
     size = f"{recipe.width}×{recipe.height}"
     if recipe.enlarge > 1:

@@ -3,9 +3,12 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from engine.recipes.checks import MAX_SEED
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe
+
+_R = TypeVar("_R", bound=AnyRecipe)
 
 LARGEST_SEED = min(MAX_SEED, 2**53 - 1)
 """The largest seed that can be typed, because Discord's integers are JavaScript numbers."""
@@ -18,13 +21,13 @@ def seed_or_any(seed: int | None) -> int:
     return secrets.randbelow(_MAX_RANDOM_SEED) if seed is None else seed
 
 
-def variations(recipe: Recipe, count: int) -> tuple[Recipe, ...]:
+def variations(recipe: _R, count: int) -> tuple[_R, ...]:
     """Return a recipe `count` times, with consecutive seeds."""
     seeds = ((recipe.seed + number) % (MAX_SEED + 1) for number in range(count))
     return tuple(replace(recipe, seed=seed) for seed in seeds)
 
 
-def reseeded(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+def reseeded(recipes: Sequence[AnyRecipe]) -> tuple[AnyRecipe, ...]:
     """Return the recipes with consecutive seeds from a random one."""
     first = seed_or_any(None)
     return tuple(replace(recipe, seed=first + number) for number, recipe in enumerate(recipes))

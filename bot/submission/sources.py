@@ -10,8 +10,8 @@ from bot.languages.message import Message
 from bot.picture_check import Audience, Picture, PictureCheck, PictureFilterError
 from bot.submission.requester import Requester
 from bot.ui import picture_filter_text
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.pictures import seen_pictures
-from engine.recipes.recipe import Recipe
 
 
 async def check_sources(
@@ -30,7 +30,7 @@ async def check_sources(
 
 
 async def check_recipes_sources(
-    check: PictureCheck, requester: Requester, recipes: Sequence[Recipe]
+    check: PictureCheck, requester: Requester, recipes: Sequence[AnyRecipe]
 ) -> None:
     """Raise `UserError` if recipes contain pictures that may not be used here."""
     found = (picture for recipe in recipes for picture in seen_pictures(recipe))

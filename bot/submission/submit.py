@@ -35,7 +35,7 @@ from bot.ui.discord_errors import (
     is_transient,
     wait_before_repeating,
 )
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class JobSubmission:
         self,
         requester: Requester,
         prompt: str,
-        recipes: tuple[Recipe, ...],
+        recipes: tuple[AnyRecipe, ...],
         origin: JobOrigin = NEW_JOB,
     ) -> discord.Message:
         """Queue a job for the requester, and return the message that announces it.
@@ -123,7 +123,7 @@ class JobSubmission:
                 tasks.create_task(self._announce_later(*await self._unannounced.get()))
 
     async def _admit(
-        self, requester: Requester, prompt: str, recipes: tuple[Recipe, ...], origin: JobOrigin
+        self, requester: Requester, prompt: str, recipes: tuple[AnyRecipe, ...], origin: JobOrigin
     ) -> Job:
         """Store a job if nothing forbids it."""
         if self._queue.closed:

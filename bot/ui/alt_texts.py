@@ -45,7 +45,8 @@ def of_progress(job: Job, event: ProgressEvent) -> Message:
 def of_growth(job: Job) -> Message:
     """Return the alt text of a clip of how a job's pictures grew."""
     words = plain_text(job.prompt)
-    if job.recipes[0].start == "image":
+    first = job.recipes[0]
+    if first.edit is not None or first.init_image is not None:
         return Message(
             "How it grew from another picture, painted from the prompt: {prompt}", prompt=words
         )

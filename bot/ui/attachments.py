@@ -11,7 +11,7 @@ from bot.jobs.job import Job
 from bot.ui import alt_texts
 from bot.ui.formatting import truncate
 from engine.files import MEBIBYTE
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.start_image import source_and_mask
 
 MAX_MESSAGE_BYTES = 24 * MEBIBYTE
@@ -65,7 +65,7 @@ def discord_files(*attachments: Attachment | None) -> list[discord.File]:
     ]
 
 
-def _shown(picture: Image.Image, recipe: Recipe) -> Image.Image:
+def _shown(picture: Image.Image, recipe: AnyRecipe) -> Image.Image:
     """Resize a progress picture to the size that people see."""
     if recipe.edit is not None:
         size = source_and_mask(recipe.edit)[0].size

@@ -17,6 +17,8 @@ from bot.jobs.job import Job, JobState
 from bot.jobs.records import JobRecord
 from bot.languages.catalogue import Language
 from bot.languages.message import Message
+from engine.recipes.kinds import AnyRecipe
+from engine.recipes.recipe import Recipe
 
 UNKNOWN = Message("I don't know this button any more. Please run the command again.")
 """Message for a press of a button whose custom id means nothing."""
@@ -154,7 +156,7 @@ def main_view(record: JobRecord, numbers: Sequence[int]) -> ui.View:
 
 def picture_view(record: JobRecord, number: int) -> ui.View:
     """Return the buttons under one of a job's pictures that someone took."""
-    job, actions = record.job, _actions(record, has_pictures=True)
+    job, actions = record.job, _actions(record, has_pictures=True, number=number)
     actions = [each for each in actions if each in _ABOUT_ONE]
     row = partial(_row, job.id, language=job.language, number=number, numbered=_ABOUT_ONE)
     return _view(row(actions, first=actions[0]), row(_LAST_ROW))
@@ -181,19 +183,39 @@ def _rows(record: JobRecord, numbers: Sequence[int]) -> list[list[ui.Button[Any]
     job, actions = record.job, _actions(record, has_pictures=bool(numbers))
     row = partial(_row, job.id, language=job.language, first=actions[0])
     if len(numbers) > 1:
-        rows = [_row_of_numbers(job, each, numbers[:PER_ROW]) for each in _FOR_EACH]
+        varied = [each for each in numbers if isinstance(job.recipes[each - 1], Recipe)]
+        each_of = {JobAction.VARY: varied, JobAction.TAKE: numbers}
+        rows = [_row_of_numbers(job, each, of[:PER_ROW]) for each, of in each_of.items() if of]
         rest = [each for each in actions if each not in _FROM_A_PICTURE]
         return [*rows, row(rest)]
     number = numbers[0] if len(numbers) == 1 < len(job.recipes) else None
     return [row(actions, number=number)]
 
 
-def _actions(record: JobRecord, *, has_pictures: bool) -> list[JobAction]:
-    """Return what people can make of a result; not every picture can be enlarged."""
-    recipe = record.job.recipes[0]
-    can_grow = recipe.edit is None and recipe.quantization != "codebook-sampling"
+def _actions(
+    record: JobRecord, *, has_pictures: bool, number: int | None = None
+) -> list[JobAction]:
+    """Return what people can make of a result, or of its picture `number`.
+
+    Only VQGAN-CLIP can go on from a picture, and not every picture can be enlarged.
+    """
     actions = _UNDER_RESULTS[record.state if has_pictures else JobState.FAILED]
-    return [each for each in actions if can_grow or each is not JobAction.ENLARGE]
+    without = set[JobAction]()
+    recipes = record.job.recipes if number is None else (record.job.recipes[number - 1],)
+    if not all(isinstance(each, Recipe) for each in recipes):
+        without |= {JobAction.MORE, JobAction.ENLARGE}
+    if not any(isinstance(each, Recipe) for each in recipes):
+        without.add(JobAction.VARY)
+    if not all(map(_can_grow, recipes)):
+        without.add(JobAction.ENLARGE)
+    return [each for each in actions if each not in without]
+
+
+def _can_grow(recipe: AnyRecipe) -> bool:
+    """Return True if a picture can be painted larger from where it is."""
+    if not isinstance(recipe, Recipe):
+        return False
+    return recipe.edit is None and recipe.quantization != "codebook-sampling"
 
 
 def _row(

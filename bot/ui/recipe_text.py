@@ -5,6 +5,9 @@ from bot.ui.formatting import escape_name, escape_prompt
 from engine.painting import Provenance
 from engine.presets import infer_keep, preset_of
 from engine.recipes.edit import Edit
+from engine.recipes.glide_recipe import GlideRecipe
+from engine.recipes.kinds import AnyRecipe
+from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import Recipe
 
@@ -37,7 +40,7 @@ def provenance_text(origin: Provenance) -> Message:
     return joined("\n", lines)
 
 
-def size_text(recipe: Recipe) -> Message | str:
+def size_text(recipe: AnyRecipe) -> Message | str:
     """Return the size that a recipe paints, and how it is shown."""
     size = f"{recipe.width}×{recipe.height}"
     if recipe.enlarge == 1:
@@ -75,8 +78,8 @@ def _listed(prompt: Prompt) -> Message:
     return joined(" · ", parts)
 
 
-def _rounds(recipe: Recipe) -> Message:
-    if not recipe.more:
+def _rounds(recipe: AnyRecipe) -> Message:
+    if not isinstance(recipe, Recipe) or not recipe.more:
         return steps_text(recipe.total_steps)
     return Message.counted(
         "{steps} steps in {count} round",
@@ -86,7 +89,28 @@ def _rounds(recipe: Recipe) -> Message:
     )
 
 
-def _settings(recipe: Recipe) -> Message:
+def _settings(recipe: AnyRecipe) -> Message:
+    if isinstance(recipe, GlideRecipe):
+        return Message(
+            "painted by {painter}, guided by {guidance} with the scale {scale}",
+            painter=recipe.shown_name,
+            guidance=recipe.guidance,
+            scale=f"{recipe.guidance_scale:g}",
+        )
+    if isinstance(recipe, MinDalleRecipe):
+        return Message.counted(
+            "painted by {painter}, {count} candidate, the {top_k} likeliest codes",
+            "painted by {painter}, the best of {count} candidates, the {top_k} likeliest codes",
+            recipe.candidates,
+            painter=recipe.shown_name,
+            top_k=recipe.top_k,
+        )
+    if not isinstance(recipe, Recipe):
+        return Message(
+            "painted by {painter} with the strength {alpha}",
+            painter=recipe.shown_name,
+            alpha=f"{recipe.alpha:g}",
+        )
     preset = preset_of(recipe)
     if preset is not None:
         return Message("preset {preset}", preset=preset)
@@ -100,12 +124,12 @@ def _settings(recipe: Recipe) -> Message:
     )
 
 
-def _start(recipe: Recipe) -> list[Message]:
+def _start(recipe: AnyRecipe) -> list[Message]:
     """Return what a recipe had to start from besides its prompts."""
     start = [] if recipe.edit is None else edit_parts(recipe.edit)
     if recipe.init_image is not None:
         start.append(Message("started from a picture"))
-    if recipe.start_noise > 0:
+    if isinstance(recipe, Recipe) and recipe.start_noise > 0:
         noise = f"{recipe.start_noise:g}"
         start.append(Message("with noise {noise} at the start", noise=noise))
     if recipe.image_prompts:

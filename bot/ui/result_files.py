@@ -31,8 +31,8 @@ from engine.images.animation import write_animation
 from engine.images.contact_sheet import contact_sheet, numbered
 from engine.painting import fits_into_png, with_recipe
 from engine.recipes.edit import Edit
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.pictures import without_pictures
-from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask
 
 _COMPARED_SIDE, _CLIP_SIDE = 768, 512
@@ -110,7 +110,7 @@ def _add_singles(
             packer.add_picture(f"{name}-before-after", compared, alt_texts.BEFORE_AFTER)
 
 
-def _posted(recipe: Recipe, posted_recipes: PostedRecipes) -> Recipe | None:
+def _posted(recipe: AnyRecipe, posted_recipes: PostedRecipes) -> AnyRecipe | None:
     """Return what of a recipe is posted; pictures that no file can hold are left out."""
     if posted_recipes == "none":
         return None
@@ -138,7 +138,7 @@ class _AttachmentPacker:
         name: str,
         content: bytes,
         picture: Image.Image,
-        recipe: Recipe | None,
+        recipe: AnyRecipe | None,
         description: Message,
     ) -> None:
         content = with_recipe(content, recipe)
@@ -176,7 +176,7 @@ class _AttachmentPacker:
         shows = description.in_language(self._language)
         self._groups[-1].append(Attachment(name, content, shows, self._spoiler))
 
-    def _add_recipe(self, name: str, recipe: Recipe) -> None:
+    def _add_recipe(self, name: str, recipe: AnyRecipe) -> None:
         """Add the recipe of a picture that is not a PNG, and so can't hold it."""
         content, file = recipe.to_json().encode(), recipe_filename(name)
         if len(content) <= self._limit:

@@ -13,7 +13,7 @@ from bot.languages.catalogue import Language
 from bot.languages.message import Message, Sentence, from_engine, joined
 from bot.ui.buttons import button_view
 from bot.ui.formatting import escape_name, escape_prompt, one_line
-from engine.models.catalogue import ModelEntry
+from engine.models.catalogue import ModelEntry, PainterEntry
 
 CUSTOM_ID = re.compile(r"question:(?P<question>[\w-]{1,40}):(?P<answer>[a-z]{1,10})")
 """The custom id of a button: the question, and the answer that the button gives."""
@@ -32,7 +32,7 @@ class Answer(StrEnum):
     """What they asked for."""
 
 
-def question_text(models: ModelEntry, words: Sequence[str], nearest: str) -> Message:
+def question_text(models: ModelEntry | PainterEntry, words: Sequence[str], nearest: str) -> Message:
     """Return the question about a prompt with unknown words; `nearest` is what else to paint."""
     question = Message(
         "A picture of this prompt would show something else, so I have not painted it yet. This "
@@ -42,12 +42,12 @@ def question_text(models: ModelEntry, words: Sequence[str], nearest: str) -> Mes
     return joined(" ", (unknown_words_text(models, words), question))
 
 
-def model_limits_text(models: ModelEntry) -> Message | None:
+def model_limits_text(models: ModelEntry | PainterEntry) -> Message | None:
     """Return what models know, if that is known."""
     return None if models.limits is None else Sentence(from_engine(models.limits))
 
 
-def unknown_words_text(models: ModelEntry, words: Sequence[str]) -> Message:
+def unknown_words_text(models: ModelEntry | PainterEntry, words: Sequence[str]) -> Message:
     """Return what models know, and which words they do not know."""
     named = ", ".join(escape_name(each) for each in words[:_MOST_NAMED])
     if len(words) > _MOST_NAMED:

@@ -6,22 +6,16 @@ them before each step. Used by the engine thread only.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.jobs.job import Job
 from bot.scheduling.cost import step_cost
 from bot.worker.job_run import JobRun
-from engine.models.catalogue import find_models
-from engine.recipes.recipe import Recipe
-from engine.vqgan_clip.memory_estimate import (
-    Budget,
-    available_memory,
-    estimate_fixed,
-    estimate_peak,
-    estimate_run,
-    is_out_of_memory,
-)
+from engine.models.catalogue import find_entry
+from engine.models.memory import Budget, available_memory, estimate_fixed, is_out_of_memory
+from engine.painters import can_share_steps, estimate_peak, estimate_run, plan_of, take_shared_step
+from engine.recipes.kinds import AnyRecipe
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +32,12 @@ class StepResult:
 
 
 class StepBatch:
-    """The batch of one slice, which fits into `memory` and into what is free on the device."""
+    """The batch of one slice, which fits into the memory of its models and what is free.
 
-    def __init__(self, memory: Budget) -> None:
+    `memory` returns the budget for models of a name.
+    """
+
+    def __init__(self, memory: Callable[[str], Budget]) -> None:
         self.runs: list[JobRun] = []
         """Runs that take the next step, the leader (whose slice it is) first."""
         self._memory = memory
@@ -54,7 +51,7 @@ class StepBatch:
         self.runs = [leader]
         self._free_bytes = None
 
-    def reserve(self, job: Job, recipe: Recipe) -> bool:
+    def reserve(self, job: Job, recipe: AnyRecipe) -> bool:
         """Reserve memory for a picture of a job; return False if it cannot share the step."""
         leader = self.runs[0]
         shape = (leader.recipe.models, leader.recipe.width, leader.recipe.height)
@@ -62,8 +59,9 @@ class StepBatch:
             return False
         if self._free_bytes is None:
             self._free_bytes = self._free_beside(leader)
-        entry, plan = find_models(recipe.models), leader.generation.plan
-        needed = estimate_run(recipe, entry, plan, is_bf16=self._memory.is_bf16)
+        needed = estimate_run(
+            recipe, plan_of(leader.run), is_bf16=self._memory(recipe.models).is_bf16
+        )
         if needed > self._free_bytes:
             return False
         self._free_bytes -= needed
@@ -71,9 +69,7 @@ class StepBatch:
 
     def add(self, run: JobRun) -> bool:
         """Add a resident run; exclude it and return False if it cannot share a step."""
-        from engine.vqgan_clip.batching import can_batch
-
-        if not can_batch(self.runs[0].generation, run.generation):
+        if not can_share_steps(self.runs[0].run, run.run):
             self.exclude(run.job)
             return False
         self.runs.append(run)
@@ -101,10 +97,8 @@ class StepBatch:
     def _step_runs(self) -> Sequence[Exception | None]:
         """Take a shared step; after one has failed, take single steps until the slice ends."""
         if len(self.runs) > 1 and not self._batching_failed:
-            from engine.vqgan_clip import loop
-
             try:
-                return loop.step([run.generation for run in self.runs])
+                return take_shared_step([each.run for each in self.runs])
             except Exception as error:
                 self._log_failure(error)
             self._batching_failed = True
@@ -119,8 +113,7 @@ class StepBatch:
 
     def _free_beside(self, leader: JobRun) -> int:
         """Return the bytes that the leader leaves for other runs."""
-        generation, is_bf16 = leader.generation, self._memory.is_bf16
-        entry = find_models(leader.recipe.models)
-        free = available_memory(generation.models.device) + estimate_fixed(entry, is_bf16=is_bf16)
-        taken = estimate_peak(leader.recipe, entry, generation.plan, is_bf16=is_bf16)
-        return self._memory.capped(free).bytes - taken
+        memory, entry = self._memory(leader.recipe.models), find_entry(leader.recipe.models)
+        free = available_memory(leader.device) + estimate_fixed(entry, is_bf16=memory.is_bf16)
+        taken = estimate_peak(leader.recipe, plan_of(leader.run), is_bf16=memory.is_bf16)
+        return memory.capped(free).bytes - taken

@@ -31,8 +31,8 @@ from bot.worker.loaded_models import LoadedModels
 from bot.worker.model_files import ModelFiles
 from bot.worker.outcomes import Outcome, Standing
 from engine.errors import EngineError, RecipeError
+from engine.models.memory import Budget
 from engine.settings import EngineSettings
-from engine.vqgan_clip.memory_estimate import Budget
 from engine.weights.settings import WeightsSettings
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class EngineWorker:
         from engine.models.devices import choose_device, set_threads
 
         settings = self._settings
-        for name in settings.installed:
+        for name in settings.all_installed:
             if not self._models.is_loaded(name):
                 self._files.prepare(name)
         set_threads(settings.threads)
@@ -149,10 +149,11 @@ class EngineWorker:
 
     def run_slice(self, current: Slice) -> None:
         """Paint one slice of a job; other jobs can share its steps."""
-        job, name = current.job, current.job.recipes[0].models
-        batch = StepBatch(self._models.budget(name))
-        slices = 1 if self._models.is_loaded(name) else SLICES_AFTER_LOADING
+        job = current.job
         is_active = self._handle(job, self._start(job))
+        name = self._runs[job.id].recipe.models if is_active else job.recipes[0].models
+        batch = StepBatch(self._models.budget)
+        slices = 1 if self._models.is_loaded(name) else SLICES_AFTER_LOADING
         began = time.monotonic()
         for _ in range(slices * current.steps):
             if not is_active or self._queue.closed:
@@ -274,8 +275,8 @@ class EngineWorker:
             except Exception as error:
                 return error
             self._publish(Started(job.id))
-            memory = self._models.budget(job.recipes[0].models)
-            run = JobRun(job, self._models.get, checkpoints, memory, self._publish, self._timings)
+            get, budget = self._models.get_painter, self._models.budget
+            run = JobRun(job, get, checkpoints, budget, self._publish, self._timings)
         self._runs[job.id] = run
         return run
 

@@ -1,7 +1,8 @@
 """A job that is being painted: its pictures one after the other, some steps at a time.
 
-Between two slices a run is resident, as a `Generation` on the models' device, or suspended, as a
-checkpoint in main memory. Its pictures do not depend on that. Used by the engine thread only.
+Between two slices a run is resident, as an `engine.models.painter.Run` on the models' device, or
+suspended, as a checkpoint in main memory. Its pictures do not depend on that. Used by the engine
+thread only.
 """
 
 import logging
@@ -25,23 +26,18 @@ from bot.jobs.records import StoredCheckpoint
 from bot.languages.message import Message
 from bot.timings import Timings
 from engine.errors import CheckpointError, DivergedError, RecipeError
-from engine.models.catalogue import find_models
-from engine.recipes.recipe import Recipe
-from engine.vqgan_clip.memory_estimate import (
-    Budget,
-    available_memory,
-    choose_plan,
-    estimate_fixed,
-    estimate_peak,
-    oom_as_recipe_error,
-)
+from engine.models.catalogue import find_entry
+from engine.models.memory import Budget, available_memory, estimate_fixed
+from engine.painters import begin, choose_plan, estimate_peak, plan_of
+from engine.recipes.kinds import AnyRecipe
+from engine.vqgan_clip.memory_estimate import oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch import device as torch_device
 
-    from engine.models.loading import Models
-    from engine.vqgan_clip.generation import Generation
+    from engine.models.painter import Painter, Run
 
 log = logging.getLogger(__name__)
 
@@ -54,18 +50,18 @@ FRAMES = 48
 class JobRun:
     """The painting of one job, from its stored `checkpoints`, newest first for each picture.
 
-    `get_models` returns the models of a name; only a resident run holds them. They and a run must
-    fit into `memory` together. The memory that is free counts only if it is less, so that a picture
-    does not depend on what else happens. `publish` is called with the run's progress and
-    checkpoints.
+    `get_painter` returns the painter of some models; only a resident run holds it. Models and a run
+    must fit into the `memory` of the models together. The memory that is free counts only if it is
+    less, so that a picture does not depend on what else happens. `publish` is called with the run's
+    progress and checkpoints.
     """
 
     def __init__(
         self,
         job: Job,
-        get_models: "Callable[[str], Models]",
+        get_painter: "Callable[[str], Painter]",
         checkpoints: Sequence[StoredCheckpoint],
-        memory: Budget,
+        memory: Callable[[str], Budget],
         publish: Callable[[Event], None],
         timings: Timings,
     ) -> None:
@@ -74,7 +70,7 @@ class JobRun:
         """The pictures that are complete."""
         self.seconds = max((each.seconds for each in checkpoints), default=0.0)
         """Engine time of the job in seconds, with an even share of each shared step."""
-        self._get_models = get_models
+        self._get_painter = get_painter
         self._digests: Mapping[str, str] = {}
         self._memory = memory
         self._publish = publish
@@ -83,7 +79,8 @@ class JobRun:
         """States to resume each picture from, newest first: stored ones, or the suspended run's."""
         for each in checkpoints:
             self._checkpoints[each.picture].append(each)
-        self._generation: Generation | None = None
+        self._run: Run | None = None
+        self._device: torch_device | None = None
         self._steps_done = 0
         self._frames: list[Frame] = []
         self._unsaved_steps = 0
@@ -99,18 +96,24 @@ class JobRun:
     @property
     def is_resident(self) -> bool:
         """True while the current picture is on the models' device."""
-        return self._generation is not None
+        return self._run is not None
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> AnyRecipe:
         """Recipe of the current picture."""
         return self.job.recipes[len(self.pictures)]
 
     @property
-    def generation(self) -> "Generation":
+    def device(self) -> "torch_device":
+        """The device of a resident run."""
+        assert self._device is not None
+        return self._device
+
+    @property
+    def run(self) -> "Run":
         """The current picture of a resident run."""
-        assert self._generation is not None
-        return self._generation
+        assert self._run is not None
+        return self._run
 
     def resume(self, *, low_memory: bool = False) -> None:
         """Make the run resident, ready for its next step; complete pictures that need no step.
@@ -118,41 +121,41 @@ class JobRun:
         Raises `RecipeError` if there is not enough memory. With `low_memory`, accept a slower plan
         that needs less.
         """
-        while not self.done and self._generation is None:
+        while not self.done and self._run is None:
             recipe = self.recipe
-            models = self._get_models(recipe.models)
-            self._digests = models.digests
-            plan = self._choose_plan(recipe, models, low_memory=low_memory)
+            painter = self._get_painter(recipe.models)
+            self._digests, self._device = painter.digests, painter.device
+            plan = self._choose_plan(recipe, painter, low_memory=low_memory)
             with oom_as_recipe_error(recipe):
-                self._generation = self._restore(models, plan)
-                self._steps_done = self._generation.steps_done
-                if self._generation.done:
-                    self._complete(self._generation)
+                self._run = self._restore(painter, plan)
+                self._steps_done = self._run.steps_done
+                if self._run.done:
+                    self._complete(self._run)
 
     def suspend(self) -> None:
-        """Replace the generation by a checkpoint, to free the memory that it takes."""
-        from engine.vqgan_clip.checkpoints import dump
+        """Replace the run by a checkpoint, to free the memory that it takes."""
+        from engine.checkpoints import dump
 
-        if self._generation is not None:
-            state = dump(self._state(self._generation), self.recipe)
+        if self._run is not None:
+            state = dump(self._state(self._run), self.recipe)
             number = len(self.pictures) + 1
             checkpoint = StoredCheckpoint(number, self._steps_done, self.seconds, state)
             self._checkpoints[number] = [checkpoint]
-            self._generation = None
+            self._run = None
 
     def step(self) -> Exception | None:
         """Take a step by itself, with less memory if necessary; return the error that ends the job.
 
         Call `after_step` if there is none.
         """
-        plan = self.generation.plan
+        plan = plan_of(self.run)
         try:
             with oom_as_recipe_error(self.recipe):
-                self.generation.step()
+                self.run.step()
         except Exception as error:
             return error
-        if self.generation.plan != plan:
-            extra = {"job": self.job.id, "plan": str(self.generation.plan)}
+        if plan_of(self.run) != plan:
+            extra = {"job": self.job.id, "plan": str(plan_of(self.run))}
             log.warning("memory ran out, continuing with less", extra=extra)
         return None
 
@@ -161,9 +164,9 @@ class JobRun:
         began = time.monotonic()
         try:
             with oom_as_recipe_error(self.recipe):
-                self._record_frame(self.generation)
-                if self.generation.done:
-                    self._complete(self.generation)
+                self._record_frame(self.run)
+                if self.run.done:
+                    self._complete(self.run)
             seconds += time.monotonic() - began
             self.seconds += seconds
             self._unsaved_seconds += seconds
@@ -177,8 +180,8 @@ class JobRun:
         """Publish a checkpoint if steps were taken since the last one."""
         if self._unsaved_steps == 0:
             return
-        if self._generation is not None:
-            self._publish_checkpoint(self._state(self._generation))
+        if self._run is not None:
+            self._publish_checkpoint(self._state(self._run))
         elif suspended := self._checkpoints.get(len(self.pictures) + 1):
             assert suspended[0].state is not None
             self._publish_checkpoint(suspended[0].state)
@@ -186,7 +189,7 @@ class JobRun:
     def stop(self) -> Finished:
         """End a resident run with the current picture as it is; leave out pictures not begun."""
         if self._steps_done > 0 or not self.pictures:
-            self._complete(self.generation)
+            self._complete(self.run)
         return self.result(stopped=True)
 
     def result(self, *, stopped: bool = False) -> Finished:
@@ -194,31 +197,32 @@ class JobRun:
         pictures = tuple(self.pictures)
         return Finished(self.job.id, pictures, self.seconds, self._digests, stopped)
 
-    def _choose_plan(self, recipe: Recipe, models: "Models", *, low_memory: bool) -> MemoryPlan:
-        entry = find_models(recipe.models)
-        memory, is_bf16 = self._memory, self._memory.is_bf16
-        free = available_memory(models.device) + estimate_fixed(entry, is_bf16=is_bf16)
-        plan = choose_plan(recipe, entry, memory.capped(free) if low_memory else memory)
-        if estimate_peak(recipe, entry, plan, is_bf16=is_bf16) > free:
+    def _choose_plan(
+        self, recipe: AnyRecipe, painter: "Painter", *, low_memory: bool
+    ) -> MemoryPlan:
+        entry, memory = find_entry(recipe.models), self._memory(recipe.models)
+        is_bf16 = memory.is_bf16
+        free = available_memory(painter.device) + estimate_fixed(entry, is_bf16=is_bf16)
+        plan = choose_plan(recipe, memory.capped(free) if low_memory else memory)
+        if estimate_peak(recipe, plan, is_bf16=is_bf16) > free:
             raise RecipeError("there is not enough memory free at the moment")
         if plan != PLANS[0]:
             log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})
         return plan
 
-    def _restore(self, models: "Models", plan: MemoryPlan) -> "Generation":
-        """Return the generation of the current picture, at its newest intact checkpoint."""
-        from engine.vqgan_clip.checkpoints import load
-        from engine.vqgan_clip.generation import Generation
+    def _restore(self, painter: "Painter", plan: MemoryPlan) -> "Run":
+        """Return the run of the current picture, at its newest intact checkpoint."""
+        from engine.checkpoints import load
 
-        recipe, device = self.recipe, models.device
+        recipe, device = self.recipe, painter.device
         number = len(self.pictures) + 1
-        generation = Generation(recipe, models, plan)
+        run = begin(painter, recipe, plan)
         damaged = False
         for each in self._checkpoints[number]:
             try:
                 if each.state is None:
                     raise CheckpointError("the checkpoint does not have its check sum")
-                generation.load_state_dict(load(each.state, recipe, device))
+                run.load_state_dict(load(each.state, recipe, device))
             except CheckpointError as error:
                 cause = {"job": self.job.id, "steps": each.steps_done, "cause": str(error)}
                 log.warning("a checkpoint cannot be used", extra=cause)
@@ -227,45 +231,45 @@ class JobRun:
                 break
         del self._checkpoints[number]
         if damaged:
-            text = checkpoint_fallback_text(number, len(self.job.recipes), generation.steps_done)
+            text = checkpoint_fallback_text(number, len(self.job.recipes), run.steps_done)
             self._publish(NoticeEvent(self.job.id, text.in_language(self.job.language)))
-        return generation
+        return run
 
-    def _state(self, generation: "Generation") -> dict[str, Any]:
+    def _state(self, run: "Run") -> dict[str, Any]:
         """Return what the run needs to resume.
 
-        If the run turns out to have diverged, the generation has gone back to its last good step.
+        If the run turns out to have diverged, the run has gone back to its last good step.
         It resumes from there, and its user is told when its next steps diverge again.
         """
         try:
-            return generation.state_dict()
+            return run.state_dict()
         except DivergedError:
-            self._steps_done = generation.steps_done
-            return generation.state_dict()
+            self._steps_done = run.steps_done
+            return run.state_dict()
 
-    def _record_frame(self, generation: "Generation") -> None:
+    def _record_frame(self, run: "Run") -> None:
         """Keep the picture of the last step as a frame and publish it as progress, where due."""
-        steps, now = generation.steps_done, time.monotonic()
+        steps, now = run.steps_done, time.monotonic()
         self._steps_done = steps
         self._unsaved_steps += 1
         is_frame = (steps - 1) % max(1, self.recipe.total_steps // FRAMES) == 0
         is_due = now - self._shown_at >= PROGRESS_SECONDS
         if not (is_frame or is_due):
             return
-        pixels = to_pixels(generation.last_seen)
+        pixels = to_pixels(run.last_seen)
         if is_frame:
             self._frames.append(Frame(steps, pixels))
         if is_due:
             self._shown_at = now
             self._publish(ProgressEvent(self.job.id, pixels, len(self.pictures) + 1, steps))
 
-    def _complete(self, generation: "Generation") -> None:
+    def _complete(self, run: "Run") -> None:
         """Add the current picture as it is to the complete ones."""
-        pixels = to_pixels(generation.image())
+        pixels = to_pixels(run.image())
         if self._unsaved_steps:
-            self._publish_checkpoint(generation.state_dict())
+            self._publish_checkpoint(run.state_dict())
         self.pictures.append(PaintedPicture(self.recipe, pixels, self._steps_done))
-        self._generation = None
+        self._run = None
 
     def _publish_checkpoint(self, state: Mapping[str, Any] | bytes) -> None:
         self._publish(

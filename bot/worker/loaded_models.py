@@ -8,14 +8,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
-from engine.models.catalogue import find_models
+from engine.models.catalogue import find_entry
+from engine.models.memory import Budget, estimate_fixed, free_budget
 from engine.settings import EngineSettings
-from engine.vqgan_clip.memory_estimate import Budget, estimate_fixed, free_budget
 
 if TYPE_CHECKING:
     from torch import device
 
     from engine.models.loading import Models
+    from engine.models.painter import Painter
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,12 @@ class LoadedModels:
         self._settings = settings
         self._release = release
         self._device = None if given is None else given.device
-        self._loaded: dict[str, Models] = {} if given is None else {given.name: given}
-        """Models by name, least recently used first."""
+        self._loaded: dict[str, Painter] = {}
+        """Painters by the names of their models, least recently used first."""
+        if given is not None:
+            from engine.vqgan_clip.painter import VqganClip
+
+            self._loaded[given.name] = VqganClip(given)
         self._budgets: dict[str, Budget] = {}
 
     @property
@@ -52,8 +57,8 @@ class LoadedModels:
         Raises `ModelError` if there are no models of an installed name.
         """
         self._device = device
-        for name in self._settings.installed:
-            self._budgets[name] = free_budget(find_models(name), device, self._settings.precision)
+        for name in self._settings.all_installed:
+            self._budgets[name] = free_budget(find_entry(name), device, self._settings.precision)
 
     def budget(self, name: str) -> Budget:
         """Return the memory for models and their runs together, as it was at the start."""
@@ -64,23 +69,33 @@ class LoadedModels:
         return name in self._loaded
 
     def get(self, name: str) -> "Models":
-        """Return models, which are loaded if necessary; others may be dropped for them.
+        """Return a pair of models for VQGAN-CLIP, as `get_painter` does its painter."""
+        from engine.vqgan_clip.painter import VqganClip
 
-        Raises `ModelError` if they are not installed, or cannot be loaded.
+        painter = self.get_painter(name)
+        if not isinstance(painter, VqganClip):
+            raise ModelError("the models {models} are no pair for VQGAN-CLIP", models=repr(name))
+        return painter.models
+
+    def get_painter(self, name: str) -> "Painter":
+        """Return the painter of some models, which are loaded if necessary.
+
+        Others may be dropped for them. Raises `ModelError` if they are not installed, or cannot be
+        loaded.
         """
-        if name not in self._settings.installed:
+        if name not in self._settings.all_installed:
             raise ModelError(
                 "this picture needs the models {models}, which are not installed here any more; "
                 "installed are: {installed}",
                 models=repr(name),
-                installed=", ".join(self._settings.installed),
+                installed=", ".join(self._settings.all_installed),
             )
-        models = self._loaded.pop(name, None)
-        if models is None:
+        painter = self._loaded.pop(name, None)
+        if painter is None:
             self._make_room(name)
-            models = self._load(name)
-        self._loaded[name] = models
-        return models
+            painter = self._load(name)
+        self._loaded[name] = painter
+        return painter
 
     def keep_only(self, name: str) -> None:
         """Drop all other models."""
@@ -94,21 +109,22 @@ class LoadedModels:
             self._drop(next(iter(self._loaded)))
 
     def _bytes(self, name: str) -> int:
-        return estimate_fixed(find_models(name), is_bf16=self.budget(name).is_bf16)
+        return estimate_fixed(find_entry(name), is_bf16=self.budget(name).is_bf16)
 
     def _drop(self, name: str) -> None:
         self._release(name)
         del self._loaded[name]
         log.info("models dropped", extra={"models": name})
 
-    def _load(self, name: str) -> "Models":
-        from engine.models.loading import load_models
+    def _load(self, name: str) -> "Painter":
+        from engine.painters import load_painter
+        from engine.vqgan_clip.painter import VqganClip
 
-        models = load_models(name, str(self._device), self._settings.precision)
-        if self._settings.compile:
+        painter = load_painter(name, str(self._device), self._settings.precision)
+        if self._settings.compile and isinstance(painter, VqganClip):
             from engine.vqgan_clip.compile import compile_models
 
-            compile_models(models)
+            compile_models(painter.models)
         if name != self._settings.models:
-            log.info("models loaded", extra={"models": name, "device": str(models.device)})
-        return models
+            log.info("models loaded", extra={"models": name, "device": str(painter.device)})
+        return painter

@@ -12,9 +12,9 @@ from engine.errors import PictureError
 from engine.files import quoted
 from engine.images import image_io
 from engine.images.animation import write_animation
+from engine.models.painter import Run
 from engine.models.tensors import to_picture
 from engine.painting import finished_picture, save_painting
-from engine.vqgan_clip.generation import Generation
 
 CLIP_FRAMES = 60
 """Approximate number of frames of an animation."""
@@ -30,27 +30,27 @@ class FrameRecorder:
 
     def __init__(self, task: PaintTask, digests: Mapping[str, str], results: Results) -> None:
         self._task = task
-        self._digests = digests
+        self.digests = digests
         self._results = results
         self._is_folder_made = self._has_failed = False
         self._clip: list[Image.Image] = []
         self._clip_every = max(1, task.steps // CLIP_FRAMES)
 
-    def record(self, generation: Generation) -> None:
+    def record(self, run: Run) -> None:
         """Record the current picture if the task asks for it at this step."""
-        done, every = generation.steps_done, self._task.save_every
+        done, every = run.steps_done, self._task.save_every
         if every and done and done % every == 0:
-            self._try_to_save_frame(generation)
+            self._try_to_save_frame(run)
         if self._task.outputs.animation is not None and done % self._clip_every == 0:
-            self._clip.append(_clip_frame(generation))
+            self._clip.append(_clip_frame(run))
 
-    def write_animation(self, generation: Generation) -> None:
+    def write_animation(self, run: Run) -> None:
         """Write the animation if the task asks for one, with the current picture at the end."""
         outputs = self._task.outputs
         if outputs.animation is None:
             return
-        if generation.steps_done % self._clip_every:
-            self._clip.append(_clip_frame(generation))
+        if run.steps_done % self._clip_every:
+            self._clip.append(_clip_frame(run))
         try:
             path = self._results.save(outputs.animation, self._write_clip)
         except Exception as error:  # from any of the libraries that encode
@@ -63,15 +63,15 @@ class FrameRecorder:
         outputs = self._task.outputs
         write_animation(self._clip, path, force=outputs.force and path == outputs.animation)
 
-    def _try_to_save_frame(self, generation: Generation) -> None:
+    def _try_to_save_frame(self, run: Run) -> None:
         try:
-            self._save_frame(generation)
+            self._save_frame(run)
         except (PictureError, OSError) as error:
             if not self._has_failed:
                 self._results.complain(f"{error} The run goes on without such frames.")
             self._has_failed = True
 
-    def _save_frame(self, generation: Generation) -> None:
+    def _save_frame(self, run: Run) -> None:
         folder = self._task.outputs.frames
         if folder is None:
             return
@@ -79,20 +79,20 @@ class FrameRecorder:
             _make_empty(folder, force=self._task.outputs.force)
             self._is_folder_made = True
         digits = max(_DIGITS, len(str(self._task.recipe.total_steps)))
-        path = folder / f"{generation.steps_done:0{digits}}.png"
-        picture, steps = finished_picture(generation), generation.steps_done
-        save_painting(picture, path, self._task.recipe, self._digests, steps=steps)
+        path = folder / f"{run.steps_done:0{digits}}.png"
+        picture, steps = finished_picture(run), run.steps_done
+        save_painting(picture, path, self._task.recipe, self.digests, steps=steps)
         self._results.paths.append(path)
 
 
-def _clip_frame(generation: Generation) -> Image.Image:
+def _clip_frame(run: Run) -> Image.Image:
     """Return the current picture as users see it, but of at most `CLIP_SIDE`."""
-    if generation.recipe.edit is None:
-        picture = to_picture(generation.image())
-        factor = min(generation.recipe.enlarge, max(1, CLIP_SIDE // max(picture.size)))
+    if run.recipe.edit is None:
+        picture = to_picture(run.image())
+        factor = min(run.recipe.enlarge, max(1, CLIP_SIDE // max(picture.size)))
         picture = image_io.enlarge(picture, factor)
     else:
-        picture = finished_picture(generation)
+        picture = finished_picture(run)
     picture.thumbnail((CLIP_SIDE, CLIP_SIDE), Image.Resampling.LANCZOS)
     return picture
 

@@ -14,13 +14,16 @@ from engine.cli.signals import StopSignals, exit_code
 from engine.errors import EngineError
 from engine.files import quoted
 from engine.models.devices import choose_device, set_threads
-from engine.models.loading import Models, load_models
+from engine.models.memory import free_budget
+from engine.models.painter import Painter, Run
+from engine.painters import begin, choose_plan, load_painter, plan_of
 from engine.painting import finished_picture, save_painting
 from engine.recipes.prompts import Prompt, shorten
 from engine.text import Text
 from engine.vqgan_clip.generation import Generation
-from engine.vqgan_clip.memory_estimate import choose_plan, free_budget, oom_as_recipe_error
+from engine.vqgan_clip.memory_estimate import oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
+from engine.vqgan_clip.painter import VqganClip
 
 ENDED_EARLY = 1
 """Exit code of a run that diverged or ran out of memory."""
@@ -40,8 +43,8 @@ def paint_request(
     Raises:
         EngineError: The machine lacks the device or the memory, or no place can be written.
     """
-    models, plan = _prepare(request)
-    notices = _notices(request, models)
+    painter, plan = _prepare(request)
+    notices = _notices(request, painter)
     if plan != PLANS[0]:
         notices.append(f"to fit into the free memory: {plan}")
     for notice in notices:
@@ -52,33 +55,36 @@ def paint_request(
             results = Results(reservations)
             title = f"picture {number} of {count}" if count > 1 else ""
             with oom_as_recipe_error(task.recipe):
-                ended = _paint(task, models, plan, signals, title, results)
+                ended = _paint(task, painter, plan, signals, title, results)
             code = code or ended or results.exit_code
             if ended:
                 return ended
     return code
 
 
-def _prepare(request: PaintRequest) -> tuple[Models, MemoryPlan]:
+def _prepare(request: PaintRequest) -> tuple[Painter, MemoryPlan]:
     set_threads(request.threads)
     device = choose_device(request.device)
     budget = free_budget(request.models, device, request.precision)
-    plan = choose_plan(request.tasks[0].recipe, request.models, budget)
-    return load_models(request.models.name, str(device), request.precision), plan
+    plan = choose_plan(request.tasks[0].recipe, budget)
+    return load_painter(request.models.name, str(device), request.precision), plan
 
 
-def _notices(request: PaintRequest, models: Models) -> list[str | Text]:
+def _notices(request: PaintRequest, painter: Painter) -> list[str | Text]:
     notices = [request.models.limits, *request.notices]
-    if request.digests and request.digests != models.digests:
+    if request.digests and request.digests != painter.digests:
         notices.append("the weights have changed since then, so the picture will differ")
-    prompts = request.tasks[0].recipe.prompts
-    cut_off = [_cut_off_notice(prompt, models) for prompt in prompts]
+    prompts = request.tasks[0].recipe.prompts if isinstance(painter, VqganClip) else ()
+    cut_off = [_cut_off_notice(prompt, painter) for prompt in prompts]
     return [notice for notice in (*notices, *cut_off) if notice]
 
 
-def _cut_off_notice(prompt: Prompt, models: Models) -> str:
+def _cut_off_notice(prompt: Prompt, painter: Painter) -> str:
     """Return a notice that says where the prompt is cut off, or "" if it is not."""
-    read = min((each.truncate_to_context(prompt.text) for each in models.perceptors), key=len)
+    if not isinstance(painter, VqganClip):
+        return ""
+    perceptors = painter.models.perceptors
+    read = min((each.truncate_to_context(prompt.text) for each in perceptors), key=len)
     if read == prompt.text:
         return ""
     return (
@@ -89,21 +95,21 @@ def _cut_off_notice(prompt: Prompt, models: Models) -> str:
 
 def _paint(
     task: PaintTask,
-    models: Models,
+    painter: Painter,
     plan: MemoryPlan,
     signals: StopSignals,
     title: str,
     results: Results,
 ) -> int:
     """Paint one picture and write its files; return an exit code other than 0 to end the run."""
-    generation = Generation(task.recipe, models, plan)
-    recorder = FrameRecorder(task, models.digests, results)
+    run = begin(painter, task.recipe, plan)
+    recorder = FrameRecorder(task, painter.digests, results)
     with StepBar(task.recipe, task.steps, title) as bar:
-        failure = _advance(generation, task, recorder, signals, bar)
-    path = _write_outputs(generation, task, recorder, results)
-    bar.finish(generation.steps_done)
-    if generation.plan != plan:
-        print_notice(f"note: memory ran out, so the run continued with less: {generation.plan}")
+        failure = _advance(run, task, recorder, signals, bar)
+    path = _write_outputs(run, task, recorder, results)
+    bar.finish(run.steps_done)
+    if plan_of(run) != plan:
+        print_notice(f"note: memory ran out, so the run continued with less: {plan_of(run)}")
     results.print_paths()
     if isinstance(failure, EngineError):
         print_notice(f"error: {failure}; the last good picture is in {quoted(path)}")
@@ -112,13 +118,13 @@ def _paint(
         raise failure
     if signals.received is None:
         return 0
-    if generation.steps_done < task.recipe.total_steps:
+    if run.steps_done < task.recipe.total_steps:
         print_notice(f"note: to go on: imagine --recipe {quoted(path)} --finish --out FILE")
     return exit_code(signals.received)
 
 
 def _advance(
-    generation: Generation,
+    run: Run,
     task: PaintTask,
     recorder: FrameRecorder,
     signals: StopSignals,
@@ -127,29 +133,27 @@ def _advance(
     """Step until all steps are taken or a signal arrives, or return why that failed."""
     try:
         with oom_as_recipe_error(task.recipe):
-            recorder.record(generation)
-            while generation.steps_done < task.steps and signals.received is None:
-                generation.step()
-                bar.step(generation.loss)
-                recorder.record(generation)
+            recorder.record(run)
+            while run.steps_done < task.steps and signals.received is None:
+                run.step()
+                bar.step(run.loss if isinstance(run, Generation) else None)
+                recorder.record(run)
     except Exception as error:  # of any kind: the picture so far is saved before it is raised
         return error
     return None
 
 
-def _write_outputs(
-    generation: Generation, task: PaintTask, recorder: FrameRecorder, results: Results
-) -> Path:
+def _write_outputs(run: Run, task: PaintTask, recorder: FrameRecorder, results: Results) -> Path:
     """Write the current picture and then the animation; return the path of the picture."""
-    picture, steps, outputs = finished_picture(generation), generation.steps_done, task.outputs
+    picture, steps, outputs = finished_picture(run), run.steps_done, task.outputs
 
     def write(path: Path) -> None:
-        digests, force = generation.models.digests, outputs.force and path == outputs.picture
+        digests, force = recorder.digests, outputs.force and path == outputs.picture
         save_painting(picture, path, task.recipe, digests, steps=steps, force=force)
 
     path = results.save(outputs.picture, write)
     try:
-        recorder.write_animation(generation)
+        recorder.write_animation(run)
     finally:
         results.paths.append(path)
     return path

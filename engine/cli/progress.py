@@ -7,7 +7,7 @@ from typing import Any, Self
 from tqdm import tqdm
 
 from engine.cli.messages import NoticeStream, print_notice
-from engine.recipes.recipe import Recipe
+from engine.recipes.kinds import AnyRecipe
 
 _DEFAULT_COLUMNS = 80
 _LINES = 10
@@ -46,7 +46,7 @@ class StepBar(_Bar):
     `title` is the number of the picture in words, or "" if there is only one.
     """
 
-    def __init__(self, recipe: Recipe, steps: int, title: str) -> None:
+    def __init__(self, recipe: AnyRecipe, steps: int, title: str) -> None:
         self._title = f"{title}: " if title else ""
         self._start = self._told = time.monotonic()
         self._done, self._steps = 0, steps
@@ -56,17 +56,18 @@ class StepBar(_Bar):
         )
         super().__init__(title, total=steps, unit="step")
 
-    def step(self, loss: float) -> None:
-        """Show one more step and the loss before it."""
-        self._bar.set_postfix_str(f"loss={loss:.3f}", refresh=False)
+    def step(self, loss: float | None) -> None:
+        """Show one more step and the loss before it, if the painter has one."""
+        if loss is not None:
+            self._bar.set_postfix_str(f"loss={loss:.3f}", refresh=False)
         self._bar.update()
         self._done += 1
         if not self._is_shown and self._is_due():
             self._told = time.monotonic()
             left = (self._told - self._start) / self._done * (self._steps - self._done)
+            told = "" if loss is None else f", loss {loss:.3f}"
             print_notice(
-                f"{self._title}step {self._done} of {self._steps}, loss {loss:.3f}, "
-                f"about {left:.0f} s left"
+                f"{self._title}step {self._done} of {self._steps}{told}, about {left:.0f} s left"
             )
 
     def _is_due(self) -> bool:

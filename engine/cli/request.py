@@ -15,13 +15,13 @@ from engine.editing.edit_recipe import edit_recipe, feather, image_prompt
 from engine.editing.followups import with_extra_steps
 from engine.errors import UsageError
 from engine.images.image_io import load_picture
-from engine.models.catalogue import ModelEntry, find_models
+from engine.models.catalogue import ModelEntry, PainterEntry, find_entry, find_models
 from engine.painting import Provenance, check_paintable, read_provenance
 from engine.presets import default_size, make_recipe, round_to_grid, size_of_ratio
 from engine.recipes.checks import MAX_SEED
+from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
 from engine.recipes.prompt_syntax import with_excluded
 from engine.recipes.prompts import Prompt, line_of, parse_line
-from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import init_image
 from engine.settings import EngineSettings
 from engine.text import Text
@@ -38,7 +38,7 @@ _WithNotices = tuple[Provenance, tuple[str | Text, ...]]
 class PaintTask:
     """One picture to paint, and the files to write."""
 
-    recipe: Recipe
+    recipe: AnyRecipe
     steps: int
     """Number of the recipe's steps to take."""
     save_every: int
@@ -51,7 +51,7 @@ class PaintRequest:
     """Everything that one call of `imagine` or `edit` asks for."""
 
     tasks: tuple[PaintTask, ...]
-    models: ModelEntry
+    models: ModelEntry | PainterEntry
     device: str
     threads: int
     precision: str
@@ -84,7 +84,7 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
     )
     return PaintRequest(
         tasks=tuple(tasks),
-        models=find_models(recipe.models),
+        models=find_entry(recipe.models),
         device=arguments.device or settings.device,
         threads=settings.threads,
         precision=settings.precision,
@@ -196,9 +196,9 @@ def _again(arguments: argparse.Namespace) -> _WithNotices:
     taken, total = found.steps, found.recipe.total_steps
     recipe = found.recipe
     for steps in arguments.more or ():
-        recipe = with_extra_steps(recipe, steps)
+        recipe = with_extra_steps(vqgan_clip_recipe(recipe), steps)
     check_paintable(recipe)
-    goes_on = arguments.finish or recipe.more != found.recipe.more
+    goes_on = arguments.finish or bool(arguments.more)
     provenance = replace(found, recipe=recipe, steps=recipe.total_steps if goes_on else taken)
     if taken == total:
         return provenance, ()

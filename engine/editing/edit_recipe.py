@@ -18,6 +18,7 @@ from engine.images import image_io
 from engine.models.catalogue import find_models
 from engine.presets import edit_overrides, keep_weights, make_recipe, size_of_ratio
 from engine.recipes.edit import Edit, ImagePrompt
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask
 
@@ -114,7 +115,7 @@ def image_prompt(source: Path | bytes | Image.Image, weight: float = 1.0) -> Ima
     return ImagePrompt(_png(picture), weight)
 
 
-def composite_result(painted: Image.Image, recipe: Recipe) -> Image.Image:
+def composite_result(painted: Image.Image, recipe: AnyRecipe) -> Image.Image:
     """Return the picture that users see from what was painted on the canvas of `recipe`.
 
     It is enlarged as the recipe says. An edit instead gets the source's size, its structure as far

@@ -11,7 +11,11 @@ from engine.editing.edit_pictures import read_source
 from engine.errors import RecipeError
 from engine.models.catalogue import find_models
 from engine.recipes.checks import MAX_STEPS
+from engine.recipes.kinds import AnyRecipe
+from engine.recipes.open_edit_recipe import OpenEditRecipe, read_phrases
 from engine.recipes.pictures import check_complete
+from engine.recipes.plain_recipe import read_plain
+from engine.recipes.prompts import parse_prompts
 from engine.recipes.recipe import MAX_MORE, MIN_LEARNING_RATE, Recipe
 from engine.recipes.start_image import init_image
 
@@ -43,6 +47,19 @@ def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
             steps=steps,
         )
     return replace(recipe, more=(*recipe.more, steps))
+
+
+def reworded(recipe: AnyRecipe, prompt: str) -> AnyRecipe:
+    """Return the recipe with other words, in the syntax that its painter reads.
+
+    Raises `RecipeError` if it cannot read them.
+    """
+    if isinstance(recipe, Recipe):
+        return replace(recipe, prompts=parse_prompts(prompt))
+    if isinstance(recipe, OpenEditRecipe):
+        old, new = read_phrases(prompt)
+        return replace(recipe, old=old, new=new)
+    return replace(recipe, prompt=read_plain(prompt, recipe.shown_name))
 
 
 def restart_from(recipe: Recipe, picture: bytes | Image.Image) -> Recipe:

@@ -14,9 +14,26 @@ from engine.recipes.plain_recipe import VERSION
 from engine.recipes.recipe import Recipe
 from engine.text import Text
 
+OtherRecipe = GlideRecipe | MinDalleRecipe | OpenEditRecipe
+"""A recipe of another painter than VQGAN-CLIP."""
 AnyRecipe = Recipe | GlideRecipe | MinDalleRecipe | OpenEditRecipe
 """A recipe of any painter."""
+PAINTER_NAMES = {
+    each.painter: each.shown_name for each in (GlideRecipe, MinDalleRecipe, OpenEditRecipe)
+}
+"""The names of the painters beside VQGAN-CLIP for people, by those in recipes."""
 _KINDS: tuple[type[AnyRecipe], ...] = (Recipe, GlideRecipe, MinDalleRecipe, OpenEditRecipe)
+
+
+def vqgan_clip_recipe(recipe: AnyRecipe) -> Recipe:
+    """Return a recipe of VQGAN-CLIP as it is; raise `RecipeError` for those of other painters."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    raise RecipeError(
+        "{painter} can only paint this picture again, with another seed or other words; for "
+        "anything else, edit the picture with VQGAN-CLIP",
+        painter=recipe.shown_name,
+    )
 
 
 def recipe_from_json(text: str) -> AnyRecipe:

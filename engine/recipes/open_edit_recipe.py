@@ -3,6 +3,7 @@
 Defaults are those of the published program. No torch in here.
 """
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,20 @@ from engine.recipes.plain_recipe import PlainRecipe, check_plain
 from engine.recipes.prompts import Prompt, check_number, shorten
 
 MAX_OPTIMIZATION_STEPS = 1000
+_ARROW = re.compile(r"\s*(?:->|=>|→)\s*")
+
+
+def read_phrases(line: str) -> tuple[str, str]:
+    """Return the old and the new phrase of a line such as "blue car -> red car".
+
+    Raises `RecipeError` for anything else.
+    """
+    phrases = _ARROW.split(line.strip())
+    if len(phrases) != 2 or not all(phrases):
+        raise RecipeError(
+            "Open-Edit reads two phrases with an arrow between them, such as: blue car -> red car"
+        )
+    return phrases[0], phrases[1]
 
 
 @dataclass(frozen=True, kw_only=True)

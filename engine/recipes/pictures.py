@@ -7,11 +7,15 @@ from dataclasses import replace
 
 from engine.errors import RecipeError
 from engine.recipes.edit import Edit
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 
 
-def without_pictures(recipe: Recipe) -> Recipe:
+def without_pictures(recipe: AnyRecipe) -> AnyRecipe:
     """Return the recipe with empty files for its pictures; it cannot be painted."""
+    if not isinstance(recipe, Recipe):
+        edit = None if recipe.edit is None else _without_pictures(recipe.edit)
+        return replace(recipe, edit=edit)
     return replace(
         recipe,
         init_image=_emptied(recipe.init_image),
@@ -20,7 +24,7 @@ def without_pictures(recipe: Recipe) -> Recipe:
     )
 
 
-def check_complete(recipe: Recipe) -> None:
+def check_complete(recipe: AnyRecipe) -> None:
     """Raise `RecipeError` if pictures were left out of a recipe."""
     if any(not picture for picture in pictures_of(recipe)):
         raise RecipeError(
@@ -30,7 +34,7 @@ def check_complete(recipe: Recipe) -> None:
         )
 
 
-def seen_pictures(recipe: Recipe) -> list[bytes]:
+def seen_pictures(recipe: AnyRecipe) -> list[bytes]:
     """Return the pictures that a painting is made from, without masks and those left out."""
     source = None if recipe.edit is None else recipe.edit.source
     goals = (each.picture for each in recipe.image_prompts)
@@ -45,7 +49,7 @@ def _emptied(picture: bytes | None) -> bytes | None:
     return None if picture is None else b""
 
 
-def pictures_of(recipe: Recipe) -> list[bytes]:
+def pictures_of(recipe: AnyRecipe) -> list[bytes]:
     """Return the pictures inside a recipe."""
     edit = recipe.edit
     optional = (recipe.init_image, *(() if edit is None else (edit.source, edit.mask)))

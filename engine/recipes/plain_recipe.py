@@ -20,7 +20,7 @@ from engine.recipes.checks import (
 )
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.json_form import build, encode_base64
-from engine.recipes.prompts import Prompt
+from engine.recipes.prompts import Prompt, parse_prompts
 from engine.text import Text
 
 PainterKind = Literal["glide", "mindalle", "open-edit"]
@@ -114,6 +114,20 @@ class PlainRecipe(ABC):
         if values.get("edit") is not None:
             values["edit"] = build(Edit, values["edit"], Text("the edit"), "source", "mask")
         return build(cls, values, Text("the recipe"))
+
+
+def read_plain(line: str, painter: str) -> str:
+    """Return the sentence that someone typed for a painter.
+
+    Raises `RecipeError` for weights, several prompts and what to push away from.
+    """
+    prompts = parse_prompts(line)
+    if len(prompts) != 1 or prompts[0].weight != 1 or prompts[0].stop is not None:
+        raise RecipeError(
+            "{painter} reads one plain sentence, without weights and without what to avoid",
+            painter=painter,
+        )
+    return prompts[0].text
 
 
 def check_plain(name: str, words: object) -> None:

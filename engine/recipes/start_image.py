@@ -8,8 +8,8 @@ from PIL import Image
 from engine.errors import RecipeError
 from engine.images import image_io
 from engine.recipes.edit import Edit
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.pictures import check_complete
-from engine.recipes.recipe import Recipe
 from engine.text import Text
 
 _TO_EDIT = Text("the picture to edit")
@@ -29,7 +29,7 @@ def init_image(source: Path | bytes | Image.Image, size: tuple[int, int]) -> byt
     return buffer.getvalue()
 
 
-def start_picture(recipe: Recipe) -> Image.Image | None:
+def start_picture(recipe: AnyRecipe) -> Image.Image | None:
     """Return the picture that a run starts from, at the size of the canvas, or None.
 
     The source of an edit is scaled to the canvas, so nothing is cut off.

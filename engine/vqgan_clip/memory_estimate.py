@@ -7,22 +7,17 @@ The estimate is a plain formula. Its figures are measured for each pair of model
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING
-
-import psutil
 
 from engine.errors import RecipeError
 from engine.models.catalogue import ModelEntry
+from engine.models.memory import Budget, estimate_fixed, is_out_of_memory
 from engine.recipes.augmentations import supersampling
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.text import Text
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
-
-if TYPE_CHECKING:
-    from torch import device
 
 _CHECKPOINTED = 0.8
 """Share of the pixels' memory that remains with a checkpointed decoder: the inputs of its parts,
@@ -37,49 +32,6 @@ float32, and what its resampling needs. Measured: 4.4 MB for a cutout of 224 pix
 per pixel, and 2.0 MB for one of 64 pixels with 16 samples per pixel."""
 _OUTPUT_BYTES = 8
 """Bytes per pixel of the enlarged picture: the picture, and what its enlargement needs."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The memory for the models and a run together."""
-
-    bytes: int
-    """Number of bytes."""
-    is_bf16: bool = False
-    """Whether decoder and image towers compute in bfloat16, which needs less."""
-
-    def capped(self, limit: int) -> "Budget":
-        """Return the budget, reduced to at most `limit` bytes."""
-        return Budget(min(self.bytes, limit), self.is_bf16)
-
-
-def free_budget(entry: ModelEntry, device: "device", precision: str) -> Budget:
-    """Return the memory that `device` has for models that are not loaded yet, and a run.
-
-    `precision` is an argument of `engine.models.loading.load_models`. Raises `ModelError` for an
-    unknown one.
-    """
-    import torch
-
-    from engine.models.devices import choose_precision
-
-    dtype = choose_precision(precision, device, gains=entry.halves)
-    return Budget(available_memory(device), is_bf16=dtype == torch.bfloat16)
-
-
-def available_memory(device: "device") -> int:
-    """Return the bytes that a run on `device` can use without swapping or being killed."""
-    if device.type == "cuda":
-        import torch
-
-        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + cached  # torch uses its cache again
-    return psutil.virtual_memory().available
-
-
-def estimate_fixed(entry: ModelEntry, *, is_bf16: bool = False) -> int:
-    """Estimate the bytes that the loaded models take, independently of the recipe."""
-    return round(entry.memory.fixed - (entry.memory.bf16_bytes / 2 if is_bf16 else 0))
 
 
 def estimate_run(
@@ -146,29 +98,26 @@ def choose_plan(recipe: Recipe, entry: ModelEntry, budget: Budget) -> MemoryPlan
     )
 
 
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
 @contextmanager
-def oom_as_recipe_error(recipe: Recipe) -> Iterator[None]:
+def oom_as_recipe_error(recipe: AnyRecipe) -> Iterator[None]:
     """Turn the errors by which torch reports that memory ran out into a `RecipeError`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
+        if not isinstance(recipe, Recipe):
+            raise RecipeError(
+                "{painter} took more memory than there is: choose another painter",
+                painter=recipe.shown_name,
+            ) from error
         raise RecipeError(
             "{size} pixels with {cutouts} cutouts took more memory than there is: choose a "
             "smaller size",
             size=f"{recipe.width}x{recipe.height}",
             cutouts=recipe.cutouts,
         ) from error
-
-
-def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Return True if torch reports by `error` that memory ran out."""
-    # On the CPU torch raises a plain RuntimeError, on CUDA an OutOfMemoryError.
-    message = str(error)
-    reported = "allocate memory" in message or "out of memory" in message
-    return reported or isinstance(error, MemoryError)
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"

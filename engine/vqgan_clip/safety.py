@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import DivergedError
-from engine.vqgan_clip.memory_estimate import is_out_of_memory
+from engine.models.memory import is_out_of_memory
 from engine.vqgan_clip.memory_plan import MemoryPlan, next_plan
 
 T = TypeVar("T")

@@ -13,6 +13,7 @@ import simcord
 from bot.config import BotSettings
 from bot.guild_settings import GuildSettings
 from bot.storage.connection import DATABASE
+from engine.recipes.kinds import vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import (
     BotHarness,
@@ -71,7 +72,7 @@ async def asked(
         (job,) = bot.services.queue.jobs()
         await bot.alice.slash(bot.channel, "cancel", job="all")
     await bot.wait_until_notified()
-    return answer, job.recipes
+    return answer, tuple(map(vqgan_clip_recipe, job.recipes))
 
 
 def texts(recipe: Recipe) -> list[str]:

@@ -28,6 +28,7 @@ from engine import (
 )
 from engine.images.png import read_text, save_png
 from engine.models.catalogue import CATALOGUE
+from engine.models.painter import Run
 from engine.models.tensors import to_picture
 from engine.painting import check_paintable, finished_picture
 from engine.recipes.edit import Edit, ImagePrompt
@@ -55,7 +56,12 @@ WRITTEN = {"vqgan-clip-recipe": small().to_json()}
 def test_painting_tells_of_every_step_and_shows_the_picture_enlarged(models: Models):
     told: list[tuple[int, float]] = []
     recipe = small(enlarge=3)
-    picture = paint(recipe, models, lambda run: told.append((run.steps_done, run.loss)))
+
+    def tell(run: Run) -> None:
+        assert isinstance(run, Generation)
+        told.append((run.steps_done, run.loss))
+
+    picture = paint(recipe, models, tell)
     run = Generation(recipe, models)
     for step, loss in told:
         run.step()
@@ -76,8 +82,8 @@ def test_a_picture_that_is_not_enlarged_shows_the_pixels_as_painted(models: Mode
 def test_what_is_raised_at_a_step_ends_the_run(models: Models):
     steps = []
 
-    def stop_at_two(run: Generation) -> None:
-        steps.append(run.loss)
+    def stop_at_two(run: Run) -> None:
+        steps.append(run.steps_done)
         if run.steps_done == 2:
             raise KeyboardInterrupt
 
@@ -131,7 +137,7 @@ def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path):
         ({}, "contains no recipe, only PNG files painted by this program do"),
         ({"Description": "a red circle"}, "contains no recipe"),
         ({"vqgan-clip-recipe": "a red circle"}, "not valid JSON"),
-        ({"vqgan-clip-recipe": '{"version": 4}'}, "version 4, newer than 3"),
+        ({"vqgan-clip-recipe": '{"version": 5}'}, "version 5, newer than 4"),
         ({"vqgan-clip-recipe": '{"version": 1}'}, "prompts must be a list"),
         (WRITTEN | {"vqgan-clip-models": "{"}, "about the models is not valid JSON"),
         (WRITTEN | {"vqgan-clip-models": "[" * 100_000}, "about the models is not valid JSON"),

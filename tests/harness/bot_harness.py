@@ -35,6 +35,7 @@ from bot.ui.responses import UnacknowledgedError
 from engine.errors import EngineError
 from engine.models.loading import Models, load_models
 from engine.painting import RECIPE_KEY
+from engine.recipes.kinds import vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
 from engine.vqgan_clip.generation import Generation
@@ -327,7 +328,7 @@ async def stored_recipe(bot: BotHarness, message: discord.Message, number: int =
     """Return the complete recipe of a picture in a message, which only the bot's store has."""
     record = await bot.services.store.jobs.by_post(message.id)
     assert record is not None
-    return record.job.recipes[number - 1]
+    return vqgan_clip_recipe(record.job.recipes[number - 1])
 
 
 def opened(content: bytes) -> Image.Image:

@@ -25,7 +25,7 @@ NAMES = ["prompt", "size", "ratio", "steps", "seed", "preset", "style", "image",
 NAMES += ["like_weights", "model", "keep"]
 BLEND_NAMES = ["image1", "image2", "image3", "weights", *NAMES[1:7], "negative", "count", "model"]
 EDIT_NAMES = ["prompt", "image", "mask", "keep", "steps", "seed", "preset", "count"]
-WRITER = CommandWriter(["demo"], {"imagine": NAMES, "blend": BLEND_NAMES, "edit": EDIT_NAMES})
+WRITER = CommandWriter(["demo"], [], {"imagine": NAMES, "blend": BLEND_NAMES, "edit": EDIT_NAMES})
 PICTURE = Image.new("RGB", (64, 64), "red")
 SEED = 3
 

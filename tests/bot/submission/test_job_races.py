@@ -40,8 +40,8 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.server_languages import ServerLanguages
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
+from engine.models.memory import Budget
 from engine.presets import make_recipe
-from engine.vqgan_clip.memory_estimate import Budget
 
 pytestmark = pytest.mark.slow
 

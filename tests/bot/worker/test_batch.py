@@ -15,10 +15,11 @@ from bot.jobs.job import JobState
 from bot.submission.permissions import Actor
 from engine.errors import DivergedError
 from engine.models.catalogue import find_models
+from engine.models.memory import Budget
 from engine.settings import EngineSettings
 from engine.vqgan_clip import loop
 from engine.vqgan_clip.generation import Generation
-from engine.vqgan_clip.memory_estimate import Budget, estimate_peak
+from engine.vqgan_clip.memory_estimate import estimate_peak
 from tests.harness.bot_harness import (
     PATIENCE,
     PROMPT,

@@ -140,8 +140,8 @@ WHOLE = "must be a whole number from"
         (["--recipe", "huge.png", *OUT], "at most 64 MiB are allowed"),
         (["--recipe", "prose.json", *OUT], "'prose.json': the recipe is not valid JSON"),
         (["--recipe", "list.json", *OUT], "'list.json': the recipe must be a JSON object"),
-        (["--recipe", "newer.json", *OUT], "version 4, newer than 3"),
-        (["--recipe", "newer.png", *OUT], "version 4, newer than 3"),
+        (["--recipe", "newer.json", *OUT], "version 5, newer than 4"),
+        (["--recipe", "newer.png", *OUT], "version 5, newer than 4"),
         (["--recipe", "more.json", *OUT], "unknown keys: 'mood'"),
         (["--recipe", "fewer.json", *OUT], "lacks the keys 'seed'"),
         (["--recipe", "steps.json", *OUT], f"steps {WHOLE} 1 to 100000, not -1"),
@@ -209,7 +209,7 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (["recipe", "old.png"], "'old.png': it contains no recipe"),
         (["recipe", "no.png"], "'no.png': there is no such file"),
         (["recipe", "random"], "'random': it contains no recipe"),
-        (["recipe", "newer.png"], "version 4, newer than 3"),
+        (["recipe", "newer.png"], "version 5, newer than 4"),
     ],
 )
 def test_bad_input_of_the_other_commands(
@@ -254,7 +254,7 @@ def _write_recipes(folder: Path) -> None:
     good = json.loads(small().to_json())
     changes: dict[str, dict[str, Any]] = {
         "good": {},
-        "newer": {"version": 4},
+        "newer": {"version": 5},
         "more": {"mood": "calm"},
         "steps": {"steps": -1},
         "grid": {"width": 33},
@@ -265,7 +265,7 @@ def _write_recipes(folder: Path) -> None:
         (folder / f"{name}.json").write_text(json.dumps(good | change))
     fewer = {key: value for key, value in good.items() if key != "seed"}
     (folder / "fewer.json").write_text(json.dumps(fewer))
-    newer = {"vqgan-clip-recipe": json.dumps(good | {"version": 4})}
+    newer = {"vqgan-clip-recipe": json.dumps(good | {"version": 5})}
     save_png(picture(), folder / "newer.png", text=newer)
     far = {"vqgan-clip-recipe": json.dumps(good), "vqgan-clip-stopped-at": "4"}
     save_png(picture(), folder / "far.png", text=far)

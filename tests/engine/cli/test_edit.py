@@ -9,6 +9,7 @@ from PIL import Image, ImageCms, ImageDraw, ImageSequence
 
 from engine import read_recipe
 from engine.cli import main
+from engine.recipes.kinds import vqgan_clip_recipe
 
 RED, BLUE, GREEN = (215, 35, 40), (40, 80, 215), (40, 160, 60)
 FORTY_BYTES = "5249464620000000574542505650384c140000002f3f9fcf17075081540820000a9a92c58888fe07"
@@ -120,7 +121,7 @@ def test_odd_tags_in_a_picture_are_not_talked_about(capsys: pytest.CaptureFixtur
 def test_an_edit_takes_more_rounds_and_noise():
     options = ["--more", "2", "--start-noise", ".5", *FEW]
     assert main(["edit", "scene.png", "a star", "--out", "a.png", *options]) == 0
-    recipe = read_recipe(Path("a.png"))
+    recipe = vqgan_clip_recipe(read_recipe(Path("a.png")))
     assert (recipe.rounds, recipe.start_noise) == ((3, 2), 0.5)
 
 

@@ -116,7 +116,7 @@ def test_what_is_done_to_save_memory_is_said(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     free = estimate_peak(small(), CATALOGUE["demo"], PLANS[-1])
-    monkeypatch.setattr("engine.vqgan_clip.memory_estimate.available_memory", lambda _: free)
+    monkeypatch.setattr("engine.models.memory.available_memory", lambda _: free)
     assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
     said = capsys.readouterr().err
     assert f"note: to fit into the free memory: {PLANS[-1]}" in said

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from engine import CheckpointError, DivergedError, Generation, Models, Recipe, edit_recipe
 from engine.images.image_io import read_picture
-from engine.vqgan_clip.checkpoints import KEY, _digest, dump, load
+from engine.models.checkpoint_file import KEY, digest
+from engine.vqgan_clip.checkpoints import dump, load
 from tests.engine.vqgan_clip.test_generation import (
     QUANTIZATIONS,
     FailingPerceptor,
@@ -218,7 +219,7 @@ def forged(
     del values["sha256"]
     values = {name: value for name, value in values.items() if value is not None}
     new = {name: each for name, each in (old | tensors(old)).items() if each is not None}
-    text = json.dumps(values | {"sha256": _digest(new, values)}, sort_keys=True)
+    text = json.dumps(values | {"sha256": digest(new, values)}, sort_keys=True)
     return write_tensors(new, {KEY: text})
 
 

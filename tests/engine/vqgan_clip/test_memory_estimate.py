@@ -11,14 +11,8 @@ import torch
 
 from engine import ModelError, Recipe, RecipeError, make_recipe
 from engine.models.catalogue import CATALOGUE, ModelEntry, add_models
-from engine.vqgan_clip.memory_estimate import (
-    Budget,
-    choose_plan,
-    estimate_fixed,
-    estimate_peak,
-    free_budget,
-    oom_as_recipe_error,
-)
+from engine.models.memory import Budget, estimate_fixed, free_budget
+from engine.vqgan_clip.memory_estimate import choose_plan, estimate_peak, oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS
 from engine.weights.settings import WeightsSettings
 

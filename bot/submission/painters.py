@@ -1,0 +1,139 @@
+"""Choose among the painters that are installed: VQGAN-CLIP, and the rivals of the paper."""
+
+from collections.abc import Mapping
+
+from bot.config import LimitSettings
+from bot.errors import UserError
+from bot.languages.message import Message
+from bot.submission.imagine_options import ImagineOptions
+from bot.submission.policy import check_prompt
+from bot.submission.seeds import seed_or_any
+from bot.ui.formatting import escape_name
+from engine.errors import ModelError
+from engine.models.catalogue import PAINTERS
+from engine.painters import plain_recipe
+from engine.recipes.kinds import PAINTER_NAMES, OtherRecipe
+from engine.recipes.mindalle_recipe import MinDalleRecipe
+from engine.recipes.plain_recipe import PlainRecipe
+from engine.recipes.recipe import Recipe
+from engine.settings import EngineSettings
+
+MAX_PAINTER = 50
+"""Maximum length of the name of a painter, in characters."""
+_MAX_CANDIDATES = 16
+"""The most candidates of a recipe from elsewhere; a picture chosen among more takes long."""
+_WITHOUT = ("negative", "size", "ratio", "steps", "model", "preset", "like_weights")
+"""Options that only VQGAN-CLIP has."""
+
+
+def painters(engine: EngineSettings) -> Mapping[str, str]:
+    """Return the names of the models of each installed painter besides VQGAN-CLIP."""
+    found = {PAINTERS[name].painter: name for name in engine.installed_painters if name in PAINTERS}
+    return dict(sorted(found.items(), key=lambda each: PAINTERS[each[1]].step_cost))
+
+
+def painter_choices(engine: EngineSettings) -> tuple[str, ...]:
+    """Return the names that the option `painter` takes."""
+    return Recipe.painter, *(name for name in painters(engine) if name in _FROM_WORDS)
+
+
+_FROM_WORDS = ("glide", "mindalle")
+"""The painters that paint new pictures from words."""
+
+
+def is_other_painter(options: ImagineOptions) -> bool:
+    """Return True if options ask for another painter than VQGAN-CLIP."""
+    return options.painter not in (None, Recipe.painter)
+
+
+def other_recipe(
+    options: ImagineOptions, engine: EngineSettings, limits: LimitSettings, *, has_picture: bool
+) -> OtherRecipe:
+    """Return the recipe of another painter that the options ask for.
+
+    `has_picture` says whether the command has a picture to start from. Raises `UserError` or
+    `EngineError` for what the painter does not have.
+    """
+    models = models_of_painter(options.painter or "", engine)
+    entry = PAINTERS[models]
+    named = PAINTER_NAMES[entry.painter]
+    used = [name for name in _WITHOUT if getattr(options, name) is not None]
+    used += ["image"] if has_picture else []
+    used += ["like"] if options.likes else []
+    if used:
+        raise UserError(
+            Message(
+                "{painter} has no {options}: it takes a `prompt` of one plain sentence, `style`, "
+                "`seed` and `count`. Leave the rest out.",
+                painter=named,
+                options=", ".join(f"`{name}`" for name in used),
+            )
+        )
+    line = (options.prompt or "").strip()
+    check_prompt(line, limits)
+    words = line if options.style is None else f"{line}, {options.style}"
+    return plain_recipe(models, words, seed=seed_or_any(options.seed))
+
+
+def models_of_painter(painter: str, engine: EngineSettings) -> str:
+    """Return the name of a painter's installed models; raise `UserError` if there are none."""
+    models = painters(engine).get(painter)
+    if models is not None:
+        return models
+    if painter not in PAINTER_NAMES:
+        raise UserError(
+            Message(
+                "I know no painter called {name}. Choose one of: {painters}.",
+                name=escape_name(painter),
+                painters=", ".join(painter_choices(engine)),
+            )
+        )
+    raise UserError(missing_text(painter))
+
+
+def missing_text(painter: str) -> Message:
+    """Return that a painter is not installed, and how the host gets it."""
+    return Message(
+        "{painter} is not installed here. The person who runs me can fetch it with {command} and "
+        "name it in `painters` of `config.toml`.",
+        painter=PAINTER_NAMES[painter],
+        command=f"`python -m engine weights get {painter}`",
+    )
+
+
+def check_usual_effort(recipe: PlainRecipe) -> None:
+    """Raise `UserError` or `EngineError` if a recipe from elsewhere takes more than usual."""
+    entry = PAINTERS.get(recipe.models)
+    if entry is None or recipe.painter != entry.painter:
+        raise ModelError(
+            "there are no models called {name} for {painter}",
+            name=repr(recipe.models),
+            painter=recipe.shown_name,
+        )
+    if recipe.side != entry.side or recipe.enlarge > entry.enlarge:
+        raise UserError(
+            Message(
+                "That recipe is for pictures of another size than {painter} paints.",
+                painter=recipe.shown_name,
+            )
+        )
+    most = plain_recipe(recipe.models, "words", seed=0).total_steps * 2
+    if recipe.edit is None and recipe.total_steps > most:
+        raise UserError(
+            Message(
+                "That recipe asks for {steps} steps. Recipes from elsewhere may ask for at most "
+                "{most} of {painter}.",
+                steps=recipe.total_steps,
+                most=most,
+                painter=recipe.shown_name,
+            )
+        )
+    if isinstance(recipe, MinDalleRecipe) and recipe.candidates > _MAX_CANDIDATES:
+        raise UserError(
+            Message(
+                "That recipe asks for {candidates} candidates. Recipes from elsewhere may ask for "
+                "at most {most}.",
+                candidates=recipe.candidates,
+                most=_MAX_CANDIDATES,
+            )
+        )

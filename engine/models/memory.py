@@ -1,0 +1,91 @@
+"""The memory of a device, and what models take of it, whatever paints.
+
+`engine.vqgan_clip.memory_estimate` adds what a run of VQGAN-CLIP takes.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import psutil
+
+if TYPE_CHECKING:
+    from torch import device
+
+
+class FixedMemory(Protocol):
+    """What models take in memory, independently of the recipe."""
+
+    @property
+    def fixed(self) -> float:
+        """Bytes in float32: weights and libraries."""
+        ...
+
+    @property
+    def bf16_bytes(self) -> float:
+        """Part of `fixed` that takes half the memory in bfloat16."""
+        ...
+
+
+class EntryWithMemory(Protocol):
+    """An entry of the catalogue, for the memory that its models take."""
+
+    @property
+    def memory(self) -> FixedMemory:
+        """Estimate of the memory."""
+        ...
+
+    @property
+    def halves(self) -> bool:
+        """True if the models gain from bfloat16 on a device with bfloat16 units."""
+        ...
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The memory for the models and a run together."""
+
+    bytes: int
+    """Number of bytes."""
+    is_bf16: bool = False
+    """Whether decoder and image towers compute in bfloat16, which needs less."""
+
+    def capped(self, limit: int) -> "Budget":
+        """Return the budget, reduced to at most `limit` bytes."""
+        return Budget(min(self.bytes, limit), self.is_bf16)
+
+
+def free_budget(entry: EntryWithMemory, device: "device", precision: str) -> Budget:
+    """Return the memory that `device` has for models that are not loaded yet, and a run.
+
+    `precision` is an argument of `engine.models.loading.load_models`. Raises `ModelError` for an
+    unknown one.
+    """
+    import torch
+
+    from engine.models.devices import choose_precision
+
+    dtype = choose_precision(precision, device, gains=entry.halves)
+    return Budget(available_memory(device), is_bf16=dtype == torch.bfloat16)
+
+
+def available_memory(device: "device") -> int:
+    """Return the bytes that a run on `device` can use without swapping or being killed."""
+    if device.type == "cuda":
+        import torch
+
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached  # torch uses its cache again
+    return psutil.virtual_memory().available
+
+
+def estimate_fixed(entry: EntryWithMemory, *, is_bf16: bool = False) -> int:
+    """Estimate the bytes that the loaded models take, independently of the recipe."""
+    return round(entry.memory.fixed - (entry.memory.bf16_bytes / 2 if is_bf16 else 0))
+
+
+def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Return True if torch reports by `error` that memory ran out."""
+    # On the CPU torch raises a plain RuntimeError, on CUDA an OutOfMemoryError.
+    message = str(error)
+    reported = "allocate memory" in message or "out of memory" in message
+    return reported or isinstance(error, MemoryError)
