@@ -40,11 +40,11 @@ def load_painter(name: str, device: str = "auto", precision: str = "auto") -> "P
     dtype = choose_precision(precision, target, gains=entry.halves)
     match entry.painter:
         case "glide":
-            from engine.glide.painter import load_painter as load  # pyright: ignore
+            from engine.glide.painter import load_painter as load
         case "mindalle":
             from engine.mindalle.painter import load_painter as load  # pyright: ignore
         case _:
-            from engine.open_edit.painter import load_painter as load  # pyright: ignore
+            from engine.open_edit.painter import load_painter as load
     return load(name, entry.files, target, dtype)
 
 
