@@ -1,18 +1,20 @@
-"""`python -m engine.demo train`: train the demo pair from its own drawings.
+"""`python -m engine.demo train`: train the demo models from their own drawings.
 
 The result depends on the seed, the number of processes and the rounding of the machine. On another
-machine the same command gives a pair like the shipped one, but not the same bytes.
+machine the same command gives models like the shipped ones, but not the same bytes.
 """
 
 import argparse
 import os
 from pathlib import Path
 
-from engine.demo.training import PHASES, make_clip, make_vqgan
+from engine.demo.training import PHASES, make_clip, make_transformer, make_vqgan
 from engine.models.catalogue import find_models
 
-STAGES = ("vqgan", "clip")
-"""Stages of the training in their order: the CLIP is trained to guide the finished VQGAN."""
+STAGES = ("vqgan", "clip", "transformer")
+"""Stages of the training in their order: the CLIP is trained to guide the finished VQGAN, and the
+transformer to write its codes."""
+TRANSFORMER = "transformer.safetensors"
 
 
 def main() -> None:
@@ -20,7 +22,7 @@ def main() -> None:
     shipped = find_models("demo")
     parser = argparse.ArgumentParser(prog="python -m engine.demo", description=__doc__)
     parser.add_argument("command", choices=["train"])
-    parser.add_argument("--stage", choices=STAGES, help="train only this one (default: both)")
+    parser.add_argument("--stage", choices=STAGES, help="train only this one (default: all)")
     parser.add_argument(
         "--phase",
         choices=PHASES,
@@ -40,14 +42,22 @@ def main() -> None:
         default=os.cpu_count() or 1,
         help="number of processes that train the CLIP together (default: one per core)",
     )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        help="file in which the training of the transformer is saved, and continues if it exists",
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     vqgan = options.out / shipped.generator.name
     clip = options.out / shipped.perceptors[0].name
-    if options.stage != "clip":
+    if options.stage in (None, "vqgan"):
         make_vqgan(vqgan, options.seed)
-    if options.stage != "vqgan":
+    if options.stage in (None, "clip"):
         make_clip(vqgan, clip, options.seed, processes=options.processes, first_phase=options.phase)
+    if options.stage in (None, "transformer"):
+        path = options.out / TRANSFORMER
+        make_transformer(vqgan, path, options.seed, checkpoint=options.checkpoint)
 
 
 if __name__ == "__main__":

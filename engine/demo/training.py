@@ -1,4 +1,4 @@
-"""Run the stages of the demo pair's training and save the results."""
+"""Run the stages of the demo models' training and save the results."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine.demo import parallel, train_clip, train_vqgan
+from engine.demo import parallel, train_clip, train_transformer, train_vqgan
 from engine.models.loading import load_clip, load_vqgan, save_weights
 
 PHASES = tuple(phase.name for phase in train_clip.PHASES)
@@ -45,3 +45,13 @@ def _make_clip(vqgan: Path, path: Path, seed: int, first_phase: str) -> None:
         on_checkpoint=save,
     )
     save(clip)
+
+
+def make_transformer(vqgan: Path, path: Path, seed: int, *, checkpoint: Path | None = None) -> None:
+    """Train the transformer for `vqgan` and save it at `path`.
+
+    The training's state is saved in the file `checkpoint` from time to time, and continues there.
+    """
+    torch.set_flush_denormal(True)
+    transformer = train_transformer.train_transformer(load_vqgan(vqgan), seed, checkpoint)
+    save_weights(transformer, asdict(transformer.config), path)

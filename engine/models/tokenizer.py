@@ -60,7 +60,7 @@ class FileTokenizer:
             ModelError: The tokenizer fails on this text.
         """
         text = self.clean(text)
-        with _naming_file(self.path):
+        with naming_tokenizer(self.path):
             return self.tokenizer.encode(text, add_special_tokens=False).ids
 
     def _context(self, text: str) -> list[int]:
@@ -79,11 +79,11 @@ def read_tokenizer(path: Path, text: dict[str, Any], sha256: str) -> FileTokeniz
     Raises:
         ModelError: The file is missing, damaged, another one, or not a tokenizer like SigLIP's.
     """
-    content = _read_bytes(path)
+    content = read_bounded(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(f"the tokenizer {path.name} is not the one that its weights came with")
     pad = text.get("pad_id", 0)
-    with _naming_file(path):
+    with naming_tokenizer(path):
         parts = json.loads(content)
         ids = parts["model"]["vocab"]
         end, pads = ids.get(_END), ids.get(_PAD) == pad
@@ -95,7 +95,7 @@ def read_tokenizer(path: Path, text: dict[str, Any], sha256: str) -> FileTokeniz
         )
     from tokenizers import Tokenizer
 
-    with _naming_file(path):
+    with naming_tokenizer(path):
         tokenizer = Tokenizer.from_str(content.decode())
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -128,11 +128,16 @@ def tokenizer_sha256(path: Path) -> str:
     Raises:
         ModelError: The file cannot be read.
     """
-    return hashlib.sha256(_read_bytes(path)).hexdigest()
+    return hashlib.sha256(read_bounded(path)).hexdigest()
 
 
-def _read_bytes(path: Path) -> bytes:
-    with _naming_file(path), path.open("rb") as file:
+def read_bounded(path: Path) -> bytes:
+    """Return the content of a tokenizer file.
+
+    Raises:
+        ModelError: The file cannot be read, or it is larger than `MAX_BYTES`.
+    """
+    with naming_tokenizer(path), path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ModelError(f"the tokenizer {path.name} is larger than {MAX_BYTES // 10**6} MB")
@@ -140,7 +145,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 @contextmanager
-def _naming_file(path: Path) -> Iterator[None]:
+def naming_tokenizer(path: Path) -> Iterator[None]:
     """Convert exceptions of the block to a `ModelError` that names the file."""
     try:
         yield
