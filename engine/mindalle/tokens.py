@@ -87,14 +87,14 @@ def read_pair_tokenizer(path: Path, length: int, tokens: int) -> PairTokenizer:
     with naming_tokenizer(path):
         model = json.loads(content)["model"]
         vocab: dict[str, int] = model["vocab"]
-        is_like = all(vocab.get(name) == token for name, token in _SPECIAL.items())
-        tokenizer = build_pair_tokenizer(vocab, _pairs(model["merges"]))
-        largest = max(vocab.values())
-    if not is_like:
+        merges = _pairs(model["merges"])
+        _check(vocab, merges)
+        tokenizer = build_pair_tokenizer(vocab, merges)
+    if any(vocab.get(name) != token for name, token in _SPECIAL.items()):
         raise ModelError(f"the tokenizer {path.name} is not minDALL-E's: that one pads with [PAD]")
-    if largest >= tokens:
+    if max(vocab.values()) >= tokens:
         raise ModelError(
-            f"the tokenizer {path.name} has a token {largest}, "
+            f"the tokenizer {path.name} has a token {max(vocab.values())}, "
             f"but its model knows only {tokens} tokens"
         )
     return PairTokenizer(path, tokenizer, length)
@@ -116,6 +116,15 @@ def build_pair_tokenizer(
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.add_special_tokens(list(_SPECIAL))
     return tokenizer
+
+
+def _check(vocab: Mapping[str, int], merges: Sequence[tuple[str, str]]) -> None:
+    """Raise ValueError for content that could make the library abort the program."""
+    are_tokens = all(type(token) is int and 0 <= token < 2**20 for token in vocab.values())
+    if not are_tokens or len(set(vocab.values())) < len(vocab):
+        raise ValueError("tokens must be different whole numbers")
+    if not all({first, second, first + second} <= vocab.keys() for first, second in merges):
+        raise ValueError("only tokens can be merged, to tokens")
 
 
 def _pairs(merges: Sequence[Any]) -> list[tuple[str, str]]:
