@@ -16,7 +16,7 @@ from random import Random
 from statistics import median
 
 from bot.jobs.job import Job
-from bot.scheduling.cost import job_cost, step_cost
+from bot.scheduling.cost import remaining_cost, step_cost
 from bot.scheduling.queue import GpuQueue, Slice
 from bot.storage import Store, open_store
 from bot.submission.usage_limits import DAY
@@ -95,7 +95,7 @@ def _check_fairness() -> None:
         queue.put(job)
     run = _work_off(queue)
     # With ideal sharing all users advance at the same rate, and the light ones end together.
-    ideal = (LIGHT_USERS + 1) * job_cost(light[0])
+    ideal = (LIGHT_USERS + 1) * remaining_cost(light[0])
     firsts = [run.first_slice[job.id] for job in light]
     ends = [run.ended[job.id] / ideal for job in light]
     print(f"one user with {HEAVY_JOBS} jobs, {LIGHT_USERS} with one each:")
@@ -132,7 +132,7 @@ def _eta_errors(random: Random) -> tuple[list[float], list[float]]:
     jobs = jobs[:LOAD_JOBS]
     random.shuffle(jobs)
     jobs = [Job(n, job.author_id, "", job.recipes) for n, job in enumerate(jobs)]
-    work = sum(map(job_cost, jobs))
+    work = sum(map(remaining_cost, jobs))
     arrivals = sorted(random.uniform(0, work) for _ in jobs)
     queue = GpuQueue()
     firsts: list[_ShownEta] = []

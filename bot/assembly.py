@@ -21,6 +21,7 @@ from bot.submission.accounts import Accounts
 from bot.submission.answers import Answers
 from bot.submission.command_access import CommandAccess
 from bot.submission.command_lines import CommandLines
+from bot.submission.comparisons import Comparisons
 from bot.submission.control import JobControl
 from bot.submission.default_changes import DefaultChanges
 from bot.submission.default_options import DefaultOptions
@@ -160,6 +161,7 @@ def _build_services(
         takes=Takes(store, policy, check, settings.discord.posted_recipes),
         accounts=Accounts(settings, store),
         styles=styles,
+        comparisons=Comparisons(settings, policy, submission),
         command_lines=CommandLines(settings.engine, styles, store, default_options),
         default_options=default_options,
         default_changes=DefaultChanges(settings, store, policy, styles),

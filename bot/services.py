@@ -20,6 +20,7 @@ from bot.submission.accounts import Accounts
 from bot.submission.answers import Answers
 from bot.submission.command_access import CommandAccess
 from bot.submission.command_lines import CommandLines
+from bot.submission.comparisons import Comparisons
 from bot.submission.control import JobControl
 from bot.submission.default_changes import DefaultChanges
 from bot.submission.default_options import DefaultOptions
@@ -68,6 +69,7 @@ class Services:
     masks: MaskDrafts
     recipe_reruns: RecipeReruns
     command_lines: CommandLines
+    comparisons: Comparisons
     reposts: Reposts
     takes: Takes
     styles: SavedStyles

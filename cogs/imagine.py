@@ -7,6 +7,7 @@ from discord.app_commands import Range
 from bot.config import MAX_VARIATIONS
 from bot.saved_style import MAX_STYLE
 from bot.submission.imagine_options import MAX_RATIO_TEXT, MAX_WEIGHTS, ImagineOptions
+from bot.submission.painters import MAX_PAINTER
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
 from bot.ui.responses import defer
@@ -27,6 +28,7 @@ class Imagine(PaintingCog):
         like2="A second picture that the result should resemble: a blend of both",
         like3="A third picture that the result should resemble",
         like_weights=WEIGHTS,
+        painter="What paints: VQGAN-CLIP, or one of its rivals in the paper",
     )
     @app_commands.choices(size=SIZES)
     @app_commands.autocomplete(
@@ -34,6 +36,7 @@ class Imagine(PaintingCog):
         preset=PaintingCog.complete_preset,
         style=PaintingCog.complete_style,
         model=PaintingCog.complete_model,
+        painter=PaintingCog.complete_painter,
     )
     async def imagine(
         self,
@@ -53,6 +56,7 @@ class Imagine(PaintingCog):
         like_weights: Range[str, 1, MAX_WEIGHTS] | None = None,
         count: Range[int, 1, MAX_VARIATIONS] | None = None,
         model: Range[str, 1, MAX_MODEL] | None = None,
+        painter: Range[str, 1, MAX_PAINTER] | None = None,
     ) -> None:
         """Paint a picture from words, with or without pictures."""
         await defer(interaction)
@@ -65,6 +69,7 @@ class Imagine(PaintingCog):
             steps=steps,
             seed=seed,
             model=model,
+            painter=painter,
             preset=preset,
             style=style,
             likes=len(likes),

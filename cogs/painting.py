@@ -16,7 +16,7 @@ from bot.submission.imagine_options import (
     title_of,
     with_likes,
 )
-from bot.submission.painters import is_other_painter, other_recipe
+from bot.submission.painters import is_other_painter, other_recipe, painter_choices
 from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
 from bot.submission.seeds import variations
@@ -55,12 +55,15 @@ class PaintingCog(BotCog):
     """Completes the options of a command while they are typed, and queues what it asks for."""
 
     async def cog_load(self) -> None:
-        """Hide the choice of models where there is only one."""
+        """Hide the choice of models, and that of painters, where there is only one."""
         await super().cog_load()
-        if len(self._services.settings.engine.installed) == 1:
-            for command in self.walk_app_commands():
-                if isinstance(command, Command):
-                    hide_option(command, "model")
+        engine = self._services.settings.engine
+        hidden = ["model"] if len(engine.installed) == 1 else []
+        hidden += ["painter"] if len(painter_choices(engine)) == 1 else []
+        for command in self.walk_app_commands():
+            if isinstance(command, Command):
+                for name in hidden:
+                    hide_option(command, name)
 
     async def complete_style(
         self, interaction: discord.Interaction, typed: str
@@ -77,6 +80,10 @@ class PaintingCog(BotCog):
     async def complete_model(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         """Return the names of the installed models."""
         return matching(typed, self._services.settings.engine.installed)
+
+    async def complete_painter(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        """Return the names of the installed painters."""
+        return matching(typed, painter_choices(self._services.settings.engine))
 
     async def complete_ratio(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         """Return usual ratios."""

@@ -4,7 +4,6 @@ Encoding takes time: call it off the event loop.
 """
 
 import io
-from collections.abc import Mapping
 
 from PIL import Image
 
@@ -23,19 +22,17 @@ _EFFORT = 2
 """WebP compression effort, 0 (fast) to 6 (small)."""
 
 
-def encode_picture(
-    number: int, picture: PaintedPicture, digests: Mapping[str, str]
-) -> StoredPicture:
+def encode_picture(number: int, picture: PaintedPicture) -> StoredPicture:
     """Encode a finished picture as a PNG that contains its recipe without pictures.
 
     The job keeps the complete recipe.
     """
     image = composite_result(Image.fromarray(picture.pixels), picture.recipe)
-    recipe, steps = without_pictures(picture.recipe), picture.steps
+    recipe, steps, digests = without_pictures(picture.recipe), picture.steps, picture.digests
     content = file_bytes(
         ".png", lambda path: save_painting(image, path, recipe, digests, steps=steps)
     )
-    return StoredPicture(number, steps, content)
+    return StoredPicture(number, steps, content, picture.seconds)
 
 
 def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredFrame]]:

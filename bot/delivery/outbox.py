@@ -143,7 +143,4 @@ class EventOutbox:
 
 
 def _encode_pictures(event: Finished) -> list[StoredPicture]:
-    return [
-        encode_picture(number, picture, event.digests)
-        for number, picture in enumerate(event.pictures, 1)
-    ]
+    return [encode_picture(number, picture) for number, picture in enumerate(event.pictures, 1)]

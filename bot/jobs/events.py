@@ -22,6 +22,10 @@ class PaintedPicture:
     pixels: Pixels
     steps: int
     """Number of steps taken; fewer than the recipe's if the run was stopped."""
+    digests: Mapping[str, str]
+    """The SHA-256 of each weights file that painted it, by file name."""
+    seconds: float
+    """Seconds of engine time that it took."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,6 @@ class Finished:
     pictures: tuple[PaintedPicture, ...]
     seconds: float
     """Seconds of engine time that the job took."""
-    digests: Mapping[str, str]
-    """The SHA-256 of each weights file that was used, by file name."""
     stopped: bool = False
 
 

@@ -43,6 +43,8 @@ class StoredPicture:
     """Number of steps taken."""
     content: bytes
     """A PNG that contains its recipe; those of version 1.0 also contain the recipe's pictures."""
+    seconds: float | None = None
+    """Seconds of engine time that it took; None for pictures of versions before 1.4."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,16 @@ def step_cost(recipe: AnyRecipe) -> float:
     return float(recipe.width * recipe.height + _PIXELS_PER_CUTOUT * recipe.cutouts)
 
 
-def job_cost(job: Job) -> float:
-    """Return the cost of all steps of a job."""
-    return sum(recipe.total_steps * step_cost(recipe) for recipe in job.recipes)
+def recipe_cost(recipe: AnyRecipe) -> float:
+    """Return the cost of all steps of a recipe."""
+    return recipe.total_steps * step_cost(recipe)
+
+
+def remaining_cost(job: Job, steps_done: int = 0) -> float:
+    """Return the cost of the steps of a job, without the first ones, which are done."""
+    cost = 0.0
+    for recipe in job.recipes:
+        done = min(steps_done, recipe.total_steps)
+        steps_done -= done
+        cost += (recipe.total_steps - done) * step_cost(recipe)
+    return cost

@@ -1,5 +1,6 @@
 """When a job starts and ends, estimated from the measured throughput."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -10,23 +11,44 @@ _MEMORY = 0.98
 """Share of the earlier measurements that remains with every new one."""
 
 
-class ThroughputEstimator:
+class _Rate:
     """Seconds per unit of cost, averaged over the last steps."""
 
     def __init__(self) -> None:
         self._cost = self._seconds = 0.0
-        self._seconds_per_cost: float | None = None
+        self.seconds_per_cost: float | None = None
+        """None before the first step."""
 
     def record(self, cost: float, seconds: float) -> None:
-        """Record that work of some cost took `seconds`."""
         self._cost = _MEMORY * self._cost + cost
         self._seconds = _MEMORY * self._seconds + seconds
-        self._seconds_per_cost = self._seconds / self._cost
+        self.seconds_per_cost = self._seconds / self._cost
+
+
+class ThroughputEstimator:
+    """Seconds per unit of cost, averaged over the last steps, and those of each painter."""
+
+    def __init__(self) -> None:
+        self._all = _Rate()
+        self._by_models = defaultdict[str, _Rate](_Rate)
+
+    def record(self, cost: float, seconds: float, models: str) -> None:
+        """Record that work of some cost on some models took `seconds`."""
+        self._all.record(cost, seconds)
+        self._by_models[models].record(cost, seconds)
 
     def seconds(self, cost: float) -> float | None:
         """Estimate how long work takes; None before the first measurement."""
-        rate = self._seconds_per_cost
+        rate = self._all.seconds_per_cost
         return None if rate is None else rate * cost
+
+    def slowness(self, models: str) -> float:
+        """Return how much longer work of the same cost takes on some models than on average.
+
+        The costs of painters are estimates, and how good they are depends on the machine.
+        """
+        average, own = self._all.seconds_per_cost, self._by_models[models].seconds_per_cost
+        return own / average if own and average else 1.0
 
 
 _TOLERANCE, _MIN_TOLERANCE = 0.1, timedelta(seconds=5)

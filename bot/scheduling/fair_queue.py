@@ -21,7 +21,7 @@ from itertools import count, islice, takewhile
 from math import ceil, floor
 
 from bot.jobs.job import Job
-from bot.scheduling.cost import job_cost, step_cost
+from bot.scheduling.cost import remaining_cost, step_cost
 
 _ROUNDING = 1e-9
 """Share of a slice by which two times may differ and still count as equal."""
@@ -45,7 +45,7 @@ class QueuedJob:
     def __init__(self, job: Job, steps_done: int, slice_steps: int) -> None:
         step = step_cost(job.recipes[0])
         self.job = job
-        self.remaining_cost = max(0.0, job_cost(job) - steps_done * step)
+        self.remaining_cost = remaining_cost(job, steps_done)
         """Cost of the steps that are left."""
         self.slice_cost = slice_steps * step
         """Cost of a whole slice."""
@@ -78,7 +78,7 @@ class FifoQueue:
         others = (each for each in self._jobs.values() if each is not leader)
         return list(islice(takewhile(fits, others), most))
 
-    def charge(self, queued: QueuedJob, cost: float) -> None:
+    def charge(self, queued: QueuedJob, cost: float, _slowness: float = 1.0) -> None:
         """Record work done for a job."""
         queued.remaining_cost = max(0.0, queued.remaining_cost - cost)
 
@@ -191,16 +191,19 @@ class FairQueue:
                 heapq.heappush(heap, (time + queued.slice_time, tie_break, user))
         return chosen
 
-    def charge(self, queued: QueuedJob, cost: float) -> None:
+    def charge(self, queued: QueuedJob, cost: float, slowness: float = 1.0) -> None:
         """Record work done for a job.
 
-        Work in a user's own slice advances their virtual time at its end, other work at once.
+        Work in a user's own slice advances their virtual time at its end, other work at once: by
+        its cost, times how much longer than usual such work takes. So turns are fair by time, and
+        not by steps, whatever paints.
         """
         user, cost = self._users[queued.job.author_id], min(cost, queued.remaining_cost)
+        used = cost * slowness
         if user.is_head(queued):
-            queued.used_in_slice += cost
+            queued.used_in_slice += used
         else:
-            user.time += cost / queued.job.weight
+            user.time += used / queued.job.weight
             if user.is_serving:
                 self._time = max(self._time, user.time)
         queued.remaining_cost -= cost

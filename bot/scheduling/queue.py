@@ -115,16 +115,19 @@ class GpuQueue:
         with self._changed:
             return self._calls.popleft() if self._calls else None
 
-    def charge(self, cost: float = 0.0, *, job: Job | None = None) -> StopRequest | None:
+    def charge(
+        self, cost: float = 0.0, *, job: Job | None = None, slowness: float = 1.0
+    ) -> StopRequest | None:
         """Record work done for a job in the batch; return the request to end it, if any.
 
-        By default the job is the leader.
+        By default the job is the leader. `slowness` is how much longer than usual work of this cost
+        takes.
         """
         with self._changed:
             queued = self._batch_member(job)
             if queued is None or queued.job.id not in self._jobs:
                 return StopRequest.CANCEL
-            self._policy.charge(queued, cost)
+            self._policy.charge(queued, cost, slowness)
             return StopRequest.STOP if queued.stop_requested else None
 
     def leave_batch(self, job: Job) -> None:

@@ -134,7 +134,7 @@ class LifecycleRepository(Repository):
         """List the pictures of a job that has ended."""
         rows = select(PictureRow).where(PictureRow.job_id == job_id).order_by(PictureRow.number)
         found = await self._find(rows)
-        return [StoredPicture(row.number, row.steps, row.content) for row in found]
+        return [StoredPicture(row.number, row.steps, row.content, row.seconds) for row in found]
 
     async def delete_pictures(self, job_id: int) -> bool:
         """Delete all images of a job that has ended; return whether it had pictures."""

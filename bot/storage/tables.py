@@ -122,6 +122,8 @@ class PictureRow(Base):
     steps: Mapped[int]
     """Number of optimization steps taken."""
     content: Mapped[bytes]
+    seconds: Mapped[float | None]
+    """Seconds of engine time that it took, if known."""
     created_at: Mapped[datetime]
 
 

@@ -3,6 +3,7 @@
 What a line of text cannot say about them is said in sentences.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +27,7 @@ from bot.submission.pasted_words import pasted_words
 from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles
 from engine.presets import infer_keep, preset_of
-from engine.recipes.kinds import AnyRecipe
+from engine.recipes.kinds import AnyRecipe, is_comparison
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
 
@@ -63,6 +64,8 @@ class CommandWriter:
         every = record.job.recipes
         recipes = every if number is None else every[number - 1 : number]
         first = recipes[0]
+        if is_comparison(recipes):
+            return _comparison_line(record, recipes)
         command = _command(first)
         names = self.options[command]
         has_style = self.has_style and "style" in names
@@ -124,6 +127,14 @@ class CommandLines:
         if line.style is None or await self._styles.words(user_id, line.style) == line.style:
             return line
         return replace(writer, has_style=False).write(record, number)
+
+
+def _comparison_line(record: JobRecord, recipes: Sequence[AnyRecipe]) -> CommandLine:
+    """Return the command that compares painters again."""
+    tries = max(Counter(recipe.painter for recipe in recipes).values())
+    line = f"/compare prompt:{record.job.prompt} seed:{recipes[0].seed}"
+    line += f" tries:{tries}" if tries > 1 else ""
+    return CommandLine(line, (STOPPED,) if record.state is JobState.STOPPED else ())
 
 
 def _options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[str]]:

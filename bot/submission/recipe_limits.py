@@ -1,5 +1,6 @@
 """Compare the recipes of a request with the limits, and lower to them what nobody has named."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isqrt
@@ -21,12 +22,13 @@ Fitted = tuple[tuple[AnyRecipe, ...], Message | str]
 
 def check_recipes(recipes: Sequence[AnyRecipe], limits: LimitSettings) -> None:
     """Raise `UserError`, naming the limit, if the recipes of a command exceed one."""
-    if len(recipes) > limits.count:
+    count = max(Counter(recipe.painter for recipe in recipes).values())
+    if count > limits.count:
         raise UserError(
             Message(
                 "At most {most} variations are allowed here, not {count}.",
                 most=limits.count,
-                count=len(recipes),
+                count=count,
             )
         )
     steps = _most_steps(recipes)

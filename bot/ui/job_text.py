@@ -22,6 +22,7 @@ from bot.ui.formatting import (
     with_small_print,
 )
 from bot.ui.recipe_text import LISTED_LENGTH, edit_parts, size_text, steps_text
+from engine.recipes.kinds import is_comparison
 from engine.recipes.prompts import parse_line
 
 _THREAD_NAME = 100
@@ -62,11 +63,14 @@ def thread_name(job: Job) -> str:
 def headline(job: Job) -> Message:
     """Return the headline of a job's message: prompt, requester and kind."""
     pictures = len(job.recipes)
-    variations = Message.counted("{count} variation", "{count} variations", pictures)
+    count = Message.counted("{count} variation", "{count} variations", pictures)
+    if is_comparison(job.recipes):
+        painters = len({recipe.painter for recipe in job.recipes})
+        count = Message.counted("by {count} painter", "compared: {count} painters", painters)
     parts = (
         f"**{escape_prompt(job.prompt)}**",
         f"<@{job.author_id}>",
-        variations if pictures > 1 else None,
+        count if pictures > 1 else None,
         _KINDS.get(job.kind),
     )
     return joined(" · ", parts)

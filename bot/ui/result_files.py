@@ -25,13 +25,14 @@ from bot.ui.attachments import (
     fit_within,
     open_image,
 )
+from bot.ui.comparison_files import comparison_picture
 from bot.ui.filenames import recipe_filename
 from engine.files import MEBIBYTE, file_bytes
 from engine.images.animation import write_animation
 from engine.images.contact_sheet import contact_sheet, numbered
 from engine.painting import fits_into_png, with_recipe
 from engine.recipes.edit import Edit
-from engine.recipes.kinds import AnyRecipe
+from engine.recipes.kinds import AnyRecipe, is_comparison
 from engine.recipes.pictures import without_pictures
 from engine.recipes.start_image import source_and_mask
 
@@ -76,7 +77,10 @@ def result_files(
     packer = _AttachmentPacker(limit, job.language, spoiler=job.spoiler)
     finals = [open_image(each.content) for each in pictures]
     if len(finals) > 1:
-        grid = _grid([each.number for each in pictures], finals)
+        if is_comparison(job.recipes):
+            grid = comparison_picture(job, pictures, finals)
+        else:
+            grid = _grid([each.number for each in pictures], finals)
         shows = alt_texts.of_grid(job, len(finals))
         packer.add_picture(f"{_name(job)}-grid", grid, shows)
     else:

@@ -164,12 +164,13 @@ class EngineWorker:
             if not self._handle(job, self._prepare(leader)):
                 break
             batch.start_step(leader)
+            leader_models = leader.recipe.models
             if self._batch_size > 1:
                 self._fill_batch(batch)
             results = batch.step()
             now = time.monotonic()
             if cost := sum(each.cost for each in results):
-                self._throughput.record(cost, now - began)
+                self._throughput.record(cost, now - began, leader_models)
             began = now
             is_active, *_ = [
                 self._handle(each.run.job, self._conclude(each.run, each.cost, each.error))
@@ -245,7 +246,8 @@ class EngineWorker:
 
     def _conclude(self, run: JobRun, cost: float = 0.0, error: Exception | None = None) -> Outcome:
         """Charge a job for its step, and obey a request to stop or cancel it."""
-        request = self._queue.charge(cost, job=run.job)
+        slowness = self._throughput.slowness(run.last_models) if cost else 1.0
+        request = self._queue.charge(cost, job=run.job, slowness=slowness)
         if error is not None:
             return error
         if request is StopRequest.CANCEL:

@@ -72,6 +72,10 @@ class JobRun:
         """Engine time of the job in seconds, with an even share of each shared step."""
         self._get_painter = get_painter
         self._digests: Mapping[str, str] = {}
+        self.last_models = job.recipes[0].models
+        """Name of the models that painted last."""
+        self._began_at = 0.0
+        """Engine time of the job in seconds when its current picture began."""
         self._memory = memory
         self._publish = publish
         self._checkpoint_seconds = timings.checkpoint_seconds
@@ -79,6 +83,9 @@ class JobRun:
         """States to resume each picture from, newest first: stored ones, or the suspended run's."""
         for each in checkpoints:
             self._checkpoints[each.picture].append(each)
+        self._ends = {each.picture: each.seconds for each in sorted(checkpoints, key=_age)}
+        """Engine time of the job in seconds at the end of each picture that is complete."""
+        self._ends.pop(max(self._ends, default=0), None)
         self._run: Run | None = None
         self._device: torch_device | None = None
         self._steps_done = 0
@@ -125,6 +132,7 @@ class JobRun:
             recipe = self.recipe
             painter = self._get_painter(recipe.models)
             self._digests, self._device = painter.digests, painter.device
+            self.last_models = recipe.models
             plan = self._choose_plan(recipe, painter, low_memory=low_memory)
             with oom_as_recipe_error(recipe):
                 self._run = self._restore(painter, plan)
@@ -163,18 +171,21 @@ class JobRun:
         """Publish what is due after a step of `seconds`; return the error that ends the job."""
         began = time.monotonic()
         try:
+            self._count_time(seconds)
             with oom_as_recipe_error(self.recipe):
                 self._record_frame(self.run)
                 if self.run.done:
                     self._complete(self.run)
-            seconds += time.monotonic() - began
-            self.seconds += seconds
-            self._unsaved_seconds += seconds
+            self._count_time(time.monotonic() - began)
             if self._unsaved_seconds >= self._checkpoint_seconds:
                 self.save()
         except Exception as error:
             return error
         return None
+
+    def _count_time(self, seconds: float) -> None:
+        self.seconds += seconds
+        self._unsaved_seconds += seconds
 
     def save(self) -> None:
         """Publish a checkpoint if steps were taken since the last one."""
@@ -194,8 +205,7 @@ class JobRun:
 
     def result(self, *, stopped: bool = False) -> Finished:
         """Return the end of the job with its pictures."""
-        pictures = tuple(self.pictures)
-        return Finished(self.job.id, pictures, self.seconds, self._digests, stopped)
+        return Finished(self.job.id, tuple(self.pictures), self.seconds, stopped)
 
     def _choose_plan(
         self, recipe: AnyRecipe, painter: "Painter", *, low_memory: bool
@@ -268,7 +278,11 @@ class JobRun:
         pixels = to_pixels(run.image())
         if self._unsaved_steps:
             self._publish_checkpoint(run.state_dict())
-        self.pictures.append(PaintedPicture(self.recipe, pixels, self._steps_done))
+        end = self._ends.get(len(self.pictures) + 1, self.seconds)
+        taken, self._began_at = end - self._began_at, end
+        self.pictures.append(
+            PaintedPicture(self.recipe, pixels, self._steps_done, self._digests, taken)
+        )
         self._run = None
 
     def _publish_checkpoint(self, state: Mapping[str, Any] | bytes) -> None:
@@ -285,6 +299,10 @@ class JobRun:
         )
         self._frames.clear()
         self._unsaved_steps, self._unsaved_seconds = 0, 0.0
+
+
+def _age(checkpoint: StoredCheckpoint) -> float:
+    return checkpoint.seconds
 
 
 def to_pixels(image: "Tensor") -> Pixels:

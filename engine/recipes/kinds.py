@@ -3,6 +3,7 @@
 No torch in here.
 """
 
+from collections.abc import Sequence
 from reprlib import repr as brief
 
 from engine.errors import RecipeError
@@ -23,6 +24,16 @@ PAINTER_NAMES = {
 }
 """The names of the painters beside VQGAN-CLIP for people, by those in recipes."""
 _KINDS: tuple[type[AnyRecipe], ...] = (Recipe, GlideRecipe, MinDalleRecipe, OpenEditRecipe)
+
+
+def is_comparison(recipes: Sequence[AnyRecipe]) -> bool:
+    """Return True if several painters paint these recipes."""
+    return len({recipe.painter for recipe in recipes}) > 1
+
+
+def painter_name(recipe: AnyRecipe) -> str:
+    """Return the name of a recipe's painter for people."""
+    return "VQGAN-CLIP" if isinstance(recipe, Recipe) else recipe.shown_name
 
 
 def vqgan_clip_recipe(recipe: AnyRecipe) -> Recipe:

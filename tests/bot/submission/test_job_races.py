@@ -47,7 +47,7 @@ pytestmark = pytest.mark.slow
 
 AUTHOR, MODERATOR, STRANGER = Actor(1), Actor(2, is_moderator=True), Actor(3)
 RECIPE = make_recipe("a red circle", seed=1, models="demo", steps=10)
-PAINTING = PaintedPicture(RECIPE, np.zeros((64, 64, 3), np.uint8), 5)
+PAINTING = PaintedPicture(RECIPE, np.zeros((64, 64, 3), np.uint8), 5, {}, 1.0)
 OUTCOME = {
     "cancel": JobState.CANCELLED,
     "done": JobState.DONE,
@@ -166,7 +166,7 @@ class Races(RuleBasedStateMachine):
     @precondition(lambda self: self.turn is not None)
     @rule()
     def the_engine_is_done(self) -> None:
-        self.end(Finished(self.job.id, (PAINTING,), 1.0, {}))
+        self.end(Finished(self.job.id, (PAINTING,), 1.0))
 
     @precondition(lambda self: self.turn is not None)
     @rule()
@@ -226,7 +226,7 @@ class Races(RuleBasedStateMachine):
 
     def obey(self, wish: StopRequest | None) -> None:
         if wish is StopRequest.STOP:
-            self.end(Finished(self.job.id, (PAINTING,), 1.0, {}, stopped=True))
+            self.end(Finished(self.job.id, (PAINTING,), 1.0, stopped=True))
         elif wish is StopRequest.CANCEL:
             self.the_turn_is_over()
 

@@ -1,0 +1,12 @@
+"""How long each picture took."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+
+
+def upgrade() -> None:
+    """Add a column."""
+    op.add_column("pictures", sa.Column("seconds", sa.Float))

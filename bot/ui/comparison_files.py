@@ -1,0 +1,52 @@
+"""The sheet of a comparison: a row for each painter, with its time and its settings."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from engine.images.comparison_sheet import SheetRow, comparison_sheet
+from PIL import Image
+
+from bot.jobs.job import Job
+from bot.jobs.records import StoredPicture
+from bot.languages.message import Message, joined
+from bot.ui.recipe_text import steps_text
+from engine.images.contact_sheet import numbered
+from engine.recipes.kinds import AnyRecipe, painter_name
+from engine.recipes.mindalle_recipe import MinDalleRecipe
+
+
+def comparison_picture(
+    job: Job, pictures: Sequence[StoredPicture], finals: Sequence[Image.Image]
+) -> Image.Image:
+    """Return the sheet with all pictures of a job, numbered as its buttons are."""
+    shown = [
+        (job.recipes[each.number - 1], each, final)
+        for each, final in zip(pictures, finals, strict=True)
+    ]
+    rows: list[SheetRow] = []
+    for _, group in groupby(shown, key=lambda each: each[0].painter):
+        of_painter = list(group)
+        recipe = of_painter[0][0]
+        stored = [each for _, each, _ in of_painter]
+        detail = _detail(recipe, stored).in_language(job.language)
+        tiles = [numbered(final, each.number) for _, each, final in of_painter]
+        rows.append(SheetRow(painter_name(recipe), detail, tuple(tiles)))
+    return comparison_sheet(job.prompt, rows)
+
+
+def _detail(recipe: AnyRecipe, pictures: Sequence[StoredPicture]) -> Message:
+    """Return what a row says below the name of its painter."""
+    known = [each.seconds for each in pictures if each.seconds is not None]
+    mean = f"{sum(known) / len(known):.1f}" if known else ""
+    parts = (
+        Message("{seconds} s a picture", seconds=mean) if known else None,
+        steps_text(recipe.total_steps),
+        _candidates(recipe),
+    )
+    return joined(" · ", parts)
+
+
+def _candidates(recipe: AnyRecipe) -> Message | None:
+    if not isinstance(recipe, MinDalleRecipe) or recipe.candidates == 1:
+        return None
+    return Message("best of {count} candidates", count=recipe.candidates)
