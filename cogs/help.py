@@ -7,11 +7,15 @@ from discord import app_commands
 
 from bot.client import BotCog
 from bot.config import Replies
-from bot.languages.message import Message, joined
+from bot.languages.message import Message, from_engine, joined
+from bot.submission.painters import painters
 from bot.ui import job_text
 from bot.ui.responses import respond_in_parts
 from bot.ui.unknown_words import model_limits_text
-from engine.models.catalogue import ModelEntry, find_models
+from engine.models.catalogue import PAINTERS, ModelEntry, find_models
+from engine.models.painter_entry import PainterEntry
+from engine.recipes.kinds import PAINTER_NAMES
+from engine.settings import EngineSettings
 
 _ABOUT = Message(
     "I paint pictures from words: a CLIP model looks at the picture, and a VQGAN changes it step "
@@ -83,12 +87,34 @@ class Help(BotCog):
             _ABOUT,
             *_examples(models),
             *_PAINTING,
+            *_painters(self._services.settings.engine),
             _REPLIES[replies],
             *_AFTERWARDS,
             job_text.limits_text(limits),
             joined(" ", ("-#", model_limits_text(models))) if models.limits else "",
         )
         await respond_in_parts(interaction, parts)
+
+
+def _painters(engine: EngineSettings) -> list[Message]:
+    """Return what the other painters are, know and allow."""
+    found = [PAINTERS[models] for models in painters(engine).values()]
+    if not found:
+        return []
+    compare = Message(
+        "- `/compare` paints the same words by each painter. `painter` chooses one in `/imagine`:"
+    )
+    return [compare, *map(_painter, found)]
+
+
+def _painter(entry: PainterEntry) -> Message:
+    return Message(
+        "  - **{painter}** (`{name}`): {limits}. Licence: {licence}",
+        painter=PAINTER_NAMES[entry.painter],
+        name=entry.painter,
+        limits="-" if entry.limits is None else from_engine(entry.limits),
+        licence=entry.licence,
+    )
 
 
 def _examples(models: ModelEntry) -> list[Message | str]:

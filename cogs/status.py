@@ -18,7 +18,7 @@ class Status(BotCog):
         """Show the models, the device, the queue and the start time."""
         jobs = self._services.queue.jobs()
         left = self._services.throughput.seconds(self._services.queue.remaining_cost())
-        installed = ", ".join(self._services.settings.engine.installed)
+        installed = ", ".join(self._services.settings.engine.all_installed)
         loading = self._services.loading
         device = loading.device or "…"
         lines = [

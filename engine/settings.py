@@ -37,9 +37,9 @@ class EngineSettings(Table):
     """Name of the models that paint unless someone asks for others."""
     more_models: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] = ()
     """Names of the other models that people can choose."""
-    painters: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] | None = None
-    """Names of models of other painters than VQGAN-CLIP, such as GLIDE, that people can choose; by
-    default the demo models, if the demo pair is installed."""
+    painters: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] = DEMO_PAINTERS
+    """Names of models of other painters than VQGAN-CLIP, such as GLIDE, that people can choose. The
+    demo ones count only beside the demo pair."""
     device: Annotated[str, BeforeValidator(_check_device)] = "auto"
     """Where the models compute, one of `DEVICES`."""
     threads: Annotated[Whole, Field(ge=0, le=MAX_THREADS)] = 0
@@ -61,9 +61,8 @@ class EngineSettings(Table):
     @property
     def installed_painters(self) -> tuple[str, ...]:
         """Names of the models of other painters that can paint."""
-        if self.painters is not None:
-            return tuple(dict.fromkeys(self.painters))
-        return DEMO_PAINTERS if DEMO in self.installed else ()
+        left_out = () if DEMO in self.installed else DEMO_PAINTERS
+        return tuple(name for name in dict.fromkeys(self.painters) if name not in left_out)
 
     @property
     def all_installed(self) -> tuple[str, ...]:
