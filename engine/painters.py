@@ -42,7 +42,7 @@ def load_painter(name: str, device: str = "auto", precision: str = "auto") -> "P
         case "glide":
             from engine.glide.painter import load_painter as load
         case "mindalle":
-            from engine.mindalle.painter import load_painter as load  # pyright: ignore
+            from engine.mindalle.painter import load_painter as load
         case _:
             from engine.open_edit.painter import load_painter as load
     return load(name, entry.files, target, dtype)
@@ -130,8 +130,8 @@ def choose_plan(recipe: AnyRecipe, budget: Budget) -> MemoryPlan:
     needed = estimate_peak(recipe, is_bf16=budget.is_bf16)
     if needed > budget.bytes:
         raise RecipeError(
-            "{painter} needs about {needed} GB of memory, and {free} GB are free: choose another "
-            "painter",
+            "about {needed} GB of memory are needed by {painter}, and {free} GB are free: choose "
+            "another painter",
             painter=recipe.shown_name,
             needed=f"{needed / 1e9:.1f}",
             free=f"{budget.bytes / 1e9:.1f}",

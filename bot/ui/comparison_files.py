@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from engine.images.comparison_sheet import SheetRow, comparison_sheet
 from PIL import Image
 
 from bot.jobs.job import Job
 from bot.jobs.records import StoredPicture
 from bot.languages.message import Message, joined
 from bot.ui.recipe_text import steps_text
+from engine.images.comparison_sheet import SheetRow, comparison_sheet
 from engine.images.contact_sheet import numbered
 from engine.recipes.kinds import AnyRecipe, painter_name
 from engine.recipes.mindalle_recipe import MinDalleRecipe

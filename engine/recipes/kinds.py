@@ -41,8 +41,8 @@ def vqgan_clip_recipe(recipe: AnyRecipe) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
     raise RecipeError(
-        "{painter} can only paint this picture again, with another seed or other words; for "
-        "anything else, edit the picture with VQGAN-CLIP",
+        "this picture was painted by {painter}, which can only paint it again, with another seed "
+        "or other words: for anything else, edit the picture with VQGAN-CLIP",
         painter=recipe.shown_name,
     )
 

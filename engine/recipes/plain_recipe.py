@@ -124,7 +124,7 @@ def read_plain(line: str, painter: str) -> str:
     prompts = parse_prompts(line)
     if len(prompts) != 1 or prompts[0].weight != 1 or prompts[0].stop is not None:
         raise RecipeError(
-            "{painter} reads one plain sentence, without weights and without what to avoid",
+            "one plain sentence is all that {painter} reads: leave out weights and what to avoid",
             painter=painter,
         )
     return prompts[0].text

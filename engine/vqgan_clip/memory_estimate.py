@@ -112,7 +112,7 @@ def oom_as_recipe_error(recipe: AnyRecipe) -> Iterator[None]:
             raise
         if not isinstance(recipe, Recipe):
             raise RecipeError(
-                "{painter} took more memory than there is: choose another painter",
+                "more memory than there is was needed by {painter}: choose another painter",
                 painter=recipe.shown_name,
             ) from error
         raise RecipeError(
