@@ -14,12 +14,14 @@ from bot.languages.message import Message
 from bot.services import Services
 from bot.submission.edits import EditOptions
 from bot.submission.job_messages import message_with_pictures
+from bot.submission.painters import MAX_PAINTER, editing_choices
 from bot.submission.permissions import check_permissions
 from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
 from bot.ui import job_text
-from bot.ui.autocomplete import matching_presets
+from bot.ui.autocomplete import matching, matching_presets
+from bot.ui.command_options import hide_option
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, show_form
@@ -44,6 +46,12 @@ class Edit(BotCog):
 
     MENU = MENU
 
+    async def cog_load(self) -> None:
+        """Hide the choice of painters where there is only one."""
+        await super().cog_load()
+        if len(editing_choices(self._services.settings.engine)) == 1:
+            hide_option(self.edit, "painter")
+
     @app_commands.command()
     @app_commands.describe(
         image="The picture to change",
@@ -54,6 +62,7 @@ class Edit(BotCog):
         seed="The same seed makes the same change again",
         preset="Quality: fast takes less time, fine takes more",
         count="How many variations to paint",
+        painter="What paints: VQGAN-CLIP, or one of its rivals in the paper",
     )
     async def edit(
         self,
@@ -66,12 +75,13 @@ class Edit(BotCog):
         seed: Range[int, 0, LARGEST_SEED] | None = None,
         preset: str | None = None,
         count: Range[int, 1, MAX_VARIATIONS] = 1,
+        painter: Range[str, 1, MAX_PAINTER] | None = None,
     ) -> None:
         """Change a picture by words."""
         await defer(interaction)
         kept = None if keep is None else keep / 100
         spoiler = is_spoiler(image, mask)
-        options = EditOptions(prompt, kept, steps, seed, preset, count, spoiler)
+        options = EditOptions(prompt, kept, steps, seed, preset, count, painter, spoiler)
         requester = Requester.of_interaction(interaction)
         drawn = None if mask is None else Upload(mask)
         queued = await self._services.edits.queue(requester, options, Upload(image), drawn)
@@ -80,6 +90,10 @@ class Edit(BotCog):
     @edit.autocomplete("preset")
     async def _presets(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
         return matching_presets(typed)
+
+    @edit.autocomplete("painter")
+    async def _painters(self, _: discord.Interaction, typed: str) -> list[Choice[str]]:
+        return matching(typed, editing_choices(self._services.settings.engine))
 
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask how to change a message's picture."""

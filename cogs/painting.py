@@ -100,7 +100,7 @@ class PaintingCog(BotCog):
     ) -> None:
         """Queue what the options and the pictures of a command ask for."""
         settings = self._services.settings
-        if is_other_painter(typed):
+        if is_other_painter(typed.painter):
             await self._queue_other(interaction, requester, typed, typed_count, image)
             return
         filled = await self._services.default_options.fill(requester, typed, typed_count)

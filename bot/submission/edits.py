@@ -14,6 +14,7 @@ from bot.languages.message import Message, joined, sentences
 from bot.reading.file_readers import read_edit_pictures, read_restart
 from bot.storage import Store
 from bot.submission.files import FileReader
+from bot.submission.painters import is_other_painter, other_edit
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.recipe_limits import Fitted
 from bot.submission.requester import Requester
@@ -22,8 +23,9 @@ from bot.submission.submit import JobSubmission, Queued
 from bot.ui.job_text import reading_text
 from bot.ui.uploads import Upload, is_own
 from engine.editing.edit_pictures import EditPictures, read_edit
-from engine.editing.edit_recipe import edit_recipe, feather
+from engine.editing.edit_recipe import edit_recipe, feather, plain_edit
 from engine.presets import make_recipe
+from engine.recipes.edit import Edit
 from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
 
 
@@ -38,6 +40,8 @@ class EditOptions:
     seed: int | None = None
     preset: str | None = None
     count: int = 1
+    painter: str | None = None
+    """Name of the method that paints, VQGAN-CLIP if left out."""
     spoiler: bool = False
     """Whether the picture or the mask is marked as a spoiler."""
     models: str | None = None
@@ -72,14 +76,14 @@ class Edits:
         Raises `UserError` or `EngineError` for what is not allowed.
         """
         options = replace(options, models=options.models or await self.models_of(picture))
-        await self._check(requester, options)
+        await self._check(requester, options, has_mask=mask is not None)
         async with self._files.turn(requester.user_id) as turn:
             pictures = await turn.read_both(read_edit_pictures, picture, mask)
         return await self._submit(requester, options, pictures)
 
     async def queue_draft(self, requester: Requester, options: EditOptions, draft: Draft) -> Queued:
         """Queue the edit of a draft; raise `UserError` or `EngineError` for what is not allowed."""
-        await self._check(requester, options)
+        await self._check(requester, options, has_mask=True)
         pictures = await asyncio.to_thread(read_edit, draft.source, draft.mask)
         return await self._submit(requester, options, pictures)
 
@@ -98,31 +102,53 @@ class Edits:
         message = await self._submission.submit(requester, prompt, (recipe,), comes_from)
         return Queued(message, notice)
 
-    async def _check(self, requester: Requester, options: EditOptions) -> None:
+    async def _check(self, requester: Requester, options: EditOptions, *, has_mask: bool) -> None:
         """Raise what an edit would be refused with, before its pictures are read."""
         check_prompt(options.prompt, self._settings.limits)
-        without_picture = make_recipe(
+        without_picture = self._recipe_without_picture(options, has_mask=has_mask)
+        (fitted,), _ = await self._fit(requester, options, without_picture)
+        recipes = variations(fitted, options.count)
+        await self._policy.check_early(requester, options.prompt, recipes)
+
+    def _recipe_without_picture(self, options: EditOptions, *, has_mask: bool) -> AnyRecipe:
+        """Return what is known of a recipe before its pictures are read."""
+        if is_other_painter(options.painter):
+            return self._other_recipe(options, Edit(b"", b"" if has_mask else None))
+        return make_recipe(
             options.prompt,
             seed=seed_or_any(options.seed),
             models=options.models or self._settings.engine.models,
             preset=options.preset,
             **options.settings,
         )
-        (fitted,), _ = await self._fit(requester, options, without_picture)
-        recipes = variations(fitted, options.count)
-        await self._policy.check_early(requester, options.prompt, recipes)
+
+    def _other_recipe(self, options: EditOptions, edit: Edit) -> AnyRecipe:
+        """Return the recipe of another painter than VQGAN-CLIP."""
+        used = [name for name in ("keep", "steps", "preset") if getattr(options, name) is not None]
+        return other_edit(
+            options.painter or "",
+            options.prompt,
+            self._settings.engine,
+            edit,
+            seed=seed_or_any(options.seed),
+            used=used,
+        )
 
     async def _submit(
         self, requester: Requester, options: EditOptions, pictures: EditPictures
     ) -> Queued:
         models = options.models or self._settings.engine.models
-        whole = await asyncio.to_thread(_edit_recipe, options, pictures, models)
+        if is_other_painter(options.painter):
+            whole = self._other_recipe(options, await asyncio.to_thread(plain_edit, pictures))
+        else:
+            whole = await asyncio.to_thread(_edit_recipe, options, pictures, models)
         (recipe,), lowered = await self._fit(requester, options, whole)
         recipes = variations(recipe, options.count)
         origin = JobOrigin(spoiler=options.spoiler, notice=lowered)
         message = await self._submission.submit(requester, options.prompt, recipes, origin)
         notice = sentences(pictures.notices)
-        return Queued(message, joined("\n", (notice, reading_text(options.prompt))))
+        reading = "" if is_other_painter(options.painter) else reading_text(options.prompt)
+        return Queued(message, joined("\n", (notice, reading)))
 
     async def models_of(self, picture: Upload) -> str:
         """Return the models that painted a picture of a message, if known, or the main ones."""

@@ -1,6 +1,6 @@
 """Choose among the painters that are installed: VQGAN-CLIP, and the rivals of the paper."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.config import LimitSettings
 from bot.errors import UserError
@@ -11,7 +11,10 @@ from bot.submission.seeds import seed_or_any
 from bot.ui.formatting import escape_name
 from engine.errors import ModelError
 from engine.models.catalogue import PAINTERS
+from engine.models.painter_entry import PainterEntry
 from engine.painters import plain_recipe
+from engine.recipes.edit import Edit
+from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.kinds import PAINTER_NAMES, OtherRecipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.plain_recipe import PlainRecipe
@@ -27,23 +30,32 @@ _WITHOUT = ("negative", "size", "ratio", "steps", "model", "preset", "like_weigh
 
 
 def painters(engine: EngineSettings) -> Mapping[str, str]:
-    """Return the names of the models of each installed painter besides VQGAN-CLIP."""
-    found = {PAINTERS[name].painter: name for name in engine.installed_painters if name in PAINTERS}
-    return dict(sorted(found.items(), key=lambda each: PAINTERS[each[1]].step_cost))
+    """Return the models of each installed painter besides VQGAN-CLIP, for new pictures."""
+    return {each.painter: each.name for each in _installed(engine) if not each.edits}
+
+
+def editing_painters(engine: EngineSettings) -> Mapping[str, str]:
+    """Return the models of each installed painter besides VQGAN-CLIP that edits pictures."""
+    return {each.painter: each.name for each in _installed(engine) if each.edits}
+
+
+def _installed(engine: EngineSettings) -> list[PainterEntry]:
+    return [PAINTERS[name] for name in engine.installed_painters if name in PAINTERS]
 
 
 def painter_choices(engine: EngineSettings) -> tuple[str, ...]:
     """Return the names that the option `painter` takes."""
-    return Recipe.painter, *(name for name in painters(engine) if name in _FROM_WORDS)
+    return Recipe.painter, *painters(engine)
 
 
-_FROM_WORDS = ("glide", "mindalle")
-"""The painters that paint new pictures from words."""
+def editing_choices(engine: EngineSettings) -> tuple[str, ...]:
+    """Return the names that the option `painter` takes where a picture is edited."""
+    return Recipe.painter, *editing_painters(engine)
 
 
-def is_other_painter(options: ImagineOptions) -> bool:
-    """Return True if options ask for another painter than VQGAN-CLIP."""
-    return options.painter not in (None, Recipe.painter)
+def is_other_painter(painter: str | None) -> bool:
+    """Return True if an option asks for another painter than VQGAN-CLIP."""
+    return painter not in (None, Recipe.painter)
 
 
 def other_recipe(
@@ -54,7 +66,7 @@ def other_recipe(
     `has_picture` says whether the command has a picture to start from. Raises `UserError` or
     `EngineError` for what the painter does not have.
     """
-    models = models_of_painter(options.painter or "", engine)
+    models = _models_of(options.painter or "", painters(engine))
     entry = PAINTERS[models]
     named = PAINTER_NAMES[entry.painter]
     used = [name for name in _WITHOUT if getattr(options, name) is not None]
@@ -75,9 +87,36 @@ def other_recipe(
     return plain_recipe(models, words, seed=seed_or_any(options.seed))
 
 
-def models_of_painter(painter: str, engine: EngineSettings) -> str:
+def other_edit(
+    painter: str, line: str, engine: EngineSettings, edit: Edit, *, seed: int, used: Sequence[str]
+) -> OtherRecipe:
+    """Return the recipe of an edit by another painter than VQGAN-CLIP.
+
+    `used` are options that only VQGAN-CLIP has. Raises `UserError` or `EngineError` for what the
+    painter does not have.
+    """
+    models = _models_of(painter, editing_painters(engine))
+    if used:
+        raise UserError(
+            Message(
+                "Only VQGAN-CLIP has {options}, so leave that out, or choose no `painter`.",
+                options=", ".join(f"`{name}`" for name in used),
+            )
+        )
+    if painter == GlideRecipe.painter and edit.mask is None:
+        raise UserError(
+            Message(
+                "{painter} changes a picture only inside a mask: attach a `mask`, or choose no "
+                "`painter`.",
+                painter=PAINTER_NAMES[painter],
+            )
+        )
+    return plain_recipe(models, line, seed=seed, edit=edit, enlarge=1)
+
+
+def _models_of(painter: str, installed: Mapping[str, str]) -> str:
     """Return the name of a painter's installed models; raise `UserError` if there are none."""
-    models = painters(engine).get(painter)
+    models = installed.get(painter)
     if models is not None:
         return models
     if painter not in PAINTER_NAMES:
@@ -85,7 +124,7 @@ def models_of_painter(painter: str, engine: EngineSettings) -> str:
             Message(
                 "I know no painter called {name}. Choose one of: {painters}.",
                 name=escape_name(painter),
-                painters=", ".join(painter_choices(engine)),
+                painters=", ".join((Recipe.painter, *installed)),
             )
         )
     raise UserError(missing_text(painter))

@@ -22,8 +22,9 @@ from bot.ui.formatting import (
     with_small_print,
 )
 from bot.ui.recipe_text import LISTED_LENGTH, edit_parts, size_text, steps_text
-from engine.recipes.kinds import is_comparison
+from engine.recipes.kinds import AnyRecipe, is_comparison
 from engine.recipes.prompts import parse_line
+from engine.recipes.recipe import Recipe
 
 _THREAD_NAME = 100
 """Maximum length of a thread's name, in characters."""
@@ -41,7 +42,8 @@ _BAR = 12
 _UNNAMED = Message("picture")
 """Name of a thread whose prompt has no characters that Discord shows."""
 _HINT = Message("V1 varies picture 1, U1 posts it by itself")
-"""What the buttons of several pictures do."""
+_TAKE_HINT = Message("U1 posts picture 1 by itself")
+"""What the buttons of several pictures do; only those of VQGAN-CLIP can be varied."""
 MASK_FILE = Message.in_context(
     "hint",
     "White changes, black stays. In a copy of the picture, what you erase or paint over changes",
@@ -74,6 +76,12 @@ def headline(job: Job) -> Message:
         _KINDS.get(job.kind),
     )
     return joined(" · ", parts)
+
+
+def _hint(recipes: Sequence[AnyRecipe]) -> Message | None:
+    if len(recipes) == 1:
+        return None
+    return _HINT if all(isinstance(each, Recipe) for each in recipes) else _TAKE_HINT
 
 
 def reading_text(prompt: str, size: tuple[int, int] | None = None) -> Message | str:
@@ -178,7 +186,7 @@ def result_text(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) 
         Message.counted("seed {seeds}", "seeds {seeds}", len(recipes), seeds=seeds),
         Message("{models} models", models=first.models),
         _painted_in(record.seconds),
-        _HINT if len(recipes) > 1 else None,
+        _hint(recipes),
     ]
     return with_small_print(headline(job), joined(" · ", parts))
 

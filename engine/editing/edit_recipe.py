@@ -101,6 +101,12 @@ def edit_recipe(
     )
 
 
+def plain_edit(pictures: EditPictures) -> Edit:
+    """Return an edit that keeps nothing but what is outside the mask, if there is one."""
+    mask = pictures.mask and feather(pictures.mask)
+    return Edit(_png(pictures.source), None if mask is None else _png(mask))
+
+
 def image_prompt(source: Path | bytes | Image.Image, weight: float = 1.0) -> ImagePrompt:
     """Return a picture as an image prompt, scaled down to at most 256 pixels per side.
 

@@ -84,6 +84,11 @@ class PainterEntry:
     """The words that the models know."""
 
     @property
+    def edits(self) -> bool:
+        """True if the models change pictures, and do not paint new ones."""
+        return self.can_inpaint or self.painter == "open-edit"
+
+    @property
     def is_complete(self) -> bool:
         """True if all files are there."""
         return all(path.is_file() for path in self.files.values())
