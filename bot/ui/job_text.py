@@ -78,6 +78,10 @@ def headline(job: Job) -> Message:
     return joined(" · ", parts)
 
 
+def _models(recipes: Sequence[AnyRecipe]) -> str:
+    return ", ".join(dict.fromkeys(recipe.models for recipe in recipes))
+
+
 def _hint(recipes: Sequence[AnyRecipe]) -> Message | None:
     if len(recipes) == 1:
         return None
@@ -180,11 +184,14 @@ def result_text(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) 
     job = record.job
     first, recipes = job.recipes[0], job.recipes[: len(steps)]
     seeds = ", ".join(str(recipe.seed) for recipe in recipes)
-    parts = [
+    each_alike = [
         *([size_text(first)] if first.edit is None else edit_parts(first.edit, size)),
         _steps(record, steps),
+    ]
+    parts = [
+        *([] if is_comparison(recipes) else each_alike),
         Message.counted("seed {seeds}", "seeds {seeds}", len(recipes), seeds=seeds),
-        Message("{models} models", models=first.models),
+        Message("{models} models", models=_models(recipes)),
         _painted_in(record.seconds),
         _hint(recipes),
     ]

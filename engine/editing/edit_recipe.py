@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from engine.editing.edit_pictures import MIN_MASK_LEVEL
+from engine.editing.edit_pictures import MIN_MASK_LEVEL, EditPictures
 from engine.images import image_io
 from engine.models.catalogue import find_models
 from engine.presets import edit_overrides, keep_weights, make_recipe, size_of_ratio
