@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.frozen_layers import cast_frozen, frozen_conv2d
+from engine.models.frozen_layers import cast_frozen
 from engine.open_edit.configs import DecoderConfig
-from engine.open_edit.layers import affine, conv_relu
+from engine.open_edit.layers import conv2d, conv_relu, normalize
 
 SLOPE = 0.2
 """Slope of the leaky ReLUs below zero."""
@@ -38,10 +38,9 @@ class Modulation(nn.Module):
         assert isinstance(shared, nn.Conv2d)
         resized = F.interpolate(edges, size=images.shape[2:], mode="nearest")
         actions = conv_relu(resized.to(shared.weight.dtype), shared)
-        gamma = frozen_conv2d(actions, self.mlp_gamma)
-        beta = frozen_conv2d(actions, self.mlp_beta)
-        scale, shift = affine(self.param_free_norm)
-        return (images * scale + shift) * (1 + gamma) + beta
+        gamma = conv2d(actions, self.mlp_gamma)
+        beta = conv2d(actions, self.mlp_beta)
+        return normalize(images.float(), self.param_free_norm) * (1 + gamma) + beta
 
 
 class Block(nn.Module):
@@ -65,9 +64,9 @@ class Block(nn.Module):
         hidden = images
         for norm, conv in ((self.norm_0, self.conv_0), (self.norm_1, self.conv_1)):
             active = F.leaky_relu(norm(hidden, edges), SLOPE)
-            hidden = frozen_conv2d(active.to(dtype), conv)
+            hidden = conv2d(active.to(dtype), conv)
         if self.conv_s is not None and self.norm_s is not None:
-            images = frozen_conv2d(self.norm_s(images, edges).to(dtype), self.conv_s)
+            images = conv2d(self.norm_s(images, edges).to(dtype), self.conv_s)
         return images + hidden
 
 
@@ -108,7 +107,7 @@ class Decoder(nn.Module):
         hidden = _double(self.up_1(hidden, edges) + maps["param3"])
         hidden = _double(self.up_2(hidden, edges))
         hidden = F.leaky_relu(self.up_3(hidden, edges), SLOPE)
-        picture = frozen_conv2d(hidden.to(self.conv_img.weight.dtype), self.conv_img)
+        picture = conv2d(hidden.to(self.conv_img.weight.dtype), self.conv_img)
         return (picture.float().tanh() + 1) / 2
 
     def freeze_for_inference(self, dtype: torch.dtype) -> None:

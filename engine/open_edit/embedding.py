@@ -7,7 +7,6 @@ published names count: 0 and 1 for the first convolution and its normalization, 
 stages.
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import Bottleneck
 
-from engine.models.frozen_layers import cast_frozen, frozen_conv2d
+from engine.models.frozen_layers import cast_frozen
 from engine.open_edit.configs import EmbeddingConfig
-from engine.open_edit.layers import normalize
+from engine.open_edit.layers import conv2d, normalize
 
 
 class JointEmbedding(nn.Module):
@@ -38,18 +37,17 @@ class JointEmbedding(nn.Module):
         """
         first, norm = self.cnn[0], self.cnn[1]
         assert isinstance(first, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-        hidden = frozen_conv2d((images * 2 - 1).to(first.weight.dtype), first)
+        hidden = conv2d((images * 2 - 1).to(first.weight.dtype), first)
         hidden = F.max_pool2d(F.relu(normalize(hidden, norm), inplace=True), 3, 2, 1)
         for stage in list(self.cnn)[4:]:
             for block in stage.children():
                 assert isinstance(block, Bottleneck)
                 hidden = _bottleneck(hidden, block)
-        return F.normalize(frozen_conv2d(hidden, self.conv1x1).float(), dim=1)
+        return F.normalize(conv2d(hidden, self.conv1x1).float(), dim=1)
 
-    def encode_text(self, tokens: Sequence[int]) -> Tensor:
-        """Embed a phrase, the numbers of its words, as a unit vector (1, joint)."""
-        words = torch.tensor([tokens], device=self.embed.weight.device)
-        _, last = self.rnn(self.embed(words))
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Embed phrases, the numbers of their words (N, L), as unit vectors (N, joint)."""
+        _, last = self.rnn(self.embed(tokens))
         return F.normalize(last[0], dim=-1)
 
     def freeze_for_inference(self, dtype: torch.dtype) -> None:
@@ -90,11 +88,11 @@ def _bottleneck(images: Tensor, block: Bottleneck) -> Tensor:
     hidden = images
     for conv, norm in ((block.conv1, block.bn1), (block.conv2, block.bn2)):
         assert isinstance(norm, nn.BatchNorm2d)
-        hidden = F.relu(normalize(frozen_conv2d(hidden, conv), norm), inplace=True)
+        hidden = F.relu(normalize(conv2d(hidden, conv), norm), inplace=True)
     assert isinstance(block.bn3, nn.BatchNorm2d)
-    hidden = normalize(frozen_conv2d(hidden, block.conv3), block.bn3)
+    hidden = normalize(conv2d(hidden, block.conv3), block.bn3)
     if block.downsample is not None:
         conv, norm = block.downsample.children()
         assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-        images = normalize(frozen_conv2d(images, conv), norm)
+        images = normalize(conv2d(images, conv), norm)
     return F.relu(hidden + images, inplace=True)

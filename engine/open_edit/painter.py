@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 from engine.errors import ModelError, RecipeError
-from engine.images.image_io import read_picture
 from engine.models.loading import digest, load_module
 from engine.models.tensors import to_tensor
 from engine.open_edit.configs import (
@@ -25,8 +24,7 @@ from engine.open_edit.run import OpenEditRun
 from engine.open_edit.vocabulary import read_vocabulary
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe
-from engine.recipes.start_image import scaled
-from engine.text import Text
+from engine.recipes.start_image import start_picture
 
 ROLES = ("embedding", "vocabulary", "edges", "decoder", "perceptual")
 """What the weights files are for."""
@@ -51,13 +49,14 @@ class OpenEdit:
         """Begin a run at step 0, on the source of the edit, stretched to a square.
 
         Raises:
-            RecipeError: The recipe is for other models, or it has a phrase without a known word.
+            RecipeError: The recipe is for other models, lacks its picture, or has a phrase without
+                a known word.
             PictureError: The source is not a picture.
         """
         recipe = self._check(recipe)
-        assert recipe.edit is not None  # as the recipe checks
-        source = read_picture(recipe.edit.source, name=Text("the picture to edit"))
-        pixels = to_tensor(scaled(source, (self.side, self.side))).to(self.device)
+        source = start_picture(recipe)
+        assert source is not None  # as the recipe checks
+        pixels = to_tensor(source).to(self.device)
         return OpenEditRun(recipe, PictureEdit(self.models, pixels, self._change(recipe)))
 
     def _check(self, recipe: AnyRecipe) -> OpenEditRecipe:
@@ -92,7 +91,7 @@ class OpenEdit:
                 )
         with torch.no_grad():
             old, new = (
-                embedding.encode_text(vocabulary.tokens(phrase))
+                embedding.encode_text(torch.tensor([vocabulary.tokens(phrase)], device=self.device))
                 for phrase in (recipe.old, recipe.new)
             )
         return Change(old, new, recipe.alpha, recipe.is_global)

@@ -79,12 +79,13 @@ def test_a_phrase_is_the_last_state_of_a_gru(small: JointEmbedding):
         reset, update = (given + kept)[: 2 * EMBEDDING.joint].sigmoid().chunk(2)
         new = (given.chunk(3)[2] + reset * kept.chunk(3)[2]).tanh()
         state = update * state + (1 - update) * new
-    found = small.encode_text([1, 4, 6, 2])
+    found = small.encode_text(torch.tensor([[1, 4, 6, 2]]))
     torch.testing.assert_close(found, F.normalize(state, dim=0)[None], rtol=1e-4, atol=1e-5)
 
 
 def test_the_order_of_words_counts(small: JointEmbedding):
-    assert not torch.allclose(small.encode_text([1, 4, 6, 2]), small.encode_text([1, 6, 4, 2]))
+    one, other = small.encode_text(torch.tensor([[1, 4, 6, 2], [1, 6, 4, 2]]))
+    assert not torch.allclose(one, other)
 
 
 def test_lower_precision_stays_near(small: JointEmbedding):

@@ -44,10 +44,15 @@ def test_recipes_of_other_painters_are_refused(painter: OpenEdit):
         painter.begin(other)
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize("content", [b"no picture", b"\x89PNG\r\n\x1a\n"])
 def test_a_source_that_is_no_picture_is_refused(painter: OpenEdit, content: bytes):
-    with pytest.raises((PictureError, RecipeError)):
+    with pytest.raises(PictureError, match="the picture to edit"):
         painter.begin(recipe(edit=Edit(content)))
+
+
+def test_a_recipe_without_its_picture_is_refused(painter: OpenEdit):
+    with pytest.raises(RecipeError, match="left out"):
+        painter.begin(recipe(edit=Edit(b"")))
 
 
 def test_one_known_word_is_enough(painter: OpenEdit):
@@ -65,8 +70,7 @@ def test_the_source_is_stretched_to_a_square_and_back(painter: OpenEdit):
     run = painter.begin(recipe(optimization_steps=0))
     painted = to_picture(run.image())
     assert painted.size == (small.SIDE, small.SIDE)
-    made: Any = run.recipe
-    assert composite_result(painted, made).size == small.picture().size
+    assert composite_result(painted, run.recipe).size == small.picture().size
 
 
 def test_the_whole_source_is_seen(painter: OpenEdit):

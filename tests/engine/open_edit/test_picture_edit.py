@@ -56,7 +56,7 @@ def some_maps(painter: OpenEdit) -> dict[str, Tensor]:
 
 def change_of(painter: OpenEdit, *, is_global: bool = False, alpha: float = 5) -> Change:
     embedding = painter.models.embedding
-    old, new = (embedding.encode_text([1, word, 6, 2]) for word in (4, 5))
+    old, new = (embedding.encode_text(torch.tensor([[1, word, 6, 2]])) for word in (4, 5))
     return Change(old, new, alpha, is_global)
 
 

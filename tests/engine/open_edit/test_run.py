@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine import checkpoints
 from engine.errors import CheckpointError, DivergedError
 from engine.open_edit.painter import OpenEdit
 from engine.open_edit.picture_edit import size_loss
@@ -103,6 +104,15 @@ def test_a_run_resumed_at_any_step_ends_in_the_same_bytes(
     second = painter.begin(finished.recipe)
     second.load_state_dict(first.state_dict())
     assert second.steps_done == steps
+    assert to_the_end(second).image().equal(finished.image())
+
+
+def test_a_checkpoint_holds_all_that_a_run_needs(painter: OpenEdit, finished: OpenEditRun):
+    first = painter.begin(finished.recipe)
+    first.step()
+    stored = checkpoints.dump(first.state_dict(), finished.recipe)
+    second = painter.begin(finished.recipe)
+    second.load_state_dict(checkpoints.load(stored, finished.recipe))
     assert to_the_end(second).image().equal(finished.image())
 
 
