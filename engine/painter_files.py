@@ -86,8 +86,13 @@ def _unpacked(
 
 def _convert(painter: PainterTable, sources: Mapping[str, Path], folder: Path) -> None:
     to = {role: make_folder(path) for role, path in painter.weights(folder).items()}
-    if painter.kind == "glide":
-        # Conversion needs torch.
-        from engine.glide.published import convert_glide
+    # Conversion needs torch.
+    match painter.kind:
+        case "glide":
+            from engine.glide.published import convert_glide
 
-        convert_glide(sources, to, inpainting=painter.inpainting)
+            convert_glide(sources, to, inpainting=painter.inpainting)
+        case "open-edit":
+            from engine.open_edit.published import convert_open_edit
+
+            convert_open_edit(sources, to)

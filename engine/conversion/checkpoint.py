@@ -135,7 +135,7 @@ def _part_of(content: Any, part: PartOfFile, path: Path) -> Any:
             content = content[key]
         except (KeyError, IndexError, TypeError) as error:
             raise ModelError(
-                f"the checkpoint {path.name} has no {key!r} where it should"
+                f"the checkpoint {path.name} lacks the entry {key!r} of the published form"
             ) from error
     return content
 

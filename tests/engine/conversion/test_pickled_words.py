@@ -1,10 +1,6 @@
 """A vocabulary that was published as a pickle, which may be anything."""
 
-import pickle
-import sys
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -12,25 +8,7 @@ from engine.conversion import pickled_words
 from engine.conversion.pickled_words import read_pickled_words
 from engine.errors import ModelError
 from tests.engine.conversion.fake_checkpoints import poison
-
-WORDS = ["<pad>", "<start>", "<end>", "<unk>", "car", "été"]
-
-
-def write(
-    path: Path, patch: pytest.MonkeyPatch, words: Any = None, *, module: str = "vocab", **more: Any
-) -> Path:
-    """Pickle a vocabulary as the script did that made the published one."""
-    made = type("Vocabulary", (), {"__module__": module, "__qualname__": "Vocabulary"})
-    for name in ("util", module):
-        if name not in sys.modules:
-            patch.setitem(sys.modules, name, ModuleType(name))
-    patch.setattr(sys.modules[module], "Vocabulary", made, raising=False)
-    vocabulary = made()
-    numbers = {word: number for number, word in enumerate(WORDS)} if words is None else words
-    for name, value in {"word2idx": numbers, "idx2word": dict(enumerate(WORDS)), "idx": 6}.items():
-        setattr(vocabulary, name, value)
-    path.write_bytes(pickle.dumps(vocabulary, more.get("protocol", 3)))
-    return path
+from tests.engine.conversion.fake_vocabulary import WORDS, write_vocabulary
 
 
 @pytest.mark.parametrize("module", ["__main__", "vocab", "util.vocab"])
@@ -38,7 +16,7 @@ def write(
 def test_the_words_come_in_the_order_of_their_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, protocol: int
 ):
-    path = write(tmp_path / "v.pkl", monkeypatch, module=module, protocol=protocol)
+    path = write_vocabulary(tmp_path / "v.pkl", monkeypatch, module=module, protocol=protocol)
     assert read_pickled_words(path) == WORDS
 
 
@@ -58,7 +36,7 @@ def test_what_is_no_vocabulary_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: object, told: str
 ):
     with pytest.raises(ModelError, match=told):
-        read_pickled_words(write(tmp_path / "v.pkl", monkeypatch, words))
+        read_pickled_words(write_vocabulary(tmp_path / "v.pkl", monkeypatch, words))
 
 
 def test_nothing_in_it_is_run(tmp_path: Path):
@@ -81,7 +59,7 @@ def test_what_is_no_pickle_of_it_is_refused(tmp_path: Path, content: bytes):
 def test_missing_and_large_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(ModelError, match=r"v\.pkl is missing"):
         read_pickled_words(tmp_path / "v.pkl")
-    path = write(tmp_path / "v.pkl", monkeypatch)
+    path = write_vocabulary(tmp_path / "v.pkl", monkeypatch)
     monkeypatch.setattr(pickled_words, "MAX_BYTES", 10)
     with pytest.raises(ModelError, match="too large"):
         read_pickled_words(path)
