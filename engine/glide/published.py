@@ -5,12 +5,17 @@ anything around it (openai/glide-text2im, glide_text2im/download.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.conversion.convert import convert_module
+from engine.glide.clip_config import ClipImageConfig, ClipTextConfig
 from engine.glide.config import PUBLISHED_BASE, PUBLISHED_UPSAMPLER
+from engine.glide.noisy_clip import ClipImageTower, ClipTextTower
 from engine.glide.unet import UNet
+
+CLIP_IMAGE, CLIP_TEXT = ClipImageConfig(), ClipTextConfig()
+"""The published sizes of the CLIP that sees noise."""
 
 
 def convert_glide(
@@ -34,3 +39,10 @@ def convert_glide(
         convert_module(
             files[role], config.to_dict(), to[role], build=lambda config=config: UNet(config)
         )
+    towers = {
+        "clip-image": (CLIP_IMAGE, lambda: ClipImageTower(CLIP_IMAGE)),
+        "clip-text": (CLIP_TEXT, lambda: ClipTextTower(CLIP_TEXT)),
+    }
+    for role, (config, build) in towers.items():
+        if role in files:
+            convert_module(files[role], asdict(config), to[role], build=build)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -13,36 +13,41 @@ from torch import Tensor
 from engine.config_file import parse_table
 from engine.errors import ModelError, WeightsError
 from engine.glide import published
-from engine.glide.config import TextConfig, UNetConfig
+from engine.glide.config import UNetConfig
+from engine.glide.painter import load_painter
 from engine.glide.unet import UNet
 from engine.models import catalogue
 from engine.models.loading import load_module
 from engine.preparation import missing_files, prepare_models
+from engine.recipes.glide_recipe import GlideRecipe, Guidance
 from engine.weights.settings import WeightsSettings
 from tests.engine.conversion.fake_checkpoints import filled, poison
+from tests.engine.glide import tiny
 from tests.engine.weights.faulty_server import Mirror, reach_at_once
 
-BASE = UNetConfig(
-    side=8,
-    channels=16,
-    multipliers=(1, 2),
-    blocks=1,
-    attention_sides=(4,),
-    head_channels=16,
-    norm_groups=8,
-    text=TextConfig(width=16, layers=1, heads=2, context=4, vocabulary=8),
-)
-UPSAMPLER = replace(BASE, side=16, low_side=8, schedule="linear")
 ROLES = ("base", "upsampler", "vocabulary", "merges")
 
 Tensors = dict[str, Tensor]
 
 
+BASE, UPSAMPLER = (
+    replace(config, text=replace(config.text, vocabulary=600, words=()))
+    for config in (tiny.BASE, tiny.UPSAMPLER)
+)
+"""Small models that read byte pairs."""
+
+
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     reach_at_once(monkeypatch)
-    monkeypatch.setattr(published, "PUBLISHED_BASE", BASE)
-    monkeypatch.setattr(published, "PUBLISHED_UPSAMPLER", UPSAMPLER)
+    sizes = {
+        "PUBLISHED_BASE": BASE,
+        "PUBLISHED_UPSAMPLER": UPSAMPLER,
+        "CLIP_IMAGE": tiny.CLIP_IMAGE,
+        "CLIP_TEXT": tiny.CLIP_TEXT,
+    }
+    for name, config in sizes.items():
+        monkeypatch.setattr(published, name, config)
     monkeypatch.setattr("engine.models.catalogue.CATALOGUE", {})
     monkeypatch.setattr("engine.models.catalogue.PAINTERS", {})
 
@@ -114,7 +119,7 @@ def test_models_for_inpainting_see_more_channels(tmp_path: Path, mirrors: dict[s
         serve(mirrors[role], tensors_of(replace(config, inpainting=True)), tmp_path)
     prepare_models("tiny", settings(mirrors, tmp_path / "a", inpainting=True), fetches=True)
     assert load(tmp_path / "a/tiny/tiny-base.safetensors").config.inpainting
-    with pytest.raises(ModelError, match=r"'input_blocks.0.0.weight' has the shape \(16, 7,"):
+    with pytest.raises(ModelError, match=r"'input_blocks.0.0.weight' has the shape \(32, 7,"):
         prepare_models("tiny", settings(mirrors, tmp_path / "b"), fetches=True)
 
 
@@ -137,7 +142,7 @@ def not_finite(tensors: Tensors) -> object:
 
 
 def whole(tensors: Tensors) -> object:
-    return tensors | {"time_embed.0.bias": torch.zeros(64, dtype=torch.int64)}
+    return tensors | {"time_embed.0.bias": torch.zeros(128, dtype=torch.int64)}
 
 
 @pytest.mark.parametrize(
@@ -174,3 +179,37 @@ def test_a_truncated_file_is_refused(tmp_path: Path, mirrors: dict[str, Mirror])
     mirrors["base"].content = mirrors["base"].content[:-1000]
     with pytest.raises(ModelError, match="tiny-base is damaged or of an unknown format"):
         prepare_models("tiny", settings(mirrors, tmp_path / "w"), fetches=True)
+
+
+@pytest.mark.parametrize("guidance", get_args(Guidance))
+def test_files_of_all_parts_paint(tmp_path: Path, mirrors: dict[str, Mirror], guidance: Guidance):
+    towers = {
+        "clip-image": tiny.ClipImageTower(tiny.CLIP_IMAGE),
+        "clip-text": tiny.ClipTextTower(tiny.CLIP_TEXT),
+    }
+    tokenizer = dict(zip(("vocabulary", "merges"), tiny.gpt2_files(tmp_path), strict=True))
+    with ExitStack() as stack:
+        for role, tower in towers.items():
+            mirrors[role] = stack.enter_context(Mirror())
+            serve(mirrors[role], tiny.randomized(tower).state_dict(), tmp_path)
+        for role, path in tokenizer.items():
+            mirrors[role].content = path.read_bytes()
+        for role, config in (("base", BASE), ("upsampler", UPSAMPLER)):
+            serve(mirrors[role], tensors_of(config), tmp_path)
+        prepare_models("tiny", settings(mirrors, tmp_path / "w"), fetches=True)
+    entry = catalogue.PAINTERS["tiny"]
+    painter = load_painter("tiny", entry.files, torch.device("cpu"))
+    assert painter.digests.keys() == {path.name for path in entry.files.values()}
+    recipe = GlideRecipe(
+        models="tiny",
+        seed=1,
+        side=UPSAMPLER.side,
+        prompt="a circle",
+        guidance=guidance,
+        base_steps=1,
+        upsample_steps=1,
+    )
+    run = painter.begin(recipe)
+    while not run.done:
+        run.step()
+    assert run.image().isfinite().all()
