@@ -92,6 +92,10 @@ def _convert(painter: PainterTable, sources: Mapping[str, Path], folder: Path) -
             from engine.glide.published import convert_glide
 
             convert_glide(sources, to, inpainting=painter.inpainting)
+        case "mindalle":
+            from engine.mindalle.published import convert_mindalle
+
+            convert_mindalle(sources, to)
         case "open-edit":
             from engine.open_edit.published import convert_open_edit
 
