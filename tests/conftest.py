@@ -1,3 +1,4 @@
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,17 @@ def pytest_xdist_auto_num_workers() -> int:
     """Use 1.5 processes per core, because the bot's tests wait much of their time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, 3 * (cores or 1) // 2)
+
+
+def pytest_collection_finish() -> None:
+    """Keep Python from looking for garbage among all that the tests have imported."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let Python clean up at its end."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ from tests.harness.restartable_bot import RestartableBot, open_restartable_bot
 
 pytestmark = pytest.mark.slow
 
-STEPS = 40
+STEPS = 16
 ROOT = Path(__file__).parents[2]
 
 
@@ -117,16 +117,16 @@ async def test_each_picture_of_job_resumes_where_it_was(
     restartable: RestartableBot, steps: list[int]
 ):
     async with restartable.start() as bot:
-        await bot.imagine(steps=10, seed=7, count=3)
-        await kept_steps(bot, 1, 15)
+        await bot.imagine(steps=6, seed=7, count=3)
+        await kept_steps(bot, 1, 9)
         await restartable.kill(bot.services)
     taken, steps[:] = len(steps), []
     async with restartable.start() as bot:
         result = await result_of(bot)
-        assert len(steps) <= 3 * 10 - 15 < taken + len(steps)
+        assert len(steps) <= 3 * 6 - 9 < taken + len(steps)
         pictures = await files_of(result)
         assert [recipe_of(each).seed for each in pictures] == [7, 8, 9]
-        await bot.imagine(steps=10, seed=7, count=3)
+        await bot.imagine(steps=6, seed=7, count=3)
         assert await files_of(await result_of(bot)) == await files_of(result)
 
 
@@ -136,11 +136,11 @@ async def test_people_who_take_turns_get_the_pictures_that_they_would_get_alone(
     async with restartable.start() as bot:
         alone: list[list[bytes]] = []
         for seed in (7, 8):
-            await bot.imagine(steps=15, seed=seed)
+            await bot.imagine(steps=8, seed=seed)
             alone.append(await files_of(await result_of(bot)))
         steps.clear()
-        await bot.imagine(steps=15, seed=7)
-        await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=15, seed=8)
+        await bot.imagine(steps=8, seed=7)
+        await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=8, seed=8)
         await bot.wait_until_notified()
         assert any(later < earlier for earlier, later in pairwise(steps))
         together = [
@@ -155,10 +155,10 @@ async def test_runs_that_sleep_between_their_turns_lose_nothing(
 ):
     monkeypatch.setattr("bot.worker.engine_worker.MAX_RESIDENT_RUNS", 1)
     async with restartable.start() as bot:
-        await bot.imagine(steps=12, seed=7)
+        await bot.imagine(steps=7, seed=7)
         alone = await files_of(await result_of(bot))
-        await bot.imagine(steps=12, seed=7)
-        await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=12, seed=8)
+        await bot.imagine(steps=7, seed=7)
+        await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=7, seed=8)
         await bot.wait_until_notified()
         first = sorted(bot.channel.threads, key=lambda thread: thread.id)[1]
         assert await files_of(painted(first)[0]) == alone
@@ -226,7 +226,7 @@ async def test_waiting_jobs_keep_their_order_after_restart(restartable: Restarta
     async with restartable.start() as bot:
         with steps_held():
             for seed in range(3):
-                await bot.imagine(steps=STEPS, seed=seed)
+                await bot.imagine(steps=2, seed=seed)
             await begun_any(bot)
             await restartable.kill(bot.services)
     async with restartable.start() as bot:
@@ -260,9 +260,9 @@ async def test_a_job_that_was_stored_and_not_announced_is_announced(
 
 async def test_stop_request_survives_restart(restartable: RestartableBot, steps: list[int]):
     async with restartable.start() as bot:
-        await bot.imagine(steps=STEPS)
-        await kept_steps(bot, 1, 10)
-        await restartable.kill(bot.services)
+        async with job_in_progress(bot, after=5, steps=STEPS):
+            await kept_steps(bot, 1, 5)
+            await restartable.kill(bot.services)
         await bot.services.control.stop(1, Actor(bot.alice.id))
     steps.clear()
     async with restartable.start() as bot:
@@ -277,8 +277,7 @@ async def test_stop_request_survives_restart(restartable: RestartableBot, steps:
 async def test_damaged_checkpoints_give_notice_and_change_no_pixel(
     restartable: RestartableBot, steps: list[int], damaged: int
 ):
-    async with restartable.start() as bot:
-        await bot.imagine(steps=STEPS, seed=7)
+    async with restartable.start() as bot, job_in_progress(bot, after=10, steps=STEPS, seed=7):
         await kept_steps(bot, 1, 10)
         await restartable.kill(bot.services)
     rows = "SELECT rowid, steps_done FROM checkpoints ORDER BY steps_done DESC"
@@ -302,9 +301,10 @@ async def test_damaged_checkpoints_give_notice_and_change_no_pixel(
 
 async def test_a_job_that_cannot_be_read_any_more_keeps_no_other_away(restartable: RestartableBot):
     async with restartable.start() as bot:
-        for _ in range(2):
-            await bot.imagine(steps=STEPS)
-        await restartable.kill(bot.services)
+        with steps_held():
+            for _ in range(2):
+                await bot.imagine(steps=2)
+            await restartable.kill(bot.services)
     with closing(database(restartable.settings)) as opened, opened:
         opened.execute("UPDATE jobs SET recipes = '[\"{}\"]' WHERE id = 1")
     async with restartable.start() as bot:
@@ -317,7 +317,7 @@ async def test_job_of_deleted_channel_is_sent_as_direct_message(
     restartable: RestartableBot,
 ):
     async with restartable.start() as bot:
-        async with job_in_progress(bot, steps=STEPS):
+        async with job_in_progress(bot, steps=3):
             await restartable.kill(bot.services)
         await channel_of(bot, bot.channel.id).delete()
     async with restartable.start() as bot:
@@ -337,7 +337,7 @@ async def main():
     async with open_services(settings, timings=timings) as services:
         for record in await services.store.jobs.list_open():
             services.queue.put(record.job)
-        while (await services.store.jobs.steps_stored()).get(1, 0) < 30:
+        while (await services.store.jobs.steps_stored()).get(1, 0) < 12:
             await asyncio.sleep(0.01)
         print("painting", flush=True)
         await asyncio.sleep(1000)
@@ -368,7 +368,7 @@ async def test_a_process_that_is_killed_leaves_all_that_is_needed(
     steps.clear()
     async with restartable.start() as bot:
         await until(lambda: steps)
-        assert steps[0] > 30
+        assert steps[0] > 12
         await bot.services.control.stop(1, Actor(bot.alice.id))
         assert "stopped at step" in (await result_of(bot)).content
 

@@ -209,7 +209,7 @@ async def _is_stop_requested(bot: BotHarness) -> bool:
 
 
 async def test_each_of_several_pictures_is_varied_by_a_button_of_its_own(bot: BotHarness):
-    await bot.imagine(seed=3, steps=20, count=3)
+    await bot.imagine(seed=3, steps=3, count=3)
     result = await result_of(bot)
     assert labels(result) == grid_labels(3)
     assert is_accepted(ephemeral_text(await bot.alice.click(result, label="V2")))
@@ -218,7 +218,7 @@ async def test_each_of_several_pictures_is_varied_by_a_button_of_its_own(bot: Bo
 
 @pytest.mark.slow
 async def test_vary_under_older_messages_asks_for_one_of_several_pictures(bot: BotHarness):
-    await bot.imagine(seed=3, steps=20, count=3)
+    await bot.imagine(seed=3, steps=3, count=3)
     result = await result_of(bot)
     older = await with_buttons(bot, result, "job:vary:1")
     form = await bot.alice.click(older, custom_id="job:vary:1")

@@ -4,7 +4,6 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import discord
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -22,7 +21,9 @@ from tests.harness.bot_harness import (
     painted,
     result_of,
     singles_of,
+    steps_held,
     stored_recipe,
+    wait_for_first_progress,
 )
 
 WORDS = "a green circle on a blue background"
@@ -274,13 +275,12 @@ async def test_an_edit_can_be_edited_again(bot: BotHarness):
 
 
 async def test_progress_of_an_edit_has_the_pictures_shape(bot: BotHarness):
-    await edit(bot, steps=60)
-    thread = bot.thread()
-    shown: list[discord.Attachment] = []
-    while not shown:
-        await bot.env.settle()
-        last = thread.last_message
-        shown = last.attachments if last else []
+    with steps_held():
+        await edit(bot)
+        await wait_for_first_progress(bot)
+        thread = bot.thread()
+        assert thread.last_message is not None
+        shown = thread.last_message.attachments
     assert shown[0].filename == "progress.webp"
     picture = Image.open(io.BytesIO(await shown[0].read()))
     assert picture.size == (120, 80)

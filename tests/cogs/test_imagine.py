@@ -380,20 +380,22 @@ async def test_one_person_cannot_fill_the_queue(tmp_path: Path):
     settings = make_settings(tmp_path)
     limits = settings.limits.model_copy(update={"jobs_per_person": 1})
     async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
-        await bot.imagine(steps=30)
-        refused = await bot.imagine()
-        assert refused.response is not None
-        assert "1 job" in refused.response.content
-        taken = await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
-        assert is_accepted(ephemeral_text(taken))
+        with steps_held():
+            await bot.imagine()
+            refused = await bot.imagine()
+            assert refused.response is not None
+            assert "1 job" in refused.response.content
+            taken = await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=1)
+            assert is_accepted(ephemeral_text(taken))
         await bot.wait_until_notified()
 
 
 async def test_who_waits_is_told_how_many_are_before(bot: BotHarness):
-    await bot.imagine(steps=60)
-    await bot.bob.slash(bot.channel, "imagine", prompt="a green ring", steps=1)
-    (thread,) = (each for each in bot.channel.threads if each.name == "a green ring")
-    await until(lambda: thread.last_message)
+    with steps_held():
+        await bot.imagine()
+        await bot.bob.slash(bot.channel, "imagine", prompt="a green ring", steps=1)
+        (thread,) = (each for each in bot.channel.threads if each.name == "a green ring")
+        await until(lambda: thread.last_message)
     assert thread.last_message is not None
     assert "1 job" in thread.last_message.content
     await bot.wait_until_notified()

@@ -285,7 +285,7 @@ async def test_a_reply_to_any_message_about_a_job_means_its_picture(bot: BotHarn
 
 
 async def test_while_a_job_is_painted_a_reply_says_to_wait(bot: BotHarness):
-    async with job_in_progress(bot, steps=60):
+    async with job_in_progress(bot):
         await replied(bot, WORDS, progress_message(bot))
         (refusal,) = answers(bot)
         assert "isn't finished yet" in refusal

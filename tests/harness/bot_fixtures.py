@@ -24,9 +24,14 @@ async def bot(settings: BotSettings) -> AsyncIterator[BotHarness]:
 
 @pytest.fixture(autouse=True)
 def few_cutouts(monkeypatch: pytest.MonkeyPatch):
-    """Use few cutouts, which take most of the time; what a picture shows does not matter here."""
+    """Use few cutouts, which take most of the time; what a picture shows does not matter here.
+
+    For the same reason an edit takes few steps if a test does not choose them.
+    """
     demo = {**presets.PRESETS["demo"], "cutouts": 2}
     monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})
+    edits = {**presets.EDIT_OVERRIDES["demo"], "steps": 3}
+    monkeypatch.setattr(presets, "EDIT_OVERRIDES", {**presets.EDIT_OVERRIDES, "demo": edits})
 
 
 @pytest.fixture(autouse=True)

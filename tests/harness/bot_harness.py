@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import io
+import math
 import re
 import sqlite3
 import threading
@@ -246,31 +247,52 @@ async def wait_for_first_progress(bot: BotHarness) -> None:
     await until(lambda: thread.last_message and thread.last_message.attachments)
 
 
-@contextmanager
-def steps_held(after: int = 1) -> Iterator[None]:
-    """Hold every run after so many steps, until the end of the block."""
-    goes_on, step = threading.Event(), Generation.step
+class HeldSteps:
+    """Runs that wait after so many steps."""
 
-    def held(run: Generation) -> None:
-        if run.steps_done >= after:
-            goes_on.wait(PATIENCE)
+    def __init__(self, after: float) -> None:
+        self._after = after
+        self._changed = threading.Condition()
+
+    def go_on(self, until_step: float = math.inf) -> None:
+        """Let the runs take more steps, by default all."""
+        with self._changed:
+            self._after = until_step
+            self._changed.notify_all()
+
+    def wait(self, steps_done: int) -> None:
+        """Wait until a run may take its next step."""
+        with self._changed:
+            self._changed.wait_for(lambda: steps_done < self._after, PATIENCE)
+
+
+@contextmanager
+def steps_held(after: int = 1, seed: int | None = None) -> Iterator[HeldSteps]:
+    """Hold every run, or those with a seed, after so many steps, until the end of the block."""
+    held, step = HeldSteps(after), Generation.step
+
+    def waiting(run: Generation) -> None:
+        if seed in (None, run.recipe.seed):
+            held.wait(run.steps_done)
         step(run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Generation, "step", held)
+        patch.setattr(Generation, "step", waiting)
         try:
-            yield
+            yield held
         finally:
-            goes_on.set()
+            held.go_on()
 
 
 @asynccontextmanager
-async def job_in_progress(bot: BotHarness, after: int = 1, **options: Any) -> AsyncIterator[None]:
+async def job_in_progress(
+    bot: BotHarness, after: int = 1, **options: Any
+) -> AsyncIterator[HeldSteps]:
     """Let Alice ask for a picture; hold the job after some steps, with progress shown."""
-    with steps_held(after):
+    with steps_held(after) as held:
         await bot.imagine(**options)
         await wait_for_first_progress(bot)
-        yield
+        yield held
 
 
 def painted(channel: simcord.ChannelHandle) -> list[discord.Message]:

@@ -15,6 +15,7 @@ import discord
 import pytest
 from simcord.http.client import FakeWebhookAdapter
 
+from bot.worker import job_run
 from tests.harness.bot_harness import (
     BotHarness,
     another_job_is_painted,
@@ -211,8 +212,11 @@ async def test_progress_that_has_to_wait_delays_a_result_and_loses_none(
             await asyncio.sleep(0.5)
         return await edit(self, **options)
 
-    async with job_in_progress(bot, steps=30):
+    monkeypatch.setattr(job_run, "PROGRESS_SECONDS", 0.0)
+    async with job_in_progress(bot, steps=3) as held:
         monkeypatch.setattr(discord.PartialMessage, "edit", slowed_down)
+        held.go_on(until_step=2)
+        await until(lambda: waited)
     await bot.wait_until_notified()
     assert waited
     assert len(painted(bot.thread())) == 1
@@ -220,7 +224,7 @@ async def test_progress_that_has_to_wait_delays_a_result_and_loses_none(
 
 @pytest.mark.slow
 async def test_a_person_gets_a_result_once_although_each_call_has_to_wait(bot: BotHarness):
-    async with job_in_progress(bot, steps=40):
+    async with job_in_progress(bot):
         direct = bot.alice.user.dm_channel
         for path in ("/users/@me/channels", f"/channels/{direct.id}/messages"):
             bot.env.inject_error("POST", path, status=429, times=2)

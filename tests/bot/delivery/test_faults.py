@@ -19,6 +19,7 @@ from bot.assembly import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.submission.threads import JobThreads
+from bot.worker import job_run
 from engine.errors import SettingsError
 from engine.painting import read_recipe
 from engine.vqgan_clip.generation import Generation
@@ -63,9 +64,14 @@ EDIT_FAULTS = [
 
 
 @pytest.mark.parametrize(("status", "code"), EDIT_FAULTS)
-async def test_progress_that_is_refused_harms_no_result(bot: BotHarness, status: int, code: int):
-    async with job_in_progress(bot, steps=50):
+async def test_progress_that_is_refused_harms_no_result(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch, status: int, code: int
+):
+    monkeypatch.setattr(job_run, "PROGRESS_SECONDS", 0.0)
+    async with job_in_progress(bot, steps=3) as held:
         bot.env.inject_error("PATCH", EDIT, status=status, code=code)
+        held.go_on(until_step=2)
+        await until(lambda: not bot.env.backend.faults)
     await bot.wait_until_notified()
     assert len(painted(bot.thread())) == 1
 
@@ -90,7 +96,7 @@ async def test_a_result_whose_edit_is_refused_comes_in_a_new_message(
 
 @pytest.mark.parametrize("status", [500, 503, 429])
 async def test_a_result_is_tried_until_it_arrives(bot: BotHarness, status: int):
-    async with job_in_progress(bot, steps=30):
+    async with job_in_progress(bot):
         bot.env.inject_error("POST", POST, status=status, times=3)
     await bot.wait_until_notified()
     assert len(painted(bot.thread())) == 1
@@ -116,7 +122,7 @@ async def test_a_call_that_hangs_is_made_again(
 
 
 async def test_without_its_thread_a_result_comes_to_the_channel(bot: BotHarness):
-    async with job_in_progress(bot, steps=50):
+    async with job_in_progress(bot):
         await channel_of(bot, bot.thread().id).delete()
     await bot.wait_until_notified()
     (result,) = painted(bot.channel)
@@ -125,7 +131,7 @@ async def test_without_its_thread_a_result_comes_to_the_channel(bot: BotHarness)
 
 
 async def test_a_locked_thread_gets_no_result_and_the_channel_does(bot: BotHarness):
-    async with job_in_progress(bot, steps=40):
+    async with job_in_progress(bot):
         thread = bot.thread()
         bot.env.inject_error(
             "POST", f"/channels/{thread.id}/messages", status=403, code=160005, times=None
@@ -136,7 +142,7 @@ async def test_a_locked_thread_gets_no_result_and_the_channel_does(bot: BotHarne
 
 
 async def test_without_its_channel_a_result_goes_to_the_person(bot: BotHarness):
-    async with job_in_progress(bot, steps=50):
+    async with job_in_progress(bot):
         await channel_of(bot, bot.channel.id).delete()
     await bot.wait_until_notified()
     assert len(painted(bot.alice.user.dm_channel)) == 1
@@ -148,7 +154,7 @@ async def test_undeliverable_result_ends_only_its_job(
 ):
     doomed = bot.guild.create_text_channel("doomed")
     with steps_held():
-        await bot.imagine(steps=50, channel=doomed)
+        await bot.imagine(channel=doomed)
         thread = doomed.threads[0]
         await until(lambda: thread.last_message and thread.last_message.attachments)
         direct = f"/channels/{bot.alice.user.dm_channel.id}/messages"
@@ -163,7 +169,7 @@ async def test_undeliverable_result_ends_only_its_job(
 
 
 async def test_a_deleted_progress_message_is_not_made_again(bot: BotHarness):
-    async with job_in_progress(bot, steps=60):
+    async with job_in_progress(bot):
         thread = bot.thread()
         assert thread.last_message is not None
         await channel_of(bot, thread.id).get_partial_message(thread.last_message.id).delete()
@@ -176,7 +182,7 @@ async def test_a_deleted_progress_message_is_not_made_again(bot: BotHarness):
 async def test_a_deleted_job_message_keeps_no_result_away(tmp_path: Path, threads: bool):
     async with open_bot(make_settings(tmp_path, threads=threads)) as bot:
         with steps_held():
-            await bot.imagine(steps=50)
+            await bot.imagine()
             place = bot.thread() if threads else bot.channel
             await until(lambda: place.last_message and place.last_message.attachments)
             job_message = bot.job_message().id
@@ -191,7 +197,7 @@ async def test_a_job_outlives_the_connection(bot: BotHarness, caplog: pytest.Log
 
     simcord identifies again, as after the end of a session; it resumes none.
     """
-    async with job_in_progress(bot, steps=60):
+    async with job_in_progress(bot):
         caplog.set_level(logging.INFO, "bot")
         shard = bot.client.get_shard(0)
         assert shard is not None
@@ -208,7 +214,7 @@ async def test_a_job_outlives_the_connection(bot: BotHarness, caplog: pytest.Log
 
 
 async def test_a_result_that_is_too_large_comes_smaller_and_says_so(bot: BotHarness):
-    async with job_in_progress(bot, steps=30):
+    async with job_in_progress(bot):
         bot.env.inject_error("POST", POST, status=413, code=40005)
     await bot.wait_until_notified()
     results = [m for m in bot.thread().history() if "seed" in m.content]
@@ -396,11 +402,12 @@ async def test_unfinished_job_is_painted_after_restart(tmp_path: Path):
             guild = env.create_guild()
             channel = guild.create_text_channel("art")
             alice = guild.add_member(env.create_user("alice"))
-            for prompt in (PROMPT, "a green ring"):
-                await alice.slash(channel, "imagine", prompt=prompt, steps=60)
-            await until(lambda: len(channel.threads) == 2)
-            threads = sorted(channel.threads, key=lambda thread: thread.id)
-            await until(lambda: threads[0].last_message and threads[0].last_message.attachments)
+            with steps_held():
+                for prompt in (PROMPT, "a green ring"):
+                    await alice.slash(channel, "imagine", prompt=prompt, steps=20)
+                await until(lambda: len(channel.threads) == 2)
+                threads = sorted(channel.threads, key=lambda thread: thread.id)
+                await until(lambda: threads[0].last_message and threads[0].last_message.attachments)
         for thread in threads:
             assert thread.last_message is not None
             assert "is saved" in thread.last_message.content

@@ -16,7 +16,6 @@ from tests.harness.bot_harness import (
     job_in_progress,
     make_settings,
     painted,
-    wait_for_first_progress,
 )
 
 pytestmark = pytest.mark.slow
@@ -32,10 +31,11 @@ async def test_call_is_made_while_nothing_is_painted(bot: BotHarness):
 
 
 async def test_call_is_made_between_two_steps_of_a_job(bot: BotHarness):
-    await bot.imagine(steps=300)
-    await wait_for_first_progress(bot)
-    assert await name_of_models(bot) == "demo"
-    assert [job.id for job in bot.services.queue.jobs()] == [1]
+    async with job_in_progress(bot, steps=4) as held:
+        asked = asyncio.create_task(name_of_models(bot))
+        held.go_on(until_step=2)
+        assert await asked == "demo"
+        assert [job.id for job in bot.services.queue.jobs()] == [1]
     await bot.wait_until_notified()
     assert len(painted(bot.thread())) == 1
 
@@ -51,7 +51,7 @@ async def test_error_of_a_call_reaches_only_its_caller(bot: BotHarness):
 
 async def test_cancelled_call_is_not_made(bot: BotHarness):
     done: list[str] = []
-    async with job_in_progress(bot, steps=40):
+    async with job_in_progress(bot):
         call = bot.services.worker.call_with_models(lambda models: done.append(models.name))
         assert call.cancel()
     assert await name_of_models(bot) == "demo"

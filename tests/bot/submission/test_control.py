@@ -14,6 +14,7 @@ from bot.jobs.job import JobState
 from bot.scheduling import eta
 from bot.submission.permissions import Actor
 from bot.submission.requester import Requester
+from bot.worker import job_run
 from engine.painting import read_provenance
 from tests.harness.bot_harness import (
     FAST,
@@ -28,11 +29,12 @@ from tests.harness.bot_harness import (
     pictures_of,
     result_of,
     singles_of,
+    steps_held,
     until,
     wait_for_first_progress,
 )
 
-STEPS = 40
+STEPS = 8
 
 
 @pytest.fixture
@@ -78,11 +80,15 @@ async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(bot: BotHarness)
 
 
 @pytest.mark.slow
-async def test_stopped_variations_that_have_begun_are_kept(bot: BotHarness):
-    await bot.imagine(steps=60, count=4)
-    thread = bot.thread()
-    await until(lambda: any("picture 2" in message.content for message in thread.history()))
-    await bot.services.control.stop(1, alice(bot))
+async def test_stopped_variations_that_have_begun_are_kept(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(job_run, "PROGRESS_SECONDS", 0.0)
+    with steps_held(seed=8):
+        await bot.imagine(steps=4, count=4, seed=7)
+        thread = bot.thread()
+        await until(lambda: any("picture 2" in message.content for message in thread.history()))
+        await bot.services.control.stop(1, alice(bot))
     result = await result_of(bot)
     names = [each.filename for each in await singles_of(result)]
     assert names[:2] == ["picture-1-1.png", "picture-1-2.png"]
@@ -94,9 +100,10 @@ async def test_stopped_variations_that_have_begun_are_kept(bot: BotHarness):
 async def test_resumed_job_paints_picture_of_uninterrupted_job(bot: BotHarness):
     await bot.imagine(steps=STEPS, seed=7)
     whole = await pictures_of(await result_of(bot))[0].read()
-    await bot.imagine(steps=STEPS, seed=7)
-    await running(bot, 2)
-    await bot.services.control.stop(2, alice(bot))
+    with steps_held(after=3):
+        await bot.imagine(steps=STEPS, seed=7)
+        await running(bot, 2)
+        await bot.services.control.stop(2, alice(bot))
     stopped = await result_of(bot)
     assert await bot.services.store.jobs.state(2) is JobState.STOPPED
     assert await pictures_of(stopped)[0].read() != whole
@@ -107,11 +114,12 @@ async def test_resumed_job_paints_picture_of_uninterrupted_job(bot: BotHarness):
 
 
 async def test_queued_job_can_be_cancelled_but_not_stopped(bot: BotHarness):
-    await bot.imagine(steps=STEPS)
-    await bot.imagine(steps=1)
-    with pytest.raises(UserError, match="cancel it instead"):
-        await bot.services.control.stop(2, alice(bot))
-    await bot.services.control.cancel(2, alice(bot))
+    with steps_held():
+        await bot.imagine()
+        await bot.imagine(steps=1)
+        with pytest.raises(UserError, match="cancel it instead"):
+            await bot.services.control.stop(2, alice(bot))
+        await bot.services.control.cancel(2, alice(bot))
     await bot.wait_until_notified()
     first, second = sorted(bot.channel.threads, key=lambda thread: thread.id)
     assert len(painted(first)) == 1

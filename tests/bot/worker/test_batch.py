@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.config import BotSettings
+from bot.config import BotSettings, QueueSettings
 from bot.jobs.job import JobState
 from bot.submission.permissions import Actor
 from engine.errors import DivergedError
@@ -37,7 +37,7 @@ from tests.harness.restartable_bot import RestartableBot, open_restartable_bot
 
 pytestmark = pytest.mark.slow
 
-STEPS = 40
+STEPS = 14
 ALICE, BOB, CAROL = 7, 8, 9
 """Seeds of their pictures."""
 Outcomes = list[DivergedError | None]
@@ -80,7 +80,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 @pytest.fixture
 def settings(tmp_path: Path) -> BotSettings:
     engine = EngineSettings(threads=1, deterministic=False)
-    return make_settings(tmp_path / "data").model_copy(update={"engine": engine})
+    queue = QueueSettings(slice_steps=5)
+    return make_settings(tmp_path / "data").model_copy(update={"engine": engine, "queue": queue})
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ async def test_two_people_s_pictures_advance_together(bot: BotHarness, steps: St
 async def test_jobs_join_and_leave_at_any_step(bot: BotHarness, steps: Steps):
     await both_ask(bot, NEVER_FINISHES)
     await until(lambda: steps.of(ALICE, BOB))
-    await carol_asks(bot, steps=10)
+    await carol_asks(bot, steps=4)
     await until(lambda: steps.of(ALICE, BOB, CAROL))
     taken = steps.of(ALICE, BOB)
     await until(lambda: steps.of(ALICE, BOB) > taken)  # Carol's is done
@@ -158,7 +159,7 @@ async def test_jobs_join_and_leave_at_any_step(bot: BotHarness, steps: Steps):
 
 
 async def test_a_job_of_several_pictures_stays_with_the_others(bot: BotHarness, steps: Steps):
-    await both_ask(bot, 20, count=3)
+    await both_ask(bot, 5, count=3)
     await bot.wait_until_notified()
     assert steps.of(ALICE, BOB) > 0
     assert await states(bot, 1, 2) == [JobState.DONE] * 2
@@ -169,8 +170,8 @@ async def test_a_job_of_several_pictures_stays_with_the_others(bot: BotHarness, 
 
 async def test_a_picture_of_another_size_is_painted_by_itself(bot: BotHarness, steps: Steps):
     with engine_waits(bot):
-        await both_ask(bot, 30, size="wide")
-        await carol_asks(bot, 30)
+        await both_ask(bot, 6, size="wide")
+        await carol_asks(bot, 6)
     await bot.wait_until_notified()
     assert steps.of(ALICE, CAROL) > 0
     assert steps.of(ALICE, CAROL) == len(steps.taken)
@@ -186,7 +187,7 @@ async def test_memory_that_suffices_for_one_is_given_to_one(
     recipe = recipe_of(await pictures_of(result)[0].read())
     enough = round(1.1 * estimate_peak(recipe, find_models("demo")))
     monkeypatch.setattr(bot.services.worker._models, "budget", lambda _: Budget(enough))
-    await both_ask(bot, 30)
+    await both_ask(bot, 6)
     await bot.wait_until_notified()
     assert not steps.taken
     assert await seeds_posted(bot) == [ALICE, BOB, CAROL]
@@ -262,8 +263,8 @@ async def test_after_a_restart_in_a_common_step_both_go_on(
     restartable: RestartableBot, steps: Steps, *, is_killed: bool
 ):
     async with restartable.start() as bot:
-        await both_ask(bot)
-        await until(lambda: any(min(step.values()) >= 10 for step in list(steps.taken)))
+        await both_ask(bot, 24)
+        await until(lambda: any(min(step.values()) >= 3 for step in list(steps.taken)))
         kept = bot.services.store.jobs.steps_stored
         while set(await kept()) != {1, 2}:
             await bot.env.settle()

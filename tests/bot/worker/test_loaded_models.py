@@ -158,7 +158,7 @@ async def test_jobs_of_models_that_were_removed_end_with_a_sentence(
     settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ):
     async with open_restartable_bot(with_models(settings, SECOND), monkeypatch) as restartable:
-        async with restartable.start() as bot, job_in_progress(bot, steps=50, model=SECOND):
+        async with restartable.start() as bot, job_in_progress(bot, steps=4, model=SECOND):
             await restartable.kill(bot.services)
         restartable.settings = with_models(settings)
         async with restartable.start() as bot:

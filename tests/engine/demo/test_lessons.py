@@ -29,11 +29,12 @@ def lessons(*, guided: bool, chains: bool) -> tuple[ClipPerceptor, Lessons]:
     return perceptor, teaching
 
 
-def test_recognition_is_learned_within_a_few_steps() -> None:
+def test_recognition_is_learned_within_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.demo.lessons.PICTURES_ALONE", 24)
     perceptor, teaching = lessons(guided=False, chains=False)
     optimizer = torch.optim.Adam(perceptor.model.visual.parameters(), 1e-3)
     choices = []
-    for _ in range(25):
+    for _ in range(20):
         losses = teaching.losses()
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
@@ -42,6 +43,7 @@ def test_recognition_is_learned_within_a_few_steps() -> None:
     assert sum(choices[-5:]) < 0.8 * sum(choices[:5])
 
 
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("chains", [False, True])
 def test_guidance_reaches_every_weight_of_the_vision_tower(chains: bool) -> None:
     perceptor, teaching = lessons(guided=True, chains=chains)

@@ -8,7 +8,7 @@ from engine.demo.train_clip import PHASES, train_clip
 from engine.models.catalogue import find_models
 from engine.models.loading import load_vqgan
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_batches")]
 
 
 @pytest.fixture(autouse=True)

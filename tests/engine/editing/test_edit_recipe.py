@@ -182,25 +182,25 @@ def test_keeping_less_changes_more(models: Models):
 
     def texture(keep: float) -> float:
         """How much what was flat is no longer."""
-        picture = np.asarray(paint(edit(source, keep=keep, steps=20), models)).astype(int)
+        picture = np.asarray(paint(edit(source, keep=keep, steps=8, cutouts=4), models)).astype(int)
         return float((picture - original)[:12].std(axis=(0, 1)).mean())
 
     assert texture(0.0) > 2 * texture(0.9)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("weights", [{"keep_latent": 100.0}, {"keep_look": 10.0}])
-def test_holding_on_to_the_source_keeps_more_of_it(models: Models, weights: dict[str, float]):
+def test_holding_on_to_the_source_keeps_more_of_it(models: Models):
     source = scene((64, 64))
-    free = edit(source, keep=0.0, steps=20)
+    free = edit(source, keep=0.0, steps=8, cutouts=4)
     assert free.edit is not None
-    held = replace(free, edit=replace(free.edit, **weights))
+    by_latent = replace(free, edit=replace(free.edit, keep_latent=100.0))
+    by_look = replace(free, edit=replace(free.edit, keep_look=10.0))
     original = np.asarray(source).astype(int)
     changes = [
         np.abs(np.asarray(paint(recipe, models)).astype(int) - original).mean()
-        for recipe in (free, held)
+        for recipe in (free, by_latent, by_look)
     ]
-    assert changes[1] < changes[0]
+    assert max(changes[1:]) < changes[0]
 
 
 def test_a_large_source_keeps_details_that_the_canvas_cannot_show():
