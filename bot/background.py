@@ -54,6 +54,7 @@ class Background:
     worker: EngineWorker
     presence: Presence
     erasure: ErasureService
+    retention: RetentionService
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -70,15 +71,14 @@ class Background:
                 await cancel(task)
 
     def _coroutines(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        storage = self.settings.storage
         return (
             self.reporter.run(),
             self.presence.run(),
             self.outbox.run(),
             self.erasure.run(),
             self.moderation_log.run(),
-            RetentionService(self.store, storage).run(),
-            beat(storage.folder, self.worker.is_alive),
+            self.retention.run(),
+            beat(self.settings.storage.folder, self.worker.is_alive),
         )
 
     async def _shut_down(self) -> None:
@@ -125,4 +125,5 @@ def build_background(
         worker=worker,
         presence=Presence(settings.engine.models, queue, loading, timings),
         erasure=ErasureService(store, queue, reporter, log, timings),
+        retention=RetentionService(store, settings.storage, timings.tidy_seconds),
     )

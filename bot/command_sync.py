@@ -54,7 +54,10 @@ async def _sync(tree: app_commands.CommandTree[discord.Client], stored: KeyValue
     digest = hashlib.sha256(text.encode()).hexdigest()
     if await stored.get(_SYNCED) == digest:
         return
-    await tree.sync()
+    # `tree.sync()` would translate all of it again, and read what Discord answers.
+    application_id = tree.client.application_id
+    assert application_id is not None  # the client is logged in
+    await tree.client.http.bulk_upsert_global_commands(application_id, payload=payload)
     await stored.set(_SYNCED, digest)
     log.info("commands synced", extra={"count": len(payload)})
 

@@ -29,6 +29,8 @@ class Timings:
     """Seconds that a call waits for a database that another program has locked."""
     deletion_seconds: float = 0.5
     """Seconds before the first attempt to delete a message; later pauses grow fourfold."""
+    tidy_seconds: float = 0.0
+    """Seconds after the start before old content is deleted for the first time."""
     erasure_seconds: float = 2.0
     """Seconds before an erasure tries jobs again whose result was just being posted."""
     export_pause: float = 1.0

@@ -28,16 +28,18 @@ _TARGET = 0.95
 
 
 class RetentionService:
-    """Deletes old content, once an hour."""
+    """Deletes old content, once an hour; for the first time after `pause` seconds."""
 
-    def __init__(self, store: Store, settings: StorageSettings) -> None:
+    def __init__(self, store: Store, settings: StorageSettings, pause: float = 0.0) -> None:
         self._store = store
+        self._pause = pause
         self._days = settings.keep_days
         self._budget = settings.disk_mib * MEBIBYTE
         self._budget_per_person = settings.person_mib * MEBIBYTE
 
     async def run(self) -> None:
-        """Delete old content now and every hour, until cancelled."""
+        """Delete old content now, or after the pause, and every hour, until cancelled."""
+        await asyncio.sleep(self._pause)
         while True:
             try:
                 await self.tidy()

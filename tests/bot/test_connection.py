@@ -69,14 +69,36 @@ async def test_a_bad_token_ends_the_program_before_models_are_loaded(
     assert "Traceback" not in bot.log
 
 
+def config_to_download(mirror: Mirror) -> str:
+    """Return settings whose models have to be downloaded, which `mirror` makes slow."""
+    return f"""
+        [engine]
+        models = "mine"
+        [weights.files."mine.ckpt"]
+        mirrors = ["{mirror.url}"]
+        bytes = 200000
+        licence = "free to use"
+        [weights.generators.mine-vqgan]
+        checkpoint = "mine.ckpt"
+        config = "vqgan-imagenet-f16-16384.yaml"
+        factor = 16
+        [weights.models.mine]
+        generator = "mine-vqgan"
+        perceptors = [{{ name = "clip-vit-b-32" }}]
+        side = 256
+        """
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [4004, 4014])
 async def test_a_refusal_by_the_gateway_is_one_sentence(
     server: DiscordServer, tmp_path: Path, code: int
 ):
     server.close_code = code
-    async with bot_process(server.url, tmp_path) as bot:
-        assert await bot.ended() == REFUSED
+    with Mirror([dripping]) as mirror:  # it has no models yet, which would take seconds to load
+        (tmp_path / "config.toml").write_text(config_to_download(mirror))
+        async with bot_process(server.url, tmp_path) as bot:
+            assert await bot.ended() == REFUSED
     assert bot.lines[-1].startswith("error: Discord ")
     assert "Traceback" not in bot.log
 
@@ -101,22 +123,7 @@ async def test_a_job_does_not_wait_for_its_thread_and_a_shutdown_is_announced(
 @pytest.mark.slow
 async def test_it_takes_jobs_while_models_are_downloaded(server: DiscordServer, tmp_path: Path):
     with Mirror([dripping]) as mirror:
-        (tmp_path / "config.toml").write_text(f"""
-            [engine]
-            models = "mine"
-            [weights.files."mine.ckpt"]
-            mirrors = ["{mirror.url}"]
-            bytes = 200000
-            licence = "free to use"
-            [weights.generators.mine-vqgan]
-            checkpoint = "mine.ckpt"
-            config = "vqgan-imagenet-f16-16384.yaml"
-            factor = 16
-            [weights.models.mine]
-            generator = "mine-vqgan"
-            perceptors = [{{ name = "clip-vit-b-32" }}]
-            side = 256
-            """)
+        (tmp_path / "config.toml").write_text(config_to_download(mirror))
         async with bot_process(server.url, tmp_path) as bot:
             await bot.wait_for("commands synced")
             await bot.wait_for("fetching weights")

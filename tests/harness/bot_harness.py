@@ -45,6 +45,7 @@ PATIENCE = 600.0
 """Seconds after which something that should happen counts as not happening."""
 FAST = Timings(
     post_pause=0.05,
+    tidy_seconds=2 * PATIENCE,
     deletion_seconds=0.001,
     erasure_seconds=0.1,
     export_pause=0.01,

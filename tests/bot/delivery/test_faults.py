@@ -214,7 +214,7 @@ async def test_a_job_outlives_the_connection(bot: BotHarness, caplog: pytest.Log
 
 
 async def test_a_result_that_is_too_large_comes_smaller_and_says_so(bot: BotHarness):
-    async with job_in_progress(bot):
+    async with job_in_progress(bot, steps=30):
         bot.env.inject_error("POST", POST, status=413, code=40005)
     await bot.wait_until_notified()
     results = [m for m in bot.thread().history() if "seed" in m.content]

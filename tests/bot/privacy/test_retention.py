@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from engine.files import MEBIBYTE
 from engine.presets import make_recipe
 from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import (
+    FAST,
     PATIENCE,
     PROMPT,
     BotHarness,
@@ -272,7 +274,8 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone_and_painted_again(
             await alice.slash(channel, "imagine", prompt=PROMPT, steps=1)
             await no_open_jobs(services.store)
         make_older(short_lived.storage.folder, 31)
-        async with open_test_services(short_lived) as services:
+        soon = replace(FAST, tidy_seconds=0.0)
+        async with open_test_services(short_lived, timings=soon) as services:
             await env.restart_bot(PaintingBot(services))
             async with asyncio.timeout(PATIENCE):
                 while await services.store.lifecycle.pictures(1):

@@ -1,7 +1,11 @@
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from engine import Models, load_models
+from engine.cli import painter
 
 ROOT = Path(__file__).parents[3]
 
@@ -12,6 +16,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return tmp_path
+
+
+_load_once = cache(load_models)
+
+
+@pytest.fixture(autouse=True)
+def _loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load the demo models once for all tests of this process: they are frozen."""
+
+    def load(name: str, device: str, precision: str) -> Models:
+        return (_load_once if name == "demo" else load_models)(name, device, precision)
+
+    monkeypatch.setattr(painter, "load_models", load)
 
 
 @pytest.fixture(autouse=True)
