@@ -169,7 +169,7 @@ async def test_a_picture_that_could_not_be_posted_can_be_taken_again(bot: BotHar
 
 
 async def test_a_taken_picture_is_enlarged_by_painting_on_a_larger_canvas(bot: BotHarness):
-    taken = await take(bot, await grid_of(bot, steps=20))
+    taken = await take(bot, await grid_of(bot, steps=8))
     assert is_accepted(ephemeral_text(await bot.bob.click(taken, label="Enlarge ×2")))
     result = await result_of(bot)
     assert "enlarged" in result.content
