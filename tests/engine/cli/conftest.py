@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from engine import Models, load_models
-from engine.cli import painter
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,7 +27,7 @@ def _loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name: str, device: str, precision: str) -> Models:
         return (_load_once if name == "demo" else load_models)(name, device, precision)
 
-    monkeypatch.setattr(painter, "load_models", load)
+    monkeypatch.setattr("engine.models.loading.load_models", load)
 
 
 @pytest.fixture(autouse=True)

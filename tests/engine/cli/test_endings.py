@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import engine.cli.painter
 from engine import Models, load_models, read_provenance
 from engine.cli import main
 from engine.models.catalogue import CATALOGUE
@@ -99,7 +98,7 @@ def test_a_run_that_diverges_leaves_its_last_good_picture(
         return replace(models, perceptors=(Failing(models.perceptors[0]),))
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine.cli.painter, "load_models", failing)
+        patch.setattr("engine.models.loading.load_models", failing)
         assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 1
     said = capsys.readouterr()
     assert said.out == "a.png\n"
@@ -127,6 +126,6 @@ def test_a_fault_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object) -> Models:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(engine.cli.painter, "load_models", broken)
+    monkeypatch.setattr("engine.models.loading.load_models", broken)
     with pytest.raises(ZeroDivisionError):
         main(["imagine", "a red circle", "--out", "a.png", *QUICK])

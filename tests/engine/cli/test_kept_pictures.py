@@ -62,7 +62,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Non
         act()
         return load_models(name, device, precision)
 
-    monkeypatch.setattr(engine.cli.painter, "load_models", acting)
+    monkeypatch.setattr("engine.models.loading.load_models", acting)
 
 
 def test_the_name_of_a_picture_is_taken_at_the_start(
