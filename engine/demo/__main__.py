@@ -8,12 +8,12 @@ import argparse
 import os
 from pathlib import Path
 
-from engine.demo.training import PHASES, make_clip, make_transformer, make_vqgan
+from engine.demo.training import PHASES, make_clip, make_diffusion, make_transformer, make_vqgan
 from engine.models.catalogue import find_models
 
-STAGES = ("vqgan", "clip", "transformer")
+STAGES = ("vqgan", "clip", "transformer", "diffusion")
 """Stages of the training in their order: the CLIP is trained to guide the finished VQGAN, and the
-transformer to write its codes."""
+transformer to write its codes. The diffusion models need no other."""
 TRANSFORMER = "transformer.safetensors"
 
 
@@ -45,7 +45,8 @@ def main() -> None:
     parser.add_argument(
         "--checkpoint",
         type=Path,
-        help="file in which the training of the transformer is saved, and continues if it exists",
+        help="file in which the training of the transformer is saved, and continues if it exists; "
+        "the diffusion models have files beside it, with their names before its own",
     )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -58,6 +59,8 @@ def main() -> None:
     if options.stage in (None, "transformer"):
         path = options.out / TRANSFORMER
         make_transformer(vqgan, path, options.seed, checkpoint=options.checkpoint)
+    if options.stage in (None, "diffusion"):
+        make_diffusion(options.out, options.seed, checkpoint=options.checkpoint)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine.demo import parallel, train_clip, train_transformer, train_vqgan
+from engine.demo import parallel, train_clip, train_diffusion, train_transformer, train_vqgan
 from engine.models.loading import load_clip, load_vqgan, save_weights
 
 PHASES = tuple(phase.name for phase in train_clip.PHASES)
@@ -55,3 +55,16 @@ def make_transformer(vqgan: Path, path: Path, seed: int, *, checkpoint: Path | N
     torch.set_flush_denormal(True)
     transformer = train_transformer.train_transformer(load_vqgan(vqgan), seed, checkpoint)
     save_weights(transformer, asdict(transformer.config), path)
+
+
+def make_diffusion(folder: Path, seed: int, *, checkpoint: Path | None = None) -> None:
+    """Train the diffusion models and save each in `folder`.
+
+    The state of each training is saved from time to time in a file beside `checkpoint`, with the
+    model's name before its own, and continues there.
+    """
+    torch.set_flush_denormal(True)
+    for name, plan in train_diffusion.PLANS.items():
+        state = checkpoint and checkpoint.with_name(f"{name}-{checkpoint.name}")
+        model = train_diffusion.train_diffusion(plan, seed, state)
+        save_weights(model, plan.config.to_dict(), folder / f"{name}.safetensors")
