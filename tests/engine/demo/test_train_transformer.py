@@ -22,16 +22,16 @@ def test_the_transformer_learns_and_continues_as_if_never_interrupted(
 ):
     monkeypatch.setattr(train_transformer, "BATCH", 4)
     monkeypatch.setattr(train_transformer, "NEW", 2)
-    whole = Training(vqgan, seed=1, steps=8)
+    whole = Training(vqgan, seed=1, steps=5)
     path = tmp_path / "training.pt"
-    for step in range(8):
-        if step == 6:
+    for step in range(5):
+        if step == 4:
             torch.save(whole.state_dict(), path)
         whole.step()
     assert whole.losses[-1] < whole.losses[0] - 0.1
-    resumed = Training(vqgan, seed=1, steps=8)
+    resumed = Training(vqgan, seed=1, steps=5)
     resumed.load_state_dict(torch.load(path, weights_only=True))
-    while resumed.steps_done < 8:
+    while resumed.steps_done < 5:
         resumed.step()
     assert resumed.losses == whole.losses
     for name, values in whole.model.state_dict().items():
