@@ -193,6 +193,7 @@ def _demo_mindalle() -> PainterEntry:
         },
         side=64,
         enlarge=8,
+        defaults={"candidates": 16, "top_k": 128, "temperature": 0.8},
         memory=PainterMemory(fixed=160e6, per_run=20e6, per_candidate=10e6),
         step_cost=10_000,
         halves=False,
