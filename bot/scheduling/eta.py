@@ -1,6 +1,5 @@
 """When a job starts and ends, estimated from the measured throughput."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -30,12 +29,13 @@ class ThroughputEstimator:
 
     def __init__(self) -> None:
         self._all = _Rate()
-        self._by_models = defaultdict[str, _Rate](_Rate)
+        self._by_models: dict[str, _Rate] = {}
+        """Rates by the names of models; the ones measured first are the measure of others."""
 
     def record(self, cost: float, seconds: float, models: str) -> None:
         """Record that work of some cost on some models took `seconds`."""
         self._all.record(cost, seconds)
-        self._by_models[models].record(cost, seconds)
+        self._by_models.setdefault(models, _Rate()).record(cost, seconds)
 
     def seconds(self, cost: float) -> float | None:
         """Estimate how long work takes; None before the first measurement."""
@@ -43,12 +43,15 @@ class ThroughputEstimator:
         return None if rate is None else rate * cost
 
     def slowness(self, models: str) -> float:
-        """Return how much longer work of the same cost takes on some models than on average.
+        """Return how much longer work takes on some models than as much work on the first ones.
 
         The costs of painters are estimates, and how good they are depends on the machine.
         """
-        average, own = self._all.seconds_per_cost, self._by_models[models].seconds_per_cost
-        return own / average if own and average else 1.0
+        if models not in self._by_models:
+            return 1.0
+        first = next(iter(self._by_models.values())).seconds_per_cost
+        own = self._by_models[models].seconds_per_cost
+        return own / first if own and first else 1.0
 
 
 _TOLERANCE, _MIN_TOLERANCE = 0.1, timedelta(seconds=5)

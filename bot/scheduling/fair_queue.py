@@ -195,8 +195,8 @@ class FairQueue:
         """Record work done for a job.
 
         Work in a user's own slice advances their virtual time at its end, other work at once: by
-        its cost, times how much longer than usual such work takes. So turns are fair by time, and
-        not by steps, whatever paints.
+        its cost, times how much longer it takes than other work of that cost. So turns are fair by
+        time, and not by steps, whatever paints.
         """
         user, cost = self._users[queued.job.author_id], min(cost, queued.remaining_cost)
         used = cost * slowness
