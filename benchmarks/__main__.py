@@ -5,6 +5,7 @@ import sys
 
 BENCHMARKS = (
     "quality",
+    "rivals",
     "ablations",
     "presets",
     "masks",

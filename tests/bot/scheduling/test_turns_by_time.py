@@ -1,6 +1,5 @@
 """Turns are fair by time, and not by steps, when several painters share the engine."""
 
-from collections import Counter
 from dataclasses import replace
 
 from bot.jobs.job import Job
@@ -19,13 +18,15 @@ SECONDS = {"demo": 0.02, "glide": 3.0, "mindalle": 0.4}
 """How long a step of each takes on this imagined machine, whatever its cost is estimated to be."""
 
 
-def paint(people: dict[int, AnyRecipe], slices: int) -> tuple[Counter[int], ThroughputEstimator]:
+def paint(
+    people: dict[int, AnyRecipe], slices: int
+) -> tuple[dict[int, float], ThroughputEstimator]:
     """Let the engine paint endless jobs of some people; return the seconds of each."""
     queue, throughput = GpuQueue(slice_steps=5), ThroughputEstimator()
     for person, recipe in people.items():
         many = tuple(replace(recipe, seed=seed) for seed in range(200))
         queue.put(Job(person, person, "a ring", many))
-    seconds = Counter[int]()
+    seconds = dict.fromkeys(people, 0.0)
     for _ in range(slices):
         slice_ = queue.dequeue()
         assert isinstance(slice_, Slice)
