@@ -134,6 +134,47 @@ def test_the_list_tells_what_is_here(capsys: pytest.CaptureFixture):
         assert "x.ckpt (0.2 MB, here)" in capsys.readouterr().out
 
 
+def test_other_painters_are_listed_with_their_limits_and_licences(capsys: pytest.CaptureFixture):
+    assert main(["weights", "list"]) == 0
+    listed = capsys.readouterr().out
+    glide, mindalle = (listed.partition(f"\n{name}: ")[2] for name in ("glide", "mindalle"))
+    assert "glide-base.pt (about 1,540.0 MB, missing, no checksum published)" in glide
+    assert "  painter glide\n" in glide
+    assert "its model card advises against commercial use" in glide
+    assert "mindalle-1.3b.tar.gz (about 5,000.0 MB, missing)" in mindalle
+    assert "  limits  minDALL-E reads one sentence" in mindalle
+    assert "  made of clip-vit-b-32, and files of its own\n" in mindalle
+    assert "under CC BY-NC-SA 4.0: not for commercial use" in mindalle
+
+
+def test_what_another_painter_may_not_be_used_for_is_said_before_its_download(
+    capsys: pytest.CaptureFixture,
+):
+    roles = ("base", "upsampler", "vocabulary", "merges")
+    files = ", ".join(f'{role} = "x.ckpt"' for role in roles)
+    table = (
+        f'[weights.painters.mine]\nkind = "glide"\nlimits = "not for sale"\nfiles = {{{files}}}\n'
+    )
+    with Mirror() as mirror:
+        configure(mirror, more=table)
+        assert main(["weights", "get", "mine"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "weights/x.ckpt\n"
+    assert said.err.index("note: not for sale") < said.err.index("downloading x.ckpt")
+    assert "note: only for tests" in said.err
+
+
+def test_removing_a_painter_keeps_what_others_need(capsys: pytest.CaptureFixture):
+    CACHE.mkdir()
+    for name in ("glide-base.pt", "glide-vocabulary.json.gz", "clip-vit-b-32.pt"):
+        (CACHE / name).write_bytes(b"x")
+    (CACHE / "glide").mkdir()
+    assert main(["weights", "remove", "glide"]) == 0
+    assert capsys.readouterr().out == "weights/glide-base.pt\nweights/glide\n"
+    kept = {".lock", "glide-vocabulary.json.gz", "clip-vit-b-32.pt"}
+    assert {path.name for path in CACHE.iterdir()} == kept
+
+
 def test_removing_models_keeps_what_others_need(capsys: pytest.CaptureFixture):
     CACHE.mkdir()
     names = ("vqgan-coco-f16-8192.ckpt", "vqgan-coco-f16-8192.yaml", "clip-vit-b-32.pt")
