@@ -15,6 +15,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import patch
 
 import discord
 from babel.messages.catalog import Catalog
@@ -28,6 +29,8 @@ from bot.command_translator import kind_of, template_of
 from bot.config import BotSettings
 from bot.languages.catalogue import CATALOGUES
 from engine import __version__
+from engine.models.catalogue import PAINTERS
+from engine.models.painter_entry import registered_painter
 from engine.settings import EngineSettings
 from engine.weights.registry import shipped_registry
 
@@ -87,8 +90,10 @@ async def collect() -> Catalog:
     template = Catalog()
     for _, _, text, _, context in _texts_in_source():
         template.add(text, context=context)
-    for entry in shipped_registry().models.values():
-        template.add(entry.limits)
+    registry = shipped_registry()
+    for entry in (*registry.models.values(), *registry.painters.values()):
+        if entry.limits:
+            template.add(entry.limits)
     recorder = _Recorder(template)
     tree = await _commands()
     for command in tree.get_commands():
@@ -140,11 +145,15 @@ def _comments(context: app_commands.TranslationContextTypes) -> list[str]:
 
 async def _commands() -> app_commands.CommandTree[Any]:
     """Return the commands of a bot that is never started."""
-    engine = EngineSettings(more_models=("others",))  # options that are hidden without them
+    registry = shipped_registry()
+    painters = {name: registered_painter(registry, name, {}) for name in registry.painters}
+    # Options are hidden without other models and painters.
+    engine = EngineSettings(more_models=("others",), painters=tuple(painters))
     services = cast(Any, SimpleNamespace(settings=BotSettings(engine=engine)))
     bot = PaintingBot(services)
-    for name in COGS:
-        await bot.add_cog(resolve_name(name)(bot))
+    with patch.dict(PAINTERS, painters):
+        for name in COGS:
+            await bot.add_cog(resolve_name(name)(bot))
     return bot.tree
 
 
