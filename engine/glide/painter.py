@@ -138,16 +138,22 @@ def load_painter(
     """
     base, upsampler = (load_unet(paths[role], device, dtype) for role in (BASE, UPSAMPLER))
     if (upsampler.config.low_side, base.config.low_side) != (base.config.side, None):
-        raise ModelError(f"the base and the upsampler of the models {name!r} do not fit together")
+        raise ModelError(
+            "the base and the upsampler of the models {name} do not fit together", name=repr(name)
+        )
     if base.config.text.words != upsampler.config.text.words:
-        raise ModelError(f"the base and the upsampler of the models {name!r} read other words")
+        raise ModelError(
+            "the base and the upsampler of the models {name} read other words", name=repr(name)
+        )
     tokenizers = [paths[role] for role in (VOCABULARY, MERGES) if role in paths]
     digests = {path.name: tokenizer_sha256(path) for path in tokenizers}
     weights = [path for path in paths.values() if path not in tokenizers]
     digests |= {path.name: digest(path) for path in weights}
     clip = _load_clip(paths, device, dtype)
     if clip is not None and clip.image.config.side != base.config.side:
-        raise ModelError(f"the CLIP of the models {name!r} sees pictures of another size")
+        raise ModelError(
+            "the CLIP of the models {name} sees pictures of another size", name=repr(name)
+        )
     return Glide(name, digests, base, upsampler, _tokenizer(base.config, paths), clip)
 
 

@@ -80,8 +80,12 @@ def load_painter(
     transformer = load_transformer(paths[TRANSFORMER], device, dtype)
     if transformer.config.codes != len(vqgan.codebook):
         raise ModelError(
-            f"the transformer {paths[TRANSFORMER].name} writes {transformer.config.codes} codes, "
-            f"but the decoder {paths[DECODER].name} has {len(vqgan.codebook)}"
+            "the transformer {transformer} writes {codes} codes, but the decoder {decoder} has "
+            "{known}",
+            transformer=paths[TRANSFORMER].name,
+            codes=transformer.config.codes,
+            decoder=paths[DECODER].name,
+            known=len(vqgan.codebook),
         )
     perceptor = load_clip(paths[PERCEPTOR], device, dtype)
     tokenizer = _tokenizer(transformer.config, paths)
@@ -105,7 +109,8 @@ def _tokenizer(config: TransformerConfig, paths: Mapping[str, Path]) -> TextToke
         return WordTokenizer(config.words, config.text_length)
     if TOKENIZER not in paths:
         raise ModelError(
-            f"the transformer {paths[TRANSFORMER].name} needs a file for its tokenizer"
+            "the transformer {transformer} needs a file for its tokenizer",
+            transformer=paths[TRANSFORMER].name,
         )
     return read_pair_tokenizer(paths[TOKENIZER], config.text_length, config.tokens)
 

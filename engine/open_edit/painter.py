@@ -131,8 +131,12 @@ def load_painter(
     )
     if decoder.config.joint != embedding.config.joint:
         raise ModelError(
-            f"the decoder {paths['decoder'].name} is for vectors of {decoder.config.joint} numbers,"
-            f" but the embedding {paths['embedding'].name} has {embedding.config.joint}"
+            "the decoder {decoder} is for vectors of {length} numbers, but the embedding "
+            "{embedding} has {given}",
+            decoder=paths["decoder"].name,
+            length=decoder.config.joint,
+            embedding=paths["embedding"].name,
+            given=embedding.config.joint,
         )
     vocabulary = read_vocabulary(paths["vocabulary"], embedding.config.words)
     models = OpenEditModels(embedding, vocabulary, edges, decoder, features)
