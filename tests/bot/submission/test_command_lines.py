@@ -238,7 +238,7 @@ def test_what_a_line_cannot_say_is_said_in_sentences(
 
 
 def test_an_edit_says_how_much_stays():
-    assert " keep:50 steps:60 seed:3 preset:demo" in written("a cat", edited()).text
+    assert " keep:50 steps:3 seed:3 preset:demo" in written("a cat", edited()).text
     assert " keep:0 " in written("a cat", masked()).text
 
 

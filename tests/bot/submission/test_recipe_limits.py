@@ -40,7 +40,7 @@ async def test_every_door_takes_the_most_steps_that_are_allowed(bot: BotHarness)
     await bot.alice.slash(bot.channel, "edit", image=PICTURE, prompt="a green circle")
     message, recipe = await newest(bot)
     assert recipe.steps == 2
-    assert "2 steps instead of 60" in message.content
+    assert "2 steps instead of 3" in message.content
     form = await bot.alice.context_menu(bot.channel.threads[-1], "Edit this image", message)
     await bot.alice.submit_modal(form, {"prompt": "a blue square", "keep": ["50"]})
     again, recipe = await newest(bot)

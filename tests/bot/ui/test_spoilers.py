@@ -9,6 +9,7 @@ from PIL import Image
 
 from bot.config import BotSettings
 from bot.storage.connection import DATABASE
+from engine import presets
 from engine.editing import text_masks
 from engine.editing.text_masks import TextMask
 from tests.harness.bot_harness import (
@@ -97,7 +98,11 @@ async def test_a_hidden_mask_hides_the_picture(bot: BotHarness):
     await check_hidden(bot)
 
 
-async def test_edits_of_a_hidden_message_are_hidden(bot: BotHarness):
+async def test_edits_of_a_hidden_message_are_hidden(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    demo = {**presets.PRESETS["demo"], "steps": 2}  # forms cannot say how many
+    monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})
     posted = await bot.bob.send(bot.channel, "look", attachments=[HIDDEN])
     form = await bot.alice.context_menu(bot.channel, "Edit this image", posted)
     await bot.alice.submit_modal(form, {"prompt": PROMPT, "keep": ["100"]})
