@@ -1,10 +1,11 @@
-"""The command line of the engine: paint, edit, make masks, read recipes, list and download models.
+"""The command line of the engine: paint, edit, compare, make masks, read recipes, get models.
 
 Standard output contains only results: paths of written files, a recipe, a list. Notices, progress
 and errors go to standard error, one per line. Exit codes: 0 done; 1 diverged or out of memory (the
-last good picture is saved); 2 bad input (nothing is written); 3 done, but a file is not where it
-was asked for, or its path could not be printed; 129, 130 and 143 stopped by a closed terminal,
-Ctrl-C and SIGTERM (the picture so far is saved). A bug in the program ends with a traceback.
+last good picture is saved), or a painter of a comparison failed (the others are on the sheet); 2
+bad input (nothing is written); 3 done, but a file is not where it was asked for, or its path could
+not be printed; 129, 130 and 143 stopped by a closed terminal, Ctrl-C and SIGTERM (the picture so
+far is saved). A bug in the program ends with a traceback.
 """
 
 import argparse
@@ -49,6 +50,8 @@ def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
     match arguments.command:
         case "imagine" | "edit":
             return _paint(arguments, signals)
+        case "compare":
+            return _compare(arguments, signals)
         case "mask":
             return _mask(arguments)
         case "recipe":
@@ -82,6 +85,32 @@ def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
         from engine.cli.painter import paint_request
 
         return paint_request(request, names, signals)
+
+
+def _compare(arguments: argparse.Namespace, signals: StopSignals) -> int:
+    from engine.cli.comparison_request import read_comparison
+    from engine.cli.saving import reserved
+    from engine.settings import read_settings
+
+    weights = _add_models(arguments.config)
+    request = read_comparison(arguments, read_settings(arguments.config))
+    _set_passive_waiting()
+    with reserved(request.names_to_reserve) as names:
+        _prepare(request.models.name, weights)
+        left_out = [name for name in request.painters if not _is_prepared(name, weights)]
+        from engine.cli.comparison import compare_request
+
+        return compare_request(request.without(left_out), names, signals)
+
+
+def _is_prepared(painter: str, weights: "WeightsSettings") -> bool:
+    """Convert the files of a painter if needed; say why, and return False, if they are missing."""
+    try:
+        _prepare(painter, weights)
+    except EngineError as error:
+        print_notice(f"note: {painter} is left out: {error}")
+        return False
+    return True
 
 
 def _mask(arguments: argparse.Namespace) -> int:

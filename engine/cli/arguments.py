@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import __version__
+from engine.comparison.prompts import MAX_TRIES, PROMPT_SETS, TRIES
 from engine.errors import RecipeError, UsageError
 from engine.presets import PRESET_NAMES
 from engine.recipes.checks import MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE
@@ -16,7 +17,7 @@ from engine.recipes.prompt_syntax import MAX_WEIGHT
 from engine.recipes.prompts import shorten
 from engine.recipes.recipe import MAX_START_NOISE
 from engine.recipes.shapes import MAX_RATIO, read_ratio
-from engine.settings import DEVICES, is_device
+from engine.settings import DEVICES, MAX_MORE_MODELS, is_device
 
 if TYPE_CHECKING:  # argparse has no public names for these types
     Commands = argparse._SubParsersAction[Any]  # pyright: ignore[reportPrivateUsage]
@@ -61,8 +62,11 @@ _HELP = {
     "--more": "add an extra round of N steps, in which the learning rate rises and falls again; "
     "may be repeated; with --recipe after its own steps",
     "--negative": "what the picture should not show, separated by commas, as --no in the prompt",
+    "--painters": "models of other painters to compare with, separated by commas (default: the "
+    "demo painters for the demo models, else all published ones that paint from words)",
     "--preset": f"settings of the optimization: {', '.join(PRESET_NAMES)} "
     "(default: what suits the models)",
+    "--prompts": f"paint the prompts of a figure of the paper: {', '.join(PROMPT_SETS)}",
     "--ratio": f"shape of the picture as width:height, up to {MAX_RATIO:g}:1; it has about as many "
     "pixels as the models' own size",
     "--recipe": "instead of the options above: paint the recipe in a PNG or JSON file again",
@@ -73,6 +77,9 @@ _HELP = {
     "--start-noise": "add random noise to the picture to start from, in standard deviations of its "
     "latent (default: 0)",
     "--steps": "number of steps",
+    "--table": "instead of a sheet: print the times of N runs each beside those of the paper",
+    "--tries": f"number of tries of the other painters, with the seeds S, S+1, ... (default: "
+    f"{TRIES})",
 }
 """What each option does, for `--help`."""
 _WEIGHT = r"[+-]?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})"
@@ -86,7 +93,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         argv: Arguments, by default those of the process.
 
     Returns:
-        Arguments whose `command` is "imagine", "edit", "mask", "recipe", "models" or "weights".
+        Arguments whose `command` is "imagine", "edit", "compare", "mask", "recipe", "models" or
+        "weights".
         For "weights", `action` is "list", "get", "verify" or "remove".
 
     Raises:
@@ -95,6 +103,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     arguments = _parser().parse_args(argv)
     if arguments.command == "imagine":
         _check_combination(arguments)
+    if arguments.command == "compare":
+        _check_comparison(arguments)
     return arguments
 
 
@@ -115,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_imagine(commands)
     _add_edit(commands)
+    _add_compare(commands)
     _add_mask(commands)
     recipe = _add_command(
         commands,
@@ -166,6 +177,30 @@ def _add_edit(commands: "Commands") -> None:
     _add_option(recipe, "--keep", type=_number("--keep", 0, 1), metavar="K")
     _add_recipe_options(recipe)
     _add_other_options(parser)
+
+
+def _add_compare(commands: "Commands") -> None:
+    parser = _add_command(
+        commands,
+        "compare",
+        "paint a prompt by several painters, and write a sheet",
+        "Paint a prompt by VQGAN-CLIP and by the painters that the paper compares it with, and "
+        "write a sheet with a row for each. CLIP chooses their best try.",
+    )
+    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to paint, one sentence")
+    _add_option(parser, "--prompts", metavar="FIGURE")
+    _add_option(parser, "--painters", type=_names, metavar="NAME,NAME")
+    _add_option(parser, "--tries", type=_whole("--tries", 1, MAX_TRIES), metavar="N")
+    _add_option(parser, "--table", type=_whole("--table", 1, MAX_TRIES), metavar="N")
+    ours = parser.add_argument_group("VQGAN-CLIP")
+    _add_option(ours, "--models", metavar="NAME")
+    _add_option(ours, "--preset", metavar="NAME")
+    _add_option(ours, "--steps", type=_whole("--steps", 1, MAX_STEPS), metavar="N")
+    _add_option(parser, "--seed", type=_whole("--seed", 0, MAX_SEED), metavar="S")
+    files = parser.add_argument_group("files to write")
+    _add_option(files, "--out", **_FILE, help="sheet to write, a .png file")
+    _add_option(files, "--force", action="store_true")
+    _add_machine_options(parser)
 
 
 def _add_mask(commands: "Commands") -> None:
@@ -262,6 +297,26 @@ def _check_combination(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) is not None:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} would change the recipe: leave out {option} or --recipe")
+
+
+def _check_comparison(arguments: argparse.Namespace) -> None:
+    if arguments.table is None:
+        if arguments.out is None:
+            raise UsageError("the sheet needs a name: add --out FILE, or print times by --table N")
+        return
+    for name in ("out", "tries"):
+        if getattr(arguments, name) is not None:
+            raise UsageError(f"--table prints times only: leave out --{name} or --table")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return the names in a list with commas."""
+    names = tuple(filter(None, (each.strip() for each in text.split(","))))
+    if not names or len(names) > MAX_MORE_MODELS:
+        raise UsageError(
+            f"--painters must be 1 to {MAX_MORE_MODELS} names with commas, not {shorten(text)!r}"
+        )
+    return names
 
 
 def _whole(option: str, low: int, high: int) -> Callable[[str], int]:

@@ -26,7 +26,7 @@ from engine.recipes.start_image import init_image
 from engine.settings import EngineSettings
 from engine.text import Text
 
-_DRAWN_SEEDS = 2**32
+DRAWN_SEEDS = 2**32
 """Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
 _MOST_NAMED = 5
 """Maximum number of unknown words in a notice."""
@@ -113,7 +113,7 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotic
         preset=arguments.preset,
         **_optional(arguments),
     )
-    unknown = _unknown_words_notice(find_models(recipe.models), recipe.prompts)
+    unknown = unknown_words_notice(find_models(recipe.models), recipe.prompts)
     notices = (*pictures.notices, *_readings(arguments.prompt, None), unknown)
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
@@ -147,12 +147,12 @@ def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotice
         )
     is_shaped = arguments.size is None and arguments.ratio is None
     notices += _readings(prompt, size if is_shaped else None) if prompt else ()
-    notices.append(_unknown_words_notice(entry, recipe.prompts))
+    notices.append(unknown_words_notice(entry, recipe.prompts))
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
 
-def _unknown_words_notice(models: ModelEntry, prompts: Sequence[Prompt]) -> str:
-    """Return a notice about words that the models do not know, or ""."""
+def unknown_words_notice(models: ModelEntry, prompts: Sequence[Prompt]) -> str:
+    """Return a notice about words in prompts that the models do not know, or ""."""
     words = [word for each in prompts for word in models.vocabulary.unknown_words(each.text)]
     if not words:
         return ""
@@ -177,7 +177,7 @@ def _readings(prompt: str, size: tuple[int, int] | None) -> tuple[str, ...]:
 
 
 def _seed(arguments: argparse.Namespace) -> int:
-    return secrets.randbelow(_DRAWN_SEEDS) if arguments.seed is None else arguments.seed
+    return secrets.randbelow(DRAWN_SEEDS) if arguments.seed is None else arguments.seed
 
 
 def _optional(arguments: argparse.Namespace) -> dict[str, Any]:
