@@ -81,6 +81,8 @@ MAX_WEIGHT = 50.0
 """Maximum weight of the squared error of the noise. The weight is that of the error of the velocity
 (Salimans and Ho, 2022): without it, the noisiest pictures hardly count, in which nothing but the
 words tells the colors."""
+COARSE_CELLS = (1, 4)
+"""Numbers of squares along a side over which the error of the noise counts as a mean, too."""
 WORD_BATCH, WORD_RATE = 128, 3e-3
 """Captions per step while the text tower learns what they say, and the learning rate."""
 WARM_UP = 0.03
@@ -251,9 +253,23 @@ def _losses(
         # The Kullback-Leibler divergence of two normal distributions, in nats per value.
         bound = variance - lower - 1 + (lower - variance).exp() + error**2 * (-variance).exp()
         weight = (1 / level).clamp(max=MAX_WEIGHT)
-        return (weight * (predicted_noise - noise) ** 2).mean(), bound.mean() / 2
+        return _noise_loss(predicted_noise - noise, weight), bound.mean() / 2
 
     return losses
+
+
+def _noise_loss(error: Tensor, weight: Tensor) -> Tensor:
+    """Return the squared error of the noise (N, 3, H, W), also of its means over larger squares.
+
+    A mean over k x k pixels is that of k x k independent errors and hardly counts among them,
+    though it is what decides a color. So it counts as much as they do together (the multiscale loss
+    of Hoogeboom, Heek and Salimans, 2023).
+    """
+    loss = (weight * error**2).mean()
+    for cells in COARSE_CELLS:
+        size = error.shape[-1] // cells
+        loss = loss + (weight * F.avg_pool2d(error, size) ** 2).mean() * size**2 / len(COARSE_CELLS)
+    return loss
 
 
 def _initialized(model: UNet) -> UNet:
