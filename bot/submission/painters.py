@@ -17,6 +17,7 @@ from engine.recipes.edit import Edit
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.kinds import PAINTER_NAMES, OtherRecipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
+from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.plain_recipe import PlainRecipe
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
@@ -156,8 +157,10 @@ def check_usual_effort(recipe: PlainRecipe) -> None:
                 painter=recipe.shown_name,
             )
         )
-    most = plain_recipe(recipe.models, "words", seed=0).total_steps * 2
-    if recipe.edit is None and recipe.total_steps > most:
+    words = "a -> b" if recipe.painter == OpenEditRecipe.painter else "words"
+    usual = plain_recipe(recipe.models, words, seed=0, edit=recipe.edit)
+    most = 2 * usual.total_steps
+    if recipe.total_steps > most:
         raise UserError(
             Message(
                 "That recipe asks for {steps} steps. Recipes from elsewhere may ask for at most "
