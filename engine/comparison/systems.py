@@ -84,10 +84,10 @@ def find_systems(
 def default_painters(models: str, settings: EngineSettings) -> tuple[str, ...]:
     """Return the names of the painters to compare some models of VQGAN-CLIP with.
 
-    They are those of the settings, or else for the demo models the demo painters, and for published
-    models all published painters that paint from words.
+    They are those that a settings file names, or else for the demo models the demo painters, and
+    for published models all published painters that paint from words.
     """
-    if settings.painters is not None:
+    if "painters" in settings.model_fields_set:
         return tuple(name for name in settings.installed_painters if _paints(find_painter(name)))
     demo = demo_painters()
     names = demo if models == DEMO else [name for name in PAINTERS if name not in demo]

@@ -12,6 +12,7 @@ from engine.comparison.systems import System, default_painters, find_systems
 from engine.errors import ModelError, RecipeError, UsageError
 from engine.models.catalogue import PAINTERS
 from engine.models.loading import Models
+from engine.models.painter_entry import demo_painters
 from engine.models.tensors import to_tensor
 from engine.painting import paint
 from engine.recipes.kinds import AnyRecipe
@@ -62,6 +63,18 @@ def test_what_cannot_paint_from_words_is_refused():
         del PAINTERS["editor"]
     with pytest.raises(ModelError, match="no models called 'nothing'"):
         find_systems("demo", ("nothing",))
+
+
+def test_demo_models_are_compared_with_demo_painters_and_others_with_published_ones(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    editor = replace(PAINTERS["tiny-glide"], name="editor", can_inpaint=True)
+    monkeypatch.setitem(PAINTERS, "editor", editor)
+    settings = EngineSettings()
+    assert default_painters("demo", settings) == tuple(demo_painters())
+    published = default_painters("imagenet-16384", settings)
+    assert set(published) >= set(BOTH)
+    assert not {"editor", *demo_painters()} & set(published)
 
 
 def test_every_system_paints_its_tries_and_clip_chooses(models: Models):
