@@ -9,10 +9,13 @@ from bot.jobs.job import Job
 from bot.jobs.records import StoredPicture
 from bot.languages.message import Message, joined
 from bot.ui.recipe_text import steps_text
+from engine.comparison.paper_times import PAPER_TIMES
 from engine.images.comparison_sheet import SheetRow, comparison_sheet
 from engine.images.contact_sheet import numbered
 from engine.recipes.kinds import AnyRecipe, painter_name
 from engine.recipes.mindalle_recipe import MinDalleRecipe
+
+_CHOICE = Message("Every picture is shown. Of the others, the paper showed the best of five.")
 
 
 def comparison_picture(
@@ -31,7 +34,26 @@ def comparison_picture(
         detail = _detail(recipe, stored).in_language(job.language)
         tiles = [numbered(final, each.number) for _, each, final in of_painter]
         rows.append(SheetRow(painter_name(recipe), detail, tuple(tiles)))
-    return comparison_sheet(job.prompt, rows)
+    recipes = [recipe for recipe, _, _ in shown]
+    footer = [each.in_language(job.language) for each in (*_paper_times(recipes), _CHOICE)]
+    return comparison_sheet(job.prompt, rows, footer)
+
+
+def _paper_times(recipes: Sequence[AnyRecipe]) -> list[Message]:
+    """Return what the paper's Table 1 says about these painters."""
+    known = (PAPER_TIMES.get(each) for each in dict.fromkeys(each.painter for each in recipes))
+    return [
+        Message(
+            "In the paper, {painter} took {k80} s a picture on a K80, {p100} s on a P100, {v100} s "
+            "on a V100.",
+            painter=each.name,
+            k80=f"{each.k80.mean:g}",
+            p100=f"{each.p100.mean:g}",
+            v100=f"{each.v100.mean:g}",
+        )
+        for each in known
+        if each is not None
+    ]
 
 
 def _detail(recipe: AnyRecipe, pictures: Sequence[StoredPicture]) -> Message:

@@ -262,13 +262,13 @@ def _noise_loss(error: Tensor, weight: Tensor) -> Tensor:
     """Return the squared error of the noise (N, 3, H, W), also of its means over larger squares.
 
     A mean over k x k pixels is that of k x k independent errors and hardly counts among them,
-    though it is what decides a color. So it counts as much as they do together (the multiscale loss
-    of Hoogeboom, Heek and Salimans, 2023).
+    though it is what decides a color. So it counts k times more (after the multiscale loss of
+    Hoogeboom, Heek and Salimans, 2023).
     """
     loss = (weight * error**2).mean()
     for cells in COARSE_CELLS:
         size = error.shape[-1] // cells
-        loss = loss + (weight * F.avg_pool2d(error, size) ** 2).mean() * size**2 / len(COARSE_CELLS)
+        loss = loss + (weight * F.avg_pool2d(error, size) ** 2).mean() * size / len(COARSE_CELLS)
     return loss
 
 

@@ -1,0 +1,135 @@
+"""`/compare` and the option `painter`: other painters than VQGAN-CLIP, as people see them."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.submission.painters import painters
+from engine.painting import read_provenance
+from engine.recipes.glide_recipe import GlideRecipe
+from engine.recipes.mindalle_recipe import MinDalleRecipe
+from engine.recipes.recipe import Recipe
+from tests.harness.bot_harness import (
+    PATIENCE,
+    BotHarness,
+    ephemeral_text,
+    is_accepted,
+    make_settings,
+    open_bot,
+    opened,
+    pictures_of,
+    result_of,
+    singles_of,
+)
+from tests.harness.command_lines import pasted_line, run_line
+from tests.harness.interactions import labels
+from tests.harness.restartable_bot import open_restartable_bot
+
+PROMPT = "a red circle on a blue background"
+KINDS = (Recipe, GlideRecipe, MinDalleRecipe)
+
+
+async def ask(bot: BotHarness, **options: object) -> str:
+    """Let Alice ask for a picture with these options only; return the answer."""
+    options = {"prompt": PROMPT} | options
+    return ephemeral_text(await bot.alice.slash(bot.channel, "imagine", **options))
+
+
+async def test_the_same_words_are_painted_by_each_painter_on_one_sheet(bot: BotHarness):
+    answered = await bot.alice.slash(bot.channel, "compare", prompt=PROMPT, seed=3, tries=2)
+    assert is_accepted(ephemeral_text(answered))
+    result = await result_of(bot)
+    assert "compared: 3 painters" in bot.job_message().content
+    (sheet, *_) = pictures_of(result)
+    assert sheet.filename == "picture-1-grid.png"
+    assert opened(await sheet.read()).height > 3 * 256
+    recipes = [read_provenance(await each.read()).recipe for each in await singles_of(result)]
+    seeds = {kind: [each.seed for each in recipes if isinstance(each, kind)] for kind in KINDS}
+    assert seeds == {Recipe: [3], GlideRecipe: [3, 4], MinDalleRecipe: [3, 4]}
+    assert {each.title for each in recipes} == {PROMPT}
+    vqgan_clip = [isinstance(each, Recipe) for each in recipes].index(True) + 1
+    assert labels(result) == [
+        f"V{vqgan_clip}",
+        *(f"U{number}" for number in range(1, 6)),
+        *("Rerun", "Edit prompt", "Recipe", "Delete"),
+    ]
+    line = pasted_line(ephemeral_text(await bot.alice.click(result, label="Recipe")))
+    assert line == f"/compare prompt:{PROMPT} seed:3 tries:2"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"prompt": "a cat:2 | a dog"}, "ne plain sentence is all"),
+        ({"prompt": PROMPT, "tries": 5}, "At most 4 pictures of each painter"),
+    ],
+)
+async def test_what_no_rival_reads_is_refused(
+    bot: BotHarness, options: dict[str, object], reason: str
+):
+    answered = await bot.alice.slash(bot.channel, "compare", **options)
+    assert reason in ephemeral_text(answered)
+    assert not bot.services.queue.jobs()
+
+
+@pytest.mark.parametrize("painter", ["glide", "mindalle"])
+async def test_a_picture_by_another_painter_is_painted_and_painted_again(
+    bot: BotHarness, painter: str
+):
+    await ask(bot, painter=painter, seed=5)
+    result = await result_of(bot)
+    (picture,) = pictures_of(result)
+    content = await picture.read()
+    recipe = read_provenance(content).recipe
+    assert (recipe.painter, recipe.seed, recipe.title) == (painter, 5, PROMPT)
+    assert labels(result) == ["Rerun", "Edit prompt", "Recipe", "Delete"]
+    line = pasted_line(ephemeral_text(await bot.alice.click(result, label="Recipe")))
+    await run_line(bot, bot.alice, bot.channel, line)
+    (again,) = pictures_of(await result_of(bot))
+    assert await again.read() == content
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"painter": "glide", "steps": 5, "size": "wide"}, "GLIDE has no `size`, `steps`"),
+        ({"painter": "glide", "negative": "fog"}, "GLIDE has no `negative`"),
+        ({"painter": "mindalle", "prompt": "a cat:2 | a dog"}, "is all that minDALL-E reads"),
+        ({"painter": "open-edit"}, "`python -m engine weights get open-edit`"),
+        ({"painter": "rembrandt"}, "Choose one of: vqgan-clip, glide, mindalle"),
+    ],
+)
+async def test_what_a_painter_does_not_have_is_refused_by_name(
+    bot: BotHarness, options: dict[str, object], reason: str
+):
+    assert reason in await ask(bot, **options)
+    assert not bot.services.queue.jobs()
+
+
+async def test_without_other_painters_nothing_is_compared(tmp_path: Path):
+    settings = make_settings(tmp_path)
+    engine = settings.engine.model_copy(update={"painters": ()})
+    async with open_bot(settings.model_copy(update={"engine": engine})) as bot:
+        assert not painters(bot.services.settings.engine)
+        answered = await bot.alice.slash(bot.channel, "compare", prompt=PROMPT)
+        assert "`python -m engine weights get glide`" in ephemeral_text(answered)
+
+
+@pytest.mark.parametrize("painter", ["glide", "mindalle"])
+async def test_a_killed_job_of_another_painter_goes_on_to_the_same_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, painter: str
+):
+    async with open_restartable_bot(make_settings(tmp_path), monkeypatch) as program:
+        async with program.start() as bot:
+            await ask(bot, painter=painter, seed=5, count=2)
+            async with asyncio.timeout(PATIENCE):
+                while (await bot.services.store.jobs.steps_stored()).get(1, 0) < 20:
+                    await asyncio.sleep(0.02)
+            await program.kill(bot.services)
+        async with program.start() as bot:
+            interrupted = [await each.read() for each in await singles_of(await result_of(bot))]
+            assert len(interrupted) == 2
+            await ask(bot, painter=painter, seed=5, count=2)
+            whole = [await each.read() for each in await singles_of(await result_of(bot))]
+            assert interrupted == whole
