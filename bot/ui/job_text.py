@@ -183,14 +183,16 @@ def result_text(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) 
     """
     job = record.job
     first, recipes = job.recipes[0], job.recipes[: len(steps)]
-    seeds = ", ".join(str(recipe.seed) for recipe in recipes)
+    seeds = list(dict.fromkeys(recipe.seed for recipe in recipes))
     each_alike = [
         *([size_text(first)] if first.edit is None else edit_parts(first.edit, size)),
         _steps(record, steps),
     ]
     parts = [
         *([] if is_comparison(recipes) else each_alike),
-        Message.counted("seed {seeds}", "seeds {seeds}", len(recipes), seeds=seeds),
+        Message.counted(
+            "seed {seeds}", "seeds {seeds}", len(seeds), seeds=", ".join(map(str, seeds))
+        ),
         Message("{models} models", models=_models(recipes)),
         _painted_in(record.seconds),
         _hint(recipes),
