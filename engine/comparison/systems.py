@@ -84,14 +84,15 @@ def find_systems(
 def default_painters(models: str, settings: EngineSettings) -> tuple[str, ...]:
     """Return the names of the painters to compare some models of VQGAN-CLIP with.
 
-    They are those that a settings file names, or else for the demo models the demo painters, and
-    for published models all published painters that paint from words.
+    Demo models are compared with demo painters, and published ones with published ones: those that
+    the settings name, or else all that paint from words.
     """
-    if "painters" in settings.model_fields_set:
-        return tuple(name for name in settings.installed_painters if _paints(find_painter(name)))
     demo = demo_painters()
-    names = demo if models == DEMO else [name for name in PAINTERS if name not in demo]
-    return tuple(name for name in names if name in PAINTERS and _paints(PAINTERS[name]))
+
+    def fits(name: str) -> bool:
+        return (name in demo) == (models == DEMO) and _paints(find_painter(name))
+
+    return tuple(filter(fits, settings.installed_painters)) or tuple(filter(fits, PAINTERS))
 
 
 def estimated_cost(system: System) -> float:

@@ -58,7 +58,8 @@ def test_what_cannot_paint_from_words_is_refused():
         with pytest.raises(UsageError, match="'editor' change pictures"):
             find_systems("demo", ("editor",))
         settings = EngineSettings(painters=("editor", "tiny-mindalle"))
-        assert default_painters("demo", settings) == ("tiny-mindalle",)
+        assert default_painters("imagenet-16384", settings) == ("tiny-mindalle",)
+        assert default_painters("demo", settings) == tuple(demo_painters())
     finally:
         del PAINTERS["editor"]
     with pytest.raises(ModelError, match="no models called 'nothing'"):
