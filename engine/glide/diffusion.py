@@ -32,9 +32,9 @@ def schedule_betas(schedule: Schedule) -> list[float]:
     return [min(1 - after / before, _MAX_BETA) for before, after in pairwise(levels)]
 
 
-def even_timesteps(count: int) -> tuple[int, ...]:
-    """Return `count` timesteps from 0 to 999 with equal distances, rounded; one alone is 0."""
-    return tuple(_spread(0, TIMESTEPS, count))
+def even_timesteps(count: int, of: int = TIMESTEPS) -> tuple[int, ...]:
+    """Return `count` of the first `of` timesteps with equal distances, rounded; one alone is 0."""
+    return tuple(_spread(0, of, count))
 
 
 def fast27_timesteps() -> tuple[int, ...]:

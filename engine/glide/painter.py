@@ -19,7 +19,7 @@ from engine.glide.unet import UNet
 from engine.models.loading import digest, load_module
 from engine.models.tokenizer import tokenizer_sha256
 from engine.recipes.edit import Edit
-from engine.recipes.glide_recipe import FAST27, GlideRecipe
+from engine.recipes.glide_recipe import FAST27, MAX_TIMESTEPS, GlideRecipe
 from engine.recipes.kinds import AnyRecipe
 
 BASE, UPSAMPLER = "base", "upsampler"
@@ -54,13 +54,11 @@ class Glide:
             RecipeError: The recipe is another painter's, or asks for what the models cannot do.
         """
         recipe = self._checked(recipe)
-        steps = recipe.upsample_steps
-        spacing = fast27_timesteps() if steps == FAST27 else even_timesteps(steps)
         guided = recipe.guidance == "classifier-free"
         return GlideRun(
             recipe,
             self._stage(self.base, recipe, even_timesteps(recipe.base_steps), guided=guided),
-            self._stage(self.upsampler, recipe, spacing, guided=False),
+            self._stage(self.upsampler, recipe, _upsampler_timesteps(recipe), guided=False),
             self._gradient(recipe),
         )
 
@@ -119,6 +117,13 @@ class Glide:
                 name=self.name,
             )
         return self.clip.gradient_to(recipe.prompt)
+
+
+def _upsampler_timesteps(recipe: GlideRecipe) -> tuple[int, ...]:
+    steps, timesteps = recipe.upsample_steps, recipe.upsample_from
+    if (steps, timesteps) == (FAST27, MAX_TIMESTEPS):
+        return fast27_timesteps()
+    return even_timesteps(steps, timesteps)
 
 
 def load_painter(

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.errors import CheckpointError, DivergedError
+from engine.glide.config import TIMESTEPS
 from engine.glide.diffusion import Diffusion, guide, split_prediction
 from engine.glide.known import Known
 from engine.glide.text import EncodedText
@@ -125,7 +126,7 @@ class GlideRun:
         self._steps_done += 1
         if self._steps_done == self._recipe.base_steps:
             self._low = self._estimate = _rounded(noisy)
-            self._noisy = self._recipe.temperature * self._draw(self._upsampler)
+            self._noisy = self._first_large(self._low)
 
     def image(self) -> Tensor:
         """Return the picture as the last step expects it, (1, 3, side, side) in [0, 1]."""
@@ -164,6 +165,14 @@ class GlideRun:
         self._noisy = state["noisy"].to(device, copy=True)
         self._estimate = state["estimate"].to(device, copy=True)
         self._low = state["low"].to(device, copy=True) if "low" in state else None
+
+    def _first_large(self, low: Tensor) -> Tensor:
+        """Return what the upsampler starts from."""
+        stage, noise = self._upsampler, self._recipe.temperature * self._draw(self._upsampler)
+        if self._recipe.upsample_from == TIMESTEPS:
+            return noise
+        enlarged = F.interpolate(low, stage.shape[2:], mode="bicubic", align_corners=False)
+        return stage.diffusion.add_noise(enlarged, noise, len(stage.diffusion) - 1)
 
     def _denoise_small(self) -> tuple[Tensor, Tensor]:
         """Return the picture one step earlier in the diffusion, and what it will become."""

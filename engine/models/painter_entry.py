@@ -171,7 +171,7 @@ def _demo_glide() -> PainterEntry:
         },
         side=64,
         enlarge=8,
-        defaults={"base_steps": 25, "upsample_steps": 10},
+        defaults={"base_steps": 50, "upsample_steps": 8, "upsample_from": 400},
         memory=PainterMemory(fixed=150e6, per_run=50e6),
         step_cost=10_000,
         halves=False,

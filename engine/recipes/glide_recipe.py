@@ -38,6 +38,10 @@ class GlideRecipe(PlainRecipe):
     """Number of steps of the small picture (DDPM)."""
     upsample_steps: int = FAST27
     """Number of steps that enlarge it (DDIM); `FAST27` are spaced as published, others evenly."""
+    upsample_from: int = MAX_TIMESTEPS
+    """Number of timesteps through which the upsampler goes. With all of them it starts from noise
+    alone, as published; with fewer, from the small picture with that much noise (as Meng et al.,
+    2021, start from a sketch), whose colors it then keeps."""
     temperature: float = 0.997
     """Standard deviation of the first noise of the upsampler."""
 
@@ -47,7 +51,8 @@ class GlideRecipe(PlainRecipe):
         check_one_of("guidance", self.guidance, get_args(Guidance))
         check_number("guidance_scale", self.guidance_scale, 0, 100)
         check_whole("base_steps", self.base_steps, 1, MAX_TIMESTEPS)
-        check_whole("upsample_steps", self.upsample_steps, 1, MAX_TIMESTEPS)
+        check_whole("upsample_from", self.upsample_from, 1, MAX_TIMESTEPS)
+        check_whole("upsample_steps", self.upsample_steps, 1, self.upsample_from)
         check_number("temperature", self.temperature, 0, 2)
 
     @property
