@@ -12,6 +12,7 @@ from PIL import Image
 
 from bot.config import BotSettings
 from bot.jobs.job import JobState
+from engine import presets
 from engine.models.catalogue import CATALOGUE
 from engine.vqgan_clip import loop
 from engine.vqgan_clip.generation import Generation
@@ -114,7 +115,11 @@ async def test_only_jobs_of_the_same_models_share_steps(
     assert all(len(set(models)) == 1 for models in shared)
 
 
-async def test_what_is_made_of_a_picture_is_painted_by_its_models(bot: BotHarness):
+async def test_what_is_made_of_a_picture_is_painted_by_its_models(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    demo = {**presets.PRESETS["demo"], "steps": 2}  # forms cannot say how many
+    monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})
     await ask(bot.alice, bot, SECOND, 1)
     first, first_thread = await result_of(bot), bot.thread()
     for label in ("Rerun", "Vary"):
