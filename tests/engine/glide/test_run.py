@@ -64,6 +64,17 @@ def test_a_run_takes_the_steps_of_its_recipe_and_always_has_a_picture(models: Gl
         run.step()
 
 
+def test_an_upsampler_that_starts_with_little_noise_keeps_the_small_picture(models: Glide) -> None:
+    run = models.begin(replace(RECIPE, upsample_from=10, upsample_steps=1))
+    for _ in range(RECIPE.base_steps):
+        run.step()
+    small = run.image()
+    run.step()
+    assert run.done
+    assert (run.image() - small).abs().mean() < 0.05
+    assert not torch.equal(run.image(), small)
+
+
 def test_a_run_resumed_after_any_step_ends_in_the_same_bytes(models: Glide) -> None:
     expected = finished(models.begin(RECIPE))
     for steps in range(RECIPE.total_steps + 1):

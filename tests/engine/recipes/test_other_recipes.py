@@ -57,6 +57,7 @@ def changed(recipe: OtherRecipe, **values: object) -> str:
         (changed(GLIDE, version=5), "version 5, newer than 4"),
         (changed(GLIDE, cutouts=8), "unknown keys: 'cutouts'"),
         (changed(GLIDE, guidance="prayer"), "guidance must be one of classifier-free, clip"),
+        (changed(GLIDE, upsample_from=26), "upsample_steps must be a whole number from 1 to 26"),
         (changed(GLIDE, base_steps=1001), "base_steps must be a whole number from 1 to 1000"),
         (changed(GLIDE, prompt=["a"]), "prompt must be text"),
         (changed(GLIDE, prompt=" "), "the prompt is empty"),
