@@ -49,7 +49,7 @@ def test_devices_that_are_allowed(tmp_path: Path, device: str):
         ("[[engine]]", "engine: must be a table"),
         (
             "[engine]\nthread = 1",
-            "engine: there is no key 'thread'; there are: models, more_models, device",
+            "engine: there is no key 'thread'; there are: models, more_models, painters",
         ),
         ("[engine]\nthreads = 1.5", "engine.threads: must be a whole number, not 1.5"),
         ("[engine]\nthreads = true", "engine.threads: must be a whole number, not True"),
