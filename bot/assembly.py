@@ -43,6 +43,7 @@ from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
 from bot.ui.uploads import DISCORD_HOSTS, UploadReader, upload_session
 from engine.models.catalogue import add_models, find_models
+from engine.painters import find_painter
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
@@ -72,6 +73,8 @@ async def open_services(
     add_models(settings.weights)
     for name in settings.engine.installed:
         find_models(name)
+    for name in settings.engine.installed_painters:
+        find_painter(name)
     if picture_filter is None:
         chosen = settings.safety.picture_filter
         picture_filter = await asyncio.to_thread(open_picture_filter, chosen)

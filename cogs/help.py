@@ -15,7 +15,7 @@ from bot.ui.unknown_words import model_limits_text
 from engine.models.catalogue import PAINTERS, ModelEntry, find_models
 from engine.models.painter_entry import PainterEntry
 from engine.recipes.kinds import PAINTER_NAMES
-from engine.settings import EngineSettings
+from engine.settings import DEMO_PAINTERS, EngineSettings
 
 _ABOUT = Message(
     "I paint pictures from words: a CLIP model looks at the picture, and a VQGAN changes it step "
@@ -96,7 +96,7 @@ class Help(BotCog):
         await respond_in_parts(interaction, parts)
 
 
-def _painters(engine: EngineSettings) -> list[Message]:
+def _painters(engine: EngineSettings) -> list[Message | str]:
     """Return what the other painters are, know and allow."""
     found = [PAINTERS[models] for models in painters(engine).values()]
     if not found:
@@ -107,7 +107,10 @@ def _painters(engine: EngineSettings) -> list[Message]:
     return [compare, *map(_painter, found)]
 
 
-def _painter(entry: PainterEntry) -> Message:
+def _painter(entry: PainterEntry) -> Message | str:
+    """Return what a painter knows and allows; the limits of the demo pair are those of its own."""
+    if entry.name in DEMO_PAINTERS:
+        return f"  - **{PAINTER_NAMES[entry.painter]}** (`{entry.painter}`)"
     return Message(
         "  - **{painter}** (`{name}`): {limits}. Licence: {licence}",
         painter=PAINTER_NAMES[entry.painter],

@@ -31,7 +31,8 @@ _NOT_WORDS = re.compile(
     r"```.*?```|`[^`]*`|<[^<>]*>|https?://\S+|\b[\w-]+\.(?:png|webp|json|txt)\b", re.DOTALL
 )
 """Commands, mentions, times, links and names of files, which are the same in all languages."""
-_NAMES = frozenset(("ar", "cpu", "demo", "fast", "fine", "paper", "MiB", "None"))
+_PAINTERS = ("GLIDE", "glide", "minDALL", "mindalle")
+_NAMES = frozenset(("ar", "cpu", "demo", "fast", "fine", "paper", "MiB", "None", *_PAINTERS))
 """Names and units that texts contain as values."""
 _TEXTS = ("content", "label", "title", "placeholder", "description")
 """Keys of what people read in a message, form or file."""

@@ -9,4 +9,4 @@ down_revision = "0013"
 
 def upgrade() -> None:
     """Add a column."""
-    op.add_column("pictures", sa.Column("seconds", sa.Float))
+    op.add_column("pictures", sa.Column("seconds", sa.Double))
