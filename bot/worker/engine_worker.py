@@ -154,7 +154,6 @@ class EngineWorker:
         name = self._runs[job.id].recipe.models if is_active else job.recipes[0].models
         batch = StepBatch(self._models.budget)
         slices = 1 if self._models.is_loaded(name) else SLICES_AFTER_LOADING
-        began = time.monotonic()
         for _ in range(slices * current.steps):
             if not is_active or self._queue.closed:
                 break
@@ -167,11 +166,10 @@ class EngineWorker:
             leader_models = leader.recipe.models
             if self._batch_size > 1:
                 self._fill_batch(batch)
+            began = time.monotonic()  # loading models is no part of a step
             results = batch.step()
-            now = time.monotonic()
             if cost := sum(each.cost for each in results):
-                self._throughput.record(cost, now - began, leader_models)
-            began = now
+                self._throughput.record(cost, time.monotonic() - began, leader_models)
             is_active, *_ = [
                 self._handle(each.run.job, self._conclude(each.run, each.cost, each.error))
                 for each in results

@@ -75,7 +75,7 @@ async def test_jobs_of_several_models_take_turns_though_only_one_pair_fits(
             await ask(bot.alice, bot, "demo", 6)
             await ask(bot.bob, bot, SECOND, 6)
         await bot.wait_until_notified()
-    assert sum("dropped" in record.message for record in caplog.records) >= 4
+    assert sum("dropped" in record.message for record in caplog.records) >= 2
     files = [pictures_of(painted(thread)[0])[0] for thread in bot.channel.threads]
     first, other = [await each.read() for each in files]
     assert {recipe_of(first).models, recipe_of(other).models} == {"demo", SECOND}
