@@ -14,7 +14,6 @@ from bot.services import Services
 from bot.submission.followups import FollowupJobs
 from bot.submission.job_messages import message_with_pictures
 from bot.submission.private_answers import answer_queued
-from bot.submission.recipes import prompt_of
 from bot.submission.requester import Requester
 from bot.submission.submit import Queued
 from bot.ui.base import Form
@@ -23,6 +22,7 @@ from bot.ui.forms import WHICH_PICTURE, words_input
 from bot.ui.job_text import reading_text
 from bot.ui.responses import defer
 from bot.ui.uploads import Upload, pictures_in
+from engine.editing.followups import words_of
 from engine.recipes.checks import MAX_STEPS
 
 FromPicture = Callable[[Requester, JobRecord, int, bytes], Awaitable[discord.Message]]
@@ -131,7 +131,7 @@ class PromptForm(_JobForm):
     ) -> None:
         super().__init__(record, Message.in_context("form", "Edit prompt"), language)
         self._number = number
-        prompt = prompt_of(record.job.recipes[0])[:_MAX_INPUT]
+        prompt = words_of(record.job.recipes[0])[:_MAX_INPUT]
         self._prompt = words_input("prompt", max(longest, len(prompt)))
         self._prompt.default = prompt
         self.ask(Message.in_context("field", "What should the picture show?"), self._prompt)

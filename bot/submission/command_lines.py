@@ -23,11 +23,12 @@ from bot.submission.command_notices import (
     shape_of,
 )
 from bot.submission.default_options import DefaultOptions
-from bot.submission.pasted_words import pasted_words
+from bot.submission.pasted_words import pasted_phrases, pasted_words
 from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles
 from engine.presets import infer_keep, preset_of
 from engine.recipes.kinds import AnyRecipe, is_comparison
+from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
 
@@ -69,7 +70,10 @@ class CommandWriter:
         command = _command(first)
         names = self.options[command]
         has_style = self.has_style and "style" in names
-        words = pasted_words(record.job.prompt, first.prompts, names, has_style=has_style)
+        if isinstance(first, OpenEditRecipe):
+            words = pasted_phrases(first.title, names)
+        else:
+            words = pasted_words(record.job.prompt, first.prompts, names, has_style=has_style)
         values = {"prompt": words.prompt or None} | _options(first) | {"style": words.style}
         values["count"] = str(len(recipes)) if is_series(recipes) and len(recipes) > 1 else None
         is_other = first.models in self.installed[1:] and "model" in names

@@ -54,6 +54,12 @@ def pasted_words(
     return PastedWords(_one_line(" | ".join(map(str, prompts))), is_exact=False)
 
 
+def pasted_phrases(line: str, names: Collection[str]) -> PastedWords:
+    """Return a line of phrases, which has no prompts, for a command with options of these names."""
+    line = _one_line(line)
+    return PastedWords(line, is_exact=_is_safe(line, names))
+
+
 def _candidates(
     typed: str, prompts: Sequence[Prompt], names: Collection[str]
 ) -> Iterator[PastedWords]:

@@ -15,9 +15,10 @@ from bot.jobs.job import JobOrigin
 from bot.languages.message import Message
 from bot.submission.requester import Requester
 from bot.ui.unknown_words import question_text
-from engine.editing.followups import reworded
+from engine.editing.followups import reworded, words_of
 from engine.models.catalogue import find_entry
 from engine.recipes.kinds import AnyRecipe
+from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.pictures import pictures_of
 from engine.recipes.prompts import line_of
 from engine.recipes.recipe import Recipe
@@ -53,7 +54,7 @@ class Question:
     def with_nearest_prompts(self) -> "Question":
         """Return the request with the nearest prompts that the models know."""
         recipes = tuple(map(_with_nearest_prompts, self.recipes))
-        return replace(self, prompt=line_of(recipes[0].prompts), recipes=recipes)
+        return replace(self, prompt=words_of(recipes[0]), recipes=recipes)
 
 
 class Questions:
@@ -132,6 +133,9 @@ def _with_nearest_prompts(recipe: AnyRecipe) -> AnyRecipe:
     nearest = find_entry(recipe.models).vocabulary.nearest(recipe.prompts)
     if isinstance(recipe, Recipe):
         return replace(recipe, prompts=nearest)
+    if isinstance(recipe, OpenEditRecipe):
+        old, new = (each.text for each in nearest)
+        return replace(recipe, old=old, new=new)
     return reworded(recipe, line_of(nearest))
 
 

@@ -24,6 +24,7 @@ from bot.submission.submit import JobSubmission, Queued
 from bot.ui.attachments import Attachment
 from bot.ui.filenames import result_number
 from bot.ui.uploads import Upload, recipe_beside
+from engine.editing.followups import words_of
 from engine.models.catalogue import find_models
 from engine.painting import Provenance, check_grid, read_provenance
 from engine.presets import size_of_shape
@@ -91,7 +92,7 @@ class RecipeReruns:
         """
         check_models(recipe, self._settings.engine.all_installed)
         _check_effort(recipe)
-        check_prompt(prompt_of(recipe), self._settings.limits)
+        check_prompt(words_of(recipe), self._settings.limits)
         check_complete(recipe)
 
     async def queue(self, requester: Requester, *uploads: Upload, spoiler: bool = False) -> Queued:
@@ -117,7 +118,7 @@ class RecipeReruns:
         """Return the recipe in a file, with pictures that are safe to use."""
         recipe = (await turn.read(read_provenance, upload, is_text=True)).recipe
         self.check(recipe)
-        await self._policy.check_early(requester, prompt_of(recipe), (recipe,))
+        await self._policy.check_early(requester, words_of(recipe), (recipe,))
         check_grid(recipe)
         return await turn.call(with_own_pictures, recipe)
 
@@ -127,11 +128,6 @@ def recipe_file(recipe: AnyRecipe, language: Language, *, spoiler: bool = False)
     description = Message("The recipe of the picture, as JSON").in_language(language)
     content = json.dumps(json.loads(recipe.to_json()), ensure_ascii=False, indent=2)
     return Attachment(FILENAME, content.encode(), description, spoiler)
-
-
-def prompt_of(recipe: AnyRecipe) -> str:
-    """Return a recipe's prompts as a user would type them."""
-    return " | ".join(map(str, recipe.prompts))
 
 
 def most_pixels(models: str) -> int:

@@ -15,7 +15,7 @@ from engine.recipes.kinds import AnyRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe, read_phrases
 from engine.recipes.pictures import check_complete
 from engine.recipes.plain_recipe import read_plain
-from engine.recipes.prompts import parse_prompts
+from engine.recipes.prompts import line_of, parse_prompts
 from engine.recipes.recipe import MAX_MORE, MIN_LEARNING_RATE, Recipe
 from engine.recipes.start_image import init_image
 
@@ -60,6 +60,11 @@ def reworded(recipe: AnyRecipe, prompt: str) -> AnyRecipe:
         old, new = read_phrases(prompt)
         return replace(recipe, old=old, new=new)
     return replace(recipe, prompt=read_plain(prompt, recipe.shown_name))
+
+
+def words_of(recipe: AnyRecipe) -> str:
+    """Return the words of a recipe, in the syntax that `reworded` reads."""
+    return recipe.title if isinstance(recipe, OpenEditRecipe) else line_of(recipe.prompts)
 
 
 def restart_from(recipe: Recipe, picture: bytes | Image.Image) -> Recipe:

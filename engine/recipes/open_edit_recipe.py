@@ -74,12 +74,12 @@ class OpenEditRecipe(PlainRecipe):
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The new phrase, as a prompt of the weight 1."""
-        return (Prompt(self.new),)
+        """Both phrases, as prompts of the weight 1."""
+        return Prompt(self.old), Prompt(self.new)
 
     @property
     def title(self) -> str:
-        """Both phrases, as people read them."""
+        """Both phrases, as `read_phrases` reads them."""
         return f"{self.old} → {self.new}"
 
     @property

@@ -15,6 +15,7 @@ from engine.editing.edit_recipe import composite_result
 from engine.errors import ModelError, PictureError, RecipeError
 from engine.models.tensors import to_picture, to_tensor
 from engine.open_edit.painter import OpenEdit
+from engine.painting import paint, read_provenance, save_painting
 from engine.recipes.edit import Edit
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.kinds import recipe_from_json
@@ -168,3 +169,14 @@ def test_pictures_are_made_in_the_color_order_that_they_were_read_in(painter: Op
     red[:, 0], blue[:, 2] = 1, 1
     assert not painter.models.edges(red).equal(painter.models.edges(blue))
     assert to_tensor(to_picture(red)).equal(red)
+
+
+def test_a_painted_file_tells_how_to_paint_it_again(painter: OpenEdit, tmp_path: Path):
+    made = recipe(optimization_steps=1, is_global=True)
+    picture = paint(made, painter)
+    path = tmp_path / "edited.png"
+    save_painting(picture, path, made, painter.digests)
+    found = read_provenance(path)
+    assert (found.recipe, found.steps) == (made, 2)
+    assert found.digests == painter.digests
+    assert paint(found.recipe, painter).tobytes() == picture.tobytes()
