@@ -17,6 +17,7 @@ from engine.glide.text import EncodedText
 from engine.glide.tokens import Tokenizer, WordTokenizer, fit, read_byte_pairs
 from engine.glide.unet import UNet
 from engine.models.loading import digest, load_module
+from engine.models.plain_run import check_recipe
 from engine.models.tokenizer import tokenizer_sha256
 from engine.recipes.edit import Edit
 from engine.recipes.glide_recipe import FAST27, MAX_TIMESTEPS, GlideRecipe
@@ -63,20 +64,7 @@ class Glide:
         )
 
     def _checked(self, recipe: AnyRecipe) -> GlideRecipe:
-        if not isinstance(recipe, GlideRecipe):
-            raise RecipeError(
-                "the models {name} are GLIDE's and cannot paint a recipe of {painter}",
-                name=self.name,
-                painter=recipe.painter,
-            )
-        side = self.upsampler.config.side
-        if recipe.side != side:
-            raise RecipeError(
-                "the models {name} paint pictures of {side} pixels, not {wanted}",
-                name=self.name,
-                side=side,
-                wanted=recipe.side,
-            )
+        recipe = check_recipe(recipe, GlideRecipe, self.name, self.upsampler.config.side)
         if recipe.edit is not None and not self.base.config.inpainting:
             raise RecipeError(
                 "the models {name} cannot change a picture: choose models of GLIDE for edits",

@@ -3,9 +3,8 @@
 Nichol et al., 2021, Section 4; the order of the operations is that of the published notebooks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from engine.glide.diffusion import Diffusion, guide, split_prediction
 from engine.glide.known import Known
 from engine.glide.text import EncodedText
 from engine.glide.unet import UNet
-from engine.models.painter import check_tensors
+from engine.models.plain_run import PlainRun
 from engine.models.tensors import is_finite
 from engine.recipes.glide_recipe import GlideRecipe
 
@@ -62,57 +61,22 @@ class Stage:
         return estimate if self.known is None else self.known.paste(estimate)
 
 
-class GlideRun:
-    """A run of GLIDE, which is a `Run` of `engine.models.painter`."""
+class GlideRun(PlainRun[GlideRecipe]):
+    """A run of GLIDE; its state has less than 2 MB."""
 
     def __init__(
         self, recipe: GlideRecipe, base: Stage, upsampler: Stage, gradient: ClipGradient | None
     ) -> None:
         """Begin at step 0. `gradient` guides the base, if a CLIP does."""
-        self._recipe = recipe
+        super().__init__(recipe, base.unet.device)
         self._base, self._upsampler, self._gradient = base, upsampler, gradient
-        device = base.unet.device
-        self._random = torch.Generator(device).manual_seed(recipe.seed)
-        self._steps_done = 0
         self._noisy = self._draw(base)
-        self._estimate = torch.zeros(base.shape, device=device)
+        self._estimate = torch.zeros(base.shape, device=base.unet.device)
         self._low: Tensor | None = None
 
-    @property
-    def recipe(self) -> GlideRecipe:
-        """The recipe."""
-        return self._recipe
-
-    @property
-    def steps_done(self) -> int:
-        """Number of steps that led to the current picture."""
-        return self._steps_done
-
-    @property
-    def done(self) -> bool:
-        """True once all steps of the recipe are taken."""
-        return self._steps_done >= self._recipe.total_steps
-
-    @property
-    def last_seen(self) -> Tensor:
-        """The picture as the last step expects it, (1, 3, side, side) in [0, 1].
-
-        Raises ValueError before the first step.
-        """
-        if self._steps_done == 0:
-            raise ValueError("no step has been taken yet")
-        return self.image()
-
     @torch.no_grad()
-    def step(self) -> None:
-        """Take one step of denoising.
-
-        Raises:
-            DivergedError: A value is not finite. The last good picture stays.
-            ValueError: All steps are taken.
-        """
-        if self.done:
-            raise ValueError("all steps of the run are taken")
+    def _advance(self) -> None:
+        """Take one step of denoising."""
         if self._steps_done < self._recipe.base_steps:
             noisy, estimate = self._denoise_small()
         else:
@@ -123,8 +87,7 @@ class GlideRun:
                 step=self._steps_done + 1,
             )
         self._noisy, self._estimate = noisy, estimate
-        self._steps_done += 1
-        if self._steps_done == self._recipe.base_steps:
+        if self._steps_done + 1 == self._recipe.base_steps:
             self._low = self._estimate = _rounded(noisy)
             self._noisy = self._first_large(self._low)
 
@@ -136,35 +99,25 @@ class GlideRun:
             image = F.interpolate(image, size, mode="bicubic", align_corners=False)
         return image.clamp(0, 1)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return a copy of all that changes during a run, less than 2 MB, for `load_state_dict`."""
-        low = {} if self._low is None else {"low": self._low.clone()}
-        return {
-            "steps_done": self._steps_done,
-            "random": self._random.get_state(),
-            "noisy": self._noisy.clone(),
-            "estimate": self._estimate.clone(),
-            **low,
-        }
+    def _tensors(self) -> dict[str, Tensor]:
+        low = {} if self._low is None else {"low": self._low}
+        return {"noisy": self._noisy, "estimate": self._estimate} | low
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from the `state_dict` of a run of the same recipe.
+    def _tensors_after(self, steps: int) -> dict[str, Tensor]:
+        small, large = (torch.empty(each.shape) for each in (self._base, self._upsampler))
+        if steps < self._recipe.base_steps:
+            return {"noisy": small, "estimate": small}
+        estimate = small if steps == self._recipe.base_steps else large
+        return {"noisy": large, "estimate": estimate, "low": small}
 
-        Raises `CheckpointError` if it does not fit. The run is then as it was.
-        """
-        steps = state.get("steps_done")
-        if type(steps) is not int or not 0 <= steps <= self._recipe.total_steps:
-            raise CheckpointError("the checkpoint's number of steps is not one of the recipe's")
-        check_tensors(state, self._tensors_after(steps))
+    def _check(self, tensors: Mapping[str, Tensor]) -> None:
         for name in ("estimate", "low"):
-            if name in state and state[name].abs().max() > 1:
+            if name in tensors and tensors[name].abs().max() > 1:
                 raise CheckpointError(f"the checkpoint's {name} is not a picture")
-        device = self._base.unet.device
-        self._random = _generator(state.get("random"), device)
-        self._steps_done = steps
-        self._noisy = state["noisy"].to(device, copy=True)
-        self._estimate = state["estimate"].to(device, copy=True)
-        self._low = state["low"].to(device, copy=True) if "low" in state else None
+
+    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
+        self._noisy, self._estimate = tensors["noisy"], tensors["estimate"]
+        self._low = tensors.get("low")
 
     def _first_large(self, low: Tensor) -> Tensor:
         """Return what the upsampler starts from."""
@@ -200,26 +153,7 @@ class GlideRun:
     def _draw(self, stage: Stage) -> Tensor:
         return torch.randn(stage.shape, generator=self._random, device=self._random.device)
 
-    def _tensors_after(self, steps: int) -> dict[str, Tensor]:
-        """Return tensors like those of a state after some steps, in shape and type."""
-        small, large = (torch.empty(each.shape) for each in (self._base, self._upsampler))
-        if steps < self._recipe.base_steps:
-            return {"noisy": small, "estimate": small}
-        estimate = small if steps == self._recipe.base_steps else large
-        return {"noisy": large, "estimate": estimate, "low": small}
-
 
 def _rounded(images: Tensor) -> Tensor:
     """Round pictures in [-1, 1] to 8 bits, as they were when the upsampler was trained."""
     return (((images + 1) * 127.5).round() / 127.5 - 1).clamp(-1, 1)
-
-
-def _generator(state: object, device: torch.device) -> torch.Generator:
-    """Return a random generator that continues from a state."""
-    random = torch.Generator(device)
-    try:
-        assert isinstance(state, Tensor)
-        random.set_state(state.cpu())
-    except (AssertionError, RuntimeError, TypeError) as error:
-        raise CheckpointError("the checkpoint's random state is damaged") from error
-    return random

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 
-from engine.errors import ModelError, RecipeError
+from engine.errors import ModelError
 from engine.mindalle.run import MinDalleModels, MinDalleRun
 from engine.mindalle.tokens import TextTokenizer, WordTokenizer, read_pair_tokenizer
 from engine.mindalle.transformer import CodeTransformer, TransformerConfig
 from engine.models.loading import digest, load_clip, load_module, load_vqgan
+from engine.models.plain_run import check_recipe
 from engine.models.tokenizer import tokenizer_sha256
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
@@ -35,30 +36,8 @@ class MinDalle:
 
     def begin(self, recipe: AnyRecipe) -> MinDalleRun:
         """Begin a run at step 0. Raises `RecipeError` if the recipe is for other models."""
-        return MinDalleRun(self._check(recipe), self.models)
-
-    def _check(self, recipe: AnyRecipe) -> MinDalleRecipe:
-        if not isinstance(recipe, MinDalleRecipe):
-            raise RecipeError(
-                "the models {models} carry out recipes of {painter} only, not of {other}",
-                models=repr(self.name),
-                painter=MinDalleRecipe.painter,
-                other=recipe.painter,
-            )
-        if recipe.models != self.name:
-            raise RecipeError(
-                "the recipe is for the models {wanted}, not {given}",
-                wanted=repr(recipe.models),
-                given=repr(self.name),
-            )
-        if recipe.side != self.models.side:
-            raise RecipeError(
-                "the models {models} make pictures of {side} pixels per side, not {given}",
-                models=repr(self.name),
-                side=self.models.side,
-                given=recipe.side,
-            )
-        return recipe
+        recipe = check_recipe(recipe, MinDalleRecipe, self.name, self.models.side)
+        return MinDalleRun(recipe, self.models)
 
 
 def load_painter(

@@ -5,8 +5,8 @@ them with the prompt. A run owns its codes and its random generator. The cache o
 not saved: it is made again by reading the codes one by one, which gives the same bytes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from engine.mindalle.sampling import draw_codes
 from engine.mindalle.tokens import TextTokenizer
 from engine.mindalle.transformer import CODES, Cache, CodeTransformer
 from engine.models.codebook import look_up
-from engine.models.painter import check_tensors
+from engine.models.plain_run import PlainRun
 from engine.models.protocols import Perceptor
 from engine.models.vqgan import VQGAN
 from engine.recipes.mindalle_recipe import ROWS, MinDalleRecipe
@@ -42,16 +42,18 @@ class MinDalleModels:
         return ROWS * self.vqgan.factor
 
 
-class MinDalleRun:
-    """A run of `recipe`, advanced one `step()` at a time; see `engine.models.painter.Run`."""
+class MinDalleRun(PlainRun[MinDalleRecipe]):
+    """A run of minDALL-E; its state has some kB.
+
+    The first step after `load_state_dict` reads the codes so far again, which takes as long as they
+    took.
+    """
 
     def __init__(self, recipe: MinDalleRecipe, models: MinDalleModels) -> None:
         """Begin at step 0."""
-        self.recipe = recipe
-        self.steps_done = 0
-        self._models = models
         device = models.vqgan.device
-        self._random = torch.Generator(device).manual_seed(recipe.seed)
+        super().__init__(recipe, device)
+        self._models = models
         self._tokens = models.tokenizer(recipe.prompt).to(device)
         self._codes = torch.zeros(recipe.candidates, CODES, dtype=torch.long, device=device)
         self._similarities = torch.zeros(recipe.candidates, device=device)
@@ -60,40 +62,19 @@ class MinDalleRun:
         self._shown: tuple[int, Tensor] | None = None
 
     @property
-    def done(self) -> bool:
-        """True once the best candidate is chosen."""
-        return self.steps_done >= self.recipe.total_steps
-
-    @property
-    def last_seen(self) -> Tensor:
-        """The current picture (1, 3, H, W) in [0, 1], which is decoded when it is asked for.
-
-        Raises ValueError before the first step.
-        """
-        if not self.steps_done:
-            raise ValueError("no step has been taken yet")
-        return self.image()
-
-    @property
     def similarities(self) -> Tensor:
         """Cosines (N,) of the candidates and the prompt; zeros until they are compared."""
         return self._similarities
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Write a row of codes, or decode the candidates, or choose the best of them.
-
-        If memory runs out, the run is as it was before.
-        """
-        if self.done:
-            raise ValueError("the run is done")
+    def _advance(self) -> None:
+        """Write a row of codes, or decode the candidates, or choose the best of them."""
         if self.steps_done < ROWS:
             self._write_row()
         elif self.steps_done == ROWS:
             self._decoded()
         else:
             self._similarities = self._compare(self._decoded())
-        self.steps_done += 1
 
     @torch.no_grad()
     def image(self) -> Tensor:
@@ -106,36 +87,16 @@ class MinDalleRun:
             self._shown = (self.steps_done, self._current_picture())
         return self._shown[1].clone()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return a copy of all that changes during a run, some kB, for `load_state_dict`."""
-        return {
-            "steps_done": self.steps_done,
-            "codes": self._codes.clone(),
-            "similarities": self._similarities.clone(),
-            "random": self._random.get_state(),
-        }
+    def _tensors(self) -> dict[str, Tensor]:
+        return {"codes": self._codes, "similarities": self._similarities}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from the `state_dict` of a run of the same recipe.
-
-        The next step reads the codes so far again, which takes as long as they took.
-
-        Raises `CheckpointError` if it does not fit.
-        """
-        check_tensors(state, {"codes": self._codes, "similarities": self._similarities})
-        steps = state.get("steps_done")
-        if type(steps) is not int or not 0 <= steps <= self.recipe.total_steps:
-            raise CheckpointError("the checkpoint's number of steps is not one of the recipe's")
-        codes = state["codes"].to(self._codes.device)
+    def _check(self, tensors: Mapping[str, Tensor]) -> None:
+        codes = tensors["codes"]
         if not ((codes >= 0) & (codes < self._models.transformer.config.codes)).all():
             raise CheckpointError("the checkpoint has codes that the decoder does not know")
-        try:
-            self._random.set_state(state["random"])
-        except (KeyError, RuntimeError, TypeError) as error:
-            raise CheckpointError("the checkpoint has no state of a random generator") from error
-        self._codes = codes.clone()
-        self._similarities = state["similarities"].to(codes.device, copy=True)
-        self.steps_done = steps
+
+    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
+        self._codes, self._similarities = tensors["codes"], tensors["similarities"]
         self._cache = self._pictures = self._shown = None
 
     def _write_row(self) -> None:

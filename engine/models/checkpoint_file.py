@@ -8,7 +8,7 @@ values mean is the business of each kind of run.
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import safetensors
 import torch
@@ -60,7 +60,7 @@ def fingerprint(recipe_json: str) -> str:
     return hashlib.sha256(recipe_json.encode()).hexdigest()
 
 
-def is_step_count(value: object, most: int = MAX_STEPS) -> bool:
+def is_step_count(value: object, most: int = MAX_STEPS) -> TypeGuard[int]:
     """Return True if a value from a file can be a number of steps up to `most`."""
     return type(value) is int and 0 <= value <= most
 

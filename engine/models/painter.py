@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from engine.errors import CheckpointError
 from engine.recipes.kinds import AnyRecipe
 
 
@@ -88,19 +87,3 @@ class Painter(Protocol):
     def begin(self, recipe: AnyRecipe) -> Run:
         """Begin a run at step 0. Raises `RecipeError` if the recipe does not fit the models."""
         ...
-
-
-def check_tensors(state: Mapping[str, Any], expected: Mapping[str, Tensor]) -> None:
-    """Check that a state has tensors like the expected ones, in name, shape and type, and finite.
-
-    For the `load_state_dict` of a run. Raises `CheckpointError`.
-    """
-    tensors = {k: v for k, v in state.items() if isinstance(v, Tensor) and k != "random"}
-    if tensors.keys() != expected.keys():
-        raise CheckpointError("the checkpoint's tensors are not those of a run")
-    for name, like in expected.items():
-        tensor = tensors[name]
-        if tensor.shape != like.shape or tensor.dtype != like.dtype:
-            raise CheckpointError(f"the checkpoint's {name} has a wrong shape or type")
-        if not tensor.isfinite().all():
-            raise CheckpointError(f"the checkpoint's {name} has a value that is not finite")

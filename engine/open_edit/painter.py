@@ -8,6 +8,7 @@ import torch
 
 from engine.errors import ModelError, RecipeError
 from engine.models.loading import digest, load_module
+from engine.models.plain_run import check_recipe
 from engine.models.tensors import to_tensor
 from engine.open_edit.configs import (
     DecoderConfig,
@@ -53,34 +54,11 @@ class OpenEdit:
                 a known word.
             PictureError: The source is not a picture.
         """
-        recipe = self._check(recipe)
+        recipe = check_recipe(recipe, OpenEditRecipe, self.name, self.side)
         source = start_picture(recipe)
         assert source is not None  # as the recipe checks
         pixels = to_tensor(source).to(self.device)
         return OpenEditRun(recipe, PictureEdit(self.models, pixels, self._change(recipe)))
-
-    def _check(self, recipe: AnyRecipe) -> OpenEditRecipe:
-        if not isinstance(recipe, OpenEditRecipe):
-            raise RecipeError(
-                "the models {models} carry out recipes of {painter} only, not of {other}",
-                models=repr(self.name),
-                painter=OpenEditRecipe.painter,
-                other=recipe.painter,
-            )
-        if recipe.models != self.name:
-            raise RecipeError(
-                "the recipe is for the models {wanted}, not {given}",
-                wanted=repr(recipe.models),
-                given=repr(self.name),
-            )
-        if recipe.side != self.side:
-            raise RecipeError(
-                "the models {models} make pictures of {side} pixels per side, not {given}",
-                models=repr(self.name),
-                side=self.side,
-                given=recipe.side,
-            )
-        return recipe
 
     def _change(self, recipe: OpenEditRecipe) -> Change:
         vocabulary, embedding = self.models.vocabulary, self.models.embedding

@@ -1,12 +1,12 @@
 """A run of Open-Edit: some steps that fit the decoder to the picture, and one that edits it."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from engine.errors import CheckpointError, DivergedError
-from engine.models.painter import check_tensors
+from engine.models.plain_run import PlainRun
 from engine.open_edit.picture_edit import PictureEdit, size_loss
 from engine.recipes.open_edit_recipe import OpenEditRecipe
 
@@ -19,18 +19,16 @@ _MOMENT = ".exp_avg_sq"
 """End of the name of a map's mean square gradient in the state of a run."""
 
 
-class OpenEditRun:
-    """A picture in progress, advanced one `step()` at a time; see `engine.models.painter.Run`.
+class OpenEditRun(PlainRun[OpenEditRecipe]):
+    """A run of Open-Edit; its state has about 11 MB at the published size.
 
     No step draws a random number.
     """
 
     def __init__(self, recipe: OpenEditRecipe, edit: PictureEdit) -> None:
-        self._recipe = recipe
-        self._edit = edit
-        self._steps_done = 0
         device = edit.source.device
-        self._rng = torch.Generator(device).manual_seed(recipe.seed)
+        super().__init__(recipe, device)
+        self._edit = edit
         shapes = edit.models.decoder.map_shapes()
         self._maps = {name: torch.zeros(shape, device=device) for name, shape in shapes.items()}
         self._moments = {name: torch.zeros_like(each) for name, each in self._maps.items()}
@@ -38,41 +36,12 @@ class OpenEditRun:
         self._image: Tensor | None = None
 
     @property
-    def recipe(self) -> OpenEditRecipe:
-        """The recipe."""
-        return self._recipe
-
-    @property
-    def steps_done(self) -> int:
-        """Number of steps that led to the current picture."""
-        return self._steps_done
-
-    @property
-    def done(self) -> bool:
-        """True once all steps of the recipe are taken."""
-        return self._steps_done >= self._recipe.total_steps
-
-    @property
     def last_seen(self) -> Tensor:
         """The edited picture (1, 3, S, S) in [0, 1] as the last step saw it.
 
         Raises ValueError before the first step.
         """
-        if self._last_seen is None:
-            raise ValueError("no step has been taken yet")
-        return self._last_seen
-
-    def step(self) -> None:
-        """Optimize the maps once or, as the last step, edit the picture.
-
-        Raises:
-            DivergedError: The loss or its gradient is not finite. The maps are as before.
-        """
-        if self._steps_done < self._recipe.optimization_steps:
-            self._optimize()
-        else:
-            self._last_seen = self.image()
-        self._steps_done += 1
+        return super().last_seen if self._last_seen is None else self._last_seen
 
     def image(self) -> Tensor:
         """Return the edited picture (1, 3, S, S) in [0, 1], with the maps as they are."""
@@ -81,27 +50,23 @@ class OpenEditRun:
                 self._image = self._edit.result(self._maps)
         return self._image
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return a copy of all that changes during a run, about 11 MB at the published size."""
-        tensors = {name: each.clone() for name, each in self._tensors().items()}
-        return {"steps_done": self._steps_done, "random": self._rng.get_state()} | tensors
+    def _advance(self) -> None:
+        """Optimize the maps once or, as the last step, edit the picture."""
+        if self._steps_done < self._recipe.optimization_steps:
+            self._optimize()
+        else:
+            self._last_seen = self.image()
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from the `state_dict` of a run of the same recipe.
+    def _tensors(self) -> dict[str, Tensor]:
+        return self._maps | {name + _MOMENT: each for name, each in self._moments.items()}
 
-        Raises `CheckpointError` if it does not fit.
-        """
-        tensors = self._tensors()
-        steps = state.get("steps_done")
-        if type(steps) is not int or not 0 <= steps <= self._recipe.total_steps:
-            raise CheckpointError("the checkpoint has an impossible number of steps")
-        check_tensors(state, tensors)
-        if any(state[name + _MOMENT].min() < 0 for name in self._moments):
+    def _check(self, tensors: Mapping[str, Tensor]) -> None:
+        if any(tensors[name + _MOMENT].min() < 0 for name in self._moments):
             raise CheckpointError("the checkpoint's exp_avg_sq has a negative value")
-        self._set_random(state.get("random"))
-        for name, tensor in tensors.items():
-            tensor.copy_(state[name])
-        self._steps_done = steps
+
+    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
+        self._moments = {name: tensors[name + _MOMENT] for name in self._maps}
+        self._maps = {name: tensors[name] for name in self._maps}
         self._last_seen = self._image = None
 
     def _optimize(self) -> None:
@@ -130,18 +95,6 @@ class OpenEditRun:
                 "the edit diverged at step {step}: try a smaller alpha",
                 step=self._steps_done + 1,
             )
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """Return the maps and their moments, by their names in the state."""
-        return self._maps | {name + _MOMENT: each for name, each in self._moments.items()}
-
-    def _set_random(self, random: object) -> None:
-        try:
-            self._rng.set_state(random)  # pyright: ignore[reportArgumentType]
-        except (RuntimeError, TypeError, AttributeError) as error:
-            raise CheckpointError(
-                "the checkpoint's random state is damaged, or from another kind of device"
-            ) from error
 
 
 def _gradients(loss: Tensor, leaves: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -149,6 +149,7 @@ def test_models_for_edits_paint_new_pictures_too() -> None:
     ("recipe", "inpainting", "reason"),
     [
         (replace(RECIPE, side=64), False, "32 pixels"),
+        (replace(RECIPE, models="other"), False, "for the models 'other'"),
         (replace(RECIPE, guidance="clip"), True, "no CLIP"),
         (replace(RECIPE, edit=edit_of_the_upper_half()), False, "cannot change a picture"),
         (replace(RECIPE, edit=replace(edit_of_the_upper_half(), mask=None)), True, "mark what"),
