@@ -15,10 +15,10 @@ RED = encoded(Image.new("RGB", (128, 128), "red"))
 BLUE = encoded(Image.new("RGB", (128, 128), "blue"))
 
 
-def mostly_red(picture: Image.Image) -> bool:
-    """Return True if most of a picture is red."""
+def all_red(picture: Image.Image) -> bool:
+    """Return True if a picture is red all over, as none is that the models paint."""
     pixels = np.asarray(picture.convert("RGB")).astype(int)
-    return bool(((pixels[..., 0] > 200) & (pixels[..., 1:].max(-1) < 80)).mean() > 0.5)
+    return bool(((pixels[..., 0] > 250) & (pixels[..., 1:].max(-1) < 5)).all())
 
 
 def same_as(*contents: bytes) -> Callable[[Image.Image], bool]:
@@ -35,7 +35,7 @@ def same_as(*contents: bytes) -> Callable[[Image.Image], bool]:
 class SimpleFilter:
     """A filter that is sure of each picture, which a test can change or break."""
 
-    refuses: Callable[[Image.Image], bool] = mostly_red
+    refuses: Callable[[Image.Image], bool] = all_red
     error: Exception | None = None
     score_of_refused: float = 0.9
     judged: int = 0

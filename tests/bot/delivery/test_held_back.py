@@ -219,7 +219,7 @@ async def test_a_result_that_could_not_be_judged_is_posted_after_a_restart(setti
         async with open_test_services(settings, picture_filter=SimpleFilter()) as services:
             await env.restart_bot(PaintingBot(services))
             await until(lambda: painted(thread))
-            assert len(painted(thread)) == 1
+            await until(lambda: len(thread.history()) == 1)
 
 
 async def test_the_real_filter_lets_harmless_pictures_through(settings: BotSettings):
