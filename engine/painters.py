@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError, RecipeError
-from engine.models.catalogue import PainterEntry, find_entry, find_models
+from engine.models.catalogue import PAINTERS, PainterEntry, find_entry, find_models
 from engine.models.memory import Budget, estimate_fixed
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.kinds import AnyRecipe, OtherRecipe
@@ -20,6 +20,11 @@ from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 if TYPE_CHECKING:
     from engine.models.painter import Painter, Run
+
+_PIXELS_PER_CUTOUT = 1000
+"""Number of pixels that take the generator about as long as one cutout takes the perceptor."""
+_UNKNOWN_COST = 100_000.0
+"""Cost of a step of models that are not installed any more."""
 
 
 def load_painter(name: str, device: str = "auto", precision: str = "auto") -> "Painter":
@@ -93,6 +98,17 @@ def begin(painter: "Painter", recipe: AnyRecipe, plan: MemoryPlan = PLANS[0]) ->
         if isinstance(painter, VqganClip):
             return painter.begin(recipe, plan)
     return painter.begin(recipe)
+
+
+def step_cost(recipe: AnyRecipe) -> float:
+    """Return the cost of one step of a recipe, in pixels; a cutout counts as 1,000.
+
+    Steps of other painters than VQGAN-CLIP cost what its steps do that take about as long.
+    """
+    if not isinstance(recipe, Recipe):
+        entry = PAINTERS.get(recipe.models)
+        return _UNKNOWN_COST if entry is None else entry.step_cost
+    return float(recipe.width * recipe.height + _PIXELS_PER_CUTOUT * recipe.cutouts)
 
 
 def can_share_steps(first: "Run", other: "Run") -> bool:

@@ -1,25 +1,8 @@
-"""The cost of a step and of a job, in a unit that does not depend on the machine."""
+"""The cost of a job, in a unit that does not depend on the machine: that of its steps."""
 
 from bot.jobs.job import Job
-from engine.models.catalogue import PAINTERS
+from engine.painters import step_cost
 from engine.recipes.kinds import AnyRecipe
-from engine.recipes.recipe import Recipe
-
-_PIXELS_PER_CUTOUT = 1000
-"""Number of pixels that take the generator about as long as one cutout takes the perceptor."""
-_UNKNOWN_COST = 100_000.0
-"""Cost of a step of models that are not installed any more."""
-
-
-def step_cost(recipe: AnyRecipe) -> float:
-    """Return the cost of one step of a recipe, in pixels; a cutout counts as 1,000.
-
-    Steps of other painters than VQGAN-CLIP cost what its steps do that take about as long.
-    """
-    if not isinstance(recipe, Recipe):
-        entry = PAINTERS.get(recipe.models)
-        return _UNKNOWN_COST if entry is None else entry.step_cost
-    return float(recipe.width * recipe.height + _PIXELS_PER_CUTOUT * recipe.cutouts)
 
 
 def recipe_cost(recipe: AnyRecipe) -> float:

@@ -11,15 +11,13 @@ from engine.comparison.prompts import TRIES
 from engine.errors import UsageError
 from engine.models.catalogue import PAINTERS, PainterEntry
 from engine.models.painter_entry import demo_painters
-from engine.painters import find_painter, plain_recipe
+from engine.painters import find_painter, plain_recipe, step_cost
 from engine.presets import make_recipe
 from engine.recipes.checks import MAX_SEED
 from engine.recipes.kinds import PAINTER_NAMES, AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.settings import DEMO, EngineSettings
 
-_PIXELS_PER_CUTOUT = 1000
-"""Number of pixels that take the generator about as long as one cutout takes the perceptor."""
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
     # Each try is one picture: minDALL-E's own choice among candidates is left to the comparison.
     "mindalle": {"candidates": 1},
@@ -96,12 +94,9 @@ def default_painters(models: str, settings: EngineSettings) -> tuple[str, ...]:
 
 
 def estimated_cost(system: System) -> float:
-    """Return the cost of one picture, in units of `PainterEntry.step_cost`."""
+    """Return the cost of one picture, in units of `engine.painters.step_cost`."""
     recipe = system.recipe("a", 0)
-    if isinstance(recipe, Recipe):
-        pixels = recipe.width * recipe.height + _PIXELS_PER_CUTOUT * recipe.cutouts
-        return float(recipe.total_steps * pixels)
-    return recipe.total_steps * PAINTERS[recipe.models].step_cost
+    return recipe.total_steps * step_cost(recipe)
 
 
 def check_seeds(seed: int, systems: Sequence[System]) -> None:

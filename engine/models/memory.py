@@ -4,40 +4,14 @@
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import psutil
 
+from engine.models.catalogue import ModelEntry, PainterEntry
+
 if TYPE_CHECKING:
     from torch import device
-
-
-class FixedMemory(Protocol):
-    """What models take in memory, independently of the recipe."""
-
-    @property
-    def fixed(self) -> float:
-        """Bytes in float32: weights and libraries."""
-        ...
-
-    @property
-    def bf16_bytes(self) -> float:
-        """Part of `fixed` that takes half the memory in bfloat16."""
-        ...
-
-
-class EntryWithMemory(Protocol):
-    """An entry of the catalogue, for the memory that its models take."""
-
-    @property
-    def memory(self) -> FixedMemory:
-        """Estimate of the memory."""
-        ...
-
-    @property
-    def halves(self) -> bool:
-        """True if the models gain from bfloat16 on a device with bfloat16 units."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -54,7 +28,7 @@ class Budget:
         return Budget(min(self.bytes, limit), self.is_bf16)
 
 
-def free_budget(entry: EntryWithMemory, device: "device", precision: str) -> Budget:
+def free_budget(entry: ModelEntry | PainterEntry, device: "device", precision: str) -> Budget:
     """Return the memory that `device` has for models that are not loaded yet, and a run.
 
     `precision` is an argument of `engine.models.loading.load_models`. Raises `ModelError` for an
@@ -78,7 +52,7 @@ def available_memory(device: "device") -> int:
     return psutil.virtual_memory().available
 
 
-def estimate_fixed(entry: EntryWithMemory, *, is_bf16: bool = False) -> int:
+def estimate_fixed(entry: ModelEntry | PainterEntry, *, is_bf16: bool = False) -> int:
     """Estimate the bytes that the loaded models take, independently of the recipe."""
     return round(entry.memory.fixed - (entry.memory.bf16_bytes / 2 if is_bf16 else 0))
 

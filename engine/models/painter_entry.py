@@ -1,7 +1,7 @@
 """What is known of models of other painters than VQGAN-CLIP, before they are loaded. No torch here.
 
 A step of VQGAN-CLIP with 256x256 pixels and 32 cutouts takes about 1,000 GFLOP and costs 97,536
-units of `bot.scheduling.cost`, so 1 GFLOP counts as 97.5 units.
+units of `engine.painters.step_cost`, so 1 GFLOP counts as 97.5 units.
 """
 
 from collections.abc import Mapping
@@ -69,7 +69,7 @@ class PainterEntry:
     memory: PainterMemory
     """Estimate of the peak memory."""
     step_cost: float
-    """Cost of a step, averaged over a run by the defaults, in units of `bot.scheduling.cost`."""
+    """Cost of a step by `engine.painters.step_cost`, averaged over a run by the defaults."""
     enlarge: int = 1
     """Factor by which finished pictures are enlarged."""
     defaults: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
