@@ -13,11 +13,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.errors import FAULT, message_of
-from bot.jobs.events import Event, Failed, Finished, Started
+from bot.jobs.events import Event, Failed, Finished
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
 from bot.scheduling.eta import ThroughputEstimator
@@ -27,6 +27,7 @@ from bot.scheduling.queue import GpuQueue, Slice, StopRequest
 from bot.timings import Timings
 from bot.worker.batch import StepBatch
 from bot.worker.job_run import JobRun
+from bot.worker.job_runs import JobRuns
 from bot.worker.loaded_models import LoadedModels
 from bot.worker.model_files import ModelFiles
 from bot.worker.outcomes import Outcome, Standing
@@ -42,8 +43,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-MAX_RESIDENT_RUNS = 32
-"""Number of runs that stay on the models' device; others are suspended until their next slice."""
 SLICES_AFTER_LOADING = 8
 """Number of usual slices in one that has to load its models; the user is charged for all."""
 
@@ -75,11 +74,8 @@ class EngineWorker:
         self._queue = queue
         self._throughput = throughput
         self._publish = publish
-        self._load_checkpoints = load_checkpoints
-        self._timings = timings
         self._models = LoadedModels(settings, models, self._release)
-        self._runs: dict[int, JobRun] = {}
-        """Runs by job id, least recently used first."""
+        self._runs = JobRuns(self._models, publish, load_checkpoints, timings)
         self._batch_size = 1 if settings.deterministic else settings.together
         """Maximum number of jobs that share one step."""
         self.loading = loading
@@ -132,8 +128,7 @@ class EngineWorker:
                 task.run(self._models.get)
             else:
                 self.run_slice(task)
-        for run in self._runs.values():
-            run.save()
+        self._runs.save()
 
     def _load(self) -> str:
         """Prepare all installed models, and load the main ones; return their device."""
@@ -151,15 +146,15 @@ class EngineWorker:
         """Paint one slice of a job; other jobs can share its steps."""
         job = current.job
         is_active = self._handle(job, self._start(job))
-        name = self._runs[job.id].recipe.models if is_active else job.recipes[0].models
+        leader = self._runs.find(job)
+        name = leader.recipe.models if leader and is_active else job.recipes[0].models
         batch = StepBatch(self._models.budget)
         slices = 1 if self._models.is_loaded(name) else SLICES_AFTER_LOADING
         for _ in range(slices * current.steps):
-            if not is_active or self._queue.closed:
+            if leader is None or not is_active or self._queue.closed:
                 break
             if (call := self._queue.next_call()) is not None:
                 call.run(self._models.get)
-            leader = self._runs[job.id]
             if not self._handle(job, self._prepare(leader)):
                 break
             batch.start_step(leader)
@@ -175,7 +170,7 @@ class EngineWorker:
                 for each in results
             ]
         self._queue.end_slice()
-        self._runs = {job_id: run for job_id, run in self._runs.items() if job_id in self._queue}
+        self._runs.keep_queued(self._queue)
 
     def _handle(self, job: Job, outcome: Outcome) -> bool:
         """Act on what became of a job in the batch; return True if it takes the next step."""
@@ -197,13 +192,13 @@ class EngineWorker:
 
     def _start(self, job: Job) -> Outcome:
         """Have the run of the slice's job, and obey requests that came before the slice."""
-        run = self._get_run(job)
+        run = self._runs.use(job)
         return self._conclude(run) if isinstance(run, JobRun) else run
 
     def _prepare(self, run: JobRun) -> Outcome:
         """Make a run ready for its next step, and suspend others if they are too many."""
         try:
-            others = self._suspend_surplus([run])
+            others = self._runs.suspend_surplus([run])
             try:
                 run.resume()
             except RecipeError:
@@ -219,7 +214,7 @@ class EngineWorker:
         """Add the jobs that share the leader's next step."""
 
         def fits(job: Job) -> bool:
-            run = self._runs.get(job.id)
+            run = self._runs.find(job)
             return batch.reserve(job, job.recipes[0] if run is None or run.done else run.recipe)
 
         for job in self._queue.select_batch(self._batch_size, fits)[1:]:
@@ -227,11 +222,11 @@ class EngineWorker:
 
     def _join(self, job: Job, batch: StepBatch) -> Outcome:
         """Add a job to the batch, ready for its next step."""
-        run = self._get_run(job)
+        run = self._runs.use(job)
         if not isinstance(run, JobRun):
             return run
         try:
-            self._suspend_surplus([*batch.runs, run])
+            self._runs.suspend_surplus([*batch.runs, run])
             run.resume()
             if run.done:
                 return run.result()
@@ -264,35 +259,9 @@ class EngineWorker:
         except Exception as error:
             return error
 
-    def _get_run(self, job: Job) -> JobRun | Standing | Exception:
-        """Return the job's run, which is created with its first slice."""
-        run = self._runs.pop(job.id, None)
-        if run is None:
-            try:
-                checkpoints = self._load_checkpoints(job)
-            except CancelledError:
-                return Standing.WITHDRAWN
-            except Exception as error:
-                return error
-            self._publish(Started(job.id))
-            get, budget = self._models.get_painter, self._models.budget
-            run = JobRun(job, get, checkpoints, budget, self._publish, self._timings)
-        self._runs[job.id] = run
-        return run
-
-    def _suspend_surplus(self, runs: Sequence[JobRun]) -> list[JobRun]:
-        """Suspend resident runs that are too many beside these; return the remaining ones."""
-        others = [each for each in self._runs.values() if each not in runs and each.is_resident]
-        surplus = max(0, len(others) + len(runs) - MAX_RESIDENT_RUNS)
-        for each in others[:surplus]:
-            each.suspend()
-        return others[surplus:]
-
     def _release(self, models: str) -> None:
-        """Suspend all runs on some models."""
-        for run in self._runs.values():
-            if run.is_resident and run.recipe.models == models:
-                run.suspend()
+        """Suspend the runs on models that are about to be dropped."""
+        self._runs.suspend_on(models)
 
 
 def _user_failure(job: Job, error: EngineError) -> Failed:

@@ -11,21 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bot.jobs.events import (
-    Checkpoint,
-    Event,
-    Finished,
-    Frame,
-    NoticeEvent,
-    PaintedPicture,
-    Pixels,
-    ProgressEvent,
-)
+from bot.jobs.events import Checkpoint, Event, Finished, NoticeEvent, PaintedPicture
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
-from bot.languages.message import Message
 from bot.timings import Timings
-from engine.errors import CheckpointError, DivergedError, RecipeError
+from bot.worker.picture_progress import PictureProgress, to_pixels
+from bot.worker.resuming import checkpoint_fallback_text, resume_from_newest
+from engine.errors import DivergedError, RecipeError
 from engine.models.catalogue import find_entry
 from engine.models.memory import Budget, available_memory, estimate_fixed
 from engine.painters import begin, choose_plan, estimate_peak, plan_of
@@ -34,17 +26,11 @@ from engine.vqgan_clip.memory_estimate import oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch import device as torch_device
 
     from engine.models.painter import Painter, Run
 
 log = logging.getLogger(__name__)
-
-PROGRESS_SECONDS = 1.0
-"""Seconds between two pictures of the progress."""
-FRAMES = 48
-"""Number of frames of a picture's animation."""
 
 
 class JobRun:
@@ -89,11 +75,9 @@ class JobRun:
         self._run: Run | None = None
         self._device: torch_device | None = None
         self._steps_done = 0
-        self._frames: list[Frame] = []
+        self._progress = PictureProgress(job.id, publish)
         self._unsaved_steps = 0
         self._unsaved_seconds = 0.0
-        self._shown_at = float("-inf")
-        """Monotonic time of the last progress event."""
 
     @property
     def done(self) -> bool:
@@ -173,7 +157,7 @@ class JobRun:
         try:
             self._count_time(seconds)
             with oom_as_recipe_error(self.recipe):
-                self._record_frame(self.run)
+                self._record_step(self.run)
                 if self.run.done:
                     self._complete(self.run)
             self._count_time(time.monotonic() - began)
@@ -222,25 +206,12 @@ class JobRun:
 
     def _restore(self, painter: "Painter", plan: MemoryPlan) -> "Run":
         """Return the run of the current picture, at its newest intact checkpoint."""
-        from engine.checkpoints import load
-
-        recipe, device = self.recipe, painter.device
         number = len(self.pictures) + 1
-        run = begin(painter, recipe, plan)
-        damaged = False
-        for each in self._checkpoints[number]:
-            try:
-                if each.state is None:
-                    raise CheckpointError("the checkpoint does not have its check sum")
-                run.load_state_dict(load(each.state, recipe, device))
-            except CheckpointError as error:
-                cause = {"job": self.job.id, "steps": each.steps_done, "cause": str(error)}
-                log.warning("a checkpoint cannot be used", extra=cause)
-                damaged = True
-            else:
-                break
+        run = begin(painter, self.recipe, plan)
+        stored = self._checkpoints[number]
+        is_damaged = resume_from_newest(run, stored, painter.device, self.job.id)
         del self._checkpoints[number]
-        if damaged:
+        if is_damaged:
             text = checkpoint_fallback_text(number, len(self.job.recipes), run.steps_done)
             self._publish(NoticeEvent(self.job.id, text.in_language(self.job.language)))
         return run
@@ -257,21 +228,11 @@ class JobRun:
             self._steps_done = run.steps_done
             return run.state_dict()
 
-    def _record_frame(self, run: "Run") -> None:
-        """Keep the picture of the last step as a frame and publish it as progress, where due."""
-        steps, now = run.steps_done, time.monotonic()
-        self._steps_done = steps
+    def _record_step(self, run: "Run") -> None:
+        """Count the last step, and show its picture where due."""
+        self._steps_done = run.steps_done
         self._unsaved_steps += 1
-        is_frame = (steps - 1) % max(1, self.recipe.total_steps // FRAMES) == 0
-        is_due = now - self._shown_at >= PROGRESS_SECONDS
-        if not (is_frame or is_due):
-            return
-        pixels = to_pixels(run.last_seen)
-        if is_frame:
-            self._frames.append(Frame(steps, pixels))
-        if is_due:
-            self._shown_at = now
-            self._publish(ProgressEvent(self.job.id, pixels, len(self.pictures) + 1, steps))
+        self._progress.record(run, len(self.pictures) + 1)
 
     def _complete(self, run: "Run") -> None:
         """Add the current picture as it is to the complete ones."""
@@ -293,42 +254,12 @@ class JobRun:
                 recipe=self.recipe,
                 steps_done=self._steps_done,
                 state=state,
-                frames=tuple(self._frames),
+                frames=self._progress.take_frames(),
                 seconds=self.seconds,
             )
         )
-        self._frames.clear()
         self._unsaved_steps, self._unsaved_seconds = 0, 0.0
 
 
 def _age(checkpoint: StoredCheckpoint) -> float:
     return checkpoint.seconds
-
-
-def to_pixels(image: "Tensor") -> Pixels:
-    """Convert a picture (1, 3, height, width) of floats in [0, 1] to 8 bits in main memory."""
-    return (image[0].movedim(0, -1) * 255).round().byte().cpu().numpy()
-
-
-def checkpoint_fallback_text(number: int, count: int, steps: int) -> Message:
-    """Return the sentence for users whose picture resumes behind a damaged checkpoint."""
-    if count == 1 and steps == 0:
-        return Message(
-            "The saved progress of the picture is damaged, so it continues from the beginning."
-        )
-    if count == 1:
-        return Message(
-            "The saved progress of the picture is damaged, so it continues from step {step}.",
-            step=steps,
-        )
-    if steps == 0:
-        return Message(
-            "The saved progress of picture {number} is damaged, so it continues from the "
-            "beginning.",
-            number=number,
-        )
-    return Message(
-        "The saved progress of picture {number} is damaged, so it continues from step {step}.",
-        number=number,
-        step=steps,
-    )

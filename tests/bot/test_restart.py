@@ -153,7 +153,7 @@ async def test_people_who_take_turns_get_the_pictures_that_they_would_get_alone(
 async def test_runs_that_sleep_between_their_turns_lose_nothing(
     restartable: RestartableBot, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("bot.worker.engine_worker.MAX_RESIDENT_RUNS", 1)
+    monkeypatch.setattr("bot.worker.job_runs.MAX_RESIDENT_RUNS", 1)
     async with restartable.start() as bot:
         await bot.imagine(steps=7, seed=7)
         alone = await files_of(await result_of(bot))

@@ -15,7 +15,7 @@ import discord
 import pytest
 from simcord.http.client import FakeWebhookAdapter
 
-from bot.worker import job_run
+from bot.worker import picture_progress
 from tests.harness.bot_harness import (
     BotHarness,
     another_job_is_painted,
@@ -212,7 +212,7 @@ async def test_progress_that_has_to_wait_delays_a_result_and_loses_none(
             await asyncio.sleep(0.5)
         return await edit(self, **options)
 
-    monkeypatch.setattr(job_run, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(picture_progress, "PROGRESS_SECONDS", 0.0)
     async with job_in_progress(bot, steps=3) as held:
         monkeypatch.setattr(discord.PartialMessage, "edit", slowed_down)
         held.go_on(until_step=2)

@@ -19,7 +19,7 @@ from bot.assembly import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.submission.threads import JobThreads
-from bot.worker import job_run
+from bot.worker import picture_progress
 from engine.errors import SettingsError
 from engine.painting import read_recipe
 from engine.vqgan_clip.generation import Generation
@@ -67,7 +67,7 @@ EDIT_FAULTS = [
 async def test_progress_that_is_refused_harms_no_result(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch, status: int, code: int
 ):
-    monkeypatch.setattr(job_run, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(picture_progress, "PROGRESS_SECONDS", 0.0)
     async with job_in_progress(bot, steps=3) as held:
         bot.env.inject_error("PATCH", EDIT, status=status, code=code)
         held.go_on(until_step=2)

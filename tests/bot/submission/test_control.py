@@ -14,7 +14,7 @@ from bot.jobs.job import JobState
 from bot.scheduling import eta
 from bot.submission.permissions import Actor
 from bot.submission.requester import Requester
-from bot.worker import job_run
+from bot.worker import picture_progress
 from engine.painting import read_provenance
 from tests.harness.bot_harness import (
     FAST,
@@ -83,7 +83,7 @@ async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(bot: BotHarness)
 async def test_stopped_variations_that_have_begun_are_kept(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(job_run, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(picture_progress, "PROGRESS_SECONDS", 0.0)
     with steps_held(seed=8):
         await bot.imagine(steps=4, count=4, seed=7)
         thread = bot.thread()

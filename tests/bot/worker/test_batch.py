@@ -215,7 +215,7 @@ async def test_whoever_is_found_to_have_diverged_while_others_are_painted_harms_
         return state_of(self)
 
     monkeypatch.setattr(Generation, "state_dict", state_dict)
-    monkeypatch.setattr("bot.worker.engine_worker.MAX_RESIDENT_RUNS", 1)
+    monkeypatch.setattr("bot.worker.job_runs.MAX_RESIDENT_RUNS", 1)
     await both_ask(bot, size="wide")
     await bot.wait_until_notified()
     assert not found

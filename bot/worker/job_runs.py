@@ -1,0 +1,83 @@
+"""The runs of the jobs in the queue: begun with their first slice, suspended if they are too many.
+
+Used by the engine thread only.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+
+from bot.jobs.events import Event, Started
+from bot.jobs.job import Job
+from bot.jobs.records import StoredCheckpoint
+from bot.scheduling.queue import GpuQueue
+from bot.timings import Timings
+from bot.worker.job_run import JobRun
+from bot.worker.loaded_models import LoadedModels
+from bot.worker.outcomes import Standing
+
+MAX_RESIDENT_RUNS = 32
+"""Number of runs that stay on the models' device; others are suspended until their next slice."""
+
+
+class JobRuns:
+    """The runs on `models`, begun from what `load_checkpoints` returns for their jobs.
+
+    `load_checkpoints` is called once for each job. It raises `CancelledError` during shutdown.
+    """
+
+    def __init__(
+        self,
+        models: LoadedModels,
+        publish: Callable[[Event], None],
+        load_checkpoints: Callable[[Job], Sequence[StoredCheckpoint]],
+        timings: Timings,
+    ) -> None:
+        self._models = models
+        self._publish = publish
+        self._load_checkpoints = load_checkpoints
+        self._timings = timings
+        self._runs: dict[int, JobRun] = {}
+        """Runs by job id, least recently used first."""
+
+    def find(self, job: Job) -> JobRun | None:
+        """Return a job's run; None if it has not begun."""
+        return self._runs.get(job.id)
+
+    def use(self, job: Job) -> JobRun | Standing | Exception:
+        """Return a job's run, which is begun if necessary, or why there is none."""
+        run = self._runs.pop(job.id, None)
+        if run is None:
+            try:
+                checkpoints = self._load_checkpoints(job)
+            except CancelledError:
+                return Standing.WITHDRAWN
+            except Exception as error:
+                return error
+            self._publish(Started(job.id))
+            get, budget = self._models.get_painter, self._models.budget
+            run = JobRun(job, get, checkpoints, budget, self._publish, self._timings)
+        self._runs[job.id] = run
+        return run
+
+    def keep_queued(self, queue: GpuQueue) -> None:
+        """Drop the runs of jobs that are no longer in the queue."""
+        self._runs = {job_id: run for job_id, run in self._runs.items() if job_id in queue}
+
+    def suspend_surplus(self, runs: Sequence[JobRun]) -> list[JobRun]:
+        """Suspend resident runs that are too many beside these; return the remaining ones."""
+        others = [each for each in self._runs.values() if each not in runs and each.is_resident]
+        surplus = max(0, len(others) + len(runs) - MAX_RESIDENT_RUNS)
+        for each in others[:surplus]:
+            each.suspend()
+        return others[surplus:]
+
+    def suspend_on(self, models: str) -> None:
+        """Suspend all runs on some models."""
+        for run in self._runs.values():
+            if run.is_resident and run.recipe.models == models:
+                run.suspend()
+
+    def save(self) -> None:
+        """Publish checkpoints of all steps that are not saved yet."""
+        for run in self._runs.values():
+            run.save()

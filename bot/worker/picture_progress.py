@@ -1,0 +1,53 @@
+"""The pictures of a job's progress: those that people see, and the frames of the animation."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bot.jobs.events import Event, Frame, Pixels, ProgressEvent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.models.painter import Run
+
+PROGRESS_SECONDS = 1.0
+"""Seconds between two pictures of the progress."""
+FRAMES = 48
+"""Number of frames of a picture's animation."""
+
+
+class PictureProgress:
+    """Publishes the progress of a job by `publish`, and collects frames until they are taken."""
+
+    def __init__(self, job_id: int, publish: Callable[[Event], None]) -> None:
+        self._job_id = job_id
+        self._publish = publish
+        self._frames: list[Frame] = []
+        self._shown_at = float("-inf")
+        """Monotonic time of the last progress event."""
+
+    def record(self, run: "Run", number: int) -> None:
+        """Keep what the last step saw as a frame of picture `number`, and show it, where due."""
+        steps, now = run.steps_done, time.monotonic()
+        is_frame = (steps - 1) % max(1, run.recipe.total_steps // FRAMES) == 0
+        is_due = now - self._shown_at >= PROGRESS_SECONDS
+        if not (is_frame or is_due):
+            return
+        pixels = to_pixels(run.last_seen)
+        if is_frame:
+            self._frames.append(Frame(steps, pixels))
+        if is_due:
+            self._shown_at = now
+            self._publish(ProgressEvent(self._job_id, pixels, number, steps))
+
+    def take_frames(self) -> tuple[Frame, ...]:
+        """Return the frames since the last call."""
+        frames = tuple(self._frames)
+        self._frames.clear()
+        return frames
+
+
+def to_pixels(image: "Tensor") -> Pixels:
+    """Convert a picture (1, 3, height, width) of floats in [0, 1] to 8 bits in main memory."""
+    return (image[0].movedim(0, -1) * 255).round().byte().cpu().numpy()
