@@ -12,6 +12,7 @@ from PIL import Image
 
 from bot.config import BotSettings
 from bot.jobs.job import JobState
+from bot.scheduling.eta import ThroughputEstimator
 from engine import presets
 from engine.models.catalogue import CATALOGUE
 from engine.vqgan_clip import loop
@@ -70,16 +71,22 @@ async def test_jobs_of_several_models_take_turns_though_only_one_pair_fits(
 ):
     monkeypatch.setattr("bot.worker.loaded_models._SHARE", 0.0)
     monkeypatch.setattr("bot.worker.engine_worker.SLICES_AFTER_LOADING", 1)
+    monkeypatch.setattr(ThroughputEstimator, "slowness", _as_fast_as_the_others)
     with caplog.at_level("INFO", "bot.worker.loaded_models"):
         with steps_held(0):
             await ask(bot.alice, bot, "demo", 6)
             await ask(bot.bob, bot, SECOND, 6)
         await bot.wait_until_notified()
-    assert sum("dropped" in record.message for record in caplog.records) >= 2
+    assert sum("dropped" in record.message for record in caplog.records) >= 4
     files = [pictures_of(painted(thread)[0])[0] for thread in bot.channel.threads]
     first, other = [await each.read() for each in files]
     assert {recipe_of(first).models, recipe_of(other).models} == {"demo", SECOND}
     assert opened(first).tobytes() == opened(other).tobytes()
+
+
+def _as_fast_as_the_others(*_: object) -> float:
+    """Stand for the measured slowness of models, which differs with what else a machine does."""
+    return 1.0
 
 
 async def test_models_that_fit_together_are_loaded_once(
