@@ -134,6 +134,12 @@ def command_name(name: str) -> Message:
     return Message.in_context("command", name)
 
 
+def option_names(*names: str) -> Message:
+    """Return the names of options of commands, as the reader sees them on Discord: "`a`, `b`"."""
+    found = (Message.in_context("option", name) for name in names)
+    return joined(", ", (joined("", ("`", name, "`")) for name in found))
+
+
 def joined(separator: str, parts: Iterable[Message | str | None]) -> Message:
     """Join texts by a separator such as a line break; those that are None or "" are left out.
 

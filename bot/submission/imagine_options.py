@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.config import LimitSettings
 from bot.errors import UserError
-from bot.languages.message import Message
+from bot.languages.message import Message, option_names
 from bot.submission.policy import check_prompt
 from bot.submission.seeds import seed_or_any
 from bot.ui.formatting import escape_name
@@ -158,7 +158,9 @@ def _weights(options: ImagineOptions) -> tuple[float, ...]:
     typed = [] if options.like_weights is None else re.split(r"[,;]", options.like_weights)
     if typed and not options.likes:
         raise UserError(
-            Message("{option} needs a picture in `like`.", option=f"`{options.weights_option}`")
+            Message(
+                "{option} needs a picture in `like`.", option=option_names(options.weights_option)
+            )
         )
     if len(typed) > options.likes:
         raise UserError(
@@ -168,7 +170,7 @@ def _weights(options: ImagineOptions) -> tuple[float, ...]:
                 "You gave {count} weights in {option}, but the number of pictures to resemble is "
                 "{pictures}. Give one weight for each, separated by commas, such as: 2, 0.5",
                 len(typed),
-                option=f"`{options.weights_option}`",
+                option=option_names(options.weights_option),
                 pictures=options.likes,
             )
         )
@@ -182,7 +184,7 @@ def _weight(typed: str, option: str) -> float:
             Message(
                 "Each weight in {option} must be a number from {least} to {most}, and commas "
                 "separate them, such as: 2, -0.5",
-                option=f"`{option}`",
+                option=option_names(option),
                 least=f"-{MAX_WEIGHT:g}",
                 most=f"{MAX_WEIGHT:g}",
             )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.config import LimitSettings
 from bot.errors import UserError
-from bot.languages.message import Message
+from bot.languages.message import Message, option_names
 from bot.submission.imagine_options import ImagineOptions
 from bot.submission.policy import check_prompt
 from bot.submission.seeds import seed_or_any
@@ -79,7 +79,7 @@ def other_recipe(
                 "{painter} has no {options}: it takes a `prompt` of one plain sentence, `style`, "
                 "`seed` and `count`. Leave the rest out.",
                 painter=named,
-                options=", ".join(f"`{name}`" for name in used),
+                options=option_names(*used),
             )
         )
     line = (options.prompt or "").strip()
@@ -101,7 +101,7 @@ def other_edit(
         raise UserError(
             Message(
                 "Only VQGAN-CLIP has {options}, so leave that out, or choose no `painter`.",
-                options=", ".join(f"`{name}`" for name in used),
+                options=option_names(*used),
             )
         )
     if painter == GlideRecipe.painter and edit.mask is None:

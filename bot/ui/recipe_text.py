@@ -1,16 +1,23 @@
 """Texts about recipes: how a picture was made, or will be."""
 
+from collections.abc import Mapping
+
 from bot.languages.message import Message, joined, percentage
 from bot.ui.formatting import escape_name, escape_prompt
 from engine.painting import Provenance
 from engine.presets import infer_keep, preset_of
 from engine.recipes.edit import Edit
-from engine.recipes.glide_recipe import GlideRecipe
+from engine.recipes.glide_recipe import GlideRecipe, Guidance
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import Recipe
 
+_GUIDANCES: Mapping[Guidance, Message | str] = {
+    "clip": "CLIP",
+    "classifier-free": Message.in_context("guidance", "classifier-free"),
+}
+"""What guides GLIDE, for people, by the values of a recipe."""
 LISTED_LENGTH = 80
 """Maximum length of a prompt that is one of several, in characters."""
 _LISTED_PROMPTS = 5
@@ -94,7 +101,7 @@ def _settings(recipe: AnyRecipe) -> Message:
         return Message(
             "painted by {painter}, guided by {guidance} with the scale {scale}",
             painter=recipe.shown_name,
-            guidance=recipe.guidance,
+            guidance=_GUIDANCES[recipe.guidance],
             scale=f"{recipe.guidance_scale:g}",
         )
     if isinstance(recipe, MinDalleRecipe):
