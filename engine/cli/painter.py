@@ -131,12 +131,13 @@ def _advance(
     bar: StepBar,
 ) -> Exception | None:
     """Step until all steps are taken or a signal arrives, or return why that failed."""
+    read_loss = (lambda: run.loss) if isinstance(run, Generation) else None
     try:
         with oom_as_recipe_error(task.recipe):
             recorder.record(run)
             while run.steps_done < task.steps and signals.received is None:
                 run.step()
-                bar.step(run.loss if isinstance(run, Generation) else None)
+                bar.step(read_loss)
                 recorder.record(run)
     except Exception as error:  # of any kind: the picture so far is saved before it is raised
         return error

@@ -1,7 +1,9 @@
 """Progress bars, which appear only on a terminal, and lines on standard error."""
 
+import math
 import os
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 from tqdm import tqdm
@@ -12,6 +14,8 @@ from engine.recipes.kinds import AnyRecipe
 _DEFAULT_COLUMNS = 80
 _LINES = 10
 """Number of lines that tell the progress where there is no terminal."""
+_LOSS_PAUSE = 0.25
+"""Time in seconds after which a bar reads the loss again, which waits for the device."""
 _SILENCE = 60.0
 """Time in seconds after which a line tells the progress in any case."""
 
@@ -49,6 +53,7 @@ class StepBar(_Bar):
     def __init__(self, recipe: AnyRecipe, steps: int, title: str) -> None:
         self._title = f"{title}: " if title else ""
         self._start = self._told = time.monotonic()
+        self._loss_read = -math.inf
         self._done, self._steps = 0, steps
         print_notice(
             f"{self._title}painting {recipe.width}x{recipe.height} pixels in {steps} steps "
@@ -56,16 +61,22 @@ class StepBar(_Bar):
         )
         super().__init__(title, total=steps, unit="step")
 
-    def step(self, loss: float | None) -> None:
-        """Show one more step and the loss before it, if the painter has one."""
-        if loss is not None:
-            self._bar.set_postfix_str(f"loss={loss:.3f}", refresh=False)
+    def step(self, read_loss: Callable[[], float] | None) -> None:
+        """Show one more step, and now and then the loss before it.
+
+        `read_loss` returns the loss, for painters that have one. It is not called in every step,
+        since it waits for the device.
+        """
+        now = time.monotonic()
+        if self._is_shown and read_loss is not None and now - self._loss_read >= _LOSS_PAUSE:
+            self._loss_read = now
+            self._bar.set_postfix_str(f"loss={read_loss():.3f}", refresh=False)
         self._bar.update()
         self._done += 1
         if not self._is_shown and self._is_due():
-            self._told = time.monotonic()
+            self._told = now
             left = (self._told - self._start) / self._done * (self._steps - self._done)
-            told = "" if loss is None else f", loss {loss:.3f}"
+            told = "" if read_loss is None else f", loss {read_loss():.3f}"
             print_notice(
                 f"{self._title}step {self._done} of {self._steps}{told}, about {left:.0f} s left"
             )

@@ -30,6 +30,16 @@ def frozen_conv2d(images: Tensor, conv: nn.Conv2d) -> Tensor:
     return cast(Tensor, _FrozenConv2d.apply(images, conv.weight, conv.bias, conv))
 
 
+def unit_stride_gradient(grad: Tensor, conv: nn.Conv2d) -> Tensor:
+    """Return the gradient with respect to the input of a convolution whose stride is 1.
+
+    On CUDA torch's general gradient changes the memory layout of `grad` there and back.
+    """
+    return F.conv_transpose2d(
+        grad, conv.weight, None, 1, cast(Any, conv.padding), 0, conv.groups, conv.dilation
+    )
+
+
 def group_norm_silu(images: Tensor, norm: nn.GroupNorm) -> Tensor:
     """Apply group normalization and SiLU, x * sigmoid(x), to `images` (N, C, H, W)."""
     return cast(Tensor, _GroupNormSiLU.apply(images, norm.weight, norm.bias, norm))
@@ -87,7 +97,7 @@ class SelfAttention(nn.Module):
         assert key is query and value is query and not need_weights and attn_mask is None
         projected = F.linear(query, self.in_proj_weight, self.in_proj_bias)
         heads = projected.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = attention(heads[0], heads[1], heads[2])
+        attended = attention(*heads.unbind(0))  # its gradient is one stack, not a sum of three
         return self.out_proj(attended.transpose(1, 2).flatten(2)), None
 
 
@@ -137,6 +147,8 @@ class _FrozenConv2d(torch.autograd.Function):
         ctx: Any, grad: Tensor
     ) -> tuple[Tensor | None, ...]:
         conv, (weight,) = ctx.conv, ctx.saved_tensors
+        if grad.is_cuda and conv.stride == (1, 1):
+            return unit_stride_gradient(grad, conv), None, None, None
         like = grad.new_empty(1).expand(ctx.shape)  # only its shape matters
         gradient, _, _ = torch.ops.aten.convolution_backward(
             grad, like, weight, None, conv.stride, conv.padding, conv.dilation, False, (0, 0),

@@ -9,6 +9,7 @@ bottom right one, for every size in pixels (`align_corners=False`).
 """
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -108,14 +109,13 @@ def color_matrices(count: int, augmentations: Augmentations, rng: torch.Generato
     rotation, saturation, brightness = 2 * _uniform((3, count), rng) - 1
     angle = 2 * math.pi * augmentations.hue * rotation
     chroma = 1 + augmentations.saturation * saturation
-    yiq = torch.tensor(YIQ, device=rng.device)
+    to_yiq, to_rgb = _yiq_matrices(rng.device)
     rotated = torch.zeros(count, 3, 3, device=rng.device)
     rotated[:, 0, 0] = 1
     rotated[:, 1, 1] = rotated[:, 2, 2] = angle.cos() * chroma
     rotated[:, 2, 1] = angle.sin() * chroma
     rotated[:, 1, 2] = -rotated[:, 2, 1]
-    # The unchecked inverse: a check would wait for the device.
-    matrices = torch.linalg.inv_ex(yiq).inverse @ rotated @ yiq
+    matrices = to_rgb @ rotated @ to_yiq
     matrices = matrices * (1 + augmentations.brightness * brightness)[:, None, None]
     return _with_probability(matrices, augmentations.jitter, rng)
 
@@ -148,7 +148,7 @@ def _affine(count: int, augmentations: Augmentations, rng: torch.Generator) -> T
 
 
 def _perspective(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
-    corners = torch.tensor(CORNERS, device=rng.device).expand(count, 4, 2)
+    corners = _corners(rng.device).expand(count, 4, 2)
     moved = corners * (1 - augmentations.distortion * _uniform((count, 4, 2), rng))
     return _with_probability(_from_corners(moved), augmentations.perspective, rng)
 
@@ -180,8 +180,8 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _flip(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
-    mirror = torch.diag(torch.tensor((-1.0, 1.0, 1.0), device=rng.device))
-    return _with_probability(mirror.expand(count, 3, 3), augmentations.flip, rng)
+    mirrors = _mirror(rng.device).expand(count, 3, 3)
+    return _with_probability(mirrors, augmentations.flip, rng)
 
 
 def _with_probability(matrices: Tensor, probability: float, rng: torch.Generator) -> Tensor:
@@ -196,3 +196,25 @@ def _identity(count: int, rng: torch.Generator) -> Tensor:
 
 def _uniform(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
     return torch.rand(shape, generator=rng, device=rng.device)
+
+
+# Constants are copied to a device once, because each copy makes the program wait for a GPU.
+
+
+@cache
+def _yiq_matrices(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return `YIQ` and its inverse, (3, 3) each."""
+    to_yiq = torch.tensor(YIQ, device=device)
+    return to_yiq, torch.linalg.inv_ex(to_yiq).inverse
+
+
+@cache
+def _corners(device: torch.device) -> Tensor:
+    """Return `CORNERS`, (4, 2)."""
+    return torch.tensor(CORNERS, device=device)
+
+
+@cache
+def _mirror(device: torch.device) -> Tensor:
+    """Return the matrix (3, 3) that swaps left and right."""
+    return torch.diag(torch.tensor((-1.0, 1.0, 1.0), device=device))

@@ -18,6 +18,7 @@ from engine.models.frozen_layers import (
     cast_frozen,
     frozen_conv2d,
     group_norm_silu,
+    unit_stride_gradient,
 )
 from tests.engine.rounding import assert_equal_up_to_rounding
 
@@ -75,6 +76,21 @@ def test_convolve_equals_the_convolution(
     conv = frozen(conv).to(dtype)
     images = seeded(2, 8, 9, 7).to(dtype).contiguous(memory_format=order)
     assert_same(lambda x: frozen_conv2d(x, conv), conv, images)
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [nn.Conv2d(8, 12, 3, padding=1), nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=4)],
+    ids=["3x3", "dilated groups"],
+)
+def test_unit_stride_gradient_equals_torchs(conv: nn.Conv2d):
+    """The gradient that is computed on CUDA, with other devices' arithmetic."""
+    conv = frozen(conv)
+    images = seeded(2, 8, 9, 7).requires_grad_()
+    grad = seeded(*conv(images).shape, seed=2)
+    conv(images).backward(grad)
+    assert images.grad is not None
+    assert_equal_up_to_rounding(unit_stride_gradient(grad, conv), images.grad)
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
