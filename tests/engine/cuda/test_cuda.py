@@ -21,8 +21,18 @@ def test_cuda_path(tmp_path: Path):
         pytest.skip(reason)
     environment = null_runtime.environment(null_runtime.build(tmp_path))
     files = sorted(map(str, CHECKS.glob("check_*.py")))
-    # Without the plugins of the other tests, which the checks do not need.
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    # Without the values of arguments: tensors whose kernels did not run take minutes to print.
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=native",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+    ]
     done = subprocess.run(
         [*command, *files], check=False, env=environment, capture_output=True, text=True
     )

@@ -128,3 +128,14 @@ def test_values_that_are_not_finite_are_found(models: Models, runtime: NullRunti
     runtime.set_value_read(0)  # all flags are false
     with pytest.raises(Exception, match="diverged at step 1"):
         run.image()
+
+
+def test_launches_stay_within_budget(models: Models, runtime: NullRuntime):
+    """A small step takes as long as its launches, so that their number may only fall."""
+    run = Generation(make_recipe("a red circle", seed=1), models)
+    run.step()
+    runtime.reset()
+    run.step()
+    assert 0 < runtime.count("launch kernel") <= 600
+    assert 0 < runtime.count("launch cu") <= 100
+    assert runtime.count("memset") <= 30

@@ -25,6 +25,5 @@ def runtime() -> Iterator[NullRuntime]:
     runtime = NullRuntime()
     runtime.reset()
     yield runtime
-    torch.cuda.set_sync_debug_mode("default")
     runtime.set_total(DEVICE_BYTES)
     runtime.set_value_read(1)

@@ -1,0 +1,93 @@
+"""Memory on CUDA: estimates, the fall-back to thriftier plans, and where tensors are."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engine import Generation, Models, Recipe, make_recipe
+from engine.models.catalogue import find_models
+from engine.models.memory import available_memory
+from engine.vqgan_clip.memory_estimate import estimate_peak
+from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
+from tests.engine.cuda.null_runtime import NullRuntime
+
+
+def painted(side: int = 32, cutouts: int = 10) -> Recipe:
+    return make_recipe("a red circle", seed=1, size=(side, side), cutouts=cutouts)
+
+
+def peak_of_step(run: Generation) -> int:
+    """Return the bytes that are allocated at most during a step, with the models'."""
+    run.step()
+    torch.cuda.reset_peak_memory_stats()
+    run.step()
+    return torch.cuda.max_memory_allocated()
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_run_stays_within_estimate(plan: MemoryPlan, models: Models):
+    recipe = painted(256, 32)
+    assert peak_of_step(Generation(recipe, models, plan)) <= estimate_peak(
+        recipe, find_models("demo"), plan
+    )
+
+
+def test_run_out_of_memory_continues_with_next_plan(models: Models, runtime: NullRuntime):
+    """The step that does not fit is taken by a plan that needs less, with real errors."""
+    recipe = painted(64, 128)
+    peaks = [peak_of_step(Generation(recipe, models, plan)) for plan in PLANS[:2]]
+    assert peaks[1] < peaks[0]
+    run = Generation(recipe, models)
+    torch.cuda.empty_cache()
+    runtime.set_total(sum(peaks) // 2)
+    run.step()
+    assert run.plan == PLANS[1]
+    assert run.steps_done == 1
+
+
+def test_memory_that_is_free_is_seen(runtime: NullRuntime):
+    device = torch.device("cuda")
+    torch.cuda.empty_cache()
+    runtime.set_total(torch.cuda.memory_reserved() + 10**9)
+    assert (
+        0.99e9
+        <= available_memory(device) - (torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
+        <= 1e9
+    )
+
+
+def test_run_is_resumed(models: Models):
+    """The state has that of the device's generator, and its tensors stay on the device."""
+    recipe = painted()
+    run = Generation(recipe, models)
+    run.step()
+    later = Generation(recipe, models)
+    later.load_state_dict(run.state_dict())
+    assert later.steps_done == 1
+    for each in (run, later):
+        each.step()
+    assert torch.equal(run.rng.get_state(), later.rng.get_state())
+    assert all(tensor.is_cuda for tensor in tensors_of(later))
+
+
+def test_everything_is_on_the_device(models: Models):
+    run = Generation(painted(), models)
+    run.step()
+    modules = (models.generator, *models.perceptors)
+    weights = [each.state_dict().values() for each in modules if isinstance(each, nn.Module)]
+    assert len(weights) == 2
+    found = [*chain(*weights), *tensors_of(run)]
+    assert len(found) > 100
+    assert all(tensor.is_cuda for tensor in found)
+    assert run.rng.device.type == "cuda"
+
+
+def tensors_of(run: Generation) -> Iterator[Tensor]:
+    """Yield all tensors that a run holds besides its models."""
+    moments = chain(*(each.values() for each in run.optimizer.state.values()))
+    for value in chain(vars(run).values(), vars(run.guard).values(), run.targets, moments):
+        if isinstance(value, Tensor):
+            yield value
