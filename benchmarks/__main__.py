@@ -6,6 +6,7 @@ import sys
 BENCHMARKS = (
     "quality",
     "rivals",
+    "painters",
     "ablations",
     "presets",
     "masks",
