@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.lib.originals import GPT2_TOKENS, original_glide
 from engine.glide.config import PUBLISHED_BASE, PUBLISHED_UPSAMPLER
@@ -71,12 +71,12 @@ class OriginalSteps:
 
     @classmethod
     def like(cls, unet: UNet) -> "OriginalSteps":
-        """Build the original with a copy of the weights of ours."""
+        """Build the original, with a copy of our weights in torch's usual order of dimensions."""
         upsampler = unet.config.low_side is not None
         respacing = "fast27" if upsampler else str(RECIPE.base_steps)
         network, diffusion = original_glide(respacing, upsampler=upsampler)
         network.load_state_dict(unet.state_dict())
-        return cls(_row_by_row(network), diffusion, upsampler)
+        return cls(network, diffusion, upsampler)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -105,10 +105,3 @@ class OriginalSteps:
         with_text, without = predicted[:, :3].chunk(2)
         noise = without + RECIPE.guidance_scale * (with_text - without)
         return torch.cat((noise.expand(2, -1, -1, -1), predicted[:, 3:]), 1)
-
-
-def _row_by_row(network: nn.Module) -> nn.Module:
-    """Return a network whose weights lie in torch's usual order, as its program leaves them."""
-    for values in network.parameters():
-        values.data = values.data.contiguous()
-    return network
