@@ -22,7 +22,7 @@ ENGINE, ORIGINAL = "engine", "original"
 
 def compare_mindalle(folder: Path | None, layers: int, candidates: int, rounds: int) -> None:
     """Print tables of the seconds of a code and of the peak memory."""
-    names = (ENGINE, ORIGINAL) if folder else (ENGINE,)
+    names: tuple[str, ...] = (ENGINE, ORIGINAL) if folder else (ENGINE,)
     print(f"\n### minDALL-E: {candidates} candidates, {layers} of 42 layers, float32\n")
     if folder is None:
         print(f"Without the original, which `--original FOLDER` takes: `{HOW_TO_GET}`\n")
