@@ -1,5 +1,6 @@
 """Time minDALL-E's transformer beside the original's, at its full width with random weights."""
 
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,10 +32,10 @@ def compare_mindalle(folder: Path | None, layers: int, candidates: int, rounds: 
     print(" | share |" if folder else " |")
     print("|---|---" + "|---|---" * len(names) + ("|---|" if folder else "|"))
     pair = _Pair(folder, layers, candidates)
-    codes = dict.fromkeys(names, Spent(0, 0))
+    codes: dict[str, Spent] = dict.fromkeys(names, Spent(0, 0))
     for position in (None, *POSITIONS):
         spent = in_turn({n: pair.work(n, position) for n in names}, rounds)
-        each = {name: middle(spent[name]) for name in names}
+        each: dict[str, Spent] = {name: middle(spent[name]) for name in names}
         part = 1 / CODES if position is None else 1 / len(POSITIONS)
         codes = {name: codes[name] + each[name] * part for name in names}
         _print_row("the text" if position is None else "a code", position or 0, each)
@@ -56,7 +57,7 @@ def measure_peak(name: str, folder: Path | None, layers: int, candidates: int) -
     return peak_memory(torch.device("cpu")) - before, weigh(pair.ours)
 
 
-def _print_row(what: str, before: object, each: dict[str, Spent]) -> None:
+def _print_row(what: str, before: object, each: Mapping[str, Spent]) -> None:
     cells = " | ".join(f"{spent.cpu:.3f} | {spent.wall:.3f}" for spent in each.values())
     share = f" {each[ENGINE].cpu / each[ORIGINAL].cpu:.0%} |" if ORIGINAL in each else ""
     print(f"| {what} | {before} | {cells} |{share}", flush=True)
