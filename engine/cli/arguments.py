@@ -43,6 +43,11 @@ before one that begins with a dash.
 
 Ctrl-C saves the picture so far; a second Ctrl-C stops at once.
 """
+_PAINTERS = """
+--models chooses the painter too: demo-glide, demo-mindalle or any other that the command
+models lists. They paint by their own defaults: PROMPT is then one plain sentence, and of
+the options "what to paint" only --seed and --count count; others are refused by name.
+"""
 
 
 _HELP = {
@@ -82,6 +87,8 @@ _HELP = {
     f"{TRIES})",
 }
 """What each option does, for `--help`."""
+_SHORT = {"--out": ("-o",)}
+"""Options that also have a short form."""
 _WEIGHT = r"[+-]?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})"
 _FILE: dict[str, Any] = {"type": Path, "metavar": "FILE"}
 
@@ -150,11 +157,12 @@ def _add_command(
 
 def _add_option(group: "Group", name: str, **settings: Any) -> None:
     settings.setdefault("help", _HELP.get(name))
-    group.add_argument(name, **settings)
+    group.add_argument(*_SHORT.get(name, ()), name, **settings)
 
 
 def _add_imagine(commands: "Commands") -> None:
-    parser = _add_painting_command(commands, "imagine", "paint a picture from a prompt")
+    what = "paint a picture from a prompt"
+    parser = _add_painting_command(commands, "imagine", what, notes=_PAINTERS)
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to paint; see below")
     recipe = parser.add_argument_group("what to paint")
     _add_option(recipe, "--negative", metavar="WORDS")
@@ -240,9 +248,11 @@ def _add_action(actions: "Commands", name: str, what: str) -> argparse.ArgumentP
     return parser
 
 
-def _add_painting_command(commands: "Commands", name: str, what: str) -> argparse.ArgumentParser:
+def _add_painting_command(
+    commands: "Commands", name: str, what: str, *, notes: str = ""
+) -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
-    return _add_command(commands, name, what, epilog=_SYNTAX, formatter_class=formatter)
+    return _add_command(commands, name, what, epilog=_SYNTAX + notes, formatter_class=formatter)
 
 
 def _add_recipe_options(group: "Group") -> None:

@@ -16,10 +16,11 @@ from engine.editing.followups import with_extra_steps
 from engine.errors import UsageError
 from engine.images.image_io import load_picture
 from engine.models.catalogue import ModelEntry, PainterEntry, find_entry, find_models
+from engine.painters import plain_recipe
 from engine.painting import Provenance, check_paintable, read_provenance
 from engine.presets import default_size, make_recipe, round_to_grid, size_of_ratio
 from engine.recipes.checks import MAX_SEED
-from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
+from engine.recipes.kinds import PAINTER_NAMES, AnyRecipe, vqgan_clip_recipe
 from engine.recipes.prompt_syntax import with_excluded
 from engine.recipes.prompts import Prompt, line_of, parse_line
 from engine.recipes.start_image import init_image
@@ -28,6 +29,11 @@ from engine.text import Text
 
 DRAWN_SEEDS = 2**32
 """Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
+_WITHOUT = (
+    *("negative", "size", "ratio", "init_image", "like"),
+    *("steps", "more", "start_noise", "preset"),
+)
+"""Options of `imagine` that only VQGAN-CLIP has."""
 _MOST_NAMED = 5
 """Maximum number of unknown words in a notice."""
 _WithNotices = tuple[Provenance, tuple[str | Text, ...]]
@@ -121,6 +127,9 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotic
 def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
     """Return a recipe from the command line, and notices about it."""
     models = arguments.models or settings.models
+    other = find_entry(models)
+    if isinstance(other, PainterEntry):
+        return _by_other_painter(arguments, other)
     entry = find_models(models)
     prompt = with_excluded(arguments.prompt or "", arguments.negative or "").strip() or None
     requested = arguments.size or _default_size(prompt, arguments.ratio, models)
@@ -151,7 +160,27 @@ def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotice
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
 
-def unknown_words_notice(models: ModelEntry, prompts: Sequence[Prompt]) -> str:
+def _by_other_painter(arguments: argparse.Namespace, entry: PainterEntry) -> _WithNotices:
+    """Return a recipe of another painter than VQGAN-CLIP, and notices about it."""
+    if entry.edits:
+        raise UsageError(
+            "the models {models} change pictures and paint no new ones: choose others by --models",
+            models=repr(entry.name),
+        )
+    given = [name for name in _WITHOUT if getattr(arguments, name)]
+    if given:
+        raise UsageError(
+            "{painter} has no {options}: it takes a PROMPT of one plain sentence, --seed and "
+            "--count, so leave that out or choose models of VQGAN-CLIP",
+            painter=PAINTER_NAMES[entry.painter],
+            options=", ".join(f"--{name.replace('_', '-')}" for name in given),
+        )
+    recipe = plain_recipe(entry.name, arguments.prompt, seed=_seed(arguments))
+    unknown = unknown_words_notice(entry, recipe.prompts)
+    return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, (unknown,)))
+
+
+def unknown_words_notice(models: ModelEntry | PainterEntry, prompts: Sequence[Prompt]) -> str:
     """Return a notice about words in prompts that the models do not know, or ""."""
     words = [word for each in prompts for word in models.vocabulary.unknown_words(each.text)]
     if not words:
