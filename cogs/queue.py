@@ -43,7 +43,8 @@ class Queue(BotCog):
     def _heading(self, count: int, seen: int) -> Message:
         if count == 0:
             return Message("The queue is empty: your picture would start right away.")
-        left = self._services.throughput.seconds(self._services.queue.remaining_cost())
+        throughput = self._services.throughput
+        left = throughput.seconds(self._services.queue.remaining_work(throughput.slowness))
         parts = [Message.counted("**{count} job**", "**{count} jobs**", seen)]
         if count > seen:
             parts.append(Message("{count} elsewhere", count=count - seen))

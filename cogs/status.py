@@ -17,7 +17,8 @@ class Status(BotCog):
     async def status(self, interaction: discord.Interaction) -> None:
         """Show the models, the device, the queue and the start time."""
         jobs = self._services.queue.jobs()
-        left = self._services.throughput.seconds(self._services.queue.remaining_cost())
+        throughput = self._services.throughput
+        left = throughput.seconds(self._services.queue.remaining_work(throughput.slowness))
         installed = ", ".join(self._services.settings.engine.all_installed)
         loading = self._services.loading
         device = loading.device or "…"

@@ -128,7 +128,8 @@ class Reporter:
 
     def eta(self, job_id: int) -> Eta | None:
         """Estimate when a job starts and ends; None if it is not in the queue."""
-        return estimate(self._queue.position(job_id), self._throughput)
+        position = self._queue.position(job_id, self._throughput.slowness)
+        return estimate(position, self._throughput)
 
     def progress_of(self, job_id: int) -> JobProgress | None:
         """Return a job's location and progress; None if it is not tracked."""

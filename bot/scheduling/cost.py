@@ -1,5 +1,7 @@
 """The cost of a job, in a unit that does not depend on the machine: that of its steps."""
 
+from dataclasses import dataclass
+
 from bot.jobs.job import Job
 from engine.painters import step_cost
 from engine.recipes.kinds import AnyRecipe
@@ -12,9 +14,29 @@ def recipe_cost(recipe: AnyRecipe) -> float:
 
 def remaining_cost(job: Job, steps_done: int = 0) -> float:
     """Return the cost of the steps of a job, without the first ones, which are done."""
-    cost = 0.0
+    return sum(each.cost for each in remaining_parts(job, steps_done))
+
+
+@dataclass
+class Part:
+    """Consecutive steps of a job that cost the same and are taken by the same models."""
+
+    models: str
+    step_cost: float
+    cost: float
+    """Cost of the steps that are left."""
+
+
+def remaining_parts(job: Job, steps_done: int = 0) -> list[Part]:
+    """Return the steps of a job, without the first ones, which are done."""
+    parts: list[Part] = []
     for recipe in job.recipes:
         done = min(steps_done, recipe.total_steps)
         steps_done -= done
-        cost += (recipe.total_steps - done) * step_cost(recipe)
-    return cost
+        each = step_cost(recipe)
+        cost = (recipe.total_steps - done) * each
+        if parts and (parts[-1].models, parts[-1].step_cost) == (recipe.models, each):
+            parts[-1].cost += cost
+        elif cost:
+            parts.append(Part(recipe.models, each, cost))
+    return parts

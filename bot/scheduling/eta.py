@@ -25,32 +25,34 @@ class _Rate:
 
 
 class ThroughputEstimator:
-    """Seconds per unit of cost, averaged over the last steps, and those of each painter."""
+    """Seconds per unit of cost for each painter's models, averaged over their last steps."""
 
     def __init__(self) -> None:
-        self._all = _Rate()
         self._by_models: dict[str, _Rate] = {}
-        """Rates by the names of models; the ones measured first are the measure of others."""
+        self._first = _Rate()
+        """The rate of the models that were measured first: the measure of others."""
 
     def record(self, cost: float, seconds: float, models: str) -> None:
         """Record that work of some cost on some models took `seconds`."""
-        self._all.record(cost, seconds)
+        if not self._by_models:
+            self._by_models[models] = self._first
         self._by_models.setdefault(models, _Rate()).record(cost, seconds)
 
-    def seconds(self, cost: float) -> float | None:
-        """Estimate how long work takes; None before the first measurement."""
-        rate = self._all.seconds_per_cost
-        return None if rate is None else rate * cost
+    def seconds(self, work: float) -> float | None:
+        """Estimate how long work takes; None before the first measurement.
+
+        `work` is its cost times `slowness` of the models that do it.
+        """
+        rate = self._first.seconds_per_cost
+        return None if rate is None else rate * work
 
     def slowness(self, models: str) -> float:
         """Return how much longer work takes on some models than as much work on the first ones.
 
         The costs of painters are estimates, and how good they are depends on the machine.
         """
-        if models not in self._by_models:
-            return 1.0
-        first = next(iter(self._by_models.values())).seconds_per_cost
-        own = self._by_models[models].seconds_per_cost
+        first = self._first.seconds_per_cost
+        own = self._by_models.get(models, self._first).seconds_per_cost
         return own / first if own and first else 1.0
 
 

@@ -14,14 +14,24 @@ Nothing here is safe to call from several threads.
 """
 
 import heapq
-from collections import deque
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
 from math import ceil, floor
 
 from bot.jobs.job import Job
-from bot.scheduling.cost import remaining_cost, step_cost
+from bot.scheduling.cost import Part, remaining_parts, step_cost
+
+Slowness = Callable[[str], float]
+"""How much longer than usual as much work takes on the models of a name."""
+
+
+def as_usual(models: str) -> float:
+    """Return that work on any models takes as long as usual."""
+    del models
+    return 1.0
+
 
 _ROUNDING = 1e-9
 """Share of a slice by which two times may differ and still count as equal."""
@@ -34,27 +44,70 @@ class QueuePosition:
     jobs_ahead: int
     """Number of other jobs with a slice before the job's next one; 0 while it is painted."""
     start: float
-    """Cost of the work before the job's next slice."""
+    """Work before the job's next slice: its cost, times how much slower than usual it is."""
     end: float
-    """Cost of the work until the job is finished, its own work included."""
+    """Work until the job is finished, its own work included."""
 
 
 class QueuedJob:
     """An unfinished job and its remaining work."""
 
     def __init__(self, job: Job, steps_done: int, slice_steps: int) -> None:
-        step = step_cost(job.recipes[0])
         self.job = job
-        self.remaining_cost = remaining_cost(job, steps_done)
-        """Cost of the steps that are left."""
-        self.slice_cost = slice_steps * step
-        """Cost of a whole slice."""
+        self._parts = deque(remaining_parts(job, steps_done))
+        """The steps that are left, in the order in which they are taken."""
+        self._slice_steps = slice_steps
+        self.slice_cost = slice_steps * step_cost(job.recipes[0])
+        """Cost of a whole slice of the first steps."""
         self.slice_time = self.slice_cost / job.weight
-        """Virtual time by which a whole slice advances the job's user."""
+        """Virtual time by which such a slice advances the job's user."""
         self.used_in_slice = 0.0
-        """Cost of the steps taken in the job's current slice; 0 between slices."""
+        """Work done in the job's current slice; 0 between slices."""
         self.stop_requested = False
         """True once the job must end where it is."""
+
+    @property
+    def parts(self) -> Iterable[Part]:
+        """The steps that are left, in the order in which they are taken."""
+        return self._parts
+
+    def take(self, cost: float) -> list[Part]:
+        """Take steps of some cost off those that are left, and return them."""
+        taken: list[Part] = []
+        while self._parts and cost > 0:
+            part = self._parts[0]
+            each = min(cost, part.cost)
+            taken.append(Part(part.models, part.step_cost, each))
+            part.cost -= each
+            cost -= each
+            if part.cost <= _ROUNDING * part.step_cost:
+                self._parts.popleft()
+        return taken
+
+    def work(self, slowness: Slowness) -> float:
+        """Return the work that is left."""
+        return sum(each.cost * slowness(each.models) for each in self._parts)
+
+    def slice_work(self, slowness: Slowness) -> float:
+        """Return the work of a whole slice of the next steps."""
+        if not self._parts:
+            return self.slice_cost
+        return self._slice_steps * self._parts[0].step_cost * slowness(self._parts[0].models)
+
+    def work_before_last_slice(self, slowness: Slowness) -> float:
+        """Return the work from the start of the current or next slice to that of the last one."""
+        slices = self.used_in_slice / self.slice_work(slowness)
+        slices += sum(each.cost / each.step_cost for each in self._parts) / self._slice_steps
+        before = ceil(slices - _ROUNDING) - 1
+        if before < 1:
+            return 0.0
+        steps = (slices - before) * self._slice_steps
+        last = 0.0
+        for part in reversed(self._parts):
+            taken = min(steps, part.cost / part.step_cost)
+            last += taken * part.step_cost * slowness(part.models)
+            steps -= taken
+        return self.used_in_slice + self.work(slowness) - last
 
 
 class FifoQueue:
@@ -80,7 +133,7 @@ class FifoQueue:
 
     def charge(self, queued: QueuedJob, cost: float, _slowness: float = 1.0) -> None:
         """Record work done for a job."""
-        queued.remaining_cost = max(0.0, queued.remaining_cost - cost)
+        queued.take(cost)
 
     def end_slice(self, _: QueuedJob) -> None:
         """Do nothing: the same job has the next slice, too."""
@@ -89,11 +142,11 @@ class FifoQueue:
         """Remove a job."""
         self._jobs.pop(queued.job.id, None)
 
-    def position(self, queued: QueuedJob) -> QueuePosition:
+    def position(self, queued: QueuedJob, slowness: Slowness = as_usual) -> QueuePosition:
         """Return the work of all jobs before this one."""
         before = list(takewhile(lambda other: other is not queued, self._jobs.values()))
-        start = sum(other.remaining_cost for other in before)
-        return QueuePosition(len(before), start, start + queued.remaining_cost)
+        start = sum(other.work(slowness) for other in before)
+        return QueuePosition(len(before), start, start + queued.work(slowness))
 
 
 class _User:
@@ -105,12 +158,21 @@ class _User:
         self.tie_break = tie_break
         """Rank among users with the same virtual time; the smallest is served first."""
         self.jobs: deque[QueuedJob] = deque()
-        self.remaining_cost = 0.0
-        """Cost of the steps that are left in all jobs."""
+        self._costs = defaultdict[str, float](float)
+        """Cost of the steps that are left in all jobs, by the names of their models."""
         self.entry_id = 0
         """Id of the user's valid entry in the heap; 0 if there is none."""
         self.is_serving = False
         """True while a slice of the user's oldest job is painted."""
+
+    def add_cost(self, parts: Iterable[Part], sign: int = 1) -> None:
+        """Add steps to those that are left, or take them off with the sign -1."""
+        for part in parts:
+            self._costs[part.models] += sign * part.cost
+
+    def work(self, slowness: Slowness) -> float:
+        """Return the work that is left in all jobs."""
+        return sum(cost * slowness(models) for models, cost in self._costs.items())
 
     def is_head(self, queued: QueuedJob) -> bool:
         """Return True if the current slice is that of this job."""
@@ -144,7 +206,7 @@ class FairQueue:
             user = _User(time, next(self._ids))
             self._users[author] = user
         user.jobs.append(queued)
-        user.remaining_cost += queued.remaining_cost
+        user.add_cost(queued.parts)
         if len(user.jobs) == 1 and not user.is_serving:
             self._push(user)
 
@@ -198,16 +260,15 @@ class FairQueue:
         its cost, times how much longer it takes than other work of that cost. So turns are fair by
         time, and not by steps, whatever paints.
         """
-        user, cost = self._users[queued.job.author_id], min(cost, queued.remaining_cost)
-        used = cost * slowness
+        user, taken = self._users[queued.job.author_id], queued.take(cost)
+        used = sum(part.cost for part in taken) * slowness
         if user.is_head(queued):
             queued.used_in_slice += used
         else:
             user.time += used / queued.job.weight
             if user.is_serving:
                 self._time = max(self._time, user.time)
-        queued.remaining_cost -= cost
-        user.remaining_cost -= cost
+        user.add_cost(taken, -1)
 
     def end_slice(self, queued: QueuedJob) -> None:
         """End the job's slice, or its part in the slice of another job."""
@@ -224,7 +285,7 @@ class FairQueue:
         author = queued.job.author_id
         user = self._users[author]
         user.jobs.remove(queued)
-        user.remaining_cost -= queued.remaining_cost
+        user.add_cost(queued.parts, -1)
         if user.jobs:
             return
         user.entry_id = 0
@@ -235,29 +296,29 @@ class FairQueue:
             later = {each: time for each, time in self._idle_times.items() if time > self._time}
             self._idle_times = later | {author: user.time}
 
-    def position(self, queued: QueuedJob) -> QueuePosition:
+    def position(self, queued: QueuedJob, slowness: Slowness = as_usual) -> QueuePosition:
         """Return the work before a job, as long as no other job is added."""
         own = self._users[queued.job.author_id]
         earlier = list(takewhile(lambda other: other is not queued, own.jobs))
-        before = sum(other.remaining_cost for other in earlier)
+        before = sum(other.work(slowness) for other in earlier)
+        begins = own.time + _total_time(earlier, slowness)
         if own.is_serving and not earlier:
             start_time, jobs_ahead = own.time - 1.0, 0
         else:
-            start_time, jobs_ahead = own.time + _total_time(earlier), len(earlier)
-        whole = queued.used_in_slice + queued.remaining_cost
-        until_last = max(0, ceil(whole / queued.slice_cost - _ROUNDING) - 1) * queued.slice_time
-        end_time = own.time + _total_time(earlier) + until_last
-        served = [cost for cost in self._costs_before(own, start_time) if cost > 0]
+            start_time, jobs_ahead = begins, len(earlier)
+        end_time = begins + queued.work_before_last_slice(slowness) / queued.job.weight
+        served = [work for work in self._work_before(own, start_time, slowness) if work > 0]
         start = before + sum(served)
-        end = before + queued.remaining_cost + sum(self._costs_before(own, end_time))
+        end = before + queued.work(slowness) + sum(self._work_before(own, end_time, slowness))
         return QueuePosition(jobs_ahead + len(served), start, end)
 
-    def _costs_before(self, own: _User, time: float) -> list[float]:
-        """Return the cost of each other user's work before a slice of `own` at `time`."""
-        costs: list[float] = []
+    def _work_before(self, own: _User, time: float, slowness: Slowness) -> list[float]:
+        """Return each other user's work before a slice of `own` at `time`."""
+        works: list[float] = []
         for user in self._users.values():  # up to thousands, so without min and max
             head = user.jobs[0]
-            slices = (time - user.time) / head.slice_time
+            slice_work = head.slice_work(slowness)
+            slices = (time - user.time) * head.job.weight / slice_work
             if user.tie_break < own.tie_break:
                 whole = floor(slices + _ROUNDING) + 1
             else:
@@ -265,15 +326,15 @@ class FairQueue:
             if user.is_serving and whole < 1:
                 whole = 1
             if whole > 0 and user is not own:
-                cost = whole * head.slice_cost - head.used_in_slice
-                costs.append(cost if cost < user.remaining_cost else user.remaining_cost)
-        return costs
+                work, left = whole * slice_work - head.used_in_slice, user.work(slowness)
+                works.append(work if work < left else left)
+        return works
 
     def _push(self, user: _User) -> None:
         user.entry_id = next(self._ids)
         heapq.heappush(self._heap, (user.time, user.tie_break, user.entry_id, user))
 
 
-def _total_time(jobs: list[QueuedJob]) -> float:
+def _total_time(jobs: list[QueuedJob], slowness: Slowness) -> float:
     """Return the virtual time by which these jobs advance their user until they are finished."""
-    return sum((each.used_in_slice + each.remaining_cost) / each.job.weight for each in jobs)
+    return sum((each.used_in_slice + each.work(slowness)) / each.job.weight for each in jobs)

@@ -10,10 +10,18 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from bot.jobs.job import Job
-from bot.scheduling.fair_queue import FairQueue, FifoQueue, QueuedJob, QueuePosition
+from bot.scheduling.fair_queue import (
+    FairQueue,
+    FifoQueue,
+    QueuedJob,
+    QueuePosition,
+    Slowness,
+    as_usual,
+)
 from bot.scheduling.model_calls import ModelCall
 
 SLICE_STEPS = 25
@@ -195,18 +203,18 @@ class GpuQueue:
         with self._changed:
             return len(self._jobs) - sum(each.job.id in self._jobs for each in self._batch)
 
-    def remaining_cost(self) -> float:
-        """Return the cost of the work that is left in all jobs."""
+    def remaining_work(self, slowness: Slowness = as_usual) -> float:
+        """Return the work that is left in all jobs."""
         with self._changed:
-            return sum(queued.remaining_cost for queued in self._jobs.values())
+            return sum(queued.work(slowness) for queued in self._jobs.values())
 
-    def position(self, job_id: int) -> QueuePosition | None:
+    def position(self, job_id: int, slowness: Slowness = as_usual) -> QueuePosition | None:
         """Return the work that is done before a job; None if it is not here."""
         with self._changed:
             queued = self._jobs.get(job_id)
             if queued is None:
                 return None
-            position = self._policy.position(queued)
+            position = self._policy.position(queued, cache(slowness))
             if queued in self._batch:
                 return replace(position, jobs_ahead=0, start=0.0)
             return position
