@@ -21,7 +21,7 @@ class Compare(BotCog):
     @app_commands.describe(
         prompt="What the pictures should show, in one plain sentence",
         seed="The same seed paints the same pictures again",
-        tries="How many pictures each of the other painters paints (default: 1)",
+        tries="How many tries the other painters have; the best is shown (default: 3)",
     )
     async def compare(
         self,

@@ -22,7 +22,7 @@ _EFFORT = 2
 """WebP compression effort, 0 (fast) to 6 (small)."""
 
 
-def encode_picture(number: int, picture: PaintedPicture) -> StoredPicture:
+def encode_picture(picture: PaintedPicture) -> StoredPicture:
     """Encode a finished picture as a PNG that contains its recipe without pictures.
 
     The job keeps the complete recipe.
@@ -32,7 +32,7 @@ def encode_picture(number: int, picture: PaintedPicture) -> StoredPicture:
     content = file_bytes(
         ".png", lambda path: save_painting(image, path, recipe, digests, steps=steps)
     )
-    return StoredPicture(number, steps, content, picture.seconds)
+    return StoredPicture(picture.number, steps, content, picture.seconds)
 
 
 def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredFrame]]:

@@ -70,7 +70,7 @@ class Ending:
         allowed = await self.allow(pictures, frames)
         if not allowed.pictures:
             return await self._tell_without_pictures(allowed.held_back_text(job.guild_id))
-        steps, limit = [each.steps for each in pictures], self.poster.file_limit
+        limit = self.poster.file_limit
         while True:
             files = await asyncio.to_thread(
                 result_files,
@@ -78,18 +78,18 @@ class Ending:
                 *(limit, self.posted_recipes),
             )
             try:
-                return await self._tell_files(steps, allowed, files)
+                return await self._tell_files(pictures, allowed, files)
             except TooLargeError:
                 limit = min(limit, files.largest) // 2
                 if limit < _SMALLEST_LIMIT:
                     without = ResultFiles(files.size, (), (*files.notices, _NO_FILES))
-                    return await self._tell_files(steps, allowed, without)
+                    return await self._tell_files(pictures, allowed, without)
 
     async def _tell_files(
-        self, steps: Sequence[int], allowed: Allowed, files: ResultFiles
+        self, pictures: Sequence[StoredPicture], allowed: Allowed, files: ResultFiles
     ) -> str | None:
         record, numbers = self.record, [each.number for each in allowed.pictures]
-        facts = job_text.result_text(record, steps, files.size)
+        facts = job_text.result_text(record, pictures, files.size)
         held_back = allowed.held_back_text(record.job.guild_id)
         told = formatting.with_small_print(facts, record.notice)
         first, *others = files.groups or ((),)

@@ -143,4 +143,4 @@ class EventOutbox:
 
 
 def _encode_pictures(event: Finished) -> list[StoredPicture]:
-    return [encode_picture(number, picture) for number, picture in enumerate(event.pictures, 1)]
+    return [encode_picture(each) for each in event.pictures]

@@ -26,6 +26,8 @@ class PaintedPicture:
     """The SHA-256 of each weights file that painted it, by file name."""
     seconds: float
     """Seconds of engine time that it took."""
+    number: int
+    """The position among the job's pictures, from 1."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,10 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Finished:
-    """A job has ended with its pictures; with those that had begun if it was stopped."""
+    """A job has ended with its pictures; with those that had begun if it was stopped.
+
+    Of a comparison of painters, these are the chosen ones.
+    """
 
     job_id: int
     pictures: tuple[PaintedPicture, ...]

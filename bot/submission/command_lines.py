@@ -3,9 +3,9 @@
 What a line of text cannot say about them is said in sentences.
 """
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from discord import app_commands
@@ -27,7 +27,7 @@ from bot.submission.pasted_words import pasted_phrases, pasted_words
 from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles
 from engine.presets import infer_keep, preset_of
-from engine.recipes.kinds import AnyRecipe, is_comparison
+from engine.recipes.kinds import AnyRecipe, is_comparison, without_seed
 from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
@@ -135,9 +135,8 @@ class CommandLines:
 
 def _comparison_line(record: JobRecord, recipes: Sequence[AnyRecipe]) -> CommandLine:
     """Return the command that compares painters again."""
-    tries = max(Counter(recipe.painter for recipe in recipes).values())
-    line = f"/compare prompt:{record.job.prompt} seed:{recipes[0].seed}"
-    line += f" tries:{tries}" if tries > 1 else ""
+    tries = max(len(list(group)) for _, group in groupby(recipes, key=without_seed))
+    line = f"/compare prompt:{record.job.prompt} seed:{recipes[0].seed} tries:{tries}"
     return CommandLine(line, (STOPPED,) if record.state is JobState.STOPPED else ())
 
 

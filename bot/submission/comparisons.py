@@ -1,19 +1,18 @@
 """`/compare`: the same words painted by every painter, as the paper's Figure 4 does."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 from bot.config import BotSettings
 from bot.errors import UserError
 from bot.jobs.job import JobOrigin
 from bot.languages.message import Message, joined
-from bot.scheduling.cost import recipe_cost
 from bot.submission.painters import missing_text, painters
 from bot.submission.policy import SubmissionPolicy, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any, variations
 from bot.submission.submit import JobSubmission, Queued
-from engine.painters import plain_recipe
-from engine.presets import make_recipe
+from engine.comparison.systems import find_systems
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.plain_recipe import read_plain
 
@@ -22,7 +21,9 @@ KIND = "compare"
 COMPARED = ("glide", "mindalle")
 """The painters of the paper's Figure 4 beside VQGAN-CLIP."""
 MAX_TRIES = 5
-"""Maximum number of pictures by each other painter: the paper chose the best of five."""
+"""Maximum number of tries of each other painter: the paper chose the best of five."""
+USUAL_TRIES = 3
+"""Number of tries unless someone asks for another, so that nobody waits for long."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class Comparisons:
     async def queue(
         self, requester: Requester, prompt: str, seed: int | None = None, tries: int | None = None
     ) -> Queued:
-        """Queue one picture by VQGAN-CLIP, and `tries` by each other painter, fastest first.
+        """Queue one picture by VQGAN-CLIP, and `tries` by each other system, fastest first.
+
+        As in the paper, the best of them is shown; here CLIP chooses it.
 
         Raises `UserError` or `EngineError` for what is not allowed.
         """
@@ -50,9 +53,10 @@ class Comparisons:
                     count=tries,
                 )
             )
-        recipes, notice = self._recipes(prompt, seed_or_any(seed), tries or 1)
+        count = tries or min(USUAL_TRIES, limits.count)
+        recipes, notice = self._recipes(prompt, seed_or_any(seed), count)
         recipes, lowered = await self._policy.fit(requester.guild_id, recipes, size=True)
-        origin = JobOrigin(KIND, notice=lowered)
+        origin = JobOrigin(KIND, notice=joined(" ", (lowered, _tries_text(count))))
         message = await self._submission.submit(requester, prompt.strip(), recipes, origin)
         return Queued(message, notice)
 
@@ -65,11 +69,17 @@ class Comparisons:
         missing = [missing_text(name) for name in COMPARED if name not in installed]
         if len(missing) == len(COMPARED):
             raise UserError(joined(" ", missing))
-        first = make_recipe(words, seed=seed, models=self._settings.engine.models)
-        recipes: list[tuple[AnyRecipe, ...]] = [(first,)]
-        for name in COMPARED:
-            if name in installed:
-                recipe = plain_recipe(installed[name], words, seed=seed)
-                recipes.append(variations(recipe, tries))
-        recipes.sort(key=lambda each: recipe_cost(each[0]))
-        return tuple(recipe for each in recipes for recipe in each), joined(" ", missing)
+        others = [installed[name] for name in COMPARED if name in installed]
+        systems = find_systems(self._settings.engine.models, others, tries=tries)
+        recipes = [variations(each.recipe(words, seed), each.tries) for each in systems]
+        return tuple(chain.from_iterable(recipes)), joined(" ", missing)
+
+
+def _tries_text(tries: int) -> Message | str:
+    """Return how the pictures are chosen, as every message of the job says it."""
+    if tries == 1:
+        return ""
+    return Message(
+        "VQGAN-CLIP has one try and the others have {count}, of which CLIP chooses the best.",
+        count=tries,
+    )

@@ -10,32 +10,36 @@ from bot.jobs.records import StoredPicture
 from bot.languages.message import Message, joined
 from bot.ui.recipe_text import steps_text
 from engine.comparison.paper_times import PAPER_TIMES
+from engine.comparison.systems import system_name
 from engine.images.comparison_sheet import SheetRow, comparison_sheet
 from engine.images.contact_sheet import numbered
-from engine.recipes.kinds import AnyRecipe, painter_name
+from engine.recipes.kinds import AnyRecipe, has_tries, without_seed
 from engine.recipes.mindalle_recipe import MinDalleRecipe
 
-_CHOICE = Message("Every picture is shown. Of the others, the paper showed the best of five.")
+_ALL = Message("Every picture is shown. Of the others, the paper showed the best of five.")
+_FIRST = Message("the first try")
 
 
 def comparison_picture(
     job: Job, pictures: Sequence[StoredPicture], finals: Sequence[Image.Image]
 ) -> Image.Image:
-    """Return the sheet with all pictures of a job, numbered as its buttons are."""
+    """Return the sheet with the pictures of a job, numbered as its buttons are."""
     shown = [
         (job.recipes[each.number - 1], each, final)
         for each, final in zip(pictures, finals, strict=True)
     ]
     rows: list[SheetRow] = []
-    for _, group in groupby(shown, key=lambda each: each[0].painter):
+    for _, group in groupby(shown, key=lambda each: without_seed(each[0])):
         of_painter = list(group)
         recipe = of_painter[0][0]
         stored = [each for _, each, _ in of_painter]
-        detail = _detail(recipe, stored).in_language(job.language)
+        detail = _detail(job.recipes, recipe, stored).in_language(job.language)
         tiles = [numbered(final, each.number) for _, each, final in of_painter]
-        rows.append(SheetRow(painter_name(recipe), detail, tuple(tiles)))
+        rows.append(SheetRow(system_name(recipe), detail, tuple(tiles)))
     recipes = [recipe for recipe, _, _ in shown]
-    footer = [each.in_language(job.language) for each in (*_paper_times(recipes), _CHOICE)]
+    footer = [
+        each.in_language(job.language) for each in (*_paper_times(recipes), _choice(job.recipes))
+    ]
     return comparison_sheet(job.prompt, rows, footer)
 
 
@@ -56,7 +60,33 @@ def _paper_times(recipes: Sequence[AnyRecipe]) -> list[Message]:
     ]
 
 
-def _detail(recipe: AnyRecipe, pictures: Sequence[StoredPicture]) -> Message:
+def _choice(recipes: Sequence[AnyRecipe]) -> Message:
+    """Return which pictures are shown, and which the paper showed."""
+    if not has_tries(recipes):
+        return _ALL
+    return Message(
+        "The first try of VQGAN-CLIP, as in the paper; of the others the best of {count} by CLIP, "
+        "where the paper chose the best of five by hand.",
+        count=max(_tries(recipes, each) for each in recipes),
+    )
+
+
+def _tries(recipes: Sequence[AnyRecipe], recipe: AnyRecipe) -> int:
+    """Return how many tries the system of a recipe has."""
+    return sum(without_seed(each) == without_seed(recipe) for each in recipes)
+
+
+def _picked(recipes: Sequence[AnyRecipe], recipe: AnyRecipe, shown: int) -> Message | None:
+    """Return how the picture of a system was chosen among its tries, of which `shown` are shown."""
+    tries = _tries(recipes, recipe)
+    if not has_tries(recipes) or shown > 1:
+        return None
+    return _FIRST if tries == 1 else Message("best of {count} by CLIP", count=tries)
+
+
+def _detail(
+    recipes: Sequence[AnyRecipe], recipe: AnyRecipe, pictures: Sequence[StoredPicture]
+) -> Message:
     """Return what a row says below the name of its painter."""
     known = [each.seconds for each in pictures if each.seconds is not None]
     mean = f"{sum(known) / len(known):.1f}" if known else ""
@@ -64,6 +94,7 @@ def _detail(recipe: AnyRecipe, pictures: Sequence[StoredPicture]) -> Message:
         Message("{seconds} s a picture", seconds=mean) if known else None,
         steps_text(recipe.total_steps),
         _candidates(recipe),
+        _picked(recipes, recipe, len(pictures)),
     )
     return joined(" · ", parts)
 

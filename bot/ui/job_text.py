@@ -11,7 +11,7 @@ from datetime import datetime
 from bot.config import LimitSettings
 from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job, JobState
-from bot.jobs.records import JobRecord
+from bot.jobs.records import JobRecord, StoredPicture
 from bot.languages.message import Message, Sentence, from_engine, joined, percentage
 from bot.ui.formatting import (
     duration,
@@ -22,7 +22,7 @@ from bot.ui.formatting import (
     with_small_print,
 )
 from bot.ui.recipe_text import LISTED_LENGTH, edit_parts, size_text, steps_text
-from engine.recipes.kinds import AnyRecipe, is_comparison
+from engine.recipes.kinds import AnyRecipe, is_comparison, shown_count
 from engine.recipes.prompts import parse_line
 from engine.recipes.recipe import Recipe
 
@@ -42,8 +42,7 @@ _BAR = 12
 _UNNAMED = Message("picture")
 """Name of a thread whose prompt has no characters that Discord shows."""
 _HINT = Message("V1 varies picture 1, U1 posts it by itself")
-_TAKE_HINT = Message("U1 posts picture 1 by itself")
-"""What the buttons of several pictures do; only those of VQGAN-CLIP can be varied."""
+"""What the buttons of several pictures do."""
 MASK_FILE = Message.in_context(
     "hint",
     "White changes, black stays. In a copy of the picture, what you erase or paint over changes",
@@ -82,10 +81,13 @@ def _models(recipes: Sequence[AnyRecipe]) -> str:
     return ", ".join(dict.fromkeys(recipe.models for recipe in recipes))
 
 
-def _hint(recipes: Sequence[AnyRecipe]) -> Message | None:
+def _hint(recipes: Sequence[AnyRecipe], first: int) -> Message | None:
+    """Return what the buttons of several pictures do; only those of VQGAN-CLIP can be varied."""
     if len(recipes) == 1:
         return None
-    return _HINT if all(isinstance(each, Recipe) for each in recipes) else _TAKE_HINT
+    if all(isinstance(each, Recipe) for each in recipes):
+        return _HINT
+    return Message("U{number} posts picture {number} by itself", number=first)
 
 
 def reading_text(prompt: str, size: tuple[int, int] | None = None) -> Message | str:
@@ -176,26 +178,28 @@ def step_text(job: Job, event: ProgressEvent) -> Message:
     return joined(" · ", (which, step)) if total > 1 else step
 
 
-def result_text(record: JobRecord, steps: Sequence[int], size: tuple[int, int]) -> Message:
+def result_text(
+    record: JobRecord, pictures: Sequence[StoredPicture], size: tuple[int, int]
+) -> Message:
     """Return a result's headline and facts: its pictures' parameters, and how long they took.
 
-    `steps` counts those taken for each picture, `size` is that of the first picture.
+    `size` is that of the first picture.
     """
-    job = record.job
-    first, recipes = job.recipes[0], job.recipes[: len(steps)]
+    job, steps = record.job, [each.steps for each in pictures]
+    first, recipes = job.recipes[0], [job.recipes[each.number - 1] for each in pictures]
     seeds = list(dict.fromkeys(recipe.seed for recipe in recipes))
     each_alike = [
         *([size_text(first)] if first.edit is None else edit_parts(first.edit, size)),
         _steps(record, steps),
     ]
     parts = [
-        *([] if is_comparison(recipes) else each_alike),
+        *([] if is_comparison(job.recipes) else each_alike),
         Message.counted(
             "seed {seeds}", "seeds {seeds}", len(seeds), seeds=", ".join(map(str, seeds))
         ),
         Message("{models} models", models=_models(recipes)),
         _painted_in(record.seconds),
-        _hint(recipes),
+        _hint(recipes, pictures[0].number),
     ]
     return with_small_print(headline(job), joined(" · ", parts))
 
@@ -219,7 +223,7 @@ def ready_text(record: JobRecord, url: str) -> Message:
     return Message.counted(
         "Your picture of {prompt} is ready: {url}",
         "Your {count} pictures of {prompt} are ready: {url}",
-        len(record.job.recipes),
+        shown_count(record.job.recipes),
         prompt=prompt,
         url=url,
     )

@@ -12,6 +12,7 @@ from bot.languages.catalogue import Language
 from bot.languages.message import Message, in_language, joined
 from bot.scheduling.eta import Eta
 from bot.ui import formatting, job_text
+from engine.recipes.kinds import shown_count
 
 _LISTED, _MOST_LISTED = 60, 10
 """Maximum length of a prompt in a list, and of the list."""
@@ -97,7 +98,7 @@ def cancelled_text(jobs: Sequence[Job], none: Message | str = _NO_JOBS) -> Messa
 
 def queued_text(job: Job, eta: Eta | None, url: str) -> Message:
     """Return when a job that was just accepted will be ready, and where."""
-    ready = _ready_text(len(job.recipes), None if eta is None else eta.end, url)
+    ready = _ready_text(shown_count(job.recipes), None if eta is None else eta.end, url)
     if eta is None or eta.jobs_ahead == 0:
         return ready
     before = Message.counted(

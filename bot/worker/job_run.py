@@ -15,6 +15,7 @@ from bot.jobs.events import Checkpoint, Event, Finished, NoticeEvent, PaintedPic
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
 from bot.timings import Timings
+from bot.worker.best_tries import best_tries
 from bot.worker.picture_progress import PictureProgress, to_pixels
 from bot.worker.resuming import checkpoint_fallback_text, resume_from_newest
 from engine.errors import DivergedError, RecipeError
@@ -188,8 +189,9 @@ class JobRun:
         return self.result(stopped=True)
 
     def result(self, *, stopped: bool = False) -> Finished:
-        """Return the end of the job with its pictures."""
-        return Finished(self.job.id, tuple(self.pictures), self.seconds, stopped)
+        """Return the end of the job with its pictures; of several tries, with the best."""
+        pictures = best_tries(self.job.recipes, self.pictures, self._get_painter)
+        return Finished(self.job.id, pictures, self.seconds, stopped)
 
     def _choose_plan(
         self, recipe: AnyRecipe, painter: "Painter", *, low_memory: bool
@@ -242,7 +244,14 @@ class JobRun:
         end = self._ends.get(len(self.pictures) + 1, self.seconds)
         taken, self._began_at = end - self._began_at, end
         self.pictures.append(
-            PaintedPicture(self.recipe, pixels, self._steps_done, self._digests, taken)
+            PaintedPicture(
+                recipe=self.recipe,
+                pixels=pixels,
+                steps=self._steps_done,
+                digests=self._digests,
+                seconds=taken,
+                number=len(self.pictures) + 1,
+            )
         )
         self._run = None
 

@@ -14,7 +14,8 @@ from engine.models.painter_entry import demo_painters
 from engine.painters import find_painter, plain_recipe, step_cost
 from engine.presets import make_recipe
 from engine.recipes.checks import MAX_SEED
-from engine.recipes.kinds import PAINTER_NAMES, AnyRecipe
+from engine.recipes.glide_recipe import GlideRecipe
+from engine.recipes.kinds import PAINTER_NAMES, AnyRecipe, painter_name
 from engine.recipes.recipe import Recipe
 from engine.settings import DEMO, EngineSettings
 
@@ -22,6 +23,10 @@ _SETTINGS: Mapping[str, Mapping[str, Any]] = {
     # Each try is one picture: minDALL-E's own choice among candidates is left to the comparison.
     "mindalle": {"candidates": 1},
 }
+
+
+_GUIDANCES: Mapping[str, str] = {"clip": "CLIP-guided", "classifier-free": "CF-guided"}
+"""The paper's names of what guides GLIDE, by the values of a recipe, the faster one first."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,12 @@ def estimated_cost(system: System) -> float:
     return recipe.total_steps * step_cost(recipe)
 
 
+def system_name(recipe: AnyRecipe) -> str:
+    """Return the name for people of the system that paints a recipe."""
+    name = painter_name(recipe)
+    return f"{name} ({_GUIDANCES[recipe.guidance]})" if isinstance(recipe, GlideRecipe) else name
+
+
 def check_seeds(seed: int, systems: Sequence[System]) -> None:
     """Raise `UsageError` unless there are seeds for all tries."""
     most = MAX_SEED - max(system.tries for system in systems) + 1
@@ -124,9 +135,11 @@ def _of_painter(models: str, tries: int) -> Iterator[System]:
     if entry.painter != "glide":
         yield system
         return
-    if {"clip-image", "clip-text"} <= entry.files.keys():
-        yield replace(system, name=f"{name} (CLIP-guided)", settings={"guidance": "clip"})
-    yield replace(system, name=f"{name} (CF-guided)", settings={"guidance": "classifier-free"})
+    has_clip = {"clip-image", "clip-text"} <= entry.files.keys()
+    for guidance in _GUIDANCES if has_clip else ("classifier-free",):
+        yield replace(
+            system, name=f"{name} ({_GUIDANCES[guidance]})", settings={"guidance": guidance}
+        )
 
 
 def _distinct(systems: Sequence[System]) -> Iterator[System]:

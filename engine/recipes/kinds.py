@@ -4,6 +4,8 @@ No torch in here.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
 from reprlib import repr as brief
 
 from engine.errors import RecipeError
@@ -29,6 +31,23 @@ _KINDS: tuple[type[AnyRecipe], ...] = (Recipe, GlideRecipe, MinDalleRecipe, Open
 def is_comparison(recipes: Sequence[AnyRecipe]) -> bool:
     """Return True if several painters paint these recipes."""
     return len({recipe.painter for recipe in recipes}) > 1
+
+
+def without_seed(recipe: AnyRecipe) -> AnyRecipe:
+    """Return a recipe that all tries of one system have in common: they differ in their seed."""
+    return replace(recipe, seed=0)
+
+
+def has_tries(recipes: Sequence[AnyRecipe]) -> bool:
+    """Return True if painters are compared of which one has several tries."""
+    return is_comparison(recipes) and shown_count(recipes) < len(recipes)
+
+
+def shown_count(recipes: Sequence[AnyRecipe]) -> int:
+    """Return how many pictures of a job are shown: one of each compared system, else all."""
+    if not is_comparison(recipes):
+        return len(recipes)
+    return sum(1 for _ in groupby(recipes, key=without_seed))
 
 
 def painter_name(recipe: AnyRecipe) -> str:

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from bot.submission.painters import painters
+from bot.ui.filenames import result_number
+from engine.models.catalogue import PAINTERS
 from engine.painting import read_provenance
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.recipe import Recipe
+from tests.engine.tiny_painters import glide_entry
 from tests.harness.bot_harness import (
     PATIENCE,
     BotHarness,
@@ -40,18 +43,20 @@ async def test_the_same_words_are_painted_by_each_painter_on_one_sheet(bot: BotH
     answered = await bot.alice.slash(bot.channel, "compare", prompt=PROMPT, seed=3, tries=2)
     assert is_accepted(ephemeral_text(answered))
     result = await result_of(bot)
-    assert "compared: 3 painters" in bot.job_message().content
+    told = bot.job_message().content
+    assert "compared: 3 painters" in told
+    assert "the others have 2, of which CLIP chooses the best" in result.content
     (sheet, *_) = pictures_of(result)
     assert sheet.filename == "picture-1-grid.png"
     assert opened(await sheet.read()).height > 3 * 256
     recipes = [read_provenance(await each.read()).recipe for each in await singles_of(result)]
-    seeds = {kind: [each.seed for each in recipes if isinstance(each, kind)] for kind in KINDS}
-    assert seeds == {Recipe: [3], GlideRecipe: [3, 4], MinDalleRecipe: [3, 4]}
+    assert {type(each): each.seed in (3, 4) for each in recipes} == dict.fromkeys(KINDS, True)
     assert {each.title for each in recipes} == {PROMPT}
-    vqgan_clip = [isinstance(each, Recipe) for each in recipes].index(True) + 1
+    numbers = [result_number(each.filename) for each in await singles_of(result)]
+    painted = next(n for n, each in zip(numbers, recipes, strict=True) if isinstance(each, Recipe))
     assert labels(result) == [
-        f"V{vqgan_clip}",
-        *(f"U{number}" for number in range(1, 6)),
+        f"V{painted}",
+        *(f"U{number}" for number in numbers),
         *("Rerun", "Edit prompt", "Recipe", "Delete"),
     ]
     line = pasted_line(ephemeral_text(await bot.alice.click(result, label="Recipe")))
@@ -105,6 +110,23 @@ async def test_what_a_painter_does_not_have_is_refused_by_name(
 ):
     assert reason in await ask(bot, **options)
     assert not bot.services.queue.jobs()
+
+
+async def test_glide_with_a_clip_of_its_own_is_compared_by_both_guidances(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    entry = glide_entry(tmp_path, with_clip=True)
+    monkeypatch.setitem(PAINTERS, entry.name, entry)
+    settings = make_settings(tmp_path)
+    engine = settings.engine.model_copy(update={"painters": (entry.name,)})
+    async with open_bot(settings.model_copy(update={"engine": engine})) as bot:
+        answered = await bot.alice.slash(bot.channel, "compare", prompt=PROMPT, seed=3)
+        assert "`python -m engine weights get mindalle`" in ephemeral_text(answered)
+        singles = await singles_of(await result_of(bot))
+        recipes = [read_provenance(await each.read()).recipe for each in singles]
+        guidances = {each.guidance for each in recipes if isinstance(each, GlideRecipe)}
+        assert guidances == {"clip", "classifier-free"}
+        assert len(recipes) == 3
 
 
 async def test_without_other_painters_nothing_is_compared(tmp_path: Path):

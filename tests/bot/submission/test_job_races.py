@@ -47,7 +47,7 @@ pytestmark = pytest.mark.slow
 
 AUTHOR, MODERATOR, STRANGER = Actor(1), Actor(2, is_moderator=True), Actor(3)
 RECIPE = make_recipe("a red circle", seed=1, models="demo", steps=10)
-PAINTING = PaintedPicture(RECIPE, np.zeros((64, 64, 3), np.uint8), 5, {}, 1.0)
+PAINTING = PaintedPicture(RECIPE, np.zeros((64, 64, 3), np.uint8), 5, {}, 1.0, 1)
 OUTCOME = {
     "cancel": JobState.CANCELLED,
     "done": JobState.DONE,
