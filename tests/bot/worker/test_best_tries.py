@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ from PIL import Image, ImageDraw
 from bot.jobs.events import PaintedPicture
 from bot.worker.best_tries import best_tries
 from engine.errors import ModelError
+from engine.models.loading import load_models
 from engine.models.painter import Painter
 from engine.painters import plain_recipe
 from engine.presets import make_recipe
 from engine.recipes.kinds import AnyRecipe
 from engine.vqgan_clip.painter import VqganClip
-from tests.harness.bot_harness import demo_models
 
 WORDS = "a red circle on a blue background"
 FIRST = plain_recipe("demo-glide", WORDS, seed=1)
@@ -26,8 +27,9 @@ RIGHT, WRONG = ("blue", "red"), ("white", "green")
 """Colors of the background and the circle."""
 
 
+@cache
 def painter(_: str) -> Painter:
-    return VqganClip(demo_models())
+    return VqganClip(load_models("demo", "cpu", "float32"))
 
 
 def drawn(colors: tuple[str, str], recipe: AnyRecipe, number: int) -> PaintedPicture:
