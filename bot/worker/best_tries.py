@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from bot.jobs.events import PaintedPicture
 from engine.recipes.kinds import AnyRecipe, has_tries, without_seed
 from engine.recipes.recipe import Recipe
@@ -61,9 +63,8 @@ def _best(tries: Sequence[PaintedPicture], painter: "VqganClip") -> PaintedPictu
 
 
 def _similarity(picture: PaintedPicture, painter: "VqganClip") -> float:
-    import torch
-
     from engine.comparison.similarity import similarity
+    from engine.models.tensors import to_tensor
 
-    image = torch.from_numpy(picture.pixels).movedim(-1, 0)[None].to(painter.device) / 255
+    image = to_tensor(Image.fromarray(picture.pixels)).to(painter.device)
     return similarity(image, picture.recipe.title, painter.models.perceptors)
