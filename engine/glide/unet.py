@@ -136,14 +136,16 @@ class _Residual(nn.Module):
         self.skip_connection = nn.Identity() if inner == outer else nn.Conv2d(inner, outer, 1)
 
     def forward(self, images: Tensor, embedding: Tensor) -> Tensor:
-        hidden = F.silu(self.in_layers[0](images))
+        # In place, because the memory of each new large tensor is allocated and cleared again.
+        hidden = F.silu(self.in_layers[0](images), inplace=True)
         if self.resample:
             change = _halve if self.resample == "down" else _double
             images, hidden = change(images), change(hidden)
         hidden = self.in_layers[2](hidden)
         scale, shift = self.emb_layers(embedding)[:, :, None, None].chunk(2, 1)
-        hidden = self.out_layers[0](hidden) * (1 + scale) + shift
-        return self.skip_connection(images) + self.out_layers[1:](hidden)
+        hidden = self.out_layers[0](hidden).mul_(1 + scale).add_(shift)
+        hidden = self.out_layers[3](F.silu(hidden, inplace=True))
+        return self.skip_connection(images) + hidden
 
 
 class _Attention(nn.Module):
