@@ -8,6 +8,7 @@ from math import isqrt
 from bot.config import LimitSettings
 from bot.errors import UserError
 from bot.languages.message import Message
+from engine.comparison.systems import system_name
 from engine.presets import size_within
 from engine.recipes.checks import MAX_SIDE
 from engine.recipes.kinds import AnyRecipe
@@ -22,7 +23,7 @@ Fitted = tuple[tuple[AnyRecipe, ...], Message | str]
 
 def check_recipes(recipes: Sequence[AnyRecipe], limits: LimitSettings) -> None:
     """Raise `UserError`, naming the limit, if the recipes of a command exceed one."""
-    count = max(Counter(recipe.painter for recipe in recipes).values())
+    count = max(Counter(map(system_name, recipes)).values())
     if count > limits.count:
         raise UserError(
             Message(
