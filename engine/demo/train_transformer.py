@@ -27,7 +27,7 @@ from engine.vqgan_clip.latents import nearest_codes
 WIDTH, LAYERS, HEADS = 128, 4, 4
 TEXT_LENGTH = 20
 """Number of words of a caption that the transformer reads; hardly any has more."""
-STEPS = 3000
+STEPS = 6000
 BATCH = 16
 NEW = 8
 """Number of new pictures in each batch."""

@@ -13,7 +13,7 @@ SMALL = {"channels": 8, "multipliers": (1,), "attention_sides": (), "head_channe
 
 
 def small_plan(steps: int = 4) -> Plan:
-    return Plan(replace(BASE, **SMALL), steps=steps, batch=2, word_steps=1)
+    return Plan(replace(BASE, **SMALL), steps=steps, batch=2, spread=0.2, word_steps=1)
 
 
 def test_a_training_that_is_interrupted_ends_in_the_same_weights(
