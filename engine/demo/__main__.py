@@ -8,12 +8,19 @@ import argparse
 import os
 from pathlib import Path
 
-from engine.demo.training import PHASES, make_clip, make_diffusion, make_transformer, make_vqgan
+from engine.demo.training import (
+    PHASES,
+    make_clip,
+    make_diffusion,
+    make_open_edit,
+    make_transformer,
+    make_vqgan,
+)
 from engine.models.catalogue import find_models
 
-STAGES = ("vqgan", "clip", "transformer", "diffusion")
+STAGES = ("vqgan", "clip", "transformer", "diffusion", "open-edit")
 """Stages of the training in their order: the CLIP is trained to guide the finished VQGAN, and the
-transformer to write its codes. The diffusion models need no other."""
+transformer to write its codes. The diffusion models and those of Open-Edit need no other."""
 TRANSFORMER = "transformer.safetensors"
 
 
@@ -61,6 +68,8 @@ def main() -> None:
         make_transformer(vqgan, path, options.seed, checkpoint=options.checkpoint)
     if options.stage in (None, "diffusion"):
         make_diffusion(options.out, options.seed, checkpoint=options.checkpoint)
+    if options.stage in (None, "open-edit"):
+        make_open_edit(options.out, options.seed)
 
 
 if __name__ == "__main__":

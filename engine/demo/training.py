@@ -6,7 +6,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine.demo import parallel, train_clip, train_diffusion, train_transformer, train_vqgan
+from engine.demo import (
+    parallel,
+    train_clip,
+    train_diffusion,
+    train_open_edit,
+    train_transformer,
+    train_vqgan,
+)
 from engine.models.loading import load_clip, load_vqgan, save_weights
 
 PHASES = tuple(phase.name for phase in train_clip.PHASES)
@@ -27,6 +34,12 @@ def make_clip(
     With a later `first_phase`, resume from the CLIP that is saved there.
     """
     parallel.run_in_processes(processes, _make_clip, vqgan, path, seed, first_phase)
+
+
+def make_open_edit(folder: Path, seed: int) -> None:
+    """Train the models of Open-Edit and save them in `folder`."""
+    torch.set_flush_denormal(True)
+    train_open_edit.save_open_edit(*train_open_edit.train_open_edit(seed), folder, seed)
 
 
 def _make_clip(vqgan: Path, path: Path, seed: int, first_phase: str) -> None:

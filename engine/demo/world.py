@@ -185,8 +185,8 @@ def alter(scenes: Scenes, generator: torch.Generator) -> Scenes:
     place = choice == 3
     return scenes.replace(
         shape=_with_first(scenes.shape, (scenes.shape[:, 0] + step) % len(SHAPES), choice == 0),
-        color=_with_first(scenes.color, _unused_color(scenes, generator), choice == 1),
-        background=_unused_color(scenes, generator).where(choice == 2, scenes.background),
+        color=_with_first(scenes.color, unused_color(scenes, generator), choice == 1),
+        background=unused_color(scenes, generator).where(choice == 2, scenes.background),
         center=moved.center.where(place[:, None, None], scenes.center),
         radius=moved.radius.where(place[:, None], scenes.radius),
         angle=moved.angle.where(place[:, None], scenes.angle),
@@ -342,7 +342,7 @@ def _moved(scenes: Scenes, generator: torch.Generator) -> Scenes:
     )
 
 
-def _unused_color(scenes: Scenes, generator: torch.Generator) -> Tensor:
+def unused_color(scenes: Scenes, generator: torch.Generator) -> Tensor:
     """Draw a color (B,) for each scene that nothing in it has."""
     used = torch.cat([scenes.color, scenes.background[:, None]], dim=1)
     score = torch.rand(len(scenes), len(COLORS), generator=generator)
