@@ -22,7 +22,7 @@ from benchmarks.lib.machine import describe
 from benchmarks.quality import matches_of, write_sheet
 from engine.demo.judge import Judge, Match
 from engine.models.painter import Painter
-from engine.painters import load_painter, plain_recipe
+from engine.painters import find_painter, load_painter, plain_recipe
 from engine.recipes.kinds import AnyRecipe
 from engine.settings import DEMO, DEMO_PAINTERS
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
     """Paint and judge pictures of each painter, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks rivals", description=__doc__)
     parser.add_argument("--count", type=int, default=120, help="prompts (default 120)")
-    parser.add_argument("--painters", default=",".join((DEMO, *DEMO_PAINTERS)))
+    parser.add_argument("--painters", default=",".join((DEMO, *_painting())))
     parser.add_argument("--sheets", type=Path, help="a folder for contact sheets")
     options = parser.parse_args(arguments)
     asked, judge = held_out_prompts(options.count), Judge()
@@ -48,6 +48,11 @@ def main(arguments: Sequence[str]) -> None:
             options.sheets.mkdir(parents=True, exist_ok=True)
             captions = [each.prompt for each in asked[:40]]
             write_sheet(pictures[:40], captions, options.sheets / f"{name}.png")
+
+
+def _painting() -> list[str]:
+    """Return the names of the demo painters that paint from words."""
+    return [name for name in DEMO_PAINTERS if not find_painter(name).edits]
 
 
 def paint(name: str, asked: Sequence[Asked]) -> tuple[list[np.ndarray], float]:

@@ -13,7 +13,8 @@ MAX_THREADS = 1024
 MAX_TOGETHER = 64
 MAX_MORE_MODELS = 24
 """Maximum number of models beside the main ones: Discord offers 25 choices."""
-DEMO, DEMO_PAINTERS = "demo", ("demo-glide", "demo-mindalle")
+DEMO = "demo"
+DEMO_PAINTERS = ("demo-glide", "demo-mindalle", "demo-open-edit")
 """Names of the models that come with the program: the pair of VQGAN-CLIP, and other painters'."""
 DEVICES = "auto, cpu, mps, cuda or cuda:N"
 """The devices that `is_device` knows, for messages."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.models.shape_phrases import ShapePhrases
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.models.vocabulary import OpenVocabulary, Vocabulary
 from engine.recipes.plain_recipe import PainterKind
@@ -155,7 +156,7 @@ def registered_painter(registry: "Registry", name: str, files: Mapping[str, Path
 
 def demo_painters() -> dict[str, PainterEntry]:
     """Return the demo models of other painters by name, those whose files are there."""
-    entries = (_demo_glide(), _demo_mindalle())
+    entries = (_demo_glide(), _demo_mindalle(), _demo_open_edit())
     return {each.name: each for each in entries if each.is_complete}
 
 
@@ -172,7 +173,7 @@ def _demo_glide() -> PainterEntry:
         },
         side=64,
         enlarge=8,
-        defaults={"base_steps": 50, "upsample_steps": 8, "upsample_from": 400},
+        defaults={"base_steps": 50, "upsample_steps": 8, "upsample_from": 150},
         memory=PainterMemory(fixed=150e6, per_run=50e6),
         step_cost=10_000,
         halves=False,
@@ -201,4 +202,24 @@ def _demo_mindalle() -> PainterEntry:
         step_cost=16_000,
         halves=False,
         vocabulary=ShapeVocabulary(),
+    )
+
+
+def _demo_open_edit() -> PainterEntry:
+    roles = ("embedding", "edges", "decoder", "perceptual")
+    files = {role: _DEMO / f"open-edit-{role}.safetensors" for role in roles}
+    return PainterEntry(
+        name="demo-open-edit",
+        painter="open-edit",
+        description="a tiny Open-Edit, trained by this repository on drawn pictures",
+        limits=Text(
+            "the demo models know only colored shapes on colored backgrounds, and change colors"
+        ),
+        licence=_DEMO_LICENCE,
+        files=files | {"vocabulary": _DEMO / "open-edit-vocabulary.json"},
+        side=192,
+        memory=PainterMemory(fixed=150e6, per_run=100e6),
+        step_cost=10_000,
+        halves=False,
+        vocabulary=ShapePhrases(),
     )
