@@ -49,12 +49,12 @@ DECODER = DecoderConfig(width=6, hidden=8, cells=6)
 EDGES = EdgesConfig(channels=(12, 1, 1, 1), block_width=1, score_width=1)
 PERCEPTUAL = PerceptualConfig(channels=(8, 12, 16, 24, 24))
 
-STEPS = 2500
+STEPS = 1000
 CROPS = 8
 """Number of crops in a batch."""
 CROP = 32
 """Side in drawn pixels of the crops that most of the run is trained on, before whole pictures."""
-CROP_UNTIL = 0.8
+CROP_UNTIL = 0.9
 """Share of the run on crops; then a batch has as many pixels, in fewer pictures."""
 LEARNING_RATE = 3e-3
 WARMUP = 20

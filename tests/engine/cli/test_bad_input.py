@@ -84,7 +84,7 @@ WHOLE = "must be a whole number from"
         (["a", *OUT, "--device", "tpu"], "--device must be auto, cpu, mps, cuda or cuda:N"),
         (["a", *OUT, "--device", "cuda:99"], "the device 'cuda:99' is not available here"),
         # outputs
-        (["a"], "required: --out"),
+        (["a"], "required: -o/--out"),
         (["a", "--out", "a.jpg"], "'a.jpg': the file's name must end in .png"),
         (["a", "--out", "a"], "'a': the file's name must end in .png"),
         (["a", "--out", ""], "name a file that ends in .png"),

@@ -72,7 +72,7 @@ def test_weights_are_refused(capsys: pytest.CaptureFixture, entry: PainterEntry,
 
 
 def test_models_that_only_change_pictures_are_refused(capsys: pytest.CaptureFixture):
-    assert main(["imagine", PROMPT, "--models", "open-edit", "--out", "a.png"]) == 2
+    assert main(["imagine", PROMPT, "--models", "demo-open-edit", "--out", "a.png"]) == 2
     assert "change pictures and paint no new ones" in capsys.readouterr().err
 
 

@@ -59,7 +59,7 @@ def test_what_cannot_paint_from_words_is_refused():
             find_systems("demo", ("editor",))
         settings = EngineSettings(painters=("editor", "tiny-mindalle"))
         assert default_painters("imagenet-16384", settings) == ("tiny-mindalle",)
-        assert default_painters("demo", settings) == tuple(demo_painters())
+        assert default_painters("demo", settings) == ("demo-glide", "demo-mindalle")
     finally:
         del PAINTERS["editor"]
     with pytest.raises(ModelError, match="no models called 'nothing'"):
@@ -72,7 +72,7 @@ def test_demo_models_are_compared_with_demo_painters_and_others_with_published_o
     editor = replace(PAINTERS["tiny-glide"], name="editor", can_inpaint=True)
     monkeypatch.setitem(PAINTERS, "editor", editor)
     settings = EngineSettings()
-    assert default_painters("demo", settings) == tuple(demo_painters())
+    assert default_painters("demo", settings) == ("demo-glide", "demo-mindalle")
     published = default_painters("imagenet-16384", settings)
     assert set(published) >= set(BOTH)
     assert not {"editor", *demo_painters()} & set(published)
