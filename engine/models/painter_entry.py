@@ -212,9 +212,7 @@ def _demo_open_edit() -> PainterEntry:
         name="demo-open-edit",
         painter="open-edit",
         description="a tiny Open-Edit, trained by this repository on drawn pictures",
-        limits=Text(
-            "the demo models know only colored shapes on colored backgrounds, and change colors"
-        ),
+        limits=Text("the demo models know only colored shapes on colored backgrounds"),
         licence=_DEMO_LICENCE,
         files=files | {"vocabulary": _DEMO / "open-edit-vocabulary.json"},
         side=192,
