@@ -120,7 +120,7 @@ async def test_glide_with_a_clip_of_its_own_is_compared_by_both_guidances(
     settings = make_settings(tmp_path)
     engine = settings.engine.model_copy(update={"painters": (entry.name,)})
     async with open_bot(settings.model_copy(update={"engine": engine})) as bot:
-        answered = await bot.alice.slash(bot.channel, "compare", prompt=PROMPT, seed=3)
+        answered = await bot.alice.slash(bot.channel, "compare", prompt=PROMPT, seed=3, tries=1)
         assert "`python -m engine weights get mindalle`" in ephemeral_text(answered)
         singles = await singles_of(await result_of(bot))
         recipes = [read_provenance(await each.read()).recipe for each in singles]
