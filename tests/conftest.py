@@ -20,6 +20,11 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(1, 3 * (cores or 1) // 2)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the slow tests first, so that no process waits for the last of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_collection_finish() -> None:
     """Keep Python from looking for garbage among all that the tests have imported."""
     gc.collect()
