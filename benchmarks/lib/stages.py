@@ -74,7 +74,7 @@ def _stages_named(models: "Models") -> Iterator[None]:
     functions: tuple[tuple[Any, str], ...] = (
         (loop, "quantize_latent"),
         (type(models.generator), "decode"),
-        (loop, "make_views"),
+        (loop, "cut_views"),
         (loop, "encode_views"),
         (loop, "objective"),
         (torch.Tensor, "backward"),

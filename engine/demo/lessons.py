@@ -45,9 +45,10 @@ from engine.demo.world import (
 from engine.models.clip import ClipPerceptor
 from engine.models.vqgan import VQGAN
 from engine.recipes.augmentations import DEMO
-from engine.vqgan_clip.cutouts import color_matrices, geometry, recolor, resample
+from engine.vqgan_clip.cutouts import recolor, resample
 from engine.vqgan_clip.latents import quantize
 from engine.vqgan_clip.losses import clamp_with_gradient
+from engine.vqgan_clip.views import color_matrices, geometry
 
 PAIRS_ALONE = 24
 """Number of spoiled pictures per step and process in phases without chains."""

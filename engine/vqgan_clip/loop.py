@@ -22,10 +22,10 @@ pixels, and h x w latent cells of C channels (for codebook sampling, of one logi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ from engine.errors import DivergedError
 from engine.models.loading import Models
 from engine.models.protocols import Perceptor
 from engine.recipes.recipe import Recipe
-from engine.vqgan_clip.cutouts import make_cutouts
+from engine.vqgan_clip.cutouts import cut
 from engine.vqgan_clip.edit_constraint import EditConstraint
 from engine.vqgan_clip.latents import quantize, sample_codes
 from engine.vqgan_clip.losses import (
@@ -46,6 +46,7 @@ from engine.vqgan_clip.losses import (
 )
 from engine.vqgan_clip.memory_plan import MemoryPlan
 from engine.vqgan_clip.safety import FiniteGuard, with_less_memory
+from engine.vqgan_clip.views import Views, draw, make_views
 
 SMOOTH_FROM = 0.4
 """Share of a run after which the total variation begins to count. From the start it destroys
@@ -140,10 +141,8 @@ def compute_losses(runs: Sequence[Run], plan: MemoryPlan) -> list[Tensor]:
     # 4. Embed augmented cutouts with every perceptor of the ensemble (2.2, 2.3, 2.5).
     embeddings: list[list[Tensor]] = [[] for _ in runs]
     for perceptor in models.perceptors:
-        size = perceptor.input_size
-        views = [make_views(run, image, size) for run, image in zip(runs, images, strict=True)]
-        encoded = encode_views(perceptor, torch.cat(views), plan)  # (sum of all N, D)
-        parts = encoded.split([len(each) for each in views])  # B of (N, D)
+        encoded = embed_cutouts(runs, images, perceptor, plan)  # (sum of all N, D)
+        parts = encoded.split([run.recipe.cutouts for run in runs])  # B of (N, D)
         for found, part in zip(embeddings, parts, strict=True):
             found.append(part[None])  # (1, N, D)
     # 5. Compare with the prompts, and add the regulariser (2, 2.4).
@@ -193,22 +192,62 @@ def compose(run: Run, image: Tensor) -> Tensor:
     return image if run.edit is None else run.edit.compose(image)
 
 
-def make_views(run: Run, image: Tensor, size: int) -> Tensor:
-    """Cut augmented views (N, 3, size, size) out of the picture (1, 3, H, W); Section 2.3."""
+def embed_cutouts(
+    runs: Sequence[Run], images: Sequence[Tensor], perceptor: Perceptor, plan: MemoryPlan
+) -> Tensor:
+    """Embed augmented cutouts of each run's picture (1, 3, H, W): unit vectors (sum of all N, D).
+
+    Cuts and embeds them in the chunks that the plan allows.
+    """
+    size, chunk = perceptor.input_size, plan.cutout_batch_size
+    regions = [crop(run, image) for run, image in zip(runs, images, strict=True)]
+    views = [draw_views(run, region, size) for run, region in zip(runs, regions, strict=True)]
+    jobs = list(zip(runs, regions, views, strict=True))
+    if chunk is None:
+        return encode_views(perceptor, torch.cat([cut_views(*job, size) for job in jobs]))
+
+    def cut_and_encode(run: Run, region: Tensor, part: Views) -> Tensor:
+        return encode_views(perceptor, cut_views(run, region, part, size))
+
+    return torch.cat(
+        [
+            _recomputed(cut_and_encode, run, region, part)
+            for run, region, all_views in jobs
+            for part in all_views.split(chunk)
+        ]
+    )
+
+
+def crop(run: Run, image: Tensor) -> Tensor:
+    """Return the part (1, 3, H, W) of a picture from which cutouts are taken."""
+    return image if run.edit is None else run.edit.crop_to_mask(image)
+
+
+def draw_views(run: Run, region: Tensor, size: int) -> Views:
+    """Draw how the N cutouts of `size` pixels a side are taken out of `region` (2.3)."""
     recipe = run.recipe
-    region = image if run.edit is None else run.edit.crop_to_mask(image)
-    return make_cutouts(region, recipe.cutouts, size, recipe.augmentations, run.rng)
+    draws = draw(recipe.cutouts, size, recipe.augmentations, run.rng)
+    height, width = region.shape[2:]
+    return make_views(draws, width / height, recipe.augmentations)
 
 
-def encode_views(perceptor: Perceptor, views: Tensor, plan: MemoryPlan) -> Tensor:
-    """Embed `views` (N, 3, S, S) as unit vectors (N, D), in the chunks that the plan allows."""
-    if plan.cutout_batch_size is None:
-        return perceptor.encode_image(views)
-    chunks = [
-        cast(Tensor, checkpoint(perceptor.encode_image, chunk, use_reentrant=False))
-        for chunk in views.split(plan.cutout_batch_size)
-    ]
-    return torch.cat(chunks)
+def cut_views(run: Run, region: Tensor, views: Views, size: int) -> Tensor:
+    """Cut `views` (N, 3, size, size) out of `region` (1, 3, H, W) of a run's picture (2.3)."""
+    return cut(region, views, size, run.recipe.augmentations)
+
+
+def encode_views(perceptor: Perceptor, cutouts: Tensor) -> Tensor:
+    """Embed cutouts (N, 3, S, S) as unit vectors (N, D) (2.2)."""
+    return perceptor.encode_image(cutouts)
+
+
+def _recomputed(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    """Call a function whose activations are computed again for the gradient.
+
+    It draws nothing from torch's global generators, so their states are not kept.
+    """
+    result = checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=False)
+    return cast(Tensor, result)
 
 
 def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:

@@ -15,7 +15,7 @@ class MemoryPlan:
     """What a step keeps in memory for the gradient, and what it computes again."""
 
     cutout_batch_size: int | None
-    """Number of cutouts whose activations are in memory at a time; None for all of them."""
+    """Number of cutouts that are taken and embedded at a time; None for all of them."""
     checkpoint_decoder: bool
     """Whether the decoder's activations are computed again in the backward pass."""
 

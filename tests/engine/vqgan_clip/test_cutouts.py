@@ -9,12 +9,11 @@ from torch.nn import functional as F
 from engine.recipes.augmentations import PAPER, Augmentations
 from engine.vqgan_clip.cutouts import (
     LUMA,
-    color_matrices,
-    geometry,
     make_cutouts,
     recolor,
     resample,
 )
+from engine.vqgan_clip.views import color_matrices, geometry
 
 NONE = Augmentations()
 ROUNDING = 1e-4

@@ -48,6 +48,19 @@ def test_run_out_of_memory_continues_with_next_plan(models: Models, runtime: Nul
     assert run.steps_done == 1
 
 
+def test_run_that_only_the_thriftiest_plan_fits_goes_on(models: Models, runtime: NullRuntime):
+    """The plan holds for the cutting of the views too, which takes much for large pictures."""
+    recipe = painted(512, 64)
+    peaks = [peak_of_step(Generation(recipe, models, plan)) for plan in PLANS]
+    assert peaks[2] < 0.75 * peaks[1] < 0.75 * peaks[0]
+    run = Generation(recipe, models)
+    torch.cuda.empty_cache()
+    runtime.set_total((peaks[1] + peaks[2]) // 2)
+    run.step()
+    assert run.plan == PLANS[2]
+    assert run.steps_done == 1
+
+
 def test_memory_that_is_free_is_seen(runtime: NullRuntime):
     device = torch.device("cuda")
     torch.cuda.empty_cache()
