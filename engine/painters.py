@@ -143,7 +143,7 @@ def choose_plan(recipe: AnyRecipe, budget: Budget) -> MemoryPlan:
     """
     if isinstance(recipe, Recipe):
         return memory_estimate.choose_plan(recipe, find_models(recipe.models), budget)
-    needed = estimate_peak(recipe, is_bf16=budget.is_bf16)
+    needed = estimate_peak(recipe, is_bf16=budget.is_bf16, is_cuda=budget.is_cuda)
     if needed > budget.bytes:
         raise RecipeError(
             "about {needed} GB of memory are needed by {painter}, and {free} GB are free: choose "
@@ -155,17 +155,29 @@ def choose_plan(recipe: AnyRecipe, budget: Budget) -> MemoryPlan:
     return PLANS[0]
 
 
-def estimate_peak(recipe: AnyRecipe, plan: MemoryPlan = PLANS[0], *, is_bf16: bool = False) -> int:
+def estimate_peak(
+    recipe: AnyRecipe,
+    plan: MemoryPlan = PLANS[0],
+    *,
+    is_bf16: bool = False,
+    is_cuda: bool = False,
+) -> int:
     """Estimate the bytes that models and a run take together at the run's peak."""
-    fixed = estimate_fixed(find_entry(recipe.models), is_bf16=is_bf16)
-    return fixed + estimate_run(recipe, plan, is_bf16=is_bf16)
+    fixed = estimate_fixed(find_entry(recipe.models), is_bf16=is_bf16, is_cuda=is_cuda)
+    return fixed + estimate_run(recipe, plan, is_bf16=is_bf16, is_cuda=is_cuda)
 
 
-def estimate_run(recipe: AnyRecipe, plan: MemoryPlan = PLANS[0], *, is_bf16: bool = False) -> int:
+def estimate_run(
+    recipe: AnyRecipe,
+    plan: MemoryPlan = PLANS[0],
+    *,
+    is_bf16: bool = False,
+    is_cuda: bool = False,
+) -> int:
     """Estimate the bytes that a run takes at its peak, without those of the models."""
     if isinstance(recipe, Recipe):
         entry = find_models(recipe.models)
-        return memory_estimate.estimate_run(recipe, entry, plan, is_bf16=is_bf16)
+        return memory_estimate.estimate_run(recipe, entry, plan, is_bf16=is_bf16, is_cuda=is_cuda)
     return _estimate_plain_run(recipe)
 
 

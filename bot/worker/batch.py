@@ -59,9 +59,8 @@ class StepBatch:
             return False
         if self._free_bytes is None:
             self._free_bytes = self._free_beside(leader)
-        needed = estimate_run(
-            recipe, plan_of(leader.run), is_bf16=self._memory(recipe.models).is_bf16
-        )
+        plan, memory = plan_of(leader.run), self._memory(recipe.models)
+        needed = estimate_run(recipe, plan, is_bf16=memory.is_bf16, is_cuda=memory.is_cuda)
         if needed > self._free_bytes:
             return False
         self._free_bytes -= needed
@@ -114,6 +113,7 @@ class StepBatch:
     def _free_beside(self, leader: JobRun) -> int:
         """Return the bytes that the leader leaves for other runs."""
         memory, entry = self._memory(leader.recipe.models), find_entry(leader.recipe.models)
-        free = available_memory(leader.device) + estimate_fixed(entry, is_bf16=memory.is_bf16)
-        taken = estimate_peak(leader.recipe, plan_of(leader.run), is_bf16=memory.is_bf16)
+        kind = {"is_bf16": memory.is_bf16, "is_cuda": memory.is_cuda}
+        free = available_memory(leader.device) + estimate_fixed(entry, **kind)
+        taken = estimate_peak(leader.recipe, plan_of(leader.run), **kind)
         return memory.capped(free).bytes - taken

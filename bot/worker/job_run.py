@@ -197,10 +197,10 @@ class JobRun:
         self, recipe: AnyRecipe, painter: "Painter", *, low_memory: bool
     ) -> MemoryPlan:
         entry, memory = find_entry(recipe.models), self._memory(recipe.models)
-        is_bf16 = memory.is_bf16
-        free = available_memory(painter.device) + estimate_fixed(entry, is_bf16=is_bf16)
+        kind = {"is_bf16": memory.is_bf16, "is_cuda": memory.is_cuda}
+        free = available_memory(painter.device) + estimate_fixed(entry, **kind)
         plan = choose_plan(recipe, memory.capped(free) if low_memory else memory)
-        if estimate_peak(recipe, plan, is_bf16=is_bf16) > free:
+        if estimate_peak(recipe, plan, **kind) > free:
             raise RecipeError("there is not enough memory free at the moment")
         if plan != PLANS[0]:
             log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})

@@ -109,7 +109,9 @@ class LoadedModels:
             self._drop(next(iter(self._loaded)))
 
     def _bytes(self, name: str) -> int:
-        return estimate_fixed(find_entry(name), is_bf16=self.budget(name).is_bf16)
+        budget = self.budget(name)
+        entry = find_entry(name)
+        return estimate_fixed(entry, is_bf16=budget.is_bf16, is_cuda=budget.is_cuda)
 
     def _drop(self, name: str) -> None:
         self._release(name)

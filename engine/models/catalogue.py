@@ -49,6 +49,12 @@ STYLES = (
 """Styles for models that know most words."""
 
 
+CUDA_LIBRARIES = 36e6
+"""Bytes that matrix products take on CUDA for their work space, on the devices with the largest."""
+CUDA_OVERHEAD = 1.04
+"""Factor from weights to what the allocator gives for them, measured with the paper's pair."""
+
+
 @dataclass(frozen=True)
 class RunMemory:
     """Peak memory of a run in float32, in bytes, for `engine.vqgan_clip.memory_estimate`."""
@@ -91,6 +97,8 @@ class ModelEntry:
     another picture that is still similar, which depends on the distances between the codes."""
     memory: RunMemory
     """Estimate of a run's peak memory."""
+    cuda_memory: RunMemory
+    """Figures for the peak on CUDA, where they are what is kept for the gradient, without more."""
     halves: bool = True
     """True if the models gain from bfloat16 on a device with bfloat16 units."""
     weights: tuple[float, ...] = ()
@@ -135,6 +143,14 @@ CATALOGUE = {
         #   256, 8 cutouts            320        512, codebook sampling       830
         #   256, codebook sampling    370        512, 256 cutouts           1,630
         memory=RunMemory(fixed=140e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
+        # Fitted to the peak of torch's allocator, `engine.vqgan_clip.cuda_memory`.
+        cuda_memory=RunMemory(
+            fixed=CUDA_LIBRARIES + 22e6,
+            per_pixel=1.1e3,
+            per_cutout=1.8e6,
+            view_sides=(64,),
+            bf16_bytes=7e6,
+        ),
         # The documentation's figures are for float32, and the layers are small.
         halves=False,
         examples=(
@@ -204,13 +220,14 @@ def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
             preset=entry.preset,
             vary_noise=VARY_NOISE,
             memory=_memory(registry, entry),
+            cuda_memory=_memory(registry, entry, is_cuda=True),
             weights=tuple(each.weight for each in entry.perceptors),
             examples=entry.examples or EXAMPLES,
             styles=entry.styles or STYLES,
         )
 
 
-def _memory(registry: "Registry", entry: "ModelsEntry") -> RunMemory:
+def _memory(registry: "Registry", entry: "ModelsEntry", *, is_cuda: bool = False) -> RunMemory:
     """Add up the figures of generator and perceptors; missing figures are the paper's."""
     from engine.weights.registry_entries import GeneratorMemory, PerceptorMemory
 
@@ -218,12 +235,17 @@ def _memory(registry: "Registry", entry: "ModelsEntry") -> RunMemory:
     generator = generator or GeneratorMemory(weights=304e6, lowered=170e6, per_pixel=5.22e3)
     default = PerceptorMemory(weights=605e6, lowered=351e6, per_cutout=18.8e6)
     perceptors = [registry.perceptors[each.name].memory or default for each in entry.perceptors]
+    libraries, pixels, cutouts, overhead = LIBRARIES, PIXEL_OVERHEAD, CUTOUT_OVERHEAD, 1.0
+    if is_cuda:
+        libraries, pixels, cutouts, overhead = CUDA_LIBRARIES, 1.0, 1.0, CUDA_OVERHEAD
+    weights = generator.weights + sum(each.weights for each in perceptors)
+    lowered = generator.lowered + sum(each.lowered for each in perceptors)
     return RunMemory(
-        fixed=LIBRARIES + generator.weights + sum(each.weights for each in perceptors),
-        per_pixel=PIXEL_OVERHEAD * generator.per_pixel,
-        per_cutout=CUTOUT_OVERHEAD * sum(each.per_cutout for each in perceptors),
+        fixed=libraries + overhead * weights,
+        per_pixel=pixels * generator.per_pixel,
+        per_cutout=cutouts * sum(each.per_cutout for each in perceptors),
         view_sides=(VIEW_SIDE,) * len(perceptors),
-        bf16_bytes=generator.lowered + sum(each.lowered for each in perceptors),
+        bf16_bytes=overhead * lowered,
     )
 
 

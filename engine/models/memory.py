@@ -3,7 +3,7 @@
 `engine.vqgan_clip.memory_estimate` adds what a run of VQGAN-CLIP takes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -12,6 +12,10 @@ from engine.models.catalogue import ModelEntry, PainterEntry
 
 if TYPE_CHECKING:
     from torch import device
+
+CUDA_SHARE = 0.9
+"""Share of a CUDA device's memory that is planned with. The rest is for the work spaces of cuDNN,
+which vary with the device, and for gaps in the allocator's blocks."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,12 @@ class Budget:
     """Number of bytes."""
     is_bf16: bool = False
     """Whether decoder and image towers compute in bfloat16, which needs less."""
+    is_cuda: bool = False
+    """Whether it is the memory of a CUDA device, where runs need less."""
 
     def capped(self, limit: int) -> "Budget":
         """Return the budget, reduced to at most `limit` bytes."""
-        return Budget(min(self.bytes, limit), self.is_bf16)
+        return replace(self, bytes=min(self.bytes, limit))
 
 
 def free_budget(entry: ModelEntry | PainterEntry, device: "device", precision: str) -> Budget:
@@ -39,7 +45,9 @@ def free_budget(entry: ModelEntry | PainterEntry, device: "device", precision: s
     from engine.models.devices import choose_precision
 
     dtype = choose_precision(precision, device, gains=entry.halves)
-    return Budget(available_memory(device), is_bf16=dtype == torch.bfloat16)
+    is_cuda = device.type == "cuda"
+    free = available_memory(device) * (CUDA_SHARE if is_cuda else 1)
+    return Budget(round(free), is_bf16=dtype == torch.bfloat16, is_cuda=is_cuda)
 
 
 def available_memory(device: "device") -> int:
@@ -52,9 +60,14 @@ def available_memory(device: "device") -> int:
     return psutil.virtual_memory().available
 
 
-def estimate_fixed(entry: ModelEntry | PainterEntry, *, is_bf16: bool = False) -> int:
+def estimate_fixed(
+    entry: ModelEntry | PainterEntry, *, is_bf16: bool = False, is_cuda: bool = False
+) -> int:
     """Estimate the bytes that the loaded models take, independently of the recipe."""
-    return round(entry.memory.fixed - (entry.memory.bf16_bytes / 2 if is_bf16 else 0))
+    memory = entry.memory
+    if is_cuda and isinstance(entry, ModelEntry):
+        memory = entry.cuda_memory
+    return round(memory.fixed - (memory.bf16_bytes / 2 if is_bf16 else 0))
 
 
 def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:

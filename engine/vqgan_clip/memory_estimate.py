@@ -1,8 +1,8 @@
 """Estimate a run's peak memory, so that it is refused with a reason instead of being killed.
 
 The estimate is a plain formula. Its figures are measured for each pair of models, see
-`engine.models.catalogue`. A run gets the fastest memory plan with which it fits
-(`engine.vqgan_clip.memory_plan`).
+`engine.models.catalogue`; `engine.vqgan_clip.cuda_memory` has the formula for CUDA. A run gets the
+fastest memory plan with which it fits (`engine.vqgan_clip.memory_plan`).
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from engine.recipes.checks import MAX_SIDE, MIN_SIDE
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.text import Text
+from engine.vqgan_clip.cuda_memory import estimate_activations
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 _CHECKPOINTED = 0.8
@@ -35,24 +36,37 @@ _OUTPUT_BYTES = 8
 
 
 def estimate_run(
-    recipe: Recipe, entry: ModelEntry, plan: MemoryPlan, *, is_bf16: bool = False
+    recipe: Recipe,
+    entry: ModelEntry,
+    plan: MemoryPlan,
+    *,
+    is_bf16: bool = False,
+    is_cuda: bool = False,
 ) -> int:
     """Estimate the bytes that a run takes at its peak, without those of the models."""
-    return _estimate_run(recipe.width * recipe.height, recipe, entry, plan, is_bf16)
+    return _estimate_run(recipe.width * recipe.height, recipe, entry, plan, is_bf16, is_cuda)
 
 
 def estimate_peak(
-    recipe: Recipe, entry: ModelEntry, plan: MemoryPlan = PLANS[0], *, is_bf16: bool = False
+    recipe: Recipe,
+    entry: ModelEntry,
+    plan: MemoryPlan = PLANS[0],
+    *,
+    is_bf16: bool = False,
+    is_cuda: bool = False,
 ) -> int:
     """Estimate the bytes that the models and a run take together at its peak."""
-    run = estimate_run(recipe, entry, plan, is_bf16=is_bf16)
-    return estimate_fixed(entry, is_bf16=is_bf16) + run
+    run = estimate_run(recipe, entry, plan, is_bf16=is_bf16, is_cuda=is_cuda)
+    return estimate_fixed(entry, is_bf16=is_bf16, is_cuda=is_cuda) + run
 
 
 def _estimate_run(
-    pixels: int, recipe: Recipe, entry: ModelEntry, plan: MemoryPlan, is_bf16: bool
+    pixels: int, recipe: Recipe, entry: ModelEntry, plan: MemoryPlan, is_bf16: bool, is_cuda: bool
 ) -> int:
     """Estimate a run like `recipe`, but with another number of pixels."""
+    if is_cuda:
+        memory = entry.cuda_memory
+        return round(estimate_activations(pixels, recipe, memory, plan, is_bf16=is_bf16))
     memory = entry.memory
     # The decoder's activations grow with the pixels, the perceptors' with the cutouts.
     batch = min(recipe.cutouts, plan.cutout_batch_size or recipe.cutouts)
@@ -74,10 +88,11 @@ def choose_plan(recipe: Recipe, entry: ModelEntry, budget: Budget) -> MemoryPlan
 
     Raises `RecipeError`, with the largest square that fits, if it fits with none.
     """
-    fixed = estimate_fixed(entry, is_bf16=budget.is_bf16)
+    fixed = estimate_fixed(entry, is_bf16=budget.is_bf16, is_cuda=budget.is_cuda)
 
     def needed(plan: MemoryPlan, pixels: int = recipe.width * recipe.height) -> int:
-        return fixed + _estimate_run(pixels, recipe, entry, plan, budget.is_bf16)
+        run = _estimate_run(pixels, recipe, entry, plan, budget.is_bf16, budget.is_cuda)
+        return fixed + run
 
     plan = next((plan for plan in PLANS if needed(plan) <= budget.bytes), None)
     if plan is not None:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine import Generation, Models, Recipe, make_recipe
+from engine import Generation, Models, Recipe, load_models, make_recipe
 from engine.models.catalogue import find_models
-from engine.models.memory import available_memory
+from engine.models.memory import available_memory, estimate_fixed
 from engine.vqgan_clip.memory_estimate import estimate_peak
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 from tests.engine.cuda.null_runtime import NullRuntime
@@ -27,12 +27,33 @@ def peak_of_step(run: Generation) -> int:
     return torch.cuda.max_memory_allocated()
 
 
+@pytest.fixture(scope="module", params=["float32", "bfloat16"])
+def either(request: pytest.FixtureRequest) -> Iterator[tuple[Models, bool, int]]:
+    """Load the demo pair in each precision, with whether it is bfloat16, and what it takes."""
+    torch._C._cuda_clearCublasWorkspaces()  # pyright: ignore[reportPrivateUsage]
+    before = torch.cuda.memory_allocated()
+    models = load_models("demo", "cuda", request.param)
+    Generation(painted(), models).step()
+    yield models, request.param == "bfloat16", torch.cuda.memory_allocated() - before
+
+
+def test_estimate_is_just_above_what_models_take(either: tuple[Models, bool, int]):
+    _, is_bf16, taken = either
+    estimate = estimate_fixed(find_models("demo"), is_bf16=is_bf16, is_cuda=True)
+    assert taken <= estimate <= 1.25 * taken
+
+
+@pytest.mark.parametrize(("side", "cutouts"), [(64, 8), (64, 256), (256, 32), (512, 16), (512, 64)])
 @pytest.mark.parametrize("plan", PLANS, ids=str)
-def test_run_stays_within_estimate(plan: MemoryPlan, models: Models):
-    recipe = painted(256, 32)
-    assert peak_of_step(Generation(recipe, models, plan)) <= estimate_peak(
-        recipe, find_models("demo"), plan
-    )
+def test_estimate_is_just_above_what_a_run_takes(
+    plan: MemoryPlan, side: int, cutouts: int, either: tuple[Models, bool, int]
+):
+    models, is_bf16, fixed = either
+    recipe, entry = painted(side, cutouts), find_models("demo")
+    before = torch.cuda.memory_allocated()
+    taken = fixed + peak_of_step(Generation(recipe, models, plan)) - before
+    estimate = estimate_peak(recipe, entry, plan, is_bf16=is_bf16, is_cuda=True)
+    assert taken <= estimate <= 1.25 * taken
 
 
 def test_run_out_of_memory_continues_with_next_plan(models: Models, runtime: NullRuntime):
