@@ -17,7 +17,10 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python -m
 EXAMPLE := pictures/red-circle.png
 
-PYTEST := OMP_WAIT_POLICY=PASSIVE $(IN_VENV) pytest -q -n auto --durations=25
+# There are more test processes than cores, so each computes on one thread. Tests start many
+# programs, so their bytecode is kept wherever the environment says that it should not be.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE \
+	$(IN_VENV) pytest -q -n auto --durations=25
 
 .PHONY: run paint lint test-fast test messages wheel clean
 
