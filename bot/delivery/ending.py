@@ -76,6 +76,7 @@ class Ending:
                 result_files,
                 *(job, allowed.pictures, allowed.frames),
                 *(limit, self.posted_recipes),
+                is_stopped=self.record.state is JobState.STOPPED,
             )
             try:
                 return await self._tell_files(pictures, allowed, files)

@@ -18,10 +18,15 @@ from engine.recipes.mindalle_recipe import MinDalleRecipe
 
 _ALL = Message("Every picture is shown. Of the others, the paper showed the best of five.")
 _FIRST = Message("the first try")
+_BEST_SO_FAR = Message("the best so far by CLIP")
 
 
 def comparison_picture(
-    job: Job, pictures: Sequence[StoredPicture], finals: Sequence[Image.Image]
+    job: Job,
+    pictures: Sequence[StoredPicture],
+    finals: Sequence[Image.Image],
+    *,
+    is_stopped: bool = False,
 ) -> Image.Image:
     """Return the sheet with the pictures of a job, numbered as its buttons are."""
     shown = [
@@ -33,7 +38,10 @@ def comparison_picture(
         of_painter = list(group)
         recipe = of_painter[0][0]
         stored = [each for _, each, _ in of_painter]
-        detail = _detail(job.recipes, recipe, stored).in_language(job.language)
+        # A job that is stopped ends in the tries of its last painter.
+        is_cut_short = is_stopped and of_painter[-1] is shown[-1]
+        parts = _details(job.recipes, recipe, stored, is_cut_short=is_cut_short)
+        detail = joined(" · ", parts).in_language(job.language)
         tiles = [numbered(final, each.number) for _, each, final in of_painter]
         rows.append(SheetRow(system_name(recipe), detail, tuple(tiles)))
     recipes = [recipe for recipe, _, _ in shown]
@@ -76,27 +84,37 @@ def _tries(recipes: Sequence[AnyRecipe], recipe: AnyRecipe) -> int:
     return sum(without_seed(each) == without_seed(recipe) for each in recipes)
 
 
-def _picked(recipes: Sequence[AnyRecipe], recipe: AnyRecipe, shown: int) -> Message | None:
-    """Return how the picture of a system was chosen among its tries, of which `shown` are shown."""
+def _picked(
+    recipes: Sequence[AnyRecipe], recipe: AnyRecipe, shown: int, *, is_cut_short: bool
+) -> Message | None:
+    """Return how the picture of a system was chosen among its tries, of which `shown` are shown.
+
+    With `is_cut_short`, not all of them may be painted.
+    """
     tries = _tries(recipes, recipe)
     if not has_tries(recipes) or shown > 1:
         return None
+    if is_cut_short and tries > 1:
+        return _BEST_SO_FAR
     return _FIRST if tries == 1 else Message("best of {count} by CLIP", count=tries)
 
 
-def _detail(
-    recipes: Sequence[AnyRecipe], recipe: AnyRecipe, pictures: Sequence[StoredPicture]
-) -> Message:
+def _details(
+    recipes: Sequence[AnyRecipe],
+    recipe: AnyRecipe,
+    pictures: Sequence[StoredPicture],
+    *,
+    is_cut_short: bool,
+) -> tuple[Message | None, ...]:
     """Return what a row says below the name of its painter."""
     known = [each.seconds for each in pictures if each.seconds is not None]
     mean = f"{sum(known) / len(known):.1f}" if known else ""
-    parts = (
+    return (
         Message("{seconds} s a picture", seconds=mean) if known else None,
         steps_text(recipe.total_steps),
         _candidates(recipe),
-        _picked(recipes, recipe, len(pictures)),
+        _picked(recipes, recipe, len(pictures), is_cut_short=is_cut_short),
     )
-    return joined(" · ", parts)
 
 
 def _candidates(recipe: AnyRecipe) -> Message | None:

@@ -72,13 +72,15 @@ def result_files(
     frames: Sequence[StoredFrame],
     limit: int,
     posted_recipes: PostedRecipes,
+    *,
+    is_stopped: bool = False,
 ) -> ResultFiles:
-    """Return all files of a finished job, each of at most `limit` bytes."""
+    """Return all files of a finished or stopped job, each of at most `limit` bytes."""
     packer = _AttachmentPacker(limit, job.language, spoiler=job.spoiler)
     finals = [open_image(each.content) for each in pictures]
     if len(finals) > 1:
         if is_comparison(job.recipes):
-            grid = comparison_picture(job, pictures, finals)
+            grid = comparison_picture(job, pictures, finals, is_stopped=is_stopped)
         else:
             grid = _grid([each.number for each in pictures], finals)
         shows = alt_texts.of_grid(job, len(finals))

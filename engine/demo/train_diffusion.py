@@ -10,7 +10,6 @@ that no classifier is needed (Ho and Salimans, 2021).
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import trange
 
 from engine.demo.claims import Claims, describe
+from engine.demo.diffusion_losses import DiffusionLosses
+from engine.demo.diffusion_optimizers import Optimizers
 from engine.demo.wordings import HELD_OUT_TEMPLATES, TEMPLATES, phrase, plain_prompt
 from engine.demo.world import (
     COLORS,
@@ -33,7 +34,6 @@ from engine.demo.world import (
     sample_single_scenes,
 )
 from engine.glide.config import TIMESTEPS, TextConfig, UNetConfig
-from engine.glide.diffusion import Diffusion, split_prediction
 from engine.glide.tokens import WordTokenizer, fit
 from engine.glide.unet import UNet
 from engine.models.shape_words import KNOWN
@@ -72,18 +72,8 @@ LOW_NOISE = 0.08
 """Maximum standard deviation of the noise on pictures to enlarge, which the base can get wrong."""
 BOUND_WEIGHT = 1e-3 * TIMESTEPS
 """Weight of a term of the variational bound, drawn at random from those of all timesteps."""
-MAX_WEIGHT = 50.0
-"""Maximum weight of the squared error of the noise. The weight is that of the error of the velocity
-(Salimans and Ho, 2022): without it, the noisiest pictures hardly count, in which nothing but the
-words tells the colors."""
-COARSE_CELLS = (1, 4)
-"""Numbers of squares along a side over which the error of the noise counts as a mean, too."""
 WORD_BATCH, WORD_RATE = 128, 3e-3
 """Captions per step while the text tower learns what they say, and the learning rate."""
-MATRIX_RATE, OTHER_RATE = 0.012, 1.5e-3
-"""Learning rates of the blocks' matrices, with Muon (Jordan et al., 2024), and of all other
-weights, with AdamW. At 0.02 and 2e-3, the loss after 300 steps was 0.49; with AdamW alone, 0.66."""
-WEIGHT_DECAY = 0.01
 WARM_UP = 0.03
 """Share of the run in which the learning rate rises; after that it falls along half a cosine."""
 AVERAGE = 0.997
@@ -135,7 +125,7 @@ def train_diffusion(plan: Plan, seed: int, checkpoint: Path | None = None) -> UN
     average = AveragedModel(model, multi_avg_fn=_average)
     parts = {"model": model, "optimizers": optimizers, "average": average}
     first = _resume(parts, random, checkpoint)
-    losses = _losses(plan)
+    losses = DiffusionLosses(plan.config, plan.timesteps)
     progress = trange(
         first, plan.steps, desc="diffusion", mininterval=10, initial=first, total=plan.steps
     )
@@ -151,56 +141,6 @@ def train_diffusion(plan: Plan, seed: int, checkpoint: Path | None = None) -> UN
             _save(parts, random, step + 1, checkpoint)
     result: Any = average.module
     return result.eval()
-
-
-class Optimizers:
-    """Muon for the matrices of a UNet's blocks, and AdamW for its other weights.
-
-    Muon knows only matrices, so it gets convolutions as matrices with a row for each output, which
-    share their memory with the weights.
-    """
-
-    def __init__(self, model: UNet) -> None:
-        """Take all weights that require a gradient."""
-        named = [(name, weights) for name, weights in model.named_parameters()]
-        named = [(name, weights) for name, weights in named if weights.requires_grad]
-        blocks = ("input_blocks", "middle_block", "output_blocks")
-        # The first convolution of all is no matrix of a block: it sees colors.
-        inner = [n.startswith(blocks) and n != "input_blocks.0.0.weight" for n, _ in named]
-        chosen = [each and w.dim() > 1 for each, (_, w) in zip(inner, named, strict=True)]
-        self._weights = [w for each, (_, w) in zip(chosen, named, strict=True) if each]
-        others = [w for each, (_, w) in zip(chosen, named, strict=True) if not each]
-        self._matrices = [nn.Parameter(_rows_first(w.data).view(len(w), -1)) for w in self._weights]
-        self._muon = torch.optim.Muon(
-            self._matrices, MATRIX_RATE, weight_decay=WEIGHT_DECAY, momentum=0.95
-        )
-        self._adam = torch.optim.AdamW(
-            others, OTHER_RATE, betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY, fused=True
-        )
-
-    def step(self, rate: float) -> None:
-        """Change the weights by their gradients, at a share `rate` of the learning rates."""
-        for weights, matrix in zip(self._weights, self._matrices, strict=True):
-            if weights.grad is not None:
-                matrix.grad = _rows_first(weights.grad).reshape(len(weights), -1)
-        pairs = ((self._muon, MATRIX_RATE), (self._adam, OTHER_RATE))
-        for optimizer, highest in pairs:
-            optimizer.param_groups[0]["lr"] = rate * highest
-            optimizer.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what the optimizers remember."""
-        return {"muon": self._muon.state_dict(), "adam": self._adam.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self._muon.load_state_dict(state["muon"])
-        self._adam.load_state_dict(state["adam"])
-
-
-def _rows_first(weights: Tensor) -> Tensor:
-    """Return weights (outputs, ...) in the order of their memory, where channels come last."""
-    return weights.permute(0, 2, 3, 1) if weights.dim() == 4 else weights
 
 
 def teach_words(model: UNet, random: torch.Generator, steps: int) -> float:
@@ -270,60 +210,6 @@ def _tokens(config: UNetConfig, captions: list[str]) -> tuple[Tensor, Tensor]:
     """Return the tokens of captions, and where there are some."""
     tokenizer = WordTokenizer(config.text.words)
     return fit([tokenizer.encode(each) for each in captions], config.text.context)
-
-
-def _losses(
-    plan: Plan,
-) -> Callable[[UNet, Tensor, Tensor, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]:
-    """Return a function that computes the error of the noise and a term of the bound."""
-    diffusion = Diffusion.over(range(TIMESTEPS), plan.config.schedule)
-    levels, betas = torch.tensor(diffusion.levels), torch.tensor(diffusion.betas)
-    least = torch.tensor([diffusion.least_log_variance(each) for each in range(TIMESTEPS)])
-    before = torch.cat((torch.ones(1), levels[:-1]))
-    of_start = betas * before.sqrt() / (1 - levels)
-
-    def losses(
-        model: UNet,
-        images: Tensor,
-        low: Tensor,
-        tokens: Tensor,
-        present: Tensor,
-        random: torch.Generator,
-    ) -> tuple[Tensor, Tensor]:
-        timesteps = torch.randint(plan.timesteps, (len(images),), generator=random)
-        noise = torch.randn(images.shape, generator=random)
-        level = levels[timesteps, None, None, None]
-        noisy = level.sqrt() * images + (1 - level).sqrt() * noise
-        seen = torch.cat((noisy, low), 1).contiguous(memory_format=torch.channels_last)
-        # The gradient of torch's fused attention is slow on a CPU.
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            predicted = model(seen, timesteps, model.encode_text(tokens, present))
-        predicted_noise, fraction = split_prediction(predicted)
-        error = (noise - predicted_noise.detach()) * ((1 - level) / level).sqrt()
-        error = error.clamp(-2, 2) * of_start[timesteps, None, None, None]
-        lower = least[timesteps, None, None, None]
-        share = (fraction + 1) / 2
-        variance = share * betas.log()[timesteps, None, None, None] + (1 - share) * lower
-        # The Kullback-Leibler divergence of two normal distributions, in nats per value.
-        bound = variance - lower - 1 + (lower - variance).exp() + error**2 * (-variance).exp()
-        weight = (1 / level).clamp(max=MAX_WEIGHT)
-        return _noise_loss(predicted_noise - noise, weight), bound.mean() / 2
-
-    return losses
-
-
-def _noise_loss(error: Tensor, weight: Tensor) -> Tensor:
-    """Return the squared error of the noise (N, 3, H, W), also of its means over larger squares.
-
-    A mean over k x k pixels is that of k x k independent errors and hardly counts among them,
-    though it is what decides a color. So it counts k times more (after the multiscale loss of
-    Hoogeboom, Heek and Salimans, 2023).
-    """
-    loss = (weight * error**2).mean()
-    for cells in COARSE_CELLS:
-        size = error.shape[-1] // cells
-        loss = loss + (weight * F.avg_pool2d(error, size) ** 2).mean() * size / len(COARSE_CELLS)
-    return loss
 
 
 def _initialized(model: UNet) -> UNet:

@@ -1,0 +1,63 @@
+"""What the help of the command line says beside the names of commands and options."""
+
+from engine.comparison.prompts import PROMPT_SETS, TRIES
+from engine.presets import PRESET_NAMES
+from engine.recipes.checks import MAX_SIDE, MIN_SIDE
+from engine.recipes.shapes import MAX_RATIO
+from engine.settings import DEVICES
+
+SYNTAX = r"""
+PROMPT is "text:weight:stop | text:weight". The weight (default: 1) says how much a text
+counts; a negative weight pushes away from it. At the stop value a text has no more
+effect. What is no number, or follows a digit ("at 12:30"), belongs to the text, and so
+do "a cat :3" and "(red:1.3)". Midjourney's "cat::2 dog::1", "--no fog" and "--ar 16:9" are
+understood.
+Write \: or \| for a colon or bar in the text. Put the prompt in quotes, and write --
+before one that begins with a dash.
+
+Ctrl-C saves the picture so far; a second Ctrl-C stops at once.
+"""
+"""How a prompt is written, printed below the options of a command."""
+PAINTERS = """
+--models chooses the painter too: demo-glide, demo-mindalle or any other that the command
+models lists. They paint by their own defaults: PROMPT is then one plain sentence, and of
+the options "what to paint" only --seed and --count count; others are refused by name.
+"""
+"""What the models of other painters mean for a command, printed below its options."""
+OPTIONS = {
+    "--animation": "also write an animation of the progress, a .webp or .mp4 file",
+    "--count": "paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
+    "--device": f"{DEVICES} (default: auto)",
+    "--finish": "with --recipe: take all steps of a picture that was stopped, not only those taken",
+    "--force": "overwrite existing files",
+    "--grow": "margin around it, as a share of the picture's shorter side (default: 0.03)",
+    "--init-image": "picture to start from, cropped to the size",
+    "--keep": "how much of the picture to keep, from 0 to 1 (default: 0.9, or 0 with a mask)",
+    "--like": "picture that the result should resemble, in addition to the prompt or without one; "
+    "a weight below 0 pushes away from it (default: 1); may be repeated",
+    "--mask": "picture in which white is changed, black kept; or a copy of PICTURE in which what "
+    "changes is erased or painted over",
+    "--models": "models to use, see the command models",
+    "--more": "add an extra round of N steps, in which the learning rate rises and falls again; "
+    "may be repeated; with --recipe after its own steps",
+    "--negative": "what the picture should not show, separated by commas, as --no in the prompt",
+    "--painters": "models of other painters to compare with, separated by commas (default: the "
+    "demo painters for the demo models, else all published ones that paint from words)",
+    "--preset": f"settings of the optimization: {', '.join(PRESET_NAMES)} "
+    "(default: what suits the models)",
+    "--prompts": f"paint the prompts of a figure of the paper: {', '.join(PROMPT_SETS)}",
+    "--ratio": f"shape of the picture as width:height, up to {MAX_RATIO:g}:1; it has about as many "
+    "pixels as the models' own size",
+    "--recipe": "instead of the options above: paint the recipe in a PNG or JSON file again",
+    "--save-every": "also save the picture after every N steps, in the folder FILE-frames",
+    "--seed": "the same seed paints the same picture (default: random, and printed)",
+    "--size": f"width and height in pixels, {MIN_SIDE} to {MAX_SIDE} each, or one number for a "
+    "square; rounded to the models' grid (default: the models' own size)",
+    "--start-noise": "add random noise to the picture to start from, in standard deviations of its "
+    "latent (default: 0)",
+    "--steps": "number of steps",
+    "--table": "instead of a sheet: print the times of N runs each beside those of the paper",
+    "--tries": f"number of tries of the other painters, with the seeds S, S+1, ... (default: "
+    f"{TRIES})",
+}
+"""What each option does, for `--help`."""
