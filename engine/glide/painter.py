@@ -152,7 +152,9 @@ def load_painter(
 
 def load_unet(path: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> UNet:
     """Load the UNet in a weights file. Raises `ModelError` if it is missing or damaged."""
-    return load_module(path, lambda config: UNet(UNetConfig.from_dict(config)), device, dtype)
+    unet = load_module(path, lambda config: UNet(UNetConfig.from_dict(config)), device, dtype)
+    unet.pack_for_inference()
+    return unet
 
 
 def _load_clip(

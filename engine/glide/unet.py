@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from engine.glide.config import PICTURE_CHANNELS, UNetConfig
 from engine.glide.text import EncodedText, TextTower
 from engine.models.frozen_layers import cast_frozen
+from engine.models.packed_layers import pack_convolutions
 
 _MAX_PERIOD = 10_000
 """Longest period of the sines that stand for a timestep, in timesteps."""
@@ -73,8 +74,8 @@ class UNet(TextTower):
     @property
     def dtype(self) -> torch.dtype:
         """Data type that the blocks compute in."""
-        first = cast(_Stage, self.input_blocks[0])[0]
-        return cast(nn.Conv2d, first).weight.dtype
+        first = cast(_Residual, self.middle_block[0])
+        return cast(nn.Linear, first.emb_layers[1]).weight.dtype
 
     @property
     def device(self) -> torch.device:
@@ -89,6 +90,14 @@ class UNet(TextTower):
         self.eval().requires_grad_(False)
         for module in (self.input_blocks, self.middle_block, self.output_blocks, self.transformer):
             cast_frozen(module, dtype)
+
+    def pack_for_inference(self) -> None:
+        """Keep the frozen weights of the blocks' convolutions as a CPU computes with them.
+
+        After that they can be neither saved nor moved, and no gradient goes through the blocks.
+        """
+        for module in (self.input_blocks, self.middle_block, self.output_blocks):
+            pack_convolutions(module)
 
 
 def embed_timesteps(timesteps: Tensor, channels: int) -> Tensor:
