@@ -21,8 +21,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest test first, so that no process has to wait for it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_examples.py")
+    """Run the longest tests first, so that no process has to wait for them at the end.
+
+    There, the tests of a file are shared out, and each process would make a wheel of its own.
+    """
+    items.sort(key=lambda item: item.path.name not in ("test_examples.py", "test_wheel.py"))
 
 
 def pytest_collection_finish() -> None:
