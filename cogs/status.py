@@ -6,7 +6,7 @@ from discord import app_commands
 from bot.client import BotCog
 from bot.languages.message import Message, joined
 from bot.ui import formatting
-from bot.ui.loading_text import loading_text
+from bot.ui.loading_text import check_text, loading_text
 from bot.ui.responses import respond
 
 
@@ -32,6 +32,7 @@ class Status(BotCog):
             lines.append(Message("**Latency** {milliseconds} ms", milliseconds=latency))
         if loading.device is None:
             lines.append(loading_text(loading))
+        lines += [check_text(*each) for each in list(loading.verdicts.items())]
         await respond(interaction, joined("\n", lines))
 
 

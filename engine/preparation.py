@@ -13,7 +13,7 @@ from engine.painter_files import convert_painter_files, make_folder
 from engine.weights.downloads import DownloadProgress, Missing
 from engine.weights.fetching import Notify, fetch
 from engine.weights.registry import Registry
-from engine.weights.registry_entries import ModelsEntry, PerceptorEntry, WeightsFile
+from engine.weights.registry_entries import GeneratorEntry, ModelsEntry, PerceptorEntry, WeightsFile
 from engine.weights.settings import WeightsSettings
 
 
@@ -42,7 +42,7 @@ def prepare_models(
         return
     files = registry.needed_files(name, folder)
     if not fetches:
-        _check_present(name, files, settings)
+        _check_present(name, f"the models {name!r} need", files, settings)
     downloads = DownloadProgress(Missing.of(files, folder))
 
     def show(file: WeightsFile, done: int, total: int) -> None:
@@ -69,6 +69,31 @@ def prepare_models(
         _convert(registry.models[name], registry, paths, folder)
 
 
+def prepare_component(
+    name: str, settings: WeightsSettings, *, notify: Notify = lambda _: None
+) -> None:
+    """Convert one generator or perceptor of the registry, whose files must be here.
+
+    Raises:
+        WeightsError: files are missing or not the right ones.
+        ModelError: they cannot be converted.
+    """
+    registry, folder = settings.registry(), settings.folder
+    files = registry.files_of(name)
+    _check_present(name, f"{name!r} needs", files, settings)
+
+    def show(_done: int, _total: int) -> None:
+        """Ignore the progress: nothing is downloaded."""
+
+    paths = {
+        file.name: fetch(file, folder, offline=True, progress=show, notify=notify) for file in files
+    }
+    if name in registry.generators:
+        _convert_generator(registry.generators[name], paths, folder)
+    else:
+        _convert_perceptor(registry.perceptors[name], paths, folder)
+
+
 def missing_files(name: str, settings: WeightsSettings) -> Missing:
     """Return what `prepare_models` will download; nothing for models that need no preparation."""
     registry = settings.registry()
@@ -81,14 +106,17 @@ def _convert(
     models: ModelsEntry, registry: Registry, paths: Mapping[str, Path], folder: Path
 ) -> None:
     """Convert the files of some models; `paths` are by the files' names in the registry."""
+    _convert_generator(registry.generators[models.generator], paths, folder)
+    for each in models.perceptors:
+        _convert_perceptor(registry.perceptors[each.name], paths, folder)
+
+
+def _convert_generator(generator: GeneratorEntry, paths: Mapping[str, Path], folder: Path) -> None:
     # Conversion needs torch.
     from engine.conversion.convert import convert_vqgan
 
-    generator = registry.generators[models.generator]
     to = make_folder(weights_path(generator.name, folder))
     convert_vqgan(paths[generator.checkpoint], paths[generator.config], to)
-    for each in models.perceptors:
-        _convert_perceptor(registry.perceptors[each.name], paths, folder)
 
 
 def _convert_perceptor(perceptor: PerceptorEntry, paths: Mapping[str, Path], folder: Path) -> None:
@@ -99,12 +127,14 @@ def _convert_perceptor(perceptor: PerceptorEntry, paths: Mapping[str, Path], fol
     convert_clip(paths[perceptor.checkpoint], perceptor.open_clip, to, tokenizer)
 
 
-def _check_present(name: str, files: Iterable[WeightsFile], settings: WeightsSettings) -> None:
+def _check_present(
+    name: str, who: str, files: Iterable[WeightsFile], settings: WeightsSettings
+) -> None:
     missing = Missing.of(files, settings.folder)
     if missing.entries:
         names = ", ".join(each.file.file for each in missing.entries)
         raise WeightsError(
-            f"the models {name!r} need files that are not here: {names}. "
+            f"{who} files that are not here: {names}. "
             f"`python -m engine weights get {name}` downloads {missing.size_text} "
             f"({missing.time_text}; {missing.licence_text})"
         )

@@ -1,8 +1,9 @@
-"""What the bot says while it downloads its models."""
+"""What the bot says while it downloads its models, and of what it found when it checked them."""
 
-from bot.languages.message import Message, percentage
+from bot.languages.message import Message, from_engine, percentage
 from bot.scheduling.loading import ModelLoading
 from bot.ui.formatting import duration
+from engine.text import Text
 from engine.weights.downloads import DownloadProgress
 
 
@@ -11,6 +12,16 @@ def loading_text(loading: ModelLoading) -> Message:
     if loading.downloads is None:
         return Message("I have just started, and load the models that I paint with.")
     return download_text(loading.downloads)
+
+
+def check_text(models: str, found: Text | None) -> Message:
+    """Return what the check of some models found; `found` is None if nothing is wrong."""
+    if found is None:
+        return Message(
+            "**Checked** {models}: the models recognize and paint what I drew for them.",
+            models=models,
+        )
+    return Message("**Checked** {models}: {found}.", models=models, found=from_engine(found))
 
 
 def download_text(progress: DownloadProgress) -> Message:

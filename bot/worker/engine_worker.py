@@ -29,6 +29,7 @@ from bot.worker.batch import StepBatch
 from bot.worker.job_run import JobRun
 from bot.worker.job_runs import JobRuns
 from bot.worker.loaded_models import LoadedModels
+from bot.worker.model_checks import ModelChecks
 from bot.worker.model_files import ModelFiles
 from bot.worker.outcomes import Outcome, Standing
 from engine.errors import EngineError, RecipeError
@@ -74,7 +75,8 @@ class EngineWorker:
         self._queue = queue
         self._throughput = throughput
         self._publish = publish
-        self._models = LoadedModels(settings, models, self._release)
+        checks = ModelChecks(weights, loading, lambda: queue.closed)
+        self._models = LoadedModels(settings, models, self._release, checks.check)
         self._runs = JobRuns(self._models, publish, load_checkpoints, timings)
         self._batch_size = 1 if settings.deterministic else settings.together
         """Maximum number of jobs that share one step."""

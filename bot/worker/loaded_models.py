@@ -29,14 +29,19 @@ class LoadedModels:
     """The installed models, each loaded when it is needed first.
 
     `release` is called with the name of models that are about to be dropped; nothing may use them
-    from then on.
+    from then on. `check` is called with pairs that were just loaded.
     """
 
     def __init__(
-        self, settings: EngineSettings, given: "Models | None", release: Callable[[str], None]
+        self,
+        settings: EngineSettings,
+        given: "Models | None",
+        release: Callable[[str], None],
+        check: "Callable[[Models], None]",
     ) -> None:
         self._settings = settings
         self._release = release
+        self._check = check
         self._device = None if given is None else given.device
         self._loaded: dict[str, Painter] = {}
         """Painters by the names of their models, least recently used first."""
@@ -123,10 +128,12 @@ class LoadedModels:
         from engine.vqgan_clip.painter import VqganClip
 
         painter = load_painter(name, str(self._device), self._settings.precision)
-        if self._settings.compile and isinstance(painter, VqganClip):
-            from engine.vqgan_clip.compile import compile_models
+        if isinstance(painter, VqganClip):
+            self._check(painter.models)
+            if self._settings.compile:
+                from engine.vqgan_clip.compile import compile_models
 
-            compile_models(painter.models)
+                compile_models(painter.models)
         if name != self._settings.models:
             log.info("models loaded", extra={"models": name, "device": str(painter.device)})
         return painter

@@ -41,7 +41,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     Returns:
         Arguments whose `command` is "imagine", "edit", "compare", "mask", "recipe", "models" or
         "weights".
-        For "weights", `action` is "list", "get", "verify" or "remove".
+        For "weights", `action` is "list", "get", "verify", "check" or "remove".
 
     Raises:
         UsageError: An argument is unknown or out of range.
@@ -167,7 +167,7 @@ def _add_mask(commands: "Commands") -> None:
 
 
 def _add_weights(commands: "Commands") -> None:
-    what = "list, download, verify and remove the files of published models"
+    what = "list, download, verify, check and remove the files of published models"
     parser = _add_command(commands, "weights", what)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     name = "models, a generator, a perceptor or a file, as listed by `weights list`"
@@ -177,6 +177,9 @@ def _add_weights(commands: "Commands") -> None:
     verify = _add_action(actions, "verify", "read files again and compare their checksums")
     optional = f"{name} (default: all downloaded files)"
     verify.add_argument("name", metavar="NAME", nargs="?", help=optional)
+    check = _add_action(actions, "check", "test by drawings whether models do what they should")
+    check.add_argument("name", metavar="NAME", help="models, a generator or a perceptor")
+    check.add_argument("--report", action="store_true", help="print a block for an issue")
     remove = _add_action(actions, "remove", "remove downloaded files and what was made from them")
     remove.add_argument("name", metavar="NAME", help=name)
 

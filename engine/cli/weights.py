@@ -1,4 +1,4 @@
-"""The files of published models on the command line: list, get, verify, remove."""
+"""The files of published models on the command line: list, get, verify, check, remove."""
 
 import argparse
 from collections.abc import Iterable
@@ -35,6 +35,10 @@ def _act(arguments: argparse.Namespace, settings: WeightsSettings) -> int:
             return _get(arguments.name, settings)
         case "verify":
             return _verify(arguments.name, settings)
+        case "check":
+            from engine.cli.weights_check import check
+
+            return check(arguments, settings)
         case "remove":
             return _remove(arguments.name, settings)
         case _:

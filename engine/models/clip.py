@@ -61,11 +61,19 @@ class ClipPerceptor(nn.Module):
         size: Any = self.model.visual.image_size
         return size[0] if isinstance(size, tuple) else size
 
+    @property
+    def is_float32(self) -> bool:
+        """True if the image tower computes in float32."""
+        return self._dtype == torch.float32
+
     def encode_image(self, images: Tensor) -> Tensor:
         """Embed `images` (N, 3, S, S), floats in [0, 1], as unit vectors (N, D)."""
+        return F.normalize(self.image_features(images), dim=-1)
+
+    def image_features(self, images: Tensor) -> Tensor:
+        """Embed `images` (N, 3, S, S), floats in [0, 1], as vectors (N, D) of any length."""
         normal = torch.addcmul(-self.mean / self.std, images, 1 / self.std)
-        features = self.model.encode_image(normal.to(self._dtype))
-        return F.normalize(features.float(), dim=-1)
+        return self.model.encode_image(normal.to(self._dtype)).float()
 
     def freeze_for_inference(self, dtype: torch.dtype) -> None:
         """Freeze all weights, and let the image tower compute in `dtype`.
@@ -84,8 +92,12 @@ class ClipPerceptor(nn.Module):
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Embed `texts` as unit vectors (N, D)."""
+        return F.normalize(self.text_features(texts), dim=-1)
+
+    def text_features(self, texts: Sequence[str]) -> Tensor:
+        """Embed `texts` as vectors (N, D) of any length."""
         tokens = self.tokenizer(list(texts)).to(self.mean.device)
-        return F.normalize(self.model.encode_text(tokens).float(), dim=-1)
+        return self.model.encode_text(tokens).float()
 
     def truncate_to_context(self, text: str) -> str:
         """Return the beginning of `text` that fits into the context, or all of it."""

@@ -1,0 +1,64 @@
+"""`python -m engine weights check`: do models do what weights of their kind should?"""
+
+import argparse
+from collections.abc import Sequence
+
+from engine.cli.messages import print_notice, print_result
+from engine.errors import WeightsError
+from engine.models.catalogue import add_models
+from engine.models.devices import choose_device, choose_precision, set_threads
+from engine.models.loading import load_models
+from engine.preparation import prepare_component, prepare_models
+from engine.self_check.check import check_component, check_models
+from engine.self_check.records import machine_name
+from engine.self_check.report import describe, report, verdict
+from engine.self_check.results import PartResult
+from engine.settings import EngineSettings, read_settings
+from engine.weights.registry_entries import DEMO
+from engine.weights.settings import WeightsSettings
+
+
+def check(arguments: argparse.Namespace, weights: WeightsSettings) -> int:
+    """Check models, a generator or a perceptor, and print what was found.
+
+    Raises:
+        WeightsError: something is wrong, or files are missing.
+        ModelError: the models cannot be loaded.
+    """
+    name: str = arguments.name
+    settings = read_settings(arguments.config)
+    set_threads(settings.threads)
+    results = _check(name, weights, settings)
+    if arguments.report:
+        print_result(report(results, _machine(settings)))
+    else:
+        print_result("\n".join(map(describe, results)))
+    if not all(each.is_right for each in results):
+        raise WeightsError("{name} is not right: {why}", name=name, why=verdict(results))
+    return 0
+
+
+def _check(name: str, weights: WeightsSettings, settings: EngineSettings) -> Sequence[PartResult]:
+    registry = weights.registry()
+    add_models(weights)
+    if name in registry.models or name == DEMO:
+        prepare_models(name, weights, fetches=False, notify=_note)
+        return check_models(load_models(name, settings.device, settings.precision), weights)
+    if name in registry.painters or name in registry.files:
+        raise WeightsError(
+            "{name} cannot be checked: name models for VQGAN-CLIP, a generator or a perceptor",
+            name=repr(name),
+        )
+    prepare_component(name, weights, notify=_note)
+    device = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
+    return (check_component(name, weights, device, precision),)
+
+
+def _machine(settings: EngineSettings) -> str:
+    device = choose_device(settings.device)
+    return machine_name(device, choose_precision(settings.precision, device))
+
+
+def _note(text: str) -> None:
+    print_notice(f"note: {text}")
