@@ -102,7 +102,9 @@ def _published(architecture: str) -> dict[str, Any]:
         )
     config: Any = open_clip.get_model_config(architecture)
     text, vision = config["text_cfg"], config["vision_cfg"]
-    foreign = "timm_model_name" in vision or any(key.startswith("hf_") for key in text)
+    tower = vision.get("timm_model_name")
+    is_foreign_tower = tower is not None and tower not in TIMM_TOWERS
+    foreign = is_foreign_tower or any(key.startswith("hf_") for key in text)
     plain = not foreign and "tokenizer_kwargs" not in text and _KEYS.issuperset(config)
     if not plain and not _is_siglip(config):
         raise ModelError(

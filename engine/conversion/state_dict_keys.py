@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from engine.conversion.transformers_names import from_transformers, is_transformers_clip
 from engine.errors import ModelError
 from engine.models.tensors import is_finite
 
@@ -48,7 +49,9 @@ def generator_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def perceptor_tensors(
     tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return a CLIP's tensors from a checkpoint of OpenAI or open_clip."""
+    """Return a CLIP's tensors from a checkpoint of OpenAI, open_clip or transformers."""
+    if is_transformers_clip(tensors):
+        tensors = from_transformers(tensors)
     own = {
         name: tensor
         for name, tensor in tensors.items()
@@ -69,8 +72,8 @@ def check_layout(tensors: Mapping[str, Tensor], file: str) -> None:
     """Raise `ModelError` if the names are those of another library, and say what to take."""
     if any(name.startswith(_TRANSFORMERS) for name in tensors):
         raise ModelError(
-            f"the checkpoint {file} is a CLIP in the layout of Hugging Face's transformers: take "
-            "the file for open_clip, such as open_clip_model.safetensors or "
+            f"the checkpoint {file} is in the layout of Hugging Face's transformers, but not the "
+            "whole of a CLIP: take the file for open_clip, such as open_clip_model.safetensors or "
             "open_clip_pytorch_model.bin, or OpenAI's own, such as ViT-B-32.pt"
         )
     if any(name.startswith(_DIFFUSERS) for name in tensors):

@@ -27,10 +27,11 @@ TIMM_TOWERS = frozenset(
     {
         *(f"vit_base_patch16_siglip_{side}" for side in (224, 256, 384, 512)),
         *(f"vit_large_patch16_siglip_{side}" for side in (256, 384)),
+        "convnext_base",
     }
 )
-"""Names of the supported image towers of timm: SigLIP 2's. For other names timm may access the
-network, and their embeddings have not been compared with the original's."""
+"""Names of the supported image towers of timm: SigLIP 2's, and ConvNeXt-Base. For other names timm
+may access the network, and their embeddings have not been compared with the original's."""
 _EXTRA_KEYS = ("mean", "std", "tokenizer", "custom_text")
 """Keys of a configuration that the models of open_clip do not accept."""
 
@@ -157,7 +158,8 @@ def build_towers(config: dict[str, Any]) -> CLIP | CustomTextCLIP:
     timm = vision.get("timm_model_name")
     if text.get("hf_model_name") or (timm and timm not in TIMM_TOWERS):
         raise ValueError(
-            "only SigLIP 2's towers and those that open_clip builds by itself are supported"
+            "only SigLIP 2's towers, ConvNeXt-Base and those that open_clip builds by itself are "
+            "supported"
         )
     kind = CustomTextCLIP if config.get("custom_text") else CLIP
     own = {key: value for key, value in config.items() if key not in _EXTRA_KEYS}
