@@ -1,7 +1,7 @@
 """Answers that some weights are known to give, by the SHA-256 of their published files.
 
-`known_answers.json` has them. Nobody can add a published model without its files: whoever has them
-runs `python -m engine weights check NAME --report`, whose block has the answers, and sends it.
+`known_answers.json` has them. Those of a published model can be added by whoever has its files and
+sends the block of `python -m engine weights check NAME --report`, which has the answers.
 """
 
 import json
