@@ -82,7 +82,7 @@ def count_perceptor(name: str, precision: str) -> tuple[int, int, float]:
     from engine.models.clip import ClipPerceptor, build_towers
     from engine.models.devices import PRECISIONS as DTYPES
 
-    config = open_clip.get_model_config(name)
+    config = open_clip.get_model_config(name.partition(":")[0])
     assert config is not None
     perceptor = ClipPerceptor(build_towers(config), open_clip.SimpleTokenizer())
     perceptor.to(memory_format=torch.channels_last)  # pyright: ignore
