@@ -23,7 +23,7 @@ LEAST_RISE, LEAST_LEAD = 0.02, 0.01
 """Least rise of the cosine with a picture's own prompt, and how much more it must be than that of
 the cosine with the other prompt."""
 _PROMPTS = ("a red circle on a white background", "a blue star on a yellow background")
-_MOST_CUTOUTS = 8
+_MOST_CUTOUTS = 4
 _SIDE = 128
 _PLACES = 4
 

@@ -6,7 +6,7 @@ normalization. An entry of the registry is one of these if it has the same addre
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import open_clip
 
@@ -30,7 +30,7 @@ def publisher_says(
     architecture, _, weights = entry.open_clip.partition(":")
     addresses = tuple(mirrors)
     for name, tag in _published():
-        facts = open_clip.get_pretrained_cfg(name, tag)
+        facts: dict[str, Any] = open_clip.get_pretrained_cfg(name, tag)
         is_named = name == architecture and tag == weights
         if is_named or any(_is_at(facts, address) for address in addresses):
             return name, facts
@@ -82,7 +82,7 @@ def _published() -> Iterator[tuple[str, str]]:
 
     open_clip lists OpenAI's weights under both, and corrects the activation when it loads them.
     """
-    names: list[tuple[str, str]] = open_clip.list_pretrained()
+    names = cast("list[tuple[str, str]]", open_clip.list_pretrained())
     yield from sorted(names, key=lambda each: each[0].endswith(_QUICK))
 
 

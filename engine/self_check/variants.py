@@ -13,6 +13,7 @@ from typing import Any
 
 import open_clip
 import torch
+from open_clip.model import CustomTextCLIP
 from open_clip.transformer import QuickGELU as OpenClipQuickGELU
 from torch import Tensor, nn
 
@@ -52,10 +53,18 @@ def variants(perceptor: ClipPerceptor) -> Iterator[Variant]:
         if _differs(perceptor.mean, mean) or _differs(perceptor.std, std):
             yield Variant(cause, partial(_normalized, perceptor, mean, std), sees=True)
     yield Variant(Cause.COLOR_ORDER, partial(_color_order_reversed, perceptor), sees=True)
-    for change in (_moved, _renumbered):
+    renumbered = partial(_renumbered, most=_vocabulary(perceptor) - 1)
+    for change in (_moved, renumbered):
         for by in (-1, 1):
             reading = partial(_reading, perceptor, partial(change, by=by))
             yield Variant(Cause.WORDS, reading, reads=True)
+
+
+def _vocabulary(perceptor: ClipPerceptor) -> int:
+    """Return the number of tokens that the text tower knows."""
+    model = perceptor.model
+    tower: Any = model.text if isinstance(model, CustomTextCLIP) else model
+    return tower.token_embedding.num_embeddings
 
 
 def _activations(model: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
@@ -100,8 +109,12 @@ def _normalized(
 
 @contextmanager
 def _color_order_reversed(perceptor: ClipPerceptor) -> Iterator[None]:
+
+    def reverse(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return inputs[0].flip(1), *inputs[1:]
+
     visual: Any = perceptor.model.visual
-    hook = visual.register_forward_pre_hook(lambda _, inputs: (inputs[0].flip(1), *inputs[1:]))
+    hook = visual.register_forward_pre_hook(reverse)
     try:
         yield
     finally:
@@ -113,8 +126,12 @@ def _reading(perceptor: ClipPerceptor, change: Callable[[Tensor], Tensor]) -> It
     """Let the text tower read other tokens: `change` gets them, (N, context)."""
     own: Any = perceptor.tokenizer
     holder: Any = perceptor
+
+    def tokenize(texts: list[str]) -> Tensor:
+        return change(own(texts))
+
     try:
-        holder.tokenizer = lambda texts: change(own(texts))
+        holder.tokenizer = tokenize
         yield
     finally:
         holder.tokenizer = own
@@ -125,7 +142,6 @@ def _moved(tokens: Tensor, by: int) -> Tensor:
     return tokens.roll(by, 1)
 
 
-def _renumbered(tokens: Tensor, by: int) -> Tensor:
-    """Return tokens with other numbers; those that fill up the context stay."""
-    most = int(tokens.max())
+def _renumbered(tokens: Tensor, by: int, most: int) -> Tensor:
+    """Return tokens with other numbers, at most `most`; those that fill up the context stay."""
     return torch.where(tokens > 0, (tokens + by).clamp(1, most), tokens)

@@ -1,6 +1,7 @@
 """A generator is checked by drawings that must come back: broken copies return others."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,8 @@ def permute_the_channels_of_the_codes(generator: VQGAN) -> None:
 
 
 def exchange_red_and_blue(generator: VQGAN) -> None:
-    last = generator.decoder.conv_out
+    decoder: Any = generator.decoder
+    last = decoder.conv_out
     last.weight.data, last.bias.data = last.weight.flip(0), last.bias.flip(0)
 
 

@@ -47,12 +47,15 @@ def exchange_red_and_blue(perceptor: ClipPerceptor) -> None:
 def _with_tokens(perceptor: ClipPerceptor, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     own: Any = perceptor.tokenizer
     holder: Any = perceptor
-    holder.tokenizer = lambda texts: change(own(texts))
+
+    def tokenize(texts: list[str]) -> torch.Tensor:
+        return change(own(texts))
+
+    holder.tokenizer = tokenize
 
 
-def number_tokens_from_one(perceptor: ClipPerceptor) -> None:
-    last = 49407
-    _with_tokens(perceptor, lambda t: torch.where(t > 0, (t + 1).clamp(max=last), t))
+def number_tokens_one_too_low(perceptor: ClipPerceptor) -> None:
+    _with_tokens(perceptor, lambda tokens: torch.where(tokens > 0, tokens - 1, tokens))
 
 
 def leave_out_the_first_token(perceptor: ClipPerceptor) -> None:
@@ -86,7 +89,7 @@ def test_the_demo_perceptor_is_right_and_stays_as_it_is():
         (exchange_mean_and_std, Cause.NORMALIZATION),
         (normalize_like_siglip, Cause.NORMALIZATION),
         (exchange_red_and_blue, Cause.COLOR_ORDER),
-        (number_tokens_from_one, Cause.WORDS),
+        (number_tokens_one_too_low, Cause.WORDS),
         (spoil_a_layer, Cause.WEIGHTS),
     ],
 )
