@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from engine.cli.messages import print_notice, print_result
 from engine.errors import WeightsError
-from engine.models.catalogue import add_models
+from engine.models.catalogue import CATALOGUE, add_models
 from engine.models.devices import choose_device, choose_precision, set_threads
 from engine.models.loading import load_models
 from engine.preparation import prepare_component, prepare_models
@@ -30,7 +30,7 @@ def check(arguments: argparse.Namespace, weights: WeightsSettings) -> int:
     set_threads(settings.threads)
     results = _check(name, weights, settings)
     if arguments.report:
-        print_result(report(results, _machine(settings)))
+        print_result(report(results, _machine(name, settings)))
     else:
         print_result("\n".join(map(describe, results)))
     if not all(each.is_right for each in results):
@@ -55,9 +55,11 @@ def _check(name: str, weights: WeightsSettings, settings: EngineSettings) -> Seq
     return (check_component(name, weights, device, precision),)
 
 
-def _machine(settings: EngineSettings) -> str:
+def _machine(name: str, settings: EngineSettings) -> str:
+    """Return what computed, and in which precision models of this name compute there."""
     device = choose_device(settings.device)
-    return machine_name(device, choose_precision(settings.precision, device))
+    gains = name not in CATALOGUE or CATALOGUE[name].halves
+    return machine_name(device, choose_precision(settings.precision, device, gains=gains))
 
 
 def _note(text: str) -> None:

@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.models.protocols import ImageGenerator
+from engine.models.codebook import look_up
 from engine.self_check.questions import draw_shape
 from engine.self_check.results import Cause, PartResult
 from engine.self_check.scenes import draw_scene
-from engine.vqgan_clip.latents import quantize
 
 LEAST_PSNR = 14.0
 """Least peak signal-to-noise ratio of a picture that comes back, the mean in dB."""
@@ -49,7 +48,7 @@ class _Returned:
     """Drawings that were encoded and decoded, (N, 3, H, W)."""
 
     settled: Tensor
-    """By way of the codebook."""
+    """By way of the codebook, if there is one."""
     plain: Tensor
     """Without it."""
     cells: int
@@ -60,7 +59,7 @@ class _Returned:
 
 def check_generator(
     name: str,
-    generator: ImageGenerator,
+    generator: Any,
     digest: str,
     side: int,
     known: Sequence[float] = (),
@@ -70,6 +69,8 @@ def check_generator(
 ) -> PartResult:
     """Check a generator on its own device by drawings of `side` pixels.
 
+    It is an autoencoder whose latents are a tensor, with a codebook, or a generator whose state is
+    several tensors and which settles it itself. One that cannot encode has nothing to check.
     The other arguments are those of `engine.self_check.perceptor.check_perceptor`.
     """
     pictures = [draw_shape(side, *shape) for shape in _SHAPES]
@@ -77,6 +78,8 @@ def check_generator(
         pictures += [draw_scene(scene, side) for scene in _SCENES]
     drawings = torch.stack(pictures).to(generator.device)
     back = _come_back(generator, drawings, tick)
+    if back is None:
+        return PartResult("generator", name, digest, ())
     answers = tuple(round(value, 2) for value in _psnr(back.settled, drawings))
     figures: dict[str, float] = {
         "psnr": fmean(answers),
@@ -100,23 +103,39 @@ def check_generator(
 
 @torch.no_grad()
 def _come_back(
-    generator: ImageGenerator, drawings: Tensor, tick: Callable[[], None] = lambda: None
-) -> _Returned:
-    """Encode and decode drawings one by one, which takes the least memory."""
+    generator: Any, drawings: Tensor, tick: Callable[[], None] = lambda: None
+) -> _Returned | None:
+    """Encode and decode drawings one by one, which takes the least memory.
+
+    Returns None if the generator cannot encode.
+    """
     settled: list[Tensor] = []
     plain: list[Tensor] = []
     latents: list[Tensor] = []
     codes: list[Tensor] = []
     for drawing in drawings.split(1):
         tick()
-        latents.append(generator.encode(drawing))
-        codes.append(quantize(latents[-1], generator.codebook))
-        settled.append(generator.decode(codes[-1]))
-        plain.append(generator.decode(latents[-1]))
+        state = generator.encode(drawing)
+        if state is None:
+            return None
+        quantized = _settle(generator, state)
+        settled.append(generator.decode(quantized))
+        plain.append(generator.decode(state))
+        latents.append(state if isinstance(state, Tensor) else state[0])
+        codes.append(quantized if isinstance(quantized, Tensor) else quantized[0])
     own, rounded = torch.cat(latents), torch.cat(codes)
     moved = (own - rounded).square().mean().sqrt() / own.std().clamp(min=_PERFECT)
     cells = rounded.movedim(1, -1).flatten(0, -2).unique(dim=0)
     return _Returned(torch.cat(settled), torch.cat(plain), len(cells), moved.item())
+
+
+def _settle(generator: Any, state: Any) -> Any:
+    """Return what the generator makes a picture of: the nearest codes, if it has a codebook."""
+    if not isinstance(state, Tensor):
+        return generator.settled(state, generator.ways[0], None)
+    cells = state.movedim(1, -1).flatten(1, 2)
+    nearest = torch.cdist(cells, generator.codebook[None]).argmin(-1)
+    return look_up(nearest.view(len(state), *state.shape[2:]), generator.codebook)
 
 
 def _psnr(pictures: Tensor, truth: Tensor) -> list[float]:
@@ -142,7 +161,7 @@ def _is_wrong(figures: Mapping[str, float]) -> bool:
 
 
 def _likeliest(
-    generator: ImageGenerator,
+    generator: Any,
     drawings: Tensor,
     back: _Returned,
     figures: Mapping[str, float],
@@ -155,7 +174,7 @@ def _likeliest(
         return Cause.COLOR_ORDER
     # If the encoder takes [0, 1] where it is given [-1, 1], and the decoder returns [0, 1].
     lowered = _come_back(generator, (drawings + 1) / 2, tick)
-    if fmean(_psnr(lowered.settled * 2 - 1, drawings)) >= LEAST_PSNR:
+    if lowered and fmean(_psnr(lowered.settled * 2 - 1, drawings)) >= LEAST_PSNR:
         return Cause.VALUE_RANGE
     return Cause.WEIGHTS
 
@@ -167,4 +186,5 @@ def _gap(answers: Sequence[float], known: Sequence[float]) -> float:
 
 
 def _is_float32(generator: Any) -> bool:
-    return all(each.dtype == torch.float32 for each in generator.parameters())
+    network = getattr(generator, "network", generator)
+    return all(each.dtype == torch.float32 for each in network.parameters())

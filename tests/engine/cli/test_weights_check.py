@@ -41,6 +41,7 @@ def test_what_is_wrong_is_told_with_a_report(
     told = capsys.readouterr()
     assert "perceptor clip: activation" in told.out
     assert "colors=0.5" in told.out
+    assert "cpu, float32, torch" in told.out  # the demo models gain nothing from bfloat16
     assert str(Path.cwd()) not in told.out
     assert "demo is not right: clip: the activation is not the one" in told.err
 
