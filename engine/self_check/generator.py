@@ -93,7 +93,7 @@ def check_generator(
     causes: list[Cause] = []
     if _is_wrong(figures):
         causes.append(_likeliest(generator, drawings, back, figures, tick))
-    if known:
+    if len(known) == len(answers):  # otherwise they answer other questions
         figures["from-known"] = _gap(answers, known)
         if not causes and _is_float32(generator) and figures["from-known"] > KNOWN_WITHIN:
             causes.append(Cause.ANSWERS)
@@ -180,8 +180,6 @@ def _likeliest(
 
 
 def _gap(answers: Sequence[float], known: Sequence[float]) -> float:
-    if len(answers) != len(known):
-        return 100.0
     return fmean(abs(one - other) for one, other in zip(answers, known, strict=True))
 
 

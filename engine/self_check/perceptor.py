@@ -97,6 +97,8 @@ def check_perceptor(
     for variant in variants(perceptor):
         tick()
         others.append((variant.cause, _examine_again(perceptor, variant, exam)))
+    if len(known) != len(exam.answers):  # they answer other questions
+        known = ()
     figures = _figures(perceptor, exam)
     causes = [*_better(exam, others), *_unlike_known(perceptor, exam, others, known)]
     figures["separation"] = exam.separation
@@ -203,9 +205,7 @@ def _unlike_known(
 
 
 def _gap(answers: Sequence[float], known: Sequence[float]) -> float:
-    """Return the mean difference of answers to the known ones."""
-    if len(answers) != len(known):
-        return 1.0
+    """Return the mean difference of answers to the known ones, of which there are as many."""
     return fmean(abs(one - other) for one, other in zip(answers, known, strict=True))
 
 
