@@ -20,6 +20,7 @@ BENCHMARKS = (
     "kept",
     "loading",
     "step",
+    "gpu",
     "together",
     "paths",
     "same_bytes",

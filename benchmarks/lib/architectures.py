@@ -1,4 +1,7 @@
-"""The paper's pair of models with random weights, for figures that depend only on sizes."""
+"""Pairs of models with random weights, for figures that depend only on sizes."""
+
+from dataclasses import dataclass, replace
+from typing import Any
 
 import open_clip
 import torch
@@ -25,14 +28,48 @@ GENERATOR = VQGANConfig(
 """Architecture of the paper's VQGAN, ImageNet f16 16384."""
 
 
-def paper_pair(device: str = "cpu", seed: int = 0, precision: str = "float32") -> Models:
-    """Build VQGAN ImageNet f16 16384 and CLIP ViT-B/32 with random weights."""
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of a VQGAN and of a CLIP."""
+
+    generator: VQGANConfig
+    perceptor: str | tuple[int, int, int]
+    """Name of an open_clip configuration, or side, width and layers of both towers."""
+
+    def perceptor_config(self) -> dict[str, Any]:
+        """Return the configuration of the CLIP, as open_clip takes it."""
+        if isinstance(self.perceptor, str):
+            config = open_clip.get_model_config(self.perceptor)
+            assert config is not None
+            config["text_cfg"].setdefault("context_length", 77)
+            return config
+        side, width, layers = self.perceptor
+        vision = {"image_size": side, "patch_size": side // 2, "width": width, "layers": layers}
+        text = {"context_length": 77, "vocab_size": 49408, "width": width, "heads": 1}
+        return {
+            "embed_dim": width,
+            "quick_gelu": True,
+            "vision_cfg": vision | {"head_width": width},
+            "text_cfg": text | {"layers": layers},
+        }
+
+
+PAPER = Architecture(GENERATOR, PERCEPTOR)
+"""The paper's pair: VQGAN ImageNet f16 16384 and CLIP ViT-B/32."""
+SMALL = Architecture(
+    replace(GENERATOR, n_embed=16, embed_dim=32, z_channels=32, ch=32), (32, 64, 1)
+)
+"""Narrow models with the same kinds of layers, to try what is written for `PAPER`."""
+
+
+def paper_pair(
+    device: str = "cpu", seed: int = 0, precision: str = "float32", sizes: Architecture = PAPER
+) -> Models:
+    """Build the paper's pair, or models of other sizes, with random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        generator = VQGAN(GENERATOR)
-        config = open_clip.get_model_config(PERCEPTOR)
-        assert config is not None
-        config["text_cfg"].setdefault("context_length", 77)
+        generator = VQGAN(sizes.generator)
+        config = sizes.perceptor_config()
         perceptor = ClipPerceptor(*build_clip(config))
         # Trained codes have about this size; torch's own initialization is far smaller.
         torch.nn.init.normal_(generator.codebook)

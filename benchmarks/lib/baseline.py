@@ -21,7 +21,7 @@ from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.lib.architectures import GENERATOR, PERCEPTOR
+from benchmarks.lib.architectures import PAPER, Architecture
 from engine.models.vqgan import VQGANConfig
 from engine.recipes.augmentations import Augmentations
 from engine.recipes.recipe import Recipe
@@ -86,16 +86,15 @@ class PlainModels:
         return self
 
 
-def plain_pair(device: str = "cpu", seed: int = 0) -> PlainModels:
+def plain_pair(device: str = "cpu", seed: int = 0, sizes: Architecture = PAPER) -> PlainModels:
     """Build plain modules with the same weights as `benchmarks.lib.architectures.paper_pair`.
 
     Modules are built in the same order from the same seed, so they draw the same weights.
     """
-    config = open_clip.get_model_config(PERCEPTOR)
-    assert config is not None
+    config = sizes.perceptor_config()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        vqgan = PlainVQGAN(GENERATOR)
+        vqgan = PlainVQGAN(sizes.generator)
         clip = CLIP(**config)
         nn.init.normal_(vqgan.codebook)
     return PlainModels(vqgan, clip, open_clip.SimpleTokenizer()).frozen(device)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks.lib.architectures import SMALL, paper_pair, paper_recipe
 from engine import Generation, Models, Recipe, edit_recipe, make_recipe
 from engine.recipes.augmentations import PAPER
 from engine.recipes.edit import ImagePrompt
@@ -139,3 +140,22 @@ def test_launches_stay_within_budget(models: Models, runtime: NullRuntime):
     assert 0 < runtime.count("launch kernel") <= 600
     assert 0 < runtime.count("launch cu") <= 100
     assert runtime.count("memset") <= 30
+
+
+def launches(layers: int, runtime: NullRuntime) -> int:
+    """Count the kernels of a step of narrow models with the paper's layers, some in each tower."""
+    models = paper_pair(
+        "cuda", precision="bfloat16", sizes=replace(SMALL, perceptor=(32, 64, layers))
+    )
+    run = Generation(paper_recipe(64, 4), models)
+    run.step()
+    runtime.reset()
+    run.step()
+    return runtime.count("launch kernel")
+
+
+def test_launches_of_the_papers_pair_stay_within_budget(runtime: NullRuntime):
+    """The kernels of all twelve layers follow from those of one and of two."""
+    first, second = launches(1, runtime), launches(2, runtime)
+    assert 0 < first < second
+    assert first + 11 * (second - first) <= 1030
