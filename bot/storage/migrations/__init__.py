@@ -29,10 +29,12 @@ def migrate(connection: Connection) -> None:
     scripts = ScriptDirectory.from_config(config)
     newest = scripts.get_current_head()
     known = {script.revision for script in scripts.walk_revisions()}
-    for found in MigrationContext.configure(connection).get_current_heads():
+    current = MigrationContext.configure(connection).get_current_heads()
+    for found in current:
         if found not in known:
             raise SettingsError(
                 f"the database has version {found!r}, and this program knows none after {newest}: "
                 "it belongs to a newer program. Update this one, or name another storage.folder"
             )
-    command.upgrade(config, "head")
+    if current != (newest,):  # the upgrade would read all scripts again
+        command.upgrade(config, "head")
