@@ -135,7 +135,7 @@ class PaintingBot(commands.AutoShardedBot):
 
     async def on_interaction(self, interaction: discord.Interaction, /) -> None:
         """Answer forms and buttons that nothing else answers."""
-        await answer_stale_component(interaction)
+        await answer_stale_component(interaction, self.services.timings.stale_seconds)
 
     async def on_raw_app_command_permissions_update(
         self, event: discord.RawAppCommandPermissionsUpdateEvent, /

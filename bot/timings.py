@@ -11,6 +11,8 @@ class Timings:
     """Seconds after which a call to Discord counts as failed."""
     announce_seconds: float = 20.0
     """Seconds for which a person waits until Discord accepts the message about their job."""
+    stale_seconds: float = 2.0
+    """Seconds after which a press that nothing answers is answered; Discord waits for three."""
     thread_seconds: float = 5.0
     """Seconds that a job's messages wait for its thread; it is queued before."""
     connect_pause: float = 1.0

@@ -36,8 +36,6 @@ T = TypeVar("T")
 Answer = discord.InteractionMessage | discord.WebhookMessage
 """A response that was sent."""
 
-LEFTOVER_SECONDS = 2.0
-"""Seconds after which a press counts as unanswered; Discord waits for three."""
 _STALE = Message(
     "I don't know this form or button any more: I was restarted, or it was open for too long. "
     "Please open it again."
@@ -124,8 +122,8 @@ def mark_handled(interaction: discord.Interaction[Any]) -> None:
     interaction.extras[_HANDLED] = True
 
 
-async def answer_stale_component(interaction: discord.Interaction) -> None:
-    """Answer a form or button of an earlier run of the program.
+async def answer_stale_component(interaction: discord.Interaction, seconds: float) -> None:
+    """Answer a form or button of an earlier run of the program after so many seconds.
 
     discord.py drops presses of components that it does not know, and after three seconds Discord
     would show that the application did not respond.
@@ -133,7 +131,7 @@ async def answer_stale_component(interaction: discord.Interaction) -> None:
     kinds = (discord.InteractionType.modal_submit, discord.InteractionType.component)
     if interaction.type not in kinds or _HANDLED in interaction.extras:
         return
-    await asyncio.sleep(LEFTOVER_SECONDS)
+    await asyncio.sleep(seconds)
     if _HANDLED not in interaction.extras and _acknowledged_as(interaction) is None:
         log.info("stale form or button", extra={"kind": interaction.type.name})
         await send_response(interaction, *with_words(_STALE, interaction))

@@ -6,9 +6,15 @@ import pytest
 
 from bot.config import BotSettings
 from engine import presets
-from engine.models.catalogue import CATALOGUE
+from engine.models.catalogue import CATALOGUE, PAINTERS
 from engine.models.vocabulary import OpenVocabulary
 from tests.harness.bot_harness import BotHarness, make_settings, open_bot
+
+_FEWER = {
+    "demo-glide": {"base_steps": 4, "upsample_steps": 2},
+    "demo-mindalle": {"candidates": 2},
+}
+"""Settings of other painters that differ from those of their entries."""
 
 
 @pytest.fixture
@@ -26,12 +32,16 @@ async def bot(settings: BotSettings) -> AsyncIterator[BotHarness]:
 def few_cutouts(monkeypatch: pytest.MonkeyPatch):
     """Use few cutouts, which take most of the time; what a picture shows does not matter here.
 
-    For the same reason an edit takes few steps if a test does not choose them.
+    For the same reason edits and other painters take few steps if a test does not choose them.
     """
     demo = {**presets.PRESETS["demo"], "cutouts": 2}
     monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})
     edits = {**presets.EDIT_OVERRIDES["demo"], "steps": 3}
     monkeypatch.setattr(presets, "EDIT_OVERRIDES", {**presets.EDIT_OVERRIDES, "demo": edits})
+    for name, fewer in _FEWER.items():
+        entry = PAINTERS[name]
+        defaults = {**entry.defaults, **fewer}
+        monkeypatch.setitem(PAINTERS, name, replace(entry, defaults=defaults))
 
 
 @pytest.fixture(autouse=True)

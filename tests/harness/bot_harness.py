@@ -35,6 +35,7 @@ from bot.timings import Timings
 from bot.ui.responses import UnacknowledgedError
 from engine.errors import EngineError
 from engine.models.loading import Models, load_models
+from engine.models.plain_run import PlainRun
 from engine.painting import RECIPE_KEY
 from engine.recipes.kinds import vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
@@ -44,6 +45,7 @@ from engine.vqgan_clip.generation import Generation
 PATIENCE = 600.0
 """Seconds after which something that should happen counts as not happening."""
 FAST = Timings(
+    stale_seconds=0.2,
     post_pause=0.05,
     tidy_seconds=2 * PATIENCE,
     deletion_seconds=0.001,
@@ -89,7 +91,14 @@ class BotHarness:
         """Wait until the users of all jobs are notified of their end."""
         async with asyncio.timeout(PATIENCE):
             while await self.services.store.jobs.count_open():
-                await asyncio.sleep(0.05)
+                await self._wait_for_queue()
+
+    async def _wait_for_queue(self) -> None:
+        """Wait until no job is painted, at most a second: asking the queue is cheap."""
+        for _ in range(20):
+            await asyncio.sleep(0.05)
+            if not self.services.queue.jobs():
+                break
 
     def job_message(self) -> discord.Message:
         """Return the first message in the channel."""
@@ -270,19 +279,28 @@ class HeldSteps:
 @contextmanager
 def steps_held(after: int = 1, seed: int | None = None) -> Iterator[HeldSteps]:
     """Hold every run, or those with a seed, after so many steps, until the end of the block."""
-    held, step = HeldSteps(after), Generation.step
-
-    def waiting(run: Generation) -> None:
-        if seed in (None, run.recipe.seed):
-            held.wait(run.steps_done)
-        step(run)
-
+    held = HeldSteps(after)
+    kinds: tuple[type[Any], ...] = (Generation, PlainRun)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Generation, "step", waiting)
+        for kind in kinds:
+            patch.setattr(kind, "step", _waiting(kind.step, held, seed))
         try:
             yield held
         finally:
             held.go_on()
+
+
+def _waiting(
+    step: Callable[[Any], None], held: HeldSteps, seed: int | None
+) -> Callable[[Any], None]:
+    """Return a step that waits until it may be taken."""
+
+    def waiting(run: Any) -> None:
+        if seed in (None, run.recipe.seed):
+            held.wait(run.steps_done)
+        step(run)
+
+    return waiting
 
 
 @asynccontextmanager
