@@ -1,6 +1,7 @@
 """The buttons under the messages of one's own jobs, as people press them."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import discord
@@ -137,15 +138,20 @@ def counted(patch: pytest.MonkeyPatch) -> list[int]:
     return steps
 
 
-@pytest.mark.parametrize(
-    ("typed", "reason"),
-    [("many", "whole number"), ("0", "whole number"), ("²", "whole number"), ("999", "At most")],
+NO_STEPS: Sequence[tuple[str, str]] = (
+    ("many", "whole number"),
+    ("0", "whole number"),
+    ("²", "whole number"),
+    ("999", "At most"),
 )
-async def test_how_many_steps_is_checked(bot: BotHarness, typed: str, reason: str):
+
+
+async def test_how_many_steps_is_checked(bot: BotHarness):
     await bot.imagine()
-    form = await bot.alice.click(await result_of(bot), label="More steps")
-    assert reason in ephemeral_text(await bot.alice.submit_modal(form, {"steps": typed}))
-    assert not bot.services.queue.jobs()
+    for typed, reason in NO_STEPS:
+        form = await bot.alice.click(await result_of(bot), label="More steps")
+        assert reason in ephemeral_text(await bot.alice.submit_modal(form, {"steps": typed}))
+        assert not bot.services.queue.jobs()
 
 
 async def test_a_picture_that_has_had_all_steps_gets_no_more(tmp_path: Path):
@@ -172,15 +178,19 @@ async def test_words_are_changed_and_the_seed_is_not(bot: BotHarness):
     assert "a green ring" in reworded.content
 
 
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [(PROMPT, "the same prompt"), ("a red circle:nan", "weight"), (" ", "empty")],
+NO_WORDS: Sequence[tuple[str, str]] = (
+    (PROMPT, "the same prompt"),
+    ("a red circle:nan", "weight"),
+    (" ", "empty"),
 )
-async def test_words_that_will_not_do_are_refused(bot: BotHarness, words: str, reason: str):
+
+
+async def test_words_that_will_not_do_are_refused(bot: BotHarness):
     await bot.imagine()
-    form = await bot.alice.click(await result_of(bot), label="Edit prompt")
-    assert reason in ephemeral_text(await bot.alice.submit_modal(form, {"prompt": words}))
-    assert not bot.services.queue.jobs()
+    for words, reason in NO_WORDS:
+        form = await bot.alice.click(await result_of(bot), label="Edit prompt")
+        assert reason in ephemeral_text(await bot.alice.submit_modal(form, {"prompt": words}))
+        assert not bot.services.queue.jobs()
 
 
 async def test_resumed_picture_equals_uninterrupted_picture(bot: BotHarness):

@@ -1,12 +1,14 @@
 """`/compare` and the option `painter`: other painters than VQGAN-CLIP, as people see them."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from bot.submission.painters import painters
 from bot.ui.filenames import result_number
+from engine import presets
 from engine.models.catalogue import PAINTERS
 from engine.painting import read_provenance
 from engine.recipes.glide_recipe import GlideRecipe
@@ -24,6 +26,7 @@ from tests.harness.bot_harness import (
     pictures_of,
     result_of,
     singles_of,
+    steps_held,
 )
 from tests.harness.command_lines import pasted_line, run_line
 from tests.harness.interactions import labels
@@ -31,6 +34,13 @@ from tests.harness.restartable_bot import open_restartable_bot
 
 PROMPT = "a red circle on a blue background"
 KINDS = (Recipe, GlideRecipe, MinDalleRecipe)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the preset few steps, because `/compare` cannot choose them."""
+    demo = {**presets.PRESETS["demo"], "steps": 2}
+    monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})
 
 
 async def ask(bot: BotHarness, **options: object) -> str:
@@ -63,19 +73,17 @@ async def test_the_same_words_are_painted_by_each_painter_on_one_sheet(bot: BotH
     assert line == f"/compare prompt:{PROMPT} seed:3 tries:2"
 
 
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        ({"prompt": "a cat:2 | a dog"}, "ne plain sentence is all"),
-        ({"prompt": PROMPT, "tries": 5}, "At most 4 pictures of each painter"),
-    ],
+UNREADABLE: Sequence[tuple[dict[str, object], str]] = (
+    ({"prompt": "a cat:2 | a dog"}, "ne plain sentence is all"),
+    ({"prompt": PROMPT, "tries": 5}, "At most 4 pictures of each painter"),
 )
-async def test_what_no_rival_reads_is_refused(
-    bot: BotHarness, options: dict[str, object], reason: str
-):
-    answered = await bot.alice.slash(bot.channel, "compare", **options)
-    assert reason in ephemeral_text(answered)
-    assert not bot.services.queue.jobs()
+
+
+async def test_what_no_rival_reads_is_refused(bot: BotHarness):
+    for options, reason in UNREADABLE:
+        answered = await bot.alice.slash(bot.channel, "compare", **options)
+        assert reason in ephemeral_text(answered)
+        assert not bot.services.queue.jobs()
 
 
 @pytest.mark.parametrize("painter", ["glide", "mindalle"])
@@ -95,21 +103,19 @@ async def test_a_picture_by_another_painter_is_painted_and_painted_again(
     assert await again.read() == content
 
 
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        ({"painter": "glide", "steps": 5, "size": "wide"}, "GLIDE has no `size`, `steps`"),
-        ({"painter": "glide", "negative": "fog"}, "GLIDE has no `negative`"),
-        ({"painter": "mindalle", "prompt": "a cat:2 | a dog"}, "is all that minDALL-E reads"),
-        ({"painter": "open-edit"}, "`python -m engine weights get open-edit`"),
-        ({"painter": "rembrandt"}, "Choose one of: vqgan-clip, glide, mindalle"),
-    ],
+NOT_THERE: Sequence[tuple[dict[str, object], str]] = (
+    ({"painter": "glide", "steps": 5, "size": "wide"}, "GLIDE has no `size`, `steps`"),
+    ({"painter": "glide", "negative": "fog"}, "GLIDE has no `negative`"),
+    ({"painter": "mindalle", "prompt": "a cat:2 | a dog"}, "is all that minDALL-E reads"),
+    ({"painter": "open-edit"}, "`python -m engine weights get open-edit`"),
+    ({"painter": "rembrandt"}, "Choose one of: vqgan-clip, glide, mindalle"),
 )
-async def test_what_a_painter_does_not_have_is_refused_by_name(
-    bot: BotHarness, options: dict[str, object], reason: str
-):
-    assert reason in await ask(bot, **options)
-    assert not bot.services.queue.jobs()
+
+
+async def test_what_a_painter_does_not_have_is_refused_by_name(bot: BotHarness):
+    for options, reason in NOT_THERE:
+        assert reason in await ask(bot, **options)
+        assert not bot.services.queue.jobs()
 
 
 async def test_glide_with_a_clip_of_its_own_is_compared_by_both_guidances(
@@ -138,20 +144,26 @@ async def test_without_other_painters_nothing_is_compared(tmp_path: Path):
         assert "`python -m engine weights get glide`" in ephemeral_text(answered)
 
 
-@pytest.mark.parametrize("painter", ["glide", "mindalle"])
+@pytest.mark.parametrize(("painter", "of_a_picture"), [("glide", 6), ("mindalle", 18)])
 async def test_a_killed_job_of_another_painter_goes_on_to_the_same_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, painter: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, painter: str, of_a_picture: int
 ):
     async with open_restartable_bot(make_settings(tmp_path), monkeypatch) as program:
         async with program.start() as bot:
-            await ask(bot, painter=painter, seed=5, count=2)
-            async with asyncio.timeout(PATIENCE):
-                while (await bot.services.store.jobs.steps_stored()).get(1, 0) < 20:
-                    await asyncio.sleep(0.02)
-            await program.kill(bot.services)
+            with steps_held(after=2, seed=6):  # in the second picture
+                await ask(bot, painter=painter, seed=5, count=2)
+                async with asyncio.timeout(PATIENCE):
+                    while await steps_stored(bot) < of_a_picture + 2:
+                        await asyncio.sleep(0.02)
+                await program.kill(bot.services)
         async with program.start() as bot:
             interrupted = [await each.read() for each in await singles_of(await result_of(bot))]
             assert len(interrupted) == 2
             await ask(bot, painter=painter, seed=5, count=2)
             whole = [await each.read() for each in await singles_of(await result_of(bot))]
             assert interrupted == whole
+
+
+async def steps_stored(bot: BotHarness) -> int:
+    """Return how many steps the checkpoints of the first job hold."""
+    return (await bot.services.store.jobs.steps_stored()).get(1, 0)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -203,31 +204,30 @@ async def test_words_that_are_blocked_or_too_long_here_are_left_out(bot: BotHarn
     assert "too long for this prompt" in answer
 
 
-@pytest.mark.parametrize(
-    ("options", "part"),
-    [
-        ({}, "Choose at least one option"),
-        ({"steps": 301}, "`steps` must be a number from 1 to 300"),
-        ({"size": "wide", "ratio": "1:2"}, "Leave one out"),
-        ({"ratio": "wide"}, "16:9"),
-        ({"ratio": "100:1"}, "too extreme"),
-        ({"preset": "slow"}, "no preset called"),
-        ({"model": "dream"}, "no models called"),
-        ({"style": " \u200b"}, "at least one word"),
-        ({"style": "damn"}, "blocked here"),
-        ({"negative": "d4mn"}, "blocked here"),
-        ({"negative": ", ,"}, "Say in `negative`"),
-        ({"negative": ",".join("abcdefghijklmnopq")}, "at most 15 things"),
-    ],
+WRONG: Sequence[tuple[dict[str, object], str]] = (
+    ({}, "Choose at least one option"),
+    ({"steps": 301}, "`steps` must be a number from 1 to 300"),
+    ({"size": "wide", "ratio": "1:2"}, "Leave one out"),
+    ({"ratio": "wide"}, "16:9"),
+    ({"ratio": "100:1"}, "too extreme"),
+    ({"preset": "slow"}, "no preset called"),
+    ({"model": "dream"}, "no models called"),
+    ({"style": " \u200b"}, "at least one word"),
+    ({"style": "damn"}, "blocked here"),
+    ({"negative": "d4mn"}, "blocked here"),
+    ({"negative": ", ,"}, "Say in `negative`"),
+    ({"negative": ",".join("abcdefghijklmnopq")}, "at most 15 things"),
 )
-async def test_wrong_values_are_refused_when_they_are_set(
-    bot: BotHarness, options: dict[str, object], part: str
-):
+
+
+async def test_wrong_values_are_refused_when_they_are_set(bot: BotHarness):
     await limit(bot, blocked_words=("damn",))
-    assert part in await mine(bot, **options)
-    assert not (await bot.services.store.preferences.get(bot.alice.id)).options
-    assert part in await told(moderator(bot), bot.channel, "channel", **options)
-    assert not (await bot.services.store.channel_defaults.get(bot.channel.id)).options
+    mona = moderator(bot)
+    for options, part in WRONG:
+        assert part in await mine(bot, **options)
+        assert not (await bot.services.store.preferences.get(bot.alice.id)).options
+        assert part in await told(mona, bot.channel, "channel", **options)
+        assert not (await bot.services.store.channel_defaults.get(bot.channel.id)).options
 
 
 async def test_values_that_discord_would_not_send_are_refused(bot: BotHarness):

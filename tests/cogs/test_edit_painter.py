@@ -1,5 +1,6 @@
 """`/edit` with the option `painter`: edits by Open-Edit, as people see them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -102,25 +103,23 @@ async def test_the_phrases_are_changed_in_the_form_that_shows_them(bot: BotHarne
     assert (recipe.old, recipe.new, recipe.seed) == ("red shape", "blue shape", 7)
 
 
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        ({"prompt": "a red shape"}, "reads two phrases with an arrow between them, such as"),
-        ({"prompt": "blue shape ->"}, "reads two phrases with an arrow between them, such as"),
-        ({"prompt": "red shape -> Red shape"}, "say what it becomes"),
-        ({"keep": 50, "steps": 5}, "Only VQGAN-CLIP has `keep`, `steps`"),
-        ({"preset": "fast"}, "Only VQGAN-CLIP has `preset`"),
-        ({"mask": ("mask.png", MASK)}, "takes no mask"),
-        ({"painter": "rembrandt"}, "Choose one of: vqgan-clip, open-edit"),
-        ({"painter": "glide"}, "GLIDE is not installed here"),
-    ],
+REFUSED: Sequence[tuple[dict[str, object], str]] = (
+    ({"prompt": "a red shape"}, "reads two phrases with an arrow between them, such as"),
+    ({"prompt": "blue shape ->"}, "reads two phrases with an arrow between them, such as"),
+    ({"prompt": "red shape -> Red shape"}, "say what it becomes"),
+    ({"keep": 50, "steps": 5}, "Only VQGAN-CLIP has `keep`, `steps`"),
+    ({"preset": "fast"}, "Only VQGAN-CLIP has `preset`"),
+    ({"mask": ("mask.png", MASK)}, "takes no mask"),
+    ({"painter": "rembrandt"}, "Choose one of: vqgan-clip, open-edit"),
+    ({"painter": "glide"}, "GLIDE is not installed here"),
 )
-async def test_what_open_edit_does_not_read_is_refused_in_private(
-    bot: BotHarness, options: dict[str, object], reason: str
-):
-    assert reason in ephemeral_text(await edit(bot, **options))
-    assert not bot.channel.history()
-    assert not bot.services.queue.jobs()
+
+
+async def test_what_open_edit_does_not_read_is_refused_in_private(bot: BotHarness):
+    for options, reason in REFUSED:
+        assert reason in ephemeral_text(await edit(bot, **options))
+        assert not bot.channel.history()
+        assert not bot.services.queue.jobs()
 
 
 async def test_unknown_words_of_either_phrase_lead_to_a_question(bot: BotHarness):

@@ -3,6 +3,7 @@
 import io
 import json
 import zlib
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -243,94 +244,88 @@ def with_recipe(text: str) -> bytes:
 
 
 BOMB = zlib.compress(bytes(2**24))
-"""Compressed only once: the tests that are not run in a process are imported there too."""
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (encoded(SQUARE), "contains no recipe"),
-        (JPEG, "contains no recipe"),
-        (encoded(SQUARE)[:-30], "cut off"),
-        (b"", "empty"),
-        (Random(1).randbytes(5000), "contains no recipe"),
-        (with_recipe("{}"), "version must be"),
-        (with_recipe("[" * 100_000), "not valid JSON"),
-        (with_recipe(json.dumps(json.loads(small().to_json()) | {"version": 99})), "newer than"),
-        (with_recipe(json.dumps(json.loads(small().to_json()) | {"steps": -1})), "steps must be"),
-        (with_recipe(json.dumps(json.loads(small().to_json()) | {"mood": "@everyone"})), "unknown"),
-        (
-            png_file(
-                header(1, 1),
-                [b"\1\2\3"],
-                *[chunk(b"zTXt", b"%d\0\0" % n + BOMB) for n in range(300)],
-            ),
-            "contains no recipe",
+"""Compressed once, because every test process imports this."""
+NO_RECIPES: Sequence[tuple[bytes, str]] = (
+    (encoded(SQUARE), "contains no recipe"),
+    (JPEG, "contains no recipe"),
+    (encoded(SQUARE)[:-30], "cut off"),
+    (b"", "empty"),
+    (Random(1).randbytes(5000), "contains no recipe"),
+    (with_recipe("{}"), "version must be"),
+    (with_recipe("[" * 100_000), "not valid JSON"),
+    (with_recipe(json.dumps(json.loads(small().to_json()) | {"version": 99})), "newer than"),
+    (with_recipe(json.dumps(json.loads(small().to_json()) | {"steps": -1})), "steps must be"),
+    (with_recipe(json.dumps(json.loads(small().to_json()) | {"mood": "@everyone"})), "unknown"),
+    (
+        png_file(
+            header(1, 1),
+            [b"\1\2\3"],
+            *[chunk(b"zTXt", b"%d\0\0" % n + BOMB) for n in range(300)],
         ),
-    ],
+        "contains no recipe",
+    ),
 )
-async def test_file_without_recipe_is_refused(bot: BotHarness, content: bytes, reason: str):
-    answered = await asked(bot, content)
-    assert reason in ephemeral_text(answered)
-    assert ephemeral_text(answered).endswith(".")
-    assert not buttons(answered)
+
+
+async def test_file_without_recipe_is_refused(bot: BotHarness):
+    for content, reason in NO_RECIPES:
+        answered = await asked(bot, content)
+        assert reason in ephemeral_text(answered)
+        assert ephemeral_text(answered).endswith(".")
+        assert not buttons(answered)
 
 
 # --- What is shown and not painted
 
 
-@pytest.mark.parametrize(
-    ("recipe", "reason"),
-    [
-        (
-            replace(small(), models="vast"),
-            "painted by \u2068vast\u2069 models, which I do not have. I paint with these models:",
-        ),
-        (small(size=(192, 96)), None),
-        (small(size=(196, 96)), "That recipe is for 196×96 pixels, shown 8×."),
-        (small(size=(4096, 4096)), "at most 128×128 pixels, shown 8×"),
-        (small(enlarge=9), "shown 9×"),
-        (small(cutouts=129), "asks for 129 cutouts"),
-        (small("x" * 1001), "at most 1000 are allowed"),
-    ],
+SHOWN: Sequence[tuple[Recipe, str | None]] = (
+    (
+        replace(small(), models="vast"),
+        "painted by \u2068vast\u2069 models, which I do not have. I paint with these models:",
+    ),
+    (small(size=(192, 96)), None),
+    (small(size=(196, 96)), "That recipe is for 196×96 pixels, shown 8×."),
+    (small(size=(4096, 4096)), "at most 128×128 pixels, shown 8×"),
+    (small(enlarge=9), "shown 9×"),
+    (small(cutouts=129), "asks for 129 cutouts"),
+    (small("x" * 1001), "at most 1000 are allowed"),
 )
-async def test_recipe_of_unknown_models_is_shown_without_button(
-    bot: BotHarness, painting, recipe: Recipe, reason: str | None
-):
-    answered = await asked(bot, painting(recipe))
-    assert "seed 7" in ephemeral_text(answered)
-    assert await file_of(answered) == recipe
-    assert buttons(answered) == (["Paint it again"] if reason is None else [])
-    assert (reason or "") in ephemeral_text(answered)
 
 
-@pytest.mark.parametrize(
-    ("recipe", "reason"),
-    [
-        (small(steps=1001), "At most 1000 steps"),
-        (small(steps=900, more=(101,)), "At most 1000 steps are allowed here, not 1001"),
-        (small(size=(66, 64)), "off the latent grid"),
-        (small(init_image=JPEG), None),
-        (small(init_image=b"rubbish"), "initial image"),
-        (small(start="image", edit=Edit(b"rubbish")), "the picture to edit"),
-        (
-            small(start="image", enlarge=1, edit=Edit(encoded(Image.new("RGB", (2000, 1000))))),
-            "edits is too large for me",
-        ),
-        (
-            small(image_prompts=(ImagePrompt(encoded(Image.new("RGB", (257, 9)))),)),
-            "resemble is too large for me",
-        ),
-    ],
+async def test_recipe_of_unknown_models_is_shown_without_button(bot: BotHarness, painting):
+    for recipe, reason in SHOWN:
+        answered = await asked(bot, painting(recipe))
+        assert "seed 7" in ephemeral_text(answered)
+        assert await file_of(answered) == recipe
+        assert buttons(answered) == (["Paint it again"] if reason is None else [])
+        assert (reason or "") in ephemeral_text(answered)
+
+
+UNPAINTABLE: Sequence[tuple[Recipe, str]] = (
+    (small(steps=1001), "At most 1000 steps"),
+    (small(steps=900, more=(101,)), "At most 1000 steps are allowed here, not 1001"),
+    (small(size=(66, 64)), "off the latent grid"),
+    (small(init_image=b"rubbish"), "initial image"),
+    (small(start="image", edit=Edit(b"rubbish")), "the picture to edit"),
+    (
+        small(start="image", enlarge=1, edit=Edit(encoded(Image.new("RGB", (2000, 1000))))),
+        "edits is too large for me",
+    ),
+    (
+        small(image_prompts=(ImagePrompt(encoded(Image.new("RGB", (257, 9)))),)),
+        "resemble is too large for me",
+    ),
 )
-async def test_unpaintable_recipe_is_refused_when_pressed(
-    bot: BotHarness, painting, recipe: Recipe, reason: str | None
-):
-    answered = await asked(bot, painting(recipe))
-    said = await pressed(bot, answered)
-    assert is_accepted(said) if reason is None else reason in said
+
+
+async def test_unpaintable_recipe_is_refused_when_pressed(bot: BotHarness, painting):
+    for recipe, reason in UNPAINTABLE:
+        answered = await asked(bot, painting(recipe))
+        assert reason in await pressed(bot, answered)
+    assert not bot.services.queue.jobs()
+    assert is_accepted(await pressed(bot, await asked(bot, painting(small(init_image=JPEG)))))
     await bot.wait_until_notified()
-    assert len(bot.channel.threads) == (reason is None)
+    assert len(bot.channel.threads) == 1
 
 
 # --- The button
@@ -356,32 +351,30 @@ async def test_the_button_works_after_a_restart(tmp_path: Path, painting):
             await until(channel.history)
 
 
-@pytest.mark.parametrize(
-    ("files", "reason"),
-    [
-        ([], "isn't there any more"),
-        ([("other.json", small().to_json().encode())], "isn't there any more"),
-        ([(FILENAME, b"rubbish")], "not valid JSON"),
-        (
-            [(FILENAME, replace(small(), models="vast").to_json().encode())],
-            "I paint with these models: demo",
-        ),
-        ([(FILENAME, small(cutouts=1024).to_json().encode())], "asks for 1024 cutouts"),
-    ],
+ELSEWHERE: Sequence[tuple[list[tuple[str, bytes]], str]] = (
+    ([], "isn't there any more"),
+    ([("other.json", small().to_json().encode())], "isn't there any more"),
+    ([(FILENAME, b"rubbish")], "not valid JSON"),
+    (
+        [(FILENAME, replace(small(), models="vast").to_json().encode())],
+        "I paint with these models: demo",
+    ),
+    ([(FILENAME, small(cutouts=1024).to_json().encode())], "asks for 1024 cutouts"),
 )
-async def test_a_button_elsewhere_believes_nothing(
-    bot: BotHarness, files: list[tuple[str, bytes]], reason: str
-):
-    view = discord.ui.View(timeout=None)
-    view.add_item(discord.ui.Button(label="Paint it again", custom_id="recipe:again"))
-    posted = await channel_of(bot, bot.channel.id).send(
-        "buttons", view=view, files=[discord.File(io.BytesIO(c), name) for name, c in files]
-    )
-    refused = await bot.bob.click(posted, label="Paint it again")
-    (below,) = refused.followups
-    assert below.ephemeral
-    assert reason in below.content
-    assert not await bot.services.store.jobs.list_open()
+
+
+async def test_a_button_elsewhere_believes_nothing(bot: BotHarness):
+    for files, reason in ELSEWHERE:
+        view = discord.ui.View(timeout=None)
+        view.add_item(discord.ui.Button(label="Paint it again", custom_id="recipe:again"))
+        posted = await channel_of(bot, bot.channel.id).send(
+            "buttons", view=view, files=[discord.File(io.BytesIO(c), name) for name, c in files]
+        )
+        refused = await bot.bob.click(posted, label="Paint it again")
+        (below,) = refused.followups
+        assert below.ephemeral
+        assert reason in below.content
+        assert not await bot.services.store.jobs.list_open()
 
 
 async def test_recipe_too_large_for_a_file_is_described(

@@ -67,16 +67,17 @@ def losing_answers(monkeypatch: pytest.MonkeyPatch, count: int, *, reaches: bool
         yield
 
 
-@pytest.mark.parametrize(("status", "code"), REFUSALS)
 async def test_a_command_that_is_not_acknowledged_queues_nothing(
-    bot: BotHarness, caplog: pytest.LogCaptureFixture, status: int, code: int
+    bot: BotHarness, caplog: pytest.LogCaptureFixture
 ):
-    bot.env.inject_error("POST", ACKNOWLEDGEMENT, status=status, code=code)
-    answered = await bot.imagine()
-    assert not answered.acknowledged
-    assert not bot.channel.history()
-    assert not await bot.services.store.jobs.list_open()
-    assert f"{status} " in the_only_complaint(caplog)
+    for status, code in REFUSALS:
+        caplog.clear()
+        bot.env.inject_error("POST", ACKNOWLEDGEMENT, status=status, code=code)
+        answered = await bot.imagine()
+        assert not answered.acknowledged
+        assert not bot.channel.history()
+        assert not await bot.services.store.jobs.list_open()
+        assert f"{status} " in the_only_complaint(caplog)
     await another_job_is_painted(bot)
 
 
@@ -97,19 +98,17 @@ async def test_choices_that_come_too_late_are_no_error(
     assert await bot.alice.autocomplete(bot.channel, "imagine", "style", "c", prompt="a")
 
 
-@pytest.mark.parametrize("error", LOSSES)
 async def test_a_command_whose_acknowledgement_gets_no_answer_queues_nothing(
-    bot: BotHarness,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    error: Exception,
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    with monkeypatch.context() as patched:
-        patched.setattr(discord.InteractionResponse, "defer", raising(error))
-        await bot.imagine()
-    assert not bot.channel.history()
-    assert not await bot.services.store.jobs.list_open()
-    assert type(error).__name__ in the_only_complaint(caplog)
+    for error in LOSSES:
+        caplog.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(discord.InteractionResponse, "defer", raising(error))
+            await bot.imagine()
+        assert not bot.channel.history()
+        assert not await bot.services.store.jobs.list_open()
+        assert type(error).__name__ in the_only_complaint(caplog)
     await another_job_is_painted(bot)
 
 

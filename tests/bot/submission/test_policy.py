@@ -1,7 +1,7 @@
 """What may be painted: each limit as the people of a server meet it, through every door."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,12 +105,12 @@ async def nothing_was_queued(bot: BotHarness) -> bool:
 # --- words
 
 
-@pytest.mark.parametrize("prompt", DISGUISED)
-async def test_a_blocked_word_is_refused_in_every_disguise(bot: BotHarness, prompt: str):
-    refusal = await asked(bot.alice, bot.channel, prompt)
-    assert "blocked here" in refusal
-    assert "||\u2068damn\u2069||" in refusal
-    assert await nothing_was_queued(bot)
+async def test_a_blocked_word_is_refused_in_every_disguise(bot: BotHarness):
+    for prompt in DISGUISED:
+        refusal = await asked(bot.alice, bot.channel, prompt)
+        assert "blocked here" in refusal
+        assert "||\u2068damn\u2069||" in refusal
+        assert await nothing_was_queued(bot)
 
 
 async def test_other_words_are_painted(bot: BotHarness):
@@ -118,22 +118,22 @@ async def test_other_words_are_painted(bot: BotHarness):
     await bot.wait_until_notified()
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"prompt": "a dog | d4mn:0.5"},
-        {"prompt": "a dog | damn:-1"},
-        {"prompt": r"d\:a\:m\:n"},
-        {"style": "d a m n"},
-        {"style": "oil painting, d.a.m.n"},
-        {"prompt": "a dog by da", "style": "mn"},
-        {"prompt": "a dog | da | mn"},
-        {"prompt": "a \u202enmad\u202c dog"},
-    ],
+WEIGHTED: Sequence[dict[str, str]] = (
+    {"prompt": "a dog | d4mn:0.5"},
+    {"prompt": "a dog | damn:-1"},
+    {"prompt": r"d\:a\:m\:n"},
+    {"style": "d a m n"},
+    {"style": "oil painting, d.a.m.n"},
+    {"prompt": "a dog by da", "style": "mn"},
+    {"prompt": "a dog | da | mn"},
+    {"prompt": "a \u202enmad\u202c dog"},
 )
-async def test_weighted_prompts_and_styles_are_read_too(bot: BotHarness, options: dict[str, str]):
-    assert "blocked here" in await asked(bot.alice, bot.channel, **options)
-    assert await nothing_was_queued(bot)
+
+
+async def test_weighted_prompts_and_styles_are_read_too(bot: BotHarness):
+    for options in WEIGHTED:
+        assert "blocked here" in await asked(bot.alice, bot.channel, **options)
+        assert await nothing_was_queued(bot)
 
 
 async def test_edits_are_read_too(bot: BotHarness):
