@@ -6,7 +6,8 @@
 ARG BASE=python:3.12-slim
 FROM ${BASE}
 
-ENV PYTHONUNBUFFERED=1
+# Idle threads sleep, as in all commands of the program: spinning ones keep others from working.
+ENV PYTHONUNBUFFERED=1 OMP_WAIT_POLICY=PASSIVE
 WORKDIR /app
 
 # Before the code, so that a change of the code does not install everything again.

@@ -44,12 +44,17 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
+    import torch
+
     from benchmarks.lib import stages, step_checks
+    from engine.models.devices import choose_precision, precision_name
 
     engine = Engine(options.device, options.precision, options.plan)
     usual = sorted(options.cutouts)[len(options.cutouts) // 2]
     header = describe(options.device, command)
-    print(f"{header} The engine's plan: {PLANS[options.plan]}.", flush=True)
+    precision = precision_name(choose_precision(options.precision, torch.device(options.device)))
+    plan = PLANS[options.plan]
+    print(f"{header} The engine computes in {precision}; its plan: {plan}.", flush=True)
     sections: dict[str, Callable[[], Any]] = {
         "time": lambda: timing(engine, options.sides, options.cutouts, options.rounds),
         "memory": lambda: step_checks.memory(engine, options.sides, usual),

@@ -15,6 +15,7 @@ from bot.private_files import warn_if_open
 from engine import __version__
 from engine.config_file import DEFAULT_PATH
 from engine.errors import EngineError
+from engine.models.idle_threads import let_idle_threads_sleep
 
 BAD_SETTINGS, REFUSED = 2, 3
 """Exit codes: settings keep the bot from starting; Discord refuses it. Restarting mends neither."""
@@ -52,6 +53,7 @@ def main() -> int:
         if options.healthy:
             return 0 if is_alive(settings.storage.folder) else 1
         set_up_logging(settings.log)
+        let_idle_threads_sleep()
         if (file := token_file()) is not None:
             warn_if_open(file, "the file with the token")
         asyncio.run(run(settings))

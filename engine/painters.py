@@ -42,7 +42,7 @@ def load_painter(name: str, device: str = "auto", precision: str = "auto") -> "P
     from engine.models.devices import choose_device, choose_precision
 
     target = choose_device(device)
-    dtype = choose_precision(precision, target, gains=entry.halves)
+    dtype = choose_precision(precision, target, gains=entry.halves, cache=entry.cache)
     match entry.painter:
         case "glide":
             from engine.glide.painter import load_painter as load

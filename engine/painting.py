@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -32,11 +32,14 @@ RECIPE_KEY = "vqgan-clip-recipe"
 STEPS_KEY = "vqgan-clip-stopped-at"
 """Keyword of the chunk that holds the number of steps taken, if the run was stopped early."""
 MODELS_KEY = "vqgan-clip-models"
-"""Keyword of the chunk that holds the models' names and the SHA-256 of their weights as JSON."""
+"""Keyword of the chunk that holds as JSON the models' name, the SHA-256 of their weights, and,
+except in old files, the precision that they computed in."""
 DESCRIPTION_KEY = "Description"
 """Keyword that the PNG specification reserves for a description of the picture."""
 _KEYWORDS = (RECIPE_KEY, STEPS_KEY, MODELS_KEY)
 """Keywords of the chunks that tell where a picture comes from."""
+PRECISION_NAMES = ("float32", "bfloat16")
+"""Precisions that a picture can name."""
 _MAX_DIGESTS = 16_384
 """Maximum number of characters of the chunk that holds the SHA-256 of the weights."""
 
@@ -50,6 +53,8 @@ class Provenance:
     """Number of the recipe's steps that were taken, fewer than all if the run was stopped."""
     digests: Mapping[str, str]
     """SHA-256 of each weights file that painted the picture, by file name; empty if unknown."""
+    precision: str = ""
+    """Name of the precision that painted the picture, one of `PRECISION_NAMES`; "" if unknown."""
 
 
 def paint(
@@ -136,20 +141,25 @@ def save_painting(
     recipe: AnyRecipe,
     digests: Mapping[str, str],
     *,
+    precision: str = "",
     steps: int | None = None,
     force: bool = False,
 ) -> None:
     """Write `picture` as a PNG with the recipe inside that painted it in `steps`, or in all steps.
 
-    `digests` are the SHA-256 of each weights file by file name.
+    `digests` are the SHA-256 of each weights file by file name, and `precision` is the name of the
+    precision that painted it, "" if it is unknown.
 
     Raises:
         PictureError: The file exists without `force`, or cannot be written.
     """
+    models: dict[str, Any] = {"name": recipe.models, "sha256": dict(digests)}
+    if precision:
+        models["precision"] = precision
     text = {
         DESCRIPTION_KEY: recipe.title,
         RECIPE_KEY: recipe.to_json(),
-        MODELS_KEY: json.dumps({"name": recipe.models, "sha256": dict(digests)}),
+        MODELS_KEY: json.dumps(models),
     }
     if steps is not None and steps != recipe.total_steps:
         text[STEPS_KEY] = str(steps)
@@ -216,10 +226,12 @@ def _parse_provenance(texts: Mapping[str, str]) -> Provenance:
         raise RecipeError(
             "the number of steps taken must be a whole number from 0 to {total}", total=total
         )
-    return Provenance(recipe, int(steps), _parse_digests(texts.get(MODELS_KEY, "{}")))
+    digests, precision = _parse_models(texts.get(MODELS_KEY, "{}"))
+    return Provenance(recipe, int(steps), digests, precision)
 
 
-def _parse_digests(text: str) -> dict[str, str]:
+def _parse_models(text: str) -> tuple[dict[str, str], str]:
+    """Return the SHA-256 of each weights file, and the precision if it is a known one."""
     if len(text) > _MAX_DIGESTS:
         raise RecipeError("what it says about the models is not valid JSON of a usual length")
     try:
@@ -229,7 +241,8 @@ def _parse_digests(text: str) -> dict[str, str]:
     digests = values.get("sha256", {}) if isinstance(values, dict) else None
     if not isinstance(digests, dict) or not all(isinstance(d, str) for d in digests.values()):
         raise RecipeError("what it says about the models must name a SHA-256 for each file")
-    return digests
+    precision = values.get("precision")
+    return digests, precision if precision in PRECISION_NAMES else ""
 
 
 def _decoded(content: bytes) -> str:

@@ -46,7 +46,7 @@ class EngineSettings(Table):
     threads: Annotated[Whole, Field(ge=0, le=MAX_THREADS)] = 0
     """Number of CPU threads; 0 for as many as there are cores that the process may use."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Precision of the models; "auto" is bfloat16 on devices that are made for it."""
+    """Precision of the models; "auto" is the faster one on the device."""
     deterministic: Switch = True
     """Whether each picture is computed by itself, so that a recipe always gives the same bytes."""
     together: Annotated[Whole, Field(ge=1, le=MAX_TOGETHER)] = 8

@@ -39,6 +39,12 @@ def pytest_unconfigure() -> None:
     gc.unfreeze()
 
 
+@pytest.fixture(autouse=True)
+def _unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let precision "auto" be float32 on every CPU, so that no test depends on the machine."""
+    monkeypatch.setattr("engine.models.calibration.measure", lambda: 1.0)
+
+
 @pytest.fixture(scope="session")
 def models() -> "Models":
     """Load the demo pair in float32; it is frozen, so all tests share it."""

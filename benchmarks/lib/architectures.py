@@ -7,7 +7,7 @@ import open_clip
 import torch
 
 from engine.models.clip import ClipPerceptor, build_clip
-from engine.models.devices import choose_precision
+from engine.models.devices import choose_precision, precision_name
 from engine.models.loading import Models
 from engine.models.vqgan import VQGAN, VQGANConfig
 from engine.presets import PRESETS
@@ -73,10 +73,11 @@ def paper_pair(
         perceptor = ClipPerceptor(*build_clip(config))
         # Trained codes have about this size; torch's own initialization is far smaller.
         torch.nn.init.normal_(generator.codebook)
+    dtype = choose_precision(precision, torch.device(device))
     for each in (generator, perceptor):
         each.to(device).to(memory_format=torch.channels_last)  # pyright: ignore
-        each.freeze_for_inference(choose_precision(precision, torch.device(device)))
-    return Models("paper", generator, (perceptor,), {})
+        each.freeze_for_inference(dtype)
+    return Models("paper", generator, (perceptor,), {}, precision=precision_name(dtype))
 
 
 def paper_recipe(side: int, cutouts: int) -> Recipe:

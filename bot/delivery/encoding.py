@@ -4,6 +4,7 @@ Encoding takes time: call it off the event loop.
 """
 
 import io
+from pathlib import Path
 
 from PIL import Image
 
@@ -29,9 +30,12 @@ def encode_picture(picture: PaintedPicture) -> StoredPicture:
     """
     image = composite_result(Image.fromarray(picture.pixels), picture.recipe)
     recipe, steps, digests = without_pictures(picture.recipe), picture.steps, picture.digests
-    content = file_bytes(
-        ".png", lambda path: save_painting(image, path, recipe, digests, steps=steps)
-    )
+    precision = picture.precision
+
+    def write(path: Path) -> None:
+        save_painting(image, path, recipe, digests, precision=precision, steps=steps)
+
+    content = file_bytes(".png", write)
     return StoredPicture(picture.number, steps, content, picture.seconds)
 
 

@@ -28,6 +28,8 @@ class PaintedPicture:
     """Seconds of engine time that it took."""
     number: int
     """The position among the job's pictures, from 1."""
+    precision: str = ""
+    """Name of the precision that the models computed in; "" if it is unknown."""
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,14 @@ def provenance_text(origin: Provenance) -> Message:
     """Return the text of a picture's recipe, whose words may come from anyone."""
     recipe = origin.recipe
     left = len(recipe.prompts) - _LISTED_PROMPTS
+    computed = Message("computed in {precision}", precision=origin.precision)
     parts = (
         size_text(recipe),
         _rounds(recipe),
         Message("seed {seed}", seed=recipe.seed),
         Message("{models} models", models=escape_name(recipe.models)),
         _settings(recipe),
+        computed if origin.precision else None,
     )
     stopped = Message("It was stopped at step {step}.", step=origin.steps)
     lines = (

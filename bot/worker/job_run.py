@@ -59,6 +59,7 @@ class JobRun:
         """Engine time of the job in seconds, with an even share of each shared step."""
         self._get_painter = get_painter
         self._digests: Mapping[str, str] = {}
+        self._precision = ""
         self.last_models = job.recipes[0].models
         """Name of the models that painted last."""
         self._began_at = 0.0
@@ -116,7 +117,8 @@ class JobRun:
         while not self.done and self._run is None:
             recipe = self.recipe
             painter = self._get_painter(recipe.models)
-            self._digests, self._device = painter.digests, painter.device
+            self._digests, self._precision = painter.digests, painter.precision
+            self._device = painter.device
             self.last_models = recipe.models
             plan = self._choose_plan(recipe, painter, low_memory=low_memory)
             with oom_as_recipe_error(recipe):
@@ -251,6 +253,7 @@ class JobRun:
                 digests=self._digests,
                 seconds=taken,
                 number=len(self.pictures) + 1,
+                precision=self._precision,
             )
         )
         self._run = None

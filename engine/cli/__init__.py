@@ -9,7 +9,6 @@ far is saved). A bug in the program ends with a traceback.
 """
 
 import argparse
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from engine.cli.arguments import parse
 from engine.cli.messages import prepare_streams, print_notice
 from engine.cli.signals import Stopped, StopSignals
 from engine.errors import EngineError
+from engine.models.idle_threads import let_idle_threads_sleep
 
 if TYPE_CHECKING:
     from engine.weights.settings import WeightsSettings
@@ -76,7 +76,7 @@ def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
 
     weights = _add_models(arguments.config)
     request = read_request(arguments, read_settings(arguments.config))
-    _set_passive_waiting()
+    let_idle_threads_sleep()
     with reserved(
         path for task in request.tasks for path in task.outputs.names_to_reserve
     ) as names:
@@ -94,7 +94,7 @@ def _compare(arguments: argparse.Namespace, signals: StopSignals) -> int:
 
     weights = _add_models(arguments.config)
     request = read_comparison(arguments, read_settings(arguments.config))
-    _set_passive_waiting()
+    let_idle_threads_sleep()
     with reserved(request.names_to_reserve) as names:
         _prepare(request.models.name, weights)
         left_out = [name for name in request.painters if not _is_prepared(name, weights)]
@@ -119,7 +119,7 @@ def _mask(arguments: argparse.Namespace) -> int:
 
     weights = _add_models(arguments.config)
     search = read_search(arguments, read_settings(arguments.config))
-    _set_passive_waiting()
+    let_idle_threads_sleep()
     _prepare(search.models, weights)
     return search.run()
 
@@ -140,12 +140,3 @@ def _prepare(models: str, weights: "WeightsSettings") -> None:
     prepare_models(
         models, weights, fetches=False, notify=lambda notice: print_notice(f"note: {notice}")
     )
-
-
-def _set_passive_waiting() -> None:
-    """Let waiting OpenMP threads sleep instead of spin; torch reads this when it is imported.
-
-    Spinning threads block each other when another program uses a core: painting then took ten times
-    as long.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,6 +1,5 @@
 """Record the progress of a picture: files in a folder, and an animation."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from engine.errors import PictureError
 from engine.files import quoted
 from engine.images import image_io
 from engine.images.animation import write_animation
-from engine.models.painter import Run
+from engine.models.painter import Painter, Run
 from engine.models.tensors import to_picture
 from engine.painting import finished_picture, save_painting
 
@@ -28,9 +27,9 @@ sort by step."""
 class FrameRecorder:
     """Record the frames of a run that its task asks for; one that fails does not end the run."""
 
-    def __init__(self, task: PaintTask, digests: Mapping[str, str], results: Results) -> None:
+    def __init__(self, task: PaintTask, painter: Painter, results: Results) -> None:
         self._task = task
-        self.digests = digests
+        self._painter = painter
         self._results = results
         self._is_folder_made = self._has_failed = False
         self._clip: list[Image.Image] = []
@@ -59,6 +58,14 @@ class FrameRecorder:
         else:
             self._results.paths.append(path)
 
+    def save(self, picture: Image.Image, path: Path, *, steps: int, force: bool = False) -> None:
+        """Write a picture of the task after `steps` as a PNG that tells how it was made."""
+        painter, recipe = self._painter, self._task.recipe
+        precision = painter.precision
+        save_painting(
+            picture, path, recipe, painter.digests, precision=precision, steps=steps, force=force
+        )
+
     def _write_clip(self, path: Path) -> None:
         outputs = self._task.outputs
         write_animation(self._clip, path, force=outputs.force and path == outputs.animation)
@@ -80,8 +87,7 @@ class FrameRecorder:
             self._is_folder_made = True
         digits = max(_DIGITS, len(str(self._task.recipe.total_steps)))
         path = folder / f"{run.steps_done:0{digits}}.png"
-        picture, steps = finished_picture(run), run.steps_done
-        save_painting(picture, path, self._task.recipe, self.digests, steps=steps)
+        self.save(finished_picture(run), path, steps=run.steps_done)
         self._results.paths.append(path)
 
 

@@ -17,6 +17,8 @@ def print_recipe(path: Path) -> int:
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     values = json.loads(provenance.recipe.to_json())
     print_result(json.dumps(values, indent=2, ensure_ascii=not is_utf8))
+    if provenance.precision:
+        print_notice(f"note: the picture was painted in {provenance.precision}")
     total = provenance.recipe.total_steps
     if provenance.steps < total:
         print_notice(

@@ -17,7 +17,7 @@ from engine.models.devices import choose_device, set_threads
 from engine.models.memory import free_budget
 from engine.models.painter import Painter, Run
 from engine.painters import begin, choose_plan, load_painter, plan_of
-from engine.painting import finished_picture, save_painting
+from engine.painting import finished_picture
 from engine.recipes.prompts import Prompt, shorten
 from engine.text import Text
 from engine.vqgan_clip.generation import Generation
@@ -74,6 +74,11 @@ def _notices(request: PaintRequest, painter: Painter) -> list[str | Text]:
     notices = [request.models.limits, *request.notices]
     if request.digests and request.digests != painter.digests:
         notices.append("the weights have changed since then, so the picture will differ")
+    elif request.painted_in not in ("", painter.precision):
+        notices.append(
+            f"the picture was painted in {request.painted_in}, and in {painter.precision} it will "
+            f'differ: set `precision = "{request.painted_in}"` in config.toml'
+        )
     prompts = request.tasks[0].recipe.prompts if isinstance(painter, VqganClip) else ()
     cut_off = [_cut_off_notice(prompt, painter) for prompt in prompts]
     return [notice for notice in (*notices, *cut_off) if notice]
@@ -103,7 +108,7 @@ def _paint(
 ) -> int:
     """Paint one picture and write its files; return an exit code other than 0 to end the run."""
     run = begin(painter, task.recipe, plan)
-    recorder = FrameRecorder(task, painter.digests, results)
+    recorder = FrameRecorder(task, painter, results)
     with StepBar(task.recipe, task.steps, title) as bar:
         failure = _advance(run, task, recorder, signals, bar)
     path = _write_outputs(run, task, recorder, results)
@@ -149,8 +154,8 @@ def _write_outputs(run: Run, task: PaintTask, recorder: FrameRecorder, results: 
     picture, steps, outputs = finished_picture(run), run.steps_done, task.outputs
 
     def write(path: Path) -> None:
-        digests, force = recorder.digests, outputs.force and path == outputs.picture
-        save_painting(picture, path, task.recipe, digests, steps=steps, force=force)
+        force = outputs.force and path == outputs.picture
+        recorder.save(picture, path, steps=steps, force=force)
 
     path = results.save(outputs.picture, write)
     try:

@@ -63,6 +63,8 @@ class PaintRequest:
     precision: str
     digests: Mapping[str, str]
     """SHA-256 of the weights that painted the recipe first, by file name, as far as known."""
+    painted_in: str
+    """Name of the precision that painted the recipe first; "" if unknown."""
     notices: tuple[str | Text, ...]
     """Notices to print before painting."""
 
@@ -95,6 +97,7 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
         threads=settings.threads,
         precision=settings.precision,
         digests=provenance.digests,
+        painted_in=provenance.precision,
         notices=notices,
     )
 

@@ -3,14 +3,11 @@
 The paper chose the best of five by hand (Section 3.2); here CLIP chooses.
 """
 
-import platform
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -24,6 +21,7 @@ from engine.models.catalogue import find_entry
 from engine.models.devices import choose_device
 from engine.models.memory import free_budget
 from engine.models.painter import Painter
+from engine.models.processor import processor_name
 from engine.models.protocols import Perceptor
 from engine.models.tensors import to_picture
 from engine.painters import begin, choose_plan, load_painter
@@ -254,12 +252,4 @@ def machine_name(device: str = "auto") -> str:
     chosen = choose_device(device)
     if chosen.type == "cuda":
         return torch.cuda.get_device_name(chosen)
-    return f"{_processor()}, {torch.get_num_threads()} threads"
-
-
-def _processor() -> str:
-    with suppress(OSError):
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        if found := re.search(r"model name\s*:\s*(.+)", text):
-            return found[1].strip()
-    return platform.processor() or platform.machine() or "an unknown processor"
+    return f"{processor_name()}, {torch.get_num_threads()} threads"

@@ -16,6 +16,7 @@ from engine.glide.run import ClipGradient, GlideRun, Stage
 from engine.glide.text import EncodedText
 from engine.glide.tokens import Tokenizer, WordTokenizer, fit, read_byte_pairs
 from engine.glide.unet import UNet
+from engine.models.devices import precision_name
 from engine.models.loading import digest, load_module
 from engine.models.plain_run import check_recipe
 from engine.models.tokenizer import tokenizer_sha256
@@ -42,6 +43,8 @@ class Glide:
     tokenizer: Tokenizer
     clip: NoisyClip | None = None
     """What can guide the base, if its files are there."""
+    precision: str = "float32"
+    """Name of the precision of the layers that may be lowered."""
 
     @property
     def device(self) -> torch.device:
@@ -147,7 +150,8 @@ def load_painter(
         raise ModelError(
             "the CLIP of the models {name} sees pictures of another size", name=repr(name)
         )
-    return Glide(name, digests, base, upsampler, _tokenizer(base.config, paths), clip)
+    tokenizer = _tokenizer(base.config, paths)
+    return Glide(name, digests, base, upsampler, tokenizer, clip, precision_name(dtype))
 
 
 def load_unet(path: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> UNet:

@@ -10,6 +10,7 @@ from engine.errors import ModelError
 from engine.mindalle.run import MinDalleModels, MinDalleRun
 from engine.mindalle.tokens import TextTokenizer, WordTokenizer, read_pair_tokenizer
 from engine.mindalle.transformer import CodeTransformer, TransformerConfig
+from engine.models.devices import precision_name
 from engine.models.loading import digest, load_clip, load_module, load_vqgan
 from engine.models.plain_run import check_recipe
 from engine.models.tokenizer import tokenizer_sha256
@@ -28,6 +29,8 @@ class MinDalle:
     digests: Mapping[str, str]
     """SHA-256 of each file by its name."""
     models: MinDalleModels
+    precision: str = "float32"
+    """Name of the precision of the layers that may be lowered."""
 
     @property
     def device(self) -> torch.device:
@@ -69,7 +72,7 @@ def load_painter(
     perceptor = load_clip(paths[PERCEPTOR], device, dtype)
     tokenizer = _tokenizer(transformer.config, paths)
     models = MinDalleModels(vqgan, transformer, tokenizer, perceptor)
-    return MinDalle(name, _digests(paths), models)
+    return MinDalle(name, _digests(paths), models, precision_name(dtype))
 
 
 def load_transformer(path: Path, device: torch.device, dtype: torch.dtype) -> CodeTransformer:

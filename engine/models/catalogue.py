@@ -6,7 +6,7 @@ because `config.toml` says where they are.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +100,9 @@ class ModelEntry:
     cuda_memory: RunMemory
     """Figures for the peak on CUDA, where they are what is kept for the gradient, without more."""
     halves: bool = True
-    """True if the models gain from bfloat16 on a device with bfloat16 units."""
+    """True if the models gain from bfloat16 on a device that computes faster in it."""
+    cache: Path | None = None
+    """The cache folder, where the measured speed of the machine is kept; None for nowhere."""
     weights: tuple[float, ...] = ()
     """Weight of each perceptor in the loss; empty for equal weights."""
     examples: tuple[str, ...] = EXAMPLES
@@ -180,12 +182,11 @@ VIEW_SIDE = 224
 
 def add_models(settings: "WeightsSettings") -> None:
     """Add published models and users' own models to the catalogue."""
-    registry = settings.registry()
-    CATALOGUE.update((each.name, each) for each in _registered(registry, settings.folder))
-    PAINTERS.update(
-        (name, registered_painter(registry, name, painter_paths(registry, name, settings.folder)))
-        for name in registry.painters
-    )
+    registry, folder = settings.registry(), settings.folder
+    CATALOGUE.update((each.name, each) for each in _registered(registry, folder))
+    for name in registry.painters:
+        entry = registered_painter(registry, name, painter_paths(registry, name, folder))
+        PAINTERS[name] = replace(entry, cache=folder)
 
 
 def weights_path(component: str, folder: Path) -> Path:
@@ -224,6 +225,7 @@ def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
             weights=tuple(each.weight for each in entry.perceptors),
             examples=entry.examples or EXAMPLES,
             styles=entry.styles or STYLES,
+            cache=folder,
         )
 
 

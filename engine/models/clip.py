@@ -82,12 +82,7 @@ class ClipPerceptor(nn.Module):
         Layers of the image tower are replaced by equivalent ones of `engine.models.frozen_layers`.
         The text tower runs only once per prompt, so it is left unchanged.
         """
-        vision: Any = self.model.visual
-        for module in list(vision.modules()):
-            for name, child in list(module.named_children()):
-                if layer := _frozen_replacement(module, child):
-                    setattr(module, name, layer)
-        cast_frozen(vision, dtype)
+        freeze_image_tower(self.model.visual, dtype)
         self._dtype = dtype
         self.eval().requires_grad_(False)
 
@@ -109,6 +104,15 @@ class ClipPerceptor(nn.Module):
         lengths = range(1, len(text) + 1)
         fitting = bisect_right(lengths, room, key=lambda n: len(self.tokenizer.encode(text[:n])))
         return text[:fitting]
+
+
+def freeze_image_tower(tower: nn.Module, dtype: torch.dtype) -> None:
+    """Let an image tower of open_clip compute in `dtype`, in layers that store less."""
+    for module in list(tower.modules()):
+        for name, child in list(module.named_children()):
+            if layer := _frozen_replacement(module, child):
+                setattr(module, name, layer)
+    cast_frozen(tower, dtype)
 
 
 def _frozen_replacement(parent: nn.Module, layer: Any) -> nn.Module | None:

@@ -1,11 +1,12 @@
 """Choose the device, the precision and the number of threads."""
 
 import os
-from typing import Any
+from pathlib import Path
 
 import torch
 
 from engine.errors import ModelError
+from engine.models.calibration import is_bf16_faster
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Precisions by their names in the settings."""
@@ -33,29 +34,37 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device, *, gains: bool = True) -> torch.dtype:
+def choose_precision(
+    name: str, device: torch.device, *, gains: bool = True, cache: Path | None = None
+) -> torch.dtype:
     """Return the data type that layers compute in.
 
-    `name` is "float32", "bfloat16", or "auto" for bfloat16 if the device and, as `gains` says, the
-    models gain from it.
+    Args:
+        name: "float32", "bfloat16", or "auto" for the faster one on `device`.
+        device: Device that computes. A CPU is measured for "auto", once per machine.
+        gains: Whether the models can gain from bfloat16 at all; if not, nothing is measured.
+        cache: Folder for the result of the measurement, as for `calibration.is_bf16_faster`.
 
     Raises:
         ModelError: There is no such precision.
     """
     if name == "auto":
-        name = "bfloat16" if gains and _has_bf16_units(device) else "float32"
+        name = "bfloat16" if gains and _is_bf16_faster(device, cache) else "float32"
     if name not in PRECISIONS:
         raise ModelError(f"there is no precision {name!r}: use auto, {' or '.join(PRECISIONS)}")
     return PRECISIONS[name]
 
 
-def _has_bf16_units(device: torch.device) -> bool:
-    """Return True if the device has hardware for matrix products in bfloat16."""
+def precision_name(dtype: torch.dtype) -> str:
+    """Return the name of a data type, as in `PRECISIONS`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def _is_bf16_faster(device: torch.device, cache: Path | None) -> bool:
+    """Return True if the device computes faster in bfloat16: GPUs by their make, CPUs measured."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    # On a CPU only AMX helps: with AVX-512 BF16 alone a step took longer than in float32.
-    cpu: Any = torch.cpu
-    return device.type == "cpu" and cpu._is_amx_tile_supported()
+    return device.type == "cpu" and is_bf16_faster(cache)
 
 
 def set_threads(threads: int) -> None:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from engine.errors import ModelError
 from engine.models import clip
 from engine.models.catalogue import ModelEntry, find_models
-from engine.models.devices import choose_device, choose_precision
+from engine.models.devices import choose_device, choose_precision, precision_name
 from engine.models.protocols import ImageGenerator, Perceptor
 from engine.models.tensors import is_finite
 from engine.models.vqgan import VQGAN, VQGANConfig
@@ -53,6 +53,8 @@ class Models:
     is the same everywhere, or else its own. Tokenizer files have entries too."""
     weights: tuple[float, ...] = ()
     """Weight of each perceptor in the loss; empty for equal weights."""
+    precision: str = "float32"
+    """Name of the precision of decoder and image towers."""
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -77,7 +79,7 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
     """
     entry = find_models(name)
     target = choose_device(device)
-    dtype = choose_precision(precision, target, gains=entry.halves)
+    dtype = choose_precision(precision, target, gains=entry.halves, cache=entry.cache)
     generator = load_vqgan(entry.generator, target, dtype)
     perceptors = tuple(load_clip(path, target, dtype) for path in entry.perceptors)
     if generator.factor != entry.factor:
@@ -85,7 +87,8 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
             f"the models {name!r} have {generator.factor} pixels per latent cell, but their entry "
             f"says {entry.factor}: correct the factor"
         )
-    return Models(name, generator, perceptors, _digests(entry), entry.weights)
+    digests, computes_in = _digests(entry), precision_name(dtype)
+    return Models(name, generator, perceptors, digests, entry.weights, computes_in)
 
 
 def load_vqgan(

@@ -44,7 +44,7 @@ def free_budget(entry: ModelEntry | PainterEntry, device: "device", precision: s
 
     from engine.models.devices import choose_precision
 
-    dtype = choose_precision(precision, device, gains=entry.halves)
+    dtype = choose_precision(precision, device, gains=entry.halves, cache=entry.cache)
     is_cuda = device.type == "cuda"
     free = available_memory(device) * (CUDA_SHARE if is_cuda else 1)
     return Budget(round(free), is_bf16=dtype == torch.bfloat16, is_cuda=is_cuda)

@@ -84,6 +84,11 @@ class Painter(Protocol):
         """SHA-256 of each weights file by its name."""
         ...
 
+    @property
+    def precision(self) -> str:
+        """Name of the precision of the layers that it can be chosen for, such as "float32"."""
+        ...
+
     def begin(self, recipe: AnyRecipe) -> Run:
         """Begin a run at step 0. Raises `RecipeError` if the recipe does not fit the models."""
         ...

@@ -76,7 +76,9 @@ class PainterEntry:
     defaults: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
     """Values of the recipe that differ from the defaults of its class, by field."""
     halves: bool = True
-    """True if the models gain from bfloat16 on a device with bfloat16 units."""
+    """True if the models gain from bfloat16 on a device that computes faster in it."""
+    cache: Path | None = None
+    """The cache folder, where the measured speed of the machine is kept; None for nowhere."""
     can_inpaint: bool = False
     """True if the models can paint within a mask and keep the rest of a picture."""
     examples: tuple[str, ...] = _DEMO_EXAMPLES

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from engine.errors import ModelError, RecipeError
+from engine.models.devices import precision_name
 from engine.models.loading import digest, load_module
 from engine.models.plain_run import check_recipe
 from engine.models.tensors import to_tensor
@@ -40,6 +41,8 @@ class OpenEdit:
     digests: Mapping[str, str]
     """SHA-256 of each file by its name."""
     models: OpenEditModels
+    precision: str = "float32"
+    """Name of the precision of the layers that may be lowered."""
 
     @property
     def side(self) -> int:
@@ -118,7 +121,7 @@ def load_painter(
         )
     vocabulary = read_vocabulary(paths["vocabulary"], embedding.config.words)
     models = OpenEditModels(embedding, vocabulary, edges, decoder, features)
-    return OpenEdit(name, device, _digests(paths), models)
+    return OpenEdit(name, device, _digests(paths), models, precision_name(dtype))
 
 
 def _digests(paths: Mapping[str, Path]) -> dict[str, str]:

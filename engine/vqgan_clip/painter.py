@@ -34,6 +34,11 @@ class VqganClip:
         """SHA-256 of each weights file by its name."""
         return self.models.digests
 
+    @property
+    def precision(self) -> str:
+        """Name of the precision of decoder and image towers."""
+        return self.models.precision
+
     def begin(self, recipe: AnyRecipe, plan: MemoryPlan = PLANS[0]) -> Generation:
         """Begin a run with a memory plan. Raises `RecipeError` if the recipe does not fit."""
         if not isinstance(recipe, Recipe):

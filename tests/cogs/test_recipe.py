@@ -60,7 +60,8 @@ def painting(tmp_path: Path):
 
     def write(recipe: Recipe, steps: int | None = None) -> bytes:
         path = tmp_path / "a.png"
-        save_painting(SQUARE, path, recipe, {}, steps=steps, force=True)
+        precision = "bfloat16"
+        save_painting(SQUARE, path, recipe, {}, precision=precision, steps=steps, force=True)
         return path.read_bytes()
 
     return write
@@ -115,6 +116,7 @@ async def test_a_picture_tells_how_it_was_made_and_is_painted_again(bot: BotHarn
         "seed 7",
         "demo",
         "preset demo",
+        "computed in bfloat16",
     ):
         assert part in text
     assert await file_of(answered) == recipe

@@ -26,7 +26,7 @@ from engine import (
     read_recipe,
     save_painting,
 )
-from engine.images.png import read_text, save_png
+from engine.images.png import read_text, replace_text, save_png
 from engine.models.catalogue import CATALOGUE
 from engine.models.painter import Run
 from engine.models.tensors import to_picture
@@ -105,6 +105,24 @@ def test_a_painting_tells_how_it_was_made(tmp_path: Path, models: Models, prompt
     weights = CATALOGUE["demo"].generator
     assert made_by["name"] == "demo"
     assert made_by["sha256"][weights.name] == hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("float32", "float32"), ("bfloat16", "bfloat16"), ("", ""), ("float8", "")],
+)
+def test_a_painting_tells_the_precision_that_painted_it(tmp_path: Path, written: str, read: str):
+    path = tmp_path / "a.png"
+    save_painting(SQUARE, path, small(), {"a": "b"}, precision=written)
+    assert read_provenance(path) == Provenance(small(), small().total_steps, {"a": "b"}, read)
+
+
+@pytest.mark.parametrize("precision", [3, None, ["float32"], {"float32": 1}])
+def test_a_precision_that_is_none_is_unknown(tmp_path: Path, precision: Any):
+    save_painting(SQUARE, tmp_path / "a.png", small(), {})
+    content = (tmp_path / "a.png").read_bytes()
+    texts = read_text(content) | {"vqgan-clip-models": json.dumps({"precision": precision})}
+    assert read_provenance(replace_text(content, texts)).precision == ""
 
 
 @pytest.mark.parametrize("from_image", [False, True])

@@ -76,6 +76,7 @@ async def test_a_job_that_is_stopped_keeps_its_picture_as_it_is(bot: BotHarness)
     assert "stopped at step" in result.content
     origin = read_provenance(await pictures_of(result)[0].read())
     assert 0 < origin.steps < origin.recipe.steps == 1000
+    assert origin.precision == "float32"
     assert f"step {origin.steps} of 1000" in result.content
 
 

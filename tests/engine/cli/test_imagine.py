@@ -256,6 +256,16 @@ def test_weights_that_changed_since_are_told(folder: Path, capsys: pytest.Captur
     assert "note: the weights have changed" in capsys.readouterr().err
 
 
+def test_another_precision_than_the_first_one_is_told(folder: Path, capsys: pytest.CaptureFixture):
+    save_painting(picture(), folder / "a.png", small(steps=1), {}, precision="bfloat16")
+    assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
+    said = capsys.readouterr().err
+    assert "note: the picture was painted in bfloat16, and in float32 it will differ" in said
+    assert read_provenance(folder / "b.png").precision == "float32"
+    assert main(["imagine", "--recipe", "b.png", "--out", "c.png"]) == 0
+    assert "will differ" not in capsys.readouterr().err
+
+
 def test_words_that_the_models_do_not_know_are_named(capsys: pytest.CaptureFixture):
     assert main(["imagine", "a red cat, oil painting", "--steps", "1", "--out", "a.png"]) == 0
     said = capsys.readouterr().err

@@ -31,6 +31,12 @@ def test_the_recipe_of_a_stopped_run_comes_with_a_notice(capsys: pytest.CaptureF
     assert "note: the picture was stopped at step 2 of 3" in said.err
 
 
+def test_the_precision_that_painted_a_picture_is_told(capsys: pytest.CaptureFixture):
+    save_painting(picture(), Path("a.png"), small(), {}, precision="bfloat16")
+    assert main(["recipe", "a.png"]) == 0
+    assert "note: the picture was painted in bfloat16" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error():
     listing = subprocess.Popen([*COMMAND, "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

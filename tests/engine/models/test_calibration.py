@@ -1,0 +1,137 @@
+"""Whether a CPU is faster in bfloat16: measured once per machine, and kept."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.models import calibration, calibration_step
+from engine.models.calibration import MARGIN, Machine, is_bf16_faster, kept_gain
+
+MACHINE = Machine("a processor", "AVX2 avx2", threads=2, torch="2.15.0")
+
+
+class Measurement:
+    """A measurement that finds the given gains, one after the other."""
+
+    def __init__(self, *gains: float) -> None:
+        self._gains = list(gains)
+
+    def __call__(self) -> float:
+        return self._gains.pop(0)
+
+
+def test_what_was_measured_is_used_again(tmp_path: Path):
+    measure = Measurement(2.5, 0.5)
+    first = kept_gain(MACHINE, tmp_path / "new", measure)
+    again = kept_gain(MACHINE, tmp_path / "new", measure)
+    assert (first, again) == (2.5, 2.5)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(MACHINE, processor="another"),
+        replace(MACHINE, instructions="AVX2 avx2 ONEDNN_MAX_CPU_ISA=AVX2"),
+        replace(MACHINE, threads=1),
+        replace(MACHINE, torch="2.16.0"),
+    ],
+)
+def test_another_machine_is_measured_anew_and_both_are_kept(other: Machine, tmp_path: Path):
+    measure = Measurement(2.5, 0.5)
+    machines = (MACHINE, other, MACHINE, other)
+    assert [kept_gain(each, tmp_path, measure) for each in machines] == [2.5, 0.5, 2.5, 0.5]
+
+
+DAMAGED = {
+    "empty": b"",
+    "rubbish": b"\xff\x00" * 99,
+    "cut off": b'{"version": 1, "machine": {',
+    "deep": b"[" * 9000,
+    "a list": b"[1, 2]",
+    "another version": b'{"version": 0, "gain": 9}',
+    "long": b" " * 99_999,
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_replaced(content: bytes, tmp_path: Path):
+    (tmp_path / MACHINE.file_name).write_bytes(content)
+    measure = Measurement(2.5, 0.5)
+    assert [kept_gain(MACHINE, tmp_path, measure) for _ in range(2)] == [2.5, 2.5]
+
+
+@pytest.mark.parametrize("gain", ["NaN", "Infinity", "-1", "true", '"2"', "null"])
+def test_a_gain_that_is_none_is_not_believed(gain: str, tmp_path: Path):
+    kept_gain(MACHINE, tmp_path, Measurement(2.5))
+    path = tmp_path / MACHINE.file_name
+    path.write_text(path.read_text().replace("2.5", gain))
+    assert kept_gain(MACHINE, tmp_path, Measurement(0.5)) == 0.5
+
+
+def test_a_file_of_another_machine_is_replaced(tmp_path: Path):
+    kept_gain(MACHINE, tmp_path, Measurement(2.5))
+    other = replace(MACHINE, threads=1)
+    (tmp_path / MACHINE.file_name).rename(tmp_path / other.file_name)
+    assert kept_gain(other, tmp_path, Measurement(0.5)) == 0.5
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path):
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "folder"
+    assert kept_gain(MACHINE, folder, Measurement(2.5)) == 2.5
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(MARGIN - 0.01, False), (MARGIN, True)])
+def test_near_a_tie_float32_stays(
+    gain: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, expected: bool
+):
+    monkeypatch.setattr(calibration, "measure", lambda: gain)
+    assert is_bf16_faster(tmp_path) == expected
+
+
+def test_what_forbids_instructions_is_part_of_the_machine(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    unlimited = Machine.current()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert Machine.current() != unlimited
+    assert Machine.current() == Machine.current()
+
+
+class Clock:
+    """A clock that only work advances."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def work(self, *seconds: float) -> Callable[[], None]:
+        """Return work that takes these seconds one after the other, and then always the last."""
+        left = list(seconds)
+
+        def step() -> None:
+            self.now += left.pop(0) if len(left) > 1 else left[0]
+
+        return step
+
+
+def test_a_disturbed_round_does_not_count():
+    clock = Clock()
+    first, second = clock.work(9.0, 0.1, 5.0, 0.1), clock.work(9.0, 0.05, 0.05, 2.0, 0.05)
+    assert calibration_step.compare_times(first, second, clock) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.2, 30.0])
+def test_the_number_of_rounds_is_bounded(seconds: float):
+    clock = Clock()
+    calibration_step.compare_times(clock.work(seconds), clock.work(seconds), clock)
+    rounds = clock.now / (2 * seconds) - 1
+    assert calibration_step.FEWEST - 0.5 < rounds < calibration_step.MOST + 0.5
+
+
+def test_the_small_step_can_be_measured(monkeypatch: pytest.MonkeyPatch):
+    for name in ("FEWEST", "MOST"):
+        monkeypatch.setattr(calibration_step, name, 1)
+    assert 0 <= calibration_step.measure_gain() < float("inf")
