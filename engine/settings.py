@@ -44,7 +44,8 @@ class EngineSettings(Table):
     device: Annotated[str, BeforeValidator(_check_device)] = "auto"
     """Where the models compute, one of `DEVICES`."""
     threads: Annotated[Whole, Field(ge=0, le=MAX_THREADS)] = 0
-    """Number of CPU threads; 0 for as many as there are cores that the process may use."""
+    """Number of CPU threads; 0 for as many as there are processors that the process may use, or
+    cores if that is measured to be faster."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the models; "auto" is the faster one on the device."""
     deterministic: Switch = True

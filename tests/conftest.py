@@ -42,7 +42,8 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True)
 def _unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let precision "auto" be float32 on every CPU, so that no test depends on the machine."""
-    monkeypatch.setattr("engine.models.calibration.measure", lambda: 1.0)
+    monkeypatch.setattr("engine.models.calibration.measure_bf16", lambda: 1.0)
+    monkeypatch.setattr("engine.models.calibration.measure_threads", lambda _: 1.0)
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ from bot.worker.model_checks import ModelChecks
 from bot.worker.model_files import ModelFiles
 from bot.worker.outcomes import Outcome, Standing
 from engine.errors import EngineError, RecipeError
+from engine.models.catalogue import find_entry
 from engine.models.memory import Budget
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
@@ -134,14 +135,16 @@ class EngineWorker:
 
     def _load(self) -> str:
         """Prepare all installed models, and load the main ones; return their device."""
-        from engine.models.devices import choose_device, set_threads
+        from engine.models.devices import choose_device, set_measured_threads
 
         settings = self._settings
         for name in settings.all_installed:
             if not self._models.is_loaded(name):
                 self._files.prepare(name)
-        set_threads(settings.threads)
-        self._models.measure(self._models.device or choose_device(settings.device))
+        device = self._models.device or choose_device(settings.device)
+        entries = map(find_entry, settings.all_installed)
+        set_measured_threads(settings.threads, device, settings.precision, entries)
+        self._models.measure(device)
         return str(self._models.get(settings.models).device)
 
     def run_slice(self, current: Slice) -> None:

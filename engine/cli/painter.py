@@ -13,7 +13,7 @@ from engine.cli.saving import NameReservations, Results
 from engine.cli.signals import StopSignals, exit_code
 from engine.errors import EngineError
 from engine.files import quoted
-from engine.models.devices import choose_device, set_threads
+from engine.models.devices import choose_device, set_measured_threads
 from engine.models.memory import free_budget
 from engine.models.painter import Painter, Run
 from engine.painters import begin, choose_plan, load_painter, plan_of
@@ -63,8 +63,8 @@ def paint_request(
 
 
 def _prepare(request: PaintRequest) -> tuple[Painter, MemoryPlan]:
-    set_threads(request.threads)
     device = choose_device(request.device)
+    set_measured_threads(request.threads, device, request.precision, [request.models])
     budget = free_budget(request.models, device, request.precision)
     plan = choose_plan(request.tasks[0].recipe, budget)
     return load_painter(request.models.name, str(device), request.precision), plan

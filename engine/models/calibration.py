@@ -1,8 +1,9 @@
-"""Measure once per machine how much faster its CPU is in bfloat16, and keep the answer on disk.
+"""Measure once per machine how its CPU is fastest, and keep the answer on disk.
 
 The instructions of a processor do not tell: with AVX-512 BF16 and no AMX a step takes half as long
 in bfloat16 on one processor, and longer on another. So `engine.models.calibration_step` times a
-small step in both precisions, a second or two of work.
+small step in both precisions, a second or two of work. Where cores have hyperthreads it also times
+the step with one thread for each core.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from engine.files import atomic_write, read_bounded
 from engine.models.processor import processor_name
 
 MARGIN = 1.1
-"""How many times as fast bfloat16 must be to be chosen; below it float32 is, which is exact."""
+"""How many times as fast a change must be; near a tie float32 and all threads stay."""
 _VERSION = 1
 """Version of the measurement and of its file; others are measured anew."""
 _LONGEST_FILE = 16_384
@@ -54,9 +55,18 @@ class Machine:
         found += [f"{name}={os.environ[name]}" for name in _LIMITS if name in os.environ]
         return cls(processor_name(), " ".join(found), torch.get_num_threads(), torch.__version__)
 
+
+@dataclass(frozen=True)
+class Question:
+    """What is faster on a machine, and by what factor."""
+
+    machine: Machine
+    change: str
+    """What is changed: the speed after it is compared with that before."""
+
     @property
     def file_name(self) -> str:
-        """Name of the file for this machine, so that several can share a folder."""
+        """Name of the file for the answer, so that several machines can share a folder."""
         digest = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
         return f".speed-{digest[:16]}.json"
 
@@ -67,56 +77,79 @@ def is_bf16_faster(folder: Path | None) -> bool:
     It is measured once, and kept in `folder` for later processes; without a folder, or where it
     cannot be written, for this process only.
     """
-    return _gain(Machine.current(), folder) >= MARGIN
+    return _bf16_gain(Machine.current(), folder) >= MARGIN
+
+
+def is_faster_on(threads: int, folder: Path | None) -> bool:
+    """Return True if a step is clearly faster on `threads` threads than on torch's at the moment.
+
+    It is measured once and kept, as for `is_bf16_faster`.
+    """
+    return _threads_gain(Machine.current(), threads, folder) >= MARGIN
 
 
 @cache
-def _gain(machine: Machine, folder: Path | None) -> float:
-    return measure() if folder is None else kept_gain(machine, folder, measure)
+def _bf16_gain(machine: Machine, folder: Path | None) -> float:
+    return kept_gain(Question(machine, "bfloat16"), folder, measure_bf16)
 
 
-def kept_gain(machine: Machine, folder: Path, measure: Callable[[], float]) -> float:
-    """Return what `folder` says about `machine`, or else what `measure` does, which it then keeps.
+@cache
+def _threads_gain(machine: Machine, threads: int, folder: Path | None) -> float:
+    question = Question(machine, f"{threads} threads")
+    return kept_gain(question, folder, lambda: measure_threads(threads))
+
+
+def kept_gain(question: Question, folder: Path | None, measure: Callable[[], float]) -> float:
+    """Return the answer in `folder`, or else that of `measure`, which it then keeps.
 
     Args:
-        machine: What the answer depends on.
-        folder: Folder of the file, which may be missing or refuse to be written.
-        measure: Returns how many times as fast this machine is in bfloat16, at least 0.
+        question: What the answer depends on.
+        folder: Folder of the file, which may be missing or refuse to be written; None for no file.
+        measure: Returns the speed after the change as a multiple of that before, at least 0.
     """
-    path = folder / machine.file_name
-    gain = _read(path, machine)
+    if folder is None:
+        return measure()
+    path = folder / question.file_name
+    gain = _read(path, question)
     if gain is None:
         gain = measure()
-        _write(path, machine, gain)
+        _write(path, question, gain)
     return gain
 
 
-def measure() -> float:
+def measure_bf16() -> float:
     """Return how many times as fast as in float32 a small step is in bfloat16, on this CPU."""
     from engine.models.calibration_step import measure_gain
 
     return measure_gain()
 
 
-def _read(path: Path, machine: Machine) -> float | None:
-    """Return what a file says about `machine`; None if it is missing, damaged or of another."""
+def measure_threads(threads: int) -> float:
+    """Return how many times as fast a small step is on `threads` threads."""
+    from engine.models.calibration_step import measure_threads_gain
+
+    return measure_threads_gain(threads)
+
+
+def _read(path: Path, question: Question) -> float | None:
+    """Return the answer in a file; None if it is missing, damaged or answers another question."""
     try:
         values = json.loads(read_bounded(path, limit=_LONGEST_FILE))
         gain, rest = values.pop("gain"), values
     except (EngineError, OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
     is_number = type(gain) in (int, float) and math.isfinite(gain) and gain >= 0
-    return float(gain) if is_number and rest == _header(machine) else None
+    return float(gain) if is_number and rest == _header(question) else None
 
 
-def _write(path: Path, machine: Machine, gain: float) -> None:
+def _write(path: Path, question: Question, gain: float) -> None:
     """Keep a gain in a file; where that is not possible it is measured again next time."""
-    text = json.dumps({**_header(machine), "gain": round(gain, 4)}, indent=1)
+    text = json.dumps({**_header(question), "gain": round(gain, 4)}, indent=1)
     with suppress(EngineError, OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, force=True) as part:
             part.write_text(f"{text}\n", encoding="utf-8")
 
 
-def _header(machine: Machine) -> dict[str, Any]:
-    return {"version": _VERSION, "machine": asdict(machine)}
+def _header(question: Question) -> dict[str, Any]:
+    return {"version": _VERSION, **asdict(question)}

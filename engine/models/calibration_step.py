@@ -52,6 +52,25 @@ def measure_gain() -> float:
     return compare_times(exact, fast)
 
 
+def measure_threads_gain(threads: int) -> float:
+    """Return how many times as fast a small step is in float32 on `threads` threads as at present.
+
+    The number of threads is the same afterwards.
+    """
+    before = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        step = _small_step(torch.float32)
+
+    def step_on(count: int) -> None:
+        torch.set_num_threads(count)
+        step()
+
+    try:
+        return compare_times(lambda: step_on(before), lambda: step_on(threads))
+    finally:
+        torch.set_num_threads(before)
+
+
 def compare_times(
     first: Callable[[], object],
     second: Callable[[], object],

@@ -1,12 +1,15 @@
 """Choose the device, the precision and the number of threads."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
 from engine.errors import ModelError
-from engine.models.calibration import is_bf16_faster
+from engine.models.calibration import is_bf16_faster, is_faster_on
+from engine.models.catalogue import ModelEntry, PainterEntry
+from engine.models.processor import count_cores, usable_cpus
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Precisions by their names in the settings."""
@@ -68,10 +71,27 @@ def _is_bf16_faster(device: torch.device, cache: Path | None) -> bool:
 
 
 def set_threads(threads: int) -> None:
-    """Compute on `threads` threads; 0 means OMP_NUM_THREADS if it is set, else all cores."""
+    """Compute on `threads` threads; 0 means OMP_NUM_THREADS if it is set, else all processors."""
     if threads:
         torch.set_num_threads(threads)
     elif "OMP_NUM_THREADS" not in os.environ:
-        # Count the cores that this process may use, in a container fewer than there are.
-        affinity = getattr(os, "sched_getaffinity", None)
-        torch.set_num_threads(len(affinity(0)) if affinity else os.cpu_count() or 1)
+        # Count those that this process may use, in a container fewer than there are.
+        torch.set_num_threads(len(usable_cpus()))
+
+
+def set_measured_threads(
+    threads: int, device: torch.device, precision: str, entries: Iterable[ModelEntry | PainterEntry]
+) -> None:
+    """Set the number of threads, and drop hyperthreads where a CPU is faster without them.
+
+    That is measured once per machine, if `threads` is 0 and `precision` "auto" for any of `entries`
+    whose precision is measured too; else it is `set_threads`.
+    """
+    set_threads(threads)
+    is_given = threads or precision != "auto" or "OMP_NUM_THREADS" in os.environ
+    caches = [each.cache for each in entries if each.halves]
+    if is_given or device.type != "cpu" or not caches:
+        return
+    cores = count_cores(usable_cpus())
+    if cores < torch.get_num_threads() and is_faster_on(cores, caches[0]):
+        torch.set_num_threads(cores)

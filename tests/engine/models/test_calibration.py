@@ -5,11 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.models import calibration, calibration_step
-from engine.models.calibration import MARGIN, Machine, is_bf16_faster, kept_gain
+from engine.models.calibration import (
+    MARGIN,
+    Machine,
+    Question,
+    is_bf16_faster,
+    is_faster_on,
+    kept_gain,
+)
 
 MACHINE = Machine("a processor", "AVX2 avx2", threads=2, torch="2.15.0")
+QUESTION = Question(MACHINE, "bfloat16")
 
 
 class Measurement:
@@ -24,24 +33,25 @@ class Measurement:
 
 def test_what_was_measured_is_used_again(tmp_path: Path):
     measure = Measurement(2.5, 0.5)
-    first = kept_gain(MACHINE, tmp_path / "new", measure)
-    again = kept_gain(MACHINE, tmp_path / "new", measure)
+    first = kept_gain(QUESTION, tmp_path / "new", measure)
+    again = kept_gain(QUESTION, tmp_path / "new", measure)
     assert (first, again) == (2.5, 2.5)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        replace(MACHINE, processor="another"),
-        replace(MACHINE, instructions="AVX2 avx2 ONEDNN_MAX_CPU_ISA=AVX2"),
-        replace(MACHINE, threads=1),
-        replace(MACHINE, torch="2.16.0"),
+        Question(replace(MACHINE, processor="another"), "bfloat16"),
+        Question(replace(MACHINE, instructions="AVX2 ONEDNN_MAX_CPU_ISA=AVX2"), "bfloat16"),
+        Question(replace(MACHINE, threads=1), "bfloat16"),
+        Question(replace(MACHINE, torch="2.16.0"), "bfloat16"),
+        Question(MACHINE, "1 threads"),
     ],
 )
-def test_another_machine_is_measured_anew_and_both_are_kept(other: Machine, tmp_path: Path):
+def test_another_machine_is_measured_anew_and_both_are_kept(other: Question, tmp_path: Path):
     measure = Measurement(2.5, 0.5)
-    machines = (MACHINE, other, MACHINE, other)
-    assert [kept_gain(each, tmp_path, measure) for each in machines] == [2.5, 0.5, 2.5, 0.5]
+    questions = (QUESTION, other, QUESTION, other)
+    assert [kept_gain(each, tmp_path, measure) for each in questions] == [2.5, 0.5, 2.5, 0.5]
 
 
 DAMAGED = {
@@ -57,38 +67,40 @@ DAMAGED = {
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_file_is_replaced(content: bytes, tmp_path: Path):
-    (tmp_path / MACHINE.file_name).write_bytes(content)
+    (tmp_path / QUESTION.file_name).write_bytes(content)
     measure = Measurement(2.5, 0.5)
-    assert [kept_gain(MACHINE, tmp_path, measure) for _ in range(2)] == [2.5, 2.5]
+    assert [kept_gain(QUESTION, tmp_path, measure) for _ in range(2)] == [2.5, 2.5]
 
 
 @pytest.mark.parametrize("gain", ["NaN", "Infinity", "-1", "true", '"2"', "null"])
 def test_a_gain_that_is_none_is_not_believed(gain: str, tmp_path: Path):
-    kept_gain(MACHINE, tmp_path, Measurement(2.5))
-    path = tmp_path / MACHINE.file_name
+    kept_gain(QUESTION, tmp_path, Measurement(2.5))
+    path = tmp_path / QUESTION.file_name
     path.write_text(path.read_text().replace("2.5", gain))
-    assert kept_gain(MACHINE, tmp_path, Measurement(0.5)) == 0.5
+    assert kept_gain(QUESTION, tmp_path, Measurement(0.5)) == 0.5
 
 
 def test_a_file_of_another_machine_is_replaced(tmp_path: Path):
-    kept_gain(MACHINE, tmp_path, Measurement(2.5))
-    other = replace(MACHINE, threads=1)
-    (tmp_path / MACHINE.file_name).rename(tmp_path / other.file_name)
+    kept_gain(QUESTION, tmp_path, Measurement(2.5))
+    other = Question(replace(MACHINE, threads=1), "bfloat16")
+    (tmp_path / QUESTION.file_name).rename(tmp_path / other.file_name)
     assert kept_gain(other, tmp_path, Measurement(0.5)) == 0.5
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path):
     (tmp_path / "file").touch()
     folder = tmp_path / "file" / "folder"
-    assert kept_gain(MACHINE, folder, Measurement(2.5)) == 2.5
+    assert kept_gain(QUESTION, folder, Measurement(2.5)) == 2.5
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(MARGIN - 0.01, False), (MARGIN, True)])
-def test_near_a_tie_float32_stays(
+def test_near_a_tie_nothing_changes(
     gain: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, expected: bool
 ):
-    monkeypatch.setattr(calibration, "measure", lambda: gain)
+    monkeypatch.setattr(calibration, "measure_bf16", lambda: gain)
+    monkeypatch.setattr(calibration, "measure_threads", lambda _: gain)
     assert is_bf16_faster(tmp_path) == expected
+    assert is_faster_on(1, tmp_path) == expected
 
 
 def test_what_forbids_instructions_is_part_of_the_machine(monkeypatch: pytest.MonkeyPatch):
@@ -134,4 +146,7 @@ def test_the_number_of_rounds_is_bounded(seconds: float):
 def test_the_small_step_can_be_measured(monkeypatch: pytest.MonkeyPatch):
     for name in ("FEWEST", "MOST"):
         monkeypatch.setattr(calibration_step, name, 1)
+    threads = torch.get_num_threads()
     assert 0 <= calibration_step.measure_gain() < float("inf")
+    assert 0 < calibration_step.measure_threads_gain(1) < float("inf")
+    assert torch.get_num_threads() == threads
