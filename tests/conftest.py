@@ -1,5 +1,6 @@
 import gc
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,11 +40,13 @@ def pytest_unconfigure() -> None:
     gc.unfreeze()
 
 
-@pytest.fixture(autouse=True)
-def _unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _unmeasured() -> Iterator[None]:
     """Let precision "auto" be float32 on every CPU, so that no test depends on the machine."""
-    monkeypatch.setattr("engine.models.calibration.measure_bf16", lambda: 1.0)
-    monkeypatch.setattr("engine.models.calibration.measure_threads", lambda _: 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.models.calibration.measure_bf16", lambda: 1.0)
+        patch.setattr("engine.models.calibration.measure_threads", lambda _: 1.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from open_clip.transformer import QuickGELU, VisionTransformer
+from torch.nn import functional as F
 
 from engine.models.clip import freeze_image_tower
 from engine.models.vqgan import VQGAN, VQGANConfig
@@ -22,6 +23,8 @@ FEWEST, MOST = 3, 7
 """Minimum and maximum number of rounds."""
 CLEAR = 1.5
 """Ratio of the times that needs no rounds beyond `FEWEST`, in either direction."""
+HOPELESS = 10.0
+"""How many times as long tiny products in bfloat16 take where only slow routines compute them."""
 _DECODER = VQGANConfig(
     n_embed=16,
     embed_dim=32,
@@ -42,14 +45,43 @@ def measure_gain() -> float:
     """Return how many times as fast as in float32 a small step is in bfloat16, on this CPU.
 
     The two take turns, and the order changes from round to round, so that other programs slow both
-    alike; the result is the median of the rounds' ratios. Where oneDNN has no products in bfloat16
-    it is 0, because others are many times slower.
+    alike; the result is the median of the rounds' ratios. Where products in bfloat16 are many times
+    slower it is 0, because a step in it could take minutes.
     """
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if not _has_bf16_products():
         return 0.0
     with torch.random.fork_rng(devices=[]):
         exact, fast = _small_step(torch.float32), _small_step(torch.bfloat16)
     return compare_times(exact, fast)
+
+
+def _has_bf16_products() -> bool:
+    """Return True if this CPU has routines for bfloat16 that are worth a closer look."""
+    mkldnn: Any = torch.ops.mkldnn
+    if not torch.backends.mkldnn.is_available() or not mkldnn._is_mkldnn_bf16_supported():
+        return False
+    try:
+        exact, fast = (_fastest(_tiny_products(dtype)) for dtype in (torch.float32, torch.bfloat16))
+    except RuntimeError:  # oneDNN finds no routine
+        return False
+    return fast < HOPELESS * exact
+
+
+def _tiny_products(dtype: torch.dtype) -> Callable[[], object]:
+    """Return a function that multiplies matrices and convolves images, some million products."""
+    rows, matrix = torch.ones(16, 256, dtype=dtype), torch.ones(256, 256, dtype=dtype)
+    images, kernel = torch.ones(1, 32, 8, 8, dtype=dtype), torch.ones(32, 32, 3, 3, dtype=dtype)
+    return lambda: (rows @ matrix, F.conv2d(images, kernel, padding=1))
+
+
+def _fastest(work: Callable[[], object]) -> float:
+    """Return the seconds of the fastest of a few calls."""
+    seconds: list[float] = []
+    for _ in range(MOST):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def measure_threads_gain(threads: int) -> float:
