@@ -53,7 +53,9 @@ class Machine:
         found = [torch.backends.cpu.get_cpu_capability()]
         found += sorted(name for name, has in capabilities.items() if has is True)
         found += [f"{name}={os.environ[name]}" for name in _LIMITS if name in os.environ]
-        return cls(processor_name(), " ".join(found), torch.get_num_threads(), torch.__version__)
+        return cls(
+            processor_name(), " ".join(found), torch.get_num_threads(), str(torch.__version__)
+        )
 
 
 @dataclass(frozen=True)
