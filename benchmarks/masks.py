@@ -22,9 +22,10 @@ from benchmarks.lib.statistics import Share, mean_and_interval
 from engine.demo.world import COLORS, SHAPES, Scenes, object_masks, render, sample_scenes
 from engine.editing.text_masks import Method, TextMask, find_mask
 from engine.images.image_io import enlarge
+from engine.models.codebook import quantize
+from engine.models.latent_generator import vqgan_of
 from engine.models.loading import Models
 from engine.models.tensors import to_picture, to_tensor
-from engine.vqgan_clip.latents import quantize
 
 SEED = 20_230_117
 """Seed of the pictures and phrases; tuning used small numbers."""
@@ -141,7 +142,7 @@ def overlap(answer: TextMask, truth: np.ndarray) -> float:
 
 def rebuilt(asked: Asked, models: Models) -> Asked:
     """Return a copy with the picture encoded and decoded, so that it looks like a painted one."""
-    generator = models.generator
+    generator = vqgan_of(models.generator)
     with torch.inference_mode():
         latents = generator.encode(to_tensor(asked.picture))
         image = generator.decode(quantize(latents, generator.codebook))

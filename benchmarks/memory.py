@@ -62,11 +62,12 @@ def measure(number: int, side: int, cutouts: int, device: str, precision: str) -
 
     from benchmarks.lib.architectures import paper_pair, paper_recipe
     from benchmarks.lib.machine import peak_memory, weigh
+    from engine.models.latent_generator import vqgan_of
     from engine.vqgan_clip.generation import Generation
 
     before = peak_memory(torch.device(device))
     models = paper_pair(device, precision=precision)
-    weights = weigh(models.generator, *models.perceptors)
+    weights = weigh(vqgan_of(models.generator), *models.perceptors)
     run = Generation(paper_recipe(side, cutouts), models, PLANS[number])
     run.step()
     gradient = run.latent.grad

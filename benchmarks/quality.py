@@ -105,10 +105,11 @@ def control_rows(judge: Judge) -> dict[str, Share]:
     import torch
 
     from engine.demo.world import COLORS, SHAPES, render, sample_scenes
-    from engine.vqgan_clip.latents import quantize, random_codes
+    from engine.models.codebook import quantize, random_codes
+    from engine.models.latent_generator import vqgan_of
 
     random = torch.Generator().manual_seed(1)
-    generator = engine.load_models("demo", "cpu").generator
+    generator = vqgan_of(engine.load_models("demo", "cpu").generator)
     scenes = sample_scenes(2 * CONTROLS, random)
     scenes = scenes[scenes.present()[:, 0] & ~scenes.present()[:, 1]][:CONTROLS]
     asked = [

@@ -17,6 +17,7 @@ from engine.errors import RecipeError
 from engine.files import THE_PICTURE, Name, check_length, decode_text, quoted, read_bounded
 from engine.images import image_io, png
 from engine.models.catalogue import PainterEntry, find_entry, find_models
+from engine.recipes.generator_kinds import check_traits
 from engine.recipes.kinds import AnyRecipe, recipe_from_json
 from engine.recipes.plain_recipe import PlainRecipe
 from engine.recipes.recipe import Recipe
@@ -97,11 +98,13 @@ def check_paintable(recipe: AnyRecipe) -> None:
 
 
 def check_grid(recipe: AnyRecipe) -> None:
-    """Raise an `EngineError` unless the recipe's models exist and can paint its size."""
+    """Raise an `EngineError` unless the recipe's models exist and can paint what it asks for."""
     if not isinstance(recipe, Recipe):
         _check_side(recipe)
         return
-    factor = find_models(recipe.models).factor
+    entry = find_models(recipe.models)
+    check_traits(recipe, entry)
+    factor = entry.factor
     if recipe.width % factor or recipe.height % factor:
         raise RecipeError(
             "the recipe's size {size} is off the latent grid: width and height must be multiples "

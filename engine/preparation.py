@@ -113,10 +113,9 @@ def _convert(
 
 def _convert_generator(generator: GeneratorEntry, paths: Mapping[str, Path], folder: Path) -> None:
     # Conversion needs torch.
-    from engine.conversion.convert import convert_vqgan
+    from engine.conversion.generator import convert_generator
 
-    to = make_folder(weights_path(generator.name, folder))
-    convert_vqgan(paths[generator.checkpoint], paths[generator.config], to)
+    convert_generator(generator, paths, make_folder(weights_path(generator.name, folder)))
 
 
 def _convert_perceptor(perceptor: PerceptorEntry, paths: Mapping[str, Path], folder: Path) -> None:

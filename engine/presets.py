@@ -87,11 +87,12 @@ def preset_of(recipe: Recipe) -> str | None:
     """Return the preset whose settings a recipe has, apart from its steps, or None."""
     candidates = PRESET_NAMES if recipe.models in CATALOGUE else tuple(PRESETS)
     models = recipe.models if recipe.models in CATALOGUE else "demo"
+    default = find_models(models).ways[0]
     edits_whole = recipe.edit is not None and recipe.edit.mask is None
     for name in candidates:
         overrides = edit_overrides(name, models) if edits_whole else {}
         preset = find_preset(name, models)
-        expected = {"smoothness": 0.0, "quantization": "z-quantize", **preset, **overrides}
+        expected = {"smoothness": 0.0, "quantization": default, **preset, **overrides}
         if all(getattr(recipe, key) == expected[key] for key in expected if key != "steps"):
             return name
     return None
@@ -126,7 +127,8 @@ def make_recipe(
     """
     entry = find_models(models)
     width, height = size or default_size(prompt, models)
-    values = dict(find_preset(preset or entry.preset, models)) | settings
+    own: dict[str, Any] = {"quantization": entry.ways[0], "start": entry.starts[0]}
+    values = own | dict(find_preset(preset or entry.preset, models)) | settings
     if init_image is not None:
         values |= {"start": "image", "init_image": init_image}
     return Recipe(

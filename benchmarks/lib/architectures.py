@@ -8,6 +8,7 @@ import torch
 
 from engine.models.clip import ClipPerceptor, build_clip
 from engine.models.devices import choose_precision, precision_name
+from engine.models.latent_generator import CodebookGenerator
 from engine.models.loading import Models
 from engine.models.vqgan import VQGAN, VQGANConfig
 from engine.presets import PRESETS
@@ -77,7 +78,9 @@ def paper_pair(
     for each in (generator, perceptor):
         each.to(device).to(memory_format=torch.channels_last)  # pyright: ignore
         each.freeze_for_inference(dtype)
-    return Models("paper", generator, (perceptor,), {}, precision=precision_name(dtype))
+    return Models(
+        "paper", CodebookGenerator(generator), (perceptor,), {}, precision=precision_name(dtype)
+    )
 
 
 def paper_recipe(side: int, cutouts: int) -> Recipe:

@@ -72,7 +72,7 @@ def _stages_named(models: "Models") -> Iterator[None]:
     from engine.vqgan_clip import loop
 
     functions: tuple[tuple[Any, str], ...] = (
-        (loop, "quantize_latent"),
+        (loop, "settle"),
         (type(models.generator), "decode"),
         (loop, "cut_views"),
         (loop, "encode_views"),
@@ -163,7 +163,7 @@ def _calls(
     return {
         "a step": (run.step, baseline.step),
         "the decoder": (
-            lambda: backward(models.generator.decode(latent)),
+            lambda: backward(models.generator.decode((latent,))),
             lambda: backward(vqgan.decoder(vqgan.post_quant_conv(latent))),
         ),
         "the perceptor": (
@@ -194,8 +194,10 @@ def _count_operations(call: Call) -> int:
 
 def _precision(models: "Models") -> "torch.dtype":
     """Return the data type of most of the decoder's weights."""
+    from engine.models.latent_generator import vqgan_of
+
     weights: dict[Any, int] = {}
-    module: Any = models.generator
+    module = vqgan_of(models.generator)
     for name, parameter in module.named_parameters():
         if name.startswith("decoder."):
             weights[parameter.dtype] = weights.get(parameter.dtype, 0) + parameter.numel()

@@ -61,6 +61,7 @@ def _measure(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> Step
     from benchmarks.lib.architectures import paper_recipe
     from benchmarks.lib.baseline import Baseline, plain_pair
     from benchmarks.lib.machine import peak_memory, weigh
+    from engine.models.latent_generator import vqgan_of
     from engine.vqgan_clip.generation import Generation
 
     device = torch.device(engine.device)
@@ -68,7 +69,7 @@ def _measure(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> Step
     before = peak_memory(device)
     if of_engine:
         models = engine.models()
-        weights = weigh(models.generator, *models.perceptors)
+        weights = weigh(vqgan_of(models.generator), *models.perceptors)
         run = Generation(recipe, models, PLANS[engine.plan])
     else:
         plain = plain_pair(engine.device)

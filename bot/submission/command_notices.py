@@ -130,7 +130,7 @@ def _has_usual_settings(recipe: Recipe) -> bool:
         steps=recipe.steps,
     )
     without = replace(
-        recipe, prompts=usual.prompts, start="codes", init_image=None, start_noise=0.0
+        recipe, prompts=usual.prompts, start=usual.start, init_image=None, start_noise=0.0
     )
     return replace(without, image_prompts=(), more=()) == usual
 

@@ -14,7 +14,6 @@ tens of megabytes would be read whenever the metadata is read.
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ def convert_vqgan(checkpoint: Path, config: Path, to: Path) -> None:
     architecture = read_architecture(config)
     convert_module(
         checkpoint,
-        asdict(architecture),
+        architecture.to_dict(),
         to,
         build=lambda: VQGAN(architecture),
         select=generator_tensors,

@@ -49,7 +49,7 @@ def write_once(
         # The date before reading, so that a change while it is read is noticed next time.
         found = checkpoint.stat()
         tensors = own_tensors()
-        source = {"bytes": found.st_size, "sha256": _sha256(checkpoint)}
+        source = {"bytes": found.st_size, "sha256": sha256_of(checkpoint)}
         metadata = json.dumps(wanted | {SOURCE_KEY: source})
         with atomic_write(to) as file:
             _write(file, tensors, metadata)
@@ -70,7 +70,7 @@ def _is_up_to_date(to: Path, wanted: Mapping[str, Any], checkpoint: Path) -> boo
         return False
     if converted.st_mtime_ns == found.st_mtime_ns:
         return True  # hashing a gigabyte at every start would take too long
-    if source.get("sha256") != _sha256(checkpoint):
+    if source.get("sha256") != sha256_of(checkpoint):
         return False
     _stamp(to, found)
     return True
@@ -82,7 +82,8 @@ def _stamp(to: Path, checkpoint: os.stat_result) -> None:
         os.utime(to, ns=(to.stat().st_atime_ns, checkpoint.st_mtime_ns))
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from engine.demo.claims import Claims
 from engine.demo.nearest import NearestPictures
 from engine.demo.world import SIDE, alter, render, sample_single_scenes
+from engine.models.codebook import random_codes
 from engine.models.vqgan import VQGAN
 from engine.vqgan_clip.generation import ADAM_BETAS
-from engine.vqgan_clip.latents import random_codes
 
 CHAINS = 96
 """Number of chains."""

@@ -23,8 +23,8 @@ from engine.demo.world import (
     sample_scenes,
     sample_single_scenes,
 )
+from engine.models.codebook import quantize, random_codes
 from engine.models.vqgan import VQGAN
-from engine.vqgan_clip.latents import quantize, random_codes
 
 BLOCK = 256
 """Number of pairs made at a time."""

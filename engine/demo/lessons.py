@@ -43,10 +43,10 @@ from engine.demo.world import (
     sample_single_scenes,
 )
 from engine.models.clip import ClipPerceptor
+from engine.models.codebook import quantize
 from engine.models.vqgan import VQGAN
 from engine.recipes.augmentations import DEMO
 from engine.vqgan_clip.cutouts import recolor, resample
-from engine.vqgan_clip.latents import quantize
 from engine.vqgan_clip.losses import clamp_with_gradient
 from engine.vqgan_clip.views import color_matrices, geometry
 

@@ -20,9 +20,9 @@ from engine.demo.claims import describe
 from engine.demo.world import COLORS, SHAPES, Scenes, render, sample_scenes
 from engine.mindalle.tokens import FIRST_WORD, UNKNOWN, WordTokenizer, split_words
 from engine.mindalle.transformer import CodeTransformer, TransformerConfig
+from engine.models.codebook import nearest_codes
 from engine.models.vqgan import VQGAN
 from engine.recipes.mindalle_recipe import ROWS
-from engine.vqgan_clip.latents import nearest_codes
 
 WIDTH, LAYERS, HEADS = 128, 4, 4
 TEXT_LENGTH = 20

@@ -12,9 +12,8 @@ from torch.nn import functional as F
 from tqdm import trange
 
 from engine.demo.world import SIDE, render, sample_scenes
-from engine.models.codebook import look_up
+from engine.models.codebook import look_up, nearest_codes, random_codes
 from engine.models.vqgan import VQGAN, VQGANConfig
-from engine.vqgan_clip.latents import nearest_codes, random_codes
 
 CONFIG = VQGANConfig(
     n_embed=512,

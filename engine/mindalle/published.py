@@ -48,7 +48,7 @@ def convert_mindalle(files: Mapping[str, Path], to: Mapping[str, Path]) -> None:
             cannot be written.
     """
     vqgan, transformer = read_architectures(files["config"])
-    convert_module(files["decoder"], asdict(vqgan), to["decoder"], build=lambda: VQGAN(vqgan))
+    convert_module(files["decoder"], vqgan.to_dict(), to["decoder"], build=lambda: VQGAN(vqgan))
     convert_module(
         files["transformer"],
         asdict(transformer),

@@ -20,6 +20,8 @@ from engine.models.painter_entry import (
 )
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.models.vocabulary import OpenVocabulary, Vocabulary
+from engine.recipes.generator_kinds import KINDS, VQGAN_STARTS, VQGAN_WAYS
+from engine.recipes.recipe import Quantization, Start
 from engine.text import Text
 
 if TYPE_CHECKING:
@@ -99,6 +101,10 @@ class ModelEntry:
     """Estimate of a run's peak memory."""
     cuda_memory: RunMemory
     """Figures for the peak on CUDA, where they are what is kept for the gradient, without more."""
+    ways: tuple[Quantization, ...] = VQGAN_WAYS
+    """Quantizations that the generator knows; the first is the default."""
+    starts: tuple[Start, ...] = VQGAN_STARTS
+    """Where runs of the generator can start; the first is the default."""
     halves: bool = True
     """True if the models gain from bfloat16 on a device that computes faster in it."""
     cache: Path | None = None
@@ -209,13 +215,17 @@ def painter_paths(registry: "Registry", name: str, folder: Path) -> dict[str, Pa
 
 def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
     for entry in registry.models.values():
+        generator = registry.generators[entry.generator]
+        kind = KINDS[generator.kind]
         yield ModelEntry(
             name=entry.name,
             description=entry.description,
             limits=Text(entry.limits) if entry.limits else None,
             generator=weights_path(entry.generator, folder),
             perceptors=tuple(weights_path(each.name, folder) for each in entry.perceptors),
-            factor=registry.generators[entry.generator].factor,
+            factor=generator.factor,
+            ways=kind.ways,
+            starts=kind.starts,
             side=entry.side,
             enlarge=1,
             preset=entry.preset,

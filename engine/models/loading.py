@@ -24,7 +24,8 @@ from engine.errors import ModelError
 from engine.models import clip
 from engine.models.catalogue import ModelEntry, find_models
 from engine.models.devices import choose_device, choose_precision, precision_name
-from engine.models.protocols import ImageGenerator, Perceptor
+from engine.models.generators import as_generator, build_network
+from engine.models.protocols import Generator, Perceptor
 from engine.models.tensors import is_finite
 from engine.models.vqgan import VQGAN, VQGANConfig
 
@@ -46,7 +47,7 @@ class Models:
     """A generator and one or more perceptors on one device."""
 
     name: str
-    generator: ImageGenerator
+    generator: Generator
     perceptors: tuple[Perceptor, ...]
     digests: Mapping[str, str]
     """SHA-256 by name of each weights file: that of the published file it was converted from, which
@@ -80,15 +81,26 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
     entry = find_models(name)
     target = choose_device(device)
     dtype = choose_precision(precision, target, gains=entry.halves, cache=entry.cache)
-    generator = load_vqgan(entry.generator, target, dtype)
+    generator = load_generator(entry.generator, target, dtype)
     perceptors = tuple(load_clip(path, target, dtype) for path in entry.perceptors)
-    if generator.factor != entry.factor:
+    if generator.multiple != entry.factor:
         raise ModelError(
-            f"the models {name!r} have {generator.factor} pixels per latent cell, but their entry "
-            f"says {entry.factor}: correct the factor"
+            f"the models {name!r} have {generator.multiple} pixels per latent cell, but their "
+            f"entry says {entry.factor}: correct the factor"
         )
     digests, computes_in = _digests(entry), precision_name(dtype)
     return Models(name, generator, perceptors, digests, entry.weights, computes_in)
+
+
+def load_generator(
+    path: Path, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+) -> Generator:
+    """Load the generator in a weights file, of whatever kind, by default onto the CPU.
+
+    Raises:
+        ModelError: The file is missing or damaged, or its kind is unknown.
+    """
+    return as_generator(load_module(path, build_network, device, dtype))
 
 
 def load_vqgan(

@@ -11,6 +11,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from engine.recipes.recipe import Quantization, Start
+
+State = tuple[Tensor, ...]
+"""What a generator makes a picture of, and all that is optimized: tensors with the batch first, in
+float32. That of a VQGAN is one tensor, the paper's z."""
+
 
 class Perceptor(Protocol):
     """A frozen joint image-text encoder such as CLIP (paper, Section 2.2).
@@ -36,31 +42,68 @@ class Perceptor(Protocol):
         ...
 
 
-class ImageGenerator(Protocol):
-    """A frozen autoencoder with a codebook such as VQGAN (paper, Section 2.1)."""
+class Generator(Protocol):
+    """A frozen, differentiable way from numbers to pictures, such as a VQGAN (Section 2.1).
+
+    What it optimizes, and whether there is a codebook, is its own affair: a state has as many
+    tensors of whatever shapes as suit it.
+    """
 
     @property
     def device(self) -> torch.device:
-        """Device of the weights, on which latents must also be."""
+        """Device that it computes on, on which states must also be."""
         ...
 
     @property
-    def factor(self) -> int:
-        """Pixels per latent cell along each axis; picture sides are multiples of it."""
+    def multiple(self) -> int:
+        """Width and height of its pictures are multiples of this number of pixels."""
         ...
 
     @property
-    def codebook(self) -> Tensor:
-        """Codebook (K, C) of vectors that the decoder was trained on."""
+    def ways(self) -> tuple[Quantization, ...]:
+        """Quantizations of its state that it knows; the first is the default."""
         ...
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Map `images` (N, 3, H, W) in [0, 1] to latents (N, C, H/factor, W/factor)."""
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        """Where its runs can start; the first is the default."""
         ...
 
-    def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
-        """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
+    @property
+    def rate(self) -> float:
+        """Learning rate that suits it, in units of the recipe's: that of a VQGAN is 1."""
+        ...
+
+    def start(self, size: tuple[int, int], way: Quantization, random: torch.Generator) -> State:
+        """Return a random state of a batch of one, for pictures of `size` (width, height)."""
+        ...
+
+    def encode(self, picture: Tensor) -> State | None:
+        """Return the state of a `picture` (1, 3, H, W) in [0, 1]; None if it cannot encode."""
+        ...
+
+    def settled(self, state: State, way: Quantization, random: torch.Generator | None) -> State:
+        """Return the state as it is decoded: quantized with a straight-through gradient, or as is.
+
+        Without `random`, nothing is drawn: this is the state of the picture to show.
+        """
+        ...
+
+    def decode(self, state: State, *, recompute: bool = False) -> Tensor:
+        """Map a settled state to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
 
         With `recompute` most activations are recomputed for the gradient instead of being stored.
+        """
+        ...
+
+    def pull(self, state: State, way: Quantization) -> Tensor:
+        """Return its regularizer (N,), which the recipe weighs: for a VQGAN mean(z^2) (2.4)."""
+        ...
+
+    def free(self, state: State, mask: Tensor) -> State:
+        """Return 1 for each number of `state` that may change in an edit, else 0.
+
+        `mask` (1, 1, H, W) is above 0 for each pixel that may change. The result has a tensor for
+        each of the state's, which can be broadcast to it.
         """
         ...

@@ -9,7 +9,7 @@ built. Once the weights are frozen, the decoder runs on `engine.models.frozen_la
 import contextlib
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from reprlib import repr as brief
 from typing import Any, Self, cast
@@ -26,7 +26,7 @@ from engine.models.frozen_layers import attention, cast_frozen, frozen_conv2d, g
 PIXEL_SCALE = 2.0
 """Scale of pictures in [-1, 1]: x * 2 - 1 before encoding, (x + 1) / 2 after decoding."""
 
-QUANTIZERS = ("nearest", "gumbel")
+QUANTIZERS = ("nearest", "gumbel", "gaussian")
 TAMING_GROUPS = 32
 """Number of groups of every GroupNorm in taming's modules; channels are multiples of it."""
 
@@ -67,7 +67,12 @@ class VQGANConfig:
     that becomes instance normalization, which destroys absolute color."""
     quantizer: str = "nearest"
     """How the encoder's output maps to the codebook: to the nearest entry (`VQModel`), or by logits
-    to the most likely one (`GumbelVQ`)."""
+    to the most likely one (`GumbelVQ`). "gaussian" has no codebook: the encoder's output is the
+    mean and the log variance of the latents (`AutoencoderKL`)."""
+    normalized: bool = False
+    """Whether latents and codes are unit vectors (LlamaGen)."""
+    latent_scale: float = 1.0
+    """Factor of the latents of a "gaussian", which gives them about unit variance."""
 
     def __post_init__(self) -> None:
         for name, limit in _LIMITS.items():
@@ -89,7 +94,14 @@ class VQGANConfig:
                 f"ch must be a multiple of {TAMING_GROUPS} and of norm_groups, not {self.ch}"
             )
         if self.quantizer not in QUANTIZERS:
-            raise ValueError(f"quantizer must be nearest or gumbel, not {brief(self.quantizer)}")
+            raise ValueError(
+                f"quantizer must be {' or '.join(QUANTIZERS)}, not {brief(self.quantizer)}"
+            )
+        if type(self.normalized) is not bool:
+            raise ValueError(f"normalized must be true or false, not {brief(self.normalized)}")
+        scale = self.latent_scale
+        if type(scale) not in (int, float) or not 1e-3 <= scale <= 1e3:
+            raise ValueError(f"latent_scale must be from 0.001 to 1000, not {brief(scale)}")
         if self.quantizer == "gumbel" and self.embed_dim != self.z_channels:
             raise ValueError("embed_dim and z_channels of a GumbelVQ must be the same")
 
@@ -98,6 +110,17 @@ class VQGANConfig:
         """Create a configuration from JSON values, with lists for tuples."""
         fields: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**fields)
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent cell along each axis."""
+        return 2 ** (len(self.ch_mult) - 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values for `from_dict`, without those that older versions did not know."""
+        later = {"normalized": False, "latent_scale": 1.0}
+        values = asdict(self).items()
+        return {name: each for name, each in values if name not in later or each != later[name]}
 
 
 class Codebook(nn.Module):
@@ -139,39 +162,69 @@ class GumbelCodebook(nn.Module):
         return look_up(self.proj(hidden).argmax(1), self.vectors)
 
 
+class Gaussian(nn.Module):
+    """What an `AutoencoderKL` has in place of a codebook: the mean of its Gaussian latents."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    @property
+    def vectors(self) -> Tensor:
+        """Raise TypeError: there are no codes."""
+        raise TypeError("an autoencoder with Gaussian latents has no codebook")
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the means (N, C, H, W) of the encoder's output (N, 2 C, H, W), scaled."""
+        return hidden.chunk(2, dim=1)[0] * self.scale
+
+
 class VQGAN(nn.Module):
-    """A VQGAN as an `ImageGenerator`, with latents (N, embed_dim, H/factor, W/factor)."""
+    """A VQGAN, with latents (N, embed_dim, H/factor, W/factor).
+
+    `engine.models.latent_generator.CodebookGenerator` makes a `Generator` of it.
+    """
 
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         self.config = config
         names = ("ch", "ch_mult", "num_res_blocks", "attn_resolutions", "resolution", "z_channels")
         shared = {"in_channels": 3, "out_ch": 3, **{name: getattr(config, name) for name in names}}
+        is_gaussian = config.quantizer == "gaussian"
         with contextlib.redirect_stdout(io.StringIO()):  # taming's Decoder prints its shape
-            self.encoder = Encoder(double_z=False, **shared)
+            self.encoder = Encoder(double_z=is_gaussian, **shared)
             self.decoder = Decoder(**shared)
-        self.quantize = (
-            GumbelCodebook(config.n_embed, config.embed_dim, config.z_channels)
-            if config.quantizer == "gumbel"
-            else Codebook(config.n_embed, config.embed_dim)
-        )
-        self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
+        match config.quantizer:
+            case "gumbel":
+                kind = GumbelCodebook(config.n_embed, config.embed_dim, config.z_channels)
+            case "gaussian":
+                kind = Gaussian(config.latent_scale)
+            case _:
+                kind = Codebook(config.n_embed, config.embed_dim)
+        self.quantize = kind
+        parts = 2 if is_gaussian else 1  # mean and log variance
+        self.quant_conv = nn.Conv2d(parts * config.z_channels, parts * config.embed_dim, 1)
         self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
         _regroup_norms(self, config.norm_groups)
 
     @property
     def device(self) -> torch.device:
         """Device of the weights."""
-        return self.codebook.device
+        return self.post_quant_conv.weight.device
 
     @property
     def factor(self) -> int:
         """Pixels per latent cell along each axis."""
-        return 2 ** (len(self.config.ch_mult) - 1)
+        return self.config.factor
+
+    @property
+    def channels(self) -> int:
+        """Numbers of a latent cell."""
+        return self.config.embed_dim
 
     @property
     def codebook(self) -> Tensor:
-        """Codebook (n_embed, embed_dim)."""
+        """Codebook (n_embed, embed_dim); raises TypeError if there is none."""
         return self.quantize.vectors
 
     def encode(self, images: Tensor) -> Tensor:
@@ -179,13 +232,18 @@ class VQGAN(nn.Module):
 
         Only a `GumbelVQ` quantizes them here, as its encoder outputs nothing between the codes.
         """
-        return self.quantize(self.quant_conv(self.encoder(images * PIXEL_SCALE - 1)))
+        latents = self.quantize(self.quant_conv(self.encoder(images * PIXEL_SCALE - 1)))
+        return F.normalize(latents, dim=1) if self.config.normalized else latents
 
     def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
         """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
 
         With `recompute` most activations are recomputed for the gradient instead of being stored.
         """
+        if self.config.normalized:
+            latents = F.normalize(latents, dim=1)
+        if self.config.latent_scale != 1:
+            latents = latents / self.config.latent_scale
         weight = self.post_quant_conv.weight
         if weight.requires_grad or torch.is_autocast_enabled(weight.device.type):  # in training
             return (self.decoder(self.post_quant_conv(latents)) + 1) / PIXEL_SCALE

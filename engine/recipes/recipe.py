@@ -48,7 +48,7 @@ MAX_CUTOUTS = 1024
 
 _RECIPE = Text("the recipe")
 Quantization = Literal["z-quantize", "none", "codebook-sampling"]
-Start = Literal["codes", "noise", "image"]
+Start = Literal["codes", "random", "noise", "image"]
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Recipe:
     quantization: Quantization = "z-quantize"
     """How a latent maps to the codebook: nearest entries, not at all, or sampled entries (5.1)."""
     start: Start = "codes"
-    """Start of the run: random codebook entries, encoded random pixels, or an encoded picture (the
-    `init_image`, or the source of the `edit`)."""
+    """Start of the run: random codebook entries, a random state of a generator without a codebook,
+    encoded random pixels, or an encoded picture (the `init_image`, or the source of the `edit`)."""
     init_image: bytes | None = field(default=None, repr=False)
     """Picture file to start from, at the size of the canvas; only with start "image"."""
     image_prompts: tuple[ImagePrompt, ...] = ()

@@ -14,7 +14,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.catalogue import find_models, weights_path
 from engine.models.clip import ClipPerceptor
-from engine.models.loading import Models, digest, load_clip, load_vqgan, read_config
+from engine.models.loading import Models, digest, load_clip, load_generator, read_config
 from engine.self_check.generator import check_generator
 from engine.self_check.known import known_answers
 from engine.self_check.pair import check_pair
@@ -72,7 +72,7 @@ def check_component(
     path = weights_path(name, settings.folder)
     parts = _Parts(settings, device, precision, again=True, tick=tick)
     if name in settings.registry().generators:
-        return parts.generator(load_vqgan(path, device, precision), path, SIDE, name)
+        return parts.generator(load_generator(path, device, precision), path, SIDE, name)
     return parts.perceptor(load_clip(path, device, precision), path, name)
 
 

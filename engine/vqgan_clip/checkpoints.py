@@ -1,8 +1,9 @@
 """Checkpoints of VQGAN-CLIP: the state of a run as bytes, for another process to resume it.
 
-Its tensors are those that change during a run. Its values hold the number of steps and a
-fingerprint of the recipe. A run that is resumed on the same device ends in the same bytes as the
-uninterrupted one. `engine.models.checkpoint_file` is the file.
+Its tensors are those that change during a run: the first of a generator's state is called `latent`,
+further ones `latent.1` and so on, and so are those that belong to them. Its values hold the number
+of steps and a fingerprint of the recipe. A run that is resumed on the same device ends in the same
+bytes as the uninterrupted one. `engine.models.checkpoint_file` is the file.
 """
 
 from dataclasses import replace
@@ -22,7 +23,7 @@ from engine.models.checkpoint_file import (
     write,
 )
 from engine.recipes.recipe import Recipe
-from engine.vqgan_clip.generation import make_optimizer
+from engine.vqgan_clip.generation import in_order, make_optimizer, numbered
 from engine.vqgan_clip.memory_plan import PLANS
 
 VERSION = 3
@@ -34,9 +35,12 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
     """Write a checkpoint of the `Generation.state_dict()` of a run of `recipe`."""
-    adam = state["optimizer"]["state"].get(0, {})  # empty before the first step
-    tensors = {name: state[name] for name in (*_LATENTS, RANDOM)}
-    tensors |= {name: adam[name] for name in _MOMENTS if adam}
+    adam = state["optimizer"]["state"]  # empty before the first step
+    tensors = {RANDOM: state[RANDOM]}
+    for name in _LATENTS:
+        tensors |= numbered(name, in_order(name, state))
+    for name in _MOMENTS if adam else ():
+        tensors |= numbered(name, [adam[index][name] for index in sorted(adam)])
     values = {
         "version": VERSION,
         "recipe": _fingerprint(recipe, state["steps_done"]),
@@ -44,7 +48,7 @@ def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
         "steps_done": state["steps_done"],
         "last_good_steps": state["last_good_steps"],
         # The optimizer's other scalars are constant, or follow from the recipe and the step.
-        "optimizer_steps": int(adam["step"]) if adam else 0,
+        "optimizer_steps": int(adam[0]["step"]) if adam else 0,
     }
     return write(tensors, values)
 
@@ -71,12 +75,16 @@ def load(
     check_random(tensors[RANDOM], device)
     # Random state and step count stay in main memory, on every device.
     moved = {name: each.to(device) for name, each in tensors.items() if name != RANDOM}
-    adam = make_optimizer(moved["latent"]).state_dict()
+    latents = in_order("latent", moved)
+    adam = make_optimizer(latents).state_dict()
     if begun:
-        steps = torch.tensor(float(values["optimizer_steps"]))
-        adam["state"][0] = {"step": steps, **{name: moved[name] for name in _MOMENTS}}
+        moments = zip(*(in_order(name, moved) for name in _MOMENTS), strict=True)
+        for index, each in enumerate(moments):
+            steps = torch.tensor(float(values["optimizer_steps"]))
+            adam["state"][index] = {"step": steps, **dict(zip(_MOMENTS, each, strict=True))}
     state = {name: values[name] for name in ("plan", "steps_done", "last_good_steps")}
-    state |= {name: moved[name] for name in _LATENTS}
+    for name in _LATENTS:
+        state |= numbered(name, in_order(name, moved))
     return state | {"optimizer": adam, "random": tensors[RANDOM]}
 
 
@@ -104,14 +112,19 @@ def _check_values(values: dict[str, Any], recipe: Recipe) -> None:
 
 def _check_tensors(tensors: dict[str, Tensor], *, begun: bool) -> None:
     """Check that all tensors of a run are there; only the run itself knows their shape."""
-    floats = (*_LATENTS, *(_MOMENTS if begun else ()))
-    if set(tensors) != {*floats, RANDOM}:
+    like = in_order("latent", tensors)
+    expected = {
+        name: latent
+        for kind in (*_LATENTS, *(_MOMENTS if begun else ()))
+        for name, latent in numbered(kind, like).items()
+    }
+    if not like or set(tensors) != {*expected, RANDOM}:
         raise CheckpointError("the checkpoint's tensors are not those of a run")
-    for name in floats:
+    for name, latent in expected.items():
         tensor = tensors[name]
-        if tensor.dtype != torch.float32 or tensor.shape != tensors["latent"].shape:
+        if tensor.dtype != torch.float32 or tensor.shape != latent.shape:
             raise CheckpointError(f"the checkpoint's {name} has a wrong shape or type")
         if not tensor.isfinite().all():
             raise CheckpointError(f"the checkpoint's {name} has a value that is not finite")
-    if begun and tensors["exp_avg_sq"].numel() and tensors["exp_avg_sq"].min() < 0:
-        raise CheckpointError("the checkpoint's exp_avg_sq has a negative value")
+        if name.startswith("exp_avg_sq") and tensor.numel() and tensor.min() < 0:
+            raise CheckpointError(f"the checkpoint's {name} has a negative value")

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch._dynamo.exc import TorchDynamoException
 
 from engine.models.loading import Models
+from engine.models.protocols import State
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +34,12 @@ def _compiled(
     compiled = torch.compile(function, backend=backend)
     has_failed = False
 
-    def call(inputs: Tensor, **options: Any) -> Tensor:
+    def call(inputs: Tensor | State, **options: Any) -> Tensor:
         nonlocal has_failed
+        tensors = (inputs,) if isinstance(inputs, Tensor) else inputs
+        needs_gradient = any(each.requires_grad for each in tensors)
         # A decoder that computes its activations again is left alone: compilation would keep them.
-        if has_failed or not inputs.requires_grad or options.get("recompute"):
+        if has_failed or not needs_gradient or options.get("recompute"):
             return function(inputs, **options)
         try:
             return compiled(inputs, **options)

@@ -15,9 +15,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.models.loading import Models
+from engine.models.protocols import State
 from engine.models.tensors import to_tensor
 from engine.recipes.edit import Edit
 from engine.recipes.start_image import scaled, source_and_mask
+from engine.vqgan_clip.latents import encoded
 from engine.vqgan_clip.losses import clamp_with_gradient, spherical_distance
 from engine.vqgan_clip.palette_transfer import PaletteTransfer
 
@@ -31,7 +33,8 @@ class EditConstraint:
 
     Attributes:
         source: the picture to change, (1, 3, H, W), floats in [0, 1].
-        edit_mask: 1 for each latent cell that may change, else 0, (1, 1, h, w); None if all may.
+        free: 1 for each number of the generator's state that may change, else 0, such as
+            (1, 1, h, w) for a VQGAN; None if all may.
     """
 
     @torch.no_grad()
@@ -39,15 +42,15 @@ class EditConstraint:
         source, mask = source_and_mask(edit)
         self._edit = edit
         self.source = to_tensor(scaled(source, size)).to(models.device)
-        self.edit_mask: Tensor | None = None
+        self._state = encoded(models.generator, self.source)
+        self.free: State | None = None
         self._pixel_mask: Tensor | None = None
         self._window = (slice(None), slice(None))
         if mask is not None:
             levels = np.asarray(scaled(mask, size), dtype=np.float32) / 255
             self._pixel_mask = torch.from_numpy(levels)[None, None].to(models.device)  # (1,1,H,W)
-            self.edit_mask = (F.max_pool2d(self._pixel_mask, models.generator.factor) > 0).float()
+            self.free = models.generator.free(self._state, self._pixel_mask)
             self._window = _window(levels > 0)
-        self._latent = models.generator.encode(self.source)  # (1, C, h, w)
         self._embeddings: list[Tensor] = []  # (1, D) for each perceptor
         if edit.keep_look > 0:
             region = self.crop_to_mask(self.source)
@@ -77,16 +80,18 @@ class EditConstraint:
         rows, columns = self._window
         return image[..., rows, columns]
 
-    def loss(self, latent: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
+    def loss(self, state: State, embeddings: Sequence[Tensor]) -> Tensor:
         """Return the loss () of leaving the source.
 
         Args:
-            latent: the run's latent (1, C, h, w).
+            state: the run's state, such as a latent (1, C, h, w).
             embeddings: unit vectors (1, N, D) of the cutouts, for each perceptor.
         """
-        edit, loss = self._edit, torch.zeros((), device=latent.device)
+        edit, loss = self._edit, torch.zeros((), device=self.source.device)
         if edit.keep_latent > 0:
-            loss = loss + edit.keep_latent * (latent - self._latent).square().mean()
+            pairs = zip(state, self._state, strict=True)
+            moved = [(now - before).square().mean() for now, before in pairs]
+            loss = loss + edit.keep_latent * (sum(moved[1:], moved[0]) / len(moved))
         if edit.keep_look > 0:
             pairs = zip(embeddings, self._embeddings, strict=True)
             distances = [spherical_distance(views, own).mean() for views, own in pairs]

@@ -1,6 +1,6 @@
 """A picture in progress that can be advanced, shown, saved and resumed.
 
-The algorithm is in `engine.vqgan_clip.loop`. A `Generation` owns its latent, its optimizer and its
+The algorithm is in `engine.vqgan_clip.loop`. A `Generation` owns its state, its optimizer and its
 random generator, and nothing else that changes: the models are shared, and everything about an edit
 follows from the recipe. It can be paused between any two steps, interleaved with others, saved and
 resumed, and the picture is identical to that of the uninterrupted run.
@@ -8,6 +8,8 @@ resumed, and the picture is identical to that of the uninterrupted run.
 
 import copy
 import math
+from collections.abc import Mapping, Sequence
+from itertools import count, takewhile
 from typing import Any
 
 import torch
@@ -16,13 +18,14 @@ from torch import Tensor
 from engine.errors import CheckpointError, RecipeError
 from engine.images.image_io import read_picture
 from engine.models.loading import Models
-from engine.models.protocols import Perceptor
+from engine.models.protocols import Perceptor, State
 from engine.models.tensors import to_tensor
+from engine.recipes.generator_kinds import check_traits
 from engine.recipes.recipe import Recipe
 from engine.text import Text
 from engine.vqgan_clip import loop
 from engine.vqgan_clip.edit_constraint import EditConstraint, resize_for_perceptor
-from engine.vqgan_clip.latents import final_latent, initial_latent
+from engine.vqgan_clip.latents import initial_state
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 from engine.vqgan_clip.safety import FiniteGuard
 
@@ -36,7 +39,8 @@ class Generation(loop.Run):
     If memory runs out in a step, the run continues from that step with the next of `PLANS`.
 
     Raises:
-        RecipeError: the recipe is for other models, or its size is off their latent grid.
+        RecipeError: the recipe is for other models, its size is off their latent grid, or it asks
+            their generator for what that does not have.
     """
 
     def __init__(self, recipe: Recipe, models: Models, plan: MemoryPlan = PLANS[0]) -> None:
@@ -44,8 +48,9 @@ class Generation(loop.Run):
         rng = torch.Generator(models.device).manual_seed(recipe.seed)
         canvas = (recipe.width, recipe.height)
         edit = None if recipe.edit is None else EditConstraint(recipe.edit, canvas, models)
-        edit_mask = None if edit is None else edit.edit_mask
-        latent = initial_latent(recipe, models.generator, rng, edit_mask).requires_grad_()
+        free = None if edit is None else edit.free
+        start = initial_state(recipe, models.generator, rng, free)
+        state = tuple(numbers.requires_grad_() for numbers in start)
         weights, stops = _prompt_weights(recipe, models.device)
         super().__init__(
             recipe=recipe,
@@ -54,10 +59,10 @@ class Generation(loop.Run):
             targets=[_embed_prompts(recipe, each, models.device) for each in models.perceptors],
             prompt_weights=weights,
             prompt_stops=stops,
-            latent=latent,
-            optimizer=make_optimizer(latent),
+            state=state,
+            optimizer=make_optimizer(state),
             rng=rng,
-            guard=FiniteGuard(latent),
+            guard=FiniteGuard(state),
             plan=plan,
         )
 
@@ -80,7 +85,7 @@ class Generation(loop.Run):
         """Take one step of the optimizer.
 
         Raises:
-            DivergedError: the loss or its gradient is not finite. The latent is again the last
+            DivergedError: the loss or its gradient is not finite. The state is again the last
                 one that gave a finite loss, so that `image()` is the last good picture, and
                 `steps_done` is the number of steps that led to it. On CUDA, where each check
                 waits for the device, this is raised some steps later; those change nothing.
@@ -98,8 +103,8 @@ class Generation(loop.Run):
         self._raise_if_diverged()
         generator = self.models.generator
         with torch.no_grad():
-            latent = final_latent(self.latent, self.recipe, generator.codebook)
-            return loop.compose(self, generator.decode(latent).clamp(0, 1))
+            state = generator.settled(self.state, self.recipe.quantization, None)
+            return loop.compose(self, generator.decode(state).clamp(0, 1))
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of all that changes during a run, a few MB, for `load_state_dict`.
@@ -111,8 +116,8 @@ class Generation(loop.Run):
             "plan": PLANS.index(self.plan),
             "steps_done": self.steps_done,
             "last_good_steps": self.guard.last_finite_steps,
-            "latent": self.latent.detach().clone(),
-            "last_good": self.guard.last_finite.clone(),
+            **numbered("latent", [numbers.detach().clone() for numbers in self.state]),
+            **numbered("last_good", [numbers.clone() for numbers in self.guard.last_finite]),
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "random": self.rng.get_state(),
         }
@@ -122,18 +127,21 @@ class Generation(loop.Run):
 
         Raises `CheckpointError` if it is from a run of another size or with other models.
         """
-        if state["latent"].shape != self.latent.shape:
+        latents = in_order("latent", state)
+        if [each.shape for each in latents] != [each.shape for each in self.state]:
             raise CheckpointError("the checkpoint's latent does not fit the recipe and its models")
         self.plan = PLANS[max(PLANS.index(self.plan), state["plan"])]
         self.steps_done = state["steps_done"]
         with torch.no_grad():
-            self.latent.copy_(state["latent"])
-            self.guard.restore(state["last_good"], state["last_good_steps"])
+            for own, numbers in zip(self.state, latents, strict=True):
+                own.copy_(numbers)
+            self.guard.restore(in_order("last_good", state), state["last_good_steps"])
         optimizer = copy.deepcopy(state["optimizer"])
-        for moments in optimizer["state"].values():
+        for index, moments in optimizer["state"].items():
+            own = self.guard.last_finite[index]
             for name in ("exp_avg", "exp_avg_sq"):
                 # In the latent's memory layout: in another one, sums would be rounded otherwise.
-                moments[name] = torch.empty_like(self.guard.last_finite).copy_(moments[name])
+                moments[name] = torch.empty_like(own).copy_(moments[name])
         self.optimizer.load_state_dict(optimizer)
         self.rng.set_state(state["random"])
 
@@ -143,9 +151,20 @@ class Generation(loop.Run):
             raise error
 
 
-def make_optimizer(latent: Tensor) -> torch.optim.Adam:
-    """Return Adam on a latent, which takes one kernel per step."""
-    return torch.optim.Adam([latent], betas=ADAM_BETAS, fused=latent.device.type != "mps")
+def make_optimizer(state: State) -> torch.optim.Adam:
+    """Return Adam on a generator's state, which takes one kernel per step."""
+    return torch.optim.Adam(state, betas=ADAM_BETAS, fused=state[0].device.type != "mps")
+
+
+def numbered(name: str, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a state under names: `name`, `name.1`, `name.2` and so on."""
+    return {name if index == 0 else f"{name}.{index}": each for index, each in enumerate(tensors)}
+
+
+def in_order(name: str, tensors: Mapping[str, Any]) -> State:
+    """Return the tensors that `numbered` named."""
+    names = (name if index == 0 else f"{name}.{index}" for index in count())
+    return tuple(tensors[each] for each in takewhile(tensors.__contains__, names))
 
 
 @torch.no_grad()
@@ -180,7 +199,8 @@ def _check(recipe: Recipe, models: Models) -> None:
             wanted=repr(recipe.models),
             given=repr(models.name),
         )
-    factor = models.generator.factor
+    check_traits(recipe, models.generator)
+    factor = models.generator.multiple
     if recipe.width % factor or recipe.height % factor:
         raise RecipeError(
             "{size} is off the latent grid: width and height must be multiples of {factor}",

@@ -18,7 +18,8 @@ depends on the others in its batch, except that a device may sum in another orde
 size, and so round differently.
 
 Shapes: B runs, N cutouts, P prompts, D the width of an embedding, S the side of a cutout; H x W
-pixels, and h x w latent cells of C channels (for codebook sampling, of one logit per code).
+pixels. A generator's state is a tuple of tensors (B, ...); that of a VQGAN, described here, has
+h x w latent cells of C channels (for codebook sampling, of one logit per code).
 """
 
 import math
@@ -33,14 +34,12 @@ from torch.utils.checkpoint import checkpoint
 
 from engine.errors import DivergedError
 from engine.models.loading import Models
-from engine.models.protocols import Perceptor
+from engine.models.protocols import Perceptor, State
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.cutouts import cut
 from engine.vqgan_clip.edit_constraint import EditConstraint
-from engine.vqgan_clip.latents import quantize, sample_codes
 from engine.vqgan_clip.losses import (
     clamp_with_gradient,
-    latent_regularizer,
     prompt_loss,
     total_variation,
 )
@@ -74,10 +73,11 @@ class Run:
     """Weights (1, P) of the prompts; their absolute values sum to 1."""
     prompt_stops: Tensor
     """Stop values (1, P) of the prompts; minus infinity for a prompt without one."""
-    latent: Tensor
-    """The paper's z, (1, C, h, w): the only tensor that is optimised."""
+    state: State
+    """What the generator makes the picture of, all that is optimised: of a VQGAN the paper's z,
+    (1, C, h, w)."""
     optimizer: torch.optim.Adam
-    """Adam on `latent`."""
+    """Adam on `state`."""
     rng: torch.Generator
     """Source of all random numbers of the run."""
     guard: FiniteGuard
@@ -90,6 +90,11 @@ class Run:
     """Loss () of the latent before the last step; 0 before the first one."""
     last_image: Tensor | None = None
     """Image (1, 3, H, W) of the latent before the last step; None before the first one."""
+
+    @property
+    def latent(self) -> Tensor:
+        """The first tensor of the state, of a VQGAN the paper's z."""
+        return self.state[0]
 
     @property
     def done(self) -> bool:
@@ -132,9 +137,10 @@ def compute_losses(runs: Sequence[Run], plan: MemoryPlan) -> list[Tensor]:
     """Compute the loss () of each run, from its latent forward."""
     models = runs[0].models
     # 1. Quantise z to codebook entries, with a straight-through gradient (2.1, 5.1).
-    latents = torch.cat([quantize_latent(run) for run in runs])  # (B, C, h, w)
+    states = zip(*map(settle, runs), strict=True)
+    state = tuple(torch.cat(parts) for parts in states)  # of a VQGAN (B, C, h, w)
     # 2. Decode the image (2.1).
-    decoded = models.generator.decode(latents, recompute=plan.checkpoint_decoder)  # (B, 3, H, W)
+    decoded = models.generator.decode(state, recompute=plan.checkpoint_decoder)  # (B, 3, H, W)
     decoded = clamp_with_gradient(decoded).split(1)  # B of (1, 3, H, W)
     # 3. Compose an edit with its source (2.5, 4).
     images = [compose(run, image) for run, image in zip(runs, decoded, strict=True)]
@@ -152,7 +158,7 @@ def compute_losses(runs: Sequence[Run], plan: MemoryPlan) -> list[Tensor]:
 
 
 def compute_gradients(runs: Sequence[Run], plan: MemoryPlan) -> list[Tensor]:
-    """Compute the loss () of each run, and its gradient on the run's latent."""
+    """Compute the loss () of each run, and its gradient on the run's state."""
     losses = compute_losses(runs, plan)
     # 6. Backpropagate. The losses are independent, so summing them does not mix gradients.
     torch.stack(losses).sum().backward()
@@ -163,28 +169,24 @@ def compute_gradients(runs: Sequence[Run], plan: MemoryPlan) -> list[Tensor]:
 def apply_gradient(run: Run, loss: Tensor) -> DivergedError | None:
     """Take the Adam step of one run; return the error that ends the run, if there is one."""
     run.last_loss = loss.detach()
-    with run.guard.watch(run.latent, loss, run.steps_done):
+    with run.guard.watch(run.state, loss, run.steps_done):
         # 7. Zero the gradient of latent cells outside the mask (2.5).
-        if run.edit is not None and run.edit.edit_mask is not None:
-            cast(Tensor, run.latent.grad).mul_(run.edit.edit_mask)  # (1, C, h, w) * (1, 1, h, w)
+        if run.edit is not None and run.edit.free is not None:
+            for numbers, free in zip(run.state, run.edit.free, strict=True):
+                cast(Tensor, numbers.grad).mul_(free)  # of a VQGAN (1, C, h, w) * (1, 1, h, w)
         # 8. Move z with Adam at the scheduled learning rate (2).
-        run.optimizer.param_groups[0]["lr"] = learning_rate(run.recipe, run.steps_done)
+        rate = run.models.generator.rate * learning_rate(run.recipe, run.steps_done)
+        run.optimizer.param_groups[0]["lr"] = rate
         run.optimizer.step()
     run.steps_done += 1
     return run.check_finite() if run.done or run.guard.is_due else None
 
 
-def quantize_latent(run: Run) -> Tensor:
-    """Return the latent (1, C, h, w) as the decoder takes it, and clear the old gradient of z."""
-    run.latent.grad = None
-    codebook = run.models.generator.codebook
-    match run.recipe.quantization:
-        case "z-quantize":
-            return quantize(run.latent, codebook)
-        case "codebook-sampling":
-            return sample_codes(run.latent, codebook, run.rng)
-        case "none":
-            return run.latent
+def settle(run: Run) -> State:
+    """Return the state as the decoder takes it, quantised, and clear the old gradient of z."""
+    for numbers in run.state:
+        numbers.grad = None
+    return run.models.generator.settled(run.state, run.recipe.quantization, run.rng)
 
 
 def compose(run: Run, image: Tensor) -> Tensor:
@@ -260,10 +262,11 @@ def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
         loss = loss + share * distance.sum()
     # Distance to the source of an edit (G.2).
     if run.edit is not None:
-        loss = loss + run.edit.loss(run.latent, embeddings)
-    # alpha * mean(z^2) (2.4), which codebook sampling does not go with (5.1).
-    if recipe.regularizer > 0 and recipe.quantization != "codebook-sampling":
-        loss = loss + alpha(recipe, run.steps_done) * latent_regularizer(run.latent).sum()
+        loss = loss + run.edit.loss(run.state, embeddings)
+    # alpha * mean(z^2), or another regulariser that suits the generator (2.4).
+    if recipe.regularizer > 0:
+        pull = models.generator.pull(run.state, recipe.quantization)  # (1,)
+        loss = loss + alpha(recipe, run.steps_done) * pull.sum()
     # Total variation, ours: it cleans backgrounds late in a run.
     if recipe.smoothness > 0:
         loss = loss + smoothness_weight(recipe, run.steps_done) * total_variation(image).sum()

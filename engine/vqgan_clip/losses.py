@@ -1,4 +1,7 @@
-"""Terms of the loss: distance to the prompts (2, 2.2), regulariser (2.4), and total variation."""
+"""Terms of the loss: distance to the prompts (2, 2.2) and total variation.
+
+The regulariser (2.4) is the generator's own.
+"""
 
 import torch
 from torch import Tensor
@@ -36,11 +39,6 @@ def prompt_loss(embeddings: Tensor, targets: Tensor, weights: Tensor, stops: Ten
     reached = signed < stops[:, None]
     signed = torch.where(reached, signed.detach(), signed)
     return (signed.mean(1) * weights.abs()).sum(1)
-
-
-def latent_regularizer(latents: Tensor) -> Tensor:
-    """Return the mean square (B,) of latents (B, C, h, w): (1 / N) sum of Z_i^2 (Section 2.4)."""
-    return latents.square().flatten(1).mean(1)
 
 
 def total_variation(image: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.errors import DivergedError
 from engine.models.memory import is_out_of_memory
+from engine.models.protocols import State
 from engine.vqgan_clip.memory_plan import MemoryPlan, next_plan
 
 T = TypeVar("T")
@@ -22,35 +23,38 @@ CHECK_INTERVAL = 16
 
 
 class FiniteGuard:
-    """Keeps a latent finite, without waiting for the device in every step.
+    """Keeps a generator's state finite, without waiting for the device in every step.
 
-    A step whose loss or gradient is not finite leaves the latent at the last value that gave a
+    A step whose loss or gradient is not finite leaves the state at the last one that gave a
     finite loss, and so do all steps after it, until `check` finds out.
     """
 
-    def __init__(self, latent: Tensor) -> None:
-        self.last_finite = latent.detach().clone()
-        """Last latent with a finite loss and gradient, or the latent of the start."""
+    def __init__(self, state: State) -> None:
+        self.last_finite = tuple(numbers.detach().clone() for numbers in state)
+        """Last state with a finite loss and gradient, or the state of the start."""
         self.last_finite_steps = 0
         """Number of steps that led to `last_finite`, as far as they are checked."""
-        self._finite = torch.ones((), dtype=torch.bool, device=latent.device)
+        self._finite = torch.ones((), dtype=torch.bool, device=state[0].device)
         self._pending: list[tuple[int, Tensor]] = []
 
     @property
     def is_due(self) -> bool:
         """Whether to check now: after every step, on CUDA after `CHECK_INTERVAL` steps."""
-        return self.last_finite.device.type != "cuda" or len(self._pending) >= CHECK_INTERVAL
+        return self.last_finite[0].device.type != "cuda" or len(self._pending) >= CHECK_INTERVAL
 
     @contextmanager
-    def watch(self, latent: Tensor, loss: Tensor, steps_done: int) -> Iterator[None]:
-        """Undo the update of `latent` in the block if its loss or gradient is not finite."""
-        gradient = cast(Tensor, latent.grad)
+    def watch(self, state: State, loss: Tensor, steps_done: int) -> Iterator[None]:
+        """Undo the update of `state` in the block if its loss or gradient is not finite."""
         # Decided on the device, so nothing waits for it.
-        self._finite = self._finite & loss.isfinite() & gradient.isfinite().all()
+        self._finite = self._finite & loss.isfinite()
+        for numbers in state:
+            self._finite = self._finite & cast(Tensor, numbers.grad).isfinite().all()
         self._pending.append((steps_done, self._finite))
-        self.last_finite = torch.where(self._finite, latent, self.last_finite)
+        pairs = zip(state, self.last_finite, strict=True)
+        self.last_finite = tuple(torch.where(self._finite, now, last) for now, last in pairs)
         yield
-        latent.copy_(torch.where(self._finite, latent, self.last_finite))
+        for numbers, last in zip(state, self.last_finite, strict=True):
+            numbers.copy_(torch.where(self._finite, numbers, last))
 
     def check(self) -> DivergedError | None:
         """Return the error of the first step since the last check that was not finite."""
@@ -69,9 +73,10 @@ class FiniteGuard:
             self.last_finite_steps = before
         return None
 
-    def restore(self, last_finite: Tensor, steps: int) -> None:
-        """Continue from a checkpoint's last finite latent."""
-        self.last_finite.copy_(last_finite)
+    def restore(self, last_finite: State, steps: int) -> None:
+        """Continue from a checkpoint's last finite state."""
+        for own, numbers in zip(self.last_finite, last_finite, strict=True):
+            own.copy_(numbers)
         self.last_finite_steps = steps
         self._finite = torch.ones_like(self._finite)
         self._pending = []

@@ -94,8 +94,8 @@ class Registry(RegistryTables):
     def _references(self) -> Iterator[tuple[str, str, Iterable[str]]]:
         """Yield each reference: its key, the name it holds, and the names that are allowed."""
         for name, generator in self.generators.items():
-            yield f"generators.{name}.checkpoint", generator.checkpoint, self.files
-            yield f"generators.{name}.config", generator.config, self.files
+            for key, file in generator.parts.items():
+                yield f"generators.{name}.{key}", file, self.files
         for name, perceptor in self.perceptors.items():
             yield f"perceptors.{name}.checkpoint", perceptor.checkpoint, self.files
             if perceptor.tokenizer is not None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from engine.config_file import FilePath, Line, Name, Number, Table, Whole
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
+from engine.recipes.generator_kinds import KINDS, VQGAN
 from engine.recipes.preset_values import PRESETS
 
 OWN_SUFFIXES = (".part", ".origin", ".sha256", ".lock")
@@ -82,6 +83,12 @@ def _check_md5(value: str) -> str:
     if not re.fullmatch("[0-9a-f]{32}", value):
         raise ValueError(f"must be 32 hexadecimal digits, not {value!r}")
     return value
+
+
+def _check_kind(name: str) -> str:
+    if name not in KINDS:
+        raise ValueError(f"must be one of {', '.join(KINDS)}, not {brief(name)}")
+    return name
 
 
 def _check_preset(name: str) -> str:
@@ -157,13 +164,17 @@ class PerceptorMemory(Table):
 
 
 class GeneratorEntry(Entry):
-    """An image generator: a checkpoint and its configuration."""
+    """An image generator: its kind, and the files that this kind has."""
 
     description: Line = ""
-    checkpoint: Name
-    """Name of a file."""
-    config: Name
-    """Name of a file, YAML as taming-transformers writes it."""
+    kind: Annotated[Line, AfterValidator(_check_kind)] = VQGAN
+    """What it is, one of `engine.recipes.generator_kinds.KINDS`."""
+    checkpoint: Name | None = None
+    """Name of a file: the weights, or those of the decoder if there is an `encoder`."""
+    config: Name | None = None
+    """Name of a file of a VQGAN, YAML as taming-transformers writes it."""
+    encoder: Name | None = None
+    """Name of a file of a TAESD, the weights of the encoder."""
     factor: Annotated[Whole, Field(ge=1, le=MAX_FACTOR)]
     """Pixels per latent cell along each axis."""
     memory: GeneratorMemory | None = None
@@ -171,7 +182,23 @@ class GeneratorEntry(Entry):
     @property
     def files(self) -> tuple[str, ...]:
         """The names of its files."""
-        return self.checkpoint, self.config
+        return tuple(self.parts.values())
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The names of its files by their keys."""
+        parts = {"checkpoint": self.checkpoint, "config": self.config, "encoder": self.encoder}
+        return {key: name for key, name in parts.items() if name is not None}
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        needed = KINDS[self.kind].parts
+        if tuple(self.parts) != needed:
+            raise ValueError(
+                f"a {self.kind} has the files {' and '.join(needed)}, not "
+                f"{' and '.join(self.parts) or 'none'}"
+            )
+        return self
 
 
 class PerceptorEntry(Entry):

@@ -8,15 +8,16 @@ from engine.demo.claims import truth
 from engine.demo.corruption import Pairs, make_outline_pairs, make_spoiled_pairs, spoil
 from engine.demo.world import outline_distances, render
 from engine.models.catalogue import find_models
+from engine.models.codebook import nearest_codes
+from engine.models.latent_generator import vqgan_of
 from engine.models.loading import load_vqgan
 from engine.models.vqgan import VQGAN
-from engine.vqgan_clip.latents import nearest_codes
 
 MakePairs = Callable[[VQGAN, int, torch.Generator], Pairs]
 
 
 def test_spoiled_latents_consist_of_codes_and_range_from_whole_to_junk(models: Models) -> None:
-    codebook = models.generator.codebook
+    codebook = vqgan_of(models.generator).codebook
     codes = torch.randint(512, (1, 16, 16), generator=torch.Generator().manual_seed(1))
     latents = codebook[codes].movedim(-1, 1).expand(64, -1, -1, -1)
     share = torch.rand(64, 1, 1, 1, generator=torch.Generator().manual_seed(4))

@@ -7,14 +7,14 @@ from engine.demo import train_transformer, wordings
 from engine.demo.train_transformer import Training, encode, vocabulary
 from engine.demo.world import render, sample_scenes
 from engine.mindalle.tokens import split_words
+from engine.models.latent_generator import vqgan_of
 from engine.models.loading import Models
 from engine.models.vqgan import VQGAN
 
 
 @pytest.fixture
 def vqgan(models: Models) -> VQGAN:
-    assert isinstance(models.generator, VQGAN)
-    return models.generator
+    return vqgan_of(models.generator)
 
 
 def test_the_transformer_learns_and_continues_as_if_never_interrupted(

@@ -12,6 +12,7 @@ from torch import nn
 from engine.errors import ModelError
 from engine.models.catalogue import CATALOGUE
 from engine.models.devices import choose_device
+from engine.models.latent_generator import vqgan_of
 from engine.models.loading import Models, load_models, save_weights
 from engine.models.vqgan import VQGAN, VQGANConfig
 
@@ -77,19 +78,20 @@ def test_models_say_what_they_were_loaded_from(models: Models):
 
 
 def test_the_catalogue_tells_the_truth(models: Models):
-    assert models.generator.factor == DEMO.factor
+    assert models.generator.multiple == DEMO.factor
+    assert (models.generator.ways, models.generator.starts) == (DEMO.ways, DEMO.starts)
     assert DEMO.side % DEMO.factor == 0
 
 
 def test_models_are_frozen(models: Models):
-    for module in (models.generator, *models.perceptors):
+    for module in (vqgan_of(models.generator), *models.perceptors):
         assert isinstance(module, nn.Module)
         assert not any(parameter.requires_grad for parameter in module.parameters())
         assert not any(part.training for part in module.modules())
 
 
 def test_models_compute_in_full_precision(models: Models):
-    for module in (models.generator, *models.perceptors):
+    for module in (vqgan_of(models.generator), *models.perceptors):
         assert isinstance(module, nn.Module)
         assert {p.dtype for p in module.parameters()} == {torch.float32}
 
@@ -138,7 +140,7 @@ def test_saved_weights_are_loaded_again_to_half_precision(replaced: Path):
     with torch.random.fork_rng(devices=[]):
         saved = VQGAN(VQGANConfig.from_dict(config))
     save_weights(saved, config, replaced)
-    loaded = load_models("broken", device="cpu").generator
+    loaded = vqgan_of(load_models("broken", device="cpu").generator)
     assert isinstance(loaded, VQGAN)
     assert loaded.config == saved.config
     expected = {name: tensor.half().float() for name, tensor in saved.state_dict().items()}

@@ -6,6 +6,7 @@ from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import nn
 from torch.nn import functional as F
 
+from engine.models.latent_generator import vqgan_of
 from engine.models.loading import Models
 from engine.models.vqgan import VQGAN, VQGANConfig
 from tests.engine.rounding import assert_equal_up_to_rounding
@@ -32,8 +33,7 @@ def vqgan() -> VQGAN:
 
 @pytest.fixture(scope="module")
 def demo(models: Models) -> VQGAN:
-    assert isinstance(models.generator, VQGAN)
-    return models.generator
+    return vqgan_of(models.generator)
 
 
 def taming_pair(vqgan: VQGAN) -> tuple[Encoder, Decoder]:

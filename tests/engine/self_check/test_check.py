@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.models.catalogue import CATALOGUE, weights_path
-from engine.models.loading import Models, load_clip, load_vqgan
+from engine.models.loading import Models, load_clip, load_generator
 from engine.self_check import check as checking
 from engine.self_check.check import check_models
 from engine.self_check.records import machine_name, record_path
@@ -61,7 +61,7 @@ def mine(settings: WeightsSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator
     )
     monkeypatch.setitem(CATALOGUE, "mine", entry)
     monkeypatch.setattr(checking, "check_pair", right)
-    yield Models("mine", load_vqgan(generator), (load_clip(perceptor),), {})
+    yield Models("mine", load_generator(generator), (load_clip(perceptor),), {})
 
 
 def test_a_file_is_checked_once(mine: Models, settings: WeightsSettings):

@@ -23,6 +23,7 @@ from engine import (
     make_recipe,
 )
 from engine.models.clip import ClipPerceptor
+from engine.models.latent_generator import vqgan_of
 from engine.models.protocols import Perceptor
 from engine.models.tensors import to_tensor
 from engine.recipes.augmentations import Augmentations
@@ -165,8 +166,9 @@ def paper_loss(
 ) -> tuple[float, Tensor]:
     """Compute the loss and its gradient on z, transcribed literally from Sections 2 to 2.4."""
     z = latent.detach().clone().requires_grad_()
-    quantized = nearest(z.detach(), models.generator.codebook)
-    decoded = models.generator.decode(z + (quantized - z).detach())
+    vqgan = vqgan_of(models.generator)
+    quantized = nearest(z.detach(), vqgan.codebook)
+    decoded = vqgan.decode(z + (quantized - z).detach())
     image = decoded.detach().clamp(0, 1).requires_grad_()
     (perceptor,) = models.perceptors
     assert isinstance(perceptor, ClipPerceptor)
@@ -369,10 +371,11 @@ def test_run_ends_in_a_picture(models: Models, recipe: Recipe):
 
 
 def test_run_does_not_change_models(models: Models):
-    codebook = models.generator.codebook.clone()
+    vqgan = vqgan_of(models.generator)
+    codebook = vqgan.codebook.clone()
     painted(small(), models)
-    assert torch.equal(models.generator.codebook, codebook)
-    assert models.generator.codebook.grad is None
+    assert torch.equal(vqgan.codebook, codebook)
+    assert vqgan.codebook.grad is None
 
 
 # --- Where a run starts
@@ -380,13 +383,13 @@ def test_run_does_not_change_models(models: Models):
 
 def test_start_codes_is_codebook_entries(models: Models):
     latent = Generation(small(), models).state_dict()["latent"]
-    assert torch.equal(latent, nearest(latent, models.generator.codebook))
+    assert torch.equal(latent, nearest(latent, vqgan_of(models.generator).codebook))
 
 
 def test_start_noise_is_encoded_random_pixels(models: Models):
     pixels = torch.rand((1, 3, 32, 32), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        expected = models.generator.encode(pixels)
+        expected = vqgan_of(models.generator).encode(pixels)
     latent = Generation(small(start="noise"), models).state_dict()["latent"]
     torch.testing.assert_close(latent, expected)
 
@@ -395,10 +398,11 @@ def test_start_noise_is_encoded_random_pixels(models: Models):
 def test_start_image_is_its_reconstruction(models: Models):
     content = png((48, 32))
     recipe = small(init_image=content, size=(48, 32))
+    vqgan = vqgan_of(models.generator)
     with Image.open(io.BytesIO(content)) as picture:
-        latent = models.generator.encode(to_tensor(picture))
-    plain = models.generator.decode(latent).clamp(0, 1)
-    quantized = models.generator.decode(nearest(latent, models.generator.codebook)).clamp(0, 1)
+        latent = vqgan.encode(to_tensor(picture))
+    plain = vqgan.decode(latent).clamp(0, 1)
+    quantized = vqgan.decode(nearest(latent, vqgan.codebook)).clamp(0, 1)
     start = Generation(replace(recipe, quantization="none"), models).image()
     torch.testing.assert_close(start, plain)
     torch.testing.assert_close(Generation(recipe, models).image(), quantized)

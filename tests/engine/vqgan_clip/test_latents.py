@@ -2,8 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.models.codebook import look_up
-from engine.vqgan_clip.latents import nearest_codes, quantize, random_codes, sample_codes
+from engine.models.codebook import look_up, nearest_codes, quantize, random_codes, sample_codes
 from tests.engine.rounding import assert_equal_up_to_rounding
 
 

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.models.latent_generator import latent_regularizer
 from engine.vqgan_clip.losses import (
     clamp_with_gradient,
-    latent_regularizer,
     prompt_loss,
     spherical_distance,
     total_variation,

@@ -16,25 +16,25 @@ ONE = torch.ones(())
 def take_step(guard: FiniteGuard, latent: Tensor, steps_done: int, loss: float = 0.5) -> None:
     """Subtract 1 from the latent, as the update of a step with `loss`."""
     latent.grad = torch.ones_like(latent)
-    with torch.no_grad(), guard.watch(latent, ONE * loss, steps_done):
+    with torch.no_grad(), guard.watch((latent,), ONE * loss, steps_done):
         latent.sub_(1)
 
 
 def test_guard_lets_finite_steps_pass():
     latent = torch.zeros(3, requires_grad=True)
-    guard = FiniteGuard(latent)
+    guard = FiniteGuard((latent,))
     for number in range(4):
         take_step(guard, latent, number)
     assert guard.check() is None
     assert latent.tolist() == [-4, -4, -4]
-    assert guard.last_finite.tolist() == [-3, -3, -3]
+    assert guard.last_finite[0].tolist() == [-3, -3, -3]
     assert guard.last_finite_steps == 3
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_guard_checked_late_goes_back_to_the_last_finite_step(loss: float):
     latent = torch.zeros(3, requires_grad=True)
-    guard = FiniteGuard(latent)
+    guard = FiniteGuard((latent,))
     for number in range(6):
         take_step(guard, latent, number, loss if number == 2 else 0.5)
     error = guard.check()
@@ -48,9 +48,9 @@ def test_guard_checked_late_goes_back_to_the_last_finite_step(loss: float):
 
 def test_guard_notices_gradients_that_are_not_finite():
     latent = torch.zeros(3, requires_grad=True)
-    guard = FiniteGuard(latent)
+    guard = FiniteGuard((latent,))
     latent.grad = torch.tensor([0.0, math.nan, 0.0])
-    with torch.no_grad(), guard.watch(latent, ONE, 0):
+    with torch.no_grad(), guard.watch((latent,), ONE, 0):
         latent.sub_(1)
     assert isinstance(guard.check(), DivergedError)
     assert latent.tolist() == [0, 0, 0]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from engine import Generation, Models, Recipe, load_models, make_recipe
 from engine.models.catalogue import find_models
+from engine.models.latent_generator import vqgan_of
 from engine.models.memory import available_memory
 from engine.vqgan_clip.memory_estimate import estimate_peak
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
@@ -104,7 +105,7 @@ def test_run_is_resumed(models: Models):
 def test_everything_is_on_the_device(models: Models):
     run = Generation(painted(), models)
     run.step()
-    modules = (models.generator, *models.perceptors)
+    modules = (vqgan_of(models.generator), *models.perceptors)
     weights = [each.state_dict().values() for each in modules if isinstance(each, nn.Module)]
     assert len(weights) == 2
     found = [*chain(*weights), *tensors_of(run)]
@@ -116,6 +117,7 @@ def test_everything_is_on_the_device(models: Models):
 def tensors_of(run: Generation) -> Iterator[Tensor]:
     """Yield all tensors that a run holds besides its models."""
     moments = chain(*(each.values() for each in run.optimizer.state.values()))
-    for value in chain(vars(run).values(), vars(run.guard).values(), run.targets, moments):
+    states = run.state, run.guard.last_finite, run.targets
+    for value in chain(vars(run).values(), vars(run.guard).values(), *states, moments):
         if isinstance(value, Tensor):
             yield value
