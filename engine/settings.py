@@ -54,6 +54,8 @@ class EngineSettings(Table):
     """Maximum number of jobs that share one step, if not `deterministic`."""
     compile: Switch = False
     """Whether models are compiled for each picture size; needs `deterministic = false`."""
+    cuda_graphs: Switch = False
+    """Whether steps of a picture that takes them alone are replayed as a CUDA graph."""
 
     @property
     def installed(self) -> tuple[str, ...]:

@@ -69,13 +69,13 @@ def _stages_named(models: "Models") -> Iterator[None]:
     import torch
     from torch.profiler import record_function
 
-    from engine.vqgan_clip import loop
+    from engine.vqgan_clip import embedding, loop
 
     functions: tuple[tuple[Any, str], ...] = (
         (loop, "settle"),
         (type(models.generator), "decode"),
-        (loop, "cut_views"),
-        (loop, "encode_views"),
+        (embedding, "cut_views"),
+        (embedding, "encode_views"),
         (loop, "objective"),
         (torch.Tensor, "backward"),
         (loop, "apply_gradient"),

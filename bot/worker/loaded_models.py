@@ -134,6 +134,10 @@ class LoadedModels:
                 from engine.vqgan_clip.compile import compile_models
 
                 compile_models(painter.models)
+            if self._settings.cuda_graphs:
+                from engine.vqgan_clip.cuda_graph import graphs_on
+
+                painter = VqganClip(painter.models, graphs_on(painter.device))
         if name != self._settings.models:
             log.info("models loaded", extra={"models": name, "device": str(painter.device)})
         return painter

@@ -250,7 +250,11 @@ class VQGAN(nn.Module):
         activations = latents.to(weight.dtype)
         for layer in self._decoder_layers():
             if recompute:
-                activations = cast(Tensor, checkpoint(layer, activations, use_reentrant=False))
+                # Nothing is drawn from torch's global generators, so their states are not kept.
+                result = checkpoint(
+                    layer, activations, use_reentrant=False, preserve_rng_state=False
+                )
+                activations = cast(Tensor, result)
             else:
                 activations = layer(activations)
         return (activations.float() + 1) / PIXEL_SCALE

@@ -23,21 +23,20 @@ h x w latent cells of C channels (for codebook sampling, of one logit per code).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from engine.errors import DivergedError
 from engine.models.loading import Models
-from engine.models.protocols import Perceptor, State
+from engine.models.protocols import State
 from engine.recipes.recipe import Recipe
-from engine.vqgan_clip.cutouts import cut
 from engine.vqgan_clip.edit_constraint import EditConstraint
+from engine.vqgan_clip.embedding import embed_cutouts
 from engine.vqgan_clip.losses import (
     clamp_with_gradient,
     prompt_loss,
@@ -45,7 +44,6 @@ from engine.vqgan_clip.losses import (
 )
 from engine.vqgan_clip.memory_plan import MemoryPlan
 from engine.vqgan_clip.safety import FiniteGuard, with_less_memory
-from engine.vqgan_clip.views import Views, draw, make_views
 
 SMOOTH_FROM = 0.4
 """Share of a run after which the total variation begins to count. From the start it destroys
@@ -55,6 +53,23 @@ EXTRA_ROUND_RATE = 0.5
 """Share of the learning rate at which an extra round begins. For 12 pictures of the demo models and
 60 extra steps, half the rate spoiled none of the 8 that were right, and the full rate spoiled 2;
 neither corrected a wrong one. The visible effect is that blotches fade."""
+
+
+class Schedules(NamedTuple):
+    """The weights in the loss that change from step to step: numbers, or tensors ()."""
+
+    alpha: float | Tensor
+    """Weight of mean(z^2) (Section 2.4)."""
+    smoothness: float | Tensor
+    """Weight of the total variation."""
+
+
+class GradientGraph(Protocol):
+    """Computes the gradient of a run that takes a step alone, faster than step by step."""
+
+    def compute_gradients(self, run: "Run", plan: MemoryPlan) -> list[Tensor]:
+        """Compute the loss () of `run`, in a list, and its gradient on the run's state."""
+        ...
 
 
 @dataclass(eq=False)
@@ -90,6 +105,10 @@ class Run:
     """Loss () of the latent before the last step; 0 before the first one."""
     last_image: Tensor | None = None
     """Image (1, 3, H, W) of the latent before the last step; None before the first one."""
+    weights: Schedules | None = None
+    """Tensors in place of the schedules while a graph is captured; None for the numbers."""
+    graph: GradientGraph | None = None
+    """What computes the gradients of steps that the run takes alone; None for the loop itself."""
 
     @property
     def latent(self) -> Tensor:
@@ -127,7 +146,11 @@ def step(runs: Sequence[Run]) -> list[DivergedError | None]:
         MemoryError, RuntimeError: memory ran out. Every run is as it was before the step.
     """
     rngs = [run.rng for run in runs]
-    losses, plan = with_less_memory(partial(compute_gradients, runs), runs[0].plan, rngs)
+    graph = runs[0].graph if len(runs) == 1 else None
+    compute = partial(compute_gradients, runs)
+    if graph is not None:
+        compute = partial(graph.compute_gradients, runs[0])
+    losses, plan = with_less_memory(compute, runs[0].plan, rngs)
     for run in runs:
         run.plan = plan
     return [apply_gradient(run, loss) for run, loss in zip(runs, losses, strict=True)]
@@ -194,67 +217,9 @@ def compose(run: Run, image: Tensor) -> Tensor:
     return image if run.edit is None else run.edit.compose(image)
 
 
-def embed_cutouts(
-    runs: Sequence[Run], images: Sequence[Tensor], perceptor: Perceptor, plan: MemoryPlan
-) -> Tensor:
-    """Embed augmented cutouts of each run's picture (1, 3, H, W): unit vectors (sum of all N, D).
-
-    Cuts and embeds them in the chunks that the plan allows.
-    """
-    size, chunk = perceptor.input_size, plan.cutout_batch_size
-    regions = [crop(run, image) for run, image in zip(runs, images, strict=True)]
-    views = [draw_views(run, region, size) for run, region in zip(runs, regions, strict=True)]
-    jobs = list(zip(runs, regions, views, strict=True))
-    if chunk is None:
-        return encode_views(perceptor, torch.cat([cut_views(*job, size) for job in jobs]))
-
-    def cut_and_encode(run: Run, region: Tensor, part: Views) -> Tensor:
-        return encode_views(perceptor, cut_views(run, region, part, size))
-
-    return torch.cat(
-        [
-            _recomputed(cut_and_encode, run, region, part)
-            for run, region, all_views in jobs
-            for part in all_views.split(chunk)
-        ]
-    )
-
-
-def crop(run: Run, image: Tensor) -> Tensor:
-    """Return the part (1, 3, H, W) of a picture from which cutouts are taken."""
-    return image if run.edit is None else run.edit.crop_to_mask(image)
-
-
-def draw_views(run: Run, region: Tensor, size: int) -> Views:
-    """Draw how the N cutouts of `size` pixels a side are taken out of `region` (2.3)."""
-    recipe = run.recipe
-    draws = draw(recipe.cutouts, size, recipe.augmentations, run.rng)
-    height, width = region.shape[2:]
-    return make_views(draws, width / height, recipe.augmentations)
-
-
-def cut_views(run: Run, region: Tensor, views: Views, size: int) -> Tensor:
-    """Cut `views` (N, 3, size, size) out of `region` (1, 3, H, W) of a run's picture (2.3)."""
-    return cut(region, views, size, run.recipe.augmentations)
-
-
-def encode_views(perceptor: Perceptor, cutouts: Tensor) -> Tensor:
-    """Embed cutouts (N, 3, S, S) as unit vectors (N, D) (2.2)."""
-    return perceptor.encode_image(cutouts)
-
-
-def _recomputed(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
-    """Call a function whose activations are computed again for the gradient.
-
-    It draws nothing from torch's global generators, so their states are not kept.
-    """
-    result = checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=False)
-    return cast(Tensor, result)
-
-
 def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
     """Return the loss () of a picture, given its views' unit vectors (1, N, D) per perceptor."""
-    recipe, models = run.recipe, run.models
+    recipe, models, weights = run.recipe, run.models, run.weights or schedules(run)
     loss = torch.zeros((), device=models.device)
     # Distance to the prompts, up to their stop values (2, 2.2), averaged over the ensemble (2.5).
     for share, views, targets in zip(models.shares, embeddings, run.targets, strict=True):
@@ -266,11 +231,17 @@ def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
     # alpha * mean(z^2), or another regulariser that suits the generator (2.4).
     if recipe.regularizer > 0:
         pull = models.generator.pull(run.state, recipe.quantization)  # (1,)
-        loss = loss + alpha(recipe, run.steps_done) * pull.sum()
+        loss = loss + weights.alpha * pull.sum()
     # Total variation, ours: it cleans backgrounds late in a run.
     if recipe.smoothness > 0:
-        loss = loss + smoothness_weight(recipe, run.steps_done) * total_variation(image).sum()
+        loss = loss + weights.smoothness * total_variation(image).sum()
     return loss
+
+
+def schedules(run: Run) -> Schedules:
+    """Return the weights in the loss of a run's next step."""
+    taken = run.steps_done
+    return Schedules(alpha(run.recipe, taken), smoothness_weight(run.recipe, taken))
 
 
 def learning_rate(recipe: Recipe, steps_done: int) -> float:

@@ -9,6 +9,7 @@ from engine.errors import RecipeError
 from engine.models.loading import Models
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
+from engine.vqgan_clip.cuda_graph import CudaGraphs
 from engine.vqgan_clip.generation import Generation
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
@@ -18,6 +19,8 @@ class VqganClip:
     """A VQGAN and the CLIPs that steer it."""
 
     models: Models
+    graphs: CudaGraphs | None = None
+    """Makes the CUDA graphs of runs; None for steps that are taken as they are."""
 
     @property
     def name(self) -> str:
@@ -43,4 +46,6 @@ class VqganClip:
         """Begin a run with a memory plan. Raises `RecipeError` if the recipe does not fit."""
         if not isinstance(recipe, Recipe):
             raise RecipeError("the recipe is for {painter}", painter=recipe.shown_name)
-        return Generation(recipe, self.models, plan)
+        run = Generation(recipe, self.models, plan)
+        run.graph = None if self.graphs is None else self.graphs.for_run(run)
+        return run
