@@ -3,8 +3,8 @@
     python -m benchmarks gpu [--json FILE]
 
 Checks the first step and some judged pictures of the demo pair against the CPU. Then times steps of
-the paper's pair with random weights for one and for several jobs: as they are, and compiled, beside
-the baseline. What does not fit into the time is left out, and the table says so.
+the paper's pair with random weights for one and for several jobs: as they are, as CUDA graphs, and
+compiled, beside the baseline. What does not fit into the time is left out, and the table says so.
 """
 
 import argparse
@@ -73,6 +73,7 @@ def _check(
     step = gpu_checks.check_step(device)
     print(f"| gradient of the first step, cosine | {step.cosine:.6f} |")
     print(f"| loss of the first step, relative difference | {step.error:.2g} |")
+    print(f"| the step as a CUDA graph | {'the same' if step.has_graph else 'not possible'} |")
     pictures = gpu_checks.check_pictures(device, options.pictures, options.picture_steps)
     right = f"{pictures.right} and {pictures.right_on_cpu} of {pictures.total}"
     print(f"| pictures that the judge finds right | {right} |", flush=True)

@@ -12,6 +12,7 @@ from benchmarks.lib.held_out import Asked, held_out_prompts
 if TYPE_CHECKING:
     import torch
 
+    from engine.recipes.recipe import Recipe
     from engine.vqgan_clip.generation import Generation
 
 SMALLEST_COSINE = 0.99
@@ -29,6 +30,8 @@ class StepCheck:
     """Cosine of the gradients."""
     error: float
     """Difference of the losses, relative to the CPU's."""
+    has_graph: bool
+    """Whether a CUDA graph of the step could be captured and computes the same."""
 
     @property
     def is_same(self) -> bool:
@@ -69,7 +72,7 @@ def check_step(device: "torch.device") -> StepCheck:
         run.latent.copy_(cpu.latent)
     (expected, wanted), (loss, gradient) = _first_step(cpu), _first_step(run)
     error = abs(loss - expected) / abs(expected)
-    return StepCheck(cosine(gradient, wanted), error)
+    return StepCheck(cosine(gradient, wanted), error, has_graph(device, recipe))
 
 
 def _first_step(run: "Generation") -> tuple[float, np.ndarray]:
@@ -77,7 +80,7 @@ def _first_step(run: "Generation") -> tuple[float, np.ndarray]:
     import torch
 
     from engine.recipes.augmentations import Augmentations
-    from engine.vqgan_clip import loop, views
+    from engine.vqgan_clip import embedding, loop, views
     from engine.vqgan_clip.memory_plan import PLANS
 
     device, numbers = run.latent.device, torch.Generator().manual_seed(1)
@@ -87,10 +90,24 @@ def _first_step(run: "Generation") -> tuple[float, np.ndarray]:
         normal = None if drawn.normal is None else drawn.normal.to(device)
         return views.Draws(count, drawn.uniform.to(device), normal, views.constants_on(device))
 
-    with patch.object(loop, "draw", draw):
+    with patch.object(embedding, "draw", draw):
         (loss,) = loop.compute_gradients([run], PLANS[0])
     assert run.latent.grad is not None
     return loss.item(), run.latent.grad.cpu().numpy().copy()
+
+
+def has_graph(device: "torch.device", recipe: "Recipe") -> bool:
+    """Return True if steps of a recipe are replayed on `device` after the first ones."""
+    import engine
+    from engine.vqgan_clip.cuda_graph import WARM_UP_STEPS, CudaGraphs
+    from engine.vqgan_clip.generation import Generation
+
+    run = Generation(recipe, engine.load_models("demo", str(device), "float32"))
+    graph = CudaGraphs().for_run(run)
+    run.graph = graph
+    for _ in range(WARM_UP_STEPS + 1):
+        run.step()
+    return graph.is_captured
 
 
 def check_pictures(device: "torch.device", count: int, steps: int | None) -> PictureCheck:

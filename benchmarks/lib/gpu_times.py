@@ -1,13 +1,13 @@
 """Times and memory of steps on a GPU, in each way to take them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.lib.alternation import ENDLESS, WARM_UPS
+from benchmarks.lib.alternation import ENDLESS
 from benchmarks.lib.machine import seconds_of
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from engine.vqgan_clip.generation import Generation
 
 BASELINE = "baseline"
-WAYS = ("eager", "compiled", BASELINE)
-"""Ways to take a step: the engine's as it is, and compiled; and the step of public programs
-(`benchmarks.lib.baseline`)."""
+WAYS = ("eager", "graph", "compiled", BASELINE)
+"""Ways to take a step: the engine's as it is, as a CUDA graph, and compiled; and the step as public
+programs write it (`benchmarks.lib.baseline`)."""
 ROUNDS, SECONDS = 3, 1.0
 """Number of measurements of which the median counts, and the least seconds of each."""
 PICTURE_STEPS = 400
@@ -80,8 +80,6 @@ class Stand:
         """Measure a case. Raises the errors of torch, for example if memory runs out."""
         import torch
 
-        from engine.vqgan_clip import loop
-
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self._device)
         if case.way == BASELINE:
@@ -90,7 +88,8 @@ class Stand:
             return Taken(self._seconds(lambda: [each() for each in steps]), self._peak(), note)
         with _compiled(self.models, case.way == "compiled"):
             runs = self._runs(case)
-            return Taken(self._seconds(partial(loop.step, runs)), self._peak())
+            seconds = self._seconds(_step_of(runs, case.way))
+            return Taken(seconds, self._peak(), _note(runs, case))
 
     def _baseline(self, side: int, cutouts: int) -> Callable[[], object]:
         from benchmarks.lib.architectures import paper_recipe
@@ -100,14 +99,22 @@ class Stand:
 
     def _runs(self, case: Case) -> list["Generation"]:
         from benchmarks.lib.architectures import paper_recipe
+        from engine.vqgan_clip.cuda_graph import CudaGraphs
         from engine.vqgan_clip.generation import Generation
 
         recipe = replace(paper_recipe(case.side, case.cutouts), steps=ENDLESS)
-        return [Generation(replace(recipe, seed=seed), self.models) for seed in range(case.jobs)]
+        runs = [Generation(replace(recipe, seed=seed), self.models) for seed in range(case.jobs)]
+        if case.way == "graph":
+            graphs = CudaGraphs()
+            for run in runs:
+                run.graph = graphs.for_run(run)
+        return runs
 
     def _seconds(self, step: Callable[[], object]) -> float:
-        """Return the seconds of a step after warm-up, in which models are compiled."""
-        for _ in range(WARM_UPS):
+        """Return the seconds of a step after warm-up, in which graphs are captured."""
+        from engine.vqgan_clip.cuda_graph import WARM_UP_STEPS
+
+        for _ in range(WARM_UP_STEPS + 1):
             step()
         count = self._steps or max(1, round(SECONDS / seconds_of(step, self._device)))
 
@@ -121,6 +128,26 @@ class Stand:
         import torch
 
         return torch.cuda.max_memory_reserved(self._device)
+
+
+def _step_of(runs: Sequence["Generation"], way: str) -> Callable[[], object]:
+    """Return what takes a step of all runs: together, or with graphs one after the other."""
+    from engine.vqgan_clip import loop
+
+    if way == "graph":
+        return lambda: [run.step() for run in runs]
+    return partial(loop.step, runs)
+
+
+def _note(runs: Sequence["Generation"], case: Case) -> str:
+    from engine.vqgan_clip.cuda_graph import StepGraph
+
+    if case.way != "graph":
+        return ""
+    graphs = [run.graph for run in runs]
+    if not all(isinstance(each, StepGraph) and each.is_captured for each in graphs):
+        return "no graph could be captured"
+    return "one after the other" if case.jobs > 1 else ""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from benchmarks import gpu
 from benchmarks.lib.gpu_checks import PictureCheck, StepCheck
 from engine import Recipe
 
-WAYS = ("eager", "baseline")
+WAYS = ("eager", "graph", "baseline")
 OPTIONS = ["--small", "--sides", "32", "--cutouts", "2", "--pictures", "1"]
 OPTIONS += ["--picture-steps", "1", "--steps", "1"]
 
@@ -36,13 +36,14 @@ def test_benchmark_measures_all_and_finds_that_nothing_is_computed(
     for jobs in (1, 2):
         for way in WAYS:
             assert f"| 32 | {jobs} | {way} |" in printed
+    assert "| the step as a CUDA graph | the same |" in printed
     rows = json.loads(path.read_text())["rows"]
     notes = [row["note"] for row in rows if row["way"] != "baseline"]
-    assert notes == ["", ""]
+    assert notes == ["", "", "", "one after the other"]
 
 
 def test_benchmark_begins_nothing_when_the_time_is_over(capsys: pytest.CaptureFixture[str]):
-    checked = StepCheck(1.0, 0.0), PictureCheck(1, 1, 1)
+    checked = StepCheck(1.0, 0.0, has_graph=True), PictureCheck(1, 1, 1)
     with patch.object(gpu, "_check", return_value=checked):
         gpu.main([*OPTIONS, "--jobs", "1", "--ways", "eager", "--minutes", "0"])
     assert "no time was left" in capsys.readouterr().out
