@@ -52,7 +52,7 @@ def test_the_printed_recipe_paints_the_same_picture(
     capsys.readouterr()
     assert main(["recipe", "a.png"]) == 0
     said = capsys.readouterr()
-    assert said.err == ""
+    assert said.err == "note: the picture was painted in float32\n"
     assert json.loads(said.out)["prompts"] == [{"text": "a 🎨 in blue", "weight": 2, "stop": None}]
     (folder / "recipe.json").write_text(said.out, encoding="utf-8")
     assert main(["imagine", "--recipe", "recipe.json", "--out", "b.png"]) == 0
