@@ -2,7 +2,7 @@
 
 The instructions of a processor do not tell: with AVX-512 BF16 and no AMX a step takes half as long
 in bfloat16 on one processor, and longer on another. So `engine.models.calibration_step` times a
-small step in both precisions, a second or two of work. Where cores have hyperthreads it also times
+small step in both precisions, some seconds of work. Where cores have hyperthreads it also times
 the step with one thread for each core.
 """
 
