@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from engine.conversion.convert import convert_clip, convert_vqgan
 from engine.models.clip import ClipPerceptor, build_clip, rebuild_causal_mask
+from engine.models.latent_generator import CodebookGenerator
 from engine.models.loading import Models, load_clip, load_vqgan
 from engine.models.vqgan import VQGAN, VQGANConfig
 from engine.recipes.augmentations import Augmentations
@@ -205,7 +206,7 @@ def test_a_step_follows_the_gradient_of_the_papers_formulas():
     generator = filled(generator).eval().requires_grad_(False)
     perceptor = ClipPerceptor(clip, tokenizer).eval().requires_grad_(False)
     expected = literal_gradient(generator, clip, tokenizer([RECIPE.prompts[0].text]))
-    run = Generation(RECIPE, Models("paper", generator, (perceptor,), {}))
+    run = Generation(RECIPE, Models("paper", CodebookGenerator(generator), (perceptor,), {}))
     run.step()
     moments = run.state_dict()["optimizer"]["state"][0]
     gradient = moments["exp_avg"] / (1 - 0.9)  # Adam's first moment after its first step
