@@ -17,7 +17,8 @@ from engine.conversion.taming_kin import (
 )
 from engine.conversion.weights_file import sha256_of
 from engine.errors import ModelError
-from engine.models.generators import KIND_KEY
+from engine.models.generators import KIND_KEY, build_network
+from engine.models.loading import save_weights
 from engine.models.taesd import Taesd, TaesdConfig
 from engine.weights.registry_entries import GeneratorEntry
 
@@ -34,6 +35,9 @@ def convert_generator(entry: GeneratorEntry, paths: Mapping[str, Path], to: Path
         ModelError: as in `engine.conversion.convert.convert_vqgan`.
     """
     files = {part: paths[name] for part, name in entry.parts.items()}
+    if not files:
+        write_weightless(entry.kind, entry.factor, to)
+        return
     match entry.kind:
         case "taesd":
             convert_taesd(files["checkpoint"], files["encoder"], to)
@@ -46,6 +50,19 @@ def convert_generator(entry: GeneratorEntry, paths: Mapping[str, Path], to: Path
             convert_sd_vae(files["checkpoint"], to)
         case _:
             convert_vqgan(files["checkpoint"], files["config"], to)
+
+
+def write_weightless(kind: str, multiple: int, to: Path) -> None:
+    """Write the file of a generator without weights: its kind, and what sides are multiples of.
+
+    A file that is there stays.
+    """
+    if to.exists():
+        return
+    config = {KIND_KEY: kind, "multiple": multiple}
+    part = to.with_name(f".{to.name}.part")
+    save_weights(build_network(config), config, part)
+    part.replace(to)
 
 
 def convert_taesd(decoder: Path, encoder: Path, to: Path) -> None:

@@ -51,6 +51,13 @@ STYLES = (
 """Styles for models that know most words."""
 
 
+DEMO_PIXELS = {
+    "pyramid": (1, "pixels of all sizes, added, instead of a VQGAN, and the tiny CLIP"),
+    "fourier": (2, "waves of all lengths, added, instead of a VQGAN, and the tiny CLIP"),
+    "palette": (2, "pixel art in 8 colors instead of a VQGAN's pictures, and the tiny CLIP"),
+}
+"""Of each kind of generator without weights: what sides are multiples of, and a description."""
+
 CUDA_LIBRARIES = 36e6
 """Bytes that matrix products take on CUDA for their work space, on the devices with the largest."""
 CUDA_OVERHEAD = 1.04
@@ -121,7 +128,21 @@ class ModelEntry:
     """The words that the models know."""
 
 
-CATALOGUE = {
+def _demo_pixels(kind: str) -> "ModelEntry":
+    """Return the entry of the demo CLIP with a generator without weights."""
+    factor, description = DEMO_PIXELS[kind]
+    return replace(
+        CATALOGUE["demo"],
+        name=f"demo-{kind}",
+        description=description,
+        generator=_DEMO / f"{kind}.safetensors",
+        factor=factor,
+        ways=KINDS[kind].ways,
+        starts=KINDS[kind].starts,
+    )
+
+
+CATALOGUE: dict[str, ModelEntry] = {
     "demo": ModelEntry(
         name="demo",
         description="a tiny VQGAN and a tiny CLIP, trained by this repository on drawn pictures",
@@ -171,6 +192,8 @@ CATALOGUE = {
         vocabulary=ShapeVocabulary(),
     )
 }
+
+CATALOGUE |= {f"demo-{kind}": _demo_pixels(kind) for kind in DEMO_PIXELS}
 
 PAINTERS: dict[str, PainterEntry] = demo_painters()
 """Models of other painters than VQGAN-CLIP by name."""

@@ -1,12 +1,13 @@
 """Build a generator of any kind from the architecture in its weights file."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from engine.errors import ModelError
 from engine.models.latent_generator import CodebookGenerator, LatentGenerator
+from engine.models.pixels import Fourier, Palette, PixelConfig, Pixels, Pyramid
 from engine.models.protocols import Generator
 from engine.models.taesd import Taesd, TaesdConfig
 from engine.models.vqgan import VQGAN as Vqgan
@@ -30,6 +31,12 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
             return Vqgan(VQGANConfig.from_dict(values))
         case "taesd":
             return Taesd(TaesdConfig(**values))
+        case "pyramid":
+            return Pyramid(PixelConfig(**values))
+        case "fourier":
+            return Fourier(PixelConfig(**values))
+        case "palette":
+            return Palette(PixelConfig(**values))
         case kind:
             raise ModelError(
                 f"{kind!r:.80} is no kind of generator that this program knows; there are: "
@@ -46,5 +53,7 @@ def as_generator(network: nn.Module) -> Generator:
             return CodebookGenerator(network)
         case Taesd():
             return LatentGenerator(network)
+        case Pixels():
+            return cast(Generator, network)
         case _:
             raise TypeError(f"{type(network).__name__} is no generator")

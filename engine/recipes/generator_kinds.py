@@ -34,6 +34,9 @@ KINDS: Mapping[str, GeneratorKind] = {
     "llamagen": GeneratorKind(VQGAN_WAYS, VQGAN_STARTS),
     "sd-vae": GeneratorKind(),
     "taesd": GeneratorKind(parts=("checkpoint", "encoder")),
+    "pyramid": GeneratorKind(parts=()),
+    "fourier": GeneratorKind(parts=()),
+    "palette": GeneratorKind(parts=()),
 }
 """All kinds by name. Published files of those without a `config` have one architecture each."""
 
