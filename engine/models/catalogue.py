@@ -163,7 +163,7 @@ CATALOGUE: dict[str, ModelEntry] = {
         # them and 8 spoiled 2.
         vary_noise=4.0,
         # Fitted to the peak resident memory of new processes on a CPU in float32, above that after
-        # `import torch`: two steps with the first memory plan, in MB. The estimate is 5 to 60 %
+        # `import torch`: two steps with the first memory plan, in MB. The estimate is 10 to 70 %
         # above these: more for the largest pictures, whose memory the C library returns between
         # uses, and for the smallest, for which the fixed part is too large.
         #   64 pixels, 8 cutouts      110        256, 64 cutouts              510
@@ -171,7 +171,7 @@ CATALOGUE: dict[str, ModelEntry] = {
         #   64, 256 cutouts           850        512, 8 cutouts               670
         #   256, 8 cutouts            320        512, codebook sampling       830
         #   256, codebook sampling    370        512, 256 cutouts           1,630
-        memory=RunMemory(fixed=140e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
+        memory=RunMemory(fixed=160e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
         # Fitted to the peak of torch's allocator, `engine.vqgan_clip.cuda_memory`.
         cuda_memory=RunMemory(
             fixed=CUDA_LIBRARIES + 22e6,

@@ -39,8 +39,9 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
             return Palette(PixelConfig(**values))
         case kind:
             raise ModelError(
-                f"{kind!r:.80} is no kind of generator that this program knows; there are: "
-                f"{', '.join(KINDS)}"
+                "{kind} is no kind of generator that this program knows; there are: {known}",
+                kind=f"{kind!r:.80}",
+                known=", ".join(KINDS),
             )
 
 

@@ -190,7 +190,10 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         ),
         (["models", "demo"], "unrecognized arguments: demo"),
         (["weights"], "required: ACTION"),
-        (["weights", "make"], "invalid choice: 'make' (choose from 'list', 'get', 'verify', 're"),
+        (
+            ["weights", "make"],
+            "invalid choice: 'make' (choose from 'list', 'get', 'verify', 'check', 're",
+        ),
         (["weights", "get"], "required: NAME"),
         (["weights", "get", "vast"], "no weights called 'vast'; there are: imagenet-16384"),
         (["weights", "get", "ViT-B/32"], "; is it clip-vit-b-32"),

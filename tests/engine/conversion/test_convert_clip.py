@@ -91,7 +91,7 @@ def test_an_archives_activation_is_never_mistaken(tmp_path: Path, tiny: dict[str
         ("ViT-B-16-SigLIP", "ViT-B-16-SigLIP is not supported"),
         ("ViT-B-16-SigLIP2", "ViT-B-16-SigLIP2 needs its own tokenizer: name the file"),
         ("roberta-ViT-B-32", "is not supported: its towers or its tokenizer belong to another"),
-        ("convnext_base", "convnext_base is not supported"),
+        ("convnext_large", "convnext_large is not supported"),
         ("ViT-B-32:metaclip_400m", "name ViT-B-32-quickgelu instead"),
         ("ViT-B-32:unheard_of", "knows no weights 'unheard_of' of ViT-B-32"),
         ("ViT-L-14", "differ in how they normalise pictures: name them too, as in ViT-L-14:"),

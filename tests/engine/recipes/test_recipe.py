@@ -208,7 +208,7 @@ def test_the_written_form_is_json_for_other_programs():
         ({"smoothness": None}, "smoothness must be a number from 0 to 1000, not None"),
         ({"smoothness": 10**400}, "smoothness must be a number from 0 to 1000, not 1000"),
         ({"quantization": "gumbel"}, "quantization must be one of z-quantize, none, codebook-"),
-        ({"start": []}, r"start must be one of codes, noise, image, not \[\]"),
+        ({"start": []}, r"start must be one of codes, random, noise, image, not \[\]"),
         ({"start": "image"}, 'start "image" needs one picture'),
         ({"init_image": b"png"}, 'start "image" needs one picture'),
         ({"init_image": "png", "start": "image"}, "init_image must be"),
