@@ -53,7 +53,6 @@ STYLES = (
 
 DEMO_PIXELS = {
     "pyramid": (1, "pixels of all sizes, added, instead of a VQGAN, and the tiny CLIP"),
-    "fourier": (2, "waves of all lengths, added, instead of a VQGAN, and the tiny CLIP"),
     "palette": (2, "pixel art in 8 colors instead of a VQGAN's pictures, and the tiny CLIP"),
 }
 """Of each kind of generator without weights: what sides are multiples of, and a description."""

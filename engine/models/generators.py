@@ -7,7 +7,7 @@ from torch import nn
 
 from engine.errors import ModelError
 from engine.models.latent_generator import CodebookGenerator, LatentGenerator
-from engine.models.pixels import Fourier, Palette, PixelConfig, Pixels, Pyramid
+from engine.models.pixels import Palette, PixelConfig, Pixels, Pyramid
 from engine.models.protocols import Generator
 from engine.models.taesd import Taesd, TaesdConfig
 from engine.models.vqgan import VQGAN as Vqgan
@@ -33,8 +33,6 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
             return Taesd(TaesdConfig(**values))
         case "pyramid":
             return Pyramid(PixelConfig(**values))
-        case "fourier":
-            return Fourier(PixelConfig(**values))
         case "palette":
             return Palette(PixelConfig(**values))
         case kind:

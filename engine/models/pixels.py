@@ -114,53 +114,6 @@ class Pyramid(Pixels):
         return tuple((F.adaptive_max_pool2d(mask, each) > 0).float() for each in sizes)
 
 
-class Fourier(Pixels):
-    """The spectrum of a picture, with each frequency as easy to change as its picture needs.
-
-    After Olah, Mordvintsev and Schubert (Feature Visualization, 2017): frequencies f count 1 / f as
-    in photographs, and colors are mixed as they are in photographs. The state is one tensor
-    (N, 3, H, W / 2 + 1, 2), real and imaginary parts. Sides are even, so that the width follows
-    from that of the spectrum.
-    """
-
-    rate = 0.17
-
-    def __init__(self, config: PixelConfig) -> None:
-        super().__init__(config)
-        if config.multiple % 2:
-            raise ValueError("multiple must be even")
-
-    def start(self, size: tuple[int, int], way: Quantization, random: torch.Generator) -> State:  # noqa: ARG002 (one way)
-        """Return small random numbers for `size` (width, height): a nearly gray picture."""
-        width, height = size
-        shape = (1, 3, height, width // 2 + 1, 2)
-        return (0.1 * torch.randn(shape, generator=random, device=self.device),)
-
-    def encode(self, picture: Tensor) -> State | None:
-        """Return the spectrum of a `picture` (1, 3, H, W) in [0, 1]."""
-        height, width = picture.shape[2:]
-        channels = torch.linalg.solve(_colors(picture.device), _logits(picture).flatten(2))
-        channels = channels.view_as(picture) / self.gain
-        spectrum = torch.fft.rfft2(channels, norm="ortho") / _amplitudes(
-            height, width, picture.device
-        )
-        return (torch.view_as_real(spectrum),)
-
-    def decode(self, state: State, *, recompute: bool = False) -> Tensor:  # noqa: ARG002 (it keeps little)
-        """Return the picture (N, 3, H, W) in [0, 1]."""
-        (numbers,) = state
-        height, width = numbers.shape[2], 2 * (numbers.shape[3] - 1)
-        spectrum = torch.view_as_complex(numbers.contiguous())
-        spectrum = spectrum * _amplitudes(height, width, numbers.device)
-        channels = torch.fft.irfft2(spectrum, (height, width), norm="ortho")
-        mixed = torch.einsum("cd,ndhw->nchw", _colors(numbers.device), channels)
-        return torch.sigmoid(self.gain * mixed)
-
-    def free(self, state: State, mask: Tensor) -> State:  # noqa: ARG002 (no number belongs to a place)
-        """Return 1: each number changes the whole picture, of which the mask then is taken."""
-        return (state[0].new_ones(1, 1, 1, 1, 1),)
-
-
 class Palette(Pixels):
     """A few colors, and which of them each square of pixels has: pixel art.
 
@@ -229,21 +182,3 @@ def _enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
 
 def _logits(picture: Tensor) -> Tensor:
     return torch.logit(picture.clamp(DARKEST, 1 - DARKEST))
-
-
-def _amplitudes(height: int, width: int, device: torch.device) -> Tensor:
-    """Return the scale of each frequency (H, W / 2 + 1): 1 / f in cycles over the longer side."""
-    longer = max(height, width)
-    rows = torch.fft.fftfreq(height, device=device)[:, None] * longer
-    columns = torch.fft.rfftfreq(width, device=device)[None] * longer
-    return (height * width) ** 0.5 / 4 / torch.hypot(rows, columns).clamp(min=1)
-
-
-def _colors(device: torch.device) -> Tensor:
-    """Return how three independent channels make red, green and blue, as rows (3, 3).
-
-    The channels are brightness, blue against yellow, and red against green: colors of photographs
-    vary most in brightness.
-    """
-    rows = ((0.56, 0.18, 0.15), (0.56, 0.0, -0.28), (0.56, -0.19, 0.13))
-    return torch.tensor(rows, device=device)

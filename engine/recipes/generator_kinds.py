@@ -35,7 +35,6 @@ KINDS: Mapping[str, GeneratorKind] = {
     "sd-vae": GeneratorKind(),
     "taesd": GeneratorKind(parts=("checkpoint", "encoder")),
     "pyramid": GeneratorKind(parts=()),
-    "fourier": GeneratorKind(parts=()),
     "palette": GeneratorKind(parts=()),
 }
 """All kinds by name. Published files of those without a `config` have one architecture each."""

@@ -11,7 +11,7 @@ from engine.conversion.generator import write_weightless
 from engine.images.image_io import read_picture
 from engine.models.catalogue import CATALOGUE, DEMO_PIXELS
 from engine.models.loading import load_generator, load_models
-from engine.models.pixels import Pixels
+from engine.models.protocols import Generator
 from engine.vqgan_clip.loop import step
 from tests.engine.vqgan_clip.test_generation import finish, png
 
@@ -24,10 +24,8 @@ def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def generator(kind: str) -> Pixels:
-    loaded = load_generator(CATALOGUE[f"demo-{kind}"].generator)
-    assert isinstance(loaded, Pixels)
-    return loaded
+def generator(kind: str) -> Generator:
+    return load_generator(CATALOGUE[f"demo-{kind}"].generator)
 
 
 def size_of(kind: str) -> tuple[int, int]:
