@@ -83,7 +83,7 @@ class Pyramid(Pixels):
     the logit of the picture.
     """
 
-    rate = 0.17
+    rate = 0.6
 
     def start(self, size: tuple[int, int], way: Quantization, random: torch.Generator) -> State:  # noqa: ARG002 (one way)
         """Return small random numbers for `size` (width, height): a nearly gray picture."""
