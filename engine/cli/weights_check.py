@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from engine.cli.messages import print_notice, print_result
 from engine.errors import WeightsError
@@ -30,7 +31,7 @@ def check(arguments: argparse.Namespace, weights: WeightsSettings) -> int:
     set_threads(settings.threads)
     results = _check(name, weights, settings)
     if arguments.report:
-        print_result(report(results, _machine(name, settings)))
+        print_result(report(results, _machine(name, settings, weights.folder)))
     else:
         print_result("\n".join(map(describe, results)))
     if not all(each.is_right for each in results):
@@ -51,15 +52,16 @@ def _check(name: str, weights: WeightsSettings, settings: EngineSettings) -> Seq
         )
     prepare_component(name, weights, notify=_note)
     device = choose_device(settings.device)
-    precision = choose_precision(settings.precision, device)
+    precision = choose_precision(settings.precision, device, cache=weights.folder)
     return (check_component(name, weights, device, precision),)
 
 
-def _machine(name: str, settings: EngineSettings) -> str:
+def _machine(name: str, settings: EngineSettings, cache: Path) -> str:
     """Return what computed, and in which precision models of this name compute there."""
     device = choose_device(settings.device)
     gains = name not in CATALOGUE or CATALOGUE[name].halves
-    return machine_name(device, choose_precision(settings.precision, device, gains=gains))
+    precision = choose_precision(settings.precision, device, gains=gains, cache=cache)
+    return machine_name(device, precision)
 
 
 def _note(text: str) -> None:

@@ -16,11 +16,9 @@ def pack_convolutions(module: nn.Module) -> None:
     Pictures must have the same size in all calls, or the weights are brought into another order
     after all. No gradient goes through the convolutions.
     """
-    if not _is_available():
-        return
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) is nn.Conv2d and child.weight.is_cpu and child.padding_mode == "zeros":
+            if type(child) is nn.Conv2d and _can_pack(child):
                 setattr(parent, name, _PackedConv2d(child))
 
 
@@ -54,9 +52,23 @@ class _PackedConv2d(nn.Module):
         return packed
 
 
+def _can_pack(conv: nn.Conv2d) -> bool:
+    """Return True if oneDNN computes a convolution on this CPU, in the precision of its weights."""
+    if not conv.weight.is_cpu or conv.padding_mode != "zeros" or not _is_available():
+        return False
+    if conv.weight.dtype == torch.bfloat16:
+        operations: Any = torch.ops.mkldnn
+        return operations._is_mkldnn_bf16_supported()
+    return conv.weight.dtype == torch.float32
+
+
 def _is_available() -> bool:
     """Return True if torch has oneDNN, and the operations that its own compiler uses with it."""
     return torch.backends.mkldnn.is_available() and all(
         hasattr(torch.ops.mkldnn, name)
-        for name in ("_convolution_pointwise", "_reorder_convolution_weight")
+        for name in (
+            "_convolution_pointwise",
+            "_reorder_convolution_weight",
+            "_is_mkldnn_bf16_supported",
+        )
     )

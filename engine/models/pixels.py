@@ -117,7 +117,7 @@ class Pyramid(Pixels):
 class Palette(Pixels):
     """A few colors, and which of them each square of pixels has: pixel art.
 
-    After the limited palette of pytti (Russell, 2021). The state is the colors (N, K, 3), as
+    After the limited palette of pytti. The state is the colors (N, K, 3), as
     logits, and for each square how much each color suits it (N, K, h, w). The likeliest one is
     shown; the gradient is that of the softmax.
     """

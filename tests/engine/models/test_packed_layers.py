@@ -26,7 +26,7 @@ def test_packed_convolutions_compute_the_same(
 ):
     plain, packed = (layers().to(dtype).requires_grad_(False) for _ in range(2))
     pack_convolutions(packed)
-    if torch.backends.mkldnn.is_available():
+    if torch.backends.mkldnn.is_available() and dtype == torch.float32:
         assert not any(isinstance(each, nn.Conv2d) for each in packed.children())
     # A batch of another size, and the first size again: what is packed stays right.
     for count in (2, 1, 2):
