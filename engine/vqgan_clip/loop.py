@@ -36,7 +36,7 @@ from engine.models.loading import Models
 from engine.models.protocols import State
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.edit_constraint import EditConstraint
-from engine.vqgan_clip.embedding import embed_cutouts
+from engine.vqgan_clip.embedding import Region, embed_cutouts
 from engine.vqgan_clip.losses import (
     clamp_with_gradient,
     prompt_loss,
@@ -168,9 +168,10 @@ def compute_losses(runs: Sequence[Run], plan: MemoryPlan) -> list[Tensor]:
     # 3. Compose an edit with its source (2.5, 4).
     images = [compose(run, image) for run, image in zip(runs, decoded, strict=True)]
     # 4. Embed augmented cutouts with every perceptor of the ensemble (2.2, 2.3, 2.5).
+    regions = [crop(run, image) for run, image in zip(runs, images, strict=True)]
     embeddings: list[list[Tensor]] = [[] for _ in runs]
     for perceptor in models.perceptors:
-        encoded = embed_cutouts(runs, images, perceptor, plan)  # (sum of all N, D)
+        encoded = embed_cutouts(regions, perceptor, plan)  # (sum of all N, D)
         parts = encoded.split([run.recipe.cutouts for run in runs])  # B of (N, D)
         for found, part in zip(embeddings, parts, strict=True):
             found.append(part[None])  # (1, N, D)
@@ -215,6 +216,12 @@ def settle(run: Run) -> State:
 def compose(run: Run, image: Tensor) -> Tensor:
     """Return the picture (1, 3, H, W): the decoded `image`, composed with the source of an edit."""
     return image if run.edit is None else run.edit.compose(image)
+
+
+def crop(run: Run, image: Tensor) -> Region:
+    """Return where a picture (1, 3, H, W) is cut: of a masked edit around the mask, else all."""
+    region = image if run.edit is None else run.edit.crop_to_mask(image)
+    return Region(region, run.recipe.cutouts, run.recipe.augmentations, run.rng)
 
 
 def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
