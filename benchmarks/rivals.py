@@ -21,6 +21,7 @@ from benchmarks.lib.held_out import Asked, held_out_prompts
 from benchmarks.lib.machine import describe
 from benchmarks.quality import matches_of, write_sheet
 from engine.demo.judge import Judge, Match
+from engine.models.catalogue import CATALOGUE
 from engine.models.painter import Painter
 from engine.painters import find_painter, load_painter, plain_recipe
 from engine.recipes.kinds import AnyRecipe
@@ -64,7 +65,7 @@ def paint(name: str, asked: Sequence[Asked]) -> tuple[list[np.ndarray], float]:
 
 def recipe_of(name: str, asked: Asked) -> AnyRecipe:
     """Return the recipe of a prompt for some models, with their defaults."""
-    if name == DEMO:
+    if name in CATALOGUE:
         return engine.make_recipe(asked.prompt, seed=asked.seed, models=name)
     return plain_recipe(name, asked.prompt, seed=asked.seed)
 
