@@ -18,6 +18,7 @@ BENCHMARKS = (
     "first-picture",
     "memory",
     "kept",
+    "pairs",
     "loading",
     "step",
     "gpu",
