@@ -42,10 +42,11 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _unmeasured() -> Iterator[None]:
-    """Let precision "auto" be float32 on every CPU, so that no test depends on the machine."""
+    """Let every CPU compute in one way, in float32, so that no test depends on the machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("engine.models.calibration.measure_bf16", lambda: 1.0)
         patch.setattr("engine.models.calibration.measure_threads", lambda _: 1.0)
+        patch.setattr("engine.models.calibration.measure_products", lambda: 1.0)
         yield
 
 

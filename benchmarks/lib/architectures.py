@@ -7,7 +7,7 @@ import open_clip
 import torch
 
 from engine.models.clip import ClipPerceptor, build_clip
-from engine.models.devices import choose_precision, precision_name
+from engine.models.devices import choose_onednn_products, choose_precision, precision_name
 from engine.models.latent_generator import CodebookGenerator
 from engine.models.loading import Models
 from engine.models.vqgan import VQGAN, VQGANConfig
@@ -78,6 +78,8 @@ def paper_pair(
     for each in (generator, perceptor):
         each.to(device).to(memory_format=torch.channels_last)  # pyright: ignore
         each.freeze_for_inference(dtype)
+    if choose_onednn_products(torch.device(device), dtype):
+        perceptor.multiply_by_onednn()
     return Models(
         "paper", CodebookGenerator(generator), (perceptor,), {}, precision=precision_name(dtype)
     )

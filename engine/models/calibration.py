@@ -3,7 +3,8 @@
 The instructions of a processor do not tell: with AVX-512 BF16 and no AMX a step takes half as long
 in bfloat16 on one processor, and longer on another. So `engine.models.calibration_step` times a
 small step in both precisions, some seconds of work. Where cores have hyperthreads it also times
-the step with one thread for each core.
+the step with one thread for each core, and where float32 is faster, image towers whose products
+oneDNN computes.
 """
 
 import hashlib
@@ -90,6 +91,14 @@ def is_faster_on(threads: int, folder: Path | None) -> bool:
     return _threads_gain(Machine.current(), threads, folder) >= MARGIN
 
 
+def are_onednn_products_faster(folder: Path | None) -> bool:
+    """Return True if oneDNN clearly multiplies faster in float32 than the library torch takes.
+
+    It is measured once and kept, as for `is_bf16_faster`.
+    """
+    return _products_gain(Machine.current(), folder) >= MARGIN
+
+
 @cache
 def _bf16_gain(machine: Machine, folder: Path | None) -> float:
     return kept_gain(Question(machine, "bfloat16"), folder, measure_bf16)
@@ -99,6 +108,11 @@ def _bf16_gain(machine: Machine, folder: Path | None) -> float:
 def _threads_gain(machine: Machine, threads: int, folder: Path | None) -> float:
     question = Question(machine, f"{threads} threads")
     return kept_gain(question, folder, lambda: measure_threads(threads))
+
+
+@cache
+def _products_gain(machine: Machine, folder: Path | None) -> float:
+    return kept_gain(Question(machine, "products by oneDNN"), folder, measure_products)
 
 
 def kept_gain(question: Question, folder: Path | None, measure: Callable[[], float]) -> float:
@@ -131,6 +145,13 @@ def measure_threads(threads: int) -> float:
     from engine.models.calibration_step import measure_threads_gain
 
     return measure_threads_gain(threads)
+
+
+def measure_products() -> float:
+    """Return how many times as fast a small image tower is by products of oneDNN, in float32."""
+    from engine.models.calibration_step import measure_products_gain
+
+    return measure_products_gain()
 
 
 def _read(path: Path, question: Question) -> float | None:

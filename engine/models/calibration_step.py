@@ -15,6 +15,7 @@ from open_clip.transformer import QuickGELU, VisionTransformer
 from torch.nn import functional as F
 
 from engine.models.clip import freeze_image_tower
+from engine.models.onednn_products import has_onednn_products, multiply_by_onednn
 from engine.models.vqgan import VQGAN, VQGANConfig
 
 SECONDS = 2.0
@@ -39,6 +40,8 @@ _CELLS = 32
 """Side of the latent, of 64 pixels: normalizations are large enough for the usual gradient."""
 _VIEWS, _VIEW_SIDE = 8, 224
 """Number and side of the cutouts."""
+_USUAL_VIEWS = 32
+"""Number of cutouts where an image tower is timed alone."""
 
 
 def measure_gain() -> float:
@@ -103,6 +106,20 @@ def measure_threads_gain(threads: int) -> float:
         torch.set_num_threads(before)
 
 
+def measure_products_gain() -> float:
+    """Return how many times as fast a small image tower is if oneDNN computes its products.
+
+    It is in float32, with as many views as a step usually has; 0 where oneDNN is missing.
+    """
+    if not has_onednn_products():
+        return 0.0
+    with torch.random.fork_rng(devices=[]):
+        plain, other = (_small_tower(torch.float32) for _ in range(2))
+        multiply_by_onednn(other)
+        usual, changed = (_embedding(each, _USUAL_VIEWS, torch.float32) for each in (plain, other))
+    return compare_times(usual, changed)
+
+
 def compare_times(
     first: Callable[[], object],
     second: Callable[[], object],
@@ -134,18 +151,33 @@ def _small_step(dtype: torch.dtype) -> Callable[[], None]:
     generator = VQGAN(_DECODER)
     generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     generator.freeze_for_inference(dtype)
-    tower: Any = VisionTransformer(
+    embed = _embedding(_small_tower(dtype), _VIEWS, dtype)
+    latent = torch.randn(1, _DECODER.embed_dim, _CELLS, _CELLS).requires_grad_()
+
+    def step() -> None:
+        generator.decode(latent).sum().backward()
+        embed()
+        latent.grad = None
+
+    return step
+
+
+def _small_tower(dtype: torch.dtype) -> Any:
+    """Return a block of ViT-B/32 as an image tower."""
+    tower = VisionTransformer(
         image_size=_VIEW_SIDE, patch_size=32, width=768, layers=1, heads=12, mlp_ratio=4.0,
         output_dim=512, act_layer=QuickGELU,
     )  # fmt: skip
     freeze_image_tower(tower, dtype)
-    tower.eval().requires_grad_(False)
-    latent = torch.randn(1, _DECODER.embed_dim, _CELLS, _CELLS).requires_grad_()
-    views = torch.rand(_VIEWS, 3, _VIEW_SIDE, _VIEW_SIDE).requires_grad_()
+    return tower.eval().requires_grad_(False)
 
-    def step() -> None:
-        generator.decode(latent).sum().backward()
+
+def _embedding(tower: Any, count: int, dtype: torch.dtype) -> Callable[[], None]:
+    """Return a function that embeds `count` views, forward and backward."""
+    views = torch.rand(count, 3, _VIEW_SIDE, _VIEW_SIDE).requires_grad_()
+
+    def embed() -> None:
         tower(views.to(dtype)).float().sum().backward()
-        latent.grad = views.grad = None
+        views.grad = None
 
-    return step
+    return embed

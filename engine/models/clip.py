@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.models.frozen_layers import PatchEmbedding, QuickGELU, SelfAttention, cast_frozen
+from engine.models.onednn_products import multiply_by_onednn
 from engine.models.tokenizer import FileTokenizer, read_tokenizer
 
 SIMPLE_TOKENIZER = "simple"
@@ -85,6 +86,10 @@ class ClipPerceptor(nn.Module):
         freeze_image_tower(self.model.visual, dtype)
         self._dtype = dtype
         self.eval().requires_grad_(False)
+
+    def multiply_by_onednn(self) -> None:
+        """Let oneDNN compute the products of the frozen image tower, in float32 on a CPU."""
+        multiply_by_onednn(self.model.visual)
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Embed `texts` as unit vectors (N, D)."""

@@ -7,7 +7,11 @@ from pathlib import Path
 import torch
 
 from engine.errors import ModelError
-from engine.models.calibration import is_bf16_faster, is_faster_on
+from engine.models.calibration import (
+    are_onednn_products_faster,
+    is_bf16_faster,
+    is_faster_on,
+)
 from engine.models.catalogue import ModelEntry, PainterEntry
 from engine.models.processor import count_cores, usable_cpus
 
@@ -56,6 +60,24 @@ def choose_precision(
     if name not in PRECISIONS:
         raise ModelError(f"there is no precision {name!r}: use auto, {' or '.join(PRECISIONS)}")
     return PRECISIONS[name]
+
+
+def choose_onednn_products(
+    device: torch.device, dtype: torch.dtype, *, gains: bool = True, cache: Path | None = None
+) -> bool:
+    """Return True if oneDNN should compute the products of image towers.
+
+    Torch decides for itself on other devices than a CPU and in other precisions than float32. A CPU
+    is measured once per machine, unless the models are so small that they do not gain.
+
+    Args:
+        device: Device that computes.
+        dtype: Precision of the image towers.
+        gains: Whether the models can gain from a faster way at all; if not, nothing is measured.
+        cache: Folder for the result of the measurement, as for `calibration.is_bf16_faster`.
+    """
+    is_measured = gains and device.type == "cpu" and dtype == torch.float32
+    return is_measured and are_onednn_products_faster(cache)
 
 
 def precision_name(dtype: torch.dtype) -> str:

@@ -79,8 +79,7 @@ class SelfAttention(nn.Module):
     def __init__(self, attention: nn.MultiheadAttention) -> None:
         super().__init__()
         assert attention.batch_first
-        self.in_proj_weight = attention.in_proj_weight
-        self.in_proj_bias = attention.in_proj_bias
+        self.in_proj = _linear(attention.in_proj_weight, attention.in_proj_bias)
         self.out_proj = attention.out_proj
         self.num_heads = attention.num_heads
 
@@ -95,8 +94,7 @@ class SelfAttention(nn.Module):
     ) -> tuple[Tensor, None]:
         """Return the result of `nn.MultiheadAttention` for key = value = query without a mask."""
         assert key is query and value is query and not need_weights and attn_mask is None
-        projected = F.linear(query, self.in_proj_weight, self.in_proj_bias)
-        heads = projected.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        heads = self.in_proj(query).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         attended = attention(*heads.unbind(0))  # its gradient is one stack, not a sum of three
         return self.out_proj(attended.transpose(1, 2).flatten(2)), None
 
@@ -110,8 +108,7 @@ class PatchEmbedding(nn.Module):
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         self.kernel_size = conv.kernel_size
-        self.weight = nn.Parameter(conv.weight.flatten(1), requires_grad=False)
-        self.bias = conv.bias
+        self.projection = _linear(conv.weight.flatten(1), conv.bias)
 
     @staticmethod
     def fits(module: nn.Module) -> bool:
@@ -128,7 +125,7 @@ class PatchEmbedding(nn.Module):
         whole = images[..., : rows * height, : columns * width]
         patches = whole.unflatten(3, (columns, width)).unflatten(2, (rows, height))
         patches = patches.permute(0, 2, 4, 1, 3, 5).flatten(3)
-        return F.linear(patches, self.weight, self.bias).permute(0, 3, 1, 2)
+        return self.projection(patches).permute(0, 3, 1, 2)
 
 
 class _FrozenConv2d(torch.autograd.Function):
@@ -193,6 +190,16 @@ class _QuickGELU(torch.autograd.Function):
         (values,) = ctx.saved_tensors
         # d/dx silu(q x) / q = silu'(q x)
         return torch.ops.aten.silu_backward(grad, values * QUICK)
+
+
+def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """Return a frozen layer with these weights (out, in), which are not copied."""
+    outputs, inputs = weight.shape
+    layer = nn.Linear(inputs, outputs, bias is not None, device="meta")
+    layer.weight = nn.Parameter(weight.detach(), requires_grad=False)
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach(), requires_grad=False)
+    return layer
 
 
 def _normalize(

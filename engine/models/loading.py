@@ -23,7 +23,12 @@ from torch import Tensor, nn
 from engine.errors import ModelError
 from engine.models import clip
 from engine.models.catalogue import ModelEntry, find_models
-from engine.models.devices import choose_device, choose_precision, precision_name
+from engine.models.devices import (
+    choose_device,
+    choose_onednn_products,
+    choose_precision,
+    precision_name,
+)
 from engine.models.generators import as_generator, build_network
 from engine.models.protocols import Generator, Perceptor
 from engine.models.tensors import is_finite
@@ -83,6 +88,9 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
     dtype = choose_precision(precision, target, gains=entry.halves, cache=entry.cache)
     generator = load_generator(entry.generator, target, dtype)
     perceptors = tuple(load_clip(path, target, dtype) for path in entry.perceptors)
+    if choose_onednn_products(target, dtype, gains=entry.halves, cache=entry.cache):
+        for perceptor in perceptors:
+            perceptor.multiply_by_onednn()
     if generator.multiple != entry.factor:
         raise ModelError(
             f"the models {name!r} have {generator.multiple} pixels per latent cell, but their "

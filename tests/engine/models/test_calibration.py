@@ -12,6 +12,7 @@ from engine.models.calibration import (
     MARGIN,
     Machine,
     Question,
+    are_onednn_products_faster,
     is_bf16_faster,
     is_faster_on,
     kept_gain,
@@ -99,8 +100,10 @@ def test_near_a_tie_nothing_changes(
 ):
     monkeypatch.setattr(calibration, "measure_bf16", lambda: gain)
     monkeypatch.setattr(calibration, "measure_threads", lambda _: gain)
+    monkeypatch.setattr(calibration, "measure_products", lambda: gain)
     assert is_bf16_faster(tmp_path) == expected
     assert is_faster_on(1, tmp_path) == expected
+    assert are_onednn_products_faster(tmp_path) == expected
 
 
 def test_what_forbids_instructions_is_part_of_the_machine(monkeypatch: pytest.MonkeyPatch):
@@ -149,4 +152,5 @@ def test_the_small_step_can_be_measured(monkeypatch: pytest.MonkeyPatch):
     threads = torch.get_num_threads()
     assert 0 <= calibration_step.measure_gain() < float("inf")
     assert 0 < calibration_step.measure_threads_gain(1) < float("inf")
+    assert 0 <= calibration_step.measure_products_gain() < float("inf")
     assert torch.get_num_threads() == threads
