@@ -30,7 +30,7 @@ class _OneDNNLinear(nn.Linear):
     """A frozen linear layer, which shares the weights of another."""
 
     def __init__(self, linear: nn.Linear) -> None:
-        has_bias = linear.bias is not None  # pyright: ignore[reportUnnecessaryComparison]
+        has_bias = linear.bias is not None
         super().__init__(linear.in_features, linear.out_features, has_bias, device="meta")
         self.weight, self.bias = linear.weight, linear.bias
 
