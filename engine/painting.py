@@ -16,6 +16,7 @@ from engine.editing.edit_recipe import composite_result
 from engine.errors import RecipeError
 from engine.files import THE_PICTURE, Name, check_length, decode_text, quoted, read_bounded
 from engine.images import image_io, png
+from engine.images.drawing import svg_of
 from engine.models.catalogue import PainterEntry, find_entry, find_models
 from engine.recipes.generator_kinds import check_traits
 from engine.recipes.kinds import AnyRecipe, recipe_from_json
@@ -35,6 +36,8 @@ STEPS_KEY = "vqgan-clip-stopped-at"
 MODELS_KEY = "vqgan-clip-models"
 """Keyword of the chunk that holds as JSON the models' name, the SHA-256 of their weights, and,
 except in old files, the precision that they computed in."""
+DRAWING_KEY = "vqgan-clip-drawing"
+"""Keyword of the chunk that holds the picture as an SVG document, if it is a drawing."""
 DESCRIPTION_KEY = "Description"
 """Keyword that the PNG specification reserves for a description of the picture."""
 _KEYWORDS = (RECIPE_KEY, STEPS_KEY, MODELS_KEY)
@@ -138,6 +141,23 @@ def finished_picture(run: "Run") -> Image.Image:
     return composite_result(to_picture(run.image()), run.recipe)
 
 
+def svg_of_run(run: "Run") -> str:
+    """Return the current picture of a run as an SVG document; "" if it is not a drawing."""
+    from engine.vqgan_clip.generation import Generation
+
+    drawing = run.drawing() if isinstance(run, Generation) else None
+    return "" if drawing is None else svg_of(drawing, run.recipe.enlarge)
+
+
+def svg_in(content: bytes) -> str:
+    """Return the SVG document in a saved painting; "" if the picture is not a drawing.
+
+    Raises:
+        PictureError: The file is damaged.
+    """
+    return png.read_text(content, keywords=(DRAWING_KEY,)).get(DRAWING_KEY, "")
+
+
 def save_painting(
     picture: Image.Image,
     path: Path,
@@ -146,12 +166,13 @@ def save_painting(
     *,
     precision: str = "",
     steps: int | None = None,
+    drawing: str = "",
     force: bool = False,
 ) -> None:
     """Write `picture` as a PNG with the recipe inside that painted it in `steps`, or in all steps.
 
     `digests` are the SHA-256 of each weights file by file name, and `precision` is the name of the
-    precision that painted it, "" if it is unknown.
+    precision that painted it, "" if it is unknown. `drawing` is what `svg_of_run` returned.
 
     Raises:
         PictureError: The file exists without `force`, or cannot be written.
@@ -166,6 +187,8 @@ def save_painting(
     }
     if steps is not None and steps != recipe.total_steps:
         text[STEPS_KEY] = str(steps)
+    if drawing:
+        text[DRAWING_KEY] = drawing
     png.save_png(picture, path, text=text, force=force)
 
 

@@ -30,10 +30,12 @@ def encode_picture(picture: PaintedPicture) -> StoredPicture:
     """
     image = composite_result(Image.fromarray(picture.pixels), picture.recipe)
     recipe, steps, digests = without_pictures(picture.recipe), picture.steps, picture.digests
-    precision = picture.precision
+    precision, drawing = picture.precision, picture.drawing
 
     def write(path: Path) -> None:
-        save_painting(image, path, recipe, digests, precision=precision, steps=steps)
+        save_painting(
+            image, path, recipe, digests, precision=precision, steps=steps, drawing=drawing
+        )
 
     content = file_bytes(".png", write)
     return StoredPicture(picture.number, steps, content, picture.seconds)

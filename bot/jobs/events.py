@@ -30,6 +30,8 @@ class PaintedPicture:
     """The position among the job's pictures, from 1."""
     precision: str = ""
     """Name of the precision that the models computed in; "" if it is unknown."""
+    drawing: str = ""
+    """The picture as an SVG document; "" if it is not a drawing."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from bot.submission.requester import Requester
 from bot.ui.formatting import escape_name
 from engine.models.memory import Budget
 from engine.painters import choose_plan
+from engine.painting import check_grid
 from engine.recipes.kinds import AnyRecipe
 
 _BLOCKED_BY_HOST = Message(
@@ -204,6 +205,7 @@ class SubmissionPolicy:
     ) -> None:
         check_recipes(recipes, guild.merged_with(self._host))
         for recipe in recipes:
+            check_grid(recipe)
             if (memory := self._memory(recipe.models)) is not None:
                 choose_plan(recipe, memory)
         texts = [[each.text for each in recipe.prompts] for recipe in recipes]

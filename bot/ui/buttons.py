@@ -17,6 +17,7 @@ from bot.jobs.job import Job, JobState
 from bot.jobs.records import JobRecord
 from bot.languages.catalogue import Language
 from bot.languages.message import Message
+from engine.models.catalogue import can_start_from_picture
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 
@@ -183,7 +184,7 @@ def _rows(record: JobRecord, numbers: Sequence[int]) -> list[list[ui.Button[Any]
     job, actions = record.job, _actions(record, has_pictures=bool(numbers))
     row = partial(_row, job.id, language=job.language, first=actions[0])
     if len(numbers) > 1:
-        varied = [each for each in numbers if isinstance(job.recipes[each - 1], Recipe)]
+        varied = [each for each in numbers if _can_vary(job.recipes[each - 1])]
         each_of = {JobAction.VARY: varied, JobAction.TAKE: numbers}
         rows = [_row_of_numbers(job, each, of[:PER_ROW]) for each, of in each_of.items() if of]
         rest = [each for each in actions if each not in _FROM_A_PICTURE]
@@ -204,16 +205,21 @@ def _actions(
     recipes = record.job.recipes if number is None else (record.job.recipes[number - 1],)
     if not all(isinstance(each, Recipe) for each in recipes):
         without |= {JobAction.MORE, JobAction.ENLARGE}
-    if not any(isinstance(each, Recipe) for each in recipes):
+    if not any(map(_can_vary, recipes)):
         without.add(JobAction.VARY)
     if not all(map(_can_grow, recipes)):
         without.add(JobAction.ENLARGE)
     return [each for each in actions if each not in without]
 
 
+def _can_vary(recipe: AnyRecipe) -> bool:
+    """Return True if another picture can begin with a picture of this recipe."""
+    return isinstance(recipe, Recipe) and can_start_from_picture(recipe.models)
+
+
 def _can_grow(recipe: AnyRecipe) -> bool:
     """Return True if a picture can be painted larger from where it is."""
-    if not isinstance(recipe, Recipe):
+    if not isinstance(recipe, Recipe) or not can_start_from_picture(recipe.models):
         return False
     return recipe.edit is None and recipe.quantization != "codebook-sampling"
 

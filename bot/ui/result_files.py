@@ -30,7 +30,7 @@ from bot.ui.filenames import recipe_filename
 from engine.files import MEBIBYTE, file_bytes
 from engine.images.animation import write_animation
 from engine.images.contact_sheet import contact_sheet, numbered
-from engine.painting import fits_into_png, with_recipe
+from engine.painting import fits_into_png, svg_in, with_recipe
 from engine.recipes.edit import Edit
 from engine.recipes.kinds import AnyRecipe, is_comparison
 from engine.recipes.pictures import without_pictures
@@ -40,6 +40,8 @@ _COMPARED_SIDE, _CLIP_SIDE = 768, 512
 """Longest sides in pixels: of a picture in a comparison, of a clip."""
 _SMALLER_QUALITIES = (95, 85, 70, 50)
 _GRID_COLUMNS = 2
+_BESIDE = (".json", ".svg")
+"""Endings of files that show nothing in Discord."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class ResultFiles:
     def preview(self) -> tuple[Attachment, ...]:
         """The one file that shows the result; none if there is none."""
         files = (file for group in self.groups for file in group)
-        return tuple(islice((file for file in files if not file.name.endswith(".json")), 1))
+        return tuple(islice((file for file in files if not file.name.endswith(_BESIDE)), 1))
 
     @property
     def largest(self) -> int:
@@ -110,6 +112,8 @@ def _add_singles(
     for name, picture, final, recipe in zip(names, pictures, finals, recipes, strict=True):
         shows = alt_texts.of_picture(job.prompt, picture.number, len(job.recipes))
         packer.add_painting(name, picture.content, final, _posted(recipe, posted_recipes), shows)
+    for name, picture in zip(names, pictures, strict=True):
+        packer.add_drawing(name, svg_in(picture.content))
     for name, final, recipe in zip(names, finals, recipes, strict=True):
         if recipe.edit is not None:
             compared = _compared(recipe.edit, final)
@@ -154,6 +158,11 @@ class _AttachmentPacker:
         self._add_smaller(name, picture, description)
         if recipe is not None:
             self._add_recipe(name, recipe)
+
+    def add_drawing(self, name: str, svg: str) -> None:
+        """Add a picture as SVG if it is a drawing; it has some kilobytes."""
+        if svg:
+            self._add(f"{name}.svg", svg.encode(), Message("{name} as a drawing", name=name))
 
     def add_picture(self, name: str, picture: Image.Image, description: Message) -> None:
         content = encode(picture, "PNG")

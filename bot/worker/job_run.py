@@ -22,6 +22,7 @@ from engine.errors import DivergedError, RecipeError
 from engine.models.catalogue import find_entry
 from engine.models.memory import Budget, available_memory, estimate_fixed
 from engine.painters import begin, choose_plan, estimate_peak, plan_of
+from engine.painting import svg_of_run
 from engine.recipes.kinds import AnyRecipe
 from engine.vqgan_clip.memory_estimate import oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
@@ -254,6 +255,7 @@ class JobRun:
                 seconds=taken,
                 number=len(self.pictures) + 1,
                 precision=self._precision,
+                drawing=svg_of_run(run),
             )
         )
         self._run = None

@@ -221,6 +221,7 @@ def _add_other_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
     )
     _add_option(files, "--animation", **_FILE)
+    _add_option(files, "--svg", **_FILE)
     _add_option(files, "--force", action="store_true")
     _add_machine_options(parser)
 

@@ -58,12 +58,25 @@ class FrameRecorder:
         else:
             self._results.paths.append(path)
 
-    def save(self, picture: Image.Image, path: Path, *, steps: int, force: bool = False) -> None:
+    def save(
+        self,
+        picture: Image.Image,
+        path: Path,
+        *,
+        steps: int,
+        drawing: str = "",
+        force: bool = False,
+    ) -> None:
         """Write a picture of the task after `steps` as a PNG that tells how it was made."""
-        painter, recipe = self._painter, self._task.recipe
-        precision = painter.precision
         save_painting(
-            picture, path, recipe, painter.digests, precision=precision, steps=steps, force=force
+            picture,
+            path,
+            self._task.recipe,
+            self._painter.digests,
+            precision=self._painter.precision,
+            steps=steps,
+            drawing=drawing,
+            force=force,
         )
 
     def _write_clip(self, path: Path) -> None:

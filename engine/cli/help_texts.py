@@ -56,6 +56,8 @@ OPTIONS = {
     "--start-noise": "add random noise to the picture to start from, in standard deviations of its "
     "latent (default: 0)",
     "--steps": "number of steps",
+    "--svg": "also write the picture as an .svg file, with models that draw lines, such as "
+    "demo-strokes",
     "--table": "instead of a sheet: print the times of N runs each beside those of the paper",
     "--tries": f"number of tries of the other painters, with the seeds S, S+1, ... (default: "
     f"{TRIES})",

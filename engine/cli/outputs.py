@@ -18,14 +18,16 @@ class Outputs:
     animation: Path | None
     frames: Path | None
     """Folder for the pictures after every few steps, or None."""
+    svg: Path | None
+    """The picture as SVG, or None."""
     force: bool
     """True to overwrite existing files."""
 
     @property
     def names_to_reserve(self) -> tuple[Path, ...]:
         """Files whose names no other program may take meanwhile."""
-        files = (self.picture, *([] if self.animation is None else [self.animation]))
-        return () if self.force else files
+        files = (self.picture, self.animation, self.svg)
+        return () if self.force else tuple(each for each in files if each is not None)
 
 
 def name_outputs(arguments: argparse.Namespace, number: int, count: int) -> Outputs:
@@ -36,14 +38,17 @@ def name_outputs(arguments: argparse.Namespace, number: int, count: int) -> Outp
     """
     picture = _numbered(arguments.out, number, count)
     check_output(picture, suffixes=(".png",), force=arguments.force)
-    animation = frames = None
+    animation = frames = svg = None
     if arguments.animation is not None:
         animation = _numbered(arguments.animation, number, count)
         check_output(animation, suffixes=ANIMATION_SUFFIXES, force=arguments.force)
     if arguments.save_every is not None:
         frames = picture.with_name(f"{picture.stem}-frames")
         _check_frames(frames, force=arguments.force)
-    return Outputs(picture, animation, frames, arguments.force)
+    if arguments.svg is not None:
+        svg = _numbered(arguments.svg, number, count)
+        check_output(svg, suffixes=(".svg",), force=arguments.force)
+    return Outputs(picture, animation, frames, svg, arguments.force)
 
 
 def _numbered(path: Path, number: int, count: int) -> Path:

@@ -12,12 +12,12 @@ from engine.cli.request import PaintRequest, PaintTask
 from engine.cli.saving import NameReservations, Results
 from engine.cli.signals import StopSignals, exit_code
 from engine.errors import EngineError
-from engine.files import quoted
+from engine.files import atomic_write, quoted
 from engine.models.devices import choose_device, set_measured_threads
 from engine.models.memory import free_budget
 from engine.models.painter import Painter, Run
 from engine.painters import begin, choose_plan, load_painter, plan_of
-from engine.painting import finished_picture
+from engine.painting import finished_picture, svg_of_run
 from engine.recipes.prompts import Prompt, shorten
 from engine.text import Text
 from engine.vqgan_clip.generation import Generation
@@ -152,14 +152,21 @@ def _advance(
 def _write_outputs(run: Run, task: PaintTask, recorder: FrameRecorder, results: Results) -> Path:
     """Write the current picture and then the animation; return the path of the picture."""
     picture, steps, outputs = finished_picture(run), run.steps_done, task.outputs
+    drawing = svg_of_run(run)
 
     def write(path: Path) -> None:
         force = outputs.force and path == outputs.picture
-        recorder.save(picture, path, steps=steps, force=force)
+        recorder.save(picture, path, steps=steps, drawing=drawing, force=force)
+
+    def write_svg(path: Path) -> None:
+        with atomic_write(path, force=outputs.force and path == outputs.svg) as part:
+            part.write_text(drawing, encoding="utf-8")
 
     path = results.save(outputs.picture, write)
     try:
         recorder.write_animation(run)
+        if outputs.svg is not None:
+            results.paths.append(results.save(outputs.svg, write_svg))
     finally:
         results.paths.append(path)
     return path

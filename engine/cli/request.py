@@ -79,6 +79,13 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
     outputs = [name_outputs(arguments, number, count) for number in range(1, count + 1)]
     provenance, notices = _read_provenance(arguments, settings)
     recipe = provenance.recipe
+    models = find_entry(recipe.models)
+    if arguments.svg is not None and not (isinstance(models, ModelEntry) and models.is_vector):
+        raise UsageError(
+            "--svg needs models that draw lines, and {models} paint pixels: choose others such as "
+            "demo-strokes by --models, or leave out --svg",
+            models=repr(recipe.models),
+        )
     if recipe.seed + count - 1 > MAX_SEED:
         raise UsageError(f"--seed must be at most {MAX_SEED - count + 1} for {count} pictures")
     tasks = (
@@ -92,7 +99,7 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
     )
     return PaintRequest(
         tasks=tuple(tasks),
-        models=find_entry(recipe.models),
+        models=models,
         device=arguments.device or settings.device,
         threads=settings.threads,
         precision=settings.precision,

@@ -53,7 +53,9 @@ STYLES = (
 
 DEMO_PIXELS = {
     "pyramid": (1, "pixels of all sizes, added, instead of a VQGAN, and the tiny CLIP"),
+    "fourier": (1, "pixels whose frequencies are scaled instead of a VQGAN, and the tiny CLIP"),
     "palette": (2, "pixel art in 8 colors instead of a VQGAN's pictures, and the tiny CLIP"),
+    "strokes": (1, "a line drawing, also as SVG, instead of a VQGAN's pictures, and the tiny CLIP"),
 }
 """Of each kind of generator without weights: what sides are multiples of, and a description."""
 
@@ -111,6 +113,8 @@ class ModelEntry:
     """Quantizations that the generator knows; the first is the default."""
     starts: tuple[Start, ...] = VQGAN_STARTS
     """Where runs of the generator can start; the first is the default."""
+    is_vector: bool = False
+    """True if the pictures are drawings, which can be written as SVG."""
     halves: bool = True
     """True if the models gain from bfloat16 on a device that computes faster in it."""
     cache: Path | None = None
@@ -138,6 +142,7 @@ def _demo_pixels(kind: str) -> "ModelEntry":
         factor=factor,
         ways=KINDS[kind].ways,
         starts=KINDS[kind].starts,
+        is_vector=KINDS[kind].is_vector,
     )
 
 
@@ -248,6 +253,7 @@ def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
             factor=generator.factor,
             ways=kind.ways,
             starts=kind.starts,
+            is_vector=kind.is_vector,
             side=entry.side,
             enlarge=1,
             preset=entry.preset,
@@ -298,6 +304,12 @@ def find_models(name: str) -> ModelEntry:
             available=", ".join(CATALOGUE),
         )
     return entry
+
+
+def can_start_from_picture(name: str) -> bool:
+    """Return True unless models of this name are there and cannot encode a picture."""
+    entry = CATALOGUE.get(name)
+    return entry is None or "image" in entry.starts
 
 
 def find_entry(name: str) -> ModelEntry | PainterEntry:

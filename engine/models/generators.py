@@ -6,9 +6,11 @@ from typing import Any, cast
 from torch import nn
 
 from engine.errors import ModelError
+from engine.models.fourier import Fourier
 from engine.models.latent_generator import CodebookGenerator, LatentGenerator
 from engine.models.pixels import Palette, PixelConfig, Pixels, Pyramid
 from engine.models.protocols import Generator
+from engine.models.strokes import Strokes
 from engine.models.taesd import Taesd, TaesdConfig
 from engine.models.vqgan import VQGAN as Vqgan
 from engine.models.vqgan import VQGANConfig
@@ -35,6 +37,10 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
             return Pyramid(PixelConfig(**values))
         case "palette":
             return Palette(PixelConfig(**values))
+        case "fourier":
+            return Fourier(PixelConfig(**values))
+        case "strokes":
+            return Strokes(PixelConfig(**values))
         case kind:
             raise ModelError(
                 "{kind} is no kind of generator that this program knows; there are: {known}",

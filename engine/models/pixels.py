@@ -95,7 +95,7 @@ class Pyramid(Pixels):
 
     def encode(self, picture: Tensor) -> State | None:
         """Return what each size adds to the coarser ones of `picture` (1, 3, H, W) in [0, 1]."""
-        left = _logits(picture) / self.gain
+        left = logits(picture) / self.gain
         state: list[Tensor] = []
         for size in reversed(_halvings(*picture.shape[2:])):
             state.append(F.adaptive_avg_pool2d(left, size))
@@ -145,7 +145,7 @@ class Palette(Pixels):
             counts = nearest.sum(0)[:, None]
             colors = torch.where(counts > 0, nearest.T @ points / counts.clamp(min=1), colors)
         choices = -torch.cdist(points, colors).T.reshape(1, PALETTE_COLORS, *cells.shape[2:])
-        return (_logits(colors) / self.gain)[None], choices
+        return (logits(colors) / self.gain)[None], choices
 
     def settled(self, state: State, way: Quantization, random: torch.Generator | None) -> State:  # noqa: ARG002 (one way)
         """Return the colors, and 1 for the likeliest one of each square, else 0 (N, K, h, w)."""
@@ -180,5 +180,6 @@ def _enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(images, tuple(size), mode="bicubic", align_corners=False)
 
 
-def _logits(picture: Tensor) -> Tensor:
+def logits(picture: Tensor) -> Tensor:
+    """Return the numbers of which a logistic function makes a picture with values in [0, 1]."""
     return torch.logit(picture.clamp(DARKEST, 1 - DARKEST))

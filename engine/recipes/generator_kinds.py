@@ -24,6 +24,8 @@ class GeneratorKind:
     """Where its runs can start; the first is the default."""
     parts: tuple[str, ...] = ("checkpoint",)
     """Keys of the files that its entry in the registry names; weightless ones have none."""
+    is_vector: bool = False
+    """True if its pictures are drawings, which can be written as SVG."""
 
 
 VQGAN = "vqgan"
@@ -35,7 +37,9 @@ KINDS: Mapping[str, GeneratorKind] = {
     "sd-vae": GeneratorKind(),
     "taesd": GeneratorKind(parts=("checkpoint", "encoder")),
     "pyramid": GeneratorKind(parts=()),
+    "fourier": GeneratorKind(parts=()),
     "palette": GeneratorKind(parts=()),
+    "strokes": GeneratorKind(starts=("random",), parts=(), is_vector=True),
 }
 """All kinds by name. Published files of those without a `config` have one architecture each."""
 

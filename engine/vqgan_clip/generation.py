@@ -16,9 +16,11 @@ import torch
 from torch import Tensor
 
 from engine.errors import CheckpointError, RecipeError
+from engine.images.drawing import Drawing
 from engine.images.image_io import read_picture
 from engine.models.loading import Models
 from engine.models.protocols import Perceptor, State
+from engine.models.strokes import Strokes
 from engine.models.tensors import to_tensor
 from engine.recipes.generator_kinds import check_traits
 from engine.recipes.recipe import Recipe
@@ -105,6 +107,15 @@ class Generation(loop.Run):
         with torch.no_grad():
             state = generator.settled(self.state, self.recipe.quantization, None)
             return loop.compose(self, generator.decode(state).clamp(0, 1))
+
+    def drawing(self) -> Drawing | None:
+        """Return the current picture as a drawing; None if its generator makes none.
+
+        Raises `DivergedError` as `step` does; called again, it returns the last good drawing.
+        """
+        self._raise_if_diverged()
+        generator = self.models.generator
+        return generator.drawing(self.state) if isinstance(generator, Strokes) else None
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of all that changes during a run, a few MB, for `load_state_dict`.

@@ -10,6 +10,7 @@ from engine.cli import main
 from engine.cli.arguments import parse
 from engine.cli.request import read_request
 from engine.images.image_io import read_picture
+from engine.painting import svg_in
 from engine.recipes.kinds import vqgan_clip_recipe
 from engine.settings import EngineSettings
 from tests.engine.cli.cli_helpers import COMMAND, QUICK, picture, small
@@ -39,6 +40,33 @@ def test_a_run_of_its_own_again_from_its_picture_gives_the_same_bytes(folder: Pa
     again = ["imagine", "--recipe", "a.png", "--out", "b.png"]
     subprocess.run([*COMMAND, *again], check=True, capture_output=True)
     assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+
+
+def test_a_drawing_is_also_written_as_svg(folder: Path, capsys: pytest.CaptureFixture):
+    options = ["--models", "demo-strokes", "--out", "a.png", "--svg", "a.svg", *QUICK]
+    assert main(["imagine", "a red circle", *options]) == 0
+    assert capsys.readouterr().out == "a.svg\na.png\n"
+    svg = (folder / "a.svg").read_text(encoding="utf-8")
+    assert svg.startswith('<svg xmlns="http://www.w3.org/2000/svg" width="256" height="192"')
+    assert svg == svg_in((folder / "a.png").read_bytes())
+    assert main(["imagine", "--recipe", "a.png", "--out", "b.png", "--svg", "b.svg"]) == 0
+    assert (folder / "b.svg").read_text(encoding="utf-8") == svg
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--svg", "a.svg"), "'demo' paint pixels: choose others such as demo-strokes"),
+        (("--svg", "a.svg", "--models", "demo-mindalle"), "leave out --svg"),
+        (("--svg", "a.png", "--models", "demo-strokes"), "must end in .svg"),
+    ],
+)
+def test_an_svg_that_cannot_be_written_is_refused_at_once(
+    folder: Path, capsys: pytest.CaptureFixture, options: tuple[str, ...], said: str
+):
+    assert main(["imagine", "a red circle", "--out", "b.png", *options]) == 2
+    assert said in capsys.readouterr().err
+    assert files(folder) == {}
 
 
 def test_the_printed_recipe_paints_the_same_picture(
