@@ -14,6 +14,7 @@ from engine.images.animation import write_animation
 from engine.models.painter import Painter, Run
 from engine.models.tensors import to_picture
 from engine.painting import finished_picture, save_painting
+from engine.recipes.kinds import tile_of_recipe
 
 CLIP_FRAMES = 60
 """Approximate number of frames of an animation."""
@@ -109,7 +110,7 @@ def _clip_frame(run: Run) -> Image.Image:
     if run.recipe.edit is None:
         picture = to_picture(run.image())
         factor = min(run.recipe.enlarge, max(1, CLIP_SIDE // max(picture.size)))
-        picture = image_io.enlarge(picture, factor)
+        picture = image_io.enlarge(picture, factor, tile_of_recipe(run.recipe))
     else:
         picture = finished_picture(run)
     picture.thumbnail((CLIP_SIDE, CLIP_SIDE), Image.Resampling.LANCZOS)

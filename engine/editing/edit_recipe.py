@@ -15,10 +15,11 @@ from scipy import ndimage
 
 from engine.editing.edit_pictures import MIN_MASK_LEVEL, EditPictures
 from engine.images import image_io
+from engine.images.tiling import resize
 from engine.models.catalogue import find_models
 from engine.presets import edit_overrides, keep_weights, make_recipe, size_of_ratio
 from engine.recipes.edit import Edit, ImagePrompt
-from engine.recipes.kinds import AnyRecipe
+from engine.recipes.kinds import AnyRecipe, tile_of_recipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask
 
@@ -127,10 +128,11 @@ def composite_result(painted: Image.Image, recipe: AnyRecipe) -> Image.Image:
     It is enlarged as the recipe says. An edit instead gets the source's size, its structure as far
     as the edit keeps it, and its pixels where the mask is black.
     """
+    tile = tile_of_recipe(recipe)
     if recipe.edit is None:
-        return image_io.enlarge(painted, recipe.enlarge)
+        return image_io.enlarge(painted, recipe.enlarge, tile)
     source, mask = source_and_mask(recipe.edit)
-    restored = painted.resize(source.size, Image.Resampling.BICUBIC)
+    restored = resize(painted, source.size, Image.Resampling.BICUBIC, tile)
     if recipe.edit.keep_structure > 0 and source.size != painted.size:
         from engine.vqgan_clip.palette_transfer import transfer_palette  # needs torch
 

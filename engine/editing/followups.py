@@ -82,13 +82,15 @@ def restart_from(recipe: Recipe, picture: bytes | Image.Image) -> Recipe:
     if recipe.edit is not None:
         check_complete(recipe)
         size = read_source(recipe.edit.source)[0].size
-        return replace(fresh, edit=replace(recipe.edit, source=init_image(picture, size)))
+        return replace(
+            fresh, edit=replace(recipe.edit, source=init_image(picture, size, recipe.tile))
+        )
     if recipe.quantization == "codebook-sampling":
         raise RecipeError(
             "this picture was painted by codebook sampling, which cannot start from a picture: "
             "paint it again from the start"
         )
-    start = init_image(picture, (recipe.width, recipe.height))
+    start = init_image(picture, (recipe.width, recipe.height), recipe.tile)
     restarted = replace(fresh, start="image", init_image=start)
     check_complete(restarted)
     return restarted

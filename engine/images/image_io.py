@@ -15,6 +15,7 @@ from engine.errors import PictureError
 from engine.files import MEBIBYTE, THE_PICTURE, Name, check_length, quoted, read_bounded
 from engine.images.color_modes import is_convertible, to_rgb
 from engine.images.opening import MAX_PIXELS, OpenedPicture, damaged, open_picture
+from engine.images.tiling import Tile, resize
 from engine.text import Text
 
 MAX_FILE_BYTES = 64 * MEBIBYTE
@@ -108,13 +109,18 @@ def load_picture(
     return _decode(opened, name, background)
 
 
-def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """Scale a picture to cover `width` x `height` pixels, and crop what is over on both sides."""
+def fit(picture: Image.Image, width: int, height: int, tile: Tile = "none") -> Image.Image:
+    """Scale a picture to cover `width` x `height` pixels, and crop what is over on both sides.
+
+    A tile of the same shape stays one.
+    """
+    if tile != "none" and picture.width * height == picture.height * width:
+        return resize(picture, (width, height), Image.Resampling.LANCZOS, tile)
     return ImageOps.fit(picture, (width, height), method=Image.Resampling.LANCZOS)
 
 
-def enlarge(picture: Image.Image, factor: int) -> Image.Image:
-    """Return the picture `factor` times as wide and high.
+def enlarge(picture: Image.Image, factor: int, tile: Tile = "none") -> Image.Image:
+    """Return the picture `factor` times as wide and high; a tile stays one.
 
     Bicubic, because Lanczos leaves visible rings beside the flat colors of small pictures.
 
@@ -124,7 +130,7 @@ def enlarge(picture: Image.Image, factor: int) -> Image.Image:
     if factor < 1:
         raise ValueError(f"the factor must be at least 1, not {factor}")
     size = (picture.width * factor, picture.height * factor)
-    return picture.resize(size, Image.Resampling.BICUBIC)
+    return resize(picture, size, Image.Resampling.BICUBIC, tile)
 
 
 def _decode(opened: OpenedPicture, name: Name, background: str) -> LoadedPicture:

@@ -10,6 +10,7 @@ same pictures, but what changes one place leaves distant ones alone.
 import torch
 from torch import Tensor
 
+from engine.images.tiling import Tile
 from engine.models.pixels import Pixels, logits
 from engine.models.protocols import State
 from engine.recipes.recipe import Quantization
@@ -32,14 +33,20 @@ class Fourier(Pixels):
         shape = (1, 3, height, width)
         return (0.1 * torch.randn(shape, generator=random, device=self.device),)
 
-    def encode(self, picture: Tensor) -> State | None:
+    def encode(self, picture: Tensor, *, tile: Tile = "none") -> State | None:  # noqa: ARG002 (waves wrap around in any case)
         """Return the numbers that show a `picture` (1, 3, H, W) in [0, 1]."""
         values = (logits(picture) / self.gain).flatten(2)
         channels = torch.linalg.solve(torch.tensor(COLORS, device=picture.device), values)
         channels = channels.view_as(picture)
         return (_scaled(channels, 1 / _amplitudes(picture)),)
 
-    def decode(self, state: State, *, recompute: bool = False) -> Tensor:  # noqa: ARG002 (it keeps little)
+    def decode(
+        self,
+        state: State,
+        *,
+        recompute: bool = False,  # noqa: ARG002 (it keeps little)
+        tile: Tile = "none",  # noqa: ARG002 (waves wrap around in any case)
+    ) -> Tensor:
         """Return the picture (N, 3, H, W) in [0, 1]."""
         (numbers,) = state
         brightness, yellow, red = _scaled(numbers, _amplitudes(numbers)).unbind(1)

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.images.tiling import Tile
 from engine.models import frozen_layers_cpu
+from engine.models.wrapping import padding_left, paddings, wrap_pad
 
 QUICK = 1.702
 """Factor in OpenAI's approximation of GELU, x * sigmoid(1.702 x)."""
@@ -25,18 +27,27 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(query, key, value)
 
 
-def frozen_conv2d(images: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Apply `conv`, whose weights are frozen, to `images` (N, C, H, W)."""
-    return cast(Tensor, _FrozenConv2d.apply(images, conv.weight, conv.bias, conv))
+def frozen_conv2d(images: Tensor, conv: nn.Conv2d, tile: Tile = "none") -> Tensor:
+    """Apply `conv`, whose weights are frozen, to `images` (N, C, H, W).
+
+    With a `tile` they continue across their edges.
+    """
+    if tile != "none":
+        images = wrap_pad(images, paddings(conv), tile)
+    padding = padding_left(conv, tile)
+    return cast(Tensor, _FrozenConv2d.apply(images, conv.weight, conv.bias, conv, padding))
 
 
-def unit_stride_gradient(grad: Tensor, conv: nn.Conv2d) -> Tensor:
+def unit_stride_gradient(
+    grad: Tensor, conv: nn.Conv2d, padding: tuple[int, int] | None = None
+) -> Tensor:
     """Return the gradient with respect to the input of a convolution whose stride is 1.
 
-    On CUDA torch's general gradient changes the memory layout of `grad` there and back.
+    `padding` replaces that of the convolution. On CUDA torch's general gradient changes the memory
+    layout of `grad` there and back.
     """
     return F.conv_transpose2d(
-        grad, conv.weight, None, 1, cast(Any, conv.padding), 0, conv.groups, conv.dilation
+        grad, conv.weight, None, 1, padding or paddings(conv), 0, conv.groups, conv.dilation
     )
 
 
@@ -131,13 +142,16 @@ class PatchEmbedding(nn.Module):
 class _FrozenConv2d(torch.autograd.Function):
     @staticmethod
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None, conv: nn.Conv2d
+        ctx: Any,
+        images: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        conv: nn.Conv2d,
+        padding: tuple[int, int],
     ) -> Tensor:
-        ctx.conv, ctx.shape = conv, images.shape
+        ctx.conv, ctx.padding, ctx.shape = conv, padding, images.shape
         ctx.save_for_backward(weight)
-        return F.conv2d(
-            images, weight, bias, conv.stride, cast(Any, conv.padding), conv.dilation, conv.groups
-        )
+        return F.conv2d(images, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
 
     @staticmethod
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -145,13 +159,13 @@ class _FrozenConv2d(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         conv, (weight,) = ctx.conv, ctx.saved_tensors
         if grad.is_cuda and conv.stride == (1, 1):
-            return unit_stride_gradient(grad, conv), None, None, None
+            return unit_stride_gradient(grad, conv, ctx.padding), None, None, None, None
         like = grad.new_empty(1).expand(ctx.shape)  # only its shape matters
         gradient, _, _ = torch.ops.aten.convolution_backward(
-            grad, like, weight, None, conv.stride, conv.padding, conv.dilation, False, (0, 0),
+            grad, like, weight, None, conv.stride, ctx.padding, conv.dilation, False, (0, 0),
             conv.groups, (True, False, False),
         )  # fmt: skip
-        return gradient, None, None, None
+        return gradient, None, None, None, None
 
 
 class _GroupNormSiLU(torch.autograd.Function):

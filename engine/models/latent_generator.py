@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.images.tiling import Tile
 from engine.models.codebook import look_up, quantize, random_codes, sample_codes
 from engine.models.protocols import Generator, State
 from engine.models.vqgan import VQGAN
@@ -34,14 +35,15 @@ class Autoencoder(Protocol):
         """Numbers C of a latent cell, of about unit variance."""
         ...
 
-    def encode(self, images: Tensor) -> Tensor:
+    def encode(self, images: Tensor, *, tile: Tile = "none") -> Tensor:
         """Map `images` (N, 3, H, W) in [0, 1] to latents (N, C, H/factor, W/factor)."""
         ...
 
-    def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
+    def decode(self, latents: Tensor, *, recompute: bool = False, tile: Tile = "none") -> Tensor:
         """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
 
         With `recompute` most activations are recomputed for the gradient instead of being stored.
+        With a `tile`, pictures continue across their edges: convolutions wrap around.
         """
         ...
 
@@ -76,18 +78,18 @@ class LatentGenerator:
         shape = (1, self.network.channels, *self._cells(size))
         return (torch.randn(shape, generator=random, device=self.device),)
 
-    def encode(self, picture: Tensor) -> State | None:
+    def encode(self, picture: Tensor, *, tile: Tile = "none") -> State | None:
         """Encode pictures (N, 3, H, W) in [0, 1] as latents (N, C, h, w)."""
-        return (self.network.encode(picture),)
+        return (self.network.encode(picture, tile=tile),)
 
     def settled(self, state: State, way: Quantization, random: torch.Generator | None) -> State:  # noqa: ARG002 (nothing is quantized)
         """Return the state as it is."""
         return state
 
-    def decode(self, state: State, *, recompute: bool = False) -> Tensor:
+    def decode(self, state: State, *, recompute: bool = False, tile: Tile = "none") -> Tensor:
         """Decode latents to pictures (N, 3, H, W)."""
         (latents,) = state
-        return self.network.decode(latents, recompute=recompute)
+        return self.network.decode(latents, recompute=recompute, tile=tile)
 
     def pull(self, state: State, way: Quantization) -> Tensor:  # noqa: ARG002 (one way)
         """Return the mean square (N,) of the latents (Section 2.4).

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.images.tiling import Tile
 from engine.models.protocols import State
+from engine.models.wrapping import bicubic
 from engine.recipes.generator_kinds import GeneratorKind
 from engine.recipes.recipe import Quantization, Start
 
@@ -93,19 +95,25 @@ class Pyramid(Pixels):
             0.1 * torch.randn(each, generator=random, device=self.device) for each in shapes
         )
 
-    def encode(self, picture: Tensor) -> State | None:
+    def encode(self, picture: Tensor, *, tile: Tile = "none") -> State | None:
         """Return what each size adds to the coarser ones of `picture` (1, 3, H, W) in [0, 1]."""
         left = logits(picture) / self.gain
         state: list[Tensor] = []
         for size in reversed(_halvings(*picture.shape[2:])):
             state.append(F.adaptive_avg_pool2d(left, size))
-            left = left - _enlarged(state[-1], left.shape[2:])
+            left = left - _enlarged(state[-1], left.shape[2:], tile)
         return tuple(reversed(state))
 
-    def decode(self, state: State, *, recompute: bool = False) -> Tensor:  # noqa: ARG002 (it keeps little)
+    def decode(
+        self,
+        state: State,
+        *,
+        recompute: bool = False,  # noqa: ARG002 (it keeps little)
+        tile: Tile = "none",
+    ) -> Tensor:
         """Return the picture (N, 3, H, W) in [0, 1]."""
         size = state[0].shape[2:]
-        added = torch.stack([_enlarged(each, size) for each in state]).sum(0)
+        added = torch.stack([_enlarged(each, size, tile) for each in state]).sum(0)
         return torch.sigmoid(self.gain * added)
 
     def free(self, state: State, mask: Tensor) -> State:
@@ -132,7 +140,7 @@ class Palette(Pixels):
         choices = torch.randn((1, PALETTE_COLORS, *cells), generator=random, device=self.device)
         return 1.5 * colors, 0.3 * choices
 
-    def encode(self, picture: Tensor) -> State | None:
+    def encode(self, picture: Tensor, *, tile: Tile = "none") -> State | None:  # noqa: ARG002 (squares do not overlap)
         """Find the colors of a `picture` (1, 3, H, W) in [0, 1] by k-means, and choose them."""
         cells = F.avg_pool2d(picture, self.multiple)
         points = cells[0].flatten(1).T  # (h * w, 3)
@@ -154,7 +162,13 @@ class Palette(Pixels):
         hard = F.one_hot(choices.argmax(1), choices.shape[1]).permute(0, 3, 1, 2).to(soft.dtype)
         return colors, hard + soft - soft.detach()
 
-    def decode(self, state: State, *, recompute: bool = False) -> Tensor:  # noqa: ARG002 (it keeps little)
+    def decode(
+        self,
+        state: State,
+        *,
+        recompute: bool = False,  # noqa: ARG002 (it keeps little)
+        tile: Tile = "none",  # noqa: ARG002 (squares do not overlap)
+    ) -> Tensor:
         """Return the picture (N, 3, H, W) in [0, 1] of a settled state."""
         colors, chosen = state
         cells = torch.einsum("nkc,nkhw->nchw", torch.sigmoid(self.gain * colors), chosen)
@@ -174,10 +188,8 @@ def _halvings(height: int, width: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def _enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
-    if tuple(images.shape[2:]) == tuple(size):
-        return images
-    return F.interpolate(images, tuple(size), mode="bicubic", align_corners=False)
+def _enlarged(images: Tensor, size: Sequence[int], tile: Tile) -> Tensor:
+    return images if tuple(images.shape[2:]) == tuple(size) else bicubic(images, size, tile)
 
 
 def logits(picture: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from engine.images.tiling import Tile
 from engine.recipes.recipe import Quantization, Start
 
 State = tuple[Tensor, ...]
@@ -78,8 +79,11 @@ class Generator(Protocol):
         """Return a random state of a batch of one, for pictures of `size` (width, height)."""
         ...
 
-    def encode(self, picture: Tensor) -> State | None:
-        """Return the state of a `picture` (1, 3, H, W) in [0, 1]; None if it cannot encode."""
+    def encode(self, picture: Tensor, *, tile: Tile = "none") -> State | None:
+        """Return the state of a `picture` (1, 3, H, W) in [0, 1]; None if it cannot encode.
+
+        With a `tile`, the picture is one that continues across its edges.
+        """
         ...
 
     def settled(self, state: State, way: Quantization, random: torch.Generator | None) -> State:
@@ -89,10 +93,11 @@ class Generator(Protocol):
         """
         ...
 
-    def decode(self, state: State, *, recompute: bool = False) -> Tensor:
+    def decode(self, state: State, *, recompute: bool = False, tile: Tile = "none") -> Tensor:
         """Map a settled state to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
 
         With `recompute` most activations are recomputed for the gradient instead of being stored.
+        With a `tile`, pictures continue across their edges.
         """
         ...
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from engine.images.drawing import Color, Drawing, Stroke
+from engine.images.tiling import Tile, wraps_of
 from engine.models.pixels import Pixels
 from engine.models.protocols import State
 from engine.recipes.generator_kinds import KINDS
@@ -92,13 +93,19 @@ class Strokes(Pixels):
             torch.empty((1, height, width, 0), device=self.device),
         )
 
-    def encode(self, picture: Tensor) -> State | None:  # noqa: ARG002 (there is no way back)
+    def encode(self, picture: Tensor, *, tile: Tile = "none") -> State | None:  # noqa: ARG002 (there is no way back)
         """Return None: strokes cannot be found in a picture."""
         return None
 
-    def decode(self, state: State, *, recompute: bool = False) -> Tensor:  # noqa: ARG002 (large pictures are always recomputed)
+    def decode(
+        self,
+        state: State,
+        *,
+        recompute: bool = False,  # noqa: ARG002 (large pictures are always recomputed)
+        tile: Tile = "none",
+    ) -> Tensor:
         """Return the picture (N, 3, H, W) in [0, 1]."""
-        inks, (height, width) = self.inks(state), state[-1].shape[1:3]
+        inks, (height, width) = self.inks(state, tile), state[-1].shape[1:3]
         count = inks.widths.numel() * width
         rows = max(1, _BAND // count)
         if rows >= height:
@@ -124,13 +131,13 @@ class Strokes(Pixels):
         """Return 1 for all numbers: each stroke can move to where the mask is."""
         return tuple(each.new_ones((1,) * each.dim()) for each in state)
 
-    def inks(self, state: State) -> Inks:
-        """Return the strokes of a state in pixels and colors."""
+    def inks(self, state: State, tile: Tile = "none") -> Inks:
+        """Return the strokes of a state in pixels and colors; those of a tile with copies."""
         points, widths, colors, opacities, ground, canvas = state
         height, width = canvas.shape[1:3]
         x = width * (0.5 + POINT_STEP * points[..., 0])
         y = height * (0.5 + POINT_STEP * points[..., 1])
-        return Inks(
+        inks = Inks(
             torch.stack((x, y), -1),
             math.sqrt(width * height) * WIDEST * torch.sigmoid(self.gain * widths),
             torch.sigmoid(self.gain * COLOR_STEP * colors),
@@ -138,11 +145,12 @@ class Strokes(Pixels):
             # An empty sum gives the canvas its gradient, which has no numbers either.
             torch.sigmoid(self.gain * COLOR_STEP * ground) + canvas.sum(),
         )
+        return inks if tile == "none" else _with_copies(inks, (height, width), tile)
 
     @torch.no_grad()
-    def drawing(self, state: State) -> Drawing:
+    def drawing(self, state: State, tile: Tile = "none") -> Drawing:
         """Return the strokes of a batch of one as data, from the lowest to the topmost."""
-        inks = self.inks(state)
+        inks = self.inks(state, tile)
         height, width = state[-1].shape[1:3]
         values = (each[0].tolist() for each in inks)
         points, widths, colors, opacities, ground = values
@@ -151,6 +159,25 @@ class Strokes(Pixels):
             for each, thick, color, opacity in zip(points, widths, colors, opacities, strict=True)
         ]
         return Drawing((width, height), _color(ground), strokes[::-1])
+
+
+def _with_copies(inks: Inks, size: tuple[int, int], tile: Tile) -> Inks:
+    """Add copies of each stroke on all sides on which a canvas of `size` (H, W) wraps.
+
+    A stroke that has left the canvas comes back on the opposite side.
+    """
+    (height, width), wraps, device = size, wraps_of(tile), inks.points.device
+    around = torch.arange(-1, 2, device=device)
+    x = around * width if wraps.columns else around[1:2]
+    y = around * height if wraps.rows else around[1:2]
+    middles_x, middles_y = inks.points.detach().mean(2).unbind(-1)
+    home_x = width * (middles_x / width).floor() if wraps.columns else 0 * middles_x
+    home_y = height * (middles_y / height).floor() if wraps.rows else 0 * middles_y
+    shifts = torch.stack((x.repeat(len(y)), y.repeat_interleave(len(x))), -1)  # (S, 2)
+    points = inks.points - torch.stack((home_x, home_y), -1)[:, :, None]
+    points = (points[:, :, None] + shifts[:, None]).flatten(1, 2)  # (N, K * S, 4, 2)
+    widths, colors, opacities = (each.repeat_interleave(len(shifts), 1) for each in inks[1:4])
+    return Inks(points, widths, colors, opacities, inks.ground)
 
 
 def _render(inks: Inks, top: int, height: int, width: int) -> Tensor:

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from engine.images.tiling import Tile
 from engine.models.frozen_layers import cast_frozen
+from engine.models.wrapping import wrapped_conv2d
 
 WIDTH, LATENT_LIMIT = 64, 3.0
 MAX_CHANNELS = 1024
@@ -69,24 +71,42 @@ class Taesd(nn.Module):
         """Device of the weights."""
         return next(self.parameters()).device
 
-    def encode(self, images: Tensor) -> Tensor:
+    def encode(self, images: Tensor, *, tile: Tile = "none") -> Tensor:
         """Map `images` (N, 3, H, W) in [0, 1] to latents (N, C, H/8, W/8)."""
-        return self.encoder(images)
+        return _apply(self.encoder, images, tile)
 
-    def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
+    def decode(self, latents: Tensor, *, recompute: bool = False, tile: Tile = "none") -> Tensor:
         """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped."""
         hidden = latents.to(next(self.decoder.parameters()).dtype)
         for layer in self.decoder:
             if recompute and isinstance(layer, _Block):
-                hidden = cast(Tensor, checkpoint(layer, hidden, use_reentrant=False))
+                again = checkpoint(_apply, layer, hidden, tile, use_reentrant=False)
+                hidden = cast(Tensor, again)
             else:
-                hidden = layer(hidden)
+                hidden = _apply(layer, hidden, tile)
         return hidden.float()
 
     def freeze_for_inference(self, dtype: torch.dtype) -> None:
         """Freeze all weights, and let the decoder compute in `dtype`."""
         self.eval().requires_grad_(False)
         cast_frozen(self.decoder, dtype)
+
+
+def _apply(layer: nn.Module, images: Tensor, tile: Tile) -> Tensor:
+    """Apply a layer to `images`, which as a tile continue across their edges."""
+    if tile == "none":
+        return layer(images)
+    match layer:
+        case nn.Conv2d():
+            return wrapped_conv2d(images, layer, tile)
+        case nn.Sequential():
+            for each in layer:
+                images = _apply(each, images, tile)
+            return images
+        case _Block():
+            return torch.relu(_apply(layer.conv, images, tile) + images)
+        case _:
+            return layer(images)
 
 
 def _conv(inputs: int, outputs: int, *, stride: int = 1, bias: bool = True) -> nn.Conv2d:

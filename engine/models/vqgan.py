@@ -2,15 +2,13 @@
 
 The module has the parts that painting needs, under the key names of the published checkpoints:
 encoder, `quant_conv`, codebook, `post_quant_conv`, decoder. The adversarial training loss is never
-built. Once the weights are frozen, the decoder runs on `engine.models.frozen_layers`.
+built. Once the weights are frozen, the decoder runs on `engine.models.vqgan_layers`.
 `engine.models.loading` reads weights, and `engine.conversion` converts published checkpoints.
 """
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from reprlib import repr as brief
 from typing import Any, Self, cast
 
@@ -20,8 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from engine.images.tiling import Tile
 from engine.models.codebook import look_up
-from engine.models.frozen_layers import attention, cast_frozen, frozen_conv2d, group_norm_silu
+from engine.models.frozen_layers import cast_frozen
+from engine.models.vqgan_layers import decoder_layers, encode_tile
 
 PIXEL_SCALE = 2.0
 """Scale of pictures in [-1, 1]: x * 2 - 1 before encoding, (x + 1) / 2 after decoding."""
@@ -227,18 +227,22 @@ class VQGAN(nn.Module):
         """Codebook (n_embed, embed_dim); raises TypeError if there is none."""
         return self.quantize.vectors
 
-    def encode(self, images: Tensor) -> Tensor:
+    def encode(self, images: Tensor, *, tile: Tile = "none") -> Tensor:
         """Map `images` (N, 3, H, W) in [0, 1] to latents.
 
-        Only a `GumbelVQ` quantizes them here, as its encoder outputs nothing between the codes.
+        With a `tile` they continue across their edges. Only a `GumbelVQ` quantizes them here, as
+        its encoder outputs nothing between the codes.
         """
-        latents = self.quantize(self.quant_conv(self.encoder(images * PIXEL_SCALE - 1)))
+        scaled = images * PIXEL_SCALE - 1
+        hidden = self.encoder(scaled) if tile == "none" else encode_tile(self.encoder, scaled, tile)
+        latents = self.quantize(self.quant_conv(hidden))
         return F.normalize(latents, dim=1) if self.config.normalized else latents
 
-    def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
+    def decode(self, latents: Tensor, *, recompute: bool = False, tile: Tile = "none") -> Tensor:
         """Map latents to pictures (N, 3, H, W), nominally in [0, 1] but not clamped.
 
         With `recompute` most activations are recomputed for the gradient instead of being stored.
+        With a `tile`, which takes frozen weights, pictures continue across their edges.
         """
         if self.config.normalized:
             latents = F.normalize(latents, dim=1)
@@ -248,7 +252,7 @@ class VQGAN(nn.Module):
         if weight.requires_grad or torch.is_autocast_enabled(weight.device.type):  # in training
             return (self.decoder(self.post_quant_conv(latents)) + 1) / PIXEL_SCALE
         activations = latents.to(weight.dtype)
-        for layer in self._decoder_layers():
+        for layer in decoder_layers(self.post_quant_conv, self.decoder, tile):
             if recompute:
                 # Nothing is drawn from torch's global generators, so their states are not kept.
                 result = checkpoint(
@@ -264,53 +268,6 @@ class VQGAN(nn.Module):
         self.eval().requires_grad_(False)
         for module in (self.post_quant_conv, self.decoder):
             cast_frozen(module, dtype)
-
-    def _decoder_layers(self) -> Iterator[Callable[[Tensor], Tensor]]:
-        """Yield the layers of taming's `Decoder.forward`; each may be recomputed on its own."""
-        decoder: Any = self.decoder  # type checkers do not know the types of its modules
-        yield partial(frozen_conv2d, conv=self.post_quant_conv)
-        yield partial(frozen_conv2d, conv=decoder.conv_in)
-        yield partial(_resnet_block, decoder.mid.block_1)
-        yield partial(_attention_block, decoder.mid.attn_1)
-        yield partial(_resnet_block, decoder.mid.block_2)
-        for level in reversed(range(decoder.num_resolutions)):
-            up = decoder.up[level]
-            for number, block in enumerate(up.block):
-                yield partial(_resnet_block, block)
-                if len(up.attn) > 0:
-                    yield partial(_attention_block, up.attn[number])
-            if level > 0:
-                yield partial(_upsample, up.upsample)
-        yield lambda h: frozen_conv2d(group_norm_silu(h, decoder.norm_out), decoder.conv_out)
-
-
-def _resnet_block(block: Any, images: Tensor) -> Tensor:
-    """Compute taming's `ResnetBlock` with frozen weights and without dropout."""
-    hidden = frozen_conv2d(group_norm_silu(images, block.norm1), block.conv1)
-    hidden = frozen_conv2d(group_norm_silu(hidden, block.norm2), block.conv2)
-    if block.in_channels != block.out_channels:
-        images = frozen_conv2d(images, block.nin_shortcut)
-    return images + hidden
-
-
-def _attention_block(block: Any, images: Tensor) -> Tensor:
-    """Compute taming's `AttnBlock` with frozen weights."""
-    count, channels, height, width = images.shape
-    normalized = block.norm(images)
-    query, key, value = (
-        frozen_conv2d(normalized, conv)
-        .permute(0, 2, 3, 1)
-        .reshape(count, 1, height * width, channels)
-        for conv in (block.q, block.k, block.v)
-    )
-    attended = attention(query, key, value).view(count, height, width, channels)
-    return images + frozen_conv2d(attended.permute(0, 3, 1, 2), block.proj_out)
-
-
-def _upsample(upsample: Any, images: Tensor) -> Tensor:
-    """Compute taming's `Upsample` with frozen weights."""
-    larger = F.interpolate(images, scale_factor=2.0, mode="nearest")
-    return frozen_conv2d(larger, upsample.conv)
 
 
 def _regroup_norms(module: nn.Module, groups: int) -> None:

@@ -9,12 +9,12 @@ from itertools import groupby
 from reprlib import repr as brief
 
 from engine.errors import RecipeError
+from engine.images.tiling import Tile
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.json_form import as_object, check_version, parse
 from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe
-from engine.recipes.plain_recipe import VERSION
-from engine.recipes.recipe import Recipe
+from engine.recipes.recipe import TILE_VERSION, Recipe
 from engine.text import Text
 
 OtherRecipe = GlideRecipe | MinDalleRecipe | OpenEditRecipe
@@ -55,6 +55,11 @@ def painter_name(recipe: AnyRecipe) -> str:
     return "VQGAN-CLIP" if isinstance(recipe, Recipe) else recipe.shown_name
 
 
+def tile_of_recipe(recipe: AnyRecipe) -> Tile:
+    """Return along which axes a recipe's picture continues; only VQGAN-CLIP paints tiles."""
+    return recipe.tile if isinstance(recipe, Recipe) else "none"
+
+
 def vqgan_clip_recipe(recipe: AnyRecipe) -> Recipe:
     """Return a recipe of VQGAN-CLIP as it is; raise `RecipeError` for those of other painters."""
     if isinstance(recipe, Recipe):
@@ -73,7 +78,7 @@ def recipe_from_json(text: str) -> AnyRecipe:
         RecipeError: The text is no recipe, or one for a newer program.
     """
     values = as_object(parse(text), Text("the recipe"))
-    check_version(values.pop("version", None), VERSION)
+    check_version(values.pop("version", None), TILE_VERSION)
     name = values.pop("painter", Recipe.painter)
     kind = next((each for each in _KINDS if each.painter == name), None)
     if kind is None:

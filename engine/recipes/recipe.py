@@ -11,6 +11,7 @@ from reprlib import repr as brief
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from engine.errors import RecipeError
+from engine.images.tiling import TILES, Tile
 from engine.recipes.augmentations import Augmentations
 from engine.recipes.checks import (
     MAX_ENLARGE,
@@ -39,6 +40,8 @@ VERSION = 3
 """Version of the JSON format; readers reject newer versions. Version 2 added edits and image
 prompts, version 3 extra rounds and start noise. Keys missing in older versions have defaults.
 Version 4, which only other painters need, added the key `painter` (`engine.recipes.kinds`)."""
+TILE_VERSION = 5
+"""Version that only tiles need; it added the key `tile`, which other recipes do not have."""
 
 MAX_MORE = 100
 """Maximum number of extra rounds in a run."""
@@ -109,6 +112,8 @@ class Recipe:
     start_noise: float = 0.0
     """Gaussian noise on the latent of the start picture, in standard deviations of that latent;
     only with start "image"."""
+    tile: Tile = "none"
+    """Axes along which the picture continues across its own edges, so that copies of it join."""
 
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
@@ -132,6 +137,7 @@ class Recipe:
         check_number("start_noise", self.start_noise, 0, MAX_START_NOISE)
         check_one_of("quantization", self.quantization, get_args(Quantization))
         check_one_of("start", self.start, get_args(Start))
+        check_one_of("tile", self.tile, TILES)
         if self.init_image is not None:
             check_picture("init_image", self.init_image)
         pictures = sum(each is not None for each in (self.init_image, self.edit))
@@ -174,7 +180,9 @@ class Recipe:
 
     def to_json(self) -> str:
         """Return the recipe as a JSON object with keys in the order of the fields."""
-        values = {"version": VERSION} | asdict(self)
+        values = {"version": VERSION if self.tile == "none" else TILE_VERSION} | asdict(self)
+        if self.tile == "none":
+            del values["tile"]
         return json.dumps(values, ensure_ascii=False, allow_nan=False, default=encode_base64)
 
     @classmethod
@@ -182,10 +190,10 @@ class Recipe:
         """Read the output of `to_json`.
 
         Raises:
-            RecipeError: A key is unknown or missing, or the version is newer than `VERSION`.
+            RecipeError: A key is unknown or missing, or the version is newer than the latest.
         """
         values = as_object(parse(text), _RECIPE)
-        check_version(values.pop("version", None), VERSION)
+        check_version(values.pop("version", None), TILE_VERSION)
         return cls.from_values(values)
 
     @classmethod

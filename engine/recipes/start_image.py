@@ -7,25 +7,29 @@ from PIL import Image
 
 from engine.errors import RecipeError
 from engine.images import image_io
+from engine.images.tiling import Tile, resize
 from engine.recipes.edit import Edit
-from engine.recipes.kinds import AnyRecipe
+from engine.recipes.kinds import AnyRecipe, tile_of_recipe
 from engine.recipes.pictures import check_complete
 from engine.text import Text
 
 _TO_EDIT = Text("the picture to edit")
 
 
-def init_image(source: Path | bytes | Image.Image, size: tuple[int, int]) -> bytes:
+def init_image(
+    source: Path | bytes | Image.Image, size: tuple[int, int], tile: Tile = "none"
+) -> bytes:
     """Fit a picture to `size` (width, height), and return it as a PNG for a recipe.
 
-    `source` is the path of a file, its bytes, or the picture in it.
+    `source` is the path of a file, its bytes, or the picture in it. A tile of the same shape stays
+    one.
 
     Raises:
         PictureError: The file is not a picture; see `engine.images.image_io.read_picture`.
     """
     buffer = BytesIO()
     picture = source if isinstance(source, Image.Image) else image_io.read_picture(source)
-    image_io.fit(picture, *size).save(buffer, "PNG")
+    image_io.fit(picture, *size, tile).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -41,7 +45,7 @@ def start_picture(recipe: AnyRecipe) -> Image.Image | None:
     check_complete(recipe)
     if recipe.edit is not None:
         source = image_io.read_picture(recipe.edit.source, name=_TO_EDIT)
-        return scaled(source, (recipe.width, recipe.height))
+        return scaled(source, (recipe.width, recipe.height), tile_of_recipe(recipe))
     if recipe.init_image is None:
         return None
     picture = image_io.read_picture(recipe.init_image, name=Text("the recipe's initial image"))
@@ -54,11 +58,14 @@ def start_picture(recipe: AnyRecipe) -> Image.Image | None:
     return picture
 
 
-def scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return the picture stretched to `size`, or the picture itself if it has that size."""
+def scaled(picture: Image.Image, size: tuple[int, int], tile: Tile = "none") -> Image.Image:
+    """Return the picture stretched to `size`, or the picture itself if it has that size.
+
+    A tile stays one.
+    """
     if picture.size == size:
         return picture
-    return picture.resize(size, Image.Resampling.LANCZOS)
+    return resize(picture, size, Image.Resampling.LANCZOS, tile)
 
 
 def source_and_mask(edit: Edit) -> tuple[Image.Image, Image.Image | None]:

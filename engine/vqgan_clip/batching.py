@@ -4,9 +4,10 @@ from engine.vqgan_clip.loop import Run
 
 
 def can_batch(a: Run, b: Run) -> bool:
-    """Return True if two runs have the same models, canvas and memory plan.
+    """Return True if two runs have the same models, canvas, edges and memory plan.
 
     Prompts, seeds, cutouts, edits and the steps taken may differ.
     """
     same_canvas = (a.recipe.width, a.recipe.height) == (b.recipe.width, b.recipe.height)
-    return same_canvas and a.models is b.models and a.plan == b.plan
+    same_edges = a.recipe.tile == b.recipe.tile
+    return same_canvas and same_edges and a.models is b.models and a.plan == b.plan

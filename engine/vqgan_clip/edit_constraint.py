@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.images.tiling import Tile, tile_of, wraps_of
 from engine.models.loading import Models
 from engine.models.protocols import State
 from engine.models.tensors import to_tensor
@@ -31,6 +32,9 @@ the perceptors judge the change together with some of its surroundings."""
 class EditConstraint:
     """The source of an edit on a canvas of `size` (width, height), and what is kept of it.
 
+    The result of a `tile` continues across its edges, except for what is kept of a source that does
+    not.
+
     Attributes:
         source: the picture to change, (1, 3, H, W), floats in [0, 1].
         free: 1 for each number of the generator's state that may change, else 0, such as
@@ -38,22 +42,25 @@ class EditConstraint:
     """
 
     @torch.no_grad()
-    def __init__(self, edit: Edit, size: tuple[int, int], models: Models) -> None:
+    def __init__(
+        self, edit: Edit, size: tuple[int, int], models: Models, tile: Tile = "none"
+    ) -> None:
         source, mask = source_and_mask(edit)
         self._edit = edit
-        self.source = to_tensor(scaled(source, size)).to(models.device)
-        self._state = encoded(models.generator, self.source)
+        self._tile: Tile = tile
+        self.source = to_tensor(scaled(source, size, tile)).to(models.device)
+        self._state = encoded(models.generator, self.source, tile)
         self.free: State | None = None
         self._pixel_mask: Tensor | None = None
         self._window = (slice(None), slice(None))
         if mask is not None:
-            levels = np.asarray(scaled(mask, size), dtype=np.float32) / 255
+            levels = np.asarray(scaled(mask, size, tile), dtype=np.float32) / 255
             self._pixel_mask = torch.from_numpy(levels)[None, None].to(models.device)  # (1,1,H,W)
             self.free = models.generator.free(self._state, self._pixel_mask)
             self._window = _window(levels > 0)
         self._embeddings: list[Tensor] = []  # (1, D) for each perceptor
         if edit.keep_look > 0:
-            region = self.crop_to_mask(self.source)
+            region, _ = self.crop_to_mask(self.source)
             self._embeddings = [
                 each.encode_image(resize_for_perceptor(region, each.input_size))
                 for each in models.perceptors
@@ -75,10 +82,18 @@ class EditConstraint:
             image = torch.lerp(self.source, image, self._pixel_mask)
         return image
 
-    def crop_to_mask(self, image: Tensor) -> Tensor:
-        """Crop `image` (1, 3, H, W) to the mask and its surroundings, where cutouts are taken."""
+    def crop_to_mask(self, image: Tensor) -> tuple[Tensor, Tile]:
+        """Crop `image` (1, 3, H, W) to the mask and its surroundings, where cutouts are taken.
+
+        Return it with the axes along which it still continues across its edges.
+        """
         rows, columns = self._window
-        return image[..., rows, columns]
+        region = image[..., rows, columns]
+        wraps = wraps_of(self._tile)
+        is_whole = [a == b for a, b in zip(region.shape[2:], image.shape[2:], strict=True)]
+        return region, tile_of(
+            rows=wraps.rows and is_whole[0], columns=wraps.columns and is_whole[1]
+        )
 
     def loss(self, state: State, embeddings: Sequence[Tensor]) -> Tensor:
         """Return the loss () of leaving the source.

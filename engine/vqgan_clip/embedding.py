@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from engine.images.tiling import Tile
 from engine.models.protocols import Perceptor
 from engine.recipes.augmentations import Augmentations
 from engine.vqgan_clip.cutouts import cut
@@ -27,6 +28,8 @@ class Region:
     """How they are varied."""
     rng: torch.Generator
     """Source of the random numbers."""
+    tile: Tile = "none"
+    """Axes along which it continues across its edges."""
 
 
 def embed_cutouts(regions: Sequence[Region], perceptor: Perceptor, plan: MemoryPlan) -> Tensor:
@@ -55,12 +58,12 @@ def draw_views(region: Region, size: int) -> Views:
     """Draw how the N cutouts of `size` pixels a side are taken out of a region (2.3)."""
     draws = draw(region.cutouts, size, region.augmentations, region.rng)
     height, width = region.image.shape[2:]
-    return make_views(draws, width / height, region.augmentations)
+    return make_views(draws, width / height, region.augmentations, region.tile)
 
 
 def cut_views(region: Region, views: Views, size: int) -> Tensor:
     """Cut `views` (N, 3, size, size) out of a region (2.3)."""
-    return cut(region.image, views, size, region.augmentations)
+    return cut(region.image, views, size, region.augmentations, region.tile)
 
 
 def encode_views(perceptor: Perceptor, cutouts: Tensor) -> Tensor:

@@ -49,7 +49,9 @@ class Generation(loop.Run):
         _check(recipe, models)
         rng = torch.Generator(models.device).manual_seed(recipe.seed)
         canvas = (recipe.width, recipe.height)
-        edit = None if recipe.edit is None else EditConstraint(recipe.edit, canvas, models)
+        edit = None
+        if recipe.edit is not None:
+            edit = EditConstraint(recipe.edit, canvas, models, recipe.tile)
         free = None if edit is None else edit.free
         start = initial_state(recipe, models.generator, rng, free)
         state = tuple(numbers.requires_grad_() for numbers in start)
@@ -106,7 +108,8 @@ class Generation(loop.Run):
         generator = self.models.generator
         with torch.no_grad():
             state = generator.settled(self.state, self.recipe.quantization, None)
-            return loop.compose(self, generator.decode(state).clamp(0, 1))
+            decoded = generator.decode(state, tile=self.recipe.tile)
+            return loop.compose(self, decoded.clamp(0, 1))
 
     def drawing(self) -> Drawing | None:
         """Return the current picture as a drawing; None if its generator makes none.
@@ -115,7 +118,8 @@ class Generation(loop.Run):
         """
         self._raise_if_diverged()
         generator = self.models.generator
-        return generator.drawing(self.state) if isinstance(generator, Strokes) else None
+        tile = self.recipe.tile
+        return generator.drawing(self.state, tile) if isinstance(generator, Strokes) else None
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of all that changes during a run, a few MB, for `load_state_dict`.

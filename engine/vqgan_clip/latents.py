@@ -2,6 +2,7 @@
 
 import torch
 
+from engine.images.tiling import Tile
 from engine.models.protocols import Generator, State
 from engine.models.tensors import to_tensor
 from engine.recipes.generator_kinds import cannot_encode
@@ -31,8 +32,9 @@ def initial_state(
         if recipe.start != "noise":
             return generator.start((recipe.width, recipe.height), recipe.quantization, rng)
         shape = (1, 3, recipe.height, recipe.width)
-        return encoded(generator, torch.rand(shape, generator=rng, device=generator.device))
-    state = encoded(generator, to_tensor(picture).to(generator.device))
+        pixels = torch.rand(shape, generator=rng, device=generator.device)
+        return encoded(generator, pixels, recipe.tile)
+    state = encoded(generator, to_tensor(picture).to(generator.device), recipe.tile)
     if recipe.start_noise == 0:
         return state
     noisy: list[torch.Tensor] = []
@@ -44,12 +46,12 @@ def initial_state(
     return tuple(noisy)
 
 
-def encoded(generator: Generator, picture: torch.Tensor) -> State:
-    """Encode a `picture` (1, 3, H, W) in [0, 1].
+def encoded(generator: Generator, picture: torch.Tensor, tile: Tile) -> State:
+    """Encode a `picture` (1, 3, H, W) in [0, 1], which as a tile continues across its edges.
 
     Raises `RecipeError` if the generator cannot.
     """
-    state = generator.encode(picture)
+    state = generator.encode(picture, tile=tile)
     if state is None:
         raise cannot_encode()
     return state

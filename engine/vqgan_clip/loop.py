@@ -163,7 +163,8 @@ def compute_losses(runs: Sequence[Run], plan: MemoryPlan) -> list[Tensor]:
     states = zip(*map(settle, runs), strict=True)
     state = tuple(torch.cat(parts) for parts in states)  # of a VQGAN (B, C, h, w)
     # 2. Decode the image (2.1).
-    decoded = models.generator.decode(state, recompute=plan.checkpoint_decoder)  # (B, 3, H, W)
+    again, tile = plan.checkpoint_decoder, runs[0].recipe.tile
+    decoded = models.generator.decode(state, recompute=again, tile=tile)  # (B, 3, H, W)
     decoded = clamp_with_gradient(decoded).split(1)  # B of (1, 3, H, W)
     # 3. Compose an edit with its source (2.5, 4).
     images = [compose(run, image) for run, image in zip(runs, decoded, strict=True)]
@@ -220,8 +221,9 @@ def compose(run: Run, image: Tensor) -> Tensor:
 
 def crop(run: Run, image: Tensor) -> Region:
     """Return where a picture (1, 3, H, W) is cut: of a masked edit around the mask, else all."""
-    region = image if run.edit is None else run.edit.crop_to_mask(image)
-    return Region(region, run.recipe.cutouts, run.recipe.augmentations, run.rng)
+    recipe = run.recipe
+    region, tile = (image, recipe.tile) if run.edit is None else run.edit.crop_to_mask(image)
+    return Region(region, recipe.cutouts, recipe.augmentations, run.rng, tile)
 
 
 def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
@@ -241,7 +243,7 @@ def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
         loss = loss + weights.alpha * pull.sum()
     # Total variation, ours: it cleans backgrounds late in a run.
     if recipe.smoothness > 0:
-        loss = loss + weights.smoothness * total_variation(image).sum()
+        loss = loss + weights.smoothness * total_variation(image, recipe.tile).sum()
     return loss
 
 

@@ -6,6 +6,8 @@ The regulariser (2.4) is the generator's own.
 import torch
 from torch import Tensor
 
+from engine.images.tiling import Tile, wraps_of
+
 ALMOST_ONE = 1 - 1e-6
 """Maximum of half a chord: at 1, where two vectors are opposite, arcsin has no finite slope."""
 
@@ -41,10 +43,16 @@ def prompt_loss(embeddings: Tensor, targets: Tensor, weights: Tensor, stops: Ten
     return (signed.mean(1) * weights.abs()).sum(1)
 
 
-def total_variation(image: Tensor) -> Tensor:
-    """Return the mean absolute difference (B,) between neighbouring pixels of (B, 3, H, W)."""
-    down, right = (image.diff(dim=axis).abs().flatten(1).mean(1) for axis in (2, 3))
-    return down + right
+def total_variation(image: Tensor, tile: Tile = "none") -> Tensor:
+    """Return the mean absolute difference (B,) between neighbouring pixels of (B, 3, H, W).
+
+    In a `tile` the first pixel follows on the last one.
+    """
+    down, right = (
+        image.diff(dim=axis, append=image.narrow(axis, 0, 1) if wraps else None)
+        for axis, wraps in zip((2, 3), wraps_of(tile), strict=True)
+    )
+    return down.abs().flatten(1).mean(1) + right.abs().flatten(1).mean(1)
 
 
 class _ClampWithGradient(torch.autograd.Function):

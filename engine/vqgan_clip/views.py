@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from engine.images.tiling import Tile, wraps_of
 from engine.recipes.augmentations import Augmentations
 
 YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
@@ -24,6 +25,10 @@ YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.31
 
 CORNERS = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
 """Corners of a cutout, clockwise from the top left one."""
+
+ACROSS = 0.25
+"""Share of a view of a tile that can lie beyond an edge that wraps. With views that lie anywhere,
+single objects were seen cut in two, and half as many of them became what was asked for."""
 
 _CROP, _AFFINE, _PERSPECTIVE, _FLIP, _COLOR, _NOISE = 3, 4, 9, 1, 4, 1
 """Uniform numbers that each augmentation of a cutout takes, its choice by probability included."""
@@ -106,13 +111,16 @@ def draw(count: int, size: int, augmentations: Augmentations, rng: torch.Generat
     return Draws(count, uniform, normal, constants_on(rng.device))
 
 
-def make_views(draws: Draws, aspect: float, augmentations: Augmentations) -> Views:
+def make_views(
+    draws: Draws, aspect: float, augmentations: Augmentations, tile: Tile = "none"
+) -> Views:
     """Return the views that follow from random numbers; `aspect` is the picture's width / height.
 
-    Noise is not clamped, since a clamp would stop the gradient of saturated pixels.
+    Those of a `tile` can lie across its edges. Noise is not clamped, since a clamp would stop the
+    gradient of saturated pixels.
     """
     uniform = _Uniform(draws.uniform, draws.constants)
-    matrices = _geometry(draws.count, aspect, augmentations, uniform)
+    matrices = _geometry(draws.count, aspect, augmentations, uniform, tile)
     colors = noise = None
     if augmentations.jitter > 0:
         colors = _color_matrices(draws.count, augmentations, uniform)
@@ -122,7 +130,11 @@ def make_views(draws: Draws, aspect: float, augmentations: Augmentations) -> Vie
 
 
 def geometry(
-    count: int, aspect: float, augmentations: Augmentations, rng: torch.Generator
+    count: int,
+    aspect: float,
+    augmentations: Augmentations,
+    rng: torch.Generator,
+    tile: Tile = "none",
 ) -> Tensor:
     """Draw matrices (count, 3, 3) from a cutout's normalised coordinates to the picture's.
 
@@ -131,7 +143,7 @@ def geometry(
     share = _geometry_share(augmentations)
     uniform = torch.rand(share * count, generator=rng, device=rng.device)
     numbers = _Uniform(uniform, constants_on(rng.device))
-    return _geometry(count, aspect, augmentations, numbers)
+    return _geometry(count, aspect, augmentations, numbers, tile)
 
 
 def color_matrices(count: int, augmentations: Augmentations, rng: torch.Generator) -> Tensor:
@@ -163,13 +175,15 @@ def _geometry_share(augmentations: Augmentations) -> int:
     return share + (_FLIP if augmentations.flip > 0 else 0)
 
 
-def _geometry(count: int, aspect: float, augmentations: Augmentations, uniform: _Uniform) -> Tensor:
+def _geometry(
+    count: int, aspect: float, augmentations: Augmentations, uniform: _Uniform, tile: Tile
+) -> Tensor:
     """Return the matrices (count, 3, 3) of all geometry.
 
     Read the product from right to left: flip, perspective and affine move points within the cutout,
     then the crop places them.
     """
-    matrices = _crop(count, aspect, augmentations, uniform)
+    matrices = _crop(count, aspect, augmentations, uniform, tile)
     if augmentations.affine > 0:
         matrices = matrices @ _affine(count, augmentations, uniform)
     if augmentations.perspective > 0:
@@ -193,14 +207,18 @@ def _color_matrices(count: int, augmentations: Augmentations, uniform: _Uniform)
     return _with_probability(matrices, augmentations.jitter, uniform)
 
 
-def _crop(count: int, aspect: float, augmentations: Augmentations, uniform: _Uniform) -> Tensor:
+def _crop(
+    count: int, aspect: float, augmentations: Augmentations, uniform: _Uniform, tile: Tile
+) -> Tensor:
     low, high = augmentations.crop_min, augmentations.crop_max
     side = low + (high - low) * uniform.take(count)
     shift = 2 * uniform.take(2, count) - 1
     x_scale, y_scale = side / max(aspect, 1.0), side * min(aspect, 1.0)
     matrices = _identity(count, uniform.device)
     matrices[:, 0, 0], matrices[:, 1, 1] = x_scale, y_scale
-    matrices[:, 0, 2], matrices[:, 1, 2] = shift[0] * (1 - x_scale), shift[1] * (1 - y_scale)
+    x_inside, y_inside = ((1 - 2 * ACROSS if wraps else 1) for wraps in reversed(wraps_of(tile)))
+    matrices[:, 0, 2] = shift[0] * (1 - x_inside * x_scale)
+    matrices[:, 1, 2] = shift[1] * (1 - y_inside * y_scale)
     return matrices
 
 

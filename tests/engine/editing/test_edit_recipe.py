@@ -23,10 +23,11 @@ from engine.editing.edit_recipe import (
 )
 from engine.models.protocols import Perceptor
 from engine.models.tensors import to_picture
-from engine.painting import read_recipe, save_painting
+from engine.painting import finished_picture, read_recipe, save_painting
 from engine.presets import make_recipe
 from engine.recipes.augmentations import Augmentations
 from engine.recipes.edit import Edit, ImagePrompt
+from engine.vqgan_clip.edit_constraint import EditConstraint
 from engine.vqgan_clip.palette_transfer import transfer_palette
 
 RED, BLUE, GREEN = (215, 35, 40), (40, 80, 215), (40, 160, 60)
@@ -128,6 +129,42 @@ def test_latent_cells_outside_the_mask_do_not_move(models: Models):
     cells = torch.zeros(16, 16, dtype=torch.bool)
     cells[5:10, 5:10] = True
     assert torch.equal(moved, cells)
+
+
+def test_an_edit_of_a_tile_is_a_tile(models: Models):
+    """A tile that is moved first gives the same picture as one that is moved afterwards."""
+    source = scene((128, 128))
+    moved = Image.fromarray(np.roll(np.asarray(source), (32, 64), (0, 1)))
+    pictures: list[np.ndarray] = []
+    for each in (source, moved):
+        recipe = edit(each, keep=0.0, tile="both", steps=1)
+        run = Generation(recipe, models)  # before its first step, which looks at other views
+        pictures.append(np.asarray(finished_picture(run), int))
+    assert np.abs(np.roll(pictures[0], (32, 64), (0, 1)) - pictures[1]).max() <= 1
+
+
+def test_a_masked_edit_of_a_tile_leaves_the_rest_alone(models: Models):
+    noise = np.random.default_rng(1).integers(0, 256, (150, 150, 3), dtype=np.uint8)
+    mask = Image.new("L", (150, 150))
+    mask.paste(255, (0, 40, 30, 90))
+    mask.paste(255, (120, 40, 150, 90))  # one area, across the edge
+    recipe = edit(Image.fromarray(noise), mask=mask, tile="x")
+    picture, outside = np.asarray(paint(recipe, models)), np.asarray(mask) == 0
+    assert (picture[outside] == noise[outside]).all()
+    assert (picture[:, 0] != noise[:, 0]).any()
+
+
+def test_around_a_mask_a_tile_goes_on_only_where_all_of_it_is_looked_at(models: Models):
+    masks = {"middle": (24, 24, 39, 39), "row": (0, 24, 63, 39), "all": (0, 0, 63, 63)}
+    found: dict[str, str] = {}
+    for name, box in masks.items():
+        mask = Image.new("L", (64, 64))
+        ImageDraw.Draw(mask).rectangle(box, fill=255)
+        recipe = edit(scene((64, 64)), mask=mask, tile="both")
+        assert recipe.edit is not None
+        constraint = EditConstraint(recipe.edit, (64, 64), models, recipe.tile)
+        found[name] = constraint.crop_to_mask(constraint.source)[1]
+    assert found == {"middle": "none", "row": "both", "all": "both"}
 
 
 class Watched:

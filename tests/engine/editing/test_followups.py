@@ -160,6 +160,20 @@ def test_a_picture_is_enlarged_on_a_canvas_twice_as_large():
     check_paintable(larger)
 
 
+def test_what_follows_on_a_tile_is_a_tile():
+    tile = imagined(tile="both")
+    variation = variation_of(tile, encoded(scene()), 8)
+    assert variation.tile == with_extra_steps(tile, 5).tile == "both"
+    picture = np.asarray(scene((192, 128)))
+    starts: list[np.ndarray] = []
+    for moved in (picture, np.roll(picture, (20, 100), (0, 1))):
+        larger = enlarged(tile, encoded(Image.fromarray(moved)))
+        assert larger.tile == "both"
+        assert larger.init_image is not None
+        starts.append(np.asarray(read_picture(larger.init_image)))
+    assert (np.roll(starts[0], (10, 50), (0, 1)) == starts[1]).all()  # resized across the edges
+
+
 def test_the_smallest_learning_rate_stays_in_range():
     assert enlarged(imagined(learning_rate=1e-6), encoded(scene())).learning_rate == 1e-6
 

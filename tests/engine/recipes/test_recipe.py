@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import RecipeError
+from engine.images.tiling import TILES
 from engine.recipes.augmentations import PAPER, Augmentations
 from engine.recipes.checks import MAX_SEED
 from engine.recipes.edit import Edit, ImagePrompt
+from engine.recipes.kinds import recipe_from_json
 from engine.recipes.prompts import MAX_LENGTH, MAX_PROMPTS, Prompt
 from engine.recipes.recipe import Recipe
 
@@ -63,6 +65,7 @@ RECIPES = st.builds(
     quantization=st.sampled_from(["z-quantize", "none"]),
     more=st.lists(st.integers(1, 1000), max_size=5).map(tuple),
     enlarge=st.integers(1, 16),
+    tile=st.sampled_from(TILES),
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -173,6 +176,8 @@ def test_the_written_form_is_json_for_other_programs():
         ({"prompts": "a star"}, "prompts must be a tuple of Prompt, not 'a star'"),
         ({"prompts": ("a star",)}, "prompts must be a tuple of Prompt"),
         ({"models": ""}, "models must be the name"),
+        ({"tile": "z"}, "tile must be one of none, x, y, both, not 'z'"),
+        ({"tile": ["x"]}, "tile must be one of"),
         ({"models": 1}, "models must be the name"),
         ({"width": 15}, "width must be a whole number from 16 to 4096, not 15"),
         ({"width": 4097}, "width must be a whole number from 16 to 4096, not 4097"),
@@ -263,14 +268,14 @@ def test_values_that_are_not_allowed_are_refused_by_name(changes: dict[str, Any]
         ("null", "must be a JSON object"),
         ("[]", "must be a JSON object"),
         ('"a red circle"', "must be a JSON object"),
-        ("{}", "version must be from 1 to 3, not None"),
-        (written(version=None), "version must be from 1 to 3, not None"),
-        (written(version=0), "version must be from 1 to 3, not 0"),
-        (written(version=True), "version must be from 1 to 3, not True"),
-        (written(version=1.0), "version must be from 1 to 3, not 1.0"),
-        (written(version="1"), "version must be from 1 to 3, not '1'"),
-        (written(version=4), "version 4, newer than 3.*update"),
-        (written(version=10**400), "newer than 3"),
+        ("{}", "version must be from 1 to 5, not None"),
+        (written(version=None), "version must be from 1 to 5, not None"),
+        (written(version=0), "version must be from 1 to 5, not 0"),
+        (written(version=True), "version must be from 1 to 5, not True"),
+        (written(version=1.0), "version must be from 1 to 5, not 1.0"),
+        (written(version="1"), "version must be from 1 to 5, not '1'"),
+        (written(version=6), "version 6, newer than 5.*update"),
+        (written(version=10**400), "newer than 5"),
         (written(brush=1, easel=2), "recipe contains unknown keys: 'brush', 'easel'"),
         (written(**{"a\ud800\n": 1}), r"recipe contains unknown keys: 'a\\ud800\\n'"),
         (written(**{"x" * 9000: 1}), "recipe contains unknown keys: 'xxx"),
@@ -370,3 +375,12 @@ def test_recipes_with_the_longest_prompts_and_pictures_are_read():
         image_prompts=(small, large),
     )  # fmt: skip
     assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_only_a_tile_has_the_key_and_the_version_of_tiles():
+    values = json.loads(RECIPE.to_json())
+    assert "tile" not in values
+    tile = json.loads(replace(RECIPE, tile="both").to_json())
+    assert tile == values | {"version": 5, "tile": "both"}
+    assert recipe_from_json(json.dumps(tile)).to_json() == json.dumps(tile)
+    assert recipe_from_json(written(tile="none")) == RECIPE

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.images.tiling import Tile
 from engine.models.catalogue import CATALOGUE
 from engine.models.loading import digest, load_vqgan
 from engine.models.vqgan import VQGAN
@@ -51,11 +52,11 @@ def spoil_the_decoder(generator: VQGAN) -> None:
 class FromZero(VQGAN):
     """Works in pictures from 0 to 1 where the program gives it pictures from -1 to 1."""
 
-    def encode(self, images: Tensor) -> Tensor:
-        return super().encode(images * 2 - 1)
+    def encode(self, images: Tensor, *, tile: Tile = "none") -> Tensor:
+        return super().encode(images * 2 - 1, tile=tile)
 
-    def decode(self, latents: Tensor, *, recompute: bool = False) -> Tensor:
-        return (super().decode(latents, recompute=recompute) + 1) / 2
+    def decode(self, latents: Tensor, *, recompute: bool = False, tile: Tile = "none") -> Tensor:
+        return (super().decode(latents, recompute=recompute, tile=tile) + 1) / 2
 
 
 def work_in_pictures_from_zero_to_one(generator: VQGAN) -> None:

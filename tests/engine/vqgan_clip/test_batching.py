@@ -103,6 +103,15 @@ def test_can_batch_needs_same_models_canvas_and_plan(models: Models):
     assert not can_batch(run, Generation(recipe(size=(32, 64)), models))
     assert not can_batch(run, Generation(recipe(), models, PLANS[1]))
     assert not can_batch(run, Generation(recipe(), replace(models)))
+    assert not can_batch(run, Generation(recipe(tile="x"), models))
+
+
+def test_tiles_share_steps(models: Models):
+    recipes = (recipe(tile="x", smoothness=1.0), replace(OTHERS[0], tile="x"))
+    runs = [Generation(each, models) for each in recipes]
+    assert can_batch(*runs)
+    step(runs)
+    assert_alike(latents(runs), alone(recipes, models, 1))
 
 
 class Full:

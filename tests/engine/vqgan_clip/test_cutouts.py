@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.images.tiling import TILES, Tile, wraps_of
 from engine.recipes.augmentations import PAPER, Augmentations
 from engine.vqgan_clip.cutouts import (
     LUMA,
@@ -278,3 +279,51 @@ def test_gradient_reaches_all_covered_pixels():
     assert image.grad is not None
     assert math.isfinite(image.grad.sum().item())
     assert (image.grad != 0).all()
+
+
+SHIFT = torch.tensor([[[1.0, 0.0, 0.5], [0.0, 1.0, -1.0], [0.0, 0.0, 1.0]]])
+"""A view of the whole picture, a quarter to the right and a half up."""
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (12, 32)])
+def test_a_view_of_a_tile_goes_on_across_its_edges(height: int, width: int):
+    image = picture(1, height, width)
+    seen = resample(image, SHIFT, 4 * width, tile="both")
+    still = torch.eye(3)[None]
+    moved = image.roll((height // 2, -width // 4), (2, 3))
+    expected = resample(moved, still, 4 * width, tile="both")
+    torch.testing.assert_close(seen, expected, rtol=0, atol=ROUNDING)
+
+
+def test_a_tile_along_one_axis_is_mirrored_along_the_other():
+    image = picture(1, 16, 16)
+    seen = resample(image, SHIFT, 16, tile="x")
+    expected = resample(torch.cat((image[..., 4:], image[..., :4]), 3), _up(), 16, tile="x")
+    torch.testing.assert_close(seen, expected, rtol=0, atol=ROUNDING)
+    mirrored = torch.cat((image[:, :, :8].flip(2), image[:, :, :8]), 2).roll(-4, 3)
+    torch.testing.assert_close(seen, mirrored, rtol=0, atol=ROUNDING)
+
+
+def _up() -> Tensor:
+    only_up = SHIFT.clone()
+    only_up[:, 0, 2] = 0
+    return only_up
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("aspect", [0.5, 1.0, 1.5])
+def test_views_lie_across_the_edges_that_wrap_and_no_others(tile: Tile, aspect: float):
+    augmentations = Augmentations(crop_min=0.4, crop_max=0.8)
+    matrices = geometry(2000, aspect, augmentations, seeded(), tile)
+    scales, places = matrices.diagonal(dim1=1, dim2=2)[:, :2], matrices[:, :2, 2]
+    beyond = ((places.abs() + scales - 1) / (2 * scales)).amax(0)  # in views, of x and y
+    for found, wrapped in zip(beyond.tolist(), reversed(wraps_of(tile)), strict=True):
+        assert found == pytest.approx(0.25 if wrapped else 0.0, abs=0.02)
+
+
+def test_the_gradient_of_a_view_reaches_both_sides_of_a_seam():
+    image = picture(1, 16, 16).requires_grad_()
+    resample(image, SHIFT, 32, tile="both")[..., 23:25].sum().backward()  # where the seam is
+    assert image.grad is not None
+    assert image.grad[..., 0].abs().sum() > 0
+    assert image.grad[..., -1].abs().sum() > 0

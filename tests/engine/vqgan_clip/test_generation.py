@@ -510,3 +510,26 @@ def test_last_seen_is_the_picture_before_the_last_step(models: Models) -> None:
     before = generation.image()
     generation.step()
     assert torch.equal(generation.last_seen, before)
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_a_tile_is_decoded_and_shown_across_its_edges(models: Models, quantization: Any):
+    plain, tile = (small(quantization=quantization, tile=each) for each in ("none", "both"))
+    start = Generation(tile, models)
+    assert torch.equal(start.latent, Generation(plain, models).latent)  # the same codes
+    run = Generation(tile, models)
+    while not run.done:
+        run.step()
+    settled = models.generator.settled(run.state, quantization, None)
+    with torch.no_grad():
+        expected = models.generator.decode(settled, tile="both").clamp(0, 1)
+    assert torch.equal(run.image(), expected)
+    assert not torch.equal(run.image(), painted(plain, models))
+
+
+def test_a_stopped_tile_goes_on_with_the_same_picture(models: Models):
+    recipe = small(tile="x", smoothness=1.0)
+    run, resumed = Generation(recipe, models), Generation(recipe, models)
+    run.step()
+    resumed.load_state_dict(run.state_dict())
+    assert torch.equal(finish(resumed), finish(run))

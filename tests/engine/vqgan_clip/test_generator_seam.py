@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from engine import Generation, Models, Recipe, RecipeError, edit_recipe, make_recipe
 from engine.images.image_io import read_picture
+from engine.images.tiling import Tile
 from engine.models.protocols import State
 from engine.recipes.generator_kinds import GeneratorKind
 from engine.recipes.recipe import Quantization, Start
@@ -38,14 +39,14 @@ class TwoGrids:
             torch.zeros(1, 3, height, width),
         )
 
-    def encode(self, picture: Tensor) -> State | None:
+    def encode(self, picture: Tensor, *, tile: Tile = "none") -> State | None:
         coarse = F.avg_pool2d(picture, 8)
         return coarse, picture - F.interpolate(coarse, scale_factor=8.0)
 
     def settled(self, state: State, way: Quantization, random: torch.Generator | None) -> State:
         return state
 
-    def decode(self, state: State, *, recompute: bool = False) -> Tensor:
+    def decode(self, state: State, *, recompute: bool = False, tile: Tile = "none") -> Tensor:
         coarse, fine = state
         return F.interpolate(coarse, scale_factor=8.0) + fine
 
@@ -59,7 +60,7 @@ class TwoGrids:
 class NoEncoder(TwoGrids):
     starts: tuple[Start, ...] = ("random",)
 
-    def encode(self, picture: Tensor) -> State | None:
+    def encode(self, picture: Tensor, *, tile: Tile = "none") -> State | None:
         return None
 
 

@@ -138,3 +138,13 @@ def test_clamp_passes_only_gradients_that_lead_inside(value: float, gradient: fl
     clamp_with_gradient(image).backward(torch.tensor(gradient))
     assert image.grad is not None
     assert image.grad.item() == (gradient if passes else 0)
+
+
+def test_the_variation_of_a_tile_counts_the_step_across_its_edges():
+    ramp = torch.linspace(0, 1, 5, dtype=torch.float64).expand(1, 3, 5, 5)
+    assert total_variation(ramp).item() == pytest.approx(0.25)
+    assert total_variation(ramp, "y").item() == pytest.approx(0.25)
+    assert total_variation(ramp, "x").item() == pytest.approx((4 * 0.25 + 1) / 5)
+    image = torch.rand((1, 3, 6, 8), generator=torch.Generator().manual_seed(1))
+    moved = total_variation(image.roll((2, 3), (2, 3)), "both")
+    torch.testing.assert_close(moved, total_variation(image, "both"))

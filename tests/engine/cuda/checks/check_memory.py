@@ -1,6 +1,7 @@
 """Memory on CUDA: estimates, the fall-back to thriftier plans, and where tensors are."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -45,6 +46,19 @@ def test_estimate_is_just_above_what_a_run_takes(
 ):
     models, is_bf16, fixed = either
     recipe, entry = painted(side, cutouts), find_models("demo")
+    before = torch.cuda.memory_allocated()
+    taken = fixed + peak_of_step(Generation(recipe, models, plan)) - before
+    estimate = estimate_peak(recipe, entry, plan, is_bf16=is_bf16, is_cuda=True)
+    assert taken <= estimate <= 1.25 * taken
+
+
+@pytest.mark.parametrize(("side", "cutouts"), [(64, 8), (512, 16)])
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_estimate_of_a_tile_is_just_above_what_it_takes(
+    plan: MemoryPlan, side: int, cutouts: int, either: tuple[Models, bool, int]
+):
+    models, is_bf16, fixed = either
+    recipe, entry = replace(painted(side, cutouts), tile="both"), find_models("demo")
     before = torch.cuda.memory_allocated()
     taken = fixed + peak_of_step(Generation(recipe, models, plan)) - before
     estimate = estimate_peak(recipe, entry, plan, is_bf16=is_bf16, is_cuda=True)

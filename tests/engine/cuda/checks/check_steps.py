@@ -60,6 +60,8 @@ RECIPES = {
     "an initial picture": painted(start="image", init_image=png(), start_noise=0.5),
     "a masked edit": edited(masked=True, keep=0.0),
     "an edit that keeps much": edited(),
+    "a tile": painted(tile="both"),
+    "a masked edit of a tile": replace(edited(masked=True, keep=0.0), tile="x"),
 }
 
 
