@@ -23,7 +23,7 @@ MAX_COUNT = 1000
 
 _RECIPE_OPTIONS = (
     *("size", "steps", "seed", "models", "preset"),
-    *("negative", "ratio", "init_image", "start_noise", "like", "count"),
+    *("negative", "ratio", "init_image", "start_noise", "like", "count", "tile"),
 )
 """Options that set a recipe's values, and so exclude `--recipe`."""
 
@@ -205,6 +205,7 @@ def _add_recipe_options(group: "Group") -> None:
     _add_option(group, "--more", type=more, metavar="N", action="append")
     noise = values.number("--start-noise", 0, MAX_START_NOISE)
     _add_option(group, "--start-noise", type=noise, metavar="X")
+    _add_option(group, "--tile", type=values.tile, metavar="AXES")
     _add_option(group, "--seed", type=values.whole_number("--seed", 0, MAX_SEED), metavar="S")
     _add_option(group, "--models", metavar="NAME")
     _add_option(group, "--preset", metavar="NAME")
@@ -222,6 +223,7 @@ def _add_other_options(parser: argparse.ArgumentParser) -> None:
     )
     _add_option(files, "--animation", **_FILE)
     _add_option(files, "--svg", **_FILE)
+    _add_option(files, "--preview", **_FILE)
     _add_option(files, "--force", action="store_true")
     _add_machine_options(parser)
 

@@ -1,6 +1,7 @@
 """What the help of the command line says beside the names of commands and options."""
 
 from engine.comparison.prompts import PROMPT_SETS, TRIES
+from engine.images.tiling import TILES
 from engine.presets import PRESET_NAMES
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
 from engine.recipes.shapes import MAX_RATIO
@@ -45,6 +46,7 @@ OPTIONS = {
     "demo painters for the demo models, else all published ones that paint from words)",
     "--preset": f"settings of the optimization: {', '.join(PRESET_NAMES)} "
     "(default: what suits the models)",
+    "--preview": "also write a .png file of two by two copies of a tile, which shows its seams",
     "--prompts": f"paint the prompts of a figure of the paper: {', '.join(PROMPT_SETS)}",
     "--ratio": f"shape of the picture as width:height, up to {MAX_RATIO:g}:1; it has about as many "
     "pixels as the models' own size",
@@ -59,6 +61,8 @@ OPTIONS = {
     "--svg": "also write the picture as an .svg file, with models that draw lines, such as "
     "demo-strokes",
     "--table": "instead of a sheet: print the times of N runs each beside those of the paper",
+    "--tile": f"paint a picture that continues across its own edges, so that copies of it join "
+    f"without a seam: {', '.join(TILES)} (default: none)",
     "--tries": f"number of tries of the other painters, with the seeds S, S+1, ... (default: "
     f"{TRIES})",
 }

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import PictureError
+from engine.errors import PictureError, UsageError
 from engine.files import check_output, quoted
 from engine.images.animation import ANIMATION_SUFFIXES
 
@@ -20,13 +20,15 @@ class Outputs:
     """Folder for the pictures after every few steps, or None."""
     svg: Path | None
     """The picture as SVG, or None."""
+    preview: Path | None
+    """File for copies of a tile side by side, or None."""
     force: bool
     """True to overwrite existing files."""
 
     @property
     def names_to_reserve(self) -> tuple[Path, ...]:
         """Files whose names no other program may take meanwhile."""
-        files = (self.picture, self.animation, self.svg)
+        files = (self.picture, self.animation, self.svg, self.preview)
         return () if self.force else tuple(each for each in files if each is not None)
 
 
@@ -35,10 +37,11 @@ def name_outputs(arguments: argparse.Namespace, number: int, count: int) -> Outp
 
     Raises:
         PictureError: One of them cannot be written.
+        UsageError: Two of them are the same.
     """
     picture = _numbered(arguments.out, number, count)
     check_output(picture, suffixes=(".png",), force=arguments.force)
-    animation = frames = svg = None
+    animation = frames = svg = preview = None
     if arguments.animation is not None:
         animation = _numbered(arguments.animation, number, count)
         check_output(animation, suffixes=ANIMATION_SUFFIXES, force=arguments.force)
@@ -48,7 +51,12 @@ def name_outputs(arguments: argparse.Namespace, number: int, count: int) -> Outp
     if arguments.svg is not None:
         svg = _numbered(arguments.svg, number, count)
         check_output(svg, suffixes=(".svg",), force=arguments.force)
-    return Outputs(picture, animation, frames, svg, arguments.force)
+    if arguments.preview is not None:
+        preview = _numbered(arguments.preview, number, count)
+        check_output(preview, suffixes=(".png",), force=arguments.force)
+        if preview.resolve() == picture.resolve():
+            raise UsageError("--preview and --out name the same file: choose another name for one")
+    return Outputs(picture, animation, frames, svg, preview, arguments.force)
 
 
 def _numbered(path: Path, number: int, count: int) -> Path:

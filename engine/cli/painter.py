@@ -5,6 +5,8 @@ Whatever ends a run, the picture so far is saved first, and reported afterwards.
 
 from pathlib import Path
 
+from PIL import Image
+
 from engine.cli.growth import FrameRecorder
 from engine.cli.messages import print_notice
 from engine.cli.progress import StepBar
@@ -13,11 +15,14 @@ from engine.cli.saving import NameReservations, Results
 from engine.cli.signals import StopSignals, exit_code
 from engine.errors import EngineError
 from engine.files import atomic_write, quoted
+from engine.images.png import save_png
+from engine.images.tiling import repeated
 from engine.models.devices import choose_device, set_measured_threads
 from engine.models.memory import free_budget
 from engine.models.painter import Painter, Run
 from engine.painters import begin, choose_plan, load_painter, plan_of
 from engine.painting import finished_picture, svg_of_run
+from engine.recipes.kinds import tile_of_recipe
 from engine.recipes.prompts import Prompt, shorten
 from engine.text import Text
 from engine.vqgan_clip.generation import Generation
@@ -167,6 +172,20 @@ def _write_outputs(run: Run, task: PaintTask, recorder: FrameRecorder, results: 
         recorder.write_animation(run)
         if outputs.svg is not None:
             results.paths.append(results.save(outputs.svg, write_svg))
+        _write_preview(picture, task, results)
     finally:
         results.paths.append(path)
     return path
+
+
+def _write_preview(picture: Image.Image, task: PaintTask, results: Results) -> None:
+    """Write copies of a tile side by side if the task asks for them."""
+    wanted = task.outputs.preview
+    if wanted is None:
+        return
+    copies = repeated(picture, tile_of_recipe(task.recipe))
+
+    def write(path: Path) -> None:
+        save_png(copies, path, text={}, force=task.outputs.force and path == wanted)
+
+    results.paths.append(results.save(wanted, write))

@@ -20,7 +20,7 @@ from engine.painters import plain_recipe
 from engine.painting import Provenance, check_paintable, read_provenance
 from engine.presets import default_size, make_recipe, round_to_grid, size_of_ratio
 from engine.recipes.checks import MAX_SEED
-from engine.recipes.kinds import PAINTER_NAMES, AnyRecipe, vqgan_clip_recipe
+from engine.recipes.kinds import PAINTER_NAMES, AnyRecipe, tile_of_recipe, vqgan_clip_recipe
 from engine.recipes.prompt_syntax import with_excluded
 from engine.recipes.prompts import Prompt, line_of, parse_line
 from engine.recipes.start_image import init_image
@@ -31,7 +31,7 @@ DRAWN_SEEDS = 2**32
 """Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
 _WITHOUT = (
     *("negative", "size", "ratio", "init_image", "like"),
-    *("steps", "more", "start_noise", "preset"),
+    *("steps", "more", "start_noise", "preset", "tile"),
 )
 """Options of `imagine` that only VQGAN-CLIP has."""
 _MOST_NAMED = 5
@@ -85,6 +85,10 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
             "--svg needs models that draw lines, and {models} paint pixels: choose others such as "
             "demo-strokes by --models, or leave out --svg",
             models=repr(recipe.models),
+        )
+    if arguments.preview is not None and tile_of_recipe(recipe) == "none":
+        raise UsageError(
+            "--preview shows copies of a tile side by side: add --tile both, or leave it out"
         )
     if recipe.seed + count - 1 > MAX_SEED:
         raise UsageError(f"--seed must be at most {MAX_SEED - count + 1} for {count} pictures")
@@ -225,6 +229,7 @@ def _optional(arguments: argparse.Namespace) -> dict[str, Any]:
         "steps": arguments.steps,
         "more": arguments.more and tuple(arguments.more),
         "start_noise": arguments.start_noise,
+        "tile": arguments.tile,
     }
     return {name: value for name, value in options.items() if value is not None}
 

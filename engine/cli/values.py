@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import RecipeError, UsageError
+from engine.images.tiling import TILES, Tile
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
 from engine.recipes.prompt_syntax import MAX_WEIGHT
 from engine.recipes.prompts import shorten
@@ -90,6 +91,13 @@ def like(text: str) -> tuple[Path, float]:
             f"a weight of --like must be from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {weight}"
         )
     return Path(name), float(weight)
+
+
+def tile(text: str) -> Tile:
+    """Return along which axes a picture continues across its edges."""
+    if text not in TILES:
+        raise UsageError(f"--tile must be {', '.join(TILES)}, not {shorten(text)!r}")
+    return text
 
 
 def device(text: str) -> str:

@@ -301,3 +301,20 @@ def test_words_that_the_models_do_not_know_are_named(capsys: pytest.CaptureFixtu
     assert "try 'a red circle on a blue background'" in said
     assert main(["imagine", "a red circle", "--steps", "1", "--out", "b.png"]) == 0
     assert "do not know" not in capsys.readouterr().err
+
+
+def test_a_tile_is_painted_with_a_preview_of_its_copies(
+    folder: Path, capsys: pytest.CaptureFixture
+):
+    options = ["--tile", "both", "--preview", "two.png", "--out", "a.png", *QUICK]
+    assert main(["imagine", "a red circle", *options]) == 0
+    assert capsys.readouterr().out == "two.png\na.png\n"
+    recipe = read_provenance(folder / "a.png").recipe
+    assert recipe == make_recipe("a red circle", seed=5, size=(32, 24), steps=3, tile="both")
+    tile, copies = read_picture(folder / "a.png"), read_picture(folder / "two.png")
+    assert copies.size == (2 * tile.width, 2 * tile.height)
+    assert copies.crop((0, tile.height, tile.width, copies.height)) == tile
+    again = ["imagine", "--recipe", "a.png", "--preview", "again.png", "--out", "b.png"]
+    assert main(again) == 0
+    assert (folder / "b.png").read_bytes() == (folder / "a.png").read_bytes()
+    assert read_picture(folder / "again.png") == copies

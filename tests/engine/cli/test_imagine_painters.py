@@ -49,6 +49,7 @@ def test_a_painter_paints_by_its_own_defaults(folder: Path, entry: PainterEntry)
         (["--size", "64", "--negative", "fog"], "has no --negative, --size: "),
         (["--init-image", "from.png"], "has no --init-image: "),
         (["--like", "from.png"], "has no --like: "),
+        (["--tile", "both"], "has no --tile: "),
         (["--preset", "paper", "--more", "3"], "has no --more, --preset: "),
     ],
 )
