@@ -11,6 +11,7 @@ from bot.saved_style import MAX_STYLE
 from bot.submission.imagine_options import MAX_RATIO_TEXT, MAX_WEIGHTS, ImagineOptions
 from bot.submission.requester import PAINTING, Requester
 from bot.submission.seeds import LARGEST_SEED
+from bot.ui.command_options import TILE_CHOICES
 from bot.ui.responses import defer
 from cogs.painting import DESCRIPTIONS, MAX_MODEL, SIZES, WEIGHTS, PaintingCog
 from engine.recipes.checks import MAX_STEPS
@@ -27,7 +28,7 @@ class Blend(PaintingCog):
         image3="A third picture",
         weights=WEIGHTS,
     )
-    @app_commands.choices(size=SIZES)
+    @app_commands.choices(size=SIZES, tile=TILE_CHOICES)
     @app_commands.autocomplete(
         ratio=PaintingCog.complete_ratio,
         preset=PaintingCog.complete_preset,
@@ -49,6 +50,7 @@ class Blend(PaintingCog):
         style: Range[str, 1, MAX_STYLE] | None = None,
         negative: str | None = None,
         count: Range[int, 1, MAX_VARIATIONS] | None = None,
+        tile: str | None = None,
         model: Range[str, 1, MAX_MODEL] | None = None,
     ) -> None:
         """Paint what two or three pictures have in common, without words."""
@@ -63,6 +65,7 @@ class Blend(PaintingCog):
             model=model,
             preset=preset,
             style=style,
+            tile=tile,
             likes=len(images),
             like_weights=weights,
             weights_option="weights",

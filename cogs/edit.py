@@ -21,7 +21,7 @@ from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
 from bot.ui import job_text
 from bot.ui.autocomplete import matching, matching_presets
-from bot.ui.command_options import hide_option
+from bot.ui.command_options import TILE, TILE_CHOICES, hide_option
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, show_form
@@ -62,8 +62,10 @@ class Edit(BotCog):
         seed="The same seed makes the same change again",
         preset="Quality: fast takes less time, fine takes more",
         count="How many variations to paint",
+        tile=TILE,
         painter="What paints: VQGAN-CLIP, or one of its rivals in the paper",
     )
+    @app_commands.choices(tile=TILE_CHOICES)
     async def edit(
         self,
         interaction: discord.Interaction,
@@ -75,13 +77,14 @@ class Edit(BotCog):
         seed: Range[int, 0, LARGEST_SEED] | None = None,
         preset: str | None = None,
         count: Range[int, 1, MAX_VARIATIONS] = 1,
+        tile: str | None = None,
         painter: Range[str, 1, MAX_PAINTER] | None = None,
     ) -> None:
         """Change a picture by words."""
         await defer(interaction)
         kept = None if keep is None else keep / 100
         spoiler = is_spoiler(image, mask)
-        options = EditOptions(prompt, kept, steps, seed, preset, count, painter, spoiler)
+        options = EditOptions(prompt, kept, steps, seed, preset, count, painter, spoiler, tile)
         requester = Requester.of_interaction(interaction)
         drawn = None if mask is None else Upload(mask)
         queued = await self._services.edits.queue(requester, options, Upload(image), drawn)

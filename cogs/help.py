@@ -26,6 +26,10 @@ _PAINTING = (
         "- `seed` repeats a picture, `image` starts from yours, `like` resembles one, `negative` "
         "avoids something, `ratio` shapes the picture, `count` paints variations."
     ),
+    Message(
+        "- `tile` lets a picture continue across its own edges, so that copies of it join without "
+        "a seam. `/edit` has it too."
+    ),
     Message("- `/blend` paints what pictures have in common."),
     Message(
         "- `/edit` changes a picture by words: all of it, or where a `mask` is white. The menu "

@@ -10,6 +10,7 @@ from bot.submission.imagine_options import MAX_RATIO_TEXT, MAX_WEIGHTS, ImagineO
 from bot.submission.painters import MAX_PAINTER
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
+from bot.ui.command_options import TILE_CHOICES
 from bot.ui.responses import defer
 from cogs.painting import DESCRIPTIONS, MAX_MODEL, SIZES, WEIGHTS, PaintingCog
 from engine.recipes.checks import MAX_STEPS
@@ -30,7 +31,7 @@ class Imagine(PaintingCog):
         like_weights=WEIGHTS,
         painter="What paints: VQGAN-CLIP, or one of its rivals in the paper",
     )
-    @app_commands.choices(size=SIZES)
+    @app_commands.choices(size=SIZES, tile=TILE_CHOICES)
     @app_commands.autocomplete(
         ratio=PaintingCog.complete_ratio,
         preset=PaintingCog.complete_preset,
@@ -55,6 +56,7 @@ class Imagine(PaintingCog):
         like3: discord.Attachment | None = None,
         like_weights: Range[str, 1, MAX_WEIGHTS] | None = None,
         count: Range[int, 1, MAX_VARIATIONS] | None = None,
+        tile: str | None = None,
         model: Range[str, 1, MAX_MODEL] | None = None,
         painter: Range[str, 1, MAX_PAINTER] | None = None,
     ) -> None:
@@ -72,6 +74,7 @@ class Imagine(PaintingCog):
             painter=painter,
             preset=preset,
             style=style,
+            tile=tile,
             likes=len(likes),
             like_weights=like_weights,
         )

@@ -22,7 +22,7 @@ from bot.submission.requester import Requester
 from bot.submission.seeds import variations
 from bot.submission.submit import Queued
 from bot.ui.autocomplete import first_choices, matching, matching_presets
-from bot.ui.command_options import hide_option
+from bot.ui.command_options import TILE, hide_option
 from bot.ui.job_text import reading_text
 from bot.ui.styles_text import style_choices
 from bot.ui.uploads import Upload, is_spoiler
@@ -44,6 +44,7 @@ DESCRIPTIONS = {
     "style": "A style",
     "negative": "What the picture should not show, separated by commas",
     "count": "How many variations to paint",
+    "tile": TILE,
     "model": "The models that paint (default: those that the host chose)",
 }
 """The descriptions of the options that these commands share."""

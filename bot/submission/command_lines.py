@@ -166,6 +166,7 @@ def _options(recipe: AnyRecipe) -> dict[str, str | None]:
         "steps": str(recipe.steps),
         "seed": str(recipe.seed),
         "preset": preset_of(recipe),
+        "tile": None if recipe.tile == "none" else recipe.tile,
         **_weights(recipe),
     }
 

@@ -128,6 +128,7 @@ def _has_usual_settings(recipe: Recipe) -> bool:
         preset=preset,
         size=(recipe.width, recipe.height),
         steps=recipe.steps,
+        tile=recipe.tile,
     )
     without = replace(
         recipe, prompts=usual.prompts, start=usual.start, init_image=None, start_noise=0.0

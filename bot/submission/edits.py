@@ -26,7 +26,7 @@ from engine.editing.edit_pictures import EditPictures, read_edit
 from engine.editing.edit_recipe import edit_recipe, feather, plain_edit
 from engine.presets import make_recipe
 from engine.recipes.edit import Edit
-from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
+from engine.recipes.kinds import AnyRecipe, tile_of_recipe, vqgan_clip_recipe
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class EditOptions:
     """Name of the method that paints, VQGAN-CLIP if left out."""
     spoiler: bool = False
     """Whether the picture or the mask is marked as a spoiler."""
+    tile: str | None = None
+    """Axes along which the result continues across its edges; None for those of the picture, if it
+    was painted here, or else none."""
     models: str | None = None
     """Name of the models that paint; None for those that painted the picture, or else the main
     ones."""
@@ -51,7 +54,8 @@ class EditOptions:
     @property
     def settings(self) -> dict[str, Any]:
         """Fields of the recipe that replace the preset's."""
-        return {} if self.steps is None else {"steps": self.steps}
+        values = {"steps": self.steps, "tile": self.tile}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Edits:
 
         Raises `UserError` or `EngineError` for what is not allowed.
         """
-        options = replace(options, models=options.models or await self.models_of(picture))
+        options = await self._as_painted(options, picture)
         await self._check(requester, options, has_mask=mask is not None)
         async with self._files.turn(requester.user_id) as turn:
             pictures = await turn.read_both(read_edit_pictures, picture, mask)
@@ -124,7 +128,8 @@ class Edits:
 
     def _other_recipe(self, options: EditOptions, edit: Edit) -> AnyRecipe:
         """Return the recipe of another painter than VQGAN-CLIP."""
-        used = [name for name in ("keep", "steps", "preset") if getattr(options, name) is not None]
+        names = ("keep", "steps", "preset", "tile")
+        used = [name for name in names if getattr(options, name) is not None]
         return other_edit(
             options.painter or "",
             options.prompt,
@@ -152,12 +157,24 @@ class Edits:
 
     async def models_of(self, picture: Upload) -> str:
         """Return the models that painted a picture of a message, if known, or the main ones."""
-        engine = self._settings.engine
-        if picture.message is None or not is_own(picture.message):
-            return engine.models
-        record = await self._store.jobs.by_post(picture.message.id)
-        painted = None if record is None else record.job.recipes[0].models
+        engine, recipe = self._settings.engine, await self._recipe_of(picture)
+        painted = None if recipe is None else recipe.models
         return painted if painted in engine.installed else engine.models
+
+    async def _recipe_of(self, picture: Upload) -> AnyRecipe | None:
+        """Return the first recipe of the job that painted a picture of a message, if known."""
+        if picture.message is None or not is_own(picture.message):
+            return None
+        record = await self._store.jobs.by_post(picture.message.id)
+        return None if record is None else record.job.recipes[0]
+
+    async def _as_painted(self, options: EditOptions, picture: Upload) -> EditOptions:
+        """Return options with the models of a picture that was painted here; tiles stay tiles."""
+        models, recipe = await self.models_of(picture), await self._recipe_of(picture)
+        tile = options.tile
+        if recipe is not None and tile_of_recipe(recipe) != "none":
+            tile = tile or tile_of_recipe(recipe)
+        return replace(options, models=options.models or models, tile=tile)
 
     async def _fit(self, requester: Requester, options: EditOptions, recipe: AnyRecipe) -> Fitted:
         """Lower the size, and the steps unless they were named, to the limits."""

@@ -44,6 +44,8 @@ class ImagineOptions:
     ratio: str | None = None
     """Any aspect ratio, instead of a `size`."""
     steps: int | None = None
+    tile: str | None = None
+    """Axes along which the picture continues across its edges."""
     seed: int | None = None
     model: str | None = None
     """Name of the models that paint."""
@@ -66,7 +68,8 @@ class ImagineOptions:
     @property
     def settings(self) -> dict[str, Any]:
         """Fields of the recipe that replace the preset's."""
-        return {} if self.steps is None else {"steps": self.steps}
+        values = {"steps": self.steps, "tile": self.tile}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def has_own_shape(self) -> bool:

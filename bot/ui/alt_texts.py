@@ -9,6 +9,8 @@ MASK = Message("The mask: white will be repainted, black stays as it is")
 RELEVANCE = Message("A map of the picture: brighter parts look more like what you asked for")
 BEFORE_AFTER = Message("Left: the picture before. Right: the picture now.")
 
+COPIES = Message("Copies of the picture, laid side by side without a gap")
+
 
 def of_picture(prompt: str, number: int = 1, total: int = 1) -> Message:
     """Return the alt text of a picture of the prompt, the only one or one of several."""

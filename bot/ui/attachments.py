@@ -11,7 +11,8 @@ from bot.jobs.job import Job
 from bot.ui import alt_texts
 from bot.ui.formatting import truncate
 from engine.files import MEBIBYTE
-from engine.recipes.kinds import AnyRecipe
+from engine.images.tiling import resize
+from engine.recipes.kinds import AnyRecipe, tile_of_recipe
 from engine.recipes.start_image import source_and_mask
 
 MAX_MESSAGE_BYTES = 24 * MEBIBYTE
@@ -72,7 +73,8 @@ def _shown(picture: Image.Image, recipe: AnyRecipe) -> Image.Image:
     else:
         size = (recipe.width * recipe.enlarge, recipe.height * recipe.enlarge)
     # Bicubic: beside the flat colors of small pictures, Lanczos leaves visible rings.
-    return picture.resize(fit_within(size, _PROGRESS_SIDE), Image.Resampling.BICUBIC)
+    shown, tile = fit_within(size, _PROGRESS_SIDE), tile_of_recipe(recipe)
+    return resize(picture, shown, Image.Resampling.BICUBIC, tile)
 
 
 def fit_within(size: tuple[int, int], side: int) -> tuple[int, int]:

@@ -6,7 +6,13 @@ from typing import Any
 from discord import app_commands
 
 from bot.command_translator import with_values
+from engine.images.tiling import TILES
 from engine.models.catalogue import ModelEntry
+
+TILE_CHOICES = [app_commands.Choice(name=name, value=name) for name in TILES if name != "none"]
+"""What the option `tile` offers; who leaves it out gets a picture with edges."""
+TILE = "Lets the picture continue across its own edges: x sideways, y up and down"
+"""The description of this option."""
 
 
 def hide_option(command: app_commands.Command[Any, ..., Any], name: str) -> None:

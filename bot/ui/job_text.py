@@ -21,7 +21,7 @@ from bot.ui.formatting import (
     truncate,
     with_small_print,
 )
-from bot.ui.recipe_text import LISTED_LENGTH, edit_parts, size_text, steps_text
+from bot.ui.recipe_text import LISTED_LENGTH, edit_parts, size_text, steps_text, tile_parts
 from engine.recipes.kinds import AnyRecipe, is_comparison, shown_count
 from engine.recipes.prompts import parse_line
 from engine.recipes.recipe import Recipe
@@ -190,6 +190,7 @@ def result_text(
     seeds = list(dict.fromkeys(recipe.seed for recipe in recipes))
     each_alike = [
         *([size_text(first)] if first.edit is None else edit_parts(first.edit, size)),
+        *tile_parts(first),
         _steps(record, steps),
     ]
     parts = [

@@ -8,7 +8,7 @@ from engine.painting import Provenance
 from engine.presets import infer_keep, preset_of
 from engine.recipes.edit import Edit
 from engine.recipes.glide_recipe import GlideRecipe, Guidance
-from engine.recipes.kinds import AnyRecipe
+from engine.recipes.kinds import AnyRecipe, tile_of_recipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import Recipe
@@ -34,6 +34,7 @@ def provenance_text(origin: Provenance) -> Message:
         _rounds(recipe),
         Message("seed {seed}", seed=recipe.seed),
         Message("{models} models", models=escape_name(recipe.models)),
+        *tile_parts(recipe),
         _settings(recipe),
         computed if origin.precision else None,
     )
@@ -60,6 +61,19 @@ def size_text(recipe: AnyRecipe) -> Message | str:
 def steps_text(steps: int) -> Message:
     """Return a number of steps."""
     return Message.counted("{count} step", "{count} steps", steps)
+
+
+def tile_parts(recipe: AnyRecipe) -> list[Message]:
+    """Return that a picture is a tile, if it is one."""
+    match tile_of_recipe(recipe):
+        case "both":
+            return [Message("a tile in both directions")]
+        case "x":
+            return [Message("a tile from left to right")]
+        case "y":
+            return [Message("a tile from top to bottom")]
+        case "none":
+            return []
 
 
 def edit_parts(edit: Edit, size: tuple[int, int] | None = None) -> list[Message]:

@@ -30,14 +30,15 @@ from bot.ui.filenames import recipe_filename
 from engine.files import MEBIBYTE, file_bytes
 from engine.images.animation import write_animation
 from engine.images.contact_sheet import contact_sheet, numbered
+from engine.images.tiling import Tile, repeated
 from engine.painting import fits_into_png, svg_in, with_recipe
 from engine.recipes.edit import Edit
-from engine.recipes.kinds import AnyRecipe, is_comparison
+from engine.recipes.kinds import AnyRecipe, is_comparison, tile_of_recipe
 from engine.recipes.pictures import without_pictures
 from engine.recipes.start_image import source_and_mask
 
-_COMPARED_SIDE, _CLIP_SIDE = 768, 512
-"""Longest sides in pixels: of a picture in a comparison, of a clip."""
+_COMPARED_SIDE, _COPIES_SIDE, _CLIP_SIDE = 768, 1024, 512
+"""Longest sides in pixels: of a picture in a comparison, of copies of a tile, of a clip."""
 _SMALLER_QUALITIES = (95, 85, 70, 50)
 _GRID_COLUMNS = 2
 _BESIDE = (".json", ".svg")
@@ -105,7 +106,7 @@ def _add_singles(
     finals: Sequence[Image.Image],
     posted_recipes: PostedRecipes,
 ) -> None:
-    """Add each picture, and what each edit changed."""
+    """Add each picture, what each edit changed, and how copies of each tile join."""
     several = len(job.recipes) > 1
     names = [_name(job, each.number if several else None) for each in pictures]
     recipes = [job.recipes[each.number - 1] for each in pictures]
@@ -118,6 +119,8 @@ def _add_singles(
         if recipe.edit is not None:
             compared = _compared(recipe.edit, final)
             packer.add_picture(f"{name}-before-after", compared, alt_texts.BEFORE_AFTER)
+        if (tile := tile_of_recipe(recipe)) != "none":
+            packer.add_picture(f"{name}-copies", _copies(final, tile), alt_texts.COPIES)
 
 
 def _posted(recipe: AnyRecipe, posted_recipes: PostedRecipes) -> AnyRecipe | None:
@@ -238,6 +241,12 @@ def _compared(edit: Edit, final: Image.Image) -> Image.Image:
     size = fit_within(final.size, _COMPARED_SIDE)
     both = (source_and_mask(edit)[0], final)
     return contact_sheet([each.resize(size, Image.Resampling.LANCZOS) for each in both], columns=2)
+
+
+def _copies(final: Image.Image, tile: Tile) -> Image.Image:
+    """Lay copies of a tile side by side."""
+    copies = repeated(final, tile)
+    return copies.resize(fit_within(copies.size, _COPIES_SIDE), Image.Resampling.LANCZOS)
 
 
 def _clip(

@@ -109,6 +109,7 @@ REFUSED: Sequence[tuple[dict[str, object], str]] = (
     ({"prompt": "red shape -> Red shape"}, "say what it becomes"),
     ({"keep": 50, "steps": 5}, "Only VQGAN-CLIP has `keep`, `steps`"),
     ({"preset": "fast"}, "Only VQGAN-CLIP has `preset`"),
+    ({"tile": "both"}, "Only VQGAN-CLIP has `tile`"),
     ({"mask": ("mask.png", MASK)}, "takes no mask"),
     ({"painter": "rembrandt"}, "Choose one of: vqgan-clip, open-edit"),
     ({"painter": "glide"}, "GLIDE is not installed here"),

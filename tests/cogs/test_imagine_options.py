@@ -88,6 +88,7 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"prompt": " ", "like": GREEN, "like_weights": "0"}, "All weights are zero"),
     ({"ratio": "0:0"}, "The ratio must be width:height"),
     ({"ratio": "wide"}, "The ratio must be width:height"),
+    ({"painter": "glide", "tile": "x"}, "GLIDE has no `steps`, `tile`"),
     ({"ratio": "1:1000"}, "too extreme: choose one from 1:4 to 4:1"),
     ({"prompt": "a star --ar 1:1000"}, "The ratio 1:1000 is too extreme"),
     ({"ratio": "3:2", "size": "tall"}, "Both `size` and `ratio`"),

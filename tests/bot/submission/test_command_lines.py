@@ -253,3 +253,12 @@ def test_options_that_have_defaults_are_not_left_out():
     line = writer.write(record("a cat", cat())).text
     assert line.endswith("preset:demo style:none count:1 model:demo negative:none")
     assert writer.write(record("a cat", edited())).text.endswith("preset:demo")
+
+
+def test_a_tile_is_an_option():
+    tile = make_recipe("a cat", seed=SEED, size=(80, 52), tile="x")
+    line = written("a cat", tile)
+    assert told(line) == ()
+    assert " preset:demo tile:x" in line.text
+    assert " tile:both" in written("a cat", replace(edited(), tile="both")).text
+    assert "tile:" not in written("a cat", replace(tile, tile="none")).text
