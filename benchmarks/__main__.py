@@ -10,6 +10,7 @@ BENCHMARKS = (
     "ablations",
     "presets",
     "masks",
+    "tiles",
     "bot",
     "hostile",
     "queue",
