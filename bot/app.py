@@ -26,6 +26,7 @@ from bot.connection import check_token, connect
 from bot.services import Services
 from bot.tasks import cancel
 from bot.timings import Timings
+from engine.settings import DEMO, DEMO_WEIGHTLESS
 
 if TYPE_CHECKING:
     pass
@@ -127,19 +128,22 @@ def _on_local_page(settings: BotSettings, stack: AsyncExitStack) -> _Program:
     from bot import local_preview
 
     folder = Path(stack.enter_context(TemporaryDirectory()))
-    services = open_services(_local_page_settings(settings, folder), local_preview.UPLOAD_HOSTS)
+    services = open_services(local_page_settings(settings, folder), local_preview.UPLOAD_HOSTS)
     return services, lambda each: local_preview.serve(PaintingBot(each))
 
 
-def _local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
+def local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
     """Return the settings for the local page.
 
     There are no threads, which the page cannot open, so replies need none, and the store ends with
     the program. The page needs a second or two to load a picture, and starts again when the next
-    one comes.
+    one comes. Where the host chose no models, all that come with the program can be tried.
     """
     seconds = max(settings.discord.progress_seconds, _LOCAL_PROGRESS_SECONDS)
     changes = {"threads": False, "replies": "always", "progress_seconds": seconds}
     discord = settings.discord.model_copy(update=changes)
     storage = settings.storage.model_copy(update={"folder": folder})
-    return settings.model_copy(update={"discord": discord, "storage": storage})
+    engine = settings.engine
+    if engine.installed == (DEMO,):
+        engine = engine.model_copy(update={"more_models": DEMO_WEIGHTLESS})
+    return settings.model_copy(update={"discord": discord, "storage": storage, "engine": engine})

@@ -91,6 +91,7 @@ class Help(BotCog):
             _ABOUT,
             *_examples(models),
             *_PAINTING,
+            *_editing(self._services.settings.engine),
             *_painters(self._services.settings.engine),
             _REPLIES[replies],
             *_AFTERWARDS,
@@ -98,6 +99,19 @@ class Help(BotCog):
             joined(" ", ("-#", model_limits_text(models))) if models.limits else "",
         )
         await respond_in_parts(interaction, parts)
+
+
+def _editing(engine: EngineSettings) -> list[Message]:
+    """Return which models edit pictures, if these are not always the same."""
+    if engine.editing == engine.models:
+        return []
+    return [
+        Message(
+            "- The models `{models}` edit pictures that I did not paint. Mine are edited by the "
+            "models that painted them.",
+            models=engine.editing,
+        )
+    ]
 
 
 def _painters(engine: EngineSettings) -> list[Message | str]:

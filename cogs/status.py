@@ -8,6 +8,7 @@ from bot.languages.message import Message, joined
 from bot.ui import formatting
 from bot.ui.loading_text import check_text, loading_text
 from bot.ui.responses import respond
+from engine.settings import EngineSettings
 
 
 class Status(BotCog):
@@ -19,11 +20,13 @@ class Status(BotCog):
         jobs = self._services.queue.jobs()
         throughput = self._services.throughput
         left = throughput.seconds(self._services.queue.remaining_work(throughput.slowness))
-        installed = ", ".join(self._services.settings.engine.all_installed)
+        engine = self._services.settings.engine
+        installed = ", ".join(engine.all_installed)
         loading = self._services.loading
         device = loading.device or "…"
         lines = [
             Message("**Models** {models} on {device}", models=installed, device=device),
+            *_editing(engine),
             _queue_text(len(jobs), left),
             Message("**Started** {when}", when=formatting.relative_time(self._services.started)),
         ]
@@ -34,6 +37,13 @@ class Status(BotCog):
             lines.append(loading_text(loading))
         lines += [check_text(*each) for each in list(loading.verdicts.items())]
         await respond(interaction, joined("\n", lines))
+
+
+def _editing(engine: EngineSettings) -> list[Message]:
+    """Return which models edit pictures from elsewhere, if they are others than the main ones."""
+    if engine.editing == engine.models:
+        return []
+    return [Message("**Edits** of pictures from elsewhere: {models}", models=engine.editing)]
 
 
 def _queue_text(jobs: int, left: float | None) -> Message:

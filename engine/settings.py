@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from engine.config_file import Name, Switch, Table, Whole, read_table
+from engine.config_file import Line, Name, Switch, Table, Whole, read_table
 
 MAX_THREADS = 1024
 MAX_TOGETHER = 64
@@ -16,6 +16,8 @@ MAX_MORE_MODELS = 24
 DEMO = "demo"
 DEMO_PAINTERS = ("demo-glide", "demo-mindalle", "demo-open-edit")
 """Names of the models that come with the program: the pair of VQGAN-CLIP, and other painters'."""
+DEMO_WEIGHTLESS = ("demo-pyramid", "demo-palette")
+"""Names of the demo CLIP with generators without weights."""
 DEVICES = "auto, cpu, mps, cuda or cuda:N"
 """The devices that `is_device` knows, for messages."""
 
@@ -38,6 +40,9 @@ class EngineSettings(Table):
     """Name of the models that paint unless someone asks for others."""
     more_models: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] = ()
     """Names of the other models that people can choose."""
+    edit_models: Line = ""
+    """Name of the models that edit pictures which were not painted here, unless someone asks for
+    others; empty for the main ones."""
     painters: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] = DEMO_PAINTERS
     """Names of models of other painters than VQGAN-CLIP, such as GLIDE, that people can choose. The
     demo ones count only beside the demo pair."""
@@ -60,7 +65,12 @@ class EngineSettings(Table):
     @property
     def installed(self) -> tuple[str, ...]:
         """Names of the models of VQGAN-CLIP that can paint, the main ones first."""
-        return tuple(dict.fromkeys((self.models, *self.more_models)))
+        return tuple(dict.fromkeys((self.models, *self.more_models, self.editing)))
+
+    @property
+    def editing(self) -> str:
+        """Name of the models that edit pictures which were not painted here."""
+        return self.edit_models or self.models
 
     @property
     def installed_painters(self) -> tuple[str, ...]:

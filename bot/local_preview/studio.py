@@ -76,7 +76,7 @@ async def _make_server(
         await change(each.id, lambda before: before.changed(notify="none"))
     channel = bot.get_channel(handle.id)
     assert isinstance(channel, discord.TextChannel)
-    await channel.send(greeting(_models(bot)))
+    await channel.send(greeting(_models(bot), _other_models(bot)))
     return handle, [you, friend]
 
 
@@ -105,6 +105,10 @@ def _set_clock(env: simcord.Env) -> None:
 
 def _models(bot: PaintingBot) -> ModelEntry:
     return find_models(bot.services.settings.engine.models)
+
+
+def _other_models(bot: PaintingBot) -> list[ModelEntry]:
+    return [find_models(name) for name in bot.services.settings.engine.installed[1:]]
 
 
 def _has_desktop() -> bool:

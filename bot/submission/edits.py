@@ -48,8 +48,7 @@ class EditOptions:
     """Axes along which the result continues across its edges; None for those of the picture, if it
     was painted here, or else none."""
     models: str | None = None
-    """Name of the models that paint; None for those that painted the picture, or else the main
-    ones."""
+    """Name of the models that paint; None for those that suit the picture, `Edits.models_of`."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -156,8 +155,15 @@ class Edits:
         return Queued(message, joined("\n", (notice, reading)))
 
     async def models_of(self, picture: Upload) -> str:
-        """Return the models that painted a picture of a message, if known, or the main ones."""
-        engine, recipe = self._settings.engine, await self._recipe_of(picture)
+        """Return the models that edit a picture.
+
+        A picture that the bot painted stays with its models, if they are still installed; for
+        others the host can choose.
+        """
+        engine = self._settings.engine
+        if picture.message is None or not is_own(picture.message):
+            return engine.editing
+        recipe = await self._recipe_of(picture)
         painted = None if recipe is None else recipe.models
         return painted if painted in engine.installed else engine.models
 

@@ -38,7 +38,7 @@ OPTIONS = {
     "a weight below 0 pushes away from it (default: 1); may be repeated",
     "--mask": "picture in which white is changed, black kept; or a copy of PICTURE in which what "
     "changes is erased or painted over",
-    "--models": "models to use, see the command models",
+    "--models": "models to use, see the command models (default: those of config.toml)",
     "--more": "add an extra round of N steps, in which the learning rate rises and falls again; "
     "may be repeated; with --recipe after its own steps",
     "--negative": "what the picture should not show, separated by commas, as --no in the prompt",

@@ -129,7 +129,7 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotic
         seed=_seed(arguments),
         mask=pictures.mask and feather(pictures.mask),
         keep=arguments.keep,
-        models=arguments.models or settings.models,
+        models=arguments.models or settings.editing,
         preset=arguments.preset,
         **_optional(arguments),
     )

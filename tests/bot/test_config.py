@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import read_settings
+from bot.app import local_page_settings
+from bot.config import BotSettings, read_settings
 from engine.errors import EngineError
+from engine.settings import EngineSettings
 from engine.weights.registry import RegistryTables
 
 TOKEN = "a.very.secret.token"
@@ -170,3 +172,10 @@ def test_role_shares_are_read_from_a_variable_with_their_former_name(
 ):
     monkeypatch.setenv("VQGAN_CLIP_QUEUE__WEIGHTS", '{"Patron": 2.0}')
     assert read_settings().queue.share({7: "Patron"}) == 2.0
+
+
+def test_the_local_page_leaves_the_choice_of_models_to_the_host(tmp_path: Path):
+    for engine in (EngineSettings(more_models=("taesd",)), EngineSettings(models="taesd")):
+        settings = BotSettings(engine=engine)
+        assert local_page_settings(settings, tmp_path).engine == engine
+    assert local_page_settings(BotSettings(), tmp_path).engine.models == "demo"

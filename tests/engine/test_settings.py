@@ -49,7 +49,7 @@ def test_devices_that_are_allowed(tmp_path: Path, device: str):
         ("[[engine]]", "engine: must be a table"),
         (
             "[engine]\nthread = 1",
-            "engine: there is no key 'thread'; there are: models, more_models, painters",
+            "engine: there is no key 'thread'; there are: models, more_models, edit_models",
         ),
         ("[engine]\nthreads = 1.5", "engine.threads: must be a whole number, not 1.5"),
         ("[engine]\nthreads = true", "engine.threads: must be a whole number, not True"),
@@ -101,3 +101,10 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
 def test_a_file_that_was_named_must_be_there(tmp_path: Path):
     with pytest.raises(EngineError, match="no such file"):
         read_settings(tmp_path / "other.toml")
+
+
+def test_models_for_edits_are_installed_beside_the_others(tmp_path: Path):
+    lines = "models = 'a'\nmore_models = ['b']\nedit_models = "
+    assert read_settings(written(tmp_path, f"[engine]\n{lines}'c'")).installed == ("a", "b", "c")
+    without = read_settings(written(tmp_path, f"[engine]\n{lines}''"))
+    assert (without.installed, without.editing) == (("a", "b"), "a")

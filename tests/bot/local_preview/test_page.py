@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
+from bot.app import local_page_settings
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.local_preview.front import Front
@@ -98,7 +99,9 @@ class Browser:
 @pytest.fixture
 async def services(settings: BotSettings) -> AsyncIterator[Services]:
     discord = settings.discord.model_copy(update={"threads": False})
-    async with open_test_services(settings.model_copy(update={"discord": discord})) as services:
+    engine = local_page_settings(settings, settings.storage.folder).engine
+    changes = {"discord": discord, "engine": engine}
+    async with open_test_services(settings.model_copy(update=changes)) as services:
         yield services
 
 
@@ -145,6 +148,16 @@ async def test_the_bot_greets_with_commands_that_work(browser: Browser):
         assert f"`/imagine {prompt}`" in greeting["content"]
     assert "no threads" in greeting["content"]
     assert "only colored shapes" in greeting["content"]
+
+
+async def test_models_without_weights_can_be_tried_without_a_configuration(browser: Browser):
+    (greeting,) = await browser.look()
+    for name, about in (("demo-pyramid", "pixels of all sizes"), ("demo-palette", "pixel art")):
+        assert f"model: {name}`: {about}" in greeting["content"]
+    offered = f"/imagine {PROMPT} model: demo-palette"
+    assert f"`{offered}`" in greeting["content"]
+    await browser.type(f"{offered} steps: 1")
+    assert "demo-palette" in (await browser.until(is_result))["content"]
 
 
 async def test_a_typed_command_paints_and_only_its_author_sees_the_answer(browser: Browser):
