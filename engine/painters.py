@@ -15,6 +15,7 @@ from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe, read_phrases
 from engine.recipes.plain_recipe import PlainRecipe, read_plain
 from engine.recipes.recipe import Recipe
+from engine.settings import EngineSettings
 from engine.vqgan_clip import memory_estimate
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
@@ -51,6 +52,26 @@ def load_painter(name: str, device: str = "auto", precision: str = "auto") -> "P
         case _:
             from engine.open_edit.painter import load_painter as load
     return load(name, entry.files, target, dtype)
+
+
+def accelerated(painter: "Painter", settings: EngineSettings) -> "Painter":
+    """Return a painter that takes steps as `compile` and `cuda_graphs` say, where it can.
+
+    The models of the painter are changed in place by `compile`.
+    """
+    from engine.vqgan_clip.painter import VqganClip
+
+    if not isinstance(painter, VqganClip):
+        return painter
+    if settings.compile:
+        from engine.vqgan_clip.compile import compile_models
+
+        compile_models(painter.models)
+    if settings.cuda_graphs:
+        from engine.vqgan_clip.cuda_graph import graphs_on
+
+        painter = VqganClip(painter.models, graphs_on(painter.device))
+    return painter
 
 
 def plain_recipe(models: str, line: str, *, seed: int, **settings: Any) -> OtherRecipe:

@@ -124,20 +124,13 @@ class LoadedModels:
         log.info("models dropped", extra={"models": name})
 
     def _load(self, name: str) -> "Painter":
-        from engine.painters import load_painter
+        from engine.painters import accelerated, load_painter
         from engine.vqgan_clip.painter import VqganClip
 
         painter = load_painter(name, str(self._device), self._settings.precision)
         if isinstance(painter, VqganClip):
             self._check(painter.models)
-            if self._settings.compile:
-                from engine.vqgan_clip.compile import compile_models
-
-                compile_models(painter.models)
-            if self._settings.cuda_graphs:
-                from engine.vqgan_clip.cuda_graph import graphs_on
-
-                painter = VqganClip(painter.models, graphs_on(painter.device))
+        painter = accelerated(painter, self._settings)
         if name != self._settings.models:
             log.info("models loaded", extra={"models": name, "device": str(painter.device)})
         return painter

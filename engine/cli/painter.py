@@ -20,7 +20,7 @@ from engine.images.tiling import repeated
 from engine.models.devices import choose_device, set_measured_threads
 from engine.models.memory import free_budget
 from engine.models.painter import Painter, Run
-from engine.painters import begin, choose_plan, load_painter, plan_of
+from engine.painters import accelerated, begin, choose_plan, load_painter, plan_of
 from engine.painting import finished_picture, svg_of_run
 from engine.recipes.kinds import tile_of_recipe
 from engine.recipes.prompts import Prompt, shorten
@@ -68,11 +68,12 @@ def paint_request(
 
 
 def _prepare(request: PaintRequest) -> tuple[Painter, MemoryPlan]:
-    device = choose_device(request.device)
-    set_measured_threads(request.threads, device, request.precision, [request.models])
-    budget = free_budget(request.models, device, request.precision)
+    settings, device = request.settings, choose_device(request.settings.device)
+    set_measured_threads(settings.threads, device, settings.precision, [request.models])
+    budget = free_budget(request.models, device, settings.precision)
     plan = choose_plan(request.tasks[0].recipe, budget)
-    return load_painter(request.models.name, str(device), request.precision), plan
+    painter = load_painter(request.models.name, str(device), settings.precision)
+    return accelerated(painter, settings), plan
 
 
 def _notices(request: PaintRequest, painter: Painter) -> list[str | Text]:

@@ -58,9 +58,8 @@ class PaintRequest:
 
     tasks: tuple[PaintTask, ...]
     models: ModelEntry | PainterEntry
-    device: str
-    threads: int
-    precision: str
+    settings: EngineSettings
+    """The table `[engine]`, with the device of the command line."""
     digests: Mapping[str, str]
     """SHA-256 of the weights that painted the recipe first, by file name, as far as known."""
     painted_in: str
@@ -104,9 +103,7 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
     return PaintRequest(
         tasks=tuple(tasks),
         models=models,
-        device=arguments.device or settings.device,
-        threads=settings.threads,
-        precision=settings.precision,
+        settings=settings.model_copy(update={"device": arguments.device or settings.device}),
         digests=provenance.digests,
         painted_in=provenance.precision,
         notices=notices,

@@ -18,8 +18,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from engine.models.memory import is_out_of_memory
+from engine.models.catalogue import ModelEntry
+from engine.models.memory import available_memory, is_out_of_memory
 from engine.vqgan_clip.loop import Run, Schedules, compute_gradients, schedules
+from engine.vqgan_clip.memory_estimate import estimate_graph, estimate_run
 from engine.vqgan_clip.memory_plan import MemoryPlan
 
 log = logging.getLogger(__name__)
@@ -54,9 +56,13 @@ class CudaGraphs:
     def __init__(self) -> None:
         self._pool = torch.cuda.graph_pool_handle()
 
-    def for_run(self, run: Run) -> "StepGraph":
-        """Return the graph of a run, which is captured in one of its next steps."""
-        return StepGraph(run.models.device, self._pool)
+    def for_run(self, run: Run, entry: ModelEntry | None = None) -> "StepGraph":
+        """Return the graph of a run, which is captured in one of its next steps.
+
+        `entry` says what the run's models take; without it a graph is captured without asking if
+        there is memory for it.
+        """
+        return StepGraph(run.models.device, self._pool, entry)
 
 
 def graphs_on(device: torch.device) -> CudaGraphs | None:
@@ -67,8 +73,9 @@ def graphs_on(device: torch.device) -> CudaGraphs | None:
 class StepGraph:
     """Computes gradients of one run as `loop.compute_gradients` does, by a graph if it can."""
 
-    def __init__(self, device: torch.device, pool: Any) -> None:
+    def __init__(self, device: torch.device, pool: Any, entry: ModelEntry | None) -> None:
         self._pool = pool
+        self._entry = entry
         self._schedules = torch.zeros(2, device=device)
         self._captured: _Captured | None = None
         self._warm_up = WARM_UP_STEPS
@@ -113,11 +120,12 @@ class StepGraph:
         after = run.rng.get_state()
         run.rng.set_state(before)
         try:
+            self._check_memory(run, plan)
             self._captured = self._record(run, plan)
             replayed = self._replay(run, self._captured)
             pairs = zip(self._captured.gradients, gradients, strict=True)
             self.has_failed = not _is_close(replayed, loss, list(pairs))
-        except RuntimeError as error:  # for example a kernel that cannot be captured
+        except (MemoryError, RuntimeError) as error:  # such as a kernel that cannot be captured
             self._log(error)
             self.has_failed = True
         if self.has_failed:
@@ -129,6 +137,19 @@ class StepGraph:
             _set_gradients(run, gradients)
             torch.cuda.empty_cache()
         return loss
+
+    def _check_memory(self, run: Run, plan: MemoryPlan) -> None:
+        """Raise MemoryError unless there is memory for a graph, and beside it for another run.
+
+        Pictures come before graphs: the graph keeps its memory while others begin without one.
+        """
+        if self._entry is None:
+            return
+        is_bf16 = run.models.precision == "bfloat16"
+        needed = estimate_graph(run.recipe, self._entry, plan, is_bf16=is_bf16)
+        needed += estimate_run(run.recipe, self._entry, plan, is_bf16=is_bf16, is_cuda=True)
+        if needed > available_memory(run.models.device):
+            raise MemoryError(f"about {needed} bytes are needed for a graph and another run")
 
     def _record(self, run: Run, plan: MemoryPlan) -> _Captured:
         graph = torch.cuda.CUDAGraph()
@@ -143,7 +164,7 @@ class StepGraph:
         assert run.last_image is not None
         return _Captured(graph, plan, loss.detach(), run.last_image, _gradients(run))
 
-    def _log(self, error: RuntimeError) -> None:
+    def _log(self, error: MemoryError | RuntimeError) -> None:
         if is_out_of_memory(error):
             log.warning("there is no memory for a CUDA graph, steps are taken without one")
         else:

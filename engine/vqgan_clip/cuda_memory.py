@@ -11,7 +11,7 @@ sides of 64 to 1,024 pixels, 8 to 256 cutouts, both precisions and all memory pl
 
 from math import sqrt
 
-from engine.models.catalogue import RunMemory
+from engine.models.catalogue import CUDA_LIBRARIES, RunMemory
 from engine.recipes.augmentations import supersampling
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.memory_plan import MemoryPlan
@@ -28,6 +28,9 @@ _NOISE_BYTES = 12
 """Bytes per pixel of the noise of a cutout that is taken in its turn, and again."""
 _MARGIN = 1.05
 """Factor for what the formula leaves out, such as the wrapped edges of a tile: up to 2 %."""
+_POOL_GAPS, _POOL_BLOCKS = 1.25, 40e6
+"""Factor for gaps between the blocks of a graph's memory, and bytes of blocks that it begins. The
+pools of the same steps take 0.98 to 1.49 times as much as activations and work space."""
 
 
 def estimate_activations(
@@ -47,3 +50,12 @@ def estimate_activations(
         if plan.cutout_batch_size is not None:
             perceptors += recipe.cutouts * side**2 * _NOISE_BYTES
     return _MARGIN * max(kept * decoder + perceptors, gradient * decoder)
+
+
+def estimate_pool(activations: float) -> float:
+    """Estimate the bytes that a CUDA graph keeps of a step with these activations, in bytes.
+
+    The graph's memory is its own, as long as the graph is there, and holds another work space of
+    matrix products.
+    """
+    return _POOL_GAPS * (activations + CUDA_LIBRARIES) + _POOL_BLOCKS

@@ -17,7 +17,7 @@ from engine.recipes.checks import MAX_SIDE, MIN_SIDE
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.text import Text
-from engine.vqgan_clip.cuda_memory import estimate_activations
+from engine.vqgan_clip.cuda_memory import estimate_activations, estimate_pool
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 
 _CHECKPOINTED = 0.8
@@ -45,6 +45,14 @@ def estimate_run(
 ) -> int:
     """Estimate the bytes that a run takes at its peak, without those of the models."""
     return _estimate_run(recipe.width * recipe.height, recipe, entry, plan, is_bf16, is_cuda)
+
+
+def estimate_graph(
+    recipe: Recipe, entry: ModelEntry, plan: MemoryPlan, *, is_bf16: bool = False
+) -> int:
+    """Estimate the bytes that the CUDA graph of a run's step keeps, without those of the models."""
+    run = estimate_run(recipe, entry, plan, is_bf16=is_bf16, is_cuda=True)
+    return round(estimate_pool(run))
 
 
 def estimate_peak(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from engine.errors import RecipeError
+from engine.models.catalogue import CATALOGUE
 from engine.models.loading import Models
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
@@ -47,5 +48,6 @@ class VqganClip:
         if not isinstance(recipe, Recipe):
             raise RecipeError("the recipe is for {painter}", painter=recipe.shown_name)
         run = Generation(recipe, self.models, plan)
-        run.graph = None if self.graphs is None else self.graphs.for_run(run)
+        if self.graphs is not None:
+            run.graph = self.graphs.for_run(run, CATALOGUE.get(self.models.name))
         return run

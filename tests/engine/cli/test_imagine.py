@@ -1,9 +1,13 @@
 import json
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
+import torch
 
 from engine import make_recipe, presets, read_provenance, save_painting
 from engine.cli import main
@@ -13,6 +17,7 @@ from engine.images.image_io import read_picture
 from engine.painting import svg_in
 from engine.recipes.kinds import vqgan_clip_recipe
 from engine.settings import EngineSettings
+from engine.vqgan_clip import compile
 from tests.engine.cli.cli_helpers import COMMAND, QUICK, picture, small
 
 
@@ -254,7 +259,7 @@ def test_settings_are_defaults_that_options_replace(folder: Path):
     (folder / "config.toml").write_text('[engine]\nmodels = "none"\ndevice = "cuda:7"\n')
     arguments = parse(["imagine", "a", "--out", "a.png", "--models", "demo", "--device", "cpu"])
     request = read_request(arguments, EngineSettings(models="none", device="cuda:7"))
-    assert (request.models.name, request.device) == ("demo", "cpu")
+    assert (request.models.name, request.settings.device) == ("demo", "cpu")
     assert main(["imagine", "a", "--out", "a.png"]) == 2
 
 
@@ -318,3 +323,21 @@ def test_a_tile_is_painted_with_a_preview_of_its_copies(
     assert main(again) == 0
     assert (folder / "b.png").read_bytes() == (folder / "a.png").read_bytes()
     assert read_picture(folder / "again.png") == copies
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+def test_models_are_compiled_as_the_settings_say(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    compiled: list[object] = []
+
+    def compile_graph(graph: Any, _: Any) -> Callable[..., Any]:
+        compiled.append(graph)
+        return graph.forward
+
+    patched = partial(compile.compile_models, backend=compile_graph)
+    monkeypatch.setattr(compile, "compile_models", patched)
+    # These models are loaded anew, so that the demo pair of other tests stays as it is.
+    lines = "models = 'demo-palette'\ndeterministic = false\ncompile = true\n"
+    (folder / "config.toml").write_text(f"[engine]\n{lines}")
+    assert main(["imagine", "a red circle", "--out", "a.png", *QUICK]) == 0
+    assert compiled
+    torch.compiler.reset()

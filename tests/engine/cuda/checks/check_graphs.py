@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 import torch
 
 from engine import Generation, Models, Recipe
+from engine.cli import main
+from engine.models.catalogue import find_models
 from engine.vqgan_clip import loop
 from engine.vqgan_clip.cuda_graph import WARM_UP_STEPS, CudaGraphs, StepGraph
+from engine.vqgan_clip.memory_estimate import estimate_graph, estimate_run
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 from engine.vqgan_clip.painter import VqganClip
 from tests.engine.cuda.checks.check_steps import RECIPES, WAITS, painted, without_waiting
@@ -156,3 +160,49 @@ def test_last_steps_are_not_worth_a_graph(models: Models):
     run = take(begin(models, painted(steps=CAPTURED + 2)), CAPTURED + 2)
     assert run.done
     assert not graph_of(run).is_captured
+
+
+@pytest.mark.parametrize(("side", "cutouts"), [(64, 8), (64, 256), (256, 32), (512, 64)])
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_estimate_is_above_what_a_graph_keeps(
+    plan: MemoryPlan, side: int, cutouts: int, models: Models
+):
+    recipe = painted(size=(side, side), cutouts=cutouts)
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved()
+    run = take(begin(models, recipe, plan))
+    assert graph_of(run).is_captured
+    torch.cuda.empty_cache()
+    kept = torch.cuda.memory_reserved() - before
+    estimate = estimate_graph(recipe, find_models("demo"), plan)
+    assert kept <= estimate <= 1.75 * kept
+
+
+def test_graph_leaves_memory_for_another_run(models: Models, runtime: NullRuntime):
+    """A picture that begins is painted as planned, whatever the graphs of others keep."""
+    recipe, entry = painted(size=(256, 256), cutouts=32), find_models("demo")
+    graph, step = (
+        estimate_graph(recipe, entry, PLANS[0]),
+        estimate_run(recipe, entry, PLANS[0], is_cuda=True),
+    )
+    torch.cuda.empty_cache()
+    runtime.set_total(torch.cuda.memory_reserved() + graph + step // 2)
+    run = take(begin(models, recipe))
+    assert graph_of(run).has_failed
+    assert (run.steps_done, run.plan) == (CAPTURED, PLANS[0])
+    runtime.set_total(torch.cuda.memory_reserved() + graph + 2 * step)
+    run = take(begin(models, recipe))
+    assert graph_of(run).is_captured
+    other = take(Generation(recipe, models), 1)
+    assert other.plan == PLANS[0]
+
+
+def test_command_line_replays_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: NullRuntime
+):
+    monkeypatch.chdir(tmp_path)
+    Path("config.toml").write_text('[engine]\ndevice = "cuda"\ncuda_graphs = true\n')
+    runtime.reset()
+    size = ["--size", "32x32", "--steps", "16", "--seed", "1"]
+    assert main(["imagine", "a red circle", *size, "--out", "a.png"]) == 0
+    assert runtime.events()["launch graph"] >= 16 - CAPTURED
