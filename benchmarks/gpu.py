@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.lib import gpu_checks
 from benchmarks.lib.gpu_times import BASELINE, PICTURE_STEPS, WAYS, Case, Stand, Taken
-from benchmarks.lib.machine import describe, measure_peak
+from benchmarks.lib.machine import describe, kept_precision, measure_peak
 
 if TYPE_CHECKING:
     import torch
@@ -84,9 +84,8 @@ def _measure(
     device: "torch.device", options: argparse.Namespace, deadline: float
 ) -> list[dict[str, Any]]:
     from benchmarks.lib.architectures import PAPER, SMALL
-    from engine.models.devices import choose_precision
 
-    precision = choose_precision(options.precision, device)
+    precision = kept_precision(options.precision, device)
     peak = measure_peak(device, precision)
     name = str(precision).removeprefix("torch.")
     stand = Stand(device, name, SMALL if options.small else PAPER, options.steps)

@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.lib.alternation import ENDLESS, alternate
 from benchmarks.lib.engines import Engine
-from benchmarks.lib.machine import describe
+from benchmarks.lib.machine import describe, kept_precision
 from engine.vqgan_clip.memory_plan import PLANS
 
 SIDES, CUTOUTS, ROUNDS = (256, 512), (16, 32, 64), 5
@@ -47,12 +47,12 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> None:
     import torch
 
     from benchmarks.lib import stages, step_checks
-    from engine.models.devices import choose_precision, precision_name
+    from engine.models.devices import precision_name
 
     engine = Engine(options.device, options.precision, options.plan)
     usual = sorted(options.cutouts)[len(options.cutouts) // 2]
     header = describe(options.device, command)
-    precision = precision_name(choose_precision(options.precision, torch.device(options.device)))
+    precision = precision_name(kept_precision(options.precision, torch.device(options.device)))
     plan = PLANS[options.plan]
     print(f"{header} The engine computes in {precision}; its plan: {plan}.", flush=True)
     sections: dict[str, Callable[[], Any]] = {

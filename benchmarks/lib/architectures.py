@@ -6,8 +6,9 @@ from typing import Any
 import open_clip
 import torch
 
+from benchmarks.lib.machine import kept_folder, kept_precision
 from engine.models.clip import ClipPerceptor, build_clip
-from engine.models.devices import choose_onednn_products, choose_precision, precision_name
+from engine.models.devices import choose_onednn_products, precision_name
 from engine.models.latent_generator import CodebookGenerator
 from engine.models.loading import Models
 from engine.models.vqgan import VQGAN, VQGANConfig
@@ -74,11 +75,11 @@ def paper_pair(
         perceptor = ClipPerceptor(*build_clip(config))
         # Trained codes have about this size; torch's own initialization is far smaller.
         torch.nn.init.normal_(generator.codebook)
-    dtype = choose_precision(precision, torch.device(device))
+    dtype = kept_precision(precision, torch.device(device))
     for each in (generator, perceptor):
         each.to(device).to(memory_format=torch.channels_last)  # pyright: ignore
         each.freeze_for_inference(dtype)
-    if choose_onednn_products(torch.device(device), dtype):
+    if choose_onednn_products(torch.device(device), dtype, cache=kept_folder()):
         perceptor.multiply_by_onednn()
     return Models(
         "paper", CodebookGenerator(generator), (perceptor,), {}, precision=precision_name(dtype)

@@ -50,6 +50,20 @@ def describe(device: str, command: Sequence[str]) -> str:
     )
 
 
+def kept_folder() -> Path:
+    """Return the folder in which the engine keeps what it measured of this machine."""
+    from engine.weights.settings import read_weights_settings
+
+    return read_weights_settings().folder
+
+
+def kept_precision(name: str, device: "torch.device") -> "torch.dtype":
+    """Return the precision that a name means on a device; a CPU is measured once for it."""
+    from engine.models.devices import choose_precision
+
+    return choose_precision(name, device, cache=kept_folder())
+
+
 def peak_memory(device: "torch.device") -> int:
     """Return the peak memory of this process in bytes: resident, or on CUDA reserved by torch."""
     if device.type == "cuda":

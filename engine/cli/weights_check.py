@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.cli.messages import print_notice, print_result
 from engine.errors import WeightsError
 from engine.models.catalogue import CATALOGUE, add_models
-from engine.models.devices import choose_device, choose_precision, set_threads
+from engine.models.devices import choose_device, choose_precision, set_measured_threads
 from engine.models.loading import load_models
 from engine.preparation import prepare_component, prepare_models
 from engine.self_check.check import check_component, check_models
@@ -28,7 +28,8 @@ def check(arguments: argparse.Namespace, weights: WeightsSettings) -> int:
     """
     name: str = arguments.name
     settings = read_settings(arguments.config)
-    set_threads(settings.threads)
+    add_models(weights)
+    _set_threads(name, settings)
     results = _check(name, weights, settings)
     if arguments.report:
         print_result(report(results, _machine(name, settings, weights.folder)))
@@ -41,7 +42,6 @@ def check(arguments: argparse.Namespace, weights: WeightsSettings) -> int:
 
 def _check(name: str, weights: WeightsSettings, settings: EngineSettings) -> Sequence[PartResult]:
     registry = weights.registry()
-    add_models(weights)
     if name in registry.models or name == DEMO:
         prepare_models(name, weights, fetches=False, notify=_note)
         return check_models(load_models(name, settings.device, settings.precision), weights)
@@ -54,6 +54,13 @@ def _check(name: str, weights: WeightsSettings, settings: EngineSettings) -> Seq
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device, cache=weights.folder)
     return (check_component(name, weights, device, precision),)
+
+
+def _set_threads(name: str, settings: EngineSettings) -> None:
+    """Compute on as many threads as the bot does, for which the precision is measured and kept."""
+    entries = [CATALOGUE[name]] if name in CATALOGUE else list(CATALOGUE.values())
+    device = choose_device(settings.device)
+    set_measured_threads(settings.threads, device, settings.precision, entries)
 
 
 def _machine(name: str, settings: EngineSettings, cache: Path) -> str:

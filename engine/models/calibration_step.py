@@ -14,16 +14,18 @@ import torch
 from open_clip.transformer import QuickGELU, VisionTransformer
 from torch.nn import functional as F
 
+from engine.models.calibration import MARGIN
 from engine.models.clip import freeze_image_tower
 from engine.models.onednn_products import has_onednn_products, multiply_by_onednn
 from engine.models.vqgan import VQGAN, VQGANConfig
 
 SECONDS = 2.0
-"""Seconds after which no further round begins once there are `FEWEST` rounds."""
-FEWEST, MOST = 3, 7
-"""Minimum and maximum number of rounds."""
-CLEAR = 1.5
-"""Ratio of the times that needs no rounds beyond `FEWEST`, in either direction."""
+"""Seconds after which no further round begins once there are `USUAL` rounds."""
+FEWEST, USUAL, MOST = 2, 3, 7
+"""Number of rounds for a clear answer, least number for another one, and maximum number."""
+CLEAR = 1.35
+"""An answer is clear if every ratio of the times is above `MARGIN` by this factor, or below it. On
+a busy machine 13 of 100 rounds were disturbed by as much, so one round is not enough."""
 HOPELESS = 10.0
 """How many times as long tiny products in bfloat16 take where only slow routines compute them."""
 _DECODER = VQGANConfig(
@@ -125,13 +127,16 @@ def compare_times(
     second: Callable[[], object],
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Return how many times as long `first` takes as `second`; each is called once before."""
+    """Return how many times as long `first` takes as `second`; each is called once before.
+
+    Rounds end as soon as all of them give the same answer to the question if the ratio is `MARGIN`.
+    """
     first()
     second()
     ratios: list[float] = []
     began = clock()
-    while len(ratios) < FEWEST or (
-        len(ratios) < MOST and clock() - began < SECONDS and not _is_clear(ratios)
+    while not _is_clear(ratios) and (
+        len(ratios) < USUAL or (len(ratios) < MOST and clock() - began < SECONDS)
     ):
         seconds = {0: 0.0, 1: 0.0}
         for which in (0, 1) if len(ratios) % 2 == 0 else (1, 0):
@@ -143,7 +148,9 @@ def compare_times(
 
 
 def _is_clear(ratios: list[float]) -> bool:
-    return min(ratios) > CLEAR or max(ratios) < 1 / CLEAR
+    if len(ratios) < FEWEST:
+        return False
+    return min(ratios) > MARGIN * CLEAR or max(ratios) < MARGIN / CLEAR
 
 
 def _small_step(dtype: torch.dtype) -> Callable[[], None]:

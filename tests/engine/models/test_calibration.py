@@ -134,8 +134,23 @@ class Clock:
 
 def test_a_disturbed_round_does_not_count():
     clock = Clock()
-    first, second = clock.work(9.0, 0.1, 5.0, 0.1), clock.work(9.0, 0.05, 0.05, 2.0, 0.05)
-    assert calibration_step.compare_times(first, second, clock) == pytest.approx(2.0)
+    first, second = clock.work(9.0, 0.12, 5.0, 0.12), clock.work(9.0, 0.1, 0.1, 2.0, 0.1)
+    assert calibration_step.compare_times(first, second, clock) == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.2, 0.1), (0.1, 0.2)])
+def test_two_rounds_are_enough_for_a_clear_answer(before: float, after: float):
+    clock = Clock()
+    gain = calibration_step.compare_times(clock.work(before), clock.work(after), clock)
+    assert gain == pytest.approx(before / after)
+    assert clock.now == pytest.approx(3 * (before + after))
+
+
+def test_rounds_that_contradict_each_other_are_followed_by_others():
+    clock = Clock()
+    first = clock.work(0.1, 0.1, 0.5, 0.1)
+    gain = calibration_step.compare_times(first, clock.work(0.2), clock)
+    assert gain == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.2, 30.0])
@@ -147,7 +162,7 @@ def test_the_number_of_rounds_is_bounded(seconds: float):
 
 
 def test_the_small_step_can_be_measured(monkeypatch: pytest.MonkeyPatch):
-    for name in ("FEWEST", "MOST"):
+    for name in ("FEWEST", "USUAL", "MOST"):
         monkeypatch.setattr(calibration_step, name, 1)
     threads = torch.get_num_threads()
     assert 0 <= calibration_step.measure_gain() < float("inf")
