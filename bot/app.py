@@ -26,7 +26,8 @@ from bot.connection import check_token, connect
 from bot.services import Services
 from bot.tasks import cancel
 from bot.timings import Timings
-from engine.settings import DEMO, DEMO_WEIGHTLESS
+from engine.models.catalogue import DEMO_PIXELS
+from engine.settings import DEMO
 
 if TYPE_CHECKING:
     pass
@@ -145,5 +146,6 @@ def local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
     storage = settings.storage.model_copy(update={"folder": folder})
     engine = settings.engine
     if engine.installed == (DEMO,):
-        engine = engine.model_copy(update={"more_models": DEMO_WEIGHTLESS})
+        weightless = tuple(f"demo-{kind}" for kind in DEMO_PIXELS)
+        engine = engine.model_copy(update={"more_models": weightless})
     return settings.model_copy(update={"discord": discord, "storage": storage, "engine": engine})

@@ -42,6 +42,7 @@ from bot.tasks import cancel
 from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
 from bot.ui.uploads import DISCORD_HOSTS, UploadReader, upload_session
+from engine.errors import ModelError
 from engine.models.catalogue import add_models, find_models
 from engine.painters import find_painter
 
@@ -75,6 +76,7 @@ async def open_services(
         find_models(name)
     for name in settings.engine.installed_painters:
         find_painter(name)
+    _check_edit_models(settings.engine.edit_models)
     if picture_filter is None:
         chosen = settings.safety.picture_filter
         picture_filter = await asyncio.to_thread(open_picture_filter, chosen)
@@ -96,6 +98,12 @@ async def open_services(
                 yield services
             finally:
                 await cancel(announcing)
+
+
+def _check_edit_models(name: str) -> None:
+    """Raise `ModelError` if the models for edits cannot edit; "" stands for none of their own."""
+    if name and "image" not in find_models(name).starts:
+        raise ModelError(f"engine.edit_models must be models that encode pictures, not {name!r}")
 
 
 @asynccontextmanager

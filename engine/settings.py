@@ -16,8 +16,6 @@ MAX_MORE_MODELS = 24
 DEMO = "demo"
 DEMO_PAINTERS = ("demo-glide", "demo-mindalle", "demo-open-edit")
 """Names of the models that come with the program: the pair of VQGAN-CLIP, and other painters'."""
-DEMO_WEIGHTLESS = ("demo-pyramid", "demo-palette")
-"""Names of the demo CLIP with generators without weights."""
 DEVICES = "auto, cpu, mps, cuda or cuda:N"
 """The devices that `is_device` knows, for messages."""
 

@@ -9,6 +9,8 @@ NAME = "VQGAN-CLIP"
 """The name of the bot; simcord would call it TestBot."""
 _SHOWN = 3
 """Number of commands that the greeting offers."""
+_MOST_OTHERS = 6
+"""Maximum number of other models that the greeting names."""
 _GREETING = """\
 **Welcome! I paint what you describe.** Click one of these, or type it, and press Enter:
 {commands}{others}
@@ -27,7 +29,7 @@ def commands(models: ModelEntry) -> list[str]:
 def greeting(models: ModelEntry, others: Sequence[ModelEntry] = ()) -> str:
     """Return the bot's first message in the channel; `others` can be chosen too."""
     lines = "\n".join(f"`{command}`" for command in commands(models))
-    text = _GREETING.format(commands=lines, others="".join(map(_other, others[:_SHOWN])))
+    text = _GREETING.format(commands=lines, others="".join(map(_other, others[:_MOST_OTHERS])))
     return f"{text}\n-# {model_limits_text(models)!s}" if models.limits else text
 
 

@@ -111,8 +111,18 @@ async def test_status_and_help_name_the_models_for_edits(bot: BotHarness):
     assert f"The models `{EDITING}` edit pictures that I did not paint" in helped
 
 
-async def test_models_for_edits_that_there_are_not_are_refused_at_the_start(tmp_path: Path):
-    settings = with_edit_models(make_settings(tmp_path / "data"), "demo-piramid")
-    with pytest.raises(ModelError, match="no models called 'demo-piramid'.*demo-pyramid"):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("demo-piramid", "no models called 'demo-piramid'.*demo-pyramid"),
+        ("demo-glide", "models of another painter"),
+        ("demo-strokes", "must be models that encode pictures, not 'demo-strokes'"),
+    ],
+)
+async def test_models_that_cannot_edit_are_refused_at_the_start(
+    name: str, told: str, tmp_path: Path
+):
+    settings = with_edit_models(make_settings(tmp_path / "data"), name)
+    with pytest.raises(ModelError, match=told):
         async with open_test_services(settings):
             pass

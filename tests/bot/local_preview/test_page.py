@@ -152,7 +152,11 @@ async def test_the_bot_greets_with_commands_that_work(browser: Browser):
 
 async def test_models_without_weights_can_be_tried_without_a_configuration(browser: Browser):
     (greeting,) = await browser.look()
-    for name, about in (("demo-pyramid", "pixels of all sizes"), ("demo-palette", "pixel art")):
+    described = {"demo-pyramid": "pixels of all sizes", "demo-palette": "pixel art"}
+    for name, about in (
+        *described.items(),
+        ("demo-strokes", CATALOGUE["demo-strokes"].description),
+    ):
         assert f"model: {name}`: {about}" in greeting["content"]
     offered = f"/imagine {PROMPT} model: demo-palette"
     assert f"`{offered}`" in greeting["content"]
