@@ -25,10 +25,10 @@ from engine.recipes.recipe import Quantization
 STROKES = 32
 """Number of strokes of a picture."""
 LENGTH, WIDTH, WIDEST = 0.15, 0.08, 0.6
-"""Length and width of a stroke at the start, and the greatest width, in units of the canvas's
-side: the root of its area."""
+"""Length of a stroke at the start, as a share of the canvas; its width and the greatest width, in
+units of the root of the canvas's area."""
 OPACITY, GROUND = 1.0, 2.0
-"""Logits of opacities and of the ground at the start: nearly opaque strokes on nearly white."""
+"""Logits of opacities and of the ground at the start: 73 % opaque strokes on nearly white."""
 POINT_STEP, COLOR_STEP = 0.1, 2.0
 """Share of the canvas by which a control point moves, and change of a color's logit, when their
 number changes by 1. Adam moves all numbers alike, so such units are learning rates."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw
 
 from engine import Generation, RecipeError, edit_recipe, init_image, make_recipe, save_painting
+from engine.checkpoints import dump, load
 from engine.images.drawing import svg_of
 from engine.images.image_io import read_picture
 from engine.models import strokes
@@ -134,6 +135,16 @@ def test_a_saved_picture_holds_its_drawing_and_tells_nothing(tmp_path: Path):
     assert (root.attrib["width"], root.attrib["height"]) == (str(width), str(height))
     shown = run.image()[0].permute(1, 2, 0).numpy()
     assert np.abs(drawn(svg) - shown).mean() < 0.01
+
+
+def test_a_run_goes_on_from_a_checkpoint_to_the_same_drawing():
+    models = load_models("demo-strokes", "cpu", "float32")
+    recipe = make_recipe("a star", seed=1, models=models.name, size=(24, 16), steps=4, cutouts=2)
+    run, resumed = Generation(recipe, models), Generation(recipe, models)
+    run.step()
+    resumed.load_state_dict(load(dump(run.state_dict(), recipe), recipe))
+    assert torch.equal(finish(run), finish(resumed))
+    assert svg_of_run(run) == svg_of_run(resumed)
 
 
 def test_what_needs_an_encoded_picture_is_refused():
