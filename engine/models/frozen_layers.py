@@ -184,8 +184,7 @@ class _GroupNormSiLU(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         images, weight, bias, mean, rstd = ctx.saved_tensors
         normalized, _, _ = _normalize(images, weight, bias, ctx.norm)
-        grad = torch.ops.aten.silu_backward(grad, normalized)
-        del normalized
+        grad = _silu_gradient(grad, normalized)
         if frozen_layers_cpu.is_native_gradient_slow(images):
             backward = frozen_layers_cpu.group_norm_gradient
         else:
@@ -203,7 +202,7 @@ class _QuickGELU(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # pyright: ignore
         (values,) = ctx.saved_tensors
         # d/dx silu(q x) / q = silu'(q x)
-        return torch.ops.aten.silu_backward(grad, values * QUICK)
+        return _silu_gradient(grad, values * QUICK)
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
@@ -224,6 +223,11 @@ def _normalize(
     return torch.ops.aten.native_group_norm(
         images, weight, bias, count, channels, height * width, norm.num_groups, norm.eps
     )
+
+
+def _silu_gradient(grad: Tensor, values: Tensor) -> Tensor:
+    """Return the gradient of SiLU at `values`, in the memory of these."""
+    return torch.ops.aten.silu_backward.grad_input(grad, values, grad_input=values)
 
 
 def _native_gradient(
