@@ -1,16 +1,26 @@
 """Pairs of models with random weights, for figures that depend only on sizes."""
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
+from safetensors.torch import save_file
 
 from benchmarks.lib.machine import kept_folder, kept_precision
 from engine.models.clip import ClipPerceptor, build_clip
 from engine.models.devices import choose_onednn_products, precision_name
 from engine.models.latent_generator import CodebookGenerator
-from engine.models.loading import Models
+from engine.models.loading import (
+    CHANNELS_LAST,
+    CONFIG_KEY,
+    ORDER_KEY,
+    Models,
+    load_clip,
+    load_vqgan,
+)
 from engine.models.vqgan import VQGAN, VQGANConfig
 from engine.presets import PRESETS
 from engine.recipes.prompts import parse_prompts
@@ -79,7 +89,34 @@ def paper_pair(
     for each in (generator, perceptor):
         each.to(device).to(memory_format=torch.channels_last)  # pyright: ignore
         each.freeze_for_inference(dtype)
-    if choose_onednn_products(torch.device(device), dtype, cache=kept_folder()):
+    return _pair(generator, perceptor, dtype)
+
+
+def write_pair(folder: Path) -> None:
+    """Write the paper's pair with random weights as files, as published weights are kept."""
+    torch.manual_seed(0)
+    generator, perceptor = VQGAN(GENERATOR), build_clip(PAPER.perceptor_config())[0]
+    torch.nn.init.normal_(generator.codebook)
+    configs = {"vqgan": GENERATOR.to_dict(), "clip": PAPER.perceptor_config()}
+    for (name, config), module in zip(configs.items(), (generator, perceptor), strict=True):
+        tensors = {
+            key: (each.permute(0, 2, 3, 1) if each.dim() == 4 else each).contiguous()
+            for key, each in module.state_dict().items()
+        }
+        metadata = {CONFIG_KEY: json.dumps(config | {ORDER_KEY: CHANNELS_LAST})}
+        save_file(tensors, folder / f"{name}.safetensors", metadata=metadata)
+
+
+def read_pair(folder: Path, device: str, precision: str) -> Models:
+    """Load the files of `write_pair`, as the engine loads published weights."""
+    target = torch.device(device)
+    dtype = kept_precision(precision, target)
+    generator = load_vqgan(folder / "vqgan.safetensors", target, dtype)
+    return _pair(generator, load_clip(folder / "clip.safetensors", target, dtype), dtype)
+
+
+def _pair(generator: VQGAN, perceptor: ClipPerceptor, dtype: torch.dtype) -> Models:
+    if choose_onednn_products(generator.device, dtype, cache=kept_folder()):
         perceptor.multiply_by_onednn()
     return Models(
         "paper", CodebookGenerator(generator), (perceptor,), {}, precision=precision_name(dtype)

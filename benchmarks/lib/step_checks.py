@@ -1,10 +1,12 @@
 """Compare the memory and the gradient of a step of the engine and of the baseline."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.lib.statistics import cosine
 from engine.vqgan_clip.memory_plan import PLANS
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
     from benchmarks.lib.engines import Engine
     from engine.recipes.recipe import Recipe
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,10 @@ class StepMemory:
 
 
 def memory(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[str, Any]]:
-    """Measure the peak memory of both, each in a process that does nothing else."""
+    """Measure the peak memory of both, each in a process that does nothing else.
+
+    The engine's weights are in files, as it keeps published ones.
+    """
     print("\n### Memory\n")
     print(
         "| side | cutouts | engine | its weights | baseline | its weights "
@@ -36,9 +44,10 @@ def memory(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[st
     print("|---|---|---|---|---|---|---|")
     rows = []
     for side in sides:
-        ours, theirs = (
-            _in_new_process(engine, of_engine, side, cutouts) for of_engine in (True, False)
-        )
+        with TemporaryDirectory() as name:
+            _in_new_process(_write_pair, Path(name))
+            ours = _in_new_process(_measure, engine, Path(name), side, cutouts)
+        theirs = _in_new_process(_measure, engine, None, side, cutouts)
         print(
             f"| {side} | {cutouts} | {ours.peak / 1e9:.2f} GB | {ours.weights / 1e9:.2f} GB "
             f"| {theirs.peak / 1e9:.2f} GB | {theirs.weights / 1e9:.2f} GB "
@@ -50,15 +59,22 @@ def memory(engine: "Engine", sides: Sequence[int], cutouts: int) -> list[dict[st
     return rows
 
 
-def _in_new_process(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> StepMemory:
+def _in_new_process(function: Callable[..., Result], *arguments: Any) -> Result:
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_measure, engine, of_engine, side, cutouts).result()
+        return pool.submit(function, *arguments).result()
 
 
-def _measure(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> StepMemory:
+def _write_pair(folder: Path) -> None:
+    from benchmarks.lib.architectures import write_pair
+
+    write_pair(folder)
+
+
+def _measure(engine: "Engine", files: Path | None, side: int, cutouts: int) -> StepMemory:
+    """Measure the engine with weights in a folder, or without one the baseline."""
     import torch
 
-    from benchmarks.lib.architectures import paper_recipe
+    from benchmarks.lib.architectures import paper_recipe, read_pair
     from benchmarks.lib.baseline import Baseline, plain_pair
     from benchmarks.lib.machine import peak_memory, weigh
     from engine.models.latent_generator import vqgan_of
@@ -67,8 +83,8 @@ def _measure(engine: "Engine", of_engine: bool, side: int, cutouts: int) -> Step
     device = torch.device(engine.device)
     recipe = paper_recipe(side, cutouts)
     before = peak_memory(device)
-    if of_engine:
-        models = engine.models()
+    if files is not None:
+        models = read_pair(files, engine.device, engine.precision)
         weights = weigh(vqgan_of(models.generator), *models.perceptors)
         run = Generation(recipe, models, PLANS[engine.plan])
     else:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.models.frozen_layers import PatchEmbedding, QuickGELU, SelfAttention, cast_frozen
+from engine.models.mapped_weights import any_mapped, release
 from engine.models.onednn_products import multiply_by_onednn
 from engine.models.tokenizer import FileTokenizer, read_tokenizer
 
@@ -54,6 +55,7 @@ class ClipPerceptor(nn.Module):
         self.model = model
         self.tokenizer = tokenizer
         self._dtype = torch.float32
+        self._mapped_text: list[Tensor] = []
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
@@ -98,7 +100,15 @@ class ClipPerceptor(nn.Module):
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """Embed `texts` as vectors (N, D) of any length."""
         tokens = self.tokenizer(list(texts)).to(self.mean.device)
-        return self.model.encode_text(tokens).float()
+        features = self.model.encode_text(tokens).float()
+        release(self._mapped_text)
+        return features
+
+    def release_between_prompts(self) -> None:
+        """Let the text tower take no memory between prompts, if a file holds its weights."""
+        named = self.model.named_parameters()
+        text = [each for name, each in named if not name.startswith("visual.")]
+        self._mapped_text = [each for each in text if each.is_cpu] if any_mapped(text) else []
 
     def truncate_to_context(self, text: str) -> str:
         """Return the beginning of `text` that fits into the context, or all of it."""

@@ -30,6 +30,7 @@ from engine.models.devices import (
     precision_name,
 )
 from engine.models.generators import as_generator, build_network
+from engine.models.mapped_weights import release
 from engine.models.protocols import Generator, Perceptor
 from engine.models.tensors import is_finite
 from engine.models.vqgan import VQGAN, VQGANConfig
@@ -145,7 +146,9 @@ def load_module(
         with torch.device("meta"):
             module = build(config)
         _assign_weights(module, tensors)
-    return _freeze(module, device, dtype)
+    _freeze(module, device, dtype)
+    release(tensors.values())
+    return module
 
 
 def load_clip(
@@ -165,7 +168,10 @@ def load_clip(
         clip.rebuild_causal_mask(model)
         _assign_weights(model, tensors)
         perceptor = clip.ClipPerceptor(model, tokenizer, *clip.normalization(config))
-    return _freeze(perceptor, device, dtype)
+    _freeze(perceptor, device, dtype)
+    release(tensors.values())
+    perceptor.release_between_prompts()
+    return perceptor
 
 
 def tokenizer_path(weights: Path) -> Path:
@@ -235,11 +241,10 @@ def _assign_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:
         raise ValueError("the architecture has tensors that are not in the file")
 
 
-def _freeze(module: Any, device: torch.device | None, dtype: torch.dtype) -> Any:
+def _freeze(module: Any, device: torch.device | None, dtype: torch.dtype) -> None:
     """Freeze a module on a device, in the memory format that convolutions prefer."""
     module.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
     module.freeze_for_inference(dtype)
-    return module
 
 
 def _to_float32(tensor: Tensor) -> Tensor:
