@@ -40,7 +40,8 @@ def normalize_like_siglip(perceptor: ClipPerceptor) -> None:
 
 def exchange_red_and_blue(perceptor: ClipPerceptor) -> None:
     patches: Any = perceptor.model.visual
-    weight = patches.conv1.weight  # a matrix, whose rows have all red pixels of a patch first
+    # A matrix, whose rows have all red pixels of a patch first.
+    weight = patches.conv1.projection.weight
     weight.data = weight.unflatten(1, (3, -1)).flip(1).flatten(1)
 
 
