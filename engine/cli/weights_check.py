@@ -10,12 +10,11 @@ from engine.models.catalogue import CATALOGUE, add_models
 from engine.models.devices import choose_device, choose_precision, set_measured_threads
 from engine.models.loading import load_models
 from engine.preparation import prepare_component, prepare_models
-from engine.self_check.check import check_component, check_models
+from engine.self_check.check import WITH_DEMO_CLIP, check_component, check_models
 from engine.self_check.records import machine_name
 from engine.self_check.report import describe, report, verdict
 from engine.self_check.results import PartResult
 from engine.settings import EngineSettings, read_settings
-from engine.weights.registry_entries import DEMO
 from engine.weights.settings import WeightsSettings
 
 
@@ -42,7 +41,7 @@ def check(arguments: argparse.Namespace, weights: WeightsSettings) -> int:
 
 def _check(name: str, weights: WeightsSettings, settings: EngineSettings) -> Sequence[PartResult]:
     registry = weights.registry()
-    if name in registry.models or name == DEMO:
+    if name in registry.models or name in WITH_DEMO_CLIP:
         prepare_models(name, weights, fetches=False, notify=_note)
         return check_models(load_models(name, settings.device, settings.precision), weights)
     if name in registry.painters or name in registry.files:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.catalogue import find_models, weights_path
+from engine.models.catalogue import DEMO_PIXELS, find_models, weights_path
 from engine.models.clip import ClipPerceptor
 from engine.models.loading import Models, digest, load_clip, load_generator, read_config
 from engine.self_check.generator import check_generator
@@ -30,6 +30,9 @@ Tick = Callable[[], None]
 """Called between two parts of the work; an exception that it raises ends the check."""
 SIDE = 256
 """Side in pixels of the drawings for a generator that is checked without models that name one."""
+
+WITH_DEMO_CLIP = (DEMO, *(f"{DEMO}-{kind}" for kind in DEMO_PIXELS))
+"""Models whose CLIP knows nothing but shapes."""
 
 
 def check_models(
@@ -121,7 +124,7 @@ class _Parts:
                 perceptor,
                 sha256,
                 known_answers(sha256),
-                shapes_only=models == DEMO,
+                shapes_only=models in WITH_DEMO_CLIP,
                 tick=self._tick,
             )
             causes = dict.fromkeys((*self._structure(path), *found.causes))

@@ -30,6 +30,13 @@ def test_the_demo_models_are_right(capsys: pytest.CaptureFixture):
     assert "separation" in told
 
 
+def test_so_is_the_demo_clip_beside_a_generator_without_weights(capsys: pytest.CaptureFixture):
+    assert main(["weights", "check", "demo-strokes"]) == 0
+    said = capsys.readouterr().out
+    for part in ("strokes (generator): right", "clip (perceptor): right"):
+        assert part in said
+
+
 def test_what_is_wrong_is_told_with_a_report(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
