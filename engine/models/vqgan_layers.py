@@ -62,7 +62,7 @@ def _resnet_block(block: Any, images: Tensor, tile: Tile) -> Tensor:
     hidden = frozen_conv2d(group_norm_silu(hidden, block.norm2), block.conv2, tile)
     if block.in_channels != block.out_channels:
         images = frozen_conv2d(images, block.nin_shortcut)
-    return hidden.add_(images)
+    return images + hidden
 
 
 def _attention_block(block: Any, images: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def _attention_block(block: Any, images: Tensor) -> Tensor:
         for conv in (block.q, block.k, block.v)
     )
     attended = attention(query, key, value).view(count, height, width, channels)
-    return frozen_conv2d(attended.permute(0, 3, 1, 2), block.proj_out).add_(images)
+    return images + frozen_conv2d(attended.permute(0, 3, 1, 2), block.proj_out)
 
 
 def _upsample(upsample: Any, images: Tensor, tile: Tile) -> Tensor:
