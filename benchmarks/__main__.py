@@ -11,6 +11,7 @@ BENCHMARKS = (
     "presets",
     "masks",
     "tiles",
+    "films",
     "bot",
     "hostile",
     "queue",

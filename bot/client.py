@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 COGS = (
     "cogs.imagine:Imagine",
     "cogs.blend:Blend",
+    "cogs.animate:Animate",
     "cogs.compare:Compare",
     "cogs.edit:Edit",
     "cogs.mask:Mask",

@@ -31,6 +31,7 @@ _PAINTING = (
         "a seam. `/edit` has it too."
     ),
     Message("- `/blend` paints what pictures have in common."),
+    Message("- `/animate` paints a film: a camera moves through the picture."),
     Message(
         "- `/edit` changes a picture by words: all of it, or where a `mask` is white. The menu "
         "*Edit this image* edits a picture in a message."

@@ -7,9 +7,10 @@ import discord
 from discord.app_commands import Choice, Command
 
 from bot.client import BotCog
-from bot.jobs.job import JobOrigin
+from bot.jobs.job import NEW_JOB, JobOrigin
 from bot.languages.message import Message, joined
 from bot.reading.file_readers import read_goal, read_start
+from bot.submission.films import FILM_KIND
 from bot.submission.imagine_options import (
     ImagineOptions,
     imagine_recipe,
@@ -28,6 +29,7 @@ from bot.ui.styles_text import style_choices
 from bot.ui.uploads import Upload, is_spoiler
 from engine.models.catalogue import find_models
 from engine.recipes.edit import ImagePrompt
+from engine.recipes.film import Film
 from engine.recipes.kinds import vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import RATIOS, SHAPES
@@ -98,8 +100,9 @@ class PaintingCog(BotCog):
         typed_count: int | None,
         likes: Sequence[discord.Attachment],
         image: discord.Attachment | None = None,
+        film: Film | None = None,
     ) -> None:
-        """Queue what the options and the pictures of a command ask for."""
+        """Queue what the options and the pictures of a command ask for, as a picture or a film."""
         settings = self._services.settings
         if is_other_painter(typed.painter):
             await self._queue_other(interaction, requester, typed, typed_count, image)
@@ -107,6 +110,7 @@ class PaintingCog(BotCog):
         filled = await self._services.default_options.fill(requester, typed, typed_count)
         options, count = filled.options, filled.count
         recipe = imagine_recipe(options, settings.engine.installed, settings.limits)
+        recipe = replace(recipe, film=film)
         (fitted,), lowered = await self._services.policy.fit(
             requester.guild_id, (recipe,), steps=typed.steps is None, size=typed.size is None
         )
@@ -115,7 +119,8 @@ class PaintingCog(BotCog):
         if image is not None or likes:
             await self._services.policy.check_early(requester, title, variations(recipe, count))
             recipe, notice = await self._with_pictures(requester, recipe, image, likes)
-        origin = JobOrigin(spoiler=is_spoiler(image, *likes), notice=lowered)
+        kind = NEW_JOB.kind if film is None else FILM_KIND
+        origin = JobOrigin(kind, spoiler=is_spoiler(image, *likes), notice=lowered)
         message = await self._services.submission.submit(
             requester, title, variations(recipe, count), origin
         )

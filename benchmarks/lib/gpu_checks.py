@@ -107,7 +107,7 @@ def has_graph(device: "torch.device", recipe: "Recipe") -> bool:
     run.graph = graph
     for _ in range(WARM_UP_STEPS + 1):
         run.step()
-    return graph.is_captured
+    return graph is not None and graph.is_captured
 
 
 def check_pictures(device: "torch.device", count: int, steps: int | None) -> PictureCheck:

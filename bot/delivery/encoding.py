@@ -19,6 +19,8 @@ FRAME_SIDE = 512
 """Longest side of a frame in pixels."""
 _QUALITY, _LOSSLESS_PIXELS = 90, 128 * 128
 """WebP quality, and the size up to which a frame is lossless: it is enlarged when shown."""
+_FILM_QUALITY, _LOSSLESS_FILM_PIXELS = 95, 256 * 256
+"""The same for the frames of films, which are encoded once more."""
 _EFFORT = 2
 """WebP compression effort, 0 (fast) to 6 (small)."""
 
@@ -46,9 +48,9 @@ def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredF
     from engine.checkpoints import dump
 
     state = event.state if isinstance(event.state, bytes) else dump(dict(event.state), event.recipe)
+    encode = _encode_frame if event.recipe.film is None else encode_film_frame
     frames = [
-        StoredFrame(event.picture, frame.step, _encode_frame(frame.pixels))
-        for frame in event.frames
+        StoredFrame(event.picture, frame.step, encode(frame.pixels)) for frame in event.frames
     ]
     return StoredCheckpoint(event.picture, event.steps_done, event.seconds, state), frames
 
@@ -56,7 +58,19 @@ def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredF
 def _encode_frame(pixels: Pixels) -> bytes:
     image = Image.fromarray(pixels)
     image.thumbnail((FRAME_SIDE, FRAME_SIDE))
-    lossless = image.width * image.height <= _LOSSLESS_PIXELS
+    return _webp(image, lossless=image.width * image.height <= _LOSSLESS_PIXELS, quality=_QUALITY)
+
+
+def encode_film_frame(pixels: Pixels) -> bytes:
+    """Encode a frame of a film at its full size, for the film to be encoded from."""
+    image = Image.fromarray(pixels)
+    lossless = image.width * image.height <= _LOSSLESS_FILM_PIXELS
+    return _webp(image, lossless=lossless, quality=_FILM_QUALITY, effort=0)
+
+
+def _webp(image: Image.Image, *, lossless: bool, quality: int, effort: int = _EFFORT) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=_QUALITY, lossless=lossless, method=_EFFORT)
+    # Without loss, `quality` is the effort of the compression.
+    options = {"quality": 0} if lossless else {"quality": quality}
+    image.save(buffer, "WEBP", lossless=lossless, method=effort, **options)
     return buffer.getvalue()

@@ -25,9 +25,10 @@ from bot.scheduling.loading import ModelLoading
 from bot.storage import Store, retrying
 from bot.timings import Timings
 from bot.ui import formatting, job_text, picture_filter_text
-from bot.ui.attachments import progress_picture
+from bot.ui.attachments import Attachment, progress_picture
 from bot.ui.buttons import progress_view
 from bot.ui.discord_errors import bounded, describe
+from bot.ui.film_files import SHOWN_FRAMES, film_progress
 from bot.ui.loading_text import download_text
 
 log = logging.getLogger(__name__)
@@ -169,14 +170,14 @@ class JobReport:
         picture_filter: JobFilter,
     ) -> None:
         self._shown_eta = eta = self._reporting.eta(self.job.id)
-        picture = None
+        pictures: tuple[Attachment, ...] = ()
         match event:
             case ProgressEvent():
                 text = job_text.progress_text(self.job, event, eta and eta.end)
                 if event is not self._shown:  # else only the ETA has changed
                     self._is_held_back = not await picture_filter.may_show(event)
                     if not self._is_held_back:
-                        picture = await asyncio.to_thread(progress_picture, self.job, event)
+                        pictures = await self._progress_pictures(event)
                 self._shown = event
                 if self._is_held_back:
                     held_back = picture_filter_text.progress_text(self.job.guild_id)
@@ -188,7 +189,21 @@ class JobReport:
             case _:
                 text = _STARTING
         text = formatting.with_small_print(text, self._notice)
-        await message.update(text, picture, buttons=progress_view(self.job, begun=self.begun))
+        await message.update(text, pictures, buttons=progress_view(self.job, begun=self.begun))
+
+    async def _progress_pictures(self, event: ProgressEvent) -> tuple[Attachment, ...]:
+        """Return the current picture, and of a film what there is of it so far.
+
+        With a picture filter, a film's earlier frames are shown only when all are judged, at its
+        end.
+        """
+        picture = await asyncio.to_thread(progress_picture, self.job, event)
+        check = self._reporting.picture_check
+        if self.job.recipes[event.picture - 1].film is None or check.is_on:
+            return (picture,)
+        lifecycle = self._reporting.store.lifecycle
+        frames = await lifecycle.some_frames(self.job.id, SHOWN_FRAMES)
+        return (picture, *await asyncio.to_thread(film_progress, self.job, event, frames))
 
     async def _announce_end(
         self, poster: JobPoster, picture_filter: JobFilter, message: ProgressMessage

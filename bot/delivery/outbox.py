@@ -26,7 +26,7 @@ from bot.jobs.events import (
     Started,
 )
 from bot.jobs.job import Job
-from bot.jobs.records import StoredCheckpoint, StoredPicture
+from bot.jobs.records import StoredCheckpoint, StoredFrame, StoredPicture
 from bot.storage import Store
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ class EventOutbox:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._checkpoints: dict[tuple[int, int], Checkpoint] = {}
         """The newest queued checkpoint by job id and picture number."""
+        self._late_frames: dict[int, list[StoredFrame]] = {}
+        """Frames by job id that could not be stored, to be stored with those that follow."""
         self._loading: Future[list[StoredCheckpoint]] | None = None
         self._closed = False
 
@@ -112,6 +114,7 @@ class EventOutbox:
                 if await self._finish(event):
                     self._reporter.on_end(job_id)
             case Failed(job_id, reason):
+                self._late_frames.pop(job_id, None)
                 if await lifecycle.fail(job_id, reason):
                     self._reporter.on_end(job_id)
             case ProgressEvent():
@@ -121,15 +124,20 @@ class EventOutbox:
         """Store a checkpoint, in one attempt: without it the job resumes from the previous one."""
         event = self._checkpoints.pop((event.job_id, event.picture), event)
         checkpoint, frames = await asyncio.to_thread(encode_checkpoint, event)
+        frames = [*self._late_frames.pop(event.job_id, ()), *frames]
         try:
             await self._store.lifecycle.add_checkpoint(event.job_id, checkpoint, frames)
         except DBAPIError as error:
+            if frames:
+                self._late_frames[event.job_id] = frames
             cause = {"job": event.job_id, "cause": str(error.orig)}
             log.warning("a checkpoint was not stored", extra=cause)
 
     async def _finish(self, event: Finished) -> bool:
         """Store the end of a job; return False if it had ended already."""
         job_id, lifecycle = event.job_id, self._store.lifecycle
+        if late := self._late_frames.pop(job_id, None):
+            await lifecycle.add_frames(job_id, late)
         try:
             pictures = await asyncio.to_thread(_encode_pictures, event)
         except Exception:

@@ -5,6 +5,7 @@ An update that fails is dropped, because the next one replaces it.
 
 import logging
 import time
+from collections.abc import Sequence
 
 import discord
 from discord import ui
@@ -58,11 +59,11 @@ class ProgressMessage:
     async def update(
         self,
         text: Message | str,
-        picture: Attachment | None = None,
+        pictures: Sequence[Attachment] = (),
         *,
         buttons: ui.View | None = MISSING,
     ) -> None:
-        """Show a text, and a picture in place of the current one if there is another.
+        """Show a text, and pictures in place of the current ones if there are others.
 
         The buttons stay unless others, or None, are given. Failures are logged. After a permanent
         one (the message, the thread or a permission is gone) further calls do nothing, and while
@@ -74,7 +75,7 @@ class ProgressMessage:
             text = joined("\n", (job_text.headline(self._job), text))
         content = in_language(text, self._job.language)
         try:
-            await bounded(self._show(content, picture, buttons), self._timings.call_seconds)
+            await bounded(self._show(content, pictures, buttons), self._timings.call_seconds)
         except (*NETWORK_ERRORS, DBAPIError) as error:
             self._log("progress could not be shown", error)
             self._silent_until = time.monotonic() + wait_before_repeating(error, 0)
@@ -82,13 +83,15 @@ class ProgressMessage:
             self._log("progress was refused", error)
             self._is_accepted = is_transient(error)
 
-    async def _show(self, text: str, picture: Attachment | None, buttons: ui.View | None) -> None:
+    async def _show(
+        self, text: str, pictures: Sequence[Attachment], buttons: ui.View | None
+    ) -> None:
         channel = self._client.get_partial_messageable(
             self._location.post_id, guild_id=self._location.guild_id
         )
         shown = self.message_id
         if shown is not None:
-            files = MISSING if picture is None else discord_files(picture)
+            files = discord_files(*pictures) or MISSING
             message = channel.get_partial_message(shown)
             try:
                 await message.edit(content=text, attachments=files, view=buttons)
@@ -98,7 +101,7 @@ class ProgressMessage:
                     raise
         # A message that can no longer be edited is replaced.
         nonce = f"{self._job.id}-0" if shown is None else f"0-{shown}"
-        files = discord_files(picture)
+        files = discord_files(*pictures)
         sent = await channel.send(text, files=files, nonce=nonce, view=buttons or MISSING)
         self.message_id = sent.id
         await self._store.jobs.set_progress_message(self._job.id, sent.id)

@@ -106,10 +106,16 @@ class LifecycleRepository(Repository):
             await session.execute(insert(CheckpointRow).prefix_with("OR REPLACE").values(row))
             is_superseded = _is_superseded(job_id, CHECKPOINTS_KEPT)
             await session.execute(delete(CheckpointRow).where(is_superseded))
-            for each in frames:
-                frame = insert(FrameRow).prefix_with("OR REPLACE")
-                await session.execute(frame.values(job_id=job_id, **asdict(each)))
+            await _add_frames(session, job_id, frames)
         return True
+
+    @retrying
+    async def add_frames(self, job_id: int, frames: Sequence[StoredFrame]) -> None:
+        """Store frames of an unfinished job that no checkpoint brought."""
+        async with self._write.begin() as session:
+            job = select(JobRow.id).where(JobRow.id == job_id, JobRow.state.in_(UNFINISHED))
+            if await session.scalar(job) is not None:
+                await _add_frames(session, job_id, frames)
 
     @retrying
     async def checkpoints(self, job_id: int) -> list[StoredCheckpoint]:
@@ -122,6 +128,16 @@ class LifecycleRepository(Repository):
             )
             for row in await self._find(rows)
         ]
+
+    async def some_frames(self, job_id: int, count: int) -> list[StoredFrame]:
+        """List up to `count` evenly spaced frames of a job of one picture, the newest included."""
+        own = FrameRow.job_id == job_id
+        steps = await self._find(select(FrameRow.step).where(own).order_by(FrameRow.step))
+        last = len(steps) - 1
+        chosen = {steps[round(n * last / max(1, count - 1))] for n in range(count) if steps}
+        rows = select(FrameRow).where(own, FrameRow.step.in_(chosen)).order_by(FrameRow.step)
+        found = await self._find(rows)
+        return [StoredFrame(row.picture, row.step, row.content) for row in found]
 
     async def frames(self, job_id: int) -> list[StoredFrame]:
         """List the frames of a job by picture and step."""
@@ -174,6 +190,12 @@ async def copy_checkpoints(
         source = select(literal(job_id), number, *columns)
         source = source.where(table.job_id == parent_id, is_meant, is_wanted)
         await session.execute(insert(table).from_select([*own, *names], source))
+
+
+async def _add_frames(session: AsyncSession, job_id: int, frames: Sequence[StoredFrame]) -> None:
+    for each in frames:
+        frame = insert(FrameRow).prefix_with("OR REPLACE")
+        await session.execute(frame.values(job_id=job_id, **asdict(each)))
 
 
 async def _change(

@@ -23,6 +23,7 @@ from bot.submission.command_notices import (
     shape_of,
 )
 from bot.submission.default_options import DefaultOptions
+from bot.submission.films import options_of_film
 from bot.submission.pasted_words import pasted_phrases, pasted_words
 from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles
@@ -32,7 +33,7 @@ from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
 
-IMAGINE, BLEND, EDIT = "imagine", "blend", "edit"
+IMAGINE, BLEND, EDIT, ANIMATE = "imagine", "blend", "edit", "animate"
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class CommandWriter:
     painters: Sequence[str]
     """The names of the models of other painters."""
     options: Mapping[str, Collection[str]]
-    """The names of the options of `IMAGINE`, `BLEND` and `EDIT`."""
+    """The names of the options of `IMAGINE`, `BLEND`, `EDIT` and `ANIMATE`."""
     has_style: bool = True
     """False if styles have to be written as a part of the prompt."""
     defaults: Collection[str] = ()
-    """The names of options that have defaults, so that `IMAGINE` and `BLEND` must not lack them."""
+    """The names of options that have defaults, so that no command but `EDIT` must lack them."""
 
     def write(self, record: JobRecord, number: int | None = None) -> CommandLine:
         """Return the command that paints a job's pictures again, or only picture `number`."""
@@ -75,20 +76,24 @@ class CommandWriter:
         else:
             words = pasted_words(record.job.prompt, first.prompts, names, has_style=has_style)
         values = {"prompt": words.prompt or None} | _options(first) | {"style": words.style}
+        if first.film is not None:
+            values |= options_of_film(first.film)
         values["count"] = str(len(recipes)) if is_series(recipes) and len(recipes) > 1 else None
         is_other = first.models in self.installed[1:] and "model" in names
         values["model"] = first.models if is_other else None
         if command != EDIT and isinstance(first, Recipe):
-            values |= self._neutral(values)
+            values |= self._neutral(values, command)
         line = " ".join(f"{name}:{value}" for name, value in values.items() if value is not None)
         notices = [] if record.state is not JobState.STOPPED else [STOPPED]
         notices += missing(recipes, (*self.installed, *self.painters))
         notices += [] if words.is_exact else [LOOKS_LIKE_OPTION]
         return CommandLine(f"/{command} {line}", tuple(notices), words.style)
 
-    def _neutral(self, values: Mapping[str, str | None]) -> dict[str, str]:
+    def _neutral(self, values: Mapping[str, str | None], command: str) -> dict[str, str]:
         """Return values that keep defaults from being used for options that have no value."""
         neutral = {"style": NONE, "negative": NONE, "count": "1", "model": self.installed[0]}
+        if command == ANIMATE:
+            del neutral["count"]  # it paints one film
         left_out = (each for each in neutral if each in self.defaults and values.get(each) is None)
         return {name: neutral[name] for name in left_out}
 
@@ -142,7 +147,7 @@ def _comparison_line(record: JobRecord, recipes: Sequence[AnyRecipe]) -> Command
 
 def _options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[str]]:
     """Return the names of the options of the commands that paint."""
-    commands = (tree.get_command(name) for name in (IMAGINE, BLEND, EDIT))
+    commands = (tree.get_command(name) for name in (IMAGINE, BLEND, EDIT, ANIMATE))
     found = (each for each in commands if isinstance(each, app_commands.Command))
     return {command.name: [each.name for each in command.parameters] for command in found}
 
@@ -151,6 +156,8 @@ def _command(recipe: AnyRecipe) -> str:
     """Return the command that paints a recipe."""
     if recipe.edit is not None:
         return EDIT
+    if recipe.film is not None:
+        return ANIMATE
     return IMAGINE if recipe.prompts else BLEND
 
 

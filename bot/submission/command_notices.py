@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot.languages.message import Message
+from bot.submission.films import is_from_options
 from bot.submission.seeds import LARGEST_SEED, variations
 from bot.ui.formatting import escape_name
 from engine.errors import EngineError
@@ -130,8 +131,15 @@ def _has_usual_settings(recipe: Recipe) -> bool:
         steps=recipe.steps,
         tile=recipe.tile,
     )
+    if not is_from_options(recipe):
+        return False
     without = replace(
-        recipe, prompts=usual.prompts, start=usual.start, init_image=None, start_noise=0.0
+        recipe,
+        film=None,
+        prompts=usual.prompts,
+        start=usual.start,
+        init_image=None,
+        start_noise=0.0,
     )
     return replace(without, image_prompts=(), more=()) == usual
 

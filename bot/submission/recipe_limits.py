@@ -11,6 +11,7 @@ from bot.languages.message import Message
 from engine.comparison.systems import system_name
 from engine.presets import size_within
 from engine.recipes.checks import MAX_SIDE
+from engine.recipes.film import Film
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.prompts import MAX_PROMPTS
 from engine.recipes.recipe import Recipe
@@ -106,12 +107,21 @@ def _shortened(recipe: AnyRecipe, most: int) -> AnyRecipe:
     """Return a recipe whose rounds have at most `most` steps together, at least 1."""
     if not isinstance(recipe, Recipe):
         return recipe
+    if recipe.film is not None:
+        return _shortened_film(recipe, recipe.film, most)
     rounds: list[int] = []
     for steps in recipe.rounds:
         left = most - sum(rounds)
         if left > 0:
             rounds.append(min(steps, left))
     return replace(recipe, steps=rounds[0], more=tuple(rounds[1:]))
+
+
+def _shortened_film(recipe: Recipe, film: Film, most: int) -> Recipe:
+    """Return a film of as many frames as `most` steps paint; at least 2, if need be with less."""
+    steps = min(recipe.steps, max(1, most - 2 * film.steps))
+    frames = max(2, (most - steps) // film.steps)
+    return replace(recipe, steps=steps, film=replace(film, frames=min(film.frames, frames)))
 
 
 def _check_size(recipe: AnyRecipe, most: int) -> None:

@@ -25,8 +25,9 @@ from bot.ui.attachments import Attachment
 from bot.ui.filenames import result_number
 from bot.ui.uploads import Upload, recipe_beside
 from engine.editing.followups import words_of
+from engine.films import read_any_provenance
 from engine.models.catalogue import find_models
-from engine.painting import Provenance, check_grid, read_provenance
+from engine.painting import Provenance, check_grid
 from engine.presets import size_of_shape
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.pictures import check_complete
@@ -68,7 +69,7 @@ class RecipeReruns:
         """
         await self._policy.check_place(requester)
         async with self._files.turn(requester.user_id) as turn:
-            return await turn.read(read_provenance, upload, is_text=True)
+            return await turn.read(read_any_provenance, upload, is_text=True)
 
     async def of_posted(
         self, requester: Requester, message: discord.Message, picture: discord.Attachment
@@ -116,7 +117,7 @@ class RecipeReruns:
 
     async def _paintable(self, requester: Requester, turn: FileTurn, upload: Upload) -> AnyRecipe:
         """Return the recipe in a file, with pictures that are safe to use."""
-        recipe = (await turn.read(read_provenance, upload, is_text=True)).recipe
+        recipe = (await turn.read(read_any_provenance, upload, is_text=True)).recipe
         self.check(recipe)
         await self._policy.check_early(requester, words_of(recipe), (recipe,))
         check_grid(recipe)

@@ -27,7 +27,13 @@ def of_picture(prompt: str, number: int = 1, total: int = 1) -> Message:
 
 def of_progress(job: Job, event: ProgressEvent) -> Message:
     """Return the alt text of a picture that is not finished yet."""
-    steps = job.recipes[event.picture - 1].total_steps
+    recipe = job.recipes[event.picture - 1]
+    if recipe.film is not None:
+        return Message(
+            "A film that is not finished, painted from the prompt: {prompt}",
+            prompt=plain_text(job.prompt),
+        )
+    steps = recipe.total_steps
     values = {"step": event.step, "steps": steps, "prompt": plain_text(job.prompt)}
     if len(job.recipes) == 1:
         return Message(
@@ -42,6 +48,11 @@ def of_progress(job: Job, event: ProgressEvent) -> Message:
         total=len(job.recipes),
         **values,
     )
+
+
+def of_film(job: Job) -> Message:
+    """Return the alt text of a film."""
+    return Message("A film painted from the prompt: {prompt}", prompt=plain_text(job.prompt))
 
 
 def of_growth(job: Job) -> Message:

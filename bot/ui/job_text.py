@@ -21,7 +21,14 @@ from bot.ui.formatting import (
     truncate,
     with_small_print,
 )
-from bot.ui.recipe_text import LISTED_LENGTH, edit_parts, size_text, steps_text, tile_parts
+from bot.ui.recipe_text import (
+    LISTED_LENGTH,
+    edit_parts,
+    frames_text,
+    size_text,
+    steps_text,
+    tile_parts,
+)
 from engine.recipes.kinds import AnyRecipe, is_comparison, shown_count
 from engine.recipes.prompts import parse_line
 from engine.recipes.recipe import Recipe
@@ -30,6 +37,7 @@ _THREAD_NAME = 100
 """Maximum length of a thread's name, in characters."""
 _KINDS = {
     "rerun": Message("rerun"),
+    "animate": Message("film"),
     "vary": Message("variation"),
     "enlarge": Message("enlarged"),
     "more": Message("more steps"),
@@ -175,6 +183,10 @@ def step_text(job: Job, event: ProgressEvent) -> Message:
     total, steps = len(job.recipes), job.recipes[event.picture - 1].total_steps
     which = Message("picture {number} of {total}", number=event.picture, total=total)
     step = Message("step {number} of {total}", number=event.step, total=steps)
+    recipe = job.recipes[event.picture - 1]
+    if isinstance(recipe, Recipe) and recipe.film is not None:
+        frame = min(recipe.frames_done(event.step) + 1, recipe.film.frames)
+        return Message("frame {number} of {total}", number=frame, total=recipe.film.frames)
     return joined(" · ", (which, step)) if total > 1 else step
 
 
@@ -243,8 +255,19 @@ def limits_text(settings: LimitSettings) -> Message:
     )
 
 
+def _frames(recipe: Recipe, steps: int) -> Message:
+    """Return how much of a film is painted after some steps."""
+    assert recipe.film is not None
+    painted, whole = recipe.frames_done(steps), recipe.film.frames
+    if painted < whole:
+        return Message("stopped at frame {frame} of {total}", frame=painted, total=whole)
+    return frames_text(recipe.film)
+
+
 def _steps(record: JobRecord, steps: Sequence[int]) -> Message:
     recipes = record.job.recipes
+    if isinstance(first := recipes[0], Recipe) and first.film is not None:
+        return _frames(first, steps[-1])
     whole = recipes[0].total_steps
     if record.state is not JobState.STOPPED:
         return steps_text(whole)

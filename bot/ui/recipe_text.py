@@ -7,6 +7,7 @@ from bot.ui.formatting import escape_name, escape_prompt
 from engine.painting import Provenance
 from engine.presets import infer_keep, preset_of
 from engine.recipes.edit import Edit
+from engine.recipes.film import Camera, Film
 from engine.recipes.glide_recipe import GlideRecipe, Guidance
 from engine.recipes.kinds import AnyRecipe, tile_of_recipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
@@ -22,6 +23,16 @@ LISTED_LENGTH = 80
 """Maximum length of a prompt that is one of several, in characters."""
 _LISTED_PROMPTS = 5
 """Maximum number of prompts shown of a recipe."""
+
+_CAMERAS: Mapping[Camera, Message] = {
+    "still": Message.in_context("choice", "still"),
+    "zoom": Message.in_context("choice", "zoom"),
+    "pan": Message.in_context("choice", "pan"),
+    "turn": Message.in_context("choice", "turn"),
+    "drift": Message.in_context("choice", "drift"),
+    "depth": Message.in_context("choice", "depth"),
+}
+"""What a camera does, as the choices of `/animate` call it."""
 
 
 def provenance_text(origin: Provenance) -> Message:
@@ -56,6 +67,17 @@ def size_text(recipe: AnyRecipe) -> Message | str:
     if recipe.enlarge == 1:
         return size
     return Message("{size}, shown {factor}×", size=size, factor=recipe.enlarge)
+
+
+def frames_text(film: Film) -> Message:
+    """Return the length of a film, and what its camera does."""
+    return Message.counted(
+        "{count} frame, {seconds} s, camera: {camera}",
+        "{count} frames, {seconds} s, camera: {camera}",
+        film.frames,
+        seconds=f"{film.seconds:.1f}",
+        camera=_CAMERAS[film.camera],
+    )
 
 
 def steps_text(steps: int) -> Message:
@@ -102,6 +124,8 @@ def _listed(prompt: Prompt) -> Message:
 
 
 def _rounds(recipe: AnyRecipe) -> Message:
+    if isinstance(recipe, Recipe) and recipe.film is not None:
+        return joined(" · ", (steps_text(recipe.steps), frames_text(recipe.film)))
     if not isinstance(recipe, Recipe) or not recipe.more:
         return steps_text(recipe.total_steps)
     return Message.counted(

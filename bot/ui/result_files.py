@@ -27,6 +27,7 @@ from bot.ui.attachments import (
 )
 from bot.ui.comparison_files import comparison_picture
 from bot.ui.filenames import recipe_filename
+from bot.ui.film_files import film_file
 from engine.files import MEBIBYTE, file_bytes
 from engine.images.animation import write_animation
 from engine.images.contact_sheet import contact_sheet, numbered
@@ -81,6 +82,9 @@ def result_files(
     """Return all files of a finished or stopped job, each of at most `limit` bytes."""
     packer = _AttachmentPacker(limit, job.language, spoiler=job.spoiler)
     finals = [open_image(each.content) for each in pictures]
+    has_film = job.recipes[0].film is not None
+    if has_film and frames:
+        _add_film(packer, job, frames, posted_recipes)
     if len(finals) > 1:
         if is_comparison(job.recipes):
             grid = comparison_picture(job, pictures, finals, is_stopped=is_stopped)
@@ -90,13 +94,24 @@ def result_files(
         packer.add_picture(f"{_name(job)}-grid", grid, shows)
     else:
         _add_singles(packer, job, pictures, finals, posted_recipes)
-    if frames:
+    if frames and not has_film:
         clip = _clip(pictures, finals, frames)
         packer.add_clip(f"{_name(job)}-growth", clip, alt_texts.of_growth(job))
     if len(finals) > 1:
         packer.begin_message()
         _add_singles(packer, job, pictures, finals, posted_recipes)
     return packer.result_files(finals[0].size)
+
+
+def _add_film(
+    packer: "_AttachmentPacker",
+    job: Job,
+    frames: Sequence[StoredFrame],
+    posted_recipes: PostedRecipes,
+) -> None:
+    recipe = job.recipes[0]
+    posted, shows = _posted(recipe, posted_recipes), alt_texts.of_film(job)
+    packer.add_film(f"{_name(job)}-film", frames, recipe, posted, shows)
 
 
 def _add_singles(
@@ -180,6 +195,23 @@ class _AttachmentPacker:
             self._add(f"{name}.webp", content, description)
         else:
             notice = Message("The clip of how it grew is too large for this server.")
+            self._notices.append(notice)
+
+    def add_film(
+        self,
+        name: str,
+        frames: Sequence[StoredFrame],
+        recipe: AnyRecipe,
+        posted: AnyRecipe | None,
+        description: Message,
+    ) -> None:
+        film = film_file(frames, recipe, posted, self._limit)
+        if film is None:
+            self._notices.append(Message("The film is too large for this server."))
+            return
+        self._add(f"{name}.mp4", film.content, description)
+        if film.is_smaller:
+            notice = Message("So that the film fits the upload limit here, it is shown smaller.")
             self._notices.append(notice)
 
     def result_files(self, size: tuple[int, int]) -> ResultFiles:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bot.jobs.events import Event, Frame, Pixels, ProgressEvent
+from engine.recipes.kinds import AnyRecipe
+from engine.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,18 +30,27 @@ class PictureProgress:
         """Monotonic time of the last progress event."""
 
     def record(self, run: "Run", number: int) -> None:
-        """Keep what the last step saw as a frame of picture `number`, and show it, where due."""
+        """Keep what the last step saw as a frame of picture `number`, and show it, where due.
+
+        The frames of a film are those that are painted for it, whole.
+        """
         steps, now = run.steps_done, time.monotonic()
-        is_frame = (steps - 1) % max(1, run.recipe.total_steps // FRAMES) == 0
+        is_frame = self._is_frame(run.recipe, steps)
         is_due = now - self._shown_at >= PROGRESS_SECONDS
         if not (is_frame or is_due):
             return
-        pixels = to_pixels(run.last_seen)
+        is_of_film = is_frame and run.recipe.film is not None
+        pixels = to_pixels(run.image() if is_of_film else run.last_seen)
         if is_frame:
             self._frames.append(Frame(steps, pixels))
         if is_due:
             self._shown_at = now
             self._publish(ProgressEvent(self._job_id, pixels, number, steps))
+
+    def _is_frame(self, recipe: AnyRecipe, steps: int) -> bool:
+        if isinstance(recipe, Recipe) and recipe.film is not None:
+            return recipe.frame_after(steps) is not None
+        return (steps - 1) % max(1, recipe.total_steps // FRAMES) == 0
 
     def take_frames(self) -> tuple[Frame, ...]:
         """Return the frames since the last call."""

@@ -50,6 +50,8 @@ def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
     match arguments.command:
         case "imagine" | "edit":
             return _paint(arguments, signals)
+        case "animate":
+            return _animate(arguments, signals)
         case "compare":
             return _compare(arguments, signals)
         case "mask":
@@ -85,6 +87,21 @@ def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
         from engine.cli.painter import paint_request
 
         return paint_request(request, names, signals)
+
+
+def _animate(arguments: argparse.Namespace, signals: StopSignals) -> int:
+    from engine.cli.film_request import read_film_request
+    from engine.cli.saving import reserved
+    from engine.settings import read_settings
+
+    weights = _add_models(arguments.config)
+    request = read_film_request(arguments, read_settings(arguments.config))
+    let_idle_threads_sleep()
+    with reserved(request.names_to_reserve) as names:
+        _prepare(request.models.name, weights)
+        from engine.cli.film import paint_film
+
+        return paint_film(request, names, signals)
 
 
 def _compare(arguments: argparse.Namespace, signals: StopSignals) -> int:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,6 +12,7 @@ from engine.cli import help_texts, values
 from engine.comparison.prompts import MAX_TRIES
 from engine.errors import UsageError
 from engine.recipes.checks import MAX_SEED, MAX_STEPS
+from engine.recipes.film import CAMERAS, MAX_BETWEEN, MAX_FRAMES, MAX_RATE
 from engine.recipes.prompts import shorten
 from engine.recipes.recipe import MAX_START_NOISE
 
@@ -26,10 +28,23 @@ _RECIPE_OPTIONS = (
     *("negative", "ratio", "init_image", "start_noise", "like", "count", "tile"),
 )
 """Options that set a recipe's values, and so exclude `--recipe`."""
+FILM_OPTIONS = {
+    "frames": "frames",
+    "camera": "camera",
+    "speed": "speed",
+    "frame_steps": "steps",
+    "strength": "strength",
+    "fps": "frames_per_second",
+    "between": "between",
+    "loop": "loop",
+}
+"""Options of a film, and the fields of `Film` that they set."""
 
 _SHORT = {"--out": ("-o",)}
 """Options that also have a short form."""
 _FILE: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+_STEPS = partial(values.whole_number, low=1, high=MAX_STEPS)
+"""Returns the reader of an option that is a number of steps."""
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -39,15 +54,15 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         argv: Arguments, by default those of the process.
 
     Returns:
-        Arguments whose `command` is "imagine", "edit", "compare", "mask", "recipe", "models" or
-        "weights".
+        Arguments whose `command` is "imagine", "animate", "edit", "compare", "mask", "recipe",
+        "models" or "weights".
         For "weights", `action` is "list", "get", "verify", "check" or "remove".
 
     Raises:
         UsageError: An argument is unknown or out of range.
     """
     arguments = _parser().parse_args(argv)
-    if arguments.command == "imagine":
+    if arguments.command in ("imagine", "animate"):
         _check_combination(arguments)
     if arguments.command == "compare":
         _check_comparison(arguments)
@@ -70,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"vqgan-clip {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_imagine(commands)
+    _add_animate(commands)
     _add_edit(commands)
     _add_compare(commands)
     _add_mask(commands)
@@ -79,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         "print the recipe inside a picture",
         "Print the recipe inside a picture as JSON for imagine --recipe.",
     )
-    recipe.add_argument("file", **_FILE, help="a PNG painted by this program")
+    recipe.add_argument("file", **_FILE, help="a PNG or MP4 painted by this program")
     what = "list the models that can paint"
     _add_command(commands, "models", what, "List the models that can paint, with their limits.")
     _add_weights(commands)
@@ -102,6 +118,38 @@ def _add_option(group: "Group", name: str, **settings: Any) -> None:
 def _add_imagine(commands: "Commands") -> None:
     what = "paint a picture from a prompt"
     parser = _add_painting_command(commands, "imagine", what, notes=help_texts.PAINTERS)
+    recipe = _add_new_picture(parser)
+    _add_option(recipe, "--more", type=_STEPS("--more"), metavar="N", action="append")
+    _add_option(recipe, "--count", type=values.whole_number("--count", 1, MAX_COUNT), metavar="N")
+    _add_option(recipe, "--recipe", **_FILE)
+    _add_option(recipe, "--finish", action="store_true")
+    _add_other_options(parser)
+
+
+def _add_animate(commands: "Commands") -> None:
+    what = "paint a film: a picture through which a camera moves"
+    parser = _add_painting_command(commands, "animate", what, notes=help_texts.FILMS)
+    recipe = _add_new_picture(parser)
+    _add_option(recipe, "--recipe", **_FILE, help="instead: paint the film in an MP4 again")
+    film = parser.add_argument_group("the film")
+    frames, speed = values.whole_number("--frames", 2, MAX_FRAMES), values.signed("--speed")
+    _add_option(film, "--frames", type=frames, metavar="N")
+    _add_option(film, "--camera", choices=CAMERAS, metavar="NAME")
+    _add_option(film, "--speed", type=speed, metavar="X")
+    _add_option(film, "--frame-steps", type=_STEPS("--frame-steps"), metavar="N")
+    _add_option(film, "--strength", type=values.number("--strength", 0, 100), metavar="X")
+    _add_option(film, "--fps", type=values.whole_number("--fps", 1, MAX_RATE), metavar="N")
+    between = values.whole_number("--between", 0, MAX_BETWEEN)
+    _add_option(film, "--between", type=between, metavar="N")
+    _add_option(film, "--loop", action="store_true", default=None)
+    files = parser.add_argument_group("files to write")
+    _add_option(files, "--out", **_FILE, required=True, help="film to write, .mp4 or .webp")
+    _add_option(files, "--force", action="store_true")
+    _add_machine_options(parser)
+
+
+def _add_new_picture(parser: argparse.ArgumentParser) -> "Group":
+    """Add what a picture, or the first frame of a film, is painted from; return the group."""
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to paint; see below")
     recipe = parser.add_argument_group("what to paint")
     _add_option(recipe, "--negative", metavar="WORDS")
@@ -110,9 +158,7 @@ def _add_imagine(commands: "Commands") -> None:
     _add_option(recipe, "--init-image", **_FILE)
     _add_option(recipe, "--like", type=values.like, metavar="FILE[:WEIGHT]", action="append")
     _add_recipe_options(recipe)
-    _add_option(recipe, "--recipe", **_FILE)
-    _add_option(recipe, "--finish", action="store_true")
-    _add_other_options(parser)
+    return recipe
 
 
 def _add_edit(commands: "Commands") -> None:
@@ -123,6 +169,8 @@ def _add_edit(commands: "Commands") -> None:
     _add_option(recipe, "--mask", **_FILE)
     _add_option(recipe, "--keep", type=values.number("--keep", 0, 1), metavar="K")
     _add_recipe_options(recipe)
+    _add_option(recipe, "--more", type=_STEPS("--more"), metavar="N", action="append")
+    _add_option(recipe, "--count", type=values.whole_number("--count", 1, MAX_COUNT), metavar="N")
     _add_other_options(parser)
 
 
@@ -200,16 +248,13 @@ def _add_painting_command(
 
 
 def _add_recipe_options(group: "Group") -> None:
-    _add_option(group, "--steps", type=values.whole_number("--steps", 1, MAX_STEPS), metavar="N")
-    more = values.whole_number("--more", 1, MAX_STEPS)
-    _add_option(group, "--more", type=more, metavar="N", action="append")
+    _add_option(group, "--steps", type=_STEPS("--steps"), metavar="N")
     noise = values.number("--start-noise", 0, MAX_START_NOISE)
     _add_option(group, "--start-noise", type=noise, metavar="X")
     _add_option(group, "--tile", type=values.tile, metavar="AXES")
     _add_option(group, "--seed", type=values.whole_number("--seed", 0, MAX_SEED), metavar="S")
     _add_option(group, "--models", metavar="NAME")
     _add_option(group, "--preset", metavar="NAME")
-    _add_option(group, "--count", type=values.whole_number("--count", 1, MAX_COUNT), metavar="N")
 
 
 def _add_other_options(parser: argparse.ArgumentParser) -> None:
@@ -250,13 +295,13 @@ def _check_combination(arguments: argparse.Namespace) -> None:
             raise UsageError("--size and --ratio both choose the shape: leave one out")
         if arguments.start_noise and arguments.init_image is None:
             raise UsageError("--start-noise needs a picture to start from: add --init-image FILE")
-        if arguments.finish:
+        if arguments.command == "imagine" and arguments.finish:
             raise UsageError("--finish needs a picture that was stopped: add --recipe FILE")
         return
     if arguments.prompt is not None:
         raise UsageError("--recipe already contains a prompt: leave out PROMPT or --recipe")
-    for name in _RECIPE_OPTIONS:
-        if getattr(arguments, name) is not None:
+    for name in (*_RECIPE_OPTIONS, *FILM_OPTIONS):
+        if getattr(arguments, name, None) is not None:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} would change the recipe: leave out {option} or --recipe")
 

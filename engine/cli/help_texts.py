@@ -4,6 +4,7 @@ from engine.comparison.prompts import PROMPT_SETS, TRIES
 from engine.images.tiling import TILES
 from engine.presets import PRESET_NAMES
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
+from engine.recipes.film import CAMERAS
 from engine.recipes.shapes import MAX_RATIO
 from engine.settings import DEVICES
 
@@ -19,6 +20,11 @@ before one that begins with a dash.
 Ctrl-C saves the picture so far; a second Ctrl-C stops at once.
 """
 """How a prompt is written, printed below the options of a command."""
+FILMS = """
+A picture is painted like any other, in --steps. Then the camera moves, and each frame
+takes --frame-steps. Ctrl-C writes the film so far.
+"""
+"""How a film is painted, printed below the options of a command."""
 PAINTERS = """
 --models chooses the painter too: demo-glide, demo-mindalle or any other that the command
 models lists. They paint by their own defaults: PROMPT is then one plain sentence, and of
@@ -27,15 +33,21 @@ the options "what to paint" only --seed and --count count; others are refused by
 """What the models of other painters mean for a command, printed below its options."""
 OPTIONS = {
     "--animation": "also write an animation of the progress, a .webp or .mp4 file",
+    "--between": "show N computed frames between two painted ones (default: 0)",
+    "--camera": f"what the camera does: {', '.join(CAMERAS)} (default: zoom)",
     "--count": "paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
     "--device": f"{DEVICES} (default: auto)",
     "--finish": "with --recipe: take all steps of a picture that was stopped, not only those taken",
+    "--fps": "painted frames a second (default: 12)",
+    "--frame-steps": "number of steps of each frame (default: 4)",
+    "--frames": "number of painted frames (default: 48)",
     "--force": "overwrite existing files",
     "--grow": "margin around it, as a share of the picture's shorter side (default: 0.03)",
     "--init-image": "picture to start from, cropped to the size",
     "--keep": "how much of the picture to keep, from 0 to 1 (default: 0.9, or 0 with a mask)",
     "--like": "picture that the result should resemble, in addition to the prompt or without one; "
     "a weight below 0 pushes away from it (default: 1); may be repeated",
+    "--loop": "let the last frame lead back to the first",
     "--mask": "picture in which white is changed, black kept; or a copy of PICTURE in which what "
     "changes is erased or painted over",
     "--models": "models to use, see the command models (default: those of config.toml)",
@@ -55,11 +67,14 @@ OPTIONS = {
     "--seed": "the same seed paints the same picture (default: random, and printed)",
     "--size": f"width and height in pixels, {MIN_SIDE} to {MAX_SIDE} each, or one number for a "
     "square; rounded to the models' grid (default: the models' own size)",
+    "--speed": "how fast the camera moves; below 0 the other way (default: 1)",
     "--start-noise": "add random noise to the picture to start from, in standard deviations of its "
     "latent (default: 0)",
     "--steps": "number of steps",
     "--svg": "also write the picture as an .svg file, with models that draw lines, such as "
     "demo-strokes",
+    "--strength": "how much the steps of a frame change it, as a share of the picture's rate "
+    "(default: 0.5)",
     "--table": "instead of a sheet: print the times of N runs each beside those of the paper",
     "--tile": f"paint a picture that continues across its own edges, so that copies of it join "
     f"without a seam: {', '.join(TILES)} (default: none)",

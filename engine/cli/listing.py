@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 from engine.cli.messages import print_notice, print_result
+from engine.films import read_any_provenance
 from engine.models.catalogue import CATALOGUE, PAINTERS, ModelEntry
 from engine.models.painter_entry import PainterEntry
-from engine.painting import read_provenance
 
 
 def print_recipe(path: Path) -> int:
     """Print the complete recipe in a file as JSON, which `imagine --recipe` can read."""
-    provenance = read_provenance(path)
+    provenance = read_any_provenance(path)
     # JSON files are UTF-8, so output in another encoding is limited to ASCII.
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     values = json.loads(provenance.recipe.to_json())

@@ -36,7 +36,7 @@ _WITHOUT = (
 """Options of `imagine` that only VQGAN-CLIP has."""
 _MOST_NAMED = 5
 """Maximum number of unknown words in a notice."""
-_WithNotices = tuple[Provenance, tuple[str | Text, ...]]
+WithNotices = tuple[Provenance, tuple[str | Text, ...]]
 """What to paint, and notices about it."""
 
 
@@ -110,14 +110,14 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
     )
 
 
-def _read_provenance(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
+def _read_provenance(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotices:
     """Return what to paint, and notices about it."""
     if arguments.command == "edit":
         return _edit(arguments, settings)
-    return _new(arguments, settings) if arguments.recipe is None else _again(arguments)
+    return read_new(arguments, settings) if arguments.recipe is None else _again(arguments)
 
 
-def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
+def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotices:
     """Return a recipe that changes a picture, and notices about it."""
     pictures = read_edit(arguments.picture, arguments.mask)
     recipe = edit_recipe(
@@ -135,7 +135,7 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotic
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
 
-def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotices:
+def read_new(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotices:
     """Return a recipe from the command line, and notices about it."""
     models = arguments.models or settings.models
     other = find_entry(models)
@@ -171,14 +171,14 @@ def _new(arguments: argparse.Namespace, settings: EngineSettings) -> _WithNotice
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
 
-def _by_other_painter(arguments: argparse.Namespace, entry: PainterEntry) -> _WithNotices:
+def _by_other_painter(arguments: argparse.Namespace, entry: PainterEntry) -> WithNotices:
     """Return a recipe of another painter than VQGAN-CLIP, and notices about it."""
     if entry.edits:
         raise UsageError(
             "the models {models} change pictures and paint no new ones: choose others by --models",
             models=repr(entry.name),
         )
-    given = [name for name in _WITHOUT if getattr(arguments, name)]
+    given = [name for name in _WITHOUT if getattr(arguments, name, None)]
     if given:
         raise UsageError(
             "{painter} has no {options}: it takes a PROMPT of one plain sentence, --seed and "
@@ -224,14 +224,14 @@ def _optional(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options that replace settings of the preset."""
     options = {
         "steps": arguments.steps,
-        "more": arguments.more and tuple(arguments.more),
+        "more": getattr(arguments, "more", None) and tuple(arguments.more),
         "start_noise": arguments.start_noise,
         "tile": arguments.tile,
     }
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _again(arguments: argparse.Namespace) -> _WithNotices:
+def _again(arguments: argparse.Namespace) -> WithNotices:
     """Return the recipe in a file with the steps to take, and notices about it."""
     found = read_provenance(arguments.recipe)
     taken, total = found.steps, found.recipe.total_steps

@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.errors import RecipeError, UsageError
 from engine.images.tiling import TILES, Tile
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
+from engine.recipes.film import MAX_SPEED
 from engine.recipes.prompt_syntax import MAX_WEIGHT
 from engine.recipes.prompts import shorten
 from engine.recipes.shapes import read_ratio
@@ -52,6 +53,21 @@ def number(option: str, low: float, high: float) -> Callable[[str], float]:
         if not low <= value <= high:
             raise UsageError(
                 f"{option} must be a number from {low:g} to {high:g}, not {shorten(text)!r}"
+            )
+        return value
+
+    return read
+
+
+def signed(option: str) -> Callable[[str], float]:
+    """Return a reader of the speed of a camera, which may be negative."""
+
+    def read(text: str) -> float:
+        value = float(text) if re.fullmatch(r"[+-]?[0-9]{0,9}\.?[0-9]{1,9}", text) else math.nan
+        if not abs(value) <= MAX_SPEED:
+            raise UsageError(
+                f"{option} must be a number from {-MAX_SPEED:g} to {MAX_SPEED:g}, "
+                f"not {shorten(text)!r}"
             )
         return value
 

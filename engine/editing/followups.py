@@ -11,6 +11,7 @@ from engine.editing.edit_pictures import read_source
 from engine.errors import RecipeError
 from engine.models.catalogue import find_models
 from engine.recipes.checks import MAX_STEPS
+from engine.recipes.film import MAX_FRAMES, Film
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe, read_phrases
 from engine.recipes.pictures import check_complete
@@ -33,9 +34,13 @@ rate, dents and specks came into pictures of the demo models.
 def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
     """Return the recipe with an extra round of `steps`, which continues the run of `recipe`.
 
+    A film becomes longer by the frames that take so many steps, at least by one.
+
     Raises:
-        RecipeError: There would be too many rounds or steps.
+        RecipeError: There would be too many rounds, frames or steps, or the film is a loop.
     """
+    if recipe.film is not None:
+        return replace(recipe, film=_longer(recipe.film, steps))
     if len(recipe.more) == MAX_MORE:
         raise RecipeError("a picture can have at most {most} extra rounds", most=MAX_MORE)
     left = MAX_STEPS - recipe.total_steps
@@ -47,6 +52,20 @@ def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
             steps=steps,
         )
     return replace(recipe, more=(*recipe.more, steps))
+
+
+def _longer(film: Film, steps: int) -> Film:
+    if film.loop:
+        raise RecipeError("this film is a loop, which ends where it began: ask for a longer one")
+    frames = film.frames + max(1, round(steps / film.steps))
+    if frames > MAX_FRAMES:
+        raise RecipeError(
+            "a film can have at most {most} frames, so {left} are left, not {frames}",
+            most=MAX_FRAMES,
+            left=MAX_FRAMES - film.frames,
+            frames=frames - film.frames,
+        )
+    return replace(film, frames=frames)
 
 
 def reworded(recipe: AnyRecipe, prompt: str) -> AnyRecipe:
@@ -123,6 +142,7 @@ def enlarged(recipe: Recipe, picture: bytes) -> Recipe:
     size = {"width": ENLARGED * recipe.width, "height": ENLARGED * recipe.height}
     return replace(
         restart_from(replace(recipe, **size), picture),
+        film=None,
         steps=_STEPS,
         learning_rate=max(MIN_LEARNING_RATE, _RATE * recipe.learning_rate),
         regularizer=0.0,

@@ -6,6 +6,7 @@ evenly spaced ones are shown.
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
@@ -22,11 +23,7 @@ _MAX_FRAME_MS = 500
 _HOLD_MS = 1500
 """Duration of the last frame, the finished picture, before the clip starts again."""
 _WEBP_QUALITY = 80
-_H264_OPTIONS = {"crf": "18", "preset": "medium"}
 _MAX_SIDE = {".webp": 16_383, ".mp4": 8_192}
-_BT709 = 1
-"""Number of the color standard for matrix, primaries and transfer alike (ITU-T H.273)."""
-_LIMITED_RANGE = 1
 
 
 def write_animation(
@@ -56,6 +53,13 @@ def write_animation(
             _write_mp4(shown, part, frame_ms)
 
 
+def write_webp_film(frames: Sequence[Image.Image], part: Path, rate: int) -> None:
+    """Write frames of one size as a WebP to `part` that shows `rate` a second, and repeats."""
+    durations = [round((number + 1) * 1000 / rate) for number in range(len(frames))]
+    shown = [end - start for start, end in pairwise((0, *durations))]
+    _save_webp(frames, part, shown)
+
+
 def _check_size(frame: Image.Image, suffix: str) -> None:
     if max(frame.size) > _MAX_SIDE[suffix]:
         raise PictureError(
@@ -83,25 +87,18 @@ def _sized(frame: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _write_webp(frames: Sequence[Image.Image], part: Path, frame_ms: int) -> None:
-    durations = [frame_ms] * (len(frames) - 1) + [_HOLD_MS]
+    _save_webp(frames, part, [frame_ms] * (len(frames) - 1) + [_HOLD_MS])
+
+
+def _save_webp(frames: Sequence[Image.Image], part: Path, durations: list[int]) -> None:
     options = {"duration": durations, "loop": 0, "quality": _WEBP_QUALITY}
     frames[0].save(part, format="WEBP", save_all=True, append_images=frames[1:], **options)
 
 
 def _write_mp4(frames: Sequence[Image.Image], part: Path, frame_ms: int) -> None:
-    import av
+    from engine.images.mp4 import Mp4Writer
 
-    width, height = (side + side % 2 for side in frames[-1].size)
     held = [frames[-1]] * (ceil(_HOLD_MS / frame_ms) - 1)
-    # With the index in front of the pictures (faststart), a clip plays before it has fully loaded.
-    with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(1000, frame_ms))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = dict(_H264_OPTIONS)
-        codec = stream.codec_context
-        codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
-        codec.color_range = _LIMITED_RANGE
+    with Mp4Writer(part, frames[-1].size, Fraction(1000, frame_ms)) as film:
         for picture in (*frames, *held):
-            frame = av.VideoFrame.from_image(_sized(picture, (width, height)))
-            container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace=_BT709)))
-        container.mux(stream.encode())
+            film.add(picture)

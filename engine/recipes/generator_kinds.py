@@ -68,7 +68,7 @@ def check_traits(recipe: Recipe, traits: Traits) -> None:
             given=recipe.quantization,
             known=" or ".join(traits.ways),
         )
-    if recipe.start == "image" and "image" not in traits.starts:
+    if (recipe.start == "image" or recipe.film) and "image" not in traits.starts:
         raise cannot_encode()
     if recipe.start not in traits.starts:
         raise RecipeError(
@@ -82,6 +82,6 @@ def check_traits(recipe: Recipe, traits: Traits) -> None:
 def cannot_encode() -> RecipeError:
     """Return the error for a picture that is given to a generator without an encoder."""
     return RecipeError(
-        "the generator cannot encode a picture, so it can neither edit one nor start from one: "
-        "choose other models"
+        "the generator cannot encode a picture, so it can neither edit one nor start from one, and "
+        "paints no films: choose other models"
     )

@@ -14,7 +14,7 @@ from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.json_form import as_object, check_version, parse
 from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe
-from engine.recipes.recipe import TILE_VERSION, Recipe
+from engine.recipes.recipe import NEWEST_VERSION, Recipe
 from engine.text import Text
 
 OtherRecipe = GlideRecipe | MinDalleRecipe | OpenEditRecipe
@@ -78,7 +78,7 @@ def recipe_from_json(text: str) -> AnyRecipe:
         RecipeError: The text is no recipe, or one for a newer program.
     """
     values = as_object(parse(text), Text("the recipe"))
-    check_version(values.pop("version", None), TILE_VERSION)
+    check_version(values.pop("version", None), NEWEST_VERSION)
     name = values.pop("painter", Recipe.painter)
     kind = next((each for each in _KINDS if each.painter == name), None)
     if kind is None:

@@ -96,6 +96,11 @@ class PlainRecipe(ABC):
         return None
 
     @property
+    def film(self) -> None:
+        """No film: these painters paint single pictures."""
+        return None
+
+    @property
     def rounds(self) -> tuple[int, ...]:
         """Number of steps of the only round."""
         return (self.total_steps,)

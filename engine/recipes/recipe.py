@@ -25,6 +25,7 @@ from engine.recipes.checks import (
     check_whole,
 )
 from engine.recipes.edit import MAX_BYTES, Edit, ImagePrompt, check_picture
+from engine.recipes.film import Film
 from engine.recipes.json_form import as_list, as_object, build, check_version, encode_base64, parse
 from engine.recipes.prompts import (
     MAX_PROMPTS,
@@ -40,8 +41,9 @@ VERSION = 3
 """Version of the JSON format; readers reject newer versions. Version 2 added edits and image
 prompts, version 3 extra rounds and start noise. Keys missing in older versions have defaults.
 Version 4, which only other painters need, added the key `painter` (`engine.recipes.kinds`)."""
-TILE_VERSION = 5
-"""Version that only tiles need; it added the key `tile`, which other recipes do not have."""
+NEWEST_VERSION = 5
+"""Version that only tiles and films need; it added the keys `tile` and `film`, which other recipes do
+not have."""
 
 MAX_MORE = 100
 """Maximum number of extra rounds in a run."""
@@ -114,6 +116,8 @@ class Recipe:
     only with start "image"."""
     tile: Tile = "none"
     """Axes along which the picture continues across its own edges, so that copies of it join."""
+    film: Film | None = None
+    """What turns the picture into a film; None for a picture."""
 
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
@@ -121,6 +125,7 @@ class Recipe:
         check_weights([each.weight for each in (*self.prompts, *self.image_prompts)])
         check_instance("augmentations", self.augmentations, Augmentations)
         check_instance("edit", self.edit, Edit | None)
+        check_instance("film", self.film, Film | None)
         check_models(self.models)
         check_whole("width", self.width, MIN_SIDE, MAX_SIDE)
         check_whole("height", self.height, MIN_SIDE, MAX_SIDE)
@@ -146,6 +151,8 @@ class Recipe:
                 'start "image" needs one picture, an initial image or that of an edit; other '
                 "starts take none"
             )
+        if self.film is not None:
+            self._check_film()
         if self.start_noise > 0 and self.start != "image":
             raise RecipeError("start_noise needs a picture to start from, or must be 0")
         if self.start != "codes" and self.quantization == "codebook-sampling":
@@ -175,14 +182,32 @@ class Recipe:
 
     @property
     def total_steps(self) -> int:
-        """Number of steps of all rounds together, the length of the run."""
-        return sum(self.rounds)
+        """Number of steps of all rounds, or of all frames, together: the length of the run."""
+        return sum(self.rounds) + (0 if self.film is None else self.film.extra_steps)
+
+    def frames_done(self, steps: int) -> int:
+        """Return how many frames of the film are finished after some steps; 0 for a picture."""
+        if self.film is None:
+            return 0
+        return min(self.film.frames, max(0, steps - self.steps) // self.film.steps)
+
+    def frame_after(self, steps: int) -> int | None:
+        """Return which frame of the film, from 0, a run finishes with its step number `steps`.
+
+        None if the frame needs more steps, or the recipe is that of a picture.
+        """
+        if self.film is None or steps <= self.steps or (steps - self.steps) % self.film.steps:
+            return None
+        return (steps - self.steps) // self.film.steps - 1
 
     def to_json(self) -> str:
         """Return the recipe as a JSON object with keys in the order of the fields."""
-        values = {"version": VERSION if self.tile == "none" else TILE_VERSION} | asdict(self)
+        is_new = self.tile != "none" or self.film is not None
+        values = {"version": NEWEST_VERSION if is_new else VERSION} | asdict(self)
         if self.tile == "none":
             del values["tile"]
+        if self.film is None:
+            del values["film"]
         return json.dumps(values, ensure_ascii=False, allow_nan=False, default=encode_base64)
 
     @classmethod
@@ -193,7 +218,7 @@ class Recipe:
             RecipeError: A key is unknown or missing, or the version is newer than the latest.
         """
         values = as_object(parse(text), _RECIPE)
-        check_version(values.pop("version", None), TILE_VERSION)
+        check_version(values.pop("version", None), NEWEST_VERSION)
         return cls.from_values(values)
 
     @classmethod
@@ -210,9 +235,29 @@ class Recipe:
         values["image_prompts"] = tuple(
             build(ImagePrompt, each, Text("the image prompt"), "picture") for each in pictures
         )
+        if values.get("film") is not None:
+            values["film"] = build(Film, values["film"], Text("the film"))
         if values.get("edit") is not None:
             values["edit"] = build(Edit, values["edit"], Text("the edit"), "source", "mask")
         return build(cls, values, _RECIPE, "init_image")
+
+    def _check_film(self) -> None:
+        if self.more or self.edit is not None or self.tile != "none":
+            raise RecipeError(
+                "a film is made of a new picture, or of one to start from: it can have neither "
+                "extra rounds nor an edit, and be no tile"
+            )
+        if self.quantization == "codebook-sampling":
+            raise RecipeError(
+                "the frames of a film are pictures to encode, which codebook sampling cannot: "
+                "choose another quantization"
+            )
+        if self.total_steps > MAX_STEPS:
+            raise RecipeError(
+                "the frames of the film have {total} steps together; at most {most} are allowed",
+                total=self.total_steps,
+                most=MAX_STEPS,
+            )
 
 
 def _pictures(relation: str, count: int) -> str:

@@ -31,13 +31,15 @@ VERSION = 3
 
 _LATENTS = ("latent", "last_good")
 _MOMENTS = ("exp_avg", "exp_avg_sq")
+_FIRST_FRAME = "first_frame"
+"""Name of the state of the first frame, which only loops have."""
 
 
 def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
     """Write a checkpoint of the `Generation.state_dict()` of a run of `recipe`."""
     adam = state["optimizer"]["state"]  # empty before the first step
     tensors = {RANDOM: state[RANDOM]}
-    for name in _LATENTS:
+    for name in (*_LATENTS, _FIRST_FRAME):
         tensors |= numbered(name, in_order(name, state))
     for name in _MOMENTS if adam else ():
         tensors |= numbered(name, [adam[index][name] for index in sorted(adam)])
@@ -83,18 +85,23 @@ def load(
             steps = torch.tensor(float(values["optimizer_steps"]))
             adam["state"][index] = {"step": steps, **dict(zip(_MOMENTS, each, strict=True))}
     state = {name: values[name] for name in ("plan", "steps_done", "last_good_steps")}
-    for name in _LATENTS:
+    for name in (*_LATENTS, _FIRST_FRAME):
         state |= numbered(name, in_order(name, moved))
     return state | {"optimizer": adam, "random": tensors[RANDOM]}
 
 
 def _fingerprint(recipe: Recipe, steps_done: int) -> str:
-    """Hash what determines a run up to a step: the recipe without the rounds that come later."""
+    """Hash what determines a run up to a step: the recipe without what comes later.
+
+    Those are rounds, and the frames of a film that is no loop.
+    """
     begins = accumulate(recipe.rounds)  # first step of each round in `more`
     more = (
         length for length, begin in zip(recipe.more, begins, strict=False) if begin < steps_done
     )
     begun = replace(recipe, more=tuple(more))
+    if recipe.film is not None and not recipe.film.loop:
+        begun = replace(begun, film=replace(recipe.film, frames=2))
     return fingerprint(begun.to_json())
 
 
@@ -113,9 +120,10 @@ def _check_values(values: dict[str, Any], recipe: Recipe) -> None:
 def _check_tensors(tensors: dict[str, Tensor], *, begun: bool) -> None:
     """Check that all tensors of a run are there; only the run itself knows their shape."""
     like = in_order("latent", tensors)
+    film = (_FIRST_FRAME,) if _FIRST_FRAME in tensors else ()
     expected = {
         name: latent
-        for kind in (*_LATENTS, *(_MOMENTS if begun else ()))
+        for kind in (*_LATENTS, *film, *(_MOMENTS if begun else ()))
         for name, latent in numbered(kind, like).items()
     }
     if not like or set(tensors) != {*expected, RANDOM}:

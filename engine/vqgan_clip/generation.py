@@ -27,6 +27,7 @@ from engine.recipes.recipe import Recipe
 from engine.text import Text
 from engine.vqgan_clip import loop
 from engine.vqgan_clip.edit_constraint import EditConstraint, resize_for_perceptor
+from engine.vqgan_clip.filming import Filming
 from engine.vqgan_clip.latents import initial_state
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 from engine.vqgan_clip.safety import FiniteGuard
@@ -68,6 +69,7 @@ class Generation(loop.Run):
             rng=rng,
             guard=FiniteGuard(state),
             plan=plan,
+            filming=recipe.film and Filming(recipe, recipe.film, models.generator),
         )
 
     @property
@@ -105,11 +107,7 @@ class Generation(loop.Run):
         Raises `DivergedError` as `step` does; called again, it returns the last good picture.
         """
         self._raise_if_diverged()
-        generator = self.models.generator
-        with torch.no_grad():
-            state = generator.settled(self.state, self.recipe.quantization, None)
-            decoded = generator.decode(state, tile=self.recipe.tile)
-            return loop.compose(self, decoded.clamp(0, 1))
+        return loop.show(self)
 
     def drawing(self) -> Drawing | None:
         """Return the current picture as a drawing; None if its generator makes none.
@@ -127,12 +125,14 @@ class Generation(loop.Run):
         Raises `DivergedError` as `step` does.
         """
         self._raise_if_diverged()
+        first = None if self.filming is None else self.filming.first
         return {
             "plan": PLANS.index(self.plan),
             "steps_done": self.steps_done,
             "last_good_steps": self.guard.last_finite_steps,
             **numbered("latent", [numbers.detach().clone() for numbers in self.state]),
             **numbered("last_good", [numbers.clone() for numbers in self.guard.last_finite]),
+            **numbered("first_frame", first or ()),
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "random": self.rng.get_state(),
         }
@@ -146,7 +146,7 @@ class Generation(loop.Run):
         if [each.shape for each in latents] != [each.shape for each in self.state]:
             raise CheckpointError("the checkpoint's latent does not fit the recipe and its models")
         self.plan = PLANS[max(PLANS.index(self.plan), state["plan"])]
-        self.steps_done = state["steps_done"]
+        self.steps_done, self.shown = state["steps_done"], None
         with torch.no_grad():
             for own, numbers in zip(self.state, latents, strict=True):
                 own.copy_(numbers)
@@ -159,6 +159,8 @@ class Generation(loop.Run):
                 moments[name] = torch.empty_like(own).copy_(moments[name])
         self.optimizer.load_state_dict(optimizer)
         self.rng.set_state(state["random"])
+        if self.filming is not None:
+            self.filming.resume(self.steps_done, in_order("first_frame", state) or None)
 
     def _raise_if_diverged(self) -> None:
         error = self.check_finite()

@@ -12,6 +12,9 @@
 An edit adds three things, see `engine.vqgan_clip.edit_constraint`: its source is composed with the
 image, the loss keeps near the source, and the gradient is zero outside its mask (2.5, 4, G.2).
 
+A film adds a camera, which moves the picture before the first step of each frame, see
+`engine.vqgan_clip.filming`.
+
 A step takes one run or several at once. A batch of one is the paper's loop; in a larger batch,
 decoder and perceptors process all images together, and everything else is done run by run. No run
 depends on the others in its batch, except that a device may sum in another order for another batch
@@ -24,6 +27,7 @@ h x w latent cells of C channels (for codebook sampling, of one logit per code).
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Protocol, cast
@@ -37,6 +41,7 @@ from engine.models.protocols import State
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.edit_constraint import EditConstraint
 from engine.vqgan_clip.embedding import Region, embed_cutouts
+from engine.vqgan_clip.filming import Filming
 from engine.vqgan_clip.losses import (
     clamp_with_gradient,
     prompt_loss,
@@ -107,6 +112,10 @@ class Run:
     """Image (1, 3, H, W) of the latent before the last step; None before the first one."""
     weights: Schedules | None = None
     """Tensors in place of the schedules while a graph is captured; None for the numbers."""
+    shown: tuple[int, Tensor] | None = None
+    """A number of steps and the picture after them, which `show` returns again."""
+    filming: Filming | None = None
+    """The camera of a film; None for a picture."""
     graph: GradientGraph | None = None
     """What computes the gradients of steps that the run takes alone; None for the loop itself."""
 
@@ -150,7 +159,13 @@ def step(runs: Sequence[Run]) -> list[DivergedError | None]:
     compute = partial(compute_gradients, runs)
     if graph is not None:
         compute = partial(graph.compute_gradients, runs[0])
-    losses, plan = with_less_memory(compute, runs[0].plan, rngs)
+    with ExitStack() as undo:
+        # 0. Move the camera of each film whose frame is done.
+        for run in runs:
+            if run.filming is not None and run.filming.is_due(run.steps_done):
+                undo.callback(run.filming.move(run.state, run.optimizer, show(run)))
+        losses, plan = with_less_memory(compute, runs[0].plan, rngs)
+        undo.pop_all()  # nothing failed
     for run in runs:
         run.plan = plan
     return [apply_gradient(run, loss) for run, loss in zip(runs, losses, strict=True)]
@@ -207,6 +222,17 @@ def apply_gradient(run: Run, loss: Tensor) -> DivergedError | None:
     return run.check_finite() if run.done or run.guard.is_due else None
 
 
+@torch.no_grad()
+def show(run: Run) -> Tensor:
+    """Return the current picture (1, 3, H, W) of a run, in [0, 1]."""
+    if run.shown is None or run.shown[0] != run.steps_done:
+        generator = run.models.generator
+        state = generator.settled(run.state, run.recipe.quantization, None)
+        decoded = generator.decode(state, tile=run.recipe.tile)
+        run.shown = run.steps_done, compose(run, decoded.clamp(0, 1))
+    return run.shown[1]
+
+
 def settle(run: Run) -> State:
     """Return the state as the decoder takes it, quantised, and clear the old gradient of z."""
     for numbers in run.state:
@@ -215,7 +241,12 @@ def settle(run: Run) -> State:
 
 
 def compose(run: Run, image: Tensor) -> Tensor:
-    """Return the picture (1, 3, H, W): the decoded `image`, composed with the source of an edit."""
+    """Return the picture (1, 3, H, W) of a decoded `image`.
+
+    That of an edit is composed with its source, and the end of a loop with its beginning.
+    """
+    if run.filming is not None:
+        return run.filming.compose(image)
     return image if run.edit is None else run.edit.compose(image)
 
 
@@ -257,8 +288,11 @@ def learning_rate(recipe: Recipe, steps_done: int) -> float:
     """Return Adam's learning rate for the next step.
 
     In every round it falls along half a cosine, from its peak to the share `learning_rate_end`.
-    The paper's constant rate (Section 2) is `learning_rate_end` = 1.
+    The paper's constant rate (Section 2) is `learning_rate_end` = 1. In the frames of a film
+    the rate is constant.
     """
+    if recipe.film is not None and steps_done >= recipe.steps:
+        return recipe.learning_rate * recipe.film.strength
     taken, (length, *extra) = steps_done, recipe.rounds
     end, peak = recipe.learning_rate_end, 1.0
     while taken >= length and extra:

@@ -1,20 +1,27 @@
 """Run a command line as someone who pastes it into Discord."""
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import discord
 import simcord
 
 from tests.harness.bot_harness import BotHarness
 
-_WHOLE_NUMBERS = ("steps", "seed", "count", "keep")
+_READERS: Mapping[str, Callable[[str], object]] = {
+    **dict.fromkeys(("steps", "seed", "count", "keep"), int),
+    **dict.fromkeys(("seconds", "speed"), float),
+    "loop": lambda typed: typed.strip() == "True",
+}
+"""How Discord's client reads the options that are no text."""
 
 
-def options_in(line: str, names: list[str]) -> dict[str, str | int]:
+def options_in(line: str, names: list[str]) -> dict[str, Any]:
     """Return the options of a command line, which are found wherever a word begins so."""
     _, *named = re.split(rf"(?<!\S)({'|'.join(names)}):", line)
     values = zip(named[::2], named[1::2], strict=True)
-    return {k: int(v) if k in _WHOLE_NUMBERS else v.strip() for k, v in values}
+    return {name: _READERS.get(name, str.strip)(value) for name, value in values}
 
 
 def pasted_line(text: str) -> str:

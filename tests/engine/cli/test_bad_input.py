@@ -189,9 +189,8 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         ([], "required: COMMAND"),
         (
             ["dream"],
-            "invalid choice: 'dream' (choose from 'imagine', 'edit', 'compare', 'mask', 'recipe', "
-            "'models', "
-            "'weights')",
+            "invalid choice: 'dream' (choose from 'imagine', 'animate', 'edit', 'compare', 'mask', "
+            "'recipe', 'models', 'weights')",
         ),
         (["models", "demo"], "unrecognized arguments: demo"),
         (["weights"], "required: ACTION"),

@@ -1,0 +1,107 @@
+"""The command `animate`: paint the frames of a film, and write it.
+
+Frames wait as files until the film is written, so a film of any length takes the memory of one.
+Whatever ends the painting, the film so far is written first, and reported afterwards.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image
+
+from engine.cli.film_request import FilmRequest
+from engine.cli.messages import print_notice
+from engine.cli.painter import ENDED_EARLY
+from engine.cli.progress import StepBar
+from engine.cli.saving import NameReservations, Results
+from engine.cli.signals import Stopped, StopSignals, exit_code
+from engine.errors import EngineError
+from engine.files import atomic_write, quoted
+from engine.films import painted_frames, write_film
+from engine.models.devices import choose_device, set_measured_threads
+from engine.models.memory import free_budget
+from engine.models.painter import Run
+from engine.painters import begin, choose_plan, load_painter
+from engine.vqgan_clip.memory_estimate import oom_as_recipe_error
+from engine.vqgan_clip.memory_plan import PLANS
+
+
+def paint_film(request: FilmRequest, reservations: NameReservations, signals: StopSignals) -> int:
+    """Paint and write the film of a request, until it is done or a signal arrives.
+
+    Returns:
+        The exit code of the program.
+
+    Raises:
+        EngineError: The machine lacks the device or the memory, the first frame could not be
+            painted, or no place can be written.
+        Stopped: A signal arrived before the first frame was done.
+    """
+    run = _begin(request)
+    results = Results(reservations)
+    with signals.held(), TemporaryDirectory(prefix="vqgan-clip-film-") as folder:
+        frames, failure = _paint(request, run, signals, Path(folder))
+        if not frames:
+            if failure is not None:
+                raise failure
+            assert signals.received is not None
+            raise Stopped(signals.received)
+        path = results.save(request.out, partial(_write, request, frames))
+        results.paths.append(path)
+        results.print_paths()
+    if isinstance(failure, EngineError):
+        print_notice(f"error: {failure}; the film so far is in {quoted(path)}")
+        return ENDED_EARLY
+    if failure is not None:
+        raise failure
+    return results.exit_code if signals.received is None else exit_code(signals.received)
+
+
+def _begin(request: FilmRequest) -> Run:
+    device = choose_device(request.device)
+    set_measured_threads(request.threads, device, request.precision, [request.models])
+    plan = choose_plan(request.recipe, free_budget(request.models, device, request.precision))
+    painter = load_painter(request.models.name, str(device), request.precision)
+    for notice in filter(None, (request.models.limits, *request.notices)):
+        print_notice(f"note: {notice}")
+    if plan != PLANS[0]:
+        print_notice(f"note: to fit into the free memory: {plan}")
+    with oom_as_recipe_error(request.recipe):
+        return begin(painter, request.recipe, plan)
+
+
+def _paint(
+    request: FilmRequest, run: Run, signals: StopSignals, folder: Path
+) -> tuple[list[Path], Exception | None]:
+    """Paint until the film is done, a signal arrives or painting fails; return frames and error."""
+    recipe, frames = request.recipe, list[Path]()
+    with StepBar(recipe, recipe.total_steps, "") as bar:
+
+        def on_step() -> bool:
+            bar.step(None)
+            return signals.received is None
+
+        try:
+            with oom_as_recipe_error(recipe):
+                for number, picture in enumerate(painted_frames(run, on_step)):
+                    path = folder / f"{number}.png"
+                    picture.save(path)
+                    frames.append(path)
+        except Exception as error:  # of any kind: the film so far is written before it is raised
+            return frames, error
+        bar.finish(run.steps_done)
+    return frames, None
+
+
+def _write(request: FilmRequest, frames: list[Path], path: Path) -> None:
+    def opened() -> Iterator[Image.Image]:
+        for each in frames:
+            with Image.open(each) as picture:
+                yield picture.convert("RGB")
+
+    force = request.force and path == request.out
+    with atomic_write(path, force=force) as part:
+        recipe, count = request.recipe, len(frames)
+        write_film(opened, count, part, recipe, suffix=path.suffix, posted=recipe)

@@ -1,0 +1,155 @@
+"""MP4 files (H.264, 8 bits, 4:2:0) that browsers and chat programs play, written frame by frame.
+
+PyAV encodes. A frame is encoded as soon as it is there, so a film of any length takes the memory
+of a few frames. The same frames give the same bytes: the encoder's threads do not change them.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import av.error
+from PIL import Image
+
+from engine.errors import PictureError
+from engine.files import Name
+
+_OPTIONS = {"crf": "18", "preset": "medium"}
+_BT709 = 1
+"""Number of the color standard for matrix, primaries and transfer alike (ITU-T H.273)."""
+_LIMITED_RANGE = 1
+_FLAGS = "+faststart+use_metadata_tags"
+"""With the index in front of the pictures (faststart), a clip plays before it has fully loaded. The
+other flag keeps texts under names that are not Apple's."""
+_ATTEMPTS = 8
+"""Maximum number of times that a film is encoded to make it small enough."""
+_FIRST_SHARE = 0.9
+"""Share of what is possible that an attempt aims at, because no encoder meets its rate exactly."""
+_LOWEST_RATE = 2000
+_LOWEST_BITS = 0.05
+"""Bits a second, and bits of each pixel, below which smaller pictures look better."""
+_SMALLER, _SMALLEST_SIDE = 0.75, 96
+"""Factor by which the sides of a film shrink that has too few bits, and where that ends."""
+
+
+class Mp4Writer:
+    """Writes the frames of one film to `path`, of `size` (width, height), `rate` frames a second.
+
+    Odd sides grow by a pixel. `texts` are stored in the file. Without `bit_rate`, in bits a second,
+    the quality is constant.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        rate: Fraction | int,
+        *,
+        texts: Mapping[str, str] | None = None,
+        bit_rate: int | None = None,
+    ) -> None:
+        self._size = (size[0] + size[0] % 2, size[1] + size[1] % 2)
+        self._file = av.open(str(path), "w", format="mp4", options={"movflags": _FLAGS})
+        self._file.metadata.update(texts or {})
+        stream = self._stream = self._file.add_stream("libx264", rate=rate)
+        stream.width, stream.height = self._size
+        stream.pix_fmt = "yuv420p"
+        stream.options = dict(_OPTIONS)
+        codec = stream.codec_context
+        if bit_rate is not None:
+            # A buffer of one second: the rate holds on average, whatever the pictures show.
+            kilobits = f"{max(1, bit_rate // 1000)}k"
+            stream.options = {"preset": "medium", "maxrate": kilobits, "bufsize": kilobits}
+            stream.bit_rate = bit_rate
+        codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+        codec.color_range = _LIMITED_RANGE
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._file.mux(self._stream.encode())
+        finally:
+            self._file.close()
+
+    def add(self, picture: Image.Image) -> None:
+        """Add a frame; another size is scaled to that of the film."""
+        if picture.size != self._size:
+            picture = picture.resize(self._size, Image.Resampling.LANCZOS)
+        frame = av.VideoFrame.from_image(picture.convert("RGB"))
+        self._file.mux(self._stream.encode(frame.reformat(format="yuv420p", dst_colorspace=_BT709)))
+
+
+def write_within(
+    limit: int,
+    frames: Callable[[], Iterable[Image.Image]],
+    path: Path,
+    *,
+    count: int,
+    size: tuple[int, int],
+    rate: int,
+    texts: Mapping[str, str],
+) -> tuple[int, int] | None:
+    """Write a film of at most `limit` bytes: sharp if it can be, else with fewer bits, or smaller.
+
+    Each attempt is measured, and the next one aims at what the last one shows to be possible.
+
+    Args:
+        limit: Maximum size of the file in bytes.
+        frames: Returns the frames anew for each attempt.
+        path: File to write.
+        count: Number of frames.
+        size: Width and height that the film should have.
+        rate: Frames a second.
+        texts: Texts to store in the file.
+
+    Returns:
+        Width and height of the film; None if it is too large with every attempt.
+    """
+    bit_rate: int | None = None
+    for _ in range(_ATTEMPTS):
+        with Mp4Writer(path, size, rate, texts=texts, bit_rate=bit_rate) as film:
+            for each in frames():
+                film.add(each)
+        length = path.stat().st_size
+        if length <= limit:
+            return size
+        if bit_rate is None:
+            bit_rate = round(8 * rate * limit / count)
+            factor = _FIRST_SHARE
+        else:
+            factor = _FIRST_SHARE * min(1, limit / length)
+        bit_rate = max(_LOWEST_RATE, round(bit_rate * factor))
+        while bit_rate < _LOWEST_BITS * size[0] * size[1] * rate and min(size) > _SMALLEST_SIDE:
+            size = (round(size[0] * _SMALLER), round(size[1] * _SMALLER))
+    return None
+
+
+def is_mp4(content: bytes) -> bool:
+    """Return True if a file begins like an MP4 (ISO/IEC 14496-12)."""
+    return content[4:8] == b"ftyp"
+
+
+def read_texts(content: bytes, *, name: Name) -> dict[str, str]:
+    """Return the texts of an MP4 by their names; no picture in it is decoded.
+
+    Raises:
+        PictureError: The file is damaged.
+    """
+    try:
+        # Only this format, so that no other reader sees the file.
+        with av.open(io.BytesIO(content), format="mp4") as container:
+            return dict(container.metadata)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise PictureError("Cannot read {name}: the file is damaged.", name=name) from error

@@ -1,0 +1,82 @@
+"""`animate`: films from the command line."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import make_recipe
+from engine.cli import main
+from engine.films import read_any_provenance
+from engine.recipes.film import Film
+from tests.engine.cli.cli_helpers import picture
+
+PROMPT = "a red circle"
+QUICK = ["--size", "32x24", "--steps", "2", "--seed", "5", "--frames", "3", "--frame-steps", "1"]
+
+
+def frames_in(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as film:
+        assert film.streams.video[0].codec_context.pix_fmt == "yuv420p"
+        return [each.to_ndarray(format="rgb24") for each in film.decode(video=0)]
+
+
+def test_a_film_is_painted_and_holds_its_recipe(folder: Path, capsys: pytest.CaptureFixture):
+    options = ["--camera", "pan", "--speed", "-2", "--between", "1", "--fps", "10"]
+    assert main(["animate", PROMPT, "--out", "a.mp4", *QUICK, *options]) == 0
+    said = capsys.readouterr()
+    assert said.out == "a.mp4\n"
+    assert "painting 32x24 pixels in 5 steps with seed 5" in said.err
+    frames = frames_in(folder / "a.mp4")
+    assert len(frames) == 5
+    assert {each.shape for each in frames} == {(192, 256, 3)}
+    film = Film(frames=3, camera="pan", speed=-2, between=1, steps=1, frames_per_second=10)
+    usual = make_recipe(PROMPT, seed=5, size=(32, 24), steps=2)
+    recipe = read_any_provenance(folder / "a.mp4").recipe
+    assert recipe == type(usual).from_json(recipe.to_json())
+    assert recipe.film == film
+    assert main(["recipe", "a.mp4"]) == 0
+    (folder / "recipe.json").write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["animate", "--recipe", "recipe.json", "--out", "b.mp4"]) == 0
+    assert (folder / "a.mp4").read_bytes() == (folder / "b.mp4").read_bytes()
+
+
+def test_a_film_can_start_from_a_picture_and_be_a_webp(folder: Path):
+    picture(size=(32, 24)).save(folder / "from.png")
+    start = ["--init-image", "from.png", "--camera", "still", "--loop"]
+    assert main(["animate", PROMPT, "--out", "a.webp", *QUICK, *start]) == 0
+    with Image.open(folder / "a.webp") as film:
+        assert film.n_frames == 3  # pyright: ignore[reportAttributeAccessIssue]
+        assert film.size == (256, 192)
+
+
+REFUSED = (
+    ([PROMPT, "--camera", "fly"], "--camera"),
+    ([PROMPT, "--speed", "99"], "--speed must be a number from -10 to 10"),
+    ([PROMPT, "--fps", "50", "--between", "3"], "200 frames a second"),
+    ([PROMPT, "--models", "demo-glide"], "paint single pictures, so they cannot animate"),
+    ([PROMPT, "--out", "a.gif"], ".mp4 or .webp"),
+    ([PROMPT, "--frames", "300", "--out", "a.webp"], "too long for a WebP"),
+    (["--recipe", "picture.png"], "contains no recipe"),
+    (["--recipe", "bad.mp4"], "the file is damaged"),
+    (["--recipe", "picture.json"], "that of a picture, not of a film"),
+    (["--recipe", "picture.json", "--frames", "4"], "--frames would change the recipe"),
+    ([], "a PROMPT is needed"),
+)
+
+
+@pytest.mark.parametrize(("options", "reason"), REFUSED)
+def test_what_is_no_film_is_refused_and_nothing_is_written(
+    folder: Path, capsys: pytest.CaptureFixture, options: list[str], reason: str
+):
+    picture().save(folder / "picture.png")
+    recipe = make_recipe(PROMPT, seed=1, size=(32, 24), steps=2)
+    (folder / "picture.json").write_text(recipe.to_json())
+    (folder / "bad.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(64))
+    before = set(folder.iterdir())
+    out = [] if "--out" in options else ["--out", "a.mp4"]
+    assert main(["animate", *options, *out]) == 2
+    assert reason in capsys.readouterr().err
+    assert set(folder.iterdir()) == before
