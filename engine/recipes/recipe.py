@@ -42,8 +42,7 @@ VERSION = 3
 prompts, version 3 extra rounds and start noise. Keys missing in older versions have defaults.
 Version 4, which only other painters need, added the key `painter` (`engine.recipes.kinds`)."""
 NEWEST_VERSION = 5
-"""Version that only tiles and films need; it added the keys `tile` and `film`, which no other recipe
-has."""
+"""Version that only tiles and films need; it added their keys `tile` and `film`."""
 
 MAX_MORE = 100
 """Maximum number of extra rounds in a run."""
