@@ -9,6 +9,7 @@ BENCHMARKS = (
     "painters",
     "ablations",
     "presets",
+    "stories",
     "masks",
     "tiles",
     "films",

@@ -63,6 +63,7 @@ class Edit(BotCog):
         preset="Quality: fast takes less time, fine takes more",
         count="How many variations to paint",
         tile=TILE,
+        fade="How much of each chapter of a story fades in, in percent: ^ separates chapters",
         painter="What paints: VQGAN-CLIP, or one of its rivals in the paper",
     )
     @app_commands.choices(tile=TILE_CHOICES)
@@ -78,13 +79,16 @@ class Edit(BotCog):
         preset: str | None = None,
         count: Range[int, 1, MAX_VARIATIONS] = 1,
         tile: str | None = None,
+        fade: Range[int, 0, 100] | None = None,
         painter: Range[str, 1, MAX_PAINTER] | None = None,
     ) -> None:
         """Change a picture by words."""
         await defer(interaction)
         kept = None if keep is None else keep / 100
         spoiler = is_spoiler(image, mask)
-        options = EditOptions(prompt, kept, steps, seed, preset, count, painter, spoiler, tile)
+        options = EditOptions(
+            prompt, kept, steps, seed, preset, count, fade, painter, spoiler, tile
+        )
         requester = Requester.of_interaction(interaction)
         drawn = None if mask is None else Upload(mask)
         queued = await self._services.edits.queue(requester, options, Upload(image), drawn)

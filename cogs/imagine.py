@@ -29,6 +29,7 @@ class Imagine(PaintingCog):
         like2="A second picture that the result should resemble: a blend of both",
         like3="A third picture that the result should resemble",
         like_weights=WEIGHTS,
+        fade="How much of each chapter of a story fades in, in percent: ^ separates chapters",
         painter="What paints: VQGAN-CLIP, or one of its rivals in the paper",
     )
     @app_commands.choices(size=SIZES, tile=TILE_CHOICES)
@@ -57,6 +58,7 @@ class Imagine(PaintingCog):
         like_weights: Range[str, 1, MAX_WEIGHTS] | None = None,
         count: Range[int, 1, MAX_VARIATIONS] | None = None,
         tile: str | None = None,
+        fade: Range[int, 0, 100] | None = None,
         model: Range[str, 1, MAX_MODEL] | None = None,
         painter: Range[str, 1, MAX_PAINTER] | None = None,
     ) -> None:
@@ -77,6 +79,7 @@ class Imagine(PaintingCog):
             tile=tile,
             likes=len(likes),
             like_weights=like_weights,
+            fade=fade,
         )
         requester = Requester.of_interaction(interaction)
         await self.queue(interaction, requester, options, count, likes, image)

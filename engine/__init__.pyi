@@ -32,6 +32,8 @@ from .recipes.prompts import Prompt as Prompt
 from .recipes.prompts import parse_prompts as parse_prompts
 from .recipes.recipe import Recipe as Recipe
 from .recipes.start_image import init_image as init_image
+from .recipes.story import Chapter as Chapter
+from .recipes.story import Story as Story
 from .vqgan_clip.generation import Generation as Generation
 from .weights.settings import WeightsSettings as WeightsSettings
 from .weights.settings import read_weights_settings as read_weights_settings

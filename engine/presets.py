@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +22,7 @@ from engine.recipes.preset_values import (
 from engine.recipes.prompts import parse_line, parse_prompts
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import SHAPES, checked_ratio
+from engine.recipes.story import Story
 
 
 def keep_weights(preset: str, keep: float, models: str = "demo") -> Mapping[str, float]:
@@ -106,6 +108,7 @@ def make_recipe(
     preset: str | None = None,
     size: tuple[int, int] | None = None,
     init_image: bytes | None = None,
+    fade: float | None = None,
     **settings: Any,
 ) -> Recipe:
     """Make a recipe from a line of prompts, a preset and other settings.
@@ -119,7 +122,9 @@ def make_recipe(
         size: Width and height on the models' grid (`round_to_grid`), by default those of the
             prompt's `--ar`, or else the models' own size.
         init_image: Picture file of that size to start from.
-        **settings: Fields of `Recipe` that replace the preset's.
+        fade: Part of each chapter of the prompt's story over which it fades in, from 0 to 1.
+        **settings: Fields of `Recipe` that replace the preset's. Without `steps`, each chapter of
+            a story has as many as the preset.
 
     Raises:
         RecipeError: A value is not allowed.
@@ -128,11 +133,14 @@ def make_recipe(
     entry = find_models(models)
     width, height = size or default_size(prompt, models)
     own: dict[str, Any] = {"quantization": entry.ways[0], "start": entry.starts[0]}
-    values = own | dict(find_preset(preset or entry.preset, models)) | settings
+    story = None if prompt is None else parse_line(prompt).story
+    values = own | dict(find_preset(preset or entry.preset, models))
+    values |= {"steps": steps_with_story(values["steps"], story)} | settings
     if init_image is not None:
         values |= {"start": "image", "init_image": init_image}
     return Recipe(
         prompts=() if prompt is None else parse_prompts(prompt),
+        story=_with_fade(story, fade),
         models=models,
         width=width,
         height=height,
@@ -140,6 +148,23 @@ def make_recipe(
         enlarge=values.pop("enlarge", entry.enlarge),
         **values,
     )
+
+
+def steps_with_story(steps: int, story: Story | None) -> int:
+    """Return how many steps a recipe has where nobody says it: `steps` for each chapter."""
+    return steps if story is None else steps * len(story.chapters)
+
+
+def _with_fade(story: Story | None, fade: float | None) -> Story | None:
+    """Return a story with its fade, if one is given; raises `RecipeError` without a story."""
+    if fade is None:
+        return story
+    if story is None:
+        raise RecipeError(
+            "only the chapters of a story fade into each other: write ^ between chapters, as in "
+            "a forest ^ ashes, or leave out how they fade"
+        )
+    return replace(story, fade=fade)
 
 
 def default_size(prompt: str | None, models: str) -> tuple[int, int]:

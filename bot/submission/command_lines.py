@@ -24,13 +24,14 @@ from bot.submission.command_notices import (
 )
 from bot.submission.default_options import DefaultOptions
 from bot.submission.films import options_of_film
-from bot.submission.pasted_words import pasted_phrases, pasted_words
+from bot.submission.pasted_words import Wording, pasted_phrases, pasted_words
 from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles
 from engine.presets import infer_keep, preset_of
 from engine.recipes.kinds import AnyRecipe, is_comparison, without_seed
 from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.recipe import Recipe
+from engine.recipes.story import FADE, Story
 from engine.settings import EngineSettings
 
 IMAGINE, BLEND, EDIT, ANIMATE = "imagine", "blend", "edit", "animate"
@@ -74,7 +75,8 @@ class CommandWriter:
         if isinstance(first, OpenEditRecipe):
             words = pasted_phrases(first.title, names)
         else:
-            words = pasted_words(record.job.prompt, first.prompts, names, has_style=has_style)
+            wanted = Wording.of(first.prompts, _story(first))
+            words = pasted_words(record.job.prompt, wanted, names, has_style=has_style)
         values = {"prompt": words.prompt or None} | _options(first) | {"style": words.style}
         if first.film is not None:
             values |= options_of_film(first.film)
@@ -175,7 +177,19 @@ def _options(recipe: AnyRecipe) -> dict[str, str | None]:
         "preset": preset_of(recipe),
         "tile": None if recipe.tile == "none" else recipe.tile,
         **_weights(recipe),
+        **_fade(recipe),
     }
+
+
+def _story(recipe: AnyRecipe) -> Story | None:
+    return recipe.story if isinstance(recipe, Recipe) else None
+
+
+def _fade(recipe: Recipe) -> dict[str, str]:
+    """Return the option that says how a story's chapters fade; none if it is the usual one."""
+    if recipe.story is None or recipe.story.fade == FADE:
+        return {}
+    return {"fade": str(round(100 * recipe.story.fade))}
 
 
 def _weights(recipe: AnyRecipe) -> dict[str, str]:

@@ -20,6 +20,7 @@ from engine.recipes.edit import Edit
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import RATIOS, SHAPES, read_ratio
+from engine.recipes.story import Story
 
 STOPPED = Message("The picture was stopped early, and the command paints all its steps.")
 _SERIES = Message("The pictures have settings of their own, and the command is for the first one.")
@@ -115,7 +116,7 @@ def is_series(recipes: Sequence[AnyRecipe]) -> bool:
 def _has_usual_settings(recipe: Recipe) -> bool:
     """Return True if options say all about a recipe except for its words and pictures."""
     preset = preset_of(recipe)
-    if preset is None:
+    if preset is None or not _fades_as_typed(recipe.story):
         return False
     if recipe.edit is not None:
         is_variation = recipe.start_noise > 0
@@ -134,7 +135,7 @@ def _has_usual_settings(recipe: Recipe) -> bool:
     if not is_from_options(recipe):
         return False
     without = replace(
-        recipe,
+        recipe.at_chapter(0),
         film=None,
         prompts=usual.prompts,
         start=usual.start,
@@ -142,6 +143,11 @@ def _has_usual_settings(recipe: Recipe) -> bool:
         start_noise=0.0,
     )
     return replace(without, image_prompts=(), more=()) == usual
+
+
+def _fades_as_typed(story: Story | None) -> bool:
+    """Return True if a whole percentage says how the chapters of a story fade."""
+    return story is None or story.fade == round(100 * story.fade) / 100
 
 
 def _keeps_as_typed(edit: Edit, preset: str, models: str) -> bool:

@@ -14,8 +14,9 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles, is_none
 from bot.ui.formatting import plain_text
+from engine.recipes.checks import MAX_PROMPTS
 from engine.recipes.prompt_syntax import with_excluded
-from engine.recipes.prompts import MAX_PROMPTS, parse_prompts
+from engine.recipes.prompts import parse_prompts
 
 log = logging.getLogger(__name__)
 

@@ -40,6 +40,8 @@ class EditOptions:
     seed: int | None = None
     preset: str | None = None
     count: int = 1
+    fade: int | None = None
+    """How much of each chapter fades in from the one before, in percent."""
     painter: str | None = None
     """Name of the method that paints, VQGAN-CLIP if left out."""
     spoiler: bool = False
@@ -52,8 +54,9 @@ class EditOptions:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Fields of the recipe that replace the preset's."""
-        values = {"steps": self.steps, "tile": self.tile}
+        """Fields of the recipe that replace the preset's, and how a story fades."""
+        fade = None if self.fade is None else self.fade / 100
+        values = {"steps": self.steps, "tile": self.tile, "fade": fade}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -127,7 +130,7 @@ class Edits:
 
     def _other_recipe(self, options: EditOptions, edit: Edit) -> AnyRecipe:
         """Return the recipe of another painter than VQGAN-CLIP."""
-        names = ("keep", "steps", "preset", "tile")
+        names = ("keep", "steps", "preset", "tile", "fade")
         used = [name for name in names if getattr(options, name) is not None]
         return other_edit(
             options.painter or "",

@@ -31,7 +31,10 @@ from engine.editing.followups import (
     variation_of,
     with_extra_steps,
 )
+from engine.errors import EngineError
+from engine.painting import read_provenance
 from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
+from engine.recipes.recipe import Recipe
 
 
 class FollowupJobs:
@@ -72,7 +75,7 @@ class FollowupJobs:
         origin, seed = _recipe(record, number), seed_or_any(None)
         self._check_models((origin,))
         with self.debounce(requester.user_id, "vary", record.job.id, number):
-            recipe = await asyncio.to_thread(variation_of, vqgan_clip_recipe(origin), picture, seed)
+            recipe = await asyncio.to_thread(_variation, vqgan_clip_recipe(origin), picture, seed)
             return await self._submit(requester, record, (recipe,), "vary")
 
     async def enlarge(
@@ -83,7 +86,7 @@ class FollowupJobs:
         self._check_models((origin,))
         _check_can_grow(origin)
         with self.debounce(requester.user_id, "enlarge", record.job.id, number):
-            recipe = await asyncio.to_thread(enlarged, vqgan_clip_recipe(origin), picture)
+            recipe = await asyncio.to_thread(_enlarged, vqgan_clip_recipe(origin), picture)
             return await self._submit(requester, record, (recipe,), "enlarge")
 
     async def add_steps(
@@ -129,7 +132,7 @@ class FollowupJobs:
     ) -> discord.Message:
         self._check_models(recipes)
         recipes, lowered = await self._policy.fit(requester.guild_id, recipes, count=True)
-        words = record.job.prompt if prompt is None else prompt
+        words = _told(record, recipes) if prompt is None else prompt
         origin = JobOrigin(
             kind,
             record.job.id,
@@ -159,6 +162,32 @@ class FollowupJobs:
             del self._recent[request]
             raise
         self._recent[request] = time.monotonic()
+
+
+def _variation(origin: Recipe, picture: bytes, seed: int) -> Recipe:
+    return variation_of(origin, picture, seed, _steps_of(origin, picture))
+
+
+def _enlarged(origin: Recipe, picture: bytes) -> Recipe:
+    return enlarged(origin, picture, _steps_of(origin, picture))
+
+
+def _steps_of(origin: Recipe, picture: bytes) -> int:
+    """Return the number of steps that a picture took: all, unless its file says otherwise."""
+    try:
+        return read_provenance(picture).steps
+    except EngineError:
+        return origin.total_steps
+
+
+def _told(record: JobRecord, recipes: Sequence[AnyRecipe]) -> str:
+    """Return the words of a job that comes from another one.
+
+    A job that goes on from one chapter of a story is named by that chapter.
+    """
+    before, after = record.job.recipes[0], recipes[0]
+    goes_on = isinstance(before, Recipe) and isinstance(after, Recipe) and after.story is None
+    return after.title if goes_on and before.story is not None else record.job.prompt
 
 
 def _check_can_grow(recipe: AnyRecipe) -> None:

@@ -57,6 +57,8 @@ class ImagineOptions:
     """Number of pictures that the painting should resemble, from 0 to `MAX_LIKES`."""
     like_weights: str | None = None
     """The weights of these pictures, separated by commas; 1 for those without any."""
+    fade: int | None = None
+    """How much of each chapter fades in from the one before, in percent."""
     weights_option: str = "like_weights"
     """The name of the command's option for these weights."""
 
@@ -95,6 +97,7 @@ def imagine_recipe(
         preset=options.preset,
         size=_size(options, models),
         image_prompts=likes,
+        fade=None if options.fade is None else options.fade / 100,
         **options.settings,
     )
     return recipe if options.style is None else _styled(recipe, options.style)
@@ -196,11 +199,16 @@ def _weight(typed: str, option: str) -> float:
 
 
 def _styled(recipe: Recipe, style: str) -> Recipe:
-    """Append a style to each prompt of a recipe that has a positive weight, or add it as one."""
+    """Append a style to each prompt of a recipe that has a positive weight.
+
+    In a chapter that has none, or a recipe without a story, the style becomes a prompt.
+    """
+    return recipe.with_chapters([_in_style(each, style) for each in recipe.chapters])
+
+
+def _in_style(chapter: tuple[Prompt, ...], style: str) -> tuple[Prompt, ...]:
     prompts = tuple(
         replace(prompt, text=f"{prompt.text}, {style}") if prompt.weight > 0 else prompt
-        for prompt in recipe.prompts
+        for prompt in chapter
     )
-    if not any(prompt.weight > 0 for prompt in prompts):
-        prompts = (Prompt(style), *prompts)
-    return replace(recipe, prompts=prompts)
+    return prompts if any(prompt.weight > 0 for prompt in prompts) else (Prompt(style), *prompts)

@@ -26,7 +26,9 @@ MAX_PAINTER = 50
 """Maximum length of the name of a painter, in characters."""
 _MAX_CANDIDATES = 16
 """The most candidates of a recipe from elsewhere; a picture chosen among more takes long."""
-_WITHOUT = ("negative", "size", "ratio", "steps", "model", "preset", "tile", "like_weights")
+_WITHOUT = (
+    *("negative", "size", "ratio", "steps", "model", "preset", "tile", "like_weights", "fade"),
+)
 """Options that only VQGAN-CLIP has."""
 
 

@@ -9,10 +9,12 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import NamedTuple, Self
 
 from bot.saved_style import MAX_STYLE
 from engine.errors import RecipeError
-from engine.recipes.prompts import Prompt, parse_prompts
+from engine.recipes.prompts import Prompt, join_terms, parse_line
+from engine.recipes.story import Chapter, Story
 
 _MAX_OPTIONS = 6
 """Maximum number of words in a prompt that look like options; with more, it is left as it is."""
@@ -28,30 +30,46 @@ class PastedWords:
     """False if a command would read them in another way."""
 
     @property
-    def prompts(self) -> list[Prompt]:
+    def wording(self) -> "Wording":
         """What a command reads; raises `RecipeError` if it refuses them."""
-        prompts = parse_prompts(self.prompt)
+        line = parse_line(self.prompt)
+        found = Wording.of(line.prompts, line.story)
         if self.style is None:
-            return _normal(prompts)
-        return _normal([_with_style(each, self.style) for each in prompts])
+            return found
+        return found._replace(prompts=[_with_style(each, self.style) for each in found.prompts])
+
+
+class Wording(NamedTuple):
+    """Prompts, and how they are divided into chapters."""
+
+    prompts: Sequence[Prompt]
+    """The prompts with single spaces; perceptors see no difference."""
+    chapters: tuple[Chapter, ...]
+    """The chapters of a story; none if the prompts are no story."""
+
+    @classmethod
+    def of(cls, prompts: Sequence[Prompt], story: Story | None) -> Self:
+        """Return the wording of a recipe or a line."""
+        single = [replace(each, text=_one_line(each.text)) for each in prompts]
+        return cls(single, () if story is None else story.chapters)
 
 
 def pasted_words(
-    typed: str, prompts: Sequence[Prompt], names: Collection[str], *, has_style: bool
+    typed: str, wanted: Wording, names: Collection[str], *, has_style: bool
 ) -> PastedWords:
-    """Return words that a command with options of these names reads as `prompts`.
+    """Return words that a command with options of these names reads as `wanted`.
 
     They are the words that someone typed for these prompts, if possible. `has_style` is False if
     the command has no style, or the style of these prompts cannot be given. Without prompts they
     are empty.
     """
-    if not prompts:
+    if not wanted.prompts:
         return PastedWords("")
-    for words in _candidates(typed, prompts, names):
+    for words in _candidates(typed, wanted, names):
         is_allowed = has_style or words.style is None
-        if is_allowed and _is_read_as(words, prompts, names):
+        if is_allowed and _is_read_as(words, wanted, names):
             return words
-    return PastedWords(_one_line(" | ".join(map(str, prompts))), is_exact=False)
+    return PastedWords(_one_line(_written(wanted, ())), is_exact=False)
 
 
 def pasted_phrases(line: str, names: Collection[str]) -> PastedWords:
@@ -60,24 +78,22 @@ def pasted_phrases(line: str, names: Collection[str]) -> PastedWords:
     return PastedWords(line, is_exact=_is_safe(line, names))
 
 
-def _candidates(
-    typed: str, prompts: Sequence[Prompt], names: Collection[str]
-) -> Iterator[PastedWords]:
+def _candidates(typed: str, wanted: Wording, names: Collection[str]) -> Iterator[PastedWords]:
     line = _one_line(typed)
     yield PastedWords(line)
-    before = _read(line) or []
-    style = _style(before, prompts)
-    if style is not None:
+    before = _read(line)
+    style = None if before is None else _style(before.prompts, wanted.prompts)
+    if before is not None and style is not None:
         yield PastedWords(line, style)
         yield PastedWords(_written(before, names), style)
-    yield PastedWords(_written(prompts, names))
+    yield PastedWords(_written(wanted, names))
 
 
-def _is_read_as(words: PastedWords, prompts: Sequence[Prompt], names: Collection[str]) -> bool:
+def _is_read_as(words: PastedWords, wanted: Wording, names: Collection[str]) -> bool:
     if not (_is_safe(words.prompt, names) and _is_safe(words.style or "", names)):
         return False
     try:
-        return words.prompts == _normal(prompts)
+        return words.wording == wanted
     except RecipeError:
         return False
 
@@ -96,8 +112,9 @@ def _style(before: Sequence[Prompt], after: Sequence[Prompt]) -> str | None:
     return style if 0 < len(style) <= MAX_STYLE else None
 
 
-def _written(prompts: Sequence[Prompt], names: Collection[str]) -> str:
-    return " | ".join(_term(each, names) for each in prompts)
+def _written(wording: Wording, names: Collection[str]) -> str:
+    terms = [_term(each, names) for each in wording.prompts]
+    return join_terms(terms, Story(wording.chapters) if wording.chapters else None)
 
 
 def _term(prompt: Prompt, names: Collection[str]) -> str:
@@ -109,21 +126,17 @@ def _term(prompt: Prompt, names: Collection[str]) -> str:
     for colons in product(("\\:", " : "), repeat=min(len(found), _MAX_OPTIONS)):
         rest = (f"{name}{c}{text}" for (name, text), c in zip(found, colons, strict=False))
         text = _one_line(before + "".join(rest))
-        if len(colons) == len(found) and _read(text) == _normal([prompt]):
+        if len(colons) == len(found) and _read(text) == Wording.of([prompt], None):
             return text
     return plain
 
 
-def _read(text: str) -> list[Prompt] | None:
+def _read(text: str) -> Wording | None:
     try:
-        return _normal(parse_prompts(text))
+        line = parse_line(text)
     except RecipeError:
         return None
-
-
-def _normal(prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Return prompts with single spaces; perceptors see no difference."""
-    return [replace(each, text=_one_line(each.text)) for each in prompts]
+    return Wording.of(line.prompts, line.story)
 
 
 def _is_safe(text: str, names: Collection[str]) -> bool:

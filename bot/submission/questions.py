@@ -130,9 +130,10 @@ def unknown_words(recipes: Sequence[AnyRecipe]) -> tuple[str, ...]:
 
 def _with_nearest_prompts(recipe: AnyRecipe) -> AnyRecipe:
     """Return a recipe with the nearest words that its models know."""
-    nearest = find_entry(recipe.models).vocabulary.nearest(recipe.prompts)
+    vocabulary = find_entry(recipe.models).vocabulary
     if isinstance(recipe, Recipe):
-        return replace(recipe, prompts=nearest)
+        return recipe.with_chapters([vocabulary.nearest(each) for each in recipe.chapters])
+    nearest = vocabulary.nearest(recipe.prompts)
     if isinstance(recipe, OpenEditRecipe):
         old, new = (each.text for each in nearest)
         return replace(recipe, old=old, new=new)

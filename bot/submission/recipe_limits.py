@@ -10,10 +10,9 @@ from bot.errors import UserError
 from bot.languages.message import Message
 from engine.comparison.systems import system_name
 from engine.presets import size_within
-from engine.recipes.checks import MAX_SIDE
+from engine.recipes.checks import MAX_PROMPTS, MAX_SIDE
 from engine.recipes.film import Film
 from engine.recipes.kinds import AnyRecipe
-from engine.recipes.prompts import MAX_PROMPTS
 from engine.recipes.recipe import Recipe
 
 _ROOM_FOR_STYLES = 128 * MAX_PROMPTS

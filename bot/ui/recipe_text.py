@@ -52,13 +52,27 @@ def provenance_text(origin: Provenance) -> Message:
     stopped = Message("It was stopped at step {step}.", step=origin.steps)
     lines = (
         Message("**How this picture was made**"),
-        *map(_listed, recipe.prompts[:_LISTED_PROMPTS]),
+        *_prompts(recipe),
         Message("- and {count} more", count=left) if left > 0 else None,
         joined(" · ", parts),
         joined(" · ", _start(recipe)),
         stopped if origin.steps < recipe.total_steps else None,
     )
     return joined("\n", lines)
+
+
+def _prompts(recipe: AnyRecipe) -> list[Message]:
+    """Return the first prompts of a recipe as list items, with the chapter of a story's."""
+    shown = recipe.prompts[:_LISTED_PROMPTS]
+    if not isinstance(recipe, Recipe) or recipe.story is None:
+        return [_listed(each) for each in shown]
+    shares = zip(recipe.story.shares, recipe.chapters, strict=True)
+    chapters = [
+        Message("chapter {number}, {share}", number=number, share=percentage(share))
+        for number, (share, own) in enumerate(shares, 1)
+        for _ in own
+    ]
+    return [_listed(each, where) for each, where in zip(shown, chapters, strict=False)]
 
 
 def size_text(recipe: AnyRecipe) -> Message | str:
@@ -112,11 +126,12 @@ def edit_parts(edit: Edit, size: tuple[int, int] | None = None) -> list[Message]
     return parts
 
 
-def _listed(prompt: Prompt) -> Message:
-    """Return one prompt of a recipe as a list item."""
+def _listed(prompt: Prompt, chapter: Message | None = None) -> Message:
+    """Return one prompt of a recipe as a list item, with the `chapter` that it belongs to."""
     weight = Message("weight {weight}", weight=f"{prompt.weight:g}")
     parts = (
         f"- {escape_prompt(prompt.text, LISTED_LENGTH)}",
+        chapter,
         None if prompt.weight == 1 else weight,
         None if prompt.stop is None else Message("content at {stop}", stop=f"{prompt.stop:g}"),
     )
@@ -179,6 +194,9 @@ def _start(recipe: AnyRecipe) -> list[Message]:
     if isinstance(recipe, Recipe) and recipe.start_noise > 0:
         noise = f"{recipe.start_noise:g}"
         start.append(Message("with noise {noise} at the start", noise=noise))
+    if isinstance(recipe, Recipe) and recipe.story is not None:
+        fade = percentage(recipe.story.fade)
+        start.append(Message("chapters fade in over {share} of their steps", share=fade))
     if recipe.image_prompts:
         pictures = len(recipe.image_prompts)
         start.append(

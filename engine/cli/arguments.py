@@ -25,7 +25,7 @@ MAX_COUNT = 1000
 
 _RECIPE_OPTIONS = (
     *("size", "steps", "seed", "models", "preset"),
-    *("negative", "ratio", "init_image", "start_noise", "like", "count", "tile"),
+    *("negative", "ratio", "init_image", "start_noise", "like", "count", "tile", "fade"),
 )
 """Options that set a recipe's values, and so exclude `--recipe`."""
 FILM_OPTIONS = {
@@ -249,6 +249,7 @@ def _add_painting_command(
 
 def _add_recipe_options(group: "Group") -> None:
     _add_option(group, "--steps", type=_STEPS("--steps"), metavar="N")
+    _add_option(group, "--fade", type=values.number("--fade", 0, 1), metavar="F")
     noise = values.number("--start-noise", 0, MAX_START_NOISE)
     _add_option(group, "--start-noise", type=noise, metavar="X")
     _add_option(group, "--tile", type=values.tile, metavar="AXES")

@@ -6,6 +6,7 @@ from engine.presets import PRESET_NAMES
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
 from engine.recipes.film import CAMERAS
 from engine.recipes.shapes import MAX_RATIO
+from engine.recipes.story import FADE
 from engine.settings import DEVICES
 
 SYNTAX = r"""
@@ -14,8 +15,10 @@ counts; a negative weight pushes away from it. At the stop value a text has no m
 effect. What is no number, or follows a digit ("at 12:30"), belongs to the text, and so
 do "a cat :3" and "(red:1.3)". Midjourney's "cat::2 dog::1", "--no fog" and "--ar 16:9" are
 understood.
-Write \: or \| for a colon or bar in the text. Put the prompt in quotes, and write --
-before one that begins with a dash.
+"a forest ^ a burning forest ^:0.5 ashes" is a story: the picture goes from chapter to
+chapter, each with its share of the steps, and half a share for the ashes.
+Write \: or \| for a colon or bar in the text, and \^ for a ^ between spaces. Put the
+prompt in quotes, and write -- before one that begins with a dash.
 
 Ctrl-C saves the picture so far; a second Ctrl-C stops at once.
 """
@@ -37,6 +40,8 @@ OPTIONS = {
     "--camera": f"what the camera does: {', '.join(CAMERAS)} (default: zoom)",
     "--count": "paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
     "--device": f"{DEVICES} (default: auto)",
+    "--fade": "part of each chapter of a story over which it fades in from the one before, from 0 "
+    f"to 1 (default: {FADE:g})",
     "--finish": "with --recipe: take all steps of a picture that was stopped, not only those taken",
     "--fps": "painted frames a second (default: 12)",
     "--frame-steps": "number of steps of each frame (default: 4)",

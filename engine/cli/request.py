@@ -7,6 +7,7 @@ import argparse
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from engine.cli.outputs import Outputs, name_outputs
@@ -24,6 +25,7 @@ from engine.recipes.kinds import PAINTER_NAMES, AnyRecipe, tile_of_recipe, vqgan
 from engine.recipes.prompt_syntax import with_excluded
 from engine.recipes.prompts import Prompt, line_of, parse_line
 from engine.recipes.start_image import init_image
+from engine.recipes.story import Story
 from engine.settings import EngineSettings
 from engine.text import Text
 
@@ -31,7 +33,7 @@ DRAWN_SEEDS = 2**32
 """Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
 _WITHOUT = (
     *("negative", "size", "ratio", "init_image", "like"),
-    *("steps", "more", "start_noise", "preset", "tile"),
+    *("steps", "fade", "more", "start_noise", "preset", "tile"),
 )
 """Options of `imagine` that only VQGAN-CLIP has."""
 _MOST_NAMED = 5
@@ -130,7 +132,7 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotice
         preset=arguments.preset,
         **_optional(arguments),
     )
-    unknown = unknown_words_notice(find_models(recipe.models), recipe.prompts)
+    unknown = unknown_words_notice(find_models(recipe.models), recipe.prompts, recipe.story)
     notices = (*pictures.notices, *_readings(arguments.prompt, None), unknown)
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
@@ -167,7 +169,7 @@ def read_new(arguments: argparse.Namespace, settings: EngineSettings) -> WithNot
         )
     is_shaped = arguments.size is None and arguments.ratio is None
     notices += _readings(prompt, size if is_shaped else None) if prompt else ()
-    notices.append(unknown_words_notice(entry, recipe.prompts))
+    notices.append(unknown_words_notice(entry, recipe.prompts, recipe.story))
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
 
@@ -178,7 +180,7 @@ def _by_other_painter(arguments: argparse.Namespace, entry: PainterEntry) -> Wit
             "the models {models} change pictures and paint no new ones: choose others by --models",
             models=repr(entry.name),
         )
-    given = [name for name in _WITHOUT if getattr(arguments, name, None)]
+    given = [name for name in _WITHOUT if getattr(arguments, name, None) not in (None, [])]
     if given:
         raise UsageError(
             "{painter} has no {options}: it takes a PROMPT of one plain sentence, --seed and "
@@ -191,14 +193,18 @@ def _by_other_painter(arguments: argparse.Namespace, entry: PainterEntry) -> Wit
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, (unknown,)))
 
 
-def unknown_words_notice(models: ModelEntry | PainterEntry, prompts: Sequence[Prompt]) -> str:
+def unknown_words_notice(
+    models: ModelEntry | PainterEntry, prompts: Sequence[Prompt], story: Story | None = None
+) -> str:
     """Return a notice about words in prompts that the models do not know, or ""."""
     words = [word for each in prompts for word in models.vocabulary.unknown_words(each.text)]
     if not words:
         return ""
     named = ", ".join(map(repr, tuple(dict.fromkeys(words))[:_MOST_NAMED]))
-    nearest = line_of(models.vocabulary.nearest(prompts))
-    return f"the models do not know {named}, and paint something else: try {nearest!r}"
+    chapters = (tuple(prompts),) if story is None else story.split(prompts)
+    nearest = [models.vocabulary.nearest(each) for each in chapters]
+    line = line_of(tuple(chain(*nearest)), story and story.with_counts(map(len, nearest)))
+    return f"the models do not know {named}, and paint something else: try {line!r}"
 
 
 def _default_size(prompt: str | None, ratio: float | None, models: str) -> tuple[int, int]:
@@ -224,6 +230,7 @@ def _optional(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options that replace settings of the preset."""
     options = {
         "steps": arguments.steps,
+        "fade": getattr(arguments, "fade", None),
         "more": getattr(arguments, "more", None) and tuple(arguments.more),
         "start_noise": arguments.start_noise,
         "tile": arguments.tile,

@@ -17,9 +17,16 @@ from engine.editing.edit_pictures import MIN_MASK_LEVEL, EditPictures
 from engine.images import image_io
 from engine.images.tiling import resize
 from engine.models.catalogue import find_models
-from engine.presets import edit_overrides, keep_weights, make_recipe, size_of_ratio
+from engine.presets import (
+    edit_overrides,
+    keep_weights,
+    make_recipe,
+    size_of_ratio,
+    steps_with_story,
+)
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.kinds import AnyRecipe, tile_of_recipe
+from engine.recipes.prompts import parse_line
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import source_and_mask
 
@@ -88,7 +95,9 @@ def edit_recipe(
     preset = preset or find_models(models).preset
     if keep is None:
         keep = DEFAULT_KEEP if mask is None else 0.0
-    overrides = edit_overrides(preset, models) if mask is None else {}
+    overrides = dict(edit_overrides(preset, models)) if mask is None else {}
+    if "steps" in overrides:
+        overrides["steps"] = steps_with_story(overrides["steps"], parse_line(prompt).story)
     edit = Edit(
         _png(source), None if mask is None else _png(mask), **keep_weights(preset, keep, models)
     )

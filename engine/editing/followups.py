@@ -16,9 +16,10 @@ from engine.recipes.kinds import AnyRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe, read_phrases
 from engine.recipes.pictures import check_complete
 from engine.recipes.plain_recipe import read_plain
-from engine.recipes.prompts import line_of, parse_prompts
+from engine.recipes.prompts import line_of, parse_line
 from engine.recipes.recipe import MAX_MORE, MIN_LEARNING_RATE, Recipe
 from engine.recipes.start_image import init_image
+from engine.recipes.story import FADE
 
 ENLARGED = 2
 """Factor by which an enlarged picture is wider and higher."""
@@ -74,7 +75,9 @@ def reworded(recipe: AnyRecipe, prompt: str) -> AnyRecipe:
     Raises `RecipeError` if it cannot read them.
     """
     if isinstance(recipe, Recipe):
-        return replace(recipe, prompts=parse_prompts(prompt))
+        line, fade = parse_line(prompt), FADE if recipe.story is None else recipe.story.fade
+        story = None if line.story is None else replace(line.story, fade=fade)
+        return replace(recipe, prompts=line.prompts, story=story)
     if isinstance(recipe, OpenEditRecipe):
         old, new = read_phrases(prompt)
         return replace(recipe, old=old, new=new)
@@ -83,7 +86,9 @@ def reworded(recipe: AnyRecipe, prompt: str) -> AnyRecipe:
 
 def words_of(recipe: AnyRecipe) -> str:
     """Return the words of a recipe, in the syntax that `reworded` reads."""
-    return recipe.title if isinstance(recipe, OpenEditRecipe) else line_of(recipe.prompts)
+    if isinstance(recipe, OpenEditRecipe):
+        return recipe.title
+    return line_of(recipe.prompts, recipe.story if isinstance(recipe, Recipe) else None)
 
 
 def restart_from(recipe: Recipe, picture: bytes | Image.Image) -> Recipe:
@@ -115,8 +120,11 @@ def restart_from(recipe: Recipe, picture: bytes | Image.Image) -> Recipe:
     return restarted
 
 
-def variation_of(recipe: Recipe, picture: bytes, seed: int) -> Recipe:
-    """Return a recipe for a variation of `picture`, which `recipe` painted.
+def variation_of(recipe: Recipe, picture: bytes, seed: int, steps: int | None = None) -> Recipe:
+    """Return a recipe for a variation of `picture`, which `recipe` painted in `steps`.
+
+    By default these are all its steps. A variation of a picture of a story is steered towards the
+    chapter that the picture shows.
 
     Raises:
         PictureError: The file is not a picture.
@@ -124,13 +132,15 @@ def variation_of(recipe: Recipe, picture: bytes, seed: int) -> Recipe:
         ModelError: There are no models of the recipe's name.
     """
     noise = find_models(recipe.models).vary_noise
-    return replace(restart_from(recipe, picture), seed=seed, start_noise=noise)
+    shown = recipe.at_chapter(recipe.total_steps if steps is None else steps)
+    return replace(restart_from(shown, picture), seed=seed, start_noise=noise)
 
 
-def enlarged(recipe: Recipe, picture: bytes) -> Recipe:
+def enlarged(recipe: Recipe, picture: bytes, steps: int | None = None) -> Recipe:
     """Return a recipe that paints `picture`, which `recipe` painted, twice as wide and high.
 
-    The canvas is larger and starts from the picture, so outlines become sharper.
+    The canvas is larger and starts from the picture, so outlines become sharper. `steps` are those
+    that the picture took, as for a variation.
 
     Raises:
         PictureError: The file is not a picture.
@@ -140,8 +150,9 @@ def enlarged(recipe: Recipe, picture: bytes) -> Recipe:
     if recipe.edit is not None:
         raise RecipeError("an edit has the size of the picture that was edited, and keeps it")
     size = {"width": ENLARGED * recipe.width, "height": ENLARGED * recipe.height}
+    shown = recipe.at_chapter(recipe.total_steps if steps is None else steps)
     return replace(
-        restart_from(replace(recipe, **size), picture),
+        restart_from(replace(shown, **size), picture),
         film=None,
         steps=_STEPS,
         learning_rate=max(MIN_LEARNING_RATE, _RATE * recipe.learning_rate),

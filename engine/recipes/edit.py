@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from reprlib import repr as brief
 
 from engine.errors import RecipeError
+from engine.recipes.checks import check_number
 from engine.recipes.prompt_syntax import STOP, WEIGHT
-from engine.recipes.prompts import check_number, check_strength
+from engine.recipes.prompts import check_strength
 from engine.text import Text
 
 MAX_BYTES = 11 * 2**20

@@ -6,9 +6,9 @@ Defaults are those of the published notebooks. No torch in here.
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from engine.recipes.checks import check_one_of, check_whole
+from engine.recipes.checks import check_number, check_one_of, check_whole
 from engine.recipes.plain_recipe import PlainRecipe, check_plain
-from engine.recipes.prompts import Prompt, check_number
+from engine.recipes.prompts import Prompt
 
 Guidance = Literal["classifier-free", "clip"]
 FAST27 = 27

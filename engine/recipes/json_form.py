@@ -10,10 +10,10 @@ from reprlib import repr as brief
 from typing import Any, cast
 
 from engine.errors import RecipeError
-from engine.recipes.prompts import MAX_LENGTH, MAX_PROMPTS
+from engine.recipes.checks import MAX_PROMPT_LENGTH, MAX_PROMPTS
 from engine.text import Text
 
-MAX_WORDS = 2 * MAX_PROMPTS * MAX_LENGTH
+MAX_WORDS = 2 * MAX_PROMPTS * MAX_PROMPT_LENGTH
 """Maximum number of characters of a recipe as JSON without its pictures. All prompts take at most
 half of them, or all if each character is escaped."""
 

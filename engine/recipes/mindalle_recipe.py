@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.errors import RecipeError
-from engine.recipes.checks import check_whole
+from engine.recipes.checks import check_number, check_whole
 from engine.recipes.plain_recipe import PlainRecipe, check_plain
-from engine.recipes.prompts import Prompt, check_number
+from engine.recipes.prompts import Prompt
 
 ROWS = 16
 """Number of rows of codes in a picture; a step writes one row of every candidate."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.errors import RecipeError
-from engine.recipes.checks import check_whole
+from engine.recipes.chapter_marks import split_chapters
+from engine.recipes.checks import check_number, check_whole
 from engine.recipes.plain_recipe import PlainRecipe, check_plain
-from engine.recipes.prompts import Prompt, check_number, shorten
+from engine.recipes.prompts import Prompt, shorten
 
 MAX_OPTIMIZATION_STEPS = 1000
 _ARROW = re.compile(r"\s*(?:->|=>|→)\s*")
@@ -21,6 +22,10 @@ def read_phrases(line: str) -> tuple[str, str]:
 
     Raises `RecipeError` for anything else.
     """
+    if len(split_chapters(line)) > 1:
+        raise RecipeError(
+            "Open-Edit cannot paint a story: leave out the chapters behind ^, or choose VQGAN-CLIP"
+        )
     phrases = _ARROW.split(line.strip())
     if len(phrases) != 2 or not all(phrases):
         raise RecipeError(

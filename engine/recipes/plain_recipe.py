@@ -20,7 +20,7 @@ from engine.recipes.checks import (
 )
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.json_form import build, encode_base64
-from engine.recipes.prompts import Prompt, parse_prompts
+from engine.recipes.prompts import Prompt, parse_line
 from engine.text import Text
 
 PainterKind = Literal["glide", "mindalle", "open-edit"]
@@ -124,9 +124,16 @@ class PlainRecipe(ABC):
 def read_plain(line: str, painter: str) -> str:
     """Return the sentence that someone typed for a painter.
 
-    Raises `RecipeError` for weights, several prompts and what to push away from.
+    Raises `RecipeError` for weights, several prompts, what to push away from, and a story.
     """
-    prompts = parse_prompts(line)
+    found = parse_line(line)
+    prompts = found.prompts
+    if found.story is not None:
+        raise RecipeError(
+            "{painter} cannot paint a story: leave out the chapters behind ^, or choose "
+            r"VQGAN-CLIP (\^ stands for a ^ in a text)",
+            painter=painter,
+        )
     if len(prompts) != 1 or prompts[0].weight != 1 or prompts[0].stop is not None:
         raise RecipeError(
             "one plain sentence is all that {painter} reads: leave out weights and what to avoid",

@@ -4,25 +4,19 @@ The weight (default 1) scales the prompt's loss; a negative weight pushes away f
 stop value (default none) is the distance below which the prompt has no more effect.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from reprlib import repr as brief
-from typing import TypeGuard, TypeVar, cast
 
 from engine.errors import RecipeError
+from engine.recipes.chapter_marks import write_mark
+from engine.recipes.checks import MAX_PROMPT_LENGTH, MAX_PROMPTS, is_number, is_tuple_of
 from engine.recipes.prompt_syntax import MAX_WEIGHT, STOP, WEIGHT, Term, read_line, write_term
+from engine.recipes.story import Story
 from engine.text import Text, commas
 
-MAX_LENGTH = 4000
-"""Maximum number of characters in a prompt. CLIP reads far fewer; the limit bounds what is stored
-and shown."""
-MAX_PROMPTS = 16
-"""Maximum number of prompts for a picture."""
-
 _EXPLAINED = 5
-"""Maximum number of prompts in an explanation."""
-
-_Item = TypeVar("_Item")
+"""Maximum number of prompts, and of chapters, in an explanation."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +46,21 @@ class Prompt:
         return write_term(self.text, self.weight, self.stop)
 
 
-def line_of(prompts: Iterable[Prompt]) -> str:
-    """Return prompts as a line that `parse_prompts` reads."""
-    return " | ".join(map(str, prompts))
+def line_of(prompts: Sequence[Prompt], story: Story | None = None) -> str:
+    """Return prompts, in the chapters of a story if there is one, as a line for `parse_line`."""
+    return join_terms([str(prompt) for prompt in prompts], story)
+
+
+def join_terms(terms: Sequence[str], story: Story | None) -> str:
+    """Return terms as a line, with marks between the chapters of a story if there is one."""
+    if story is None:
+        return " | ".join(terms)
+    chapters = zip(story.chapters, story.split(terms), strict=True)
+    marked = (
+        f"{write_mark(chapter.share, is_first=index == 0)}{' | '.join(own)}"
+        for index, (chapter, own) in enumerate(chapters)
+    )
+    return "".join(marked)
 
 
 def shorten(text: str, length: int = 40) -> str:
@@ -72,6 +78,8 @@ class PromptLine:
     """A line of prompts as it was understood."""
 
     prompts: tuple[Prompt, ...]
+    story: Story | None
+    """The chapters of the prompts; None if the line is no story."""
     aspect: tuple[int, int] | None
     """Aspect ratio that the line asks for, as width and height."""
     is_weighted: bool
@@ -85,11 +93,11 @@ class PromptLine:
         `quote` marks the words of a person in the sentences, which have no full stops.
         """
         told: list[Text] = []
-        if self.is_weighted:
-            parts = [_explained(prompt, quote) for prompt in self.prompts[:_EXPLAINED]]
-            left = len(self.prompts) - len(parts)
-            parts += [Text("and {count} more", count=left)] if left else []
-            told.append(Text("the prompt was read as {prompts}", prompts=commas(parts)))
+        if self.story is not None:
+            told += self._explained_story(self.story, quote)
+        elif self.is_weighted:
+            listed = _listed(self.prompts, quote)
+            told.append(Text("the prompt was read as {prompts}", prompts=listed))
         if self.emphasis is not None:
             told.append(
                 Text(
@@ -100,9 +108,36 @@ class PromptLine:
             )
         return tuple(told)
 
+    def _explained_story(self, story: Story, quote: Callable[[str], str]) -> list[Text]:
+        """Return what each chapter is, and what a weight that looks like a share is."""
+        told = [Text("the prompt was read as {count} chapters", count=len(story.chapters))]
+        chapters = list(zip(story.shares, story.split(self.prompts), strict=True))
+        for number, (share, prompts) in enumerate(chapters[:_EXPLAINED], 1):
+            is_plain = prompts == (Prompt(prompts[0].text),)
+            told.append(
+                Text(
+                    "chapter {number} is {prompts} for {share} of the steps",
+                    number=number,
+                    prompts=quote(prompts[0].text) if is_plain else _listed(prompts, quote),
+                    share=f"{share:.0%}",
+                )
+            )
+        alone = (prompts[0] for _, prompts in chapters if len(prompts) == 1)
+        misplaced = next((each for each in alone if each.weight not in (0, 1)), None)
+        if misplaced is not None:
+            told.append(
+                Text(
+                    "the number behind {words} is its weight: for a longer or shorter chapter, "
+                    "write the number behind the ^ before it, as in ^:{number}",
+                    words=quote(misplaced.text),
+                    number=f"{abs(misplaced.weight):g}",
+                )
+            )
+        return told
+
 
 def parse_prompts(line: str) -> tuple[Prompt, ...]:
-    """Read the prompts in a line; see `engine.recipes.prompt_syntax`.
+    """Read the prompts in a line, those of all chapters; see `engine.recipes.prompt_syntax`.
 
     Raises:
         RecipeError: The line does not follow the syntax.
@@ -114,7 +149,8 @@ def parse_line(line: str) -> PromptLine:
     """Read a line of prompts, and what else it says; raises `RecipeError`."""
     found = read_line(line)
     is_weighted = any(term.weight is not None for term in found.terms)
-    return PromptLine(tuple(map(_prompt, found.terms)), found.aspect, is_weighted, found.emphasis)
+    prompts = tuple(map(_prompt, found.terms))
+    return PromptLine(prompts, found.story, found.aspect, is_weighted, found.emphasis)
 
 
 def _prompt(term: Term) -> Prompt:
@@ -128,6 +164,14 @@ def _prompt(term: Term) -> Prompt:
         ) from error
 
 
+def _listed(prompts: Sequence[Prompt], quote: Callable[[str], str]) -> Text:
+    """Return a list of prompts with their weights."""
+    parts = [_explained(prompt, quote) for prompt in prompts[:_EXPLAINED]]
+    left = len(prompts) - len(parts)
+    parts += [Text("and {count} more", count=left)] if left else []
+    return commas(parts)
+
+
 def _explained(prompt: Prompt, quote: Callable[[str], str]) -> Text:
     words, weight = quote(prompt.text), f"{prompt.weight:g}"
     if prompt.stop is None:
@@ -138,13 +182,6 @@ def _explained(prompt: Prompt, quote: Callable[[str], str]) -> Text:
         weight=weight,
         stop=f"{prompt.stop:g}",
     )
-
-
-def is_tuple_of(value: object, kind: type[_Item]) -> TypeGuard[tuple[_Item, ...]]:
-    """Return True if `value` is a tuple of instances of `kind`."""
-    if not isinstance(value, tuple):
-        return False
-    return all(isinstance(each, kind) for each in cast(tuple[object, ...], value))
 
 
 def check_prompts(prompts: object) -> None:
@@ -170,25 +207,6 @@ def check_weights(weights: Sequence[float]) -> None:
         raise RecipeError("all weights are zero: give at least one prompt another weight")
 
 
-def is_number(value: object, low: float, high: float) -> bool:
-    """Return True for a number from `low` to `high`, which nan and booleans are not."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return low <= value <= high  # also rejects infinity and integers too large for a float
-
-
-def check_number(name: str, value: object, low: float, high: float) -> None:
-    """Raise `RecipeError` unless `value` is a number from `low` to `high`."""
-    if not is_number(value, low, high):
-        raise RecipeError(
-            "{name} must be a number from {low} to {high}, not {value}",
-            name=name,
-            low=f"{low:g}",
-            high=f"{high:g}",
-            value=brief(value),
-        )
-
-
 def check_strength(name: Text, value: object, whose: Text | str) -> None:
     """Raise `RecipeError` unless `value` can be the weight or stop value of a prompt."""
     if not is_number(value, -MAX_WEIGHT, MAX_WEIGHT):
@@ -207,11 +225,11 @@ def _checked_text(text: object) -> str:
     text = text.strip()
     if not text:
         raise RecipeError("the prompt is empty: say in words what the picture should show")
-    if len(text) > MAX_LENGTH:
+    if len(text) > MAX_PROMPT_LENGTH:
         raise RecipeError(
             "the prompt has {length} characters; at most {most} are allowed",
             length=len(text),
-            most=MAX_LENGTH,
+            most=MAX_PROMPT_LENGTH,
         )
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise RecipeError(

@@ -6,7 +6,9 @@ recipe. `engine.recipes.kinds` knows the recipes of the other painters too. No t
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from reprlib import repr as brief
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -21,8 +23,10 @@ from engine.recipes.checks import (
     MIN_SIDE,
     check_instance,
     check_models,
+    check_number,
     check_one_of,
     check_whole,
+    is_tuple_of,
 )
 from engine.recipes.edit import MAX_BYTES, Edit, ImagePrompt, check_picture
 from engine.recipes.film import Film
@@ -30,11 +34,11 @@ from engine.recipes.json_form import as_list, as_object, build, check_version, e
 from engine.recipes.prompts import (
     MAX_PROMPTS,
     Prompt,
-    check_number,
     check_prompts,
     check_weights,
-    is_tuple_of,
+    line_of,
 )
+from engine.recipes.story import Story, check_story
 from engine.text import Text
 
 VERSION = 3
@@ -42,7 +46,7 @@ VERSION = 3
 prompts, version 3 extra rounds and start noise. Keys missing in older versions have defaults.
 Version 4, which only other painters need, added the key `painter` (`engine.recipes.kinds`)."""
 NEWEST_VERSION = 5
-"""Version that only tiles and films need; it added their keys `tile` and `film`."""
+"""Version that only tiles, films and stories need; it added their keys `tile`, `film`, `story`."""
 
 MAX_MORE = 100
 """Maximum number of extra rounds in a run."""
@@ -117,11 +121,13 @@ class Recipe:
     """Axes along which the picture continues across its own edges, so that copies of it join."""
     film: Film | None = None
     """What turns the picture into a film; None for a picture."""
+    story: Story | None = None
+    """Chapters of the prompts over the first `steps`; None if all prompts count in every step.
+    `image_prompts` count in every chapter, and rounds of `more` go on with the last one."""
 
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
         _check_image_prompts(self.image_prompts)
-        check_weights([each.weight for each in (*self.prompts, *self.image_prompts)])
         check_instance("augmentations", self.augmentations, Augmentations)
         check_instance("edit", self.edit, Edit | None)
         check_instance("film", self.film, Film | None)
@@ -130,6 +136,9 @@ class Recipe:
         check_whole("height", self.height, MIN_SIDE, MAX_SIDE)
         check_whole("steps", self.steps, 1, MAX_STEPS)
         _check_more(self.more, self.steps)
+        check_story(self.story, [prompt.text for prompt in self.prompts], self.steps)
+        for chapter in self.chapters:
+            check_weights([each.weight for each in (*chapter, *self.image_prompts)])
         check_whole("seed", self.seed, 0, MAX_SEED)
         check_whole("cutouts", self.cutouts, 1, MAX_CUTOUTS)
         check_whole("enlarge", self.enlarge, 1, MAX_ENLARGE)
@@ -167,12 +176,39 @@ class Recipe:
 
         It names the recipe where people read it, and cannot always be typed.
         """
-        words = [str(prompt) for prompt in self.prompts]
+        if self.story is not None:
+            return line_of(self.prompts, self.story)
+        words = [line_of(self.prompts)] if self.prompts else []
         if not any(prompt.weight > 0 for prompt in self.prompts):
             away = sum(each.weight < 0 for each in self.image_prompts)
             counts = {"like": len(self.image_prompts) - away, "unlike": away}
             words = [*(_pictures(*each) for each in counts.items() if each[1]), *words]
         return " | ".join(words)
+
+    @property
+    def chapters(self) -> tuple[tuple[Prompt, ...], ...]:
+        """The prompts that count together: those of each chapter of a story, or all of them."""
+        return (self.prompts,) if self.story is None else self.story.split(self.prompts)
+
+    def with_chapters(self, chapters: Sequence[tuple[Prompt, ...]]) -> Self:
+        """Return the recipe with other prompts in each of its `chapters`.
+
+        Raises:
+            RecipeError: A chapter has none.
+        """
+        story = self.story and self.story.with_counts(map(len, chapters))
+        return replace(self, prompts=tuple(chain(*chapters)), story=story)
+
+    def at_chapter(self, steps: int) -> Self:
+        """Return the recipe of a picture of what its story tells after `steps`, without a story.
+
+        A picture is of the chapter that its last step belonged to.
+        """
+        if self.story is None:
+            return self
+        over = min(max(0, steps - 1) / self.steps, 1.0)
+        own = self.chapters[self.story.place_at(over).chapter]
+        return replace(self, prompts=own, story=None)
 
     @property
     def rounds(self) -> tuple[int, ...]:
@@ -201,12 +237,14 @@ class Recipe:
 
     def to_json(self) -> str:
         """Return the recipe as a JSON object with keys in the order of the fields."""
-        is_new = self.tile != "none" or self.film is not None
+        is_new = self.tile != "none" or self.film is not None or self.story is not None
         values = {"version": NEWEST_VERSION if is_new else VERSION} | asdict(self)
         if self.tile == "none":
             del values["tile"]
         if self.film is None:
             del values["film"]
+        if self.story is None:
+            del values["story"]
         return json.dumps(values, ensure_ascii=False, allow_nan=False, default=encode_base64)
 
     @classmethod
@@ -238,6 +276,8 @@ class Recipe:
             values["film"] = build(Film, values["film"], Text("the film"))
         if values.get("edit") is not None:
             values["edit"] = build(Edit, values["edit"], Text("the edit"), "source", "mask")
+        if values.get("story") is not None:
+            values["story"] = Story.from_values(values["story"])
         return build(cls, values, _RECIPE, "init_image")
 
     def _check_film(self) -> None:

@@ -79,7 +79,9 @@ class StepGraph:
     def __init__(self, device: torch.device, pool: Any, entry: ModelEntry | None) -> None:
         self._pool = pool
         self._entry = entry
-        self._schedules = torch.zeros(2, device=device)
+        self._numbers = torch.zeros(2, device=device)
+        self._prompts: Tensor | None = None
+        """Weights (1, P) of the prompts in a step of a story; None if they are always the same."""
         self._captured: _Captured | None = None
         self._warm_up = WARM_UP_STEPS
         self.has_failed = False
@@ -107,8 +109,11 @@ class StepGraph:
 
     def _replay(self, run: Run, captured: _Captured) -> Tensor:
         """Replay the graph; return the loss."""
-        for target, value in zip(self._schedules.unbind(), schedules(run), strict=True):
+        *numbers, prompts = schedules(run)
+        for target, value in zip(self._numbers.unbind(), numbers, strict=True):
             target.fill_(value)
+        if self._prompts is not None:
+            self._prompts.copy_(prompts)
         captured.graph.replay()
         _set_gradients(run, captured.gradients)
         # Copied, because the next replay, maybe of another run, writes to the same memory.
@@ -158,7 +163,10 @@ class StepGraph:
         graph = torch.cuda.CUDAGraph()
         # Other threads may use the device meanwhile, for example to read a finished picture.
         captured = torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local")
-        run.weights = Schedules(*self._schedules.unbind())
+        prompts = schedules(run).prompts
+        if run.recipe.story is not None:
+            prompts = self._prompts = prompts.clone()
+        run.weights = Schedules(*self._numbers.unbind(), prompts)
         try:
             with torch.cuda.device(run.models.device), captured:
                 (loss,) = compute_gradients([run], plan)

@@ -201,12 +201,20 @@ def _embed_prompts(recipe: Recipe, perceptor: Perceptor, device: torch.device) -
 
 
 def _prompt_weights(recipe: Recipe, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return weights (1, P), whose absolute values sum to 1, and stop values (1, P)."""
+    """Return weights (K, P) in each chapter, as `Run` describes them, and stop values (1, P)."""
+    rows: list[list[float]] = []
+    before = 0
+    for chapter in recipe.chapters:
+        own = [prompt.weight for prompt in chapter]
+        pictures = [each.weight for each in recipe.image_prompts]
+        total = sum(map(abs, (*own, *pictures)))
+        after = len(recipe.prompts) - before - len(own)
+        row = [*([0.0] * before), *own, *([0.0] * after), *pictures]
+        rows.append([weight / total for weight in row])
+        before += len(own)
     prompts = (*recipe.prompts, *recipe.image_prompts)
-    total = sum(abs(prompt.weight) for prompt in prompts)
-    weights = [prompt.weight / total for prompt in prompts]
     stops = [-math.inf if prompt.stop is None else prompt.stop for prompt in prompts]
-    return torch.tensor([weights], device=device), torch.tensor([stops], device=device)
+    return torch.tensor(rows, device=device), torch.tensor([stops], device=device)
 
 
 def _check(recipe: Recipe, models: Models) -> None:

@@ -61,12 +61,14 @@ neither corrected a wrong one. The visible effect is that blotches fade."""
 
 
 class Schedules(NamedTuple):
-    """The weights in the loss that change from step to step: numbers, or tensors ()."""
+    """The weights in the loss that can change from step to step; numbers may be tensors ()."""
 
     alpha: float | Tensor
     """Weight of mean(z^2) (Section 2.4)."""
     smoothness: float | Tensor
     """Weight of the total variation."""
+    prompts: Tensor
+    """Weights (1, P) of the prompts; always a tensor, and another one in a step of a story."""
 
 
 class GradientGraph(Protocol):
@@ -90,7 +92,8 @@ class Run:
     targets: Sequence[Tensor]
     """Unit vectors (1, P, D) of the prompts, for each perceptor."""
     prompt_weights: Tensor
-    """Weights (1, P) of the prompts; their absolute values sum to 1."""
+    """Weights (K, P) of the prompts in each of K chapters, 0 for those of the others; the absolute
+    values of each row sum to 1. Without a story there is one row."""
     prompt_stops: Tensor
     """Stop values (1, P) of the prompts; minus infinity for a prompt without one."""
     state: State
@@ -263,7 +266,7 @@ def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
     loss = torch.zeros((), device=models.device)
     # Distance to the prompts, up to their stop values (2, 2.2), averaged over the ensemble (2.5).
     for share, views, targets in zip(models.shares, embeddings, run.targets, strict=True):
-        distance = prompt_loss(views, targets, run.prompt_weights, run.prompt_stops)  # (1,)
+        distance = prompt_loss(views, targets, weights.prompts, run.prompt_stops)  # (1,)
         loss = loss + share * distance.sum()
     # Distance to the source of an edit (G.2).
     if run.edit is not None:
@@ -281,25 +284,51 @@ def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
 def schedules(run: Run) -> Schedules:
     """Return the weights in the loss of a run's next step."""
     taken = run.steps_done
-    return Schedules(alpha(run.recipe, taken), smoothness_weight(run.recipe, taken))
+    return Schedules(
+        alpha(run.recipe, taken), smoothness_weight(run.recipe, taken), prompt_weights(run)
+    )
+
+
+def prompt_weights(run: Run) -> Tensor:
+    """Return the weights (1, P) of the prompts in a run's next step.
+
+    Where a chapter of a story fades in, they are between those of two chapters. They are computed
+    on the device, so that no step waits for it.
+    """
+    story, rows = run.recipe.story, run.prompt_weights.split(1)
+    if story is None:
+        return rows[0]
+    index, part = story.part_at(run.steps_done / run.recipe.steps)
+    return rows[index] if part == 1 else torch.lerp(rows[index - 1], rows[index], part)
 
 
 def learning_rate(recipe: Recipe, steps_done: int) -> float:
     """Return Adam's learning rate for the next step.
 
     In every round it falls along half a cosine, from its peak to the share `learning_rate_end`.
-    The paper's constant rate (Section 2) is `learning_rate_end` = 1. In the frames of a film
-    the rate is constant.
+    Each chapter of a story is such a round. The paper's constant rate (Section 2) is
+    `learning_rate_end` = 1. In the frames of a film the rate is constant.
     """
     if recipe.film is not None and steps_done >= recipe.steps:
         return recipe.learning_rate * recipe.film.strength
     taken, (length, *extra) = steps_done, recipe.rounds
     end, peak = recipe.learning_rate_end, 1.0
+    if recipe.story is not None and taken < length:
+        taken, length, extra = chapter_progress(recipe, taken), 1, []
     while taken >= length and extra:
         taken, length = taken - length, extra.pop(0)
         peak = max(end, EXTRA_ROUND_RATE)
     remaining = (1 + math.cos(math.pi * taken / length)) / 2
     return recipe.learning_rate * (end + (peak - end) * remaining)
+
+
+def chapter_progress(recipe: Recipe, steps_done: int) -> float:
+    """Return how much of a story's chapter is over, from 0 to 1, or of all steps without a story.
+
+    In extra rounds it goes on beyond 1 without a story, and stays 1 with one.
+    """
+    over = steps_done / recipe.steps
+    return over if recipe.story is None else recipe.story.place_at(over).progress
 
 
 def alpha(recipe: Recipe, steps_done: int) -> float:
@@ -308,6 +337,9 @@ def alpha(recipe: Recipe, steps_done: int) -> float:
 
 
 def smoothness_weight(recipe: Recipe, steps_done: int) -> float:
-    """Return the weight of the total variation, which rises from `SMOOTH_FROM` to the end."""
-    rise = (steps_done / recipe.steps - SMOOTH_FROM) / (1 - SMOOTH_FROM)
+    """Return the weight of the total variation, which rises from `SMOOTH_FROM` to the end.
+
+    It does so in each chapter of a story, because a picture that changes needs its colors again.
+    """
+    rise = (chapter_progress(recipe, steps_done) - SMOOTH_FROM) / (1 - SMOOTH_FROM)
     return recipe.smoothness * min(max(0.0, rise), 1.0)

@@ -10,7 +10,7 @@ import simcord
 from tests.harness.bot_harness import BotHarness
 
 _READERS: Mapping[str, Callable[[str], object]] = {
-    **dict.fromkeys(("steps", "seed", "count", "keep"), int),
+    **dict.fromkeys(("steps", "seed", "count", "keep", "fade"), int),
     **dict.fromkeys(("seconds", "speed"), float),
     "loop": lambda typed: typed.strip() == "True",
 }

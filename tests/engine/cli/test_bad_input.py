@@ -57,6 +57,16 @@ WHOLE = "must be a whole number from"
         (["a", *OUT, "--preview", "b.png"], "copies of a tile side by side: add --tile both"),
         (["a", *OUT, "--tile", "x", "--preview", "b.jpg"], "name must end in .png"),
         (["a", *OUT, "--tile", "x", "--preview", "a.png"], "--preview and --out name the same"),
+        # stories
+        (["a ^ ^ b", *OUT], "chapter 2 of the story is empty"),
+        (["a ^:0 b", *OUT], "the share '0' of a chapter must be a number from 0.001 to 1000"),
+        (["a ^:two b", *OUT], "the share 'two' of a chapter must be a number"),
+        ([" ^ ".join("abcdefghijklmnopq"), *OUT], "17 prompts together; at most 16"),
+        (["a ^ b ^ c", *OUT, "--steps", "2"], "would get none of the 2 steps"),
+        (["a", *OUT, "--fade", "0.5"], "only the chapters of a story fade"),
+        (["a ^ b", *OUT, "--fade", "1.1"], "--fade must be a number from 0 to 1, not '1.1'"),
+        (["a ^ b", *OUT, "--models", "demo-glide"], "GLIDE cannot paint a story"),
+        (["a", *OUT, "--models", "demo-glide", "--fade", "0"], "GLIDE has no --fade"),
         # numbers
         (["a", *OUT, "--steps", "0"], f"--steps {WHOLE} 1 to 100000, not '0'"),
         (["a", *OUT, "--steps", "100001"], f"--steps {WHOLE} 1 to 100000, not '100001'"),

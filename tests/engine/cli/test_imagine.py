@@ -16,6 +16,7 @@ from engine.cli.request import read_request
 from engine.images.image_io import read_picture
 from engine.painting import svg_in
 from engine.recipes.kinds import vqgan_clip_recipe
+from engine.recipes.story import Chapter, Story
 from engine.settings import EngineSettings
 from engine.vqgan_clip import compile
 from tests.engine.cli.cli_helpers import COMMAND, QUICK, picture, small
@@ -97,6 +98,21 @@ def test_a_recipe_that_another_program_saved_is_read(folder: Path, encoding: str
     (folder / "recipe.json").write_bytes(small(steps=1).to_json().encode(encoding))
     assert main(["imagine", "--recipe", "recipe.json", "--out", "a.png"]) == 0
     assert read_provenance(folder / "a.png").recipe == small(steps=1)
+
+
+def test_a_story_is_painted_again_from_its_picture(folder: Path, capsys: pytest.CaptureFixture):
+    story = "a red circle ^:2 a blue squre"
+    options = ["--fade", "0.5", "--animation", "a.webp", *QUICK]
+    assert main(["imagine", story, "--out", "a.png", *options]) == 0
+    told = capsys.readouterr().err
+    assert "chapter 2 is 'a blue squre' for 67% of the steps" in told
+    assert "do not know 'squre', and paint something else: try" in told
+    assert "a red circle ^:2 a blue square" in told
+    recipe = vqgan_clip_recipe(read_provenance(folder / "a.png").recipe)
+    assert recipe.story == Story((Chapter(1), Chapter(1, 2.0)), 0.5)
+    assert (folder / "a.webp").exists()
+    assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
+    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
 
 
 def test_further_rounds_begin_as_the_run_without_them(folder: Path, capsys: pytest.CaptureFixture):

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import RecipeError
+from engine.recipes.checks import MAX_PROMPT_LENGTH
 from engine.recipes.prompt_syntax import with_excluded
-from engine.recipes.prompts import MAX_LENGTH, Prompt, parse_line, parse_prompts, shorten
+from engine.recipes.prompts import Prompt, parse_line, parse_prompts, shorten
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(str.strip)
 NUMBERS = st.floats(-1000, 1000)
@@ -200,7 +201,7 @@ def test_syntax(line: str, expected: list[Prompt]):
         ("a star:2049", r"not 2049.0 \(write .: for a colon in the text\)"),
         ("a star::1e999 sea::1", "weight '1e999' of 'a star' must be a finite number"),
         ("::2 sea", "prompt is empty"),
-        ("x" * (MAX_LENGTH + 1), "4001 characters; at most 4000"),
+        ("x" * (MAX_PROMPT_LENGTH + 1), "4001 characters; at most 4000"),
         ("a \udc80 star", r"'a \\udc80 star' contains characters that are not Unicode"),
         ("a star:" + "9" * 5000, "weight '9+…' of 'a star' must be a finite number"),
     ],

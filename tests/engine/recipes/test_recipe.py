@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from engine.errors import RecipeError
 from engine.images.tiling import TILES
 from engine.recipes.augmentations import PAPER, Augmentations
-from engine.recipes.checks import MAX_SEED
+from engine.recipes.checks import MAX_PROMPT_LENGTH, MAX_PROMPTS, MAX_SEED
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.kinds import recipe_from_json
-from engine.recipes.prompts import MAX_LENGTH, MAX_PROMPTS, Prompt
+from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import Recipe
 
 RECIPE = Recipe(
@@ -327,7 +327,7 @@ def test_recipes_that_cannot_be_read_are_refused_by_name(text: str, culprit: str
     assert len(str(caught.value)) < 250
 
 
-MAY_BE_EMPTY = ("init_image", "edit", "image_prompts", "more", "film")
+MAY_BE_EMPTY = ("init_image", "edit", "image_prompts", "more", "film", "story")
 
 
 @pytest.mark.parametrize("value", [True, None, [], [1], {"a": 1}, "", 10**400, -1])
@@ -368,7 +368,7 @@ def test_any_text_is_refused(text: str):
 
 
 def test_recipes_with_the_longest_prompts_and_pictures_are_read():
-    longest = tuple(Prompt('"' * MAX_LENGTH) for _ in range(MAX_PROMPTS - 1))
+    longest = tuple(Prompt('"' * MAX_PROMPT_LENGTH) for _ in range(MAX_PROMPTS - 1))
     small, large = ImagePrompt(b"x" * 5), ImagePrompt(bytes(2_000_000))
     recipe = replace(
         RECIPE, prompts=longest, start="image", init_image=bytes(1_000_001),
