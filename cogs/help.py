@@ -147,8 +147,4 @@ def _examples(models: ModelEntry) -> list[Message | str]:
             "- `{prompts}` combines prompts with weights; negative ones push away.",
             prompts=models.combination,
         ),
-        Message(
-            "- `{prompts}` is a story: the picture goes from one chapter to the next.",
-            prompts=" ^ ".join(models.examples[:2]),
-        ),
     ]
