@@ -3,10 +3,12 @@
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from engine import Generation, Models, Recipe, make_recipe
+from engine.demo.judge import Judge
 from engine.editing.followups import enlarged, reworded, variation_of, with_extra_steps
 from engine.models.tensors import to_picture
 from engine.recipes.edit import ImagePrompt
@@ -14,6 +16,8 @@ from engine.vqgan_clip import checkpoints, loop
 from tests.harness.bot_harness import encoded
 
 CIRCLE, SQUARE = "a red circle on a blue background", "a green square on a yellow background"
+SEED = 181721538
+"""Seed of a story whose chapters are both right."""
 
 
 def small(prompt: str = f"{CIRCLE} ^ {SQUARE}", **changes: Any) -> Recipe:
@@ -34,6 +38,20 @@ def weights(recipe: Recipe, models: Models) -> list[list[float]]:
         run.steps_done = step
         found += loop.schedules(run).prompts.tolist()
     return found
+
+
+@pytest.mark.slow
+def test_a_picture_shows_each_chapter_at_its_end(models: Models):
+    white = "draw me a white square against black"
+    run = Generation(
+        make_recipe(f"{white} ^ draw me a green circle against black", seed=SEED), models
+    )
+    judge, ends = Judge(), (run.recipe.steps // 2, run.recipe.steps)
+    for steps, expected in zip(ends, (("white", "square"), ("green", "circle")), strict=True):
+        while run.steps_done < steps:
+            run.step()
+        verdict = judge.verdict(np.asarray(to_picture(run.image())))
+        assert verdict.matches(*expected, "black").all_right
 
 
 def test_weights_go_from_chapter_to_chapter(models: Models):
