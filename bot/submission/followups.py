@@ -186,8 +186,10 @@ def _told(record: JobRecord, recipes: Sequence[AnyRecipe]) -> str:
     A job that goes on from one chapter of a story is named by that chapter.
     """
     before, after = record.job.recipes[0], recipes[0]
-    goes_on = isinstance(before, Recipe) and isinstance(after, Recipe) and after.story is None
-    return after.title if goes_on and before.story is not None else record.job.prompt
+    if not isinstance(before, Recipe) or not isinstance(after, Recipe):
+        return record.job.prompt
+    is_of_a_chapter = before.story is not None and after.story is None
+    return after.title if is_of_a_chapter else record.job.prompt
 
 
 def _check_can_grow(recipe: AnyRecipe) -> None:

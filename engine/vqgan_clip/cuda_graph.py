@@ -166,7 +166,8 @@ class StepGraph:
         prompts = schedules(run).prompts
         if run.recipe.story is not None:
             prompts = self._prompts = prompts.clone()
-        run.weights = Schedules(*self._numbers.unbind(), prompts)
+        regularizer, smoothness = self._numbers.unbind()
+        run.weights = Schedules(regularizer, smoothness, prompts)
         try:
             with torch.cuda.device(run.models.device), captured:
                 (loss,) = compute_gradients([run], plan)

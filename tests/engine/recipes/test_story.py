@@ -39,7 +39,8 @@ STORIES = st.builds(
 
 
 def story(prompt: str = FOREST, **options: Any) -> Recipe:
-    return make_recipe(prompt, **{"seed": 1, "steps": 100} | options)
+    values: dict[str, Any] = {"seed": 1, "steps": 100} | options
+    return make_recipe(prompt, **values)
 
 
 def written(recipe: Recipe, **changes: Any) -> str:

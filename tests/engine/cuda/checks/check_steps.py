@@ -56,7 +56,6 @@ RECIPES = {
     "codebook sampling": painted(quantization="codebook-sampling"),
     "no quantization": painted(quantization="none"),
     "several prompts": painted(prompt="a red circle | blue:0.5 | text:-0.3:-0.8"),
-    "a story": painted(prompt="^:0.03 a red circle ^ a blue square", steps=40, fade=1.0),
     "an image prompt": replace(painted(), image_prompts=(ImagePrompt(png()),)),
     "an initial picture": painted(start="image", init_image=png(), start_noise=0.5),
     "a masked edit": edited(masked=True, keep=0.0),
