@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from engine.errors import RecipeError
-from engine.recipes.checks import check_instance, check_one_of, check_whole
-from engine.recipes.prompts import check_number
+from engine.recipes.checks import check_instance, check_number, check_one_of, check_whole
 
 MAX_FRAMES = 1000
 MAX_FRAME_STEPS = 1000
