@@ -1,10 +1,12 @@
 """Measure if the demo pair paints what prompts ask for, with a judge that is not a neural network.
 
-    python -m benchmarks quality [--count N] [--only painting|editing] [--sheets FOLDER]
-                                 [--json FILE]
+    python -m benchmarks quality [--count N] [--tries N] [--judged N]
+                                 [--only painting|editing] [--sheets FOLDER] [--json FILE]
 
 Each prompt is painted once, with default settings and held-out wordings. Controls show that the
-judge accepts true pictures and nothing else.
+judge accepts true pictures and nothing else. Beside it stand the cosines of the CLIP that guides
+and of the CLIP that only judges; some prompts are painted again, and each of the two chooses the
+best try.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from PIL import Image
 import engine
 from benchmarks.lib.editing import editing_rows
 from benchmarks.lib.held_out import Asked, held_out_prompts
+from benchmarks.lib.judging import judging_table
 from benchmarks.lib.painters import paint_all
 from benchmarks.lib.statistics import Share, mean_and_interval
 from benchmarks.masks import mask_overlaps
@@ -39,6 +42,17 @@ def main(arguments: Sequence[str]) -> None:
         default=120,
         help="prompts, and pictures of each kind of edit (default 120)",
     )
+    parser.add_argument(
+        "--tries",
+        type=int,
+        default=4,
+        help="tries among which guide and judge choose (default 4)",
+    )
+    parser.add_argument(
+        "--judged",
+        type=int,
+        help="prompts that have so many tries (default: as many as cost as much again)",
+    )
     parser.add_argument("--preset", help="default: the one that suits the demo models")
     parser.add_argument("--only", choices=("painting", "editing"), help="default: both")
     parser.add_argument("--sheets", type=Path, help="a folder for contact sheets")
@@ -48,8 +62,18 @@ def main(arguments: Sequence[str]) -> None:
     judge = Judge()
     started = perf_counter()
     rows: dict[str, Share] = {}
+    lines: list[str] = []
     if options.only != "editing":
-        rows |= painting_rows(judge, options)
+        asked = held_out_prompts(options.count)
+        pictures = paint_held_out(asked, options)
+        rows |= asked_rows(judge, pictures, asked) | control_rows(judge)
+        lines += judging_table(
+            asked,
+            pictures,
+            tries=max(1, options.tries),
+            judged=options.judged,
+            preset=options.preset,
+        )
     if options.only != "painting":
         rows |= editing_rows(judge, options.count, options.sheets)
     print(f"painted in {perf_counter() - started:.0f} s\n")
@@ -57,14 +81,14 @@ def main(arguments: Sequence[str]) -> None:
     if options.only != "painting":
         overlap = mean_and_interval(mask_overlaps(MASKS))
         print(f"| mask from text, mean overlap with the true one | {overlap} |")
+    print("", *lines, sep="\n")
     if options.json:
         counts = {name: [share.hits, share.total] for name, share in rows.items()}
         options.json.write_text(json.dumps(counts, indent=1) + "\n")
 
 
-def painting_rows(judge: Judge, options: argparse.Namespace) -> dict[str, Share]:
-    """Return the figures of pictures painted from a sentence, and of the controls."""
-    asked = held_out_prompts(options.count)
+def paint_held_out(asked: Sequence[Asked], options: argparse.Namespace) -> list[np.ndarray]:
+    """Return pictures painted from a sentence each."""
     pictures = paint_all(
         [engine.make_recipe(a.prompt, seed=a.seed, preset=options.preset) for a in asked]
     )
@@ -72,7 +96,7 @@ def painting_rows(judge: Judge, options: argparse.Namespace) -> dict[str, Share]
         options.sheets.mkdir(parents=True, exist_ok=True)
         captions = [a.prompt for a in asked[:40]]
         write_sheet(pictures[:40], captions, options.sheets / "held-out.png")
-    return asked_rows(judge, pictures, asked) | control_rows(judge)
+    return pictures
 
 
 def asked_rows(

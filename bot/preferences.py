@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,10 @@ _MAX_NAME = 100
 
 Notify = Literal["ping", "dm", "none"]
 """How the author of a job hears that it is done: by a mention, by direct message, or not."""
+
+Keep = Literal["all", "best"]
+"""Whether all of several pictures are shown alike, or the best one large."""
+KEEPS: tuple[Keep, ...] = get_args(Keep)
 
 
 class ImagineDefaults(BaseModel):
@@ -36,6 +40,8 @@ class ImagineDefaults(BaseModel):
     negative: str | None = Field(default=None, max_length=MAX_NEGATIVE)
     """Words to push away from, separated by commas, or the name that stands for none."""
     count: int | None = Field(default=None, ge=1, le=MAX_VARIATIONS)
+    keep: Keep | None = None
+    """Whether the best of several pictures is shown large."""
 
     @classmethod
     def read(cls, text: str) -> Self:

@@ -13,7 +13,7 @@ from bot.submission.requester import PAINTING, Requester
 from bot.submission.seeds import LARGEST_SEED
 from bot.ui.command_options import TILE_CHOICES
 from bot.ui.responses import defer
-from cogs.painting import DESCRIPTIONS, MAX_MODEL, SIZES, WEIGHTS, PaintingCog
+from cogs.painting import DESCRIPTIONS, KEEP_CHOICES, MAX_MODEL, SIZES, WEIGHTS, PaintingCog
 from engine.recipes.checks import MAX_STEPS
 
 
@@ -28,7 +28,7 @@ class Blend(PaintingCog):
         image3="A third picture",
         weights=WEIGHTS,
     )
-    @app_commands.choices(size=SIZES, tile=TILE_CHOICES)
+    @app_commands.choices(size=SIZES, keep=KEEP_CHOICES, tile=TILE_CHOICES)
     @app_commands.autocomplete(
         ratio=PaintingCog.complete_ratio,
         preset=PaintingCog.complete_preset,
@@ -50,6 +50,7 @@ class Blend(PaintingCog):
         style: Range[str, 1, MAX_STYLE] | None = None,
         negative: str | None = None,
         count: Range[int, 1, MAX_VARIATIONS] | None = None,
+        keep: str | None = None,
         tile: str | None = None,
         model: Range[str, 1, MAX_MODEL] | None = None,
     ) -> None:
@@ -65,6 +66,7 @@ class Blend(PaintingCog):
             model=model,
             preset=preset,
             style=style,
+            keep=keep,
             tile=tile,
             likes=len(images),
             like_weights=weights,

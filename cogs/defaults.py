@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.client import BotCog
 from bot.config import MAX_VARIATIONS
-from bot.preferences import MAX_NEGATIVE, Notify, Preferences
+from bot.preferences import KEEPS, MAX_NEGATIVE, Notify, Preferences
 from bot.saved_style import MAX_STYLE
 from bot.submission.imagine_options import MAX_RATIO_TEXT
 from bot.submission.requester import Requester
@@ -33,12 +33,14 @@ _DESCRIPTIONS = {
     "style": "A style, or one of your saved ones. none: no style",
     "negative": "What pictures should not show, separated by commas. none: nothing",
     "count": "How many variations to paint",
+    "keep": "best: of several variations, show the best one large",
 }
 _NOTIFY: dict[Notify, str] = {
     "ping": "mention me",
     "dm": "send me a direct message",
     "none": "don't tell me",
 }
+_KEEP_CHOICES = [Choice(name=name, value=name) for name in KEEPS]
 _SIZES = [Choice(name=name, value=name) for name in SHAPES]
 _NOTIFY_CHOICES = [Choice(name=text, value=name) for name, text in _NOTIFY.items()]
 _CLEARABLE = [Choice(name=name, value=name) for name in Preferences.model_fields]
@@ -59,7 +61,7 @@ class Defaults(BotCog, commands.GroupCog, name="defaults"):
 
     @app_commands.command(name="set")
     @app_commands.describe(**_DESCRIPTIONS, notify="How I tell you that a picture is done")
-    @app_commands.choices(size=_SIZES, notify=_NOTIFY_CHOICES)
+    @app_commands.choices(size=_SIZES, keep=_KEEP_CHOICES, notify=_NOTIFY_CHOICES)
     async def set_own(
         self,
         interaction: discord.Interaction,
@@ -70,6 +72,7 @@ class Defaults(BotCog, commands.GroupCog, name="defaults"):
         style: Range[str, 1, MAX_STYLE] | None = None,
         negative: Range[str, 1, MAX_NEGATIVE] | None = None,
         count: Range[int, 1, MAX_VARIATIONS] | None = None,
+        keep: str | None = None,
         model: Range[str, 1, _MAX_MODEL] | None = None,
         notify: str | None = None,
     ) -> None:
@@ -83,6 +86,7 @@ class Defaults(BotCog, commands.GroupCog, name="defaults"):
             "style": style,
             "negative": negative,
             "count": count,
+            "keep": keep,
             "model": model,
             "notify": notify,
         }
@@ -93,7 +97,7 @@ class Defaults(BotCog, commands.GroupCog, name="defaults"):
     @app_commands.command(name="channel")
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.describe(**_DESCRIPTIONS)
-    @app_commands.choices(size=_SIZES)
+    @app_commands.choices(size=_SIZES, keep=_KEEP_CHOICES)
     async def set_channel(
         self,
         interaction: discord.Interaction,
@@ -104,6 +108,7 @@ class Defaults(BotCog, commands.GroupCog, name="defaults"):
         style: Range[str, 1, MAX_STYLE] | None = None,
         negative: Range[str, 1, MAX_NEGATIVE] | None = None,
         count: Range[int, 1, MAX_VARIATIONS] | None = None,
+        keep: str | None = None,
         model: Range[str, 1, _MAX_MODEL] | None = None,
     ) -> None:
         """Set the defaults of this channel, for members who may Manage Channel."""
@@ -116,6 +121,7 @@ class Defaults(BotCog, commands.GroupCog, name="defaults"):
             "style": style,
             "negative": negative,
             "count": count,
+            "keep": keep,
             "model": model,
         }
         requester = Requester.of_interaction(interaction)

@@ -12,7 +12,7 @@ from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
 from bot.ui.command_options import TILE_CHOICES
 from bot.ui.responses import defer
-from cogs.painting import DESCRIPTIONS, MAX_MODEL, SIZES, WEIGHTS, PaintingCog
+from cogs.painting import DESCRIPTIONS, KEEP_CHOICES, MAX_MODEL, SIZES, WEIGHTS, PaintingCog
 from engine.recipes.checks import MAX_STEPS
 
 
@@ -32,7 +32,7 @@ class Imagine(PaintingCog):
         fade="How much of each chapter of a story fades in, in percent: ^ separates chapters",
         painter="What paints: VQGAN-CLIP, or one of its rivals in the paper",
     )
-    @app_commands.choices(size=SIZES, tile=TILE_CHOICES)
+    @app_commands.choices(size=SIZES, keep=KEEP_CHOICES, tile=TILE_CHOICES)
     @app_commands.autocomplete(
         ratio=PaintingCog.complete_ratio,
         preset=PaintingCog.complete_preset,
@@ -57,6 +57,7 @@ class Imagine(PaintingCog):
         like3: discord.Attachment | None = None,
         like_weights: Range[str, 1, MAX_WEIGHTS] | None = None,
         count: Range[int, 1, MAX_VARIATIONS] | None = None,
+        keep: str | None = None,
         tile: str | None = None,
         fade: Range[int, 0, 100] | None = None,
         model: Range[str, 1, MAX_MODEL] | None = None,
@@ -76,6 +77,7 @@ class Imagine(PaintingCog):
             painter=painter,
             preset=preset,
             style=style,
+            keep=keep,
             tile=tile,
             likes=len(likes),
             like_weights=like_weights,

@@ -9,11 +9,13 @@ from discord.app_commands import Choice, Command
 from bot.client import BotCog
 from bot.jobs.job import NEW_JOB, JobOrigin
 from bot.languages.message import Message, joined
+from bot.preferences import KEEPS
 from bot.reading.file_readers import read_goal, read_start
 from bot.submission.films import FILM_KIND
 from bot.submission.imagine_options import (
     ImagineOptions,
     imagine_recipe,
+    keeps_best,
     title_of,
     with_likes,
 )
@@ -36,6 +38,7 @@ from engine.recipes.shapes import RATIOS, SHAPES
 
 MAX_MODEL = 100
 """Maximum length of the name of models, in characters."""
+KEEP_CHOICES = [Choice(name=name, value=name) for name in KEEPS]
 SIZES = [Choice(name=name, value=name) for name in SHAPES]
 DESCRIPTIONS = {
     "size": "Shape of the picture (default: square)",
@@ -46,6 +49,7 @@ DESCRIPTIONS = {
     "style": "A style",
     "negative": "What the picture should not show, separated by commas",
     "count": "How many variations to paint",
+    "keep": "best: of several variations, show the best one large",
     "tile": TILE,
     "model": "The models that paint (default: those that the host chose)",
 }
@@ -120,7 +124,10 @@ class PaintingCog(BotCog):
             await self._services.policy.check_early(requester, title, variations(recipe, count))
             recipe, notice = await self._with_pictures(requester, recipe, image, likes)
         kind = NEW_JOB.kind if film is None else FILM_KIND
-        origin = JobOrigin(kind, spoiler=is_spoiler(image, *likes), notice=lowered)
+        is_best = keeps_best(options, count, is_typed=typed.keep is not None)
+        origin = JobOrigin(
+            kind, spoiler=is_spoiler(image, *likes), notice=lowered, keeps_best=is_best
+        )
         message = await self._services.submission.submit(
             requester, title, variations(recipe, count), origin
         )
@@ -143,8 +150,11 @@ class PaintingCog(BotCog):
         recipe = other_recipe(
             options, settings.engine, settings.limits, has_picture=image is not None
         )
-        title = (typed.prompt or "").strip()
-        message = await services.submission.submit(requester, title, variations(recipe, count or 1))
+        title, number = (typed.prompt or "").strip(), count or 1
+        origin = JobOrigin(keeps_best=keeps_best(typed, number))
+        message = await services.submission.submit(
+            requester, title, variations(recipe, number), origin
+        )
         await answer_queued(interaction, Queued(message))
 
     async def _with_pictures(

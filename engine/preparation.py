@@ -107,8 +107,8 @@ def _convert(
 ) -> None:
     """Convert the files of some models; `paths` are by the files' names in the registry."""
     _convert_generator(registry.generators[models.generator], paths, folder)
-    for each in models.perceptors:
-        _convert_perceptor(registry.perceptors[each.name], paths, folder)
+    for name in models.components[1:]:
+        _convert_perceptor(registry.perceptors[name], paths, folder)
 
 
 def _convert_generator(generator: GeneratorEntry, paths: Mapping[str, Path], folder: Path) -> None:

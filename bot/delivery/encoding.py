@@ -40,7 +40,7 @@ def encode_picture(picture: PaintedPicture) -> StoredPicture:
         )
 
     content = file_bytes(".png", write)
-    return StoredPicture(picture.number, steps, content, picture.seconds)
+    return StoredPicture(picture.number, steps, content, picture.seconds, picture.similarity)
 
 
 def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredFrame]]:

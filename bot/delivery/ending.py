@@ -10,7 +10,7 @@ from bot.delivery.held_back import Allowed
 from bot.delivery.job_messages import JobMessage
 from bot.delivery.poster import JobPoster
 from bot.jobs.job import JobState
-from bot.jobs.records import JobRecord, StoredFrame, StoredPicture
+from bot.jobs.records import JobRecord, StoredFrame, StoredPicture, best_of
 from bot.languages.message import Message, joined
 from bot.preferences import Notify
 from bot.storage import Store, retrying
@@ -90,14 +90,16 @@ class Ending:
         self, pictures: Sequence[StoredPicture], allowed: Allowed, files: ResultFiles
     ) -> str | None:
         record, numbers = self.record, [each.number for each in allowed.pictures]
-        facts = job_text.result_text(record, pictures, files.size)
+        best = best_of(record.job, allowed.pictures)
+        large = None if best is None else best.number
+        facts = job_text.result_text(record, pictures, files.size, allowed.pictures)
         held_back = allowed.held_back_text(record.job.guild_id)
         told = formatting.with_small_print(facts, record.notice)
         first, *others = files.groups or ((),)
         text = joined("\n", (told, held_back, *files.notices))
-        whole = JobMessage(text, first, result_view(record, numbers))
+        whole = JobMessage(text, first, result_view(record, numbers, large))
         messages = [whole, *(JobMessage("", each) for each in others)]
-        in_channel = JobMessage(facts, files.preview, main_view(record, numbers))
+        in_channel = JobMessage(facts, files.preview, main_view(record, numbers, large))
         return await self._tell(messages, in_channel)
 
     async def _tell(

@@ -143,7 +143,9 @@ class EventOutbox:
         except Exception:
             log.exception("pictures could not be encoded", extra={"job": job_id})
             return await lifecycle.fail(job_id, await self._fault_text(job_id))
-        return await lifecycle.finish(job_id, pictures, event.seconds, stopped=event.stopped)
+        return await lifecycle.finish(
+            job_id, pictures, event.seconds, stopped=event.stopped, judge=event.judge
+        )
 
     async def _fault_text(self, job_id: int) -> str:
         record = await self._store.jobs.get(job_id)

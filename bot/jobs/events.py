@@ -32,6 +32,8 @@ class PaintedPicture:
     """Name of the precision that the models computed in; "" if it is unknown."""
     drawing: str = ""
     """The picture as an SVG document; "" if it is not a drawing."""
+    similarity: float | None = None
+    """Similarity to its prompts, as the job's judge sees it; None if it was not asked."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class Finished:
     seconds: float
     """Seconds of engine time that the job took."""
     stopped: bool = False
+    judge: str | None = None
+    """Name of what compared the pictures, "" for their own guides; None if nothing did."""
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,8 @@ class Job:
     """Discord's name of the language of its public messages; None for English."""
     author_locale: str | None = None
     """The same for what only its author gets, as far as known."""
+    keeps_best: bool = False
+    """Whether the best of its pictures is shown large, and the others on a sheet."""
 
     @property
     def language(self) -> Language:
@@ -108,6 +110,8 @@ class JobOrigin:
     """Whether a picture that it is made from was marked as a spoiler."""
     notice: Message | str = ""
     """Sentences about what may not be expected, which all messages of the job show, or ""."""
+    keeps_best: bool = False
+    """Whether the best of its pictures is shown large."""
     has_new_words: bool = True
     """Whether someone typed its words for it; false for those of a picture that exists."""
 

@@ -1,5 +1,6 @@
 """What the store returns about jobs, as plain values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +32,8 @@ class JobRecord:
     ended_at: datetime | None
     notified_at: datetime | None
     """When the last message about its end was posted."""
+    judge: str | None = None
+    """Name of what compared its pictures, "" for their own guides; None if nothing did."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class StoredPicture:
     """A PNG that contains its recipe; those of version 1.0 also contain the recipe's pictures."""
     seconds: float | None = None
     """Seconds of engine time that it took; None for pictures of versions before 1.4."""
+    similarity: float | None = None
+    """Similarity to its prompts, as the job's judge sees it; None if it was not asked."""
 
 
 @dataclass(frozen=True)
@@ -83,3 +88,14 @@ class Post:
     number: int | None = None
     """The position among the result's messages, from 1; 0 for the announcement, which shows the
     result too; -1 for the author's copy. None for what was posted later, and earlier versions."""
+
+
+def best_of(job: Job, pictures: Sequence[StoredPicture]) -> StoredPicture | None:
+    """Return the picture of several that is shown large, the first one of equals.
+
+    None if the job shows all alike, or if nothing compared these pictures.
+    """
+    compared = [each for each in pictures if each.similarity is not None]
+    if not job.keeps_best or len(pictures) < 2 or not compared:
+        return None
+    return max(compared, key=lambda each: each.similarity or 0.0)

@@ -62,6 +62,7 @@ class JobRepository(Repository):
             pictures=len(texts),
             weight=weight,
             spoiler=origin.spoiler,
+            keeps_best=origin.keeps_best,
             notice=in_language(origin.notice, language_of(locale)) or None,
             locale=locale,
             author_locale=author_locale,
@@ -251,6 +252,7 @@ def _job(row: JobRow, recipes: tuple[AnyRecipe, ...]) -> Job:
         spoiler=row.spoiler,
         locale=row.locale,
         author_locale=row.author_locale,
+        keeps_best=row.keeps_best,
     )
 
 
@@ -272,4 +274,5 @@ def _record(row: JobRow, place: PlaceRow | None, job: Job) -> JobRecord:
         began_at=row.began_at,
         ended_at=row.ended_at,
         notified_at=row.told_at,
+        judge=row.judge,
     )

@@ -50,12 +50,18 @@ class LifecycleRepository(Repository):
 
     @retrying
     async def finish(
-        self, job_id: int, pictures: Sequence[StoredPicture], seconds: float, *, stopped: bool
+        self,
+        job_id: int,
+        pictures: Sequence[StoredPicture],
+        seconds: float,
+        *,
+        stopped: bool,
+        judge: str | None = None,
     ) -> bool:
         """End a job and store its pictures, in one transaction."""
         now = datetime.now(UTC)
         state = JobState.STOPPED if stopped else JobState.DONE
-        values = {"state": state, "ended_at": now, "seconds": seconds}
+        values = {"state": state, "ended_at": now, "seconds": seconds, "judge": judge}
         async with self._write.begin() as session:
             if not await _change(session, job_id, UNFINISHED, values):
                 return False
@@ -150,7 +156,10 @@ class LifecycleRepository(Repository):
         """List the pictures of a job that has ended."""
         rows = select(PictureRow).where(PictureRow.job_id == job_id).order_by(PictureRow.number)
         found = await self._find(rows)
-        return [StoredPicture(row.number, row.steps, row.content, row.seconds) for row in found]
+        return [
+            StoredPicture(row.number, row.steps, row.content, row.seconds, row.similarity)
+            for row in found
+        ]
 
     async def delete_pictures(self, job_id: int) -> bool:
         """Delete all images of a job that has ended; return whether it had pictures."""

@@ -72,6 +72,8 @@ class JobRow(Base):
     spoiler: Mapped[bool] = mapped_column(server_default="0")
     locale: Mapped[str | None] = mapped_column(String(16))
     author_locale: Mapped[str | None] = mapped_column(String(16))
+    keeps_best: Mapped[bool] = mapped_column(server_default="0")
+    judge: Mapped[str | None]
     stop_wanted: Mapped[bool] = mapped_column(server_default="0")
     """Whether someone asked to stop the running job."""
     reason: Mapped[str | None]
@@ -124,6 +126,7 @@ class PictureRow(Base):
     content: Mapped[bytes]
     seconds: Mapped[float | None]
     """Seconds of engine time that it took, if known."""
+    similarity: Mapped[float | None]
     created_at: Mapped[datetime]
 
 

@@ -28,6 +28,7 @@ from bot.submission.pasted_words import Wording, pasted_phrases, pasted_words
 from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles
 from engine.presets import infer_keep, preset_of
+from engine.recipes.edit import Edit
 from engine.recipes.kinds import AnyRecipe, is_comparison, without_seed
 from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.recipe import Recipe
@@ -81,6 +82,8 @@ class CommandWriter:
         if first.film is not None:
             values |= options_of_film(first.film)
         values["count"] = str(len(recipes)) if is_series(recipes) and len(recipes) > 1 else None
+        if record.job.keeps_best and values["count"] is not None and command != EDIT:
+            values["keep"] = "best"
         is_other = first.models in self.installed[1:] and "model" in names
         values["model"] = first.models if is_other else None
         if command != EDIT and isinstance(first, Recipe):
@@ -93,9 +96,15 @@ class CommandWriter:
 
     def _neutral(self, values: Mapping[str, str | None], command: str) -> dict[str, str]:
         """Return values that keep defaults from being used for options that have no value."""
-        neutral = {"style": NONE, "negative": NONE, "count": "1", "model": self.installed[0]}
+        neutral = {
+            "style": NONE,
+            "negative": NONE,
+            "count": "1",
+            "keep": "all",
+            "model": self.installed[0],
+        }
         if command == ANIMATE:
-            del neutral["count"]  # it paints one film
+            del neutral["count"], neutral["keep"]  # it paints one film
         left_out = (each for each in neutral if each in self.defaults and values.get(each) is None)
         return {name: neutral[name] for name in left_out}
 
@@ -167,11 +176,8 @@ def _options(recipe: AnyRecipe) -> dict[str, str | None]:
     """Return the options beside words that make a recipe; None for those that have no value."""
     if not isinstance(recipe, Recipe):
         return {"seed": str(recipe.seed), "painter": recipe.painter}
-    keep = None if recipe.edit is None else infer_keep(recipe.edit)
-    shape = {} if recipe.edit is not None else shape_of(recipe)
     return {
-        **shape,
-        "keep": None if keep is None else str(round(100 * keep)),
+        **(shape_of(recipe) if recipe.edit is None else _kept(recipe.edit)),
         "steps": str(recipe.steps),
         "seed": str(recipe.seed),
         "preset": preset_of(recipe),
@@ -190,6 +196,12 @@ def _fade(recipe: Recipe) -> dict[str, str]:
     if recipe.story is None or recipe.story.fade == FADE:
         return {}
     return {"fade": str(round(100 * recipe.story.fade))}
+
+
+def _kept(edit: Edit) -> dict[str, str]:
+    """Return the option that says how much an edit keeps; none if no option does."""
+    keep = infer_keep(edit)
+    return {} if keep is None else {"keep": str(round(100 * keep))}
 
 
 def _weights(recipe: AnyRecipe) -> dict[str, str]:

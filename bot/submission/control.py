@@ -126,8 +126,13 @@ class JobControl:
             if record.state is not JobState.STOPPED:
                 raise UserError(Message("Only stopped jobs can be resumed."))
             recipes = record.job.recipes
-        spoiler = record.job.spoiler
         origin = JobOrigin(
-            kind, job_id, resumes=True, picture=picture, spoiler=spoiler, has_new_words=False
+            kind,
+            job_id,
+            resumes=True,
+            picture=picture,
+            spoiler=record.job.spoiler,
+            keeps_best=record.job.keeps_best and len(recipes) > 1,
+            has_new_words=False,
         )
         return await self._submission.submit(requester, record.job.prompt, recipes, origin)

@@ -10,6 +10,7 @@ from bot.languages.message import Message
 from bot.preferences import MAX_NEGATIVE, OPTIONS, ImagineDefaults, Notify, Preferences
 from bot.storage import Store
 from bot.submission.default_options import check_values
+from bot.submission.imagine_options import check_keep
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles, is_none
@@ -116,6 +117,7 @@ def _check_choices(chosen: Mapping[str, Any], limits: LimitSettings) -> None:
     """Raise `UserError` for numbers and choices that Discord's own commands do not offer."""
     if chosen.get("notify", _NOTIFY[0]) not in _NOTIFY:
         raise UserError(Message("Choose one of the ways in the list for `notify`."))
+    check_keep(chosen.get("keep"))
     for name, most in (("steps", limits.steps), ("count", limits.count)):
         if not 1 <= chosen.get(name, 1) <= most:
             raise UserError(

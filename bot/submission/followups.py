@@ -138,6 +138,7 @@ class FollowupJobs:
             record.job.id,
             spoiler=record.job.spoiler,
             notice=lowered,
+            keeps_best=record.job.keeps_best and len(recipes) > 1,
             has_new_words=prompt is not None,
         )
         return await self._submission.submit(requester, words, recipes, origin)

@@ -9,6 +9,7 @@ from typing import Any
 from bot.config import LimitSettings
 from bot.errors import UserError
 from bot.languages.message import Message, option_names
+from bot.preferences import KEEPS
 from bot.submission.policy import check_prompt
 from bot.submission.seeds import seed_or_any
 from bot.ui.formatting import escape_name
@@ -53,6 +54,8 @@ class ImagineOptions:
     """Name of the method that paints, VQGAN-CLIP if left out."""
     preset: str | None = None
     style: str | None = None
+    keep: str | None = None
+    """One of `KEEPS`: whether the best of several pictures is shown large."""
     likes: int = 0
     """Number of pictures that the painting should resemble, from 0 to `MAX_LIKES`."""
     like_weights: str | None = None
@@ -106,6 +109,33 @@ def imagine_recipe(
 def title_of(options: ImagineOptions, recipe: Recipe) -> str:
     """Return the words under which people find the job: those that were typed, if there are any."""
     return options.line if (options.prompt or "").strip() else recipe.title
+
+
+def keeps_best(options: ImagineOptions, count: int, *, is_typed: bool = True) -> bool:
+    """Return whether the best of `count` pictures is to be shown large.
+
+    `is_typed` is False for a default, which only counts where there is something to choose from.
+    Raises `UserError` for one picture, and for what is no choice.
+    """
+    check_keep(options.keep)
+    if options.keep != "best" or count > 1:
+        return options.keep == "best"
+    if is_typed:
+        raise UserError(
+            Message(
+                "`keep: best` chooses among several pictures, and this is only one. Ask for more, "
+                "such as `count: 4`, or leave `keep` out."
+            )
+        )
+    return False
+
+
+def check_keep(keep: str | None) -> None:
+    """Raise `UserError` for a value that Discord's own commands do not offer."""
+    if keep is not None and keep not in KEEPS:
+        raise UserError(
+            Message("Choose one of the ways in the list for `keep`: {ways}.", ways=", ".join(KEEPS))
+        )
 
 
 def with_likes(recipe: Recipe, pictures: Sequence[ImagePrompt]) -> Recipe:

@@ -13,7 +13,7 @@ from bot.config import PostedRecipes
 from bot.delivery.held_back import Allowed
 from bot.errors import UserError
 from bot.jobs.job import WITH_PICTURES, Job
-from bot.jobs.records import JobRecord
+from bot.jobs.records import JobRecord, best_of
 from bot.languages.message import Message, in_language, joined
 from bot.picture_check import Audience, PictureCheck
 from bot.recent_keys import RecentKeys
@@ -71,7 +71,9 @@ class Reposts:
         limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
         held_back = allowed.held_back_text(requester.guild_id)
         text = joined("\n", (_headline(record, requester), held_back))
-        view = result_view(record, [each.number for each in allowed.pictures])
+        best = best_of(record.job, allowed.pictures)
+        numbers = [each.number for each in allowed.pictures]
+        view = result_view(record, numbers, None if best is None else best.number)
         return await self._send(requester.channel, record.job, allowed, text, limit, view)
 
     async def send_copy(

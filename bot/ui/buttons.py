@@ -144,15 +144,18 @@ def progress_view(job: Job, *, begun: bool) -> ui.View:
     return _view(_row(job.id, actions, job.language))
 
 
-def result_view(record: JobRecord, numbers: Sequence[int]) -> ui.View:
-    """Return the buttons under a job's result, which shows the pictures with these numbers."""
+def result_view(record: JobRecord, numbers: Sequence[int], best: int | None = None) -> ui.View:
+    """Return the buttons under a job's result, which shows the pictures with these numbers.
+
+    `best` is the number of the one that is shown large, None if they are shown alike.
+    """
     job = record.job
-    return _view(*_rows(record, numbers), _row(job.id, _LAST_ROW, job.language))
+    return _view(*_rows(record, numbers, best), _row(job.id, _LAST_ROW, job.language))
 
 
-def main_view(record: JobRecord, numbers: Sequence[int]) -> ui.View:
+def main_view(record: JobRecord, numbers: Sequence[int], best: int | None = None) -> ui.View:
     """Return the buttons of `result_view` for another message, without those used rarely."""
-    return _view(*_rows(record, numbers))
+    return _view(*_rows(record, numbers, best))
 
 
 def picture_view(record: JobRecord, number: int) -> ui.View:
@@ -176,13 +179,19 @@ def _view(*rows: Sequence[ui.Button[Any]]) -> ui.View:
     return button_view(button for row in rows for button in row)
 
 
-def _rows(record: JobRecord, numbers: Sequence[int]) -> list[list[ui.Button[Any]]]:
+def _rows(
+    record: JobRecord, numbers: Sequence[int], best: int | None = None
+) -> list[list[ui.Button[Any]]]:
     """Return the rows of buttons that make something of a result.
 
-    The first button stands out, unless there is one for each of several pictures.
+    The first button stands out, unless there is one for each of several pictures. What is made of
+    the best picture is in one row, and the others can be taken.
     """
     job, actions = record.job, _actions(record, has_pictures=bool(numbers))
     row = partial(_row, job.id, language=job.language, first=actions[0])
+    if best is not None:
+        others = [each for each in numbers if each != best]
+        return [row(actions, number=best), _row_of_numbers(job, JobAction.TAKE, others[:PER_ROW])]
     if len(numbers) > 1:
         varied = [each for each in numbers if _can_vary(job.recipes[each - 1])]
         each_of = {JobAction.VARY: varied, JobAction.TAKE: numbers}

@@ -11,7 +11,7 @@ from datetime import datetime
 from bot.config import LimitSettings
 from bot.jobs.events import ProgressEvent
 from bot.jobs.job import Job, JobState
-from bot.jobs.records import JobRecord, StoredPicture
+from bot.jobs.records import JobRecord, StoredPicture, best_of
 from bot.languages.message import Message, Sentence, from_engine, joined, percentage
 from bot.ui.formatting import (
     duration,
@@ -96,6 +96,22 @@ def _hint(recipes: Sequence[AnyRecipe], first: int) -> Message | None:
     if all(isinstance(each, Recipe) for each in recipes):
         return _HINT
     return Message("U{number} posts picture {number} by itself", number=first)
+
+
+def _hint_beside(best: StoredPicture, shown: Sequence[StoredPicture]) -> Message:
+    """Return what the buttons of the pictures beside the best one do."""
+    other = next(each.number for each in shown if each != best)
+    return Message("U{number} posts picture {number} by itself", number=other)
+
+
+def _choice(record: JobRecord, shown: Sequence[StoredPicture]) -> Message | None:
+    """Return what chose the best of the pictures; None if it had only one to choose from."""
+    count = sum(each.similarity is not None for each in shown)
+    if count < 2:
+        return None
+    if not record.judge:
+        return Message("best of {count}, chosen by its own guide", count=count)
+    return Message("best of {count}, chosen by {judge}", count=count, judge=record.judge)
 
 
 def reading_text(prompt: str, size: tuple[int, int] | None = None) -> Message | str:
@@ -191,14 +207,20 @@ def step_text(job: Job, event: ProgressEvent) -> Message:
 
 
 def result_text(
-    record: JobRecord, pictures: Sequence[StoredPicture], size: tuple[int, int]
+    record: JobRecord,
+    pictures: Sequence[StoredPicture],
+    size: tuple[int, int],
+    shown: Sequence[StoredPicture] | None = None,
 ) -> Message:
     """Return a result's headline and facts: its pictures' parameters, and how long they took.
 
-    `size` is that of the first picture.
+    `size` is that of the first picture. `shown` are the pictures that may be shown, by default all.
     """
     job, steps = record.job, [each.steps for each in pictures]
-    first, recipes = job.recipes[0], [job.recipes[each.number - 1] for each in pictures]
+    shown = pictures if shown is None else shown
+    best = best_of(job, shown)
+    large = pictures if best is None else [best]
+    first, recipes = job.recipes[0], [job.recipes[each.number - 1] for each in large]
     seeds = list(dict.fromkeys(recipe.seed for recipe in recipes))
     each_alike = [
         *([size_text(first)] if first.edit is None else edit_parts(first.edit, size)),
@@ -212,8 +234,10 @@ def result_text(
         ),
         Message("{models} models", models=_models(recipes)),
         _painted_in(record.seconds),
-        _hint(recipes, pictures[0].number),
+        _hint(recipes, pictures[0].number) if best is None else _hint_beside(best, shown),
     ]
+    if best is not None:
+        parts.insert(0, _choice(record, shown))
     return with_small_print(headline(job), joined(" · ", parts))
 
 
@@ -236,7 +260,7 @@ def ready_text(record: JobRecord, url: str) -> Message:
     return Message.counted(
         "Your picture of {prompt} is ready: {url}",
         "Your {count} pictures of {prompt} are ready: {url}",
-        shown_count(record.job.recipes),
+        1 if record.job.keeps_best else shown_count(record.job.recipes),
         prompt=prompt,
         url=url,
     )

@@ -13,7 +13,7 @@ from PIL import Image
 
 from bot.config import PostedRecipes
 from bot.jobs.job import Job
-from bot.jobs.records import StoredFrame, StoredPicture
+from bot.jobs.records import StoredFrame, StoredPicture, best_of
 from bot.languages.catalogue import Language
 from bot.languages.message import Message
 from bot.ui import alt_texts
@@ -79,24 +79,28 @@ def result_files(
     *,
     is_stopped: bool = False,
 ) -> ResultFiles:
-    """Return all files of a finished or stopped job, each of at most `limit` bytes."""
+    """Return all files of a finished or stopped job, each of at most `limit` bytes.
+
+    If the job shows the best of its pictures, that comes first, and a sheet of all follows.
+    """
     packer = _AttachmentPacker(limit, job.language, spoiler=job.spoiler)
     finals = [open_image(each.content) for each in pictures]
     has_film = job.recipes[0].film is not None
     if has_film and frames:
         _add_film(packer, job, frames, posted_recipes)
+    if (best := best_of(job, pictures)) is not None:
+        final = finals[pictures.index(best)]
+        _add_singles(packer, job, (best,), (final,), posted_recipes)
+        _add_clip(packer, job, (best,), (final,), frames)
+        packer.begin_message()
+        _add_grid(packer, job, pictures, finals)
+        return packer.result_files(final.size)
     if len(finals) > 1:
-        if is_comparison(job.recipes):
-            grid = comparison_picture(job, pictures, finals, is_stopped=is_stopped)
-        else:
-            grid = _grid([each.number for each in pictures], finals)
-        shows = alt_texts.of_grid(job, len(finals))
-        packer.add_picture(f"{_name(job)}-grid", grid, shows)
+        _add_grid(packer, job, pictures, finals, is_stopped=is_stopped)
     else:
         _add_singles(packer, job, pictures, finals, posted_recipes)
-    if frames and not has_film:
-        clip = _clip(pictures, finals, frames)
-        packer.add_clip(f"{_name(job)}-growth", clip, alt_texts.of_growth(job))
+    if not has_film:
+        _add_clip(packer, job, pictures, finals, frames)
     if len(finals) > 1:
         packer.begin_message()
         _add_singles(packer, job, pictures, finals, posted_recipes)
@@ -112,6 +116,36 @@ def _add_film(
     recipe = job.recipes[0]
     posted, shows = _posted(recipe, posted_recipes), alt_texts.of_film(job)
     packer.add_film(f"{_name(job)}-film", frames, recipe, posted, shows)
+
+
+def _add_grid(
+    packer: "_AttachmentPacker",
+    job: Job,
+    pictures: Sequence[StoredPicture],
+    finals: Sequence[Image.Image],
+    *,
+    is_stopped: bool = False,
+) -> None:
+    """Add a sheet of all pictures."""
+    if is_comparison(job.recipes):
+        grid = comparison_picture(job, pictures, finals, is_stopped=is_stopped)
+    else:
+        grid = _grid([each.number for each in pictures], finals)
+    packer.add_picture(f"{_name(job)}-grid", grid, alt_texts.of_grid(job, len(finals)))
+
+
+def _add_clip(
+    packer: "_AttachmentPacker",
+    job: Job,
+    pictures: Sequence[StoredPicture],
+    finals: Sequence[Image.Image],
+    frames: Sequence[StoredFrame],
+) -> None:
+    """Add a clip of how pictures grew, if there are frames of them."""
+    numbers = {each.number for each in pictures}
+    if any(each.picture in numbers for each in frames):
+        clip = _clip(pictures, finals, frames)
+        packer.add_clip(f"{_name(job)}-growth", clip, alt_texts.of_growth(job))
 
 
 def _add_singles(

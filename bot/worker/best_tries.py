@@ -1,7 +1,12 @@
-"""Choose the best try of each painter that a job compares, as the paper did; here CLIP chooses."""
+"""Compare the pictures of a job, for it to show the best.
+
+Of each painter that a job compares, the best try is chosen, as the paper did; here CLIP chooses. If
+someone asks for the best of several pictures, the judge of the models compares them.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -12,6 +17,9 @@ from engine.recipes.kinds import AnyRecipe, has_tries, without_seed
 from engine.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.models.judge import Judge
     from engine.models.painter import Painter
     from engine.vqgan_clip.painter import VqganClip
 
@@ -44,6 +52,44 @@ def best_tries(
         return tuple(pictures)
 
 
+def compared(
+    pictures: Sequence[PaintedPicture], get_judge: "Callable[[str], Judge]"
+) -> tuple[tuple[PaintedPicture, ...], str | None]:
+    """Return pictures with their similarity to their prompts, and the name of what compared them.
+
+    A picture that was stopped early is left out if others are complete. The name is "" if the
+    pictures' own guides compared them, and None if nothing did: there is nothing to choose from, or
+    no judge could be loaded, and no picture may be lost.
+
+    Args:
+        pictures: what a job has painted.
+        get_judge: returns what compares the pictures of some models.
+    """
+    if len(pictures) < 2:
+        return tuple(pictures), None
+    complete = {each.number for each in pictures if each.steps >= each.recipe.total_steps}
+    try:
+        models = pictures[0].recipe.models
+        judge = get_judge(models)
+        ranked = tuple(
+            replace(each, similarity=_judged(each, judge))
+            if each.number in complete or not complete
+            else each
+            for each in pictures
+        )
+    except Exception:
+        log.exception("the best picture could not be chosen")
+        return tuple(pictures), None
+    is_own_guide = judge.is_guide and judge.name == models
+    return ranked, "" if is_own_guide else judge.name
+
+
+def _judged(picture: PaintedPicture, judge: "Judge") -> float:
+    from engine.comparison.similarity import judged
+
+    return judged(_image(picture).to(judge.device), picture.recipe, judge)
+
+
 def _vqgan_clip(
     recipes: Sequence[AnyRecipe], get_painter: "Callable[[str], Painter]"
 ) -> "VqganClip":
@@ -64,7 +110,12 @@ def _best(tries: Sequence[PaintedPicture], painter: "VqganClip") -> PaintedPictu
 
 def _similarity(picture: PaintedPicture, painter: "VqganClip") -> float:
     from engine.comparison.similarity import similarity
+
+    image = _image(picture).to(painter.device)
+    return similarity(image, picture.recipe.title, painter.models.perceptors)
+
+
+def _image(picture: PaintedPicture) -> "Tensor":
     from engine.models.tensors import to_tensor
 
-    image = to_tensor(Image.fromarray(picture.pixels)).to(painter.device)
-    return similarity(image, picture.recipe.title, painter.models.perceptors)
+    return to_tensor(Image.fromarray(picture.pixels))

@@ -15,7 +15,7 @@ from bot.jobs.events import Checkpoint, Event, Finished, NoticeEvent, PaintedPic
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
 from bot.timings import Timings
-from bot.worker.best_tries import best_tries
+from bot.worker.best_tries import best_tries, compared
 from bot.worker.picture_progress import PictureProgress, to_pixels
 from bot.worker.resuming import checkpoint_fallback_text, resume_from_newest
 from engine.errors import DivergedError, RecipeError
@@ -30,6 +30,7 @@ from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
 if TYPE_CHECKING:
     from torch import device as torch_device
 
+    from engine.models.judge import Judge
     from engine.models.painter import Painter, Run
 
 log = logging.getLogger(__name__)
@@ -38,16 +39,17 @@ log = logging.getLogger(__name__)
 class JobRun:
     """The painting of one job, from its stored `checkpoints`, newest first for each picture.
 
-    `get_painter` returns the painter of some models; only a resident run holds it. Models and a run
-    must fit into the `memory` of the models together. The memory that is free counts only if it is
-    less, so that a picture does not depend on what else happens. `publish` is called with the run's
-    progress and checkpoints.
+    `get_painter` returns the painter of some models; only a resident run holds it. `get_judge`
+    returns what compares pictures of some models. Models and a run must fit into the `memory` of
+    the models together. The memory that is free counts only if it is less, so that a picture does
+    not depend on what else happens. `publish` is called with the run's progress and checkpoints.
     """
 
     def __init__(
         self,
         job: Job,
         get_painter: "Callable[[str], Painter]",
+        get_judge: "Callable[[str], Judge]",
         checkpoints: Sequence[StoredCheckpoint],
         memory: Callable[[str], Budget],
         publish: Callable[[Event], None],
@@ -59,6 +61,7 @@ class JobRun:
         self.seconds = max((each.seconds for each in checkpoints), default=0.0)
         """Engine time of the job in seconds, with an even share of each shared step."""
         self._get_painter = get_painter
+        self._get_judge = get_judge
         self._digests: Mapping[str, str] = {}
         self._precision = ""
         self.last_models = job.recipes[0].models
@@ -194,7 +197,10 @@ class JobRun:
     def result(self, *, stopped: bool = False) -> Finished:
         """Return the end of the job with its pictures; of several tries, with the best."""
         pictures = best_tries(self.job.recipes, self.pictures, self._get_painter)
-        return Finished(self.job.id, pictures, self.seconds, stopped)
+        judge = None
+        if self.job.keeps_best:
+            pictures, judge = compared(pictures, self._get_judge)
+        return Finished(self.job.id, pictures, self.seconds, stopped, judge)
 
     def _choose_plan(
         self, recipe: AnyRecipe, painter: "Painter", *, low_memory: bool

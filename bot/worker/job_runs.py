@@ -54,8 +54,15 @@ class JobRuns:
             except Exception as error:
                 return error
             self._publish(Started(job.id))
-            get, budget = self._models.get_painter, self._models.budget
-            run = JobRun(job, get, checkpoints, budget, self._publish, self._timings)
+            run = JobRun(
+                job,
+                self._models.get_painter,
+                self._models.get_judge,
+                checkpoints,
+                self._models.budget,
+                self._publish,
+                self._timings,
+            )
         self._runs[job.id] = run
         return run
 

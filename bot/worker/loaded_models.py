@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
-from engine.models.catalogue import find_entry
+from engine.models.catalogue import ModelEntry, find_entry
 from engine.models.memory import Budget, estimate_fixed, free_budget
 from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
     from torch import device
 
+    from engine.models.judge import Judge
     from engine.models.loading import Models
     from engine.models.painter import Painter
 
@@ -101,6 +102,14 @@ class LoadedModels:
             painter = self._load(name)
         self._loaded[name] = painter
         return painter
+
+    def get_judge(self, name: str) -> "Judge":
+        """Return what compares pictures of some models, which is loaded if necessary.
+
+        Pictures of another painter are compared by what compares those of the main pair.
+        """
+        is_pair = isinstance(find_entry(name), ModelEntry)
+        return self.get(name if is_pair else self._settings.models).judge
 
     def keep_only(self, name: str) -> None:
         """Drop all other models."""

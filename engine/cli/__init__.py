@@ -79,9 +79,7 @@ def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
     weights = _add_models(arguments.config)
     request = read_request(arguments, read_settings(arguments.config))
     let_idle_threads_sleep()
-    with reserved(
-        path for task in request.tasks for path in task.outputs.names_to_reserve
-    ) as names:
+    with reserved(request.names_to_reserve) as names:
         _prepare(request.models.name, weights)
         # Torch is imported only here, after all checks that do not need it.
         from engine.cli.painter import paint_request

@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # argparse has no public names for these types
 
 MAX_COUNT = 1000
 """Maximum number of pictures of one call."""
+KEEPS = ("all", "best")
+"""What to do with several pictures: nothing, or to choose the best one too."""
 
 _RECIPE_OPTIONS = (
     *("size", "steps", "seed", "models", "preset"),
@@ -121,6 +123,7 @@ def _add_imagine(commands: "Commands") -> None:
     recipe = _add_new_picture(parser)
     _add_option(recipe, "--more", type=_STEPS("--more"), metavar="N", action="append")
     _add_option(recipe, "--count", type=values.whole_number("--count", 1, MAX_COUNT), metavar="N")
+    _add_option(recipe, "--keep", choices=KEEPS, help=help_texts.KEEP_BEST)
     _add_option(recipe, "--recipe", **_FILE)
     _add_option(recipe, "--finish", action="store_true")
     _add_other_options(parser)
@@ -286,6 +289,10 @@ def _add_config(group: "Group", table: str) -> None:
 
 
 def _check_combination(arguments: argparse.Namespace) -> None:
+    if vars(arguments).get("keep") == "best" and (arguments.count or 1) == 1:
+        raise UsageError(
+            "--keep best chooses among several pictures: add --count N, such as --count 4"
+        )
     if arguments.recipe is None:
         if arguments.prompt is None and not arguments.like:
             raise UsageError(

@@ -34,6 +34,11 @@ models lists. They paint by their own defaults: PROMPT is then one plain sentenc
 the options "what to paint" only --seed and --count count; others are refused by name.
 """
 """What the models of other painters mean for a command, printed below its options."""
+KEEP_BEST = (
+    "with --count: best writes the picture that the models' judge finds most like the prompt "
+    "under the name FILE too (default: all)"
+)
+"""What `--keep` does for `imagine`; for `edit` it means something else."""
 OPTIONS = {
     "--animation": "also write an animation of the progress, a .webp or .mp4 file",
     "--between": "show N computed frames between two painted ones (default: 0)",

@@ -44,6 +44,7 @@ def _format_entry(entry: ModelEntry) -> str:
         f"  limits  {entry.limits or 'unknown'}\n"
         f"  try     {', '.join(map(repr, entry.examples))}\n"
         f"  files   {files}\n"
+        f"  judge   {_format_file(entry.judge) if entry.judge else 'none: the guide judges'}\n"
         f"  size    {entry.side}x{entry.side} pixels, enlarged to {enlarged}x{enlarged}\n"
         f"  preset  {entry.preset}"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from engine.cli.choosing import Contest
 from engine.cli.growth import FrameRecorder
 from engine.cli.messages import print_notice
 from engine.cli.progress import StepBar
@@ -49,6 +50,9 @@ def paint_request(
         EngineError: The machine lacks the device or the memory, or no place can be written.
     """
     painter, plan = _prepare(request)
+    contest = None
+    if request.best is not None and isinstance(painter, VqganClip):
+        contest = Contest(painter.models.judge)
     notices = _notices(request, painter)
     if plan != PLANS[0]:
         notices.append(f"to fit into the free memory: {plan}")
@@ -60,10 +64,13 @@ def paint_request(
             results = Results(reservations)
             title = f"picture {number} of {count}" if count > 1 else ""
             with oom_as_recipe_error(task.recipe):
-                ended = _paint(task, painter, plan, signals, title, results)
-            code = code or ended or results.exit_code
+                ended = _paint(task, painter, plan, signals, title, results, contest)
+            code = ended or code or results.exit_code
             if ended:
-                return ended
+                break
+        if contest is not None and request.best is not None:
+            saved = contest.save(request.best, reservations)
+            code = code or saved
     return code
 
 
@@ -111,6 +118,7 @@ def _paint(
     signals: StopSignals,
     title: str,
     results: Results,
+    contest: Contest | None,
 ) -> int:
     """Paint one picture and write its files; return an exit code other than 0 to end the run."""
     run = begin(painter, task.recipe, plan)
@@ -118,6 +126,8 @@ def _paint(
     with StepBar(task.recipe, task.steps, title) as bar:
         failure = _advance(run, task, recorder, signals, bar)
     path = _write_outputs(run, task, recorder, results)
+    if contest is not None:
+        contest.add(run, path)
     bar.finish(run.steps_done)
     if plan_of(run) != plan:
         print_notice(f"note: memory ran out, so the run continued with less: {plan_of(run)}")

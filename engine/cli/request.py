@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from engine.cli.outputs import Outputs, name_outputs
@@ -15,6 +16,7 @@ from engine.editing.edit_pictures import read_edit
 from engine.editing.edit_recipe import edit_recipe, feather, image_prompt
 from engine.editing.followups import with_extra_steps
 from engine.errors import UsageError
+from engine.files import check_output
 from engine.images.image_io import load_picture
 from engine.models.catalogue import ModelEntry, PainterEntry, find_entry, find_models
 from engine.painters import plain_recipe
@@ -24,6 +26,7 @@ from engine.recipes.checks import MAX_SEED
 from engine.recipes.kinds import PAINTER_NAMES, AnyRecipe, tile_of_recipe, vqgan_clip_recipe
 from engine.recipes.prompt_syntax import with_excluded
 from engine.recipes.prompts import Prompt, line_of, parse_line
+from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import init_image
 from engine.recipes.story import Story
 from engine.settings import EngineSettings
@@ -68,6 +71,14 @@ class PaintRequest:
     """Name of the precision that painted the recipe first; "" if unknown."""
     notices: tuple[str | Text, ...]
     """Notices to print before painting."""
+    best: Outputs | None = None
+    """Where to write the best picture too; None to choose none."""
+
+    @property
+    def names_to_reserve(self) -> tuple[Path, ...]:
+        """Files whose names no other program may take meanwhile."""
+        best = () if self.best is None else self.best.names_to_reserve
+        return (*best, *(path for task in self.tasks for path in task.outputs.names_to_reserve))
 
 
 def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> PaintRequest:
@@ -109,6 +120,22 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
         digests=provenance.digests,
         painted_in=provenance.precision,
         notices=notices,
+        best=_best(arguments, recipe),
+    )
+
+
+def _best(arguments: argparse.Namespace, recipe: AnyRecipe) -> Outputs | None:
+    """Return where to write the best picture too, if someone asks for it."""
+    if arguments.command != "imagine" or arguments.keep != "best":
+        return None
+    if not isinstance(recipe, Recipe):
+        raise UsageError(
+            "--keep best needs models of VQGAN-CLIP, whose judge compares pictures: the command "
+            "compare chooses the best try of other painters"
+        )
+    check_output(arguments.out, suffixes=(".png",), force=arguments.force)
+    return Outputs(
+        arguments.out, animation=None, frames=None, svg=None, preview=None, force=arguments.force
     )
 
 

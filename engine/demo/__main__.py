@@ -12,16 +12,18 @@ from engine.demo.training import (
     PHASES,
     make_clip,
     make_diffusion,
+    make_judge,
     make_open_edit,
     make_transformer,
     make_vqgan,
 )
 from engine.models.catalogue import find_models
 
-STAGES = ("vqgan", "clip", "transformer", "diffusion", "open-edit")
+STAGES = ("vqgan", "clip", "judge", "transformer", "diffusion", "open-edit")
 """Stages of the training in their order: the CLIP is trained to guide the finished VQGAN, and the
-transformer to write its codes. The diffusion models and those of Open-Edit need no other."""
-TRANSFORMER = "transformer.safetensors"
+transformer to write its codes; the judge sees what its spoiled codes look like, and nothing of the
+CLIP. The diffusion models and those of Open-Edit need no other."""
+TRANSFORMER, JUDGE = "transformer.safetensors", "judge.safetensors"
 
 
 def main() -> None:
@@ -63,6 +65,8 @@ def main() -> None:
         make_vqgan(vqgan, options.seed)
     if options.stage in (None, "clip"):
         make_clip(vqgan, clip, options.seed, processes=options.processes, first_phase=options.phase)
+    if options.stage in (None, "judge"):
+        make_judge(vqgan, options.out / JUDGE, options.seed)
     if options.stage in (None, "transformer"):
         path = options.out / TRANSFORMER
         make_transformer(vqgan, path, options.seed, checkpoint=options.checkpoint)

@@ -116,6 +116,8 @@ class Lessons:
         guided: True to train guidance, with attacked pictures; False to train with pictures from
             easy to hard, without attacks.
         chains: True to use chains.
+        judging: True to train recognition and level with spoiled pictures, without guidance and
+            attacks, for a model that is never followed.
         attack_radius: Maximum norm of an attack over all pixel values of a picture.
         added_share: Share of the guidance, 0 to 1, by two prompts of equal weight, one for the
             objects and one for the background (prompt addition, Section 2.5).
@@ -131,15 +133,18 @@ class Lessons:
         chains: bool,
         attack_radius: float,
         added_share: float = 0.0,
+        judging: bool = False,
     ) -> None:
         self._perceptor = perceptor
         self._vqgan = vqgan
         self._random = random
         self._attack_radius = attack_radius
         self._added_share = added_share
-        self._pool = PairPool(vqgan, random, OUTLINE_SHARE) if guided else None
+        self._judging = judging
+        has_pairs = guided or judging
+        self._pool = PairPool(vqgan, random, OUTLINE_SHARE) if has_pairs else None
         self._chains = Chains(vqgan, random) if chains else None
-        self._spread = 1.0 if guided else 0.0
+        self._spread = 1.0 if has_pairs else 0.0
         """Maximum distance of true pictures from the easiest ones, from 0 to 1."""
 
     def losses(self) -> dict[str, Tensor]:
@@ -148,11 +153,22 @@ class Lessons:
             self._spread = min(1.0, self._spread + 1 / EASY_STEPS)
             pictures, scenes = self.draw_pictures(PICTURES_ALONE)
             return self.recognition(pictures, scenes)
+        if self._judging:
+            return self._judge(self._pool)
         pictures, scenes = self.draw_pictures(PICTURES)
         clean = self.recognition(pictures, scenes)
         attacked = self.recognition(self.attack(pictures, scenes), scenes)
         return self._guidance(self._pool) | {
             name: torch.lerp(clean[name], attacked[name], ATTACKED_SHARE) for name in clean
+        }
+
+    def _judge(self, pool: PairPool) -> dict[str, Tensor]:
+        """Compute recognition of true pictures, and the level of spoiled ones."""
+        pictures, scenes = self.draw_pictures(PICTURES_ALONE)
+        views = self._pair_views(pool.draw(PICTURES_ALONE))
+        similarity = (self._embed(views.cutouts) * views.meanings).sum(1)
+        return self.recognition(pictures, scenes) | {
+            "level": LEVEL_WEIGHT * _level(similarity, views)
         }
 
     def _guidance(self, pool: PairPool) -> dict[str, Tensor]:
@@ -198,16 +214,14 @@ class Lessons:
         cutouts = views.cutouts.detach().requires_grad_()
         similarity = (self._embed(cutouts) * views.meanings).sum(1)
         (gradient,) = torch.autograd.grad(similarity.sum(), cutouts, create_graph=True)
-        distance = views.direction.square().flatten(1).mean(1).sqrt()
+        distance = _distances(views)
         both = (gradient, views.direction)
         pooled = ([F.avg_pool2d(each, scale).flatten(1) for each in both] for scale in SCALES)
         agreements = [F.cosine_similarity(own, ideal, eps=1e-7) for own, ideal in pooled]
         agreement = torch.stack(agreements).mean(0)
         guidance = ((1 - agreement) * (distance / NEAR_ENOUGH).clamp(max=1)).mean()
-        spoiled = (distance / JUNK_DISTANCE).clamp(max=1)
-        goal = TOP_SIMILARITY * views.best * (1 - spoiled**LEVEL_POWER)
-        level = (similarity - goal).square().mean()
-        return {"guidance": GUIDANCE_WEIGHT * guidance, "level": LEVEL_WEIGHT * level}, gradient
+        level = LEVEL_WEIGHT * _level(similarity, views)
+        return {"guidance": GUIDANCE_WEIGHT * guidance, "level": level}, gradient
 
     def _choice(self, images: Tensor, scenes: Scenes) -> Tensor:
         """Return the mean cross-entropy of each attribute of the `scenes` (N) over its values."""
@@ -285,6 +299,18 @@ class Lessons:
     def _embed(self, images: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             return self._perceptor.encode_image(images)
+
+
+def _distances(views: _Views) -> Tensor:
+    """Return the root mean square distance (N,) of each view from what it should be."""
+    return views.direction.square().flatten(1).mean(1).sqrt()
+
+
+def _level(similarity: Tensor, views: _Views) -> Tensor:
+    """Return how far similarities (N,) are from those that spoiled pictures should have."""
+    spoiled = (_distances(views) / JUNK_DISTANCE).clamp(max=1)
+    goal = TOP_SIMILARITY * views.best * (1 - spoiled**LEVEL_POWER)
+    return (similarity - goal).square().mean()
 
 
 def _norms(changes: Tensor) -> Tensor:

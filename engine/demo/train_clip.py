@@ -34,6 +34,13 @@ CONFIG: dict[str, Any] = {
     },
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 4, "layers": 3},
 }
+JUDGE_CONFIG: dict[str, Any] = {
+    "embed_dim": meaning.SIZE,
+    "vision_cfg": {"image_size": SIDE, "width": 16, "layers": [1, 1, 1, 1]},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+}
+"""The judge is a small ResNet, unlike the CLIP that guides. Nothing follows its gradient, so it may
+be rough."""
 WARM_UP = 0.03
 """Share of a phase in which the learning rate rises; after that it falls along half a cosine."""
 WEIGHT_DECAY = 0.02
@@ -58,6 +65,7 @@ class Phase:
     chains: bool = False
     attack_radius: float = 1.0
     added_share: float = 0.0
+    judging: bool = False
 
 
 PHASES = (
@@ -68,6 +76,12 @@ PHASES = (
     Phase("addition", steps=500, learning_rate=6e-4, guided=True, chains=True, added_share=0.3),
 )
 
+JUDGE_PHASES = (
+    Phase("language", steps=1000, learning_rate=3e-3, language=True),
+    Phase("recognition", steps=700, learning_rate=3e-3),
+    Phase("judging", steps=1200, learning_rate=2e-3, judging=True),
+)
+
 
 def train_clip(
     vqgan: VQGAN,
@@ -75,6 +89,7 @@ def train_clip(
     phases: Sequence[Phase] = PHASES,
     start: nn.Module | None = None,
     on_checkpoint: Callable[[nn.Module], None] | None = None,
+    config: dict[str, Any] = CONFIG,
 ) -> nn.Module:
     """Train an open_clip `CLIP` to guide `vqgan`.
 
@@ -85,7 +100,7 @@ def train_clip(
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # torch's initializers know only the global generator
-        perceptor = ClipPerceptor(*build_clip(CONFIG))
+        perceptor = ClipPerceptor(*build_clip(config))
     random.manual_seed(seed + 1000 * rank())  # the same weights, but other pictures in each process
     if start is not None:
         perceptor.model.load_state_dict(start.state_dict())
@@ -153,5 +168,6 @@ def _loss_function(
         chains=phase.chains,
         attack_radius=phase.attack_radius,
         added_share=phase.added_share,
+        judging=phase.judging,
     )
     return lessons.losses

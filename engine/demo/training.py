@@ -36,6 +36,15 @@ def make_clip(
     parallel.run_in_processes(processes, _make_clip, vqgan, path, seed, first_phase)
 
 
+def make_judge(vqgan: Path, path: Path, seed: int) -> None:
+    """Train the CLIP that judges pictures and guides none, and save it at `path`."""
+    torch.set_flush_denormal(True)
+    judge = train_clip.train_clip(
+        load_vqgan(vqgan), seed, train_clip.JUDGE_PHASES, config=train_clip.JUDGE_CONFIG
+    )
+    save_weights(judge, train_clip.JUDGE_CONFIG, path)
+
+
 def make_open_edit(folder: Path, seed: int) -> None:
     """Train the models of Open-Edit and save them in `folder`."""
     torch.set_flush_denormal(True)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from engine.weights.settings import WeightsSettings
 
 _DEMO = Path(__file__).parents[1] / "demo" / "weights"
+_JUDGE = 14e6
+"""Bytes that the weights of the demo judge take."""
 COMBINATION = "a forest | fog:0.5 | people:-0.3"
 """A line of prompts with weights for models that know most words."""
 STYLES = (
@@ -121,6 +123,8 @@ class ModelEntry:
     """The cache folder, where the measured speed of the machine is kept; None for nowhere."""
     weights: tuple[float, ...] = ()
     """Weight of each perceptor in the loss; empty for equal weights."""
+    judge: Path | None = None
+    """Weights of a perceptor that ranks finished pictures and guides none; None without one."""
     examples: tuple[str, ...] = EXAMPLES
     """Prompts worth trying first, at least one."""
     combination: str = COMBINATION
@@ -175,10 +179,12 @@ CATALOGUE: dict[str, ModelEntry] = {
         #   64, 256 cutouts           850        512, 8 cutouts               670
         #   256, 8 cutouts            320        512, codebook sampling       830
         #   256, codebook sampling    370        512, 256 cutouts           1,630
-        memory=RunMemory(fixed=160e6, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)),
+        memory=RunMemory(
+            fixed=160e6 + _JUDGE, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)
+        ),
         # Fitted to the peak of torch's allocator, `engine.vqgan_clip.cuda_memory`.
         cuda_memory=RunMemory(
-            fixed=CUDA_LIBRARIES + 22e6,
+            fixed=CUDA_LIBRARIES + 22e6 + _JUDGE,
             per_pixel=1.1e3,
             per_cutout=1.8e6,
             view_sides=(64,),
@@ -186,6 +192,7 @@ CATALOGUE: dict[str, ModelEntry] = {
         ),
         # The documentation's figures are for float32, and the layers are small.
         halves=False,
+        judge=_DEMO / "judge.safetensors",
         examples=(
             "a red circle on a blue background",
             "a green triangle on a white background",
@@ -261,6 +268,7 @@ def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
             memory=_memory(registry, entry),
             cuda_memory=_memory(registry, entry, is_cuda=True),
             weights=tuple(each.weight for each in entry.perceptors),
+            judge=weights_path(entry.judge, folder) if entry.judge else None,
             examples=entry.examples or EXAMPLES,
             styles=entry.styles or STYLES,
             cache=folder,
@@ -268,7 +276,10 @@ def _registered(registry: "Registry", folder: Path) -> Iterator[ModelEntry]:
 
 
 def _memory(registry: "Registry", entry: "ModelsEntry", *, is_cuda: bool = False) -> RunMemory:
-    """Add up the figures of generator and perceptors; missing figures are the paper's."""
+    """Add up the figures of generator, perceptors and judge; missing figures are the paper's.
+
+    The judge computes in float32 and without a gradient, so only its weights count.
+    """
     from engine.weights.registry_entries import GeneratorMemory, PerceptorMemory
 
     generator = registry.generators[entry.generator].memory
@@ -279,6 +290,8 @@ def _memory(registry: "Registry", entry: "ModelsEntry", *, is_cuda: bool = False
     if is_cuda:
         libraries, pixels, cutouts, overhead = CUDA_LIBRARIES, 1.0, 1.0, CUDA_OVERHEAD
     weights = generator.weights + sum(each.weights for each in perceptors)
+    if entry.judge is not None:
+        weights += (registry.perceptors[entry.judge].memory or default).weights
     lowered = generator.lowered + sum(each.lowered for each in perceptors)
     return RunMemory(
         fixed=libraries + overhead * weights,

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ from engine.models.devices import (
     precision_name,
 )
 from engine.models.generators import as_generator, build_network
+from engine.models.judge import Judge
 from engine.models.mapped_weights import release
 from engine.models.protocols import Generator, Perceptor
 from engine.models.tensors import is_finite
@@ -62,6 +64,19 @@ class Models:
     """Weight of each perceptor in the loss; empty for equal weights."""
     precision: str = "float32"
     """Name of the precision of decoder and image towers."""
+    judge_file: Path | None = None
+    """Weights of a perceptor that takes no part in painting; None if there is none."""
+
+    @cached_property
+    def judge(self) -> Judge:
+        """What ranks finished pictures, loaded when it is needed first: the guides without one.
+
+        It always computes in float32. Raises `ModelError` if its file is missing or damaged.
+        """
+        if self.judge_file is None:
+            return Judge(self.name, self.perceptors, self.shares, self.device, is_guide=True)
+        perceptor = load_clip(self.judge_file, self.device)
+        return Judge(self.judge_file.stem, (perceptor,), (1.0,), self.device, is_guide=False)
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -97,8 +112,15 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
             f"the models {name!r} have {generator.multiple} pixels per latent cell, but their "
             f"entry says {entry.factor}: correct the factor"
         )
-    digests, computes_in = _digests(entry), precision_name(dtype)
-    return Models(name, generator, perceptors, digests, entry.weights, computes_in)
+    return Models(
+        name,
+        generator,
+        perceptors,
+        _digests(entry),
+        entry.weights,
+        precision_name(dtype),
+        entry.judge,
+    )
 
 
 def load_generator(

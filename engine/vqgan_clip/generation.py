@@ -23,6 +23,7 @@ from engine.models.protocols import Perceptor, State
 from engine.models.strokes import Strokes
 from engine.models.tensors import to_tensor
 from engine.recipes.generator_kinds import check_traits
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.text import Text
 from engine.vqgan_clip import loop
@@ -56,12 +57,12 @@ class Generation(loop.Run):
         free = None if edit is None else edit.free
         start = initial_state(recipe, models.generator, rng, free)
         state = tuple(numbers.requires_grad_() for numbers in start)
-        weights, stops = _prompt_weights(recipe, models.device)
+        weights, stops = prompt_weights(recipe, models.device)
         super().__init__(
             recipe=recipe,
             models=models,
             edit=edit,
-            targets=[_embed_prompts(recipe, each, models.device) for each in models.perceptors],
+            targets=[embed_prompts(recipe, each, models.device) for each in models.perceptors],
             prompt_weights=weights,
             prompt_stops=stops,
             state=state,
@@ -185,7 +186,7 @@ def in_order(name: str, tensors: Mapping[str, Any]) -> State:
 
 
 @torch.no_grad()
-def _embed_prompts(recipe: Recipe, perceptor: Perceptor, device: torch.device) -> Tensor:
+def embed_prompts(recipe: AnyRecipe, perceptor: Perceptor, device: torch.device) -> Tensor:
     """Return unit vectors (1, P, D) of the text prompts and, after them, the image prompts."""
     words = [prompt.text for prompt in recipe.prompts]
     texts = [perceptor.encode_text(words)] if words else []
@@ -200,7 +201,7 @@ def _embed_prompts(recipe: Recipe, perceptor: Perceptor, device: torch.device) -
     return torch.cat([*texts, *images])[None]
 
 
-def _prompt_weights(recipe: Recipe, device: torch.device) -> tuple[Tensor, Tensor]:
+def prompt_weights(recipe: Recipe, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return weights (K, P) in each chapter, as `Run` describes them, and stop values (1, P)."""
     rows: list[list[float]] = []
     before = 0

@@ -104,6 +104,8 @@ class Registry(RegistryTables):
             yield f"models.{name}.generator", models.generator, self.generators
             for each in models.perceptors:
                 yield f"models.{name}.perceptors", each.name, self.perceptors
+            if models.judge is not None:
+                yield f"models.{name}.judge", models.judge, self.perceptors
         for name, painter in self.painters.items():
             for each in painter.file_names:
                 yield f"painters.{name}.files", each, self.files

@@ -247,6 +247,8 @@ class ModelsEntry(Entry):
         Field(min_length=1, max_length=MAX_PERCEPTORS),
         AfterValidator(_check_perceptors),
     ]
+    judge: Name | None = None
+    """Name of a perceptor that guides no picture, and ranks finished ones when someone asks."""
     side: Annotated[Whole, Field(ge=MIN_SIDE, le=MAX_SIDE)]
     """Default width and height in pixels."""
     preset: Annotated[Line, AfterValidator(_check_preset)] = "paper"
@@ -258,11 +260,21 @@ class ModelsEntry(Entry):
 
     @property
     def components(self) -> tuple[str, ...]:
-        """The names of the generator and the perceptors."""
-        return self.generator, *(each.name for each in self.perceptors)
+        """The names of the generator, the perceptors and the judge."""
+        judges = () if self.judge is None else (self.judge,)
+        return self.generator, *(each.name for each in self.perceptors), *judges
 
     @model_validator(mode="after")
     def _check_name(self) -> Self:
         if self.name == DEMO:
             raise ValueError(f"{DEMO!r} is the demo pair, choose another name")
+        return self
+
+    @model_validator(mode="after")
+    def _check_judge(self) -> Self:
+        if self.judge in [each.name for each in self.perceptors]:
+            raise ValueError(
+                f"the judge {self.judge!r} is one of the perceptors, which guide: a judge takes no "
+                "part, so name another one or leave it out"
+            )
         return self

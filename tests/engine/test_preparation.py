@@ -12,6 +12,7 @@ import yaml
 import engine
 from engine import read_provenance
 from engine.cli import main
+from engine.images.image_io import read_picture
 from engine.models.catalogue import CATALOGUE
 from engine.models.clip import build_clip
 from tests.engine.conversion.fake_checkpoints import (
@@ -55,6 +56,12 @@ preset = "demo"
 [weights.models.mine-two]
 generator = "mine-vqgan"
 perceptors = [{{ name = "mine-clip", weight = 2 }}, {{ name = "mine-other" }}]
+side = 32
+preset = "demo"
+[weights.models.mine-judged]
+generator = "mine-vqgan"
+perceptors = [{{ name = "mine-clip" }}]
+judge = "mine-other"
 side = 32
 preset = "demo"
 """
@@ -113,6 +120,21 @@ def test_models_of_ones_own_paint(folder: Path, published: Path, capsys: pytest.
     assert imagine("--out", "both.png", "--models", "mine-two") == 0
     assert (folder / "both.png").read_bytes() != (folder / "first.png").read_bytes()
     assert "error" not in capsys.readouterr().err
+
+
+def test_a_judge_of_ones_own_takes_no_part_in_painting_and_chooses(
+    folder: Path, published: Path, capsys: pytest.CaptureFixture
+):
+    configure(published)
+    assert imagine("--out", "first.png") == 0
+    several = ["--models", "mine-judged", "--count", "2", "--keep", "best"]
+    assert imagine("--out", "a.png", *several) == 0
+    assert "best of 2, chosen by mine-other" in capsys.readouterr().err
+    guided, judged = (read_picture(Path(name)) for name in ("first.png", "a-1.png"))
+    assert guided == judged
+    assert "mine-other.safetensors" not in read_provenance(folder / "a.png").digests
+    one, more = (CATALOGUE[name].memory.fixed for name in ("mine", "mine-judged"))
+    assert more > one
 
 
 @pytest.mark.usefixtures("folder")

@@ -10,8 +10,9 @@ import simcord
 from tests.harness.bot_harness import BotHarness
 
 _READERS: Mapping[str, Callable[[str], object]] = {
-    **dict.fromkeys(("steps", "seed", "count", "keep", "fade"), int),
+    **dict.fromkeys(("steps", "seed", "count", "fade"), int),
     **dict.fromkeys(("seconds", "speed"), float),
+    "keep": lambda typed: int(typed) if typed.strip().isdigit() else typed.strip(),
     "loop": lambda typed: typed.strip() == "True",
 }
 """How Discord's client reads the options that are no text."""

@@ -3,7 +3,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.demo.lessons import Lessons
-from engine.demo.train_clip import CONFIG
+from engine.demo.train_clip import CONFIG, JUDGE_CONFIG
 from engine.models.catalogue import find_models
 from engine.models.clip import ClipPerceptor, build_clip
 from engine.models.loading import load_vqgan
@@ -41,6 +41,17 @@ def test_recognition_is_learned_within_a_few_steps(monkeypatch: pytest.MonkeyPat
         optimizer.step()
         choices.append(losses["choice"].item())
     assert sum(choices[-5:]) < 0.8 * sum(choices[:5])
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_judge_learns_what_spoiled_pictures_are_worth_and_is_never_followed() -> None:
+    perceptor = ClipPerceptor(*build_clip(JUDGE_CONFIG))
+    vqgan, random = load_vqgan(find_models("demo").generator), torch.Generator().manual_seed(2)
+    off = {"guided": False, "chains": False, "attack_radius": RADIUS}
+    losses = Lessons(perceptor, vqgan, random, judging=True, **off).losses()
+    assert set(losses) == {"alignment", "choice", "level"}
+    torch.stack(list(losses.values())).sum().backward()
+    assert all(each.grad is not None for each in perceptor.model.visual.parameters())
 
 
 @pytest.mark.usefixtures("small_batches")

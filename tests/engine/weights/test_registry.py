@@ -222,6 +222,8 @@ def models(**changes: Any) -> dict[str, Any]:
             "weights.models.x.preset: must be one of paper, demo, not 'fast'",
         ),
         (models(generator="y"), "weights: models.x.generator names 'y', which is not there"),
+        (models(judge="clip-vit-b-23"), "models.x.judge names 'clip-vit-b-23', which is not there"),
+        (models(judge="clip-vit-b-32"), "is one of the perceptors, which guide"),
         (models(perceptors=[]), "perceptors: must be a list of at least 1"),
         (models(perceptors=["a"]), "weights.models.x.perceptors.0: must be a table, not 'a'"),
         (models(perceptors=[{"name": "a"}]), "perceptors names 'a', which is not there"),
