@@ -184,7 +184,8 @@ class _GroupNormSiLU(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         images, weight, bias, mean, rstd = ctx.saved_tensors
         normalized, _, _ = _normalize(images, weight, bias, ctx.norm)
-        grad = _silu_gradient(grad, normalized)
+        grad = torch.ops.aten.silu_backward(grad, normalized)
+        del normalized
         if frozen_layers_cpu.is_native_gradient_slow(images):
             backward = frozen_layers_cpu.group_norm_gradient
         else:
@@ -202,7 +203,7 @@ class _QuickGELU(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # pyright: ignore
         (values,) = ctx.saved_tensors
         # d/dx silu(q x) / q = silu'(q x)
-        return _silu_gradient(grad, values * QUICK)
+        return torch.ops.aten.silu_backward(grad, values * QUICK)
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
@@ -223,11 +224,6 @@ def _normalize(
     return torch.ops.aten.native_group_norm(
         images, weight, bias, count, channels, height * width, norm.num_groups, norm.eps
     )
-
-
-def _silu_gradient(grad: Tensor, values: Tensor) -> Tensor:
-    """Return the gradient of SiLU at `values`, in the memory of these."""
-    return torch.ops.aten.silu_backward.grad_input(grad, values, grad_input=values)
 
 
 def _native_gradient(

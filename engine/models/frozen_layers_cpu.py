@@ -51,8 +51,7 @@ def group_norm_gradient(
 
     weights = weight.view(1, groups, -1)
     first = (pixel_sums(grad) * weights).sum(-1)
-    products = grad * images
-    second = (pixel_sums(products) * weights).sum(-1)
+    second = (pixel_sums(grad * images) * weights).sum(-1)
     slope = rstd * (second - mean * first) / per_group  # mean(g x')
     by_image = -slope * rstd.square()
     constant = -rstd * first / per_group - by_image * mean
@@ -63,5 +62,5 @@ def group_norm_gradient(
         return each.reshape(count, channels, 1, 1).to(grad.dtype)
 
     by_grad = spread(rstd[:, :, None] * weights)
-    gradient = torch.addcmul(spread(constant), images, spread(by_image), out=products)
+    gradient = torch.addcmul(spread(constant), images, spread(by_image))
     return gradient.addcmul_(grad, by_grad)

@@ -38,11 +38,9 @@ def embed_cutouts(regions: Sequence[Region], perceptor: Perceptor, plan: MemoryP
     Cuts and embeds them in the chunks that the plan allows.
     """
     size, chunk = perceptor.input_size, plan.cutout_batch_size
-    if chunk is None:
-        # The views are not kept: their noise takes as much memory as the cutouts.
-        taken = (cut_views(region, draw_views(region, size), size) for region in regions)
-        return encode_views(perceptor, _joined(list(taken)))
     pairs = [(region, draw_views(region, size)) for region in regions]
+    if chunk is None:
+        return encode_views(perceptor, torch.cat([cut_views(*pair, size) for pair in pairs]))
 
     def cut_and_encode(region: Region, part: Views) -> Tensor:
         return encode_views(perceptor, cut_views(region, part, size))
@@ -71,10 +69,6 @@ def cut_views(region: Region, views: Views, size: int) -> Tensor:
 def encode_views(perceptor: Perceptor, cutouts: Tensor) -> Tensor:
     """Embed cutouts (N, 3, S, S) as unit vectors (N, D) (2.2)."""
     return perceptor.encode_image(cutouts)
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _recomputed(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
