@@ -7,6 +7,7 @@ BENCHMARKS = (
     "quality",
     "rivals",
     "painters",
+    "open-edit",
     "ablations",
     "presets",
     "stories",
