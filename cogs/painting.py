@@ -30,6 +30,7 @@ from bot.ui.job_text import reading_text
 from bot.ui.styles_text import style_choices
 from bot.ui.uploads import Upload, is_spoiler
 from engine.models.catalogue import find_models
+from engine.presets import with_film
 from engine.recipes.edit import ImagePrompt
 from engine.recipes.film import Film
 from engine.recipes.kinds import vqgan_clip_recipe
@@ -114,7 +115,7 @@ class PaintingCog(BotCog):
         filled = await self._services.default_options.fill(requester, typed, typed_count)
         options, count = filled.options, filled.count
         recipe = imagine_recipe(options, settings.engine.installed, settings.limits)
-        recipe = replace(recipe, film=film)
+        recipe = with_film(recipe, film, options.steps)
         (fitted,), lowered = await self._services.policy.fit(
             requester.guild_id, (recipe,), steps=typed.steps is None, size=typed.size is None
         )

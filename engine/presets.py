@@ -11,6 +11,7 @@ from engine.errors import RecipeError
 from engine.models.catalogue import CATALOGUE, find_models
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
 from engine.recipes.edit import Edit
+from engine.recipes.film import Film
 from engine.recipes.preset_values import (
     EDIT_OVERRIDES,
     EDIT_OVERRIDES_OF_VARIANTS,
@@ -148,6 +149,18 @@ def make_recipe(
         enlarge=values.pop("enlarge", entry.enlarge),
         **values,
     )
+
+
+def with_film(recipe: Recipe, film: Film | None, steps: int | None) -> Recipe:
+    """Return a recipe as a film; with None as it is.
+
+    `steps` are those that someone asked for. Without them, the picture of a story takes no more
+    than another one: the chapters after the first are painted in the frames.
+    """
+    if film is None:
+        return recipe
+    chapters = 1 if recipe.story is None or steps is not None else len(recipe.story.chapters)
+    return replace(recipe, film=film, steps=max(1, recipe.steps // chapters))
 
 
 def steps_with_story(steps: int, story: Story | None) -> int:

@@ -218,7 +218,7 @@ def _actions(
         without.add(JobAction.VARY)
     if not all(map(_can_grow, recipes)):
         without.add(JobAction.ENLARGE)
-    if any(each.film is not None and each.film.loop for each in recipes):
+    if any(isinstance(each, Recipe) and each.has_fixed_length for each in recipes):
         without.add(JobAction.MORE)
     return [each for each in actions if each not in without]
 

@@ -12,6 +12,7 @@ from engine.files import check_output
 from engine.films import FILM_SUFFIXES, check_length, film_of, read_any_provenance
 from engine.models.catalogue import ModelEntry, PainterEntry, find_entry, find_models
 from engine.painting import check_paintable
+from engine.presets import with_film
 from engine.recipes.film import Film
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
@@ -83,5 +84,5 @@ def _new(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotices
     film = Film(**chosen)
     found, notices = read_new(arguments, settings)
     assert isinstance(found.recipe, Recipe)
-    recipe = replace(found.recipe, film=film)
+    recipe = with_film(found.recipe, film, arguments.steps)
     return replace(found, recipe=recipe, steps=recipe.total_steps), notices

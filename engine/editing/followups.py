@@ -38,9 +38,13 @@ def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
     A film becomes longer by the frames that take so many steps, at least by one.
 
     Raises:
-        RecipeError: There would be too many rounds, frames or steps, or the film is a loop.
+        RecipeError: There would be too many rounds, frames or steps, or the film has a fixed end.
     """
     if recipe.film is not None:
+        if recipe.has_fixed_length:
+            raise RecipeError(
+                "this film is a loop or a story, whose end is fixed: ask for a longer one"
+            )
         return replace(recipe, film=_longer(recipe.film, steps))
     if len(recipe.more) == MAX_MORE:
         raise RecipeError("a picture can have at most {most} extra rounds", most=MAX_MORE)
@@ -56,8 +60,6 @@ def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
 
 
 def _longer(film: Film, steps: int) -> Film:
-    if film.loop:
-        raise RecipeError("this film is a loop, which ends where it began: ask for a longer one")
     frames = film.frames + max(1, round(steps / film.steps))
     if frames > MAX_FRAMES:
         raise RecipeError(

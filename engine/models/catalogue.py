@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.weights.settings import WeightsSettings
 
 _DEMO = Path(__file__).parents[1] / "demo" / "weights"
-_JUDGE = 14e6
+JUDGE_BYTES = 14e6
 """Bytes that the weights of the demo judge take."""
 COMBINATION = "a forest | fog:0.5 | people:-0.3"
 """A line of prompts with weights for models that know most words."""
@@ -180,11 +180,11 @@ CATALOGUE: dict[str, ModelEntry] = {
         #   256, 8 cutouts            320        512, codebook sampling       830
         #   256, codebook sampling    370        512, 256 cutouts           1,630
         memory=RunMemory(
-            fixed=160e6 + _JUDGE, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)
+            fixed=160e6 + JUDGE_BYTES, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)
         ),
         # Fitted to the peak of torch's allocator, `engine.vqgan_clip.cuda_memory`.
         cuda_memory=RunMemory(
-            fixed=CUDA_LIBRARIES + 22e6 + _JUDGE,
+            fixed=CUDA_LIBRARIES + 22e6 + JUDGE_BYTES,
             per_pixel=1.1e3,
             per_cutout=1.8e6,
             view_sides=(64,),

@@ -220,6 +220,21 @@ class Recipe:
         """Number of steps of all rounds, or of all frames, together: the length of the run."""
         return sum(self.rounds) + (0 if self.film is None else self.film.extra_steps)
 
+    @property
+    def has_fixed_length(self) -> bool:
+        """Whether it is a film to which no frames can be added, because its end is known."""
+        return self.film is not None and (self.film.loop or self.story is not None)
+
+    def story_share(self, steps: int) -> float:
+        """Return how much of the story is over after some steps, from 0; beyond 1 in extra rounds.
+
+        Of a film it is over with the last frame, and the picture before the frames is of the first
+        chapter.
+        """
+        if self.film is None:
+            return steps / self.steps
+        return max(0, steps - self.steps) / self.film.extra_steps
+
     def frames_done(self, steps: int) -> int:
         """Return how many frames of the film are finished after some steps; 0 for a picture."""
         if self.film is None:

@@ -100,7 +100,7 @@ def _fingerprint(recipe: Recipe, steps_done: int) -> str:
         length for length, begin in zip(recipe.more, begins, strict=False) if begin < steps_done
     )
     begun = replace(recipe, more=tuple(more))
-    if recipe.film is not None and not recipe.film.loop:
+    if recipe.film is not None and not recipe.has_fixed_length:
         begun = replace(begun, film=replace(recipe.film, frames=2))
     return fingerprint(begun.to_json())
 

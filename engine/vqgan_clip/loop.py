@@ -298,7 +298,7 @@ def prompt_weights(run: Run) -> Tensor:
     story, rows = run.recipe.story, run.prompt_weights.split(1)
     if story is None:
         return rows[0]
-    index, part = story.part_at(run.steps_done / run.recipe.steps)
+    index, part = story.part_at(run.recipe.story_share(run.steps_done))
     return rows[index] if part == 1 else torch.lerp(rows[index - 1], rows[index], part)
 
 
@@ -313,7 +313,7 @@ def learning_rate(recipe: Recipe, steps_done: int) -> float:
         return recipe.learning_rate * recipe.film.strength
     taken, (length, *extra) = steps_done, recipe.rounds
     end, peak = recipe.learning_rate_end, 1.0
-    if recipe.story is not None and taken < length:
+    if recipe.story is not None and recipe.film is None and taken < length:
         taken, length, extra = chapter_progress(recipe, taken), 1, []
     while taken >= length and extra:
         taken, length = taken - length, extra.pop(0)
@@ -328,7 +328,9 @@ def chapter_progress(recipe: Recipe, steps_done: int) -> float:
     In extra rounds it goes on beyond 1 without a story, and stays 1 with one.
     """
     over = steps_done / recipe.steps
-    return over if recipe.story is None else recipe.story.place_at(over).progress
+    if recipe.story is None or (recipe.film is not None and over <= 1):
+        return over
+    return recipe.story.place_at(recipe.story_share(steps_done)).progress
 
 
 def alpha(recipe: Recipe, steps_done: int) -> float:

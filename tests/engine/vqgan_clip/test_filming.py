@@ -233,3 +233,17 @@ def test_the_recipe_of_a_film_is_read_back_and_that_of_a_picture_is_as_before():
     recipe = film_recipe()
     assert Recipe.from_json(recipe.to_json()) == recipe
     assert '"film"' not in replace(recipe, film=None).to_json()
+
+
+def test_the_chapters_of_a_story_are_the_parts_of_a_film(models: Models):
+    film = Film(frames=4, steps=2, camera="still")
+    story = make_recipe("a red circle ^ a blue square", seed=3, size=(32, 24), steps=3, cutouts=2)
+    recipe = replace(story, film=film)
+    assert recipe.story is not None
+    assert [recipe.story_share(steps) for steps in (0, 3, 7, 11)] == [0, 0, 0.5, 1]
+    first = replace(film_recipe(film), prompts=story.prompts[:1])
+    last = list(frames_of(Generation(recipe, models)))
+    only_first = list(frames_of(Generation(first, models)))
+    assert torch.equal(last[1], only_first[1])
+    assert not torch.allclose(last[3], only_first[3], atol=1e-3)
+    assert recipe.has_fixed_length

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import Generation, Models, Recipe, load_models, make_recipe
-from engine.models.catalogue import find_models
+from engine.models.catalogue import JUDGE_BYTES, find_models
 from engine.models.latent_generator import vqgan_of
 from engine.models.memory import available_memory
 from engine.vqgan_clip.memory_estimate import estimate_peak
@@ -49,7 +49,7 @@ def test_estimate_is_just_above_what_a_run_takes(
     before = torch.cuda.memory_allocated()
     taken = fixed + peak_of_step(Generation(recipe, models, plan)) - before
     estimate = estimate_peak(recipe, entry, plan, is_bf16=is_bf16, is_cuda=True)
-    assert taken <= estimate <= 1.25 * taken
+    assert taken <= estimate - JUDGE_BYTES <= 1.25 * taken  # the judge is not loaded here
 
 
 @pytest.mark.parametrize(("side", "cutouts"), [(64, 8), (512, 16)])
@@ -62,7 +62,7 @@ def test_estimate_of_a_tile_is_just_above_what_it_takes(
     before = torch.cuda.memory_allocated()
     taken = fixed + peak_of_step(Generation(recipe, models, plan)) - before
     estimate = estimate_peak(recipe, entry, plan, is_bf16=is_bf16, is_cuda=True)
-    assert taken <= estimate <= 1.25 * taken
+    assert taken <= estimate - JUDGE_BYTES <= 1.25 * taken  # the judge is not loaded here
 
 
 def test_run_out_of_memory_continues_with_next_plan(models: Models, runtime: NullRuntime):
