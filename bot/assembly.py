@@ -25,6 +25,7 @@ from bot.submission.comparisons import Comparisons
 from bot.submission.control import JobControl
 from bot.submission.default_changes import DefaultChanges
 from bot.submission.default_options import DefaultOptions
+from bot.submission.descriptions import Descriptions
 from bot.submission.edits import Edits
 from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
@@ -160,6 +161,9 @@ def _build_services(
         followups=FollowupJobs(settings, policy, submission, control, timings),
         edits=edits,
         masks=MaskDrafts(settings, policy, edits, store, background.worker, files, check),
+        descriptions=Descriptions(
+            *(settings, policy, background.worker, files, check, submission, default_options)
+        ),
         recipe_reruns=RecipeReruns(settings, submission, policy, store, files),
         reposts=Reposts(
             store,

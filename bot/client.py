@@ -33,6 +33,7 @@ COGS = (
     "cogs.compare:Compare",
     "cogs.edit:Edit",
     "cogs.mask:Mask",
+    "cogs.describe:Describe",
     "cogs.reply:Reply",
     "cogs.buttons:Buttons",
     "cogs.questions:QuestionsCog",

@@ -24,6 +24,7 @@ from bot.submission.comparisons import Comparisons
 from bot.submission.control import JobControl
 from bot.submission.default_changes import DefaultChanges
 from bot.submission.default_options import DefaultOptions
+from bot.submission.descriptions import Descriptions
 from bot.submission.edits import Edits
 from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
@@ -67,6 +68,7 @@ class Services:
     followups: FollowupJobs
     edits: Edits
     masks: MaskDrafts
+    descriptions: Descriptions
     recipe_reruns: RecipeReruns
     command_lines: CommandLines
     comparisons: Comparisons

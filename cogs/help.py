@@ -37,6 +37,7 @@ _PAINTING = (
         "*Edit this image* edits a picture in a message."
     ),
     Message("- `/mask` finds something in a picture and paints something else there."),
+    Message("- `/describe` finds words for a picture, and paints what they say."),
 )
 _REPLIES: Mapping[Replies, Message] = {
     "always": Message(

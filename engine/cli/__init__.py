@@ -56,6 +56,8 @@ def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
             return _compare(arguments, signals)
         case "mask":
             return _mask(arguments)
+        case "describe":
+            return _describe(arguments)
         case "recipe":
             from engine.cli.listing import print_recipe
 
@@ -137,6 +139,17 @@ def _mask(arguments: argparse.Namespace) -> int:
     let_idle_threads_sleep()
     _prepare(search.models, weights)
     return search.run()
+
+
+def _describe(arguments: argparse.Namespace) -> int:
+    from engine.cli.describing import print_description
+    from engine.settings import read_settings
+
+    weights = _add_models(arguments.config)
+    settings = read_settings(arguments.config)
+    let_idle_threads_sleep()
+    _prepare(arguments.models or settings.models, weights)
+    return print_description(arguments, settings)
 
 
 def _add_models(config: Path | None) -> "WeightsSettings":

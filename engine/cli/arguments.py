@@ -56,7 +56,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         argv: Arguments, by default those of the process.
 
     Returns:
-        Arguments whose `command` is "imagine", "animate", "edit", "compare", "mask", "recipe",
+        Arguments whose `command` is "imagine", "animate", "edit", "compare", "mask", "describe",
+        "recipe",
         "models" or "weights".
         For "weights", `action` is "list", "get", "verify", "check" or "remove".
 
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_edit(commands)
     _add_compare(commands)
     _add_mask(commands)
+    _add_describe(commands)
     recipe = _add_command(
         commands,
         "recipe",
@@ -213,6 +215,14 @@ def _add_mask(commands: "Commands") -> None:
     _add_option(parser, "--out", **_FILE, required=True, help="mask to write, a .png file")
     _add_option(parser, "--force", action="store_true")
     _add_option(parser, "--grow", type=values.number("--grow", 0, 1), metavar="G", default=0.03)
+    _add_option(parser, "--models", metavar="NAME")
+    _add_machine_options(parser)
+
+
+def _add_describe(commands: "Commands") -> None:
+    what = "find words for a picture: print prompts that describe it"
+    parser = _add_command(commands, "describe", what)
+    parser.add_argument("picture", metavar="PICTURE", type=Path, help="picture to describe")
     _add_option(parser, "--models", metavar="NAME")
     _add_machine_options(parser)
 

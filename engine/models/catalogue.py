@@ -18,6 +18,7 @@ from engine.models.painter_entry import (
     demo_painters,
     registered_painter,
 )
+from engine.models.phrases import OPEN_PHRASES, Phrases, shape_phrases
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.models.vocabulary import OpenVocabulary, Vocabulary
 from engine.recipes.generator_kinds import KINDS, VQGAN_STARTS, VQGAN_WAYS
@@ -133,6 +134,8 @@ class ModelEntry:
     """Styles that the models know, for people to choose from."""
     vocabulary: Vocabulary = field(default_factory=OpenVocabulary)
     """The words that the models know."""
+    phrases: Phrases = OPEN_PHRASES
+    """The phrases that pictures are described with."""
 
 
 def _demo_pixels(kind: str) -> "ModelEntry":
@@ -201,6 +204,7 @@ CATALOGUE: dict[str, ModelEntry] = {
         combination="a red circle:2 | a blue background",
         styles=("flat design", "in flat colours", "minimalist", "nice and clean"),
         vocabulary=ShapeVocabulary(),
+        phrases=shape_phrases(),
     )
 }
 

@@ -200,7 +200,7 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (
             ["dream"],
             "invalid choice: 'dream' (choose from 'imagine', 'animate', 'edit', 'compare', 'mask', "
-            "'recipe', 'models', 'weights')",
+            "'describe', 'recipe', 'models', 'weights')",
         ),
         (["models", "demo"], "unrecognized arguments: demo"),
         (["weights"], "required: ACTION"),

@@ -1,0 +1,83 @@
+"""`/describe`: find words for a picture, and paint what they say."""
+
+import asyncio
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from bot.config import BotSettings
+from bot.errors import UserError
+from bot.jobs.job import JobOrigin
+from bot.languages.message import Message, joined
+from bot.picture_check import PictureCheck
+from bot.reading.file_readers import read_goal
+from bot.submission.default_options import DefaultOptions
+from bot.submission.files import FileReader
+from bot.submission.imagine_options import ImagineOptions, imagine_recipe
+from bot.submission.policy import SubmissionPolicy
+from bot.submission.requester import Requester
+from bot.submission.seeds import variations
+from bot.submission.sources import check_sources
+from bot.submission.submit import JobSubmission, Queued
+from bot.ui.loading_text import loading_text
+from bot.ui.uploads import Upload
+from bot.worker.engine_worker import EngineWorker
+from engine.models.catalogue import find_models
+
+if TYPE_CHECKING:
+    from engine.models.loading import Models
+
+
+@dataclass(frozen=True)
+class Descriptions:
+    """Finds words for pictures."""
+
+    _settings: BotSettings
+    _policy: SubmissionPolicy
+    _worker: EngineWorker
+    _files: FileReader
+    _pictures: PictureCheck
+    _submission: JobSubmission
+    _default_options: DefaultOptions
+
+    async def describe(self, requester: Requester, picture: Upload) -> tuple[str, ...]:
+        """Return prompts that describe a picture, the best first.
+
+        Raises `UserError` or `EngineError` for what is not allowed.
+        """
+        await self._policy.check_early(requester)
+        if self._worker.loading.device is None:
+            again = Message("Try again when they are here.")
+            raise UserError(joined(" ", (loading_text(self._worker.loading), again)))
+        name = self._settings.engine.models
+        async with self._files.turn(requester.user_id) as turn:
+            goal, _ = await turn.read(read_goal, picture, None)
+            image = await asyncio.to_thread(_opened, goal.picture)
+            with self._policy.noting_refusals(requester, ""):
+                await check_sources(self._pictures, requester, [np.asarray(image)])
+
+            def describe(models: "Models") -> tuple[str, ...]:
+                from engine.editing.descriptions import describe  # imports torch
+
+                return describe(image, models, find_models(name).phrases)
+
+            return await asyncio.wrap_future(self._worker.call_with_models(describe, name))
+
+    async def paint(self, requester: Requester, prompt: str) -> Queued:
+        """Queue a picture of one of the prompts, with the person's usual options."""
+        settings = self._settings
+        filled = await self._default_options.fill(requester, ImagineOptions(prompt=prompt), None)
+        recipe = imagine_recipe(filled.options, settings.engine.installed, settings.limits)
+        (fitted,), lowered = await self._policy.fit(requester.guild_id, (recipe,), size=True)
+        recipes, origin = variations(fitted, filled.count), JobOrigin(notice=lowered)
+        message = await self._submission.submit(requester, prompt, recipes, origin)
+        return Queued(message, filled.notice)
+
+
+def _opened(content: bytes) -> Image.Image:
+    """Open a picture that the reading process has written."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture.convert("RGB")
