@@ -104,7 +104,9 @@ async def open_services(
 def _check_edit_models(name: str) -> None:
     """Raise `ModelError` if the models for edits cannot edit; "" stands for none of their own."""
     if name and "image" not in find_models(name).starts:
-        raise ModelError(f"engine.edit_models must be models that encode pictures, not {name!r}")
+        raise ModelError(
+            "engine.edit_models must be models that encode pictures, not {name}", name=repr(name)
+        )
 
 
 @asynccontextmanager

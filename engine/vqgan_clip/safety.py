@@ -4,6 +4,7 @@ Neither belongs to the algorithm (`engine.vqgan_clip.loop`), and neither changes
 step in which nothing goes wrong.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, cast
@@ -108,6 +109,8 @@ def with_less_memory(
             if len(rngs) > 1 or smaller is None or not is_out_of_memory(error):
                 raise
         # Retry outside the handler: its traceback keeps the failed attempt's tensors alive.
+        # What failed can be part of cycles of references, and be freed only by a collection.
         plan = smaller
+        gc.collect()
         if rngs[0].device.type == "cuda":
             torch.cuda.empty_cache()

@@ -389,7 +389,7 @@ async def ended_as(settings: BotSettings, state: str, began: str) -> None:
 async def test_job_that_exceeds_memory_is_refused(
     settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("engine.models.memory.available_memory", lambda _: 170_000_000)
+    monkeypatch.setattr("engine.models.memory.available_memory", lambda _: 184_000_000)
     async with open_bot(settings) as bot:
         refusal = ephemeral_text(await bot.imagine())
         assert re.search(r"64x64 .* 0\.2 GB .* 0\.2 GB are free: at most \d+x\d+ fits", refusal)
