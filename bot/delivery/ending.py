@@ -15,8 +15,9 @@ from bot.languages.message import Message, joined
 from bot.preferences import Notify
 from bot.storage import Store, retrying
 from bot.ui import formatting, job_text
+from bot.ui.attachment_packer import ResultFiles
 from bot.ui.buttons import main_view, result_view
-from bot.ui.result_files import ResultFiles, result_files
+from bot.ui.result_files import result_files
 
 _SMALLEST_LIMIT = 16 * 2**10
 """File size in bytes below which smaller files are not tried."""

@@ -19,10 +19,11 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
 from bot.submission.server_languages import ServerLanguages
 from bot.submission.sources import allowed_here
+from bot.ui.attachment_packer import ResultFiles
 from bot.ui.attachments import discord_files
 from bot.ui.buttons import picture_view
 from bot.ui.discord_errors import CALL_ERRORS, bounded, is_too_large
-from bot.ui.result_files import ResultFiles, result_files
+from bot.ui.result_files import result_files
 from bot.ui.taken_text import taken_text
 
 _NONCE = 20

@@ -1,38 +1,22 @@
-"""A finished job's files, within Discord's limits.
+"""The files of a finished job: its pictures or its film, sheets, and how it grew.
 
-Discord accepts files up to the server's limit, and ten files or 25 MiB in a message. A picture
-that is too large as PNG becomes a WebP with its recipe in a JSON file; a clip that is too large is
-left out. The message says so.
+`bot.ui.attachment_packer` keeps them within Discord's limits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
 
 from PIL import Image
 
 from bot.config import PostedRecipes
 from bot.jobs.job import Job
 from bot.jobs.records import StoredFrame, StoredPicture, best_of
-from bot.languages.catalogue import Language
-from bot.languages.message import Message
 from bot.ui import alt_texts
-from bot.ui.attachments import (
-    MAX_FILES,
-    MAX_MESSAGE_BYTES,
-    Attachment,
-    encode,
-    fit_within,
-    open_image,
-)
+from bot.ui.attachment_packer import AttachmentPacker, ResultFiles
+from bot.ui.attachments import fit_within, open_image
 from bot.ui.comparison_files import comparison_picture
-from bot.ui.filenames import recipe_filename
-from bot.ui.film_files import film_file
-from engine.files import MEBIBYTE, file_bytes
-from engine.images.animation import write_animation
 from engine.images.contact_sheet import contact_sheet, numbered
 from engine.images.tiling import Tile, repeated
-from engine.painting import fits_into_png, svg_in, with_recipe
+from engine.painting import fits_into_png, svg_in
 from engine.recipes.edit import Edit
 from engine.recipes.kinds import AnyRecipe, is_comparison, tile_of_recipe
 from engine.recipes.pictures import without_pictures
@@ -40,34 +24,7 @@ from engine.recipes.start_image import source_and_mask
 
 _COMPARED_SIDE, _COPIES_SIDE, _CLIP_SIDE = 768, 1024, 512
 """Longest sides in pixels: of a picture in a comparison, of copies of a tile, of a clip."""
-_SMALLER_QUALITIES = (95, 85, 70, 50)
 _GRID_COLUMNS = 2
-_BESIDE = (".json", ".svg")
-"""Endings of files that show nothing in Discord."""
-
-
-@dataclass(frozen=True)
-class ResultFiles:
-    """A finished job's attachments, grouped into messages within Discord's limits."""
-
-    size: tuple[int, int]
-    """Width and height of the first picture, in pixels."""
-    groups: tuple[tuple[Attachment, ...], ...]
-    """The files of each message. The first message has the picture, or all of several on one sheet;
-    single pictures of several follow in others."""
-    notices: tuple[Message, ...]
-    """Sentences about files that were made smaller or left out."""
-
-    @property
-    def preview(self) -> tuple[Attachment, ...]:
-        """The one file that shows the result; none if there is none."""
-        files = (file for group in self.groups for file in group)
-        return tuple(islice((file for file in files if not file.name.endswith(_BESIDE)), 1))
-
-    @property
-    def largest(self) -> int:
-        """Size of the largest file in bytes, 0 without files."""
-        return max((len(file.content) for group in self.groups for file in group), default=0)
 
 
 def result_files(
@@ -83,7 +40,7 @@ def result_files(
 
     If the job shows the best of its pictures, that comes first, and a sheet of all follows.
     """
-    packer = _AttachmentPacker(limit, job.language, spoiler=job.spoiler)
+    packer = AttachmentPacker(limit, job.language, spoiler=job.spoiler)
     finals = [open_image(each.content) for each in pictures]
     has_film = job.recipes[0].film is not None
     if has_film and frames:
@@ -108,7 +65,7 @@ def result_files(
 
 
 def _add_film(
-    packer: "_AttachmentPacker",
+    packer: AttachmentPacker,
     job: Job,
     frames: Sequence[StoredFrame],
     posted_recipes: PostedRecipes,
@@ -119,7 +76,7 @@ def _add_film(
 
 
 def _add_grid(
-    packer: "_AttachmentPacker",
+    packer: AttachmentPacker,
     job: Job,
     pictures: Sequence[StoredPicture],
     finals: Sequence[Image.Image],
@@ -135,7 +92,7 @@ def _add_grid(
 
 
 def _add_clip(
-    packer: "_AttachmentPacker",
+    packer: AttachmentPacker,
     job: Job,
     pictures: Sequence[StoredPicture],
     finals: Sequence[Image.Image],
@@ -149,7 +106,7 @@ def _add_clip(
 
 
 def _add_singles(
-    packer: "_AttachmentPacker",
+    packer: AttachmentPacker,
     job: Job,
     pictures: Sequence[StoredPicture],
     finals: Sequence[Image.Image],
@@ -178,118 +135,6 @@ def _posted(recipe: AnyRecipe, posted_recipes: PostedRecipes) -> AnyRecipe | Non
         return None
     is_complete = posted_recipes == "complete" and fits_into_png(recipe)
     return recipe if is_complete else without_pictures(recipe)
-
-
-class _AttachmentPacker:
-    """Collects files within the limit, and notices about those that were too large."""
-
-    def __init__(self, limit: int, language: Language, *, spoiler: bool) -> None:
-        self._limit = min(limit, MAX_MESSAGE_BYTES)
-        self._language = language
-        """The language of the descriptions."""
-        self._spoiler = spoiler
-        self._groups: list[list[Attachment]] = [[]]
-        self._notices: list[Message] = []
-
-    def begin_message(self) -> None:
-        """Put the files that follow into another message."""
-        self._groups.append([])
-
-    def add_painting(
-        self,
-        name: str,
-        content: bytes,
-        picture: Image.Image,
-        recipe: AnyRecipe | None,
-        description: Message,
-    ) -> None:
-        content = with_recipe(content, recipe)
-        if len(content) <= self._limit:
-            self._add(f"{name}.png", content, description)
-            return
-        self._add_smaller(name, picture, description)
-        if recipe is not None:
-            self._add_recipe(name, recipe)
-
-    def add_drawing(self, name: str, svg: str) -> None:
-        """Add a picture as SVG if it is a drawing; it has some kilobytes."""
-        if svg:
-            self._add(f"{name}.svg", svg.encode(), Message("{name} as a drawing", name=name))
-
-    def add_picture(self, name: str, picture: Image.Image, description: Message) -> None:
-        content = encode(picture, "PNG")
-        if len(content) <= self._limit:
-            self._add(f"{name}.png", content, description)
-        else:
-            self._add_smaller(name, picture, description)
-
-    def add_clip(self, name: str, frames: Sequence[Image.Image], description: Message) -> None:
-        content = file_bytes(".webp", lambda path: write_animation(frames, path))
-        if len(content) <= self._limit:
-            self._add(f"{name}.webp", content, description)
-        else:
-            notice = Message("The clip of how it grew is too large for this server.")
-            self._notices.append(notice)
-
-    def add_film(
-        self,
-        name: str,
-        frames: Sequence[StoredFrame],
-        recipe: AnyRecipe,
-        posted: AnyRecipe | None,
-        description: Message,
-    ) -> None:
-        film = film_file(frames, recipe, posted, self._limit)
-        if film is None:
-            self._notices.append(Message("The film is too large for this server."))
-            return
-        self._add(f"{name}.mp4", film.content, description)
-        if film.is_smaller:
-            notice = Message("So that the film fits the upload limit here, it is shown smaller.")
-            self._notices.append(notice)
-
-    def result_files(self, size: tuple[int, int]) -> ResultFiles:
-        groups = [group for group in self._groups if group]
-        return ResultFiles(size, tuple(map(tuple, groups)), tuple(self._notices))
-
-    def _add(self, name: str, content: bytes, description: Message) -> None:
-        group = self._groups[-1]
-        total = sum(len(each.content) for each in group) + len(content)
-        if len(group) == MAX_FILES or (group and total > MAX_MESSAGE_BYTES):
-            self.begin_message()
-        shows = description.in_language(self._language)
-        self._groups[-1].append(Attachment(name, content, shows, self._spoiler))
-
-    def _add_recipe(self, name: str, recipe: AnyRecipe) -> None:
-        """Add the recipe of a picture that is not a PNG, and so can't hold it."""
-        content, file = recipe.to_json().encode(), recipe_filename(name)
-        if len(content) <= self._limit:
-            self._add(file, content, Message("The recipe of {name}", name=name))
-            notice = Message("The recipe of {name} is in {file}.", name=name, file=file)
-        else:
-            notice = Message(
-                "The recipe of {name} is too large as well, so it's missing.", name=name
-            )
-        self._notices.append(notice)
-
-    def _add_smaller(self, name: str, picture: Image.Image, description: Message) -> None:
-        """Add the picture as the best WebP that fits."""
-        values = {"name": name, "limit": f"{self._limit / MEBIBYTE:.1f} MiB"}
-        for quality in _SMALLER_QUALITIES:
-            content = encode(picture, "WEBP", quality=quality)
-            if len(content) <= self._limit:
-                self._add(f"{name}.webp", content, description)
-                notice = Message(
-                    "As a PNG, {name} is larger than the {limit} allowed here, so it's a WebP and "
-                    "less sharp.",
-                    **values,
-                )
-                break
-        else:
-            notice = Message(
-                "{name} is larger than the {limit} allowed here, so it's missing.", **values
-            )
-        self._notices.append(notice)
 
 
 def _name(job: Job, number: int | None = None) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from bot.config import BotSettings
 from bot.jobs.job import JobState
-from bot.ui import result_files
+from bot.ui import attachment_packer
 from bot.worker import picture_progress
 from engine.films import read_any_provenance
 from engine.recipes.film import Film
@@ -173,13 +173,13 @@ async def test_a_film_that_is_too_large_gets_fewer_bits_or_is_left_out(
 ):
     await animate(bot)
     size = film_of(await result_of(bot)).size
-    monkeypatch.setattr(result_files, "MAX_MESSAGE_BYTES", size // 3)
+    monkeypatch.setattr(attachment_packer, "MAX_MESSAGE_BYTES", size // 3)
     await animate(bot, seed=4)
     files, _ = await newest_files(bot)
     (film,) = [each for each in files if each.filename.endswith(".mp4")]
     assert film.size <= size // 3
     assert len(frames_in(await film.read())) == 4 + 2 * 3
-    monkeypatch.setattr(result_files, "MAX_MESSAGE_BYTES", 500)
+    monkeypatch.setattr(attachment_packer, "MAX_MESSAGE_BYTES", 500)
     await animate(bot, seed=5)
     files, told = await newest_files(bot)
     assert not files

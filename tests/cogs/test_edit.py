@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bot.ui import result_files
+from bot.ui import attachment_packer
 from engine.presets import infer_keep
 from tests.harness.bot_harness import (
     BotHarness,
@@ -165,7 +165,7 @@ async def test_variations_of_an_edit_are_all_there(bot: BotHarness):
 async def test_large_result_is_split_into_messages(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(result_files, "MAX_FILES", 3)
+    monkeypatch.setattr(attachment_packer, "MAX_FILES", 3)
     await edit(bot, count=2)
     await bot.wait_until_notified()
     messages = [m for m in bot.thread().history() if m.attachments]

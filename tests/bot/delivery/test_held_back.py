@@ -134,7 +134,7 @@ async def test_of_several_pictures_only_the_refused_ones_are_held_back(
 async def test_frames_are_held_back_one_by_one(
     bot: BotHarness, chosen: SimpleFilter, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("bot.ui.result_files.write_animation", _write_sizes)
+    monkeypatch.setattr("bot.ui.attachment_packer.write_animation", _write_sizes)
     await bot.imagine(steps=3, seed=7)
     first = await named_files(await result_of(bot))
     frames = await bot.services.store.lifecycle.frames(1)

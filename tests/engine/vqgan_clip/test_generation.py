@@ -27,7 +27,7 @@ from engine.models.latent_generator import vqgan_of
 from engine.models.protocols import Perceptor
 from engine.models.tensors import to_tensor
 from engine.recipes.augmentations import Augmentations
-from engine.vqgan_clip.loop import EXTRA_ROUND_RATE
+from engine.vqgan_clip.schedules import EXTRA_ROUND_RATE
 
 QUANTIZATIONS = ["z-quantize", "none", "codebook-sampling"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine import Recipe, make_recipe
-from engine.vqgan_clip.loop import (
+from engine.vqgan_clip.schedules import (
     EXTRA_ROUND_RATE,
     SMOOTH_FROM,
     alpha,

@@ -13,6 +13,7 @@ from engine.editing.followups import enlarged, reworded, variation_of, with_extr
 from engine.models.tensors import to_picture
 from engine.recipes.edit import ImagePrompt
 from engine.vqgan_clip import checkpoints, loop
+from engine.vqgan_clip.schedules import learning_rate
 from tests.harness.bot_harness import encoded
 
 CIRCLE, SQUARE = "a red circle on a blue background", "a green square on a yellow background"
@@ -95,7 +96,7 @@ def test_a_story_shares_steps_with_runs_of_another_length_and_no_story(models: M
 
 def test_the_learning_rate_rises_again_in_each_chapter():
     recipe = small("a ^:3 b", steps=40, more=(10,), learning_rate=0.4, learning_rate_end=0.0)
-    rates = [loop.learning_rate(recipe, step) for step in range(50)]
+    rates = [learning_rate(recipe, step) for step in range(50)]
     peaks = [step for step, (before, after) in enumerate(pairwise(rates), 1) if after > before]
     assert peaks == [10, 40]
     assert rates[0] == pytest.approx(0.4)
