@@ -20,10 +20,8 @@ from typing import Any, Self
 
 from engine.errors import EngineError
 from engine.files import atomic_write, read_bounded
-from engine.models.processor import processor_name
+from engine.models.processor import MARGIN, processor_name
 
-MARGIN = 1.1
-"""How many times as fast a change must be; near a tie float32 and all threads stay."""
 _VERSION = 1
 """Version of the measurement and of its file; others are measured anew."""
 _LONGEST_FILE = 16_384

@@ -14,9 +14,9 @@ import torch
 from open_clip.transformer import QuickGELU, VisionTransformer
 from torch.nn import functional as F
 
-from engine.models.calibration import MARGIN
 from engine.models.clip import freeze_image_tower
 from engine.models.onednn_products import has_onednn_products, multiply_by_onednn
+from engine.models.processor import MARGIN
 from engine.models.vqgan import VQGAN, VQGANConfig
 
 SECONDS = 2.0

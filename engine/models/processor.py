@@ -7,6 +7,9 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+MARGIN = 1.1
+"""How many times as fast a change must be here; near a tie float32 and all threads stay."""
+
 
 def processor_name() -> str:
     """Return the name of the processor, as far as the system tells it."""

@@ -9,7 +9,6 @@ import torch
 
 from engine.models import calibration, calibration_step
 from engine.models.calibration import (
-    MARGIN,
     Machine,
     Question,
     are_onednn_products_faster,
@@ -17,6 +16,7 @@ from engine.models.calibration import (
     is_faster_on,
     kept_gain,
 )
+from engine.models.processor import MARGIN
 
 MACHINE = Machine("a processor", "AVX2 avx2", threads=2, torch="2.15.0")
 QUESTION = Question(MACHINE, "bfloat16")
