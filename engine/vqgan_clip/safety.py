@@ -5,6 +5,7 @@ step in which nothing goes wrong.
 """
 
 import gc
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, cast
@@ -13,12 +14,15 @@ import torch
 from torch import Tensor
 
 from engine.errors import DivergedError
+from engine.files import MEBIBYTE
 from engine.models.memory import is_out_of_memory
 from engine.models.protocols import State
 from engine.vqgan_clip.memory_plan import MemoryPlan, next_plan
 
 T = TypeVar("T")
 
+_LONGEST_WAIT, _PAUSE = 1.0, 0.01
+"""Seconds to wait for memory that is about to be free, in all and between two looks."""
 CHECK_INTERVAL = 16
 """Steps between two checks on CUDA, where each check waits for the device."""
 
@@ -99,6 +103,8 @@ def with_less_memory(
             generators are as before.
     """
     states = [rng.get_state() for rng in rngs]
+    device = rngs[0].device
+    before = torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
     while True:
         try:
             return compute(plan), plan
@@ -109,8 +115,19 @@ def with_less_memory(
             if len(rngs) > 1 or smaller is None or not is_out_of_memory(error):
                 raise
         # Retry outside the handler: its traceback keeps the failed attempt's tensors alive.
-        # What failed can be part of cycles of references, and be freed only by a collection.
         plan = smaller
+        # What failed can be part of cycles of references, and be freed only by a collection.
         gc.collect()
-        if rngs[0].device.type == "cuda":
+        if device.type == "cuda":
+            _wait_for_memory(device, before)
             torch.cuda.empty_cache()
+
+
+def _wait_for_memory(device: torch.device, before: int) -> None:
+    """Wait, at most a second, until about `before` bytes are allocated on a CUDA device, or fewer.
+
+    The threads of autograd let go of what failed a moment after the error is raised.
+    """
+    deadline = time.monotonic() + _LONGEST_WAIT
+    while torch.cuda.memory_allocated(device) > before + MEBIBYTE and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
