@@ -58,19 +58,20 @@ def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredF
 def _encode_frame(pixels: Pixels) -> bytes:
     image = Image.fromarray(pixels)
     image.thumbnail((FRAME_SIDE, FRAME_SIDE))
-    return _webp(image, lossless=image.width * image.height <= _LOSSLESS_PIXELS, quality=_QUALITY)
+    lossless = image.width * image.height <= _LOSSLESS_PIXELS
+    return _webp(image, lossless=lossless, quality=_QUALITY, method=_EFFORT)
 
 
 def encode_film_frame(pixels: Pixels) -> bytes:
     """Encode a frame of a film at its full size, for the film to be encoded from."""
     image = Image.fromarray(pixels)
     lossless = image.width * image.height <= _LOSSLESS_FILM_PIXELS
-    return _webp(image, lossless=lossless, quality=_FILM_QUALITY, effort=0)
+    # Without loss, the quality is the effort of the compression.
+    quality = 0 if lossless else _FILM_QUALITY
+    return _webp(image, lossless=lossless, quality=quality, method=0)
 
 
-def _webp(image: Image.Image, *, lossless: bool, quality: int, effort: int = _EFFORT) -> bytes:
+def _webp(image: Image.Image, **options: float) -> bytes:
     buffer = io.BytesIO()
-    # Without loss, `quality` is the effort of the compression.
-    options = {"quality": 0} if lossless else {"quality": quality}
-    image.save(buffer, "WEBP", lossless=lossless, method=effort, **options)
+    image.save(buffer, "WEBP", **options)
     return buffer.getvalue()

@@ -1,5 +1,7 @@
 """Films that people ask for: from what is typed into `/animate`, and back."""
 
+from typing import cast
+
 from engine.recipes.film import Camera, Film
 from engine.recipes.kinds import AnyRecipe
 
@@ -11,7 +13,7 @@ _RATE, _BETWEEN = 8, 2
 
 
 def film_from_options(
-    camera: Camera | str | None, seconds: float | None, speed: float | None, *, loop: bool | None
+    camera: str | None, seconds: float | None, speed: float | None, *, loop: bool | None
 ) -> Film:
     """Return the film that the options of `/animate` ask for; None is what was left out.
 
@@ -21,7 +23,7 @@ def film_from_options(
     frames = round((USUAL_SECONDS if seconds is None else seconds) * _RATE)
     return Film(
         frames=max(2, frames),
-        camera=usual.camera if camera is None else camera,  # pyright: ignore[reportArgumentType]
+        camera=usual.camera if camera is None else cast(Camera, camera),
         speed=usual.speed if speed is None else speed,
         frames_per_second=_RATE,
         between=_BETWEEN,

@@ -13,17 +13,15 @@ from PIL import Image
 
 from engine.cli.film_request import FilmRequest
 from engine.cli.messages import print_notice
-from engine.cli.painter import ENDED_EARLY
+from engine.cli.painter import ENDED_EARLY, prepare
 from engine.cli.progress import StepBar
 from engine.cli.saving import NameReservations, Results
 from engine.cli.signals import Stopped, StopSignals, exit_code
 from engine.errors import EngineError
 from engine.files import atomic_write, quoted
 from engine.films import painted_frames, write_film
-from engine.models.devices import choose_device, set_measured_threads
-from engine.models.memory import free_budget
 from engine.models.painter import Run
-from engine.painters import begin, choose_plan, load_painter
+from engine.painters import begin
 from engine.vqgan_clip.memory_estimate import oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS
 
@@ -60,10 +58,7 @@ def paint_film(request: FilmRequest, reservations: NameReservations, signals: St
 
 
 def _begin(request: FilmRequest) -> Run:
-    device = choose_device(request.device)
-    set_measured_threads(request.threads, device, request.precision, [request.models])
-    plan = choose_plan(request.recipe, free_budget(request.models, device, request.precision))
-    painter = load_painter(request.models.name, str(device), request.precision)
+    painter, plan = prepare(request.recipe, request.models, request.settings)
     for notice in filter(None, (request.models.limits, *request.notices)):
         print_notice(f"note: {notice}")
     if plan != PLANS[0]:

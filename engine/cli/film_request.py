@@ -28,9 +28,8 @@ class FilmRequest:
 
     recipe: Recipe
     models: ModelEntry
-    device: str
-    threads: int
-    precision: str
+    settings: EngineSettings
+    """The table `[engine]`, with the device of the command line."""
     out: Path
     force: bool
     """True to overwrite an existing file."""
@@ -60,9 +59,7 @@ def read_film_request(arguments: argparse.Namespace, settings: EngineSettings) -
     return FilmRequest(
         recipe=recipe,
         models=find_models(recipe.models),
-        device=arguments.device or settings.device,
-        threads=settings.threads,
-        precision=settings.precision,
+        settings=settings.model_copy(update={"device": arguments.device or settings.device}),
         out=arguments.out,
         force=arguments.force,
         notices=notices,

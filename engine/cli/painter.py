@@ -18,13 +18,15 @@ from engine.errors import EngineError
 from engine.files import atomic_write, quoted
 from engine.images.png import save_png
 from engine.images.tiling import repeated
+from engine.models.catalogue import ModelEntry, PainterEntry
 from engine.models.devices import choose_device, set_measured_threads
 from engine.models.memory import free_budget
 from engine.models.painter import Painter, Run
 from engine.painters import accelerated, begin, choose_plan, load_painter, plan_of
 from engine.painting import finished_picture, svg_of_run
-from engine.recipes.kinds import tile_of_recipe
+from engine.recipes.kinds import AnyRecipe, tile_of_recipe
 from engine.recipes.prompts import Prompt, shorten
+from engine.settings import EngineSettings
 from engine.text import Text
 from engine.vqgan_clip.generation import Generation
 from engine.vqgan_clip.memory_estimate import oom_as_recipe_error
@@ -49,7 +51,7 @@ def paint_request(
     Raises:
         EngineError: The machine lacks the device or the memory, or no place can be written.
     """
-    painter, plan = _prepare(request)
+    painter, plan = prepare(request.tasks[0].recipe, request.models, request.settings)
     contest = None
     if request.best is not None and isinstance(painter, VqganClip):
         contest = Contest(painter.models.judge)
@@ -74,12 +76,18 @@ def paint_request(
     return code
 
 
-def _prepare(request: PaintRequest) -> tuple[Painter, MemoryPlan]:
-    settings, device = request.settings, choose_device(request.settings.device)
-    set_measured_threads(settings.threads, device, settings.precision, [request.models])
-    budget = free_budget(request.models, device, settings.precision)
-    plan = choose_plan(request.tasks[0].recipe, budget)
-    painter = load_painter(request.models.name, str(device), settings.precision)
+def prepare(
+    recipe: AnyRecipe, models: ModelEntry | PainterEntry, settings: EngineSettings
+) -> tuple[Painter, MemoryPlan]:
+    """Load the models of a recipe; return what paints it, and how it saves memory.
+
+    Raises:
+        EngineError: The machine lacks the device or the memory.
+    """
+    device = choose_device(settings.device)
+    set_measured_threads(settings.threads, device, settings.precision, [models])
+    plan = choose_plan(recipe, free_budget(models, device, settings.precision))
+    painter = load_painter(models.name, str(device), settings.precision)
     return accelerated(painter, settings), plan
 
 

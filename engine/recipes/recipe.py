@@ -206,7 +206,7 @@ class Recipe:
         """
         if self.story is None:
             return self
-        over = min(max(0, steps - 1) / self.steps, 1.0)
+        over = min(self.story_share(max(0, steps - 1)), 1.0)
         own = self.chapters[self.story.place_at(over).chapter]
         return replace(self, prompts=own, story=None)
 

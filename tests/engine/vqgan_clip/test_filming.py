@@ -247,3 +247,16 @@ def test_the_chapters_of_a_story_are_the_parts_of_a_film(models: Models):
     assert torch.equal(last[1], only_first[1])
     assert not torch.allclose(last[3], only_first[3], atol=1e-3)
     assert recipe.has_fixed_length
+
+
+def test_a_film_goes_on_from_the_chapter_that_its_last_frame_shows():
+    story = make_recipe("a red circle ^ a blue square", seed=3, size=(32, 24), steps=3)
+    recipe = replace(story, film=Film(frames=4, steps=2))
+    told = [recipe.at_chapter(steps).prompts[0].text for steps in (3, 5, 7, 8, 11)]
+    assert told == [
+        "a red circle",
+        "a red circle",
+        "a red circle",
+        "a blue square",
+        "a blue square",
+    ]
