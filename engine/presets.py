@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import RecipeError
 from engine.models.catalogue import CATALOGUE, find_models
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
-from engine.recipes.edit import Edit
+from engine.recipes.edit import Keep
 from engine.recipes.film import Film
 from engine.recipes.preset_values import (
     EDIT_OVERRIDES,
@@ -38,8 +38,8 @@ def keep_weights(preset: str, keep: float, models: str = "demo") -> Mapping[str,
     return {name: keep * weight for name, weight in full.items()}
 
 
-def infer_keep(edit: Edit) -> float | None:
-    """Return the `keep` for which `keep_weights` gives an edit's weights, or None if none does."""
+def infer_keep(edit: Keep) -> float | None:
+    """Return the `keep` for which `keep_weights` gives these weights, or None if none does."""
     names = ("keep_latent", "keep_look", "keep_structure")
     weights = {name: getattr(edit, name) for name in names if getattr(edit, name) > 0}
     if not weights:
@@ -92,6 +92,7 @@ def preset_of(recipe: Recipe) -> str | None:
     models = recipe.models if recipe.models in CATALOGUE else "demo"
     default = find_models(models).ways[0]
     edits_whole = recipe.edit is not None and recipe.edit.mask is None
+    edits_whole |= recipe.clip is not None
     for name in candidates:
         overrides = edit_overrides(name, models) if edits_whole else {}
         preset = find_preset(name, models)

@@ -42,6 +42,10 @@ def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
     """
     if recipe.film is not None:
         if recipe.has_fixed_length:
+            if recipe.clip is not None:
+                raise RecipeError(
+                    "this film is as long as the clip that it restyles: restyle a longer clip"
+                )
             raise RecipeError(
                 "this film is a loop or a story, whose end is fixed: ask for a longer one"
             )
@@ -101,9 +105,14 @@ def restart_from(recipe: Recipe, picture: bytes | Image.Image) -> Recipe:
 
     Raises:
         PictureError: The file is not a picture.
-        RecipeError: The recipe's quantization cannot start from a picture, or the recipe lacks
-            pictures that are still needed.
+        RecipeError: The recipe's quantization cannot start from a picture, the recipe lacks
+            pictures that are still needed, or it restyles a clip.
     """
+    if recipe.clip is not None:
+        raise RecipeError(
+            "this film begins with the first frame of the clip that it restyles, and with no other "
+            "picture"
+        )
     fresh = replace(recipe, more=(), start_noise=0.0)
     if recipe.edit is not None:
         check_complete(recipe)
@@ -126,7 +135,7 @@ def variation_of(recipe: Recipe, picture: bytes, seed: int, steps: int | None = 
     """Return a recipe for a variation of `picture`, which `recipe` painted in `steps`.
 
     By default these are all its steps. A variation of a picture of a story is steered towards the
-    chapter that the picture shows.
+    chapter that the picture shows. Of a restyled clip it is the whole clip in another variation.
 
     Raises:
         PictureError: The file is not a picture.
@@ -134,6 +143,9 @@ def variation_of(recipe: Recipe, picture: bytes, seed: int, steps: int | None = 
         ModelError: There are no models of the recipe's name.
     """
     noise = find_models(recipe.models).vary_noise
+    if recipe.clip is not None:
+        check_complete(recipe)
+        return replace(recipe, seed=seed, start_noise=noise)
     shown = recipe.at_chapter(recipe.total_steps if steps is None else steps)
     return replace(restart_from(shown, picture), seed=seed, start_noise=noise)
 
@@ -153,6 +165,8 @@ def enlarged(recipe: Recipe, picture: bytes, steps: int | None = None) -> Recipe
         raise RecipeError("an edit has the size of the picture that was edited, and keeps it")
     size = {"width": ENLARGED * recipe.width, "height": ENLARGED * recipe.height}
     shown = recipe.at_chapter(recipe.total_steps if steps is None else steps)
+    if recipe.clip is not None:  # the picture takes the place of the clip
+        shown = replace(shown, film=None, init_image=picture)
     return replace(
         restart_from(replace(shown, **size), picture),
         film=None,

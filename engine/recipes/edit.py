@@ -8,6 +8,7 @@ users' pictures, and `engine.vqgan_clip.edit_constraint` carries them out.
 
 from dataclasses import dataclass, field
 from reprlib import repr as brief
+from typing import Protocol
 
 from engine.errors import RecipeError
 from engine.recipes.checks import check_number
@@ -28,6 +29,25 @@ _NAMES = {
     "init_image": Text("the init image"),
 }
 """What messages call the pictures in a recipe, by their keys."""
+
+
+class Keep(Protocol):
+    """How much is kept of a picture that is changed; `Edit` describes the values."""
+
+    @property
+    def keep_latent(self) -> float:
+        """Weight of the distance between the latents."""
+        ...
+
+    @property
+    def keep_look(self) -> float:
+        """Weight of the distance between the embeddings."""
+        ...
+
+    @property
+    def keep_structure(self) -> float:
+        """Share of every change that must be a palette-only one."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,9 +75,7 @@ class Edit:
         check_picture("source", self.source)
         if self.mask is not None:
             check_picture("mask", self.mask)
-        limits = {"keep_latent": MAX_KEEP, "keep_look": MAX_KEEP, "keep_structure": 1.0}
-        for name, limit in limits.items():
-            check_number(name, getattr(self, name), 0, limit)
+        check_keep(self)
 
 
 @dataclass(frozen=True)
@@ -76,6 +94,13 @@ class ImagePrompt:
         check_strength(WEIGHT, self.weight, _IMAGE_PROMPT)
         if self.stop is not None:
             check_strength(STOP, self.stop, _IMAGE_PROMPT)
+
+
+def check_keep(keep: Keep) -> None:
+    """Raise `RecipeError` unless all weights of what is kept are allowed."""
+    check_number("keep_latent", keep.keep_latent, 0, MAX_KEEP)
+    check_number("keep_look", keep.keep_look, 0, MAX_KEEP)
+    check_number("keep_structure", keep.keep_structure, 0, 1)
 
 
 def check_picture(name: str, content: object) -> None:

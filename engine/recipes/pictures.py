@@ -16,8 +16,12 @@ def without_pictures(recipe: AnyRecipe) -> AnyRecipe:
     if not isinstance(recipe, Recipe):
         edit = None if recipe.edit is None else _without_pictures(recipe.edit)
         return replace(recipe, edit=edit)
+    film = recipe.film
+    if film is not None and film.clip is not None:
+        film = replace(film, clip=replace(film.clip, video=b""))
     return replace(
         recipe,
+        film=film,
         init_image=_emptied(recipe.init_image),
         edit=None if recipe.edit is None else _without_pictures(recipe.edit),
         image_prompts=tuple(replace(each, picture=b"") for each in recipe.image_prompts),
@@ -25,7 +29,13 @@ def without_pictures(recipe: AnyRecipe) -> AnyRecipe:
 
 
 def check_complete(recipe: AnyRecipe) -> None:
-    """Raise `RecipeError` if pictures were left out of a recipe."""
+    """Raise `RecipeError` if pictures or a clip were left out of a recipe."""
+    if isinstance(recipe, Recipe) and recipe.clip is not None and not recipe.clip.video:
+        raise RecipeError(
+            "the clip that this recipe restyles was left out when it was posted, so it cannot be "
+            "painted from here: press Rerun under the film on Discord, or use the complete recipe, "
+            "which /privacy export sends to the person who asked for the film"
+        )
     if any(not picture for picture in pictures_of(recipe)):
         raise RecipeError(
             "the pictures that this recipe starts from were left out when it was posted, so it "
@@ -50,8 +60,10 @@ def _emptied(picture: bytes | None) -> bytes | None:
 
 
 def pictures_of(recipe: AnyRecipe) -> list[bytes]:
-    """Return the pictures inside a recipe."""
+    """Return the pictures inside a recipe, and the clip of a film."""
     edit = recipe.edit
+    clip = recipe.clip if isinstance(recipe, Recipe) else None
     optional = (recipe.init_image, *(() if edit is None else (edit.source, edit.mask)))
     prompts = [each.picture for each in recipe.image_prompts]
-    return [*(each for each in optional if each is not None), *prompts]
+    clips = [] if clip is None else [clip.video]
+    return [*(each for each in optional if each is not None), *prompts, *clips]

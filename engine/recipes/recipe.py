@@ -29,7 +29,7 @@ from engine.recipes.checks import (
     is_tuple_of,
 )
 from engine.recipes.edit import MAX_BYTES, Edit, ImagePrompt, check_picture
-from engine.recipes.film import Film
+from engine.recipes.film import Clip, Film
 from engine.recipes.json_form import as_list, as_object, build, check_version, encode_base64, parse
 from engine.recipes.prompts import (
     MAX_PROMPTS,
@@ -153,11 +153,11 @@ class Recipe:
         check_one_of("tile", self.tile, TILES)
         if self.init_image is not None:
             check_picture("init_image", self.init_image)
-        pictures = sum(each is not None for each in (self.init_image, self.edit))
+        pictures = sum(each is not None for each in (self.init_image, self.edit, self.clip))
         if pictures != (self.start == "image"):
             raise RecipeError(
-                'start "image" needs one picture, an initial image or that of an edit; other '
-                "starts take none"
+                'start "image" needs one picture, an initial image, that of an edit or the first '
+                "of a clip; other starts take none"
             )
         if self.film is not None:
             self._check_film()
@@ -184,6 +184,11 @@ class Recipe:
             counts = {"like": len(self.image_prompts) - away, "unlike": away}
             words = [*(_pictures(*each) for each in counts.items() if each[1]), *words]
         return " | ".join(words)
+
+    @property
+    def clip(self) -> Clip | None:
+        """The clip that is painted in another style; None for all other recipes."""
+        return None if self.film is None else self.film.clip
 
     @property
     def chapters(self) -> tuple[tuple[Prompt, ...], ...]:
@@ -223,7 +228,8 @@ class Recipe:
     @property
     def has_fixed_length(self) -> bool:
         """Whether it is a film to which no frames can be added, because its end is known."""
-        return self.film is not None and (self.film.loop or self.story is not None)
+        has_end = self.story is not None or self.clip is not None
+        return self.film is not None and (self.film.loop or has_end)
 
     def story_share(self, steps: int) -> float:
         """Return how much of the story is over after some steps, from 0; beyond 1 in extra rounds.
@@ -253,11 +259,14 @@ class Recipe:
     def to_json(self) -> str:
         """Return the recipe as a JSON object with keys in the order of the fields."""
         is_new = self.tile != "none" or self.film is not None or self.story is not None
-        values = {"version": NEWEST_VERSION if is_new else VERSION} | asdict(self)
+        values: dict[str, Any] = {"version": NEWEST_VERSION if is_new else VERSION}
+        values |= asdict(self)
         if self.tile == "none":
             del values["tile"]
         if self.film is None:
             del values["film"]
+        elif self.film.clip is None:
+            del values["film"]["clip"]
         if self.story is None:
             del values["story"]
         return json.dumps(values, ensure_ascii=False, allow_nan=False, default=encode_base64)
@@ -288,7 +297,7 @@ class Recipe:
             build(ImagePrompt, each, Text("the image prompt"), "picture") for each in pictures
         )
         if values.get("film") is not None:
-            values["film"] = build(Film, values["film"], Text("the film"))
+            values["film"] = _film_from_values(values["film"])
         if values.get("edit") is not None:
             values["edit"] = build(Edit, values["edit"], Text("the edit"), "source", "mask")
         if values.get("story") is not None:
@@ -312,6 +321,13 @@ class Recipe:
                 total=self.total_steps,
                 most=MAX_STEPS,
             )
+
+
+def _film_from_values(values: object) -> Film:
+    film = dict(as_object(values, Text("the film")))
+    if film.get("clip") is not None:
+        film["clip"] = build(Clip, film["clip"], Text("the clip"), "video")
+    return build(Film, film, Text("the film"))
 
 
 def _pictures(relation: str, count: int) -> str:
