@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from bot.config import PostedRecipes
@@ -38,6 +39,8 @@ class Ending:
     store: Store
     posted_recipes: PostedRecipes
     allow: Allow
+    film_turn: asyncio.Lock
+    """Held while a film's file is made: its frames are in memory then, and all cores busy."""
 
     async def tell(self) -> str | None:
         """Tell how the job ended; return the URL of that, or None if nobody could be told.
@@ -65,20 +68,22 @@ class Ending:
 
     async def _tell_result(self) -> str | None:
         """Show the job's pictures, as large as Discord accepts them."""
-        job = self.record.job
+        job, limit = self.record.job, self.poster.file_limit
         pictures = await retrying(self.store.lifecycle.pictures)(job.id)
-        frames = await retrying(self.store.lifecycle.frames)(job.id)
-        allowed = await self.allow(pictures, frames)
-        if not allowed.pictures:
-            return await self._tell_without_pictures(allowed.held_back_text(job.guild_id))
-        limit = self.poster.file_limit
+        allowed: Allowed | None = None
         while True:
-            files = await asyncio.to_thread(
-                result_files,
-                *(job, allowed.pictures, allowed.frames),
-                *(limit, self.posted_recipes),
-                is_stopped=self.record.state is JobState.STOPPED,
-            )
+            # The frames of a film take much memory: they are read and dropped in one turn.
+            async with self._turn():
+                frames = await retrying(self.store.lifecycle.frames)(job.id)
+                if allowed is None:
+                    allowed = await self.allow(pictures, frames)
+                else:
+                    allowed = allowed.with_frames(frames)
+                files = await self._make_files(allowed, limit)
+                allowed = allowed.without_frames()
+                del frames
+            if files is None:
+                return await self._tell_without_pictures(allowed.held_back_text(job.guild_id))
             try:
                 return await self._tell_files(pictures, allowed, files)
             except TooLargeError:
@@ -86,6 +91,22 @@ class Ending:
                 if limit < _SMALLEST_LIMIT:
                     without = ResultFiles(files.size, (), (*files.notices, _NO_FILES))
                     return await self._tell_files(pictures, allowed, without)
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        """Return the turn to make a film's file, of which there is one; pictures need none."""
+        is_film = self.record.job.recipes[0].film is not None
+        return self.film_turn if is_film else nullcontext()
+
+    async def _make_files(self, allowed: Allowed, limit: int) -> ResultFiles | None:
+        """Return the files that show a result, each of at most `limit` bytes; None for none."""
+        if not allowed.pictures:
+            return None
+        return await asyncio.to_thread(
+            result_files,
+            *(self.record.job, allowed.pictures, allowed.frames),
+            *(limit, self.posted_recipes),
+            is_stopped=self.record.state is JobState.STOPPED,
+        )
 
     async def _tell_files(
         self, pictures: Sequence[StoredPicture], allowed: Allowed, files: ResultFiles

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import discord
 
@@ -32,6 +33,16 @@ class Allowed:
     """Frames of these pictures."""
     held_back: int = 0
     """Number of the other pictures."""
+
+    def without_frames(self) -> Self:
+        """Return the same without what the frames contain, which takes much memory."""
+        return replace(self, frames=tuple(replace(each, content=b"") for each in self.frames))
+
+    def with_frames(self, frames: Iterable[StoredFrame]) -> Self:
+        """Undo `without_frames`: return the same with those of the job's frames that it has."""
+        kept = {(each.picture, each.step) for each in self.frames}
+        found = tuple(each for each in frames if (each.picture, each.step) in kept)
+        return replace(self, frames=found)
 
     def held_back_text(self, guild_id: int | None) -> Message | str:
         """Return what is said publicly about the other pictures, or ""."""

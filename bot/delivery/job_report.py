@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import discord
@@ -61,6 +61,8 @@ class Reporting:
     eta: Callable[[int], Eta | None]
     """Estimates when a job starts and ends, by its id; None if it is not in the queue."""
     loading: ModelLoading
+    film_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the file of a film is made."""
 
 
 class JobReport:
@@ -219,6 +221,7 @@ class JobReport:
             store,
             self._reporting.posted_recipes,
             partial(self._allow, picture_filter, fault),
+            self._reporting.film_turn,
         )
         url = await ending.tell()
         await self._make_calls(record.state, url)

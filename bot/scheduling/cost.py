@@ -7,6 +7,14 @@ from engine.painters import step_cost
 from engine.recipes.kinds import AnyRecipe
 
 
+def work_kind(recipe: AnyRecipe) -> str:
+    """Return the name of work whose speed is measured together: that of its models, or of films.
+
+    Steps of films take longer than those of pictures, because the camera moves between them.
+    """
+    return recipe.models if recipe.film is None else f"{recipe.models}, films"
+
+
 def recipe_cost(recipe: AnyRecipe) -> float:
     """Return the cost of all steps of a recipe."""
     return recipe.total_steps * step_cost(recipe)
@@ -19,9 +27,9 @@ def remaining_cost(job: Job, steps_done: int = 0) -> float:
 
 @dataclass
 class Part:
-    """Consecutive steps of a job that cost the same and are taken by the same models."""
+    """Consecutive steps of a job that cost the same and are of the same `work_kind`."""
 
-    models: str
+    kind: str
     step_cost: float
     cost: float
     """Cost of the steps that are left."""
@@ -35,8 +43,9 @@ def remaining_parts(job: Job, steps_done: int = 0) -> list[Part]:
         steps_done -= done
         each = step_cost(recipe)
         cost = (recipe.total_steps - done) * each
-        if parts and (parts[-1].models, parts[-1].step_cost) == (recipe.models, each):
+        kind = work_kind(recipe)
+        if parts and (parts[-1].kind, parts[-1].step_cost) == (kind, each):
             parts[-1].cost += cost
         elif cost:
-            parts.append(Part(recipe.models, each, cost))
+            parts.append(Part(kind, each, cost))
     return parts

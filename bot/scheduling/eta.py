@@ -25,34 +25,37 @@ class _Rate:
 
 
 class ThroughputEstimator:
-    """Seconds per unit of cost for each painter's models, averaged over their last steps."""
+    """Seconds per unit of cost for each kind of work, averaged over its last steps.
+
+    `bot.scheduling.cost.work_kind` names the kinds.
+    """
 
     def __init__(self) -> None:
-        self._by_models: dict[str, _Rate] = {}
+        self._by_kind: dict[str, _Rate] = {}
         self._first = _Rate()
-        """The rate of the models that were measured first: the measure of others."""
+        """The rate of the work that was measured first: the measure of others."""
 
-    def record(self, cost: float, seconds: float, models: str) -> None:
-        """Record that work of some cost on some models took `seconds`."""
-        if not self._by_models:
-            self._by_models[models] = self._first
-        self._by_models.setdefault(models, _Rate()).record(cost, seconds)
+    def record(self, cost: float, seconds: float, kind: str) -> None:
+        """Record that work of some cost took `seconds`."""
+        if not self._by_kind:
+            self._by_kind[kind] = self._first
+        self._by_kind.setdefault(kind, _Rate()).record(cost, seconds)
 
     def seconds(self, work: float) -> float | None:
         """Estimate how long work takes; None before the first measurement.
 
-        `work` is its cost times `slowness` of the models that do it.
+        `work` is its cost times the `slowness` of its kind.
         """
         rate = self._first.seconds_per_cost
         return None if rate is None else rate * work
 
-    def slowness(self, models: str) -> float:
-        """Return how much longer work takes on some models than as much work on the first ones.
+    def slowness(self, kind: str) -> float:
+        """Return how much longer work of a kind takes than as much work of the first kind.
 
-        The costs of painters are estimates, and how good they are depends on the machine.
+        The costs of steps are estimates, and how good they are depends on the machine.
         """
         first = self._first.seconds_per_cost
-        own = self._by_models.get(models, self._first).seconds_per_cost
+        own = self._by_kind.get(kind, self._first).seconds_per_cost
         return own / first if own and first else 1.0
 
 

@@ -24,12 +24,12 @@ from bot.jobs.job import Job
 from bot.scheduling.cost import Part, remaining_parts, step_cost
 
 Slowness = Callable[[str], float]
-"""How much longer than usual as much work takes on the models of a name."""
+"""How much longer than usual as much work of a kind takes (`bot.scheduling.cost.work_kind`)."""
 
 
-def as_usual(models: str) -> float:
-    """Return that work on any models takes as long as usual."""
-    del models
+def as_usual(kind: str) -> float:
+    """Return that work of any kind takes as long as usual."""
+    del kind
     return 1.0
 
 
@@ -77,7 +77,7 @@ class QueuedJob:
         while self._parts and cost > 0:
             part = self._parts[0]
             each = min(cost, part.cost)
-            taken.append(Part(part.models, part.step_cost, each))
+            taken.append(Part(part.kind, part.step_cost, each))
             part.cost -= each
             cost -= each
             if part.cost <= _ROUNDING * part.step_cost:
@@ -86,13 +86,13 @@ class QueuedJob:
 
     def work(self, slowness: Slowness) -> float:
         """Return the work that is left."""
-        return sum(each.cost * slowness(each.models) for each in self._parts)
+        return sum(each.cost * slowness(each.kind) for each in self._parts)
 
     def slice_work(self, slowness: Slowness) -> float:
         """Return the work of a whole slice of the next steps."""
         if not self._parts:
             return self.slice_cost
-        return self._slice_steps * self._parts[0].step_cost * slowness(self._parts[0].models)
+        return self._slice_steps * self._parts[0].step_cost * slowness(self._parts[0].kind)
 
     def work_before_last_slice(self, slowness: Slowness) -> float:
         """Return the work from the start of the current or next slice to that of the last one."""
@@ -105,7 +105,7 @@ class QueuedJob:
         last = 0.0
         for part in reversed(self._parts):
             taken = min(steps, part.cost / part.step_cost)
-            last += taken * part.step_cost * slowness(part.models)
+            last += taken * part.step_cost * slowness(part.kind)
             steps -= taken
         return self.used_in_slice + self.work(slowness) - last
 
@@ -159,7 +159,7 @@ class _User:
         """Rank among users with the same virtual time; the smallest is served first."""
         self.jobs: deque[QueuedJob] = deque()
         self._costs = defaultdict[str, float](float)
-        """Cost of the steps that are left in all jobs, by the names of their models."""
+        """Cost of the steps that are left in all jobs, by its kind."""
         self.entry_id = 0
         """Id of the user's valid entry in the heap; 0 if there is none."""
         self.is_serving = False
@@ -168,11 +168,11 @@ class _User:
     def add_cost(self, parts: Iterable[Part], sign: int = 1) -> None:
         """Add steps to those that are left, or take them off with the sign -1."""
         for part in parts:
-            self._costs[part.models] += sign * part.cost
+            self._costs[part.kind] += sign * part.cost
 
     def work(self, slowness: Slowness) -> float:
         """Return the work that is left in all jobs."""
-        return sum(cost * slowness(models) for models, cost in self._costs.items())
+        return sum(cost * slowness(kind) for kind, cost in self._costs.items())
 
     def is_head(self, queued: QueuedJob) -> bool:
         """Return True if the current slice is that of this job."""

@@ -20,6 +20,7 @@ from bot.errors import FAULT, message_of
 from bot.jobs.events import Event, Failed, Finished
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
+from bot.scheduling.cost import work_kind
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
 from bot.scheduling.model_calls import ModelCall
@@ -163,13 +164,13 @@ class EngineWorker:
             if not self._handle(job, self._prepare(leader)):
                 break
             batch.start_step(leader)
-            leader_models = leader.recipe.models
+            kind = work_kind(leader.recipe)
             if self._batch_size > 1:
                 self._fill_batch(batch)
             began = time.monotonic()  # loading models is no part of a step
             results = batch.step()
             if cost := sum(each.cost for each in results):
-                self._throughput.record(cost, time.monotonic() - began, leader_models)
+                self._throughput.record(cost, time.monotonic() - began, kind)
             is_active, *_ = [
                 self._handle(each.run.job, self._conclude(each.run, each.cost, each.error))
                 for each in results
@@ -244,7 +245,7 @@ class EngineWorker:
 
     def _conclude(self, run: JobRun, cost: float = 0.0, error: Exception | None = None) -> Outcome:
         """Charge a job for its step, and obey a request to stop or cancel it."""
-        slowness = self._throughput.slowness(run.last_models) if cost else 1.0
+        slowness = self._throughput.slowness(run.last_kind) if cost else 1.0
         request = self._queue.charge(cost, job=run.job, slowness=slowness)
         if error is not None:
             return error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bot.jobs.events import Checkpoint, Event, Finished, NoticeEvent, PaintedPicture
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
+from bot.scheduling.cost import work_kind
 from bot.timings import Timings
 from bot.worker.best_tries import best_tries, compared
 from bot.worker.picture_progress import PictureProgress, to_pixels
@@ -64,8 +65,8 @@ class JobRun:
         self._get_judge = get_judge
         self._digests: Mapping[str, str] = {}
         self._precision = ""
-        self.last_models = job.recipes[0].models
-        """Name of the models that painted last."""
+        self.last_kind = work_kind(job.recipes[0])
+        """Kind of the work that was done last."""
         self._began_at = 0.0
         """Engine time of the job in seconds when its current picture began."""
         self._memory = memory
@@ -123,7 +124,7 @@ class JobRun:
             painter = self._get_painter(recipe.models)
             self._digests, self._precision = painter.digests, painter.precision
             self._device = painter.device
-            self.last_models = recipe.models
+            self.last_kind = work_kind(recipe)
             plan = self._choose_plan(recipe, painter, low_memory=low_memory)
             with oom_as_recipe_error(recipe):
                 self._run = self._restore(painter, plan)
@@ -168,7 +169,7 @@ class JobRun:
                 if self.run.done:
                     self._complete(self.run)
             self._count_time(time.monotonic() - began)
-            if self._unsaved_seconds >= self._checkpoint_seconds:
+            if self._unsaved_seconds >= self._checkpoint_seconds or self._progress.is_full:
                 self.save()
         except Exception as error:
             return error

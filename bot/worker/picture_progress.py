@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bot.jobs.events import Event, Frame, Pixels, ProgressEvent
+from engine.files import MEBIBYTE
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 
@@ -17,6 +18,10 @@ PROGRESS_SECONDS = 1.0
 """Seconds between two pictures of the progress."""
 FRAMES = 48
 """Number of frames of a picture's animation."""
+
+
+_MOST_BYTES = 16 * MEBIBYTE
+"""Size of the frames that are collected at most, give or take one, before a checkpoint is due."""
 
 
 class PictureProgress:
@@ -51,6 +56,11 @@ class PictureProgress:
         if isinstance(recipe, Recipe) and recipe.film is not None:
             return recipe.frame_after(steps) is not None
         return (steps - 1) % max(1, recipe.total_steps // FRAMES) == 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the collected frames should be taken, so that many films fit into memory."""
+        return sum(each.pixels.nbytes for each in self._frames) >= _MOST_BYTES
 
     def take_frames(self) -> tuple[Frame, ...]:
         """Return the frames since the last call."""

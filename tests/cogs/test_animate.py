@@ -140,6 +140,18 @@ async def test_more_steps_make_a_film_longer(bot: BotHarness):
     assert len(frames_in(await film_of(longer).read())) == 6 + 2 * 5
 
 
+async def test_frames_that_fill_the_memory_are_stored_before_a_checkpoint_is_due(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(picture_progress, "_MOST_BYTES", 1)
+    with steps_held(after=STEPS + 6):
+        await animate(bot)
+        async with asyncio.timeout(PATIENCE):
+            while not await bot.services.store.lifecycle.frames(1):
+                await asyncio.sleep(0.02)
+    await bot.wait_until_notified()
+
+
 @pytest.mark.slow
 async def test_a_killed_film_goes_on_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,15 +3,17 @@
 The times that are announced come true then, too.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from bot.jobs.job import Job
-from bot.scheduling.cost import step_cost
+from bot.scheduling.cost import step_cost, work_kind
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.queue import GpuQueue, Slice
 from engine.presets import make_recipe
+from engine.recipes.film import Film
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
@@ -19,12 +21,20 @@ from engine.recipes.mindalle_recipe import MinDalleRecipe
 GLIDE = GlideRecipe(models="glide", seed=1, side=64, prompt="a ring", base_steps=1000)
 MINDALLE = MinDalleRecipe(models="mindalle", seed=1, side=64, prompt="a ring")
 VQGAN_CLIP = make_recipe("a ring", seed=1, models="demo", steps=10_000)
+FILM = replace(VQGAN_CLIP, steps=4, film=Film(frames=1000, steps=1))
 SECONDS = {"demo": 0.02, "glide": 3.0, "mindalle": 0.4}
 """How long a step of each takes on this imagined machine, whatever its cost is estimated to be."""
+CAMERA_SECONDS = 0.03
+"""How much longer a step of `FILM` takes, because the camera moves before it."""
+
+
+def seconds_of(recipe: AnyRecipe) -> float:
+    """Return how long a step of a recipe takes."""
+    return SECONDS[recipe.models] + (0 if recipe.film is None else CAMERA_SECONDS)
 
 
 def paint(
-    people: dict[int, AnyRecipe], slices: int
+    people: Mapping[int, AnyRecipe], slices: int
 ) -> tuple[dict[int, float], ThroughputEstimator]:
     """Let the engine paint endless jobs of some people; return the seconds of each."""
     queue, throughput = GpuQueue(slice_steps=5), ThroughputEstimator()
@@ -37,10 +47,10 @@ def paint(
         assert isinstance(slice_, Slice)
         recipe = slice_.job.recipes[0]
         for _ in range(slice_.steps):
-            taken, cost = SECONDS[recipe.models], step_cost(recipe)
+            taken, cost, kind = seconds_of(recipe), step_cost(recipe), work_kind(recipe)
             seconds[slice_.job.author_id] += taken
-            throughput.record(cost, taken, recipe.models)
-            queue.charge(cost, slowness=throughput.slowness(recipe.models))
+            throughput.record(cost, taken, kind)
+            queue.charge(cost, slowness=throughput.slowness(kind))
         queue.end_slice()
     return seconds, throughput
 
@@ -48,6 +58,46 @@ def paint(
 def test_three_painters_get_the_same_time():
     seconds, _ = paint({1: VQGAN_CLIP, 2: GLIDE, 3: MINDALLE}, slices=3000)
     assert max(seconds.values()) < 1.2 * min(seconds.values())
+
+
+def test_films_and_pictures_get_the_same_time():
+    people = {n: replace(FILM, seed=n) if n % 2 else replace(VQGAN_CLIP, seed=n) for n in range(60)}
+    seconds, _ = paint(people, slices=6000)
+    assert max(seconds.values()) < 1.2 * min(seconds.values())
+
+
+@pytest.mark.parametrize("people", [30, 300])
+def test_a_picture_waits_for_one_slice_of_each_film(people: int):
+    queue, throughput = GpuQueue(slice_steps=5), ThroughputEstimator()
+    for person in range(1, people + 1):
+        queue.put(Job(person, person, "a ring", (replace(FILM, seed=person),)))
+    before = [take_slice(queue, throughput) for _ in range(2 * people + 7)]
+    queue.put(Job(0, 0, "a ring", (replace(VQGAN_CLIP, steps=15),)))
+    after = [take_slice(queue, throughput) for _ in range(3 * people + 3)]
+    assert {job for job, _ in before} == set(range(1, people + 1))
+    last = max(number for number, (job, _) in enumerate(after) if job == 0)
+    waited = sum(seconds for _, seconds in after[:last])
+    fair_turns = 2 * people + 1  # what each other person gets between its three slices, and one
+    assert [job for job, _ in after].count(0) == 3
+    assert waited <= fair_turns * 5 * (SECONDS["demo"] + CAMERA_SECONDS)
+
+
+def take_slice(queue: GpuQueue, throughput: ThroughputEstimator) -> tuple[int, float]:
+    """Take the next slice; return its job, and how long it takes."""
+    slice_ = queue.dequeue()
+    assert isinstance(slice_, Slice)
+    recipe, taken = slice_.job.recipes[0], 0.0
+    for _ in range(slice_.steps):
+        cost, kind = step_cost(recipe), work_kind(recipe)
+        taken += seconds_of(recipe)
+        throughput.record(cost, seconds_of(recipe), kind)
+        queue.charge(cost, slowness=throughput.slowness(kind))
+    position = queue.position(slice_.job.id)
+    assert position is not None
+    if position.end <= position.start:
+        queue.finish(slice_.job)
+    queue.end_slice()
+    return slice_.job.id, taken
 
 
 def test_one_painter_is_charged_what_its_steps_cost():
