@@ -87,6 +87,7 @@ def write_film(
     suffix: str = ".mp4",
     limit: int | None = None,
     posted: AnyRecipe | None = None,
+    sound: bytes | None = None,
 ) -> tuple[int, int] | None:
     """Write a film as an MP4, which can hold its recipe, or as a WebP, which cannot.
 
@@ -98,6 +99,7 @@ def write_film(
         suffix: One of `FILM_SUFFIXES`.
         limit: Maximum size of an MP4 in bytes; None for the best quality.
         posted: The recipe that an MP4 holds; None for no recipe.
+        sound: A stored clip (`engine.images.clip`) whose sound an MP4 gets; None for none.
 
     Returns:
         Width and height of the film; None if it cannot be made as small as `limit`.
@@ -116,8 +118,10 @@ def write_film(
         texts = {RECIPE_KEY: posted.to_json(), DESCRIPTION_KEY.lower(): posted.title}
     if limit is not None:
         count *= 1 + film.between
-        return write_within(limit, shown, path, count=count, size=size, rate=rate, texts=texts)
-    with Mp4Writer(path, size, rate, texts=texts) as file:
+        return write_within(
+            limit, shown, path, count=count, size=size, rate=rate, texts=texts, sound=sound
+        )
+    with Mp4Writer(path, size, rate, texts=texts, sound=sound) as file:
         for each in shown():
             file.add(each)
     return size

@@ -2,6 +2,7 @@
 
 PyAV encodes. A frame is encoded as soon as it is there, so a film of any length takes the memory
 of a few frames. The same frames give the same bytes: the encoder's threads do not change them.
+The sound of a film is that of a stored clip (`engine.images.clip`), whose packets are copied.
 """
 
 import io
@@ -17,6 +18,7 @@ from PIL import Image
 
 from engine.errors import PictureError
 from engine.files import Name
+from engine.images.sound import SoundCopy, sound_bytes
 
 _OPTIONS = {"crf": "18", "preset": "medium"}
 _BT709 = 1
@@ -40,7 +42,8 @@ class Mp4Writer:
     """Writes the frames of one film to `path`, of `size` (width, height), `rate` frames a second.
 
     Odd sides grow by a pixel. `texts` are stored in the file. Without `bit_rate`, in bits a second,
-    the quality is constant.
+    the quality is constant. `sound` is a stored clip with the sound of the film, which ends with
+    the last frame.
     """
 
     def __init__(
@@ -51,7 +54,9 @@ class Mp4Writer:
         *,
         texts: Mapping[str, str] | None = None,
         bit_rate: int | None = None,
+        sound: bytes | None = None,
     ) -> None:
+        self._rate, self._count = rate, 0
         self._size = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         self._file = av.open(str(path), "w", format="mp4", options={"movflags": _FLAGS})
         self._file.metadata.update(texts or {})
@@ -67,6 +72,7 @@ class Mp4Writer:
             stream.bit_rate = bit_rate
         codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
         codec.color_range = _LIMITED_RANGE
+        self._sound = None if sound is None else SoundCopy(self._file, sound)
 
     def __enter__(self) -> Self:
         return self
@@ -80,11 +86,14 @@ class Mp4Writer:
         try:
             if error is None:
                 self._file.mux(self._stream.encode())
+                if self._sound is not None:
+                    self._sound.write(Fraction(self._count) / self._rate)
         finally:
             self._file.close()
 
     def add(self, picture: Image.Image) -> None:
         """Add a frame; another size is scaled to that of the film."""
+        self._count += 1
         if picture.size != self._size:
             picture = picture.resize(self._size, Image.Resampling.LANCZOS)
         frame = av.VideoFrame.from_image(picture.convert("RGB"))
@@ -100,6 +109,7 @@ def write_within(
     size: tuple[int, int],
     rate: int,
     texts: Mapping[str, str],
+    sound: bytes | None = None,
 ) -> tuple[int, int] | None:
     """Write a film of at most `limit` bytes: sharp if it can be, else with fewer bits, or smaller.
 
@@ -113,20 +123,22 @@ def write_within(
         size: Width and height that the film should have.
         rate: Frames a second.
         texts: Texts to store in the file.
+        sound: A stored clip with the sound of the film, which keeps its quality; None for none.
 
     Returns:
         Width and height of the film; None if it is too large with every attempt.
     """
     bit_rate: int | None = None
+    spare = 0 if sound is None else sound_bytes(sound, Fraction(count, rate))
     for _ in range(_ATTEMPTS):
-        with Mp4Writer(path, size, rate, texts=texts, bit_rate=bit_rate) as film:
+        with Mp4Writer(path, size, rate, texts=texts, bit_rate=bit_rate, sound=sound) as film:
             for each in frames():
                 film.add(each)
         length = path.stat().st_size
         if length <= limit:
             return size
         if bit_rate is None:
-            bit_rate = round(8 * rate * limit / count)
+            bit_rate = round(8 * rate * max(0, limit - spare) / count)
             factor = _FIRST_SHARE
         else:
             factor = _FIRST_SHARE * min(1, limit / length)
