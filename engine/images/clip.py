@@ -44,8 +44,8 @@ def read_clip(content: bytes, *, size_for: SizeFor, rate: int, name: Name = THE_
 
     Args:
         content: A file of any common format; messages call it `name`.
-        size_for: Returns the size of the stored frames, both sides even, for the size of the video
-            as people see it. Frames are scaled to cover it, and cropped.
+        size_for: Returns the size of the stored frames for that of the video as people see it.
+            Frames are scaled to cover it, and cropped.
         rate: Frames a second of the stored clip, whatever the rate of the file is, up to 60.
 
     Raises:

@@ -4,7 +4,7 @@ import io
 import struct
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -28,7 +28,7 @@ def halves(left: Color, right: Color, size: tuple[int, int] = SIZE) -> NDArray[n
 
 
 def video(
-    frames: Iterable[NDArray[np.uint8]],
+    frames: Iterable[NDArray[np.uint8] | NDArray[np.uint16]],
     *,
     form: str = "mp4",
     codec: str = "libx264",
@@ -39,11 +39,14 @@ def video(
     aspect: Fraction | None = None,
     colors: dict[str, int] | None = None,
     options: dict[str, str] | None = None,
+    matrix: int = 5,
+    is_full: bool = False,
 ) -> bytes:
     """Return a video file.
 
     `times` are those of the frames in milliseconds, instead of a constant `rate`; `sound` is the
-    length in seconds of a tone beside them; `colors` are attributes of the encoder.
+    length in seconds of a tone beside them; `colors` are attributes of the encoder, and `matrix`
+    and `is_full` say how the frames really are (ITU-T H.273). Frames of 16 bits are RGB.
     """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=form) as file:
@@ -60,14 +63,27 @@ def video(
             if number == 0:
                 stream.height, stream.width = frame.shape[:2]
             kind = "rgba" if frame.shape[2] == 4 else "rgb24"
-            made = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), kind)
+            kind = "rgb48le" if frame.dtype == np.uint16 else kind
+            made = av.VideoFrame.from_ndarray(cast(Any, np.ascontiguousarray(frame)), kind)
             if times is not None:
                 made.pts, made.time_base = times[number], Fraction(1, 1000)
-            file.mux(stream.encode(made.reformat(format=pixels)))
+            file.mux(stream.encode(_converted(made, pixels, matrix, is_full=is_full)))
         file.mux(stream.encode())
         if tone is not None and sound is not None:
             write_tone(file, tone, sound)
     return buffer.getvalue()
+
+
+def _converted(frame: Any, pixels: str, matrix: int, *, is_full: bool) -> Any:
+    if not pixels.startswith("yuv"):
+        return frame.reformat(format=pixels)
+    return frame.reformat(
+        format=pixels,
+        src_colorspace=1 if matrix != 1 else 5,  # RGB has none, but equal ones would be ignored
+        dst_colorspace=matrix,
+        src_color_range=2,
+        dst_color_range=2 if is_full else 1,
+    )
 
 
 def write_tone(file: Any, stream: Any, seconds: float) -> None:
