@@ -73,7 +73,6 @@ def encoders(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def test_thirty_films_at_once_hold_nobody_up(
     settings: BotSettings,
-    monkeypatch: pytest.MonkeyPatch,
     steps: list[int],
     encoders: list[int],
 ):
