@@ -107,7 +107,7 @@ def build_background(
     log = ModerationLog(store, timings, check, ServerLanguages(store).of)
     discord = settings.discord
     reporter = Reporter(store, queue, throughput, discord, timings, check, log, loading)
-    outbox = EventOutbox(store, reporter)
+    outbox = EventOutbox(store, reporter, timings, queue.hold)
     worker = EngineWorker(
         *(settings.engine, settings.weights, queue, throughput),
         *(outbox.publish, outbox.load_checkpoints, timings, loading, models),

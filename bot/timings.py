@@ -29,6 +29,8 @@ class Timings:
     """Seconds of a job's engine time between two checkpoints."""
     locked_seconds: float = 5.0
     """Seconds that a call waits for a database that another program has locked."""
+    store_seconds: float = 5.0
+    """Seconds after which what could not be stored is tried again, and people hear of it."""
     deletion_seconds: float = 0.5
     """Seconds before the first attempt to delete a message; later pauses grow fourfold."""
     tidy_seconds: float = 0.0

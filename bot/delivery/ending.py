@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from bot.config import PostedRecipes
 from bot.delivery.calls import TooLargeError
 from bot.delivery.held_back import Allowed
 from bot.delivery.job_messages import JobMessage
 from bot.delivery.poster import JobPoster
+from bot.delivery.space import once_there_is_space
 from bot.jobs.job import JobState
 from bot.jobs.records import JobRecord, StoredFrame, StoredPicture, best_of
 from bot.languages.message import Message, joined
 from bot.preferences import Notify
 from bot.storage import Store, retrying
+from bot.timings import Timings
 from bot.ui import formatting, job_text
 from bot.ui.attachment_packer import ResultFiles
 from bot.ui.buttons import main_view, result_view
@@ -41,6 +44,9 @@ class Ending:
     allow: Allow
     film_turn: asyncio.Lock
     """Held while a film's file is made: its frames are in memory then, and all cores busy."""
+    timings: Timings
+    on_full: Callable[[], Awaitable[None]]
+    """Called when the disk has no space for the files, which are then made later."""
 
     async def tell(self) -> str | None:
         """Tell how the job ended; return the URL of that, or None if nobody could be told.
@@ -101,12 +107,13 @@ class Ending:
         """Return the files that show a result, each of at most `limit` bytes; None for none."""
         if not allowed.pictures:
             return None
-        return await asyncio.to_thread(
+        job = self.record.job
+        make = partial(
             result_files,
-            *(self.record.job, allowed.pictures, allowed.frames),
-            *(limit, self.posted_recipes),
+            *(job, allowed.pictures, allowed.frames, limit, self.posted_recipes),
             is_stopped=self.record.state is JobState.STOPPED,
         )
+        return await once_there_is_space(make, job.id, self.timings, self.on_full)
 
     async def _tell_files(
         self, pictures: Sequence[StoredPicture], allowed: Allowed, files: ResultFiles

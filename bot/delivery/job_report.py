@@ -4,26 +4,22 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 
 import discord
 
-from bot.config import PostedRecipes
 from bot.delivery.ending import Ending
 from bot.delivery.held_back import Allowed, JobFilter
-from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.poster import JobPoster
 from bot.delivery.progress_message import ProgressMessage
+from bot.delivery.reporting import Reporting, Told
+from bot.delivery.space import is_disk_full
 from bot.jobs.events import NoticeEvent, ProgressEvent, Started
 from bot.jobs.job import UNFINISHED, Job, JobLocation, JobState
 from bot.jobs.records import JobRecord, StoredFrame, StoredPicture
 from bot.languages.message import Message
-from bot.picture_check import PictureCheck
 from bot.scheduling.eta import Eta
-from bot.scheduling.loading import ModelLoading
-from bot.storage import Store, retrying
-from bot.timings import Timings
+from bot.storage import retrying
 from bot.ui import formatting, job_text, picture_filter_text
 from bot.ui.attachments import Attachment, progress_picture
 from bot.ui.buttons import progress_view
@@ -37,32 +33,18 @@ _SHUTTING_DOWN = Message(
     "The bot is shutting down. This job is saved and continues when the bot is back."
 )
 _STARTING = Message("Starting…")
+_NOT_STORED = Message(
+    "I can't store anything at the moment; the disk may be full. Nothing is lost: your job goes on "
+    "when there is space again."
+)
+_NOT_WRITTEN = Message(
+    "This is painted, but the disk is full, so I can't make the files. Nothing is lost: I post it "
+    "here when there is space again."
+)
 NOT_NOTIFIED = "nobody could be notified"
 
 _CALL_SECONDS = 10.0
 """Maximum seconds of each call to make when the end of a job is told."""
-
-Told = Callable[[JobState, str | None], Awaitable[None]]
-"""What to do when the end of a job is told: in which state, and the URL where it is told."""
-
-
-@dataclass(frozen=True)
-class Reporting:
-    """What the reports on all jobs have in common."""
-
-    store: Store
-    timings: Timings
-    posted_recipes: PostedRecipes
-    """How much of its recipe the file of a posted picture contains."""
-    progress_seconds: float
-    """Minimum seconds between two edits of a message."""
-    picture_check: PictureCheck
-    moderation_log: ModerationLog
-    eta: Callable[[int], Eta | None]
-    """Estimates when a job starts and ends, by its id; None if it is not in the queue."""
-    loading: ModelLoading
-    film_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while the file of a film is made."""
 
 
 class JobReport:
@@ -110,6 +92,11 @@ class JobReport:
     def on_end(self) -> None:
         """Post the result, which is stored."""
         self._ended = True
+        self._urgent.set()
+        self._changed.set()
+
+    def on_storage(self) -> None:
+        """Show whether what is painted can be stored."""
         self._urgent.set()
         self._changed.set()
 
@@ -191,6 +178,8 @@ class JobReport:
             case _:
                 text = _STARTING
         text = formatting.with_small_print(text, self._notice)
+        if self._reporting.storage.is_behind:
+            text = formatting.with_small_print(text, _NOT_STORED)
         await message.update(text, pictures, buttons=progress_view(self.job, begun=self.begun))
 
     async def _progress_pictures(self, event: ProgressEvent) -> tuple[Attachment, ...]:
@@ -205,7 +194,12 @@ class JobReport:
             return (picture,)
         lifecycle = self._reporting.store.lifecycle
         frames = await lifecycle.some_frames(self.job.id, SHOWN_FRAMES)
-        return (picture, *await asyncio.to_thread(film_progress, self.job, event, frames))
+        try:
+            return (picture, *await asyncio.to_thread(film_progress, self.job, event, frames))
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            return (picture,)
 
     async def _announce_end(
         self, poster: JobPoster, picture_filter: JobFilter, message: ProgressMessage
@@ -222,6 +216,8 @@ class JobReport:
             self._reporting.posted_recipes,
             partial(self._allow, picture_filter, fault),
             self._reporting.film_turn,
+            self._reporting.timings,
+            partial(message.update, _NOT_WRITTEN, buttons=None),
         )
         url = await ending.tell()
         await self._make_calls(record.state, url)

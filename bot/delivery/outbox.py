@@ -3,18 +3,25 @@
 Events come from the engine thread and are stored one by one, in their order. The end of a job is
 stored together with its pictures. If the job has ended otherwise in the meantime, because someone
 cancelled it, the store rejects the change and later events of the job are dropped.
+
+While nothing can be stored, because the disk is full or the database locked, events wait in memory.
+People hear of it, and when too much waits, painting waits too.
 """
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
 from bot.delivery.encoding import encode_checkpoint, encode_picture
 from bot.delivery.reporter import Reporter
+from bot.delivery.space import once_there_is_space
 from bot.errors import FAULT
 from bot.jobs.events import (
     Checkpoint,
@@ -27,23 +34,39 @@ from bot.jobs.events import (
 )
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint, StoredFrame, StoredPicture
-from bot.storage import Store
+from bot.storage import Store, retrying
+from bot.timings import Timings
+from engine.files import MEBIBYTE
 
 log = logging.getLogger(__name__)
 
 
-class EventOutbox:
-    """Stores events of jobs, then passes them to the reporter."""
+MOST_WAITING = 64 * MEBIBYTE
+"""Size of the pictures and frames that wait to be stored, above which painting waits."""
 
-    def __init__(self, store: Store, reporter: Reporter) -> None:
+
+class EventOutbox:
+    """Stores events of jobs, then passes them to the reporter.
+
+    `hold` is called with True when painting should wait, and with False when it can go on.
+    """
+
+    def __init__(
+        self, store: Store, reporter: Reporter, timings: Timings, hold: Callable[[bool], None]
+    ) -> None:
         self._store = store
         self._reporter = reporter
+        self._timings = timings
+        self._hold = hold
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._checkpoints: dict[tuple[int, int], Checkpoint] = {}
         """The newest queued checkpoint by job id and picture number."""
         self._late_frames: dict[int, list[StoredFrame]] = {}
-        """Frames by job id that could not be stored, to be stored with those that follow."""
+        """Frames by job id that could not be stored: with the next ones, or after a pause."""
+        self._late_at = 0.0
+        """Monotonic time at which they are tried again."""
+        self._queued_bytes = 0
         self._loading: Future[list[StoredCheckpoint]] | None = None
         self._closed = False
 
@@ -63,16 +86,43 @@ class EventOutbox:
         self._loading = asyncio.run_coroutine_threadsafe(reading, self._loop)
         return self._loading.result()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """The size of the pictures and frames that are painted and not stored yet."""
+        late = sum(len(each.content) for frames in self._late_frames.values() for each in frames)
+        return self._queued_bytes + late
+
     async def run(self) -> None:
         """Store events until cancelled."""
         while True:
-            event = await self._events.get()
-            try:
-                await self.store_event(event)
-            except Exception:
-                log.exception("an event was lost", extra={"job": event.job_id})
-            finally:
-                self._events.task_done()
+            event = await self._next_event()
+            if event is not None:
+                await self._store_next(event)
+            if self._late_frames and time.monotonic() >= self._late_at:
+                await self._store_late_frames()
+            self._reporter.on_storage(is_behind=bool(self._late_frames))
+            self._hold(self.waiting_bytes > MOST_WAITING)
+
+    async def _next_event(self) -> Event | None:
+        """Wait for an event; return None when frames should be tried again before it comes."""
+        if not self._late_frames:
+            return await self._events.get()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timings.store_seconds):
+                return await self._events.get()
+        return None
+
+    async def _store_next(self, event: Event) -> None:
+        """Store an event; say that nothing can be stored if that takes long."""
+        tell = partial(self._reporter.on_storage, is_behind=True)
+        late = self._loop.call_later(self._timings.store_seconds, tell)
+        try:
+            await self.store_event(event)
+        except Exception:
+            log.exception("an event was lost", extra={"job": event.job_id})
+        finally:
+            late.cancel()
+            self._events.task_done()
 
     def close(self) -> None:
         """Cancel `load_checkpoints`, now and in future."""
@@ -88,6 +138,8 @@ class EventOutbox:
         if isinstance(event, ProgressEvent):
             self._reporter.on_event(event)
             return
+        self._queued_bytes += _size(event)
+        self._hold(self.waiting_bytes > MOST_WAITING)
         if isinstance(event, Checkpoint):
             picture = event.job_id, event.picture
             older = self._checkpoints.get(picture)
@@ -123,29 +175,52 @@ class EventOutbox:
     async def _store_checkpoint(self, event: Checkpoint) -> None:
         """Store a checkpoint, in one attempt: without it the job resumes from the previous one."""
         event = self._checkpoints.pop((event.job_id, event.picture), event)
-        checkpoint, frames = await asyncio.to_thread(encode_checkpoint, event)
+        try:
+            checkpoint, frames = await asyncio.to_thread(encode_checkpoint, event)
+        finally:
+            self._queued_bytes -= _size(event)
         frames = [*self._late_frames.pop(event.job_id, ()), *frames]
         try:
             await self._store.lifecycle.add_checkpoint(event.job_id, checkpoint, frames)
         except DBAPIError as error:
-            if frames:
-                self._late_frames[event.job_id] = frames
-            cause = {"job": event.job_id, "cause": str(error.orig)}
-            log.warning("a checkpoint was not stored", extra=cause)
+            self._keep(event.job_id, frames)
+            _log_not_stored("a checkpoint was not stored", event.job_id, error)
+
+    def _keep(self, job_id: int, frames: list[StoredFrame]) -> None:
+        """Keep frames that could not be stored."""
+        if frames:
+            self._late_frames[job_id] = frames
+            self._late_at = time.monotonic() + self._timings.store_seconds
+
+    async def _store_late_frames(self) -> None:
+        """Store frames that could not be stored before; drop those of jobs that have ended."""
+        for job_id in tuple(self._late_frames):
+            frames = self._late_frames.pop(job_id)
+            try:
+                await self._store.lifecycle.add_frames(job_id, frames)
+            except DBAPIError as error:
+                self._keep(job_id, frames)
+                _log_not_stored("frames were not stored", job_id, error)
+                return
 
     async def _finish(self, event: Finished) -> bool:
         """Store the end of a job; return False if it had ended already."""
         job_id, lifecycle = event.job_id, self._store.lifecycle
-        if late := self._late_frames.pop(job_id, None):
-            await lifecycle.add_frames(job_id, late)
         try:
-            pictures = await asyncio.to_thread(_encode_pictures, event)
-        except Exception:
-            log.exception("pictures could not be encoded", extra={"job": job_id})
-            return await lifecycle.fail(job_id, await self._fault_text(job_id))
-        return await lifecycle.finish(
-            job_id, pictures, event.seconds, stopped=event.stopped, judge=event.judge
-        )
+            if late := self._late_frames.get(job_id):
+                await retrying(lifecycle.add_frames)(job_id, late)
+                self._late_frames.pop(job_id, None)
+            try:
+                encode = partial(_encode_pictures, event)
+                pictures = await once_there_is_space(encode, job_id, self._timings)
+            except Exception:
+                log.exception("pictures could not be encoded", extra={"job": job_id})
+                return await lifecycle.fail(job_id, await self._fault_text(job_id))
+            return await lifecycle.finish(
+                job_id, pictures, event.seconds, stopped=event.stopped, judge=event.judge
+            )
+        finally:
+            self._queued_bytes -= _size(event)
 
     async def _fault_text(self, job_id: int) -> str:
         record = await self._store.jobs.get(job_id)
@@ -154,3 +229,18 @@ class EventOutbox:
 
 def _encode_pictures(event: Finished) -> list[StoredPicture]:
     return [encode_picture(each) for each in event.pictures]
+
+
+def _size(event: Event) -> int:
+    """Return the bytes of the pixels in an event."""
+    match event:
+        case Checkpoint():
+            return sum(each.pixels.nbytes for each in event.frames)
+        case Finished():
+            return sum(each.pixels.nbytes for each in event.pictures)
+        case _:
+            return 0
+
+
+def _log_not_stored(what: str, job_id: int, error: DBAPIError) -> None:
+    log.warning(what, extra={"job": job_id, "cause": str(error.orig)})

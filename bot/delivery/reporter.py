@@ -13,8 +13,9 @@ from contextlib import suppress
 import discord
 
 from bot.config import DiscordSettings
-from bot.delivery.job_report import JobReport, Reporting
+from bot.delivery.job_report import JobReport
 from bot.delivery.moderation_log import ModerationLog
+from bot.delivery.reporting import Reporting
 from bot.jobs.events import JobProgress, NoticeEvent, ProgressEvent, Started
 from bot.jobs.job import UNFINISHED
 from bot.jobs.records import JobRecord
@@ -100,6 +101,14 @@ class Reporter:
         report = self._reports.get(event.job_id)
         if report is not None:
             report.on_event(event)
+
+    def on_storage(self, *, is_behind: bool) -> None:
+        """Say in the messages of unfinished jobs whether what is painted can't be stored."""
+        state = self._reporting.storage
+        if state.is_behind != is_behind:
+            state.is_behind = is_behind
+            for report in self._reports.values():
+                report.on_storage()
 
     def on_end(self, job_id: int) -> None:
         """Announce a job's end, which is stored."""

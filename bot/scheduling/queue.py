@@ -59,7 +59,7 @@ class GpuQueue:
         """Jobs in the current slice, the leader (the job whose slice it is) first."""
         self._jobs_changed = False
         """True if a job came or went since the batch was last selected."""
-        self._closed = False
+        self._closed = self._held = False
 
     def put(self, job: Job, steps_done: int = 0) -> None:
         """Add a job, of which `steps_done` steps have been taken already."""
@@ -81,10 +81,12 @@ class GpuQueue:
     def dequeue(self) -> Slice | ModelCall[Any] | None:
         """Wait for the next model call or slice; return None once the queue is closed.
 
-        Call `end_slice` at the end of a slice.
+        There is no slice while jobs are held. Call `end_slice` at the end of a slice.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._calls or self._jobs)
+            self._changed.wait_for(
+                lambda: self._closed or self._calls or (self._jobs and not self._held)
+            )
             if self._closed:
                 return None
             if self._calls:
@@ -218,6 +220,13 @@ class GpuQueue:
             if queued in self._batch:
                 return replace(position, jobs_ahead=0, start=0.0)
             return position
+
+    def hold(self, is_held: bool) -> None:
+        """Hand out no more slices, or go on with them; the current slice is not affected."""
+        with self._changed:
+            if is_held != self._held:
+                self._held = is_held
+                self._changed.notify_all()
 
     @property
     def closed(self) -> bool:

@@ -115,9 +115,8 @@ class LifecycleRepository(Repository):
             await _add_frames(session, job_id, frames)
         return True
 
-    @retrying
     async def add_frames(self, job_id: int, frames: Sequence[StoredFrame]) -> None:
-        """Store frames of an unfinished job that no checkpoint brought."""
+        """Store frames of an unfinished job that no checkpoint brought; drop those of others."""
         async with self._write.begin() as session:
             job = select(JobRow.id).where(JobRow.id == job_id, JobRow.state.in_(UNFINISHED))
             if await session.scalar(job) is not None:

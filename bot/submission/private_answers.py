@@ -9,8 +9,8 @@ from typing import Any
 
 import discord
 
-from bot.delivery.job_report import Told
 from bot.delivery.reporter import Reporter
+from bot.delivery.reporting import Told
 from bot.jobs.job import JobState
 from bot.languages.catalogue import Language
 from bot.languages.message import Message, in_language, joined

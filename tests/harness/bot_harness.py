@@ -49,6 +49,7 @@ FAST = Timings(
     post_pause=0.05,
     tidy_seconds=2 * PATIENCE,
     deletion_seconds=0.001,
+    store_seconds=0.2,
     erasure_seconds=0.1,
     export_pause=0.01,
     presence_seconds=0.05,

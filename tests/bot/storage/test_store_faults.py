@@ -2,20 +2,16 @@
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.config import BotSettings
 from bot.storage import open_store
-from bot.storage.connection import DATABASE
 from engine.errors import SettingsError
 from tests.harness.bot_harness import (
     FAST,
@@ -28,6 +24,7 @@ from tests.harness.bot_harness import (
     painted,
     until,
 )
+from tests.harness.store_faults import complaints, full, locked
 
 pytestmark = pytest.mark.slow
 
@@ -36,45 +33,6 @@ pytestmark = pytest.mark.slow
 async def bot(settings: BotSettings) -> AsyncIterator[BotHarness]:
     async with open_bot(settings, timings=replace(FAST, locked_seconds=1.0)) as opened:
         yield opened
-
-
-@asynccontextmanager
-async def locked(settings: BotSettings) -> AsyncIterator[None]:
-    """Another program writes into the database for a while."""
-    path = settings.storage.folder / DATABASE
-    with closing(sqlite3.connect(path, 0.0, isolation_level=None)) as database:
-        await until(lambda: begins_to_write(database))  # the bot may be writing just now
-        yield
-        database.execute("ROLLBACK")
-
-
-def begins_to_write(database: sqlite3.Connection) -> bool:
-    try:
-        database.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        return False
-    return True
-
-
-@asynccontextmanager
-async def full(bot: BotHarness) -> AsyncIterator[None]:
-    """No page of the disk is free for a while."""
-    engine = bot.services.store.jobs._read.kw["bind"]
-    assert isinstance(engine, AsyncEngine)
-    limit = [1]
-
-    def bounded(connection: Connection) -> None:
-        connection.exec_driver_sql(f"PRAGMA max_page_count={limit[0]}")
-
-    pool = engine.sync_engine.pool  # what listens cannot be changed while somebody is told
-    await until(lambda: pool.checkedout() == 0)  # pyright: ignore[reportAttributeAccessIssue]
-    event.listen(engine.sync_engine, "begin", bounded)
-    yield
-    limit[0] = 2**30
-
-
-def complaints(caplog: pytest.LogCaptureFixture) -> str:
-    return " ".join(str(getattr(record, "cause", "")) for record in caplog.records)
 
 
 @pytest.mark.parametrize("fault", ["locked", "full"])

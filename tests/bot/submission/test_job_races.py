@@ -87,7 +87,7 @@ class Races(RuleBasedStateMachine):
                 *(self.store, self.queue, throughput, settings.discord),
                 *(Timings(), check, log, ModelLoading()),
             )
-            self.ledger = EventOutbox(self.store, reporter)
+            self.ledger = EventOutbox(self.store, reporter, Timings(), self.queue.hold)
             rules = SubmissionPolicy(settings, self.store, lambda _: Budget(2**40), log)
             intake = JobSubmission(settings, rules, self.store, self.queue, reporter, check, log)
             self.control = JobControl(self.store, self.queue, reporter, intake, Timings())
