@@ -5,9 +5,11 @@ Whatever ends the painting, the film so far is written first, and reported after
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import gettempdir, mkdtemp
 
 from PIL import Image
 
@@ -17,7 +19,7 @@ from engine.cli.painter import ENDED_EARLY, prepare
 from engine.cli.progress import StepBar
 from engine.cli.saving import NameReservations, Results
 from engine.cli.signals import Stopped, StopSignals, exit_code
-from engine.errors import EngineError
+from engine.errors import EngineError, PictureError
 from engine.files import atomic_write, quoted
 from engine.films import painted_frames, write_film
 from engine.models.painter import Run
@@ -39,14 +41,14 @@ def paint_film(request: FilmRequest, reservations: NameReservations, signals: St
     """
     run = _begin(request)
     results = Results(reservations)
-    with signals.held(), TemporaryDirectory(prefix="vqgan-clip-film-") as folder:
-        frames, failure = _paint(request, run, signals, Path(folder))
+    with signals.held(), _frames_folder() as folder:
+        frames, failure = _paint(request, run, signals, folder)
         if not frames:
             if failure is not None:
                 raise failure
             assert signals.received is not None
             raise Stopped(signals.received)
-        path = results.save(request.out, partial(_write, request, frames))
+        path = _save(request, results, frames, folder)
         results.paths.append(path)
         results.print_paths()
     if isinstance(failure, EngineError):
@@ -55,6 +57,41 @@ def paint_film(request: FilmRequest, reservations: NameReservations, signals: St
     if failure is not None:
         raise failure
     return results.exit_code if signals.received is None else exit_code(signals.received)
+
+
+class _KeptFramesError(PictureError):
+    """The film could not be written anywhere; its frames stay where they are."""
+
+
+@contextmanager
+def _frames_folder() -> Iterator[Path]:
+    """Make a folder for frames, removed at the end of the block unless they must be kept."""
+    try:
+        folder = Path(mkdtemp(prefix="vqgan-clip-film-"))
+    except OSError as error:
+        raise _no_place_for_frames(Path(gettempdir()), error) from error
+    try:
+        yield folder
+    except _KeptFramesError:
+        raise
+    except BaseException:
+        rmtree(folder, ignore_errors=True)
+        raise
+    rmtree(folder, ignore_errors=True)
+
+
+def _save(request: FilmRequest, results: Results, frames: list[Path], folder: Path) -> Path:
+    """Write the film where it was asked for, or nearby; else leave its frames where they are."""
+    try:
+        return results.save(request.out, partial(_write, request, frames))
+    except PictureError as error:
+        raise _KeptFramesError(
+            "{error} No folder nearby can be written either. The {count} frames of the film are in "
+            "{folder}.",
+            error=error.text,
+            count=len(frames),
+            folder=quoted(folder),
+        ) from error
 
 
 def _begin(request: FilmRequest) -> Run:
@@ -81,13 +118,29 @@ def _paint(
         try:
             with oom_as_recipe_error(recipe):
                 for number, picture in enumerate(painted_frames(run, on_step)):
-                    path = folder / f"{number}.png"
-                    picture.save(path)
-                    frames.append(path)
+                    frames.append(_kept(picture, folder / f"{number}.png"))
         except Exception as error:  # of any kind: the film so far is written before it is raised
             return frames, error
         bar.finish(run.steps_done)
     return frames, None
+
+
+def _kept(picture: Image.Image, path: Path) -> Path:
+    """Keep a frame as a file until the film is written; return its path."""
+    try:
+        picture.save(path)
+    except OSError as error:
+        raise _no_place_for_frames(path.parent.parent, error) from error
+    return path
+
+
+def _no_place_for_frames(folder: Path, error: OSError) -> PictureError:
+    return PictureError(
+        "Cannot keep the frames of the film in {folder}: {why}. Make space there, or name another "
+        "folder in TMPDIR",
+        folder=quoted(folder),
+        why=error.strerror or str(error),
+    )
 
 
 def _write(request: FilmRequest, frames: list[Path], path: Path) -> None:

@@ -1,5 +1,10 @@
 """`animate`: films from the command line."""
 
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -80,3 +85,80 @@ def test_what_is_no_film_is_refused_and_nothing_is_written(
     assert main(["animate", *options, *out]) == 2
     assert reason in capsys.readouterr().err
     assert set(folder.iterdir()) == before
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file be larger than `size` bytes for a while, as if the disk were full there."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def temporary(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a temporary folder of its own."""
+    path = folder / "temporary"
+    path.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
+    return path
+
+
+def frames_fit(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let the disk be full after so many frames."""
+    save, saved = Image.Image.save, list[object]()
+
+    def saving(self: Image.Image, path: object, *args: object, **options: object) -> None:
+        if len(saved) == count:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        saved.append(path)
+        save(self, path, *args, **options)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(Image.Image, "save", saving)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_full_temporary_folder_keeps_the_film_so_far(
+    folder: Path,
+    temporary: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    count: int,
+):
+    frames_fit(monkeypatch, count)
+    assert main(["animate", PROMPT, "--out", "a.mp4", *QUICK]) == (1 if count else 2)
+    said = capsys.readouterr().err
+    assert "error: Cannot keep the frames of the film in" in said
+    assert "No space left on device. Make space there, or name another folder in TMPDIR" in said
+    assert ("the film so far is in 'a.mp4'" in said) == bool(count)
+    assert (folder / "a.mp4").exists() == bool(count)
+    if count:
+        assert len(frames_in(folder / "a.mp4")) == count
+    assert not list(temporary.iterdir())
+
+
+def test_a_temporary_folder_that_is_missing_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "none"))
+    assert main(["animate", PROMPT, "--out", "a.mp4", *QUICK]) == 2
+    assert "Cannot keep the frames of the film in" in capsys.readouterr().err
+    assert not list(folder.iterdir())
+
+
+def test_frames_stay_when_the_film_can_be_written_nowhere(
+    folder: Path, temporary: Path, capsys: pytest.CaptureFixture
+):
+    with largest_file(4000):
+        assert main(["animate", PROMPT, "--out", "a.mp4", *QUICK]) == 2
+    said = capsys.readouterr().err
+    assert "Cannot write 'a.mp4': " in said
+    assert "The 3 frames of the film are in" in said
+    (kept,) = temporary.iterdir()
+    assert str(kept) in said
+    assert sorted(each.name for each in kept.iterdir()) == ["0.png", "1.png", "2.png"]
+    assert not (folder / "a.mp4").exists()
