@@ -31,8 +31,8 @@ from bot.config import BotSettings, DiscordSettings, LimitSettings, StorageSetti
 from bot.jobs.job import JobState
 from bot.submission.requester import Requester
 from engine.editing.edit_recipe import edit_recipe
-from engine.painting import read_provenance
 from engine.presets import make_recipe
+from engine.provenance import read_provenance
 from engine.recipes.kinds import vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings

@@ -19,13 +19,13 @@ from .errors import SettingsError as SettingsError
 from .errors import WeightsError as WeightsError
 from .models.loading import Models as Models
 from .models.loading import load_models as load_models
-from .painting import Provenance as Provenance
 from .painting import paint as paint
-from .painting import read_provenance as read_provenance
-from .painting import read_recipe as read_recipe
 from .painting import save_painting as save_painting
 from .preparation import prepare_models as prepare_models
 from .presets import make_recipe as make_recipe
+from .provenance import Provenance as Provenance
+from .provenance import read_provenance as read_provenance
+from .provenance import read_recipe as read_recipe
 from .recipes.edit import Edit as Edit
 from .recipes.edit import ImagePrompt as ImagePrompt
 from .recipes.prompts import Prompt as Prompt

@@ -3,7 +3,7 @@
 An MP4 holds its recipe among its texts, like the PNG of a picture.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,9 @@ from engine.files import THE_PICTURE, Name, quoted, read_bounded
 from engine.images.animation import write_webp_film
 from engine.images.mp4 import Mp4Writer, is_mp4, read_texts, write_within
 from engine.images.png import MAX_FILE_BYTES
-from engine.painting import DESCRIPTION_KEY, RECIPE_KEY, Provenance, read_provenance
+from engine.provenance import RECIPE_KEY, Provenance, read_origin, read_provenance
 from engine.recipes.film import Film
-from engine.recipes.kinds import AnyRecipe, recipe_from_json
+from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def write_film(
     *,
     suffix: str = ".mp4",
     limit: int | None = None,
-    posted: AnyRecipe | None = None,
+    texts: Mapping[str, str] | None = None,
     sound: bytes | None = None,
 ) -> tuple[int, int] | None:
     """Write a film as an MP4, which can hold its recipe, or as a WebP, which cannot.
@@ -98,7 +98,7 @@ def write_film(
         recipe: The recipe of the film.
         suffix: One of `FILM_SUFFIXES`.
         limit: Maximum size of an MP4 in bytes; None for the best quality.
-        posted: The recipe that an MP4 holds; None for no recipe.
+        texts: What an MP4 says about itself, such as `engine.provenance.origin_texts`.
         sound: A stored clip (`engine.images.clip`) whose sound an MP4 gets; None for none.
 
     Returns:
@@ -113,9 +113,7 @@ def write_film(
     if suffix.lower() == ".webp":
         write_webp_film(list(shown()), path, rate)
         return size
-    texts = {}
-    if posted is not None:
-        texts = {RECIPE_KEY: posted.to_json(), DESCRIPTION_KEY.lower(): posted.title}
+    texts = {each.lower(): text for each, text in (texts or {}).items()}
     if limit is not None:
         count *= 1 + film.between
         return write_within(
@@ -128,7 +126,7 @@ def write_film(
 
 
 def read_any_provenance(source: Path | bytes, *, name: Name = THE_PICTURE) -> Provenance:
-    """Read where a picture or a film comes from, as `engine.painting.read_provenance` does.
+    """Read where a picture or a film comes from, as `read_provenance` does.
 
     `source` is the path of a file, or its bytes, which messages call `name`.
 
@@ -144,10 +142,9 @@ def read_any_provenance(source: Path | bytes, *, name: Name = THE_PICTURE) -> Pr
     try:
         if RECIPE_KEY not in texts:
             raise RecipeError("it contains no recipe, only films painted by this program do")
-        recipe = recipe_from_json(texts[RECIPE_KEY])
+        return read_origin(texts)
     except RecipeError as error:
         raise RecipeError("{name}: {error}", name=name, error=error.text) from error
-    return Provenance(recipe, recipe.total_steps, {})
 
 
 def _with_between(frames: Iterable[Image.Image], film: Film, seed: int) -> Iterator[Image.Image]:

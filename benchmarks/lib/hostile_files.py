@@ -9,8 +9,8 @@ from io import BytesIO
 from PIL import Image
 
 from engine.images.png import SIGNATURE
-from engine.painting import RECIPE_KEY
 from engine.presets import make_recipe
+from engine.provenance import RECIPE_KEY
 
 _SIDE = 8000
 """Width and height in pixels that most of the pictures claim."""

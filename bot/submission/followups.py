@@ -32,7 +32,7 @@ from engine.editing.followups import (
     with_extra_steps,
 )
 from engine.errors import EngineError
-from engine.painting import read_provenance
+from engine.provenance import read_provenance
 from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
 

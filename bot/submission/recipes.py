@@ -27,8 +27,9 @@ from bot.ui.uploads import Upload, recipe_beside
 from engine.editing.followups import words_of
 from engine.films import read_any_provenance
 from engine.models.catalogue import find_models
-from engine.painting import Provenance, check_grid
+from engine.painting import check_grid
 from engine.presets import size_of_shape
+from engine.provenance import Provenance
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe

@@ -5,7 +5,7 @@ that is too large as PNG becomes a WebP with its recipe in a JSON file; a clip o
 large is left out. The message says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -110,11 +110,11 @@ class AttachmentPacker:
         name: str,
         frames: Sequence[StoredFrame],
         recipe: AnyRecipe,
-        posted: AnyRecipe | None,
+        texts: Mapping[str, str],
         description: Message,
     ) -> None:
-        """Add a film, which holds the `posted` recipe."""
-        film = film_file(frames, recipe, posted, self._limit)
+        """Add a film, which says about itself what is in `texts`."""
+        film = film_file(frames, recipe, texts, self._limit)
         if film is None:
             self._notices.append(Message("The film is too large for this server."))
             return

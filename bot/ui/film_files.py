@@ -1,6 +1,6 @@
 """The files of films: the film itself, and what is shown of one that is not done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,11 +35,11 @@ class FilmFile(NamedTuple):
 
 
 def film_file(
-    frames: Sequence[StoredFrame], recipe: AnyRecipe, posted: AnyRecipe | None, limit: int
+    frames: Sequence[StoredFrame], recipe: AnyRecipe, texts: Mapping[str, str], limit: int
 ) -> FilmFile | None:
     """Return a film as an MP4 of at most `limit` bytes; None if it cannot be made so small.
 
-    Its texts hold the `posted` recipe, if there is one.
+    `texts` are what it says about itself.
     """
     sizes: list[tuple[int, int] | None] = []
 
@@ -47,7 +47,7 @@ def film_file(
         return (open_image(each.content) for each in frames)
 
     def write(path: Path) -> None:
-        sizes.append(write_film(opened, len(frames), path, recipe, posted=posted, limit=limit))
+        sizes.append(write_film(opened, len(frames), path, recipe, texts=texts, limit=limit))
 
     content = file_bytes(".mp4", write)
     size = sizes[-1]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from bot.languages.message import Message, joined, percentage
 from bot.ui.formatting import escape_name, escape_prompt
-from engine.painting import Provenance
 from engine.presets import infer_keep, preset_of
+from engine.provenance import Provenance
 from engine.recipes.edit import Edit
 from engine.recipes.film import Camera, Film
 from engine.recipes.glide_recipe import GlideRecipe, Guidance

@@ -17,6 +17,7 @@ from bot.ui.comparison_files import comparison_picture
 from engine.images.contact_sheet import contact_sheet, numbered
 from engine.images.tiling import Tile, repeated
 from engine.painting import fits_into_png, svg_in
+from engine.provenance import origin_texts, read_provenance
 from engine.recipes.edit import Edit
 from engine.recipes.kinds import AnyRecipe, is_comparison, tile_of_recipe
 from engine.recipes.pictures import without_pictures
@@ -44,7 +45,7 @@ def result_files(
     finals = [open_image(each.content) for each in pictures]
     has_film = job.recipes[0].film is not None
     if has_film and frames:
-        _add_film(packer, job, frames, posted_recipes)
+        _add_film(packer, job, pictures[0], frames, posted_recipes)
     if (best := best_of(job, pictures)) is not None:
         final = finals[pictures.index(best)]
         _add_singles(packer, job, (best,), (final,), posted_recipes)
@@ -67,12 +68,17 @@ def result_files(
 def _add_film(
     packer: AttachmentPacker,
     job: Job,
+    last: StoredPicture,
     frames: Sequence[StoredFrame],
     posted_recipes: PostedRecipes,
 ) -> None:
+    """Add the film of a job, which tells about itself what its last picture does."""
     recipe = job.recipes[0]
-    posted, shows = _posted(recipe, posted_recipes), alt_texts.of_film(job)
-    packer.add_film(f"{_name(job)}-film", frames, recipe, posted, shows)
+    posted, texts = _posted(recipe, posted_recipes), dict[str, str]()
+    if posted is not None:
+        origin = read_provenance(last.content)
+        texts = origin_texts(posted, origin.digests, precision=origin.precision, steps=origin.steps)
+    packer.add_film(f"{_name(job)}-film", frames, recipe, texts, alt_texts.of_film(job))
 
 
 def _add_grid(

@@ -19,7 +19,7 @@ from engine.comparison.systems import System
 from engine.images.comparison_sheet import SEPARATOR, SheetRow, comparison_sheet
 from engine.images.png import save_png
 from engine.models.devices import set_threads
-from engine.painting import DESCRIPTION_KEY
+from engine.provenance import DESCRIPTION_KEY
 from engine.recipes.kinds import AnyRecipe
 
 COMPARISON_KEY = "vqgan-clip-comparison"

@@ -4,7 +4,7 @@ Frames wait as files until the film is written, so a film of any length takes th
 Whatever ends the painting, the film so far is written first, and reported afterwards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,15 +15,16 @@ from PIL import Image
 
 from engine.cli.film_request import FilmRequest
 from engine.cli.messages import print_notice
-from engine.cli.painter import ENDED_EARLY, prepare
+from engine.cli.painter import ENDED_EARLY, origin_notices, prepare
 from engine.cli.progress import StepBar
 from engine.cli.saving import NameReservations, Results
 from engine.cli.signals import Stopped, StopSignals, exit_code
 from engine.errors import EngineError, PictureError
 from engine.files import atomic_write, quoted
 from engine.films import painted_frames, write_film
-from engine.models.painter import Run
+from engine.models.painter import Painter, Run
 from engine.painters import begin
+from engine.provenance import origin_texts
 from engine.vqgan_clip.memory_estimate import oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS
 
@@ -39,7 +40,7 @@ def paint_film(request: FilmRequest, reservations: NameReservations, signals: St
             painted, or no place can be written.
         Stopped: A signal arrived before the first frame was done.
     """
-    run = _begin(request)
+    run, painter = _begin(request)
     results = Results(reservations)
     with signals.held(), _frames_folder() as folder:
         frames, failure = _paint(request, run, signals, folder)
@@ -48,7 +49,10 @@ def paint_film(request: FilmRequest, reservations: NameReservations, signals: St
                 raise failure
             assert signals.received is not None
             raise Stopped(signals.received)
-        path = _save(request, results, frames, folder)
+        texts = origin_texts(
+            request.recipe, painter.digests, precision=painter.precision, steps=run.steps_done
+        )
+        path = _save(request, results, partial(_write, request, frames, texts), frames)
         results.paths.append(path)
         results.print_paths()
     if isinstance(failure, EngineError):
@@ -64,7 +68,7 @@ class _KeptFramesError(PictureError):
 
 
 @contextmanager
-def _frames_folder() -> Iterator[Path]:
+def _frames_folder() -> Generator[Path]:
     """Make a folder for frames, removed at the end of the block unless they must be kept."""
     try:
         folder = Path(mkdtemp(prefix="vqgan-clip-film-"))
@@ -80,28 +84,31 @@ def _frames_folder() -> Iterator[Path]:
     rmtree(folder, ignore_errors=True)
 
 
-def _save(request: FilmRequest, results: Results, frames: list[Path], folder: Path) -> Path:
+def _save(
+    request: FilmRequest, results: Results, write: Callable[[Path], None], frames: list[Path]
+) -> Path:
     """Write the film where it was asked for, or nearby; else leave its frames where they are."""
     try:
-        return results.save(request.out, partial(_write, request, frames))
+        return results.save(request.out, write)
     except PictureError as error:
         raise _KeptFramesError(
             "{error} No folder nearby can be written either. The {count} frames of the film are in "
             "{folder}.",
             error=error.text,
             count=len(frames),
-            folder=quoted(folder),
+            folder=quoted(frames[0].parent),
         ) from error
 
 
-def _begin(request: FilmRequest) -> Run:
+def _begin(request: FilmRequest) -> tuple[Run, Painter]:
     painter, plan = prepare(request.recipe, request.models, request.settings)
-    for notice in filter(None, (request.models.limits, *request.notices)):
+    origin = origin_notices(request.digests, request.painted_in, painter)
+    for notice in filter(None, (request.models.limits, *request.notices, *origin)):
         print_notice(f"note: {notice}")
     if plan != PLANS[0]:
         print_notice(f"note: to fit into the free memory: {plan}")
     with oom_as_recipe_error(request.recipe):
-        return begin(painter, request.recipe, plan)
+        return begin(painter, request.recipe, plan), painter
 
 
 def _paint(
@@ -143,7 +150,7 @@ def _no_place_for_frames(folder: Path, error: OSError) -> PictureError:
     )
 
 
-def _write(request: FilmRequest, frames: list[Path], path: Path) -> None:
+def _write(request: FilmRequest, frames: list[Path], texts: Mapping[str, str], path: Path) -> None:
     def opened() -> Iterator[Image.Image]:
         for each in frames:
             with Image.open(each) as picture:
@@ -152,4 +159,4 @@ def _write(request: FilmRequest, frames: list[Path], path: Path) -> None:
     force = request.force and path == request.out
     with atomic_write(path, force=force) as part:
         recipe, count = request.recipe, len(frames)
-        write_film(opened, count, part, recipe, suffix=path.suffix, posted=recipe)
+        write_film(opened, count, part, recipe, suffix=path.suffix, texts=texts)

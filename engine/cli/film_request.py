@@ -1,6 +1,7 @@
 """Make the request of a film from the command line of `animate`. No torch in here."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ class FilmRequest:
     """True to overwrite an existing file."""
     notices: tuple[str | Text, ...]
     """Notices to print before painting."""
+    digests: Mapping[str, str]
+    """SHA-256 of each weights file that painted the film with the recipe; empty if unknown."""
+    painted_in: str
+    """Name of the precision in which it was painted; "" if unknown."""
 
     @property
     def names_to_reserve(self) -> tuple[Path, ...]:
@@ -63,6 +68,8 @@ def read_film_request(arguments: argparse.Namespace, settings: EngineSettings) -
         out=arguments.out,
         force=arguments.force,
         notices=notices,
+        digests=found.digests,
+        painted_in=found.precision,
     )
 
 

@@ -20,7 +20,12 @@ def print_recipe(path: Path) -> int:
     if provenance.precision:
         print_notice(f"note: the picture was painted in {provenance.precision}")
     total = provenance.recipe.total_steps
-    if provenance.steps < total:
+    if provenance.steps < total and provenance.recipe.film is not None:
+        print_notice(
+            f"note: the film was stopped at step {provenance.steps} of {total}; "
+            "animate --recipe paints all of it"
+        )
+    elif provenance.steps < total:
         print_notice(
             f"note: the picture was stopped at step {provenance.steps} of {total}; "
             "--recipe with the PNG file stops there again, and with --finish or with this JSON it "

@@ -3,6 +3,7 @@
 Whatever ends a run, the picture so far is saved first, and reported afterwards.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -93,16 +94,22 @@ def prepare(
 
 def _notices(request: PaintRequest, painter: Painter) -> list[str | Text]:
     notices = [request.models.limits, *request.notices]
-    if request.digests and request.digests != painter.digests:
-        notices.append("the weights have changed since then, so the picture will differ")
-    elif request.painted_in not in ("", painter.precision):
-        notices.append(
-            f"the picture was painted in {request.painted_in}, and in {painter.precision} it will "
-            f'differ: set `precision = "{request.painted_in}"` in config.toml'
-        )
+    notices += origin_notices(request.digests, request.painted_in, painter)
     prompts = request.tasks[0].recipe.prompts if isinstance(painter, VqganClip) else ()
     cut_off = [_cut_off_notice(prompt, painter) for prompt in prompts]
     return [notice for notice in (*notices, *cut_off) if notice]
+
+
+def origin_notices(digests: Mapping[str, str], painted_in: str, painter: Painter) -> list[str]:
+    """Return what makes a recipe's picture or film differ from the one that it was read from."""
+    if digests and digests != painter.digests:
+        return ["the weights have changed since then, so the picture will differ"]
+    if painted_in not in ("", painter.precision):
+        return [
+            f"the picture was painted in {painted_in}, and in {painter.precision} it will differ: "
+            f'set `precision = "{painted_in}"` in config.toml'
+        ]
+    return []
 
 
 def _cut_off_notice(prompt: Prompt, painter: Painter) -> str:

@@ -20,8 +20,9 @@ from engine.files import check_output
 from engine.images.image_io import load_picture
 from engine.models.catalogue import ModelEntry, PainterEntry, find_entry, find_models
 from engine.painters import plain_recipe
-from engine.painting import Provenance, check_paintable, read_provenance
+from engine.painting import check_paintable
 from engine.presets import default_size, make_recipe, round_to_grid, size_of_ratio
+from engine.provenance import Provenance, read_provenance
 from engine.recipes.checks import MAX_SEED
 from engine.recipes.kinds import PAINTER_NAMES, AnyRecipe, tile_of_recipe, vqgan_clip_recipe
 from engine.recipes.prompt_syntax import with_excluded

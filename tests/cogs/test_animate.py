@@ -62,11 +62,14 @@ async def test_a_film_is_painted_posted_and_painted_again_from_its_line(bot: Bot
     assert len(frames) == 3 * FRAMES  # two are computed after each painted one
     assert frames[0].shape == (512, 512, 3)
     assert "4 frames, 0.5 s, camera: drift" in result.content
-    recipe = read_any_provenance(content).recipe
+    origin = read_any_provenance(content)
+    recipe = origin.recipe
     assert isinstance(recipe, Recipe)
     assert recipe.film == Film(4, "drift", 2.0, frames_per_second=8, between=2, loop=True)
     (last,) = pictures_of(result)
-    assert read_any_provenance(await last.read()).recipe == recipe
+    assert read_any_provenance(await last.read()) == origin
+    assert origin.digests
+    assert origin.precision == "float32"
     assert labels(result) == ["Vary", "Rerun", "Enlarge ×2", "Edit prompt", "Recipe", "Delete"]
     line = pasted_line(ephemeral_text(await bot.alice.click(result, label="Recipe")))
     assert line.startswith(f"/animate prompt:{PROMPT} ")
@@ -122,7 +125,9 @@ async def test_progress_shows_the_film_so_far_and_a_stopped_film_goes_on(saving_
         await click
         stopped = await result_of(bot)
     assert "stopped at frame 3 of 4" in stopped.content
-    beginning = frames_in(await film_of(stopped).read())
+    content = await film_of(stopped).read()
+    assert read_any_provenance(content).steps == STEPS + 13
+    beginning = frames_in(content)
     assert len(beginning) == 3 + 2 * 2
     await bot.alice.click(stopped, label="Resume")
     whole = frames_in(await film_of(await result_of(bot)).read())

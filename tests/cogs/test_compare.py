@@ -10,7 +10,7 @@ from bot.submission.painters import painters
 from bot.ui.filenames import result_number
 from engine import presets
 from engine.models.catalogue import PAINTERS
-from engine.painting import read_provenance
+from engine.provenance import read_provenance
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.recipe import Recipe

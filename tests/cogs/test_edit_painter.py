@@ -11,7 +11,7 @@ from bot.config import BotSettings
 from engine.models.catalogue import PAINTERS
 from engine.models.painter_entry import PainterEntry, PainterMemory
 from engine.models.shape_phrases import ShapePhrases
-from engine.painting import read_provenance
+from engine.provenance import read_provenance
 from engine.recipes.open_edit_recipe import OpenEditRecipe
 from tests.engine.open_edit import small
 from tests.harness.bot_harness import (

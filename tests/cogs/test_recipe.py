@@ -18,7 +18,7 @@ from PIL import Image
 from bot.client import PaintingBot
 from bot.submission.recipes import FILENAME
 from engine import Recipe, edit_recipe, make_recipe, save_painting
-from engine.painting import RECIPE_KEY
+from engine.provenance import RECIPE_KEY
 from engine.recipes.checks import MAX_SEED
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.prompts import Prompt

@@ -36,7 +36,7 @@ from bot.ui.responses import UnacknowledgedError
 from engine.errors import EngineError
 from engine.models.loading import Models, load_models
 from engine.models.plain_run import PlainRun
-from engine.painting import RECIPE_KEY
+from engine.provenance import RECIPE_KEY
 from engine.recipes.kinds import vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings

@@ -21,7 +21,7 @@ from bot.config import BotSettings
 from bot.submission.threads import JobThreads
 from bot.worker import picture_progress
 from engine.errors import SettingsError
-from engine.painting import read_recipe
+from engine.provenance import read_recipe
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
     FAST,

@@ -16,7 +16,7 @@ from bot.reading.file_process import FileProcess
 from bot.reading.file_readers import read_goal
 from engine.errors import PictureError, RecipeError
 from engine.images.image_io import read_picture
-from engine.painting import read_provenance
+from engine.provenance import read_provenance
 from engine.text import Text
 
 FRENCH = read_language(

@@ -15,7 +15,7 @@ from bot.scheduling import eta
 from bot.submission.permissions import Actor
 from bot.submission.requester import Requester
 from bot.worker import picture_progress
-from engine.painting import read_provenance
+from engine.provenance import read_provenance
 from tests.harness.bot_harness import (
     FAST,
     PATIENCE,

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from engine import make_recipe
 from engine.cli import main
 from engine.films import read_any_provenance
 from engine.recipes.film import Film
+from engine.vqgan_clip.generation import Generation
+from engine.vqgan_clip.painter import VqganClip
 from tests.engine.cli.cli_helpers import picture
 
 PROMPT = "a red circle"
@@ -46,6 +49,46 @@ def test_a_film_is_painted_and_holds_its_recipe(folder: Path, capsys: pytest.Cap
     (folder / "recipe.json").write_text(capsys.readouterr().out, encoding="utf-8")
     assert main(["animate", "--recipe", "recipe.json", "--out", "b.mp4"]) == 0
     assert (folder / "a.mp4").read_bytes() == (folder / "b.mp4").read_bytes()
+
+
+def test_a_film_says_which_weights_and_precision_painted_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    assert main(["animate", PROMPT, "--out", "a.mp4", *QUICK]) == 0
+    origin = read_any_provenance(folder / "a.mp4")
+    assert main(["imagine", PROMPT, "--out", "a.png", "--size", "32x24", "--steps", "2"]) == 0
+    picture_origin = read_any_provenance(folder / "a.png")
+    assert origin.digests == picture_origin.digests != {}
+    assert origin.precision == picture_origin.precision == "float32"
+    capsys.readouterr()
+    assert main(["animate", "--recipe", "a.mp4", "--out", "b.mp4"]) == 0
+    assert "differ" not in capsys.readouterr().err
+    assert main(["recipe", "a.mp4"]) == 0
+    assert "painted in float32" in capsys.readouterr().err
+    again = ["animate", "--recipe", "a.mp4", "--force", "--out", "b.mp4"]
+    monkeypatch.setattr(VqganClip, "precision", "bfloat16")
+    assert main(again) == 0
+    assert "was painted in float32, and in bfloat16 it will differ" in capsys.readouterr().err
+    monkeypatch.setattr(VqganClip, "digests", {"vqgan.safetensors": "0" * 64})
+    assert main(again) == 0
+    assert "the weights have changed since then" in capsys.readouterr().err
+
+
+def test_a_film_that_was_stopped_says_where(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    step = Generation.step
+
+    def interrupted(self: Generation) -> None:
+        step(self)
+        if self.steps_done == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Generation, "step", interrupted)
+    assert main(["animate", PROMPT, "--out", "a.mp4", *QUICK]) == 143
+    assert read_any_provenance(folder / "a.mp4").steps == 4
+    assert main(["recipe", "a.mp4"]) == 0
+    assert "the film was stopped at step 4 of 5" in capsys.readouterr().err
 
 
 def test_a_film_can_start_from_a_picture_and_be_a_webp(folder: Path):

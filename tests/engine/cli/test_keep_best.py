@@ -12,7 +12,7 @@ from engine.comparison.similarity import judged
 from engine.images.image_io import read_picture
 from engine.models.catalogue import CATALOGUE
 from engine.models.tensors import to_tensor
-from engine.painting import read_recipe
+from engine.provenance import read_recipe
 from engine.vqgan_clip.generation import Generation
 from tests.engine.cli.cli_helpers import QUICK
 

@@ -23,8 +23,9 @@ from engine.editing.edit_recipe import (
 )
 from engine.models.protocols import Perceptor
 from engine.models.tensors import to_picture
-from engine.painting import finished_picture, read_recipe, save_painting
+from engine.painting import finished_picture, save_painting
 from engine.presets import make_recipe
+from engine.provenance import read_recipe
 from engine.recipes.augmentations import Augmentations
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.vqgan_clip.edit_constraint import EditConstraint

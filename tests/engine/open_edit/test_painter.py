@@ -15,7 +15,8 @@ from engine.editing.edit_recipe import composite_result
 from engine.errors import ModelError, PictureError, RecipeError
 from engine.models.tensors import to_picture, to_tensor
 from engine.open_edit.painter import OpenEdit
-from engine.painting import paint, read_provenance, save_painting
+from engine.painting import paint, save_painting
+from engine.provenance import read_provenance
 from engine.recipes.edit import Edit
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.kinds import recipe_from_json
