@@ -17,7 +17,8 @@ from statistics import median
 
 from bot.jobs.job import Job
 from bot.scheduling.cost import remaining_cost, step_cost
-from bot.scheduling.queue import GpuQueue, Slice
+from bot.scheduling.queue import GpuQueue
+from bot.scheduling.seats import Slice
 from bot.storage import Store, open_store
 from bot.submission.usage_limits import DAY
 from engine.presets import make_recipe
@@ -55,6 +56,7 @@ async def _time_calls() -> None:
         began = time.perf_counter()
         async with open_store(folder) as store:
             queue = GpuQueue()
+            seat = queue.seat()
             steps_done = await store.jobs.steps_stored()
             for record in await store.jobs.list_open():
                 queue.put(record.job, steps_done.get(record.job.id, 0))
@@ -69,9 +71,9 @@ async def _time_calls() -> None:
     )
     choices: list[float] = []
     for _ in range(SAMPLES):
-        choices.append(_seconds(queue.dequeue))
-        queue.charge(cost)
-        queue.end_slice()
+        choices.append(_seconds(seat.dequeue))
+        seat.charge(cost)
+        seat.end_slice()
     _print("choice of the next slice", choices)
     asked = random.choices(numbers, k=SAMPLES)
     _print("position and times of a job", [_seconds(lambda n=n: queue.position(n)) for n in asked])
@@ -171,6 +173,7 @@ def _work_off(
 ) -> _Simulation:
     """Empty the queue by a simulated engine; call `look` with the clock before every slice."""
     simulation, clock, left = _Simulation({}, {}), 0.0, dict[int, int]()
+    seat = queue.seat()
     slices = 0
     while True:
         look(clock)
@@ -180,7 +183,7 @@ def _work_off(
                 return simulation
             clock = max(clock, arrival)
             continue
-        current = queue.dequeue()
+        current = seat.dequeue()
         assert isinstance(current, Slice)
         job, slices = current.job, slices + 1
         simulation.first_slice.setdefault(job.id, slices)
@@ -188,13 +191,13 @@ def _work_off(
         steps = left.setdefault(job.id, recipe.steps)
         cost = step_cost(recipe)
         for _ in range(min(current.steps, steps)):
-            queue.charge(cost)
+            seat.charge(cost)
             clock += cost
         left[job.id] = max(0, steps - current.steps)
         if left[job.id] == 0:
             simulation.ended[job.id] = clock
-            queue.finish(job)
-        queue.end_slice()
+            seat.finish(job)
+        seat.end_slice()
 
 
 def _errors(etas: Sequence[_ShownEta], simulation: _Simulation) -> list[float]:

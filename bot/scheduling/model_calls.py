@@ -5,9 +5,10 @@ They do not wait behind a long job, and the job's picture does not depend on the
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bot.errors import RESTARTING, UserError
+from bot.scheduling.run_moves import RunMove
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
@@ -39,3 +40,7 @@ class ModelCall(Generic[T]):
         """Set a `UserError` as the result, because the program is about to end."""
         if self.result.set_running_or_notify_cancel():
             self.result.set_exception(UserError(RESTARTING))
+
+
+SeatCall = ModelCall[Any] | RunMove
+"""What a painter does between two steps for others than the job that it paints."""

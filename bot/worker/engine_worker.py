@@ -1,4 +1,4 @@
-"""The engine thread: takes one slice after the other from the queue and paints it.
+"""The engine thread: takes one slice after the other from its seat at the queue and paints it.
 
 Other jobs can share the steps of a slice (`bot.worker.batch`). Model calls are made between two
 steps. Jobs and calls name their models (`bot.worker.loaded_models`); a slice that has to load them
@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.errors import FAULT, message_of
@@ -23,8 +23,10 @@ from bot.jobs.records import StoredCheckpoint
 from bot.scheduling.cost import work_kind
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
-from bot.scheduling.model_calls import ModelCall
-from bot.scheduling.queue import GpuQueue, Slice, StopRequest
+from bot.scheduling.model_calls import ModelCall, SeatCall
+from bot.scheduling.queue import GpuQueue
+from bot.scheduling.run_moves import RunMove
+from bot.scheduling.seats import Seat, Slice, StopRequest
 from bot.timings import Timings
 from bot.worker.batch import StepBatch
 from bot.worker.job_run import JobRun
@@ -75,6 +77,8 @@ class EngineWorker:
         self._settings = settings
         self._files = ModelFiles(weights, loading, lambda: queue.closed)
         self._queue = queue
+        self._seat: Seat
+        """What the thread asks from when its models are loaded."""
         self._throughput = throughput
         self._publish = publish
         checks = ModelChecks(weights, loading, lambda: queue.closed)
@@ -126,13 +130,21 @@ class EngineWorker:
         except BaseException as error:
             self.loaded.set_exception(error)
             return
+        self._seat = self._queue.seat()
         self.loaded.set_result(None)
-        while (task := self._queue.dequeue()) is not None:
-            if isinstance(task, ModelCall):
-                task.run(self._models.get)
-            else:
+        while (task := self._seat.dequeue()) is not None:
+            if isinstance(task, Slice):
                 self.run_slice(task)
+            else:
+                self._make(task)
         self._runs.save()
+
+    def _make(self, call: SeatCall) -> None:
+        """Make a call between two steps."""
+        if isinstance(call, RunMove):
+            call.run(self._runs.let_go)
+        else:
+            call.run(self._models.get)
 
     def _load(self) -> str:
         """Prepare all installed models, and load the main ones; return their device."""
@@ -151,16 +163,16 @@ class EngineWorker:
     def run_slice(self, current: Slice) -> None:
         """Paint one slice of a job; other jobs can share its steps."""
         job = current.job
-        is_active = self._handle(job, self._start(job))
+        is_active = self._handle(job, self._start(current))
         leader = self._runs.find(job)
         name = leader.recipe.models if leader and is_active else job.recipes[0].models
         batch = StepBatch(self._models.budget)
         slices = 1 if self._models.is_loaded(name) else SLICES_AFTER_LOADING
         for _ in range(slices * current.steps):
-            if leader is None or not is_active or self._queue.closed:
+            if leader is None or not is_active or self._seat.closed:
                 break
-            if (call := self._queue.next_call()) is not None:
-                call.run(self._models.get)
+            if (call := self._seat.next_call()) is not None:
+                self._make(call)
             if not self._handle(job, self._prepare(leader)):
                 break
             batch.start_step(leader)
@@ -175,8 +187,8 @@ class EngineWorker:
                 self._handle(each.run.job, self._conclude(each.run, each.cost, each.error))
                 for each in results
             ]
-        self._queue.end_slice()
-        self._runs.keep_queued(self._queue)
+        self._seat.end_slice()
+        self._runs.keep_queued(self._seat)
 
     def _handle(self, job: Job, outcome: Outcome) -> bool:
         """Act on what became of a job in the batch; return True if it takes the next step."""
@@ -184,7 +196,7 @@ class EngineWorker:
             case Standing.READY:
                 return True
             case Standing.WITHDRAWN | Standing.DEFERRED:
-                self._queue.leave_batch(job)
+                self._seat.leave_batch(job)
                 return False
             case Finished():
                 event = outcome
@@ -192,14 +204,32 @@ class EngineWorker:
                 event = _user_failure(job, outcome)
             case Exception():
                 event = _fault(job, outcome)
-        self._queue.finish(job)
+        self._seat.finish(job)
         self._publish(event)
         return False
 
-    def _start(self, job: Job) -> Outcome:
+    def _start(self, current: Slice) -> Outcome:
         """Have the run of the slice's job, and obey requests that came before the slice."""
-        run = self._runs.use(job)
+        try:
+            if current.move is not None:
+                self._fetch(current.move)
+        except CancelledError:
+            return Standing.WITHDRAWN
+        except Exception as error:
+            return error
+        run = self._runs.use(current.job)
         return self._conclude(run) if isinstance(run, JobRun) else run
+
+    def _fetch(self, move: RunMove) -> None:
+        """Wait until another painter has let go of a run, and have it.
+
+        Raises `CancelledError` if the program ends first, or what kept the painter from it.
+        """
+        while (call := self._seat.next_call_before(move)) is not None:
+            self._make(call)
+        run = move.result.result()
+        if run is not None:
+            self._runs.take_in(run)
 
     def _prepare(self, run: JobRun) -> Outcome:
         """Make a run ready for its next step, and suspend others if they are too many."""
@@ -223,7 +253,7 @@ class EngineWorker:
             run = self._runs.find(job)
             return batch.reserve(job, job.recipes[0] if run is None or run.done else run.recipe)
 
-        for job in self._queue.select_batch(self._batch_size, fits)[1:]:
+        for job in self._seat.select_batch(self._batch_size, fits)[1:]:
             self._handle(job, self._join(job, batch))
 
     def _join(self, job: Job, batch: StepBatch) -> Outcome:
@@ -246,7 +276,7 @@ class EngineWorker:
     def _conclude(self, run: JobRun, cost: float = 0.0, error: Exception | None = None) -> Outcome:
         """Charge a job for its step, and obey a request to stop or cancel it."""
         slowness = self._throughput.slowness(run.last_kind) if cost else 1.0
-        request = self._queue.charge(cost, job=run.job, slowness=slowness)
+        request = self._seat.charge(cost, job=run.job, slowness=slowness)
         if error is not None:
             return error
         if request is StopRequest.CANCEL:

@@ -61,15 +61,13 @@ class JobRun:
         """The pictures that are complete."""
         self.seconds = max((each.seconds for each in checkpoints), default=0.0)
         """Engine time of the job in seconds, with an even share of each shared step."""
-        self._get_painter = get_painter
-        self._get_judge = get_judge
+        self.use_models(get_painter, get_judge, memory)
         self._digests: Mapping[str, str] = {}
         self._precision = ""
         self.last_kind = work_kind(job.recipes[0])
         """Kind of the work that was done last."""
         self._began_at = 0.0
         """Engine time of the job in seconds when its current picture began."""
-        self._memory = memory
         self._publish = publish
         self._checkpoint_seconds = timings.checkpoint_seconds
         self._checkpoints: dict[int, list[StoredCheckpoint]] = defaultdict(list)
@@ -85,6 +83,17 @@ class JobRun:
         self._progress = PictureProgress(job.id, publish)
         self._unsaved_steps = 0
         self._unsaved_seconds = 0.0
+
+    def use_models(
+        self,
+        get_painter: "Callable[[str], Painter]",
+        get_judge: "Callable[[str], Judge]",
+        memory: Callable[[str], Budget],
+    ) -> None:
+        """Go on with other models of the same names; the run must be suspended."""
+        self._get_painter = get_painter
+        self._get_judge = get_judge
+        self._memory = memory
 
     @property
     def done(self) -> bool:

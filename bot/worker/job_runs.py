@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 from bot.jobs.events import Event, Started
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
-from bot.scheduling.queue import GpuQueue
+from bot.scheduling.seats import Seat
 from bot.timings import Timings
 from bot.worker.job_run import JobRun
 from bot.worker.loaded_models import LoadedModels
@@ -66,9 +66,21 @@ class JobRuns:
         self._runs[job.id] = run
         return run
 
-    def keep_queued(self, queue: GpuQueue) -> None:
-        """Drop the runs of jobs that are no longer in the queue."""
-        self._runs = {job_id: run for job_id, run in self._runs.items() if job_id in queue}
+    def keep_queued(self, seat: Seat) -> None:
+        """Drop the runs of jobs that are no longer in the queue, or are painted elsewhere."""
+        self._runs = {job_id: run for job_id, run in self._runs.items() if job_id in seat}
+
+    def let_go(self, job: Job) -> JobRun | None:
+        """Return a job's run, suspended, for another painter to go on with; None if it has none."""
+        run = self._runs.pop(job.id, None)
+        if run is not None:
+            run.suspend()
+        return run
+
+    def take_in(self, run: JobRun) -> None:
+        """Go on with a run that another painter has let go."""
+        run.use_models(self._models.get_painter, self._models.get_judge, self._models.budget)
+        self._runs[run.job.id] = run
 
     def suspend_surplus(self, runs: Sequence[JobRun]) -> list[JobRun]:
         """Suspend resident runs that are too many beside these; return the remaining ones."""

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from bot.jobs.job import Job
 from bot.scheduling.cost import step_cost
-from bot.scheduling.queue import GpuQueue, Slice, StopRequest
+from bot.scheduling.queue import GpuQueue
+from bot.scheduling.seats import Slice, StopRequest
 from engine.presets import make_recipe
 
 SLICE, MOST = 25, 8
@@ -28,6 +29,7 @@ class QueueSimulation:
 
     def __init__(self, most: int = MOST, *, fair: bool = True) -> None:
         self.queue = GpuQueue(slice_steps=SLICE, fair=fair)
+        self.seat = self.queue.seat()
         self.most = most
         self.clock = 0.0
         self.left: dict[int, int] = {}
@@ -52,17 +54,17 @@ class QueueSimulation:
             return job.recipes[0].width == first[0].recipes[0].width
 
         first[:] = self.queue.jobs()[:1]
-        jobs = self.queue.select_batch(self.most, fits)
+        jobs = self.seat.select_batch(self.most, fits)
         done = {job.id: step_cost(job.recipes[0]) for job in jobs}
         self.clock += sum(done.values())
         for job in jobs:
             self.left[job.id] -= 1
-            request = self.queue.charge(done[job.id], job=job)
+            request = self.seat.charge(done[job.id], job=job)
             is_over = self.left[job.id] == 0
             if is_over or request is StopRequest.STOP:
-                self.queue.finish(job)
+                self.seat.finish(job)
             elif request is StopRequest.CANCEL:
-                self.queue.leave_batch(job)
+                self.seat.leave_batch(job)
             else:
                 continue
             self.ended_at[job.id] = self.clock
@@ -70,12 +72,12 @@ class QueueSimulation:
 
     def run_slice(self) -> list[list[int]]:
         """Take a whole slice; return the ids of the jobs in each step's batch."""
-        slice_ = self.queue.dequeue()
+        slice_ = self.seat.dequeue()
         assert isinstance(slice_, Slice)
         steps: list[list[int]] = []
         while len(steps) < slice_.steps and slice_.job.id not in self.ended_at:
             steps.append(self.step())
-        self.queue.end_slice()
+        self.seat.end_slice()
         return steps
 
     def work_off(self) -> dict[int, float]:
@@ -102,7 +104,7 @@ def test_job_that_does_not_fit_gets_its_own_slice():
 def test_jobs_join_and_leave_batch_at_next_step():
     simulation = QueueSimulation()
     first, second = simulation.submit(1), simulation.submit(2, steps=5)
-    assert isinstance(simulation.queue.dequeue(), Slice)
+    assert isinstance(simulation.seat.dequeue(), Slice)
     assert simulation.step() == [first, second]
     third = simulation.submit(3)
     assert set(simulation.step()) == {first, second, third}
@@ -117,7 +119,7 @@ def test_jobs_join_and_leave_batch_at_next_step():
 def test_further_jobs_of_user_give_way_to_new_user():
     simulation = QueueSimulation()
     jobs = [simulation.submit(author=1) for _ in range(10)]
-    assert isinstance(simulation.queue.dequeue(), Slice)
+    assert isinstance(simulation.seat.dequeue(), Slice)
     assert simulation.step() == jobs[:MOST]
     new = simulation.submit(author=2)
     assert simulation.step() == [jobs[0], new]
@@ -126,24 +128,24 @@ def test_further_jobs_of_user_give_way_to_new_user():
 def test_cancelled_job_leaves_rest_of_batch_unchanged():
     simulation = QueueSimulation()
     jobs = [simulation.submit(author) for author in (1, 2, 3)]
-    assert isinstance(simulation.queue.dequeue(), Slice)
+    assert isinstance(simulation.seat.dequeue(), Slice)
     simulation.step()
     assert simulation.queue.remove(jobs[1])
     simulation.step()
     assert jobs[1] not in simulation.queue
     assert simulation.step() == [jobs[0], jobs[2]]
-    simulation.queue.end_slice()
+    simulation.seat.end_slice()
     assert set(simulation.work_off()) == set(jobs)
 
 
 def test_job_with_stop_request_joins_no_batch():
     simulation = QueueSimulation()
     first, second = simulation.submit(1), simulation.submit(2)
-    slice_ = simulation.queue.dequeue()
+    slice_ = simulation.seat.dequeue()
     simulation.queue.stop(second)
     assert simulation.step() == [first]
-    simulation.queue.end_slice()
-    slice_ = simulation.queue.dequeue()
+    simulation.seat.end_slice()
+    slice_ = simulation.seat.dequeue()
     assert isinstance(slice_, Slice)
     assert (slice_.job.id, slice_.steps) == (second, 0)
 

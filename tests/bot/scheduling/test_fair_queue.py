@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bot.jobs.job import Job
 from bot.scheduling.cost import step_cost
-from bot.scheduling.queue import GpuQueue, Slice, StopRequest
+from bot.scheduling.queue import GpuQueue
+from bot.scheduling.seats import Seat, Slice, StopRequest
 from engine.presets import make_recipe
 
 SLICE = 25
@@ -23,6 +24,7 @@ class QueueSimulation:
     """A queue, and an engine that takes no time."""
 
     queue: GpuQueue
+    seat: Seat
     ids: count
 
     def submit(self, author: int, steps: int = 100, weight: float = 1.0) -> int:
@@ -33,19 +35,19 @@ class QueueSimulation:
 
     def run_slice(self) -> tuple[int, float, bool]:
         """Take one slice; return its job, its cost and whether the job is done."""
-        slice_ = self.queue.dequeue()
+        slice_ = self.seat.dequeue()
         assert isinstance(slice_, Slice)
         cost = 0.0
         for _ in range(slice_.steps):
-            self.queue.charge(STEP_COST)
+            self.seat.charge(STEP_COST)
             cost += STEP_COST
             position = self.queue.position(slice_.job.id)
             assert position is not None
             if position.end - position.start < STEP_COST / 2:
-                self.queue.finish(slice_.job)
-                self.queue.end_slice()
+                self.seat.finish(slice_.job)
+                self.seat.end_slice()
                 return slice_.job.id, cost, True
-        self.queue.end_slice()
+        self.seat.end_slice()
         return slice_.job.id, cost, False
 
     def slice_order(self) -> list[int]:
@@ -57,7 +59,8 @@ class QueueSimulation:
 
 
 def simulate(**options: bool) -> QueueSimulation:
-    return QueueSimulation(GpuQueue(slice_steps=SLICE, **options), count(1))
+    queue = GpuQueue(slice_steps=SLICE, **options)
+    return QueueSimulation(queue, queue.seat(), count(1))
 
 
 def test_users_alternate_and_jobs_of_each_keep_their_order():
@@ -129,11 +132,11 @@ def test_cancelled_job_leaves_order_unchanged():
 def test_job_cancelled_in_its_slice_is_reported_to_engine():
     simulation = simulate()
     job, other = simulation.submit(author=1), simulation.submit(author=1)
-    assert isinstance(simulation.queue.dequeue(), Slice)
-    assert simulation.queue.charge(STEP_COST) is None
+    assert isinstance(simulation.seat.dequeue(), Slice)
+    assert simulation.seat.charge(STEP_COST) is None
     simulation.queue.remove(job)
-    assert simulation.queue.charge(STEP_COST) is StopRequest.CANCEL
-    simulation.queue.end_slice()
+    assert simulation.seat.charge(STEP_COST) is StopRequest.CANCEL
+    simulation.seat.end_slice()
     assert set(simulation.slice_order()) == {other}
 
 
@@ -142,12 +145,12 @@ def test_stopped_job_comes_before_all_others():
     simulation.submit(author=1)
     stopped = simulation.submit(author=1)
     assert simulation.queue.stop(stopped)
-    slice_ = simulation.queue.dequeue()
+    slice_ = simulation.seat.dequeue()
     assert isinstance(slice_, Slice)
     assert (slice_.job.id, slice_.steps) == (stopped, 0)
-    assert simulation.queue.charge() is StopRequest.STOP
-    simulation.queue.finish(slice_.job)
-    simulation.queue.end_slice()
+    assert simulation.seat.charge() is StopRequest.STOP
+    simulation.seat.finish(slice_.job)
+    simulation.seat.end_slice()
     assert stopped not in simulation.queue
     assert not simulation.queue.stop(stopped)
 

@@ -66,7 +66,7 @@ def test_closing_the_queue_cancels_waiting_calls():
     queue.close()
     with pytest.raises(UserError, match="restart"):
         call.result.result(timeout=0)
-    assert queue.dequeue() is None
+    assert queue.seat().dequeue() is None
 
 
 async def test_call_after_closing_the_queue_is_cancelled(tmp_path: Path):

@@ -11,7 +11,8 @@ import pytest
 from bot.jobs.job import Job
 from bot.scheduling.cost import step_cost, work_kind
 from bot.scheduling.eta import ThroughputEstimator
-from bot.scheduling.queue import GpuQueue, Slice
+from bot.scheduling.queue import GpuQueue
+from bot.scheduling.seats import Seat, Slice
 from engine.presets import make_recipe
 from engine.recipes.film import Film
 from engine.recipes.glide_recipe import GlideRecipe
@@ -38,20 +39,21 @@ def paint(
 ) -> tuple[dict[int, float], ThroughputEstimator]:
     """Let the engine paint endless jobs of some people; return the seconds of each."""
     queue, throughput = GpuQueue(slice_steps=5), ThroughputEstimator()
+    seat = queue.seat()
     for person, recipe in people.items():
         many = tuple(replace(recipe, seed=seed) for seed in range(200))
         queue.put(Job(person, person, "a ring", many))
     seconds = dict.fromkeys(people, 0.0)
     for _ in range(slices):
-        slice_ = queue.dequeue()
+        slice_ = seat.dequeue()
         assert isinstance(slice_, Slice)
         recipe = slice_.job.recipes[0]
         for _ in range(slice_.steps):
             taken, cost, kind = seconds_of(recipe), step_cost(recipe), work_kind(recipe)
             seconds[slice_.job.author_id] += taken
             throughput.record(cost, taken, kind)
-            queue.charge(cost, slowness=throughput.slowness(kind))
-        queue.end_slice()
+            seat.charge(cost, slowness=throughput.slowness(kind))
+        seat.end_slice()
     return seconds, throughput
 
 
@@ -69,11 +71,12 @@ def test_films_and_pictures_get_the_same_time():
 @pytest.mark.parametrize("people", [30, 300])
 def test_a_picture_waits_for_one_slice_of_each_film(people: int):
     queue, throughput = GpuQueue(slice_steps=5), ThroughputEstimator()
+    seat = queue.seat()
     for person in range(1, people + 1):
         queue.put(Job(person, person, "a ring", (replace(FILM, seed=person),)))
-    before = [take_slice(queue, throughput) for _ in range(2 * people + 7)]
+    before = [take_slice(queue, seat, throughput) for _ in range(2 * people + 7)]
     queue.put(Job(0, 0, "a ring", (replace(VQGAN_CLIP, steps=15),)))
-    after = [take_slice(queue, throughput) for _ in range(3 * people + 3)]
+    after = [take_slice(queue, seat, throughput) for _ in range(3 * people + 3)]
     assert {job for job, _ in before} == set(range(1, people + 1))
     last = max(number for number, (job, _) in enumerate(after) if job == 0)
     waited = sum(seconds for _, seconds in after[:last])
@@ -82,21 +85,21 @@ def test_a_picture_waits_for_one_slice_of_each_film(people: int):
     assert waited <= fair_turns * 5 * (SECONDS["demo"] + CAMERA_SECONDS)
 
 
-def take_slice(queue: GpuQueue, throughput: ThroughputEstimator) -> tuple[int, float]:
+def take_slice(queue: GpuQueue, seat: Seat, throughput: ThroughputEstimator) -> tuple[int, float]:
     """Take the next slice; return its job, and how long it takes."""
-    slice_ = queue.dequeue()
+    slice_ = seat.dequeue()
     assert isinstance(slice_, Slice)
     recipe, taken = slice_.job.recipes[0], 0.0
     for _ in range(slice_.steps):
         cost, kind = step_cost(recipe), work_kind(recipe)
         taken += seconds_of(recipe)
         throughput.record(cost, seconds_of(recipe), kind)
-        queue.charge(cost, slowness=throughput.slowness(kind))
+        seat.charge(cost, slowness=throughput.slowness(kind))
     position = queue.position(slice_.job.id)
     assert position is not None
     if position.end <= position.start:
-        queue.finish(slice_.job)
-    queue.end_slice()
+        seat.finish(slice_.job)
+    seat.end_slice()
     return slice_.job.id, taken
 
 
@@ -155,17 +158,17 @@ def work_off(queue: GpuQueue, throughput: ThroughputEstimator) -> dict[int, floa
         person: [each for each in all_ for _ in range(each.total_steps)]
         for person, all_ in JOBS.items()
     }
-    clock, ends = 0.0, dict[int, float]()
+    clock, ends, seat = 0.0, dict[int, float](), queue.seat()
     while queue.jobs():
-        slice_ = queue.dequeue()
+        slice_ = seat.dequeue()
         assert isinstance(slice_, Slice)
         left = steps[slice_.job.id]
         for _ in range(min(slice_.steps, len(left))):
             recipe = left.pop(0)
             clock += SECONDS[recipe.models]
-            queue.charge(step_cost(recipe), slowness=throughput.slowness(recipe.models))
+            seat.charge(step_cost(recipe), slowness=throughput.slowness(recipe.models))
         if not left:
             ends[slice_.job.id] = clock
-            queue.finish(slice_.job)
-        queue.end_slice()
+            seat.finish(slice_.job)
+        seat.end_slice()
     return ends

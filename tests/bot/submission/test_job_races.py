@@ -32,7 +32,8 @@ from bot.jobs.job import UNFINISHED, Job, JobState
 from bot.picture_check import PictureCheck
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
-from bot.scheduling.queue import GpuQueue, Slice, StopRequest
+from bot.scheduling.queue import GpuQueue
+from bot.scheduling.seats import Seat, Slice, StopRequest
 from bot.storage import Store, open_store
 from bot.submission.control import JobControl
 from bot.submission.permissions import Actor
@@ -64,6 +65,7 @@ class Races(RuleBasedStateMachine):
     job: Job
     outcomes: Counter[str]
     queue: GpuQueue
+    seat: Seat
     ledger: EventOutbox
     control: JobControl
     events: list[Event]
@@ -80,6 +82,7 @@ class Races(RuleBasedStateMachine):
 
         async def make() -> None:
             self.queue = GpuQueue()
+            self.seat = self.queue.seat()
             settings, throughput = BotSettings(), ThroughputEstimator()
             check = PictureCheck(settings.safety, self.store, None)
             log = ModerationLog(self.store, Timings(), check, ServerLanguages(self.store).of)
@@ -147,7 +150,7 @@ class Races(RuleBasedStateMachine):
     @precondition(lambda self: self.turn is None and self.queue.jobs())
     @rule()
     def the_engine_takes_a_turn(self) -> None:
-        turn = self.queue.dequeue()
+        turn = self.seat.dequeue()
         assert isinstance(turn, Slice)
         self.turn = turn.job
         self.events.append(Started(turn.job.id))
@@ -155,12 +158,12 @@ class Races(RuleBasedStateMachine):
     @precondition(lambda self: self.turn is not None)
     @rule()
     def the_engine_takes_a_step(self) -> None:
-        self.obey(self.queue.charge(1.0))
+        self.obey(self.seat.charge(1.0))
 
     @precondition(lambda self: self.turn is not None)
     @rule()
     def the_turn_is_over(self) -> None:
-        self.queue.end_slice()
+        self.seat.end_slice()
         self.turn = None
 
     @precondition(lambda self: self.turn is not None)
@@ -216,7 +219,7 @@ class Races(RuleBasedStateMachine):
             if self.turn is None and self.queue.jobs():
                 self.the_engine_takes_a_turn()
             if self.turn is not None:
-                self.obey(self.queue.charge(1.0))
+                self.obey(self.seat.charge(1.0))
             if self.turn is not None:
                 self.the_engine_is_done()
         assert self.outcomes.total() == 1
@@ -231,8 +234,8 @@ class Races(RuleBasedStateMachine):
             self.the_turn_is_over()
 
     def end(self, event: Event) -> None:
-        self.queue.finish(self.job)
-        self.queue.end_slice()
+        self.seat.finish(self.job)
+        self.seat.end_slice()
         self.turn = None
         self.events.append(event)
 
