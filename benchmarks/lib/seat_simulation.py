@@ -13,7 +13,9 @@ from random import Random
 
 from bot.jobs.job import Job
 from bot.scheduling.cost import step_cost
+from bot.scheduling.fair_queue import FairQueue
 from bot.scheduling.queue import GpuQueue
+from bot.scheduling.run_moves import RunMove
 from bot.scheduling.seats import Slice
 from engine.presets import make_recipe
 
@@ -120,7 +122,7 @@ class Simulation:
             seconds += MOVE_SECONDS
             self._outcome.moves += 1
             for seat in self._seats:
-                while (call := seat.next_call()) is not None:
+                while isinstance(call := seat.next_call(), RunMove):
                     call.run(lambda _: None)
         steps = min(slice_.steps, self._left[slice_.job.id])
         seconds += steps * STEP_SECONDS / self._speeds[painter]
@@ -131,7 +133,9 @@ class Simulation:
 
     def _lead(self, person: int) -> float:
         """Return how far a person with a new slice is ahead of those who wait, in slices."""
-        users = self.queue._state.policy._users
+        policy = self.queue._state.policy
+        assert isinstance(policy, FairQueue)
+        users = policy._users
         waiting = [each.time_in_line for each in users.values() if each.entry_id]
         slice_cost = STEPS * step_cost(self._recipe)
         return (users[person].time_in_line - min(waiting, default=inf)) / slice_cost

@@ -1,6 +1,7 @@
 """Several painters at one queue: who gets which slice, without an engine."""
 
 import threading
+import time
 from dataclasses import replace
 from itertools import count
 from random import Random
@@ -13,6 +14,7 @@ from bot.scheduling.cost import step_cost
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queue import GpuQueue
 from bot.scheduling.queue_seat import QueueSeat
+from bot.scheduling.run_moves import RunMove
 from bot.scheduling.seats import DeviceKind, Slice, StopRequest
 from engine.presets import make_recipe
 
@@ -49,7 +51,7 @@ def paint(seat: QueueSeat, steps: int = SLICE) -> int:
 
 def let_go(seat: QueueSeat) -> None:
     """Let go of the runs that others want."""
-    while (call := seat.next_call()) is not None:
+    while isinstance(call := seat.next_call(), RunMove):
         call.run(lambda job: job)
 
 
@@ -123,7 +125,7 @@ def test_a_painter_that_waits_for_a_run_lets_go_of_others_meanwhile(queue: GpuQu
     assert other.job.id == late
     assert other.move is not None
     call = second.next_call_before(waiting.move)
-    assert call is not None
+    assert isinstance(call, RunMove)
     call.run(lambda job: job)
     assert third.next_call_before(other.move) is None
     assert other.move.result.result() is other.job
@@ -157,7 +159,7 @@ def test_a_model_call_is_left_to_a_painter_with_nothing_to_do(queue: GpuQueue):
     thread = threading.Thread(target=lambda: made.append(free.dequeue()))
     thread.start()
     while not free._is_waiting:
-        pass
+        time.sleep(0.001)
     call = ModelCall(lambda models: models, "demo")
     queue.put_call(call)
     assert busy.next_call() is None
