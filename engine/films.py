@@ -150,5 +150,9 @@ def read_any_provenance(source: Path | bytes, *, name: Name = THE_PICTURE) -> Pr
 def _with_between(frames: Iterable[Image.Image], film: Film, seed: int) -> Iterator[Image.Image]:
     from engine.models.tensors import to_picture, to_tensor
     from engine.vqgan_clip.between import with_between
+    from engine.vqgan_clip.clip_between import restyled_between
 
-    return map(to_picture, with_between(map(to_tensor, frames), film, seed))
+    painted = map(to_tensor, frames)
+    if film.clip is not None:
+        return map(to_picture, restyled_between(painted, film, film.clip))
+    return map(to_picture, with_between(painted, film, seed))

@@ -7,10 +7,12 @@ from PIL import Image
 
 from engine.errors import RecipeError
 from engine.images import image_io
+from engine.images.stored_clip import clip_frames
 from engine.images.tiling import Tile, resize
 from engine.recipes.edit import Edit
 from engine.recipes.kinds import AnyRecipe, tile_of_recipe
 from engine.recipes.pictures import check_complete
+from engine.recipes.recipe import Recipe
 from engine.text import Text
 
 _TO_EDIT = Text("the picture to edit")
@@ -36,19 +38,23 @@ def init_image(
 def start_picture(recipe: AnyRecipe) -> Image.Image | None:
     """Return the picture that a run starts from, at the size of the canvas, or None.
 
-    The source of an edit is scaled to the canvas, so nothing is cut off.
+    The source of an edit is scaled to the canvas, so nothing is cut off. Of a clip it is the first
+    frame.
 
     Raises:
-        PictureError: The recipe's file is not a picture.
+        PictureError: The recipe's file is not a picture, or the clip not one of this program.
         RecipeError: The recipe lacks its pictures, or its initial image does not have its size.
     """
     check_complete(recipe)
     if recipe.edit is not None:
         source = image_io.read_picture(recipe.edit.source, name=_TO_EDIT)
         return scaled(source, (recipe.width, recipe.height), tile_of_recipe(recipe))
-    if recipe.init_image is None:
+    if isinstance(recipe, Recipe) and recipe.clip is not None:
+        picture = next(clip_frames(recipe.clip.video))
+    elif recipe.init_image is None:
         return None
-    picture = image_io.read_picture(recipe.init_image, name=Text("the recipe's initial image"))
+    else:
+        picture = image_io.read_picture(recipe.init_image, name=Text("the recipe's initial image"))
     if picture.size != (recipe.width, recipe.height):
         raise RecipeError(
             "the initial image is {size} pixels, but the picture {wanted}",

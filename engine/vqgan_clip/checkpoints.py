@@ -33,13 +33,15 @@ _LATENTS = ("latent", "last_good")
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 _FIRST_FRAME = "first_frame"
 """Name of the state of the first frame, which only loops have."""
+_LAST_FRAME = "last_frame"
+"""Name of the frame (1, 3, H, W) before the current one, which only restyled clips have."""
 
 
 def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
     """Write a checkpoint of the `Generation.state_dict()` of a run of `recipe`."""
     adam = state["optimizer"]["state"]  # empty before the first step
     tensors = {RANDOM: state[RANDOM]}
-    for name in (*_LATENTS, _FIRST_FRAME):
+    for name in (*_LATENTS, _FIRST_FRAME, _LAST_FRAME):
         tensors |= numbered(name, in_order(name, state))
     for name in _MOMENTS if adam else ():
         tensors |= numbered(name, [adam[index][name] for index in sorted(adam)])
@@ -85,7 +87,7 @@ def load(
             steps = torch.tensor(float(values["optimizer_steps"]))
             adam["state"][index] = {"step": steps, **dict(zip(_MOMENTS, each, strict=True))}
     state = {name: values[name] for name in ("plan", "steps_done", "last_good_steps")}
-    for name in (*_LATENTS, _FIRST_FRAME):
+    for name in (*_LATENTS, _FIRST_FRAME, _LAST_FRAME):
         state |= numbered(name, in_order(name, moved))
     return state | {"optimizer": adam, "random": tensors[RANDOM]}
 
@@ -126,6 +128,8 @@ def _check_tensors(tensors: dict[str, Tensor], *, begun: bool) -> None:
         for kind in (*_LATENTS, *film, *(_MOMENTS if begun else ()))
         for name, latent in numbered(kind, like).items()
     }
+    if _LAST_FRAME in tensors:
+        expected[_LAST_FRAME] = tensors[_LAST_FRAME]
     if not like or set(tensors) != {*expected, RANDOM}:
         raise CheckpointError("the checkpoint's tensors are not those of a run")
     for name, latent in expected.items():

@@ -1,5 +1,7 @@
 """What an edit adds to a run: its source, its mask, and how much of the source stays.
 
+Each frame of a film that restyles a clip is such an edit (`engine.vqgan_clip.restyling`).
+
 The gradient of the latent is zero outside the mask (Section 2.5), and the cutouts stay near the
 source's embedding (Appendix G.2). Three things are ours and not the paper's: the pixels outside the
 mask are those of the source, `keep_latent` keeps the latent near that of the source, and
@@ -7,6 +9,7 @@ mask are those of the source, `keep_latent` keeps the latent near that of the so
 """
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -18,7 +21,7 @@ from engine.images.tiling import Tile, tile_of, wraps_of
 from engine.models.loading import Models
 from engine.models.protocols import State
 from engine.models.tensors import to_tensor
-from engine.recipes.edit import Edit
+from engine.recipes.edit import Edit, Keep
 from engine.recipes.start_image import scaled, source_and_mask
 from engine.vqgan_clip.latents import encoded
 from engine.vqgan_clip.losses import clamp_with_gradient, spherical_distance
@@ -30,42 +33,73 @@ the perceptors judge the change together with some of its surroundings."""
 
 
 class EditConstraint:
-    """The source of an edit on a canvas of `size` (width, height), and what is kept of it.
+    """The source of an edit on its canvas, and what is kept of it.
 
     The result of a `tile` continues across its edges, except for what is kept of a source that does
     not.
 
+    Args:
+        keep: How much of the source is kept.
+        source: The picture to change, (1, 3, H, W), floats in [0, 1].
+        models: The models of the run.
+        tile: Axes along which the result continues across its edges.
+        mask: How much of each pixel may change, (1, 1, H, W), floats in [0, 1]; None for all.
+        palette: The palette of the source; None to find it if it is needed.
+
     Attributes:
-        source: the picture to change, (1, 3, H, W), floats in [0, 1].
+        source: The picture to change.
+        palette: Its palette; None if no structure is kept.
         free: 1 for each number of the generator's state that may change, else 0, such as
             (1, 1, h, w) for a VQGAN; None if all may.
     """
 
     @torch.no_grad()
     def __init__(
-        self, edit: Edit, size: tuple[int, int], models: Models, tile: Tile = "none"
+        self,
+        keep: Keep,
+        source: Tensor,
+        models: Models,
+        tile: Tile = "none",
+        *,
+        mask: Tensor | None = None,
+        palette: PaletteTransfer | None = None,
     ) -> None:
-        source, mask = source_and_mask(edit)
-        self._edit = edit
+        self._keep = keep
         self._tile: Tile = tile
-        self.source = to_tensor(scaled(source, size, tile)).to(models.device)
+        self.source = source
         self._state = encoded(models.generator, self.source, tile)
         self.free: State | None = None
-        self._pixel_mask: Tensor | None = None
+        self._pixel_mask = mask
         self._window = (slice(None), slice(None))
         if mask is not None:
-            levels = np.asarray(scaled(mask, size, tile), dtype=np.float32) / 255
-            self._pixel_mask = torch.from_numpy(levels)[None, None].to(models.device)  # (1,1,H,W)
-            self.free = models.generator.free(self._state, self._pixel_mask)
-            self._window = _window(levels > 0)
+            self.free = models.generator.free(self._state, mask)
+            self._window = _window(mask[0, 0].cpu().numpy() > 0)
         self._embeddings: list[Tensor] = []  # (1, D) for each perceptor
-        if edit.keep_look > 0:
+        if keep.keep_look > 0:
             region, _ = self.crop_to_mask(self.source)
             self._embeddings = [
                 each.encode_image(resize_for_perceptor(region, each.input_size))
                 for each in models.perceptors
             ]
-        self._palette = PaletteTransfer(self.source) if edit.keep_structure > 0 else None
+        if palette is None and keep.keep_structure > 0:
+            palette = PaletteTransfer(source)
+        self.palette = palette if keep.keep_structure > 0 else None
+
+    @classmethod
+    def of_edit(
+        cls, edit: Edit, size: tuple[int, int], models: Models, tile: Tile = "none"
+    ) -> Self:
+        """Read the pictures of an edit, scaled to a canvas of `size` (width, height).
+
+        Raises what `source_and_mask` raises.
+        """
+        source, mask = source_and_mask(edit)
+        levels = None
+        if mask is not None:
+            gray = np.asarray(scaled(mask, size, tile), dtype=np.float32) / 255
+            levels = torch.from_numpy(gray)[None, None].to(models.device)
+        pixels = to_tensor(scaled(source, size, tile)).to(models.device)
+        return cls(edit, pixels, models, tile, mask=levels)
 
     def compose(self, image: Tensor) -> Tensor:
         """Compose the decoded `image` (1, 3, H, W) with the source.
@@ -73,10 +107,10 @@ class EditConstraint:
         With `keep_structure` its change of the source is projected on changes of the palette.
         Outside the mask it has the source's pixels.
         """
-        if self._palette is not None:
+        if self.palette is not None:
             change = image - self.source
-            projected = self._palette.project(change)
-            kept = torch.lerp(change, projected, self._edit.keep_structure)
+            projected = self.palette.project(change)
+            kept = torch.lerp(change, projected, self._keep.keep_structure)
             image = clamp_with_gradient(self.source + kept)
         if self._pixel_mask is not None:
             image = torch.lerp(self.source, image, self._pixel_mask)
@@ -102,15 +136,15 @@ class EditConstraint:
             state: the run's state, such as a latent (1, C, h, w).
             embeddings: unit vectors (1, N, D) of the cutouts, for each perceptor.
         """
-        edit, loss = self._edit, torch.zeros((), device=self.source.device)
-        if edit.keep_latent > 0:
+        keep, loss = self._keep, torch.zeros((), device=self.source.device)
+        if keep.keep_latent > 0:
             pairs = zip(state, self._state, strict=True)
             moved = [(now - before).square().mean() for now, before in pairs]
-            loss = loss + edit.keep_latent * (sum(moved[1:], moved[0]) / len(moved))
-        if edit.keep_look > 0:
+            loss = loss + keep.keep_latent * (sum(moved[1:], moved[0]) / len(moved))
+        if keep.keep_look > 0:
             pairs = zip(embeddings, self._embeddings, strict=True)
             distances = [spherical_distance(views, own).mean() for views, own in pairs]
-            loss = loss + edit.keep_look * torch.stack(distances).mean()
+            loss = loss + keep.keep_look * torch.stack(distances).mean()
         return loss
 
 

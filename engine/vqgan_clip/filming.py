@@ -6,6 +6,9 @@ moments belong to the old place of everything and begin anew.
 
 The last frames of a loop are faded into what the camera would see of the first one, also while they
 are painted. So they agree with it when it comes again.
+
+`engine.vqgan_clip.restyling` does the same for a film that restyles a clip, where the clip's motion
+takes the place of the camera's.
 """
 
 from collections.abc import Callable
@@ -17,9 +20,10 @@ from engine.models.protocols import Generator, State
 from engine.recipes.film import Film
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.camera import moved
+from engine.vqgan_clip.edit_constraint import EditConstraint
 from engine.vqgan_clip.latents import encoded
 
-_PICTURE = -1
+PICTURE = -1
 """What `Filming.frame` is while the picture is painted, before the first frame."""
 _LOOP_SHARE, _LOOP_FRAMES = 1 / 3, 24
 """Share of a loop's frames that are faded into the first one, and their maximum number."""
@@ -32,14 +36,19 @@ class Filming:
         frame: Number of the frame that is painted, from 0; -1 for the picture before them.
         first: The settled state of a loop's first frame; None before that is done, and for films
             that are no loops.
+        last: The frame (1, 3, H, W) before the current one, which only a restyled clip needs; None
+            at its beginning.
+        constraint: What is kept of the current frame of a clip; None for other films.
     """
 
     def __init__(self, recipe: Recipe, film: Film, generator: Generator) -> None:
         self._recipe = recipe
         self._film = film
         self._generator = generator
-        self.frame = _PICTURE
+        self.frame = PICTURE
         self.first: State | None = None
+        self.last: Tensor | None = None
+        self.constraint: EditConstraint | None = None
         self._target: tuple[int, Tensor] | None = None
         """A frame, and what the camera sees of the first one there; `compose` needs it again."""
 
@@ -70,20 +79,24 @@ class Filming:
         if self.frame == 0 and self._film.loop:
             settled = self._generator.settled(state, self._recipe.quantization, None)
             self.first = tuple(numbers.detach().clone() for numbers in settled)
-        if self.frame > _PICTURE:
-            seed = self._recipe.seed
-            picture = moved(picture, self._film, seed, self.frame, self.frame + 1)
-        for own, numbers in zip(state, encoded(self._generator, picture, "none"), strict=True):
+        start = self._begin_frame(picture)
+        for own, numbers in zip(state, encoded(self._generator, start, "none"), strict=True):
             own.copy_(numbers)
             optimizer.state[own]["exp_avg"].zero_()
-        self.frame += 1
         return undo
 
-    def resume(self, steps_done: int, first: State | None) -> None:
-        """Continue after some steps; `first` is what `self.first` was then."""
+    def resume(self, steps_done: int, first: State | None, last: Tensor | None) -> None:
+        """Continue after some steps; `first` and `last` are what the attributes were then."""
         after_first = max(0, steps_done - self._recipe.steps)
-        self.frame = -(-after_first // self._film.steps) + _PICTURE
-        self.first, self._target = first, None
+        self.frame = -(-after_first // self._film.steps) + PICTURE
+        self.first, self.last, self._target = first, last, None
+
+    def _begin_frame(self, picture: Tensor) -> Tensor:
+        """Go on to the next frame after a `picture`; return what it starts from (1, 3, H, W)."""
+        self.frame += 1
+        if self.frame == 0:
+            return picture
+        return moved(picture, self._film, self._recipe.seed, self.frame - 1, self.frame)
 
     def _undo(self, state: State, optimizer: torch.optim.Adam) -> Callable[[], None]:
         frame, first = self.frame, self.first

@@ -22,15 +22,18 @@ from engine.models.loading import Models
 from engine.models.protocols import Perceptor, State
 from engine.models.strokes import Strokes
 from engine.models.tensors import to_tensor
+from engine.recipes.film import Film
 from engine.recipes.generator_kinds import check_traits
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.text import Text
 from engine.vqgan_clip import loop
+from engine.vqgan_clip.clip_source import check_clip
 from engine.vqgan_clip.edit_constraint import EditConstraint, resize_for_perceptor
 from engine.vqgan_clip.filming import Filming
 from engine.vqgan_clip.latents import initial_state
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
+from engine.vqgan_clip.restyling import Restyling
 from engine.vqgan_clip.safety import FiniteGuard
 
 ADAM_BETAS = (0.9, 0.999)
@@ -53,7 +56,7 @@ class Generation(loop.Run):
         canvas = (recipe.width, recipe.height)
         edit = None
         if recipe.edit is not None:
-            edit = EditConstraint(recipe.edit, canvas, models, recipe.tile)
+            edit = EditConstraint.of_edit(recipe.edit, canvas, models, recipe.tile)
         free = None if edit is None else edit.free
         start = initial_state(recipe, models.generator, rng, free)
         state = tuple(numbers.requires_grad_() for numbers in start)
@@ -70,7 +73,7 @@ class Generation(loop.Run):
             rng=rng,
             guard=FiniteGuard(state),
             plan=plan,
-            filming=recipe.film and Filming(recipe, recipe.film, models.generator),
+            filming=None if recipe.film is None else _filming(recipe, recipe.film, models),
         )
 
     @property
@@ -126,7 +129,8 @@ class Generation(loop.Run):
         Raises `DivergedError` as `step` does.
         """
         self._raise_if_diverged()
-        first = None if self.filming is None else self.filming.first
+        film = self.filming
+        first, last = (None, None) if film is None else (film.first, film.last)
         return {
             "plan": PLANS.index(self.plan),
             "steps_done": self.steps_done,
@@ -134,6 +138,7 @@ class Generation(loop.Run):
             **numbered("latent", [numbers.detach().clone() for numbers in self.state]),
             **numbered("last_good", [numbers.clone() for numbers in self.guard.last_finite]),
             **numbered("first_frame", first or ()),
+            **numbered("last_frame", () if last is None else (last.clone(),)),
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "random": self.rng.get_state(),
         }
@@ -144,7 +149,10 @@ class Generation(loop.Run):
         Raises `CheckpointError` if it is from a run of another size or with other models.
         """
         latents = in_order("latent", state)
-        if [each.shape for each in latents] != [each.shape for each in self.state]:
+        shapes = [each.shape for each in (*latents, *in_order("last_frame", state))]
+        canvas = (1, 3, self.recipe.height, self.recipe.width)
+        own = [each.shape for each in self.state]
+        if shapes[: len(own)] != own or any(each != canvas for each in shapes[len(own) :]):
             raise CheckpointError("the checkpoint's latent does not fit the recipe and its models")
         self.plan = PLANS[max(PLANS.index(self.plan), state["plan"])]
         self.steps_done, self.shown = state["steps_done"], None
@@ -161,12 +169,20 @@ class Generation(loop.Run):
         self.optimizer.load_state_dict(optimizer)
         self.rng.set_state(state["random"])
         if self.filming is not None:
-            self.filming.resume(self.steps_done, in_order("first_frame", state) or None)
+            first, last = (in_order(name, state) for name in ("first_frame", "last_frame"))
+            self.filming.resume(self.steps_done, first or None, next(iter(last), None))
 
     def _raise_if_diverged(self) -> None:
         error = self.check_finite()
         if error is not None:
             raise error
+
+
+def _filming(recipe: Recipe, film: Film, models: Models) -> Filming:
+    if film.clip is None:
+        return Filming(recipe, film, models.generator)
+    check_clip(recipe, film, film.clip)
+    return Restyling(recipe, film, film.clip, models)
 
 
 def make_optimizer(state: State) -> torch.optim.Adam:

@@ -13,7 +13,7 @@ An edit adds three things, see `engine.vqgan_clip.edit_constraint`: its source i
 image, the loss keeps near the source, and the gradient is zero outside its mask (2.5, 4, G.2).
 
 A film adds a camera, which moves the picture before the first step of each frame, see
-`engine.vqgan_clip.filming`.
+`engine.vqgan_clip.filming`; or it restyles a clip, see `engine.vqgan_clip.restyling`.
 
 A step takes one run or several at once. A batch of one is the paper's loop; in a larger batch,
 decoder and perceptors process all images together, and everything else is done run by run. No run
@@ -114,6 +114,11 @@ class Run:
     """What computes the gradients of steps that the run takes alone; None for the loop itself."""
 
     @property
+    def constraint(self) -> EditConstraint | None:
+        """What an edit, or the current frame of a clip, keeps of its source."""
+        return self.edit if self.filming is None else self.filming.constraint
+
+    @property
     def latent(self) -> Tensor:
         """The first tensor of the state, of a VQGAN the paper's z."""
         return self.state[0]
@@ -205,8 +210,8 @@ def apply_gradient(run: Run, loss: Tensor) -> DivergedError | None:
     run.last_loss = loss.detach()
     with run.guard.watch(run.state, loss, run.steps_done):
         # 7. Zero the gradient of latent cells outside the mask (2.5).
-        if run.edit is not None and run.edit.free is not None:
-            for numbers, free in zip(run.state, run.edit.free, strict=True):
+        if run.constraint is not None and run.constraint.free is not None:
+            for numbers, free in zip(run.state, run.constraint.free, strict=True):
                 cast(Tensor, numbers.grad).mul_(free)  # of a VQGAN (1, C, h, w) * (1, 1, h, w)
         # 8. Move z with Adam at the scheduled learning rate (2).
         rate = run.models.generator.rate * learning_rate(run.recipe, run.steps_done)
@@ -237,7 +242,8 @@ def settle(run: Run) -> State:
 def compose(run: Run, image: Tensor) -> Tensor:
     """Return the picture (1, 3, H, W) of a decoded `image`.
 
-    That of an edit is composed with its source, and the end of a loop with its beginning.
+    That of an edit or of a frame of a clip is composed with its source, and the end of a loop with
+    its beginning.
     """
     if run.filming is not None:
         return run.filming.compose(image)
@@ -247,7 +253,9 @@ def compose(run: Run, image: Tensor) -> Tensor:
 def crop(run: Run, image: Tensor) -> Region:
     """Return where a picture (1, 3, H, W) is cut: of a masked edit around the mask, else all."""
     recipe = run.recipe
-    region, tile = (image, recipe.tile) if run.edit is None else run.edit.crop_to_mask(image)
+    region, tile = image, recipe.tile
+    if run.constraint is not None:
+        region, tile = run.constraint.crop_to_mask(image)
     return Region(region, recipe.cutouts, recipe.augmentations, run.rng, tile)
 
 
@@ -259,9 +267,9 @@ def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
     for share, views, targets in zip(models.shares, embeddings, run.targets, strict=True):
         distance = prompt_loss(views, targets, weights.prompts, run.prompt_stops)  # (1,)
         loss = loss + share * distance.sum()
-    # Distance to the source of an edit (G.2).
-    if run.edit is not None:
-        loss = loss + run.edit.loss(run.state, embeddings)
+    # Distance to the source of an edit, or of a frame (G.2).
+    if run.constraint is not None:
+        loss = loss + run.constraint.loss(run.state, embeddings)
     # alpha * mean(z^2), or another regulariser that suits the generator (2.4).
     if recipe.regularizer > 0:
         pull = models.generator.pull(run.state, recipe.quantization)  # (1,)

@@ -163,7 +163,7 @@ def test_around_a_mask_a_tile_goes_on_only_where_all_of_it_is_looked_at(models: 
         ImageDraw.Draw(mask).rectangle(box, fill=255)
         recipe = edit(scene((64, 64)), mask=mask, tile="both")
         assert recipe.edit is not None
-        constraint = EditConstraint(recipe.edit, (64, 64), models, recipe.tile)
+        constraint = EditConstraint.of_edit(recipe.edit, (64, 64), models, recipe.tile)
         found[name] = constraint.crop_to_mask(constraint.source)[1]
     assert found == {"middle": "none", "row": "both", "all": "both"}
 
