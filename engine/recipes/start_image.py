@@ -7,9 +7,10 @@ from PIL import Image
 
 from engine.errors import RecipeError
 from engine.images import image_io
-from engine.images.stored_clip import clip_frames
+from engine.images.stored_clip import clip_frames, clip_info
 from engine.images.tiling import Tile, resize
 from engine.recipes.edit import Edit
+from engine.recipes.film import Clip, Film
 from engine.recipes.kinds import AnyRecipe, tile_of_recipe
 from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe
@@ -43,18 +44,19 @@ def start_picture(recipe: AnyRecipe) -> Image.Image | None:
 
     Raises:
         PictureError: The recipe's file is not a picture, or the clip not one of this program.
-        RecipeError: The recipe lacks its pictures, or its initial image does not have its size.
+        RecipeError: The recipe lacks its pictures, or its initial image does not have its size, or
+            its clip not the size, rate and frames of its film.
     """
     check_complete(recipe)
     if recipe.edit is not None:
         source = image_io.read_picture(recipe.edit.source, name=_TO_EDIT)
         return scaled(source, (recipe.width, recipe.height), tile_of_recipe(recipe))
     if isinstance(recipe, Recipe) and recipe.clip is not None:
-        picture = next(clip_frames(recipe.clip.video))
-    elif recipe.init_image is None:
+        assert recipe.film is not None
+        return _first_frame(recipe, recipe.film, recipe.clip)
+    if recipe.init_image is None:
         return None
-    else:
-        picture = image_io.read_picture(recipe.init_image, name=Text("the recipe's initial image"))
+    picture = image_io.read_picture(recipe.init_image, name=Text("the recipe's initial image"))
     if picture.size != (recipe.width, recipe.height):
         raise RecipeError(
             "the initial image is {size} pixels, but the picture {wanted}",
@@ -62,6 +64,32 @@ def start_picture(recipe: AnyRecipe) -> Image.Image | None:
             wanted=f"{recipe.width}x{recipe.height}",
         )
     return picture
+
+
+def _first_frame(recipe: Recipe, film: Film, clip: Clip) -> Image.Image:
+    """Return the first frame of a clip, after all of them were read and found to fit the film."""
+    wanted = (recipe.width, recipe.height)
+    first, shown = None, 0
+    for frame in clip_frames(clip.video):
+        shown += 1
+        first = first or frame
+        if frame.size != wanted:
+            raise RecipeError(
+                "the clip is {size} pixels, but the film {wanted}",
+                size=f"{frame.width}x{frame.height}",
+                wanted=f"{recipe.width}x{recipe.height}",
+            )
+    rate, painted = clip_info(clip.video).rate, film.painted_of(shown)
+    if first is None or (rate, painted) != (film.shown_rate, film.frames):
+        raise RecipeError(
+            "of the clip {painted} frames would be painted and {rate} shown a second, but of the "
+            "film {frames} and {shown}",
+            painted=painted,
+            rate=rate,
+            frames=film.frames,
+            shown=film.shown_rate,
+        )
+    return first
 
 
 def scaled(picture: Image.Image, size: tuple[int, int], tile: Tile = "none") -> Image.Image:

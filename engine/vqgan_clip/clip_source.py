@@ -6,40 +6,9 @@ from itertools import islice
 from PIL import Image
 from torch import Tensor
 
-from engine.errors import RecipeError
-from engine.images.stored_clip import clip_frames, clip_info
+from engine.images.stored_clip import clip_frames
 from engine.models.tensors import to_tensor
 from engine.recipes.film import Clip, Film
-from engine.recipes.pictures import check_complete
-from engine.recipes.recipe import Recipe
-
-
-def check_clip(recipe: Recipe, film: Film, clip: Clip) -> None:
-    """Raise `RecipeError` unless a recipe's clip has the size, rate and frames of its film.
-
-    Every frame is read. Raises `PictureError` if the file is none of `engine.images.clip`.
-    """
-    check_complete(recipe)
-    wanted = (recipe.width, recipe.height)
-    shown = 0
-    for frame in clip_frames(clip.video):
-        shown += 1
-        if frame.size != wanted:
-            raise RecipeError(
-                "the clip is {size} pixels, but the film {wanted}",
-                size=f"{frame.width}x{frame.height}",
-                wanted=f"{recipe.width}x{recipe.height}",
-            )
-    rate, painted = clip_info(clip.video).rate, film.painted_of(shown)
-    if (rate, painted) != (film.shown_rate, film.frames):
-        raise RecipeError(
-            "of the clip {painted} frames would be painted and {rate} shown a second, but of the "
-            "film {frames} and {shown}",
-            painted=painted,
-            rate=rate,
-            frames=film.frames,
-            shown=film.shown_rate,
-        )
 
 
 class ClipSource:

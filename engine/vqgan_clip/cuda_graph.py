@@ -59,11 +59,12 @@ class CudaGraphs:
     def for_run(self, run: Run, entry: ModelEntry | None = None) -> "StepGraph | None":
         """Return the graph of a run, which is captured in one of its next steps.
 
-        None for a film that is a loop: at its end, each frame is faded into another picture.
+        None for a film that is a loop or restyles a clip: each frame is faded into another picture.
         `entry` says what the run's models take; without it a graph is captured without asking if
         there is memory for it.
         """
-        if run.recipe.film is not None and run.recipe.film.loop:
+        film = run.recipe.film
+        if film is not None and (film.loop or film.clip is not None):
             return None
         return StepGraph(run.models.device, self._pool, entry)
 

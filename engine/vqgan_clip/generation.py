@@ -28,7 +28,6 @@ from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.text import Text
 from engine.vqgan_clip import loop
-from engine.vqgan_clip.clip_source import check_clip
 from engine.vqgan_clip.edit_constraint import EditConstraint, resize_for_perceptor
 from engine.vqgan_clip.filming import Filming
 from engine.vqgan_clip.latents import initial_state
@@ -46,8 +45,9 @@ class Generation(loop.Run):
     If memory runs out in a step, the run continues from that step with the next of `PLANS`.
 
     Raises:
-        RecipeError: the recipe is for other models, its size is off their latent grid, or it asks
-            their generator for what that does not have.
+        RecipeError: the recipe is for other models, its size is off their latent grid, it asks
+            their generator for what that does not have, or its clip does not fit it.
+        PictureError: a picture or the clip in the recipe cannot be read.
     """
 
     def __init__(self, recipe: Recipe, models: Models, plan: MemoryPlan = PLANS[0]) -> None:
@@ -181,7 +181,6 @@ class Generation(loop.Run):
 def _filming(recipe: Recipe, film: Film, models: Models) -> Filming:
     if film.clip is None:
         return Filming(recipe, film, models.generator)
-    check_clip(recipe, film, film.clip)
     return Restyling(recipe, film, film.clip, models)
 
 

@@ -31,6 +31,9 @@ _VIEW_BYTES, _SAMPLE_BYTES = 60, 27
 """Bytes per pixel of a cutout, and per sample of the picture that goes into it: the cutout in
 float32, and what its resampling needs. Measured: 4.4 MB for a cutout of 224 pixels with one sample
 per pixel, and 2.0 MB for one of 64 pixels with 16 samples per pixel."""
+_CLIP_BYTES = 400
+"""Bytes per pixel of what a restyled clip keeps of its frames: two constraints with the weights of
+their palettes, the flow between two frames, and the frames themselves."""
 _OUTPUT_BYTES = 8
 """Bytes per pixel of the enlarged picture: the picture, and what its enlargement needs."""
 
@@ -72,9 +75,10 @@ def _estimate_run(
     pixels: int, recipe: Recipe, entry: ModelEntry, plan: MemoryPlan, is_bf16: bool, is_cuda: bool
 ) -> int:
     """Estimate a run like `recipe`, but with another number of pixels."""
+    of_clip = 0 if recipe.clip is None else pixels * _CLIP_BYTES
     if is_cuda:
         memory = entry.cuda_memory
-        return round(estimate_activations(pixels, recipe, memory, plan, is_bf16=is_bf16))
+        return of_clip + round(estimate_activations(pixels, recipe, memory, plan, is_bf16=is_bf16))
     memory = entry.memory
     # The decoder's activations grow with the pixels, the perceptors' with the cutouts.
     batch = min(recipe.cutouts, plan.cutout_batch_size or recipe.cutouts)
@@ -82,7 +86,7 @@ def _estimate_run(
     activations += memory.per_pixel * pixels * (_CHECKPOINTED if plan.checkpoint_decoder else 1)
     activations *= _BF16 if is_bf16 else 1
     views = recipe.cutouts * sum(_view_bytes(pixels, side, recipe) for side in memory.view_sides)
-    return round(activations + views + pixels * recipe.enlarge**2 * _OUTPUT_BYTES)
+    return of_clip + round(activations + views + pixels * recipe.enlarge**2 * _OUTPUT_BYTES)
 
 
 def _view_bytes(pixels: int, side: int, recipe: Recipe) -> int:

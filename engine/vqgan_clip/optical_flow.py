@@ -20,7 +20,8 @@ _SHORTEST_SIDE = 128
 """Smaller pictures are enlarged, because the search compares patches of 8 pixels."""
 _RELATIVE, _ABSOLUTE = 0.01, 0.5
 """How far from its start the way there and back may end, squared: as a share of both ways, and in
-squared pixels (Sundaram et al., 2010)."""
+squared pixels (Sundaram et al., 2010). The latter grow with a picture of more pixels than
+`_SHORTEST_SIDE`, where noise shifts the flow of what looks alike everywhere."""
 _COLOR_TOLERANCE = 0.15
 """Difference of colors, of 1, at which a flow counts little. Noise stays far below it."""
 
@@ -66,8 +67,9 @@ def find_flow(here: Tensor, there: Tensor) -> Flow:
 
 def _leads_back(forth: Tensor, back: Tensor) -> Tensor:
     """Return where two flows (1, 2, H, W), at the same pixels, cancel: (1, 1, H, W) bool."""
+    unit = max(1.0, min(forth.shape[-2:]) / _SHORTEST_SIDE)
     both = (forth.square() + back.square()).sum(1, keepdim=True)
-    return (forth + back).square().sum(1, keepdim=True) < _RELATIVE * both + _ABSOLUTE
+    return (forth + back).square().sum(1, keepdim=True) < _RELATIVE * both + _ABSOLUTE * unit**2
 
 
 def _as_picture(flow: NDArray[np.float32]) -> Tensor:
@@ -93,13 +95,13 @@ def _dense_flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np
     cv2.setNumThreads(1)
     height, width = here.shape
     factor = max(1, -(-_SHORTEST_SIDE // min(height, width)))
-    size = (factor * width, factor * height)
-    if factor > 1:
-        here, there = (
-            cv2.resize(each, size, interpolation=cv2.INTER_CUBIC) for each in (here, there)
-        )
+    first, second = (
+        cv2.resize(each, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+        for each in (here, there)
+    )
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = search.calc(here, there, None)
-    if factor > 1:
-        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / factor
-    return flow.astype(np.float32)
+    found = np.zeros((*first.shape[:2], 2), dtype=np.float32)
+    flow = cv2.resize(
+        search.calc(first, second, found), (width, height), interpolation=cv2.INTER_AREA
+    )
+    return np.asarray(flow / factor, dtype=np.float32)

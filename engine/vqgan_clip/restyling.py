@@ -35,8 +35,6 @@ _HOLD = 0.5
 class Restyling(Filming):
     """The frames of a clip in a run of `recipe` on `models`."""
 
-    constraint: EditConstraint
-
     def __init__(self, recipe: Recipe, film: Film, clip: Clip, models: Models) -> None:
         super().__init__(recipe, film, models.generator)
         self._clip = clip
@@ -51,7 +49,8 @@ class Restyling(Filming):
 
     def compose(self, image: Tensor) -> Tensor:
         """Compose an image (1, 3, H, W) with the clip's frame, and with the last frame."""
-        image = self.constraint.compose(image)
+        if self.constraint is not None:
+            image = self.constraint.compose(image)
         if self._start is None or self._hold is None:
             return image
         return torch.lerp(image, self._start, self._hold)
