@@ -1,43 +1,14 @@
-"""Open the store: lock its folder, make or migrate its tables and set up SQLite.
+"""Open the store."""
 
-Only the account of the program may read what is stored. SQLite gives the files beside the database
-its permissions.
-"""
-
-import asyncio
-import logging
-import os
-import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import filelock
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
-
-from bot.private_files import FILE_MODE, FOLDER_MODE, make_private, warn_if_open
-from bot.storage.base import BEGIN, FOLD, NO_TRANSACTION, Database
-from bot.storage.migrations import migrate
+from bot.storage.sqlite import DATABASE, LOCK, locked_folder, open_sqlite
 from bot.storage.store import Store
 from bot.timings import Timings
-from engine.errors import SettingsError
-from engine.files import quoted
 
-log = logging.getLogger(__name__)
-
-DATABASE, LOCK = "bot.sqlite", "bot.lock"
-_BESIDE = ("", "-wal", "-shm", "-journal")
-"""Endings of the files of a database."""
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_MEND = (
-    "put a copy from a backup in its place, or move the files of this name away to start with an "
-    "empty database"
-)
-_INCREMENTAL = 2
-"""The value of `PRAGMA auto_vacuum` that allows giving free pages back step by step."""
+__all__ = ["DATABASE", "LOCK", "open_store"]
 
 
 @asynccontextmanager
@@ -51,145 +22,6 @@ async def open_store(
     Raises `SettingsError` if another program uses the folder, it cannot be written, or its database
     is damaged or belongs to a newer program.
     """
-    lock = _lock(folder)
-    try:
-        path = folder / DATABASE
-        await asyncio.to_thread(_prepare, path, locked_seconds)
-        url = URL.create("sqlite+aiosqlite", database=str(path))
-        engine = create_async_engine(url, connect_args={"timeout": locked_seconds})
-        _set_up(engine.sync_engine, "PRAGMA foreign_keys=ON")
-        try:
-            yield Store(Database(engine))
-        finally:
-            await engine.dispose()
-    finally:
-        lock.release()
-
-
-def _lock(folder: Path) -> filelock.BaseFileLock:
-    lock = filelock.FileLock(folder / LOCK, mode=FILE_MODE)
-    try:
-        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        raise SettingsError(
-            f"storage.folder: another bot uses {quoted(folder)}; stop it, or name another folder"
-        ) from None
-    except OSError as error:
-        raise SettingsError(
-            f"storage.folder: cannot write to {quoted(folder)}: {error.strerror}"
-        ) from error
-    return lock
-
-
-def _prepare(path: Path, locked_seconds: float) -> None:
-    """Make the database, or bring the existing one up to date."""
-    make_private(path.parent, path.with_name(LOCK), *_files(path))
-    warn_if_open(path.parent, "storage.folder")
-    if not path.exists():
-        _create(path, locked_seconds)
-    elif not path.stat().st_size:
-        raise SettingsError(f"storage.folder: the database {quoted(path)} is empty: {_MEND}")
-    else:
-        _migrate(path, locked_seconds)
-
-
-def _create(path: Path, locked_seconds: float) -> None:
-    """Make a new database, which gets its name when it is complete.
-
-    So an empty file is never one that was about to be made, but one whose content was lost.
-    """
-    orphans = [each for each in _files(path) if each.exists()]
-    if orphans:
-        raise SettingsError(
-            f"storage.folder: the database {quoted(path)} is missing, but {quoted(orphans[0])}, "
-            f"which belongs to it, is there: {_MEND}"
-        )
-    unfinished = path.with_name(f"{path.name}.new")
-    try:
-        for each in _files(unfinished):
-            each.unlink(missing_ok=True)
-        unfinished.touch(FILE_MODE)
-        _migrate(unfinished, locked_seconds)
-        unfinished.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise SettingsError(
-            f"storage.folder: cannot write {quoted(path)}: {error.strerror}"
-        ) from error
-
-
-def _flush_folder(folder: Path) -> None:
-    """Write the names in a folder to the disk, so that they survive a power cut."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _files(path: Path) -> list[Path]:
-    return [path.with_name(f"{path.name}{ending}") for ending in _BESIDE]
-
-
-def _migrate(path: Path, locked_seconds: float) -> None:
-    """Migrate the tables in one transaction, while nothing else has the database open."""
-    # Foreign keys stay unchecked here, because a migration may replace a table.
-    url = URL.create("sqlite", database=str(path))
-    engine = create_engine(url, connect_args={"timeout": locked_seconds})
-    _set_up(engine)
-    try:
-        with engine.execution_options(**{BEGIN: "IMMEDIATE"}).begin() as connection:
-            migrate(connection)
-    except DBAPIError as error:
-        damaged = getattr(error.orig, "sqlite_errorcode", None) in _DAMAGED
-        advice = f": {_MEND}" if damaged else ""
-        message = f"storage.folder: cannot use {quoted(path)}: {error.orig}{advice}"
-        raise SettingsError(message) from error
-    finally:
-        engine.dispose()
-    _enable_auto_vacuum(path, locked_seconds)
-
-
-def _enable_auto_vacuum(path: Path, locked_seconds: float) -> None:
-    """Make the database track its free pages, so that it can give them back."""
-    try:
-        with closing(sqlite3.connect(path, locked_seconds, isolation_level=None)) as database:
-            ((mode,),) = database.execute("PRAGMA auto_vacuum").fetchall()
-            if mode != _INCREMENTAL:
-                database.execute("PRAGMA auto_vacuum=INCREMENTAL")
-                database.execute("VACUUM")  # rewrites the file, only once
-    except sqlite3.Error as error:
-        log.warning("the database cannot shrink; trying at the next start", extra={"cause": error})
-
-
-def _casefold(text: str | None) -> str | None:
-    """Fold case in every script; SQLite's own functions only know A to Z."""
-    return None if text is None else text.casefold()
-
-
-def _set_up(engine: Engine, *pragmas: str) -> None:
-    """Put everything into transactions, which survive a power cut."""
-
-    def on_connect(connection: Any, _: object) -> None:
-        # Python's driver would leave reads and changes of tables outside of transactions.
-        connection.isolation_level = None
-        connection.create_function(FOLD, 1, _casefold, deterministic=True)
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not block each other
-        cursor.execute("PRAGMA synchronous=FULL")
-        # Deleted content is overwritten where that is free; whole free pages are given back.
-        cursor.execute("PRAGMA secure_delete=FAST")
-        for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
-
-    def on_begin(connection: Connection) -> None:
-        kind = connection.get_execution_options().get(BEGIN, "")
-        if kind != NO_TRANSACTION:
-            connection.exec_driver_sql(f"BEGIN {kind}".strip())
-
-    event.listen(engine, "connect", on_connect)
-    event.listen(engine, "begin", on_begin)
+    with locked_folder(folder):
+        async with open_sqlite(folder, locked_seconds) as database:
+            yield Store(database)

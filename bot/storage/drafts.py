@@ -42,7 +42,7 @@ class DraftRepository(Repository):
         )
         surplus = newest.offset(DRAFTS)
         is_old = or_(DraftRow.created_at < now - DRAFT_AGE, DraftRow.id.in_(surplus))
-        async with self._write.begin() as session:
+        async with self._write() as session:
             session.add(row)
             await session.flush()
             await session.execute(delete(DraftRow).where(is_old))
@@ -66,7 +66,7 @@ class DraftRepository(Repository):
     async def delete(self, draft_id: int) -> bool:
         """Delete a draft; return whether it existed."""
         draft = delete(DraftRow).where(DraftRow.id == draft_id).returning(DraftRow.id)
-        async with self._write.begin() as session:
+        async with self._write() as session:
             return await session.scalar(draft) is not None
 
 

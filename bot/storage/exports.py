@@ -101,7 +101,9 @@ def is_fact_about(author_id: int) -> ColumnElement[bool]:
 
 
 def _columns(table: type[Base]) -> list[str]:
-    return [column.name for column in table.__table__.columns]
+    # The folded prompt is only another form of the prompt, for searching.
+    names = [column.name for column in table.__table__.columns]
+    return [name for name in names if name != JobRow.prompt_folded.key]
 
 
 async def _rows(

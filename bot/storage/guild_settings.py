@@ -25,7 +25,7 @@ class GuildSettingsRepository(Repository):
 
         Concurrent changes are all applied. If `change` raises, the settings stay as they were.
         """
-        async with self._write.begin() as session:
+        async with self._write() as session:
             row = await session.get(GuildSettingsRow, guild_id)
             before = NO_GUILD if row is None else GuildSettings.read(row.settings, guild_id)
             after = change(before)

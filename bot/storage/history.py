@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, literal, or_, 
 
 from bot.jobs.history import Entry, PageDirection, Scope
 from bot.jobs.job import WITH_PICTURES, JobState
-from bot.storage.base import FOLD, Repository, read_json_object
-from bot.storage.tables import JobRow, PictureRow, PlaceRow, PostRow
+from bot.storage.base import Repository, course_of, read_json_object
+from bot.storage.tables import JobRow, PictureRow, PlaceRow, PostRow, folded
 
 
 class HistoryRepository(Repository):
@@ -58,11 +58,16 @@ class HistoryRepository(Repository):
 
         `picture` is the number of the only one that it shows, if the job has several.
         """
-        values = (message_id, job_id, channel_id, picture)
-        row = select(*map(literal, values)).where(exists().where(JobRow.id == job_id))
-        columns = ["message_id", "job_id", "channel_id", "picture"]
-        async with self._write.begin() as session:
-            await session.execute(insert(PostRow).from_select(columns, row))
+        values = {
+            PostRow.message_id: message_id,
+            PostRow.job_id: job_id,
+            PostRow.channel_id: channel_id,
+            PostRow.picture: picture,
+        }
+        row = select(*(literal(value, column.type) for column, value in values.items()))
+        row = row.where(exists().where(JobRow.id == job_id))
+        async with self._write(course_of(job_id)) as session:
+            await session.execute(insert(PostRow).from_select(list(values), row))
 
     async def taken(self, job_id: int, channel_id: int, picture: int) -> int | None:
         """Return the oldest message in a channel that holds only this one of a job's pictures."""
@@ -88,8 +93,8 @@ def _is_in(scope: Scope) -> ColumnElement[bool]:
     if scope.channels is not None:
         is_in = and_(is_in, JobRow.channel_id.in_(scope.channels))
     if scope.search:
-        prompt = getattr(func, FOLD)(JobRow.prompt)
-        is_in = and_(is_in, func.instr(prompt, scope.search.casefold()) > 0)
+        term = folded(scope.search)
+        is_in = and_(is_in, JobRow.prompt_folded.contains(term, autoescape=True))
     return is_in
 
 

@@ -3,7 +3,20 @@
 Recipes count too, because those of version 1.0 contain pictures.
 """
 
-from sqlalchemy import ColumnElement, ScalarSelect, Subquery, func, select, union_all
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    ScalarSelect,
+    Subquery,
+    Text,
+    cast,
+    func,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow, SourceRow
 
@@ -16,12 +29,17 @@ _CONTENTS = (
 )
 
 
+def size_of(content: InstrumentedAttribute[Any]) -> ColumnElement[int]:
+    """Return the size of a column's value, in bytes, or in characters if it is text."""
+    return func.length(cast(content, Text) if isinstance(content.type, JSON) else content)
+
+
 def holdings() -> Subquery:
     """Return a query of job ids and sizes in bytes, with several rows for a job.
 
     It reads whole tables.
     """
-    rows = (select(job.label("job_id"), func.length(size).label("size")) for job, size in _CONTENTS)
+    rows = (select(job.label("job_id"), size_of(size).label("size")) for job, size in _CONTENTS)
     return union_all(*rows).subquery()
 
 
@@ -29,7 +47,7 @@ def total_of(author_id: int) -> ColumnElement[int]:
     """Return the bytes of all jobs of a user, for which their rows only are read."""
     jobs = select(JobRow.id).where(JobRow.author_id == author_id).scalar_subquery()
     sizes: list[ScalarSelect[int]] = [
-        select(func.coalesce(func.sum(func.length(size)), 0)).where(job.in_(jobs)).scalar_subquery()
+        select(func.coalesce(func.sum(size_of(size)), 0)).where(job.in_(jobs)).scalar_subquery()
         for job, size in _CONTENTS
     ]
     first, *others = sizes

@@ -13,7 +13,7 @@ from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin, JobSt
 from bot.jobs.records import JobRecord, Post
 from bot.languages.catalogue import language_of
 from bot.languages.message import in_language
-from bot.storage.base import Repository
+from bot.storage.base import ADMISSION, Repository, course_of
 from bot.storage.lifecycle import copy_checkpoints
 from bot.storage.retry import retrying
 from bot.storage.sources import attach_pictures, detach_pictures
@@ -69,7 +69,7 @@ class JobRepository(Repository):
             stop_wanted=False,
             accepted_at=datetime.now(UTC),
         )
-        async with self._write.begin() as session:
+        async with self._write(ADMISSION) as session:
             session.add(row)
             await session.flush()
             rows = [{"job_id": row.id, "digest": d, "content": c} for d, c in sources.items()]
@@ -135,7 +135,7 @@ class JobRepository(Repository):
             post_id=location.post_id,
             message_id=location.message_id,
         )
-        async with self._write.begin() as session:
+        async with self._write(course_of(job.id)) as session:
             row = await session.get(JobRow, job.id, options=[defer(JobRow.recipes)])
             if row is None:
                 return None
@@ -160,14 +160,13 @@ class JobRepository(Repository):
     async def set_progress_message(self, job_id: int, message_id: int) -> None:
         """Store which message shows a job's progress."""
         change = update(PlaceRow).where(PlaceRow.job_id == job_id)
-        await self._execute(change.values(progress_id=message_id))
+        await self._execute(change.values(progress_id=message_id), course_of(job_id))
 
     @retrying
     async def add_post(self, job_id: int, channel_id: int, message_id: int, number: int) -> None:
         """Store a message with a job's result, under its `Post.number`."""
-        await self._merge(
-            PostRow(message_id=message_id, job_id=job_id, channel_id=channel_id, number=number)
-        )
+        row = PostRow(message_id=message_id, job_id=job_id, channel_id=channel_id, number=number)
+        await self._merge(row, course_of(job_id))
 
     async def remove_post(self, message_id: int) -> None:
         """Delete the row of a result message that was deleted."""

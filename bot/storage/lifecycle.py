@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 
 from bot.jobs.job import UNFINISHED, JobState
 from bot.jobs.records import StoredCheckpoint, StoredFrame, StoredPicture
-from bot.storage.base import Repository
+from bot.storage.base import Repository, course_of, put_rows
 from bot.storage.retry import retrying
 from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow
 
@@ -31,12 +31,12 @@ class LifecycleRepository(Repository):
     async def mark_running(self, job_id: int) -> bool:
         """Mark a queued job as running."""
         values = {"state": JobState.RUNNING, "began_at": datetime.now(UTC)}
-        async with self._write.begin() as session:
+        async with self._write(course_of(job_id)) as session:
             return await _change(session, job_id, (JobState.QUEUED,), values)
 
     async def request_stop(self, job_id: int) -> bool:
         """Store that a running job is to stop soon, also after a restart."""
-        async with self._write.begin() as session:
+        async with self._write(course_of(job_id)) as session:
             return await _change(session, job_id, (JobState.RUNNING,), {"stop_wanted": True})
 
     async def cancel(self, job_id: int, reason: str | None = None) -> bool:
@@ -62,7 +62,7 @@ class LifecycleRepository(Repository):
         now = datetime.now(UTC)
         state = JobState.STOPPED if stopped else JobState.DONE
         values = {"state": state, "ended_at": now, "seconds": seconds, "judge": judge}
-        async with self._write.begin() as session:
+        async with self._write(course_of(job_id)) as session:
             if not await _change(session, job_id, UNFINISHED, values):
                 return False
             for each in pictures:
@@ -76,12 +76,14 @@ class LifecycleRepository(Repository):
         values: dict[str, Any] = {"told_at": datetime.now(UTC)}
         if reason is not None:
             values["reason"] = reason
-        await self._execute(update(JobRow).where(JobRow.id == job_id).values(values))
+        change = update(JobRow).where(JobRow.id == job_id).values(values)
+        await self._execute(change, course_of(job_id))
 
     @retrying
     async def set_notice(self, job_id: int, text: str) -> None:
         """Store the notice that a job's messages show."""
-        await self._execute(update(JobRow).where(JobRow.id == job_id).values(notice=text))
+        change = update(JobRow).where(JobRow.id == job_id).values(notice=text)
+        await self._execute(change, course_of(job_id))
 
     async def add_checkpoint(
         self, job_id: int, checkpoint: StoredCheckpoint, frames: Sequence[StoredFrame]
@@ -104,12 +106,12 @@ class LifecycleRepository(Repository):
             CheckpointRow.picture == picture,
             CheckpointRow.steps_done > steps,
         )
-        async with self._write.begin() as session:
+        async with self._write(course_of(job_id)) as session:
             job = select(JobRow.id).where(JobRow.id == job_id, JobRow.state.in_(UNFINISHED))
             if await session.scalar(job) is None:
                 return False
             await session.execute(delete(CheckpointRow).where(is_ahead))
-            await session.execute(insert(CheckpointRow).prefix_with("OR REPLACE").values(row))
+            await put_rows(session, CheckpointRow, [row])
             is_superseded = _is_superseded(job_id, CHECKPOINTS_KEPT)
             await session.execute(delete(CheckpointRow).where(is_superseded))
             await _add_frames(session, job_id, frames)
@@ -117,7 +119,7 @@ class LifecycleRepository(Repository):
 
     async def add_frames(self, job_id: int, frames: Sequence[StoredFrame]) -> None:
         """Store frames of an unfinished job that no checkpoint brought; drop those of others."""
-        async with self._write.begin() as session:
+        async with self._write(course_of(job_id)) as session:
             job = select(JobRow.id).where(JobRow.id == job_id, JobRow.state.in_(UNFINISHED))
             if await session.scalar(job) is not None:
                 await _add_frames(session, job_id, frames)
@@ -163,7 +165,7 @@ class LifecycleRepository(Repository):
     async def delete_pictures(self, job_id: int) -> bool:
         """Delete all images of a job that has ended; return whether it had pictures."""
         has_ended = and_(JobRow.id == job_id, JobRow.state.not_in(UNFINISHED))
-        async with self._write.begin() as session:
+        async with self._write(course_of(job_id)) as session:
             if await session.scalar(select(JobRow.id).where(has_ended)) is None:
                 return False
             for table in (CheckpointRow, FrameRow):
@@ -173,7 +175,7 @@ class LifecycleRepository(Repository):
 
     async def _end_without(self, job_id: int, state: JobState, reason: str | None) -> bool:
         values = {"state": state, "ended_at": datetime.now(UTC), "reason": reason}
-        async with self._write.begin() as session:
+        async with self._write(course_of(job_id)) as session:
             if not await _change(session, job_id, UNFINISHED, values):
                 return False
             for table in (CheckpointRow, FrameRow):
@@ -201,9 +203,7 @@ async def copy_checkpoints(
 
 
 async def _add_frames(session: AsyncSession, job_id: int, frames: Sequence[StoredFrame]) -> None:
-    for each in frames:
-        frame = insert(FrameRow).prefix_with("OR REPLACE")
-        await session.execute(frame.values(job_id=job_id, **asdict(each)))
+    await put_rows(session, FrameRow, [{"job_id": job_id, **asdict(each)} for each in frames])
 
 
 async def _change(

@@ -45,7 +45,7 @@ class PersonalDataRepository(Repository):
         """
         jobs = select(func.max(JobRow.id)).where(JobRow.author_id == author_id)
         drafts = select(func.max(DraftRow.id)).where(DraftRow.author_id == author_id)
-        async with self._write.begin() as session:
+        async with self._write() as session:
             newest = (await session.scalar(jobs) or 0, await session.scalar(drafts) or 0)
             row = await session.get(DeletionRow, author_id)
             if row is None:
@@ -93,7 +93,7 @@ class PersonalDataRepository(Repository):
             JobRow.state.not_in(UNFINISHED),
             JobRow.told_at.is_not(None),
         )
-        async with self._write.begin() as session:
+        async with self._write() as session:
             if await session.scalar(job) is None:
                 return False
             for channel_id, message_id, is_thread in await _messages(session, job_id):
@@ -118,14 +118,14 @@ class PersonalDataRepository(Repository):
         drafts = delete(DraftRow).where(
             DraftRow.author_id == request.author_id, DraftRow.id <= request.last_draft_id
         )
-        async with self._write.begin() as session:
+        async with self._write() as session:
             deleted = await session.scalars(drafts.returning(DraftRow.id))
             await _count(session, request.author_id, drafts=len(deleted.all()))
 
     async def delete_log_messages(self, author_id: int) -> None:
         """Store that the messages about a user in moderation logs are to be deleted."""
         own = delete(LogMessageRow).where(LogMessageRow.author_id == author_id)
-        async with self._write.begin() as session:
+        async with self._write() as session:
             for row in await session.scalars(own.returning(LogMessageRow)):
                 session.add(
                     RemovalRow(
@@ -155,7 +155,7 @@ class PersonalDataRepository(Repository):
     async def finish_deletion(self, deletion: PendingMessageDeletion, *, succeeded: bool) -> None:
         """Store that a message is gone from Discord, or cannot be deleted."""
         is_counted = succeeded and not deletion.is_thread
-        async with self._write.begin() as session:
+        async with self._write() as session:
             await session.execute(delete(RemovalRow).where(RemovalRow.id == deletion.id))
             await _count(
                 session, deletion.author_id, messages=int(is_counted), left=int(not succeeded)
@@ -166,7 +166,7 @@ class PersonalDataRepository(Repository):
 
         Its last transaction also deletes the texts about the user.
         """
-        async with self._write.begin() as session:
+        async with self._write() as session:
             row = await session.get(DeletionRow, author_id)
             if row is None:
                 return None

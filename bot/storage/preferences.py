@@ -24,7 +24,7 @@ class PreferenceRepository(Repository):
         Concurrent changes are all applied. If `change` raises, the preferences stay as they were.
         Nothing is stored about a user who prefers the defaults.
         """
-        async with self._write.begin() as session:
+        async with self._write() as session:
             row = await session.get(PreferencesRow, user_id)
             after = change(Preferences() if row is None else Preferences.read(row.preferences))
             if after != Preferences():
@@ -50,7 +50,7 @@ class ChannelDefaultsRepository(Repository):
 
         Concurrent changes are all applied. If `change` raises, the defaults stay as they were.
         """
-        async with self._write.begin() as session:
+        async with self._write() as session:
             row = await session.get(ChannelDefaultsRow, channel_id)
             after = change(ImagineDefaults() if row is None else ImagineDefaults.read(row.defaults))
             if after.options:

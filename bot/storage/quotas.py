@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, false, func, or_, select
+from sqlalchemy import Integer, and_, cast, false, func, or_, select
 
 from bot.jobs.job import UNFINISHED, JobState
 from bot.storage.base import Repository
@@ -54,7 +54,10 @@ class QuotaRepository(Repository):
         pictures = func.sum(JobRow.pictures)
         columns = (
             *(func.count().filter(each) for each in (*jobs, and_(unfinished, of_user, in_guild))),
-            *(func.coalesce(pictures.filter(each), 0) for each in (painted, painted & in_guild)),
+            *(
+                cast(func.coalesce(pictures.filter(each), 0), Integer)
+                for each in (painted, painted & in_guild)
+            ),
         )
         rows = select(*columns).select_from(JobRow).where(or_(unfinished, recent))
         async with self._read() as session:

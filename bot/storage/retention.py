@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, s
 
 from bot.jobs.job import UNFINISHED
 from bot.storage.base import Database, Repository
-from bot.storage.holdings import holdings
+from bot.storage.holdings import holdings, size_of
 from bot.storage.sources import remove_pictures
 from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow, SourceRow
 from engine.files import MEBIBYTE
@@ -91,7 +91,7 @@ class RetentionRepository(Repository):
         if kind is BlobKind.SOURCES:
             return await self._remove_sources(is_meant, max_bytes)
         table, content = _TABLES[kind]
-        size = func.sum(func.length(content))
+        size = func.sum(size_of(content))
         rows = select(table.job_id, size).group_by(table.job_id).order_by(table.job_id)
         async with self._read() as session:
             oldest = list(await session.scalars(_oldest(table, is_meant).limit(BATCH_JOBS)))
@@ -99,7 +99,7 @@ class RetentionRepository(Repository):
             sizes = [(job_id, size) for job_id, size in found]
         chosen = _fit_budget(sizes, max_bytes)
         if chosen:
-            async with self._write.begin() as session:
+            async with self._write() as session:
                 await session.execute(delete(table).where(table.job_id.in_(chosen)))
         return len(chosen)
 
@@ -127,7 +127,7 @@ class RetentionRepository(Repository):
                 changes[job_id] = {"sources_removed": stripped is not None}
                 if stripped is not None:
                     changes[job_id]["recipes"] = stripped
-        async with self._write.begin() as session:
+        async with self._write() as session:
             await session.execute(delete(SourceRow).where(SourceRow.job_id.in_(changes)))
             for job_id, values in changes.items():
                 await session.execute(update(JobRow).where(JobRow.id == job_id).values(values))
@@ -156,9 +156,9 @@ def _oldest(
 
 def _source_sizes(is_meant: ColumnElement[bool]) -> Select[int, int]:
     """Select jobs that may have sources, oldest first, with the bytes of these and of recipes."""
-    sources = select(func.sum(func.length(SourceRow.content)))
+    sources = select(func.sum(size_of(SourceRow.content)))
     sources = sources.where(SourceRow.job_id == JobRow.id).scalar_subquery()
-    size = func.length(JobRow.recipes) + func.coalesce(sources, 0)
+    size = size_of(JobRow.recipes) + func.coalesce(sources, 0)
     rows = select(JobRow.id, size).where(_is_expendable(), is_meant)
     return rows.order_by(JobRow.ended_at).limit(BATCH_JOBS)
 

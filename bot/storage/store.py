@@ -1,6 +1,8 @@
 """The store: one repository for each kind of thing that survives a restart."""
 
-from bot.storage.base import Database
+from contextlib import AbstractAsyncContextManager
+
+from bot.storage.base import ADMISSION, Database
 from bot.storage.drafts import DraftRepository
 from bot.storage.exports import ExportRepository
 from bot.storage.guild_settings import GuildSettingsRepository
@@ -20,6 +22,7 @@ class Store:
     """All repositories of one database; `open_store` makes it."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self.channel_defaults = ChannelDefaultsRepository(database)
         self.drafts = DraftRepository(database)
         self.exports = ExportRepository(database)
@@ -34,3 +37,10 @@ class Store:
         self.quotas = QuotaRepository(database)
         self.retention = RetentionRepository(database)
         self.styles = StyleRepository(database)
+
+    def admission(self) -> AbstractAsyncContextManager[object]:
+        """Open a transaction in which jobs are counted and one is added, and others wait.
+
+        What this task asks of the store in the block is part of the transaction.
+        """
+        return self._database.write(ADMISSION)

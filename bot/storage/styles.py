@@ -29,7 +29,7 @@ class StyleRepository(Repository):
         key = style_key(style.name)
         others = select(func.count()).where(StyleRow.author_id == user_id, StyleRow.key != key)
         row = StyleRow(author_id=user_id, key=key, name=style.name, words=style.words)
-        async with self._write.begin() as session:
+        async with self._write() as session:
             if (await session.scalar(others) or 0) >= most:
                 return False
             await session.merge(row)
@@ -38,6 +38,6 @@ class StyleRepository(Repository):
     async def delete(self, user_id: int, name: str) -> SavedStyle | None:
         """Delete a user's style and return it; None if they saved none with this name."""
         row = delete(StyleRow).where(StyleRow.author_id == user_id, StyleRow.key == style_key(name))
-        async with self._write.begin() as session:
+        async with self._write() as session:
             found = await session.scalar(row.returning(StyleRow))
             return None if found is None else SavedStyle(found.name, found.words)

@@ -12,15 +12,17 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     String,
     TypeDecorator,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Time(TypeDecorator[datetime]):
-    """A time with a time zone, which SQLite stores as UTC without one."""
+    """A time with a time zone, which databases store as UTC without one."""
 
     impl = DateTime
     cache_ok = True
@@ -34,10 +36,34 @@ class Time(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Words(TypeDecorator[str]):
+    """A text, without the character U+0000, which Postgres refuses in texts."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _: Any) -> str | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Convert a text for the database."""
+        return None if value is None else value.replace("\0", "")
+
+
+Whole = BigInteger().with_variant(Integer, "sqlite")
+"""Whole numbers of 64 bits: SQLite's INTEGER has as many, and counts up only in that type."""
+
+
+def folded(text: str) -> str:
+    """Fold case in every script; databases themselves only know some."""
+    return text.casefold()
+
+
+def _folded_prompt(context: DefaultExecutionContext) -> str:
+    return folded(context.get_current_parameters()["prompt"])  # pyright: ignore[reportUnknownMemberType]
+
+
 class Base(DeclarativeBase):
     """The base of all tables."""
 
-    type_annotation_map: ClassVar = {datetime: Time}
+    type_annotation_map: ClassVar = {datetime: Time, int: Whole, str: Words}
 
 
 class JobRow(Base):
@@ -59,6 +85,8 @@ class JobRow(Base):
     channel_id: Mapped[int | None] = mapped_column(BigInteger)
     """The channel of the command; a `PlaceRow` follows when the announcement is posted."""
     prompt: Mapped[str]
+    prompt_folded: Mapped[str] = mapped_column(default=_folded_prompt, server_default="")
+    """What `folded` returns for the prompt, for searching."""
     recipes: Mapped[list[str]] = mapped_column(JSON)
     """Recipes as JSON, in which references stand for pictures (`bot.storage.sources`)."""
     sources_removed: Mapped[bool | None]
@@ -106,7 +134,7 @@ class PostRow(Base):
 
     __tablename__ = "posts"
 
-    message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), index=True)
     channel_id: Mapped[int | None] = mapped_column(BigInteger)
     number: Mapped[int | None]

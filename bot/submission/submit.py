@@ -134,7 +134,7 @@ class JobSubmission:
         self._questions.check_words(requester, prompt, recipes, origin)
         if is_spoiler_place(guild, requester):
             origin = replace(origin, spoiler=True)
-        async with self._admission:
+        async with self._admission, self._store.admission():
             await self._policy.check_quota(requester, guild, len(recipes))
             return await self._store.jobs.add(
                 requester.user_id,

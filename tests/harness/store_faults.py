@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, closing
 
 import pytest
 from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.config import BotSettings
 from bot.storage.connection import DATABASE
@@ -34,8 +33,7 @@ def begins_to_write(database: sqlite3.Connection) -> bool:
 @asynccontextmanager
 async def full(bot: BotHarness) -> AsyncIterator[None]:
     """No page of the disk is free for a while."""
-    engine = bot.services.store.jobs._read.kw["bind"]
-    assert isinstance(engine, AsyncEngine)
+    engine = bot.services.store.jobs._database.engine
     limit = [1]
 
     def bounded(connection: Connection) -> None:

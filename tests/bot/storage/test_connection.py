@@ -61,9 +61,9 @@ async def test_a_log_without_its_database_is_refused(tmp_path: Path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from bot.storage import connection
-connection._enable_auto_vacuum = lambda *_: os.kill(os.getpid(), 9)
-connection._prepare(Path(sys.argv[1]) / connection.DATABASE, 1.0)
+from bot.storage import sqlite
+sqlite._enable_auto_vacuum = lambda *_: os.kill(os.getpid(), 9)
+sqlite._prepare(Path(sys.argv[1]) / sqlite.DATABASE, 1.0)
 """
 
 

@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from bot.jobs.history import PageDirection, Scope
 from bot.storage import open_store
 from bot.storage.connection import DATABASE
 from bot.storage.retention import BlobKind
@@ -108,3 +109,14 @@ async def test_pictures_of_earlier_jobs_count_too(tmp_path: Path):
     since, until = (datetime.fromisoformat(f"{each}+00:00") for each in (accepted, now))
     async with open_store(tmp_path) as store:
         assert await store.quotas.pictures_between(5, since - timedelta(1), until) == [(since, 3)]
+
+
+async def test_prompts_of_earlier_jobs_are_found_in_any_case_and_script(tmp_path: Path):
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
+        database.executescript(BEFORE_MIGRATIONS)
+        database.execute("UPDATE jobs SET prompt = 'ein ÜBERGROSSER Kreis' WHERE id = 1")
+    async with open_store(tmp_path) as store:
+        await store.jobs.add_post(1, 2, 3, 1)
+        for term, number in (("Übergroßer", 1), ("kreis", 1), ("%", None), ("ring", None)):
+            page = await store.history.page(Scope(5, search=term), PageDirection.OLDER, None)
+            assert (page and page.job_id) == number
