@@ -12,10 +12,13 @@ WORKDIR /app
 
 # Before the code, so that a change of the code does not install everything again.
 # --build-arg PICTURE_FILTER=yes  installs what the picture filter needs too.
+# --build-arg POSTGRES=yes        installs what storage.url needs.
 ARG PICTURE_FILTER=""
-COPY requirements.txt requirements-picture-filter.txt ./
+ARG POSTGRES=""
+COPY requirements.txt requirements-picture-filter.txt requirements-postgres.txt ./
 RUN pip install --no-cache-dir -r requirements.txt \
-    ${PICTURE_FILTER:+-r requirements-picture-filter.txt}
+    ${PICTURE_FILTER:+-r requirements-picture-filter.txt} \
+    ${POSTGRES:+-r requirements-postgres.txt}
 
 RUN useradd --create-home --uid 1000 painter \
     && install --directory --owner painter data weights

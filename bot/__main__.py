@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bot.app import run
-from bot.config import read_settings, token_file
+from bot.config import read_settings, token_file, url_file
 from bot.connection import DiscordRefusalError
 from bot.default_config import write_config
 from bot.healthcheck import is_alive
@@ -56,6 +56,8 @@ def main() -> int:
         let_idle_threads_sleep()
         if (file := token_file()) is not None:
             warn_if_open(file, "the file with the token")
+        if (file := url_file()) is not None:
+            warn_if_open(file, "the file with the URL of the database")
         asyncio.run(run(settings))
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -17,7 +17,9 @@ from contextlib import (
 )
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydantic import SecretStr
 
 from bot.assembly import open_services
 from bot.client import PaintingBot
@@ -28,9 +30,6 @@ from bot.tasks import cancel
 from bot.timings import Timings
 from engine.models.catalogue import DEMO_PIXELS
 from engine.settings import DEMO
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +68,14 @@ async def _run_until(
     services: Services,
     connect: Callable[[Services], Coroutine[Any, Any, None]],
 ) -> None:
-    """Run the bot until `stopping` ends; raise what ends the connection or keeps models away."""
+    """Run the bot until `stopping` ends; raise what ends the connection, models or store."""
     connection = asyncio.create_task(connect(services))
     services.connection.push_async_callback(cancel, connection)
     painting = asyncio.create_task(_with_models(services))
     services.connection.push_async_callback(cancel, painting)
-    running = (connection, painting)
+    losing = asyncio.create_task(services.store.until_lost())
+    services.connection.push_async_callback(cancel, losing)
+    running = (connection, painting, losing)
     await asyncio.wait((*running, stopping), return_when=asyncio.FIRST_COMPLETED)
     for each in running:
         if each.done():
@@ -143,7 +144,7 @@ def local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
     seconds = max(settings.discord.progress_seconds, _LOCAL_PROGRESS_SECONDS)
     changes = {"threads": False, "replies": "always", "progress_seconds": seconds}
     discord = settings.discord.model_copy(update=changes)
-    storage = settings.storage.model_copy(update={"folder": folder})
+    storage = settings.storage.model_copy(update={"folder": folder, "url": SecretStr("")})
     engine = settings.engine
     if engine.installed == (DEMO,):
         weightless = tuple(f"demo-{kind}" for kind in DEMO_PIXELS)

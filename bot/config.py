@@ -2,7 +2,8 @@
 
 Environment variables override the file: `VQGAN_CLIP_LIMITS__COUNT` overrides `limits.count`. The
 token is never in that file: it comes from `DISCORD_TOKEN`, or from the file that
-`DISCORD_TOKEN_FILE` names, as container secrets do.
+`DISCORD_TOKEN_FILE` names, as container secrets do. The URL of a database may come from the file
+that `STORAGE_URL_FILE` names.
 """
 
 import os
@@ -41,7 +42,8 @@ from engine.weights.settings import WeightsSettings
 
 ENV_PREFIX = "VQGAN_CLIP_"
 TOKEN_VARIABLE, TOKEN_FILE_VARIABLE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
-_MAX_TOKEN_BYTES = 4096
+URL_VARIABLE, URL_FILE_VARIABLE = f"{ENV_PREFIX}STORAGE__URL", "STORAGE_URL_FILE"
+_MAX_SECRET_BYTES = 4096
 MAX_VARIATIONS = 4
 """Maximum number of pictures for one command."""
 MAX_JOBS = 100_000
@@ -166,6 +168,8 @@ class StorageSettings(_Table):
 
     folder: Path = Path("data")
     """The folder of the database, created if missing; only one bot at a time can use it."""
+    url: SecretStr = SecretStr("")
+    """Where Postgres is, as "postgresql://…", instead of SQLite in the folder; "" for SQLite."""
     keep_days: int = Field(default=90, ge=0, le=36_500)
     """Days for which pictures are stored; 0 for no limit."""
     disk_mib: int = Field(default=10_240, ge=0, le=2**30)
@@ -173,6 +177,15 @@ class StorageSettings(_Table):
     has most are deleted."""
     person_mib: int = Field(default=1024, ge=0, le=2**30)
     """Maximum size in MiB of what is stored for one user; 0 for none."""
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"(postgres(ql)?://[!-~]+)?", value.get_secret_value()):
+            raise ValueError(
+                'must begin with "postgresql://" and contain no spaces, or be empty for SQLite'
+            )
+        return value
 
 
 class LogSettings(_Table):
@@ -225,6 +238,8 @@ def read_settings(path: Path | None = None) -> BotSettings:
             f"{TOKEN_FILE_VARIABLE} to the path of a file that contains it"
         )
     _check_variables()
+    if (url := _url_in_file()) is not None and isinstance(tables.get("storage", {}), dict):
+        tables["storage"] = {**tables.get("storage", {}), "url": url}
     try:
         return BotSettings(**tables, token=_token())
     except ValidationError as error:
@@ -262,19 +277,38 @@ def token_file() -> Path | None:
     return Path(file) if file else None
 
 
+def url_file() -> Path | None:
+    """Return the file that contains the URL of the database; None if no variable names one."""
+    file = os.environ.get(URL_FILE_VARIABLE, "").strip()
+    return Path(file) if file else None
+
+
+def _url_in_file() -> SecretStr | None:
+    file = url_file()
+    if file is None:
+        return None
+    if os.environ.get(URL_VARIABLE, "").strip():
+        raise SettingsError(f"set {URL_VARIABLE} or {URL_FILE_VARIABLE}, not both")
+    return SecretStr(_secret_in(file, URL_FILE_VARIABLE, "URL"))
+
+
+def _secret_in(file: Path, variable: str, what: str) -> str:
+    """Return the only line of a file that a variable names."""
+    try:
+        secret = decode_text(read_bounded(file, limit=_MAX_SECRET_BYTES)).strip()
+    except ValueError:
+        raise SettingsError(f"the file that {variable} names contains no {what}") from None
+    if not secret:
+        raise SettingsError(f"the file that {variable} names is empty")
+    return secret
+
+
 def _token() -> SecretStr | None:
     token, file = os.environ.get(TOKEN_VARIABLE, "").strip(), token_file()
     if token and file:
         raise SettingsError(f"set {TOKEN_VARIABLE} or {TOKEN_FILE_VARIABLE}, not both")
     if file:
-        try:
-            token = decode_text(read_bounded(file, limit=_MAX_TOKEN_BYTES)).strip()
-        except ValueError:
-            raise SettingsError(
-                f"the file that {TOKEN_FILE_VARIABLE} names contains no token"
-            ) from None
-        if not token:
-            raise SettingsError(f"the file that {TOKEN_FILE_VARIABLE} names is empty")
+        token = _secret_in(file, TOKEN_FILE_VARIABLE, "token")
     if not re.fullmatch(r"[!-~]*", token):
         raise SettingsError(
             f"{TOKEN_FILE_VARIABLE if file else TOKEN_VARIABLE} contains characters that no token "

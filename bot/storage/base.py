@@ -49,6 +49,10 @@ class Dialect:
     """The execution options of statements that are allowed only outside of transactions."""
     take: Callable[[AsyncSession, Lock], Awaitable[None]]
     """Takes the lock of a transaction that has just begun."""
+    used_bytes: Callable[["Database"], Awaitable[int]]
+    """Returns the size of the database in bytes, without space that can be used again."""
+    vacuum: Callable[["Database"], Awaitable[None]]
+    """Gives the space of deleted rows back."""
     is_ours: Callable[[], bool] = lambda: True
     """Whether no other program can use the database at the moment."""
 
@@ -66,7 +70,7 @@ class Database:
     """Sessions and connections, made once for all repositories."""
 
     def __init__(self, engine: AsyncEngine, dialect: Dialect) -> None:
-        self.engine, self._dialect = engine, dialect
+        self.engine, self.dialect = engine, dialect
         reading = engine.execution_options(**dialect.reading)
         writing = engine.execution_options(**dialect.writing)
         self._reading = async_sessionmaker(reading, expire_on_commit=False)
@@ -98,11 +102,11 @@ class Database:
             assert current.lock == lock
             yield current.session
             return
-        if not self._dialect.is_ours():
+        if not self.dialect.is_ours():
             raise OperationalError("BEGIN", None, ConnectionError("the database was lost"))
         with _named_errors():
             async with self._writing.begin() as session:
-                await self._dialect.take(session, lock)
+                await self.dialect.take(session, lock)
                 token = self._current.set(_Current(session, lock, asyncio.current_task()))
                 try:
                     yield session

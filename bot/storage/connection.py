@@ -1,11 +1,16 @@
-"""Open the store."""
+"""Open the store: SQLite in a folder, or Postgres at a URL."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from bot.storage.postgres import open_postgres
 from bot.storage.sqlite import DATABASE, LOCK, locked_folder, open_sqlite
 from bot.storage.store import Store
+from bot.tasks import cancel
 from bot.timings import Timings
 
 __all__ = ["DATABASE", "LOCK", "open_store"]
@@ -13,15 +18,27 @@ __all__ = ["DATABASE", "LOCK", "open_store"]
 
 @asynccontextmanager
 async def open_store(
-    folder: Path, locked_seconds: float = Timings.locked_seconds
+    folder: Path,
+    locked_seconds: float = Timings.locked_seconds,
+    url: SecretStr = SecretStr(""),  # noqa: B008 (it is immutable)
 ) -> AsyncGenerator[Store]:
     """Open the store in `folder`, which is made if it does not exist, with migrated tables.
 
-    A call waits up to `locked_seconds` for a database that another program has locked.
+    With a `url` of Postgres, the store is there; the folder is still the program's own. A call
+    waits up to `locked_seconds` for a database that another program has locked.
 
-    Raises `SettingsError` if another program uses the folder, it cannot be written, or its database
-    is damaged or belongs to a newer program.
+    Raises `SettingsError` if another program uses the folder or the database, either cannot be
+    written, or the database is damaged or belongs to a newer program.
     """
     with locked_folder(folder):
-        async with open_sqlite(folder, locked_seconds) as database:
-            yield Store(database)
+        if not url.get_secret_value():
+            async with open_sqlite(folder, locked_seconds) as database:
+                yield Store(database)
+            return
+        async with open_postgres(url.get_secret_value(), locked_seconds) as (database, lock):
+            await lock.sign()
+            watching = asyncio.create_task(lock.watch())
+            try:
+                yield Store(database, watching)
+            finally:
+                await cancel(watching)

@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     ColumnElement,
     ScalarSelect,
+    Select,
     Subquery,
     Text,
     cast,
@@ -18,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow, SourceRow
+from bot.storage.tables import CheckpointRow, DraftRow, FrameRow, JobRow, PictureRow, SourceRow
 
 _CONTENTS = (
     (CheckpointRow.job_id, CheckpointRow.state),
@@ -41,6 +42,15 @@ def holdings() -> Subquery:
     """
     rows = (select(job.label("job_id"), size_of(size).label("size")) for job, size in _CONTENTS)
     return union_all(*rows).subquery()
+
+
+def stored_bytes() -> Select[int]:
+    """Select the bytes of all large content, drafts included."""
+    held = holdings()
+    of_jobs = select(func.coalesce(func.sum(held.c.size), 0)).scalar_subquery()
+    drafts = func.length(DraftRow.source) + func.coalesce(func.length(DraftRow.mask), 0)
+    of_drafts = select(func.coalesce(func.sum(drafts), 0)).scalar_subquery()
+    return select(of_jobs + of_drafts)
 
 
 def total_of(author_id: int) -> ColumnElement[int]:

@@ -11,10 +11,10 @@ from enum import StrEnum
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 
 from bot.jobs.job import UNFINISHED
-from bot.storage.base import Database, Repository
+from bot.storage.base import Repository
 from bot.storage.holdings import holdings, size_of
 from bot.storage.sources import remove_pictures
 from bot.storage.tables import CheckpointRow, FrameRow, JobRow, PictureRow, SourceRow
@@ -22,8 +22,6 @@ from engine.files import MEBIBYTE
 
 BATCH_JOBS, BATCH_BYTES = 50, 16 * MEBIBYTE
 """Maximum number of jobs, and of bytes unless one job has more, in one transaction."""
-_BATCH_PAGES, _REST_SECONDS = 1024, 0.02
-"""Database pages given back in one transaction, and seconds before the next transaction."""
 
 
 class BlobKind(StrEnum):
@@ -46,14 +44,9 @@ _TABLES = {
 class RetentionRepository(Repository):
     """Deletes large content of old jobs."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self._autocommit = database.autocommit
-
     async def used_bytes(self) -> int:
-        """Return the size of the database in bytes, without free pages."""
-        pages, free = await self._pragma("page_count"), await self._pragma("freelist_count")
-        return (pages - free) * await self._pragma("page_size")
+        """Return the size of the database in bytes, without space that can be used again."""
+        return await self._database.dialect.used_bytes(self._database)
 
     async def holders(self, min_bytes: int = 0) -> list[tuple[int, int]]:
         """List users and the bytes of theirs that can be deleted, more than `min_bytes`.
@@ -104,15 +97,8 @@ class RetentionRepository(Repository):
         return len(chosen)
 
     async def vacuum(self) -> None:
-        """Give free pages back to the file system, unless readers still use them."""
-        free = await self._pragma("freelist_count")
-        while free:
-            await self._run(f"incremental_vacuum({_BATCH_PAGES})")
-            before, free = free, await self._pragma("freelist_count")
-            if free >= before:  # the database cannot shrink
-                break
-            await asyncio.sleep(_REST_SECONDS)
-        await self._run("wal_checkpoint(TRUNCATE)")
+        """Give the space of deleted content back, as far as the database can do that."""
+        await self._database.dialect.vacuum(self._database)
 
     async def _remove_sources(self, is_meant: ColumnElement[bool], max_bytes: int) -> int:
         others = [exists().where(table.job_id == JobRow.id) for table, _ in _TABLES.values()]
@@ -132,18 +118,6 @@ class RetentionRepository(Repository):
             for job_id, values in changes.items():
                 await session.execute(update(JobRow).where(JobRow.id == job_id).values(values))
         return len(changes)
-
-    async def _pragma(self, pragma: str) -> int:
-        """Return a number that SQLite reports."""
-        async with self._autocommit.connect() as connection:
-            return int(await connection.scalar(text(f"PRAGMA {pragma}")) or 0)
-
-    async def _run(self, pragma: str) -> None:
-        """Run a PRAGMA to its end; a plain `execute` would only take its first step."""
-        async with self._autocommit.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            assert driver is not None
-            await driver.executescript(f"PRAGMA {pragma}")
 
 
 def _oldest(

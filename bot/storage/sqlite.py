@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
@@ -38,6 +38,8 @@ BEGIN = "begin"
 """The execution option with SQLite's kind of transaction: "", "IMMEDIATE" or `NO_TRANSACTION`."""
 NO_TRANSACTION = "none"
 """The value of `BEGIN` that leaves each statement outside of a transaction."""
+_BATCH_PAGES, _REST_SECONDS = 1024, 0.02
+"""Pages given back in one transaction, and seconds before the next transaction."""
 _INCREMENTAL = 2
 """The value of `PRAGMA auto_vacuum` that allows giving free pages back step by step."""
 
@@ -46,11 +48,44 @@ async def _take_nothing(_: AsyncSession, __: Lock) -> None:
     """Take no lock, because SQLite has one writer at a time."""
 
 
+async def _used_bytes(database: Database) -> int:
+    pages, free = await _pragma(database, "page_count"), await _pragma(database, "freelist_count")
+    return (pages - free) * await _pragma(database, "page_size")
+
+
+async def _vacuum(database: Database) -> None:
+    """Give free pages back to the file system, unless readers still use them."""
+    free = await _pragma(database, "freelist_count")
+    while free:
+        await _run(database, f"incremental_vacuum({_BATCH_PAGES})")
+        before, free = free, await _pragma(database, "freelist_count")
+        if free >= before:  # the database cannot shrink
+            break
+        await asyncio.sleep(_REST_SECONDS)
+    await _run(database, "wal_checkpoint(TRUNCATE)")
+
+
+async def _pragma(database: Database, pragma: str) -> int:
+    """Return a number that SQLite reports."""
+    async with database.autocommit.connect() as connection:
+        return int(await connection.scalar(text(f"PRAGMA {pragma}")) or 0)
+
+
+async def _run(database: Database, pragma: str) -> None:
+    """Run a PRAGMA to its end; a plain `execute` would only take its first step."""
+    async with database.autocommit.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        await driver.executescript(f"PRAGMA {pragma}")
+
+
 _DIALECT = Dialect(
     reading={BEGIN: ""},
     writing={BEGIN: "IMMEDIATE"},
     autocommit={BEGIN: NO_TRANSACTION},
     take=_take_nothing,
+    used_bytes=_used_bytes,
+    vacuum=_vacuum,
 )
 
 

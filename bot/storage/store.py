@@ -1,5 +1,6 @@
 """The store: one repository for each kind of thing that survives a restart."""
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
 
 from bot.storage.base import ADMISSION, Database
@@ -21,8 +22,9 @@ from bot.storage.styles import StyleRepository
 class Store:
     """All repositories of one database; `open_store` makes it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, watching: "asyncio.Future[None] | None" = None) -> None:
         self._database = database
+        self._watching = watching or asyncio.get_running_loop().create_future()
         self.channel_defaults = ChannelDefaultsRepository(database)
         self.drafts = DraftRepository(database)
         self.exports = ExportRepository(database)
@@ -37,6 +39,10 @@ class Store:
         self.quotas = QuotaRepository(database)
         self.retention = RetentionRepository(database)
         self.styles = StyleRepository(database)
+
+    async def until_lost(self) -> None:
+        """Wait until the database belongs to another program, and raise that as `SettingsError`."""
+        await asyncio.shield(self._watching)
 
     def admission(self) -> AbstractAsyncContextManager[object]:
         """Open a transaction in which jobs are counted and one is added, and others wait.

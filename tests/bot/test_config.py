@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("DISCORD_TOKEN", "DISCORD_TOKEN_FILE"):
+    for name in ("DISCORD_TOKEN", "DISCORD_TOKEN_FILE", "STORAGE_URL_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -102,6 +102,39 @@ def test_error_in_file_is_named(text: str, parts: tuple[str, ...]):
         read_settings(written(text))
     assert all(part in str(error.value) for part in parts)
     assert "\n" not in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+URL = "postgresql://bot:s3cret@localhost/pictures"
+
+
+def test_the_url_of_the_database_comes_from_the_file_the_environment_or_a_file_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    path = written(f'[storage]\nurl = "{URL}"\n')
+    assert read_settings(path).storage.url.get_secret_value() == URL
+    assert "s3cret" not in repr(read_settings(path))
+    monkeypatch.setenv("VQGAN_CLIP_STORAGE__URL", f"{URL}2")
+    assert read_settings(path).storage.url.get_secret_value() == f"{URL}2"
+    secret = tmp_path / "url"
+    secret.write_text(f"{URL}3\n")
+    monkeypatch.setenv("STORAGE_URL_FILE", str(secret))
+    with pytest.raises(EngineError, match="not both"):
+        read_settings(path)
+    monkeypatch.delenv("VQGAN_CLIP_STORAGE__URL")
+    assert read_settings(path).storage.url.get_secret_value() == f"{URL}3"
+    assert read_settings(written("[engine]")).storage.url.get_secret_value() == f"{URL}3"
+    secret.write_text("\n")
+    with pytest.raises(EngineError, match="STORAGE_URL_FILE names is empty"):
+        read_settings(path)
+
+
+@pytest.mark.parametrize(
+    "value", ['"mysql://a:s3cret@b/c"', '"postgresql://a:s3cret @b"', '"s3cret"', "5", "true"]
+)
+def test_a_url_of_something_else_is_refused_without_its_password(value: str):
+    with pytest.raises(EngineError, match="storage.url") as error:
+        read_settings(written(f"[storage]\nurl = {value}\n"))
     assert "s3cret" not in str(error.value)
 
 

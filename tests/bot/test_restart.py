@@ -14,6 +14,7 @@ from typing import Any
 
 import discord
 import pytest
+from pydantic import SecretStr
 
 from bot.config import BotSettings
 from bot.delivery.poster import JobPoster
@@ -41,6 +42,7 @@ from tests.harness.bot_harness import (
     until,
 )
 from tests.harness.restartable_bot import RestartableBot, open_restartable_bot
+from tests.harness.stores import Place
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +54,16 @@ ROOT = Path(__file__).parents[2]
 async def restartable(
     settings: BotSettings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[RestartableBot]:
+    async with open_restartable_bot(settings, monkeypatch) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def on_any_database(
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch, place: Place
+) -> AsyncIterator[RestartableBot]:
+    storage = settings.storage.model_copy(update={"url": SecretStr(place.url)})
+    settings = settings.model_copy(update={"storage": storage})
     async with open_restartable_bot(settings, monkeypatch) as opened:
         yield opened
 
@@ -92,8 +104,9 @@ def database(settings: BotSettings) -> sqlite3.Connection:
 
 
 async def test_killed_job_resumes_in_its_message_to_same_picture(
-    restartable: RestartableBot, steps: list[int]
+    on_any_database: RestartableBot, steps: list[int]
 ):
+    restartable = on_any_database
     async with restartable.start() as bot, job_in_progress(bot, after=10, steps=STEPS, seed=7):
         await kept_steps(bot, 1, 10)
         (shown,) = bot.thread().history()

@@ -183,7 +183,8 @@ async def open_test_services(
 
     Wait until the engine can paint, unless a test holds it back: then `is_loaded` is False.
     """
-    await add_database(settings.storage.folder)
+    if not settings.storage.url.get_secret_value():
+        await add_database(settings.storage.folder)
     models = None if settings.engine.compile else demo_models()  # compiling changes them
     async with open_services(
         settings,

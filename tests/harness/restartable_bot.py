@@ -54,7 +54,7 @@ class RestartableBot:
         self.patch.setattr(services.outbox, "_receive", lambda _: None)
         services.queue.close()
         # A transaction that is cancelled half-way would keep the database locked in this process.
-        pool = services.store.retention._autocommit.sync_engine.pool
+        pool = services.store.jobs._database.engine.sync_engine.pool
         await until(lambda: pool.checkedout() == 0)  # pyright: ignore[reportAttributeAccessIssue]
         ends = (Reporter.run.__qualname__, EventOutbox.run.__qualname__)
         tasks = [

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 SOURCES = (
     *("bot", "cogs", "engine", "pyproject.toml", "config.toml"),
-    *("requirements.txt", "requirements-picture-filter.txt"),
+    *("requirements.txt", "requirements-picture-filter.txt", "requirements-postgres.txt"),
 )
 LIMIT = 600.0
 

@@ -13,9 +13,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from bot.storage.tables import Base
 from engine.errors import SettingsError
 
 _FOLDER = Path(__file__).parent
+
+
+def create(connection: Connection) -> None:
+    """Make all tables in a database that has none, as they are after the newest migration."""
+    Base.metadata.create_all(connection, checkfirst=False)
+    command.stamp(_config(connection), "head")
 
 
 def migrate(connection: Connection) -> None:
@@ -23,9 +30,7 @@ def migrate(connection: Connection) -> None:
 
     Raises `SettingsError`, which names both versions, if a newer program has changed the database.
     """
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    config.attributes["connection"] = connection
+    config = _config(connection)
     scripts = ScriptDirectory.from_config(config)
     newest = scripts.get_current_head()
     known = {script.revision for script in scripts.walk_revisions()}
@@ -34,7 +39,14 @@ def migrate(connection: Connection) -> None:
         if found not in known:
             raise SettingsError(
                 f"the database has version {found!r}, and this program knows none after {newest}: "
-                "it belongs to a newer program. Update this one, or name another storage.folder"
+                "it belongs to a newer program. Update this one, or name another database"
             )
     if current != (newest,):  # the upgrade would read all scripts again
         command.upgrade(config, "head")
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

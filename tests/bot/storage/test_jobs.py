@@ -1,13 +1,9 @@
 """Where jobs are announced, whose messages are whose, and how much users have asked for."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from bot.jobs.job import JobLocation, JobState
-from bot.storage import Store, open_store
+from bot.storage import Store
 from bot.storage.quotas import Usage
 from engine.presets import make_recipe
 
@@ -15,12 +11,6 @@ AUTHOR, OTHER, GUILD = 1, 2, 5
 RECIPE = make_recipe("a red circle", seed=1, models="demo", steps=2)
 LOCATION = JobLocation(GUILD, 6, 7, 8)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(tmp_path) as opened:
-        yield opened
 
 
 async def usage(store: Store, guild_id: int | None) -> Usage:

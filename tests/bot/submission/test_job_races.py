@@ -34,7 +34,7 @@ from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
 from bot.scheduling.seats import Seat, Slice, StopRequest
-from bot.storage import Store, open_store
+from bot.storage import Store
 from bot.submission.control import JobControl
 from bot.submission.permissions import Actor
 from bot.submission.policy import SubmissionPolicy
@@ -43,6 +43,7 @@ from bot.submission.submit import JobSubmission
 from bot.timings import Timings
 from engine.models.memory import Budget
 from engine.presets import make_recipe
+from tests.harness.stores import Place
 
 pytestmark = pytest.mark.slow
 
@@ -259,11 +260,15 @@ class Races(RuleBasedStateMachine):
             self.outcomes["cancel"] += 1
 
 
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[None]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     """Open one store for all examples; each has a job of its own in it."""
     with asyncio.Runner() as runner:
-        context = open_store(tmp_path)
+        place = Place(tmp_path)
+        if request.param == "postgres":
+            server = request.getfixturevalue("postgres")
+            place = Place(tmp_path, runner.run(server.new_database()))
+        context = place.open()
         Races.runner, Races.store = runner, runner.run(context.__aenter__())
         yield
         runner.run(context.__aexit__(None, None, None))

@@ -1,0 +1,201 @@
+"""Postgres, for hosts who want a database server: one program at a time uses a database.
+
+The program's transactions take advisory locks, which end with them (`bot.storage.base.Lock`): one
+lock of everything, which the transactions of single jobs share, and a lock of each job. A lock is
+asked for by the first statement, and each later one sees all that was stored before (READ
+COMMITTED).
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from bot.storage.base import EVERYTHING, Database, Dialect, Lock
+from bot.storage.database_lock import LOCK_CLASS, DatabaseLock
+from bot.storage.holdings import stored_bytes
+from bot.storage.migrations import create, migrate
+from bot.storage.tables import Base
+from engine.config_file import hide_logins
+from engine.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+Connect = Callable[[], Awaitable[Any]]
+"""Opens a connection of the driver."""
+
+CONNECTIONS = 5
+"""Maximum number of connections for transactions; one more holds the lock of the database."""
+_CONNECT_SECONDS, _COMMAND_SECONDS = 10.0, 60.0
+"""Seconds until a server that does not answer counts as unreachable, and a statement as lost."""
+_VACUUM_SECONDS = 3600.0
+"""Seconds after which cleaning up a table counts as failed."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+"""Seconds between two attempts to reach the server at the start."""
+_STARTING = "57P03"
+"""The error code of a server that starts or shuts down."""
+
+
+@asynccontextmanager
+async def open_postgres(
+    url: str, locked_seconds: float, *, waits: bool = True
+) -> AsyncGenerator[tuple[Database, DatabaseLock]]:
+    """Lock and open a database, and make or migrate its tables.
+
+    A statement waits up to `locked_seconds` for a lock. `waits` lets the start wait for a server
+    that cannot be reached.
+
+    Raises `SettingsError` if the URL or the login is wrong, another program uses the database, or
+    it belongs to a newer program; and, unless it `waits`, if the server cannot be reached.
+    """
+    connect = _connecting(url, locked_seconds)
+    await _reach(connect, waits=waits)
+    lock = DatabaseLock(connect)
+    await lock.acquire(locked_seconds)
+    try:
+        engine = _engine(connect, locked_seconds)
+        try:
+            await _prepare(engine)
+            yield Database(engine, _dialect(lock)), lock
+        finally:
+            await engine.dispose()
+    finally:
+        await lock.release()
+
+
+def _connecting(url: str, locked_seconds: float) -> Connect:
+    try:
+        import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+    except ImportError as error:
+        raise SettingsError(
+            "storage.url: Postgres needs the package asyncpg, which is not installed: "
+            "`python -m pip install -r requirements-postgres.txt`, or leave storage.url empty"
+        ) from error
+    settings = {
+        "application_name": "vqgan-clip-bot",
+        "lock_timeout": f"{round(locked_seconds * 1000)}ms",
+        # A transaction of a program that hangs would keep others waiting.
+        "idle_in_transaction_session_timeout": "60s",
+        # A host that vanished would keep its locks for two hours.
+        "tcp_keepalives_idle": "15",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "jit": "off",  # it takes longer than the queries
+    }
+
+    async def connect() -> Any:
+        driver: Any = asyncpg
+        return await driver.connect(
+            url,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=_COMMAND_SECONDS,
+            max_cached_statement_lifetime=0,  # the statements are few, and always the same
+            server_settings=settings,
+        )
+
+    return connect
+
+
+async def _reach(connect: Connect, *, waits: bool) -> None:
+    """Try a connection, again and again if the server cannot be reached."""
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            connection = await connect()
+        except OSError as error:
+            cause = str(error) or "it does not answer"
+        except Exception as error:  # the driver's errors have no common base
+            if getattr(error, "sqlstate", None) != _STARTING:
+                # The text of an error may contain parts of the URL.
+                raise SettingsError(f"storage.url: {hide_logins(str(error))}") from None
+            cause = str(error)
+        else:
+            await connection.close()
+            return
+        if not waits:
+            raise SettingsError(f"storage.url: cannot reach the server: {cause}")
+        log.warning("Postgres cannot be reached, trying again", extra={"cause": cause})
+        await asyncio.sleep(pause)
+        pause = min(_LONGEST_PAUSE, 2 * pause)
+
+
+def _engine(connect: Connect, locked_seconds: float) -> AsyncEngine:
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=locked_seconds,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+
+def _dialect(lock: DatabaseLock) -> Dialect:
+    return Dialect(
+        reading={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+        writing={"isolation_level": "READ COMMITTED"},
+        autocommit={"isolation_level": "AUTOCOMMIT"},
+        take=_take,
+        used_bytes=_used_bytes,
+        vacuum=_vacuum,
+        is_ours=lambda: lock.is_held,
+    )
+
+
+async def _take(session: AsyncSession, lock: Lock) -> None:
+    """Wait for the lock of everything, or share it and wait for another one."""
+    if lock == EVERYTHING:
+        locks = [func.pg_advisory_xact_lock(LOCK_CLASS, 0)]
+    else:
+        locks = [
+            func.pg_advisory_xact_lock_shared(LOCK_CLASS, 0),
+            func.pg_advisory_xact_lock(LOCK_CLASS + lock.kind, lock.number),
+        ]
+    await session.execute(select(*locks))
+
+
+async def _prepare(engine: AsyncEngine) -> None:
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_bring_up_to_date)
+    except DBAPIError as error:
+        raise SettingsError(f"storage.url: cannot use the database: {error.orig}") from error
+
+
+def _bring_up_to_date(connection: Connection) -> None:
+    """Migrate the tables, or make them in a new database."""
+    found = set(inspect(connection).get_table_names())
+    if "alembic_version" in found:
+        migrate(connection)
+    elif found & Base.metadata.tables.keys():
+        raise SettingsError(
+            "storage.url: the database holds tables of another program; name a database of its "
+            "own for the bot"
+        )
+    else:
+        create(connection)
+
+
+async def _used_bytes(database: Database) -> int:
+    """Return the size of all large content; the rest is small."""
+    async with database.read() as session:
+        return await session.scalar(stored_bytes()) or 0
+
+
+async def _vacuum(database: Database) -> None:
+    """Let the space of deleted rows be used again; Postgres keeps most of its files' sizes."""
+    async with database.autocommit.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        try:
+            for table in Base.metadata.sorted_tables:
+                await driver.execute(f"VACUUM {table.name}", timeout=_VACUUM_SECONDS)
+        except Exception as error:  # the driver's errors have no common base
+            raise OperationalError("VACUUM", None, error) from error
