@@ -34,6 +34,7 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.questions import Questions
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
+from bot.submission.restyles import Restyles
 from bot.submission.server_languages import ServerLanguages
 from bot.submission.server_settings import ServerSettings
 from bot.submission.styles import SavedStyles
@@ -115,12 +116,14 @@ async def _open_files(
 ) -> AsyncGenerator[FileReader]:
     """Open what fetches and reads files; end it with its process, unless that was given."""
     own = FileProcess(timings.file_seconds)
+    own_for_clips = FileProcess(timings.clip_seconds, stays=False)
     async with upload_session() as session:
         uploads = UploadReader(settings.limits.image_mib, hosts, session)
         try:
-            yield FileReader(uploads, process or own)
+            yield FileReader(uploads, process or own, process or own_for_clips)
         finally:
             await asyncio.to_thread(own.close)
+            await asyncio.to_thread(own_for_clips.close)
 
 
 def _build_services(
@@ -141,6 +144,7 @@ def _build_services(
     styles = SavedStyles(store, policy)
     default_options = DefaultOptions(settings, store, policy, styles)
     edits = Edits(settings, submission, policy, store, files)
+    restyles = Restyles(settings, submission, policy, files, default_options)
     return Services(
         settings=settings,
         timings=timings,
@@ -162,6 +166,7 @@ def _build_services(
         control=control,
         followups=FollowupJobs(settings, policy, submission, control, timings),
         edits=edits,
+        restyles=restyles,
         masks=MaskDrafts(settings, policy, edits, store, background.worker, files, check),
         descriptions=Descriptions(
             *(settings, policy, background.worker, files, check, submission, default_options)

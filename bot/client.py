@@ -30,6 +30,7 @@ COGS = (
     "cogs.imagine:Imagine",
     "cogs.blend:Blend",
     "cogs.animate:Animate",
+    "cogs.restyle:Restyle",
     "cogs.compare:Compare",
     "cogs.edit:Edit",
     "cogs.mask:Mask",

@@ -33,6 +33,7 @@ from bot.submission.policy import SubmissionPolicy
 from bot.submission.questions import Questions
 from bot.submission.recipes import RecipeReruns
 from bot.submission.reposts import Reposts
+from bot.submission.restyles import Restyles
 from bot.submission.server_settings import ServerSettings
 from bot.submission.styles import SavedStyles
 from bot.submission.submit import JobSubmission
@@ -67,6 +68,7 @@ class Services:
     erasure: ErasureService
     followups: FollowupJobs
     edits: Edits
+    restyles: Restyles
     masks: MaskDrafts
     descriptions: Descriptions
     recipe_reruns: RecipeReruns

@@ -57,3 +57,5 @@ class Timings:
     """Seconds between two changes of the line under the bot's name."""
     file_seconds: float = 20.0
     """Seconds that reading a file from a person may take."""
+    clip_seconds: float = 90.0
+    """The same for a video."""

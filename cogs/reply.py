@@ -1,4 +1,4 @@
-"""Replies to pictures: words edit the picture, and a painted-over copy is continued from.
+"""Replies: words edit a picture or restyle a video, and a painted-over copy is continued from.
 
 Without the privileged intent, the bot can read messages only in direct messages, when they mention
 it, and when they reply to it with a ping. All others arrive empty. A reply can also be talk: words
@@ -20,10 +20,19 @@ from bot.storage.key_values import name_about
 from bot.submission.edits import EditOptions, Queued
 from bot.submission.job_messages import message_with_pictures
 from bot.submission.requester import Requester
+from bot.submission.restyles import RestyleOptions
 from bot.submission.small_talk import has_words, is_small_talk
 from bot.ui.discord_errors import bounded
 from bot.ui.media import check_not_linked
-from bot.ui.uploads import Upload, choose_picture, is_own, is_spoiler, pictures_in
+from bot.ui.uploads import (
+    Upload,
+    choose_picture,
+    choose_video,
+    is_own,
+    is_spoiler,
+    pictures_in,
+    videos_in,
+)
 
 _NUMBER = re.compile(r"#(\d{1,2})(?!\d)\s*")
 _HIDDEN = Message("Discord hides this reply from me.")
@@ -81,7 +90,7 @@ class Reply(BotCog):
 
     async def _is_request(self, message: discord.Message) -> bool:
         """Return True if a reply asks for an edit; explain how to ask if it only seems to."""
-        if pictures_in(message):
+        if pictures_in(message) or (videos_in(message) and self._words(message)):
             return True
         me = self._bot.user
         is_mention = me is not None and f"<@{me.id}>" in message.content.replace("<@!", "<@")
@@ -113,7 +122,9 @@ class Reply(BotCog):
         requester = Requester.of_message(message, "edit")
         words = self._words(message)
         number, words = _number_and_words(words)
-        attached = pictures_in(message)
+        attached, videos = pictures_in(message), videos_in(message)
+        if videos and words and not attached:
+            return await self._restyle(requester, words, choose_video(videos), message)
         if attached and words:
             return await self._edit(requester, words, choose_picture(attached, number), message)
         if not (attached or words):
@@ -127,10 +138,12 @@ class Reply(BotCog):
                 )
             )
         target = await message_with_pictures(self._bot, self._services.store, target)
-        pictures = pictures_in(target)
+        pictures, videos = pictures_in(target), videos_in(target)
+        await self._services.edits.check_may_edit(target, message.author.id)
+        if videos and words and (number is None or not pictures):
+            return await self._restyle(requester, words, choose_video(videos), target)
         check_not_linked(target, pictures)
         original = choose_picture(pictures, number)
-        await self._services.edits.check_may_edit(target, message.author.id)
         if words:
             return await self._edit(requester, words, original, target)
         return await self._continue(requester, target, original, message)
@@ -145,6 +158,17 @@ class Reply(BotCog):
         """Queue an edit of a message's picture."""
         options = EditOptions(words, spoiler=is_spoiler(picture))
         return await self._services.edits.queue(requester, options, Upload(picture, message))
+
+    async def _restyle(
+        self,
+        requester: Requester,
+        words: str,
+        video: discord.Attachment,
+        message: discord.Message,
+    ) -> Queued:
+        """Queue a message's video in another style."""
+        options = RestyleOptions(words, spoiler=is_spoiler(video))
+        return await self._services.restyles.queue(requester, options, Upload(video, message))
 
     async def _continue(
         self,

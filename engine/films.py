@@ -87,9 +87,10 @@ def write_film(
     suffix: str = ".mp4",
     limit: int | None = None,
     texts: Mapping[str, str] | None = None,
-    sound: bytes | None = None,
 ) -> tuple[int, int] | None:
     """Write a film as an MP4, which can hold its recipe, or as a WebP, which cannot.
+
+    An MP4 of a restyled clip has the clip's sound.
 
     Args:
         frames: Returns the painted frames. It is called again for each attempt to fit the limit.
@@ -99,7 +100,6 @@ def write_film(
         suffix: One of `FILM_SUFFIXES`.
         limit: Maximum size of an MP4 in bytes; None for the best quality.
         texts: What an MP4 says about itself, such as `engine.provenance.origin_texts`.
-        sound: A stored clip (`engine.images.clip`) whose sound an MP4 gets; None for none.
 
     Returns:
         Width and height of the film; None if it cannot be made as small as `limit`.
@@ -114,6 +114,7 @@ def write_film(
         write_webp_film(list(shown()), path, rate)
         return size
     texts = {each.lower(): text for each, text in (texts or {}).items()}
+    sound = None if film.clip is None else film.clip.video or None
     if limit is not None:
         count *= 1 + film.between
         return write_within(

@@ -21,7 +21,7 @@ MEMORY_BYTES = 512 * MEBIBYTE
 _NICENESS = 10
 _PATIENCE = 4
 """Number of time limits after which a call is given up that the process never took."""
-_MODULES = ("engine.painting", "bot.reading.file_readers")
+_MODULES = ("engine.painting", "bot.reading.file_readers", "bot.reading.clip_readers")
 """What the process imports before its memory is limited."""
 _R = TypeVar("_R")
 _A = TypeVarTuple("_A")
@@ -31,12 +31,16 @@ class FileProcess:
     """Calls functions in another process, one at a time.
 
     The process starts with the first call. It is ended and replaced if a call takes more than
-    `seconds`, or crashes it.
+    `seconds`, or crashes it. Unless it `stays`, it ends after each call, and takes no memory until
+    the next one.
     """
 
-    def __init__(self, seconds: float, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self, seconds: float, memory_bytes: int = MEMORY_BYTES, *, stays: bool = True
+    ) -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
+        self._stays = stays
         self._pool: ProcessPool | None = None
 
     async def call(self, function: Callable[[*_A], _R], *args: *_A) -> _R:
@@ -53,11 +57,14 @@ class FileProcess:
         except TimeoutError as error:
             log.warning("a file took too long to read", extra={"seconds": self._seconds})
             raise PictureError(
-                "Cannot read the file: it takes too much time. Save it anew, as a smaller PNG."
+                "Cannot read the file: it takes too much time. Save it anew, and smaller."
             ) from error
         except ProcessExpired as error:
             log.warning("a file ended the process that read it", extra={"code": error.exitcode})
             raise PictureError("Cannot read the file: it is damaged.") from error
+        finally:
+            if not self._stays:
+                await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """End the process."""
@@ -99,5 +106,5 @@ def _within_memory(function: Callable[[*_A], _R], *args: *_A) -> _R:
         return function(*args)
     except MemoryError as error:
         raise PictureError(
-            "Cannot read the file: it takes too much memory. Save it anew, as a smaller PNG."
+            "Cannot read the file: it takes too much memory. Save it anew, and smaller."
         ) from error

@@ -1,4 +1,4 @@
-"""The pictures inside recipes, each of which is stored once for each job.
+"""The pictures and clips inside recipes, each of which is stored once for each job.
 
 A stored recipe refers to a picture by its SHA-256, as "sha256:…". Version 1.0 of the program stored
 pictures as base64 inside recipes, and these recipes are read too.
@@ -14,8 +14,8 @@ from bot.storage.base import read_json_object
 from engine.recipes.kinds import AnyRecipe
 
 _PREFIX = "sha256:"
-_KEYS = ("init_image", "source", "mask", "picture")
-"""The keys of a recipe, its edit and its image prompts that hold a picture."""
+_KEYS = ("init_image", "source", "mask", "picture", "video")
+"""The keys of a recipe, its edit, image prompts and clip that hold a picture or a video."""
 
 
 def detach_pictures(recipes: Sequence[AnyRecipe]) -> tuple[list[str], dict[bytes, bytes]]:
@@ -59,7 +59,9 @@ def remove_pictures(text: str) -> str | None:
 def _slots(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield where a recipe's JSON holds pictures: an object and its key."""
     prompts = values.get("image_prompts")
-    parts: list[Any] = [values, values.get("edit")]
+    film = values.get("film")
+    clip = cast(dict[str, Any], film).get("clip") if isinstance(film, dict) else None
+    parts: list[Any] = [values, values.get("edit"), clip]
     if isinstance(prompts, list):
         parts += cast(list[Any], prompts)
     holders = [cast(dict[str, Any], each) for each in parts if isinstance(each, dict)]

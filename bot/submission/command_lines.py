@@ -29,13 +29,17 @@ from bot.submission.requester import Requester
 from bot.submission.styles import NONE, SavedStyles
 from engine.presets import infer_keep, preset_of
 from engine.recipes.edit import Edit
+from engine.recipes.film import Clip
 from engine.recipes.kinds import AnyRecipe, is_comparison, without_seed
 from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.story import FADE, Story
 from engine.settings import EngineSettings
 
-IMAGINE, BLEND, EDIT, ANIMATE = "imagine", "blend", "edit", "animate"
+IMAGINE, BLEND, EDIT = "imagine", "blend", "edit"
+ANIMATE, RESTYLE = "animate", "restyle"
+_WITHOUT_DEFAULTS = frozenset((EDIT, RESTYLE))
+"""Commands that no defaults apply to."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,14 @@ class CommandWriter:
     painters: Sequence[str]
     """The names of the models of other painters."""
     options: Mapping[str, Collection[str]]
-    """The names of the options of `IMAGINE`, `BLEND`, `EDIT` and `ANIMATE`."""
+    """The names of the options of `IMAGINE`, `BLEND`, `EDIT`, `ANIMATE` and `RESTYLE`."""
+    editing: str = ""
+    """The name of the models that restyle by default; "" for the first ones."""
     has_style: bool = True
     """False if styles have to be written as a part of the prompt."""
     defaults: Collection[str] = ()
-    """The names of options that have defaults, so that no command but `EDIT` must lack them."""
+    """The names of options that have defaults, so that commands that they apply to must not lack
+    them."""
 
     def write(self, record: JobRecord, number: int | None = None) -> CommandLine:
         """Return the command that paints a job's pictures again, or only picture `number`."""
@@ -79,14 +86,17 @@ class CommandWriter:
             wanted = Wording.of(first.prompts, _story(first))
             words = pasted_words(record.job.prompt, wanted, names, has_style=has_style)
         values = {"prompt": words.prompt or None} | _options(first) | {"style": words.style}
-        if first.film is not None:
+        if first.film is not None and first.film.clip is None:
             values |= options_of_film(first.film)
         values["count"] = str(len(recipes)) if is_series(recipes) and len(recipes) > 1 else None
         if record.job.keeps_best and values["count"] is not None and command != EDIT:
             values["keep"] = "best"
-        is_other = first.models in self.installed[1:] and "model" in names
+        usual = self.installed[0]
+        if command == RESTYLE and self.editing:
+            usual = self.editing
+        is_other = first.models in self.installed and first.models != usual and "model" in names
         values["model"] = first.models if is_other else None
-        if command != EDIT and isinstance(first, Recipe):
+        if command not in _WITHOUT_DEFAULTS and isinstance(first, Recipe):
             values |= self._neutral(values, command)
         line = " ".join(f"{name}:{value}" for name, value in values.items() if value is not None)
         notices = [] if record.state is not JobState.STOPPED else [STOPPED]
@@ -141,7 +151,10 @@ class CommandLines:
         own = await self._store.preferences.get(user_id)
         defaults = {*own.options, *(await self._default_options.of_channel(requester)).options}
         installed, painters = self._engine.installed, self._engine.installed_painters
-        writer = CommandWriter(installed, painters, _options_of_commands(tree), defaults=defaults)
+        options = _options_of_commands(tree)
+        writer = CommandWriter(
+            installed, painters, options, self._engine.editing, defaults=defaults
+        )
         line = writer.write(record, number)
         # A style that the user saved under this name, or "none", would mean something else.
         if line.style is None or await self._styles.words(user_id, line.style) == line.style:
@@ -158,7 +171,7 @@ def _comparison_line(record: JobRecord, recipes: Sequence[AnyRecipe]) -> Command
 
 def _options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[str]]:
     """Return the names of the options of the commands that paint."""
-    commands = (tree.get_command(name) for name in (IMAGINE, BLEND, EDIT, ANIMATE))
+    commands = (tree.get_command(name) for name in (IMAGINE, BLEND, EDIT, ANIMATE, RESTYLE))
     found = (each for each in commands if isinstance(each, app_commands.Command))
     return {command.name: [each.name for each in command.parameters] for command in found}
 
@@ -168,7 +181,7 @@ def _command(recipe: AnyRecipe) -> str:
     if recipe.edit is not None:
         return EDIT
     if recipe.film is not None:
-        return ANIMATE
+        return ANIMATE if recipe.film.clip is None else RESTYLE
     return IMAGINE if recipe.prompts else BLEND
 
 
@@ -176,8 +189,9 @@ def _options(recipe: AnyRecipe) -> dict[str, str | None]:
     """Return the options beside words that make a recipe; None for those that have no value."""
     if not isinstance(recipe, Recipe):
         return {"seed": str(recipe.seed), "painter": recipe.painter}
+    kept = recipe.edit or recipe.clip
     return {
-        **(shape_of(recipe) if recipe.edit is None else _kept(recipe.edit)),
+        **(shape_of(recipe) if kept is None else _kept(kept)),
         "steps": str(recipe.steps),
         "seed": str(recipe.seed),
         "preset": preset_of(recipe),
@@ -198,8 +212,8 @@ def _fade(recipe: Recipe) -> dict[str, str]:
     return {"fade": str(round(100 * recipe.story.fade))}
 
 
-def _kept(edit: Edit) -> dict[str, str]:
-    """Return the option that says how much an edit keeps; none if no option does."""
+def _kept(edit: Edit | Clip) -> dict[str, str]:
+    """Return the option that says how much an edit or a film keeps; none if no option does."""
     keep = infer_keep(edit)
     return {} if keep is None else {"keep": str(round(100 * keep))}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot.languages.message import Message
-from bot.submission.films import is_from_options
+from bot.submission.films import is_from_options, is_usual_restyling
 from bot.submission.seeds import LARGEST_SEED, variations
 from bot.ui.formatting import escape_name
 from engine.errors import EngineError
@@ -17,6 +17,7 @@ from engine.presets import (
     size_of_shape,
 )
 from engine.recipes.edit import Edit
+from engine.recipes.film import Clip
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import RATIOS, SHAPES, read_ratio
@@ -29,6 +30,7 @@ _START = Message(
     "A line of text can't hold the picture that it started from: attach that as `image`."
 )
 _EDITED = Message("A line of text can't hold the picture that was edited: attach that as `image`.")
+_RESTYLED = Message("A line of text can't hold the video that was restyled: attach that as `clip`.")
 _MASKED = Message(
     "A line of text can't hold the picture that was edited and its mask: attach them as `image` "
     "and `mask`."
@@ -97,7 +99,9 @@ def missing(recipes: Sequence[AnyRecipe], installed: Sequence[str]) -> Iterator[
 
 
 def _missing_pictures(recipe: Recipe) -> Iterator[Message]:
-    if recipe.edit is not None:
+    if recipe.clip is not None:
+        yield _RESTYLED
+    elif recipe.edit is not None:
         yield _EDITED if recipe.edit.mask is None else _MASKED
     elif recipe.start_noise > 0:
         yield _VARIATION
@@ -121,6 +125,10 @@ def _has_usual_settings(recipe: Recipe) -> bool:
     if recipe.edit is not None:
         is_variation = recipe.start_noise > 0
         return not is_variation and _keeps_as_typed(recipe.edit, preset, recipe.models)
+    if recipe.film is not None and recipe.clip is not None:
+        is_variation = recipe.start_noise > 0
+        is_usual = is_usual_restyling(recipe.film)
+        return is_usual and not is_variation and _keeps_as_typed(recipe.clip, preset, recipe.models)
     if not shape_of(recipe):
         return False
     usual = make_recipe(
@@ -150,8 +158,8 @@ def _fades_as_typed(story: Story | None) -> bool:
     return story is None or story.fade == round(100 * story.fade) / 100
 
 
-def _keeps_as_typed(edit: Edit, preset: str, models: str) -> bool:
-    """Return True if a whole percentage says how much an edit keeps."""
+def _keeps_as_typed(edit: Edit | Clip, preset: str, models: str) -> bool:
+    """Return True if a whole percentage says how much an edit or a film keeps."""
     keep = infer_keep(edit)
     if keep is None:
         return False

@@ -27,11 +27,17 @@ class FileTurn:
     """A person's turn to have files fetched and read."""
 
     def __init__(
-        self, uploads: UploadReader, process: FileProcess, places: asyncio.Semaphore
+        self,
+        uploads: UploadReader,
+        process: FileProcess,
+        clip_process: FileProcess,
+        places: asyncio.Semaphore,
     ) -> None:
         self._uploads = uploads
         self._process = process
+        self._clip_process = clip_process
         self._places = places
+        self._clip_place = asyncio.Semaphore()
 
     async def fetch(self, upload: Upload) -> bytes:
         """Return the bytes of a file of the bot's own; raise `UserError`."""
@@ -53,6 +59,18 @@ class FileTurn:
             content = await self._uploads.read(upload, is_text=is_text)
             return await self._process.call(function, content, *args)
 
+    async def read_clip(
+        self, function: Callable[[bytes, *_A], _R], upload: Upload, *args: *_A
+    ) -> _R:
+        """Fetch a video, and return what `function` reads in it.
+
+        Videos take longer than pictures, so they are read one at a time in a process of their own,
+        and hold up no pictures. Raises `UserError` and `EngineError` as `read` does.
+        """
+        async with self._clip_place:
+            content = await self._uploads.read(upload)
+            return await self._clip_process.call(function, content, *args)
+
     async def read_both(
         self, function: Callable[[bytes, bytes | None], _R], first: Upload, second: Upload | None
     ) -> _R:
@@ -71,8 +89,11 @@ class FileTurn:
 class FileReader:
     """Gives people turns to have their files read."""
 
-    def __init__(self, uploads: UploadReader, process: FileProcess) -> None:
-        self._turn = FileTurn(uploads, process, asyncio.Semaphore(_AT_A_TIME))
+    def __init__(
+        self, uploads: UploadReader, process: FileProcess, clip_process: FileProcess
+    ) -> None:
+        places = asyncio.Semaphore(_AT_A_TIME)
+        self._turn = FileTurn(uploads, process, clip_process, places)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._turns: Counter[int] = Counter()
         """Number of requests by the id of their user, of those who have any."""

@@ -1,7 +1,9 @@
 """Films that people ask for: from what is typed into `/animate`, and back."""
 
+from dataclasses import replace
 from typing import cast
 
+from engine.editing.restyle import USUAL_FILM
 from engine.recipes.film import Camera, Film
 from engine.recipes.kinds import AnyRecipe
 
@@ -46,5 +48,12 @@ def is_from_options(recipe: AnyRecipe) -> bool:
     film = recipe.film
     if film is None:
         return True
+    if film.clip is not None:
+        return is_usual_restyling(film)
     usual = film_from_options(film.camera, film.frames / _RATE, film.speed, loop=film.loop)
     return film == usual
+
+
+def is_usual_restyling(film: Film) -> bool:
+    """Return True if a film of a clip is one that `/restyle` makes."""
+    return film == replace(USUAL_FILM, frames=film.frames, clip=film.clip)

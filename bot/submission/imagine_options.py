@@ -91,7 +91,8 @@ def imagine_recipe(
     `EngineError` for what is not allowed.
     """
     _check(options, limits)
-    line, models = options.line, _models(options, installed)
+    line = options.line
+    models = installed[0] if options.model is None else checked_models(options.model, installed)
     likes = tuple(ImagePrompt(b"", weight) for weight in _weights(options))
     recipe = make_recipe(
         line or None,
@@ -103,12 +104,33 @@ def imagine_recipe(
         fade=None if options.fade is None else options.fade / 100,
         **options.settings,
     )
-    return recipe if options.style is None else _styled(recipe, options.style)
+    return recipe if options.style is None else styled(recipe, options.style)
 
 
 def title_of(options: ImagineOptions, recipe: Recipe) -> str:
     """Return the words under which people find the job: those that were typed, if there are any."""
     return options.line if (options.prompt or "").strip() else recipe.title
+
+
+def checked_models(name: str, installed: Sequence[str]) -> str:
+    """Return the name of models; raise `UserError` unless they are installed."""
+    if name not in installed:
+        raise UserError(
+            Message(
+                "I have no models called {name}. Choose one of: {installed}.",
+                name=escape_name(name),
+                installed=", ".join(installed),
+            )
+        )
+    return name
+
+
+def styled(recipe: Recipe, style: str) -> Recipe:
+    """Append a style to each prompt of a recipe that has a positive weight.
+
+    In a chapter that has none, or a recipe without a story, the style becomes a prompt.
+    """
+    return recipe.with_chapters([_in_style(each, style) for each in recipe.chapters])
 
 
 def keeps_best(options: ImagineOptions, count: int, *, is_typed: bool = True) -> bool:
@@ -155,21 +177,6 @@ def _check(options: ImagineOptions, limits: LimitSettings) -> None:
         raise UserError(
             Message("Both `size` and `ratio` choose the shape of the picture. Leave one out.")
         )
-
-
-def _models(options: ImagineOptions, installed: Sequence[str]) -> str:
-    """Return the name of the models that the options ask for."""
-    if options.model is None:
-        return installed[0]
-    if options.model not in installed:
-        raise UserError(
-            Message(
-                "I have no models called {name}. Choose one of: {installed}.",
-                name=escape_name(options.model),
-                installed=", ".join(installed),
-            )
-        )
-    return options.model
 
 
 def _size(options: ImagineOptions, models: str) -> tuple[int, int]:
@@ -226,14 +233,6 @@ def _weight(typed: str, option: str) -> float:
             )
         )
     return float(typed)
-
-
-def _styled(recipe: Recipe, style: str) -> Recipe:
-    """Append a style to each prompt of a recipe that has a positive weight.
-
-    In a chapter that has none, or a recipe without a story, the style becomes a prompt.
-    """
-    return recipe.with_chapters([_in_style(each, style) for each in recipe.chapters])
 
 
 def _in_style(chapter: tuple[Prompt, ...], style: str) -> tuple[Prompt, ...]:

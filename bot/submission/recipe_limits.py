@@ -75,14 +75,19 @@ def fit_size(recipe: AnyRecipe, limits: LimitSettings) -> tuple[AnyRecipe, Messa
     if not isinstance(recipe, Recipe):
         return recipe, ""
     width, height = size_within((recipe.width, recipe.height), limits.pixels, recipe.models)
-    if (width, height) == (recipe.width, recipe.height):
-        return recipe, ""
-    notice = Message(
+    notice = size_notice((width, height), (recipe.width, recipe.height))
+    return (replace(recipe, width=width, height=height) if notice else recipe), notice
+
+
+def size_notice(size: tuple[int, int], asked: tuple[int, int]) -> Message | str:
+    """Return a sentence about a size that was lowered, or "" if it is as `asked`."""
+    if size == asked:
+        return ""
+    return Message(
         "Painted at {size} instead of {asked}, because larger pictures are not allowed here.",
-        size=f"{width}×{height}",
-        asked=f"{recipe.width}×{recipe.height}",
+        size=f"{size[0]}×{size[1]}",
+        asked=f"{asked[0]}×{asked[1]}",
     )
-    return replace(recipe, width=width, height=height), notice
 
 
 def fit_count(recipes: Sequence[AnyRecipe], limits: LimitSettings) -> Fitted:

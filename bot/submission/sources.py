@@ -1,17 +1,26 @@
 """Judge the pictures that a request would be made from, before anything is made from them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from bot.delivery.held_back import Allowed, allowed_pictures
 from bot.errors import RefusedError, UserError
+from bot.jobs.events import Pixels
 from bot.jobs.job import Job
 from bot.jobs.records import StoredPicture
 from bot.languages.message import Message
 from bot.picture_check import Audience, Picture, PictureCheck, PictureFilterError
 from bot.submission.requester import Requester
 from bot.ui import picture_filter_text
+from engine.images.stored_clip import clip_frames, clip_info
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.pictures import seen_pictures
+from engine.recipes.recipe import Recipe
+
+_PAUSE_SECONDS = 0.5
+"""Seconds between two frames of a clip that are judged."""
 
 
 async def check_sources(
@@ -34,7 +43,30 @@ async def check_recipes_sources(
 ) -> None:
     """Raise `UserError` if recipes contain pictures that may not be used here."""
     found = (picture for recipe in recipes for picture in seen_pictures(recipe))
-    await check_sources(check, requester, list(dict.fromkeys(found)))
+    pictures = list[Picture](dict.fromkeys(found))
+    if check.is_on:
+        clips = {each.clip.video for each in recipes if isinstance(each, Recipe) and each.clip}
+        for clip in filter(None, clips):
+            pictures += await asyncio.to_thread(lambda video=clip: list(_judged_frames(video)))
+    await check_sources(check, requester, pictures)
+
+
+def _judged_frames(video: bytes) -> Iterator[Pixels]:
+    """Yield the frames of a clip that are judged: one of each half second, and the last one.
+
+    Among them is what people can see for as long as half a second. Fewer would let a short scene
+    through. Judging all would take minutes, and the painted frames are judged at the end anyway.
+    """
+    pause = max(1, round(clip_info(video).rate * _PAUSE_SECONDS))
+    last = None
+    for number, frame in enumerate(clip_frames(video)):
+        last = None
+        if number % pause == 0:
+            yield np.asarray(frame)
+        else:
+            last = frame
+    if last is not None:
+        yield np.asarray(last)
 
 
 async def allowed_here(

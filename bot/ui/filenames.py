@@ -3,6 +3,7 @@
 import re
 
 _SPOILER_PREFIX = "SPOILER_"
+_FILM = re.compile(r"picture-\d{1,18}-film\.mp4")
 _FULL_SIZE = re.compile(r"(picture-\d{1,18}(?:-(\d{1,3}))?)\.(?:png|webp)")
 
 
@@ -13,6 +14,11 @@ def result_stem(filename: str) -> str | None:
     """
     found = _FULL_SIZE.fullmatch(plain_name(filename))
     return None if found is None else found[1]
+
+
+def is_film(filename: str) -> bool:
+    """Return True if a file of the bot is a film."""
+    return _FILM.fullmatch(plain_name(filename)) is not None
 
 
 def result_number(filename: str) -> int:

@@ -84,7 +84,17 @@ def size_text(recipe: AnyRecipe) -> Message | str:
 
 
 def frames_text(film: Film) -> Message:
-    """Return the length of a film, and what its camera does."""
+    """Return the length of a film, and what its camera does, or how much of a clip it keeps."""
+    if film.clip is not None:
+        length = Message.counted(
+            "{count} frame, {seconds} s, restyled from a video",
+            "{count} frames, {seconds} s, restyled from a video",
+            film.frames,
+            seconds=f"{film.seconds:.1f}",
+        )
+        keep = infer_keep(film.clip)
+        kept = None if keep is None else Message("keeping {share}", share=percentage(keep))
+        return joined(" · ", (length, kept))
     return Message.counted(
         "{count} frame, {seconds} s, camera: {camera}",
         "{count} frames, {seconds} s, camera: {camera}",

@@ -18,7 +18,7 @@ from bot.errors import UserError
 from bot.languages.message import Message
 from bot.ui.attachments import MAX_MESSAGE_BYTES
 from bot.ui.discord_errors import CALL_ERRORS, bounded
-from bot.ui.filenames import plain_name, recipe_filename, result_stem
+from bot.ui.filenames import is_film, plain_name, recipe_filename, result_stem
 from bot.ui.media import gallery_files
 from engine.files import MEBIBYTE
 
@@ -55,12 +55,13 @@ class UploadReader:
     async def read(self, upload: Upload, *, is_text: bool = False) -> bytes:
         """Return the bytes of an attached file.
 
-        The address of a message's file may have expired. The bot's own pictures, and files of
-        which only the text is read (`is_text`), may be as large as the bot's own. Raises
-        `UserError` if the file is too large, is on another host or can't be fetched.
+        The address of a message's file may have expired. Pictures and films of the bot's own, and
+        files of which only the text is read (`is_text`), may be as large as the bot posts them.
+        Raises `UserError` if the file is too large, is on another host or can't be fetched.
         """
         file, message = upload.file, upload.message
-        is_large = is_text or (message and result_stem(file.filename) and is_own(message))
+        is_result = result_stem(file.filename) is not None or is_film(file.filename)
+        is_large = is_text or (is_result and message is not None and is_own(message))
         limit_mib = _MAX_MESSAGE_MIB if is_large else self._limit_mib
         try:
             try:
@@ -127,7 +128,14 @@ def pictures_in(message: discord.Message) -> list[discord.Attachment]:
     """Return a message's pictures, forwarded ones too; for the bot's own only full-size ones."""
     if is_own(message):
         return [file for file in message.attachments if result_stem(file.filename)]
-    return [file for file in _files(message) if _is_picture(file)]
+    return [file for file in _files(message) if _is_kind(file, "image/")]
+
+
+def videos_in(message: discord.Message) -> list[discord.Attachment]:
+    """Return a message's videos, forwarded ones too; of the bot's own only finished films."""
+    if is_own(message):
+        return [file for file in message.attachments if is_film(file.filename)]
+    return [file for file in _files(message) if _is_kind(file, "video/")]
 
 
 def recipe_beside(message: discord.Message, picture: discord.Attachment) -> discord.Attachment:
@@ -174,6 +182,19 @@ def choose_picture(
             )
         )
     return pictures[(number or 1) - 1]
+
+
+def choose_video(videos: Sequence[discord.Attachment]) -> discord.Attachment:
+    """Return the only one of some videos; raise `UserError` if there are several."""
+    if len(videos) > 1:
+        raise UserError(
+            Message(
+                "That message has {count} videos. Send the one that you mean by itself, or use "
+                "`/restyle`.",
+                count=len(videos),
+            )
+        )
+    return videos[0]
 
 
 async def _content(response: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -236,6 +257,6 @@ def _files(message: discord.Message) -> list[discord.Attachment]:
     return list(by_id.values())
 
 
-def _is_picture(file: discord.Attachment) -> bool:
+def _is_kind(file: discord.Attachment, start: str) -> bool:
     kind = file.content_type or mimetypes.guess_type(file.filename)[0] or ""
-    return kind.startswith("image/")
+    return kind.startswith(start)

@@ -39,26 +39,34 @@ class ReadClip:
     """What the user should know about how the file was read."""
 
 
-def read_clip(content: bytes, *, size_for: SizeFor, rate: int, name: Name = THE_CLIP) -> ReadClip:
-    """Read a video from the bytes of a file, up to 10 seconds of it.
+def read_clip(
+    content: bytes,
+    *,
+    size_for: SizeFor,
+    rate: int,
+    seconds: float = MAX_SECONDS,
+    name: Name = THE_CLIP,
+) -> ReadClip:
+    """Read a video from the bytes of a file, or its beginning.
 
     Args:
         content: A file of any common format; messages call it `name`.
         size_for: Returns the size of the stored frames for that of the video as people see it.
             Frames are scaled to cover it, and cropped.
         rate: Frames a second of the stored clip, whatever the rate of the file is, up to 60.
+        seconds: Length of the beginning that is read, up to 10.
 
     Raises:
         PictureError: The file is no video, damaged, too large, too long a strip, or has fewer than
             two different moments.
     """
     with open_video(content, name) as container:
-        source = _Source(container, size_for, rate, name)
+        source = _Source(container, size_for, rate, seconds, name)
         pictures = source.pictures()
         first = next(pictures, None)
         if first is None:
             raise no_video(name)
-        sound = _read_sound(content, source.start, name)
+        sound = _read_sound(content, source.start, seconds, name)
         video, count = write_clip(chain((first,), pictures), rate, QUALITIES[0], sound.samples)
     if source.moments < 2:
         raise PictureError(
@@ -67,7 +75,7 @@ def read_clip(content: bytes, *, size_for: SizeFor, rate: int, name: Name = THE_
             name=name,
         )
     video = within_recipe(video, rate, sound.samples, name)
-    notices = _notices(name, is_cut=source.is_cut, is_silenced=sound.is_damaged)
+    notices = _notices(name, seconds if source.is_cut else None, is_silenced=sound.is_damaged)
     return ReadClip(video, StoredClip(first.size, count, rate, sound.samples is not None), notices)
 
 
@@ -80,11 +88,19 @@ class _Source:
         is_cut: Whether the video goes on after the end of the clip.
     """
 
-    def __init__(self, container: InputContainer, size_for: SizeFor, rate: int, name: Name) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        size_for: SizeFor,
+        rate: int,
+        seconds: float,
+        name: Name,
+    ) -> None:
         self._stream = video_stream(container, name)
         self._frames = timed_frames(container, self._stream, name)
         self._size_for = size_for
         self._rate = rate
+        self._seconds = seconds
         self._name = name
         self.start = 0.0
         self.moments = 0
@@ -112,23 +128,23 @@ class _Source:
         moments = ((number + 0.5) / self._rate for number in range(self._count))
         moment = next(moments)
         shown, end = None, 0.0
-        for seconds, ends, frame in self._frames:
+        for begins, ends, frame in self._frames:
             if shown is None:
                 self.start = frame.time or 0.0
-            self.is_cut = seconds >= MAX_SECONDS
-            while shown is not None and moment < min(seconds, MAX_SECONDS):
+            self.is_cut = begins >= self._seconds
+            while shown is not None and moment < min(begins, self._seconds):
                 yield shown
-                moment = next(moments, MAX_SECONDS)
+                moment = next(moments, self._seconds)
             shown, end = frame, ends
             if self.is_cut:
                 return
-        while shown is not None and moment < min(end, MAX_SECONDS):
+        while shown is not None and moment < min(end, self._seconds):
             yield shown
-            moment = next(moments, MAX_SECONDS)
+            moment = next(moments, self._seconds)
 
     @property
     def _count(self) -> int:
-        return floor(MAX_SECONDS * self._rate)
+        return max(1, floor(self._seconds * self._rate))
 
     def _size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the size of the clip's frames for a video of `size`."""
@@ -146,17 +162,17 @@ class _Source:
         return self._size_for(size)
 
 
-def _notices(name: Name, *, is_cut: bool, is_silenced: bool) -> tuple[Text, ...]:
+def _notices(name: Name, cut_at: float | None, *, is_silenced: bool) -> tuple[Text, ...]:
     notices: list[Text] = []
-    if is_cut:
+    if cut_at is not None:
         text = "{name} is longer than {seconds} seconds, so only its beginning is used"
-        notices.append(Text(text, name=name, seconds=f"{MAX_SECONDS:g}"))
+        notices.append(Text(text, name=name, seconds=f"{cut_at:g}"))
     if is_silenced:
         notices.append(Text("the sound of {name} cannot be read, so there is none", name=name))
     return tuple(notices)
 
 
-def _read_sound(content: bytes, start: float, name: Name) -> Sound:
+def _read_sound(content: bytes, start: float, seconds: float, name: Name) -> Sound:
     # The file is opened again, because its sound may begin after all of its pictures.
     with open_video(content, name) as container:
-        return read_sound(container, start, MAX_SECONDS, name)
+        return read_sound(container, start, seconds, name)
