@@ -1,4 +1,4 @@
-"""`/edit`, and the menu *Edit this image*: change a picture by words."""
+"""`/edit`, and the menu *Edit this image*: change a picture, or there a video, by words."""
 
 from typing import Any
 
@@ -18,14 +18,16 @@ from bot.submission.painters import MAX_PAINTER, editing_choices
 from bot.submission.permissions import check_permissions
 from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
+from bot.submission.restyles import RestyleOptions
 from bot.submission.seeds import LARGEST_SEED
 from bot.ui import job_text
 from bot.ui.autocomplete import matching, matching_presets
+from bot.ui.base import Form
 from bot.ui.command_options import TILE, TILE_CHOICES, hide_option
 from bot.ui.forms import PictureForm, words_input
 from bot.ui.reader_language import private_language
 from bot.ui.responses import defer, show_form
-from bot.ui.uploads import Upload, is_spoiler
+from bot.ui.uploads import Upload, choose_video, is_spoiler, pictures_in, videos_in
 from engine.editing.edit_recipe import DEFAULT_KEEP
 from engine.recipes.checks import MAX_STEPS
 
@@ -103,10 +105,16 @@ class Edit(BotCog):
         return matching(typed, editing_choices(self._services.settings.engine))
 
     async def open_menu(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        """Ask how to change a message's picture."""
+        """Ask how to change a message's picture, or its video if it has no picture."""
         check_permissions(Requester.of_interaction(interaction))
         message = await message_with_pictures(self._bot, self._services.store, message)
-        form = _EditForm(self._services, message, private_language(interaction))
+        language = private_language(interaction)
+        videos = videos_in(message)
+        if videos and not pictures_in(message):
+            video = choose_video(videos)
+            await show_form(interaction, _RestyleForm(self._services, message, video, language))
+            return
+        form = _EditForm(self._services, message, language)
         await self._services.edits.check_may_edit(message, interaction.user.id)
         await show_form(interaction, form)
 
@@ -118,10 +126,7 @@ class _EditForm(PictureForm):
         super().__init__(Message.in_context("form", "Edit this image"), message, language)
         self._services = services
         self._prompt = words_input("prompt", services.settings.limits.prompt_length)
-        self._keep: ui.Select[Any] = ui.Select(custom_id="keep")
-        for percent, meaning in _KEEPS.items():
-            label = meaning.in_language(language)
-            self._keep.add_option(label=label, value=percent, default=percent == _KEEP)
+        self._keep = _keep_select(language)
         self.ask(Message.in_context("field", "What should it show afterwards?"), self._prompt)
         self.ask(Message.in_context("field", "How much of the picture stays?"), self._keep)
         self.ask_which()
@@ -130,11 +135,55 @@ class _EditForm(PictureForm):
         """Queue the edit."""
         await defer(interaction)
         picture = Upload(self.picture, self.message)
-        percent = self._keep.values[0] if self._keep.values else _KEEP
-        if percent not in _KEEPS:
-            raise UserError(Message("I don't know that choice. Please open the form again."))
         spoiler = is_spoiler(self.picture)
-        options = EditOptions(self._prompt.value, int(percent) / 100, spoiler=spoiler)
+        options = EditOptions(self._prompt.value, _chosen(self._keep), spoiler=spoiler)
         requester = Requester.of_interaction(interaction, "edit")
         queued = await self._services.edits.queue(requester, options, picture)
         await answer_queued(interaction, queued)
+
+
+class _RestyleForm(Form):
+    """Asks how to restyle a video."""
+
+    def __init__(
+        self,
+        services: Services,
+        message: discord.Message,
+        video: discord.Attachment,
+        language: Language,
+    ) -> None:
+        super().__init__(Message.in_context("form", "Restyle this video"), language)
+        self._services = services
+        self._message, self._video = message, video
+        self._prompt = words_input("prompt", services.settings.limits.prompt_length)
+        self._keep = _keep_select(language)
+        self.ask(Message.in_context("field", "What should it show afterwards?"), self._prompt)
+        self.ask(Message.in_context("field", "How much of each frame stays?"), self._keep)
+
+    async def on_submit(self, interaction: discord.Interaction, /) -> None:
+        """Queue the film."""
+        await defer(interaction)
+        spoiler = is_spoiler(self._video)
+        options = RestyleOptions(self._prompt.value, _chosen(self._keep), spoiler=spoiler)
+        requester = Requester.of_interaction(interaction, "restyle")
+        clip = Upload(self._video, self._message)
+        await answer_queued(
+            interaction, await self._services.restyles.queue(requester, options, clip)
+        )
+
+
+def _keep_select(language: Language) -> ui.Select[Any]:
+    """Return a field that asks how much stays."""
+    field: ui.Select[Any] = ui.Select(custom_id="keep")
+    for percent, meaning in _KEEPS.items():
+        label = meaning.in_language(language)
+        field.add_option(label=label, value=percent, default=percent == _KEEP)
+    return field
+
+
+def _chosen(field: ui.Select[Any]) -> float:
+    """Return the share that stays, from 0 to 1; raise `UserError` for what is no choice."""
+    percent = field.values[0] if field.values else _KEEP
+    if percent not in _KEEPS:
+        raise UserError(Message("I don't know that choice. Please open the form again."))
+    return int(percent) / 100

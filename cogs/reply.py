@@ -124,7 +124,7 @@ class Reply(BotCog):
         number, words = _number_and_words(words)
         attached, videos = pictures_in(message), videos_in(message)
         if videos and words and not attached:
-            return await self._restyle(requester, words, choose_video(videos), message)
+            return await self._restyle(message, words, choose_video(videos), message)
         if attached and words:
             return await self._edit(requester, words, choose_picture(attached, number), message)
         if not (attached or words):
@@ -141,7 +141,7 @@ class Reply(BotCog):
         pictures, videos = pictures_in(target), videos_in(target)
         await self._services.edits.check_may_edit(target, message.author.id)
         if videos and words and (number is None or not pictures):
-            return await self._restyle(requester, words, choose_video(videos), target)
+            return await self._restyle(message, words, choose_video(videos), target)
         check_not_linked(target, pictures)
         original = choose_picture(pictures, number)
         if words:
@@ -161,12 +161,13 @@ class Reply(BotCog):
 
     async def _restyle(
         self,
-        requester: Requester,
+        reply: discord.Message,
         words: str,
         video: discord.Attachment,
         message: discord.Message,
     ) -> Queued:
-        """Queue a message's video in another style."""
+        """Queue a message's video in another style, as a reply asks for."""
+        requester = Requester.of_message(reply, "restyle")
         options = RestyleOptions(words, spoiler=is_spoiler(video))
         return await self._services.restyles.queue(requester, options, Upload(video, message))
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from simcord.backend.models.message import AllowedMentions
 
+from bot import client
 from bot.config import BotSettings
 from engine import presets
 from engine.films import read_any_provenance
@@ -158,13 +159,28 @@ def mention(bot: BotHarness) -> str:
 
 
 @pytest.mark.usefixtures("quick")
-async def test_words_to_somebodys_video_restyle_it(bot: BotHarness):
+async def test_words_to_somebodys_video_restyle_it_where_the_bot_can_see_it(
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+):
+    chosen = client.intents()
+    chosen.message_content = True
+    monkeypatch.setattr(client, "intents", lambda: chosen)
+    async with open_bot(settings) as bot:
+        posted = await bot.bob.send(bot.channel, "my cat", attachments=[("cat.mp4", CLIP)])
+        await replied(bot, f"{mention(bot)} {PROMPT}", posted)
+        result = await result_of(bot)
+        recipe = await stored_recipe(bot, result)
+        assert (recipe.clip is not None, recipe.prompts[0].text) == (True, PROMPT)
+        assert len(frames_in(await film_of(result).read())) == 12
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_menu_of_a_message_with_a_video_restyles_it(bot: BotHarness):
     posted = await bot.bob.send(bot.channel, "my cat", attachments=[("cat.mp4", CLIP)])
-    await replied(bot, f"{mention(bot)} {PROMPT}", posted)
+    form = await bot.alice.context_menu(bot.channel, "Edit this image", posted)
+    await bot.alice.submit_modal(form, {"prompt": PROMPT, "keep": ["50"]})
     result = await result_of(bot)
-    recipe = await stored_recipe(bot, result)
-    assert (recipe.clip is not None, recipe.prompts[0].text) == (True, PROMPT)
-    assert len(frames_in(await film_of(result).read())) == 12
+    assert "restyled from a video · keeping 50 %" in result.content
 
 
 @pytest.mark.usefixtures("quick")
@@ -216,7 +232,6 @@ async def test_what_cannot_be_restyled_is_refused(
     ("options", "reason"),
     [
         ({"prompt": " "}, "Say in `prompt`"),
-        ({"model": "none"}, "I have no models called none"),
         ({"steps": 2000}, "At most 1000 steps are allowed here"),
     ],
 )
