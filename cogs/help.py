@@ -32,6 +32,7 @@ _PAINTING = (
     ),
     Message("- `/blend` paints what pictures have in common."),
     Message("- `/animate` paints a film: a camera moves through the picture."),
+    Message("- `/restyle` paints a short video of yours in another style."),
     Message(
         "- `/edit` changes a picture by words: all of it, or where a `mask` is white. The menu "
         "*Edit this image* edits a picture in a message."

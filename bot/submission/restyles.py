@@ -1,6 +1,7 @@
 """Queue films that restyle people's clips, whether they came as a command or a reply."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bot.config import BotSettings
 from bot.errors import UserError
@@ -133,7 +134,7 @@ class _Wanted:
     def recipe(self, video: bytes, size: tuple[int, int], frames: int) -> Recipe:
         """Return the recipe for a clip."""
         options = self.options
-        settings = {} if options.steps is None else {"steps": options.steps}
+        settings: dict[str, Any] = {} if options.steps is None else {"steps": options.steps}
         recipe = restyle_recipe(
             options.prompt,
             video,

@@ -1,7 +1,7 @@
 """Judge the pictures that a request would be made from, before anything is made from them."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -47,26 +47,25 @@ async def check_recipes_sources(
     if check.is_on:
         clips = {each.clip.video for each in recipes if isinstance(each, Recipe) and each.clip}
         for clip in filter(None, clips):
-            pictures += await asyncio.to_thread(lambda video=clip: list(_judged_frames(video)))
+            pictures += await asyncio.to_thread(_judged_frames, clip)
     await check_sources(check, requester, pictures)
 
 
-def _judged_frames(video: bytes) -> Iterator[Pixels]:
-    """Yield the frames of a clip that are judged: one of each half second, and the last one.
+def _judged_frames(video: bytes) -> list[Pixels]:
+    """Return the frames of a clip that are judged: one of each half second, and the last one.
 
     Among them is what people can see for as long as half a second. Fewer would let a short scene
     through. Judging all would take minutes, and the painted frames are judged at the end anyway.
     """
     pause = max(1, round(clip_info(video).rate * _PAUSE_SECONDS))
-    last = None
+    judged, last = list[Pixels](), None
     for number, frame in enumerate(clip_frames(video)):
-        last = None
+        last = np.asarray(frame)
         if number % pause == 0:
-            yield np.asarray(frame)
-        else:
-            last = frame
-    if last is not None:
-        yield np.asarray(last)
+            judged.append(last)
+    if last is not None and last is not judged[-1]:
+        judged.append(last)
+    return judged
 
 
 async def allowed_here(

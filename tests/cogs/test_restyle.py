@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import av
 import discord
@@ -236,7 +237,7 @@ async def test_what_cannot_be_restyled_is_refused(
     ],
 )
 async def test_options_that_are_not_allowed_are_refused(
-    bot: BotHarness, options: dict[str, object], reason: str
+    bot: BotHarness, options: dict[str, Any], reason: str
 ):
     assert reason in await restyle(bot, **options)
     assert await nothing_was_queued(bot)
