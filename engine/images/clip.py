@@ -165,8 +165,13 @@ class _Source:
 def _notices(name: Name, cut_at: float | None, *, is_silenced: bool) -> tuple[Text, ...]:
     notices: list[Text] = []
     if cut_at is not None:
-        text = "{name} is longer than {seconds} seconds, so only its beginning is used"
-        notices.append(Text(text, name=name, seconds=f"{cut_at:g}"))
+        notices.append(
+            Text(
+                "{name} is longer than {seconds} seconds, so only its beginning is used",
+                name=name,
+                seconds=f"{cut_at:g}",
+            )
+        )
     if is_silenced:
         notices.append(Text("the sound of {name} cannot be read, so there is none", name=name))
     return tuple(notices)

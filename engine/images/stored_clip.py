@@ -146,5 +146,5 @@ def within_recipe(video: bytes, rate: int, samples: Samples | None, name: Name) 
     if len(smaller) <= MAX_STORED_BYTES:
         return smaller
     raise PictureError(
-        "Cannot read {name}: it is too large for a recipe; choose a smaller size.", name=name
+        "Cannot read {name}: it shows too much for a recipe; attach a shorter one.", name=name
     )
