@@ -113,7 +113,7 @@ class LimitSettings(_Table):
     pictures_per_day: int = Field(default=200, ge=1, le=MAX_JOBS)
     """Maximum number of pictures for one user within 24 hours."""
     image_mib: int = Field(default=8, ge=1, le=25)
-    """Maximum size of an attached picture in MiB."""
+    """Maximum size of an attached picture or video in MiB."""
     jobs_per_person: int = Field(default=5, ge=1, le=1000)
     """Maximum number of unfinished jobs of one user."""
     jobs_per_server: int = Field(default=250, ge=1, le=MAX_JOBS)
