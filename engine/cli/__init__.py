@@ -50,7 +50,7 @@ def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
     match arguments.command:
         case "imagine" | "edit":
             return _paint(arguments, signals)
-        case "animate":
+        case "animate" | "restyle":
             return _animate(arguments, signals)
         case "compare":
             return _compare(arguments, signals)

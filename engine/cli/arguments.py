@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from engine import __version__
 from engine.cli import help_texts, values
 from engine.comparison.prompts import MAX_TRIES
+from engine.editing.restyle import USUAL_FILM
 from engine.errors import UsageError
 from engine.recipes.checks import MAX_SEED, MAX_STEPS
 from engine.recipes.film import CAMERAS, MAX_BETWEEN, MAX_FRAMES, MAX_RATE
@@ -56,9 +57,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         argv: Arguments, by default those of the process.
 
     Returns:
-        Arguments whose `command` is "imagine", "animate", "edit", "compare", "mask", "describe",
-        "recipe",
-        "models" or "weights".
+        Arguments whose `command` is "imagine", "animate", "edit", "restyle", "compare", "mask",
+        "describe", "recipe", "models" or "weights".
         For "weights", `action` is "list", "get", "verify", "check" or "remove".
 
     Raises:
@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_imagine(commands)
     _add_animate(commands)
     _add_edit(commands)
+    _add_restyle(commands)
     _add_compare(commands)
     _add_mask(commands)
     _add_describe(commands)
@@ -141,12 +142,40 @@ def _add_animate(commands: "Commands") -> None:
     _add_option(film, "--frames", type=frames, metavar="N")
     _add_option(film, "--camera", choices=CAMERAS, metavar="NAME")
     _add_option(film, "--speed", type=speed, metavar="X")
-    _add_option(film, "--frame-steps", type=_STEPS("--frame-steps"), metavar="N")
-    _add_option(film, "--strength", type=values.number("--strength", 0, 100), metavar="X")
-    _add_option(film, "--fps", type=values.whole_number("--fps", 1, MAX_RATE), metavar="N")
-    between = values.whole_number("--between", 0, MAX_BETWEEN)
-    _add_option(film, "--between", type=between, metavar="N")
+    _add_frame_options(film)
     _add_option(film, "--loop", action="store_true", default=None)
+    _add_film_file(parser)
+
+
+def _add_restyle(commands: "Commands") -> None:
+    what = "paint a clip in another style, as what a prompt says"
+    parser = _add_painting_command(commands, "restyle", what, notes=help_texts.CLIPS)
+    clip = "video to paint, up to 10 seconds of it"
+    parser.add_argument("clip", metavar="CLIP", type=Path, help=clip)
+    parser.add_argument("prompt", metavar="PROMPT", help="what it should show; see below")
+    recipe = parser.add_argument_group("what to paint")
+    keep = values.number("--keep", 0, 1)
+    _add_option(recipe, "--keep", type=keep, metavar="K", help=help_texts.KEEP_OF_CLIP)
+    _add_steps_and_fade(recipe)
+    _add_seed_and_models(recipe)
+    film = parser.add_argument_group("the film")
+    _add_frame_options(film, fps=USUAL_FILM.frames_per_second, between=USUAL_FILM.between)
+    _add_film_file(parser)
+
+
+def _add_frame_options(group: "Group", fps: int = 12, between: int = 0) -> None:
+    """Add how frames are painted; `fps` and `between` are what `--help` names as defaults."""
+    _add_option(group, "--frame-steps", type=_STEPS("--frame-steps"), metavar="N")
+    _add_option(group, "--strength", type=values.number("--strength", 0, 100), metavar="X")
+    rate = values.whole_number("--fps", 1, MAX_RATE)
+    what = f"painted frames a second (default: {fps})"
+    _add_option(group, "--fps", type=rate, metavar="N", help=what)
+    count = values.whole_number("--between", 0, MAX_BETWEEN)
+    what = f"show N computed frames between two painted ones (default: {between})"
+    _add_option(group, "--between", type=count, metavar="N", help=what)
+
+
+def _add_film_file(parser: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files to write")
     _add_option(files, "--out", **_FILE, required=True, help="film to write, .mp4 or .webp")
     _add_option(files, "--force", action="store_true")
@@ -261,11 +290,19 @@ def _add_painting_command(
 
 
 def _add_recipe_options(group: "Group") -> None:
-    _add_option(group, "--steps", type=_STEPS("--steps"), metavar="N")
-    _add_option(group, "--fade", type=values.number("--fade", 0, 1), metavar="F")
+    _add_steps_and_fade(group)
     noise = values.number("--start-noise", 0, MAX_START_NOISE)
     _add_option(group, "--start-noise", type=noise, metavar="X")
     _add_option(group, "--tile", type=values.tile, metavar="AXES")
+    _add_seed_and_models(group)
+
+
+def _add_steps_and_fade(group: "Group") -> None:
+    _add_option(group, "--steps", type=_STEPS("--steps"), metavar="N")
+    _add_option(group, "--fade", type=values.number("--fade", 0, 1), metavar="F")
+
+
+def _add_seed_and_models(group: "Group") -> None:
     _add_option(group, "--seed", type=values.whole_number("--seed", 0, MAX_SEED), metavar="S")
     _add_option(group, "--models", metavar="NAME")
     _add_option(group, "--preset", metavar="NAME")

@@ -1,4 +1,4 @@
-"""The command `animate`: paint the frames of a film, and write it.
+"""The commands `animate` and `restyle`: paint the frames of a film, and write it.
 
 Frames wait as files until the film is written, so a film of any length takes the memory of one.
 Whatever ends the painting, the film so far is written first, and reported afterwards.
@@ -159,4 +159,5 @@ def _write(request: FilmRequest, frames: list[Path], texts: Mapping[str, str], p
     force = request.force and path == request.out
     with atomic_write(path, force=force) as part:
         recipe, count = request.recipe, len(frames)
-        write_film(opened, count, part, recipe, suffix=path.suffix, texts=texts)
+        sound = recipe.clip and recipe.clip.video
+        write_film(opened, count, part, recipe, suffix=path.suffix, texts=texts, sound=sound)

@@ -1,19 +1,31 @@
-"""Make the request of a film from the command line of `animate`. No torch in here."""
+"""Make the request of a film from the command line of `animate` or `restyle`. No torch in here."""
 
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from engine.cli.arguments import FILM_OPTIONS
-from engine.cli.request import WithNotices, read_new
+from engine.cli.request import (
+    WithNotices,
+    read_new,
+    readings,
+    seed_of,
+    unknown_words_notice,
+)
+from engine.editing.edit_recipe import canvas_size
+from engine.editing.restyle import USUAL_FILM, restyle_recipe
 from engine.errors import UsageError
-from engine.files import check_output
+from engine.files import check_output, quoted, read_bounded
 from engine.films import FILM_SUFFIXES, check_length, film_of, read_any_provenance
+from engine.images.clip import read_clip
+from engine.images.video_file import MAX_FILE_BYTES
 from engine.models.catalogue import ModelEntry, PainterEntry, find_entry, find_models
 from engine.painting import check_paintable
 from engine.presets import with_film
+from engine.provenance import Provenance
 from engine.recipes.film import Film
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
@@ -25,7 +37,7 @@ DEFAULT_FRAMES = 48
 
 @dataclass(frozen=True)
 class FilmRequest:
-    """Everything that one call of `animate` asks for."""
+    """Everything that one call of `animate` or `restyle` asks for."""
 
     recipe: Recipe
     models: ModelEntry
@@ -54,7 +66,9 @@ def read_film_request(arguments: argparse.Namespace, settings: EngineSettings) -
         EngineError: An argument is not allowed.
     """
     check_output(arguments.out, suffixes=FILM_SUFFIXES, force=arguments.force)
-    if arguments.recipe is None:
+    if arguments.command == "restyle":
+        found, notices = _restyled(arguments, settings)
+    elif arguments.recipe is None:
         found, notices = _new(arguments, settings)
     else:
         found, notices = read_any_provenance(arguments.recipe), ()
@@ -75,18 +89,55 @@ def read_film_request(arguments: argparse.Namespace, settings: EngineSettings) -
 
 def _new(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotices:
     """Return the recipe of a new film, and notices about it."""
-    models = find_entry(arguments.models or settings.models)
-    if isinstance(models, PainterEntry):
-        raise UsageError(
-            "the models {models} paint single pictures, so they cannot animate: choose models of "
-            "VQGAN-CLIP",
-            models=repr(models.name),
-        )
-    given = {field: getattr(arguments, name) for name, field in FILM_OPTIONS.items()}
-    chosen: dict[str, Any] = {"frames": DEFAULT_FRAMES}
-    chosen |= {field: value for field, value in given.items() if value is not None}
-    film = Film(**chosen)
+    _check_models(arguments.models or settings.models, "animate")
+    film = _film(arguments, Film(frames=DEFAULT_FRAMES))
     found, notices = read_new(arguments, settings)
     assert isinstance(found.recipe, Recipe)
     recipe = with_film(found.recipe, film, arguments.steps)
     return replace(found, recipe=recipe, steps=recipe.total_steps), notices
+
+
+def _restyled(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotices:
+    """Return the recipe of a clip in another style, and notices about it."""
+    models = arguments.models or settings.editing
+    _check_models(models, "restyle")
+    film = _film(arguments, USUAL_FILM)
+    clip = read_clip(
+        read_bounded(arguments.clip, limit=MAX_FILE_BYTES),
+        size_for=partial(canvas_size, models=models),
+        rate=film.shown_rate,
+        name=quoted(arguments.clip),
+    )
+    given = {name: getattr(arguments, name) for name in ("steps", "fade")}
+    recipe = restyle_recipe(
+        arguments.prompt,
+        clip.video,
+        size=clip.info.size,
+        shown=clip.info.frames,
+        seed=seed_of(arguments),
+        keep=arguments.keep,
+        models=models,
+        preset=arguments.preset,
+        film=film,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    unknown = unknown_words_notice(find_models(models), recipe.prompts, recipe.story)
+    notices = (*clip.notices, *readings(arguments.prompt, None), unknown)
+    return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
+
+
+def _film(arguments: argparse.Namespace, usual: Film) -> Film:
+    """Return a film with what someone asked for."""
+    given = {field: getattr(arguments, name, None) for name, field in FILM_OPTIONS.items()}
+    chosen: dict[str, Any] = {field: each for field, each in given.items() if each is not None}
+    return replace(usual, **chosen)
+
+
+def _check_models(name: str, command: str) -> None:
+    if isinstance(find_entry(name), PainterEntry):
+        raise UsageError(
+            "the models {models} paint single pictures, so they cannot {command}: choose models of "
+            "VQGAN-CLIP",
+            models=repr(name),
+            command=command,
+        )

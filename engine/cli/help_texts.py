@@ -28,6 +28,12 @@ A picture is painted like any other, in --steps. Then the camera moves, and each
 takes --frame-steps. Ctrl-C writes the film so far.
 """
 """How a film is painted, printed below the options of a command."""
+CLIPS = """
+The first frame is painted in --steps, like an edit of a picture. Each frame after it begins
+where things were in the last one, and takes --frame-steps. The sound is kept. Ctrl-C writes
+the film so far, and animate --recipe paints one again.
+"""
+"""How a clip is painted, printed below the options of a command."""
 PAINTERS = """
 --models chooses the painter too: demo-glide, demo-mindalle or any other that the command
 models lists. They paint by their own defaults: PROMPT is then one plain sentence, and of
@@ -39,16 +45,16 @@ KEEP_BEST = (
     "under the name FILE too (default: all)"
 )
 """What `--keep` does for `imagine`; for `edit` it means something else."""
+KEEP_OF_CLIP = "how much of each frame to keep, from 0 to 1 (default: 0.9)"
+"""What `--keep` does for `restyle`."""
 OPTIONS = {
     "--animation": "also write an animation of the progress, a .webp or .mp4 file",
-    "--between": "show N computed frames between two painted ones (default: 0)",
     "--camera": f"what the camera does: {', '.join(CAMERAS)} (default: zoom)",
     "--count": "paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
     "--device": f"{DEVICES} (default: auto)",
     "--fade": "part of each chapter of a story over which it fades in from the one before, from 0 "
     f"to 1 (default: {FADE:g})",
     "--finish": "with --recipe: take all steps of a picture that was stopped, not only those taken",
-    "--fps": "painted frames a second (default: 12)",
     "--frame-steps": "number of steps of each frame (default: 4)",
     "--frames": "number of painted frames (default: 48)",
     "--force": "overwrite existing files",

@@ -153,7 +153,7 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotice
     recipe = edit_recipe(
         arguments.prompt,
         pictures.source,
-        seed=_seed(arguments),
+        seed=seed_of(arguments),
         mask=pictures.mask and feather(pictures.mask),
         keep=arguments.keep,
         models=arguments.models or settings.editing,
@@ -161,7 +161,7 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotice
         **_optional(arguments),
     )
     unknown = unknown_words_notice(find_models(recipe.models), recipe.prompts, recipe.story)
-    notices = (*pictures.notices, *_readings(arguments.prompt, None), unknown)
+    notices = (*pictures.notices, *readings(arguments.prompt, None), unknown)
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
 
@@ -179,7 +179,7 @@ def read_new(arguments: argparse.Namespace, settings: EngineSettings) -> WithNot
     like = [(load_picture(path), weight) for path, weight in arguments.like or ()]
     recipe = make_recipe(
         prompt,
-        seed=_seed(arguments),
+        seed=seed_of(arguments),
         models=models,
         preset=arguments.preset,
         size=size,
@@ -196,7 +196,7 @@ def read_new(arguments: argparse.Namespace, settings: EngineSettings) -> WithNot
             f"painting {size[0]}x{size[1]} instead"
         )
     is_shaped = arguments.size is None and arguments.ratio is None
-    notices += _readings(prompt, size if is_shaped else None) if prompt else ()
+    notices += readings(prompt, size if is_shaped else None) if prompt else ()
     notices.append(unknown_words_notice(entry, recipe.prompts, recipe.story))
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
 
@@ -216,7 +216,7 @@ def _by_other_painter(arguments: argparse.Namespace, entry: PainterEntry) -> Wit
             painter=PAINTER_NAMES[entry.painter],
             options=", ".join(f"--{name.replace('_', '-')}" for name in given),
         )
-    recipe = plain_recipe(entry.name, arguments.prompt, seed=_seed(arguments))
+    recipe = plain_recipe(entry.name, arguments.prompt, seed=seed_of(arguments))
     unknown = unknown_words_notice(entry, recipe.prompts)
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, (unknown,)))
 
@@ -240,7 +240,7 @@ def _default_size(prompt: str | None, ratio: float | None, models: str) -> tuple
     return default_size(prompt, models) if ratio is None else size_of_ratio(ratio, models)
 
 
-def _readings(prompt: str, size: tuple[int, int] | None) -> tuple[str, ...]:
+def readings(prompt: str, size: tuple[int, int] | None) -> tuple[str, ...]:
     """Return how a prompt with weights was read; `size` is the one that its `--ar` chose."""
     line = parse_line(prompt)
     notices = ["; ".join(map(str, line.explanation()))]
@@ -250,7 +250,8 @@ def _readings(prompt: str, size: tuple[int, int] | None) -> tuple[str, ...]:
     return tuple(filter(None, notices))
 
 
-def _seed(arguments: argparse.Namespace) -> int:
+def seed_of(arguments: argparse.Namespace) -> int:
+    """Return the seed that someone asked for, or a random one."""
     return secrets.randbelow(DRAWN_SEEDS) if arguments.seed is None else arguments.seed
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.editing.edit_recipe import DEFAULT_KEEP
+from engine.errors import RecipeError
 from engine.models.catalogue import find_models
 from engine.presets import edit_overrides, find_preset, keep_weights, make_recipe
 from engine.recipes.film import Clip, Film
@@ -33,7 +34,7 @@ def restyle_recipe(
         video: The clip as `engine.images.clip` stores it, at the rate `film.shown_rate`.
         size: Width and height of its frames, which are those of the canvas
             (`engine.editing.edit_recipe.canvas_size`).
-        shown: Number of its frames, 2 or more.
+        shown: Number of its frames, enough for two painted ones.
         seed: Seed of all random numbers of the run.
         keep: How much of each frame to keep, from 0 to 1, as for an edit; by default 0.9.
         models: Name of a pair of models in the catalogue.
@@ -46,6 +47,14 @@ def restyle_recipe(
         RecipeError: A value is not allowed.
         ModelError: There are no such models.
     """
+    if shown <= 1 + film.between:
+        raise RecipeError(
+            "the clip is too short to be painted: it needs {least} frames at {rate} a second, and "
+            "has {shown}",
+            least=2 + film.between,
+            rate=film.shown_rate,
+            shown=shown,
+        )
     preset = preset or find_models(models).preset
     weights = keep_weights(preset, DEFAULT_KEEP if keep is None else keep, models)
     restyled = replace(

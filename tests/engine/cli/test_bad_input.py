@@ -199,8 +199,8 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         ([], "required: COMMAND"),
         (
             ["dream"],
-            "invalid choice: 'dream' (choose from 'imagine', 'animate', 'edit', 'compare', 'mask', "
-            "'describe', 'recipe', 'models', 'weights')",
+            "invalid choice: 'dream' (choose from 'imagine', 'animate', 'edit', 'restyle', "
+            "'compare', 'mask', 'describe', 'recipe', 'models', 'weights')",
         ),
         (["models", "demo"], "unrecognized arguments: demo"),
         (["weights"], "required: ACTION"),
