@@ -14,6 +14,7 @@ BENCHMARKS = (
     "masks",
     "tiles",
     "films",
+    "restyle",
     "bot",
     "hostile",
     "queue",
