@@ -159,5 +159,4 @@ def _write(request: FilmRequest, frames: list[Path], texts: Mapping[str, str], p
     force = request.force and path == request.out
     with atomic_write(path, force=force) as part:
         recipe, count = request.recipe, len(frames)
-        sound = recipe.clip and recipe.clip.video
-        write_film(opened, count, part, recipe, suffix=path.suffix, texts=texts, sound=sound)
+        write_film(opened, count, part, recipe, suffix=path.suffix, texts=texts)
