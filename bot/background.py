@@ -1,4 +1,4 @@
-"""What works beside the commands: the engine thread, and the tasks that store and tell its events.
+"""What works beside the commands: the engine threads, and the tasks that store and tell its events.
 
 The tasks start before the bot is connected and end before its connection does, so that the last
 messages can still be posted.
@@ -27,7 +27,8 @@ from bot.storage import Store
 from bot.submission.server_languages import ServerLanguages
 from bot.tasks import cancel
 from bot.timings import Timings
-from bot.worker.engine_worker import EngineWorker
+from bot.worker.painters import Painters
+from bot.worker.workplace import Workplace
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
@@ -51,16 +52,16 @@ class Background:
     moderation_log: ModerationLog
     reporter: Reporter
     outbox: EventOutbox
-    worker: EngineWorker
+    worker: Painters
     presence: Presence
     erasure: ErasureService
     retention: RetentionService
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Start the tasks, and shut them and the engine thread down at the end of the block.
+        """Start the tasks, and shut them and the engine threads down at the end of the block.
 
-        The engine thread is not started yet.
+        The engine threads are not started yet.
         """
         tasks = [asyncio.create_task(each) for each in self._coroutines()]
         try:
@@ -82,7 +83,7 @@ class Background:
         )
 
     async def _shut_down(self) -> None:
-        """End the engine thread after its current step, and tell people that jobs are saved."""
+        """End the engine threads after their current step, and tell people that jobs are saved."""
         self.queue.close()
         self.outbox.close()
         await asyncio.to_thread(self.worker.join)
@@ -108,9 +109,9 @@ def build_background(
     discord = settings.discord
     reporter = Reporter(store, queue, throughput, discord, timings, check, log, loading)
     outbox = EventOutbox(store, reporter, timings, queue.hold)
-    worker = EngineWorker(
+    workplace = Workplace(
         *(settings.engine, settings.weights, queue, throughput),
-        *(outbox.publish, outbox.load_checkpoints, timings, loading, models),
+        *(outbox.publish, outbox.load_checkpoints, timings, loading),
     )
     return Background(
         settings=settings,
@@ -122,7 +123,7 @@ def build_background(
         moderation_log=log,
         reporter=reporter,
         outbox=outbox,
-        worker=worker,
+        worker=Painters(workplace, models),
         presence=Presence(settings.engine.models, queue, loading, timings),
         erasure=ErasureService(store, queue, reporter, log, timings),
         retention=RetentionService(store, settings.storage, timings.tidy_seconds),

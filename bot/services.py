@@ -40,7 +40,7 @@ from bot.submission.submit import JobSubmission
 from bot.submission.takes import Takes
 from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
-from bot.worker.engine_worker import EngineWorker
+from bot.worker.painters import Painters
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Services:
     styles: SavedStyles
     default_options: DefaultOptions
     default_changes: DefaultChanges
-    worker: EngineWorker
+    worker: Painters
     files: FileReader
     brief_replies: BriefReplies
     events: RecentKeys

@@ -44,7 +44,8 @@ class Queue(BotCog):
         if count == 0:
             return Message("The queue is empty: your picture would start right away.")
         throughput = self._services.throughput
-        left = throughput.seconds(self._services.queue.remaining_work(throughput.slowness))
+        work = self._services.queue.remaining_work(throughput.slowness, throughput.speed)
+        left = throughput.seconds(work)
         parts = [Message.counted("**{count} job**", "**{count} jobs**", seen)]
         if count > seen:
             parts.append(Message("{count} elsewhere", count=count - seen))

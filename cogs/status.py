@@ -19,7 +19,8 @@ class Status(BotCog):
         """Show the models, the device, the queue and the start time."""
         jobs = self._services.queue.jobs()
         throughput = self._services.throughput
-        left = throughput.seconds(self._services.queue.remaining_work(throughput.slowness))
+        work = self._services.queue.remaining_work(throughput.slowness, throughput.speed)
+        left = throughput.seconds(work)
         engine = self._services.settings.engine
         installed = ", ".join(engine.all_installed)
         loading = self._services.loading

@@ -1,9 +1,10 @@
 """The table `[engine]` of `config.toml`. Options of the command line replace its values."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from reprlib import repr as brief
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -11,6 +12,7 @@ from engine.config_file import Line, Name, Switch, Table, Whole, read_table
 
 MAX_THREADS = 1024
 MAX_TOGETHER = 64
+MAX_DEVICES = 64
 MAX_MORE_MODELS = 24
 """Maximum number of models beside the main ones: Discord offers 25 choices."""
 DEMO = "demo"
@@ -26,9 +28,25 @@ def is_device(name: str) -> bool:
 
 
 def _check_device(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return _check_devices(tuple(cast("Sequence[object]", value)))
     if not isinstance(value, str) or not is_device(value):
-        raise ValueError(f"must be {DEVICES} in quotes, not {brief(value)}")
+        raise ValueError(f"must be {DEVICES} in quotes, or a list of those, not {brief(value)}")
     return value
+
+
+def _check_devices(values: tuple[object, ...]) -> tuple[object, ...]:
+    """Check the devices of several painters: each GPU by its number and once."""
+    if not 1 <= len(values) <= MAX_DEVICES:
+        raise ValueError(f"must be a list of 1 to {MAX_DEVICES} devices, not of {len(values)}")
+    for each in values:
+        if not isinstance(each, str) or not is_device(each) or each in ("auto", "cuda"):
+            raise ValueError(
+                f"must be a list of cuda:0, cuda:1 and so on, or cpu, not {brief(each)}"
+            )
+        if each != "cpu" and values.count(each) > 1:
+            raise ValueError(f"must not name {each} twice: one painter uses all of it")
+    return values
 
 
 class EngineSettings(Table):
@@ -44,8 +62,8 @@ class EngineSettings(Table):
     painters: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] = DEMO_PAINTERS
     """Names of models of other painters than VQGAN-CLIP, such as GLIDE, that people can choose. The
     demo ones count only beside the demo pair."""
-    device: Annotated[str, BeforeValidator(_check_device)] = "auto"
-    """Where the models compute, one of `DEVICES`."""
+    device: Annotated[str | tuple[str, ...], BeforeValidator(_check_device)] = "auto"
+    """Where the models compute, one of `DEVICES`; or the devices of several painters of a bot."""
     threads: Annotated[Whole, Field(ge=0, le=MAX_THREADS)] = 0
     """Number of CPU threads; 0 for as many as there are processors that the process may use, or
     cores if that is measured to be faster."""
@@ -59,6 +77,16 @@ class EngineSettings(Table):
     """Whether models are compiled for each picture size; needs `deterministic = false`."""
     cuda_graphs: Switch = False
     """Whether steps of a picture that takes them alone are replayed as a CUDA graph."""
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices of all painters, the main one first."""
+        return (self.device,) if isinstance(self.device, str) else self.device
+
+    @property
+    def main_device(self) -> str:
+        """The device of what needs only one."""
+        return self.devices[0]
 
     @property
     def installed(self) -> tuple[str, ...]:
@@ -85,6 +113,8 @@ class EngineSettings(Table):
     def _check_compile(self) -> Self:
         if self.compile and self.deterministic:
             raise ValueError("compile = true needs deterministic = false: the rounding changes")
+        if self.compile and len(self.devices) > 1:
+            raise ValueError("compile = true needs one device: models are compiled by one thread")
         return self
 
 

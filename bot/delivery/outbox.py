@@ -67,7 +67,7 @@ class EventOutbox:
         self._late_at = 0.0
         """Monotonic time at which they are tried again."""
         self._queued_bytes = 0
-        self._loading: Future[list[StoredCheckpoint]] | None = None
+        self._loading: set[Future[list[StoredCheckpoint]]] = set()
         self._closed = False
 
     def publish(self, event: Event) -> None:
@@ -83,8 +83,12 @@ class EventOutbox:
         if self._closed:
             raise CancelledError
         reading = self._store.lifecycle.checkpoints(job.id)
-        self._loading = asyncio.run_coroutine_threadsafe(reading, self._loop)
-        return self._loading.result()
+        loading = asyncio.run_coroutine_threadsafe(reading, self._loop)
+        self._loading.add(loading)
+        try:
+            return loading.result()
+        finally:
+            self._loading.discard(loading)
 
     @property
     def waiting_bytes(self) -> int:
@@ -127,8 +131,8 @@ class EventOutbox:
     def close(self) -> None:
         """Cancel `load_checkpoints`, now and in future."""
         self._closed = True
-        if self._loading is not None:
-            self._loading.cancel()
+        for each in self._loading.copy():
+            each.cancel()
 
     async def drain(self) -> None:
         """Wait until all queued events are stored."""

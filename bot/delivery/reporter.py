@@ -137,7 +137,7 @@ class Reporter:
 
     def eta(self, job_id: int) -> Eta | None:
         """Estimate when a job starts and ends; None if it is not in the queue."""
-        position = self._queue.position(job_id, self._throughput.slowness)
+        position = self._queue.position(job_id, self._throughput.slowness, self._throughput.speed)
         return estimate(position, self._throughput)
 
     def progress_of(self, job_id: int) -> JobProgress | None:

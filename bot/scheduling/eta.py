@@ -1,5 +1,6 @@
 """When a job starts and ends, estimated from the measured throughput."""
 
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -27,19 +28,23 @@ class _Rate:
 class ThroughputEstimator:
     """Seconds per unit of cost for each kind of work, averaged over its last steps.
 
-    `bot.scheduling.cost.work_kind` names the kinds.
+    `bot.scheduling.cost.work_kind` names the kinds. Devices of each make are measured by
+    themselves (`on`); the first make is the measure of others.
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_make: dict[str, ThroughputEstimator] = {}
         self._by_kind: dict[str, _Rate] = {}
         self._first = _Rate()
         """The rate of the work that was measured first: the measure of others."""
 
     def record(self, cost: float, seconds: float, kind: str) -> None:
         """Record that work of some cost took `seconds`."""
-        if not self._by_kind:
-            self._by_kind[kind] = self._first
-        self._by_kind.setdefault(kind, _Rate()).record(cost, seconds)
+        with self._lock:
+            if not self._by_kind:
+                self._by_kind[kind] = self._first
+            self._by_kind.setdefault(kind, _Rate()).record(cost, seconds)
 
     def seconds(self, work: float) -> float | None:
         """Estimate how long work takes; None before the first measurement.
@@ -57,6 +62,20 @@ class ThroughputEstimator:
         first = self._first.seconds_per_cost
         own = self._by_kind.get(kind, self._first).seconds_per_cost
         return own / first if own and first else 1.0
+
+    def on(self, make: str) -> "ThroughputEstimator":
+        """Return the estimator for devices of a make; this one is that of the first make."""
+        with self._lock:
+            return self._by_make.setdefault(make, ThroughputEstimator() if self._by_make else self)
+
+    def speed(self, make: str) -> float:
+        """Return how fast devices of a make work, compared with those of the first one."""
+        other = self._by_make.get(make, self)
+        both = [kind for kind in list(self._by_kind) if kind in other._by_kind]
+        for mine, its in ((self._by_kind[kind], other._by_kind[kind]) for kind in both):
+            if mine.seconds_per_cost and its.seconds_per_cost:
+                return mine.seconds_per_cost / its.seconds_per_cost
+        return 1.0
 
 
 _TOLERANCE, _MIN_TOLERANCE = 0.1, timedelta(seconds=5)

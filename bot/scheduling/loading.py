@@ -1,4 +1,4 @@
-"""How far the models are, which the engine thread downloads and loads when the program starts."""
+"""How far the models are, which the engine threads download and load when the program starts."""
 
 from dataclasses import dataclass, field
 
@@ -8,11 +8,17 @@ from engine.weights.downloads import DownloadProgress
 
 @dataclass
 class ModelLoading:
-    """How far the models are; the engine thread writes, others read."""
+    """How far the models are; the engine threads write, others read."""
 
     downloads: DownloadProgress | None = None
     """How far their download is, while they are downloaded and prepared."""
-    device: str | None = None
-    """The device that holds the main models, as torch names it; None until they are loaded."""
+    devices: dict[int, str] = field(default_factory=dict[int, str])
+    """The devices that hold the main models, as torch names them, by the number of the painter."""
     verdicts: dict[str, Text | None] = field(default_factory=dict[str, Text | None])
     """What the check of loaded models found, by their names: None if nothing is wrong."""
+
+    @property
+    def device(self) -> str | None:
+        """The devices that hold the main models, in words; None until they are loaded on one."""
+        devices = dict(sorted(self.devices.copy().items()))
+        return ", ".join(devices.values()) or None

@@ -93,14 +93,6 @@ class GpuQueue:
             others.sort(key=lambda job: job.id)
             return painted + others
 
-    def painted_by_seats(self) -> list[list[Job]]:
-        """Return the jobs in the batch of each seat, the leader first."""
-        with self._changed:
-            return [
-                [each.job for each in seat.batch if each.job.id in self._state.jobs]
-                for seat in self._state.seats
-            ]
-
     def waiting(self) -> int:
         """Return the number of jobs that are in no batch."""
         with self._changed:

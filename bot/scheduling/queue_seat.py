@@ -159,6 +159,11 @@ class QueueSeat:
             state.changed.notify_all()
             return [each.job for each in lost]
 
+    def jobs(self) -> list[Job]:
+        """Return the jobs in the batch, the leader first."""
+        with self._state.changed:
+            return [each.job for each in self.batch if each.job.id in self._state.jobs]
+
     def ask_for(self, move: RunMove) -> None:
         """Ask the painter of this seat for a run; the caller holds the lock."""
         self._moves.append(move)

@@ -101,6 +101,10 @@ class Seat(Protocol):
         """End the current slice for all jobs in the batch, the leader first."""
         ...
 
+    def jobs(self) -> list[Job]:
+        """Return the jobs in the batch, the leader first."""
+        ...
+
     def __contains__(self, job_id: int) -> bool:
         """Return True if the run of a job in the queue lives here, and should be kept."""
         ...

@@ -24,7 +24,7 @@ from bot.submission.sources import check_sources
 from bot.submission.submit import JobSubmission, Queued
 from bot.ui.loading_text import loading_text
 from bot.ui.uploads import Upload
-from bot.worker.engine_worker import EngineWorker
+from bot.worker.painters import Painters
 from engine.models.catalogue import find_models
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Descriptions:
 
     _settings: BotSettings
     _policy: SubmissionPolicy
-    _worker: EngineWorker
+    _worker: Painters
     _files: FileReader
     _pictures: PictureCheck
     _submission: JobSubmission

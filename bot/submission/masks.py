@@ -26,7 +26,7 @@ from bot.ui.draft_preview import GROWTH
 from bot.ui.loading_text import loading_text
 from bot.ui.unknown_words import doubtful_mask_text
 from bot.ui.uploads import Upload, is_spoiler
-from bot.worker.engine_worker import EngineWorker
+from bot.worker.painters import Painters
 from engine.editing.edit_recipe import FEATHER, dilate
 from engine.models.catalogue import find_models
 from engine.recipes.prompts import parse_prompts
@@ -58,7 +58,7 @@ class MaskDrafts:
     _policy: SubmissionPolicy
     _edits: Edits
     _store: Store
-    _worker: EngineWorker
+    _worker: Painters
     _files: FileReader
     _pictures: PictureCheck
     _queuing: set[int] = field(default_factory=set[int], init=False)

@@ -100,3 +100,7 @@ class JobRuns:
         """Publish checkpoints of all steps that are not saved yet."""
         for run in self._runs.values():
             run.save()
+
+    def forget(self) -> None:
+        """Drop all runs."""
+        self._runs.clear()

@@ -4,12 +4,13 @@ Used by the engine thread only.
 """
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
 from engine.models.catalogue import ModelEntry, find_entry
-from engine.models.memory import Budget, estimate_fixed, free_budget
+from engine.models.memory import Budget, estimate_fixed
 from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class LoadedModels:
     """The installed models, each loaded when it is needed first.
 
     `release` is called with the name of models that are about to be dropped; nothing may use them
-    from then on. `check` is called with pairs that were just loaded.
+    from then on. `check` is called with pairs that were just loaded. `loads` is held while models
+    are loaded, so that painters do so one after the other.
     """
 
     def __init__(
@@ -39,8 +41,10 @@ class LoadedModels:
         given: "Models | None",
         release: Callable[[str], None],
         check: "Callable[[Models], None]",
+        loads: threading.RLock,
     ) -> None:
         self._settings = settings
+        self._loads = loads
         self._release = release
         self._check = check
         self._device = None if given is None else given.device
@@ -57,14 +61,15 @@ class LoadedModels:
         """Device that computes; None until it is known."""
         return self._device
 
-    def measure(self, device: "device") -> None:
-        """Note the memory of the device that computes, before models are loaded onto it.
+    @property
+    def loaded(self) -> Sequence[str]:
+        """Names of the models that are loaded."""
+        return list(self._loaded)
 
-        Raises `ModelError` if there are no models of an installed name.
-        """
+    def place(self, device: "device", budgets: Mapping[str, Budget]) -> None:
+        """Set the device that computes, and the memory there for models of each name and a run."""
         self._device = device
-        for name in self._settings.all_installed:
-            self._budgets[name] = free_budget(find_entry(name), device, self._settings.precision)
+        self._budgets = dict(budgets)
 
     def budget(self, name: str) -> Budget:
         """Return the memory for models and their runs together, as it was at the start."""
@@ -99,7 +104,8 @@ class LoadedModels:
         painter = self._loaded.pop(name, None)
         if painter is None:
             self._make_room(name)
-            painter = self._load(name)
+            with self._loads:
+                painter = self._load(name)
         self._loaded[name] = painter
         return painter
 

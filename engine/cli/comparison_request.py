@@ -86,7 +86,7 @@ def read_comparison(arguments: argparse.Namespace, settings: EngineSettings) -> 
         seed=seed,
         out=arguments.out,
         force=arguments.force,
-        device=arguments.device or settings.device,
+        device=arguments.device or settings.main_device,
         threads=settings.threads,
         precision=settings.precision,
         notices=tuple(filter(None, notices)),

@@ -23,7 +23,7 @@ def print_description(arguments: argparse.Namespace, settings: EngineSettings) -
     from engine.models.loading import load_models
 
     set_threads(settings.threads)
-    models = load_models(name, arguments.device or settings.device, settings.precision)
+    models = load_models(name, arguments.device or settings.main_device, settings.precision)
     if entry.limits:
         print_notice(f"note: {entry.limits}")
     for prompt in describe(picture, models, entry.phrases):

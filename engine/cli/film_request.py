@@ -78,7 +78,7 @@ def read_film_request(arguments: argparse.Namespace, settings: EngineSettings) -
     return FilmRequest(
         recipe=recipe,
         models=find_models(recipe.models),
-        settings=settings.model_copy(update={"device": arguments.device or settings.device}),
+        settings=settings.model_copy(update={"device": arguments.device or settings.main_device}),
         out=arguments.out,
         force=arguments.force,
         notices=notices,

@@ -81,7 +81,7 @@ def read_search(arguments: argparse.Namespace, settings: EngineSettings) -> Sear
         picture=picture,
         phrase=Prompt(arguments.phrase).text,
         models=models,
-        device=arguments.device or settings.device,
+        device=arguments.device or settings.main_device,
         threads=settings.threads,
         precision=settings.precision,
         grow=arguments.grow,

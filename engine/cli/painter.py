@@ -85,7 +85,7 @@ def prepare(
     Raises:
         EngineError: The machine lacks the device or the memory.
     """
-    device = choose_device(settings.device)
+    device = choose_device(settings.main_device)
     set_measured_threads(settings.threads, device, settings.precision, [models])
     plan = choose_plan(recipe, free_budget(models, device, settings.precision))
     painter = load_painter(models.name, str(device), settings.precision)

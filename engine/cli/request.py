@@ -117,7 +117,7 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
     return PaintRequest(
         tasks=tuple(tasks),
         models=models,
-        settings=settings.model_copy(update={"device": arguments.device or settings.device}),
+        settings=settings.model_copy(update={"device": arguments.device or settings.main_device}),
         digests=provenance.digests,
         painted_in=provenance.precision,
         notices=notices,

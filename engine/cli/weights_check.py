@@ -43,14 +43,14 @@ def _check(name: str, weights: WeightsSettings, settings: EngineSettings) -> Seq
     registry = weights.registry()
     if name in registry.models or name in WITH_DEMO_CLIP:
         prepare_models(name, weights, fetches=False, notify=_note)
-        return check_models(load_models(name, settings.device, settings.precision), weights)
+        return check_models(load_models(name, settings.main_device, settings.precision), weights)
     if name in registry.painters or name in registry.files:
         raise WeightsError(
             "{name} cannot be checked: name models for VQGAN-CLIP, a generator or a perceptor",
             name=repr(name),
         )
     prepare_component(name, weights, notify=_note)
-    device = choose_device(settings.device)
+    device = choose_device(settings.main_device)
     precision = choose_precision(settings.precision, device, cache=weights.folder)
     return (check_component(name, weights, device, precision),)
 
@@ -58,13 +58,13 @@ def _check(name: str, weights: WeightsSettings, settings: EngineSettings) -> Seq
 def _set_threads(name: str, settings: EngineSettings) -> None:
     """Compute on as many threads as the bot does, for which the precision is measured and kept."""
     entries = [CATALOGUE[name]] if name in CATALOGUE else list(CATALOGUE.values())
-    device = choose_device(settings.device)
+    device = choose_device(settings.main_device)
     set_measured_threads(settings.threads, device, settings.precision, entries)
 
 
 def _machine(name: str, settings: EngineSettings, cache: Path) -> str:
     """Return what computed, and in which precision models of this name compute there."""
-    device = choose_device(settings.device)
+    device = choose_device(settings.main_device)
     gains = name not in CATALOGUE or CATALOGUE[name].halves
     precision = choose_precision(settings.precision, device, gains=gains, cache=cache)
     return machine_name(device, precision)

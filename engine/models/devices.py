@@ -41,6 +41,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def make_of(device: torch.device) -> str:
+    """Return the make of a device: devices of one make paint the same bytes."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def choose_precision(
     name: str, device: torch.device, *, gains: bool = True, cache: Path | None = None
 ) -> torch.dtype:
@@ -92,25 +97,33 @@ def _is_bf16_faster(device: torch.device, cache: Path | None) -> bool:
     return device.type == "cpu" and is_bf16_faster(cache)
 
 
-def set_threads(threads: int) -> None:
-    """Compute on `threads` threads; 0 means OMP_NUM_THREADS if it is set, else all processors."""
+def set_threads(threads: int, share: int = 1) -> None:
+    """Compute on `threads` threads; 0 means OMP_NUM_THREADS if it is set, else all processors.
+
+    If `share` painters compute at the same time, each gets as many of all processors as others.
+    """
     if threads:
         torch.set_num_threads(threads)
     elif "OMP_NUM_THREADS" not in os.environ:
         # Count those that this process may use, in a container fewer than there are.
-        torch.set_num_threads(len(usable_cpus()))
+        torch.set_num_threads(max(1, len(usable_cpus()) // share))
 
 
 def set_measured_threads(
-    threads: int, device: torch.device, precision: str, entries: Iterable[ModelEntry | PainterEntry]
+    threads: int,
+    device: torch.device,
+    precision: str,
+    entries: Iterable[ModelEntry | PainterEntry],
+    share: int = 1,
 ) -> None:
     """Set the number of threads, and drop hyperthreads where a CPU is faster without them.
 
     That is measured once per machine, if `threads` is 0 and `precision` "auto" for any of `entries`
-    whose precision is measured too; else it is `set_threads`.
+    whose precision is measured too; else it is `set_threads`. If `share` painters compute at the
+    same time, nothing is measured.
     """
-    set_threads(threads)
-    is_given = threads or precision != "auto" or "OMP_NUM_THREADS" in os.environ
+    set_threads(threads, share)
+    is_given = share > 1 or threads or precision != "auto" or "OMP_NUM_THREADS" in os.environ
     caches = [each.cache for each in entries if each.halves]
     if is_given or device.type != "cpu" or not caches:
         return

@@ -110,7 +110,7 @@ async def test_what_is_made_of_the_result_is_made_of_the_best_or_asks_for_the_be
 async def test_models_without_a_judge_are_judged_by_their_own_guide(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    models = bot.services.worker._models.get("demo")
+    models = bot.services.worker.all[0]._models.get("demo")
     own = Judge("demo", models.perceptors, models.shares, models.device, is_guide=True)
     monkeypatch.setitem(vars(models), "judge", own)
     result = await best_result(bot, count=2)

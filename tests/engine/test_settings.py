@@ -35,6 +35,12 @@ def test_the_settings_of_this_repository_are_allowed():
     read_settings(Path(__file__).parents[2] / "config.toml")
 
 
+@pytest.mark.parametrize("devices", [("cuda:0", "cuda:1"), ("cpu", "cpu"), ("cuda:0", "cpu")])
+def test_devices_of_several_painters(tmp_path: Path, devices: tuple[str, ...]):
+    settings = read_settings(written(tmp_path, f"[engine]\ndevice = {list(devices)}"))
+    assert (settings.devices, settings.main_device) == (devices, devices[0])
+
+
 @pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:1"])
 def test_devices_that_are_allowed(tmp_path: Path, device: str):
     assert read_settings(written(tmp_path, f'[engine]\ndevice = "{device}"')).device == device
@@ -74,6 +80,13 @@ def test_devices_that_are_allowed(tmp_path: Path, device: str):
         ("[engine]\nmore_models = 'demo'", "engine.more_models: must be a list, not 'demo'"),
         ("[engine]\nmore_models = ['a', '']", "engine.more_models.1: must not be empty"),
         ("[engine]\ndevice = 'tpu'", "engine.device: must be auto, cpu, mps, cuda or cuda:N"),
+        ("[engine]\ndevice = ['cuda:0', 'cuda']", "engine.device: must be a list of cuda:0, cuda:1"),
+        ("[engine]\ndevice = ['cuda:0', 'cuda:0']", "engine.device: must not name cuda:0 twice"),
+        ("[engine]\ndevice = []", "engine.device: must be a list of 1 to 64 devices"),
+        (
+            "[engine]\ndevice = ['cpu', 'cpu']\ncompile = true\ndeterministic = false",
+            "compile = true needs one device",
+        ),
         ("[engine]\ndevice = 0", "engine.device: must be auto, cpu, mps, cuda or cuda:N"),
     ],
 )

@@ -186,7 +186,7 @@ async def test_memory_that_suffices_for_one_is_given_to_one(
     (result,) = painted(bot.thread())
     recipe = recipe_of(await pictures_of(result)[0].read())
     enough = round(1.1 * estimate_peak(recipe, find_models("demo")))
-    monkeypatch.setattr(bot.services.worker._models, "budget", lambda _: Budget(enough))
+    monkeypatch.setattr(bot.services.worker.all[0]._models, "budget", lambda _: Budget(enough))
     await both_ask(bot, 6)
     await bot.wait_until_notified()
     assert not steps.taken

@@ -70,7 +70,7 @@ async def test_jobs_of_several_models_take_turns_though_only_one_pair_fits(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr("bot.worker.loaded_models._SHARE", 0.0)
-    monkeypatch.setattr("bot.worker.engine_worker.SLICES_AFTER_LOADING", 1)
+    monkeypatch.setattr("bot.worker.slice_painter.SLICES_AFTER_LOADING", 1)
     monkeypatch.setattr(ThroughputEstimator, "slowness", _as_fast_as_the_others)
     with caplog.at_level("INFO", "bot.worker.loaded_models"):
         with steps_held(0):

@@ -1,0 +1,269 @@
+"""Several painters of one program: whoever paints a picture, it is the same, and none is lost."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from random import Random
+
+import pytest
+import torch
+
+from bot.config import WeightsSettings
+from bot.jobs.events import Checkpoint, Event, Failed, Finished, PaintedPicture, Started
+from bot.jobs.job import Job
+from bot.jobs.records import StoredCheckpoint
+from bot.scheduling.eta import ThroughputEstimator
+from bot.scheduling.loading import ModelLoading
+from bot.scheduling.queue import GpuQueue
+from bot.timings import Timings
+from bot.worker.job_run import JobRun
+from bot.worker.painters import Painters
+from bot.worker.picture_progress import to_pixels
+from bot.worker.workplace import Workplace
+from engine.checkpoints import dump
+from engine.models.catalogue import CATALOGUE, DEMO_PIXELS
+from engine.models.painter import Painter
+from engine.painters import begin, load_painter
+from engine.presets import make_recipe
+from engine.recipes.recipe import Recipe
+from engine.settings import EngineSettings
+from tests.harness.bot_harness import PATIENCE, demo_models
+
+pytestmark = pytest.mark.slow
+
+PIXELS = tuple(f"demo-{kind}" for kind in DEMO_PIXELS)
+
+
+class Studio:
+    """Painters on CPUs, and a store that keeps what they publish."""
+
+    def __init__(self, painters: int, slice_steps: int = 2) -> None:
+        settings = EngineSettings(device=("cpu",) * painters, threads=1, more_models=PIXELS)
+        self.queue = GpuQueue(slice_steps=slice_steps)
+        self.loading = ModelLoading()
+        self.events: list[Event] = []
+        self.checkpoints: dict[int, list[StoredCheckpoint]] = {}
+        timings = replace(Timings(), checkpoint_seconds=0.02)
+        self.painters = Painters(
+            Workplace(
+                *(settings, WeightsSettings(), self.queue, ThroughputEstimator()),
+                *(self._publish, self._load, timings, self.loading),
+            ),
+            demo_models(),
+        )
+
+    def _publish(self, event: Event) -> None:
+        if isinstance(event, Checkpoint):
+            state = event.state
+            content = state if isinstance(state, bytes) else dump(dict(state), event.recipe)
+            stored = StoredCheckpoint(event.picture, event.steps_done, event.seconds, content)
+            self.checkpoints.setdefault(event.job_id, []).insert(0, stored)
+        self.events.append(event)
+
+    def _load(self, job: Job) -> Sequence[StoredCheckpoint]:
+        return list(self.checkpoints.get(job.id, ()))
+
+    def ends(self) -> list[Finished | Failed]:
+        """Return how jobs ended."""
+        return [each for each in list(self.events) if isinstance(each, Finished | Failed)]
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        """Wait until a condition is true."""
+        until = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < until
+            time.sleep(0.005)
+
+
+@contextmanager
+def studio(painters: int, slice_steps: int = 2) -> Iterator[Studio]:
+    opened = Studio(painters, slice_steps)
+    opened.painters.start()
+    opened.painters.loaded.result(PATIENCE)
+    try:
+        yield opened
+    finally:
+        opened.queue.close()
+        opened.painters.join()
+
+
+def recipe(seed: int, models: str = "demo-pyramid", steps: int = 8) -> Recipe:
+    made = make_recipe("a red ring", seed=seed, models=models, steps=steps, size=(32, 32))
+    return replace(made, cutouts=2)
+
+
+@cache
+def painter_of(models: str) -> Painter:
+    """Return models that no thread of a studio uses."""
+    return load_painter(models, "cpu")
+
+
+@cache
+def painted_alone(recipe: Recipe, steps: int) -> bytes:
+    """Return the pixels of a picture that is painted without a queue."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        run = begin(painter_of(recipe.models), recipe)
+        for _ in range(steps):
+            run.step()
+        return to_pixels(run.image()).tobytes()
+    finally:
+        torch.set_num_threads(before)
+
+
+def is_as_alone(picture: PaintedPicture) -> bool:
+    assert isinstance(picture.recipe, Recipe)
+    return picture.pixels.tobytes() == painted_alone(picture.recipe, picture.steps)
+
+
+@pytest.fixture
+def moves(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Collect the jobs whose runs go from one painter to another."""
+    seen, use_models = list[int](), JobRun.use_models
+
+    def counted(run: JobRun, *models: Callable[..., object]) -> None:
+        if hasattr(run, "_get_painter"):
+            seen.append(run.job.id)
+        use_models(run, *models)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(JobRun, "use_models", counted)
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_pictures_are_the_same_whoever_paints_them(seed: int):
+    random, wanted = Random(seed), dict[int, Job]()
+    with studio(painters=3) as opened:
+        for number in range(1, 31):
+            models = "demo" if number % 10 == 0 else random.choice(PIXELS)
+            recipes = tuple(
+                recipe(random.randrange(3), models, random.choice((1, 3, 5, 7)))
+                for _ in range(random.choice((1, 1, 2)))
+            )
+            weight = random.choice((0.5, 1.0, 2.0))
+            job = wanted[number] = Job(
+                number, random.randrange(5), "a ring", recipes, weight=weight
+            )
+            opened.queue.put(job)
+            if random.random() < 0.15:
+                opened.queue.stop(random.randint(1, number))
+            if random.random() < 0.1 and opened.queue.remove(gone := random.randint(1, number)):
+                del wanted[gone]
+            time.sleep(random.choice((0.0, 0.0, 0.02)))
+        opened.wait_for(lambda: not opened.queue.jobs())
+        opened.wait_for(lambda: {each.job_id for each in opened.ends()} >= set(wanted))
+    ends = [each for each in opened.ends() if each.job_id in wanted]
+    assert dict(Counter(each.job_id for each in ends)) == dict.fromkeys(wanted, 1)
+    for end in ends:
+        assert isinstance(end, Finished)
+        assert end.stopped or len(end.pictures) == len(wanted[end.job_id].recipes)
+        assert all(map(is_as_alone, end.pictures))
+
+
+def test_a_run_that_moves_goes_on_as_if_it_had_stayed(moves: list[int]):
+    with studio(painters=2, slice_steps=1) as opened:
+        for number in range(1, 8):
+            made = recipe(number, steps=12 if number < 4 else 4)
+            opened.queue.put(Job(number, number, "a ring", (made,)))
+        opened.wait_for(lambda: len(opened.ends()) == 7)
+    assert moves, "no run moved"
+    starts = Counter(each.job_id for each in opened.events if isinstance(each, Started))
+    assert set(starts.values()) == {1}, "a run that moves does not begin anew"
+    for end in opened.ends():
+        assert isinstance(end, Finished)
+        assert all(map(is_as_alone, end.pictures))
+
+
+def test_others_go_on_when_a_painter_dies(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    after_step, died = JobRun.after_step, threading.Event()
+
+    def dying(run: JobRun, seconds: float) -> Exception | None:
+        if run.job.id == 1 and len(opened.checkpoints.get(1, ())) >= 2 and not died.is_set():
+            died.set()
+            raise SystemError("the driver is gone")
+        return after_step(run, seconds)
+
+    monkeypatch.setattr(JobRun, "after_step", dying)
+    with studio(painters=2) as opened:
+        for number in range(1, 5):
+            opened.queue.put(Job(number, number, "a ring", (recipe(number, steps=12),)))
+        opened.wait_for(lambda: len(opened.ends()) == 4)
+        assert died.is_set()
+        assert opened.painters.is_alive()
+        assert sorted(each.is_alive() for each in opened.painters.all) == [False, True]
+    assert "a painter died" in caplog.text
+    for end in opened.ends():
+        assert isinstance(end, Finished)
+        assert all(map(is_as_alone, end.pictures))
+
+
+def test_a_job_that_painters_die_of_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    after_step = JobRun.after_step
+
+    def dying(run: JobRun, seconds: float) -> Exception | None:
+        if run.job.id == 1:
+            raise SystemError("the driver is gone")
+        return after_step(run, seconds)
+
+    monkeypatch.setattr(JobRun, "after_step", dying)
+    with studio(painters=3) as opened:
+        for number in (1, 2):
+            opened.queue.put(Job(number, number, "a ring", (recipe(number),)))
+        opened.wait_for(lambda: len(opened.ends()) == 2)
+        assert opened.painters.is_alive()
+    ends = {each.job_id: type(each) for each in opened.ends()}
+    assert ends == {1: Failed, 2: Finished}
+
+
+async def test_a_model_call_is_made_while_all_paint():
+    with studio(painters=2) as opened:
+        for number in (1, 2, 3):
+            made = recipe(number, steps=400)
+            opened.queue.put(Job(number, number, "a ring", (made,)))
+        opened.wait_for(lambda: all(each.jobs() for each in opened.painters.all))
+        call = opened.painters.call_with_models(lambda models: models.name)
+        assert await asyncio.wait_for(asyncio.wrap_future(call), PATIENCE) == "demo"
+        for number in (1, 2, 3):
+            opened.queue.remove(number)
+
+
+def test_painters_of_cpus_share_memory_and_have_the_same_threads():
+    with studio(painters=2) as opened:
+        threads = set[int]()
+
+        def note(_: object) -> None:
+            threads.add(torch.get_num_threads())
+            time.sleep(0.02)
+
+        calls = [opened.painters.call_with_models(note) for _ in range(8)]
+        for each in calls:
+            each.result(PATIENCE)
+        assert threads == {1}
+        assert opened.loading.device == "cpu, cpu"
+        shared = opened.painters.memory("demo")
+    with studio(painters=1) as alone:
+        whole = alone.painters.memory("demo")
+    assert shared is not None
+    assert whole is not None
+    assert shared.bytes < 0.7 * whole.bytes
+    assert "demo" in CATALOGUE
+
+
+def test_a_device_that_is_not_there_keeps_the_program_from_starting():
+    opened = Studio(painters=1)
+    settings = EngineSettings(device=("cpu", "cuda:99"), threads=1)
+    workplace = replace(opened.painters._workplace, settings=settings)
+    painters = Painters(workplace, demo_models())
+    painters.start()
+    with pytest.raises(Exception, match="cuda:99"):
+        painters.loaded.result(PATIENCE)
+    opened.queue.close()
+    painters.join()
