@@ -18,6 +18,7 @@ BENCHMARKS = (
     "bot",
     "hostile",
     "queue",
+    "seats",
     "crash",
     "crowd",
     "first-picture",

@@ -74,7 +74,7 @@ class QueueSeat:
             if move.result.done():
                 return None
             if state.closed:
-                move.give_up()
+                move.cancel()
                 return None
             return self._next_move()
 

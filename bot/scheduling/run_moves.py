@@ -29,6 +29,6 @@ class RunMove:
         except Exception as error:
             self.result.set_exception(error)
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Let the run go nowhere, unless it is on its way already."""
         self.result.cancel()

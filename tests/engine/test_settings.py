@@ -80,7 +80,10 @@ def test_devices_that_are_allowed(tmp_path: Path, device: str):
         ("[engine]\nmore_models = 'demo'", "engine.more_models: must be a list, not 'demo'"),
         ("[engine]\nmore_models = ['a', '']", "engine.more_models.1: must not be empty"),
         ("[engine]\ndevice = 'tpu'", "engine.device: must be auto, cpu, mps, cuda or cuda:N"),
-        ("[engine]\ndevice = ['cuda:0', 'cuda']", "engine.device: must be a list of cuda:0, cuda:1"),
+        (
+            "[engine]\ndevice = ['cuda:0', 'cuda']",
+            "engine.device: must be a list of cuda:0, cuda:1",
+        ),
         ("[engine]\ndevice = ['cuda:0', 'cuda:0']", "engine.device: must not name cuda:0 twice"),
         ("[engine]\ndevice = []", "engine.device: must be a list of 1 to 64 devices"),
         (
