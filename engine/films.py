@@ -4,6 +4,8 @@ An MP4 holds its recipe among its texts, like the PNG of a picture.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,6 +89,8 @@ def write_film(
     suffix: str = ".mp4",
     limit: int | None = None,
     texts: Mapping[str, str] | None = None,
+    part: tuple[int, int] = (0, 1),
+    is_good: bool = False,
 ) -> tuple[int, int] | None:
     """Write a film as an MP4, which can hold its recipe, or as a WebP, which cannot.
 
@@ -100,9 +104,11 @@ def write_film(
         suffix: One of `FILM_SUFFIXES`.
         limit: Maximum size of an MP4 in bytes; None for the best quality.
         texts: What an MP4 says about itself, such as `engine.provenance.origin_texts`.
+        part: Which part of an MP4 with a limit is written, from 0, and how many there are.
+        is_good: Whether a film with a limit has at least its painted size and enough bits for it.
 
     Returns:
-        Width and height of the film; None if it cannot be made as small as `limit`.
+        Width and height of the film; None if it can't be made as small as `limit`.
     """
     recipe, film = film_of(recipe)
     size, rate = shown_size(recipe), film.shown_rate
@@ -117,8 +123,21 @@ def write_film(
     sound = None if film.clip is None else film.clip.video or None
     if limit is not None:
         count *= 1 + film.between
+        first, end = (count * (part[0] + index) // part[1] for index in (0, 1))
+        is_last = part[0] == part[1] - 1  # without a loop it has a few frames less than `count`
+
+        def shown_part() -> Iterator[Image.Image]:
+            return islice(shown(), first, None if is_last else end)
+
         return write_within(
-            limit, shown, path, count=count, size=size, rate=rate, texts=texts, sound=sound
+            *(limit, shown_part, path),
+            count=end - first,
+            size=size,
+            rate=rate,
+            texts=texts,
+            sound=sound,
+            sound_start=Fraction(first, rate),
+            smallest=min(recipe.width, recipe.height) if is_good else None,
         )
     with Mp4Writer(path, size, rate, texts=texts, sound=sound) as file:
         for each in shown():

@@ -1,8 +1,8 @@
 """Pack the files of a result into messages, within Discord's limits.
 
 Discord accepts files up to the server's limit, and ten files or 25 MiB in a message. A picture
-that is too large as PNG becomes a WebP with its recipe in a JSON file; a clip or a film that is too
-large is left out. The message says so.
+that is too large as PNG becomes a WebP with its recipe in a JSON file; a film that is too large
+comes in parts; a clip that is too large is left out. The message says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,11 @@ from bot.languages.catalogue import Language
 from bot.languages.message import Message
 from bot.ui.attachments import MAX_FILES, MAX_MESSAGE_BYTES, Attachment, encode
 from bot.ui.filenames import recipe_filename
-from bot.ui.film_files import film_file
+from bot.ui.film_files import film_files
 from engine.files import MEBIBYTE, file_bytes
 from engine.images.animation import write_animation
 from engine.painting import with_recipe
+from engine.provenance import RECIPE_KEY
 from engine.recipes.kinds import AnyRecipe
 
 _SMALLER_QUALITIES = (95, 85, 70, 50)
@@ -81,7 +82,7 @@ class AttachmentPacker:
             return
         self._add_smaller(name, picture, description)
         if recipe is not None:
-            self._add_recipe(name, recipe)
+            self._add_recipe(name, recipe.to_json())
 
     def add_drawing(self, name: str, svg: str) -> None:
         """Add a picture as SVG if it is a drawing; it has some kilobytes."""
@@ -114,12 +115,26 @@ class AttachmentPacker:
         description: Message,
     ) -> None:
         """Add a film, which says about itself what is in `texts`."""
-        film = film_file(frames, recipe, texts, self._limit)
-        if film is None:
+        recipe_text = texts.get(RECIPE_KEY, "")
+        if len(recipe_text.encode()) > self._limit // 2:
+            texts = {}
+        films = film_files(frames, recipe, texts, self._limit)
+        if not films:
             self._notices.append(Message("The film is too large for this server."))
             return
-        self._add(f"{name}.mp4", film.content, description)
-        if film.is_smaller:
+        for number, film in enumerate(films, 1):
+            part = f"-{number}" if len(films) > 1 else ""
+            self._add(f"{name}{part}.mp4", film.content, description)
+        if recipe_text and not texts:
+            self._add_recipe(name, recipe_text)
+        if len(films) > 1:
+            notice = Message(
+                "The film is larger than the {limit} allowed here, so it comes in {count} parts.",
+                limit=f"{self._limit / MEBIBYTE:.1f} MiB",
+                count=len(films),
+            )
+            self._notices.append(notice)
+        elif films[0].is_smaller:
             notice = Message("So that the film fits the upload limit here, it is shown smaller.")
             self._notices.append(notice)
 
@@ -136,9 +151,9 @@ class AttachmentPacker:
         shows = description.in_language(self._language)
         self._groups[-1].append(Attachment(name, content, shows, self._spoiler))
 
-    def _add_recipe(self, name: str, recipe: AnyRecipe) -> None:
-        """Add the recipe of a picture that is not a PNG, and so can't hold it."""
-        content, file = recipe.to_json().encode(), recipe_filename(name)
+    def _add_recipe(self, name: str, recipe: str) -> None:
+        """Add the recipe, as JSON, of a file that can't hold it."""
+        content, file = recipe.encode(), recipe_filename(name)
         if len(content) <= self._limit:
             self._add(file, content, Message("The recipe of {name}", name=name))
             notice = Message("The recipe of {name} is in {file}.", name=name, file=file)

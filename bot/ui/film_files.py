@@ -1,6 +1,7 @@
 """The files of films: the film itself, and what is shown of one that is not done."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,10 @@ from engine.recipes.kinds import AnyRecipe
 
 SHOWN_FRAMES = 12
 """Number of frames of a film in progress that are shown, in a strip and in a short clip."""
+MOST_PARTS = 10
+"""Maximum number of files in which a film is shown that is too large for one."""
+_FEWEST_FRAMES = 2
+"""Fewest painted frames of a part, on average."""
 _STRIP_SIDE, _STRIP_COLUMNS, _CLIP_SIDE = 128, 6, 256
 """Longest side in pixels of a frame in the strip and in the clip, and frames in a row."""
 _CLIP_RATE = 8
@@ -27,27 +32,55 @@ _QUALITY = 85
 
 
 class FilmFile(NamedTuple):
-    """A film as a file."""
+    """A film as a file, or a part of it."""
 
     content: bytes
     is_smaller: bool
     """Whether its pictures had to be made smaller than they are."""
 
 
-def film_file(
+def film_files(
     frames: Sequence[StoredFrame], recipe: AnyRecipe, texts: Mapping[str, str], limit: int
-) -> FilmFile | None:
-    """Return a film as an MP4 of at most `limit` bytes; None if it cannot be made so small.
+) -> list[FilmFile]:
+    """Return a film as an MP4 of at most `limit` bytes, or as the fewest parts that are so small.
 
-    `texts` are what it says about itself.
+    Each is as large as it is painted, at least. If there would be too many parts, the film is one
+    file of a lower quality. The list is empty if even that is too large. `texts` are what each file
+    says about itself.
     """
+    for count in range(1, max(2, min(MOST_PARTS, len(frames) // _FEWEST_FRAMES) + 1)):
+        parts = (_film_part(frames, recipe, texts, limit, (n, count)) for n in range(count))
+        files = list(takewhile(lambda each: each is not None, parts))
+        if len(files) == count:
+            return [each for each in files if each is not None]
+    whole = _film_part(frames, recipe, texts, limit, (0, 1), is_good=False)
+    return [] if whole is None else [whole]
+
+
+def _film_part(
+    frames: Sequence[StoredFrame],
+    recipe: AnyRecipe,
+    texts: Mapping[str, str],
+    limit: int,
+    part: tuple[int, int],
+    *,
+    is_good: bool = True,
+) -> FilmFile | None:
+    """Return a part of a film as an MP4 of at most `limit` bytes; None if that is impossible."""
     sizes: list[tuple[int, int] | None] = []
 
     def opened() -> Iterator[Image.Image]:
         return (open_image(each.content) for each in frames)
 
     def write(path: Path) -> None:
-        sizes.append(write_film(opened, len(frames), path, recipe, texts=texts, limit=limit))
+        written = write_film(
+            *(opened, len(frames), path, recipe),
+            texts=texts,
+            limit=limit,
+            part=part,
+            is_good=is_good,
+        )
+        sizes.append(written)
 
     content = file_bytes(".mp4", write)
     size = sizes[-1]

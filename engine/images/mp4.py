@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict
 
 import av
 import av.error
@@ -37,13 +37,22 @@ _LOWEST_BITS = 0.05
 _SMALLER, _SMALLEST_SIDE = 0.75, 96
 """Factor by which the sides of a film shrink that has too few bits, and where that ends."""
 
+_BEGINNING = Fraction(0)
+
+
+class _Heard(TypedDict):
+    """The sound of a film, as `Mp4Writer` takes it."""
+
+    sound: bytes | None
+    sound_start: Fraction
+
 
 class Mp4Writer:
     """Writes the frames of one film to `path`, of `size` (width, height), `rate` frames a second.
 
     Odd sides grow by a pixel. `texts` are stored in the file. Without `bit_rate`, in bits a second,
-    the quality is constant. `sound` is a stored clip with the sound of the film, which ends with
-    the last frame.
+    the quality is constant. `sound` is a stored clip with the sound of the film, from `sound_start`
+    on, in seconds; it ends with the last frame.
     """
 
     def __init__(
@@ -55,7 +64,9 @@ class Mp4Writer:
         texts: Mapping[str, str] | None = None,
         bit_rate: int | None = None,
         sound: bytes | None = None,
+        sound_start: Fraction = _BEGINNING,
     ) -> None:
+        self._sound_start = sound_start
         self._rate, self._count = rate, 0
         self._size = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         self._file = av.open(str(path), "w", format="mp4", options={"movflags": _FLAGS})
@@ -87,7 +98,8 @@ class Mp4Writer:
             if error is None:
                 self._file.mux(self._stream.encode())
                 if self._sound is not None:
-                    self._sound.write(Fraction(self._count) / self._rate)
+                    end = self._sound_start + Fraction(self._count) / self._rate
+                    self._sound.write(self._sound_start, end)
         finally:
             self._file.close()
 
@@ -110,6 +122,8 @@ def write_within(
     rate: int,
     texts: Mapping[str, str],
     sound: bytes | None = None,
+    sound_start: Fraction = _BEGINNING,
+    smallest: int | None = None,
 ) -> tuple[int, int] | None:
     """Write a film of at most `limit` bytes: sharp if it can be, else with fewer bits, or smaller.
 
@@ -124,14 +138,21 @@ def write_within(
         rate: Frames a second.
         texts: Texts to store in the file.
         sound: A stored clip with the sound of the film, which keeps its quality; None for none.
+        sound_start: Where in the sound the film begins, in seconds.
+        smallest: Shorter side in pixels of the smallest film that is good enough; None to make as
+            small a one as possible.
 
     Returns:
-        Width and height of the film; None if it is too large with every attempt.
+        Width and height of the film; None if it is too large with every attempt, or good enough
+        with none.
     """
     bit_rate: int | None = None
-    spare = 0 if sound is None else sound_bytes(sound, Fraction(count, rate))
+    end = sound_start + Fraction(count, rate)
+    spare = 0 if sound is None else sound_bytes(sound, sound_start, end)
+    shortest = _SMALLEST_SIDE if smallest is None else smallest
+    heard: _Heard = {"sound": sound, "sound_start": sound_start}
     for _ in range(_ATTEMPTS):
-        with Mp4Writer(path, size, rate, texts=texts, bit_rate=bit_rate, sound=sound) as film:
+        with Mp4Writer(path, size, rate, texts=texts, bit_rate=bit_rate, **heard) as film:
             for each in frames():
                 film.add(each)
         length = path.stat().st_size
@@ -143,8 +164,13 @@ def write_within(
         else:
             factor = _FIRST_SHARE * min(1, limit / length)
         bit_rate = max(_LOWEST_RATE, round(bit_rate * factor))
-        while bit_rate < _LOWEST_BITS * size[0] * size[1] * rate and min(size) > _SMALLEST_SIDE:
-            size = (round(size[0] * _SMALLER), round(size[1] * _SMALLER))
+        while bit_rate < _LOWEST_BITS * size[0] * size[1] * rate:
+            if min(size) <= shortest:
+                if smallest is not None:
+                    return None
+                break
+            factor = max(_SMALLER, shortest / min(size))
+            size = (round(size[0] * factor), round(size[1] * factor))
     return None
 
 

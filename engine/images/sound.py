@@ -92,28 +92,38 @@ class SoundCopy:
             streams = container.streams.audio
             self._stream = film.add_stream_from_template(streams[0]) if streams else None
 
-    def write(self, seconds: Fraction) -> None:
-        """Write the sound up to the end of the film."""
+    def write(self, start: Fraction, end: Fraction) -> None:
+        """Write the sound from `start` on, in seconds, up to the end of the film."""
         if self._stream is None:
             return
         with open_video(self._stored, THE_CLIP, STORED_FORMATS) as container:
-            for packet in _packets_until(container, seconds):
+            for packet in _packets_between(container, start, end):
+                earlier = round(start / packet.time_base)
+                assert packet.pts is not None
+                packet.pts -= earlier
+                if packet.dts is not None:
+                    packet.dts -= earlier
                 packet.stream = self._stream
                 self._film.mux(packet)
 
 
-def sound_bytes(stored: bytes, seconds: Fraction) -> int:
-    """Return the number of bytes that the sound of a stored clip takes in a film of `seconds`."""
+def sound_bytes(stored: bytes, start: Fraction, end: Fraction) -> int:
+    """Return how many bytes the sound of a stored clip takes between two times in seconds."""
     with open_video(stored, THE_CLIP, STORED_FORMATS) as container:
-        return sum(packet.size for packet in _packets_until(container, seconds))
+        return sum(packet.size for packet in _packets_between(container, start, end))
 
 
-def _packets_until(container: InputContainer, seconds: Fraction) -> Iterator[av.Packet]:
+def _packets_between(
+    container: InputContainer, start: Fraction, end: Fraction
+) -> Iterator[av.Packet]:
     if not container.streams.audio:
         return
     stream = container.streams.audio[0]
     for packet in packets_of(container, stream, THE_CLIP):
-        if packet.size and packet.pts is not None and packet.pts * packet.time_base < seconds:
+        if not packet.size or packet.pts is None:
+            continue
+        time = packet.pts * packet.time_base
+        if (start == 0 or start <= time) and time < end:  # the first packet comes before 0
             yield packet
 
 

@@ -8,12 +8,15 @@ import av
 import discord
 import numpy as np
 import pytest
+from PIL import Image
 
 from bot.config import BotSettings
 from bot.jobs.job import JobState
+from bot.storage.jobs import JobRepository
 from bot.ui import attachment_packer
 from bot.worker import picture_progress
 from engine.films import read_any_provenance
+from engine.images import mp4
 from engine.recipes.film import Film
 from engine.recipes.recipe import Recipe
 from tests.harness.bot_harness import (
@@ -34,6 +37,8 @@ from tests.harness.interactions import labels
 from tests.harness.restartable_bot import open_restartable_bot
 
 FRAMES, STEPS = 4, 2
+LIMIT = 16 * 2**10
+"""Size in bytes of what a small server takes."""
 
 
 async def animate(bot: BotHarness, **options: object) -> str:
@@ -201,6 +206,76 @@ async def test_a_film_that_is_too_large_gets_fewer_bits_or_is_left_out(
     files, told = await newest_files(bot)
     assert not files
     assert "The film is too large for this server." in told
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let films take many bits, of which the server takes few, and one file in each message."""
+    monkeypatch.setattr(mp4, "_LOWEST_BITS", 3.0)
+    monkeypatch.setattr(attachment_packer, "MAX_FILES", 1)
+    monkeypatch.setattr(discord.Guild, "filesize_limit", LIMIT)
+
+
+def parts_in(bot: BotHarness) -> list[discord.Attachment]:
+    """Return the parts of films in the newest thread, in the order in which they are posted."""
+    thread = max(bot.channel.threads, key=lambda each: each.id)
+    files = [file for message in thread.history() for file in message.attachments]
+    return [file for file in files if "-film-" in file.filename]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_parts")
+async def test_a_film_that_is_too_large_comes_in_parts(bot: BotHarness):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(discord.Guild, "filesize_limit", 2**20)
+        await animate(bot)
+        (film,) = [each for each in (await newest_files(bot))[0] if "film" in each.filename]
+        whole = frames_in(await film.read())
+    await animate(bot)
+    files, told = await newest_files(bot)
+    parts = parts_in(bot)
+    names = [f"picture-2-film-{number}.mp4" for number in range(1, len(parts) + 1)]
+    assert [each.filename for each in parts] == names
+    assert len(parts) > 1
+    assert f"so it comes in {len(parts)} parts" in told
+    assert all(each.size <= LIMIT for each in files)
+    contents = [await each.read() for each in parts]
+    assert {read_any_provenance(each).recipe.seed for each in contents} == {3}
+    shown = [frame for each in contents for frame in frames_in(each)]
+    assert len(shown) == len(whole) == 4 + 2 * 3
+    for part, frame in zip(shown, whole, strict=True):
+        side = part.shape[0]
+        assert side >= 64
+        small = np.asarray(Image.fromarray(frame).resize((side, side)), dtype=int)
+        assert np.abs(small - part).mean() < 8
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_parts")
+async def test_parts_of_a_film_are_posted_once_each_after_a_kill(
+    settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+):
+    record, recorded = JobRepository.add_post, list[int]()
+
+    async def until_the_second(self: JobRepository, *values: int) -> None:
+        await record(self, *values)
+        recorded.append(values[-1])
+        if len(recorded) == 2:
+            await asyncio.Event().wait()
+
+    async with open_restartable_bot(settings, monkeypatch) as restartable:
+        async with restartable.start() as bot:
+            with monkeypatch.context() as patch:
+                patch.setattr(JobRepository, "add_post", until_the_second)
+                await animate(bot)
+                await until(lambda: len(recorded) == 2)
+                assert 0 < len(parts_in(bot)) <= 2
+                await restartable.kill(bot.services)
+        async with restartable.start() as bot:
+            await bot.wait_until_notified()
+            names = [each.filename for each in parts_in(bot)]
+            assert names == [f"picture-1-film-{n}.mp4" for n in range(1, len(names) + 1)]
+            assert len(names) > 1
 
 
 REFUSED = (

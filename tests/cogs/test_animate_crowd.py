@@ -54,7 +54,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def encoders(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note how many films are encoded at the same time, whenever one begins."""
     counts, under_way = list[int](), list[int]()
-    lock, film_files = threading.Lock(), attachment_packer.film_file
+    lock, make = threading.Lock(), attachment_packer.film_files
 
     def counting(frames: Sequence[StoredFrame], *rest: Any) -> Any:
         with lock:
@@ -62,12 +62,12 @@ def encoders(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             counts.append(len(under_way))
         try:
             time.sleep(0.1)  # they end at about the same time
-            return film_files(frames, *rest)
+            return make(frames, *rest)
         finally:
             with lock:
                 under_way.pop()
 
-    monkeypatch.setattr(attachment_packer, "film_file", counting)
+    monkeypatch.setattr(attachment_packer, "film_files", counting)
     return counts
 
 

@@ -187,6 +187,20 @@ def test_a_film_has_the_sound_of_a_clip_up_to_its_end(tmp_path: Path):
     assert np.array_equal(film[:length], sound[:length])
 
 
+def test_a_part_of_a_film_has_as_much_sound(tmp_path: Path):
+    clip = read(video([plain(RED)] * 48, sound=2))
+    pictures = list(clip_frames(clip.video))
+    path = tmp_path / "b.mp4"
+    with Mp4Writer(path, clip.info.size, RATE, sound=clip.video, sound_start=Fraction(1)) as film:
+        for each in pictures[24:]:
+            film.add(each)
+    half = videos.sound_of(path.read_bytes())
+    assert abs(len(half) / 48_000 - 1) < 0.05
+    whole = videos.sound_of(clip.video)
+    loudness = [float(np.sqrt((each[4096:-4096] ** 2).mean())) for each in (half, whole)]
+    assert loudness[0] == pytest.approx(loudness[1], rel=0.05)
+
+
 def test_a_film_with_sound_fits_its_limit(tmp_path: Path):
     random = np.random.default_rng(1)
     noise = list(random.integers(0, 256, (24, 64, 96, 3), dtype=np.uint8))
