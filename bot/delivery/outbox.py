@@ -179,16 +179,17 @@ class EventOutbox:
     async def _store_checkpoint(self, event: Checkpoint) -> None:
         """Store a checkpoint, in one attempt: without it the job resumes from the previous one."""
         event = self._checkpoints.pop((event.job_id, event.picture), event)
+        frames = list[StoredFrame]()
         try:
-            checkpoint, frames = await asyncio.to_thread(encode_checkpoint, event)
-        finally:
-            self._queued_bytes -= _size(event)
-        frames = [*self._late_frames.pop(event.job_id, ()), *frames]
-        try:
+            checkpoint, new = await asyncio.to_thread(encode_checkpoint, event)
+            frames = [*self._late_frames.get(event.job_id, ()), *new]
             await self._store.lifecycle.add_checkpoint(event.job_id, checkpoint, frames)
+            self._late_frames.pop(event.job_id, None)
         except DBAPIError as error:
             self._keep(event.job_id, frames)
             _log_not_stored("a checkpoint was not stored", event.job_id, error)
+        finally:
+            self._queued_bytes -= _size(event)
 
     def _keep(self, job_id: int, frames: list[StoredFrame]) -> None:
         """Keep frames that could not be stored."""
@@ -199,9 +200,10 @@ class EventOutbox:
     async def _store_late_frames(self) -> None:
         """Store frames that could not be stored before; drop those of jobs that have ended."""
         for job_id in tuple(self._late_frames):
-            frames = self._late_frames.pop(job_id)
+            frames = self._late_frames[job_id]
             try:
                 await self._store.lifecycle.add_frames(job_id, frames)
+                del self._late_frames[job_id]
             except DBAPIError as error:
                 self._keep(job_id, frames)
                 _log_not_stored("frames were not stored", job_id, error)
