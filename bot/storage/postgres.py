@@ -49,7 +49,7 @@ async def open_postgres(
     """Lock and open a database, and make or migrate its tables.
 
     A statement waits up to `locked_seconds` for a lock. `waits` lets the start wait for a server
-    that cannot be reached.
+    that cannot be reached, and for a program that is just ending.
 
     Raises `SettingsError` if the URL or the login is wrong, another program uses the database, or
     it belongs to a newer program; and, unless it `waits`, if the server cannot be reached.
@@ -57,7 +57,7 @@ async def open_postgres(
     connect = _connecting(url, locked_seconds)
     await _reach(connect, waits=waits)
     lock = DatabaseLock(connect)
-    await lock.acquire(locked_seconds)
+    await lock.acquire(locked_seconds if waits else 0.0)
     try:
         engine = _engine(connect, locked_seconds)
         try:

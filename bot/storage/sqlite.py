@@ -135,7 +135,7 @@ def locked_folder(folder: Path) -> Generator[None]:
 
 def _prepare(path: Path, locked_seconds: float) -> None:
     """Make the database, or bring the existing one up to date."""
-    make_private(path.parent, path.with_name(LOCK), *_files(path))
+    make_private(path.parent, path.with_name(LOCK), *database_files(path))
     warn_if_open(path.parent, "storage.folder")
     if not path.exists():
         _create(path, locked_seconds)
@@ -150,7 +150,7 @@ def _create(path: Path, locked_seconds: float) -> None:
 
     So an empty file is never one that was about to be made, but one whose content was lost.
     """
-    orphans = [each for each in _files(path) if each.exists()]
+    orphans = [each for each in database_files(path) if each.exists()]
     if orphans:
         raise SettingsError(
             f"storage.folder: the database {quoted(path)} is missing, but {quoted(orphans[0])}, "
@@ -158,7 +158,7 @@ def _create(path: Path, locked_seconds: float) -> None:
         )
     unfinished = path.with_name(f"{path.name}.new")
     try:
-        for each in _files(unfinished):
+        for each in database_files(unfinished):
             each.unlink(missing_ok=True)
         unfinished.touch(FILE_MODE)
         _migrate(unfinished, locked_seconds)
@@ -181,7 +181,8 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _files(path: Path) -> list[Path]:
+def database_files(path: Path) -> list[Path]:
+    """Return all files that a database may have."""
     return [path.with_name(f"{path.name}{ending}") for ending in _BESIDE]
 
 
