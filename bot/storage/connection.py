@@ -10,7 +10,6 @@ from pydantic import SecretStr
 from bot.storage.postgres import open_postgres
 from bot.storage.sqlite import DATABASE, LOCK, locked_folder, open_sqlite
 from bot.storage.store import Store
-from bot.tasks import cancel
 from bot.timings import Timings
 
 __all__ = ["DATABASE", "LOCK", "open_store"]
@@ -41,4 +40,5 @@ async def open_store(
             try:
                 yield Store(database, watching)
             finally:
-                await cancel(watching)
+                watching.cancel()
+                await asyncio.wait([watching])  # whoever waits until the store is lost is told

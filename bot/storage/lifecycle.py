@@ -41,14 +41,13 @@ class LifecycleRepository(Repository):
 
     async def cancel(self, job_id: int, reason: str | None = None) -> bool:
         """End a job without pictures because someone cancelled it."""
-        return await self._end_without(job_id, JobState.CANCELLED, reason)
+        return await self._end(job_id, _Ending(JobState.CANCELLED, reason=reason))
 
-    @retrying
     async def fail(self, job_id: int, reason: str) -> bool:
         """End a job without pictures because it could not be painted."""
-        return await self._end_without(job_id, JobState.FAILED, reason)
+        ending = _Ending(JobState.FAILED, reason=reason)
+        return await retrying(self._end)(job_id, ending)
 
-    @retrying
     async def finish(
         self,
         job_id: int,
@@ -59,16 +58,9 @@ class LifecycleRepository(Repository):
         judge: str | None = None,
     ) -> bool:
         """End a job and store its pictures, in one transaction."""
-        now = datetime.now(UTC)
         state = JobState.STOPPED if stopped else JobState.DONE
-        values = {"state": state, "ended_at": now, "seconds": seconds, "judge": judge}
-        async with self._write(course_of(job_id)) as session:
-            if not await _change(session, job_id, UNFINISHED, values):
-                return False
-            for each in pictures:
-                session.add(PictureRow(job_id=job_id, created_at=now, **asdict(each)))
-            await session.execute(delete(CheckpointRow).where(_is_superseded(job_id, keep=1)))
-        return True
+        ending = _Ending(state, seconds=seconds, judge=judge)
+        return await retrying(self._end)(job_id, ending, pictures)
 
     @retrying
     async def mark_notified(self, job_id: int, reason: str | None = None) -> None:
@@ -173,14 +165,32 @@ class LifecycleRepository(Repository):
             gone = delete(PictureRow).where(PictureRow.job_id == job_id)
             return bool((await session.scalars(gone.returning(PictureRow.number))).all())
 
-    async def _end_without(self, job_id: int, state: JobState, reason: str | None) -> bool:
-        values = {"state": state, "ended_at": datetime.now(UTC), "reason": reason}
+    async def _end(
+        self, job_id: int, ending: "_Ending", pictures: Sequence[StoredPicture] | None = None
+    ) -> bool:
+        """End a job with pictures, or without (None)."""
+        is_repeated, ending.was_tried = ending.was_tried, True
         async with self._write(course_of(job_id)) as session:
-            if not await _change(session, job_id, UNFINISHED, values):
-                return False
-            for table in (CheckpointRow, FrameRow):
-                await session.execute(delete(table).where(table.job_id == job_id))
+            if not await _change(session, job_id, UNFINISHED, ending.values):
+                # The connection may have broken just before an attempt was confirmed.
+                return is_repeated and await _has_ended(session, job_id, ending)
+            if pictures is None:
+                for table in (CheckpointRow, FrameRow):
+                    await session.execute(delete(table).where(table.job_id == job_id))
+                return True
+            now = ending.values["ended_at"]
+            for each in pictures:
+                session.add(PictureRow(job_id=job_id, created_at=now, **asdict(each)))
+            await session.execute(delete(CheckpointRow).where(_is_superseded(job_id, keep=1)))
         return True
+
+
+class _Ending:
+    """What an end changes in a job, however often storing it is tried."""
+
+    def __init__(self, state: JobState, **others: Any) -> None:
+        self.values = {"state": state, "ended_at": datetime.now(UTC), **others}
+        self.was_tried = False
 
 
 async def copy_checkpoints(
@@ -212,6 +222,13 @@ async def _change(
     """Change a job if it is in one of the states; return whether it was."""
     change = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(states))
     return await session.scalar(change.values(values).returning(JobRow.id)) is not None
+
+
+async def _has_ended(session: AsyncSession, job_id: int, ending: _Ending) -> bool:
+    """Return True if the job has ended in this very way, at this very moment."""
+    is_same = [getattr(JobRow, name) == ending.values[name] for name in ("state", "ended_at")]
+    job = select(JobRow.id).where(JobRow.id == job_id, *is_same)
+    return await session.scalar(job) is not None
 
 
 def _is_superseded(job_id: int, keep: int) -> ColumnElement[bool]:

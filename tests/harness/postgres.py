@@ -22,7 +22,6 @@ _SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 shared_buffers = 16MB
 max_connections = 60
@@ -49,7 +48,7 @@ class PostgresServer:
         self._run("pg_ctl", "start", "-w", "-s", "-l", str(self.folder / "log"), "-D", self._data)
 
     def stop(self) -> None:
-        """Stop the server as if the machine lost its power."""
+        """Stop the server at once, in the middle of whatever it does."""
         self._run("pg_ctl", "stop", "-w", "-s", "-m", "immediate", "-D", self._data)
 
     def make(self) -> None:
