@@ -1,14 +1,19 @@
-"""`/status`: models, device, queue and uptime."""
+"""`/status`: models, device, painters, queue and uptime."""
 
 import discord
 from discord import app_commands
 
 from bot.client import BotCog
 from bot.languages.message import Message, joined
+from bot.submission.permissions import JobVisibility
 from bot.ui import formatting
 from bot.ui.loading_text import check_text, loading_text
+from bot.ui.painters_text import doing_text, painter_text
 from bot.ui.responses import respond
 from engine.settings import EngineSettings
+
+_MOST = 12
+"""Maximum number of painters in a response."""
 
 
 class Status(BotCog):
@@ -25,9 +30,10 @@ class Status(BotCog):
         installed = ", ".join(engine.all_installed)
         loading = self._services.loading
         device = loading.device or "…"
-        lines = [
+        lines: list[Message] = [
             Message("**Models** {models} on {device}", models=installed, device=device),
             *_editing(engine),
+            *self._painters(JobVisibility.of_interaction(interaction)),
             _queue_text(len(jobs), left),
             Message("**Started** {when}", when=formatting.relative_time(self._services.started)),
         ]
@@ -38,6 +44,33 @@ class Status(BotCog):
             lines.append(loading_text(loading))
         lines += [check_text(*each) for each in list(loading.verdicts.items())]
         await respond(interaction, joined("\n", lines))
+
+    def _painters(self, viewer: JobVisibility) -> list[Message]:
+        """Return what each painter does, if there are several."""
+        services = self._services
+        painters = services.worker.all
+        if len(painters) == 1:
+            return []
+        lines: list[Message] = []
+        for painter, device in zip(
+            painters[:_MOST], services.settings.engine.devices, strict=False
+        ):
+            jobs = painter.jobs()
+            underway = {job.id: services.reporter.progress_of(job.id) for job in jobs}
+            places = {job_id: each and each.location for job_id, each in underway.items()}
+            seen = [job for job in jobs if viewer.can_see(job, places[job.id])]
+            is_ready = painter.device is not None
+            doing = doing_text(
+                seen, len(jobs) - len(seen), is_ready=is_ready, is_alive=painter.is_alive()
+            )
+            memory = painter.memory(services.settings.engine.models)
+            size = None if memory is None else memory.bytes
+            lines.append(painter_text(len(lines) + 1, painter.device or device, doing, size))
+        if len(painters) > _MOST:
+            lines.append(
+                Message.counted("and {count} more", "and {count} more", len(painters) - _MOST)
+            )
+        return lines
 
 
 def _editing(engine: EngineSettings) -> list[Message]:
