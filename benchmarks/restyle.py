@@ -7,6 +7,7 @@ its object, and a judge without a neural network reads every frame.
 """
 
 import argparse
+import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ from engine.demo.judge import Judge
 from engine.demo.world import COLORS
 from engine.editing.edit_recipe import edit_recipe
 from engine.editing.restyle import USUAL_FILM, restyle_recipe
-from engine.films import film_of, painted_frames, shown_frames
+from engine.films import painted_frames, shown_frames
 from engine.images.contact_sheet import contact_sheet
 from engine.images.stored_clip import clip_frames, write_clip
 from engine.models.loading import Models
@@ -78,10 +79,18 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--noise", type=float, default=0.01, help="of each frame (default: 0.01)")
     parser.add_argument("--keep", type=float, nargs="*", default=[0.9, 0.0])
     parser.add_argument("--first", type=int, default=0, help="seed of the first clip (default: 0)")
+    parser.add_argument("--long", type=int, default=0, help="frames of a clip to measure memory")
     parser.add_argument("--sheet", type=Path, help="picture to write, a .webp or .png file")
     options = parser.parse_args(arguments)
     print(describe("cpu", ["python", "-m", "benchmarks", "restyle", *arguments]), flush=True)
     models, judge = engine.load_models("demo", "cpu", "float32"), Judge()
+    if options.long:
+        _print_memory(options.long, models)
+    if options.clips:
+        _print_flicker(options, models, judge)
+
+
+def _print_flicker(options: argparse.Namespace, models: Models, judge: Judge) -> None:
     seeds = range(options.first, options.first + options.clips)
     asked = [_asked(seed, options.frames, options.noise) for seed in seeds]
     print(
@@ -119,6 +128,21 @@ def main(arguments: Sequence[str]) -> None:
         _write_sheet(sheet, len(asked[0].frames[::stride]), options.sheet)
 
 
+def _print_memory(frames: int, models: Models) -> None:
+    """Print the peak memory of the process after parts of a long clip, all frames painted."""
+    asked = _asked(0, frames, 0.01)
+    film = replace(USUAL_FILM, frames_per_second=RATE, between=0, steps=1)
+    recipe = restyle_recipe(
+        asked.prompt, asked.video, size=(64, 64), shown=frames, seed=1, film=film, steps=5
+    )
+    print("\n| frames | peak memory, MB |\n|---|---|")
+    run = engine.Generation(recipe, models)
+    for number, _ in enumerate(painted_frames(run, lambda: True), 1):
+        if number in (50, frames):
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(f"| {number} | {peak:.0f} |", flush=True)
+
+
 def _asked(seed: int, count: int, noise: float) -> Asked:
     clip = drawn_clip(seed, count, noise=noise)
     video, _ = write_clip(map(to_picture, clip.frames), RATE, _QUALITY, None)
@@ -142,7 +166,6 @@ def _restyled(asked: Asked, keep: float, models: Models) -> tuple[list[Image.Ima
         ),
         enlarge=1,
     )
-    film_of(recipe)
     began = time.process_time()
     run = engine.Generation(recipe, models)
     shown = list(shown_frames(list(painted_frames(run, lambda: True)), recipe))

@@ -89,9 +89,11 @@ def flicker(frames: list[Tensor], source: list[Tensor]) -> float:
     return float(np.mean(steps))
 
 
-@pytest.mark.parametrize("keep", [0.9, 0.0])
-def test_a_clip_resumed_at_any_step_has_the_same_bytes(models: Models, video: bytes, keep: float):
-    recipe = recipe_of(video, keep=keep)
+@pytest.mark.parametrize(("keep", "preset"), [(0.9, "demo"), (0.0, "demo"), (0.5, "paper")])
+def test_a_clip_resumed_at_any_step_has_the_same_bytes(
+    models: Models, video: bytes, keep: float, preset: str
+):
+    recipe = recipe_of(video, keep=keep, preset=preset)
     run = Generation(recipe, models)
     states, pictures = dict[int, bytes](), dict[int, Tensor]()
     for _ in range(recipe.total_steps):
