@@ -15,6 +15,7 @@ BENCHMARKS = (
     "tiles",
     "films",
     "restyle",
+    "upscaling",
     "bot",
     "hostile",
     "queue",

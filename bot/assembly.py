@@ -27,6 +27,7 @@ from bot.submission.default_changes import DefaultChanges
 from bot.submission.default_options import DefaultOptions
 from bot.submission.descriptions import Descriptions
 from bot.submission.edits import Edits
+from bot.submission.enlargements import Enlargements
 from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
 from bot.submission.masks import MaskDrafts
@@ -167,6 +168,7 @@ def _build_services(
         followups=FollowupJobs(settings, policy, submission, control, timings),
         edits=edits,
         restyles=restyles,
+        enlargements=Enlargements(settings, submission, policy, files),
         masks=MaskDrafts(settings, policy, edits, store, background.worker, files, check),
         descriptions=Descriptions(
             *(settings, policy, background.worker, files, check, submission, default_options)

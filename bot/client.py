@@ -35,6 +35,7 @@ COGS = (
     "cogs.edit:Edit",
     "cogs.mask:Mask",
     "cogs.describe:Describe",
+    "cogs.upscale:Upscale",
     "cogs.reply:Reply",
     "cogs.buttons:Buttons",
     "cogs.questions:QuestionsCog",

@@ -26,6 +26,7 @@ from bot.submission.default_changes import DefaultChanges
 from bot.submission.default_options import DefaultOptions
 from bot.submission.descriptions import Descriptions
 from bot.submission.edits import Edits
+from bot.submission.enlargements import Enlargements
 from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
 from bot.submission.masks import MaskDrafts
@@ -69,6 +70,7 @@ class Services:
     followups: FollowupJobs
     edits: Edits
     restyles: Restyles
+    enlargements: Enlargements
     masks: MaskDrafts
     descriptions: Descriptions
     recipe_reruns: RecipeReruns

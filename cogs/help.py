@@ -37,6 +37,7 @@ _PAINTING = (
         "- `/edit` changes a picture by words: all of it, or where a `mask` is white. The menu "
         "*Edit this image* edits a picture in a message."
     ),
+    Message("- `/upscale` paints a picture again, two or four times as large."),
     Message("- `/mask` finds something in a picture and paints something else there."),
     Message("- `/describe` finds words for a picture, and paints what they say."),
 )

@@ -16,8 +16,14 @@ from engine.images.image_io import load_picture, read_picture
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
 from engine.recipes.recipe import Recipe
-from engine.recipes.start_image import init_image, source_and_mask, start_picture
+from engine.recipes.start_image import (
+    init_image,
+    picture_to_enlarge,
+    source_and_mask,
+    start_picture,
+)
 from engine.text import Text
+from engine.upscaling import ToEnlarge, read_to_enlarge
 
 
 def read_edit_pictures(picture: bytes, mask: bytes | None) -> EditPictures:
@@ -61,6 +67,12 @@ def read_goal(content: bytes, number: int | None) -> tuple[ImagePrompt, Message]
     return image_prompt(loaded.picture), sentences(loaded.notices(name))
 
 
+def read_small(content: bytes, factor: int) -> tuple[ToEnlarge, Message]:
+    """Return a picture that is to become `factor` times as large, and notices."""
+    found = read_to_enlarge(content, factor)
+    return found, sentences(found.notices)
+
+
 def read_restart(content: bytes, recipe: AnyRecipe) -> tuple[AnyRecipe, Message]:
     """Return a recipe that starts from the picture in a file, and notices."""
     loaded = load_picture(content)
@@ -76,6 +88,8 @@ def with_own_pictures(recipe: AnyRecipe) -> AnyRecipe:
     `EngineError` for pictures that cannot be read, or that this bot would not make.
     """
     start = start_picture(recipe)  # fits the canvas, or cannot be read
+    if isinstance(recipe, Recipe) and recipe.enlargement is not None:
+        start = picture_to_enlarge(recipe)
     likes = tuple(_own_image_prompt(each) for each in recipe.image_prompts)
     edit = None if recipe.edit is None else _own_edit(recipe.edit)
     if not isinstance(recipe, Recipe):

@@ -37,8 +37,9 @@ from engine.recipes.story import FADE, Story
 from engine.settings import EngineSettings
 
 IMAGINE, BLEND, EDIT = "imagine", "blend", "edit"
-ANIMATE, RESTYLE = "animate", "restyle"
-_WITHOUT_DEFAULTS = frozenset((EDIT, RESTYLE))
+ANIMATE, RESTYLE, UPSCALE = "animate", "restyle", "upscale"
+_COMMANDS = (IMAGINE, BLEND, EDIT, ANIMATE, RESTYLE, UPSCALE)
+_WITHOUT_DEFAULTS = frozenset((EDIT, RESTYLE, UPSCALE))
 """Commands that no defaults apply to."""
 
 
@@ -61,7 +62,7 @@ class CommandWriter:
     painters: Sequence[str]
     """The names of the models of other painters."""
     options: Mapping[str, Collection[str]]
-    """The names of the options of `IMAGINE`, `BLEND`, `EDIT`, `ANIMATE` and `RESTYLE`."""
+    """The names of the options of the commands that paint."""
     editing: str = ""
     """The name of the models that restyle by default; "" for the first ones."""
     has_style: bool = True
@@ -171,13 +172,15 @@ def _comparison_line(record: JobRecord, recipes: Sequence[AnyRecipe]) -> Command
 
 def _options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[str]]:
     """Return the names of the options of the commands that paint."""
-    commands = (tree.get_command(name) for name in (IMAGINE, BLEND, EDIT, ANIMATE, RESTYLE))
+    commands = (tree.get_command(name) for name in _COMMANDS)
     found = (each for each in commands if isinstance(each, app_commands.Command))
     return {command.name: [each.name for each in command.parameters] for command in found}
 
 
 def _command(recipe: AnyRecipe) -> str:
     """Return the command that paints a recipe."""
+    if isinstance(recipe, Recipe) and recipe.enlargement is not None:
+        return UPSCALE
     if recipe.edit is not None:
         return EDIT
     if recipe.film is not None:
@@ -189,6 +192,9 @@ def _options(recipe: AnyRecipe) -> dict[str, str | None]:
     """Return the options beside words that make a recipe; None for those that have no value."""
     if not isinstance(recipe, Recipe):
         return {"seed": str(recipe.seed), "painter": recipe.painter}
+    if recipe.enlargement is not None:
+        factor, steps = str(recipe.enlargement.factor), str(recipe.steps)
+        return {"factor": factor, "steps": steps, "seed": str(recipe.seed)}
     kept = recipe.edit or recipe.clip
     return {
         **(shape_of(recipe) if kept is None else _kept(kept)),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot.languages.message import Message
+from bot.submission.enlargements import is_as_usual
 from bot.submission.films import is_from_options, is_usual_restyling
 from bot.submission.seeds import LARGEST_SEED, variations
 from bot.ui.formatting import escape_name
@@ -28,6 +29,9 @@ _SERIES = Message("The pictures have settings of their own, and the command is f
 _SEED = Message("The seed is too large to be typed, so the command paints another picture.")
 _START = Message(
     "A line of text can't hold the picture that it started from: attach that as `image`."
+)
+_ENLARGED = Message(
+    "A line of text can't hold the picture that was enlarged: attach that as `image`."
 )
 _EDITED = Message("A line of text can't hold the picture that was edited: attach that as `image`.")
 _RESTYLED = Message("A line of text can't hold the video that was restyled: attach that as `clip`.")
@@ -87,6 +91,11 @@ def missing(recipes: Sequence[AnyRecipe], installed: Sequence[str]) -> Iterator[
     if first.seed + len(recipes) - 1 > LARGEST_SEED:
         yield _SEED
     if not isinstance(first, Recipe):
+        return
+    if first.enlargement is not None:
+        yield _ENLARGED
+        if first.models in installed and not is_as_usual(first):
+            yield _SETTINGS
         return
     yield from _missing_pictures(first)
     if first.more:

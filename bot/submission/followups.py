@@ -19,18 +19,12 @@ from bot.jobs.records import JobRecord
 from bot.languages.message import Message
 from bot.submission.control import JobControl
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
-from bot.submission.recipes import most_pixels
 from bot.submission.requester import Requester
 from bot.submission.seeds import reseeded, seed_or_any
 from bot.submission.submit import JobSubmission
 from bot.timings import Timings
-from engine.editing.followups import (
-    ENLARGED,
-    enlarged,
-    reworded,
-    variation_of,
-    with_extra_steps,
-)
+from engine.editing.enlarging import enlarged
+from engine.editing.followups import reworded, variation_of, with_extra_steps
 from engine.errors import EngineError
 from engine.provenance import read_provenance
 from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
@@ -81,10 +75,9 @@ class FollowupJobs:
     async def enlarge(
         self, requester: Requester, record: JobRecord, number: int, picture: bytes
     ) -> discord.Message:
-        """Paint one of a job's pictures twice as wide and high, starting from it."""
+        """Paint one of a job's pictures twice as wide and high, tile by tile."""
         origin = _recipe(record, number)
         self._check_models((origin,))
-        _check_can_grow(origin)
         with self.debounce(requester.user_id, "enlarge", record.job.id, number):
             recipe = await asyncio.to_thread(_enlarged, vqgan_clip_recipe(origin), picture)
             return await self._submit(requester, record, (recipe,), "enlarge")
@@ -191,17 +184,6 @@ def _told(record: JobRecord, recipes: Sequence[AnyRecipe]) -> str:
         return record.job.prompt
     is_of_a_chapter = before.story is not None and after.story is None
     return after.title if is_of_a_chapter else record.job.prompt
-
-
-def _check_can_grow(recipe: AnyRecipe) -> None:
-    """Raise `UserError` if a picture is already about as large as it can become."""
-    if recipe.width * recipe.height * ENLARGED**2 > most_pixels(recipe.models):
-        raise UserError(
-            Message(
-                "This picture was enlarged already, and I paint no larger ones. Enlarge it with "
-                "another program."
-            )
-        )
 
 
 def _recipes(record: JobRecord, number: int | None) -> tuple[AnyRecipe, ...]:

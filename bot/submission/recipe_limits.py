@@ -12,7 +12,7 @@ from engine.comparison.systems import system_name
 from engine.presets import size_within
 from engine.recipes.checks import MAX_PROMPTS, MAX_SIDE
 from engine.recipes.film import Film
-from engine.recipes.kinds import AnyRecipe
+from engine.recipes.kinds import AnyRecipe, painted_size
 from engine.recipes.recipe import Recipe
 
 _ROOM_FOR_STYLES = 128 * MAX_PROMPTS
@@ -33,6 +33,8 @@ def check_recipes(recipes: Sequence[AnyRecipe], limits: LimitSettings) -> None:
             )
         )
     steps = _most_steps(recipes)
+    for recipe in recipes:
+        _check_tiles(recipe, limits.steps)
     if steps > limits.steps:
         raise UserError(
             Message(
@@ -113,6 +115,8 @@ def _shortened(recipe: AnyRecipe, most: int) -> AnyRecipe:
         return recipe
     if recipe.film is not None:
         return _shortened_film(recipe, recipe.film, most)
+    if recipe.enlargement is not None:
+        return replace(recipe, steps=max(1, most // recipe.tile_count))
     rounds: list[int] = []
     for steps in recipe.rounds:
         left = most - sum(rounds)
@@ -126,6 +130,21 @@ def _shortened_film(recipe: Recipe, film: Film, most: int) -> Recipe:
     steps = min(recipe.steps, max(1, most - 2 * film.steps))
     frames = max(2, (most - steps) // film.steps)
     return replace(recipe, steps=steps, film=replace(film, frames=min(film.frames, frames)))
+
+
+def _check_tiles(recipe: AnyRecipe, most: int) -> None:
+    if not isinstance(recipe, Recipe) or recipe.enlargement is None:
+        return
+    if recipe.total_steps > most:
+        raise UserError(
+            Message(
+                "Enlarged, this picture has {parts} parts, which take {steps} steps; at most "
+                "{most} are allowed here. Choose a smaller picture, factor or number of steps.",
+                parts=recipe.tile_count,
+                steps=recipe.total_steps,
+                most=most,
+            )
+        )
 
 
 def _check_size(recipe: AnyRecipe, most: int) -> None:
@@ -142,6 +161,7 @@ def _check_size(recipe: AnyRecipe, most: int) -> None:
                 height=height,
             )
         )
+    width, height = painted_size(recipe)
     if width * height * recipe.enlarge**2 > MAX_SIDE**2:
         raise UserError(
             Message(

@@ -12,7 +12,7 @@ from bot.ui import alt_texts
 from bot.ui.formatting import truncate
 from engine.files import MEBIBYTE
 from engine.images.tiling import resize
-from engine.recipes.kinds import AnyRecipe, tile_of_recipe
+from engine.recipes.kinds import AnyRecipe, painted_size, tile_of_recipe
 from engine.recipes.start_image import source_and_mask
 
 MAX_MESSAGE_BYTES = 24 * MEBIBYTE
@@ -71,7 +71,8 @@ def _shown(picture: Image.Image, recipe: AnyRecipe) -> Image.Image:
     if recipe.edit is not None:
         size = source_and_mask(recipe.edit)[0].size
     else:
-        size = (recipe.width * recipe.enlarge, recipe.height * recipe.enlarge)
+        width, height = painted_size(recipe)
+        size = (width * recipe.enlarge, height * recipe.enlarge)
     # Bicubic: beside the flat colors of small pictures, Lanczos leaves visible rings.
     shown, tile = fit_within(size, _PROGRESS_SIDE), tile_of_recipe(recipe)
     return resize(picture, shown, Image.Resampling.BICUBIC, tile)

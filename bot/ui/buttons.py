@@ -225,14 +225,12 @@ def _actions(
 
 def _can_vary(recipe: AnyRecipe) -> bool:
     """Return True if another picture can begin with a picture of this recipe."""
-    return isinstance(recipe, Recipe) and can_start_from_picture(recipe.models)
+    return _can_grow(recipe) and isinstance(recipe, Recipe) and recipe.enlargement is None
 
 
 def _can_grow(recipe: AnyRecipe) -> bool:
     """Return True if a picture can be painted larger from where it is."""
-    if not isinstance(recipe, Recipe) or not can_start_from_picture(recipe.models):
-        return False
-    return recipe.edit is None and recipe.quantization != "codebook-sampling"
+    return isinstance(recipe, Recipe) and can_start_from_picture(recipe.models)
 
 
 def _row(

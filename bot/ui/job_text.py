@@ -203,6 +203,9 @@ def step_text(job: Job, event: ProgressEvent) -> Message:
     if isinstance(recipe, Recipe) and recipe.film is not None:
         frame = min(recipe.frames_done(event.step) + 1, recipe.film.frames)
         return Message("frame {number} of {total}", number=frame, total=recipe.film.frames)
+    if isinstance(recipe, Recipe) and recipe.enlargement is not None:
+        tile = min(event.step // recipe.steps + 1, recipe.tile_count)
+        return Message("part {number} of {total}", number=tile, total=recipe.tile_count)
     return joined(" · ", (which, step)) if total > 1 else step
 
 

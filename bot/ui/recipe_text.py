@@ -9,7 +9,7 @@ from engine.provenance import Provenance
 from engine.recipes.edit import Edit
 from engine.recipes.film import Camera, Film
 from engine.recipes.glide_recipe import GlideRecipe, Guidance
-from engine.recipes.kinds import AnyRecipe, tile_of_recipe
+from engine.recipes.kinds import AnyRecipe, painted_size, tile_of_recipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
 from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import Recipe
@@ -77,7 +77,7 @@ def _prompts(recipe: AnyRecipe) -> list[Message]:
 
 def size_text(recipe: AnyRecipe) -> Message | str:
     """Return the size that a recipe paints, and how it is shown."""
-    size = f"{recipe.width}×{recipe.height}"
+    size = "{}×{}".format(*painted_size(recipe))
     if recipe.enlarge == 1:
         return size
     return Message("{size}, shown {factor}×", size=size, factor=recipe.enlarge)
@@ -107,6 +107,18 @@ def frames_text(film: Film) -> Message:
 def steps_text(steps: int) -> Message:
     """Return a number of steps."""
     return Message.counted("{count} step", "{count} steps", steps)
+
+
+def tiles_text(recipe: Recipe) -> Message:
+    """Return how a picture was enlarged."""
+    assert recipe.enlargement is not None
+    return Message.counted(
+        "{factor} times as large, {steps} steps in {count} part",
+        "{factor} times as large, {steps} steps in {count} parts",
+        recipe.tile_count,
+        factor=recipe.enlargement.factor,
+        steps=recipe.total_steps,
+    )
 
 
 def tile_parts(recipe: AnyRecipe) -> list[Message]:
@@ -151,6 +163,8 @@ def _listed(prompt: Prompt, chapter: Message | None = None) -> Message:
 def _rounds(recipe: AnyRecipe) -> Message:
     if isinstance(recipe, Recipe) and recipe.film is not None:
         return joined(" · ", (steps_text(recipe.steps), frames_text(recipe.film)))
+    if isinstance(recipe, Recipe) and recipe.enlargement is not None:
+        return tiles_text(recipe)
     if not isinstance(recipe, Recipe) or not recipe.more:
         return steps_text(recipe.total_steps)
     return Message.counted(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PROGRESS_SECONDS = 1.0
 """Seconds between two pictures of the progress."""
+LONGEST = 1024
+"""Longest side of a picture of the progress; those of twice as many pixels or more are halved."""
 FRAMES = 48
 """Number of frames of a picture's animation."""
 
@@ -45,7 +47,7 @@ class PictureProgress:
         if not (is_frame or is_due):
             return
         is_of_film = is_frame and run.recipe.film is not None
-        pixels = to_pixels(run.image() if is_of_film else run.last_seen)
+        pixels = to_pixels(_within_reach(run.image() if is_of_film else run.last_seen))
         if is_frame:
             self._frames.append(Frame(steps, pixels))
         if is_due:
@@ -67,6 +69,14 @@ class PictureProgress:
         frames = tuple(self._frames)
         self._frames.clear()
         return frames
+
+
+def _within_reach(image: "Tensor") -> "Tensor":
+    """Return a picture (1, 3, height, width), made smaller if it is larger than people see it."""
+    from torch.nn.functional import avg_pool2d
+
+    stride = max(image.shape[2:]) // LONGEST
+    return image if stride < 2 else avg_pool2d(image, stride)
 
 
 def to_pixels(image: "Tensor") -> Pixels:

@@ -1,4 +1,4 @@
-"""The command line of the engine: paint, edit, compare, make masks, read recipes, get models.
+"""The command line of the engine: paint, edit, enlarge, compare, mask, read recipes, get models.
 
 Standard output contains only results: paths of written files, a recipe, a list. Notices, progress
 and errors go to standard error, one per line. Exit codes: 0 done; 1 diverged or out of memory (the
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
     match arguments.command:
-        case "imagine" | "edit":
+        case "imagine" | "edit" | "upscale":
             return _paint(arguments, signals)
         case "animate" | "restyle":
             return _animate(arguments, signals)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from engine import __version__
 from engine.cli import help_texts, values
 from engine.comparison.prompts import MAX_TRIES
+from engine.editing.enlarging import ENLARGED
 from engine.editing.restyle import USUAL_FILM
 from engine.errors import UsageError
 from engine.recipes.checks import MAX_SEED, MAX_STEPS
@@ -57,8 +58,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         argv: Arguments, by default those of the process.
 
     Returns:
-        Arguments whose `command` is "imagine", "animate", "edit", "restyle", "compare", "mask",
-        "describe", "recipe", "models" or "weights".
+        Arguments whose `command` is "imagine", "animate", "edit", "restyle", "upscale", "compare",
+        "mask", "describe", "recipe", "models" or "weights".
         For "weights", `action` is "list", "get", "verify", "check" or "remove".
 
     Raises:
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_animate(commands)
     _add_edit(commands)
     _add_restyle(commands)
+    _add_upscale(commands)
     _add_compare(commands)
     _add_mask(commands)
     _add_describe(commands)
@@ -205,6 +207,20 @@ def _add_edit(commands: "Commands") -> None:
     _add_recipe_options(recipe)
     _add_option(recipe, "--more", type=_STEPS("--more"), metavar="N", action="append")
     _add_option(recipe, "--count", type=values.whole_number("--count", 1, MAX_COUNT), metavar="N")
+    _add_other_options(parser)
+
+
+def _add_upscale(commands: "Commands") -> None:
+    what = "paint a picture again, two or four times as large"
+    parser = _add_painting_command(commands, "upscale", what, notes=help_texts.UPSCALING)
+    parser.add_argument("picture", metavar="PICTURE", type=Path, help="picture to enlarge")
+    about = "what it shows (default: the words that painted it, or none)"
+    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help=about)
+    recipe = parser.add_argument_group("what to paint")
+    _add_option(recipe, "--factor", type=values.factor, metavar="F", default=ENLARGED)
+    _add_option(recipe, "--steps", type=_STEPS("--steps"), metavar="N", help=help_texts.TILE_STEPS)
+    _add_option(recipe, "--seed", type=values.whole_number("--seed", 0, MAX_SEED), metavar="S")
+    _add_option(recipe, "--models", metavar="NAME")
     _add_other_options(parser)
 
 

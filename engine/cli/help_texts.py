@@ -1,14 +1,17 @@
 """What the help of the command line says beside the names of commands and options."""
 
 from engine.comparison.prompts import PROMPT_SETS, TRIES
+from engine.editing.enlarging import ENLARGED, STEPS
 from engine.images.tiling import TILES
 from engine.presets import PRESET_NAMES
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
+from engine.recipes.enlargement import FACTORS
 from engine.recipes.film import CAMERAS
 from engine.recipes.shapes import MAX_RATIO
 from engine.recipes.story import FADE
 from engine.settings import DEVICES
 
+_FACTORS = " or ".join(map(str, FACTORS))
 SYNTAX = r"""
 PROMPT is "text:weight:stop | text:weight". The weight (default: 1) says how much a text
 counts; a negative weight pushes away from it. At the stop value a text has no more
@@ -34,6 +37,11 @@ where things were in the last one, and takes --frame-steps. The sound is kept. C
 the film so far, and animate --recipe paints one again.
 """
 """How a clip is painted, printed below the options of a command."""
+UPSCALING = """
+The picture is resized, and then painted over in overlapping parts of the models' usual
+size. Without PROMPT, a picture of this program is painted with its own words.
+"""
+"""How a picture is enlarged, printed below the options of a command."""
 PAINTERS = """
 --models chooses the painter too: demo-glide, demo-mindalle or any other that the command
 models lists. They paint by their own defaults: PROMPT is then one plain sentence, and of
@@ -47,11 +55,14 @@ KEEP_BEST = (
 """What `--keep` does for `imagine`; for `edit` it means something else."""
 KEEP_OF_CLIP = "how much of each frame to keep, from 0 to 1 (default: 0.9)"
 """What `--keep` does for `restyle`."""
+TILE_STEPS = f"number of steps of each part (default: {STEPS})"
+"""What `--steps` is for an enlargement."""
 OPTIONS = {
     "--animation": "also write an animation of the progress, a .webp or .mp4 file",
     "--camera": f"what the camera does: {', '.join(CAMERAS)} (default: zoom)",
     "--count": "paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
     "--device": f"{DEVICES} (default: auto)",
+    "--factor": f"how many times as wide and high: {_FACTORS} (default: {ENLARGED})",
     "--fade": "part of each chapter of a story over which it fades in from the one before, from 0 "
     f"to 1 (default: {FADE:g})",
     "--finish": "with --recipe: take all steps of a picture that was stopped, not only those taken",

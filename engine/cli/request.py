@@ -32,6 +32,7 @@ from engine.recipes.start_image import init_image
 from engine.recipes.story import Story
 from engine.settings import EngineSettings
 from engine.text import Text
+from engine.upscaling import read_to_enlarge, upscale_recipe
 
 DRAWN_SEEDS = 2**32
 """Number of seeds to draw from, small enough that a drawn seed is easy to type again."""
@@ -60,7 +61,7 @@ class PaintTask:
 
 @dataclass(frozen=True)
 class PaintRequest:
-    """Everything that one call of `imagine` or `edit` asks for."""
+    """Everything that one call of `imagine`, `edit` or `upscale` asks for."""
 
     tasks: tuple[PaintTask, ...]
     models: ModelEntry | PainterEntry
@@ -88,7 +89,7 @@ def read_request(arguments: argparse.Namespace, settings: EngineSettings) -> Pai
     Raises:
         EngineError: An argument is not allowed.
     """
-    count = arguments.count or 1
+    count = getattr(arguments, "count", None) or 1
     outputs = [name_outputs(arguments, number, count) for number in range(1, count + 1)]
     provenance, notices = _read_provenance(arguments, settings)
     recipe = provenance.recipe
@@ -144,6 +145,8 @@ def _read_provenance(arguments: argparse.Namespace, settings: EngineSettings) ->
     """Return what to paint, and notices about it."""
     if arguments.command == "edit":
         return _edit(arguments, settings)
+    if arguments.command == "upscale":
+        return _upscale(arguments, settings)
     return read_new(arguments, settings) if arguments.recipe is None else _again(arguments)
 
 
@@ -163,6 +166,40 @@ def _edit(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotice
     unknown = unknown_words_notice(find_models(recipe.models), recipe.prompts, recipe.story)
     notices = (*pictures.notices, *readings(arguments.prompt, None), unknown)
     return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
+
+
+def _upscale(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotices:
+    """Return a recipe that paints a picture larger, and notices about it."""
+    found = read_to_enlarge(arguments.picture, arguments.factor)
+    if found.origin is not None and arguments.models not in (None, found.origin.models):
+        found = replace(found, origin=None)
+    models = arguments.models or settings.models
+    if isinstance(find_entry(models), PainterEntry):
+        raise UsageError(
+            "the models {models} enlarge no pictures: choose models of VQGAN-CLIP",
+            models=repr(models),
+        )
+    recipe = upscale_recipe(
+        found,
+        arguments.prompt,
+        arguments.factor,
+        seed=seed_of(arguments),
+        models=models,
+        steps=arguments.steps,
+    )
+    check_paintable(recipe)
+    unknown = unknown_words_notice(find_models(recipe.models), recipe.prompts)
+    notices = (*found.notices, _tiles_notice(recipe), unknown)
+    return Provenance(recipe, recipe.total_steps, {}), tuple(filter(None, notices))
+
+
+def _tiles_notice(recipe: Recipe) -> Text:
+    width, height = recipe.size
+    return Text(
+        "the result has {size} pixels, painted in {count} parts",
+        size=f"{recipe.enlarge * width}x{recipe.enlarge * height}",
+        count=recipe.tile_count,
+    )
 
 
 def read_new(arguments: argparse.Namespace, settings: EngineSettings) -> WithNotices:

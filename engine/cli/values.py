@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.errors import RecipeError, UsageError
 from engine.images.tiling import TILES, Tile
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
+from engine.recipes.enlargement import FACTORS
 from engine.recipes.film import MAX_SPEED
 from engine.recipes.prompt_syntax import MAX_WEIGHT
 from engine.recipes.prompts import shorten
@@ -107,6 +108,14 @@ def like(text: str) -> tuple[Path, float]:
             f"a weight of --like must be from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {weight}"
         )
     return Path(name), float(weight)
+
+
+def factor(text: str) -> int:
+    """Return how many times as large a picture becomes."""
+    if text not in map(str, FACTORS):
+        known = " or ".join(map(str, FACTORS))
+        raise UsageError(f"--factor must be {known}, not {shorten(text)!r}")
+    return int(text)
 
 
 def tile(text: str) -> Tile:

@@ -146,6 +146,17 @@ class Judge:
             clean=pieces.clean,
         )
 
+    def object_count(self, image: NDArray[np.generic]) -> int:
+        """Return how many objects a picture shows: pieces of one color, thick and no specks.
+
+        Args:
+            image: Picture as for `verdict`.
+        """
+        labels = self._distances(image).argmin(axis=-1)
+        pieces, colors = _components(labels, _border_color(labels)[0])
+        areas = np.bincount(pieces.ravel(), minlength=len(colors))
+        return int((_thick(pieces, len(colors)) & (areas >= SPECK)).sum())
+
     def object_mask(self, image: NDArray[np.generic]) -> Mask:
         """Return a mask (64, 64) of the main object, all False if there is none.
 

@@ -136,11 +136,12 @@ def check_mask(mask: Image.Image, *, name: Name = _THE_MASK, is_marked: bool = F
 def _read(content: Path | bytes, name: Name) -> tuple[LoadedPicture, Image.Image, list[Text]]:
     """Return a picture to edit as it was read and as it is edited, and notices about it."""
     loaded = load_picture(content, name=name if isinstance(content, bytes) else None)
-    _check_source(loaded.picture, name)
+    check_source(loaded.picture, name)
     return loaded, *_shrunk(loaded, name)
 
 
-def _check_source(picture: Image.Image, name: Name) -> None:
+def check_source(picture: Image.Image, name: Name) -> None:
+    """Raise `PictureError` if a picture, which is called `name`, is too small or too long."""
     low, high = sorted(picture.size)
     size = _shown(picture.size)
     if low < MIN_SOURCE_SIDE:

@@ -1,4 +1,4 @@
-"""Make a new recipe from a painted picture's recipe: more rounds, a restart, a larger picture.
+"""Make a new recipe from a painted picture's recipe: more rounds, a restart, a variation.
 
 No torch in here.
 """
@@ -17,19 +17,9 @@ from engine.recipes.open_edit_recipe import OpenEditRecipe, read_phrases
 from engine.recipes.pictures import check_complete
 from engine.recipes.plain_recipe import read_plain
 from engine.recipes.prompts import line_of, parse_line
-from engine.recipes.recipe import MAX_MORE, MIN_LEARNING_RATE, Recipe
+from engine.recipes.recipe import MAX_MORE, Recipe
 from engine.recipes.start_image import init_image
 from engine.recipes.story import FADE
-
-ENLARGED = 2
-"""Factor by which an enlarged picture is wider and higher."""
-_STEPS, _RATE = 10, 0.1
-"""Number of steps of an enlargement, and its share of the recipe's learning rate.
-
-On a canvas twice as large, the codes already draw sharper outlines than resizing does. These steps
-make colors even, in a tenth of the time that the picture took. With twice as many steps or a larger
-rate, dents and specks came into pictures of the demo models.
-"""
 
 
 def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
@@ -38,8 +28,10 @@ def with_extra_steps(recipe: Recipe, steps: int) -> Recipe:
     A film becomes longer by the frames that take so many steps, at least by one.
 
     Raises:
-        RecipeError: There would be too many rounds, frames or steps, or the film has a fixed end.
+        RecipeError: There would be too many rounds, frames or steps, the film has a fixed end, or
+            the picture is an enlargement.
     """
+    _check_no_enlargement(recipe)
     if recipe.film is not None:
         if recipe.has_fixed_length:
             if recipe.clip is not None:
@@ -106,8 +98,9 @@ def restart_from(recipe: Recipe, picture: bytes | Image.Image) -> Recipe:
     Raises:
         PictureError: The file is not a picture.
         RecipeError: The recipe's quantization cannot start from a picture, the recipe lacks
-            pictures that are still needed, or it restyles a clip.
+            pictures that are still needed, restyles a clip, or is that of an enlargement.
     """
+    _check_no_enlargement(recipe)
     if recipe.clip is not None:
         raise RecipeError(
             "this film begins with the first frame of the clip that it restyles, and with no other "
@@ -150,28 +143,9 @@ def variation_of(recipe: Recipe, picture: bytes, seed: int, steps: int | None = 
     return replace(restart_from(shown, picture), seed=seed, start_noise=noise)
 
 
-def enlarged(recipe: Recipe, picture: bytes, steps: int | None = None) -> Recipe:
-    """Return a recipe that paints `picture`, which `recipe` painted, twice as wide and high.
-
-    The canvas is larger and starts from the picture, so outlines become sharper. `steps` are those
-    that the picture took, as for a variation.
-
-    Raises:
-        PictureError: The file is not a picture.
-        RecipeError: It would be too large, is an edit, whose size is that of its source, or its
-            quantization cannot start from a picture.
-    """
-    if recipe.edit is not None:
-        raise RecipeError("an edit has the size of the picture that was edited, and keeps it")
-    size = {"width": ENLARGED * recipe.width, "height": ENLARGED * recipe.height}
-    shown = recipe.at_chapter(recipe.total_steps if steps is None else steps)
-    if recipe.clip is not None:  # the picture takes the place of the clip
-        shown = replace(shown, film=None, init_image=picture)
-    return replace(
-        restart_from(replace(shown, **size), picture),
-        film=None,
-        steps=_STEPS,
-        learning_rate=max(MIN_LEARNING_RATE, _RATE * recipe.learning_rate),
-        regularizer=0.0,
-        smoothness=0.0,
-    )
+def _check_no_enlargement(recipe: Recipe) -> None:
+    if recipe.enlargement is not None:
+        raise RecipeError(
+            "an enlarged picture has all its steps and can only be enlarged again: vary the "
+            "picture that it was made of, or edit it"
+        )

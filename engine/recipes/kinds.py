@@ -60,6 +60,11 @@ def tile_of_recipe(recipe: AnyRecipe) -> Tile:
     return recipe.tile if isinstance(recipe, Recipe) else "none"
 
 
+def painted_size(recipe: AnyRecipe) -> tuple[int, int]:
+    """Return width and height of a painted picture in pixels, before it is shown enlarged."""
+    return recipe.size if isinstance(recipe, Recipe) else (recipe.width, recipe.height)
+
+
 def vqgan_clip_recipe(recipe: AnyRecipe) -> Recipe:
     """Return a recipe of VQGAN-CLIP as it is; raise `RecipeError` for those of other painters."""
     if isinstance(recipe, Recipe):

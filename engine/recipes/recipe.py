@@ -29,6 +29,7 @@ from engine.recipes.checks import (
     is_tuple_of,
 )
 from engine.recipes.edit import MAX_BYTES, Edit, ImagePrompt, check_picture
+from engine.recipes.enlargement import Enlargement
 from engine.recipes.film import Clip, Film
 from engine.recipes.json_form import as_list, as_object, build, check_version, encode_base64, parse
 from engine.recipes.prompts import (
@@ -46,7 +47,8 @@ VERSION = 3
 prompts, version 3 extra rounds and start noise. Keys missing in older versions have defaults.
 Version 4, which only other painters need, added the key `painter` (`engine.recipes.kinds`)."""
 NEWEST_VERSION = 5
-"""Version that only tiles, films and stories need; it added their keys `tile`, `film`, `story`."""
+"""Version that only tiles, films, stories and enlargements need; it added their keys `tile`,
+`film`, `story` and `enlargement`."""
 
 MAX_MORE = 100
 """Maximum number of extra rounds in a run."""
@@ -76,11 +78,14 @@ class Recipe:
     models: str
     """Name of the pair of models that paints."""
     width: int
-    """Width of the canvas in pixels, a multiple of the generator's latent cell."""
+    """Width of the canvas, or of each tile of an enlargement, in pixels, a multiple of the
+    generator's latent cell."""
     height: int
-    """Height of the canvas in pixels, a multiple of the generator's latent cell."""
+    """Height of the canvas, or of each tile of an enlargement, in pixels, a multiple of the
+    generator's latent cell."""
     steps: int
-    """Number of optimization steps, not counting those of `more`."""
+    """Number of optimization steps, not counting those of `more`; those of each tile of an
+    enlargement."""
     seed: int
     """Seed of all random numbers of the run."""
     learning_rate: float
@@ -104,7 +109,8 @@ class Recipe:
     """Start of the run: random codebook entries, a random state of a generator without a codebook,
     encoded random pixels, or an encoded picture (the `init_image`, or the source of the `edit`)."""
     init_image: bytes | None = field(default=None, repr=False)
-    """Picture file to start from, at the size of the canvas; only with start "image"."""
+    """Picture file to start from, at the size of the canvas, or the picture of an `enlargement`;
+    only with start "image"."""
     image_prompts: tuple[ImagePrompt, ...] = ()
     """Pictures that the painting should resemble, in addition to `prompts` or without any."""
     edit: Edit | None = None
@@ -125,12 +131,16 @@ class Recipe:
     """Chapters of the prompts over the first `steps`; None if all prompts count in every step.
     `image_prompts` count in every chapter, and rounds of `more` go on with the last one."""
 
+    enlargement: Enlargement | None = None
+    """What paints the `init_image` larger, tile by tile; None for a picture of the canvas."""
+
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
         _check_image_prompts(self.image_prompts)
         check_instance("augmentations", self.augmentations, Augmentations)
         check_instance("edit", self.edit, Edit | None)
         check_instance("film", self.film, Film | None)
+        check_instance("enlargement", self.enlargement, Enlargement | None)
         check_models(self.models)
         check_whole("width", self.width, MIN_SIDE, MAX_SIDE)
         check_whole("height", self.height, MIN_SIDE, MAX_SIDE)
@@ -161,6 +171,8 @@ class Recipe:
             )
         if self.film is not None:
             self._check_film()
+        if self.enlargement is not None:
+            self._check_enlargement(self.enlargement)
         if self.start_noise > 0 and self.start != "image":
             raise RecipeError("start_noise needs a picture to start from, or must be 0")
         if self.start != "codes" and self.quantization == "codebook-sampling":
@@ -222,12 +234,31 @@ class Recipe:
 
     @property
     def total_steps(self) -> int:
-        """Number of steps of all rounds, or of all frames, together: the length of the run."""
+        """Number of steps of all rounds, frames or tiles together: the length of the run."""
+        if self.enlargement is not None:
+            return self.steps * self.tile_count
         return sum(self.rounds) + (0 if self.film is None else self.film.extra_steps)
 
     @property
+    def tile_count(self) -> int:
+        """Number of tiles of an enlargement; 1 for other pictures, which are painted as a whole."""
+        if self.enlargement is None:
+            return 1
+        return self.enlargement.tile_count((self.width, self.height), self.tile)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the painted picture in pixels, before `enlarge`."""
+        return (self.width, self.height) if self.enlargement is None else self.enlargement.size
+
+    @property
     def has_fixed_length(self) -> bool:
-        """Whether it is a film to which no frames can be added, because its end is known."""
+        """Whether no rounds or frames can be added, because the end is known.
+
+        That is so for enlargements, and for films that are loops or stories or restyle a clip.
+        """
+        if self.enlargement is not None:
+            return True
         has_end = self.story is not None or self.clip is not None
         return self.film is not None and (self.film.loop or has_end)
 
@@ -258,7 +289,7 @@ class Recipe:
 
     def to_json(self) -> str:
         """Return the recipe as a JSON object with keys in the order of the fields."""
-        is_new = self.tile != "none" or self.film is not None or self.story is not None
+        is_new = self.tile != "none" or any((self.film, self.story, self.enlargement))
         values: dict[str, Any] = {"version": NEWEST_VERSION if is_new else VERSION}
         values |= asdict(self)
         if self.tile == "none":
@@ -269,6 +300,8 @@ class Recipe:
             del values["film"]["clip"]
         if self.story is None:
             del values["story"]
+        if self.enlargement is None:
+            del values["enlargement"]
         return json.dumps(values, ensure_ascii=False, allow_nan=False, default=encode_base64)
 
     @classmethod
@@ -298,6 +331,10 @@ class Recipe:
         )
         if values.get("film") is not None:
             values["film"] = _film_from_values(values["film"])
+        if values.get("enlargement") is not None:
+            values["enlargement"] = build(
+                Enlargement, values["enlargement"], Text("the enlargement")
+            )
         if values.get("edit") is not None:
             values["edit"] = build(Edit, values["edit"], Text("the edit"), "source", "mask")
         if values.get("story") is not None:
@@ -318,6 +355,32 @@ class Recipe:
         if self.total_steps > MAX_STEPS:
             raise RecipeError(
                 "the frames of the film have {total} steps together; at most {most} are allowed",
+                total=self.total_steps,
+                most=MAX_STEPS,
+            )
+
+    def _check_enlargement(self, enlargement: Enlargement) -> None:
+        if self.more or self.film is not None or self.story is not None or self.init_image is None:
+            raise RecipeError(
+                "an enlargement needs one picture to start from, and can have neither extra "
+                "rounds nor a film, a story or an edit"
+            )
+        if self.start_noise > 0 or self.quantization == "codebook-sampling":
+            raise RecipeError(
+                "the parts of an enlargement are encoded pictures, without start noise and "
+                "without codebook sampling"
+            )
+        if self.width > enlargement.size[0] or self.height > enlargement.size[1]:
+            raise RecipeError(
+                "a part of {part} pixels is larger than the enlarged picture, which has {size}",
+                part=f"{self.width}x{self.height}",
+                size="{}x{}".format(*enlargement.size),
+            )
+        if self.total_steps > MAX_STEPS:
+            raise RecipeError(
+                "the {parts} parts of the enlargement have {total} steps together; at most {most} "
+                "are allowed",
+                parts=self.tile_count,
                 total=self.total_steps,
                 most=MAX_STEPS,
             )

@@ -3,6 +3,7 @@
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from engine.errors import RecipeError
@@ -17,6 +18,7 @@ from engine.recipes.recipe import Recipe
 from engine.text import Text
 
 _TO_EDIT = Text("the picture to edit")
+_INITIAL = Text("the recipe's initial image")
 
 
 def init_image(
@@ -40,7 +42,7 @@ def start_picture(recipe: AnyRecipe) -> Image.Image | None:
     """Return the picture that a run starts from, at the size of the canvas, or None.
 
     The source of an edit is scaled to the canvas, so nothing is cut off. Of a clip it is the first
-    frame.
+    frame, and of an enlargement the first tile.
 
     Raises:
         PictureError: The recipe's file is not a picture, or the clip not one of this program.
@@ -56,7 +58,9 @@ def start_picture(recipe: AnyRecipe) -> Image.Image | None:
         return _first_frame(recipe, recipe.film, recipe.clip)
     if recipe.init_image is None:
         return None
-    picture = image_io.read_picture(recipe.init_image, name=Text("the recipe's initial image"))
+    if isinstance(recipe, Recipe) and recipe.enlargement is not None:
+        return _first_tile(recipe)
+    picture = image_io.read_picture(recipe.init_image, name=_INITIAL)
     if picture.size != (recipe.width, recipe.height):
         raise RecipeError(
             "the initial image is {size} pixels, but the picture {wanted}",
@@ -90,6 +94,42 @@ def _first_frame(recipe: Recipe, film: Film, clip: Clip) -> Image.Image:
             shown=film.shown_rate,
         )
     return first
+
+
+def large_picture(recipe: Recipe) -> Image.Image:
+    """Return the picture that an enlargement starts from, resized to the size of its result.
+
+    Raises what `picture_to_enlarge` raises.
+    """
+    assert recipe.enlargement is not None
+    return image_io.enlarge(picture_to_enlarge(recipe), recipe.enlargement.factor, recipe.tile)
+
+
+def picture_to_enlarge(recipe: Recipe) -> Image.Image:
+    """Return the picture that an enlargement starts from, as it is.
+
+    Raises:
+        PictureError: The recipe's file is not a picture.
+        RecipeError: The recipe lacks its picture, or that has another size than it says.
+    """
+    enlargement, content = recipe.enlargement, recipe.init_image
+    assert enlargement is not None
+    assert content is not None
+    check_complete(recipe)
+    picture = image_io.read_picture(content, name=_INITIAL)
+    size = (enlargement.width, enlargement.height)
+    if picture.size != size:
+        raise RecipeError(
+            "the picture to enlarge is {size} pixels, but its recipe says {wanted}",
+            size=f"{picture.width}x{picture.height}",
+            wanted=f"{size[0]}x{size[1]}",
+        )
+    return picture
+
+
+def _first_tile(recipe: Recipe) -> Image.Image:
+    large = np.asarray(large_picture(recipe))
+    return Image.fromarray(np.ascontiguousarray(large[: recipe.height, : recipe.width]))
 
 
 def scaled(picture: Image.Image, size: tuple[int, int], tile: Tile = "none") -> Image.Image:

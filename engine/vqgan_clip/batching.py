@@ -9,5 +9,5 @@ def can_batch(a: Run, b: Run) -> bool:
     Prompts, seeds, cutouts, edits and the steps taken may differ.
     """
     same_canvas = (a.recipe.width, a.recipe.height) == (b.recipe.width, b.recipe.height)
-    same_edges = a.recipe.tile == b.recipe.tile
+    same_edges = a.tile == b.tile
     return same_canvas and same_edges and a.models is b.models and a.plan == b.plan

@@ -35,6 +35,8 @@ _FIRST_FRAME = "first_frame"
 """Name of the state of the first frame, which only loops have."""
 _LAST_FRAME = "last_frame"
 """Name of the frame (1, 3, H, W) before the current one, which only restyled clips have."""
+_LARGE = "large"
+"""Name of the large picture (1, 3, H, W) in bytes, which only enlargements have."""
 
 
 def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
@@ -43,6 +45,8 @@ def dump(state: dict[str, Any], recipe: Recipe) -> bytes:
     tensors = {RANDOM: state[RANDOM]}
     for name in (*_LATENTS, _FIRST_FRAME, _LAST_FRAME):
         tensors |= numbered(name, in_order(name, state))
+    if _LARGE in state:
+        tensors[_LARGE] = state[_LARGE]
     for name in _MOMENTS if adam else ():
         tensors |= numbered(name, [adam[index][name] for index in sorted(adam)])
     values = {
@@ -75,6 +79,7 @@ def load(
     tensors, values = read(content, VERSION)
     _check_values(values, recipe)
     begun = values["optimizer_steps"] > 0
+    _check_large(tensors, recipe)
     _check_tensors(tensors, begun=begun)
     check_random(tensors[RANDOM], device)
     # Random state and step count stay in main memory, on every device.
@@ -89,6 +94,8 @@ def load(
     state = {name: values[name] for name in ("plan", "steps_done", "last_good_steps")}
     for name in (*_LATENTS, _FIRST_FRAME, _LAST_FRAME):
         state |= numbered(name, in_order(name, moved))
+    if _LARGE in moved:
+        state[_LARGE] = moved[_LARGE]
     return state | {"optimizer": adam, "random": tensors[RANDOM]}
 
 
@@ -119,6 +126,16 @@ def _check_values(values: dict[str, Any], recipe: Recipe) -> None:
         raise CheckpointError("the checkpoint has an impossible number of steps")
 
 
+def _check_large(tensors: dict[str, Tensor], recipe: Recipe) -> None:
+    """Check the large picture, which enlargements have and other runs do not."""
+    large = tensors.get(_LARGE)
+    if (large is None) != (recipe.enlargement is None):
+        raise CheckpointError("the checkpoint's tensors are not those of a run")
+    shape = (1, 3, *recipe.size[::-1])
+    if large is not None and (large.dtype != torch.uint8 or large.shape != shape):
+        raise CheckpointError(f"the checkpoint's {_LARGE} has a wrong shape or type")
+
+
 def _check_tensors(tensors: dict[str, Tensor], *, begun: bool) -> None:
     """Check that all tensors of a run are there; only the run itself knows their shape."""
     like = in_order("latent", tensors)
@@ -130,7 +147,7 @@ def _check_tensors(tensors: dict[str, Tensor], *, begun: bool) -> None:
     }
     if _LAST_FRAME in tensors:
         expected[_LAST_FRAME] = tensors[_LAST_FRAME]
-    if not like or set(tensors) != {*expected, RANDOM}:
+    if not like or set(tensors) - {_LARGE} != {*expected, RANDOM}:
         raise CheckpointError("the checkpoint's tensors are not those of a run")
     for name, latent in expected.items():
         tensor = tensors[name]

@@ -60,11 +60,13 @@ class CudaGraphs:
         """Return the graph of a run, which is captured in one of its next steps.
 
         None for a film that is a loop or restyles a clip: each frame is faded into another picture.
+        None for an enlargement: each tile lies in another place of the large picture.
         `entry` says what the run's models take; without it a graph is captured without asking if
         there is memory for it.
         """
         film = run.recipe.film
-        if film is not None and (film.loop or film.clip is not None):
+        is_faded = film is not None and (film.loop or film.clip is not None)
+        if is_faded or run.recipe.enlargement is not None:
             return None
         return StepGraph(run.models.device, self._pool, entry)
 

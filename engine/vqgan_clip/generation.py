@@ -29,6 +29,7 @@ from engine.recipes.recipe import Recipe
 from engine.text import Text
 from engine.vqgan_clip import loop
 from engine.vqgan_clip.edit_constraint import EditConstraint, resize_for_perceptor
+from engine.vqgan_clip.enlarging import Enlarging
 from engine.vqgan_clip.filming import Filming
 from engine.vqgan_clip.latents import initial_state
 from engine.vqgan_clip.memory_plan import PLANS, MemoryPlan
@@ -74,6 +75,8 @@ class Generation(loop.Run):
             guard=FiniteGuard(state),
             plan=plan,
             filming=None if recipe.film is None else _filming(recipe, recipe.film, models),
+            enlarging=recipe.enlargement
+            and Enlarging(recipe, recipe.enlargement, models.generator),
         )
 
     @property
@@ -89,6 +92,8 @@ class Generation(loop.Run):
         """
         if self.last_image is None:
             raise ValueError("no step has been taken yet")
+        if self.enlarging is not None:
+            return self.enlarging.placed(self.last_image)
         return self.last_image
 
     def step(self) -> None:
@@ -120,7 +125,7 @@ class Generation(loop.Run):
         """
         self._raise_if_diverged()
         generator = self.models.generator
-        tile = self.recipe.tile
+        tile = self.tile
         return generator.drawing(self.state, tile) if isinstance(generator, Strokes) else None
 
     def state_dict(self) -> dict[str, Any]:
@@ -131,6 +136,7 @@ class Generation(loop.Run):
         self._raise_if_diverged()
         film = self.filming
         first, last = (None, None) if film is None else (film.first, film.last)
+        large = {} if self.enlarging is None else {"large": self.enlarging.large}
         return {
             "plan": PLANS.index(self.plan),
             "steps_done": self.steps_done,
@@ -139,6 +145,7 @@ class Generation(loop.Run):
             **numbered("last_good", [numbers.clone() for numbers in self.guard.last_finite]),
             **numbered("first_frame", first or ()),
             **numbered("last_frame", () if last is None else (last.clone(),)),
+            **large,
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "random": self.rng.get_state(),
         }
@@ -171,6 +178,8 @@ class Generation(loop.Run):
         if self.filming is not None:
             first, last = (in_order(name, state) for name in ("first_frame", "last_frame"))
             self.filming.resume(self.steps_done, first or None, next(iter(last), None))
+        if self.enlarging is not None:
+            self.enlarging.resume(self.steps_done, state["large"])
 
     def _raise_if_diverged(self) -> None:
         error = self.check_finite()

@@ -34,7 +34,8 @@ def initial_state(
         shape = (1, 3, recipe.height, recipe.width)
         pixels = torch.rand(shape, generator=rng, device=generator.device)
         return encoded(generator, pixels, recipe.tile)
-    state = encoded(generator, to_tensor(picture).to(generator.device), recipe.tile)
+    tile = recipe.tile if recipe.enlargement is None else "none"
+    state = encoded(generator, to_tensor(picture).to(generator.device), tile)
     if recipe.start_noise == 0:
         return state
     noisy: list[torch.Tensor] = []

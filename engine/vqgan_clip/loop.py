@@ -15,6 +15,9 @@ image, the loss keeps near the source, and the gradient is zero outside its mask
 A film adds a camera, which moves the picture before the first step of each frame, see
 `engine.vqgan_clip.filming`; or it restyles a clip, see `engine.vqgan_clip.restyling`.
 
+An enlargement is painted in tiles, each of which is a picture that is blended into a large one, see
+`engine.vqgan_clip.enlarging`.
+
 A step takes one run or several at once. A batch of one is the paper's loop; in a larger batch,
 decoder and perceptors process all images together, and everything else is done run by run. No run
 depends on the others in its batch, except that a device may sum in another order for another batch
@@ -35,11 +38,13 @@ import torch
 from torch import Tensor
 
 from engine.errors import DivergedError
+from engine.images.tiling import Tile
 from engine.models.loading import Models
 from engine.models.protocols import State
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.edit_constraint import EditConstraint
 from engine.vqgan_clip.embedding import Region, embed_cutouts
+from engine.vqgan_clip.enlarging import Enlarging
 from engine.vqgan_clip.filming import Filming
 from engine.vqgan_clip.losses import (
     clamp_with_gradient,
@@ -103,13 +108,16 @@ class Run:
     last_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
     """Loss () of the latent before the last step; 0 before the first one."""
     last_image: Tensor | None = None
-    """Image (1, 3, H, W) of the latent before the last step; None before the first one."""
+    """Image (1, 3, H, W) of the latent before the last step, of an enlargement that of the tile;
+    None before the first one."""
     weights: Schedules | None = None
     """Tensors in place of the schedules while a graph is captured; None for the numbers."""
     shown: tuple[int, Tensor] | None = None
     """A number of steps and the picture after them, which `show` returns again."""
     filming: Filming | None = None
     """The camera of a film; None for a picture."""
+    enlarging: Enlarging | None = None
+    """The large picture of an enlargement; None for a picture that is painted as a whole."""
     graph: GradientGraph | None = None
     """What computes the gradients of steps that the run takes alone; None for the loop itself."""
 
@@ -122,6 +130,14 @@ class Run:
     def latent(self) -> Tensor:
         """The first tensor of the state, of a VQGAN the paper's z."""
         return self.state[0]
+
+    @property
+    def tile(self) -> Tile:
+        """Axes along which what is decoded continues across its edges.
+
+        No tile of an enlargement does, even if the large picture does.
+        """
+        return self.recipe.tile if self.enlarging is None else "none"
 
     @property
     def done(self) -> bool:
@@ -159,10 +175,13 @@ def step(runs: Sequence[Run]) -> list[DivergedError | None]:
     if graph is not None:
         compute = partial(graph.compute_gradients, runs[0])
     with ExitStack() as undo:
-        # 0. Move the camera of each film whose frame is done.
+        # 0. Move the camera of each film whose frame is done, and go to an enlargement's next tile.
         for run in runs:
             if run.filming is not None and run.filming.is_due(run.steps_done):
                 undo.callback(run.filming.move(run.state, run.optimizer, show(run)))
+            if run.enlarging is not None and run.enlarging.is_due(run.steps_done):
+                moved = run.enlarging.move(run.state, run.optimizer, run.guard, show(run))
+                undo.callback(moved)
         losses, plan = with_less_memory(compute, runs[0].plan, rngs)
         undo.pop_all()  # nothing failed
     for run in runs:
@@ -177,13 +196,13 @@ def compute_losses(runs: Sequence[Run], plan: MemoryPlan) -> list[Tensor]:
     states = zip(*map(settle, runs), strict=True)
     state = tuple(torch.cat(parts) for parts in states)  # of a VQGAN (B, C, h, w)
     # 2. Decode the image (2.1).
-    again, tile = plan.checkpoint_decoder, runs[0].recipe.tile
+    again, tile = plan.checkpoint_decoder, runs[0].tile
     decoded = models.generator.decode(state, recompute=again, tile=tile)  # (B, 3, H, W)
     decoded = clamp_with_gradient(decoded).split(1)  # B of (1, 3, H, W)
     # 3. Compose an edit with its source (2.5, 4).
     images = [compose(run, image) for run, image in zip(runs, decoded, strict=True)]
     # 4. Embed augmented cutouts with every perceptor of the ensemble (2.2, 2.3, 2.5).
-    regions = [crop(run, image) for run, image in zip(runs, images, strict=True)]
+    regions = [each for pair in zip(runs, images, strict=True) for each in crop(*pair)]
     embeddings: list[list[Tensor]] = [[] for _ in runs]
     for perceptor in models.perceptors:
         encoded = embed_cutouts(regions, perceptor, plan)  # (sum of all N, D)
@@ -218,7 +237,9 @@ def apply_gradient(run: Run, loss: Tensor) -> DivergedError | None:
         run.optimizer.param_groups[0]["lr"] = rate
         run.optimizer.step()
     run.steps_done += 1
-    return run.check_finite() if run.done or run.guard.is_due else None
+    # Before an enlargement goes to the next tile, it is known that this one is finite.
+    is_due = run.guard.is_due or (run.enlarging and run.enlarging.is_due(run.steps_done))
+    return run.check_finite() if run.done or is_due else None
 
 
 @torch.no_grad()
@@ -227,8 +248,11 @@ def show(run: Run) -> Tensor:
     if run.shown is None or run.shown[0] != run.steps_done:
         generator = run.models.generator
         state = generator.settled(run.state, run.recipe.quantization, None)
-        decoded = generator.decode(state, tile=run.recipe.tile)
-        run.shown = run.steps_done, compose(run, decoded.clamp(0, 1))
+        decoded = generator.decode(state, tile=run.tile)
+        picture = compose(run, decoded.clamp(0, 1))
+        if run.enlarging is not None:
+            picture = run.enlarging.placed(picture)
+        run.shown = run.steps_done, picture
     return run.shown[1]
 
 
@@ -242,21 +266,33 @@ def settle(run: Run) -> State:
 def compose(run: Run, image: Tensor) -> Tensor:
     """Return the picture (1, 3, H, W) of a decoded `image`.
 
-    That of an edit or of a frame of a clip is composed with its source, and the end of a loop with
-    its beginning.
+    That of an edit or of a frame of a clip is composed with its source, the end of a loop with its
+    beginning, and a tile of an enlargement with the coarse shapes of its source.
     """
+    if run.enlarging is not None:
+        return run.enlarging.compose(image)
     if run.filming is not None:
         return run.filming.compose(image)
     return image if run.edit is None else run.edit.compose(image)
 
 
-def crop(run: Run, image: Tensor) -> Region:
-    """Return where a picture (1, 3, H, W) is cut: of a masked edit around the mask, else all."""
-    recipe = run.recipe
+def crop(run: Run, image: Tensor) -> list[Region]:
+    """Return where a picture (1, 3, H, W) is cut: of a masked edit around the mask, else all.
+
+    Some cutouts of an enlargement show the tile `image`, and others the whole picture with it.
+    """
+    recipe, rng = run.recipe, run.rng
+    if run.enlarging is not None:
+        count, whole = run.enlarging.whole_cutouts, run.enlarging.shrunk(image)
+        pair = (
+            Region(image, recipe.cutouts - count, recipe.augmentations, rng, run.tile),
+            Region(whole, count, recipe.augmentations, rng, recipe.tile),
+        )
+        return [each for each in pair if each.cutouts]
     region, tile = image, recipe.tile
     if run.constraint is not None:
         region, tile = run.constraint.crop_to_mask(image)
-    return Region(region, recipe.cutouts, recipe.augmentations, run.rng, tile)
+    return [Region(region, recipe.cutouts, recipe.augmentations, rng, tile)]
 
 
 def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
@@ -276,7 +312,7 @@ def objective(run: Run, image: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
         loss = loss + weights.alpha * pull.sum()
     # Total variation, ours: it cleans backgrounds late in a run.
     if recipe.smoothness > 0:
-        loss = loss + weights.smoothness * total_variation(image, recipe.tile).sum()
+        loss = loss + weights.smoothness * total_variation(image, run.tile).sum()
     return loss
 
 

@@ -7,7 +7,7 @@ fastest memory plan with which it fits (`engine.vqgan_clip.memory_plan`).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import sqrt
+from math import prod, sqrt
 
 from engine.errors import RecipeError
 from engine.models.catalogue import ModelEntry
@@ -36,6 +36,9 @@ _CLIP_BYTES = 400
 their palettes, the flow between two frames, and the frames themselves."""
 _OUTPUT_BYTES = 8
 """Bytes per pixel of the enlarged picture: the picture, and what its enlargement needs."""
+_LARGE_BYTES = 40
+"""Bytes per pixel of the large picture of an enlargement: it and its source in bytes, and for a
+moment in float32, with what placing a tile and rounding need."""
 
 
 def estimate_run(
@@ -78,7 +81,8 @@ def _estimate_run(
     of_clip = 0 if recipe.clip is None else pixels * _CLIP_BYTES
     if is_cuda:
         memory = entry.cuda_memory
-        return of_clip + round(estimate_activations(pixels, recipe, memory, plan, is_bf16=is_bf16))
+        activations = estimate_activations(pixels, recipe, memory, plan, is_bf16=is_bf16)
+        return round(of_clip + activations + _large_bytes(recipe))
     memory = entry.memory
     # The decoder's activations grow with the pixels, the perceptors' with the cutouts.
     batch = min(recipe.cutouts, plan.cutout_batch_size or recipe.cutouts)
@@ -86,7 +90,14 @@ def _estimate_run(
     activations += memory.per_pixel * pixels * (_CHECKPOINTED if plan.checkpoint_decoder else 1)
     activations *= _BF16 if is_bf16 else 1
     views = recipe.cutouts * sum(_view_bytes(pixels, side, recipe) for side in memory.view_sides)
-    return of_clip + round(activations + views + pixels * recipe.enlarge**2 * _OUTPUT_BYTES)
+    shown = pixels if recipe.enlargement is None else prod(recipe.size)
+    output = shown * recipe.enlarge**2 * _OUTPUT_BYTES
+    return round(of_clip + activations + views + output + _large_bytes(recipe))
+
+
+def _large_bytes(recipe: Recipe) -> int:
+    """Estimate the bytes that an enlargement takes beside its tile."""
+    return 0 if recipe.enlargement is None else prod(recipe.size) * _LARGE_BYTES
 
 
 def _view_bytes(pixels: int, side: int, recipe: Recipe) -> int:

@@ -22,8 +22,10 @@ def learning_rate(recipe: Recipe, steps_done: int) -> float:
 
     In every round it falls along half a cosine, from its peak to the share `learning_rate_end`.
     Each chapter of a story is such a round. The paper's constant rate (Section 2) is
-    `learning_rate_end` = 1. In the frames of a film the rate is constant.
+    `learning_rate_end` = 1. In the frames of a film the rate is constant, and in each tile of an
+    enlargement it falls anew.
     """
+    steps_done = _steps_of_tile(recipe, steps_done)
     if recipe.film is not None and steps_done >= recipe.steps:
         return recipe.learning_rate * recipe.film.strength
     taken, (length, *extra) = steps_done, recipe.rounds
@@ -42,7 +44,7 @@ def chapter_progress(recipe: Recipe, steps_done: int) -> float:
 
     In extra rounds it goes on beyond 1 without a story, and stays 1 with one.
     """
-    over = steps_done / recipe.steps
+    over = _steps_of_tile(recipe, steps_done) / recipe.steps
     if recipe.story is None or (recipe.film is not None and over <= 1):
         return over
     return recipe.story.place_at(recipe.story_share(steps_done)).progress
@@ -50,7 +52,13 @@ def chapter_progress(recipe: Recipe, steps_done: int) -> float:
 
 def alpha(recipe: Recipe, steps_done: int) -> float:
     """Return the weight of mean(z^2) for the next step; it decays in every step (Section 2.4)."""
+    steps_done = _steps_of_tile(recipe, steps_done)
     return recipe.regularizer * (1 - recipe.regularizer_decay) ** steps_done
+
+
+def _steps_of_tile(recipe: Recipe, steps_done: int) -> int:
+    """Return the steps taken for the current tile of an enlargement, else all steps taken."""
+    return steps_done if recipe.enlargement is None else steps_done % recipe.steps
 
 
 def smoothness_weight(recipe: Recipe, steps_done: int) -> float:

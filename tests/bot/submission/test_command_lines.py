@@ -13,7 +13,8 @@ from bot.jobs.records import JobRecord
 from bot.submission.command_lines import CommandLine, CommandWriter
 from bot.submission.seeds import variations
 from engine.editing.edit_recipe import edit_recipe, image_prompt
-from engine.editing.followups import enlarged, variation_of, with_extra_steps
+from engine.editing.enlarging import enlarged
+from engine.editing.followups import variation_of, with_extra_steps
 from engine.presets import make_recipe, size_of_ratio, size_of_shape
 from engine.recipes.prompts import parse_prompts
 from engine.recipes.recipe import Recipe
@@ -25,7 +26,12 @@ NAMES = ["prompt", "size", "ratio", "steps", "seed", "preset", "style", "image",
 NAMES += ["like_weights", "model", "keep"]
 BLEND_NAMES = ["image1", "image2", "image3", "weights", *NAMES[1:7], "negative", "count", "model"]
 EDIT_NAMES = ["prompt", "image", "mask", "keep", "steps", "seed", "preset", "count"]
-WRITER = CommandWriter(["demo"], [], {"imagine": NAMES, "blend": BLEND_NAMES, "edit": EDIT_NAMES})
+UPSCALE_NAMES = ["image", "factor", "prompt", "steps", "seed"]
+WRITER = CommandWriter(
+    ["demo"],
+    [],
+    {"imagine": NAMES, "blend": BLEND_NAMES, "edit": EDIT_NAMES, "upscale": UPSCALE_NAMES},
+)
 PICTURE = Image.new("RGB", (64, 64), "red")
 SEED = 3
 
@@ -219,7 +225,7 @@ def looks_kept() -> Recipe:
         (lambda: cat(enlarge=1), ["not options of the command"]),
         (lambda: cat(seed=2**60), ["too large to be typed"]),
         (lambda: cat(models="vast"), ["which I do not have"]),
-        (lambda: enlarged(cat(), encoded(PICTURE)), ["attach that as `image`", "not options"]),
+        (lambda: enlarged(cat(), encoded(PICTURE)), ["picture that was enlarged"]),
         (edited, ["picture that was edited"]),
         (masked, ["and its mask"]),
         (lambda: noisy(edited()), ["picture that was edited", "not options"]),
@@ -234,7 +240,9 @@ def test_what_a_line_cannot_say_is_said_in_sentences(
     for notice, reason in zip(told(line), reasons, strict=True):
         assert reason in notice
         assert notice.endswith(".")
-    assert line.text.startswith(("/imagine prompt:a cat ", "/edit prompt:a cat "))
+    assert line.text.startswith(
+        ("/imagine prompt:a cat ", "/edit prompt:a cat ", "/upscale prompt:a cat ")
+    )
 
 
 def test_an_edit_says_how_much_stays():

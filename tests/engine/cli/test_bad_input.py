@@ -200,7 +200,7 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (
             ["dream"],
             "invalid choice: 'dream' (choose from 'imagine', 'animate', 'edit', 'restyle', "
-            "'compare', 'mask', 'describe', 'recipe', 'models', 'weights')",
+            "'upscale', 'compare', 'mask', 'describe', 'recipe', 'models', 'weights')",
         ),
         (["models", "demo"], "unrecognized arguments: demo"),
         (["weights"], "required: ACTION"),

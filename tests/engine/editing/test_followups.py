@@ -15,7 +15,8 @@ from engine import (
     paint,
     parse_prompts,
 )
-from engine.editing.followups import enlarged, restart_from, variation_of, with_extra_steps
+from engine.editing.enlarging import enlarged
+from engine.editing.followups import restart_from, variation_of, with_extra_steps
 from engine.images.image_io import read_picture
 from engine.models.catalogue import CATALOGUE
 from engine.painting import check_paintable
@@ -152,10 +153,11 @@ def test_a_variation_is_another_picture_and_yet_like_it(models: Models):
 # --- Larger
 
 
-def test_a_picture_is_enlarged_on_a_canvas_twice_as_large():
+def test_a_picture_is_enlarged_in_tiles_of_the_usual_size():
     larger = enlarged(with_extra_steps(imagined(smoothness=1.0), 5), encoded(scene()))
-    assert (larger.width, larger.height) == (96, 64)
-    assert (larger.rounds, larger.seed, larger.enlarge) == ((10,), 3, imagined().enlarge)
+    assert larger.size == (96, 64)
+    assert (larger.width, larger.height, larger.tile_count) == (64, 64, 2)
+    assert (larger.rounds, larger.seed, larger.enlarge) == ((4,), 3, imagined().enlarge)
     assert larger.learning_rate < imagined().learning_rate
     check_paintable(larger)
 
@@ -171,19 +173,21 @@ def test_what_follows_on_a_tile_is_a_tile():
         assert larger.tile == "both"
         assert larger.init_image is not None
         starts.append(np.asarray(read_picture(larger.init_image)))
-    assert (np.roll(starts[0], (10, 50), (0, 1)) == starts[1]).all()  # resized across the edges
+    assert (np.roll(starts[0], (5, 25), (0, 1)) == starts[1]).all()  # resized across the edges
 
 
-def test_the_smallest_learning_rate_stays_in_range():
-    assert enlarged(imagined(learning_rate=1e-6), encoded(scene())).learning_rate == 1e-6
+def test_an_edit_is_enlarged_at_its_own_size_and_without_words_for_a_part_of_it():
+    whole, part = (enlarged(edited(masked=each), encoded(scene())) for each in (False, True))
+    assert whole.size == part.size == (2 * scene().width, 2 * scene().height)
+    assert whole.title == edited(masked=False).title
+    assert part.title == "like a picture"
+    assert part.edit is None
 
 
 @pytest.mark.parametrize(
     ("recipe", "reason"),
     [
-        (edited(masked=True), "size of the picture that was edited"),
-        (imagined(size=(4096, 64)), "width must be"),
-        (imagined(quantization="codebook-sampling"), "codebook sampling"),
+        (imagined(size=(4096, 64)), "8192x128 pixels; at most 4096 a side"),
     ],
 )
 def test_what_cannot_be_enlarged_is_refused(recipe: Recipe, reason: str):

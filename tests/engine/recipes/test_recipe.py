@@ -327,7 +327,7 @@ def test_recipes_that_cannot_be_read_are_refused_by_name(text: str, culprit: str
     assert len(str(caught.value)) < 250
 
 
-MAY_BE_EMPTY = ("init_image", "edit", "image_prompts", "more", "film", "story")
+MAY_BE_EMPTY = ("init_image", "edit", "image_prompts", "more", "film", "story", "enlargement")
 
 
 @pytest.mark.parametrize("value", [True, None, [], [1], {"a": 1}, "", 10**400, -1])

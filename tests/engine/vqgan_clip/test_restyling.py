@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from engine.demo.judge import Judge
-from engine.editing.followups import enlarged, restart_from, variation_of, with_extra_steps
+from engine.editing.enlarging import enlarged
+from engine.editing.followups import restart_from, variation_of, with_extra_steps
 from engine.editing.restyle import restyle_recipe
 from engine.errors import PictureError, RecipeError
 from engine.films import shown_frames
@@ -247,7 +248,7 @@ def test_what_can_follow_a_clip_and_what_cannot(models: Models, video: bytes):
     first = next(frames_of(Generation(variation, models)))
     assert not torch.equal(first, next(frames_of(Generation(recipe, models))))
     larger = enlarged(recipe, frame)
-    assert (larger.width, larger.film, larger.start) == (128, None, "image")
+    assert (larger.size[0], larger.film, larger.start) == (128, None, "image")
 
 
 def test_a_clip_needs_more_memory_than_a_picture_of_its_size(video: bytes):

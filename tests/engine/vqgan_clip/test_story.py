@@ -9,7 +9,8 @@ import torch
 
 from engine import Generation, Models, Recipe, make_recipe
 from engine.demo.judge import Judge
-from engine.editing.followups import enlarged, reworded, variation_of, with_extra_steps
+from engine.editing.enlarging import enlarged
+from engine.editing.followups import reworded, variation_of, with_extra_steps
 from engine.models.tensors import to_picture
 from engine.recipes.edit import ImagePrompt
 from engine.vqgan_clip import checkpoints, loop
