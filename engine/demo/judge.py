@@ -147,15 +147,18 @@ class Judge:
         )
 
     def object_count(self, image: NDArray[np.generic]) -> int:
-        """Return how many objects a picture shows: pieces of one color, thick and no specks.
+        """Return how many objects a picture shows: connected pieces that are not background.
+
+        A piece counts if it is thick and no speck, whatever colors its soft edges pass through.
 
         Args:
             image: Picture as for `verdict`.
         """
         labels = self._distances(image).argmin(axis=-1)
-        pieces, colors = _components(labels, _border_color(labels)[0])
-        areas = np.bincount(pieces.ravel(), minlength=len(colors))
-        return int((_thick(pieces, len(colors)) & (areas >= SPECK)).sum())
+        found = ndimage.label(labels != _border_color(labels)[0], _NEIGHBORS)
+        pieces, count = cast(tuple[NDArray[np.int32], int], found)
+        areas = np.bincount(pieces.ravel(), minlength=count + 1)
+        return int((_thick(pieces, count + 1) & (areas >= SPECK)).sum())
 
     def object_mask(self, image: NDArray[np.generic]) -> Mask:
         """Return a mask (64, 64) of the main object, all False if there is none.
