@@ -19,6 +19,7 @@ BENCHMARKS = (
     "bot",
     "hostile",
     "queue",
+    "store",
     "seats",
     "crash",
     "crowd",

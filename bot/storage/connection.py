@@ -1,6 +1,7 @@
 """Open the store: SQLite in a folder, or Postgres at a URL."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from bot.storage.postgres import open_postgres
 from bot.storage.sqlite import DATABASE, LOCK, locked_folder, open_sqlite
 from bot.storage.store import Store
 from bot.timings import Timings
+from engine.files import quoted
+
+log = logging.getLogger(__name__)
 
 __all__ = ["DATABASE", "LOCK", "open_store"]
 
@@ -34,6 +38,9 @@ async def open_store(
             async with open_sqlite(folder, locked_seconds) as database:
                 yield Store(database)
             return
+        if (folder / DATABASE).exists():
+            path = {"path": quoted(folder / DATABASE)}
+            log.warning("storage.url is set, so another database is not used", extra=path)
         async with open_postgres(url.get_secret_value(), locked_seconds) as (database, lock):
             await lock.sign()
             watching = asyncio.create_task(lock.watch())

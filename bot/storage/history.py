@@ -22,14 +22,14 @@ class HistoryRepository(Repository):
         order = JobRow.id.asc() if direction is PageDirection.NEWER else JobRow.id.desc()
         wanted = is_in if job_id is None else and_(is_in, _is_next(direction, job_id))
         rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
-        count = select(func.count()).select_from(JobRow).where(is_in)
         async with self._read() as session:
             found = (await session.execute(rows.where(wanted).order_by(order).limit(1))).first()
             if found is None:
                 return None
             row, place = found
-            newer = await session.scalar(count.where(JobRow.id > row.id)) or 0
-            total = await session.scalar(count) or 0
+            # In one query, which goes through all jobs of the scope.
+            counts = (func.count().filter(JobRow.id > row.id), func.count())
+            newer, total = (await session.execute(select(*counts).where(is_in))).one()
             posts = select(PostRow).where(PostRow.job_id == row.id).order_by(PostRow.message_id)
             post = await session.scalar(posts.limit(1))
             pictures = select(PictureRow.steps).where(PictureRow.job_id == row.id)

@@ -22,7 +22,6 @@ from bot.storage.database_lock import LOCK_CLASS, DatabaseLock
 from bot.storage.holdings import stored_bytes
 from bot.storage.migrations import create, migrate
 from bot.storage.tables import Base
-from engine.config_file import hide_logins
 from engine.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -40,6 +39,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two attempts to reach the server at the start."""
 _STARTING = "57P03"
 """The error code of a server that starts or shuts down."""
+_UNREADABLE = (
+    "storage.url cannot be read: in names and passwords, signs such as @, / and # are written as "
+    "%40, %2F and %23"
+)
 
 
 @asynccontextmanager
@@ -111,9 +114,11 @@ async def _reach(connect: Connect, *, waits: bool) -> None:
         except OSError as error:
             cause = str(error) or "it does not answer"
         except Exception as error:  # the driver's errors have no common base
-            if getattr(error, "sqlstate", None) != _STARTING:
-                # The text of an error may contain parts of the URL.
-                raise SettingsError(f"storage.url: {hide_logins(str(error))}") from None
+            state = getattr(error, "sqlstate", None)
+            if state is None:  # from the driver; its text may contain parts of the password
+                raise SettingsError(_UNREADABLE) from None
+            if state != _STARTING:
+                raise SettingsError(f"storage.url: {error}") from None
             cause = str(error)
         else:
             await connection.close()

@@ -1,7 +1,6 @@
 """A server of Postgres in a temporary folder, and a database of its own for each test."""
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -119,7 +118,7 @@ def find_programs() -> Path | None:
 @contextmanager
 def running_server(programs: Path) -> Iterator[PostgresServer]:
     """Make and start a server, which refuses to run as root: then another account runs it."""
-    account = _account() if os.geteuid() == 0 else None
+    account = _account() if os.name != "nt" and os.geteuid() == 0 else None
     # The path of a socket has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
@@ -137,5 +136,7 @@ def running_server(programs: Path) -> Iterator[PostgresServer]:
 
 
 def _account() -> str:
+    import pwd  # not on Windows
+
     names = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in ("postgres", "nobody") if name in names)

@@ -2,8 +2,6 @@
 
 import asyncio
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -143,12 +141,25 @@ async def test_a_copy_that_fails_leaves_the_target_empty(
     assert not (back.folder / DATABASE).exists()
 
 
-def test_a_wrong_login_is_named_without_its_password(postgres: PostgresServer, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://nobody:s3cret@/none?host={}", "nobody"),
+        ("postgresql://nobody:s3cret/s3cret#s3cret@host/none", "%2F"),
+        ("postgresql://nobody:s3cret@/none?host={}&port=1", "cannot reach the server"),
+    ],
+)
+async def test_a_url_that_does_not_work_is_refused_without_its_password(
+    postgres: PostgresServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    url: str,
+    said: str,
+):
     secret = tmp_path / "url"
-    secret.write_text(f"postgresql://nobody:s3cret@/none?host={postgres.folder}\n")
-    command = [sys.executable, "-m", "bot.storage", "copy", f"@{secret}", str(tmp_path / "new")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("error: storage.url: ")
-    assert "nobody" in ended.stderr
-    assert "s3cret" not in ended.stderr + ended.stdout
+    secret.write_text(url.format(postgres.folder))
+    assert await asyncio.to_thread(main, ["copy", f"@{secret}", str(tmp_path / "new")]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("error: storage.url")
+    assert said in told.err
+    assert "s3cret" not in told.err + told.out
