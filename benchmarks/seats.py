@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
 
 def _print_order() -> None:
     print("1,000 jobs of 100 people, 100 to 400 steps of 50 ms, slices of 25 steps:")
-    print("painters               load               useful   moved slices   furthest behind")
+    print("painters               load               useful  moved slices   behind  error of ETAs")
     for painters in (1, 2, 8, 64):
         arrivals = burst(1000, 100, Random(SEED))
         _print_outcome(str(painters), "all at once", arrivals, [1.0] * painters)
@@ -54,8 +54,8 @@ def _print_outcome(
     outcome = Simulation(arrivals, speeds).run()
     moved = outcome.moves / outcome.slices
     print(
-        f"{painters:23}{load:18} {outcome.useful_share:6.1%} {moved:14.1%} {outcome.lead:10.2f}"
-        " slices"
+        f"{painters:23}{load:18} {outcome.useful_share:6.1%} {moved:13.1%} {outcome.lead:8.2f}"
+        f" {outcome.eta_error:14.1%}"
     )
 
 

@@ -1,7 +1,7 @@
 """Several painters at one queue, simulated: steps take no time here, and a clock advances by them.
 
 It measures what the order of slices does: how much of the painters' time is useful, how often runs
-move, and how far anybody who waits is behind others.
+move, how far anybody who waits is behind others, and how true the announced times are.
 """
 
 import heapq
@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from math import inf
 from random import Random
+from statistics import median
 
 from bot.jobs.job import Job
 from bot.scheduling.cost import step_cost
 from bot.scheduling.fair_queue import FairQueue
 from bot.scheduling.queue import GpuQueue
 from bot.scheduling.run_moves import RunMove
-from bot.scheduling.seats import Slice
+from bot.scheduling.seats import DeviceKind, Slice
 from engine.presets import make_recipe
 
 STEP_SECONDS, SLICE_SECONDS, MOVE_SECONDS = 0.05, 0.002, 0.03
@@ -46,6 +47,8 @@ class Outcome:
     moves: int = 0
     lead: float = 0.0
     """How far anybody who waited was behind anybody with a slice, in slices."""
+    eta_error: float = 0.0
+    """Median error of the announced times that are left, as a share of the true ones."""
     ends: dict[int, float] = field(default_factory=dict[int, float])
     """When each job was done, by its number."""
 
@@ -76,12 +79,14 @@ class Simulation:
         self.queue = GpuQueue(slice_steps=STEPS)
         self.clock = 0.0
         self._speeds = speeds
-        self._seats = [self.queue.seat() for _ in speeds]
+        self._seats = [self.queue.seat(DeviceKind(str(each))) for each in speeds]
         self._arrivals = sorted(arrivals, key=lambda each: each.seconds, reverse=True)
         self._left: dict[int, int] = {}
         self._numbers, self._events = count(), count()
         self._ending: list[tuple[float, int, int, Slice]] = []
         """Slices that are painted: when they end, and the painter."""
+        self._announced: list[tuple[int, float, float]] = []
+        """Jobs, when a slice of theirs began, and when they were said to be done."""
         self._outcome = Outcome()
         self._recipe = make_recipe("a ring", seed=1, models="demo", steps=400)
 
@@ -100,6 +105,8 @@ class Simulation:
         outcome = self._outcome
         outcome.seconds = self.clock
         outcome.useful_share = steps * STEP_SECONDS / (sum(self._speeds) * self.clock)
+        left = ((outcome.ends[job] - at, end - at) for job, at, end in self._announced)
+        outcome.eta_error = median(abs(said - true) / true for true, said in left)
         return outcome
 
     def _arrive(self, arrival: Arrival) -> None:
@@ -128,6 +135,10 @@ class Simulation:
         seconds += steps * STEP_SECONDS / self._speeds[painter]
         self._outcome.slices += 1
         self._outcome.lead = max(self._outcome.lead, self._lead(slice_.job.author_id))
+        position = self.queue.position(slice_.job.id, speed=float)
+        assert position is not None
+        end = self.clock + position.end / step_cost(self._recipe) * STEP_SECONDS
+        self._announced.append((slice_.job.id, self.clock, end))
         event = self.clock + seconds, next(self._events), painter, slice_
         heapq.heappush(self._ending, event)
 

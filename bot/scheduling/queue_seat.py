@@ -58,6 +58,8 @@ class QueueSeat:
             self.is_free = True
             task = self._next_call() or (None if self._state.held else self._next_slice())
             self.is_free = task is None
+            if task is not None and len(self._state.open_seats) > 1:
+                self._state.changed.notify_all()  # others may have what this one has no time for
             return task
 
     def next_call(self) -> SeatCall | None:
@@ -197,8 +199,6 @@ class QueueSeat:
             state.seats[queued.home].ask_for(move)
         self._hold(queued)
         self.batch, self.jobs_changed = [queued], True
-        if has_others:  # others may have what this painter has no time for now
-            state.changed.notify_all()
         return Slice(queued.job, state.slice_steps, move)
 
     def _next_to_stop(self) -> QueuedJob | None:

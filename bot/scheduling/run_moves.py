@@ -26,7 +26,7 @@ class RunMove:
             return
         try:
             self.result.set_result(let_go(self.job))
-        except Exception as error:
+        except BaseException as error:
             self.result.set_exception(error)
 
     def cancel(self) -> None:

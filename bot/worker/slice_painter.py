@@ -130,8 +130,8 @@ class SlicePainter:
                 self._fetch(current.move)
         except CancelledError:
             return Standing.WITHDRAWN
-        except Exception as error:
-            return error
+        except Exception:  # then it goes on from its last stored checkpoint
+            log.exception("a run could not be moved", extra={"job": current.job.id})
         run = self._runs.use(current.job)
         return self._conclude(run) if isinstance(run, JobRun) else run
 

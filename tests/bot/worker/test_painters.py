@@ -42,8 +42,13 @@ PIXELS = tuple(f"demo-{kind}" for kind in DEMO_PIXELS)
 class Studio:
     """Painters on CPUs, and a store that keeps what they publish."""
 
-    def __init__(self, painters: int, slice_steps: int = 2) -> None:
-        settings = EngineSettings(device=("cpu",) * painters, threads=1, more_models=PIXELS)
+    def __init__(self, painters: int, slice_steps: int = 2, *, deterministic: bool = True) -> None:
+        settings = EngineSettings(
+            device=("cpu",) * painters,
+            threads=1,
+            more_models=PIXELS,
+            deterministic=deterministic,
+        )
         self.queue = GpuQueue(slice_steps=slice_steps)
         self.loading = ModelLoading()
         self.events: list[Event] = []
@@ -81,8 +86,8 @@ class Studio:
 
 
 @contextmanager
-def studio(painters: int, slice_steps: int = 2) -> Iterator[Studio]:
-    opened = Studio(painters, slice_steps)
+def studio(painters: int, slice_steps: int = 2, *, deterministic: bool = True) -> Iterator[Studio]:
+    opened = Studio(painters, slice_steps, deterministic=deterministic)
     opened.painters.start()
     opened.painters.loaded.result(PATIENCE)
     try:
@@ -178,6 +183,18 @@ def test_a_run_that_moves_goes_on_as_if_it_had_stayed(moves: list[int]):
     for end in opened.ends():
         assert isinstance(end, Finished)
         assert all(map(is_as_alone, end.pictures))
+
+
+def test_jobs_that_share_steps_on_several_painters_end_once():
+    with studio(painters=2, deterministic=False) as opened:
+        for number in range(1, 25):
+            made = recipe(number, "demo-pyramid", steps=3 + number % 4)
+            opened.queue.put(Job(number, number % 5, "a ring", (made,)))
+            if number % 6 == 0:
+                opened.queue.stop(number - 3)
+        opened.wait_for(lambda: len(opened.ends()) >= 24)
+    assert Counter(each.job_id for each in opened.ends()) == Counter(range(1, 25))
+    assert all(isinstance(each, Finished) for each in opened.ends())
 
 
 def test_others_go_on_when_a_painter_dies(
