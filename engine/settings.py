@@ -59,6 +59,8 @@ class EngineSettings(Table):
     edit_models: Line = ""
     """Name of the models that edit pictures which were not painted here, unless someone asks for
     others; empty for the main ones."""
+    upscaler: Line = ""
+    """Path of the weights of a network that enlarges pictures; "" for none."""
     painters: Annotated[tuple[Name, ...], Field(max_length=MAX_MORE_MODELS)] = DEMO_PAINTERS
     """Names of models of other painters than VQGAN-CLIP, such as GLIDE, that people can choose. The
     demo ones count only beside the demo pair."""

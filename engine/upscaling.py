@@ -35,10 +35,13 @@ class ToEnlarge:
     """What the user should know about how the file was read."""
 
 
-def read_to_enlarge(source: Path | bytes, factor: int, *, name: Name = THE_PICTURE) -> ToEnlarge:
+def read_to_enlarge(
+    source: Path | bytes, factor: int, *, name: Name = THE_PICTURE, as_shown: bool = False
+) -> ToEnlarge:
     """Read a picture that is to become `factor` times as wide and high.
 
     `source` is the path of a file, or its bytes, which messages call `name`.
+    `as_shown` enlarges a picture of this program as it is, too.
 
     Raises:
         PictureError: The file is not a picture, or it is smaller than 16 pixels or too long.
@@ -48,7 +51,7 @@ def read_to_enlarge(source: Path | bytes, factor: int, *, name: Name = THE_PICTU
         name, source = quoted(source), read_bounded(source, limit=MAX_FILE_BYTES)
     loaded = load_picture(source, name=name)
     check_source(loaded.picture, name)
-    origin, steps = _origin(source, loaded.picture.size)
+    origin, steps = (None, 0) if as_shown else _origin(source, loaded.picture.size)
     if origin is None:
         check_size(loaded.size, factor)
     return ToEnlarge(loaded.picture, origin, steps, tuple(loaded.notices(name)))

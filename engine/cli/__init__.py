@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
     match arguments.command:
+        case "upscale" if arguments.by == "network":
+            return _enlarge_by_network(arguments)
         case "imagine" | "edit" | "upscale":
             return _paint(arguments, signals)
         case "animate" | "restyle":
@@ -87,6 +89,18 @@ def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
         from engine.cli.painter import paint_request
 
         return paint_request(request, names, signals)
+
+
+def _enlarge_by_network(arguments: argparse.Namespace) -> int:
+    from engine.cli.network import check_request, enlarge_by_network
+    from engine.cli.saving import reserved
+    from engine.settings import read_settings
+
+    settings = read_settings(arguments.config)
+    path = check_request(arguments, settings)
+    let_idle_threads_sleep()
+    with reserved(() if arguments.force else (arguments.out,)) as names:
+        return enlarge_by_network(arguments, settings, path, names)
 
 
 def _animate(arguments: argparse.Namespace, signals: StopSignals) -> int:

@@ -27,6 +27,9 @@ MAX_COUNT = 1000
 KEEPS = ("all", "best")
 """What to do with several pictures: nothing, or to choose the best one too."""
 
+UPSCALERS = ("painter", "network")
+"""What can enlarge pictures: the painter itself, or a dedicated network."""
+
 _RECIPE_OPTIONS = (
     *("size", "steps", "seed", "models", "preset"),
     *("negative", "ratio", "init_image", "start_noise", "like", "count", "tile", "fade"),
@@ -70,6 +73,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         _check_combination(arguments)
     if arguments.command == "compare":
         _check_comparison(arguments)
+    if arguments.command == "upscale" and arguments.upscaler and arguments.by != "network":
+        raise UsageError("--upscaler names the file of a network: add --by network")
     return arguments
 
 
@@ -217,6 +222,8 @@ def _add_upscale(commands: "Commands") -> None:
     about = "what it shows (default: the words that painted it, or none)"
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", help=about)
     recipe = parser.add_argument_group("what to paint")
+    _add_option(recipe, "--by", choices=UPSCALERS, metavar="NAME", default=UPSCALERS[0])
+    _add_option(recipe, "--upscaler", **_FILE)
     _add_option(recipe, "--factor", type=values.factor, metavar="F", default=ENLARGED)
     _add_option(recipe, "--steps", type=_STEPS("--steps"), metavar="N", help=help_texts.TILE_STEPS)
     _add_option(recipe, "--seed", type=values.whole_number("--seed", 0, MAX_SEED), metavar="S")

@@ -59,6 +59,7 @@ TILE_STEPS = f"number of steps of each part (default: {STEPS})"
 """What `--steps` is for an enlargement."""
 OPTIONS = {
     "--animation": "also write an animation of the progress, a .webp or .mp4 file",
+    "--by": "painter, or network: a dedicated network that the host has (default: painter)",
     "--camera": f"what the camera does: {', '.join(CAMERAS)} (default: zoom)",
     "--count": "paint N pictures, FILE-1.png to FILE-N.png, with the seeds S, S+1, ...",
     "--device": f"{DEVICES} (default: auto)",
@@ -105,6 +106,7 @@ OPTIONS = {
     "--table": "instead of a sheet: print the times of N runs each beside those of the paper",
     "--tile": f"paint a picture that continues across its own edges, so that copies of it join "
     f"without a seam: {', '.join(TILES)} (default: none)",
+    "--upscaler": "with --by network: its file (default: upscaler in config.toml)",
     "--tries": f"number of tries of the other painters, with the seeds S, S+1, ... (default: "
     f"{TRIES})",
 }
