@@ -16,7 +16,7 @@ _FILES = {
     ),
     "job-N/job.json": Message("what you asked for and when, its state, and where I posted it"),
     "job-N/recipe-M.json": Message(
-        "everything that determines picture M, images that you attached as base64"
+        "everything that determines picture M, images and videos that you attached as base64"
     ),
     "job-N/picture-M.png": Message("the picture"),
     "job-N/frames/": Message("the picture at earlier steps, by picture and step"),

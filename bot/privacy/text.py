@@ -9,7 +9,7 @@ from bot.languages.message import Message, joined, listed
 _STORED = Message(
     "When you ask for a picture, I store under the id of your Discord account: your words and "
     "settings; the time; where I posted; the pictures, their earlier steps, the data to resume "
-    "them, and the pictures that you attached."
+    "them, and the pictures and videos that you attached."
 )
 _DRAFTS = Message("A picture that you prepare with `/mask` is stored for a day.")
 _VISIBLE = Message(
@@ -31,11 +31,12 @@ _STAYS = Message(
 
 _IN_FILES: Mapping[PostedRecipes, Message] = {
     "without-pictures": Message(
-        "A picture's file contains your words and settings, but not the pictures that you "
-        "attached; beside an edit I post the picture as it was before."
+        "A picture's file contains your words and settings, but not the pictures and videos that "
+        "you attached; beside an edit I post the picture as it was before."
     ),
     "complete": Message(
-        "A picture's file contains your words and settings, and the pictures that you attached."
+        "A picture's file contains your words and settings, and the pictures and videos that you "
+        "attached."
     ),
     "none": Message(
         "A picture's file does not contain how it was made; beside an edit I post the picture as "

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-from bot.errors import UserError
 from bot.languages.message import Message, sentences
 from engine.editing.edit_recipe import canvas_size
 from engine.images.clip import read_clip
-from engine.images.stored_clip import clip_frames, clip_info
 from engine.presets import size_within
 from engine.recipes.film import Film
-from engine.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -42,15 +39,3 @@ def read_clip_to_restyle(
     clip = read_clip(content, size_for=size_for, rate=film.shown_rate, seconds=seconds)
     info = clip.info
     return ClipToRestyle(clip.video, info.size, usual[-1], info.frames, sentences(clip.notices))
-
-
-def check_own_clip(recipe: Recipe, film: Film, video: bytes) -> None:
-    """Raise `UserError` or `EngineError` unless a recipe's clip is as this program stores clips.
-
-    All of its frames are decoded here, where a damaged or hostile file costs one small process.
-    """
-    info = clip_info(video)
-    wanted = (recipe.width, recipe.height), film.shown_rate, film.frames
-    is_as_stored = (info.size, info.rate, film.painted_of(info.frames)) == wanted
-    if not is_as_stored or any(each.size != info.size for each in clip_frames(video)):
-        raise UserError(Message("The video that this recipe restyles does not fit its film."))

@@ -7,7 +7,6 @@ from PIL import Image
 
 from bot.errors import UserError
 from bot.languages.message import Message, sentences
-from bot.reading.clip_readers import check_own_clip
 from engine.editing.edit_pictures import EditPictures, read_edit, read_mask, read_source
 from engine.editing.edit_recipe import IMAGE_PROMPT_SIDE, image_prompt
 from engine.editing.followups import restart_from
@@ -87,15 +86,13 @@ def with_own_pictures(recipe: AnyRecipe) -> AnyRecipe:
     and stays as it is, because it would lose something each time. Raises `UserError` or
     `EngineError` for pictures that cannot be read, or that this bot would not make.
     """
-    start = start_picture(recipe)  # fits the canvas, or cannot be read
+    start = start_picture(recipe)  # it, or a whole clip, fits the canvas, or cannot be read
     if isinstance(recipe, Recipe) and recipe.enlargement is not None:
         start = picture_to_enlarge(recipe)
     likes = tuple(_own_image_prompt(each) for each in recipe.image_prompts)
     edit = None if recipe.edit is None else _own_edit(recipe.edit)
     if not isinstance(recipe, Recipe):
         return replace(recipe, edit=edit)
-    if recipe.film is not None and recipe.clip is not None:
-        check_own_clip(recipe, recipe.film, recipe.clip.video)
     first = None if recipe.init_image is None or start is None else _png(start)
     return replace(recipe, init_image=first, image_prompts=likes, edit=edit)
 

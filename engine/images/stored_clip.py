@@ -37,6 +37,8 @@ MAX_STORED_BYTES = 10 * MEBIBYTE
 QUALITIES = (10, 18, 26, 34, 42)
 """Constant rate factors of H.264, from hardly visible losses on; the first that fits is used."""
 _ENCODER = "libx264rgb"
+_CODECS = (["h264"], ["aac", "h264"])
+"""The codecs of all streams of a stored clip, in the order of their names."""
 _PIXELS = "gbrp"
 """Pixel format of stored frames: green, blue and red, each in a plane."""
 
@@ -124,8 +126,9 @@ def write_clip(
 def _stored_stream(container: InputContainer, name: Name) -> VideoStream:
     """Return the stream of frames of a stored clip; raise `PictureError` if it is none."""
     stream = video_stream(container, name)
-    kinds = {each.codec_context.name for each in container.streams.audio}
-    if stream.codec_context.name != "h264" or len(container.streams) > 2 or kinds - {"aac"}:
+    # A stream of an unknown codec has no context.
+    codecs = [each.codec_context and each.codec_context.name for each in container.streams]
+    if stream.codec_context.name != "h264" or sorted(map(str, codecs)) not in _CODECS:
         raise _foreign(name)
     return stream
 

@@ -17,7 +17,9 @@ from simcord.backend.models.message import AllowedMentions
 from bot import client
 from bot.config import BotSettings
 from engine import presets
+from engine.editing.restyle import restyle_recipe
 from engine.films import read_any_provenance
+from engine.images.clip import read_clip
 from engine.images.stored_clip import clip_info
 from engine.recipes.recipe import Recipe
 from tests.bot.privacy.test_retention import places_of
@@ -40,6 +42,7 @@ WIDE = (128, 64)
 PURE_RED = (255, 0, 0)
 CLIP = video([halves(GREEN, BLUE, WIDE)] * 12, sound=0.5)
 """Half a second: twelve frames, of which every third one is painted."""
+STORED = read_clip(CLIP, size_for=lambda _: (64, 64), rate=24).video
 
 
 async def restyle(bot: BotHarness, clip: bytes = CLIP, **options: object) -> str:
@@ -120,6 +123,27 @@ async def test_where_whole_recipes_are_posted_a_film_is_painted_again(tmp_path: 
         assert film_of(again).filename == "picture-2-film.mp4"
         assert (await stored_recipe(bot, again)).seed != 3
         assert len(sound_of(await film_of(again).read())) > 0
+
+
+@pytest.mark.parametrize(
+    ("clip", "size", "reason"),
+    [
+        (b"rubbish", (64, 64), "it is no video"),
+        (CLIP, (64, 64), "not one that this program stored"),
+        (STORED, (80, 64), "but the film 80x64"),
+    ],
+    ids=["rubbish", "foreign", "another size"],
+)
+async def test_a_recipe_with_a_clip_that_is_none_is_not_painted(
+    bot: BotHarness, clip: bytes, size: tuple[int, int], reason: str
+):
+    recipe = restyle_recipe(PROMPT, clip, size=size, shown=12, seed=1, steps=2)
+    shown = await bot.bob.slash(bot.channel, "recipe", image=("a.json", recipe.to_json().encode()))
+    assert shown.response is not None
+    (refused,) = (await bot.bob.click(shown.response, label="Paint it again")).followups
+    assert refused.ephemeral
+    assert reason in refused.content
+    assert await nothing_was_queued(bot)
 
 
 async def test_a_rerun_paints_the_same_video_again(bot: BotHarness):

@@ -93,3 +93,10 @@ async def test_nothing_of_it_is_left():
         pid = await process.call(os.getpid)
         assert psutil.pid_exists(pid)
     assert not psutil.pid_exists(pid)
+
+
+async def test_a_process_that_does_not_stay_ends_after_each_call():
+    process = FileProcess(600.0, stays=False)
+    pid = await process.call(os.getpid)
+    assert not psutil.pid_exists(pid)
+    assert await process.call(json.loads, "1") == 1

@@ -183,6 +183,14 @@ def test_a_recipe_holds_only_clips_as_they_are_stored(content: bytes):
         list(clip_frames(content))
 
 
+def test_a_stored_clip_with_an_unknown_codec_is_refused():
+    film = (plain(RED) for _ in range(3))
+    content = video(film, codec="libx264rgb", pixels="rgb24", sound=0.2)
+    content = content.replace(b"mp4a", b"????").replace(b"esds", b"free")
+    with pytest.raises(PictureError, match="not one that this program stored"):
+        list(clip_frames(content))
+
+
 def test_a_stored_clip_that_is_longer_than_allowed_is_refused():
     film = (plain(RED) for _ in range(700))
     content = video(film, codec="libx264rgb", pixels="rgb24", rate=60)
