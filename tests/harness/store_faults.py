@@ -1,5 +1,6 @@
 """A store that is locked or full for a while."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, event
 
 from bot.config import BotSettings
 from bot.storage.connection import DATABASE
-from tests.harness.bot_harness import BotHarness, until
+from tests.harness.bot_harness import PATIENCE, BotHarness, until
 
 
 @asynccontextmanager
@@ -39,11 +40,19 @@ async def full(bot: BotHarness) -> AsyncIterator[None]:
     def bounded(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count={limit[0]}")
 
+    await asyncio.to_thread(give_back_free_pages, bot.services.settings)
     pool = engine.sync_engine.pool  # what listens cannot be changed while somebody is told
     await until(lambda: pool.checkedout() == 0)  # pyright: ignore[reportAttributeAccessIssue]
     event.listen(engine.sync_engine, "begin", bounded)
     yield
     limit[0] = 2**30
+
+
+def give_back_free_pages(settings: BotSettings) -> None:
+    """Leave no page in the database's file that could be used while the disk is full."""
+    path = settings.storage.folder / DATABASE
+    with closing(sqlite3.connect(path, PATIENCE, isolation_level=None)) as database:
+        database.execute("PRAGMA incremental_vacuum").fetchall()
 
 
 def complaints(caplog: pytest.LogCaptureFixture) -> str:
