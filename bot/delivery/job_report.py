@@ -53,6 +53,8 @@ class JobReport:
     def __init__(self, reporting: Reporting, record: JobRecord) -> None:
         self.job: Job = record.job
         self.location: JobLocation | None = record.location
+        self.is_restored = False
+        """Whether an earlier run of the program may have posted about the job."""
         self._was_begun = record.state is JobState.RUNNING
         self._reporting = reporting
         self._latest: Started | ProgressEvent | None = None
@@ -133,6 +135,8 @@ class JobReport:
         check = self._reporting.picture_check
         picture_filter = JobFilter(check, client, self.job, location, timings)
         message = ProgressMessage(client, self.job, location, store, timings, record.progress_id)
+        if self.is_restored:
+            await message.find()
         while True:
             await self._changed.wait()
             self._changed.clear()

@@ -20,6 +20,7 @@ from bot.storage import Store
 from bot.timings import Timings
 from bot.ui import job_text
 from bot.ui.attachments import Attachment, discord_files
+from bot.ui.buttons import shows_progress
 from bot.ui.discord_errors import (
     CALL_ERRORS,
     NETWORK_ERRORS,
@@ -30,6 +31,9 @@ from bot.ui.discord_errors import (
 )
 
 log = logging.getLogger(__name__)
+
+_SEARCHED = 50
+"""Number of messages of a thread among which its progress is looked for: it is one of the first."""
 
 
 class ProgressMessage:
@@ -82,6 +86,30 @@ class ProgressMessage:
         except discord.HTTPException as error:
             self._log("progress was refused", error)
             self._is_accepted = is_transient(error)
+
+    async def find(self) -> None:
+        """Find the message that an earlier run of the program posted and could not note any more.
+
+        Only for some minutes Discord itself recognizes the nonce and posts none twice.
+        """
+        if self.message_id is not None:
+            return
+        try:
+            found = await bounded(self._search(), self._timings.call_seconds)
+            if found is not None:
+                self.message_id = found
+                await self._store.jobs.set_progress_message(self._job.id, found)
+        except (*CALL_ERRORS, DBAPIError) as error:
+            self._log("progress could not be looked for", error)
+
+    async def _search(self) -> int | None:
+        """Return the oldest message of the thread that has the buttons of the job's progress."""
+        client, location = self._client, self._location
+        thread = client.get_partial_messageable(location.post_id, guild_id=location.guild_id)
+        async for message in thread.history(limit=_SEARCHED, oldest_first=True):
+            if message.author == client.user and shows_progress(message, self._job):
+                return message.id
+        return None
 
     async def _show(
         self, text: str, pictures: Sequence[Attachment], buttons: ui.View | None

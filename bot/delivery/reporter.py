@@ -82,11 +82,14 @@ class Reporter:
         if record.state not in UNFINISHED:
             report.on_end()
 
-    def show(self, record: JobRecord) -> None:
-        """Start posting about a job that is tracked, at the location in `record`."""
+    def show(self, record: JobRecord, *, is_restored: bool = False) -> None:
+        """Start posting about a job that is tracked, at the location in `record`.
+
+        `is_restored` says that an earlier run of the program may have begun to post about it.
+        """
         report = self._reports.get(record.job.id)
         if report is not None:
-            report.location = record.location
+            report.location, report.is_restored = record.location, is_restored
             self._new.put_nowait((report, record))
 
     def report_on(self, message_id: int) -> JobReport | None:

@@ -112,7 +112,7 @@ class JobSubmission:
                 await self._announce_again(record)
                 continue
             self._track_and_queue(record, steps_stored.get(record.job.id, 0))
-            self._reporter.show(record)
+            self._reporter.show(record, is_restored=True)
             if record.stop_requested:
                 self._queue.stop(record.job.id)
 

@@ -144,6 +144,18 @@ def progress_view(job: Job, *, begun: bool) -> ui.View:
     return _view(_row(job.id, actions, job.language))
 
 
+def shows_progress(message: discord.Message, job: Job) -> bool:
+    """Return True if a message has the buttons of `progress_view` for a job."""
+    ids = {
+        each.custom_id
+        for row in message.components
+        if isinstance(row, discord.ActionRow)
+        for each in row.children
+        if isinstance(each, discord.Button)
+    }
+    return str(Press(JobAction.CANCEL, job.id)) in ids
+
+
 def result_view(record: JobRecord, numbers: Sequence[int], best: int | None = None) -> ui.View:
     """Return the buttons under a job's result, which shows the pictures with these numbers.
 

@@ -35,6 +35,7 @@ from tests.harness.bot_harness import (
     job_in_progress,
     painted,
     posted,
+    prefer,
     recipe_of,
     result_of,
     singles_of,
@@ -233,6 +234,33 @@ async def test_a_result_that_arrived_unnoticed_is_posted_under_the_same_nonce(
     async with restartable.start() as bot:
         await bot.wait_until_notified()
     assert nonces.count(nonce) == 2
+
+
+@pytest.mark.parametrize("notify", ["ping", "none"])
+async def test_progress_that_was_posted_and_not_noted_is_found_again(
+    restartable: RestartableBot, monkeypatch: pytest.MonkeyPatch, notify: str
+):
+    """After some minutes, Discord no longer knows the nonce; simcord never does."""
+
+    async def never(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    async with restartable.start() as bot:
+        await prefer(bot, notify)
+        with steps_held(after=3), monkeypatch.context() as patched:
+            patched.setattr(JobRepository, "set_progress_message", never)
+            await bot.imagine(steps=STEPS)
+            await until(lambda: bot.thread().history())
+            await restartable.kill(bot.services)
+    (shown,) = bot.thread().history()
+    with steps_held(after=6) as held:
+        async with restartable.start() as bot:
+            await kept_steps(bot, 1, 5)
+            assert [each.id for each in bot.thread().history()] == [shown.id]
+            held.go_on()
+            result = await result_of(bot)
+    assert [each.id for each in bot.thread().history()] == [result.id]
+    assert (result.id == shown.id) == (notify == "none")
 
 
 async def test_waiting_jobs_keep_their_order_after_restart(restartable: RestartableBot):
