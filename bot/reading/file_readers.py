@@ -14,6 +14,7 @@ from engine.files import THE_PICTURE
 from engine.images.image_io import load_picture, read_picture
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
+from engine.recipes.pictures import without_pictures
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import (
     init_image,
@@ -69,6 +70,13 @@ def read_goal(content: bytes, number: int | None) -> tuple[ImagePrompt, Message]
 def read_small(content: bytes, factor: int) -> tuple[ToEnlarge, Message]:
     """Return a picture that is to become `factor` times as large, and notices."""
     found = read_to_enlarge(content, factor)
+    if (origin := found.origin) is not None:
+        # Of its pictures only these are used again.
+        likes = tuple(
+            _own_image_prompt(each) if each.picture else each for each in origin.image_prompts
+        )
+        bare = vqgan_clip_recipe(without_pictures(origin))
+        found = replace(found, origin=replace(bare, image_prompts=likes))
     return found, sentences(found.notices)
 
 

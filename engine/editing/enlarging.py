@@ -97,8 +97,8 @@ def enlarged(
 
     `picture` is the finished picture, or its file. `steps` are those that it took, by default all:
     a picture of a story is named by the chapter that it shows. A masked edit, whose words describe
-    only a part, is to look like itself. It is shown enlarged like the picture before, as far as
-    there is room.
+    only a part, is to look like itself. Pictures to resemble that were left out of the recipe are
+    left out here too. It is shown enlarged like the picture before, as far as there is room.
 
     Raises:
         PictureError: The file is not a picture.
@@ -120,9 +120,10 @@ def enlarged(
         tile=recipe.tile,
         enlarge=enlarge,
     )
-    if is_masked or not (shown.prompts or all(each.picture for each in shown.image_prompts)):
+    likes = tuple(each for each in shown.image_prompts if each.picture)
+    if is_masked or not (shown.prompts or likes):
         return found
-    return replace(found, prompts=shown.prompts, image_prompts=shown.image_prompts)
+    return replace(found, prompts=shown.prompts, image_prompts=likes)
 
 
 def check_size(size: tuple[int, int], factor: int) -> None:

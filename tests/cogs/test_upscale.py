@@ -1,5 +1,7 @@
 """`/upscale`: pictures two or four times as large, as people see them."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image, ImageDraw
 
@@ -9,10 +11,13 @@ from tests.harness.bot_harness import (
     encoded,
     ephemeral_text,
     is_accepted,
+    make_settings,
+    open_bot,
     opened,
     pictures_of,
     recipe_of,
     result_of,
+    stored_recipe,
 )
 
 
@@ -62,6 +67,20 @@ async def test_a_picture_that_was_painted_here_keeps_its_words(bot: BotHarness):
     result = await result_of(bot)
     assert "a red circle" in result.content
     assert "128×128, shown 8×" in result.content
+
+
+@pytest.mark.parametrize("posted", ["complete", "without-pictures"])
+async def test_a_picture_like_others_is_enlarged_with_or_without_these(tmp_path: Path, posted: str):
+    async with open_bot(make_settings(tmp_path, posted_recipes=posted)) as bot:
+        like = ("like.png", photo((300, 200)))
+        await bot.imagine("a red circle", steps=1, like=like)
+        (file,) = pictures_of(await result_of(bot))
+        assert is_accepted(await upscale(bot, await file.read()))
+        recipe = await stored_recipe(bot, await result_of(bot))
+        assert recipe.title == "a red circle"
+        pictures = [each.picture for each in recipe.image_prompts]
+        assert len(pictures) == (posted == "complete")
+        assert all(pictures)
 
 
 async def test_an_enlarged_picture_is_enlarged_again_and_rerun(bot: BotHarness):
