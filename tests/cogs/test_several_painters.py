@@ -9,6 +9,7 @@ import pytest
 import simcord
 
 from bot.config import BotSettings
+from bot.jobs.job import JobState
 from tests.harness.bot_harness import (
     PROMPT,
     BotHarness,
@@ -20,6 +21,7 @@ from tests.harness.bot_harness import (
     steps_held,
     until,
 )
+from tests.harness.restartable_bot import open_restartable_bot
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +72,21 @@ async def test_a_third_person_waits_behind_two_painters(bot: BotHarness):
         assert eta.jobs_ahead == 2
         assert bot.services.queue.waiting() == 1
     await bot.wait_until_notified()
+
+
+async def test_all_go_on_after_a_restart(settings: BotSettings, monkeypatch: pytest.MonkeyPatch):
+    changed = with_devices(settings, "cpu", "cpu")
+    async with open_restartable_bot(changed, monkeypatch) as restartable:
+        async with restartable.start() as bot:
+            with steps_held(1):
+                await bot.imagine(steps=4)
+                await bot.bob.slash(bot.channel, "imagine", prompt=PROMPT, steps=4)
+                await until(lambda: all(each.jobs() for each in bot.services.worker.all))
+                await restartable.kill(bot.services)
+        async with restartable.start() as bot:
+            await bot.wait_until_notified()
+            assert [await bot.services.store.jobs.state(n) for n in (1, 2)] == [JobState.DONE] * 2
+            assert sum(len(painted(thread)) for thread in bot.channel.threads) == 2
 
 
 async def test_pictures_are_those_of_one_painter(settings: BotSettings):
