@@ -186,6 +186,8 @@ def _steps(pixels: Picture, axis: int, lines: Sequence[int]) -> tuple[float, flo
 
 def _print_drawn(count: int, methods: dict[str, Method]) -> None:
     """Print how near enlarged scenes are to the same scenes, drawn larger."""
+    if count == 0:
+        return
     scenes = world.sample_single_scenes(count, torch.Generator().manual_seed(77))
     print(
         "\n| drawn scenes, twice as large | all pixels | at outlines |\n|---|---|---|", flush=True
