@@ -22,10 +22,11 @@ from simcord.backend import serializers
 from simcord.backend.errors import BackendError
 from simcord.http import dispatch
 
+from bot.worker.job_run import JobRun
 from tests.harness.bot_harness import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-API_VARIABLE = "TEST_DISCORD_API"
+API_VARIABLE, CHECKPOINTS_VARIABLE = "TEST_DISCORD_API", "TEST_CHECKPOINT_SECONDS"
 _DISPATCH, _HEARTBEAT, _IDENTIFY, _HELLO, _ACKNOWLEDGED = 0, 1, 2, 10, 11
 """Discord's opcodes: https://docs.discord.com/developers/topics/opcodes-and-status-codes"""
 
@@ -249,8 +250,21 @@ def _json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None
     return web.Response(body=json.dumps(body, default=str).encode(), status=status, headers=found)
 
 
+def _save_every(seconds: float) -> None:
+    """Let the engine save a checkpoint of a job every so many seconds."""
+    begin = JobRun.__init__
+
+    def saving(self: JobRun, *values: Any) -> None:
+        begin(self, *values)
+        self._checkpoint_seconds = seconds
+
+    JobRun.__init__ = saving  # pyright: ignore[reportAttributeAccessIssue]
+
+
 if __name__ == "__main__":
     Route.BASE = os.environ[API_VARIABLE]
+    if CHECKPOINTS_VARIABLE in os.environ:
+        _save_every(float(os.environ[CHECKPOINTS_VARIABLE]))
     from bot.__main__ import main
 
     sys.exit(main())
