@@ -17,7 +17,8 @@ from engine.recipes.open_edit_recipe import OpenEditRecipe, read_phrases
 from engine.recipes.pictures import check_complete
 from engine.recipes.plain_recipe import read_plain
 from engine.recipes.prompts import line_of, parse_line
-from engine.recipes.recipe import MAX_MORE, Recipe
+from engine.recipes.recipe import Recipe
+from engine.recipes.recipe_checks import MAX_MORE
 from engine.recipes.start_image import init_image
 from engine.recipes.story import FADE
 

@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
-from reprlib import repr as brief
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from engine.errors import RecipeError
@@ -26,18 +25,17 @@ from engine.recipes.checks import (
     check_number,
     check_one_of,
     check_whole,
-    is_tuple_of,
 )
-from engine.recipes.edit import MAX_BYTES, Edit, ImagePrompt, check_picture
+from engine.recipes.edit import Edit, ImagePrompt, check_picture
 from engine.recipes.enlargement import Enlargement
 from engine.recipes.film import Clip, Film
 from engine.recipes.json_form import as_list, as_object, build, check_version, encode_base64, parse
-from engine.recipes.prompts import (
-    MAX_PROMPTS,
-    Prompt,
-    check_prompts,
-    check_weights,
-    line_of,
+from engine.recipes.prompts import Prompt, check_prompts, check_weights, line_of
+from engine.recipes.recipe_checks import (
+    check_enlargement,
+    check_film,
+    check_image_prompts,
+    check_more,
 )
 from engine.recipes.story import Story, check_story
 from engine.text import Text
@@ -50,8 +48,6 @@ NEWEST_VERSION = 5
 """Version that only tiles, films, stories and enlargements need; it added their keys `tile`,
 `film`, `story` and `enlargement`."""
 
-MAX_MORE = 100
-"""Maximum number of extra rounds in a run."""
 MAX_START_NOISE = 10.0
 MIN_LEARNING_RATE = 1e-6
 MAX_CUTOUTS = 1024
@@ -130,13 +126,12 @@ class Recipe:
     story: Story | None = None
     """Chapters of the prompts over the first `steps`; None if all prompts count in every step.
     `image_prompts` count in every chapter, and rounds of `more` go on with the last one."""
-
     enlargement: Enlargement | None = None
     """What paints the `init_image` larger, tile by tile; None for a picture of the canvas."""
 
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
-        _check_image_prompts(self.image_prompts)
+        check_image_prompts(self.image_prompts)
         check_instance("augmentations", self.augmentations, Augmentations)
         check_instance("edit", self.edit, Edit | None)
         check_instance("film", self.film, Film | None)
@@ -145,7 +140,7 @@ class Recipe:
         check_whole("width", self.width, MIN_SIDE, MAX_SIDE)
         check_whole("height", self.height, MIN_SIDE, MAX_SIDE)
         check_whole("steps", self.steps, 1, MAX_STEPS)
-        _check_more(self.more, self.steps)
+        check_more(self.more, self.steps)
         check_story(self.story, [prompt.text for prompt in self.prompts], self.steps)
         for chapter in self.chapters:
             check_weights([each.weight for each in (*chapter, *self.image_prompts)])
@@ -170,9 +165,9 @@ class Recipe:
                 "of a clip; other starts take none"
             )
         if self.film is not None:
-            self._check_film()
+            check_film(self)
         if self.enlargement is not None:
-            self._check_enlargement(self.enlargement)
+            check_enlargement(self, self.enlargement)
         if self.start_noise > 0 and self.start != "image":
             raise RecipeError("start_noise needs a picture to start from, or must be 0")
         if self.start != "codes" and self.quantization == "codebook-sampling":
@@ -341,50 +336,6 @@ class Recipe:
             values["story"] = Story.from_values(values["story"])
         return build(cls, values, _RECIPE, "init_image")
 
-    def _check_film(self) -> None:
-        if self.more or self.edit is not None or self.tile != "none":
-            raise RecipeError(
-                "a film is made of a new picture, or of one to start from: it can have neither "
-                "extra rounds nor an edit, and be no tile"
-            )
-        if self.quantization == "codebook-sampling":
-            raise RecipeError(
-                "the frames of a film are pictures to encode, which codebook sampling cannot: "
-                "choose another quantization"
-            )
-        if self.total_steps > MAX_STEPS:
-            raise RecipeError(
-                "the frames of the film have {total} steps together; at most {most} are allowed",
-                total=self.total_steps,
-                most=MAX_STEPS,
-            )
-
-    def _check_enlargement(self, enlargement: Enlargement) -> None:
-        if self.more or self.film is not None or self.story is not None or self.init_image is None:
-            raise RecipeError(
-                "an enlargement needs one picture to start from, and can have neither extra "
-                "rounds nor a film, a story or an edit"
-            )
-        if self.start_noise > 0 or self.quantization == "codebook-sampling":
-            raise RecipeError(
-                "the parts of an enlargement are encoded pictures, without start noise and "
-                "without codebook sampling"
-            )
-        if self.width > enlargement.size[0] or self.height > enlargement.size[1]:
-            raise RecipeError(
-                "a part of {part} pixels is larger than the enlarged picture, which has {size}",
-                part=f"{self.width}x{self.height}",
-                size="{}x{}".format(*enlargement.size),
-            )
-        if self.total_steps > MAX_STEPS:
-            raise RecipeError(
-                "the {parts} parts of the enlargement have {total} steps together; at most {most} "
-                "are allowed",
-                parts=self.tile_count,
-                total=self.total_steps,
-                most=MAX_STEPS,
-            )
-
 
 def _film_from_values(values: object) -> Film:
     film = dict(as_object(values, Text("the film")))
@@ -395,34 +346,3 @@ def _film_from_values(values: object) -> Film:
 
 def _pictures(relation: str, count: int) -> str:
     return f"{relation} a picture" if count == 1 else f"{relation} {count} pictures"
-
-
-def _check_image_prompts(image_prompts: object) -> None:
-    if not is_tuple_of(image_prompts, ImagePrompt):
-        raise RecipeError(
-            "image_prompts must be a tuple of ImagePrompt, not {value}", value=brief(image_prompts)
-        )
-    if len(image_prompts) > MAX_PROMPTS or sum(len(p.picture) for p in image_prompts) > MAX_BYTES:
-        raise RecipeError(
-            "at most {most} image prompts are allowed, with {mebibytes} MiB together",
-            most=MAX_PROMPTS,
-            mebibytes=MAX_BYTES // 2**20,
-        )
-
-
-def _check_more(more: object, steps: int) -> None:
-    if not is_tuple_of(more, object) or len(more) > MAX_MORE:
-        raise RecipeError(
-            "more must be a tuple of at most {most} numbers, not {value}",
-            most=MAX_MORE,
-            value=brief(more),
-        )
-    total = steps + sum(
-        check_whole(Text("each round in more"), each, 1, MAX_STEPS) for each in more
-    )
-    if total > MAX_STEPS:
-        raise RecipeError(
-            "all rounds together have {total} steps; at most {most} are allowed",
-            total=total,
-            most=MAX_STEPS,
-        )
