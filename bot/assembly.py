@@ -31,6 +31,7 @@ from bot.submission.enlargements import Enlargements
 from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
 from bot.submission.masks import MaskDrafts
+from bot.submission.paintings import Paintings
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.questions import Questions
 from bot.submission.recipes import RecipeReruns
@@ -170,9 +171,8 @@ def _build_services(
         restyles=restyles,
         enlargements=Enlargements(settings, submission, policy, files),
         masks=MaskDrafts(settings, policy, edits, store, background.worker, files, check),
-        descriptions=Descriptions(
-            *(settings, policy, background.worker, files, check, submission, default_options)
-        ),
+        descriptions=Descriptions(settings, policy, background.worker, files, check),
+        paintings=Paintings(settings, policy, submission, default_options, files),
         recipe_reruns=RecipeReruns(settings, submission, policy, store, files),
         reposts=Reposts(
             store,

@@ -30,6 +30,7 @@ from bot.submission.enlargements import Enlargements
 from bot.submission.files import FileReader
 from bot.submission.followups import FollowupJobs
 from bot.submission.masks import MaskDrafts
+from bot.submission.paintings import Paintings
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.questions import Questions
 from bot.submission.recipes import RecipeReruns
@@ -73,6 +74,7 @@ class Services:
     enlargements: Enlargements
     masks: MaskDrafts
     descriptions: Descriptions
+    paintings: Paintings
     recipe_reruns: RecipeReruns
     command_lines: CommandLines
     comparisons: Comparisons

@@ -12,6 +12,7 @@ from bot.client import BotCog
 from bot.errors import UserError
 from bot.languages.message import Message, joined
 from bot.services import Services
+from bot.submission.imagine_options import ImagineOptions
 from bot.submission.private_answers import answer_queued
 from bot.submission.requester import PAINTING, Requester
 from bot.ui import buttons
@@ -38,7 +39,8 @@ class DescriptionButton(PersistentButton, template=r"describe:(?P<number>[1-9])"
             raise UserError(buttons.UNKNOWN)
         # Who may not use /imagine here gets nothing painted from here either.
         requester = replace(Requester.of_interaction(interaction), commands=(PAINTING,))
-        await answer_queued(interaction, await services.descriptions.paint(requester, prompt))
+        queued = await services.paintings.queue(requester, ImagineOptions(prompt=prompt))
+        await answer_queued(interaction, queued)
 
 
 class Describe(BotCog):

@@ -1,4 +1,4 @@
-"""`/describe`: find words for a picture, and paint what they say."""
+"""`/describe`: find words for a picture."""
 
 import asyncio
 import io
@@ -10,18 +10,13 @@ from PIL import Image
 
 from bot.config import BotSettings
 from bot.errors import UserError
-from bot.jobs.job import JobOrigin
 from bot.languages.message import Message, joined
 from bot.picture_check import PictureCheck
 from bot.reading.file_readers import read_goal
-from bot.submission.default_options import DefaultOptions
 from bot.submission.files import FileReader
-from bot.submission.imagine_options import ImagineOptions, imagine_recipe
 from bot.submission.policy import SubmissionPolicy
 from bot.submission.requester import Requester
-from bot.submission.seeds import variations
 from bot.submission.sources import check_sources
-from bot.submission.submit import JobSubmission, Queued
 from bot.ui.loading_text import loading_text
 from bot.ui.uploads import Upload
 from bot.worker.painters import Painters
@@ -40,8 +35,6 @@ class Descriptions:
     _worker: Painters
     _files: FileReader
     _pictures: PictureCheck
-    _submission: JobSubmission
-    _default_options: DefaultOptions
 
     async def describe(self, requester: Requester, picture: Upload) -> tuple[str, ...]:
         """Return prompts that describe a picture, the best first.
@@ -65,16 +58,6 @@ class Descriptions:
                 return describe(image, models, find_models(name).phrases)
 
             return await asyncio.wrap_future(self._worker.call_with_models(describe, name))
-
-    async def paint(self, requester: Requester, prompt: str) -> Queued:
-        """Queue a picture of one of the prompts, with the person's usual options."""
-        settings = self._settings
-        filled = await self._default_options.fill(requester, ImagineOptions(prompt=prompt), None)
-        recipe = imagine_recipe(filled.options, settings.engine.installed, settings.limits)
-        (fitted,), lowered = await self._policy.fit(requester.guild_id, (recipe,), size=True)
-        recipes, origin = variations(fitted, filled.count), JobOrigin(notice=lowered)
-        message = await self._submission.submit(requester, prompt, recipes, origin)
-        return Queued(message, filled.notice)
 
 
 def _opened(content: bytes) -> Image.Image:
