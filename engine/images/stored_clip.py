@@ -21,6 +21,7 @@ from engine.images.sound import RATE, Samples, add_sound, encode_sound
 from engine.images.video_file import (
     STORED_FORMATS,
     THE_CLIP,
+    WorkLimit,
     open_video,
     packets_of,
     timed_frames,
@@ -68,12 +69,14 @@ def clip_frames(stored: bytes, *, name: Name = THE_CLIP) -> Iterator[Image.Image
         PictureError: It is no clip as `read_clip` stores them.
     """
     with open_video(stored, name, STORED_FORMATS) as container:
-        stream = _stored_stream(container, name)
-        for count, (_, _, frame) in enumerate(timed_frames(container, stream, name)):
+        stream, work = _stored_stream(container, name), WorkLimit()
+        for count, (_, _, frame) in enumerate(timed_frames(container, stream, name, work)):
             if count >= MAX_FRAMES or frame.format.name != _PIXELS:
                 raise _foreign(name)
             # to_ndarray only puts the three planes into one array
-            yield Image.fromarray(frame.to_ndarray())
+            picture = Image.fromarray(frame.to_ndarray())
+            with work.paused():
+                yield picture
 
 
 def clip_info(stored: bytes, *, name: Name = THE_CLIP) -> StoredClip:

@@ -32,7 +32,7 @@ MAX_PACKETS = 20_000
 MAX_FRAMES = 3000
 """Maximum number of frames that are decoded: 10 seconds of 300 frames each."""
 WORK_SECONDS = 60.0
-"""Processor seconds after which a file is given up."""
+"""Processor seconds of reading after which a file is given up."""
 _GAP_FRAMES = 1000
 """Number of packets in a row that may decode to no frame."""
 THE_CLIP = Text("the video")
@@ -75,6 +75,31 @@ _LIMITS = {
     "threads": "1",
 }
 """Options of every decoder. One thread, because each further one keeps frames of its own."""
+
+
+class WorkLimit:
+    """Processor time that reading a file may take, which starts now.
+
+    It is that of the thread that reads: a clip is also read frame by frame while a film is painted,
+    which takes longer by far, and not always in the same thread.
+    """
+
+    def __init__(self) -> None:
+        self._spent = -time.thread_time()
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Leave out what the block spends, on whichever thread it ends."""
+        self._spent += time.thread_time()
+        try:
+            yield
+        finally:
+            self._spent -= time.thread_time()
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether reading took too long."""
+        return self._spent + time.thread_time() > WORK_SECONDS
 
 
 @contextmanager
@@ -163,18 +188,19 @@ def check_size(width: int, height: int, name: Name) -> None:
 
 
 def timed_frames(
-    container: InputContainer, stream: VideoStream, name: Name
+    container: InputContainer, stream: VideoStream, name: Name, work: WorkLimit | None = None
 ) -> Iterator[tuple[float, float, VideoFrame]]:
     """Yield the time of each frame, when it ends if no other follows, and the frame.
 
     Times are seconds from the first frame on, and always grow: where the file says nothing, a frame
     follows the one before at the stream's rate, and where it says nonsense, at once.
+    The `work` of reading includes what is done with the frames, unless whoever does it pauses.
 
     Raises:
         PictureError: There are too many frames or packets, or they take too long.
     """
     clock = Clock(stream)
-    for count, frame in enumerate(_decoded(container, stream, name)):
+    for count, frame in enumerate(_decoded(container, stream, name, work)):
         if count >= MAX_FRAMES:
             raise PictureError(
                 "Cannot read {name}: it has too many frames a second; save it with 60 at most.",
@@ -184,15 +210,17 @@ def timed_frames(
         yield seconds, seconds + clock.length_of(frame), frame
 
 
-def packets_of(container: InputContainer, stream: Any, name: Name) -> Iterator[av.Packet]:
+def packets_of(
+    container: InputContainer, stream: Any, name: Name, work: WorkLimit | None = None
+) -> Iterator[av.Packet]:
     """Yield the packets of a stream, the empty one at the end included.
 
     Raises:
         PictureError: There are too many in the file, or reading them takes too long.
     """
-    began = time.process_time()
+    work = work or WorkLimit()
     for count, packet in enumerate(container.demux()):
-        if count > MAX_PACKETS or time.process_time() - began > WORK_SECONDS:
+        if count > MAX_PACKETS or work.is_reached:
             raise PictureError(
                 "Cannot read {name}: it takes too long to read; save it shorter and smaller, such "
                 "as 10 seconds of 1280 x 720.",
@@ -202,10 +230,12 @@ def packets_of(container: InputContainer, stream: Any, name: Name) -> Iterator[a
             yield packet
 
 
-def _decoded(container: InputContainer, stream: VideoStream, name: Name) -> Iterator[VideoFrame]:
+def _decoded(
+    container: InputContainer, stream: VideoStream, name: Name, work: WorkLimit | None
+) -> Iterator[VideoFrame]:
     """Yield the frames of a stream; what cannot be decoded between them is left out."""
     failed = 0
-    for packet in packets_of(container, stream, name):
+    for packet in packets_of(container, stream, name, work):
         try:
             frames = stream.decode(packet)
         except MemoryError:

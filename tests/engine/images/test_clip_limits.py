@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from engine.errors import PictureError
+from engine.images import video_file
 from engine.images.clip import read_clip
 from engine.images.stored_clip import clip_frames, clip_info
 from tests.engine.images.videos import GRAY, RED, plain, video, write_tone
@@ -198,3 +200,24 @@ def test_a_stored_clip_that_is_longer_than_allowed_is_refused():
         list(clip_frames(content))
     with pytest.raises(PictureError, match="not one that this program stored"):
         clip_info(content)
+
+
+def test_painting_between_the_frames_of_a_clip_does_not_count_as_reading(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    stored = read(video([plain(RED)] * 30))
+    monkeypatch.setattr(video_file, "WORK_SECONDS", 0.5)
+    count = 0
+    for _ in clip_frames(stored):
+        began = time.thread_time()
+        while time.thread_time() - began < 0.03:
+            pass
+        count += 1
+    assert count == 30
+
+
+def test_a_clip_that_takes_too_long_to_read_is_refused(monkeypatch: pytest.MonkeyPatch):
+    stored = read(video([plain(RED)] * 30))
+    monkeypatch.setattr(video_file, "WORK_SECONDS", 0.0)
+    with pytest.raises(PictureError, match="takes too long to read"):
+        list(clip_frames(stored))
