@@ -126,20 +126,21 @@ class DatabaseLock:
         At the first time, it may be anybody's.
         """
         connection = await self._connect()
-        is_held = False
         try:
             is_held = await connection.fetchval(f"SELECT pg_try_advisory_lock({_NUMBERS})")
             if self._mark is not None:
                 await self._check(connection, is_held=is_held)
-        finally:
-            if not is_held:
-                await connection.close()
-        if is_held:
-            self._backend = connection.get_server_pid()
-            self._connection = connection
-            self._lost.clear()
-            connection.add_termination_listener(self._note_end)
-        return bool(is_held)
+        except BaseException:
+            connection.terminate()  # a connection that nobody knows of would keep the lock
+            raise
+        if not is_held:
+            await connection.close()
+            return False
+        self._backend = connection.get_server_pid()
+        self._connection = connection
+        self._lost.clear()
+        connection.add_termination_listener(self._note_end)
+        return True
 
     async def _check(self, connection: Any, *, is_held: bool) -> None:
         """Raise `SettingsError` if another program has, or had, the lock meanwhile."""
@@ -147,7 +148,6 @@ class DatabaseLock:
             mark = await connection.fetchval("SELECT value FROM facts WHERE name = $1", MARK)
             if mark == self._mark:
                 return
-            await connection.close()
         elif (holder := await connection.fetchval(_HOLDER)) in (None, self._backend):
             if holder is not None:  # it has not noticed yet that its connection is gone
                 await connection.execute("SELECT pg_terminate_backend($1)", holder)

@@ -37,8 +37,8 @@ _VACUUM_SECONDS = 3600.0
 """Seconds after which cleaning up a table counts as failed."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two attempts to reach the server at the start."""
-_STARTING = "57P03"
-"""The error code of a server that starts or shuts down."""
+_AWAY = ("08000", "08001", "08003", "08006", "53300", "57P01", "57P02", "57P03")
+"""The error codes of a server that starts, shuts down, has no free connection, or hangs up."""
 _UNREADABLE = (
     "storage.url cannot be read: in names and passwords, signs such as @, / and # are written as "
     "%40, %2F and %23"
@@ -117,7 +117,7 @@ async def _reach(connect: Connect, *, waits: bool) -> None:
             state = getattr(error, "sqlstate", None)
             if state is None:  # from the driver; its text may contain parts of the password
                 raise SettingsError(_UNREADABLE) from None
-            if state != _STARTING:
+            if state not in _AWAY:
                 raise SettingsError(f"storage.url: {error}") from None
             cause = str(error)
         else:

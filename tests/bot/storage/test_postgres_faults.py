@@ -107,6 +107,41 @@ async def test_the_start_waits_for_a_server_that_is_away(
         assert await store.jobs.count_open() == 0
 
 
+async def test_the_start_waits_for_a_server_behind_a_proxy_that_hangs_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.WARNING)
+    proxy = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = proxy.sockets[0].getsockname()[1]
+    async with proxy, AsyncExitStack() as stack:
+        place = Place(tmp_path, f"postgresql://tester@127.0.0.1:{port}/pictures?sslmode=disable")
+        opening = asyncio.create_task(stack.enter_async_context(place.open()))
+        stack.push_async_callback(cancel, opening)
+        waiting = asyncio.create_task(complaint(caplog, "cannot be reached"))
+        await asyncio.wait((opening, waiting), return_when=asyncio.FIRST_COMPLETED)
+        assert not opening.done(), opening.exception()
+
+
+async def test_the_lock_is_regained_although_the_mark_cannot_be_read_at_once(
+    place: Place, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
+    async with place.open(locked_seconds=0.2) as store, AsyncExitStack() as stack:
+        connection = await asyncpg.connect(place.url)
+        stack.push_async_callback(connection.close)
+        kept = connection.transaction()
+        await kept.start()
+        await connection.execute("LOCK TABLE facts")
+        await connection.execute(CUT)
+        await complaint(caplog, "the lock is not held yet")
+        await kept.rollback()
+        lost = asyncio.create_task(store.until_lost())
+        added = asyncio.create_task(running_job_soon(store))
+        await asyncio.wait((lost, added), return_when=asyncio.FIRST_COMPLETED)
+        assert not lost.done(), lost.exception()
+        await cancel(lost)
+
+
 async def test_a_transaction_whose_connection_is_cut_leaves_nothing(
     store: Store, place: Place, postgres: PostgresServer
 ):
