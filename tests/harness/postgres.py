@@ -27,6 +27,11 @@ max_connections = 60
 autovacuum = off
 log_min_messages = fatal
 """
+_GUARD = """
+read -r _
+"$1" stop -w -s -m immediate -D "$2/data"
+rm -rf "$2"
+"""
 
 
 @dataclass
@@ -121,18 +126,34 @@ def running_server(programs: Path) -> Iterator[PostgresServer]:
     account = _account() if os.name != "nt" and os.geteuid() == 0 else None
     # The path of a socket has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="pg"))
-    try:
-        if account is not None:
-            shutil.chown(folder, account)
+    if account is not None:
+        shutil.chown(folder, account)
+    with _removed_at_the_end(folder, programs, account):
         server = PostgresServer(folder, programs, account, count())
         server.make()
         server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
+        yield server
+
+
+@contextmanager
+def _removed_at_the_end(folder: Path, programs: Path, account: str | None) -> Iterator[None]:
+    """Stop the server in a folder and delete the folder, even if the tests are killed.
+
+    A program of its own does that, once the pipe to it is closed.
+    """
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", _GUARD, "guard", programs / "pg_ctl", folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        user=account,
+        cwd="/",
+        start_new_session=True,  # so that Ctrl+C does not end it
+    )
+    try:
+        yield
     finally:
-        shutil.rmtree(folder)
+        guard.communicate()
 
 
 def _account() -> str:
