@@ -91,7 +91,7 @@ def clip_info(stored: bytes, *, name: Name = THE_CLIP) -> StoredClip:
         if rate is None or rate.denominator != 1 or not 1 <= rate <= MAX_RATE:
             raise _foreign(name)
         count = sum(packet.size > 0 for packet in packets_of(container, stream, name))
-        if not 1 <= count <= MAX_FRAMES:
+        if not 1 <= count <= MAX_SECONDS * rate:
             raise _foreign(name)
         has_sound = bool(container.streams.audio)
         return StoredClip((stream.width, stream.height), count, int(rate), has_sound)

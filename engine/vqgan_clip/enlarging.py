@@ -46,12 +46,8 @@ class Enlarging:
         self._enlargement = enlargement
         self._generator = generator
         self._places = enlargement.places(canvas, recipe.tile)
-        rows, columns = enlargement.windows(canvas, recipe.tile)
-        self._windows = [
-            torch.from_numpy(row)[:, None] * torch.from_numpy(column)
-            for row in rows
-            for column in columns
-        ]  # (h, w) for each tile
+        # All products of them would take many times the memory of the large picture.
+        self._windows = enlargement.windows(canvas, recipe.tile)
         self._blur = _gaussian(BLUR * enlargement.factor).to(generator.device)
         width, height = enlargement.size
         scale = max(canvas) / max(width, height)
@@ -147,7 +143,10 @@ class Enlarging:
         rows, columns = self._rows_and_columns()
         self._before = self.large[..., rows[:, None], columns].float() / 255
         self._kept = self._source[..., rows[:, None], columns].float() / 255
-        self._window = self._windows[self.index].to(self.large.device)
+        down_windows, across_windows = self._windows
+        row, column = divmod(self.index, len(across_windows))
+        window = down_windows[row][:, None] * across_windows[column]  # (h, w)
+        self._window = torch.from_numpy(window).to(self.large.device)
         down, across = self._shrink
         self._whole = down @ (self.large.float() / 255) @ across.T
 

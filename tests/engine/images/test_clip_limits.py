@@ -202,6 +202,13 @@ def test_a_stored_clip_that_is_longer_than_allowed_is_refused():
         clip_info(content)
 
 
+def test_a_stored_clip_of_few_frames_but_many_seconds_is_refused():
+    film = (plain(RED) for _ in range(30))
+    content = video(film, codec="libx264rgb", pixels="rgb24", rate=2)
+    with pytest.raises(PictureError, match="not one that this program stored"):
+        clip_info(content)
+
+
 def test_painting_between_the_frames_of_a_clip_does_not_count_as_reading(
     monkeypatch: pytest.MonkeyPatch,
 ):

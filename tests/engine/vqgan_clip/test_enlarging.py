@@ -1,5 +1,6 @@
 """Enlargements: tiles without seams, resumed anywhere, and nothing that is there twice."""
 
+import gc
 from dataclasses import replace
 from io import BytesIO
 
@@ -20,6 +21,7 @@ from engine.painting import check_paintable, paint
 from engine.recipes.enlargement import Enlargement
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip import checkpoints, loop
+from engine.vqgan_clip.enlarging import Enlarging
 from engine.vqgan_clip.generation import Generation
 
 PROMPT = "a red circle on a blue background"
@@ -91,6 +93,18 @@ def test_the_windows_of_all_tiles_add_up_to_one_everywhere():
                 )
                 total[index] += window
             assert total == pytest.approx(1, abs=1e-5)
+
+
+def test_many_tiles_that_overlap_take_no_more_memory_than_the_large_picture(models: Models):
+    def tensor_bytes() -> int:
+        tensors = [each for each in gc.get_objects() if isinstance(each, Tensor)]
+        return sum(each.numel() * each.element_size() for each in tensors)
+
+    recipe = quick(disk((256, 256)), width=32, height=32, steps=1)
+    enlargement = Enlargement(256, 256, overlap=0.75)
+    before = tensor_bytes()
+    enlarging = Enlarging(recipe, enlargement, models.generator)
+    assert tensor_bytes() - before < 10 * enlarging.large.numel()
 
 
 def test_a_seamless_picture_stays_one(models: Models):
