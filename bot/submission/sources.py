@@ -1,6 +1,7 @@
 """Judge the pictures that a request would be made from, before anything is made from them."""
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,7 @@ from engine.recipes.pictures import seen_pictures
 from engine.recipes.recipe import Recipe
 
 _PAUSE_SECONDS = 0.5
-"""Seconds between two frames of a clip that are judged."""
+"""Longest time in seconds between two frames of a clip that are judged."""
 
 
 async def check_sources(
@@ -55,14 +56,17 @@ def _judged_frames(video: bytes) -> list[Pixels]:
     """Return the frames of a clip that are judged: one of each half second, and the last one.
 
     Among them is what people can see for as long as half a second. Fewer would let a short scene
-    through. Judging all would take minutes, and the painted frames are judged at the end anyway.
+    through, and judging all would take minutes. Which ones is left to chance, because of the
+    painted film only the painted frames are judged: a clip could be harmless at all places that
+    are known, and show between them what is not.
     """
-    pause = max(1, round(clip_info(video).rate * _PAUSE_SECONDS))
-    judged, last = list[Pixels](), None
+    longest = max(1, round(clip_info(video).rate * _PAUSE_SECONDS))
+    judged, last, due = list[Pixels](), None, 0
     for number, frame in enumerate(clip_frames(video)):
         last = np.asarray(frame)
-        if number % pause == 0:
+        if number == due:
             judged.append(last)
+            due += longest - secrets.randbelow(longest // 2 + 1)
     if last is not None and last is not judged[-1]:
         judged.append(last)
     return judged

@@ -303,6 +303,15 @@ async def test_a_picture_filter_judges_the_frames_of_a_video(settings: BotSettin
         assert await nothing_was_queued(bot)
 
 
+async def test_no_place_in_a_video_is_safe_from_a_picture_filter(settings: BotSettings):
+    """A video that is harmless once in each half second, but not else, does not get through."""
+    red, blue = plain(PURE_RED, WIDE), plain(BLUE, WIDE)
+    frames = [red if number % 12 else blue for number in range(121)]
+    clip = video(frames, codec="libx264rgb", pixels="rgb24", options={"crf": "0"})
+    async with open_filtered_bot(settings, SimpleFilter(refuses=reddish)) as bot:
+        assert "picture filter holds back a picture" in await restyle(bot, clip)
+
+
 def reddish(picture: object) -> bool:
     pixels = np.asarray(picture).astype(int)
     return bool((pixels[..., 0] > 240).all() and (pixels[..., 1:] < 15).all())
