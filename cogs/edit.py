@@ -108,15 +108,14 @@ class Edit(BotCog):
         """Ask how to change a message's picture, or its video if it has no picture."""
         check_permissions(Requester.of_interaction(interaction))
         message = await message_with_pictures(self._bot, self._services.store, message)
+        await self._services.edits.check_may_edit(message, interaction.user.id)
         language = private_language(interaction)
         videos = videos_in(message)
         if videos and not pictures_in(message):
             video = choose_video(videos)
             await show_form(interaction, _RestyleForm(self._services, message, video, language))
             return
-        form = _EditForm(self._services, message, language)
-        await self._services.edits.check_may_edit(message, interaction.user.id)
-        await show_form(interaction, form)
+        await show_form(interaction, _EditForm(self._services, message, language))
 
 
 class _EditForm(PictureForm):

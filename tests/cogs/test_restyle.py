@@ -27,6 +27,7 @@ from tests.engine.images.videos import BLUE, GREEN, RED, halves, plain, sound_of
 from tests.harness.bot_harness import (
     PROMPT,
     BotHarness,
+    channel_of,
     ephemeral_text,
     is_accepted,
     make_settings,
@@ -206,6 +207,16 @@ async def test_the_menu_of_a_message_with_a_video_restyles_it(bot: BotHarness):
     await bot.alice.submit_modal(form, {"prompt": PROMPT, "keep": ["50"]})
     result = await result_of(bot)
     assert "restyled from a video · keeping 50 %" in result.content
+
+
+async def test_films_of_others_can_be_forbidden_too(settings: BotSettings):
+    """Also a film that stands alone, because the job that painted it was deleted."""
+    limits = settings.limits.model_copy(update={"edit_others": False})
+    async with open_bot(settings.model_copy(update={"limits": limits})) as bot:
+        film = discord.File(io.BytesIO(CLIP), "picture-1-film.mp4")
+        posted = await channel_of(bot, bot.channel.id).send("a film", file=film)
+        refused = await bot.bob.context_menu(bot.channel, "Edit this image", posted)
+        assert "only the person who asked" in ephemeral_text(refused)
 
 
 @pytest.mark.usefixtures("quick")
