@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Self
 
 import discord
@@ -17,6 +18,7 @@ from bot.picture_check import Audience, PictureCheck, PictureFilterError
 from bot.timings import Timings
 from bot.ui import picture_filter_text
 from bot.ui.discord_errors import CALL_ERRORS, bounded, describe
+from engine.recipes.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,9 @@ async def allowed_pictures(
 ) -> Allowed:
     """Return the pictures of a job that an audience may see.
 
-    A picture is held back with its frames, also if the original is that is posted beside it.
+    A picture is held back with its frames, also if the original is that is posted beside it. The
+    film of a clip ends before its first frame that is held back: those between two painted frames
+    are made from the clip, and would show what follows there.
     Raises `PictureFilterError` if the filter fails.
     """
     originals = {each.number: _original(job, each.number) for each in pictures}
@@ -72,7 +76,12 @@ async def allowed_pictures(
         if verdicts[each.content] and verdicts.get(originals[each.number], True)
     )
     numbers = {each.number for each in shown}
-    kept = (each for each in frames if each.picture in numbers and verdicts[each.content])
+
+    def may_show(frame: StoredFrame) -> bool:
+        return frame.picture in numbers and verdicts[frame.content]
+
+    is_of_clip = any(isinstance(each, Recipe) and each.clip for each in job.recipes)
+    kept = takewhile(may_show, frames) if is_of_clip else filter(may_show, frames)
     return Allowed(shown, tuple(kept), len(pictures) - len(shown))
 
 

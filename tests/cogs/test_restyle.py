@@ -37,7 +37,7 @@ from tests.harness.bot_harness import (
 )
 from tests.harness.command_lines import pasted_line
 from tests.harness.interactions import labels
-from tests.harness.picture_filters import SimpleFilter, open_filtered_bot
+from tests.harness.picture_filters import SimpleFilter, open_filtered_bot, same_as
 
 WIDE = (128, 64)
 PURE_RED = (255, 0, 0)
@@ -312,6 +312,19 @@ async def test_a_picture_filter_judges_the_frames_of_a_video(settings: BotSettin
     async with open_filtered_bot(settings, SimpleFilter(refuses=reddish)) as bot:
         assert "picture filter holds back a picture" in await restyle(bot, clip)
         assert await nothing_was_queued(bot)
+
+
+async def test_a_film_ends_before_a_frame_that_is_held_back(tmp_path: Path):
+    async with open_bot(make_settings(tmp_path / "first")) as bot:
+        await restyle(bot)
+        await result_of(bot)
+        frames = await bot.services.store.lifecycle.frames(1)
+    assert len(frames) == 4
+    settings, held_back = make_settings(tmp_path / "second"), same_as(frames[2].content)
+    async with open_filtered_bot(settings, SimpleFilter(refuses=held_back)) as bot:
+        await restyle(bot)
+        film = await film_of(await result_of(bot)).read()
+    assert len(frames_in(film)) == 4  # two painted ones, and two between them
 
 
 async def test_no_place_in_a_video_is_safe_from_a_picture_filter(settings: BotSettings):
