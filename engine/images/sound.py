@@ -28,6 +28,8 @@ RATE = 48_000
 _BITS = 128_000
 """Bits a second of the AAC."""
 _MAX_CHANNELS = 16
+_LEAST_RATE = 4000
+"""Samples a second below which sound is not read: at `RATE`, a few would become gigabytes."""
 _JUMP = RATE // 20
 """Number of samples by which a part may be out of place before it is moved there."""
 _FRAME = 1024
@@ -135,8 +137,8 @@ def _parts(
     time = None
     for packet in packets_of(container, stream, name):
         for frame in stream.decode(packet):
-            if frame.layout.nb_channels > _MAX_CHANNELS:
-                raise ValueError("too many channels")
+            if frame.layout.nb_channels > _MAX_CHANNELS or frame.sample_rate < _LEAST_RATE:
+                raise ValueError("too many channels, or too few samples a second")
             time = frame.time
             for part in resampler.resample(frame):
                 yield time, part.to_ndarray().astype(np.float32, copy=False)

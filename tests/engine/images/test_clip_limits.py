@@ -209,6 +209,26 @@ def test_a_stored_clip_of_few_frames_but_many_seconds_is_refused():
         clip_info(content)
 
 
+def test_sound_of_one_sample_a_second_does_not_take_all_memory():
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as file:
+        stream = file.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        slow = file.add_stream("pcm_s16le", rate=1)
+        slow.codec_context.layout = "mono"
+        for color in (RED, GRAY):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(plain(color, (64, 64)), "rgb24")))
+        file.mux(stream.encode())
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 500), np.int16), "s16", "mono")
+        samples.sample_rate, samples.pts = 1, 0
+        file.mux(slow.encode(samples))
+        file.mux(slow.encode(None))
+    clip = read_clip(buffer.getvalue(), size_for=lambda _: (48, 32), rate=24)
+    assert not clip.info.has_sound
+    (notice,) = clip.notices
+    assert "the sound of the video cannot be read" in str(notice)
+
+
 def test_painting_between_the_frames_of_a_clip_does_not_count_as_reading(
     monkeypatch: pytest.MonkeyPatch,
 ):
