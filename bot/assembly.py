@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.background import Background, build_background
@@ -47,7 +49,7 @@ from bot.timings import Timings
 from bot.ui.brief_replies import BriefReplies
 from bot.ui.uploads import DISCORD_HOSTS, UploadReader, upload_session
 from engine.errors import ModelError
-from engine.models.catalogue import add_models, find_models
+from engine.models.catalogue import add_models, add_upscaler, find_models
 from engine.painters import find_painter
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ async def open_services(
     worker's `loaded`.
     """
     add_models(settings.weights)
+    _add_upscaler(settings.engine.upscaler)
     for name in settings.engine.installed:
         find_models(name)
     for name in settings.engine.installed_painters:
@@ -102,6 +105,18 @@ async def open_services(
                 yield services
             finally:
                 await cancel(announcing)
+
+
+def _add_upscaler(file: str) -> None:
+    """Add the network that enlarges pictures; raise `ModelError` if the bot could not use it."""
+    add_upscaler(file)
+    if file and not Path(file).is_file():
+        raise ModelError("engine.upscaler is the file {name}, which is missing", name=repr(file))
+    if file and find_spec("spandrel") is None:
+        raise ModelError(
+            "engine.upscaler needs the package spandrel: install it by "
+            "python -m pip install -r requirements-upscaler.txt"
+        )
 
 
 def _check_edit_models(name: str) -> None:

@@ -5,7 +5,7 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 
 from bot.client import BotCog
-from bot.submission.enlargements import EnlargementOptions
+from bot.submission.enlargements import PAINTER, WAYS, EnlargementOptions
 from bot.submission.private_answers import answer_queued
 from bot.submission.requester import Requester
 from bot.submission.seeds import LARGEST_SEED
@@ -25,8 +25,10 @@ class Upscale(BotCog):
     """Enlarge pictures."""
 
     async def cog_load(self) -> None:
-        """Hide the choice of models where there is only one."""
+        """Hide the choice of models where there is only one, and that of a network without one."""
         await super().cog_load()
+        if not self._services.settings.engine.networks:
+            hide_option(self.upscale, "by")
         if len(self._services.settings.engine.installed) == 1:
             hide_option(self.upscale, "model")
 
@@ -38,8 +40,10 @@ class Upscale(BotCog):
         steps=f"Steps of each part: more steps change more (default: {STEPS})",
         seed="The same seed paints the same picture again",
         model="The models that paint (default: those that the host chose)",
+        by="What enlarges: painting, or a network that was trained for it and takes no words",
     )
     @app_commands.choices(factor=[Choice(name=f"×{each}", value=each) for each in FACTORS])
+    @app_commands.choices(by=[Choice(name=each, value=each) for each in WAYS])
     async def upscale(
         self,
         interaction: discord.Interaction,
@@ -49,11 +53,12 @@ class Upscale(BotCog):
         steps: Range[int, 1, MAX_STEPS] | None = None,
         seed: Range[int, 0, LARGEST_SEED] | None = None,
         model: Range[str, 1, _MAX_MODEL] | None = None,
+        by: str = PAINTER,
     ) -> None:
         """Paint a picture again, two or four times as large."""
         await defer(interaction)
         options = EnlargementOptions(
-            factor, prompt, steps=steps, seed=seed, model=model, spoiler=is_spoiler(image)
+            factor, prompt, steps=steps, seed=seed, model=model, by=by, spoiler=is_spoiler(image)
         )
         requester = Requester.of_interaction(interaction)
         queued = await self._services.enlargements.queue(requester, options, Upload(image))

@@ -49,6 +49,10 @@ def load_painter(name: str, device: str = "auto", precision: str = "auto") -> "P
             from engine.glide.painter import load_painter as load
         case "mindalle":
             from engine.mindalle.painter import load_painter as load
+        case "network":
+            from engine.editing.upscaler_painter import load_painter as load_network
+
+            return load_network(name, entry.files, target)
         case _:
             from engine.open_edit.painter import load_painter as load
     return load(name, entry.files, target, dtype)
@@ -95,6 +99,10 @@ def plain_recipe(models: str, line: str, *, seed: int, **settings: Any) -> Other
         case "open-edit":
             old, new = read_phrases(line)
             return OpenEditRecipe(old=old, new=new, **values)
+        case "network":
+            raise RecipeError(
+                "a network that enlarges pictures reads no words: choose another painter"
+            )
 
 
 def find_painter(models: str) -> PainterEntry:

@@ -109,7 +109,12 @@ class EngineSettings(Table):
     @property
     def all_installed(self) -> tuple[str, ...]:
         """Names of all models that can paint, the main ones first."""
-        return (*self.installed, *self.installed_painters)
+        return (*self.installed, *self.installed_painters, *self.networks)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The name that recipes call the network which enlarges pictures by, if there is one."""
+        return ("network",) if self.upscaler else ()
 
     @model_validator(mode="after")
     def _check_compile(self) -> Self:

@@ -153,8 +153,10 @@ async def _commands() -> app_commands.CommandTree[Any]:
     """Return the commands of a bot that is never started."""
     registry = shipped_registry()
     painters = {name: registered_painter(registry, name, {}) for name in registry.painters}
-    # Options are hidden without other models and painters.
-    engine = EngineSettings(more_models=("others",), painters=tuple(painters))
+    # Options are hidden without other models, painters and a network.
+    engine = EngineSettings(
+        more_models=("others",), painters=tuple(painters), upscaler="network.pth"
+    )
     services = cast(Any, SimpleNamespace(settings=BotSettings(engine=engine)))
     bot = PaintingBot(services)
     with patch.dict(PAINTERS, painters):

@@ -14,6 +14,7 @@ from engine.files import THE_PICTURE
 from engine.images.image_io import load_picture, read_picture
 from engine.recipes.edit import Edit, ImagePrompt
 from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.pictures import without_pictures
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import (
@@ -80,6 +81,12 @@ def read_small(content: bytes, factor: int) -> tuple[ToEnlarge, Message]:
     return found, sentences(found.notices)
 
 
+def read_for_network(content: bytes, factor: int) -> tuple[ToEnlarge, Message]:
+    """Return a picture that a network makes `factor` times as large as it is, and notices."""
+    found = read_to_enlarge(content, factor, as_shown=True)
+    return found, sentences(found.notices)
+
+
 def read_restart(content: bytes, recipe: AnyRecipe) -> tuple[AnyRecipe, Message]:
     """Return a recipe that starts from the picture in a file, and notices."""
     loaded = load_picture(content)
@@ -97,6 +104,8 @@ def with_own_pictures(recipe: AnyRecipe) -> AnyRecipe:
     start = start_picture(recipe)  # it, or a whole clip, fits the canvas, or cannot be read
     if isinstance(recipe, Recipe) and recipe.enlargement is not None:
         start = picture_to_enlarge(recipe)
+    if isinstance(recipe, NetworkRecipe):
+        return recipe if start is None else replace(recipe, source=_png(start))
     likes = tuple(_own_image_prompt(each) for each in recipe.image_prompts)
     edit = None if recipe.edit is None else _own_edit(recipe.edit)
     if not isinstance(recipe, Recipe):

@@ -31,6 +31,7 @@ from engine.presets import infer_keep, preset_of
 from engine.recipes.edit import Edit
 from engine.recipes.film import Clip
 from engine.recipes.kinds import AnyRecipe, is_comparison, without_seed
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.story import FADE, Story
@@ -86,6 +87,8 @@ class CommandWriter:
         else:
             wanted = Wording.of(first.prompts, _story(first))
             words = pasted_words(record.job.prompt, wanted, names, has_style=has_style)
+        if isinstance(first, NetworkRecipe):
+            words = replace(words, prompt="", style=None, is_exact=True)
         values = {"prompt": words.prompt or None} | _options(first) | {"style": words.style}
         if first.film is not None and first.film.clip is None:
             values |= options_of_film(first.film)
@@ -151,11 +154,10 @@ class CommandLines:
         user_id = requester.user_id
         own = await self._store.preferences.get(user_id)
         defaults = {*own.options, *(await self._default_options.of_channel(requester)).options}
-        installed, painters = self._engine.installed, self._engine.installed_painters
+        engine = self._engine
+        installed, painters = engine.installed, (*engine.installed_painters, *engine.networks)
         options = _options_of_commands(tree)
-        writer = CommandWriter(
-            installed, painters, options, self._engine.editing, defaults=defaults
-        )
+        writer = CommandWriter(installed, painters, options, engine.editing, defaults=defaults)
         line = writer.write(record, number)
         # A style that the user saved under this name, or "none", would mean something else.
         if line.style is None or await self._styles.words(user_id, line.style) == line.style:
@@ -179,7 +181,8 @@ def _options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[
 
 def _command(recipe: AnyRecipe) -> str:
     """Return the command that paints a recipe."""
-    if isinstance(recipe, Recipe) and recipe.enlargement is not None:
+    is_enlarged = isinstance(recipe, Recipe) and recipe.enlargement is not None
+    if is_enlarged or isinstance(recipe, NetworkRecipe):
         return UPSCALE
     if recipe.edit is not None:
         return EDIT
@@ -190,6 +193,8 @@ def _command(recipe: AnyRecipe) -> str:
 
 def _options(recipe: AnyRecipe) -> dict[str, str | None]:
     """Return the options beside words that make a recipe; None for those that have no value."""
+    if isinstance(recipe, NetworkRecipe):
+        return {"factor": str(recipe.factor), "by": recipe.painter}
     if not isinstance(recipe, Recipe):
         return {"seed": str(recipe.seed), "painter": recipe.painter}
     if recipe.enlargement is not None:

@@ -20,6 +20,7 @@ from engine.presets import (
 from engine.recipes.edit import Edit
 from engine.recipes.film import Clip
 from engine.recipes.kinds import AnyRecipe
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import RATIOS, SHAPES, read_ratio
 from engine.recipes.story import Story
@@ -86,6 +87,9 @@ def missing(recipes: Sequence[AnyRecipe], installed: Sequence[str]) -> Iterator[
             "picture.",
             models=escape_name(first.models),
         )
+    if isinstance(first, NetworkRecipe):
+        yield _ENLARGED
+        return
     if not is_series(recipes):
         yield _SERIES
     if first.seed + len(recipes) - 1 > LARGEST_SEED:

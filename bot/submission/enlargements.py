@@ -1,27 +1,35 @@
 """Queue enlargements of pictures that people upload, and of those that were painted here."""
 
 import asyncio
+import hashlib
 from dataclasses import dataclass, replace
 
 from PIL import Image
 
 from bot.config import BotSettings
+from bot.errors import UserError
 from bot.jobs.job import JobOrigin
-from bot.languages.message import Message, joined
-from bot.reading.file_readers import read_small
+from bot.languages.message import Message, joined, option_names
+from bot.reading.file_readers import read_for_network, read_small
 from bot.submission.files import FileReader
 from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any
 from bot.submission.submit import JobSubmission, Queued
 from bot.ui.uploads import Upload
-from engine.editing.enlarging import enlarge_recipe
-from engine.errors import EngineError
+from engine.editing.enlarging import enlarge_recipe, network_recipe
+from engine.errors import EngineError, ModelError
+from engine.painters import find_painter
+from engine.recipes.network_recipe import NetworkRecipe
+from engine.recipes.plain_recipe import NETWORK
 from engine.recipes.recipe import Recipe
 from engine.upscaling import ToEnlarge, upscale_recipe
 
 ENLARGEMENT_KIND = "enlarge"
 """The kind of a job that enlarges a picture."""
+PAINTER = "painter"
+WAYS = (PAINTER, NETWORK)
+"""What can enlarge a picture: painting, or a network of the host's."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class EnlargementOptions:
     seed: int | None = None
     model: str | None = None
     """Name of the models that paint; None for those that painted it, or the host's."""
+    by: str = PAINTER
+    """One of `WAYS`."""
     spoiler: bool = False
     """Whether the picture is marked as a spoiler."""
 
@@ -56,6 +66,8 @@ class Enlargements:
 
         Raises `UserError` or `EngineError` for what is not allowed.
         """
+        if options.by == NETWORK:
+            return await self._queue_for_network(requester, options, picture)
         prompt = (options.prompt or "").strip() or None
         check_prompt(prompt or "", self._settings.limits)
         await self._policy.check_early(requester, prompt or "")
@@ -75,6 +87,39 @@ class Enlargements:
         message = await self._submission.submit(requester, prompt or recipe.title, recipes, origin)
         return Queued(message, joined(" ", (notice, _size_notice(recipe))))
 
+    async def _queue_for_network(
+        self, requester: Requester, options: EnlargementOptions, picture: Upload
+    ) -> Queued:
+        """Queue the enlargement of a picture by the network of the host."""
+        self._check_network(options)
+        await self._policy.check_early(requester)
+        async with self._files.turn(requester.user_id) as turn:
+            found, notice = await turn.read(read_for_network, picture, options.factor)
+        recipe = await asyncio.to_thread(_network_recipe, found, options.factor)
+        origin = JobOrigin(ENLARGEMENT_KIND, spoiler=options.spoiler, has_new_words=False)
+        message = await self._submission.submit(requester, recipe.title, (recipe,), origin)
+        return Queued(message, joined(" ", (notice, _size_notice(recipe))))
+
+    def _check_network(self, options: EnlargementOptions) -> None:
+        """Raise `UserError` if there is no network, or for options that only painting has."""
+        if not self._settings.engine.networks:
+            raise UserError(
+                Message(
+                    "I have no network that enlarges pictures. The person who runs me can download "
+                    "the file of one and name it as `upscaler` in `config.toml`; until then leave "
+                    "out `by`."
+                )
+            )
+        names = ("prompt", "steps", "seed", "model")
+        used = [name for name in names if getattr(options, name) is not None]
+        if used:
+            raise UserError(
+                Message(
+                    "A network takes no {options}: leave that out, or choose `by: painter`.",
+                    options=option_names(*used),
+                )
+            )
+
     def _recipe(self, found: ToEnlarge, options: EnlargementOptions, prompt: str | None) -> Recipe:
         """Return the recipe of an enlargement. Writing its picture takes time."""
         engine = self._settings.engine
@@ -91,6 +136,23 @@ class Enlargements:
             models=options.model or engine.models,
             steps=options.steps,
         )
+
+
+def _network_recipe(found: ToEnlarge, factor: int) -> NetworkRecipe:
+    """Return the recipe of an enlargement by the network. Reading its file takes time.
+
+    Raises `ModelError` if the file is gone, and `RecipeError` if the result would be too large.
+    """
+    path = find_painter(NETWORK).files[NETWORK]
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            "the file of the network that enlarges pictures, {name}, cannot be read here any more",
+            name=path.name,
+        ) from error
+    return network_recipe(found.picture, factor, sha256)
 
 
 def is_as_usual(recipe: Recipe) -> bool:
@@ -119,10 +181,11 @@ def is_as_usual(recipe: Recipe) -> bool:
     return replace(recipe, **words) == usual
 
 
-def _size_notice(recipe: Recipe) -> Message:
+def _size_notice(recipe: Recipe | NetworkRecipe) -> Message:
     width, height = recipe.size
+    is_by_network = isinstance(recipe, NetworkRecipe)
     return Message(
         "The result has {size} pixels, painted in {count} parts.",
         size=f"{recipe.enlarge * width}×{recipe.enlarge * height}",
-        count=recipe.tile_count,
+        count=recipe.total_steps if is_by_network else recipe.tile_count,
     )

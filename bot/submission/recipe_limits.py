@@ -13,6 +13,7 @@ from engine.presets import size_within
 from engine.recipes.checks import MAX_PROMPTS, MAX_SIDE
 from engine.recipes.film import Film
 from engine.recipes.kinds import AnyRecipe, painted_size
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.recipe import Recipe
 
 _ROOM_FOR_STYLES = 128 * MAX_PROMPTS
@@ -133,14 +134,18 @@ def _shortened_film(recipe: Recipe, film: Film, most: int) -> Recipe:
 
 
 def _check_tiles(recipe: AnyRecipe, most: int) -> None:
-    if not isinstance(recipe, Recipe) or recipe.enlargement is None:
+    if isinstance(recipe, NetworkRecipe):
+        parts = recipe.total_steps
+    elif isinstance(recipe, Recipe) and recipe.enlargement is not None:
+        parts = recipe.tile_count
+    else:
         return
     if recipe.total_steps > most:
         raise UserError(
             Message(
                 "Enlarged, this picture has {parts} parts, which take {steps} steps; at most "
                 "{most} are allowed here. Choose a smaller picture, factor or number of steps.",
-                parts=recipe.tile_count,
+                parts=parts,
                 steps=recipe.total_steps,
                 most=most,
             )

@@ -19,6 +19,7 @@ from bot.languages.catalogue import Language
 from bot.languages.message import Message
 from engine.models.catalogue import can_start_from_picture
 from engine.recipes.kinds import AnyRecipe
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.recipe import Recipe
 
 UNKNOWN = Message("I don't know this button any more. Please run the command again.")
@@ -226,6 +227,8 @@ def _actions(
     recipes = record.job.recipes if number is None else (record.job.recipes[number - 1],)
     if not all(isinstance(each, Recipe) for each in recipes):
         without |= {JobAction.MORE, JobAction.ENLARGE}
+    if all(isinstance(each, NetworkRecipe) for each in recipes):
+        without.add(JobAction.REWORD)
     if not any(map(_can_vary, recipes)):
         without.add(JobAction.VARY)
     if not all(map(_can_grow, recipes)):

@@ -25,11 +25,13 @@ from bot.ui.recipe_text import (
     LISTED_LENGTH,
     edit_parts,
     frames_text,
+    network_text,
     size_text,
     steps_text,
     tile_parts,
 )
 from engine.recipes.kinds import AnyRecipe, is_comparison, shown_count
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.prompts import parse_line
 from engine.recipes.recipe import Recipe
 
@@ -206,6 +208,8 @@ def step_text(job: Job, event: ProgressEvent) -> Message:
     if isinstance(recipe, Recipe) and recipe.enlargement is not None:
         tile = min(event.step // recipe.steps + 1, recipe.tile_count)
         return Message("part {number} of {total}", number=tile, total=recipe.tile_count)
+    if isinstance(recipe, NetworkRecipe):
+        return Message("part {number} of {total}", number=min(event.step + 1, steps), total=steps)
     return joined(" · ", (which, step)) if total > 1 else step
 
 
@@ -224,7 +228,8 @@ def result_text(
     best = best_of(job, shown)
     large = pictures if best is None else [best]
     first, recipes = job.recipes[0], [job.recipes[each.number - 1] for each in large]
-    seeds = list(dict.fromkeys(recipe.seed for recipe in recipes))
+    seeded = (each for each in recipes if not isinstance(each, NetworkRecipe))
+    seeds = list(dict.fromkeys(each.seed for each in seeded))
     each_alike = [
         *([size_text(first)] if first.edit is None else edit_parts(first.edit, size)),
         *tile_parts(first),
@@ -234,7 +239,9 @@ def result_text(
         *([] if is_comparison(job.recipes) else each_alike),
         Message.counted(
             "seed {seeds}", "seeds {seeds}", len(seeds), seeds=", ".join(map(str, seeds))
-        ),
+        )
+        if seeds
+        else None,
         Message("{models} models", models=_models(recipes)),
         _painted_in(record.seconds),
         _hint(recipes, pictures[0].number) if best is None else _hint_beside(best, shown),
@@ -296,6 +303,8 @@ def _steps(record: JobRecord, steps: Sequence[int]) -> Message:
     if isinstance(first := recipes[0], Recipe) and first.film is not None:
         return _frames(first, steps[-1])
     whole = recipes[0].total_steps
+    if isinstance(first, NetworkRecipe) and record.state is not JobState.STOPPED:
+        return network_text(first)
     if record.state is not JobState.STOPPED:
         return steps_text(whole)
     reached, missing = {"step": steps[-1], "total": whole}, len(recipes) - len(steps)

@@ -11,6 +11,7 @@ from engine.recipes.film import Camera, Film
 from engine.recipes.glide_recipe import GlideRecipe, Guidance
 from engine.recipes.kinds import AnyRecipe, painted_size, tile_of_recipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import Recipe
 
@@ -43,7 +44,7 @@ def provenance_text(origin: Provenance) -> Message:
     parts = (
         size_text(recipe),
         _rounds(recipe),
-        Message("seed {seed}", seed=recipe.seed),
+        None if isinstance(recipe, NetworkRecipe) else Message("seed {seed}", seed=recipe.seed),
         Message("{models} models", models=escape_name(recipe.models)),
         *tile_parts(recipe),
         _settings(recipe),
@@ -121,6 +122,16 @@ def tiles_text(recipe: Recipe) -> Message:
     )
 
 
+def network_text(recipe: NetworkRecipe) -> Message:
+    """Return how a network enlarged a picture."""
+    return Message.counted(
+        "{factor} times as large, in {count} part",
+        "{factor} times as large, in {count} parts",
+        recipe.total_steps,
+        factor=recipe.factor,
+    )
+
+
 def tile_parts(recipe: AnyRecipe) -> list[Message]:
     """Return that a picture is a tile, if it is one."""
     match tile_of_recipe(recipe):
@@ -165,6 +176,8 @@ def _rounds(recipe: AnyRecipe) -> Message:
         return joined(" · ", (steps_text(recipe.steps), frames_text(recipe.film)))
     if isinstance(recipe, Recipe) and recipe.enlargement is not None:
         return tiles_text(recipe)
+    if isinstance(recipe, NetworkRecipe):
+        return network_text(recipe)
     if not isinstance(recipe, Recipe) or not recipe.more:
         return steps_text(recipe.total_steps)
     return Message.counted(
@@ -191,6 +204,8 @@ def _settings(recipe: AnyRecipe) -> Message:
             painter=recipe.shown_name,
             top_k=recipe.top_k,
         )
+    if isinstance(recipe, NetworkRecipe):
+        return Message("by a network that was trained to enlarge pictures")
     if not isinstance(recipe, Recipe):
         return Message(
             "painted by {painter} with the strength {alpha}",
@@ -213,7 +228,7 @@ def _settings(recipe: AnyRecipe) -> Message:
 def _start(recipe: AnyRecipe) -> list[Message]:
     """Return what a recipe had to start from besides its prompts."""
     start = [] if recipe.edit is None else edit_parts(recipe.edit)
-    if recipe.init_image is not None:
+    if recipe.init_image is not None and not isinstance(recipe, NetworkRecipe):
         start.append(Message("started from a picture"))
     if isinstance(recipe, Recipe) and recipe.start_noise > 0:
         noise = f"{recipe.start_noise:g}"

@@ -78,10 +78,13 @@ def _dispatch(arguments: argparse.Namespace, signals: StopSignals) -> int:
 def _paint(arguments: argparse.Namespace, signals: StopSignals) -> int:
     from engine.cli.request import read_request
     from engine.cli.saving import reserved
+    from engine.models.catalogue import add_upscaler
     from engine.settings import read_settings
 
     weights = _add_models(arguments.config)
-    request = read_request(arguments, read_settings(arguments.config))
+    settings = read_settings(arguments.config)
+    add_upscaler(settings.upscaler)
+    request = read_request(arguments, settings)
     let_idle_threads_sleep()
     with reserved(request.names_to_reserve) as names:
         _prepare(request.models.name, weights)

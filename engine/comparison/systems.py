@@ -119,13 +119,13 @@ def check_seeds(seed: int, systems: Sequence[System]) -> None:
 
 def _paints(entry: PainterEntry) -> bool:
     """Return True if models paint new pictures from words, and are meant for that."""
-    return entry.painter != "open-edit" and not entry.can_inpaint
+    return not entry.edits
 
 
 def _of_painter(models: str, tries: int) -> Iterator[System]:
     """Yield the systems of some models: GLIDE's with a CLIP can be guided in two ways."""
     entry = find_painter(models)
-    if entry.painter == "open-edit":
+    if entry.painter in ("open-edit", "network"):
         raise UsageError(
             "the models {models} change pictures and cannot paint from words: leave them out",
             models=repr(models),

@@ -16,6 +16,7 @@ from engine.models.catalogue import find_models
 from engine.presets import find_preset
 from engine.recipes.checks import MAX_SIDE
 from engine.recipes.enlargement import FACTORS, Enlargement
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.prompts import parse_line
 from engine.recipes.recipe import MIN_LEARNING_RATE, Recipe
 
@@ -83,6 +84,22 @@ def enlarge_recipe(
         init_image=_png(source),
         enlargement=Enlargement(*source.size, factor=factor),
         **values | settings,
+    )
+
+
+def network_recipe(source: Image.Image, factor: int, network: str) -> NetworkRecipe:
+    """Return the recipe by which a network makes a picture `factor` times as wide and high.
+
+    `network` is the SHA-256 of its file. Raises `RecipeError` if the result would be too large.
+    """
+    check_size(source.size, factor)
+    width, height = source.size
+    return NetworkRecipe(
+        source=_png(source),
+        source_width=width,
+        source_height=height,
+        factor=factor,
+        network=network,
     )
 
 

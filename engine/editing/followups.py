@@ -13,6 +13,7 @@ from engine.models.catalogue import find_models
 from engine.recipes.checks import MAX_STEPS
 from engine.recipes.film import MAX_FRAMES, Film
 from engine.recipes.kinds import AnyRecipe
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe, read_phrases
 from engine.recipes.pictures import check_complete
 from engine.recipes.plain_recipe import read_plain
@@ -80,6 +81,8 @@ def reworded(recipe: AnyRecipe, prompt: str) -> AnyRecipe:
     if isinstance(recipe, OpenEditRecipe):
         old, new = read_phrases(prompt)
         return replace(recipe, old=old, new=new)
+    if isinstance(recipe, NetworkRecipe):
+        raise RecipeError("a network that enlarges pictures reads no words: enlarge it by painting")
     return replace(recipe, prompt=read_plain(prompt, recipe.shown_name))
 
 

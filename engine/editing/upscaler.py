@@ -4,11 +4,10 @@
 not let near the file: `engine.conversion.checkpoint` reads tensors only, and runs nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -17,9 +16,10 @@ from torch.nn import functional as F
 from engine.conversion.checkpoint import PartOfFile, read_checkpoint
 from engine.errors import ModelError
 from engine.models.tensors import to_tensor
+from engine.recipes.network_recipe import TILE
 
-TILE, CONTEXT = 128, 16
-"""Side in pixels of what the network enlarges at once, and what it sees around that."""
+CONTEXT = 16
+"""Number of pixels that the network sees around a tile."""
 _PARTS: tuple[PartOfFile, ...] = ((), ("params_ema",), ("params",))
 """Where published files keep their tensors."""
 _SCALES = (2, 4)
@@ -66,7 +66,11 @@ class UpscalerNetwork:
         self._device = torch.device(device)
         self._network: Callable[[Tensor], Tensor] = found.to(self._device).eval()
 
-    @torch.no_grad()
+    @property
+    def device(self) -> torch.device:
+        """Device that computes."""
+        return self._device
+
     def enlarge(
         self, picture: Image.Image, factor: int, on_tile: Callable[[int, int], None] | None = None
     ) -> Image.Image:
@@ -75,27 +79,29 @@ class UpscalerNetwork:
         A network for another factor is applied twice, or its result is averaged. `on_tile` is
         called after each tile with how many are done, and their number.
         """
-        pixels = F.pad(to_tensor(picture), [CONTEXT] * 4, mode="replicate")
-        large = np.zeros((factor * picture.height, factor * picture.width, 3), dtype=np.uint8)
-        places = [
-            (top, left)
-            for top in range(0, picture.height, TILE)
-            for left in range(0, picture.width, TILE)
-        ]
-        for done, (top, left) in enumerate(places, 1):
-            height, width = min(TILE, picture.height - top), min(TILE, picture.width - left)
-            rows = slice(top, top + height + 2 * CONTEXT)
-            columns = slice(left, left + width + 2 * CONTEXT)
-            result = self._enlarged(pixels[..., rows, columns].to(self._device), factor)
-            edge = factor * CONTEXT
-            inner = result[0, :, edge : edge + factor * height, edge : edge + factor * width]
-            levels = inner.clamp(0, 1).mul(255).round().to(torch.uint8).movedim(0, -1).cpu()
-            large[
-                factor * top : factor * (top + height), factor * left : factor * (left + width)
-            ] = levels.numpy()
+        source = SourcePicture(picture)
+        large = torch.zeros(factor * picture.height, factor * picture.width, 3, dtype=torch.uint8)
+        for done in range(1, len(source.places) + 1):
+            self.enlarge_tile(source, done - 1, factor, large)
             if on_tile is not None:
-                on_tile(done, len(places))
-        return Image.fromarray(large)
+                on_tile(done, len(source.places))
+        return Image.fromarray(large.numpy())
+
+    @torch.no_grad()
+    def enlarge_tile(self, source: "SourcePicture", index: int, factor: int, large: Tensor) -> None:
+        """Enlarge one tile of a picture, and write its levels into `large` (H, W, 3), 0 to 255."""
+        top, left, height, width = source.places[index]
+        rows = slice(top, top + height + 2 * CONTEXT)
+        columns = slice(left, left + width + 2 * CONTEXT)
+        result = self._enlarged(source.pixels[..., rows, columns].to(self._device), factor)
+        edge = factor * CONTEXT
+        inner = result[0, :, edge : edge + factor * height, edge : edge + factor * width]
+        levels = inner.clamp(0, 1).mul(255).round().to(torch.uint8).movedim(0, -1)
+        place = (
+            slice(factor * top, factor * (top + height)),
+            slice(factor * left, factor * (left + width)),
+        )
+        large[place] = levels.to(large.device)
 
     def _enlarged(self, tile: Tensor, factor: int) -> Tensor:
         """Return a tile (1, 3, H, W) `factor` times as large."""
@@ -114,6 +120,23 @@ class UpscalerNetwork:
         """Return how many pixels a side lacks for what the network takes."""
         wanted = max(side, self._least)
         return -(-wanted // self._multiple) * self._multiple - side
+
+
+class SourcePicture:
+    """A picture to enlarge.
+
+    Attributes:
+        pixels: (1, 3, H + 2 `CONTEXT`, W + 2 `CONTEXT`) in [0, 1], with its edges continued.
+        places: Top, left, height and width of each tile in pixels, row by row.
+    """
+
+    def __init__(self, picture: Image.Image) -> None:
+        self.pixels: Tensor = F.pad(to_tensor(picture), [CONTEXT] * 4, mode="replicate")
+        self.places: Sequence[tuple[int, int, int, int]] = [
+            (top, left, min(TILE, picture.height - top), min(TILE, picture.width - left))
+            for top in range(0, picture.height, TILE)
+            for left in range(0, picture.width, TILE)
+        ]
 
 
 def _read(path: Path) -> dict[str, Tensor]:

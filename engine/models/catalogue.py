@@ -16,12 +16,14 @@ from engine.models.painter_entry import (
     LIBRARIES,
     PainterEntry,
     demo_painters,
+    network_entry,
     registered_painter,
 )
 from engine.models.phrases import OPEN_PHRASES, Phrases, shape_phrases
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.models.vocabulary import OpenVocabulary, Vocabulary
 from engine.recipes.generator_kinds import KINDS, VQGAN_STARTS, VQGAN_WAYS
+from engine.recipes.plain_recipe import NETWORK
 from engine.recipes.recipe import Quantization, Start
 from engine.text import Text
 
@@ -231,6 +233,12 @@ def add_models(settings: "WeightsSettings") -> None:
     for name in registry.painters:
         entry = registered_painter(registry, name, painter_paths(registry, name, folder))
         PAINTERS[name] = replace(entry, cache=folder)
+
+
+def add_upscaler(file: str) -> None:
+    """Add the network that enlarges pictures, from the file that the settings name; "" for none."""
+    if file:
+        PAINTERS[NETWORK] = network_entry(Path(file))
 
 
 def weights_path(component: str, folder: Path) -> Path:

@@ -7,12 +7,13 @@ units of `engine.painters.step_cost`, so 1 GFLOP counts as 97.5 units.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.models.shape_phrases import ShapePhrases
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.models.vocabulary import OpenVocabulary, Vocabulary
-from engine.recipes.plain_recipe import PainterKind
+from engine.recipes.network_recipe import TILE
+from engine.recipes.plain_recipe import NETWORK, PainterKind
 from engine.text import Text
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class PainterEntry:
     """Named models of another painter: their files, and the defaults of a recipe for them."""
 
     name: str
-    painter: PainterKind
+    painter: PainterKind | Literal["network"]
     """The method that they paint by."""
     description: str
     """One line that says what the models are."""
@@ -89,7 +90,7 @@ class PainterEntry:
     @property
     def edits(self) -> bool:
         """True if the models change pictures, and do not paint new ones."""
-        return self.can_inpaint or self.painter == "open-edit"
+        return self.can_inpaint or self.painter in ("open-edit", NETWORK)
 
     @property
     def is_complete(self) -> bool:
@@ -132,6 +133,10 @@ _INPAINTING_SCALE = 5.0
 """Scale of the classifier-free guidance in the published notebook for inpainting."""
 _GLIDE_CLIP = 0.63e9
 """Bytes of GLIDE's own CLIP in float32."""
+_NETWORK_RUN = 1e9
+"""Bytes of a run of a network: a tile's activations, and the largest picture a few times."""
+_NETWORK_COST = 1.25e-3
+"""Cost of a tile per byte of a network's file: each of its numbers counts for 160x160 pixels."""
 
 
 def registered_painter(registry: "Registry", name: str, files: Mapping[str, Path]) -> PainterEntry:
@@ -153,6 +158,24 @@ def registered_painter(registry: "Registry", name: str, files: Mapping[str, Path
         defaults={"guidance_scale": _INPAINTING_SCALE} if table.inpainting else {},
         can_inpaint=table.inpainting,
         examples=table.examples or EXAMPLES,
+    )
+
+
+def network_entry(path: Path) -> PainterEntry:
+    """Return the entry of a network that enlarges pictures, whose file may be missing."""
+    size = path.stat().st_size if path.is_file() else 0
+    return PainterEntry(
+        name=NETWORK,
+        painter=NETWORK,
+        description="a network that enlarges pictures, from a file of the host",
+        limits=None,
+        licence="that of the file",
+        files={NETWORK: path},
+        side=TILE,
+        memory=PainterMemory(fixed=LIBRARIES + 2 * size, per_run=_NETWORK_RUN),
+        step_cost=max(1_000, _NETWORK_COST * size),
+        halves=False,
+        examples=EXAMPLES,
     )
 
 

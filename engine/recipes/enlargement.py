@@ -47,12 +47,7 @@ class Enlargement:
     source is too small for can change."""
 
     def __post_init__(self) -> None:
-        if type(self.factor) is not int or self.factor not in FACTORS:
-            raise RecipeError(
-                "a picture can be enlarged by {factors}, not by {factor}",
-                factors=" or ".join(map(str, FACTORS)),
-                factor=brief(self.factor),
-            )
+        check_factor(self.factor)
         for name in ("width", "height"):
             check_whole(name, getattr(self, name), MIN_SIDE, MAX_SIDE // self.factor)
         check_number("overlap", self.overlap, 0, MAX_OVERLAP)
@@ -90,6 +85,16 @@ class Enlargement:
         (height, width), wraps = self.size[::-1], wraps_of(tile)
         rows = _starts(height, canvas[1], self.overlap, wraps=wraps.rows)
         return rows, _starts(width, canvas[0], self.overlap, wraps=wraps.columns)
+
+
+def check_factor(factor: object) -> None:
+    """Raise `RecipeError` unless a picture can be enlarged by `factor`."""
+    if type(factor) is not int or factor not in FACTORS:
+        raise RecipeError(
+            "a picture can be enlarged by {factors}, not by {factor}",
+            factors=" or ".join(map(str, FACTORS)),
+            factor=brief(factor),
+        )
 
 
 def _starts(length: int, side: int, overlap: float, *, wraps: bool) -> list[int]:

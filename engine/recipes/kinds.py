@@ -13,19 +13,22 @@ from engine.images.tiling import Tile
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.json_form import as_object, check_version, parse
 from engine.recipes.mindalle_recipe import MinDalleRecipe
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.open_edit_recipe import OpenEditRecipe
 from engine.recipes.recipe import NEWEST_VERSION, Recipe
 from engine.text import Text
 
-OtherRecipe = GlideRecipe | MinDalleRecipe | OpenEditRecipe
+OtherRecipe = GlideRecipe | MinDalleRecipe | OpenEditRecipe | NetworkRecipe
 """A recipe of another painter than VQGAN-CLIP."""
-AnyRecipe = Recipe | GlideRecipe | MinDalleRecipe | OpenEditRecipe
+AnyRecipe = Recipe | OtherRecipe
 """A recipe of any painter."""
 PAINTER_NAMES = {
     each.painter: each.shown_name for each in (GlideRecipe, MinDalleRecipe, OpenEditRecipe)
 }
-"""The names of the painters beside VQGAN-CLIP for people, by those in recipes."""
-_KINDS: tuple[type[AnyRecipe], ...] = (Recipe, GlideRecipe, MinDalleRecipe, OpenEditRecipe)
+"""The names of the paper's rivals for people, by those in recipes."""
+_KINDS: tuple[type[AnyRecipe], ...] = (
+    *(Recipe, GlideRecipe, MinDalleRecipe, OpenEditRecipe, NetworkRecipe),
+)
 
 
 def is_comparison(recipes: Sequence[AnyRecipe]) -> bool:
@@ -62,7 +65,7 @@ def tile_of_recipe(recipe: AnyRecipe) -> Tile:
 
 def painted_size(recipe: AnyRecipe) -> tuple[int, int]:
     """Return width and height of a painted picture in pixels, before it is shown enlarged."""
-    return recipe.size if isinstance(recipe, Recipe) else (recipe.width, recipe.height)
+    return recipe.size
 
 
 def vqgan_clip_recipe(recipe: AnyRecipe) -> Recipe:

@@ -8,11 +8,14 @@ from dataclasses import replace
 from engine.errors import RecipeError
 from engine.recipes.edit import Edit
 from engine.recipes.kinds import AnyRecipe
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.recipe import Recipe
 
 
 def without_pictures(recipe: AnyRecipe) -> AnyRecipe:
     """Return the recipe with empty files for its pictures; it cannot be painted."""
+    if isinstance(recipe, NetworkRecipe):
+        return replace(recipe, source=b"")
     if not isinstance(recipe, Recipe):
         edit = None if recipe.edit is None else _without_pictures(recipe.edit)
         return replace(recipe, edit=edit)

@@ -6,7 +6,7 @@ VQGAN-CLIP's own recipe is in `engine.recipes.recipe`. No torch in here.
 import json
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from engine.errors import RecipeError
 from engine.recipes.checks import (
@@ -25,6 +25,8 @@ from engine.text import Text
 
 PainterKind = Literal["glide", "mindalle", "open-edit"]
 """The methods of these recipes, each named as by `painter` of its recipe."""
+NETWORK: Final = "network"
+"""What enlarges pictures without words, `engine.recipes.network_recipe`; also its models' name."""
 VERSION = 4
 """Version of the JSON form, which has the key `painter`."""
 
@@ -84,6 +86,11 @@ class PlainRecipe(ABC):
     def height(self) -> int:
         """Height of the picture in pixels, before it is enlarged."""
         return self.side
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture in pixels, before it is enlarged."""
+        return self.width, self.height
 
     @property
     def image_prompts(self) -> tuple[ImagePrompt, ...]:

@@ -13,6 +13,7 @@ from engine.images.tiling import Tile, resize
 from engine.recipes.edit import Edit
 from engine.recipes.film import Clip, Film
 from engine.recipes.kinds import AnyRecipe, tile_of_recipe
+from engine.recipes.network_recipe import NetworkRecipe
 from engine.recipes.pictures import check_complete
 from engine.recipes.recipe import Recipe
 from engine.text import Text
@@ -42,7 +43,7 @@ def start_picture(recipe: AnyRecipe) -> Image.Image | None:
     """Return the picture that a run starts from, at the size of the canvas, or None.
 
     The source of an edit is scaled to the canvas, so nothing is cut off. Of a clip it is the first
-    frame, and of an enlargement the first tile.
+    frame, of an enlargement the first tile, and of one by a network the whole picture.
 
     Raises:
         PictureError: The recipe's file is not a picture, or the clip not one of this program.
@@ -58,6 +59,8 @@ def start_picture(recipe: AnyRecipe) -> Image.Image | None:
         return _first_frame(recipe, recipe.film, recipe.clip)
     if recipe.init_image is None:
         return None
+    if isinstance(recipe, NetworkRecipe):
+        return picture_to_enlarge(recipe)
     if isinstance(recipe, Recipe) and recipe.enlargement is not None:
         return _first_tile(recipe)
     picture = image_io.read_picture(recipe.init_image, name=_INITIAL)
@@ -105,19 +108,22 @@ def large_picture(recipe: Recipe) -> Image.Image:
     return image_io.enlarge(picture_to_enlarge(recipe), recipe.enlargement.factor, recipe.tile)
 
 
-def picture_to_enlarge(recipe: Recipe) -> Image.Image:
+def picture_to_enlarge(recipe: Recipe | NetworkRecipe) -> Image.Image:
     """Return the picture that an enlargement starts from, as it is.
 
     Raises:
         PictureError: The recipe's file is not a picture.
         RecipeError: The recipe lacks its picture, or that has another size than it says.
     """
-    enlargement, content = recipe.enlargement, recipe.init_image
-    assert enlargement is not None
+    if isinstance(recipe, NetworkRecipe):
+        size = recipe.source_size
+    else:
+        assert recipe.enlargement is not None
+        size = (recipe.enlargement.width, recipe.enlargement.height)
+    content = recipe.init_image
     assert content is not None
     check_complete(recipe)
     picture = image_io.read_picture(content, name=_INITIAL)
-    size = (enlargement.width, enlargement.height)
     if picture.size != size:
         raise RecipeError(
             "the picture to enlarge is {size} pixels, but its recipe says {wanted}",
