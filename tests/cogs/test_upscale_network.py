@@ -29,7 +29,7 @@ from tests.harness.bot_harness import (
     pictures_of,
     result_of,
     steps_held,
-    until,
+    wait_for_first_progress,
 )
 from tests.harness.interactions import labels, progress_message
 from tests.harness.restartable_bot import open_restartable_bot
@@ -109,6 +109,27 @@ async def test_its_recipe_is_posted_without_the_picture_and_says_how_to_do_it_ag
     assert not {"Vary", "More steps", "Enlarge ×2", "Edit prompt"} & set(labels(result))
 
 
+async def test_a_complete_recipe_is_painted_again_on_discord_and_on_the_command_line(
+    settings: BotSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    discord_settings = settings.discord.model_copy(update={"posted_recipes": "complete"})
+    async with open_bot(settings.model_copy(update={"discord": discord_settings})) as bot:
+        await upscale(bot, photo((40, 30)))
+        content = await content_of(bot)
+        answered = await bot.alice.slash(bot.channel, "recipe", image=("a.png", content))
+        shown = ephemeral_text(answered)
+        assert "2 times as large, in 1 part" in shown
+        assert "by a network that was trained" in shown
+        assert answered.response is not None
+        await bot.alice.click(answered.response, label="Paint it again")
+        assert opened(await content_of(bot)).tobytes() == opened(content).tobytes()
+    monkeypatch.chdir(tmp_path)
+    Path("config.toml").write_text("[engine]\nupscaler = 'net.safetensors'\n")
+    Path("a.png").write_bytes(content)
+    assert main(["imagine", "--recipe", "a.png", "--out", "b.png"]) == 0
+    assert opened(Path("b.png").read_bytes()).tobytes() == opened(content).tobytes()
+
+
 async def test_a_job_goes_on_after_the_program_was_killed(
     settings: BotSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -141,7 +162,7 @@ async def test_a_stopped_one_shows_what_is_done_and_can_be_resumed(
 ):
     with steps_held(2):
         await upscale(bot, photo())
-        await until(lambda: bot.thread().last_message and bot.thread().last_message.attachments)
+        await wait_for_first_progress(bot)
         assert "of 4" in progress_message(bot).content
         click = asyncio.create_task(bot.alice.click(progress_message(bot), label="Stop here"))
         async with asyncio.timeout(PATIENCE):
