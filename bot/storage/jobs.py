@@ -83,6 +83,16 @@ class JobRepository(Repository):
         """Return a job's record; None if it is gone or unreadable."""
         return await self._record_of(JobRow.id == job_id)
 
+    @retrying
+    async def is_stored(self, job: Job) -> bool:
+        """Return True if a job was stored, after an attempt to add it that was not confirmed.
+
+        It takes the lock of that attempt, which is over then.
+        """
+        rows = select(JobRow.id).where(JobRow.id == job.id, JobRow.author_id == job.author_id)
+        async with self._write(ADMISSION) as session:
+            return await session.scalar(rows) is not None
+
     async def state(self, job_id: int) -> JobState | None:
         """Return the state of a job; None if there is no such job."""
         async with self._read() as session:

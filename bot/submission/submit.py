@@ -46,6 +46,10 @@ _NOT_STORED = Message(
     "I cannot store anything at the moment, so nothing was queued. The cause is in my log. Try "
     "again in a few minutes."
 )
+_UNCONFIRMED = Message(
+    "My storage did not say if your job is stored. As soon as I know that it is, I announce it "
+    "here and begin. If nothing comes in a few minutes, ask again."
+)
 _NO_ANSWER = Message(
     "Discord does not answer me at the moment. Your job is stored: I announce it here and begin as "
     "soon as Discord answers."
@@ -80,7 +84,7 @@ class JobSubmission:
     _unannounced: asyncio.Queue[tuple[Requester, Job]] = field(
         default_factory=asyncio.Queue["tuple[Requester, Job]"], init=False
     )
-    """Stored jobs of which no message is known yet."""
+    """Jobs of which no message is known yet, or not even whether they are stored."""
 
     async def submit(
         self,
@@ -117,7 +121,7 @@ class JobSubmission:
                 self._queue.stop(record.job.id)
 
     async def run(self) -> None:
-        """Announce jobs for which Discord gave no answer, until cancelled."""
+        """Announce jobs for which Discord or the store gave no answer, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 tasks.create_task(self._announce_later(*await self._unannounced.get()))
@@ -134,19 +138,40 @@ class JobSubmission:
         self._questions.check_words(requester, prompt, recipes, origin)
         if is_spoiler_place(guild, requester):
             origin = replace(origin, spoiler=True)
-        async with self._admission, self._store.admission():
-            await self._policy.check_quota(requester, guild, len(recipes))
-            return await self._store.jobs.add(
-                requester.user_id,
-                prompt,
-                recipes,
-                origin,
-                guild_id=requester.guild_id,
-                channel_id=requester.channel.id,
-                weight=self._settings.queue.share(requester.roles),
-                locale=guild.language or requester.locale,
-                author_locale=requester.own_locale,
-            )
+        job = None
+        async with self._admission:
+            try:
+                async with self._store.admission():
+                    await self._policy.check_quota(requester, guild, len(recipes))
+                    job = await self._store.jobs.add(
+                        requester.user_id,
+                        prompt,
+                        recipes,
+                        origin,
+                        guild_id=requester.guild_id,
+                        channel_id=requester.channel.id,
+                        weight=self._settings.queue.share(requester.roles),
+                        locale=guild.language or requester.locale,
+                        author_locale=requester.own_locale,
+                    )
+            except DBAPIError:
+                if job is None or not await self._was_stored(requester, job):
+                    raise
+        return job
+
+    async def _was_stored(self, requester: Requester, job: Job) -> bool:
+        """Return whether a job is stored whose transaction failed at its end.
+
+        The connection may have broken just before the end was confirmed. Raises `UserError` if the
+        store does not answer soon: then the job is announced later, if it is there.
+        """
+        try:
+            async with asyncio.timeout(self._timings.announce_seconds):
+                return await self._store.jobs.is_stored(job)
+        except TimeoutError as error:
+            log.warning("a job was not confirmed", extra={"job": job.id})
+            self._unannounced.put_nowait((requester, job))
+            raise UserError(_UNCONFIRMED) from error
 
     async def _announce_and_queue(self, requester: Requester, job: Job) -> discord.Message:
         """Post a job's message, queue the job, and open its thread.
@@ -190,8 +215,11 @@ class JobSubmission:
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
     async def _announce_later(self, requester: Requester, job: Job) -> None:
-        """Announce and queue a job for which Discord gave no answer yet."""
+        """Announce and queue a job for which Discord or the store gave no answer yet."""
         try:
+            if not await self._store.jobs.is_stored(job):
+                log.warning("a job was not stored", extra={"job": job.id})
+                return
             message = await self._announce(requester, job)
         except discord.HTTPException as error:
             await self._abandon(job.id, str(error))
