@@ -109,7 +109,7 @@ class Enlarging:
             own.copy_(numbers)
             for name in _MOMENTS:
                 optimizer.state[own][name].zero_()
-        guard.restore(state, (self.index) * self._recipe.steps)
+        guard.restore(state, self.index * self._recipe.steps)
         return undo
 
     def resume(self, steps_done: int, large: Tensor) -> None:
