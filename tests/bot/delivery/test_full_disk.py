@@ -2,11 +2,14 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import discord
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bot.config import BotSettings
 from bot.delivery import outbox
@@ -56,6 +59,20 @@ async def film_of(bot: BotHarness) -> bytes:
     files: list[discord.Attachment] = [f for m in thread.history() for f in m.attachments]
     (film,) = [each for each in files if each.filename.endswith(".mp4")]
     return await film.read()
+
+
+@contextmanager
+def no_frame_stored(bot: BotHarness) -> Iterator[None]:
+    """Let the store take no frame, however small."""
+
+    async def refuse(*_: object) -> None:
+        cause = sqlite3.OperationalError("database or disk is full")
+        raise OperationalError("INSERT", {}, cause)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("add_checkpoint", "add_frames"):
+            patch.setattr(type(bot.services.store.lifecycle), name, refuse)
+        yield
 
 
 def told(bot: BotHarness) -> str:
@@ -116,9 +133,10 @@ async def test_painting_waits_when_too_much_cannot_be_stored(
     with steps_held(after=STEPS + 6) as held:
         await animate(bot)
         await until(lambda: "frame" in told(bot))
-        async with full(bot):
-            held.go_on()
+        with no_frame_stored(bot):
+            held.go_on(until_step=FILM_STEPS // 2)
             await until(lambda: NOT_STORED in told(bot))
+            held.go_on()
             before = 0
             while len(steps) > before:  # it stands still when the current slice has ended
                 before = len(steps)
