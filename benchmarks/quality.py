@@ -26,6 +26,7 @@ from benchmarks.lib.painters import paint_all
 from benchmarks.lib.statistics import Share, mean_and_interval
 from benchmarks.masks import mask_overlaps
 from engine.demo.judge import Judge, Match
+from engine.demo.world import SHAPES
 
 CONTROLS = 300
 """Number of pictures of each control."""
@@ -116,6 +117,7 @@ def asked_rows(
         "object's color right": _share(own, lambda match: match.color),
         "background right": _share(own, lambda match: match.background),
         "shape right": _share(own, lambda match: match.shape),
+        **shape_rows(own, asked),
         "one clean object and nothing else": _share(own, lambda match: match.clean),
         "all right": _share(own, lambda match: match.all_right),
         "the same pictures against other prompts, all right": _share(
@@ -124,11 +126,20 @@ def asked_rows(
     }
 
 
+def shape_rows(matches: Sequence[Match], asked: Sequence[Asked]) -> dict[str, Share]:
+    """Return how often each shape that was asked for is right."""
+    rows: dict[str, Share] = {}
+    for shape in SHAPES:
+        own = [match for match, each in zip(matches, asked, strict=True) if each.shape == shape]
+        rows[f"... of those with a {shape}"] = _share(own, lambda match: match.shape)
+    return rows
+
+
 def control_rows(judge: Judge) -> dict[str, Share]:
     """Return the judge's results for random latents, noise, true and reconstructed pictures."""
     import torch
 
-    from engine.demo.world import COLORS, SHAPES, render, sample_scenes
+    from engine.demo.world import COLORS, render, sample_scenes
     from engine.models.codebook import quantize, random_codes
     from engine.models.latent_generator import vqgan_of
 

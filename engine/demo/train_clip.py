@@ -6,7 +6,7 @@ The vision tower is a transformer because that is smooth: through a ReLU, the gr
 says nothing about when the unit should be on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,14 +87,14 @@ def train_clip(
     vqgan: VQGAN,
     seed: int,
     phases: Sequence[Phase] = PHASES,
-    start: nn.Module | None = None,
+    start: Mapping[str, Tensor] | None = None,
     on_checkpoint: Callable[[nn.Module], None] | None = None,
     config: dict[str, Any] = CONFIG,
 ) -> nn.Module:
     """Train an open_clip `CLIP` to guide `vqgan`.
 
-    With `run_in_processes` each process trains on its own pictures. `start` is the model
-    to start from, by default new random weights. `on_checkpoint` is called with the current model
+    With `run_in_processes` each process trains on its own pictures. `start` are the weights
+    to start from, by default new random ones. `on_checkpoint` is called with the current model
     every `CHECKPOINT_EVERY` steps.
     """
     random = torch.Generator().manual_seed(seed)
@@ -103,7 +103,7 @@ def train_clip(
         perceptor = ClipPerceptor(*build_clip(config))
     random.manual_seed(seed + 1000 * rank())  # the same weights, but other pictures in each process
     if start is not None:
-        perceptor.model.load_state_dict(start.state_dict())
+        perceptor.model.load_state_dict(start)
     with sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
         for phase in phases:
             average = _train_phase(perceptor, vqgan, random, phase, on_checkpoint)

@@ -14,7 +14,7 @@ from engine.demo import (
     train_transformer,
     train_vqgan,
 )
-from engine.models.loading import load_clip, load_vqgan, save_weights
+from engine.models.loading import load_vqgan, load_weights, save_weights
 
 PHASES = tuple(phase.name for phase in train_clip.PHASES)
 """Names of the phases of the CLIP's training, in their order."""
@@ -63,7 +63,7 @@ def _make_clip(vqgan: Path, path: Path, seed: int, first_phase: str) -> None:
         load_vqgan(vqgan),
         seed,
         phases=train_clip.PHASES[number:],
-        start=load_clip(path).model if number else None,
+        start=load_weights(path) if number else None,
         on_checkpoint=save,
     )
     save(clip)

@@ -210,6 +210,16 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a weights file in float32, to train them further.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+    """
+    with naming_file(path):
+        return _read(path)[1]
+
+
 def save_weights(module: nn.Module, config: Mapping[str, Any], path: Path) -> None:
     """Write a module's weights in half precision, with its architecture as metadata."""
     from safetensors.torch import save_file

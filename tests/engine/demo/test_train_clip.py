@@ -6,7 +6,7 @@ import torch
 
 from engine.demo.train_clip import PHASES, train_clip
 from engine.models.catalogue import find_models
-from engine.models.loading import load_vqgan
+from engine.models.loading import load_vqgan, load_weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_batches")]
 
@@ -39,3 +39,11 @@ def test_each_phase_trains_one_tower_and_leaves_the_other_alone() -> None:
         changed = {name for name, value in trained.items() if not torch.equal(value, start[name])}
         assert changed
         assert {name.startswith("visual.") for name in changed} == {not phase.language}
+
+
+def test_training_goes_on_from_the_shipped_weights() -> None:
+    models = find_models("demo")
+    start = load_weights(models.perceptors[0])
+    trained = train_clip(load_vqgan(models.generator), seed=3, phases=[], start=start).state_dict()
+    for name, value in start.items():
+        assert torch.equal(trained[name], value), name
