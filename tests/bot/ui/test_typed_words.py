@@ -82,7 +82,8 @@ async def test_a_prompt_that_is_too_long_comes_back_from_a_command_too(
     """Discord keeps to a limit that it learned at the last start, and the host may lower it."""
     limits = bot.services.settings.limits.model_copy(update={"prompt_length": 10})
     settings = bot.services.settings.model_copy(update={"limits": limits})
-    services = dataclasses.replace(bot.services, settings=settings)
+    paintings = dataclasses.replace(bot.services.paintings, _settings=settings)
+    services = dataclasses.replace(bot.services, settings=settings, paintings=paintings)
     cog = bot.client.get_cog("Imagine")
     monkeypatch.setattr(cog, "_services", services)
     answer = ephemeral_text(await bot.imagine("a castle on a hill"))
