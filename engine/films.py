@@ -81,68 +81,79 @@ def shown_frames(frames: Iterable[Image.Image], recipe: AnyRecipe) -> Iterator[I
 
 
 def write_film(
+    frames: Iterable[Image.Image],
+    path: Path,
+    recipe: AnyRecipe,
+    *,
+    suffix: str = ".mp4",
+    texts: Mapping[str, str] | None = None,
+) -> None:
+    """Write a film as an MP4 of the best quality, or as a WebP, which has no texts and no sound.
+
+    Args:
+        frames: The painted frames, maybe fewer than the recipe's.
+        path: File to write.
+        recipe: The recipe of the film.
+        suffix: One of `FILM_SUFFIXES`.
+        texts: What an MP4 says about itself, such as `engine.provenance.origin_texts`.
+    """
+    recipe, film = film_of(recipe)
+    shown = shown_frames(frames, recipe)
+    if suffix.lower() == ".webp":
+        write_webp_film(list(shown), path, film.shown_rate)
+        return
+    size, said = shown_size(recipe), _said(texts)
+    with Mp4Writer(path, size, film.shown_rate, texts=said, sound=_sound_of(film)) as file:
+        for each in shown:
+            file.add(each)
+
+
+def write_film_within(
+    limit: int,
     frames: Frames,
     count: int,
     path: Path,
     recipe: AnyRecipe,
     *,
-    suffix: str = ".mp4",
-    limit: int | None = None,
     texts: Mapping[str, str] | None = None,
     part: tuple[int, int] = (0, 1),
     is_good: bool = False,
 ) -> tuple[int, int] | None:
-    """Write a film as an MP4, which can hold its recipe, or as a WebP, which cannot.
-
-    An MP4 of a restyled clip has the clip's sound.
+    """Write a film, or a part of it, as an MP4 of at most `limit` bytes.
 
     Args:
-        frames: Returns the painted frames. It is called again for each attempt to fit the limit.
+        limit: Maximum size of the file in bytes.
+        frames: Returns the painted frames of the whole film, anew for each attempt.
         count: Number of painted frames, maybe fewer than the recipe's.
         path: File to write.
         recipe: The recipe of the film.
-        suffix: One of `FILM_SUFFIXES`.
-        limit: Maximum size of an MP4 in bytes; None for the best quality.
-        texts: What an MP4 says about itself, such as `engine.provenance.origin_texts`.
-        part: Which part of an MP4 with a limit is written, from 0, and how many there are.
-        is_good: Whether a film with a limit has at least its painted size and enough bits for it.
+        texts: What the file says about itself.
+        part: Which part is written, from 0, and how many there are.
+        is_good: Whether the result has at least its painted size and enough bits for it.
 
     Returns:
         Width and height of the film; None if it can't be made as small as `limit`.
     """
     recipe, film = film_of(recipe)
-    size, rate = shown_size(recipe), film.shown_rate
+    rate, shown = film.shown_rate, count * (1 + film.between)
+    first, end = (shown * (part[0] + index) // part[1] for index in (0, 1))
+    is_last = part[0] == part[1] - 1  # without a loop it has a few frames less than `shown`
 
-    def shown() -> Iterator[Image.Image]:
-        return shown_frames(frames(), recipe)
+    def shown_part() -> Iterator[Image.Image]:
+        return islice(shown_frames(frames(), recipe), first, None if is_last else end)
 
-    if suffix.lower() == ".webp":
-        write_webp_film(list(shown()), path, rate)
-        return size
-    texts = {each.lower(): text for each, text in (texts or {}).items()}
-    sound = None if film.clip is None else film.clip.video or None
-    if limit is not None:
-        count *= 1 + film.between
-        first, end = (count * (part[0] + index) // part[1] for index in (0, 1))
-        is_last = part[0] == part[1] - 1  # without a loop it has a few frames less than `count`
-
-        def shown_part() -> Iterator[Image.Image]:
-            return islice(shown(), first, None if is_last else end)
-
-        return write_within(
-            *(limit, shown_part, path),
-            count=end - first,
-            size=size,
-            rate=rate,
-            texts=texts,
-            sound=sound,
-            sound_start=Fraction(first, rate),
-            smallest=min(recipe.width, recipe.height) if is_good else None,
-        )
-    with Mp4Writer(path, size, rate, texts=texts, sound=sound) as file:
-        for each in shown():
-            file.add(each)
-    return size
+    return write_within(
+        limit,
+        shown_part,
+        path,
+        count=end - first,
+        size=shown_size(recipe),
+        rate=rate,
+        texts=_said(texts),
+        sound=_sound_of(film),
+        sound_start=Fraction(first, rate),
+        smallest=min(recipe.width, recipe.height) if is_good else None,
+    )
 
 
 def read_any_provenance(source: Path | bytes, *, name: Name = THE_PICTURE) -> Provenance:
@@ -165,6 +176,16 @@ def read_any_provenance(source: Path | bytes, *, name: Name = THE_PICTURE) -> Pr
         return read_origin(texts)
     except RecipeError as error:
         raise RecipeError("{name}: {error}", name=name, error=error.text) from error
+
+
+def _said(texts: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the texts of a film under the names that an MP4 has for them."""
+    return {each.lower(): text for each, text in (texts or {}).items()}
+
+
+def _sound_of(film: Film) -> bytes | None:
+    """Return the stored clip with the sound of a film; None for films that restyle none."""
+    return None if film.clip is None else film.clip.video or None
 
 
 def _with_between(frames: Iterable[Image.Image], film: Film, seed: int) -> Iterator[Image.Image]:

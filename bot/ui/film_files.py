@@ -13,7 +13,7 @@ from bot.jobs.records import StoredFrame
 from bot.ui import alt_texts
 from bot.ui.attachments import Attachment, encode, open_image
 from engine.files import file_bytes
-from engine.films import film_of, shown_size, write_film
+from engine.films import film_of, shown_size, write_film_within
 from engine.images.animation import write_webp_film
 from engine.images.contact_sheet import contact_sheet
 from engine.recipes.kinds import AnyRecipe
@@ -73,10 +73,9 @@ def _film_part(
         return (open_image(each.content) for each in frames)
 
     def write(path: Path) -> None:
-        written = write_film(
-            *(opened, len(frames), path, recipe),
+        written = write_film_within(
+            *(limit, opened, len(frames), path, recipe),
             texts=texts,
-            limit=limit,
             part=part,
             is_good=is_good,
         )

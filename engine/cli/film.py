@@ -158,5 +158,4 @@ def _write(request: FilmRequest, frames: list[Path], texts: Mapping[str, str], p
 
     force = request.force and path == request.out
     with atomic_write(path, force=force) as part:
-        recipe, count = request.recipe, len(frames)
-        write_film(opened, count, part, recipe, suffix=path.suffix, texts=texts)
+        write_film(opened(), part, request.recipe, suffix=path.suffix, texts=texts)
