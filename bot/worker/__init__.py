@@ -1,1 +1,1 @@
-"""The engine thread: the only code of the bot that touches models."""
+"""The engine threads, one for each painter: the only code of the bot that touches models."""
