@@ -7,7 +7,6 @@ from types import MappingProxyType
 import discord
 import pytest
 from PIL import Image, ImageDraw
-from simcord.backend.models.message import AllowedMentions
 
 from bot.config import BotSettings
 from engine import presets
@@ -23,6 +22,7 @@ from tests.harness.bot_harness import (
     result_of,
     stored_recipe,
 )
+from tests.harness.replies import replied
 
 WORDS = "a green circle on a blue background"
 EDITING = "demo-pyramid"
@@ -50,20 +50,6 @@ async def bot(settings: BotSettings, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     monkeypatch.setattr(presets, "PRESETS", MappingProxyType({**presets.PRESETS, "demo": demo}))
     async with open_bot(with_edit_models(settings, EDITING)) as opened:
         yield opened
-
-
-async def reply(bot: BotHarness, to: discord.Message, *files: tuple[str, bytes]) -> None:
-    """Let Alice reply with the words, and maybe with a picture."""
-    backend = bot.env.backend
-    backend.create_message(
-        to.channel.id,
-        bot.alice.id,
-        WORDS,
-        reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
-        attachments=backend.store_attachments(to.channel.id, files),
-        allowed_mentions=AllowedMentions(replied_user=True),
-    )
-    await bot.env.settle()
 
 
 async def models_of(bot: BotHarness, message: discord.Message) -> str:
@@ -94,13 +80,13 @@ async def test_what_the_bot_painted_stays_with_its_models(bot: BotHarness):
     await bot.imagine(steps=1)
     result = await result_of(bot)
     assert await models_of(bot, result) == "demo"
-    await reply(bot, result)
+    await replied(bot, WORDS, result)
     assert await models_of(bot, await result_of(bot, bot.thread())) == "demo"
-    await reply(bot, result, ("photo.png", PHOTOGRAPH))
+    await replied(bot, WORDS, result, ("photo.png", PHOTOGRAPH))
     photo_edited = await result_of(bot, bot.thread())
     assert await models_of(bot, photo_edited) == EDITING
     # The edit is a picture of the bot too: from now on it stays with those models.
-    await reply(bot, photo_edited)
+    await replied(bot, WORDS, photo_edited)
     assert await models_of(bot, await result_of(bot, bot.thread())) == EDITING
 
 

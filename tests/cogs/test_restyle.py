@@ -12,7 +12,6 @@ import av
 import discord
 import numpy as np
 import pytest
-from simcord.backend.models.message import AllowedMentions
 
 from bot import client
 from bot.config import BotSettings
@@ -38,6 +37,7 @@ from tests.harness.bot_harness import (
 from tests.harness.command_lines import pasted_line
 from tests.harness.interactions import labels
 from tests.harness.picture_filters import SimpleFilter, open_filtered_bot, same_as
+from tests.harness.replies import replied
 
 WIDE = (128, 64)
 PURE_RED = (255, 0, 0)
@@ -161,22 +161,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the preset few steps, because a reply cannot choose them."""
     demo = {**presets.PRESETS["demo"], "steps": 2}
     monkeypatch.setattr(presets, "PRESETS", MappingProxyType({**presets.PRESETS, "demo": demo}))
-
-
-async def replied(
-    bot: BotHarness, words: str, to: discord.Message, *files: tuple[str, bytes]
-) -> None:
-    """Alice replies, with the ping."""
-    backend = bot.env.backend
-    backend.create_message(
-        to.channel.id,
-        bot.alice.id,
-        words,
-        reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
-        attachments=backend.store_attachments(to.channel.id, files),
-        allowed_mentions=AllowedMentions(replied_user=True),
-    )
-    await bot.env.settle()
 
 
 def mention(bot: BotHarness) -> str:

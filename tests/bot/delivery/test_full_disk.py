@@ -4,7 +4,7 @@ import asyncio
 import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import discord
@@ -19,7 +19,7 @@ from bot.submission.permissions import Actor
 from bot.ui import film_files
 from bot.worker import picture_progress
 from engine.vqgan_clip.generation import Generation
-from tests.harness.bot_harness import PROMPT, BotHarness, steps_held, until
+from tests.harness.bot_harness import PROMPT, BotHarness, HeldSteps, steps_held, until
 from tests.harness.restartable_bot import open_restartable_bot
 from tests.harness.store_faults import complaints, full
 
@@ -61,6 +61,15 @@ async def film_of(bot: BotHarness) -> bytes:
     return await film.read()
 
 
+@asynccontextmanager
+async def film_in_progress(bot: BotHarness) -> AsyncIterator[HeldSteps]:
+    """Animate, and hold the film after its first frame until told to go on."""
+    with steps_held(after=STEPS + 6) as held:
+        await animate(bot)
+        await until(lambda: "frame" in told(bot))
+        yield held
+
+
 @contextmanager
 def no_frame_stored(bot: BotHarness) -> Iterator[None]:
     """Let the store take no frame, however small."""
@@ -86,9 +95,7 @@ async def test_a_film_whose_frames_cannot_be_stored_ends_whole(
 ):
     await animate(bot)
     expected = await film_of(bot)
-    with steps_held(after=STEPS + 6) as held:
-        await animate(bot)
-        await until(lambda: "frame" in told(bot))
+    async with film_in_progress(bot) as held:
         async with full(bot):
             held.go_on(until_step=FILM_STEPS - 2)
             await until(lambda: NOT_STORED in told(bot))
@@ -105,14 +112,11 @@ async def test_a_film_that_is_painted_while_the_disk_is_full_ends_whole_later(
 ):
     await animate(bot)
     expected = await film_of(bot)
-    with steps_held(after=STEPS + 6) as held:
-        await animate(bot)
-        await until(lambda: "frame" in told(bot))
-        async with full(bot):
-            held.go_on()
-            await until(lambda: not bot.services.queue.jobs())
-            await until(lambda: NOT_STORED in told(bot))
-            assert await bot.services.store.jobs.state(2) == JobState.RUNNING
+    async with film_in_progress(bot) as held, full(bot):
+        held.go_on()
+        await until(lambda: not bot.services.queue.jobs())
+        await until(lambda: NOT_STORED in told(bot))
+        assert await bot.services.store.jobs.state(2) == JobState.RUNNING
     assert await film_of(bot) == expected
     assert "full" in complaints(caplog)
 
@@ -130,9 +134,7 @@ async def test_painting_waits_when_too_much_cannot_be_stored(
 
     monkeypatch.setattr(Generation, "step", noting)
     monkeypatch.setattr(outbox, "MOST_WAITING", 1)
-    with steps_held(after=STEPS + 6) as held:
-        await animate(bot)
-        await until(lambda: "frame" in told(bot))
+    async with film_in_progress(bot) as held:
         with no_frame_stored(bot):
             held.go_on(until_step=FILM_STEPS // 2)
             await until(lambda: NOT_STORED in told(bot))
@@ -147,9 +149,7 @@ async def test_painting_waits_when_too_much_cannot_be_stored(
 
 
 async def test_frames_of_a_film_that_is_cancelled_are_not_kept(bot: BotHarness):
-    with steps_held(after=STEPS + 6) as held:
-        await animate(bot)
-        await until(lambda: "frame" in told(bot))
+    async with film_in_progress(bot) as held:
         async with full(bot):
             held.go_on(until_step=FILM_STEPS - 2)
             await until(lambda: bot.services.outbox.waiting_bytes > 0)

@@ -6,7 +6,6 @@ import discord
 import pytest
 import simcord
 from PIL import Image
-from simcord.backend.models.message import AllowedMentions
 
 from tests.harness.bot_harness import (
     BotHarness,
@@ -15,6 +14,7 @@ from tests.harness.bot_harness import (
     is_accepted,
     result_of,
 )
+from tests.harness.replies import replied
 
 REFUSED = "does not let you use `/"
 CHANGED = "APPLICATION_COMMAND_PERMISSIONS_UPDATE"
@@ -41,21 +41,6 @@ async def rerun(who: simcord.MemberActor, result: discord.Message) -> str:
     return ephemeral_text(await who.click(result, label="Rerun"))
 
 
-async def replied(bot: BotHarness, who: simcord.MemberActor, to: discord.Message) -> str:
-    """Reply to a picture; return the bot's answer, or ""."""
-    backend = bot.env.backend
-    backend.create_message(
-        to.channel.id,
-        who.id,
-        "a green circle",
-        reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
-        allowed_mentions=AllowedMentions(replied_user=True),
-    )
-    await bot.env.settle()
-    last = bot.thread().last_message
-    return last.content if last and last.type is discord.MessageType.reply else ""
-
-
 async def test_a_denied_member_paints_through_no_door(bot: BotHarness):
     await bot.imagine(steps=1)
     result = await result_of(bot)
@@ -64,7 +49,7 @@ async def test_a_denied_member_paints_through_no_door(bot: BotHarness):
     edit = await bot.bob.context_menu(bot.thread(), "Edit this image", result)
     values = {"prompt": "a square", "keep": ["50"]}
     assert REFUSED in ephemeral_text(await bot.bob.submit_modal(edit, values))
-    assert REFUSED in await replied(bot, bot.bob, result)
+    assert REFUSED in await replied(bot, "a green circle", result, who=bot.bob)
     await bot.bob.react(result, "🔁")
     assert await jobs(bot) == 1
     assert is_accepted(await rerun(bot.alice, result))
@@ -117,7 +102,7 @@ async def test_who_may_not_edit_may_still_paint(bot: BotHarness):
     await bot.imagine(steps=1)
     result = await result_of(bot)
     deny(bot, bot.bob, "edit")
-    assert "`/edit`" in await replied(bot, bot.bob, result)
+    assert "`/edit`" in await replied(bot, "a green circle", result, who=bot.bob)
     assert is_accepted(await rerun(bot.bob, result))
 
 

@@ -7,11 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-import discord
 import pytest
 import simcord
 from PIL import Image, ImageDraw
-from simcord.backend.models.message import AllowedMentions
 
 from bot.config import BotSettings, SafetySettings
 from bot.guild_settings import GuildSettings
@@ -30,6 +28,7 @@ from tests.harness.bot_harness import (
     pictures_of,
     result_of,
 )
+from tests.harness.replies import replied
 
 DISGUISED = ("damn", "DÄMN dog", "d 4 m n", "dаmn", "d\u200ba.m\u2060n", "daaamn", "🇩🇦🇲🇳", "d*mn")
 """Ways to write a blocked word; two letters of the fourth one are Cyrillic or not seen."""
@@ -77,25 +76,6 @@ async def asked(
     return ephemeral_text(
         await who.slash(channel, "imagine", prompt=prompt, **({"steps": 1} | more))
     )
-
-
-async def replied(
-    bot: BotHarness, words: str, to: discord.Message, *files: tuple[str, bytes]
-) -> str:
-    """Alice replies; the newest reply of the bot's."""
-    backend = bot.env.backend
-    backend.create_message(
-        to.channel.id,
-        bot.alice.id,
-        words,
-        reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
-        attachments=backend.store_attachments(to.channel.id, files),
-        allowed_mentions=AllowedMentions(replied_user=True),
-    )
-    await bot.env.settle()
-    channel = next(c for c in (*bot.channel.threads, bot.channel) if c.id == to.channel.id)
-    last = channel.last_message
-    return last.content if last and last.type is discord.MessageType.reply else ""
 
 
 async def nothing_was_queued(bot: BotHarness) -> bool:

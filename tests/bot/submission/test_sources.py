@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-import discord
 import pytest
 from PIL import Image
-from simcord.backend.models.message import AllowedMentions
 
 from bot.config import BotSettings
 from bot.guild_settings import GuildSettings
@@ -26,6 +24,7 @@ from tests.harness.bot_harness import (
     result_of,
 )
 from tests.harness.picture_filters import BLUE, RED, SimpleFilter, open_filtered_bot
+from tests.harness.replies import replied
 
 REFUSAL = "server's picture filter holds back a picture"
 FAULT = "picture filter does not work"
@@ -131,26 +130,10 @@ async def test_pictures_inside_recipes(bot: BotHarness):
     assert await nothing_was_queued(bot)
 
 
-async def replied(bot: BotHarness, words: str, to: discord.Message, *files: bytes) -> str:
-    """Alice replies; return the newest reply of the bot."""
-    backend, named = bot.env.backend, [("drawn-over.png", each) for each in files]
-    backend.create_message(
-        to.channel.id,
-        bot.alice.id,
-        words,
-        reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
-        attachments=backend.store_attachments(to.channel.id, named),
-        allowed_mentions=AllowedMentions(replied_user=True),
-    )
-    await bot.env.settle()
-    last = next(c for c in bot.channel.threads if c.id == to.channel.id).last_message
-    return last.content if last and last.type is discord.MessageType.reply else ""
-
-
 async def test_replies_reactions_and_buttons(bot: BotHarness, chosen: SimpleFilter):
     await asked(bot, "edit", prompt=WORDS, steps=1, image=BLUE)
     result = await result_of(bot)
-    assert REFUSAL in await replied(bot, WORDS, result, RED)
+    assert REFUSAL in await replied(bot, WORDS, result, ("drawn-over.png", RED))
     chosen.refuses = lambda _: True  # from now on nothing passes, its own pictures neither
     for label in ("Rerun", "Vary"):
         pressed = await bot.alice.click(result, label=label)

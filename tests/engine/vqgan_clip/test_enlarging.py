@@ -23,6 +23,7 @@ from engine.recipes.recipe import Recipe
 from engine.vqgan_clip import checkpoints, loop
 from engine.vqgan_clip.enlarging import Enlarging
 from engine.vqgan_clip.generation import Generation
+from tests.engine.vqgan_clip.resuming import paint_saving_each_step, resumed_from
 
 PROMPT = "a red circle on a blue background"
 
@@ -121,17 +122,10 @@ def test_a_seamless_picture_stays_one(models: Models):
 def test_an_enlargement_resumed_at_any_step_has_the_same_bytes(models: Models):
     recipe = quick()
     assert recipe.total_steps == 8
-    run = Generation(recipe, models)
-    states, pictures = dict[int, bytes](), dict[int, Tensor]()
-    for _ in range(recipe.total_steps):
-        states[run.steps_done] = checkpoints.dump(run.state_dict(), recipe)
-        run.step()
-        pictures[run.steps_done] = run.image()
-    assert run.done
+    states, pictures = paint_saving_each_step(recipe, models)
     assert pictures[8].shape == (1, 3, 40, 48)
     for steps, state in states.items():
-        resumed = Generation(recipe, models)
-        resumed.load_state_dict(checkpoints.load(state, recipe))
+        resumed = resumed_from(state, recipe, models)
         while not resumed.done:
             resumed.step()
             assert torch.equal(resumed.image(), pictures[resumed.steps_done]), steps

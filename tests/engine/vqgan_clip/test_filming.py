@@ -17,6 +17,7 @@ from engine.vqgan_clip import checkpoints, loop
 from engine.vqgan_clip.between import with_between
 from engine.vqgan_clip.camera import moved, pose
 from engine.vqgan_clip.generation import Generation
+from tests.engine.vqgan_clip.resuming import paint_saving_each_step, resumed_from
 
 FILM = Film(frames=4, steps=2, camera="drift", speed=3.0)
 
@@ -111,15 +112,9 @@ def test_the_seed_decides_the_path_of_a_drift():
 @pytest.mark.parametrize("loop_", [True, False])
 def test_a_film_resumed_at_any_step_has_the_same_bytes(models: Models, loop_: bool):
     recipe = film_recipe(replace(FILM, loop=loop_))
-    run = Generation(recipe, models)
-    states, pictures = dict[int, bytes](), dict[int, Tensor]()
-    for _ in range(recipe.total_steps):
-        states[run.steps_done] = checkpoints.dump(run.state_dict(), recipe)
-        run.step()
-        pictures[run.steps_done] = run.image()
+    states, pictures = paint_saving_each_step(recipe, models)
     for steps, state in states.items():
-        resumed = Generation(recipe, models)
-        resumed.load_state_dict(checkpoints.load(state, recipe))
+        resumed = resumed_from(state, recipe, models)
         for _ in range(2):
             if not resumed.done:
                 resumed.step()

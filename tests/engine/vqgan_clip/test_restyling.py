@@ -25,13 +25,14 @@ from engine.recipes.kinds import AnyRecipe, vqgan_clip_recipe
 from engine.recipes.pictures import check_complete, without_pictures
 from engine.recipes.recipe import Recipe
 from engine.recipes.start_image import init_image
-from engine.vqgan_clip import checkpoints, loop
+from engine.vqgan_clip import loop
 from engine.vqgan_clip.clip_between import restyled_between
 from engine.vqgan_clip.generation import Generation
 from engine.vqgan_clip.memory_estimate import estimate_run
 from engine.vqgan_clip.memory_plan import PLANS
 from engine.vqgan_clip.optical_flow import find_flow
 from tests.engine.vqgan_clip.clips import moving_disk, stored
+from tests.engine.vqgan_clip.resuming import paint_saving_each_step, resumed_from
 
 GREEN = "a green circle on a blue background"
 QUICK = Film(frames=2, camera="still", steps=2, frames_per_second=12, between=1)
@@ -95,15 +96,9 @@ def test_a_clip_resumed_at_any_step_has_the_same_bytes(
     models: Models, video: bytes, keep: float, preset: str
 ):
     recipe = recipe_of(video, keep=keep, preset=preset)
-    run = Generation(recipe, models)
-    states, pictures = dict[int, bytes](), dict[int, Tensor]()
-    for _ in range(recipe.total_steps):
-        states[run.steps_done] = checkpoints.dump(run.state_dict(), recipe)
-        run.step()
-        pictures[run.steps_done] = run.image()
+    states, pictures = paint_saving_each_step(recipe, models)
     for steps, state in states.items():
-        resumed = Generation(recipe, models)
-        resumed.load_state_dict(checkpoints.load(state, recipe))
+        resumed = resumed_from(state, recipe, models)
         if steps:
             assert torch.equal(resumed.image(), pictures[steps])
         resumed.step()
