@@ -27,6 +27,7 @@ from bot.storage import Store
 from bot.submission.server_languages import ServerLanguages
 from bot.tasks import cancel
 from bot.timings import Timings
+from bot.worker.local_painters import LocalPainters
 from bot.worker.painters import Painters
 from bot.worker.workplace import Workplace
 
@@ -123,7 +124,7 @@ def build_background(
         moderation_log=log,
         reporter=reporter,
         outbox=outbox,
-        worker=Painters(workplace, models),
+        worker=LocalPainters(workplace, queue, models),
         presence=Presence(settings.engine.models, queue, loading, timings),
         erasure=ErasureService(store, queue, reporter, log, timings),
         retention=RetentionService(store, settings.storage, timings.tidy_seconds),

@@ -7,7 +7,7 @@ from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
 from bot.timings import Timings
-from bot.worker.painters import Painters
+from bot.worker.local_painters import LocalPainters
 from bot.worker.workplace import Workplace
 from engine.presets import make_recipe
 from engine.settings import EngineSettings
@@ -42,7 +42,7 @@ def steps_per_second(painters: int) -> float:
         *(settings, WeightsSettings(), queue, counter),
         *(lambda _: None, lambda _: (), Timings(), ModelLoading()),
     )
-    studio = Painters(place)
+    studio = LocalPainters(place, queue)
     studio.start()
     studio.loaded.result()
     for number in range(PEOPLE):

@@ -11,6 +11,7 @@ People hear of it, and when too much waits, painting waits too.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
@@ -66,6 +67,10 @@ class EventOutbox:
         """Frames by job id that could not be stored: with the next ones, or after a pause."""
         self._late_at = 0.0
         """Monotonic time at which they are tried again."""
+        self._queued: Counter[int] = Counter()
+        """Number of queued events by job id."""
+        self._all_stored: dict[int, asyncio.Event] = {}
+        """Set when all queued events of a job, by its id, are stored; only if someone waits."""
         self._queued_bytes = 0
         self._loading: set[Future[list[StoredCheckpoint]]] = set()
         self._closed = False
@@ -78,12 +83,13 @@ class EventOutbox:
     def load_checkpoints(self, job: Job) -> list[StoredCheckpoint]:
         """Return a job's checkpoints; block until they are read. Call it off the event loop.
 
+        What was published about the job before is stored first.
+
         Raises `CancelledError` once the outbox is closed.
         """
         if self._closed:
             raise CancelledError
-        reading = self._store.lifecycle.checkpoints(job.id)
-        loading = asyncio.run_coroutine_threadsafe(reading, self._loop)
+        loading = asyncio.run_coroutine_threadsafe(self._read(job.id), self._loop)
         self._loading.add(loading)
         try:
             return loading.result()
@@ -95,6 +101,12 @@ class EventOutbox:
         """The size of the pictures and frames that are painted and not stored yet."""
         late = sum(len(each.content) for frames in self._late_frames.values() for each in frames)
         return self._queued_bytes + late
+
+    async def _read(self, job_id: int) -> list[StoredCheckpoint]:
+        if self._queued[job_id]:
+            stored = self._all_stored.setdefault(job_id, asyncio.Event())
+            await stored.wait()
+        return await self._store.lifecycle.checkpoints(job_id)
 
     async def run(self) -> None:
         """Store events until cancelled."""
@@ -126,7 +138,15 @@ class EventOutbox:
             log.exception("an event was lost", extra={"job": event.job_id})
         finally:
             late.cancel()
+            self._count_stored(event.job_id)
             self._events.task_done()
+
+    def _count_stored(self, job_id: int) -> None:
+        self._queued[job_id] -= 1
+        if not self._queued[job_id]:
+            del self._queued[job_id]
+            if (stored := self._all_stored.pop(job_id, None)) is not None:
+                stored.set()
 
     def close(self) -> None:
         """Cancel `load_checkpoints`, now and in future."""
@@ -152,6 +172,7 @@ class EventOutbox:
                 frames = (*older.frames, *event.frames)
                 self._checkpoints[picture] = replace(event, frames=frames)
                 return
+        self._queued[event.job_id] += 1
         self._events.put_nowait(event)
 
     async def store_event(self, event: Event) -> None:

@@ -20,8 +20,8 @@ class ModelCall(Generic[T]):
     """A call of `function` with models of a name, made once in the engine thread."""
 
     def __init__(self, function: "Callable[[Models], T]", models: str) -> None:
-        self._function = function
-        self._models = models
+        self.function = function
+        self.models = models
         self.result: Future[T] = Future()
         """Future of what the function returns or raises."""
 
@@ -30,7 +30,7 @@ class ModelCall(Generic[T]):
         if not self.result.set_running_or_notify_cancel():
             return
         try:
-            result = self._function(find(self._models))
+            result = self.function(find(self.models))
         except BaseException as error:
             self.result.set_exception(error)
         else:

@@ -45,6 +45,19 @@ class StopRequest(Enum):
     CANCEL = "cancel"
 
 
+class Seats(Protocol):
+    """The queue, as painters see it."""
+
+    @property
+    def closed(self) -> bool:
+        """True once the program is about to end."""
+        ...
+
+    def seat(self, kind: DeviceKind) -> "Seat":
+        """Return a new seat, for a painter on a device of some kind that is ready to paint."""
+        ...
+
+
 class Seat(Protocol):
     """One painter's place at the queue."""
 

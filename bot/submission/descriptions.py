@@ -27,6 +27,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class DescribePicture:
+    """A call with models of a name that finds words for a picture."""
+
+    picture: Image.Image
+    name: str
+
+    def __call__(self, models: "Models") -> tuple[str, ...]:
+        """Return prompts that describe the picture, the best first."""
+        from engine.editing.descriptions import describe  # imports torch
+
+        return describe(self.picture, models, find_models(self.name).phrases)
+
+
+@dataclass(frozen=True)
 class Descriptions:
     """Finds words for pictures."""
 
@@ -51,12 +65,7 @@ class Descriptions:
             image = await asyncio.to_thread(_opened, goal.picture)
             with self._policy.noting_refusals(requester, ""):
                 await check_sources(self._pictures, requester, [np.asarray(image)])
-
-            def describe(models: "Models") -> tuple[str, ...]:
-                from engine.editing.descriptions import describe  # imports torch
-
-                return describe(image, models, find_models(name).phrases)
-
+            describe = DescribePicture(image, name)
             return await asyncio.wrap_future(self._worker.call_with_models(describe, name))
 
 

@@ -51,6 +51,20 @@ class NewDraft:
 
 
 @dataclass(frozen=True)
+class MaskSearch:
+    """A call with models that finds what is named in a picture."""
+
+    source: Image.Image
+    what: str
+
+    def __call__(self, models: "Models") -> "TextMask":
+        """Return the mask, and where the words might apply."""
+        from engine.editing.text_masks import find_mask  # imports torch
+
+        return find_mask(self.source, self.what, models)
+
+
+@dataclass(frozen=True)
 class MaskDrafts:
     """Keeps a picture and its mask as a draft until its author has the edit painted."""
 
@@ -167,13 +181,8 @@ class MaskDrafts:
         self, models: str, source: Image.Image, what: str
     ) -> tuple[bytes | None, bytes | None]:
         """Return the mask of what is named, or else a map of where it might be, as PNG."""
-
-        def look(loaded: "Models") -> "TextMask":
-            from engine.editing.text_masks import find_mask  # imports torch
-
-            return find_mask(source, what, loaded)
-
-        found = await asyncio.wrap_future(self._worker.call_with_models(look, models))
+        search = MaskSearch(source, what)
+        found = await asyncio.wrap_future(self._worker.call_with_models(search, models))
         if not found.found:
             return None, await asyncio.to_thread(encode, found.relevance, "PNG")
         # The soft edge lies inside the mask: a narrower mask would leave a rim of the object.

@@ -19,6 +19,7 @@ from bot.timings import Timings
 from bot.worker.best_tries import best_tries, compared
 from bot.worker.picture_progress import PictureProgress, to_pixels
 from bot.worker.resuming import checkpoint_fallback_text, resume_from_newest
+from bot.worker.suspended_run import SuspendedRun
 from engine.errors import DivergedError, RecipeError
 from engine.models.catalogue import find_entry
 from engine.models.memory import Budget, available_memory, estimate_fixed
@@ -61,7 +62,9 @@ class JobRun:
         """The pictures that are complete."""
         self.seconds = max((each.seconds for each in checkpoints), default=0.0)
         """Engine time of the job in seconds, with an even share of each shared step."""
-        self.use_models(get_painter, get_judge, memory)
+        self._get_painter = get_painter
+        self._get_judge = get_judge
+        self._memory = memory
         self._digests: Mapping[str, str] = {}
         self._precision = ""
         self.last_kind = work_kind(job.recipes[0])
@@ -84,16 +87,32 @@ class JobRun:
         self._unsaved_steps = 0
         self._unsaved_seconds = 0.0
 
-    def use_models(
-        self,
-        get_painter: "Callable[[str], Painter]",
-        get_judge: "Callable[[str], Judge]",
-        memory: Callable[[str], Budget],
-    ) -> None:
-        """Go on with other models of the same names; the run must be suspended."""
-        self._get_painter = get_painter
-        self._get_judge = get_judge
-        self._memory = memory
+    def go_on(self, suspended: SuspendedRun) -> None:
+        """Go on where another painter suspended the job; this run must not have begun."""
+        self.pictures = list(suspended.pictures)
+        self.seconds = suspended.seconds
+        self._steps_done = suspended.steps_done
+        self._began_at = suspended.began_at
+        self._ends = dict(suspended.ends)
+        self._unsaved_steps = suspended.unsaved_steps
+        self._unsaved_seconds = suspended.unsaved_seconds
+        self._progress.put_frames(suspended.frames)
+
+    def let_go(self) -> SuspendedRun:
+        """Suspend the run, and return it for another painter to go on with."""
+        self.suspend()
+        return SuspendedRun(
+            job=self.job,
+            pictures=tuple(self.pictures),
+            checkpoints=tuple(each for kept in self._checkpoints.values() for each in kept),
+            steps_done=self._steps_done,
+            seconds=self.seconds,
+            began_at=self._began_at,
+            ends=dict(self._ends),
+            frames=self._progress.take_frames(),
+            unsaved_steps=self._unsaved_steps,
+            unsaved_seconds=self._unsaved_seconds,
+        )
 
     @property
     def done(self) -> bool:

@@ -14,6 +14,7 @@ from bot.timings import Timings
 from bot.worker.job_run import JobRun
 from bot.worker.loaded_models import LoadedModels
 from bot.worker.outcomes import Standing
+from bot.worker.suspended_run import SuspendedRun
 
 MAX_RESIDENT_RUNS = 32
 """Number of runs that stay on the models' device; others are suspended until their next slice."""
@@ -54,32 +55,30 @@ class JobRuns:
             except Exception as error:
                 return error
             self._publish(Started(job.id))
-            run = JobRun(
-                job,
-                self._models.get_painter,
-                self._models.get_judge,
-                checkpoints,
-                self._models.budget,
-                self._publish,
-                self._timings,
-            )
+            run = self._new(job, checkpoints)
         self._runs[job.id] = run
         return run
+
+    def _new(self, job: Job, checkpoints: Sequence[StoredCheckpoint]) -> JobRun:
+        models = self._models
+        return JobRun(
+            *(job, models.get_painter, models.get_judge, checkpoints),
+            *(models.budget, self._publish, self._timings),
+        )
 
     def keep_queued(self, seat: Seat) -> None:
         """Drop the runs of jobs that are no longer in the queue, or are painted elsewhere."""
         self._runs = {job_id: run for job_id, run in self._runs.items() if job_id in seat}
 
-    def let_go(self, job: Job) -> JobRun | None:
-        """Return a job's run, suspended, for another painter to go on with; None if it has none."""
+    def let_go(self, job: Job) -> SuspendedRun | None:
+        """Give a job's run away, for another painter to go on with; return None if it has none."""
         run = self._runs.pop(job.id, None)
-        if run is not None:
-            run.suspend()
-        return run
+        return None if run is None else run.let_go()
 
-    def take_in(self, run: JobRun) -> None:
+    def take_in(self, suspended: SuspendedRun) -> None:
         """Go on with a run that another painter has let go."""
-        run.use_models(self._models.get_painter, self._models.get_judge, self._models.budget)
+        run = self._new(suspended.job, suspended.checkpoints)
+        run.go_on(suspended)
         self._runs[run.job.id] = run
 
     def suspend_surplus(self, runs: Sequence[JobRun]) -> list[JobRun]:

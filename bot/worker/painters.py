@@ -1,85 +1,88 @@
-"""All painters of the program, as one: each has a device, a thread and a seat at the queue."""
+"""What everybody else sees of the painters, wherever they are: in this program, or on a cluster."""
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from bot.jobs.job import Job
 from bot.scheduling.loading import ModelLoading
-from bot.scheduling.model_calls import ModelCall
-from bot.worker.engine_worker import EngineWorker
-from bot.worker.workplace import Workplace
 from engine.models.memory import Budget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from engine.models.loading import Models
 
 T = TypeVar("T")
 
 
-class Painters:
-    """The painters on the devices of the settings; `models` are loaded on the first already."""
+class OnePainter(Protocol):
+    """One painter: a device with models, and a seat at the queue."""
 
-    def __init__(self, workplace: Workplace, models: "Models | None" = None) -> None:
-        self._workplace = workplace
-        given = (models, *(None for _ in workplace.settings.devices[1:]))
-        self.all: Sequence[EngineWorker] = [
-            EngineWorker(workplace, number, each) for number, each in enumerate(given)
-        ]
-        """The painters, in the order of their devices in the settings."""
-        self._lock = threading.Lock()
-        self.loaded: Future[None] = Future()
-        """Ends when all have loaded the main models; fails with the reason if one cannot."""
+    @property
+    def device(self) -> str | None:
+        """The device that holds the main models, in words; None until they are loaded."""
+        ...
+
+    def memory(self, models: str) -> Budget | None:
+        """Return the memory for models and a run together; None until they are loaded."""
+        ...
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs that are painted."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Return True unless the painter has ended."""
+        ...
+
+
+class Painters(Protocol):
+    """All painters, as one."""
+
+    @property
+    def all(self) -> Sequence[OnePainter]:
+        """The painters, in a lasting order."""
+        ...
+
+    @property
+    def loaded(self) -> Future[None]:
+        """Ends when painting can begin; fails with the reason if it never can."""
+        ...
 
     @property
     def loading(self) -> ModelLoading:
         """How far the models are."""
-        return self._workplace.loading
+        ...
 
     def start(self) -> None:
-        """Start the painters, which load the main models one after the other."""
-        self.loaded.set_running_or_notify_cancel()  # cancelling it must not cancel loading
-        for each in self.all:
-            each.loaded.add_done_callback(self._on_loaded)
-            each.start()
+        """Start the painters, which load the main models."""
+        ...
 
     def call_with_models(
         self, function: "Callable[[Models], T]", models: str | None = None
     ) -> Future[T]:
-        """Call `function` with models soon, in the thread of a painter; return its future.
+        """Call `function` with models soon, in a painter; return its future.
 
-        `models` is their name, by default that of the main ones. The future fails with a
-        `UserError` if the program ends first.
+        A painter may be in another process: what the function holds and returns must be plain
+        values. `models` is the name of the models, by default of the main ones. The future fails
+        with a `UserError` if the program ends first.
         """
-        call = ModelCall(function, models or self._workplace.settings.models)
-        self._workplace.queue.put_call(call)
-        return call.result
+        ...
 
     def memory(self, models: str) -> Budget | None:
         """Return the memory for models and a run that each painter has; None until one is ready."""
-        found = [each.memory(models) for each in self.all]
-        known = [each for each in found if each is not None]
-        return min(known, key=lambda each: each.bytes, default=None)
+        ...
 
     def is_alive(self) -> bool:
-        """Return True unless all threads have ended."""
-        return any(each.is_alive() for each in self.all)
+        """Return True unless nobody paints any more."""
+        ...
 
     def join(self) -> None:
-        """Wait for all threads, which end after the current step once the queue is closed."""
-        for each in self.all:
-            each.join()
+        """Wait for all painters, which end after the current step once the queue is closed."""
+        ...
 
-    def _on_loaded(self, _: Future[None]) -> None:
-        """Pass on that all painters are ready, or why one is not."""
-        with self._lock:
-            if self.loaded.done():
-                return
-            ended = [each.loaded for each in self.all if each.loaded.done()]
-            errors = [error for each in ended if (error := each.exception()) is not None]
-            if errors:
-                self.loaded.set_exception(errors[0])
-            elif len(ended) == len(self.all):
-                self.loaded.set_result(None)
+
+def least_memory(painters: Sequence[OnePainter], models: str) -> Budget | None:
+    """Return the memory for models and a run that each painter has; None until one is ready."""
+    found = [each.memory(models) for each in painters]
+    known = [each for each in found if each is not None]
+    return min(known, key=lambda each: each.bytes, default=None)

@@ -1,7 +1,7 @@
 """The pictures of a job's progress: those that people see, and the frames of the animation."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from bot.jobs.events import Event, Frame, Pixels, ProgressEvent
@@ -63,6 +63,10 @@ class PictureProgress:
     def is_full(self) -> bool:
         """Whether the collected frames should be taken, so that many films fit into memory."""
         return sum(each.pixels.nbytes for each in self._frames) >= _MOST_BYTES
+
+    def put_frames(self, frames: Iterable[Frame]) -> None:
+        """Add frames that were collected elsewhere."""
+        self._frames.extend(frames)
 
     def take_frames(self) -> tuple[Frame, ...]:
         """Return the frames since the last call."""

@@ -14,8 +14,7 @@ from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
-from bot.scheduling.queue import GpuQueue
-from bot.scheduling.seats import DeviceKind
+from bot.scheduling.seats import DeviceKind, Seats
 from bot.timings import Timings
 from bot.worker.model_files import ModelFiles
 from engine.models.catalogue import find_entry
@@ -41,7 +40,7 @@ class Workplace:
 
     settings: EngineSettings
     weights: WeightsSettings
-    queue: GpuQueue
+    queue: Seats
     throughput: ThroughputEstimator
     publish: Callable[[Event], None]
     load_checkpoints: Callable[[Job], Sequence[StoredCheckpoint]]

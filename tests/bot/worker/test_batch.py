@@ -13,6 +13,7 @@ import pytest
 from bot.config import BotSettings, QueueSettings
 from bot.jobs.job import JobState
 from bot.submission.permissions import Actor
+from bot.worker.engine_worker import EngineWorker
 from engine.errors import DivergedError
 from engine.models.catalogue import find_models
 from engine.models.memory import Budget
@@ -186,7 +187,9 @@ async def test_memory_that_suffices_for_one_is_given_to_one(
     (result,) = painted(bot.thread())
     recipe = recipe_of(await pictures_of(result)[0].read())
     enough = round(1.1 * estimate_peak(recipe, find_models("demo")))
-    monkeypatch.setattr(bot.services.worker.all[0]._models, "budget", lambda _: Budget(enough))
+    (painter,) = bot.services.worker.all
+    assert isinstance(painter, EngineWorker)
+    monkeypatch.setattr(painter._models, "budget", lambda _: Budget(enough))
     await both_ask(bot, 6)
     await bot.wait_until_notified()
     assert not steps.taken

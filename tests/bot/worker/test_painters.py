@@ -22,8 +22,10 @@ from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
 from bot.timings import Timings
 from bot.worker.job_run import JobRun
-from bot.worker.painters import Painters
+from bot.worker.job_runs import JobRuns
+from bot.worker.local_painters import LocalPainters
 from bot.worker.picture_progress import to_pixels
+from bot.worker.suspended_run import SuspendedRun
 from bot.worker.workplace import Workplace
 from engine.checkpoints import dump
 from engine.models.catalogue import CATALOGUE, DEMO_PIXELS
@@ -54,11 +56,12 @@ class Studio:
         self.events: list[Event] = []
         self.checkpoints: dict[int, list[StoredCheckpoint]] = {}
         timings = replace(Timings(), checkpoint_seconds=0.02)
-        self.painters = Painters(
+        self.painters = LocalPainters(
             Workplace(
                 *(settings, WeightsSettings(), self.queue, ThroughputEstimator()),
                 *(self._publish, self._load, timings, self.loading),
             ),
+            self.queue,
             demo_models(),
         )
 
@@ -130,14 +133,13 @@ def is_as_alone(picture: PaintedPicture) -> bool:
 @pytest.fixture
 def moves(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Collect the jobs whose runs go from one painter to another."""
-    seen, use_models = list[int](), JobRun.use_models
+    seen, take_in = list[int](), JobRuns.take_in
 
-    def counted(run: JobRun, *models: Callable[..., object]) -> None:
-        if hasattr(run, "_get_painter"):
-            seen.append(run.job.id)
-        use_models(run, *models)  # type: ignore[arg-type]
+    def counted(runs: JobRuns, suspended: SuspendedRun) -> None:
+        seen.append(suspended.job.id)
+        take_in(runs, suspended)
 
-    monkeypatch.setattr(JobRun, "use_models", counted)
+    monkeypatch.setattr(JobRuns, "take_in", counted)
     return seen
 
 
@@ -278,7 +280,7 @@ def test_a_device_that_is_not_there_keeps_the_program_from_starting():
     opened = Studio(painters=1)
     settings = EngineSettings(device=("cpu", "cuda:99"), threads=1)
     workplace = replace(opened.painters._workplace, settings=settings)
-    painters = Painters(workplace, demo_models())
+    painters = LocalPainters(workplace, opened.queue, demo_models())
     painters.start()
     with pytest.raises(Exception, match="cuda:99"):
         painters.loaded.result(PATIENCE)
