@@ -12,6 +12,7 @@ from bot.jobs.job import Job
 from bot.jobs.records import StoredPicture, best_of
 from bot.preferences import Preferences
 from bot.submission.permissions import Actor
+from bot.worker.engine_worker import EngineWorker
 from engine.comparison.similarity import judged
 from engine.errors import ModelError
 from engine.models.judge import Judge
@@ -110,7 +111,9 @@ async def test_what_is_made_of_the_result_is_made_of_the_best_or_asks_for_the_be
 async def test_models_without_a_judge_are_judged_by_their_own_guide(
     bot: BotHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    models = bot.services.worker.all[0]._models.get("demo")
+    (painter,) = bot.services.worker.all
+    assert isinstance(painter, EngineWorker)
+    models = painter._models.get("demo")
     own = Judge("demo", models.perceptors, models.shares, models.device, is_guide=True)
     monkeypatch.setitem(vars(models), "judge", own)
     result = await best_result(bot, count=2)
