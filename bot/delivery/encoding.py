@@ -52,7 +52,8 @@ def encode_checkpoint(event: Checkpoint) -> tuple[StoredCheckpoint, list[StoredF
     frames = [
         StoredFrame(event.picture, frame.step, encode(frame.pixels)) for frame in event.frames
     ]
-    return StoredCheckpoint(event.picture, event.steps_done, event.seconds, state), frames
+    kept = event.picture, event.steps_done, event.seconds, state, event.runs
+    return StoredCheckpoint(*kept), frames
 
 
 def _encode_frame(pixels: Pixels) -> bytes:

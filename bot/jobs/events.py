@@ -99,6 +99,8 @@ class Checkpoint:
     """The frames of this picture since the previous checkpoint."""
     seconds: float
     """Seconds of engine time that the whole job has taken."""
+    runs: str = ""
+    """The kind of the run, as in `bot.scheduling.run_kinds`; "" if it can go on anywhere."""
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ class StoredCheckpoint:
     """Seconds of engine time that the whole job had taken."""
     state: bytes | None
     """The bytes that `engine.vqgan_clip.checkpoints` reads; None if they are damaged."""
+    runs: str = ""
+    """The kind of the run, as in `bot.scheduling.run_kinds`; "" if it is not known."""
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,10 @@ class GpuQueue:
             self._changed.notify_all()
             return seat
 
-    def put(self, job: Job, steps_done: int = 0) -> None:
-        """Add a job, of which `steps_done` steps have been taken already."""
+    def put(self, job: Job, steps_done: int = 0, runs: str = "") -> None:
+        """Add a job, of which `steps_done` steps have been taken already in a run of a kind."""
         with self._changed:
-            queued = QueuedJob(job, steps_done, self._state.slice_steps)
+            queued = QueuedJob(job, steps_done, self._state.slice_steps, runs)
             self._state.jobs[job.id] = queued
             self._state.policy.add(queued)
             self._state.jobs_changed()

@@ -9,6 +9,7 @@ from bot.scheduling.fair_queue import FairQueue
 from bot.scheduling.fifo_queue import FifoQueue
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queued_job import QueuedJob
+from bot.scheduling.run_kinds import goes_on_alike
 
 if TYPE_CHECKING:
     from bot.scheduling.queue_seat import QueueSeat
@@ -42,7 +43,7 @@ class QueueState:
             each.jobs_changed = True
 
     def can_go_on(self, queued: QueuedJob, runs: str) -> bool:
-        """Return True if a painter of runs of this name can go on with a job, or must begin it."""
-        if queued.runs is None or queued.runs == runs:
+        """Return True if a painter of runs of this kind can go on with a job, or must begin it."""
+        if goes_on_alike(queued.runs, runs):
             return True
-        return all(each.kind.runs != queued.runs for each in self.open_seats)
+        return not any(goes_on_alike(queued.runs, each.kind.runs) for each in self.open_seats)

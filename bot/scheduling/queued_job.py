@@ -46,7 +46,7 @@ class QueuePosition:
 class QueuedJob:
     """An unfinished job and its remaining work."""
 
-    def __init__(self, job: Job, steps_done: int, slice_steps: int) -> None:
+    def __init__(self, job: Job, steps_done: int, slice_steps: int, runs: str = "") -> None:
         self.job = job
         self._parts = deque(remaining_parts(job, steps_done))
         """The steps that are left, in the order in which they are taken."""
@@ -65,8 +65,8 @@ class QueuedJob:
         """Number of the seat in whose slice the job is; None while it waits."""
         self.home: int | None = None
         """Number of the seat whose painter has the job's run; None if there is no run."""
-        self.runs: str | None = None
-        """The kind of run that was begun, as in `DeviceKind.runs`; None before the first slice."""
+        self.runs = runs
+        """The kind of run that was begun, as in `DeviceKind.runs`; "" before the first slice."""
         self.lost_painters = 0
         """Number of painters that died in slices of the job."""
 

@@ -20,7 +20,7 @@ class DeviceKind:
     name: str = ""
     """Name of the kind; devices of one name are measured together."""
     runs: str = ""
-    """Name of the runs that it begins. A run goes on only where they have the same name."""
+    """The kind of the runs that it begins, as in `bot.scheduling.run_kinds`."""
 
 
 ANY_DEVICE = DeviceKind()

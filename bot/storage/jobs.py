@@ -126,6 +126,24 @@ class JobRepository(Repository):
         async with self._read() as session:
             return {job_id: int(steps) for job_id, steps in await session.execute(rows)}
 
+    async def runs_stored(self, job_id: int | None = None) -> dict[int, str]:
+        """Return the kind of run of the newest checkpoint of each unfinished job, by job id.
+
+        With `job_id`, only that of this job. A job without checkpoints is left out.
+        """
+        order = CheckpointRow.job_id, CheckpointRow.picture, CheckpointRow.steps_done
+        rows = (
+            select(CheckpointRow.job_id, CheckpointRow.runs)
+            .join(JobRow, JobRow.id == CheckpointRow.job_id)
+            .where(JobRow.state.in_(UNFINISHED))
+            .order_by(*order)  # so that the newest comes last, and stays
+        )
+        if job_id is not None:
+            rows = rows.where(CheckpointRow.job_id == job_id)
+        async with self._read() as session:
+            found = (await session.execute(rows)).all()
+        return {each.job_id: each.runs for each in found}
+
     async def count_open(self) -> int:
         """Count the jobs that have not ended, or whose end was not announced."""
         async with self._read() as session:

@@ -91,6 +91,7 @@ class LifecycleRepository(Repository):
             "state": checkpoint.state,
             "digest": hashlib.sha256(checkpoint.state).digest(),
             "created_at": datetime.now(UTC),
+            "runs": checkpoint.runs,
         }
         # A later checkpoint exists only if it was damaged and the run returned to an earlier one.
         is_ahead = and_(
@@ -123,7 +124,8 @@ class LifecycleRepository(Repository):
         rows = select(CheckpointRow).where(CheckpointRow.job_id == job_id).order_by(*order)
         return [
             StoredCheckpoint(
-                row.picture, row.steps_done, row.seconds, row.state if _is_intact(row) else None
+                *(row.picture, row.steps_done, row.seconds),
+                *(row.state if _is_intact(row) else None, row.runs),
             )
             for row in await self._find(rows)
         ]

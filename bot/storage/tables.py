@@ -184,6 +184,10 @@ class CheckpointRow(Base):
     """The state of a run, from which it can be resumed."""
 
     __tablename__ = "checkpoints"
+    # Columns behind a state are slow to read, and all open jobs need them at the start.
+    __table_args__: ClassVar = (
+        Index("ix_checkpoints_runs", "job_id", "picture", "steps_done", "runs"),
+    )
 
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id), primary_key=True)
     picture: Mapped[int] = mapped_column(primary_key=True)
@@ -193,6 +197,7 @@ class CheckpointRow(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     """The SHA-256 of `state`."""
     created_at: Mapped[datetime]
+    runs: Mapped[str] = mapped_column(server_default="")
 
 
 class DraftRow(Base):

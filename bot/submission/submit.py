@@ -110,12 +110,13 @@ class JobSubmission:
     async def restore(self) -> None:
         """Continue the jobs that the last run of the program left, in their order."""
         records = await self._store.jobs.list_open()
-        steps_stored = await self._store.jobs.steps_stored()
+        steps, runs = await self._store.jobs.steps_stored(), await self._store.jobs.runs_stored()
         for record in records:
             if record.location is None:
                 await self._announce_again(record)
                 continue
-            self._track_and_queue(record, steps_stored.get(record.job.id, 0))
+            job_id = record.job.id
+            self._track_and_queue(record, steps.get(job_id, 0), runs.get(job_id, ""))
             self._reporter.show(record, is_restored=True)
             if record.stop_requested:
                 self._queue.stop(record.job.id)
@@ -238,7 +239,8 @@ class JobSubmission:
         record = await self._store.jobs.set_location(job, location)
         if record is None:
             return
-        self._track_and_queue(record)
+        runs = {} if job.parent_id is None else await self._store.jobs.runs_stored(job.id)
+        self._track_and_queue(record, runs=runs.get(job.id, ""))
         threads = JobThreads(self._settings.discord.threads, self._store, self._timings)
         try:
             thread_id = await threads.open(message, job, requester.permissions)
@@ -248,11 +250,11 @@ class JobSubmission:
         finally:
             self._reporter.show(record)
 
-    def _track_and_queue(self, record: JobRecord, steps_done: int = 0) -> None:
+    def _track_and_queue(self, record: JobRecord, steps_done: int = 0, runs: str = "") -> None:
         """Report on a job, and queue it unless it has ended, for instance by a quick cancel."""
         self._reporter.track(record)
         if record.state in UNFINISHED:
-            self._queue.put(record.job, steps_done)
+            self._queue.put(record.job, steps_done, runs)
 
     async def _announce_again(self, record: JobRecord) -> None:
         """Announce a job that the program stored but had no time to announce."""

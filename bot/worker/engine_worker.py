@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from bot.jobs.job import Job
+from bot.scheduling.seats import DeviceKind
 from bot.worker.job_runs import JobRuns
 from bot.worker.loaded_models import LoadedModels
 from bot.worker.model_checks import ModelChecks
@@ -38,7 +39,9 @@ class EngineWorker:
             workplace.settings, models, self._release, checks.check, workplace.loads
         )
         self._runs = JobRuns(
-            self._models, workplace.publish, workplace.load_checkpoints, workplace.timings
+            self._models,
+            lambda: self._kind.runs,
+            *(workplace.publish, workplace.load_checkpoints, workplace.timings),
         )
         self._painter: SlicePainter | None = None
         """What paints; None until the models are loaded."""
@@ -113,17 +116,20 @@ class EngineWorker:
             torch.cuda.set_device(device)  # for this thread, which computes nowhere else
         return device
 
+    @property
+    def _kind(self) -> DeviceKind:
+        """What counts about the device, once it is known."""
+        assert self._models.device is not None
+        return self._workplace.kind(self._models.device)
+
     def _sit_down(self) -> SlicePainter:
         """Take a seat at the queue."""
-        place = self._workplace
-        assert self._models.device is not None
-        kind = place.kind(self._models.device)
-        settings = place.settings
+        place, settings = self._workplace, self._workplace.settings
         return SlicePainter(
-            place.queue.seat(kind),
+            place.queue.seat(self._kind),
             self._models,
             self._runs,
-            place.throughput.on(kind.name),
+            place.throughput.on(self._kind.name),
             place.publish,
             1 if settings.deterministic else settings.together,
         )

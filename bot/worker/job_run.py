@@ -18,7 +18,7 @@ from bot.scheduling.cost import work_kind
 from bot.timings import Timings
 from bot.worker.best_tries import best_tries, compared
 from bot.worker.picture_progress import PictureProgress, to_pixels
-from bot.worker.resuming import checkpoint_fallback_text, resume_from_newest
+from bot.worker.resuming import resume_from_newest
 from bot.worker.suspended_run import SuspendedRun
 from engine.errors import DivergedError, RecipeError
 from engine.models.catalogue import find_entry
@@ -44,7 +44,8 @@ class JobRun:
     `get_painter` returns the painter of some models; only a resident run holds it. `get_judge`
     returns what compares pictures of some models. Models and a run must fit into the `memory` of
     the models together. The memory that is free counts only if it is less, so that a picture does
-    not depend on what else happens. `publish` is called with the run's progress and checkpoints.
+    not depend on what else happens. `kind` is that of runs on the models
+    (`bot.scheduling.run_kinds`). `publish` is called with the run's progress and checkpoints.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class JobRun:
         get_judge: "Callable[[str], Judge]",
         checkpoints: Sequence[StoredCheckpoint],
         memory: Callable[[str], Budget],
+        kind: str,
         publish: Callable[[Event], None],
         timings: Timings,
     ) -> None:
@@ -65,6 +67,7 @@ class JobRun:
         self._get_painter = get_painter
         self._get_judge = get_judge
         self._memory = memory
+        self._kind = kind
         self._digests: Mapping[str, str] = {}
         self._precision = ""
         self.last_kind = work_kind(job.recipes[0])
@@ -167,8 +170,8 @@ class JobRun:
         if self._run is not None:
             state = dump(self._state(self._run), self.recipe)
             number = len(self.pictures) + 1
-            checkpoint = StoredCheckpoint(number, self._steps_done, self.seconds, state)
-            self._checkpoints[number] = [checkpoint]
+            made = number, self._steps_done, self.seconds, state, self._kind
+            self._checkpoints[number] = [StoredCheckpoint(*made)]
             self._run = None
 
     def step(self) -> Exception | None:
@@ -212,10 +215,10 @@ class JobRun:
         if self._unsaved_steps == 0:
             return
         if self._run is not None:
-            self._publish_checkpoint(self._state(self._run))
+            self._publish_checkpoint(self._state(self._run), self._kind)
         elif suspended := self._checkpoints.get(len(self.pictures) + 1):
             assert suspended[0].state is not None
-            self._publish_checkpoint(suspended[0].state)
+            self._publish_checkpoint(suspended[0].state, suspended[0].runs)
 
     def stop(self) -> Finished:
         """End a resident run with the current picture as it is; leave out pictures not begun."""
@@ -249,10 +252,9 @@ class JobRun:
         number = len(self.pictures) + 1
         run = begin(painter, self.recipe, plan)
         stored = self._checkpoints[number]
-        is_damaged = resume_from_newest(run, stored, painter.device, self.job.id)
+        text = resume_from_newest(run, stored, painter.device, self._kind, self.job)
         del self._checkpoints[number]
-        if is_damaged:
-            text = checkpoint_fallback_text(number, len(self.job.recipes), run.steps_done)
+        if text is not None:
             self._publish(NoticeEvent(self.job.id, text.in_language(self.job.language)))
         return run
 
@@ -278,7 +280,7 @@ class JobRun:
         """Add the current picture as it is to the complete ones."""
         pixels = to_pixels(run.image())
         if self._unsaved_steps:
-            self._publish_checkpoint(run.state_dict())
+            self._publish_checkpoint(run.state_dict(), self._kind)
         end = self._ends.get(len(self.pictures) + 1, self.seconds)
         taken, self._began_at = end - self._began_at, end
         self.pictures.append(
@@ -295,7 +297,7 @@ class JobRun:
         )
         self._run = None
 
-    def _publish_checkpoint(self, state: Mapping[str, Any] | bytes) -> None:
+    def _publish_checkpoint(self, state: Mapping[str, Any] | bytes, kind: str) -> None:
         self._publish(
             Checkpoint(
                 job_id=self.job.id,
@@ -305,6 +307,7 @@ class JobRun:
                 state=state,
                 frames=self._progress.take_frames(),
                 seconds=self.seconds,
+                runs=kind,
             )
         )
         self._unsaved_steps, self._unsaved_seconds = 0, 0.0

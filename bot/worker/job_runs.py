@@ -23,17 +23,20 @@ MAX_RESIDENT_RUNS = 32
 class JobRuns:
     """The runs on `models`, begun from what `load_checkpoints` returns for their jobs.
 
+    `kind` returns the kind of the runs that begin here (`bot.scheduling.run_kinds`).
     `load_checkpoints` is called once for each job. It raises `CancelledError` during shutdown.
     """
 
     def __init__(
         self,
         models: LoadedModels,
+        kind: Callable[[], str],
         publish: Callable[[Event], None],
         load_checkpoints: Callable[[Job], Sequence[StoredCheckpoint]],
         timings: Timings,
     ) -> None:
         self._models = models
+        self._kind = kind
         self._publish = publish
         self._load_checkpoints = load_checkpoints
         self._timings = timings
@@ -63,7 +66,7 @@ class JobRuns:
         models = self._models
         return JobRun(
             *(job, models.get_painter, models.get_judge, checkpoints),
-            *(models.budget, self._publish, self._timings),
+            *(models.budget, self._kind(), self._publish, self._timings),
         )
 
     def keep_queued(self, seat: Seat) -> None:

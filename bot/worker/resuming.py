@@ -1,11 +1,16 @@
-"""Resuming a picture from its stored checkpoints, and what users are told if some are damaged."""
+"""Resuming a picture from its checkpoints, and what users are told if it does not simply go on.
+
+That is so if some are damaged, or if they were made on a device of another kind.
+"""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
 from bot.languages.message import Message
+from bot.scheduling.run_kinds import can_be_loaded, goes_on_alike
 from engine.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -17,31 +22,71 @@ log = logging.getLogger(__name__)
 
 
 def resume_from_newest(
-    run: "Run", checkpoints: Iterable[StoredCheckpoint], device: "torch_device", job_id: int
-) -> bool:
-    """Continue a run at the first intact checkpoint, or leave it as it is if there is none.
+    run: "Run",
+    checkpoints: Sequence[StoredCheckpoint],
+    device: "torch_device",
+    kind: str,
+    job: Job,
+) -> Message | None:
+    """Continue a run at the first checkpoint that can be used, or leave it as it is.
 
-    `device` is that of the run. Returns True if a checkpoint before that one is damaged.
+    `device` is that of the run, and `kind` its kind there. Returns the sentence for the user if
+    the picture begins again from an earlier step, or may become another one than on one device.
     """
     from engine.checkpoints import load
 
-    is_damaged = False
+    used, is_damaged = None, False
     for each in checkpoints:
+        if not can_be_loaded(each.runs, kind):
+            continue
         try:
             if each.state is None:
                 raise CheckpointError("the checkpoint does not have its check sum")
             run.load_state_dict(load(each.state, run.recipe, device))
         except CheckpointError as error:
-            cause = {"job": job_id, "steps": each.steps_done, "cause": str(error)}
+            cause = {"job": job.id, "steps": each.steps_done, "cause": str(error)}
             log.warning("a checkpoint cannot be used", extra=cause)
             is_damaged = True
         else:
+            used = each
             break
-    return is_damaged
+    number, count = (checkpoints[0].picture if checkpoints else 1), len(job.recipes)
+    if is_damaged:
+        return _damaged_text(number, count, run.steps_done)
+    if used is None:
+        return _another_type_text(number, count) if checkpoints else None
+    if run.done or goes_on_alike(used.runs, kind):
+        return None
+    return _another_make_text(number, count)
 
 
-def checkpoint_fallback_text(number: int, count: int, steps: int) -> Message:
-    """Return the sentence for users whose picture resumes behind a damaged checkpoint."""
+def _another_type_text(number: int, count: int) -> Message:
+    if count == 1:
+        return Message(
+            "The picture was begun on another type of device. Its saved progress can't be used "
+            "here, so it is painted again from the beginning."
+        )
+    return Message(
+        "Picture {number} was begun on another type of device. Its saved progress can't be used "
+        "here, so it is painted again from the beginning.",
+        number=number,
+    )
+
+
+def _another_make_text(number: int, count: int) -> Message:
+    if count == 1:
+        return Message(
+            "The picture continues on another device than before, so it may differ from the "
+            "picture of its seed."
+        )
+    return Message(
+        "Picture {number} continues on another device than before, so it may differ from the "
+        "picture of its seed.",
+        number=number,
+    )
+
+
+def _damaged_text(number: int, count: int, steps: int) -> Message:
     if count == 1 and steps == 0:
         return Message(
             "The saved progress of the picture is damaged, so it continues from the beginning."

@@ -14,6 +14,7 @@ from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
+from bot.scheduling.run_kinds import run_kind
 from bot.scheduling.seats import DeviceKind, Seats
 from bot.timings import Timings
 from bot.worker.model_files import ModelFiles
@@ -83,7 +84,8 @@ class Workplace:
         from engine.models.devices import make_of
 
         make = make_of(device)
-        return DeviceKind(make, runs=make if self.settings.deterministic else device.type)
+        exact = make if self.settings.deterministic and make != device.type else ""
+        return DeviceKind(make, run_kind(device.type, exact))
 
     def budgets(self, device: "torch_device") -> Budgets:
         """Return the memory of a painter on a device, by the names of the models."""

@@ -24,6 +24,7 @@ from bot.storage.jobs import JobRepository
 from bot.storage.lifecycle import LifecycleRepository
 from bot.submission.permissions import Actor
 from bot.submission.submit import JobSubmission
+from engine.models import devices
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
     PATIENCE,
@@ -424,3 +425,37 @@ async def test_a_form_that_was_open_when_the_program_ended_is_answered(restartab
         await until(lambda: answered.response is not None)
         assert answered.response is not None and answered.response.ephemeral
         assert "restarted" in ephemeral_text(answered)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "first_step"),
+    [
+        ("cuda/Old", "another type of device", 1),
+        ("cpu/Old", "another device than before", 11),
+        ("", None, 11),
+    ],
+)
+async def test_a_picture_that_goes_on_elsewhere_says_so(
+    restartable: RestartableBot,
+    steps: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    said: str | None,
+    first_step: int,
+):
+    monkeypatch.setattr(devices, "make_of", lambda _: "New")
+    async with restartable.start() as bot, job_in_progress(bot, after=10, steps=STEPS):
+        await kept_steps(bot, 1, 10)
+        await restartable.kill(bot.services)
+    with closing(database(restartable.settings)) as opened, opened:
+        assert opened.execute("SELECT DISTINCT runs FROM checkpoints").fetchall() == [("cpu/New",)]
+        opened.execute("DELETE FROM checkpoints WHERE steps_done > 10")
+        opened.execute("UPDATE checkpoints SET runs = ?", (kind,))
+    steps.clear()
+    async with restartable.start() as bot:
+        result = await result_of(bot)
+        assert steps[0] == first_step
+        record = await bot.services.store.jobs.get(1)
+        assert record is not None
+        assert (said or "None") in str(record.notice)
+        assert said is None or said in result.content

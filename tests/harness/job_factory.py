@@ -29,7 +29,7 @@ async def running_job(
     """Add a running job, with a checkpoint and a frame of `size` bytes each."""
     job = await store.jobs.add(author_id, "words", tuple(recipes) or (recipe_for("words"),))
     await store.lifecycle.mark_running(job.id)
-    checkpoint = StoredCheckpoint(1, 1, 0.1, os.urandom(size))
+    checkpoint = StoredCheckpoint(1, 1, 0.1, os.urandom(size), "cpu")
     await store.lifecycle.add_checkpoint(job.id, checkpoint, [StoredFrame(1, 1, os.urandom(size))])
     return job
 

@@ -14,6 +14,7 @@ from bot.scheduling.cost import step_cost
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queue import GpuQueue
 from bot.scheduling.queue_seat import QueueSeat
+from bot.scheduling.run_kinds import can_be_loaded, goes_on_alike
 from bot.scheduling.run_moves import RunMove
 from bot.scheduling.seats import DeviceKind, Slice, StopRequest
 from engine.presets import make_recipe
@@ -221,6 +222,32 @@ def test_a_run_goes_on_only_on_a_device_of_its_kind(queue: GpuQueue):
     first.leave()
     assert other.poll() is None
     assert take(second).job.id == job
+
+
+@pytest.mark.parametrize(
+    ("kind", "here", "is_alike", "is_loaded"),
+    [
+        ("cuda/A", "cuda/A", True, True),
+        ("cuda/A", "cuda/B", False, True),
+        ("cuda/A", "cuda", True, True),
+        ("cuda", "cuda/A", True, True),
+        ("cuda/A", "cuda/AB", False, True),
+        ("cuda/A", "cpu", False, False),
+        ("cuda", "cpu", False, False),
+        ("", "cpu", True, True),
+    ],
+)
+def test_where_runs_go_on(kind: str, here: str, is_alike: bool, is_loaded: bool):
+    assert goes_on_alike(kind, here) is is_alike
+    assert can_be_loaded(kind, here) is is_loaded
+
+
+def test_after_a_restart_a_run_goes_on_where_it_was_begun(queue: GpuQueue):
+    other, same = queue.seat(DeviceKind("b", "cuda/B")), queue.seat(DeviceKind("a", "cuda/A"))
+    job = Job(next(NUMBERS), 1, "a ring", (RECIPE,))
+    queue.put(job, 10, "cuda/A")
+    assert other.poll() is None
+    assert take(same).job is job
 
 
 def test_the_others_begin_anew_if_no_painter_of_the_kind_is_left(queue: GpuQueue):

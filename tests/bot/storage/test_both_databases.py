@@ -82,6 +82,19 @@ async def test_a_resumed_job_gets_the_checkpoints_of_its_parent(store: Store):
     origin = JobOrigin("more", parent.id, resumes=True)
     job = await store.jobs.add(AUTHOR, "words", (RECIPE,), origin)
     assert await stored_parts(store, job) == {"checkpoints", "frames"}
+    assert await store.jobs.runs_stored(job.id) == {job.id: "cpu"}
+
+
+async def test_the_newest_checkpoint_says_on_what_a_job_is_painted(store: Store):
+    jobs = [await running_job(store) for _ in range(2)]
+    await store.lifecycle.add_checkpoint(jobs[0].id, StoredCheckpoint(1, 9, 0.2, b"", "cuda/A"), [])
+    await store.lifecycle.add_checkpoint(jobs[0].id, StoredCheckpoint(2, 1, 0.3, b"", "cuda/B"), [])
+    assert await store.jobs.runs_stored() == {jobs[0].id: "cuda/B", jobs[1].id: "cpu"}
+    assert await store.jobs.runs_stored(jobs[0].id) == {jobs[0].id: "cuda/B"}
+    kept = await store.lifecycle.checkpoints(jobs[0].id)
+    assert [each.runs for each in kept] == ["cuda/A", "cpu", "cuda/B"]
+    await store.lifecycle.cancel(jobs[0].id)
+    assert list(await store.jobs.runs_stored()) == [jobs[1].id]
 
 
 async def test_of_changes_at_the_same_time_the_first_one_wins(store: Store):
@@ -282,6 +295,7 @@ async def test_an_older_database_of_postgres_is_migrated(postgres: PostgresServe
         await store.jobs.add_post(job.id, 1, 2, 1)
         await store.lifecycle.finish(job.id, [], 1.0, stopped=False)
     await postgres.execute(url, "ALTER TABLE jobs DROP COLUMN prompt_folded")
+    await postgres.execute(url, "ALTER TABLE checkpoints DROP COLUMN runs")
     await postgres.execute(url, "UPDATE alembic_version SET version_num = '0015'")
     async with place.open() as store:
         scope = Scope(AUTHOR, search="über")
