@@ -50,12 +50,14 @@ def resume_from_newest(
         else:
             used = each
             break
-    number, count = (checkpoints[0].picture if checkpoints else 1), len(job.recipes)
+    if not checkpoints:
+        return None
+    number, count = checkpoints[0].picture, len(job.recipes)
     if is_damaged:
         return _damaged_text(number, count, run.steps_done)
     if used is None:
-        return _another_type_text(number, count) if checkpoints else None
-    if run.done or goes_on_alike(used.runs, kind):
+        return _another_type_text(number, count)
+    if run.done or run.steps_done == 0 or goes_on_alike(used.runs, kind):
         return None
     return _another_make_text(number, count)
 
