@@ -13,12 +13,18 @@ WORKDIR /app
 # Before the code, so that a change of the code does not install everything again.
 # --build-arg PICTURE_FILTER=yes  installs what the picture filter needs too.
 # --build-arg POSTGRES=yes        installs what storage.url needs.
+# --build-arg CLUSTER=yes         installs what painters on other machines need: Ray.
+# --build-arg UPSCALER=yes        installs what engine.upscaler needs.
 ARG PICTURE_FILTER=""
 ARG POSTGRES=""
-COPY requirements.txt requirements-picture-filter.txt requirements-postgres.txt ./
+ARG CLUSTER=""
+ARG UPSCALER=""
+COPY requirements*.txt ./
 RUN pip install --no-cache-dir -r requirements.txt \
     ${PICTURE_FILTER:+-r requirements-picture-filter.txt} \
-    ${POSTGRES:+-r requirements-postgres.txt}
+    ${POSTGRES:+-r requirements-postgres.txt} \
+    ${CLUSTER:+-r requirements-cluster.txt} \
+    ${UPSCALER:+-r requirements-upscaler.txt}
 
 RUN useradd --create-home --uid 1000 painter \
     && install --directory --owner painter data weights

@@ -68,6 +68,7 @@ $(VENV)/program.stamp: requirements.txt
 	$(IN_VENV) pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/tests.stamp: requirements-dev.txt requirements-picture-filter.txt requirements-postgres.txt requirements-upscaler.txt $(VENV)/program.stamp
+$(VENV)/tests.stamp: requirements-dev.txt requirements-picture-filter.txt requirements-postgres.txt \
+		requirements-upscaler.txt requirements-cluster.txt $(VENV)/program.stamp
 	$(IN_VENV) pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

@@ -88,7 +88,9 @@ def _is_useful(record: logging.LogRecord) -> bool:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in record.__dict__.items() if name not in _OWN}
+    """Return the fields of a record, without those that libraries hide in it, as Ray does."""
+    fields = record.__dict__.items()
+    return {name: value for name, value in fields if name not in _OWN and name[0] != "_"}
 
 
 def _field_text(value: object) -> str:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = (
     *("bot", "cogs", "engine", "pyproject.toml", "config.toml"),
     *("requirements.txt", "requirements-picture-filter.txt", "requirements-postgres.txt"),
-    "requirements-upscaler.txt",
+    *("requirements-upscaler.txt", "requirements-cluster.txt"),
 )
 LIMIT = 600.0
 
