@@ -142,7 +142,7 @@ def local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
     one comes. Where the host chose no models, all that come with the program can be tried.
     """
     seconds = max(settings.discord.progress_seconds, _LOCAL_PROGRESS_SECONDS)
-    changes = {"threads": False, "replies": "always", "progress_seconds": seconds}
+    changes = {"threads": False, "replies": "always", "progress_seconds": seconds, "shards": ""}
     discord = settings.discord.model_copy(update=changes)
     storage = settings.storage.model_copy(update={"folder": folder, "url": SecretStr("")})
     engine = settings.engine

@@ -88,7 +88,12 @@ async def open_services(
         chosen = settings.safety.picture_filter
         picture_filter = await asyncio.to_thread(open_picture_filter, chosen)
     async with (
-        open_store(settings.storage.folder, timings.locked_seconds, settings.storage.url) as store,
+        open_store(
+            settings.storage.folder,
+            timings.locked_seconds,
+            settings.storage.url,
+            settings.discord.own_shards,
+        ) as store,
         AsyncExitStack() as connection,
     ):
         background = build_background(settings, store, timings, models, picture_filter)

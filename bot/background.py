@@ -73,15 +73,16 @@ class Background:
                 await cancel(task)
 
     def _coroutines(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        return (
+        coroutines = (
             self.reporter.run(),
             self.presence.run(),
             self.outbox.run(),
             self.erasure.run(),
             self.moderation_log.run(),
-            self.retention.run(),
             beat(self.settings.storage.folder, self.worker.is_alive),
         )
+        tidies = self.settings.discord.own_shards.have_first
+        return (*coroutines, self.retention.run()) if tidies else coroutines
 
     async def _shut_down(self) -> None:
         """End the engine threads after their current step, and tell people that jobs are saved."""
@@ -126,6 +127,6 @@ def build_background(
         outbox=outbox,
         worker=LocalPainters(workplace, queue, models),
         presence=Presence(settings.engine.models, queue, loading, timings),
-        erasure=ErasureService(store, queue, reporter, log, timings),
+        erasure=ErasureService(store, queue, reporter, log, timings, discord.own_shards),
         retention=RetentionService(store, settings.storage, timings.tidy_seconds),
     )

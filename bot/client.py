@@ -7,7 +7,7 @@ that it starts syncs the commands and then ends.
 import asyncio
 import logging
 from pkgutil import resolve_name
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import discord
 from discord import app_commands
@@ -92,6 +92,10 @@ class PaintingBot(commands.AutoShardedBot):
     """The bot, with the services that its cogs use."""
 
     def __init__(self, services: Services, *, shard_count: int | None = None) -> None:
+        own = services.settings.discord.own_shards
+        shards: dict[str, Any] = {"shard_count": shard_count}
+        if not own.are_all:
+            shards = {"shard_count": own.count, "shard_ids": list(own.ids)}
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -102,7 +106,7 @@ class PaintingBot(commands.AutoShardedBot):
             ),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
             tree_cls=CommandTree,
-            shard_count=shard_count,
+            **shards,
             chunk_guilds_at_startup=False,
             max_messages=None,
             max_ratelimit_timeout=_LONGEST_RATE_LIMIT,
@@ -111,7 +115,10 @@ class PaintingBot(commands.AutoShardedBot):
         self._syncing: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
-        """Load the cogs, resume the jobs of the last run, and begin to sync changed commands."""
+        """Load the cogs, resume the jobs of the last run, and begin to sync changed commands.
+
+        Of several processes, one syncs the commands.
+        """
         self.http._global_over = limit = _GlobalLimit()  # pyright: ignore[reportPrivateUsage]
         limit.set()
         for name in COGS:
@@ -123,6 +130,8 @@ class PaintingBot(commands.AutoShardedBot):
         self.services.erasure.attach(self)
         self.services.moderation_log.attach(self)
         await self.services.submission.restore()
+        if not self.services.settings.discord.own_shards.have_first:
+            return
         syncing = sync_commands(
             self.tree, self.services.store.key_values, self.services.timings.connect_pause
         )

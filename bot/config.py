@@ -33,6 +33,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 
 from bot.filtering.pictures import PictureFilterName
 from bot.filtering.wordlist import check_entry
+from bot.shards import ALL_SERVERS, Shards
 from engine.config_file import DEFAULT_PATH, explain
 from engine.errors import SettingsError
 from engine.files import MEBIBYTE, decode_text, quoted, read_bounded
@@ -97,6 +98,20 @@ class DiscordSettings(_Table):
     """Seconds between two edits of a progress message, 1 to 60; Discord allows no less than 1."""
     posted_recipes: PostedRecipes = "without-pictures"
     """Whether the file of a posted picture contains its recipe, and the pictures inside that."""
+    shards: str = ""
+    """The shards of this process, as "0-3/16", if several processes share the servers; else ""."""
+
+    @field_validator("shards")
+    @classmethod
+    def _check_shards(cls, value: str) -> str:
+        if value:
+            Shards.parse(value)
+        return value
+
+    @property
+    def own_shards(self) -> Shards:
+        """The shards of this process."""
+        return Shards.parse(self.shards) if self.shards else ALL_SERVERS
 
 
 class LimitSettings(_Table):
@@ -241,7 +256,7 @@ def read_settings(path: Path | None = None) -> BotSettings:
     if (url := _url_in_file()) is not None and isinstance(tables.get("storage", {}), dict):
         tables["storage"] = {**tables.get("storage", {}), "url": url}
     try:
-        return BotSettings(**tables, token=_token())
+        settings = BotSettings(**tables, token=_token())
     except ValidationError as error:
         raise SettingsError(explain(error)) from None
     except UnreadableVariableError:
@@ -249,6 +264,12 @@ def read_settings(path: Path | None = None) -> BotSettings:
             f"an environment variable {ENV_PREFIX}… with a list must be JSON, such as "
             '["one", "two"]'
         ) from None
+    if settings.discord.shards and not settings.storage.url.get_secret_value():
+        raise SettingsError(
+            "discord.shards needs storage.url: processes that share the servers share a database "
+            "of Postgres"
+        )
+    return settings
 
 
 def _tables(path: Path) -> dict[str, Any]:

@@ -107,11 +107,12 @@ async def _delete(services: Services, interaction: discord.Interaction[Any]) -> 
                 "later."
             )
         ) from error
-    await update_response(interaction, Message("Deleting everything. This may take a while."))
-    await asyncio.wait((done,), timeout=ANSWER_SECONDS)
-    if done.done():
-        await update_response(interaction, erasure_text(done.result()))
-        return
+    if services.erasure.is_completed_here:
+        await update_response(interaction, Message("Deleting everything. This may take a while."))
+        await asyncio.wait((done,), timeout=ANSWER_SECONDS)
+        if done.done():
+            await update_response(interaction, erasure_text(done.result()))
+            return
     services.erasure.notify_by_dm(interaction.user.id)
     await update_response(
         interaction,

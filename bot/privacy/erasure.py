@@ -22,6 +22,7 @@ from bot.languages.catalogue import language_of
 from bot.languages.message import Message
 from bot.privacy.text import erasure_text
 from bot.scheduling.queue import GpuQueue
+from bot.shards import ALL_SERVERS, Shards
 from bot.storage import Store
 from bot.timings import Timings
 from bot.ui.discord_errors import CALL_ERRORS, NETWORK_ERRORS, describe, is_transient
@@ -32,6 +33,8 @@ ATTEMPTS = 4
 """Maximum number of attempts of a call that fails temporarily."""
 _RETRY_SECONDS = 60.0
 """Seconds before trying again after an unexpected error."""
+_LOOK_SECONDS = 5.0
+"""Seconds after which a process looks for requests that others have stored."""
 
 
 class ErasureService:
@@ -44,8 +47,10 @@ class ErasureService:
         reporter: Reporter,
         moderation_log: ModerationLog,
         timings: Timings,
+        shards: Shards = ALL_SERVERS,
     ) -> None:
         self._store = store
+        self._shards = shards
         self._queue = queue
         self._reporter = reporter
         self._moderation_log = moderation_log
@@ -77,6 +82,11 @@ class ErasureService:
         self._requested.set()
         return done
 
+    @property
+    def is_completed_here(self) -> bool:
+        """Whether this process completes requests; else another one answers by direct message."""
+        return self._shards.have_first
+
     def notify_by_dm(self, user_id: int) -> None:
         """Notify the user by direct message, because their command can no longer respond."""
         self._waiting.pop(user_id, None)
@@ -97,7 +107,7 @@ class ErasureService:
         await self._attached.wait()
         while True:
             self._requested.clear()
-            pause: float | None = None
+            pause = None if self._shards.are_all else _LOOK_SECONDS
             for request in await self._store.personal_data.erasures():
                 try:
                     if not await self._process(request.author_id):
@@ -109,7 +119,14 @@ class ErasureService:
                 await asyncio.wait_for(self._requested.wait(), pause)
 
     async def _process(self, author_id: int) -> bool:
-        """Delete everything that can be deleted now; return whether the request is completed."""
+        """Delete everything that can be deleted now; return whether the request is completed.
+
+        Of several processes, each ends the jobs of its own servers, and one deletes them all.
+        """
+        await self._end_jobs(author_id)
+        self._moderation_log.forget(author_id)
+        if not self.is_completed_here:
+            return False
         await self._delete_jobs(author_id)
         forbidden: set[tuple[int, bool]] = set()
         async for deletion in self._store.personal_data.pending_deletions(author_id):
@@ -125,20 +142,24 @@ class ErasureService:
         await self._notify(done)
         return True
 
-    async def _delete_jobs(self, author_id: int) -> None:
-        """Cancel unfinished jobs, and delete jobs whose end was announced."""
+    async def _end_jobs(self, author_id: int) -> None:
+        """Cancel the unfinished jobs of this process's servers."""
         request = await self._store.personal_data.erasure(author_id)
         if request is None:
             return
-        unfinished, notified = await self._store.personal_data.erasable(request)
-        for job_id in unfinished:
+        for job_id in await self._store.personal_data.unfinished(request, self._shards):
             if await self._store.lifecycle.cancel(job_id):
                 self._queue.remove(job_id)
                 self._reporter.on_end(job_id)
-        for job_id in notified:
+
+    async def _delete_jobs(self, author_id: int) -> None:
+        """Delete jobs whose end was announced, drafts, and lines of moderation logs."""
+        request = await self._store.personal_data.erasure(author_id)
+        if request is None:
+            return
+        for job_id in await self._store.personal_data.erasable(request):
             await self._store.personal_data.delete_job(job_id, author_id)
         await self._store.personal_data.delete_drafts(request)
-        self._moderation_log.forget(author_id)
         await self._store.personal_data.delete_log_messages(author_id)
 
     async def _delete_message(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bot.shards import ALL_SERVERS, Shards
 from bot.storage.postgres import open_postgres
 from bot.storage.sqlite import DATABASE, LOCK, locked_folder, open_sqlite
 from bot.storage.store import Store
@@ -24,14 +25,16 @@ async def open_store(
     folder: Path,
     locked_seconds: float = Timings.locked_seconds,
     url: SecretStr = SecretStr(""),  # noqa: B008 (it is immutable)
+    shards: Shards = ALL_SERVERS,
 ) -> AsyncGenerator[Store]:
     """Open the store in `folder`, which is made if it does not exist, with migrated tables.
 
-    With a `url` of Postgres, the store is there; the folder is still the program's own. A call
-    waits up to `locked_seconds` for a database that another program has locked.
+    With a `url` of Postgres, the store is there; the folder is still the program's own, and
+    programs with other `shards` may use the same URL. A call waits up to `locked_seconds` for a
+    database that another program has locked.
 
-    Raises `SettingsError` if another program uses the folder or the database, either cannot be
-    written, or the database is damaged or belongs to a newer program.
+    Raises `SettingsError` if another program uses the folder, the database or one of the shards,
+    either cannot be written, or the database is damaged or belongs to a newer program.
     """
     with locked_folder(folder):
         if not url.get_secret_value():
@@ -41,7 +44,8 @@ async def open_store(
         if (folder / DATABASE).exists():
             path = {"path": quoted(folder / DATABASE)}
             log.warning("storage.url is set, so another database is not used", extra=path)
-        async with open_postgres(url.get_secret_value(), locked_seconds) as (database, lock):
+        opening = open_postgres(url.get_secret_value(), locked_seconds, shards)
+        async with opening as (database, lock):
             await lock.sign()
             watching = asyncio.create_task(lock.watch())
             try:

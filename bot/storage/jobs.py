@@ -6,13 +6,27 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Row, Select, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import defer
 
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin, JobState
 from bot.jobs.records import JobRecord, Post
 from bot.languages.catalogue import language_of
 from bot.languages.message import in_language
+from bot.shards import ALL_SERVERS, TIME_BITS, Shards
 from bot.storage.base import ADMISSION, Repository, course_of
 from bot.storage.lifecycle import copy_checkpoints
 from bot.storage.retry import retrying
@@ -99,12 +113,14 @@ class JobRepository(Repository):
             found = await session.scalar(select(JobRow.state).where(JobRow.id == job_id))
         return None if found is None else JobState(found)
 
-    async def list_open(self) -> list[JobRecord]:
+    async def list_open(self, shards: Shards = ALL_SERVERS) -> list[JobRecord]:
         """List jobs that have not ended, or whose end was not announced, oldest first.
+
+        They are those of all servers, or of some shards.
 
         Jobs that can no longer be read are marked as failed, and nobody is notified.
         """
-        records, unreadable = await self._records(_IS_OPEN)
+        records, unreadable = await self._records(and_(_IS_OPEN, is_in(shards)))
         if unreadable:
             change = update(JobRow).where(JobRow.id.in_(unreadable))
             now = datetime.now(UTC)
@@ -237,6 +253,14 @@ class JobRepository(Repository):
                 pictures[each.job_id][each.digest] = each.content
         # There may be thousands of jobs.
         return await asyncio.to_thread(_readable, found, pictures)
+
+
+def is_in(shards: Shards) -> ColumnElement[bool]:
+    """Select the jobs of some shards, as `Shards.has` does."""
+    if shards.are_all:
+        return true()
+    shard = func.coalesce(JobRow.guild_id, 0) // 2**TIME_BITS % shards.count
+    return shard.in_(shards.ids)
 
 
 def _posted(message_id: int) -> Select[int]:

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.jobs.job import UNFINISHED
 from bot.jobs.personal_data import ErasureRequest, PendingMessageDeletion
+from bot.shards import ALL_SERVERS, Shards
 from bot.storage.base import Repository
 from bot.storage.exports import is_fact_about
+from bot.storage.jobs import is_in
 from bot.storage.retry import retrying
 from bot.storage.tables import (
     CheckpointRow,
@@ -69,18 +71,17 @@ class PersonalDataRepository(Repository):
             row = await session.get(DeletionRow, author_id)
         return None if row is None else _value(row)
 
-    async def erasable(self, request: ErasureRequest) -> tuple[list[int], list[int]]:
-        """List the ids of jobs to cancel, and of jobs that can be deleted.
+    async def unfinished(self, request: ErasureRequest, shards: Shards = ALL_SERVERS) -> list[int]:
+        """List the ids of jobs to cancel, in all servers or those of some shards."""
+        wanted = _is_of(request.author_id, request.last_job_id), JobRow.state.in_(UNFINISHED)
+        rows = select(JobRow.id).where(*wanted, is_in(shards)).order_by(JobRow.id)
+        return await self._find(rows)
 
-        Neither list has jobs whose result is just being posted.
-        """
-        rows = select(JobRow.id, JobRow.state, JobRow.told_at)
-        rows = rows.where(_is_of(request.author_id, request.last_job_id)).order_by(JobRow.id)
-        async with self._read() as session:
-            found = (await session.execute(rows)).all()
-        unfinished = [job_id for job_id, state, _ in found if state in UNFINISHED]
-        notified = [job_id for job_id, state, at in found if state not in UNFINISHED and at]
-        return unfinished, notified
+    async def erasable(self, request: ErasureRequest) -> list[int]:
+        """List the ids of jobs that can be deleted: none whose result is just being posted."""
+        wanted = _is_of(request.author_id, request.last_job_id), JobRow.told_at.is_not(None)
+        rows = select(JobRow.id).where(*wanted, JobRow.state.not_in(UNFINISHED))
+        return await self._find(rows.order_by(JobRow.id))
 
     async def delete_job(self, job_id: int, author_id: int) -> bool:
         """Delete a job whose end was announced, and its images; return whether it existed.

@@ -1,4 +1,4 @@
-"""Postgres, for hosts who want a database server: one program at a time uses a database.
+"""Postgres, for hosts who want a database server: one program, or one for each shard, uses it.
 
 The program's transactions take advisory locks, which end with them (`bot.storage.base.Lock`): one
 lock of everything, which the transactions of single jobs share, and a lock of each job. A lock is
@@ -17,10 +17,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from bot.shards import ALL_SERVERS, Shards
 from bot.storage.base import EVERYTHING, Database, Dialect, Lock
 from bot.storage.database_lock import LOCK_CLASS, DatabaseLock
 from bot.storage.holdings import stored_bytes
-from bot.storage.migrations import create, migrate
+from bot.storage.migrations import create, migrate, require_newest
 from bot.storage.tables import Base
 from engine.errors import SettingsError
 
@@ -47,24 +48,26 @@ _UNREADABLE = (
 
 @asynccontextmanager
 async def open_postgres(
-    url: str, locked_seconds: float, *, waits: bool = True
+    url: str, locked_seconds: float, shards: Shards = ALL_SERVERS, *, waits: bool = True
 ) -> AsyncGenerator[tuple[Database, DatabaseLock]]:
     """Lock and open a database, and make or migrate its tables.
 
-    A statement waits up to `locked_seconds` for a lock. `waits` lets the start wait for a server
-    that cannot be reached, and for a program that is just ending.
+    Programs with other `shards` may use it too; then the tables must be up to date. A statement
+    waits up to `locked_seconds` for a lock. `waits` lets the start wait for a server that cannot be
+    reached, and for a program that is just ending.
 
-    Raises `SettingsError` if the URL or the login is wrong, another program uses the database, or
-    it belongs to a newer program; and, unless it `waits`, if the server cannot be reached.
+    Raises `SettingsError` if the URL or the login is wrong, another program uses the database (or
+    one of the shards), or it belongs to another version; and, unless it `waits`, if the server
+    cannot be reached.
     """
     connect = _connecting(url, locked_seconds)
     await _reach(connect, waits=waits)
-    lock = DatabaseLock(connect)
+    lock = DatabaseLock(connect, shards)
     await lock.acquire(locked_seconds if waits else 0.0)
     try:
         engine = _engine(connect, locked_seconds)
         try:
-            await _prepare(engine)
+            await _prepare(engine, may_change=lock.is_alone)
             yield Database(engine, _dialect(lock)), lock
         finally:
             await engine.dispose()
@@ -167,10 +170,10 @@ async def _take(session: AsyncSession, lock: Lock) -> None:
     await session.execute(select(*locks))
 
 
-async def _prepare(engine: AsyncEngine) -> None:
+async def _prepare(engine: AsyncEngine, *, may_change: bool) -> None:
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_bring_up_to_date)
+            await connection.run_sync(_bring_up_to_date if may_change else require_newest)
     except DBAPIError as error:
         raise SettingsError(f"storage.url: cannot use the database: {error.orig}") from error
 

@@ -109,7 +109,7 @@ class JobSubmission:
 
     async def restore(self) -> None:
         """Continue the jobs that the last run of the program left, in their order."""
-        records = await self._store.jobs.list_open()
+        records = await self._store.jobs.list_open(self._settings.discord.own_shards)
         steps, runs = await self._store.jobs.steps_stored(), await self._store.jobs.runs_stored()
         for record in records:
             if record.location is None:

@@ -7,6 +7,7 @@ import pytest
 
 from bot.app import local_page_settings
 from bot.config import BotSettings, read_settings
+from bot.shards import Shards
 from engine.errors import EngineError
 from engine.settings import EngineSettings
 from engine.weights.registry import RegistryTables
@@ -87,6 +88,11 @@ def test_environment_overrides_file(monkeypatch: pytest.MonkeyPatch):
         ("[discord]\nprogress_seconds = 0", ("discord.progress_seconds", "1")),
         ("[discord]\nprogress_seconds = nan", ("discord.progress_seconds",)),
         ("[log]\nlevel = 'LOUD'", ("log.level", "'INFO'")),
+        ("[discord]\nshards = '0-3'", ("discord.shards", '"0-3/16"')),
+        ("[discord]\nshards = '0-16/16'", ("discord.shards", "0 to 15")),
+        ("[discord]\nshards = '3-1/16'", ("discord.shards", "lower number first")),
+        ("[discord]\nshards = '0/1'", ("discord.shards", "2 to 10000")),
+        ("[discord]\nshards = '0/2'", ("discord.shards", "storage.url")),
         ("[engine]\ndevice = 'tpu'", ("engine", "device", "cuda")),
         ("[engine]\ncores = 1", ("engine", "cores", "threads")),
         ("engine = 1", ("engine",)),
@@ -127,6 +133,15 @@ def test_the_url_of_the_database_comes_from_the_file_the_environment_or_a_file_o
     secret.write_text("\n")
     with pytest.raises(EngineError, match="STORAGE_URL_FILE names is empty"):
         read_settings(path)
+
+
+def test_shards_are_a_range_or_one(monkeypatch: pytest.MonkeyPatch):
+    path = written(f'[discord]\nshards = "0-3/16"\n[storage]\nurl = "{URL}"\n')
+    assert read_settings(path).discord.own_shards == Shards((0, 1, 2, 3), 16)
+    monkeypatch.setenv("VQGAN_CLIP_DISCORD__SHARDS", "5/16")
+    assert read_settings(path).discord.own_shards == Shards((5,), 16)
+    monkeypatch.delenv("VQGAN_CLIP_DISCORD__SHARDS")
+    assert read_settings(written("[engine]")).discord.own_shards.are_all
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from bot.shards import ALL_SERVERS, Shards
 from bot.storage import Store, open_store
 from tests.harness.postgres import PostgresServer, find_programs, running_server
 
@@ -29,8 +30,10 @@ class Place:
     folder: Path
     url: str = ""
 
-    def open(self, locked_seconds: float = 5.0) -> AbstractAsyncContextManager[Store]:
-        return open_store(self.folder, locked_seconds, SecretStr(self.url))
+    def open(
+        self, locked_seconds: float = 5.0, shards: Shards = ALL_SERVERS
+    ) -> AbstractAsyncContextManager[Store]:
+        return open_store(self.folder, locked_seconds, SecretStr(self.url), shards)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -45,6 +45,17 @@ def migrate(connection: Connection) -> None:
         command.upgrade(config, "head")
 
 
+def require_newest(connection: Connection) -> None:
+    """Raise `SettingsError` unless the database of a connection is up to date."""
+    newest = ScriptDirectory.from_config(_config(connection)).get_current_head()
+    current = MigrationContext.configure(connection).get_current_heads()
+    if current != (newest,):
+        raise SettingsError(
+            f"storage.url: other processes of the bot use the database with version {current}, "
+            f"and this one needs {newest}: end all of them, then start them with the same program"
+        )
+
+
 def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))

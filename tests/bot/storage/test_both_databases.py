@@ -201,7 +201,7 @@ async def test_everything_about_a_person_is_exported_and_erased(store: Store):
     assert exported["prompt"] == "words"
     assert "prompt_folded" not in exported
     request = await store.personal_data.request_erasure(AUTHOR)
-    assert await store.personal_data.erasable(request) == ([], [job.id])
+    assert await store.personal_data.erasable(request) == [job.id]
     assert await store.personal_data.delete_job(job.id, AUTHOR)
     await store.personal_data.delete_drafts(request)
     await store.personal_data.delete_log_messages(AUTHOR)
