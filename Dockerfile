@@ -35,5 +35,6 @@ COPY config.toml .
 
 USER painter
 VOLUME /app/data /app/weights
+# It asks /healthz if host.port is set, else it looks at a file that the bot touches.
 HEALTHCHECK --interval=30s --start-period=120s CMD ["python", "-m", "bot", "--healthy"]
 ENTRYPOINT ["python", "-m", "bot"]

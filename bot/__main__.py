@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 from bot.app import run
-from bot.config import read_settings, token_file, url_file
+from bot.config import BotSettings, read_settings
 from bot.connection import DiscordRefusalError
 from bot.default_config import write_config
-from bot.healthcheck import is_alive
+from bot.healthcheck import is_alive, is_answering
 from bot.log import set_up_logging
 from bot.private_files import warn_if_open
+from bot.secret_variables import secret_files
 from engine import __version__
 from engine.config_file import DEFAULT_PATH
 from engine.errors import EngineError
@@ -51,13 +52,11 @@ def main() -> int:
             return 0
         settings = read_settings(options.config)
         if options.healthy:
-            return 0 if is_alive(settings.storage.folder) else 1
+            return 0 if _is_healthy(settings) else 1
         set_up_logging(settings.log)
         let_idle_threads_sleep()
-        if (file := token_file()) is not None:
-            warn_if_open(file, "the file with the token")
-        if (file := url_file()) is not None:
-            warn_if_open(file, "the file with the URL of the database")
+        for file, name in secret_files().items():
+            warn_if_open(file, name)
         asyncio.run(run(settings))
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -66,6 +65,13 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return REFUSED
     return 0
+
+
+def _is_healthy(settings: BotSettings) -> bool:
+    """Ask the host's page if there is one; else look at the file that the bot touches."""
+    if settings.host.port:
+        return is_answering(settings.host.address, settings.host.port)
+    return is_alive(settings.storage.folder)
 
 
 if __name__ == "__main__":

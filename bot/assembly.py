@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bot.background import Background, build_background
 from bot.config import BotSettings
 from bot.filtering.pictures import PictureFilter, open_picture_filter
+from bot.host_page import open_host_page
 from bot.reading.file_process import FileProcess
 from bot.recent_keys import RecentKeys
 from bot.services import Services
@@ -99,6 +100,7 @@ async def open_services(
         background = build_background(settings, store, timings, models, picture_filter)
         async with (
             background.running(),
+            open_host_page(background),
             _open_files(settings, upload_hosts, timings, file_process) as files,
         ):
             if before_models is not None:
@@ -169,6 +171,7 @@ def _build_services(
     restyles = Restyles(settings, submission, policy, files, default_options)
     return Services(
         settings=settings,
+        metrics=background.metrics,
         timings=timings,
         command_access=access,
         policy=policy,

@@ -16,6 +16,8 @@ from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
 from bot.filtering.pictures import PictureFilter
 from bot.healthcheck import beat
+from bot.monitoring import Metrics
+from bot.monitoring.event_loop import measure_delay
 from bot.picture_check import PictureCheck
 from bot.presence import Presence
 from bot.privacy.erasure import ErasureService
@@ -45,6 +47,7 @@ class Background:
     """What works beside the commands, from the start of the program to its end."""
 
     settings: BotSettings
+    metrics: Metrics
     store: Store
     queue: GpuQueue
     throughput: ThroughputEstimator
@@ -79,6 +82,7 @@ class Background:
             self.outbox.run(),
             self.erasure.run(),
             self.moderation_log.run(),
+            measure_delay(self.metrics.loop_delayed),
             beat(self.settings.storage.folder, self.worker.is_alive),
         )
         tidies = self.settings.discord.own_shards.have_first
@@ -104,19 +108,22 @@ def build_background(
     picture_filter: PictureFilter | None,
 ) -> Background:
     """Build what works beside the commands; `models` are loaded already, if they are given."""
+    metrics = Metrics()
+    store.observe(metrics.store_used)
     queue = GpuQueue(fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps)
     throughput, loading = ThroughputEstimator(), ModelLoading()
     check = PictureCheck(settings.safety, store, picture_filter)
     log = ModerationLog(store, timings, check, ServerLanguages(store).of)
     discord = settings.discord
-    reporter = Reporter(store, queue, throughput, discord, timings, check, log, loading)
+    reporter = Reporter(store, queue, throughput, discord, timings, check, log, loading, metrics)
     outbox = EventOutbox(store, reporter, timings, queue.hold)
     workplace = Workplace(
         *(settings.engine, settings.weights, queue, throughput),
-        *(outbox.publish, outbox.load_checkpoints, timings, loading),
+        *(outbox.publish, outbox.load_checkpoints, timings, loading, metrics),
     )
     return Background(
         settings=settings,
+        metrics=metrics,
         store=store,
         queue=queue,
         throughput=throughput,

@@ -16,6 +16,7 @@ from discord.ext import commands
 from bot.command_sync import sync_commands
 from bot.command_translator import CommandTranslator
 from bot.log import shorten
+from bot.monitoring.discord_calls import DiscordCalls
 from bot.services import Services
 from bot.submission.permissions import INVITE
 from bot.ui.base import PersistentButton
@@ -96,6 +97,7 @@ class PaintingBot(commands.AutoShardedBot):
         shards: dict[str, Any] = {"shard_count": shard_count}
         if not own.are_all:
             shards = {"shard_count": own.count, "shard_ids": list(own.ids)}
+        calls = DiscordCalls(services.metrics)
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -110,7 +112,9 @@ class PaintingBot(commands.AutoShardedBot):
             chunk_guilds_at_startup=False,
             max_messages=None,
             max_ratelimit_timeout=_LONGEST_RATE_LIMIT,
+            http_trace=calls.trace(),
         )
+        self.http.request = calls.measured(self.http.request)
         self.services = services
         self._syncing: asyncio.Task[None] | None = None
 

@@ -1,15 +1,14 @@
 """The bot's settings, read from `config.toml` and environment variables and validated once.
 
 Environment variables override the file: `VQGAN_CLIP_LIMITS__COUNT` overrides `limits.count`. The
-token is never in that file: it comes from `DISCORD_TOKEN`, or from the file that
-`DISCORD_TOKEN_FILE` names, as container secrets do. The URL of a database may come from the file
-that `STORAGE_URL_FILE` names.
+tokens are never in that file (`bot.secret_variables`).
 """
 
 import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -34,6 +33,16 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 from bot.filtering.pictures import PictureFilterName
 from bot.filtering.wordlist import check_entry
 from bot.shards import ALL_SERVERS, Shards
+from bot.secret_variables import (
+    ENV_PREFIX,
+    HOST_TOKEN_FILE_VARIABLE,
+    HOST_TOKEN_VARIABLE,
+    TOKEN_FILE_VARIABLE,
+    TOKEN_VARIABLE,
+    read_host_token,
+    read_token,
+    url_in_file,
+)
 from engine.config_file import DEFAULT_PATH, explain
 from engine.errors import SettingsError
 from engine.files import MEBIBYTE, decode_text, quoted, read_bounded
@@ -41,10 +50,6 @@ from engine.recipes.checks import MAX_SIDE, MAX_STEPS, MIN_SIDE
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
 
-ENV_PREFIX = "VQGAN_CLIP_"
-TOKEN_VARIABLE, TOKEN_FILE_VARIABLE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
-URL_VARIABLE, URL_FILE_VARIABLE = f"{ENV_PREFIX}STORAGE__URL", "STORAGE_URL_FILE"
-_MAX_SECRET_BYTES = 4096
 MAX_VARIATIONS = 4
 """Maximum number of pictures for one command."""
 MAX_JOBS = 100_000
@@ -54,7 +59,9 @@ Word = Annotated[str, AfterValidator(check_entry)]
 _MAX_PEOPLE = 5000
 PersonId = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
 """The id of a Discord account."""
-
+_MAX_NAMES = 20
+HostName = Annotated[str, Field(pattern=r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?$")]
+"""The name of a machine, in lower case."""
 
 PostedRecipes = Literal["without-pictures", "complete", "none"]
 """How much of its recipe the file of a posted picture contains."""
@@ -203,6 +210,25 @@ class StorageSettings(_Table):
         return value
 
 
+class HostSettings(_Table):
+    """The page for whoever hosts the bot, with health checks and metrics."""
+
+    port: int = Field(default=0, ge=0, le=65_535)
+    """The port of the page; 0 for no page."""
+    address: str = "127.0.0.1"
+    """The IP address on which the page listens; "0.0.0.0" for all of the machine."""
+    names: tuple[HostName, ...] = Field(default=(), max_length=_MAX_NAMES)
+    """Names under which the page is opened, beside "localhost" and IP addresses."""
+
+    @field_validator("address")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        try:
+            return str(ip_address(value))
+        except ValueError:
+            raise ValueError('must be an IP address, such as "127.0.0.1"') from None
+
+
 class LogSettings(_Table):
     """What is logged to standard error."""
 
@@ -225,9 +251,12 @@ class BotSettings(BaseSettings):
     queue: QueueSettings = QueueSettings()
     safety: SafetySettings = SafetySettings()
     storage: StorageSettings = StorageSettings()
+    host: HostSettings = HostSettings()
     log: LogSettings = LogSettings()
     token: SecretStr | None = Field(default=None, exclude=True)
     """The token of the Discord application; None for local mode."""
+    host_token: SecretStr | None = Field(default=None, exclude=True)
+    """What opens the host's page; None if there is no page."""
 
     @classmethod
     def settings_customise_sources(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -252,11 +281,17 @@ def read_settings(path: Path | None = None) -> BotSettings:
             f"token must not be in a file that may be shared: set {TOKEN_VARIABLE}, or "
             f"{TOKEN_FILE_VARIABLE} to the path of a file that contains it"
         )
+    if "host_token" in tables:
+        raise SettingsError(
+            f"host_token must not be in a file that may be shared: set {HOST_TOKEN_VARIABLE}, or "
+            f"{HOST_TOKEN_FILE_VARIABLE} to the path of a file that contains it"
+        )
     _check_variables()
-    if (url := _url_in_file()) is not None and isinstance(tables.get("storage", {}), dict):
+    if (url := url_in_file()) is not None and isinstance(tables.get("storage", {}), dict):
         tables["storage"] = {**tables.get("storage", {}), "url": url}
+    token, host_token = read_token(), read_host_token()
     try:
-        settings = BotSettings(**tables, token=_token())
+        settings = BotSettings(**tables, token=token, host_token=host_token)
     except ValidationError as error:
         raise SettingsError(explain(error)) from None
     except UnreadableVariableError:
@@ -268,6 +303,11 @@ def read_settings(path: Path | None = None) -> BotSettings:
         raise SettingsError(
             "discord.shards needs storage.url: processes that share the servers share a database "
             "of Postgres"
+        )
+    if settings.host.port and settings.host_token is None:
+        raise SettingsError(
+            f"host.port needs a token: set {HOST_TOKEN_VARIABLE}, or {HOST_TOKEN_FILE_VARIABLE} to "
+            "the path of a file that contains it"
         )
     return settings
 
@@ -286,53 +326,9 @@ def _check_variables() -> None:
         if not name.startswith(ENV_PREFIX):
             continue
         field = BotSettings.model_fields.get(table)
-        default: object = None if field is None or table == "token" else field.default
+        default: object = (
+            None if field is None or table in ("token", "host_token") else field.default
+        )
         known = getattr(type(default), "model_fields", {})
         if key not in known and (table, key) != ("queue", _OLD_ROLE_SHARES):
             raise SettingsError(f"the environment variable {name} names no key of config.toml")
-
-
-def token_file() -> Path | None:
-    """Return the file that contains the token; None if no variable names one."""
-    file = os.environ.get(TOKEN_FILE_VARIABLE, "").strip()
-    return Path(file) if file else None
-
-
-def url_file() -> Path | None:
-    """Return the file that contains the URL of the database; None if no variable names one."""
-    file = os.environ.get(URL_FILE_VARIABLE, "").strip()
-    return Path(file) if file else None
-
-
-def _url_in_file() -> SecretStr | None:
-    file = url_file()
-    if file is None:
-        return None
-    if os.environ.get(URL_VARIABLE, "").strip():
-        raise SettingsError(f"set {URL_VARIABLE} or {URL_FILE_VARIABLE}, not both")
-    return SecretStr(_secret_in(file, URL_FILE_VARIABLE, "URL"))
-
-
-def _secret_in(file: Path, variable: str, what: str) -> str:
-    """Return the only line of a file that a variable names."""
-    try:
-        secret = decode_text(read_bounded(file, limit=_MAX_SECRET_BYTES)).strip()
-    except ValueError:
-        raise SettingsError(f"the file that {variable} names contains no {what}") from None
-    if not secret:
-        raise SettingsError(f"the file that {variable} names is empty")
-    return secret
-
-
-def _token() -> SecretStr | None:
-    token, file = os.environ.get(TOKEN_VARIABLE, "").strip(), token_file()
-    if token and file:
-        raise SettingsError(f"set {TOKEN_VARIABLE} or {TOKEN_FILE_VARIABLE}, not both")
-    if file:
-        token = _secret_in(file, TOKEN_FILE_VARIABLE, "token")
-    if not re.fullmatch(r"[!-~]*", token):
-        raise SettingsError(
-            f"{TOKEN_FILE_VARIABLE if file else TOKEN_VARIABLE} contains characters that no token "
-            "has, such as spaces: copy the token again"
-        )
-    return SecretStr(token) if token else None

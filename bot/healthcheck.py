@@ -1,8 +1,10 @@
-"""A file that the event loop touches regularly, for a container's health check."""
+"""What a container's health check asks: the host's page, or a file that the event loop touches."""
 
 import asyncio
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from ipaddress import ip_address
 from pathlib import Path
 
 from bot.private_files import FILE_MODE
@@ -10,6 +12,10 @@ from bot.private_files import FILE_MODE
 ALIVE = "alive"
 BEAT_SECONDS, STALE_SECONDS = 10.0, 60.0
 """Seconds between two touches, and after which an untouched file means that the bot hangs."""
+HEALTH_PATH = "/healthz"
+_ANSWER_SECONDS = 10.0
+"""Seconds within which the page must answer; a container waits for 30."""
+_OK = 200
 
 
 async def beat(folder: Path, is_healthy: Callable[[], bool]) -> None:
@@ -26,3 +32,17 @@ def is_alive(folder: Path) -> bool:
         return time.time() - (folder / ALIVE).stat().st_mtime < STALE_SECONDS
     except OSError:
         return False
+
+
+def is_answering(address: str, port: int) -> bool:
+    """Return True if the host's page at an IP address says that the bot is healthy."""
+    listening = ip_address(address)
+    host = address if not listening.is_unspecified else "::1" if ":" in address else "127.0.0.1"
+    connection = HTTPConnection(host, port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", HEALTH_PATH)
+        return connection.getresponse().status == _OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -8,6 +8,7 @@ from bot.config import BotSettings
 from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
+from bot.monitoring import Metrics
 from bot.picture_check import PictureCheck
 from bot.presence import Presence
 from bot.privacy.erasure import ErasureService
@@ -50,6 +51,7 @@ class Services:
     """The services that cogs use."""
 
     settings: BotSettings
+    metrics: Metrics
     timings: Timings
     command_access: CommandAccess
     policy: SubmissionPolicy

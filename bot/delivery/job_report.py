@@ -10,6 +10,7 @@ import discord
 
 from bot.delivery.ending import Ending
 from bot.delivery.held_back import Allowed, JobFilter
+from bot.delivery.job_measures import JobMeasures
 from bot.delivery.poster import JobPoster
 from bot.delivery.progress_message import ProgressMessage
 from bot.delivery.reporting import Reporting, Told
@@ -56,6 +57,7 @@ class JobReport:
         self.is_restored = False
         """Whether an earlier run of the program may have posted about the job."""
         self._was_begun = record.state is JobState.RUNNING
+        self._measures = JobMeasures(reporting.metrics, record)
         self._reporting = reporting
         self._latest: Started | ProgressEvent | None = None
         self._notice = record.notice
@@ -89,6 +91,7 @@ class JobReport:
             if self.progress is None:
                 self._urgent.set()
             self._latest = event
+            self._measures.on_start()
         self._changed.set()
 
     def on_end(self) -> None:
@@ -163,6 +166,7 @@ class JobReport:
         picture_filter: JobFilter,
     ) -> None:
         self._shown_eta = eta = self._reporting.eta(self.job.id)
+        self._measures.on_eta(eta)
         pictures: tuple[Attachment, ...] = ()
         match event:
             case ProgressEvent():
@@ -212,6 +216,7 @@ class JobReport:
         record = await retrying(store.jobs.get)(job_id)
         if record is None or record.state in UNFINISHED:
             return  # deleted in the meantime
+        self._measures.on_end(record)
         fault = partial(message.update, picture_filter_text.FAULT_OF_RESULT, buttons=None)
         ending = Ending(
             record,

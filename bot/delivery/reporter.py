@@ -19,6 +19,7 @@ from bot.delivery.reporting import Reporting
 from bot.jobs.events import JobProgress, NoticeEvent, ProgressEvent, Started
 from bot.jobs.job import UNFINISHED
 from bot.jobs.records import JobRecord
+from bot.monitoring import Metrics
 from bot.picture_check import PictureCheck
 from bot.scheduling.eta import Eta, ThroughputEstimator, estimate
 from bot.scheduling.loading import ModelLoading
@@ -47,6 +48,7 @@ class Reporter:
         picture_check: PictureCheck,
         moderation_log: ModerationLog,
         loading: ModelLoading,
+        metrics: Metrics,
     ) -> None:
         self._queue = queue
         self._throughput = throughput
@@ -60,7 +62,9 @@ class Reporter:
             moderation_log,
             self.eta,
             loading,
+            metrics,
         )
+        self._metrics = metrics
         self._reports: dict[int, JobReport] = {}
         self._new: asyncio.Queue[tuple[JobReport, JobRecord]] = asyncio.Queue()
         self._client: discord.Client | None = None
@@ -74,6 +78,11 @@ class Reporter:
         """The client that messages are posted with."""
         if self._client is None:
             raise RuntimeError("the reporter has no client yet")
+        return self._client
+
+    @property
+    def client_if_any(self) -> discord.Client | None:
+        """The client that messages are posted with; None until there is one."""
         return self._client
 
     def track(self, record: JobRecord) -> None:
@@ -90,6 +99,8 @@ class Reporter:
         report = self._reports.get(record.job.id)
         if report is not None:
             report.location, report.is_restored = record.location, is_restored
+            if not is_restored:
+                self._metrics.job_accepted(record.job.kind)
             self._new.put_nowait((report, record))
 
     def report_on(self, message_id: int) -> JobReport | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bot.config import PostedRecipes
 from bot.delivery.moderation_log import ModerationLog
 from bot.jobs.job import JobState
+from bot.monitoring import Metrics
 from bot.picture_check import PictureCheck
 from bot.scheduling.eta import Eta
 from bot.scheduling.loading import ModelLoading
@@ -40,6 +41,7 @@ class Reporting:
     eta: Callable[[int], Eta | None]
     """Estimates when a job starts and ends, by its id; None if it is not in the queue."""
     loading: ModelLoading
+    metrics: Metrics
     film_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the file of a film is made."""
     storage: StorageState = field(default_factory=StorageState)

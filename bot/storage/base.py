@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -78,6 +79,8 @@ class Database:
         self.autocommit = engine.execution_options(**dialect.autocommit)
         """Connections without transactions, for statements that are allowed only there."""
         self._current = ContextVar[_Current | None]("transaction", default=None)
+        self.observe: Callable[[str, float], None] = lambda _access, _seconds: None
+        """Called after each transaction with "read" or "write" and its seconds."""
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
@@ -88,7 +91,7 @@ class Database:
         if (current := self._own()) is not None:
             yield current.session
             return
-        with _named_errors():
+        with _named_errors(), self._timed("read"):
             async with self._reading() as session:
                 yield session
 
@@ -104,7 +107,7 @@ class Database:
             return
         if not self.dialect.is_ours():
             raise OperationalError("BEGIN", None, ConnectionError("the database was lost"))
-        with _named_errors():
+        with _named_errors(), self._timed("write"):
             async with self._writing.begin() as session:
                 await self.dialect.take(session, lock)
                 token = self._current.set(_Current(session, lock, asyncio.current_task()))
@@ -112,6 +115,14 @@ class Database:
                     yield session
                 finally:
                     self._current.reset(token)
+
+    @contextmanager
+    def _timed(self, access: str) -> Generator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.observe(access, time.monotonic() - began)
 
     def _own(self) -> _Current | None:
         """Return the transaction of this task; tasks that it started have their own."""

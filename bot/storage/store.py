@@ -1,6 +1,7 @@
 """The store: one repository for each kind of thing that survives a restart."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from bot.storage.base import ADMISSION, Database
@@ -39,6 +40,10 @@ class Store:
         self.quotas = QuotaRepository(database)
         self.retention = RetentionRepository(database)
         self.styles = StyleRepository(database)
+
+    def observe(self, observe: Callable[[str, float], None]) -> None:
+        """Have `observe` called after each transaction, with "read" or "write" and its seconds."""
+        self._database.observe = observe
 
     async def until_lost(self) -> None:
         """Wait until the database belongs to another program, and raise that as `SettingsError`."""

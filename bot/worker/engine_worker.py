@@ -94,6 +94,7 @@ class EngineWorker:
             self._painter.run()
         except BaseException as error:
             log.exception("a painter died", extra={"painter": self._number, "device": self.device})
+            self._workplace.metrics.painter_died()
             self._painter.give_up(error)
 
     def _load(self) -> str:
@@ -132,6 +133,7 @@ class EngineWorker:
             place.throughput.on(self._kind.name),
             place.publish,
             1 if settings.deterministic else settings.together,
+            place.metrics,
         )
 
     def _release(self, models: str) -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError
 from bot.errors import FAULT, message_of
 from bot.jobs.events import Event, Failed, Finished
 from bot.jobs.job import Job
+from bot.monitoring import Metrics
 from bot.scheduling.cost import work_kind
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.model_calls import SeatCall
@@ -45,6 +46,7 @@ class SlicePainter:
         throughput: ThroughputEstimator,
         publish: Callable[[Event], None],
         batch_size: int,
+        metrics: Metrics,
     ) -> None:
         self.seat = seat
         self._models = models
@@ -52,6 +54,7 @@ class SlicePainter:
         self._throughput = throughput
         self._publish = publish
         self._batch_size = batch_size
+        self._metrics = metrics
 
     def run(self) -> None:
         """Paint until the queue is closed, and save what was painted."""
@@ -97,7 +100,9 @@ class SlicePainter:
             began = time.monotonic()  # loading models is no part of a step
             results = batch.step()
             if cost := sum(each.cost for each in results):
-                self._throughput.record(cost, time.monotonic() - began, kind)
+                seconds = time.monotonic() - began
+                self._throughput.record(cost, seconds, kind)
+                self._metrics.step_taken(kind, seconds, len(results))
             is_active, *_ = [
                 self._handle(each.run.job, self._conclude(each.run, each.cost, each.error))
                 for each in results

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bot.jobs.events import Event
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
+from bot.monitoring import Metrics
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
 from bot.scheduling.run_kinds import run_kind
@@ -47,6 +48,7 @@ class Workplace:
     load_checkpoints: Callable[[Job], Sequence[StoredCheckpoint]]
     timings: Timings
     loading: ModelLoading
+    metrics: Metrics = field(default_factory=Metrics)
     loads: threading.RLock = field(default_factory=threading.RLock)
     """Held by the painter that loads models."""
     _budgets: dict[str, Budgets] = field(default_factory=dict[str, Budgets], init=False)

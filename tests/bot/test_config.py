@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("DISCORD_TOKEN", "DISCORD_TOKEN_FILE", "STORAGE_URL_FILE"):
+    secrets = ("DISCORD_TOKEN", "DISCORD_TOKEN_FILE", "STORAGE_URL_FILE")
+    for name in (*secrets, "HOST_TOKEN", "HOST_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -100,6 +101,10 @@ def test_environment_overrides_file(monkeypatch: pytest.MonkeyPatch):
         ("[weights]\nofline = true", ("weights", "ofline", "offline")),
         ("[weights.files.x]\nmirrors = ['ftp://x/y']", ("weights.files.x", "mirrors", "http")),
         ("token = 'x'", ("DISCORD_TOKEN",)),
+        ("host_token = 'x'", ("HOST_TOKEN",)),
+        ("[host]\nport = 8080", ("host.port", "HOST_TOKEN_FILE")),
+        ("[host]\naddress = 'localhost'", ("host.address", "127.0.0.1")),
+        ("[host]\nnames = ['https://a.b']", ("host.names.0",)),
         ("[limits", ("not valid TOML",)),
     ],
 )
@@ -227,3 +232,24 @@ def test_the_local_page_leaves_the_choice_of_models_to_the_host(tmp_path: Path):
         settings = BotSettings(engine=engine)
         assert local_page_settings(settings, tmp_path).engine == engine
     assert local_page_settings(BotSettings(), tmp_path).engine.models == "demo"
+
+
+def test_the_token_of_the_host_s_page_comes_from_the_environment_or_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    path = written("[host]\nport = 8080\n")
+    secret = tmp_path / "secret"
+    secret.write_text(f"{TOKEN}1\n")
+    monkeypatch.setenv("HOST_TOKEN_FILE", str(secret))
+    settings = read_settings(path)
+    assert settings.host_token is not None
+    assert settings.host_token.get_secret_value() == f"{TOKEN}1"
+    assert TOKEN not in repr(settings) + str(settings.model_dump())
+    monkeypatch.setenv("HOST_TOKEN", TOKEN)
+    with pytest.raises(EngineError, match="not both"):
+        read_settings(path)
+    monkeypatch.delenv("HOST_TOKEN_FILE")
+    assert read_settings(path).host_token is not None
+    monkeypatch.setenv("HOST_TOKEN", "short")
+    with pytest.raises(EngineError, match="16 characters"):
+        read_settings(path)

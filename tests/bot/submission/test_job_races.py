@@ -29,6 +29,7 @@ from bot.delivery.reporter import Reporter
 from bot.errors import UserError
 from bot.jobs.events import Event, Failed, Finished, PaintedPicture, Started
 from bot.jobs.job import UNFINISHED, Job, JobState
+from bot.monitoring import Metrics
 from bot.picture_check import PictureCheck
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
@@ -89,7 +90,7 @@ class Races(RuleBasedStateMachine):
             log = ModerationLog(self.store, Timings(), check, ServerLanguages(self.store).of)
             reporter = Reporter(
                 *(self.store, self.queue, throughput, settings.discord),
-                *(Timings(), check, log, ModelLoading()),
+                *(Timings(), check, log, ModelLoading(), Metrics()),
             )
             self.ledger = EventOutbox(self.store, reporter, Timings(), self.queue.hold)
             rules = SubmissionPolicy(settings, self.store, lambda _: Budget(2**40), log)

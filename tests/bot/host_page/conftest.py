@@ -1,0 +1,30 @@
+import socket
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from bot.config import BotSettings, HostSettings
+from tests.harness.bot_fixtures import any_words, bot, few_cutouts
+from tests.harness.bot_harness import make_settings
+from tests.harness.host_visitor import TOKEN, Visitor
+
+__all__ = ["any_words", "bot", "few_cutouts"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> BotSettings:
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        host = HostSettings(port=found.getsockname()[1], names=("bot.example.org",))
+    changes = {"host": host, "host_token": SecretStr(TOKEN)}
+    return make_settings(tmp_path / "data").model_copy(update=changes)
+
+
+@pytest.fixture
+async def visitor(settings: BotSettings) -> AsyncIterator[Visitor]:
+    async with aiohttp.ClientSession() as session:
+        yield Visitor(session, f"http://127.0.0.1:{settings.host.port}")
