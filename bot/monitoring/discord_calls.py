@@ -8,9 +8,9 @@ aiohttp's hooks: https://docs.aiohttp.org/en/stable/tracing_reference.html
 
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import ContextVar
-from types import SimpleNamespace
+from types import CoroutineType, SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 import aiohttp
@@ -18,7 +18,8 @@ from yarl import URL
 
 from bot.monitoring.metrics import Metrics
 
-T, P = TypeVar("T"), ParamSpec("P")
+T = TypeVar("T")
+P = ParamSpec("P")
 
 _ELSEWHERE = "elsewhere"
 """The route of calls to other servers, such as that for files."""
@@ -49,8 +50,8 @@ class DiscordCalls:
         return config
 
     def measured(
-        self, request: Callable[P, Coroutine[Any, Any, T]]
-    ) -> Callable[P, Coroutine[Any, Any, T]]:
+        self, request: Callable[P, CoroutineType[Any, Any, T]]
+    ) -> Callable[P, CoroutineType[Any, Any, T]]:
         """Return discord.py's method for calls, so that their waits are counted."""
 
         async def measured(*values: P.args, **options: P.kwargs) -> T:
