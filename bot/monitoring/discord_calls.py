@@ -50,8 +50,8 @@ class DiscordCalls:
         return config
 
     def measured(
-        self, request: Callable[P, CoroutineType[Any, Any, T]]
-    ) -> Callable[P, CoroutineType[Any, Any, T]]:
+        self, request: "Callable[P, CoroutineType[Any, Any, T]]"
+    ) -> "Callable[P, CoroutineType[Any, Any, T]]":
         """Return discord.py's method for calls, so that their waits are counted."""
 
         async def measured(*values: P.args, **options: P.kwargs) -> T:
