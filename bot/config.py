@@ -32,7 +32,6 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 
 from bot.filtering.pictures import PictureFilterName
 from bot.filtering.wordlist import check_entry
-from bot.shards import ALL_SERVERS, Shards
 from bot.secret_variables import (
     ENV_PREFIX,
     HOST_TOKEN_FILE_VARIABLE,
@@ -43,6 +42,7 @@ from bot.secret_variables import (
     read_token,
     url_in_file,
 )
+from bot.shards import ALL_SERVERS, Shards
 from engine.config_file import DEFAULT_PATH, explain
 from engine.errors import SettingsError
 from engine.files import MEBIBYTE, decode_text, quoted, read_bounded
