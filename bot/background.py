@@ -110,7 +110,11 @@ def build_background(
     """Build what works beside the commands; `models` are loaded already, if they are given."""
     metrics = Metrics()
     store.observe(metrics.store_used)
-    queue = GpuQueue(fair=settings.queue.order == "fair", slice_steps=settings.queue.slice_steps)
+    queue = GpuQueue(
+        fair=settings.queue.order == "fair",
+        slice_steps=settings.queue.slice_steps,
+        device_seconds=timings.device_seconds,
+    )
     throughput, loading = ThroughputEstimator(), ModelLoading()
     check = PictureCheck(settings.safety, store, picture_filter)
     log = ModerationLog(store, timings, check, ServerLanguages(store).of)

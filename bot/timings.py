@@ -25,6 +25,8 @@ class Timings:
     """Minimum seconds between two edits of a queued job's message."""
     refresh_seconds: float = 10.0
     """Seconds between two ETA refreshes of all jobs."""
+    device_seconds: float = 600.0
+    """Seconds that a job waits for a device like the one that began it, if one may come."""
     checkpoint_seconds: float = 10.0
     """Seconds of a job's engine time between two checkpoints."""
     locked_seconds: float = 5.0

@@ -167,6 +167,7 @@ class JobReport:
     ) -> None:
         self._shown_eta = eta = self._reporting.eta(self.job.id)
         self._measures.on_eta(eta)
+        kept = job_text.kept_text(eta.kept_until) if eta and eta.kept_until else None
         pictures: tuple[Attachment, ...] = ()
         match event:
             case ProgressEvent():
@@ -181,11 +182,14 @@ class JobReport:
                     text = formatting.with_small_print(text, held_back)
             case None if (downloads := self._reporting.loading.downloads) is not None:
                 text = download_text(downloads)
+            case None if kept is not None:
+                text, kept = kept, None
             case None if eta is not None:
                 text = job_text.waiting_text(eta.jobs_ahead, eta.start, eta.end)
             case _:
                 text = _STARTING
-        text = formatting.with_small_print(text, self._notice)
+        for each in (kept, self._notice):
+            text = formatting.with_small_print(text, each)
         if self._reporting.storage.is_behind:
             text = formatting.with_small_print(text, _NOT_STORED)
         await message.update(text, pictures, buttons=progress_view(self.job, begun=self.begun))

@@ -92,6 +92,11 @@ class Eta:
     """Start of the job's next slice; None before the first measurement."""
     end: datetime | None
     """End of the job; None before the first measurement."""
+    kept_until: datetime | None = None
+    """Until when, at most, it waits for a device like the one that began it; None if it does not.
+
+    The other times count with the whole wait.
+    """
 
     def is_close_to(self, other: Self | None, *, begun: bool) -> bool:
         """Return True if `other` is still close enough that the message need not be edited.
@@ -99,6 +104,8 @@ class Eta:
         The number of jobs ahead is shown only until the job has begun.
         """
         if other is None or (not begun and self.jobs_ahead != other.jobs_ahead):
+            return False
+        if (self.kept_until is None) != (other.kept_until is None):
             return False
         if self.end is None or other.end is None:
             return self.end == other.end
@@ -110,10 +117,12 @@ def estimate(position: QueuePosition | None, throughput: ThroughputEstimator) ->
     """Estimate when a job starts and ends; None if it is not in the queue."""
     if position is None:
         return None
-    now = datetime.now(UTC)
+    now, kept = datetime.now(UTC), position.seconds_kept
     start, end = throughput.seconds(position.start), throughput.seconds(position.end)
+    delay = max(0.0, kept - (start or 0.0))
     return Eta(
         jobs_ahead=position.jobs_ahead,
-        start=None if start is None else now + timedelta(seconds=start),
-        end=None if end is None else now + timedelta(seconds=end),
+        start=None if start is None else now + timedelta(seconds=start + delay),
+        end=None if end is None else now + timedelta(seconds=end + delay),
+        kept_until=now + timedelta(seconds=kept) if kept else None,
     )

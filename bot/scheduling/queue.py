@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from bot.jobs.job import Job
+from bot.scheduling.absent_kinds import AbsentKinds
 from bot.scheduling.fair_queue import FairQueue
 from bot.scheduling.fifo_queue import FifoQueue
 from bot.scheduling.model_calls import ModelCall
@@ -17,16 +18,27 @@ from bot.scheduling.queue_seat import QueueSeat
 from bot.scheduling.queue_state import QueueState
 from bot.scheduling.queued_job import QueuedJob, QueuePosition, Slowness, as_usual
 from bot.scheduling.seats import ANY_DEVICE, DeviceKind
+from bot.timings import Timings
 
 SLICE_STEPS = 25
 """Default number of steps in a slice."""
 
 
 class GpuQueue:
-    """Unfinished jobs, and calls that need the models."""
+    """Unfinished jobs, and calls that need the models.
 
-    def __init__(self, *, fair: bool = True, slice_steps: int = SLICE_STEPS) -> None:
-        self._state = QueueState(FairQueue() if fair else FifoQueue(), slice_steps)
+    If painters are expected, jobs wait `device_seconds` for one that goes on with their runs alike.
+    """
+
+    def __init__(
+        self,
+        *,
+        fair: bool = True,
+        slice_steps: int = SLICE_STEPS,
+        device_seconds: float = Timings.device_seconds,
+    ) -> None:
+        policy, absent = FairQueue() if fair else FifoQueue(), AbsentKinds(device_seconds)
+        self._state = QueueState(policy, slice_steps, absent)
         self._changed = self._state.changed
 
     def seat(self, kind: DeviceKind = ANY_DEVICE) -> QueueSeat:
@@ -34,8 +46,18 @@ class GpuQueue:
         with self._changed:
             seat = QueueSeat(self._state, len(self._state.seats), kind)
             self._state.seats.append(seat)
+            self._state.absent.came(kind.runs)
             self._changed.notify_all()
             return seat
+
+    def expect(self, painters: int) -> None:
+        """Note that so many more painters may come; below 0, that so many will not, or have come.
+
+        While any are expected, a job waits for one that goes on with its run as if it had begun it.
+        """
+        with self._changed:
+            self._state.absent.expected += painters
+            self._changed.notify_all()
 
     def put(self, job: Job, steps_done: int = 0, runs: str = "") -> None:
         """Add a job, of which `steps_done` steps have been taken already in a run of a kind."""
@@ -126,7 +148,7 @@ class GpuQueue:
                 position = _shared(position, own, seats, self._capacity(speed))
             if queued.seat is not None:
                 return replace(position, jobs_ahead=0, start=0.0)
-            return position
+            return replace(position, seconds_kept=self._state.seconds_kept(queued))
 
     def hold(self, is_held: bool) -> None:
         """Hand out no more slices, or go on with them; current slices are not affected."""

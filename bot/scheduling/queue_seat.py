@@ -1,39 +1,28 @@
 """A seat at the queue of this process. Its methods may be called from any thread."""
 
-from collections import deque
 from collections.abc import Callable
 
 from bot.jobs.job import Job
 from bot.scheduling.model_calls import SeatCall
 from bot.scheduling.queue_state import QueueState
 from bot.scheduling.queued_job import QueuedJob
+from bot.scheduling.run_kinds import can_be_loaded
 from bot.scheduling.run_moves import RunMove
+from bot.scheduling.seat_state import SeatState
 from bot.scheduling.seats import DeviceKind, Slice, StopRequest
 
 MAX_LOST_PAINTERS = 2
 """Number of painters that may die in slices of a job before it is given up."""
 
 
-class QueueSeat:
+class QueueSeat(SeatState):
     """One painter's place at the queue, with what it is painting. See `bot.scheduling.seats.Seat`.
 
     `number` is its position among all seats of the queue.
     """
 
     def __init__(self, state: QueueState, number: int, kind: DeviceKind) -> None:
-        self.number = number
-        self.kind = kind
-        self.batch: list[QueuedJob] = []
-        """Jobs in the current slice, the leader (the job whose slice it is) first."""
-        self.jobs_changed = False
-        """True if a job came or went since the batch was last selected."""
-        self.is_open = True
-        """False once the painter died."""
-        self.is_free = True
-        """True while the painter has nothing to do, or is about to ask for it."""
-        self._is_waiting = False
-        self._moves: deque[RunMove] = deque()
-        """Runs that other painters want to have."""
+        super().__init__(number, kind)
         self._state = state
 
     @property
@@ -47,9 +36,9 @@ class QueueSeat:
             while not self._state.closed:
                 if (task := self.poll()) is not None:
                     return task
-                self._is_waiting = True
-                self._state.changed.wait()
-                self._is_waiting = False
+                self.is_waiting = True
+                self._state.changed.wait(self._state.absent.next_end())
+                self.is_waiting = False
             return None
 
     def poll(self) -> Slice | SeatCall | None:
@@ -65,14 +54,14 @@ class QueueSeat:
     def next_call(self) -> SeatCall | None:
         """Return a call to make before the next step, if there is one that nobody else makes."""
         with self._state.changed:
-            has_help = any(each._is_waiting for each in self._state.open_seats)
+            has_help = any(each.is_waiting for each in self._state.open_seats)
             return self._next_move() if has_help else self._next_call()
 
     def next_call_before(self, move: RunMove) -> SeatCall | None:
         """Wait until a run has come, or will not; return a call to make meanwhile, else None."""
         state = self._state
         with state.changed:
-            state.changed.wait_for(lambda: state.closed or move.result.done() or self._moves)
+            state.changed.wait_for(lambda: state.closed or move.result.done() or self.moves)
             if move.result.done():
                 return None
             if state.closed:
@@ -138,7 +127,7 @@ class QueueSeat:
         """Return True if the run of a job in the queue lives here, and should be kept."""
         with self._state.changed:
             queued = self._state.jobs.get(job_id)
-            is_wanted = any(move.job.id == job_id for move in self._moves)
+            is_wanted = any(move.job.id == job_id for move in self.moves)
             return is_wanted or (queued is not None and queued.home == self.number)
 
     def leave(self) -> list[Job]:
@@ -154,9 +143,10 @@ class QueueSeat:
             self.end_slice()
             for each in list(state.policy.homes.at(self.number)):
                 state.policy.leave_home(each)
-            for move in self._moves:
+            for move in self.moves:
                 move.run(lambda _: None)
-            self._moves.clear()
+            self.moves.clear()
+            state.absent.left(self.kind.runs)
             state.jobs_changed()
             state.changed.notify_all()
             return [each.job for each in lost]
@@ -166,18 +156,8 @@ class QueueSeat:
         with self._state.changed:
             return [each.job for each in self.batch if each.job.id in self._state.jobs]
 
-    def ask_for(self, move: RunMove) -> None:
-        """Ask the painter of this seat for a run; the caller holds the lock."""
-        self._moves.append(move)
-        move.result.add_done_callback(self._tell_all)
-        self._state.changed.notify_all()
-
-    def _tell_all(self, _: object) -> None:
-        with self._state.changed:
-            self._state.changed.notify_all()
-
     def _next_move(self) -> RunMove | None:
-        return self._moves.popleft() if self._moves else None
+        return self.moves.popleft() if self.moves else None
 
     def _next_call(self) -> SeatCall | None:
         calls = self._state.calls
@@ -196,18 +176,22 @@ class QueueSeat:
         move = None
         if queued.home not in (None, self.number):
             move = RunMove(queued.job)
-            state.seats[queued.home].ask_for(move)
+            state.ask_for(move, queued.home)
         self._hold(queued)
         self.batch, self.jobs_changed = [queued], True
         return Slice(queued.job, state.slice_steps, move)
 
     def _next_to_stop(self) -> QueuedJob | None:
-        """Return the first job to stop whose run lives here or nowhere."""
-        state = self._state
+        """Return the first job to stop whose run lives here, or can be loaded here."""
+        state, runs = self._state, self.kind.runs
         asked = [state.jobs[each] for each in state.to_stop if each in state.jobs]
         state.to_stop = [each.job.id for each in asked]
         waiting = (each for each in asked if each.seat is None)
-        return next((each for each in waiting if each.home in (None, self.number)), None)
+        own = (each for each in waiting if each.home in (None, self.number))
+        return next(
+            (each for each in own if can_be_loaded(each.runs, runs) or state.can_go_on(each, runs)),
+            None,
+        )
 
     def _hold(self, queued: QueuedJob) -> None:
         queued.runs = self.kind.runs

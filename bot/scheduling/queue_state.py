@@ -3,16 +3,16 @@
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bot.scheduling.absent_kinds import AbsentKinds
 from bot.scheduling.fair_queue import FairQueue
 from bot.scheduling.fifo_queue import FifoQueue
 from bot.scheduling.model_calls import ModelCall
 from bot.scheduling.queued_job import QueuedJob
 from bot.scheduling.run_kinds import goes_on_alike
-
-if TYPE_CHECKING:
-    from bot.scheduling.queue_seat import QueueSeat
+from bot.scheduling.run_moves import RunMove
+from bot.scheduling.seat_state import SeatState
 
 
 @dataclass
@@ -21,19 +21,20 @@ class QueueState:
 
     policy: FairQueue | FifoQueue
     slice_steps: int
+    absent: AbsentKinds
     changed: threading.Condition = field(default_factory=threading.Condition)
     calls: deque[ModelCall[Any]] = field(default_factory=deque[ModelCall[Any]])
     jobs: dict[int, QueuedJob] = field(default_factory=dict[int, QueuedJob])
     to_stop: list[int] = field(default_factory=list[int])
     """Ids of the jobs to stop, in the order of the requests, until they have ended."""
-    seats: "list[QueueSeat]" = field(default_factory=list["QueueSeat"])
+    seats: list[SeatState] = field(default_factory=list[SeatState])
     """All seats by their number, those that were given up included."""
     held: bool = False
     """Whether there are no slices at the moment."""
     closed: bool = False
 
     @property
-    def open_seats(self) -> "list[QueueSeat]":
+    def open_seats(self) -> list[SeatState]:
         """The seats whose painters live."""
         return [each for each in self.seats if each.is_open]
 
@@ -46,4 +47,24 @@ class QueueState:
         """Return True if a painter of runs of this kind can go on with a job, or must begin it."""
         if goes_on_alike(queued.runs, runs):
             return True
-        return not any(goes_on_alike(queued.runs, each.kind.runs) for each in self.open_seats)
+        return not self._has_kind(queued) and not self.absent.seconds_left(queued.runs)
+
+    def seconds_kept(self, queued: QueuedJob) -> float:
+        """Return for how long a job waits, at most, for a painter of its kind to come."""
+        if queued.seat is not None or self._has_kind(queued):
+            return 0.0
+        return self.absent.seconds_left(queued.runs)
+
+    def ask_for(self, move: RunMove, number: int) -> None:
+        """Ask the painter of a seat for a run."""
+        self.seats[number].moves.append(move)
+        move.result.add_done_callback(self._tell_all)
+        self.changed.notify_all()
+
+    def _tell_all(self, _: object) -> None:
+        with self.changed:
+            self.changed.notify_all()
+
+    def _has_kind(self, queued: QueuedJob) -> bool:
+        """Return True if a painter is there that can go on with a job as if it had begun it."""
+        return any(goes_on_alike(queued.runs, each.kind.runs) for each in self.open_seats)

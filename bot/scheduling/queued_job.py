@@ -41,6 +41,8 @@ class QueuePosition:
     """Work before the job's next slice: its cost, times how much slower than usual it is."""
     end: float
     """Work until the job is finished, its own work included."""
+    seconds_kept: float = 0.0
+    """For how many seconds, at most, it waits for a device like the one that began it."""
 
 
 class QueuedJob:

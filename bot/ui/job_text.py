@@ -154,6 +154,15 @@ def waiting_text(before: int, starts: datetime | None, done: datetime | None) ->
     return Sentence(joined(" · ", parts))
 
 
+def kept_text(until: datetime) -> Message:
+    """Return what a job waits for whose picture is to go on as it began, and until when at most."""
+    return Message(
+        "This waits for a device like the one that began it, so that the picture does not change. "
+        "If none comes, it goes on with another one {when}.",
+        when=relative_time(until),
+    )
+
+
 def starts_text(when: datetime | None) -> Message | None:
     """Return when a job starts, if that is known."""
     return None if when is None else Message("starts {time}", time=relative_time(when))

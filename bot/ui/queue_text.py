@@ -138,6 +138,8 @@ def in_queue_text(job: Job, underway: JobProgress | None, forecast: Eta | None) 
         where = job_text.step_text(job, underway.progress)
     prompt = formatting.escape_prompt(job.prompt, _LISTED)
     parts: list[Message | str] = [number, prompt, f"<@{job.author_id}>", where]
+    if forecast is not None and forecast.kept_until is not None:
+        parts.append(Message("waits for a device like the one that began it"))
     if forecast is not None and not begun and forecast.start is not None:
         when = formatting.relative_time(forecast.start)
         parts.append(Message("starts {when}", when=when))

@@ -49,6 +49,7 @@ class LocalPainters:
     def start(self) -> None:
         """Start the painters, which load the main models one after the other."""
         self.loaded.set_running_or_notify_cancel()  # cancelling it must not cancel loading
+        self._queue.expect(len(self.all))
         for each in self.all:
             each.loaded.add_done_callback(self._on_loaded)
             each.start()
@@ -80,6 +81,7 @@ class LocalPainters:
 
     def _on_loaded(self, _: Future[None]) -> None:
         """Pass on that all painters are ready, or why one is not."""
+        self._queue.expect(-1)
         with self._lock:
             if self.loaded.done():
                 return

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from bot.config import BotSettings
 from bot.delivery.poster import JobPoster
 from bot.jobs.job import JobState
+from bot.scheduling.queue import GpuQueue
 from bot.storage.connection import DATABASE
 from bot.storage.jobs import JobRepository
 from bot.storage.lifecycle import LifecycleRepository
@@ -459,3 +460,26 @@ async def test_a_picture_that_goes_on_elsewhere_says_so(
         assert record is not None
         assert (said or "None") in str(record.notice)
         assert said is None or said in result.content
+
+
+async def test_a_picture_waits_for_a_device_like_before_while_painters_come_and_go(
+    restartable: RestartableBot, monkeypatch: pytest.MonkeyPatch
+):
+    expect = GpuQueue.expect
+    monkeypatch.setattr(GpuQueue, "expect", lambda queue, _: expect(queue, 1))
+    monkeypatch.setattr(devices, "make_of", lambda _: "New")
+    async with restartable.start() as bot, job_in_progress(bot, after=3, steps=STEPS):
+        await kept_steps(bot, 1, 3)
+        await restartable.kill(bot.services)
+    with closing(database(restartable.settings)) as opened, opened:
+        opened.execute("UPDATE checkpoints SET runs = 'cpu/Old'")
+    async with restartable.start() as bot:
+        waits = "waits for a device like the one that began it"
+        await until(lambda: any(waits in each.content for each in bot.thread().history()))
+        listed = ephemeral_text(await bot.alice.slash(bot.channel, "queue"))
+        assert waits in listed
+        thread = bot.thread()
+        await bot.bob.slash(bot.channel, "imagine", prompt="a blue square", steps=1)
+        await state_is(bot, 2, JobState.DONE)
+        expect(bot.services.queue, -2)
+        assert "another device than before" in (await result_of(bot, thread)).content

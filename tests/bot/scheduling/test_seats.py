@@ -159,7 +159,7 @@ def test_a_model_call_is_left_to_a_painter_with_nothing_to_do(queue: GpuQueue):
     made = list[object]()
     thread = threading.Thread(target=lambda: made.append(free.dequeue()))
     thread.start()
-    while not free._is_waiting:
+    while not free.is_waiting:
         time.sleep(0.001)
     call = ModelCall(lambda models: models, "demo")
     queue.put_call(call)
@@ -256,6 +256,66 @@ def test_the_others_begin_anew_if_no_painter_of_the_kind_is_left(queue: GpuQueue
     paint(first)
     first.leave()
     assert take(other).job.id == job
+
+
+def kinds_gone(queue: GpuQueue) -> tuple[QueueSeat, int]:
+    """Return a painter, and a job that one of another kind began before it left."""
+    queue.expect(1)
+    first, other = queue.seat(DeviceKind("a", "cuda/A")), queue.seat(DeviceKind("b", "cuda/B"))
+    job = put(queue, author=1)
+    paint(first)
+    first.leave()
+    return other, job
+
+
+def test_a_job_waits_for_a_painter_of_its_kind_without_holding_up_others():
+    queue = GpuQueue(slice_steps=SLICE, device_seconds=0.2)
+    other, job = kinds_gone(queue)
+    assert other.poll() is None
+    position = queue.position(job)
+    assert position is not None
+    assert 0 < position.seconds_kept <= 0.2
+    later = put(queue, author=2)
+    assert paint(other) == later
+    queue.remove(later)
+    slice_ = other.dequeue()  # it wakes by itself when the time is over
+    assert isinstance(slice_, Slice)
+    assert slice_.job.id == job
+    position = queue.position(job)
+    assert position is not None
+    assert position.seconds_kept == 0
+    other.end_slice()
+    back = queue.seat(DeviceKind("a", "cuda/A"))
+    assert back.poll() is None, "it goes on where it went on"
+
+
+def test_a_job_that_waits_goes_on_with_the_first_painter_of_its_kind(queue: GpuQueue):
+    other, job = kinds_gone(queue)
+    assert other.poll() is None
+    assert take(queue.seat(DeviceKind("a", "cuda/A"))).job.id == job
+
+
+def test_nobody_waits_once_no_painter_is_expected(queue: GpuQueue):
+    other, job = kinds_gone(queue)
+    taken = list[object]()
+    thread = threading.Thread(target=lambda: taken.append(other.dequeue()))
+    thread.start()
+    while not other.is_waiting:
+        time.sleep(0.001)
+    queue.expect(-1)
+    thread.join()
+    (slice_,) = taken
+    assert isinstance(slice_, Slice)
+    assert slice_.job.id == job
+
+
+def test_a_job_that_waits_is_stopped_where_its_checkpoint_can_be_loaded(queue: GpuQueue):
+    other, job = kinds_gone(queue)
+    processor = queue.seat(DeviceKind("cpu", "cpu"))
+    queue.stop(job)
+    assert processor.poll() is None
+    slice_ = take(other)
+    assert (slice_.job.id, slice_.steps) == (job, 0)
 
 
 def test_announced_times_count_with_all_painters(queue: GpuQueue):
