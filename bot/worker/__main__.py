@@ -1,4 +1,4 @@
-"""`python -m bot.worker`: make this machine a node of a cluster, for the painters of a bot.
+"""`python -m bot.worker`: make this machine part of a cluster, for the painters of a bot.
 
 It fetches and converts what the models of the settings need, which can take an hour, and becomes
 `ray start`. Whoever has the token of the cluster can run programs on this machine.
@@ -18,8 +18,8 @@ from bot.log import set_up_logging
 from bot.scheduling.loading import ModelLoading
 from bot.worker.model_files import ModelFiles
 from bot.worker.ray_environment import import_ray, ray_environment, without_secrets
-from bot.worker.ray_head import Address, UnreachableHeadError, check_versions, find_head
-from bot.worker.ray_node import MIN_PORTS, Node, Ports
+from bot.worker.ray_head import Address, UnreachableHeadError, meet_head
+from bot.worker.ray_node import HEAD_PORT, MIN_PORTS, Node, Ports
 from engine import __version__
 from engine.config_file import DEFAULT_PATH
 from engine.errors import EngineError, SettingsError
@@ -41,7 +41,16 @@ def _parser() -> argparse.ArgumentParser:
     gpus, cpus = _up_to(_MAX_GPUS), _up_to(_MAX_CPUS)
     parser = argparse.ArgumentParser(prog="python -m bot.worker", description=__doc__)
     parser.add_argument("--version", action="version", version=f"vqgan-clip-bot {__version__}")
-    parser.add_argument("--address", required=True, metavar="HOST:PORT", help="the cluster's head")
+    part = parser.add_mutually_exclusive_group(required=True)
+    part.add_argument("--address", metavar="HOST:PORT", help="join the head of a cluster")
+    part.add_argument(
+        "--head",
+        type=_port,
+        nargs="?",
+        const=HEAD_PORT,
+        metavar="PORT",
+        help=f"be the head, beside the bot (default port: {HEAD_PORT})",
+    )
     parser.add_argument("--config", type=Path, help=f"settings file (default: {DEFAULT_PATH})")
     parser.add_argument(
         "--node-ip", type=_ip, metavar="IP", help="the address of this machine for the others"
@@ -67,6 +76,13 @@ def _up_to(most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def _port(text: str) -> int:
+    port = int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
+    if not 1024 <= port < 2**16:
+        raise argparse.ArgumentTypeError("must be a port from 1024 to 65535")
+    return port
 
 
 def _ip(text: str) -> str:
@@ -107,18 +123,18 @@ def _join(options: argparse.Namespace) -> None:
     settings = read_settings(options.config)
     set_up_logging(settings.log)
     let_idle_threads_sleep()
-    head = Address.parse(options.address)
+    head = options.head or Address.parse(options.address)
     os.environ.update(ray_environment(os.environ))
     os.environ[FOLDER_VARIABLE] = str(settings.weights.folder.absolute())
     import_ray()
-    find_head(head, patience=0.0 if options.check else _PATIENCE)
-    check_versions(head)
+    if isinstance(head, Address):
+        meet_head(head, patience=0.0 if options.check else _PATIENCE)
     if options.check:
-        print(f"this machine can join the cluster at {head}")
+        print("this machine can be the head" if options.head else f"this machine can join {head}")
         return
     _prepare_models(settings)
     node = Node(head, options.node_ip, options.gpus, options.cpus, options.ports)
-    log.info("joining the cluster", extra={"head": str(head)})
+    log.info("becoming a node of the cluster", extra={"head": str(head)})
     sys.stderr.flush()
     os.execve(sys.executable, node.command, without_secrets(os.environ))
 

@@ -56,29 +56,38 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def find_head(address: Address, patience: float) -> None:
-    """Wait until somebody listens, for at most `patience` seconds; warn if the address is public.
+def meet_head(address: Address, patience: float) -> None:
+    """Wait for the head, for at most about `patience` seconds, and check that this machine fits.
 
-    Raises `UnreachableHeadError` if nobody does.
+    Raises `UnreachableHeadError` if no Ray answers there, and `SettingsError` for another token, or
+    another version of Ray, Python or this program.
     """
     ends, is_told = time.monotonic() + patience, False
     while True:
         try:
-            with socket.create_connection((address.host, address.port), _CONNECT_SECONDS) as found:
-                _warn_if_public(found.getpeername()[0])
+            _find(address)
+            _check_versions(address)
             return
-        except OSError as error:
-            cause = error.strerror or "no answer"
-        left = ends - time.monotonic()
-        if left <= 0:
-            raise UnreachableHeadError(
-                f"nobody listens at {address} ({cause}): is the bot running there with "
-                "cluster.address in its settings, and does a firewall let this machine in?"
-            )
-        if not is_told:
-            log.info("waiting for the head", extra={"address": str(address), "cause": cause})
-            is_told = True
-        time.sleep(min(_PAUSE_SECONDS, left))
+        except UnreachableHeadError as error:
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise
+            if not is_told:
+                log.info("waiting for the head", extra={"cause": str(error)})
+                is_told = True
+            time.sleep(min(_PAUSE_SECONDS, left))
+
+
+def _find(address: Address) -> None:
+    """Look whether somebody listens, which Ray needs 40 seconds to tell."""
+    try:
+        with socket.create_connection((address.host, address.port), _CONNECT_SECONDS) as found:
+            _warn_if_public(found.getpeername()[0])
+    except OSError as error:
+        raise UnreachableHeadError(
+            f"nobody listens at {address} ({error.strerror or 'no answer'}): is the bot running "
+            "there with cluster.address in its settings, and does a firewall let this machine in?"
+        ) from None
 
 
 def _warn_if_public(found: str) -> None:
@@ -90,12 +99,7 @@ def _warn_if_public(found: str) -> None:
         )
 
 
-def check_versions(address: Address) -> None:
-    """Check that the head lets this machine in, and has the same versions as it.
-
-    Raises `SettingsError` for another token or another version of Ray, Python or this program, and
-    `UnreachableHeadError` if no Ray answers there.
-    """
+def _check_versions(address: Address) -> None:
     found = _read(address, _METADATA, _METADATA_SPACE)
     if found is None:
         raise UnreachableHeadError(f"the Ray at {address} is still starting: try again")
@@ -116,7 +120,7 @@ def check_versions(address: Address) -> None:
 def tell_version(address: Address) -> None:
     """Leave the version of this program at the head, for the machines that want to join.
 
-    Raises as `check_versions` does.
+    Raises `SettingsError` or `UnreachableHeadError` if it cannot be asked.
     """
 
     def write(gcs: Any) -> None:

@@ -1,10 +1,12 @@
-"""The command that makes this machine a node of a cluster: `ray start`."""
+"""The command that makes this machine the head or another node of a cluster: `ray start`."""
 
 import sys
 from dataclasses import dataclass
 
 from bot.worker.ray_head import Address
 
+HEAD_PORT = 6379
+"""The port of a head, unless another one is chosen."""
 OBJECT_BYTES = 512 * 2**20
 """Shared memory for what is on its way, far more than checkpoints and pictures need. Ray's default
 is a third of the machine's memory."""
@@ -29,9 +31,10 @@ class Ports:
 
 @dataclass(frozen=True)
 class Node:
-    """What this machine brings; None leaves it to Ray to find out."""
+    """What this machine is and brings; None leaves it to Ray to find out."""
 
-    head: Address
+    head: Address | int
+    """Where the head is, or the port of a head that this machine will be."""
     node_ip: str | None = None
     gpus: int | None = None
     cpus: int | None = None
@@ -41,13 +44,19 @@ class Node:
     def command(self) -> list[str]:
         """The command, with the path of this Python. It ends when the node does."""
         return [
-            *(sys.executable, "-m", "ray.scripts.scripts", "start", f"--address={self.head}"),
+            *(sys.executable, "-m", "ray.scripts.scripts", "start", *self._part),
             *("--block", "--disable-usage-stats", f"--object-store-memory={OBJECT_BYTES}"),
             *_option("node-ip-address", self.node_ip),
             *_option("num-gpus", self.gpus),
             *_option("num-cpus", self.cpus),
             *self._port_options,
         ]
+
+    @property
+    def _part(self) -> list[str]:
+        if isinstance(self.head, Address):
+            return [f"--address={self.head}"]
+        return ["--head", f"--port={self.head}", "--include-dashboard=false"]
 
     @property
     def _port_options(self) -> list[str]:

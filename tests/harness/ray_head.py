@@ -1,4 +1,4 @@
-"""A head of a real Ray cluster on this machine, with a token, and what it knows of its nodes."""
+"""The head of a real Ray cluster on this machine, with a token, and what it knows of its nodes."""
 
 import json
 import os
@@ -17,15 +17,7 @@ from typing import Any
 
 PATIENCE = 300.0
 ROOT = Path(__file__).parents[2]
-_START = (
-    *("-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"),
-    *(
-        "--num-cpus=0",
-        "--num-gpus=0",
-        "--include-dashboard=false",
-        "--object-store-memory=100000000",
-    ),
-)
+COMMAND = (sys.executable, "-m", "bot.worker")
 _ASK = """
 import json, sys
 from ray._raylet import GcsClient
@@ -59,6 +51,7 @@ class RayHead:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         return kept | {
             "PYTHONPATH": str(ROOT),
+            "RAY_TMPDIR": str(self.folder),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.folder / "token"),
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -107,7 +100,7 @@ def running_head() -> Iterator[RayHead]:
     head = RayHead(folder, free_port())
     with (folder / "log").open("w") as log:
         program = subprocess.Popen(
-            [sys.executable, *_START, f"--port={head.port}", f"--temp-dir={folder}"],
+            [*COMMAND, "--head", str(head.port), "--cpus", "0", "--gpus", "0"],
             env=head.environment,
             cwd=folder,
             stdout=log,

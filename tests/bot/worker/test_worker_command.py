@@ -12,10 +12,9 @@ import pytest
 
 from bot.worker.__main__ import BAD_SETTINGS, UNREACHABLE, main
 from engine import __version__
-from tests.harness.ray_head import PATIENCE, RayHead, free_port, running_head, wait_until
+from tests.harness.ray_head import COMMAND, PATIENCE, RayHead, free_port, running_head, wait_until
 
 ray = pytest.importorskip("ray")
-COMMAND = [sys.executable, "-m", "bot.worker"]
 _TASK = """
 import json, os, sys, ray
 ray.init(address=sys.argv[1], log_to_driver=False)
@@ -52,7 +51,7 @@ def run(head: RayHead, folder: Path, *options: str, **variables: str) -> tuple[i
 @pytest.mark.slow
 def test_a_machine_with_the_token_and_the_same_versions_may_join(head: RayHead, tmp_path: Path):
     code, told = run(head, tmp_path, "--check")
-    assert (code, told.strip()) == (0, f"this machine can join the cluster at {head.address}")
+    assert (code, told.strip()) == (0, f"this machine can join {head.address}")
     assert len(head.nodes()) == 1
 
 
@@ -192,6 +191,9 @@ def test_a_head_that_is_not_there_is_worth_another_try(
         (("--address", "10.0.0.1"), "must be HOST:PORT"),
         (("--address", "ray://head:6379"), "must be HOST:PORT"),
         (("--address", "head:70000"), "must be HOST:PORT"),
+        ((), "--address"),
+        (("--head", "80"), "from 1024 to 65535"),
+        (("--head", "--address", "head:6379"), "not allowed with"),
         (("--address", "head:6379", "--gpus", "-1"), "from 0 to 64"),
         (("--address", "head:6379", "--node-ip", "here"), "must be an IP address"),
         (("--address", "head:6379", "--ports", "6380-6385"), "at least 20"),
