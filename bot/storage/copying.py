@@ -4,12 +4,8 @@ Everything is read in one transaction and written in one, so the copy is of one 
 that fails leaves nothing behind. Neither database may be used by a bot meanwhile.
 """
 
-import hashlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +14,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.base import EVERYTHING, Database
+from bot.storage.digests import FETCHED_ROWS, Digest
 from bot.storage.numbering import read_numbers, set_numbers
+from bot.storage.places import is_url
 from bot.storage.postgres import open_postgres
 from bot.storage.sqlite import DATABASE, database_files, locked_folder, open_sqlite
 from bot.storage.tables import Base
@@ -26,25 +24,8 @@ from bot.timings import Timings
 from engine.errors import SettingsError
 from engine.files import MEBIBYTE, quoted
 
-_FETCHED_ROWS = 20
-"""Number of rows in memory at a time while they are read; each may have megabytes."""
 _BATCH_ROWS, _BATCH_BYTES = 500, 4 * MEBIBYTE
 """Maximum number of rows in one statement, and of their bytes, except for the last row."""
-_MODULUS = 2**256
-
-
-@dataclass(frozen=True)
-class Digest:
-    """What a table holds, whatever the order of its rows."""
-
-    rows: int = 0
-    total: int = 0
-    """The sum of the SHA-256 of the rows, modulo 2^256."""
-
-    def added(self, row: RowMapping) -> "Digest":
-        """Return the digest with one more row."""
-        number = int.from_bytes(hashlib.sha256(_canonical(row)).digest())
-        return Digest(self.rows + 1, (self.total + number) % _MODULUS)
 
 
 async def copy(source: str, target: str, report: Callable[[str, Digest], None]) -> None:
@@ -76,7 +57,7 @@ async def _copy(source: Database, target: Database, report: Callable[[str, Diges
         for table in tables:
             written = Digest()
             async for row in _rows(writing, table):
-                written = written.added(row)
+                written = written.added(row.values())
             if written != read[table.name]:
                 raise ValueError(f"the table {table.name} differs from the original")
             report(table.name, written)
@@ -95,7 +76,7 @@ async def _copy_table(reading: AsyncSession, writing: AsyncSession, table: Table
     batch: list[dict[str, Any]] = []
     size = 0
     async for row in _rows(reading, table):
-        digest = digest.added(row)
+        digest = digest.added(row.values())
         batch.append(dict(row))
         size += sum(len(value) for value in row.values() if isinstance(value, bytes | str))
         if len(batch) >= _BATCH_ROWS or size >= _BATCH_BYTES:
@@ -107,32 +88,15 @@ async def _copy_table(reading: AsyncSession, writing: AsyncSession, table: Table
 
 
 async def _rows(session: AsyncSession, table: Table) -> AsyncIterator[RowMapping]:
-    options = {"yield_per": _FETCHED_ROWS}
+    options = {"yield_per": FETCHED_ROWS}
     found = await session.stream(select(table), execution_options=options)
     async for row in found.mappings():
         yield row
 
 
-def _canonical(row: RowMapping) -> bytes:
-    """Return the values of a row in a form that is the same for all databases."""
-    return json.dumps([_plain(value) for value in row.values()]).encode()
-
-
-def _plain(value: object) -> object:
-    match value:
-        case bytes():
-            return hashlib.sha256(value).hexdigest()
-        case datetime():
-            return value.isoformat()
-        case str():
-            return value.replace("\0", "")  # as `Words` stores it
-        case _:
-            return value
-
-
 @asynccontextmanager
 async def _open_source(place: str) -> AsyncGenerator[Database]:
-    if not _is_url(place) and not (Path(place) / DATABASE).exists():
+    if not is_url(place) and not (Path(place) / DATABASE).exists():
         raise SettingsError(f"there is no database {quoted(Path(place) / DATABASE)}")
     async with _open(place) as database:
         yield database
@@ -141,7 +105,7 @@ async def _open_source(place: str) -> AsyncGenerator[Database]:
 @asynccontextmanager
 async def _open_target(place: str) -> AsyncGenerator[Database]:
     """Open a new database; a file that was made for it is deleted if the copy fails."""
-    if _is_url(place):
+    if is_url(place):
         async with _open(place) as database:
             yield database
         return
@@ -160,7 +124,7 @@ async def _open_target(place: str) -> AsyncGenerator[Database]:
 @asynccontextmanager
 async def _open(place: str) -> AsyncGenerator[Database]:
     seconds = Timings.locked_seconds
-    if _is_url(place):
+    if is_url(place):
         async with open_postgres(place, seconds, waits=False) as (database, _):
             yield database
         return
@@ -172,7 +136,3 @@ async def _open(place: str) -> AsyncGenerator[Database]:
 def _cause(error: DBAPIError) -> str:
     """Return what a database says about an error, with the numbers that Postgres adds."""
     return f"{error.orig}. {getattr(error.orig, 'detail', None) or ''}".strip()
-
-
-def _is_url(place: str) -> bool:
-    return place.startswith(("postgresql://", "postgres://"))

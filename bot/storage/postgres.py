@@ -60,22 +60,42 @@ async def open_postgres(
     one of the shards), or it belongs to another version; and, unless it `waits`, if the server
     cannot be reached.
     """
-    connect = _connecting(url, locked_seconds)
-    await _reach(connect, waits=waits)
+    async with open_locked(url, locked_seconds, shards, waits=waits) as (engine, lock):
+        await _prepare(engine, may_change=lock.is_alone)
+        yield Database(engine, _dialect(lock)), lock
+
+
+@asynccontextmanager
+async def open_locked(
+    url: str,
+    locked_seconds: float,
+    shards: Shards = ALL_SERVERS,
+    *,
+    waits: bool,
+    command_seconds: float = _COMMAND_SECONDS,
+) -> AsyncGenerator[tuple[AsyncEngine, DatabaseLock]]:
+    """Lock a database and connect to it, and leave its tables as they are.
+
+    A statement counts as lost after `command_seconds`. `open_postgres` describes the rest.
+    """
+    connect = connecting(url, locked_seconds, command_seconds)
+    await reach(connect, waits=waits)
     lock = DatabaseLock(connect, shards)
     await lock.acquire(locked_seconds if waits else 0.0)
     try:
         engine = _engine(connect, locked_seconds)
         try:
-            await _prepare(engine, may_change=lock.is_alone)
-            yield Database(engine, _dialect(lock)), lock
+            yield engine, lock
         finally:
             await engine.dispose()
     finally:
         await lock.release()
 
 
-def _connecting(url: str, locked_seconds: float) -> Connect:
+def connecting(
+    url: str, locked_seconds: float, command_seconds: float = _COMMAND_SECONDS
+) -> Connect:
+    """Return what opens a connection; raises `SettingsError` if the driver is not installed."""
     try:
         import asyncpg  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
@@ -100,7 +120,7 @@ def _connecting(url: str, locked_seconds: float) -> Connect:
         return await driver.connect(
             url,
             timeout=_CONNECT_SECONDS,
-            command_timeout=_COMMAND_SECONDS,
+            command_timeout=command_seconds,
             max_cached_statement_lifetime=0,  # the statements are few, and always the same
             server_settings=settings,
         )
@@ -108,8 +128,11 @@ def _connecting(url: str, locked_seconds: float) -> Connect:
     return connect
 
 
-async def _reach(connect: Connect, *, waits: bool) -> None:
-    """Try a connection, again and again if the server cannot be reached."""
+async def reach(connect: Connect, *, waits: bool) -> None:
+    """Try a connection, again and again if the server cannot be reached and this `waits`.
+
+    Raises `SettingsError` if the URL or the login is wrong, or the server cannot be reached.
+    """
     pause = _FIRST_PAUSE
     while True:
         try:

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 DATABASE, LOCK = "bot.sqlite", "bot.lock"
 _BESIDE = ("", "-wal", "-shm", "-journal")
 """Endings of the files of a database."""
+UNFINISHED = ".new"
+"""What the name of a database ends in until it is complete."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _MEND = (
     "put a copy from a backup in its place, or move the files of this name away to start with an "
@@ -142,7 +144,7 @@ def _prepare(path: Path, locked_seconds: float) -> None:
     elif not path.stat().st_size:
         raise SettingsError(f"storage.folder: the database {quoted(path)} is empty: {_MEND}")
     else:
-        _migrate(path, locked_seconds)
+        migrate_file(path, locked_seconds)
 
 
 def _create(path: Path, locked_seconds: float) -> None:
@@ -150,27 +152,32 @@ def _create(path: Path, locked_seconds: float) -> None:
 
     So an empty file is never one that was about to be made, but one whose content was lost.
     """
-    orphans = [each for each in database_files(path) if each.exists()]
-    if orphans:
-        raise SettingsError(
-            f"storage.folder: the database {quoted(path)} is missing, but {quoted(orphans[0])}, "
-            f"which belongs to it, is there: {_MEND}"
-        )
-    unfinished = path.with_name(f"{path.name}.new")
+    check_complete(path)
+    unfinished = path.with_name(f"{path.name}{UNFINISHED}")
     try:
         for each in database_files(unfinished):
             each.unlink(missing_ok=True)
         unfinished.touch(FILE_MODE)
-        _migrate(unfinished, locked_seconds)
+        migrate_file(unfinished, locked_seconds)
         unfinished.replace(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         raise SettingsError(
             f"storage.folder: cannot write {quoted(path)}: {error.strerror}"
         ) from error
 
 
-def _flush_folder(folder: Path) -> None:
+def check_complete(path: Path) -> None:
+    """Raise `SettingsError` if a database is missing, and a file that belongs to it is there."""
+    orphans = [each for each in database_files(path) if each.exists()]
+    if orphans and not path.exists():
+        raise SettingsError(
+            f"storage.folder: the database {quoted(path)} is missing, but {quoted(orphans[0])}, "
+            f"which belongs to it, is there: {_MEND}"
+        )
+
+
+def flush_folder(folder: Path) -> None:
     """Write the names in a folder to the disk, so that they survive a power cut."""
     if os.name == "nt":
         return
@@ -186,8 +193,11 @@ def database_files(path: Path) -> list[Path]:
     return [path.with_name(f"{path.name}{ending}") for ending in _BESIDE]
 
 
-def _migrate(path: Path, locked_seconds: float) -> None:
-    """Migrate the tables in one transaction, while nothing else has the database open."""
+def migrate_file(path: Path, locked_seconds: float) -> None:
+    """Migrate the tables in one transaction, while nothing else has the database open.
+
+    Raises `SettingsError` if that fails; then they are as they were.
+    """
     # Foreign keys stay unchecked here, because a migration may replace a table.
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, connect_args={"timeout": locked_seconds})

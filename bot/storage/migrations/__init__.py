@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from bot.storage.tables import Base
 from engine.errors import SettingsError
@@ -28,26 +29,58 @@ def create(connection: Connection) -> None:
 def migrate(connection: Connection) -> None:
     """Bring the database of a connection up to date.
 
-    Raises `SettingsError`, which names both versions, if a newer program has changed the database.
+    Raises `SettingsError`, which names both versions, if a newer program has changed the database;
+    and if a migration fails, after which the transaction of the connection must not be committed.
     """
     config = _config(connection)
-    scripts = ScriptDirectory.from_config(config)
-    newest = scripts.get_current_head()
-    known = {script.revision for script in scripts.walk_revisions()}
+    newest = newest_revision()
+    current = revision_of(connection)
+    if current == newest:  # the upgrade would read all scripts again
+        return
+    try:
+        command.upgrade(config, "head")
+    except DBAPIError:
+        raise
+    except Exception as error:  # whatever the code of a migration can raise
+        raise SettingsError(
+            f"the database cannot be migrated from {current or 'its beginnings'} to {newest}, and "
+            f"stays as it is: {type(error).__name__}: {error}"
+        ) from error
+
+
+def newest_revision() -> str:
+    """Return the revision that this program works with."""
+    return _scripts().get_current_head() or ""
+
+
+def is_known(revision: str) -> bool:
+    """Return whether this program can migrate a database of a revision; "" is the oldest."""
+    return not revision or revision in {script.revision for script in _scripts().walk_revisions()}
+
+
+def revision_of(connection: Connection) -> str:
+    """Return the revision of a database, "" for one from before there were any.
+
+    Raises `SettingsError`, which names both versions, if a newer program has changed the database.
+    """
     current = MigrationContext.configure(connection).get_current_heads()
     for found in current:
-        if found not in known:
+        if not is_known(found):
             raise SettingsError(
-                f"the database has version {found!r}, and this program knows none after {newest}: "
-                "it belongs to a newer program. Update this one, or name another database"
+                f"the database has version {found!r}, and this program knows none after "
+                f"{newest_revision()}: it belongs to a newer program. Update this one, or name "
+                "another database"
             )
-    if current != (newest,):  # the upgrade would read all scripts again
-        command.upgrade(config, "head")
+    return current[0] if current else ""
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_FOLDER))
 
 
 def require_newest(connection: Connection) -> None:
     """Raise `SettingsError` unless the database of a connection is up to date."""
-    newest = ScriptDirectory.from_config(_config(connection)).get_current_head()
+    newest = newest_revision()
     current = MigrationContext.configure(connection).get_current_heads()
     if current != (newest,):
         raise SettingsError(
