@@ -22,7 +22,7 @@ Nothing here is safe to call from several threads.
 import heapq
 from collections.abc import Callable
 from itertools import count, islice, takewhile
-from math import ceil, floor
+from math import ceil, floor, inf
 
 from bot.scheduling.homes import Homes
 from bot.scheduling.queued_job import (
@@ -220,25 +220,11 @@ class FairQueue:
 
     def _earliest(self, may_take: MayTake) -> tuple[User, QueuedJob] | None:
         """Return the first user in line with a job that may be taken, and that job."""
-        passed: list[_Entry] = []
-        found = None
-        while self._heap and found is None:
-            entry = self._heap[0]
-            user = entry[-1]
-            if entry[2] == user.entry_id:
-                queued = next((each for each in user.waiting() if may_take(each)), None)
-                if queued is not None:
-                    found = user, queued
-                    break
-                passed.append(entry)
-            heapq.heappop(self._heap)
-        for each in passed:
-            heapq.heappush(self._heap, each)
-        return found
+        return _first(self._heap, inf, lambda user: next(filter(may_take, user.waiting()), None))
 
     def _at_home(self, seat: int, limit: float, may_take: MayTake) -> tuple[User, QueuedJob] | None:
         """Return the first job in line, up to a time, whose run lives at a seat, and its user."""
-        found, first = None, (limit, float("inf"), 0)
+        found, first = None, (limit, inf, 0)
         for queued in self.homes.at(seat):
             if queued.seat is None:
                 user = self._users[queued.job.author_id]
@@ -249,13 +235,9 @@ class FairQueue:
 
     def _begins(self, limit: float, may_take: MayTake) -> tuple[User, QueuedJob] | None:
         """Return the first user in line, up to a time, whose oldest waiting job lives nowhere."""
-        while self._new and self._new[0][2] != self._new[0][-1].entry_id:
-            heapq.heappop(self._new)
-        if not self._new or self._new[0][0] > limit:
-            return None
-        user = self._new[0][-1]
-        queued = next(user.waiting())
-        return (user, queued) if may_take(queued) else None
+        return _first(
+            self._new, limit, lambda user: next(filter(may_take, islice(user.waiting(), 1)), None)
+        )
 
     def _line_up(self, user: User) -> None:
         """Put a user at their place in line if a job of theirs waits, else out of it.
@@ -276,3 +258,27 @@ class FairQueue:
         heapq.heappush(self._heap, entry)
         if next(user.waiting()).home is None:
             heapq.heappush(self._new, entry)
+
+
+def _first(
+    heap: list[_Entry], limit: float, choose: Callable[[User], QueuedJob | None]
+) -> tuple[User, QueuedJob] | None:
+    """Return the first user in a heap, up to a time, with a job that `choose` finds, and that job.
+
+    Entries that are not valid any more are dropped.
+    """
+    passed: list[_Entry] = []
+    found = None
+    while heap and heap[0][0] <= limit:
+        entry = heap[0]
+        user = entry[-1]
+        if entry[2] == user.entry_id:
+            queued = choose(user)
+            if queued is not None:
+                found = user, queued
+                break
+            passed.append(entry)
+        heapq.heappop(heap)
+    for each in passed:
+        heapq.heappush(heap, each)
+    return found

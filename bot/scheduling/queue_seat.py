@@ -78,9 +78,11 @@ class QueueSeat(SeatState):
                 others = self._state.policy.batch_candidates(
                     leader, most - 1, lambda each: self._can_join(each) and fits(each.job)
                 )
-                for each in before:
-                    if each not in others:
-                        self._end_part(each)
+                dropped = [each for each in before if each not in others]
+                for each in dropped:
+                    self._end_part(each)
+                if dropped:  # painters without work may take them
+                    self._state.changed.notify_all()
                 for each in others:
                     if each.seat is None:
                         self._hold(each)

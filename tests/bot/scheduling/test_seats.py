@@ -50,6 +50,12 @@ def paint(seat: QueueSeat, steps: int = SLICE) -> int:
     return slice_.job.id
 
 
+def until_waiting(seat: QueueSeat) -> None:
+    """Wait until the painter of a seat sleeps."""
+    while not seat.is_waiting:
+        time.sleep(0.001)
+
+
 def let_go(seat: QueueSeat) -> None:
     """Let go of the runs that others want."""
     while isinstance(call := seat.next_call(), RunMove):
@@ -159,8 +165,7 @@ def test_a_model_call_is_left_to_a_painter_with_nothing_to_do(queue: GpuQueue):
     made = list[object]()
     thread = threading.Thread(target=lambda: made.append(free.dequeue()))
     thread.start()
-    while not free.is_waiting:
-        time.sleep(0.001)
+    until_waiting(free)
     call = ModelCall(lambda models: models, "demo")
     queue.put_call(call)
     assert busy.next_call() is None
@@ -300,8 +305,7 @@ def test_nobody_waits_once_no_painter_is_expected(queue: GpuQueue):
     taken = list[object]()
     thread = threading.Thread(target=lambda: taken.append(other.dequeue()))
     thread.start()
-    while not other.is_waiting:
-        time.sleep(0.001)
+    until_waiting(other)
     queue.expect(-1)
     thread.join()
     (slice_,) = taken
@@ -316,6 +320,47 @@ def test_a_job_that_waits_is_stopped_where_its_checkpoint_can_be_loaded(queue: G
     assert processor.poll() is None
     slice_ = take(other)
     assert (slice_.job.id, slice_.steps) == (job, 0)
+
+
+def test_a_job_that_waits_for_its_kind_moves_no_other_run(queue: GpuQueue):
+    queue.expect(1)
+    first, second = queue.seat(DeviceKind("a", "cuda/A")), queue.seat(DeviceKind("a", "cuda/A"))
+    begun, busy = put(queue, author=1), put(queue, author=2)
+    assert [paint(each) for each in (first, second, second)] == [begun, busy, busy]
+    queue.remove(busy)
+    queue.put(Job(next(NUMBERS), 3, "a ring", (RECIPE,)), 10, "cuda/B")
+    new = put(queue, author=4)
+    call = ModelCall(lambda models: models, "demo")
+    queue.put_call(call)
+    assert first.poll() is call
+    assert take(second).job.id == new
+
+
+@pytest.mark.parametrize("leaves", ["by itself", "because it does not fit any more"])
+def test_a_job_that_leaves_a_batch_is_taken_by_a_painter_without_work(queue: GpuQueue, leaves: str):
+    queue.expect(1)
+    first, other = queue.seat(DeviceKind("a", "cuda/A")), queue.seat(DeviceKind("a", "cuda/A"))
+    jobs = [put(queue, author) for author in (1, 2)]
+    kept = Job(next(NUMBERS), 3, "a ring", (RECIPE,))
+    queue.put(kept, 10, "cuda/B")
+    assert take(first).job.id == jobs[0]
+    batch = first.select_batch(2, lambda _: True)
+    assert [each.id for each in batch] == jobs
+    taken = list[object]()
+    thread = threading.Thread(target=lambda: taken.append(other.dequeue()))
+    thread.start()
+    until_waiting(other)
+    if leaves == "by itself":
+        first.leave_batch(batch[1])
+    else:
+        queue.remove(kept.id)  # so that the batch is selected again
+        first.select_batch(2, lambda _: False)
+    thread.join(5)
+    queue.close()
+    thread.join()
+    (slice_,) = taken
+    assert isinstance(slice_, Slice)
+    assert slice_.job.id == jobs[1]
 
 
 def test_announced_times_count_with_all_painters(queue: GpuQueue):
