@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot.cluster.cluster_painters import ClusterPainters
+from bot.cluster.ray_cluster import RayCluster
 from bot.config import BotSettings
 from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.outbox import EventOutbox
@@ -136,8 +138,19 @@ def build_background(
         moderation_log=log,
         reporter=reporter,
         outbox=outbox,
-        worker=LocalPainters(workplace, queue, models),
+        worker=_painters(settings, workplace, queue, models),
         presence=Presence(settings.engine.models, queue, loading, timings),
         erasure=ErasureService(store, queue, reporter, log, timings, discord.own_shards),
         retention=RetentionService(store, settings.storage, timings.tidy_seconds),
     )
+
+
+def _painters(
+    settings: BotSettings, workplace: Workplace, queue: GpuQueue, models: "Models | None"
+) -> Painters:
+    """Return the painters: of this program, or of a cluster if the settings name one."""
+    if not settings.cluster.address:
+        return LocalPainters(workplace, queue, models)
+    folder, timings = settings.storage.folder, workplace.timings
+    cluster = RayCluster(settings.cluster, timings, folder, lambda: queue.closed)
+    return ClusterPainters(workplace, queue, settings.cluster, cluster)

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -47,12 +48,14 @@ from engine.config_file import DEFAULT_PATH, explain
 from engine.errors import SettingsError
 from engine.files import MEBIBYTE, decode_text, quoted, read_bounded
 from engine.recipes.checks import MAX_SIDE, MAX_STEPS, MIN_SIDE
-from engine.settings import EngineSettings
+from engine.settings import MAX_THREADS, EngineSettings
 from engine.weights.settings import WeightsSettings
 
 MAX_VARIATIONS = 4
 """Maximum number of pictures for one command."""
 MAX_JOBS = 100_000
+MAX_PAINTERS = 256
+"""Maximum number of painters of a cluster."""
 _MAX_WORDS = 5000
 Word = Annotated[str, AfterValidator(check_entry)]
 """An entry of a list of words; `bot.filtering.wordlist` describes them."""
@@ -229,6 +232,39 @@ class HostSettings(_Table):
             raise ValueError('must be an IP address, such as "127.0.0.1"') from None
 
 
+class ClusterSettings(_Table):
+    """Painters in other processes and on other machines, by Ray; none without an address."""
+
+    address: str = ""
+    """Where the cluster is, as "host:6379"; "local" if this program starts it, "" for none."""
+    painters: int = Field(default=0, ge=0, le=MAX_PAINTERS)
+    """Number of painters; 0 for one on each GPU that the cluster has or gets."""
+    gpus: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Share of a GPU that a painter uses; 0 for painters on processors."""
+    cpus: int = Field(default=1, ge=1, le=MAX_THREADS)
+    """Number of processors that a painter uses; painters without a GPU have as many threads."""
+    idle_minutes: float = Field(default=0.0, ge=0.0, le=10_000.0)
+    """Minutes after which a painter that has nothing to do is ended, but the last one; 0 for
+    never."""
+    namespace: str = Field(default="vqgan-clip", min_length=1, max_length=64)
+    """The name under which Ray keeps what belongs to this bot."""
+
+    @field_validator("address")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        if not re.fullmatch(
+            r"(local|[A-Za-z0-9.\-]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5})?", value
+        ):
+            raise ValueError('must be "local", or a host and a port such as "10.0.0.5:6379"')
+        return value
+
+    @model_validator(mode="after")
+    def _check_count(self) -> Self:
+        if self.address and not self.gpus and not self.painters:
+            raise ValueError("gpus = 0 needs a number of painters, because no GPUs are counted")
+        return self
+
+
 class LogSettings(_Table):
     """What is logged to standard error."""
 
@@ -252,11 +288,20 @@ class BotSettings(BaseSettings):
     safety: SafetySettings = SafetySettings()
     storage: StorageSettings = StorageSettings()
     host: HostSettings = HostSettings()
+    cluster: ClusterSettings = ClusterSettings()
     log: LogSettings = LogSettings()
     token: SecretStr | None = Field(default=None, exclude=True)
     """The token of the Discord application; None for local mode."""
     host_token: SecretStr | None = Field(default=None, exclude=True)
     """What opens the host's page; None if there is no page."""
+
+    @model_validator(mode="after")
+    def _check_devices(self) -> Self:
+        if self.cluster.address and self.engine.device != "auto":
+            raise ValueError(
+                'engine.device must be "auto" with a cluster, whose painters have a device each'
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(  # pyright: ignore[reportIncompatibleMethodOverride]

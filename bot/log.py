@@ -102,7 +102,9 @@ def _time(record: logging.LogRecord) -> datetime:
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    return "" if record.exc_info is None else formatter.formatException(record.exc_info)
+    if record.exc_info is None:
+        return record.exc_text or ""  # of a painter in another process
+    return formatter.formatException(record.exc_info)
 
 
 def _escape(text: str) -> str:

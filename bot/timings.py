@@ -61,3 +61,17 @@ class Timings:
     """Seconds that reading a file from a person may take."""
     clip_seconds: float = 90.0
     """The same for a video."""
+    pulse_seconds: float = 5.0
+    """Seconds between two signs of life between the bot and a painter in another process."""
+    lost_seconds: float = 15.0
+    """Seconds without an answer after which such a painter counts as lost."""
+    loading_seconds: float = 120.0
+    """The same while it loads models, which can keep a process from answering."""
+    orphan_seconds: float = 60.0
+    """Seconds without a sign of the bot after which such a painter ends itself."""
+    hire_seconds: float = 2.0
+    """Seconds between two looks at a cluster for devices that have no painter."""
+    cluster_pause: float = 5.0
+    """Seconds between two attempts to reach a cluster."""
+    retry_seconds: float = 60.0
+    """Seconds before a painter that could not load its models is tried again."""

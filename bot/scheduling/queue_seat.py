@@ -23,6 +23,7 @@ class QueueSeat(SeatState):
 
     def __init__(self, state: QueueState, number: int, kind: DeviceKind) -> None:
         super().__init__(number, kind)
+        self._is_closing = False
         self._state = state
 
     @property
@@ -31,15 +32,25 @@ class QueueSeat(SeatState):
         return self._state.closed
 
     def dequeue(self) -> Slice | SeatCall | None:
-        """Wait for the next call or slice; return None once the queue is closed."""
+        """Wait for the next call or slice; return None once the queue or the seat is closed."""
         with self._state.changed:
-            while not self._state.closed:
+            while self._is_used:
                 if (task := self.poll()) is not None:
                     return task
                 self.is_waiting = True
                 self._state.changed.wait(self._state.absent.next_end())
                 self.is_waiting = False
             return None
+
+    @property
+    def _is_used(self) -> bool:
+        return self.is_open and not (self._is_closing or self._state.closed)
+
+    def close(self) -> None:
+        """Let `dequeue` return None from now on, because the painter is about to leave."""
+        with self._state.changed:
+            self._is_closing = True
+            self._state.changed.notify_all()
 
     def poll(self) -> Slice | SeatCall | None:
         """Return the next call or slice without waiting; None if there is none."""

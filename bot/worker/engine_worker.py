@@ -69,6 +69,11 @@ class EngineWorker:
         """The device that holds the main models, as torch names it; None until they are loaded."""
         return self.loading.devices.get(self._number)
 
+    @property
+    def models(self) -> LoadedModels:
+        """The models; only the painter's thread uses them."""
+        return self._models
+
     def jobs(self) -> list[Job]:
         """Return the jobs that are painted."""
         return [] if self._painter is None else self._painter.seat.jobs()

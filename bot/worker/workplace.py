@@ -49,6 +49,8 @@ class Workplace:
     timings: Timings
     loading: ModelLoading
     metrics: Metrics = field(default_factory=Metrics)
+    sharing: int = 1
+    """Number of processes like this one that share its devices."""
     loads: threading.RLock = field(default_factory=threading.RLock)
     """Held by the painter that loads models."""
     _budgets: dict[str, Budgets] = field(default_factory=dict[str, Budgets], init=False)
@@ -101,5 +103,5 @@ class Workplace:
         settings, known = self.settings, self._budgets.setdefault(self.kind(device).name, {})
         for name in settings.all_installed:
             found = free_budget(find_entry(name), device, settings.precision)
-            found = replace(found, bytes=found.bytes // share)
+            found = replace(found, bytes=found.bytes // (share * self.sharing))
             known[name] = min(known.get(name, found), found, key=lambda each: each.bytes)

@@ -1,0 +1,220 @@
+"""A cluster of Ray: the only module of the bot that uses Ray.
+
+A painter is an actor that holds one device. Ray never repeats what it did: a painter that fails is
+given up, its jobs go on elsewhere from their checkpoints, and another one is hired.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from bot.cluster.cluster import ClusterError
+from bot.cluster.line import PainterLostError
+from bot.cluster.messages import Order, Report
+from bot.cluster.ray_head import RayHead, prepare_environment
+from bot.config import ClusterSettings
+from bot.timings import Timings
+from engine import __version__
+from engine.settings import EngineSettings
+from engine.weights.settings import WeightsSettings
+
+log = logging.getLogger(__name__)
+
+_WAIT_SECONDS = 1.0
+"""Seconds after which a thread that waits for an answer looks whether the line was cut."""
+
+
+class RayCluster:
+    """A cluster of Ray. See `bot.cluster.cluster.Cluster`.
+
+    `folder` is where a token is made if there is none. `is_closed` says that the program ends.
+    """
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        timings: Timings,
+        folder: Path,
+        is_closed: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._timings = timings
+        self._folder = folder
+        self._is_closed = is_closed
+        self._head = RayHead() if settings.address == "local" else None
+        self._lines: list[RayLine] = []
+        self._pulse = threading.Thread(target=self._keep_pulse, name="pulse", daemon=True)
+
+    def open(self) -> None:
+        """Connect to Ray, or start it."""
+        if find_spec("ray") is None:
+            raise ClusterError(
+                "cluster.address needs the package ray: install it by "
+                "python -m pip install -r requirements-cluster.txt"
+            )
+        prepare_environment(self._folder)
+        ray = _ray()
+        if self._head is not None:
+            self._head.start()
+        ray.init(
+            address=self._settings.address if self._head is None else self._head.address,
+            namespace=self._settings.namespace,
+            configure_logging=False,
+            log_to_driver=False,
+        )
+        self._pulse.start()
+
+    def places(self) -> int:
+        """Return the number of painters that the GPUs of the cluster have room for."""
+        ray = _ray()
+        gpus = ray.cluster_resources().get("GPU", 0.0)
+        return int(gpus / self._settings.gpus) if self._settings.gpus else 0
+
+    def hire(
+        self, settings: EngineSettings, weights: WeightsSettings, timings: Timings
+    ) -> "RayLine":
+        """Return the line to a new painter, which is started as soon as there is room."""
+        from bot.cluster.ray_actor import RayPainter
+
+        gpus, cpus = self._settings.gpus, self._settings.cpus
+        own = (
+            {"device": "cuda:0"} if gpus else {"device": "cpu", "threads": settings.threads or cpus}
+        )
+        sharing = round(1 / gpus) if gpus else self._painters_beside()
+        make = (
+            _ray()
+            .remote(RayPainter)
+            .options(
+                num_gpus=gpus, num_cpus=cpus, max_restarts=0, max_task_retries=0, max_concurrency=3
+            )
+        )
+        actor = make.remote(__version__, settings.model_copy(update=own), weights, timings, sharing)
+        line = RayLine(actor, self._timings, self._is_closed)
+        self._lines = [each for each in self._lines if not each.is_cut] + [line]
+        return line
+
+    def _painters_beside(self) -> int:
+        """Return how many painters on processors a machine of the cluster has at most."""
+        ray = _ray()
+        nodes = [each for each in ray.nodes() if each["Alive"]]
+        most = max((each["Resources"].get("CPU", 1.0) for each in nodes), default=1.0)
+        return max(1, min(self._settings.painters, int(most / self._settings.cpus)))
+
+    def close(self) -> None:
+        """End all painters, the connection, and the head if it was started here."""
+        ray = _ray()
+        for each in self._lines:
+            each.cut()
+        ray.shutdown()
+        if self._head is not None:
+            self._head.stop()
+
+    def _keep_pulse(self) -> None:
+        """Tell all painters that the bot lives, and give up those that do not answer."""
+        while not self._is_closed():
+            for each in self._lines:
+                each.pulse()
+            time.sleep(self._timings.pulse_seconds)
+
+
+class RayLine:
+    """The line to a painter that is an actor of Ray. See `bot.cluster.line.Line`."""
+
+    def __init__(self, actor: Any, timings: Timings, is_closed: Callable[[], bool]) -> None:
+        self._actor = actor
+        self._timings = timings
+        self._is_closed = is_closed
+        self._limit = timings.loading_seconds
+        self._answered_at: float | None = None
+        """Monotonic time of the last sign of life; None before the first."""
+        self._pulse: Any = None
+        self._cut_because: str | None = None
+        self.place = ""
+        self.node = ""
+        """The id of the painter's machine, as Ray calls it; "" until it answers."""
+
+    @property
+    def is_cut(self) -> bool:
+        """True once the line was cut."""
+        return self._cut_because is not None
+
+    def exchange(self, orders: Sequence[Order], seconds: float) -> Sequence[Report]:
+        """Send orders, and return what there is to report."""
+        if self._answered_at is None:
+            self.place, self.node = self._get(self._actor.where.remote())
+        return self._get(self._actor.exchange.remote(orders, seconds))
+
+    def _get(self, answer: Any) -> Any:
+        """Wait for an answer, however long it takes until the painter counts as lost."""
+        ray = _ray()
+        while True:
+            if self._cut_because is not None:
+                raise PainterLostError(self._cut_because)
+            if self._answered_at is None and self._is_closed():
+                raise PainterLostError("the program ends")
+            try:
+                if ray.wait([answer], timeout=_WAIT_SECONDS)[0]:
+                    found = ray.get(answer)
+                    self._answered_at = time.monotonic()
+                    return found
+            except Exception as error:
+                raise PainterLostError(_cause(error)) from error
+
+    def settle(self) -> None:
+        """Expect quick answers from now on."""
+        self._limit = self._timings.lost_seconds
+
+    def is_leaving(self) -> bool:
+        """Return True if the painter's machine is being drained."""
+        from ray._private.state import state  # the only way to ask for that, which Ray Serve uses
+
+        return bool(self.node) and self.node in state.get_draining_nodes()
+
+    def pulse(self) -> None:
+        """Tell the painter that the bot lives; cut the line if it has not answered for long."""
+        ray = _ray()
+        if self._answered_at is None or self.is_cut:
+            return
+        try:
+            if self._pulse is not None and ray.wait([self._pulse], timeout=0)[0]:
+                ray.get(self._pulse)
+                self._pulse, self._answered_at = None, time.monotonic()
+            self._pulse = self._pulse or self._actor.pulse.remote()
+        except Exception as error:
+            self._cut(_cause(error))
+        if time.monotonic() - self._answered_at > self._limit:
+            self._cut(f"it has not answered for {self._limit:g} seconds")
+
+    def cut(self) -> None:
+        """End the painter at once, if it lives, and the line."""
+        self._cut("it was given up")
+
+    def _cut(self, reason: str) -> None:
+        if self._cut_because is None:
+            self._cut_because = reason
+            threading.Thread(target=self._kill, name="kill", daemon=True).start()
+
+    def _kill(self) -> None:
+        """End the painter; that waits for Ray's head, which may be out of reach."""
+        ray = _ray()
+        try:
+            ray.kill(self._actor)
+        except Exception as error:
+            log.debug("a painter cannot be ended", extra={"cause": str(error)})
+
+
+def _ray() -> Any:
+    """Return Ray, which is imported when it is needed first, and whose types say little."""
+    import ray
+
+    return ray
+
+
+def _cause(error: Exception) -> str:
+    """Return what happened to a painter in one line, without the traceback that Ray adds."""
+    first, *_ = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {first}"
