@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from bot.scheduling.seats import DeviceKind
 from bot.worker.picture_progress import to_pixels
 from engine.models.calibration import Machine
 from engine.models.devices import make_of
@@ -19,18 +18,16 @@ if TYPE_CHECKING:
 SEED, SIDE = 20_221_024, 64
 
 
-def kind_of(device: "torch.device", *, deterministic: bool) -> DeviceKind:
-    """Return the kind of a device among those of several machines.
+def make_among_machines(device: "torch.device") -> str:
+    """Return the make of a device among those of several machines.
 
-    A GPU's make tells. A processor's instructions and threads change the order of sums.
+    A GPU's name tells. A processor's instructions and threads change the order of sums.
     """
-    make = make_of(device)
-    if device.type == "cpu":
-        machine = Machine.current()
-        digest = hashlib.sha256(repr(astuple(machine)).encode()).hexdigest()[:12]
-        name = f"{processor_name()} ({machine.threads} threads)"
-        return DeviceKind(name, runs=f"{make} {digest}" if deterministic else device.type)
-    return DeviceKind(make, runs=make if deterministic else device.type)
+    if device.type != "cpu":
+        return make_of(device)
+    machine = Machine.current()
+    digest = hashlib.sha256(repr(astuple(machine)).encode()).hexdigest()[:8]
+    return f"{processor_name()}, {machine.threads} threads, {digest}"
 
 
 def fingerprint(painter: "Painter") -> str:

@@ -125,6 +125,15 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class StepTaken:
+    """A step that `runs` pictures shared took `seconds`."""
+
+    kind: str
+    seconds: float
+    runs: int
+
+
+@dataclass(frozen=True)
 class LeftBatch:
     """A job takes no part in the slice any more."""
 
@@ -177,6 +186,7 @@ Report = (
     | Ready
     | Charged
     | Measured
+    | StepTaken
     | LeftBatch
     | JobEnded
     | SliceEnded

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.cluster.messages import (
     CallMade,
@@ -21,9 +21,11 @@ from bot.cluster.messages import (
     Order,
     Ready,
     Report,
+    StepTaken,
 )
 from bot.cluster.remote_seat import RemoteSeat
 from bot.cluster.report_box import ReportBox
+from bot.monitoring import Metrics
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
 from bot.timings import Timings
@@ -33,6 +35,9 @@ from engine import __version__
 from engine.errors import EngineError, ModelError
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
+
+if TYPE_CHECKING:
+    from torch import device as torch_device
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +69,8 @@ class PainterProcess:
         workplace = Workplace(
             *(settings, weights, self._seat, _ReportedThroughput(self._reports, self._seat)),
             *(self._reports.put, self._seat.load_checkpoints, timings, self._loading),
+            metrics=_ReportedMetrics(self._reports),
+            make_of=_make_of,
             sharing=sharing,
         )
         self._workplace, self._timings = workplace, timings
@@ -112,14 +119,14 @@ class PainterProcess:
 
     def _ready(self) -> Ready:
         """Return what the bot should know about this painter, whose thread has the models."""
-        from bot.cluster.fingerprint import fingerprint, kind_of
+        from bot.cluster.fingerprint import fingerprint
 
         settings = self._workplace.settings
         budgets = {name: self._painter.memory(name) for name in settings.all_installed}
         painter = self._painter.models.get_painter(settings.models)
         return Ready(
             device=str(painter.device),
-            kind=kind_of(painter.device, deterministic=settings.deterministic),
+            kind=self._workplace.kind(painter.device),
             budgets={name: each for name, each in budgets.items() if each is not None},
             fingerprint=fingerprint(painter),
         )
@@ -153,6 +160,17 @@ class _ReportedThroughput(ThroughputEstimator):
         return self._seat.slowness.get(kind, 1.0)
 
 
+class _ReportedMetrics(Metrics):
+    """Reports the steps to the bot, which counts those of all painters."""
+
+    def __init__(self, reports: ReportBox) -> None:
+        super().__init__()
+        self._reports = reports
+
+    def step_taken(self, kind: str, seconds: float, runs: int) -> None:
+        self._reports.put(StepTaken(kind, seconds, runs))
+
+
 _OWN = frozenset(logging.makeLogRecord({}).__dict__)
 _LONGEST = 4000
 """Maximum number of characters of a field, or of a traceback, that are reported."""
@@ -175,6 +193,12 @@ class _LogReports(logging.Handler):
         if record.exc_info:
             trace = logging.Formatter().formatException(record.exc_info)[-_LONGEST:]
         self._reports.put(Logged(record.name, record.levelno, text, extra, trace))
+
+
+def _make_of(device: "torch_device") -> str:
+    from bot.cluster.fingerprint import make_among_machines
+
+    return make_among_machines(device)
 
 
 def _plain(report: Report) -> Report:

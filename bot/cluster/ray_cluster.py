@@ -5,20 +5,23 @@ given up, its jobs go on elsewhere from their checkpoints, and another one is hi
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bot.cluster.cluster import ClusterError
 from bot.cluster.line import PainterLostError
 from bot.cluster.messages import Order, Report
-from bot.cluster.ray_head import RayHead, prepare_environment
+from bot.cluster.own_head import OwnHead, token_file
 from bot.config import ClusterSettings
 from bot.timings import Timings
+from bot.worker.ray_environment import TOKEN_PATH_VARIABLE, import_ray, ray_environment
+from bot.worker.ray_head import Address, tell_version
 from engine import __version__
+from engine.errors import SettingsError
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
 
@@ -45,28 +48,41 @@ class RayCluster:
         self._timings = timings
         self._folder = folder
         self._is_closed = is_closed
-        self._head = RayHead() if settings.address == "local" else None
+        self._head = OwnHead() if settings.address == "local" else None
         self._lines: list[RayLine] = []
         self._pulse = threading.Thread(target=self._keep_pulse, name="pulse", daemon=True)
 
     def open(self) -> None:
         """Connect to Ray, or start it."""
-        if find_spec("ray") is None:
-            raise ClusterError(
-                "cluster.address needs the package ray: install it by "
-                "python -m pip install -r requirements-cluster.txt"
-            )
-        prepare_environment(self._folder)
-        ray = _ray()
-        if self._head is not None:
-            self._head.start()
-        ray.init(
-            address=self._settings.address if self._head is None else self._head.address,
+        try:
+            self._set_environment()
+            import_ray()
+            address = self._find_head()
+            tell_version(address)
+        except SettingsError as error:
+            raise ClusterError(str(error)) from error
+        _ray().init(
+            address=str(address),
             namespace=self._settings.namespace,
             configure_logging=False,
             log_to_driver=False,
         )
         self._pulse.start()
+
+    def _set_environment(self) -> None:
+        """Set the variables from which Ray takes its settings."""
+        if self._head is not None:
+            token = token_file(os.environ, self._folder)
+            if token is not None:
+                os.environ[TOKEN_PATH_VARIABLE] = str(token)
+        os.environ.update(ray_environment(os.environ))
+
+    def _find_head(self) -> Address:
+        """Return where the head is, which is started if it belongs to this program."""
+        if self._head is None:
+            return Address.parse(self._settings.address)
+        self._head.start()
+        return self._head.address
 
     def places(self) -> int:
         """Return the number of painters that the GPUs of the cluster have room for."""
@@ -209,9 +225,7 @@ class RayLine:
 
 def _ray() -> Any:
     """Return Ray, which is imported when it is needed first, and whose types say little."""
-    import ray
-
-    return ray
+    return import_ray()
 
 
 def _cause(error: Exception) -> str:

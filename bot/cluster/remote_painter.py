@@ -29,6 +29,7 @@ from bot.cluster.messages import (
     Ready,
     Report,
     SliceEnded,
+    StepTaken,
 )
 from bot.errors import FAULT, RESTARTING, UserError
 from bot.jobs.events import Failed
@@ -136,6 +137,7 @@ class RemotePainter:
             self.lost = reason
         if reason:
             log.warning("a painter was lost", extra={"painter": self.number, "cause": reason})
+            self._workplace.metrics.painter_died()
         if self._seat is not None:
             for job in self._seat.leave():
                 log.error("painters die of a job", extra={"job": job.id})
@@ -337,6 +339,8 @@ class RemotePainter:
             case Measured(cost, seconds, kind):
                 throughput = place.throughput.on(self._kind)
                 throughput.record(cost, seconds, kind)
+            case StepTaken(kind, seconds, runs):
+                place.metrics.step_taken(kind, seconds, runs)
             case Charged() | LeftBatch() | JobEnded() | SliceEnded():
                 assert seat is not None
                 self._account(seat, report)

@@ -2,11 +2,11 @@
 
 import threading
 
-from bot.cluster.messages import Charged, LoadingReport, Logged, Measured, Report
+from bot.cluster.messages import Charged, LoadingReport, Logged, Measured, Report, StepTaken
 from bot.jobs.events import Checkpoint, NoticeEvent, ProgressEvent, Started
 
 _CAN_WAIT = (
-    *(Charged, Measured, Logged, LoadingReport),
+    *(Charged, Measured, StepTaken, Logged, LoadingReport),
     *(Checkpoint, NoticeEvent, ProgressEvent, Started),
 )
 """Reports for which the bot need not be woken; it fetches them a little later with others."""

@@ -49,6 +49,8 @@ class Workplace:
     timings: Timings
     loading: ModelLoading
     metrics: Metrics = field(default_factory=Metrics)
+    make_of: "Callable[[torch_device], str] | None" = None
+    """Returns the name of a device's make, if devices of several machines are compared."""
     sharing: int = 1
     """Number of processes like this one that share its devices."""
     loads: threading.RLock = field(default_factory=threading.RLock)
@@ -87,7 +89,7 @@ class Workplace:
         """
         from engine.models.devices import make_of
 
-        make = make_of(device)
+        make = (self.make_of or make_of)(device)
         exact = make if self.settings.deterministic and make != device.type else ""
         return DeviceKind(make, run_kind(device.type, exact))
 

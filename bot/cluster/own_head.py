@@ -1,0 +1,99 @@
+"""The head of a cluster that this program starts, and that ends with it."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.cluster.cluster import ClusterError
+from bot.worker.ray_environment import TOKEN_PATH_VARIABLE, TOKEN_VARIABLE, without_secrets
+from bot.worker.ray_head import Address, UnreachableHeadError, find_head
+from bot.worker.ray_node import OBJECT_BYTES
+
+PORT = 6379
+"""Port at which other machines join."""
+_START_SECONDS, _END_SECONDS = 120.0, 20.0
+_TOKEN_FILE = "ray-token"
+
+
+def token_file(environ: Mapping[str, str], folder: Path) -> Path | None:
+    """Return a new file with a token in `folder`, or the one made before; None if Ray has one."""
+    if environ.get(TOKEN_VARIABLE) or environ.get(TOKEN_PATH_VARIABLE):
+        return None
+    if (Path.home() / ".ray" / "auth_token").is_file():
+        return None
+    file = (folder / _TOKEN_FILE).absolute()
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+            opened.write(secrets.token_hex(32))
+    return file
+
+
+class OwnHead:
+    """The head of a cluster on this machine, without a dashboard."""
+
+    def __init__(self, port: int = PORT) -> None:
+        self.address = Address("127.0.0.1", port)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it unless it runs, and wait until it takes connections.
+
+        Raises `ClusterError` if it ends at once, such as because the port is in use.
+        """
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=without_secrets(os.environ),
+        )
+        until = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise ClusterError(
+                    "Ray cannot be started on port {port}: {cause}",
+                    port=self.address.port,
+                    cause=self._last_words() or "it does not answer",
+                )
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End it with all that it started."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+            self._process = None
+
+    @property
+    def _command(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+            *(f"--port={self.address.port}", f"--object-store-memory={OBJECT_BYTES}"),
+            *("--disable-usage-stats", "--include-dashboard=false"),
+        ]
+
+    def _answers(self) -> bool:
+        try:
+            find_head(self.address, patience=0.0)
+        except UnreachableHeadError:
+            return False
+        return True
+
+    def _last_words(self) -> str:
+        """Return the last line of what a process that ended has said."""
+        assert self._process is not None
+        if self._process.poll() is None or self._process.stderr is None:
+            return ""
+        lines = self._process.stderr.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
