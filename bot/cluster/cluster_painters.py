@@ -68,6 +68,7 @@ class ClusterPainters:
     def start(self) -> None:
         """Connect to the cluster, and hire painters."""
         self.loaded.set_running_or_notify_cancel()  # cancelling it must not cancel loading
+        self._queue.expect(1)  # as long as the program runs
         self._thread.start()
 
     def call_with_models(
