@@ -3,7 +3,6 @@
 import os
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +10,8 @@ from pathlib import Path
 from bot.cluster.cluster import ClusterError
 from bot.worker.ray_environment import TOKEN_PATH_VARIABLE, TOKEN_VARIABLE, without_secrets
 from bot.worker.ray_head import Address, UnreachableHeadError, find_head
-from bot.worker.ray_node import OBJECT_BYTES
+from bot.worker.ray_node import HEAD_PORT, Node
 
-PORT = 6379
-"""Port at which other machines join."""
 _START_SECONDS, _END_SECONDS = 120.0, 20.0
 _TOKEN_FILE = "ray-token"
 
@@ -37,7 +34,7 @@ def token_file(environ: Mapping[str, str], folder: Path) -> Path | None:
 class OwnHead:
     """The head of a cluster on this machine, without a dashboard."""
 
-    def __init__(self, port: int = PORT) -> None:
+    def __init__(self, port: int = HEAD_PORT) -> None:
         self.address = Address("127.0.0.1", port)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -49,7 +46,7 @@ class OwnHead:
         if self._process is not None and self._process.poll() is None:
             return
         self._process = subprocess.Popen(
-            self._command,
+            Node(self.address.port).command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -75,17 +72,9 @@ class OwnHead:
                 self._process.kill()
             self._process = None
 
-    @property
-    def _command(self) -> list[str]:
-        return [
-            *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
-            *(f"--port={self.address.port}", f"--object-store-memory={OBJECT_BYTES}"),
-            *("--disable-usage-stats", "--include-dashboard=false"),
-        ]
-
     def _answers(self) -> bool:
         try:
-            find_head(self.address, patience=0.0)
+            find_head(self.address)
         except UnreachableHeadError:
             return False
         return True

@@ -19,7 +19,7 @@ from bot.cluster.own_head import OwnHead, token_file
 from bot.config import ClusterSettings
 from bot.timings import Timings
 from bot.worker.ray_environment import TOKEN_PATH_VARIABLE, import_ray, ray_environment
-from bot.worker.ray_head import Address, tell_version
+from bot.worker.ray_head import Address, find_head, tell_version
 from engine import __version__
 from engine.errors import SettingsError
 from engine.settings import EngineSettings
@@ -58,6 +58,7 @@ class RayCluster:
             self._set_environment()
             import_ray()
             address = self._find_head()
+            find_head(address)
             tell_version(address)
         except SettingsError as error:
             raise ClusterError(str(error)) from error

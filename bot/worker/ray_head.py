@@ -65,7 +65,7 @@ def meet_head(address: Address, patience: float) -> None:
     ends, is_told = time.monotonic() + patience, False
     while True:
         try:
-            _find(address)
+            find_head(address)
             _check_versions(address)
             return
         except UnreachableHeadError as error:
@@ -78,8 +78,11 @@ def meet_head(address: Address, patience: float) -> None:
             time.sleep(min(_PAUSE_SECONDS, left))
 
 
-def _find(address: Address) -> None:
-    """Look whether somebody listens, which Ray needs 40 seconds to tell."""
+def find_head(address: Address) -> None:
+    """Look whether somebody listens, which Ray needs 40 seconds to tell.
+
+    Raises `UnreachableHeadError` if nobody does.
+    """
     try:
         with socket.create_connection((address.host, address.port), _CONNECT_SECONDS) as found:
             _warn_if_public(found.getpeername()[0])
