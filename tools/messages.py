@@ -28,6 +28,7 @@ from bot.client import COGS, PaintingBot
 from bot.command_translator import kind_of, template_of
 from bot.config import BotSettings
 from bot.languages.catalogue import CATALOGUES
+from bot.monitoring import Metrics
 from engine import __version__
 from engine.models.catalogue import PAINTERS
 from engine.models.painter_entry import registered_painter
@@ -157,7 +158,7 @@ async def _commands() -> app_commands.CommandTree[Any]:
     engine = EngineSettings(
         more_models=("others",), painters=tuple(painters), upscaler="network.pth"
     )
-    services = cast(Any, SimpleNamespace(settings=BotSettings(engine=engine)))
+    services = cast(Any, SimpleNamespace(settings=BotSettings(engine=engine), metrics=Metrics()))
     bot = PaintingBot(services)
     with patch.dict(PAINTERS, painters):
         for name in COGS:
