@@ -1,4 +1,4 @@
-"""`python -m bot.storage`: back up, restore and copy what is stored."""
+"""`python -m bot.storage`: back up, restore, check and copy what is stored."""
 
 import argparse
 import asyncio
@@ -12,12 +12,14 @@ from bot.storage.copying import copy
 from bot.storage.digests import Digest
 from bot.storage.maintenance.archive import About
 from bot.storage.maintenance.backup import backup
+from bot.storage.maintenance.check import check
+from bot.storage.maintenance.downgrading import bring_back
 from bot.storage.maintenance.restore import restore
 from bot.storage.places import named_place, place_of
 from engine.config_file import DEFAULT_PATH, hide_logins
 from engine.errors import EngineError
 
-_FAILED = 2
+_DAMAGED, _FAILED = 1, 2
 _PLACES = """
 FROM and TO are each a folder, as storage.folder names it, or a URL "postgresql://…", or @FILE for
 a file that contains the URL, so that its password is not seen by others on the machine. End the bot
@@ -30,6 +32,14 @@ only your account can read it.
 _RESTORE = """
 Restore FILE into a folder without a database, or into an empty database of Postgres. End the bot
 first. What was restored is compared with what was backed up.
+"""
+_CHECK = """
+Read everything, also while the bot runs, and say what is damaged: the database itself, rows without
+what they belong to, checkpoints and attached pictures that differ from their digests, and pictures
+that cannot be decoded. The exit code is 0 if nothing is, 1 if something is, 2 if it cannot be read.
+"""
+_DOWNGRADE = """
+Bring the database back to the revision of an older program. End the bot and back up first.
 """
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -50,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     help_text = "replace the database that is there, once the new one is complete"
     command.add_argument("--force", action="store_true", help=help_text)
     _add_place(command, _restore)
+    command = commands.add_parser("check", help="look for damage", description=_CHECK)
+    _add_place(command, _check)
+    command = commands.add_parser("downgrade", help="for an older program", description=_DOWNGRADE)
+    command.add_argument("revision", metavar="REVISION", help='such as "0016"')
+    command.add_argument("--yes", action="store_true", help="lose what the older one cannot hold")
+    _add_place(command, _downgrade)
     return parser
 
 
@@ -94,6 +110,21 @@ async def _backup(options: argparse.Namespace) -> int:
 async def _restore(options: argparse.Namespace) -> int:
     about = await restore(options.file, _place(options), _report, force=options.force)
     print(f"Everything was restored and compared, {_describe(about)}. Start the bot.")
+    return 0
+
+
+async def _check(options: argparse.Namespace) -> int:
+    findings = await check(_place(options), print)
+    for table, rows in findings.rows.items():
+        print(f"{table:18} {rows:9} rows")
+    count = findings.end()
+    print(f"{count} problems were found." if count else "Nothing is damaged.")
+    return _DAMAGED if count else 0
+
+
+async def _downgrade(options: argparse.Namespace) -> int:
+    before = await bring_back(_place(options), options.revision, may_lose=options.yes)
+    print(f"The database had revision {before}, and has {options.revision} now.")
     return 0
 
 

@@ -7,6 +7,7 @@ pictures as base64 inside recipes, and these recipes are read too.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -45,6 +46,30 @@ def attach_pictures(text: str, pictures: Mapping[bytes, bytes]) -> str:
             content = pictures.get(bytes.fromhex(holder[key].removeprefix(_PREFIX)))
             holder[key] = None if content is None else base64.b64encode(content).decode()
     return _written(values)
+
+
+def referenced_pictures(recipes: object) -> set[bytes] | None:
+    """Return the digests that a job's recipes refer to, as their column holds them.
+
+    Return None if they are no list of texts.
+    """
+    try:
+        texts = json.loads(recipes) if isinstance(recipes, str) else recipes
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(texts, list):
+        return None
+    found: set[bytes] = set()
+    for each in cast(list[object], texts):
+        for holder, key in _slots(read_json_object(str(each)) or {}):
+            reference = str(holder[key]).removeprefix(_PREFIX)
+            if str(holder[key]).startswith(_PREFIX) and _is_digest(reference):
+                found.add(bytes.fromhex(reference))
+    return found
+
+
+def _is_digest(text: str) -> bool:
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
 
 
 def remove_pictures(text: str) -> str | None:

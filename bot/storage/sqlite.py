@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,8 @@ UNFINISHED = ".new"
 """What the name of a database ends in until it is complete."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _MEND = (
-    "put a copy from a backup in its place, or move the files of this name away to start with an "
-    "empty database"
+    "move the files of this name away, and restore a backup with `python -m bot.storage restore`, "
+    "or start with an empty database"
 )
 BEGIN = "begin"
 """The execution option with SQLite's kind of transaction: "", "IMMEDIATE" or `NO_TRANSACTION`."""
@@ -198,13 +198,22 @@ def migrate_file(path: Path, locked_seconds: float) -> None:
 
     Raises `SettingsError` if that fails; then they are as they were.
     """
+    change_file(path, locked_seconds, migrate)
+    _enable_auto_vacuum(path, locked_seconds)
+
+
+def change_file(path: Path, locked_seconds: float, change: Callable[[Connection], None]) -> None:
+    """Change the tables in one transaction, while nothing else has the database open.
+
+    Raises `SettingsError` if that fails; then they are as they were.
+    """
     # Foreign keys stay unchecked here, because a migration may replace a table.
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, connect_args={"timeout": locked_seconds})
     _set_up(engine)
     try:
         with engine.execution_options(**{BEGIN: "IMMEDIATE"}).begin() as connection:
-            migrate(connection)
+            change(connection)
     except DBAPIError as error:
         damaged = getattr(error.orig, "sqlite_errorcode", None) in _DAMAGED
         advice = f": {_MEND}" if damaged else ""
@@ -212,7 +221,6 @@ def migrate_file(path: Path, locked_seconds: float) -> None:
         raise SettingsError(message) from error
     finally:
         engine.dispose()
-    _enable_auto_vacuum(path, locked_seconds)
 
 
 def _enable_auto_vacuum(path: Path, locked_seconds: float) -> None:

@@ -1,8 +1,9 @@
 """Migrate a database's tables to those that this program uses.
 
 Alembic's scripts are in `versions`, numbered in their order; each is one transaction. A new one
-starts as a copy of `script.py.mako` and names its predecessor. There are no downgrades: a database
-that a newer program has changed is refused.
+starts as a copy of `script.py.mako` and names its predecessor. A database that a newer program has
+changed is refused; that program can bring it back to an earlier revision, as far as its scripts say
+how (`downgrade`), and tells the host what each of them `loses`.
 """
 
 from pathlib import Path
@@ -18,6 +19,8 @@ from bot.storage.tables import Base
 from engine.errors import SettingsError
 
 _FOLDER = Path(__file__).parent
+_OLDEST_TARGET = "0006"
+"""The oldest revision to which there is a way back."""
 
 
 def create(connection: Connection) -> None:
@@ -46,6 +49,38 @@ def migrate(connection: Connection) -> None:
             f"the database cannot be migrated from {current or 'its beginnings'} to {newest}, and "
             f"stays as it is: {type(error).__name__}: {error}"
         ) from error
+
+
+def losses(current: str, target: str) -> list[str]:
+    """Return what is lost on the way from a revision back to an earlier one, newest first.
+
+    Raises `SettingsError` if there is no way back.
+    """
+    if target >= current or not is_known(target) or not target:
+        raise SettingsError(
+            f"the database has revision {current or 'none'}: name an earlier one, such as "
+            f"{_OLDEST_TARGET}, not {target!r}"
+        )
+    lost: list[str] = []
+    for script in _scripts().iterate_revisions(current, target):
+        if not hasattr(script.module, "downgrade"):
+            raise SettingsError(
+                f"revision {script.revision} cannot be undone, only those down to "
+                f"{_OLDEST_TARGET}: restore a backup from before it"
+            )
+        if script.module.loses:
+            lost.append(script.module.loses)
+    return lost
+
+
+def downgrade(connection: Connection, target: str) -> None:
+    """Bring the database of a connection back to an earlier revision."""
+    command.downgrade(_config(connection), target)
+
+
+def upgrade(connection: Connection, target: str) -> None:
+    """Bring the database of a connection to a later revision, which need not be the newest."""
+    command.upgrade(_config(connection), target)
 
 
 def newest_revision() -> str:

@@ -45,7 +45,7 @@ async def test_a_database_that_lost_its_content_is_not_taken_for_a_new_one(tmp_p
     content = (tmp_path / DATABASE).read_bytes()
     for left in (0, 50, 4096, len(content) // 2):
         (tmp_path / DATABASE).write_bytes(content[:left])
-        assert "put a copy from a backup in its place" in await refusal(tmp_path)
+        assert "restore a backup" in await refusal(tmp_path)
         assert (tmp_path / DATABASE).stat().st_size == left
     (tmp_path / DATABASE).write_bytes(content)
     async with open_store(tmp_path) as store:

@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0008"
 down_revision = "0007"
+loses = "the styles that people saved"
 
 
 def upgrade() -> None:
@@ -16,3 +17,8 @@ def upgrade() -> None:
         sa.Column("name", sa.String, nullable=False),
         sa.Column("words", sa.String, nullable=False),
     )
+
+
+def downgrade() -> None:
+    """Remove the table."""
+    op.drop_table("styles")

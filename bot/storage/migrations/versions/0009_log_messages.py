@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0009"
 down_revision = "0008"
+loses = "which messages in moderation logs are about whom: /privacy delete no longer deletes them"
 
 
 def upgrade() -> None:
@@ -16,3 +17,8 @@ def upgrade() -> None:
         sa.Column("channel_id", sa.BigInteger, nullable=False),
     )
     op.create_index("ix_log_messages_author_id", "log_messages", ["author_id"])
+
+
+def downgrade() -> None:
+    """Remove the table, with its index."""
+    op.drop_table("log_messages")

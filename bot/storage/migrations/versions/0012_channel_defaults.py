@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0012"
 down_revision = "0011"
+loses = "the defaults of channels"
 
 
 def upgrade() -> None:
@@ -14,3 +15,8 @@ def upgrade() -> None:
         sa.Column("channel_id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("defaults", sa.String, nullable=False),
     )
+
+
+def downgrade() -> None:
+    """Remove the table."""
+    op.drop_table("channel_defaults")

@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0016"
 down_revision = "0015"
+loses = ""
 
 _BATCH = 500
 """Number of jobs whose prompts are in memory at a time."""
@@ -29,3 +30,8 @@ def upgrade() -> None:
         folded = [{"job_id": job_id, "folded": prompt.casefold()} for job_id, prompt in found]
         connection.execute(change, folded)
         last = found[-1][0]
+
+
+def downgrade() -> None:
+    """Remove the column, which a later upgrade fills again."""
+    op.drop_column("jobs", "prompt_folded")
