@@ -100,13 +100,15 @@ async def open_services(
         background = build_background(settings, store, timings, models, picture_filter)
         async with (
             background.running(),
-            open_host_page(background),
+            open_host_page(background) as page,
             _open_files(settings, upload_hosts, timings, file_process) as files,
         ):
             if before_models is not None:
                 await before_models(timings)
             background.worker.start()
             services = _build_services(background, files, timings, connection)
+            if page is not None:
+                page.attach(services)
             announcing = asyncio.create_task(services.submission.run())
             try:
                 yield services

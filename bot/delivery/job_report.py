@@ -83,6 +83,11 @@ class JobReport:
         """The latest progress in this run of the program; None before the first."""
         return self._latest if isinstance(self._latest, ProgressEvent) else None
 
+    @property
+    def shown_eta(self) -> Eta | None:
+        """What the message says about the start and the end; None if nothing."""
+        return self._shown_eta
+
     def on_event(self, event: Started | NoticeEvent | ProgressEvent) -> None:
         """Store an event in place of the previous one."""
         if isinstance(event, NoticeEvent):

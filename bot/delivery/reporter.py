@@ -161,6 +161,11 @@ class Reporter:
             return None
         return JobProgress(report.location, report.begun, report.progress)
 
+    def announced(self, job_id: int) -> Eta | None:
+        """Return when a job starts and ends as its message says it; None if it says nothing."""
+        report = self._reports.get(job_id)
+        return None if report is None else report.shown_eta
+
     async def _refresh_etas(self) -> None:
         """Update messages whose ETA is no longer true, spread over time."""
         while True:

@@ -2,19 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 
 from bot.background import Background
 from bot.healthcheck import HEALTH_PATH
+from bot.host_page.actions import Actions
+from bot.host_page.causes import Causes
 from bot.host_page.gauges import Gauges
 from bot.host_page.guard import Guard
 from bot.host_page.health import Health
+from bot.host_page.pages import Pages
 from bot.host_page.prometheus import MetricsText
+from bot.host_page.sessions import Sessions
+from bot.host_page.templates import Templates
 from bot.host_page.tokens import TokenCheck
-from bot.host_page.vitals import VitalsWatch
+from bot.host_page.view import Views
+from bot.host_page.vitals import Vitals, VitalsWatch
+from bot.services import Services
 from bot.tasks import cancel
 from engine.errors import SettingsError
 
@@ -29,10 +37,19 @@ _END_SECONDS = 1.0
 
 
 class HostPage:
-    """The server's address, while it listens."""
+    """The page, while the server listens."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(
+        self, pages: Pages, actions: Actions, make_views: Callable[[Services], Views]
+    ) -> None:
+        self._pages = pages
+        self._actions = actions
+        self._make_views = make_views
+
+    def attach(self, services: Services) -> None:
+        """Show what the services do from now on; before, the page says that the bot starts."""
+        self._pages.views = self._make_views(services)
+        self._pages.services = self._actions.services = services
 
 
 @asynccontextmanager
@@ -45,38 +62,39 @@ async def open_host_page(background: Background) -> AsyncGenerator[HostPage | No
     if not settings.host.port:
         yield None
         return
-    async with listening(background, settings.host.port) as page:
-        yield page
-
-
-@asynccontextmanager
-async def listening(background: Background, port: int) -> AsyncGenerator[HostPage]:
-    """Serve the page on a port; 0 stands for any that is free."""
-    settings = background.settings
     assert settings.host_token is not None
-    watch = VitalsWatch(background.store, settings.storage.folder)
-    gauges = Gauges(background, watch.latest)
-    background.metrics.registry.register(gauges)
-    tokens = TokenCheck(settings.host_token)
+    watch, causes = VitalsWatch(background.store, settings.storage.folder), Causes()
+    health, gauges = Health(background, watch.latest), Gauges(background, watch.latest)
+    tokens, sessions = TokenCheck(settings.host_token), Sessions()
+    pages = Pages(sessions, tokens, await asyncio.to_thread(Templates))
+    actions = Actions(sessions)
     app = web.Application(
         client_max_size=_LARGEST_REQUEST, middlewares=[Guard(settings.host.names).check]
     )
-    health = Health(background, watch.latest)
     app.router.add_get(HEALTH_PATH, health.live)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/metrics", MetricsText(background.metrics.registry, tokens).answer)
+    pages.add_to(app)
+    actions.add_to(app)
+    background.metrics.registry.register(gauges)
+    logging.getLogger().addHandler(causes)
     watching = asyncio.create_task(watch.run())
     try:
-        async with _served(app, settings.host.address, port) as bound:
-            yield HostPage(bound)
+        async with _served(app, settings.host.address, settings.host.port):
+            yield HostPage(pages, actions, partial(_views, health, watch.latest, causes))
     finally:
         await cancel(watching)
+        logging.getLogger().removeHandler(causes)
         background.metrics.registry.unregister(gauges)
 
 
+def _views(health: Health, vitals: Vitals, causes: Causes, services: Services) -> Views:
+    return Views(services, health, vitals, causes)
+
+
 @asynccontextmanager
-async def _served(app: web.Application, address: str, port: int) -> AsyncGenerator[int]:
-    """Serve an application, and return its port."""
+async def _served(app: web.Application, address: str, port: int) -> AsyncGenerator[None]:
+    """Serve an application until the end of the block."""
     runner = web.AppRunner(
         app, access_log=None, keepalive_timeout=IDLE_SECONDS, shutdown_timeout=_END_SECONDS
     )
@@ -89,10 +107,9 @@ async def _served(app: web.Application, address: str, port: int) -> AsyncGenerat
         except OSError as error:
             reason = f"host.port {port} at {address} cannot be used: {error.strerror}"
             raise SettingsError(reason) from error
-        bound = server.sockets[0].getsockname()[1]
-        log.info("the host's page is open", extra={"address": address, "port": bound})
+        log.info("the host's page is open", extra={"address": address, "port": port})
         try:
-            yield bound
+            yield
         finally:
             server.close()
     finally:

@@ -158,6 +158,23 @@ class GpuQueue:
                 self._changed.notify_all()
 
     @property
+    def draining(self) -> bool:
+        """Whether only jobs that have begun are painted."""
+        return self._state.draining
+
+    def drain(self, is_draining: bool) -> None:
+        """Paint only jobs that have begun, to their end, or all again."""
+        with self._changed:
+            self._state.draining = is_draining
+            self._state.jobs_changed()
+            self._changed.notify_all()
+
+    def begun(self) -> set[int]:
+        """Return the ids of the jobs that have begun."""
+        with self._changed:
+            return {job_id for job_id, each in self._state.jobs.items() if each.has_begun}
+
+    @property
     def closed(self) -> bool:
         """True once the program is about to end."""
         return self._state.closed

@@ -217,6 +217,8 @@ class QueueSeat(SeatState):
         """
         if queued.home not in (None, self.number) and self._state.seats[queued.home].is_free:
             return False
+        if self._state.draining and not queued.has_begun:
+            return False
         return self._state.can_go_on(queued, self.kind.runs)
 
     def _can_join(self, queued: QueuedJob) -> bool:

@@ -31,6 +31,8 @@ class QueueState:
     """All seats by their number, those that were given up included."""
     held: bool = False
     """Whether there are no slices at the moment."""
+    draining: bool = False
+    """Whether only jobs that have begun get slices."""
     closed: bool = False
 
     @property

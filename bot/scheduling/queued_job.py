@@ -73,6 +73,11 @@ class QueuedJob:
         """Number of painters that died in slices of the job."""
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a slice of it was painted, in this run of the program or an earlier one."""
+        return self.runs != ""
+
+    @property
     def parts(self) -> Iterable[Part]:
         """The steps that are left, in the order in which they are taken."""
         return self._parts

@@ -13,6 +13,7 @@ from bot.storage.jobs import JobRepository
 from bot.storage.key_values import KeyValueRepository
 from bot.storage.lifecycle import LifecycleRepository
 from bot.storage.log_messages import LogMessageRepository
+from bot.storage.overview import OverviewRepository
 from bot.storage.personal_data import PersonalDataRepository
 from bot.storage.preferences import ChannelDefaultsRepository, PreferenceRepository
 from bot.storage.quotas import QuotaRepository
@@ -35,6 +36,7 @@ class Store:
         self.key_values = KeyValueRepository(database)
         self.lifecycle = LifecycleRepository(database)
         self.log_messages = LogMessageRepository(database)
+        self.overview = OverviewRepository(database)
         self.personal_data = PersonalDataRepository(database)
         self.preferences = PreferenceRepository(database)
         self.quotas = QuotaRepository(database)

@@ -18,6 +18,7 @@ from bot.storage import Store
 from bot.submission.accounts import Accounts
 from bot.submission.blocked_words import BlockedWords
 from bot.submission.command_access import CommandAccess
+from bot.submission.host_decisions import HostDecisions
 from bot.submission.permissions import check_permissions
 from bot.submission.places import check_place, is_spoiler_place
 from bot.submission.recipe_limits import Fitted, check_recipes, fit_count, fit_size, fit_steps
@@ -60,6 +61,7 @@ class SubmissionPolicy:
         self._accounts = Accounts(settings, store)
         self._words = BlockedWords(settings.safety)
         self._blocked_people = frozenset(settings.safety.blocked_people)
+        self._host_decisions = HostDecisions(store)
 
     async def limits(self, guild_id: int | None) -> LimitSettings:
         """Return the limits in a guild, or in direct messages."""
@@ -106,6 +108,7 @@ class SubmissionPolicy:
         Raises `UserError` if not, and `EngineError` if it is more than this machine can do.
         """
         guild = await self.check_access(requester, recipes)
+        await self._host_decisions.check_open()
         with self.noting_refusals(requester, prompt):
             # Matching long texts takes time.
             await asyncio.to_thread(self._check_content, guild, requester, prompt, recipes)
@@ -122,6 +125,7 @@ class SubmissionPolicy:
             guild = await self.check(requester, prompt, recipes)
         else:
             guild = await self.check_access(requester)
+            await self._host_decisions.check_open()
         await self.check_quota(requester, guild, max(1, len(recipes)))
 
     async def check_place(self, requester: Requester) -> None:
@@ -186,7 +190,8 @@ class SubmissionPolicy:
 
         Raises `UserError` if damage hides what they allow, or if the user is blocked.
         """
-        if requester.user_id in self._blocked_people:
+        blocked = (await self._host_decisions.get()).blocked_people | self._blocked_people
+        if requester.user_id in blocked:
             raise RefusedError(_BLOCKED_BY_HOST, Message("The host of this bot has blocked them."))
         guild = await self._store.guild_settings.get(requester.guild_id)
         if guild.is_fail_closed:

@@ -42,6 +42,10 @@ log = logging.getLogger(__name__)
 NEVER_ANNOUNCED = "it was never announced"
 _LONGEST_PAUSE = 60.0
 """Maximum seconds between two attempts to announce a job."""
+_DRAINING = Message(
+    "I'm about to be restarted, so I take no new pictures at the moment. Please try again in a few "
+    "minutes."
+)
 _NOT_STORED = Message(
     "I cannot store anything at the moment, so nothing was queued. The cause is in my log. Try "
     "again in a few minutes."
@@ -107,6 +111,28 @@ class JobSubmission:
         log.info("job accepted", extra={"job": job.id, "author": job.author_id})
         return message
 
+    async def repeat(self, record: JobRecord) -> Job:
+        """Store a job anew, of the same person in the same channel, and announce it later.
+
+        Nothing is checked: it is the host who asks. Raises `DBAPIError` if it cannot be stored.
+        """
+        old, channel_id = record.job, record.channel_id
+        assert channel_id is not None
+        origin = JobOrigin(
+            "rerun", old.id, spoiler=old.spoiler, keeps_best=old.keeps_best, has_new_words=False
+        )
+        async with self._admission:
+            job = await self._store.jobs.add(
+                *(old.author_id, old.prompt, old.recipes, origin),
+                guild_id=old.guild_id,
+                channel_id=channel_id,
+                weight=old.weight,
+                locale=old.locale,
+                author_locale=old.author_locale,
+            )
+        self._announce_soon(job, channel_id)
+        return job
+
     async def restore(self) -> None:
         """Continue the jobs that the last run of the program left, in their order."""
         records = await self._store.jobs.list_open(self._settings.discord.own_shards)
@@ -133,6 +159,8 @@ class JobSubmission:
         """Store a job if nothing forbids it."""
         if self._queue.closed:
             raise UserError(RESTARTING)
+        if self._queue.draining:
+            raise UserError(_DRAINING)
         guild = await self._policy.check(requester, prompt, recipes)
         with self._policy.noting_refusals(requester, prompt):
             await check_recipes_sources(self._pictures, requester, recipes)
@@ -262,6 +290,10 @@ class JobSubmission:
         if record.state not in UNFINISHED or channel_id is None:
             await self._abandon(job.id, NEVER_ANNOUNCED)
             return
+        self._announce_soon(job, channel_id)
+
+    def _announce_soon(self, job: Job, channel_id: int) -> None:
+        """Announce and queue a job of which only the channel is known."""
         channel = self._reporter.client.get_partial_messageable(channel_id, guild_id=job.guild_id)
         requester = Requester(job.author_id, job.guild_id, channel, discord.Permissions.none())
         self._unannounced.put_nowait((requester, job))

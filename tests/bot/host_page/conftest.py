@@ -26,5 +26,6 @@ def settings(tmp_path: Path) -> BotSettings:
 
 @pytest.fixture
 async def visitor(settings: BotSettings) -> AsyncIterator[Visitor]:
-    async with aiohttp.ClientSession() as session:
+    jar = aiohttp.CookieJar(unsafe=True)  # which keeps cookies of addresses
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
         yield Visitor(session, f"http://127.0.0.1:{settings.host.port}")

@@ -1,0 +1,75 @@
+"""Who is logged in. Sessions end after some hours, and with the program."""
+
+import hmac
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from time import monotonic
+
+from aiohttp import web
+
+COOKIE = "vqgan_clip_host"
+_SECONDS = 12 * 3600
+_MOST = 100
+"""Maximum number of sessions; the oldest one ends."""
+
+
+@dataclass
+class Session:
+    """A browser that sent the host's token."""
+
+    ends_at: float
+    form_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    """What every form of the page sends back; other sites do not know it."""
+    said: str = ""
+    """A sentence about the last action, to be shown once."""
+
+
+class Sessions:
+    """The sessions by the random value of their cookie."""
+
+    def __init__(self) -> None:
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+
+    def begin(self, request: web.Request, response: web.Response) -> None:
+        """Begin a session, whose cookie the response sets."""
+        name = secrets.token_urlsafe(32)
+        self._sessions[name] = Session(monotonic() + _SECONDS)
+        if len(self._sessions) > _MOST:
+            self._sessions.popitem(last=False)
+        is_secret = request.headers.get("X-Forwarded-Proto", request.scheme) == "https"
+        response.set_cookie(
+            *(COOKIE, name),
+            max_age=_SECONDS,
+            httponly=True,
+            samesite="Strict",
+            secure=is_secret,
+        )
+
+    def end(self, request: web.Request, response: web.Response) -> None:
+        """End the session of a request."""
+        self._sessions.pop(request.cookies.get(COOKIE, ""), None)
+        response.del_cookie(COOKIE, httponly=True, samesite="Strict")
+
+    def find(self, request: web.Request) -> Session | None:
+        """Return the session of a request; None if it has none."""
+        session = self._sessions.get(request.cookies.get(COOKIE, ""))
+        return session if session is not None and monotonic() < session.ends_at else None
+
+    def require(self, request: web.Request) -> Session:
+        """Return the session of a request; send whoever has none to where they log in."""
+        session = self.find(request)
+        if session is None:
+            raise web.HTTPSeeOther("/login")
+        return session
+
+    async def require_form(self, request: web.Request) -> tuple[Session, dict[str, str]]:
+        """Return the session and the values of a form; refuse forms that are not the page's own."""
+        session = self.require(request)
+        values = {
+            name: value for name, value in (await request.post()).items() if isinstance(value, str)
+        }
+        sent = values.get("form_token", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(sent, session.form_token.encode()):
+            raise web.HTTPForbidden(text="This form is not of this session: load the page again.\n")
+        return session, values
