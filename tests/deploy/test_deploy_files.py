@@ -185,6 +185,15 @@ def test_all_files_name_the_same_ports():
     assert set(commands()) == {"6380-6479"}
 
 
+def test_the_operators_page_names_all_files_and_no_others():
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    # vqgan-clip-{head,bot}.service stands for two.
+    page = re.sub(r"(\S+)\{(\w+),(\w+)\}(\.service)", r"\1\2\4 \1\3\4", page)
+    named = set(re.findall(r"deploy/[a-z/-]+\.(?:yaml|service)", page))
+    files = (*(DEPLOY / "compose").glob("*"), *(DEPLOY / "kubernetes").glob("*"), *UNITS)
+    assert named == {path.relative_to(ROOT).as_posix() for path in files}
+
+
 def test_the_image_contains_all_that_the_dockerfile_copies():
     """`.dockerignore` leaves everything out but what it names."""
     copied = re.findall(r"^COPY (.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
