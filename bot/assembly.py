@@ -166,7 +166,7 @@ def _build_services(
     submission = JobSubmission(
         settings, policy, store, queue, reporter, check, moderation_log, timings, questions
     )
-    control = JobControl(store, queue, reporter, submission, timings)
+    control = JobControl(store, queue, reporter, background.outbox, submission, timings)
     styles = SavedStyles(store, policy)
     default_options = DefaultOptions(settings, store, policy, styles)
     edits = Edits(settings, submission, policy, store, files)

@@ -10,17 +10,17 @@ People hear of it, and when too much waits, painting waits too.
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
 from bot.delivery.encoding import encode_checkpoint, encode_picture
+from bot.delivery.late_frames import LateFrames, log_not_stored
 from bot.delivery.reporter import Reporter
 from bot.delivery.space import once_there_is_space
 from bot.errors import FAULT
@@ -42,6 +42,13 @@ from engine.files import MEBIBYTE
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Cancellation:
+    """Someone has cancelled a job, which could not be stored at once."""
+
+    job_id: int
+
+
 MOST_WAITING = 64 * MEBIBYTE
 """Size of the pictures and frames that wait to be stored, above which painting waits."""
 
@@ -60,13 +67,13 @@ class EventOutbox:
         self._timings = timings
         self._hold = hold
         self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._events: asyncio.Queue[Event | _Cancellation] = asyncio.Queue()
         self._checkpoints: dict[tuple[int, int], Checkpoint] = {}
         """The newest queued checkpoint by job id and picture number."""
-        self._late_frames: dict[int, list[StoredFrame]] = {}
-        """Frames by job id that could not be stored: with the next ones, or after a pause."""
-        self._late_at = 0.0
-        """Monotonic time at which they are tried again."""
+        self._late_frames = LateFrames(store, timings.store_seconds)
+        """Frames that could not be stored: with the next ones, or after a pause."""
+        self._cancelled: set[int] = set()
+        """Ids of the jobs whose cancellation is to be stored."""
         self._queued: Counter[int] = Counter()
         """Number of queued events by job id."""
         self._all_stored: dict[int, asyncio.Event] = {}
@@ -99,8 +106,7 @@ class EventOutbox:
     @property
     def waiting_bytes(self) -> int:
         """The size of the pictures and frames that are painted and not stored yet."""
-        late = sum(len(each.content) for frames in self._late_frames.values() for each in frames)
-        return self._queued_bytes + late
+        return self._queued_bytes + self._late_frames.bytes
 
     async def _read(self, job_id: int) -> list[StoredCheckpoint]:
         if self._queued[job_id]:
@@ -114,12 +120,11 @@ class EventOutbox:
             event = await self._next_event()
             if event is not None:
                 await self._store_next(event)
-            if self._late_frames and time.monotonic() >= self._late_at:
-                await self._store_late_frames()
+            await self._late_frames.store()
             self._reporter.on_storage(is_behind=bool(self._late_frames))
             self._hold(self.waiting_bytes > MOST_WAITING)
 
-    async def _next_event(self) -> Event | None:
+    async def _next_event(self) -> Event | _Cancellation | None:
         """Wait for an event; return None when frames should be tried again before it comes."""
         if not self._late_frames:
             return await self._events.get()
@@ -128,7 +133,7 @@ class EventOutbox:
                 return await self._events.get()
         return None
 
-    async def _store_next(self, event: Event) -> None:
+    async def _store_next(self, event: Event | _Cancellation) -> None:
         """Store an event; say that nothing can be stored if that takes long."""
         tell = partial(self._reporter.on_storage, is_behind=True)
         late = self._loop.call_later(self._timings.store_seconds, tell)
@@ -147,6 +152,17 @@ class EventOutbox:
             del self._queued[job_id]
             if (stored := self._all_stored.pop(job_id, None)) is not None:
                 stored.set()
+
+    def cancel_later(self, job_id: int) -> None:
+        """Cancel a job as soon as that can be stored; what was painted of it is not stored before.
+
+        Call it in the event loop.
+        """
+        if job_id not in self._cancelled:
+            self._cancelled.add(job_id)
+            self._late_frames.drop(job_id)
+            self._queued[job_id] += 1
+            self._events.put_nowait(_Cancellation(job_id))
 
     def close(self) -> None:
         """Cancel `load_checkpoints`, now and in future."""
@@ -175,9 +191,12 @@ class EventOutbox:
         self._queued[event.job_id] += 1
         self._events.put_nowait(event)
 
-    async def store_event(self, event: Event) -> None:
+    async def store_event(self, event: Event | _Cancellation) -> None:
         """Store an event and pass it to the reporter."""
         lifecycle = self._store.lifecycle
+        if event.job_id in self._cancelled and isinstance(event, Checkpoint | Finished):
+            self._drop(event)
+            return
         match event:
             case Started(job_id):
                 await lifecycle.mark_running(job_id)
@@ -191,11 +210,25 @@ class EventOutbox:
                 if await self._finish(event):
                     self._reporter.on_end(job_id)
             case Failed(job_id, reason):
-                self._late_frames.pop(job_id, None)
+                self._late_frames.drop(job_id)
                 if await lifecycle.fail(job_id, reason):
                     self._reporter.on_end(job_id)
+            case _Cancellation(job_id):
+                await self._cancel(job_id)
             case ProgressEvent():
                 pass
+
+    async def _cancel(self, job_id: int) -> None:
+        try:
+            await retrying(self._store.lifecycle.cancel)(job_id)
+        finally:
+            self._cancelled.discard(job_id)
+        self._reporter.on_end(job_id)
+
+    def _drop(self, event: Checkpoint | Finished) -> None:
+        if isinstance(event, Checkpoint):
+            event = self._checkpoints.pop((event.job_id, event.picture), event)
+        self._queued_bytes -= _size(event)
 
     async def _store_checkpoint(self, event: Checkpoint) -> None:
         """Store a checkpoint, in one attempt: without it the job resumes from the previous one."""
@@ -203,40 +236,23 @@ class EventOutbox:
         frames = list[StoredFrame]()
         try:
             checkpoint, new = await asyncio.to_thread(encode_checkpoint, event)
-            frames = [*self._late_frames.get(event.job_id, ()), *new]
+            frames = [*self._late_frames.of(event.job_id), *new]
             await self._store.lifecycle.add_checkpoint(event.job_id, checkpoint, frames)
-            self._late_frames.pop(event.job_id, None)
+            self._late_frames.drop(event.job_id)
         except DBAPIError as error:
-            self._keep(event.job_id, frames)
-            _log_not_stored("a checkpoint was not stored", event.job_id, error)
+            if event.job_id not in self._cancelled:
+                self._late_frames.keep(event.job_id, frames)
+            log_not_stored("a checkpoint was not stored", event.job_id, error)
         finally:
             self._queued_bytes -= _size(event)
-
-    def _keep(self, job_id: int, frames: list[StoredFrame]) -> None:
-        """Keep frames that could not be stored."""
-        if frames:
-            self._late_frames[job_id] = frames
-            self._late_at = time.monotonic() + self._timings.store_seconds
-
-    async def _store_late_frames(self) -> None:
-        """Store frames that could not be stored before; drop those of jobs that have ended."""
-        for job_id in tuple(self._late_frames):
-            frames = self._late_frames[job_id]
-            try:
-                await self._store.lifecycle.add_frames(job_id, frames)
-                del self._late_frames[job_id]
-            except DBAPIError as error:
-                self._keep(job_id, frames)
-                _log_not_stored("frames were not stored", job_id, error)
-                return
 
     async def _finish(self, event: Finished) -> bool:
         """Store the end of a job; return False if it had ended already."""
         job_id, lifecycle = event.job_id, self._store.lifecycle
         try:
-            if late := self._late_frames.get(job_id):
+            if late := self._late_frames.of(job_id):
                 await retrying(lifecycle.add_frames)(job_id, late)
-                self._late_frames.pop(job_id, None)
+                self._late_frames.drop(job_id)
             try:
                 encode = partial(_encode_pictures, event)
                 pictures = await once_there_is_space(encode, job_id, self._timings)
@@ -267,7 +283,3 @@ def _size(event: Event) -> int:
             return sum(each.pixels.nbytes for each in event.pictures)
         case _:
             return 0
-
-
-def _log_not_stored(what: str, job_id: int, error: DBAPIError) -> None:
-    log.warning(what, extra={"job": job_id, "cause": str(error.orig)})

@@ -116,6 +116,11 @@ class Reporter:
         if report is not None:
             report.on_event(event)
 
+    @property
+    def is_storage_behind(self) -> bool:
+        """Whether what is painted can't be stored at the moment."""
+        return self._reporting.storage.is_behind
+
     def on_storage(self, *, is_behind: bool) -> None:
         """Say in the messages of unfinished jobs whether what is painted can't be stored."""
         state = self._reporting.storage

@@ -19,7 +19,14 @@ from bot.submission.permissions import Actor
 from bot.ui import film_files
 from bot.worker import picture_progress
 from engine.vqgan_clip.generation import Generation
-from tests.harness.bot_harness import PROMPT, BotHarness, HeldSteps, steps_held, until
+from tests.harness.bot_harness import (
+    PROMPT,
+    BotHarness,
+    HeldSteps,
+    ephemeral_text,
+    steps_held,
+    until,
+)
 from tests.harness.restartable_bot import open_restartable_bot
 from tests.harness.store_faults import complaints, full
 
@@ -146,6 +153,29 @@ async def test_painting_waits_when_too_much_cannot_be_stored(
             assert before < FILM_STEPS
     assert await film_of(bot) == expected
     assert len(steps) == FILM_STEPS
+
+
+async def test_stops_and_cancels_are_answered_while_painting_waits(
+    bot: BotHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(outbox, "MOST_WAITING", 1)
+    async with film_in_progress(bot) as held:
+        film = bot.thread()
+        await bot.imagine(steps=1)
+        (waiting,) = [each for each in bot.channel.threads if each.id != film.id]
+        await until(lambda: waiting.history())
+        with no_frame_stored(bot):
+            held.go_on(until_step=FILM_STEPS // 2)
+            await until(lambda: NOT_STORED in film.history()[0].content)
+            answered = await bot.alice.click(film.history()[0], label="Stop here")
+            assert "As soon as there is space again" in ephemeral_text(answered)
+            answered = await bot.alice.click(waiting.history()[0], label="Cancel")
+            assert ephemeral_text(answered) == "Cancelled."
+            await until(lambda: waiting.history()[0].content == "Cancelled.")
+            held.go_on()
+    await bot.wait_until_notified()
+    states = [await bot.services.store.jobs.state(each) for each in (1, 2)]
+    assert states == [JobState.STOPPED, JobState.CANCELLED]
 
 
 async def test_frames_of_a_film_that_is_cancelled_are_not_kept(bot: BotHarness):

@@ -95,7 +95,9 @@ class Races(RuleBasedStateMachine):
             self.ledger = EventOutbox(self.store, reporter, Timings(), self.queue.hold)
             rules = SubmissionPolicy(settings, self.store, lambda _: Budget(2**40), log)
             intake = JobSubmission(settings, rules, self.store, self.queue, reporter, check, log)
-            self.control = JobControl(self.store, self.queue, reporter, intake, Timings())
+            self.control = JobControl(
+                *(self.store, self.queue, reporter, self.ledger, intake, Timings())
+            )
             for record in await self.store.jobs.list_open():
                 if record.job.id == self.job.id and record.state in UNFINISHED:
                     self.queue.put(record.job)
