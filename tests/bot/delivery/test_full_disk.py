@@ -163,16 +163,17 @@ async def test_stops_and_cancels_are_answered_while_painting_waits(
         film = bot.thread()
         await bot.imagine(steps=1)
         (waiting,) = [each for each in bot.channel.threads if each.id != film.id]
-        await until(lambda: waiting.history())
+        await until(waiting.history)
         with no_frame_stored(bot):
             held.go_on(until_step=FILM_STEPS // 2)
             await until(lambda: NOT_STORED in film.history()[0].content)
+            held.go_on()  # to the end of the current slice
+            await until(lambda: not bot.services.worker.all[0].jobs())
             answered = await bot.alice.click(film.history()[0], label="Stop here")
             assert "As soon as there is space again" in ephemeral_text(answered)
             answered = await bot.alice.click(waiting.history()[0], label="Cancel")
             assert ephemeral_text(answered) == "Cancelled."
             await until(lambda: waiting.history()[0].content == "Cancelled.")
-            held.go_on()
     await bot.wait_until_notified()
     states = [await bot.services.store.jobs.state(each) for each in (1, 2)]
     assert states == [JobState.STOPPED, JobState.CANCELLED]
