@@ -17,6 +17,7 @@ BENCHMARKS = (
     "restyle",
     "upscaling",
     "bot",
+    "host-page",
     "hostile",
     "queue",
     "store",

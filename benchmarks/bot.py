@@ -92,7 +92,7 @@ async def _first_picture(
     """Return the seconds from a command to the first picture of its progress, on an idle engine."""
     member = env.guild.add_member(env.create_user("first"))
     before, asked = _pictures(env), time.perf_counter()
-    _ask(env, channel, member, steps=STEPS)
+    ask(env, channel, member, steps=STEPS)
     async with asyncio.timeout(PATIENCE_SECONDS):
         while _pictures(env) == before:
             await asyncio.sleep(TICK_SECONDS)
@@ -132,7 +132,7 @@ async def _burst(
     with mock.patch.object(discord.InteractionResponse, "defer", timed):
         for member in members:
             asked[member.id] = time.perf_counter()
-            _ask(env, channel, member, steps=1000)
+            ask(env, channel, member, steps=1000)
             await asyncio.sleep(WITHIN_SECONDS / people)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while len(services.queue.jobs()) < people:
@@ -162,7 +162,7 @@ async def _share_inside_steps(
         return await request(*arguments, **options)
 
     with mock.patch.object(Generation, "step", timed), mock.patch.object(http, "request", slow):
-        _ask(env, channel, member, steps=STEPS)
+        ask(env, channel, member, steps=STEPS)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while len(spans) < STEPS:
                 await asyncio.sleep(TICK_SECONDS)
@@ -170,7 +170,7 @@ async def _share_inside_steps(
     return inside / (spans[-1][1] - spans[0][0])
 
 
-def _ask(
+def ask(
     env: simcord.Env, channel: simcord.ChannelHandle, member: simcord.MemberActor, steps: int
 ) -> None:
     """Send a user's command without waiting for a response."""

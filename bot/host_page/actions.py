@@ -1,5 +1,6 @@
 """What the host does on the page. Each action is a form that leads back to the page."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -13,6 +14,8 @@ from bot.jobs.job import JobState
 from bot.services import Services
 from bot.submission.host_decisions import HostDecisions
 from bot.submission.permissions import Actor
+
+log = logging.getLogger(__name__)
 
 _HOST = Actor(0, is_moderator=True)
 """The host may act on every job."""
@@ -58,6 +61,7 @@ class Actions:
             if self.services is None:
                 raise ActionError("The bot is still starting.")
             session.said = await action(self.services, values)
+            log.info("the host acted", extra={"said": session.said})
         except (ActionError, UserError) as error:
             session.said = str(error)
         except DBAPIError:

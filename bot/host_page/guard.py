@@ -62,10 +62,11 @@ class Guard:
             return
         if not self._may_answer():
             raise web.HTTPTooManyRequests(headers={"Retry-After": "1", "Connection": "close"})
-        if not self._is_known(request.host):
+        host = request.headers.get("Host", "")  # aiohttp's own would look up the machine's name
+        if not self._is_known(host):
             raise web.HTTPForbidden(text="Unknown host: see host.names in config.toml.\n")
         origin = request.headers.get("Origin")
-        if origin is not None and _parsed(origin).netloc != request.host:
+        if origin is not None and _parsed(origin).netloc != host:
             raise web.HTTPForbidden(text="Only the page itself may ask this.\n")
         if len(request.query_string) > LONGEST_QUERY:
             raise web.HTTPRequestURITooLong(text="The address is too long.\n")

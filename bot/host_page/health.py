@@ -29,7 +29,7 @@ class Health:
         """Return whether each part is there that the bot needs to paint for people."""
         loaded = self._background.worker.loaded
         return {
-            "models": loaded.done() and loaded.exception() is None,
+            "models": loaded.done() and not loaded.cancelled() and loaded.exception() is None,
             "painters": self._background.worker.is_alive(),
             "discord": is_connected(self._background.reporter.client_if_any),
             "store": self._vitals.is_store_reachable,

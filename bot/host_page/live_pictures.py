@@ -35,13 +35,14 @@ class LivePictures:
     async def _encoded(self, event: ProgressEvent) -> bytes:
         key = event.job_id, event.picture, event.step
         if key not in self._kept:
-            self._kept[key] = await asyncio.to_thread(_encode, event.pixels)
+            self._kept[key] = await asyncio.to_thread(encode, event.pixels)
             if len(self._kept) > _MOST:
                 self._kept.popitem(last=False)
         return self._kept[key]
 
 
-def _encode(pixels: Pixels) -> bytes:
+def encode(pixels: Pixels) -> bytes:
+    """Return a picture as a small WebP."""
     picture = Image.fromarray(pixels)
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     file = io.BytesIO()

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from bot.host_page.charts import HEIGHT, WIDTH
 from bot.host_page.live_pictures import LivePictures
-from bot.host_page.sessions import Session, Sessions
+from bot.host_page.sessions import Session, Sessions, read_form
 from bot.host_page.templates import FILES, Templates
 from bot.host_page.tokens import TokenCheck
 from bot.host_page.view import Views
@@ -64,9 +64,9 @@ class Pages:
         return web.Response(text=text, content_type="text/html", status=status)
 
     async def _log_in(self, request: web.Request) -> web.Response:
-        sent = (await request.post()).get("token", "")
+        sent = (await read_form(request)).get("token", "")
         try:
-            is_right = isinstance(sent, str) and self._tokens.is_right(request, sent.strip())
+            is_right = self._tokens.is_right(request, sent.strip())
         except web.HTTPTooManyRequests as error:
             response = self._login("Too many wrong tokens: wait five minutes.", error.status)
             response.headers["Retry-After"] = error.headers["Retry-After"]

@@ -20,7 +20,7 @@ from bot.host_page.prometheus import MetricsText
 from bot.host_page.sessions import Sessions
 from bot.host_page.templates import Templates
 from bot.host_page.tokens import TokenCheck
-from bot.host_page.view import Views
+from bot.host_page.view import Views, read_versions
 from bot.host_page.vitals import Vitals, VitalsWatch
 from bot.services import Services
 from bot.tasks import cancel
@@ -46,6 +46,11 @@ class HostPage:
         self._actions = actions
         self._make_views = make_views
 
+    async def close(self) -> None:
+        """Ask the services nothing more."""
+        if self._pages.views is not None:
+            await self._pages.views.close()
+
     def attach(self, services: Services) -> None:
         """Show what the services do from now on; before, the page says that the bot starts."""
         self._pages.views = self._make_views(services)
@@ -67,7 +72,7 @@ async def open_host_page(background: Background) -> AsyncGenerator[HostPage | No
     health, gauges = Health(background, watch.latest), Gauges(background, watch.latest)
     tokens, sessions = TokenCheck(settings.host_token), Sessions()
     pages = Pages(sessions, tokens, await asyncio.to_thread(Templates))
-    actions = Actions(sessions)
+    actions, versions = Actions(sessions), await asyncio.to_thread(read_versions)
     app = web.Application(
         client_max_size=_LARGEST_REQUEST, middlewares=[Guard(settings.host.names).check]
     )
@@ -81,15 +86,21 @@ async def open_host_page(background: Background) -> AsyncGenerator[HostPage | No
     watching = asyncio.create_task(watch.run())
     try:
         async with _served(app, settings.host.address, settings.host.port):
-            yield HostPage(pages, actions, partial(_views, health, watch.latest, causes))
+            page = HostPage(pages, actions, partial(_views, health, watch.latest, causes, versions))
+            try:
+                yield page
+            finally:
+                await page.close()
     finally:
         await cancel(watching)
         logging.getLogger().removeHandler(causes)
         background.metrics.registry.unregister(gauges)
 
 
-def _views(health: Health, vitals: Vitals, causes: Causes, services: Services) -> Views:
-    return Views(services, health, vitals, causes)
+def _views(
+    health: Health, vitals: Vitals, causes: Causes, versions: dict[str, str], services: Services
+) -> Views:
+    return Views(services, health, vitals, causes, versions)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from time import monotonic
 from aiohttp import web
 
 COOKIE = "vqgan_clip_host"
+_FORM = "application/x-www-form-urlencoded"
 _SECONDS = 12 * 3600
 _MOST = 100
 """Maximum number of sessions; the oldest one ends."""
@@ -66,10 +67,19 @@ class Sessions:
     async def require_form(self, request: web.Request) -> tuple[Session, dict[str, str]]:
         """Return the session and the values of a form; refuse forms that are not the page's own."""
         session = self.require(request)
-        values = {
-            name: value for name, value in (await request.post()).items() if isinstance(value, str)
-        }
+        values = await read_form(request)
         sent = values.get("form_token", "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(sent, session.form_token.encode()):
             raise web.HTTPForbidden(text="This form is not of this session: load the page again.\n")
         return session, values
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """Return the values of a form, which has no files; raise an error of HTTP for anything else."""
+    if request.content_type != _FORM:
+        raise web.HTTPUnsupportedMediaType(text="This is no form.\n")
+    try:
+        found = await request.post()
+    except (ValueError, LookupError) as error:  # bytes that are no text
+        raise web.HTTPBadRequest(text="This form is unreadable.\n") from error
+    return {name: value for name, value in found.items() if isinstance(value, str)}

@@ -86,7 +86,8 @@ class View:
     started: datetime
     parts: dict[str, bool]
     is_draining: bool
-    decisions: Decisions
+    decisions: Decisions | None
+    """What the host decided; None if the database does not say it."""
     always_blocked: tuple[int, ...]
     """People whom the settings block."""
     painting: tuple[PaintedJob, ...]
@@ -95,9 +96,11 @@ class View:
     work_seconds: float | None
     painters: tuple[PainterView, ...]
     vitals: Vitals
-    failures: tuple[Failure, ...]
+    failures: tuple[Failure, ...] | None
     charts: tuple[Chart, ...]
-    sizes: dict[str, int]
+    """The plots, as far as they are made."""
+    sizes: dict[str, int] | None
+    """Bytes by kind. This and the failures are None until the database has answered."""
     budget: int
     """Bytes that the database may have; 0 for no limit."""
     versions: dict[str, str]
@@ -106,17 +109,30 @@ class View:
 class Views:
     """Gathers what the page shows."""
 
-    def __init__(self, services: Services, health: Health, vitals: Vitals, causes: Causes) -> None:
+    def __init__(
+        self,
+        services: Services,
+        health: Health,
+        vitals: Vitals,
+        causes: Causes,
+        versions: dict[str, str],
+    ) -> None:
         self._services = services
         self._health = health
         self._vitals = vitals
         self._causes = causes
+        self._versions = versions
         overview = services.store.overview
-        self.failures = Kept(lambda: overview.failures(MOST_FAILURES), 5.0)
+        self._decisions = Kept(HostDecisions(services.store).get, 0.0)
+        self._failures = Kept(lambda: overview.failures(MOST_FAILURES), 5.0)
         self._hour = Kept(lambda: self._periods(HOUR), 30.0)
         self._week = Kept(lambda: self._periods(WEEK), 600.0)
         self._sizes = Kept(overview.sizes, 600.0)
-        self._versions = _versions()
+
+    async def close(self) -> None:
+        """Ask the store nothing more."""
+        for each in (self._decisions, self._failures, self._hour, self._week, self._sizes):
+            await each.close()
 
     async def get(self) -> View:
         """Return what there is to see now."""
@@ -131,7 +147,7 @@ class Views:
             started=services.started,
             parts=self._health.parts(),
             is_draining=services.queue.draining,
-            decisions=await HostDecisions(services.store).get(),
+            decisions=await self._decisions.get(),
             always_blocked=services.settings.safety.blocked_people,
             painting=tuple(self._painted(each) for each in jobs if each.id in begun),
             waiting=tuple(self._in_order(waiting)[:MOST_JOBS]),
@@ -139,15 +155,24 @@ class Views:
             work_seconds=throughput.seconds(work),
             painters=tuple(self._painters()),
             vitals=self._vitals,
-            failures=tuple(self._failure(each) for each in await self.failures.get()),
-            charts=(
-                *charts(HOUR, await self._hour.get(), now),
-                *charts(WEEK, await self._week.get(), now),
-            ),
+            failures=await self._last_failures(),
+            charts=(*await self._plots(HOUR, now), *await self._plots(WEEK, now)),
             sizes=await self._sizes.get(),
             budget=services.settings.storage.disk_mib * MEBIBYTE,
             versions=self._versions,
         )
+
+    async def _last_failures(self) -> tuple[Failure, ...] | None:
+        found = await self._failures.get()
+        if found is None:
+            return None
+        return tuple(
+            Failure(job, one_line(job.prompt, _PROMPT), self._causes.of(job.id)) for job in found
+        )
+
+    async def _plots(self, span: Span, now: datetime) -> Sequence[Chart]:
+        periods = await (self._hour if span is HOUR else self._week).get()
+        return () if periods is None else charts(span, periods, now)
 
     async def _periods(self, span: Span) -> Sequence[Period]:
         since = datetime.now(UTC) - span.length
@@ -198,15 +223,12 @@ class Views:
             )
         return views
 
-    def _failure(self, job: FailedJob) -> Failure:
-        return Failure(job, one_line(job.prompt, _PROMPT), self._causes.of(job.id))
-
 
 def _start(eta: Eta | None) -> datetime | None:
     return None if eta is None else eta.start
 
 
-def _versions() -> dict[str, str]:
+def read_versions() -> dict[str, str]:
     """Return the versions of the program and of what it stands on."""
     found = {"bot": __version__, "Python": platform.python_version()}
     found |= {name: metadata.version(name) for name in _LIBRARIES}

@@ -118,6 +118,11 @@ def test_installed_bot_writes_its_settings_once(command: Command, tmp_path: Path
     assert written.read_text() == "[limits]\ncount = 2\n"
 
 
+def test_installed_bot_has_the_templates_of_the_host_s_page(command: Command):
+    line = "from bot.host_page.templates import Templates; print(len(Templates().files))"
+    assert command("python", "-c", line).stdout == "3\n"
+
+
 def test_installed_bot_creates_its_database_and_serves(programs: Path, tmp_path: Path):
     bot = subprocess.Popen(
         [programs / "vqgan-clip-bot"],

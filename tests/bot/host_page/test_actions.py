@@ -105,6 +105,12 @@ async def test_forms_of_others_and_nonsense_change_nothing(visitor: Visitor):
         assert forged.status == 403
     assert (await visitor.post("/actions/pause", {"x": "y" * 20_000})).status == 413
     assert (await visitor.get("/actions/pause")).status == 405
+    url, form = f"{visitor.origin}/login", "application/x-www-form-urlencoded"
+    for kind, status in ((f"{form}; charset=x", 400), (form, 400), ("multipart/form-data", 415)):
+        async with visitor.session.post(
+            url, data=b"token=\xff", headers={"Content-Type": kind}
+        ) as answer:
+            assert answer.status == status
     for person in ("", "me", "-1", "9" * 19, "1" * 40, "１２", "0"):
         assert "no id" in await visitor.act("block", person=person)
     text = await visitor.page()

@@ -6,8 +6,13 @@ import re
 
 import pytest
 from PIL import Image
+from sqlalchemy.exc import OperationalError
 
 from bot.config import BotSettings
+from bot.host_page import vitals
+from bot.storage.jobs import JobRepository
+from bot.storage.key_values import KeyValueRepository
+from bot.storage.overview import OverviewRepository
 from bot.timings import Timings
 from tests.harness.bot_harness import (
     PATIENCE,
@@ -130,3 +135,30 @@ async def test_the_page_says_that_the_bot_starts(settings: BotSettings, visitor:
         assert "The bot is starting" in await visitor.page()
         goes_on.set()
         await running
+
+
+async def test_without_its_database_the_page_says_what_it_does_not_know(
+    bot: BotHarness, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+):
+    async def fail(*_: object) -> None:
+        raise OperationalError("connect", None, ConnectionError("the database is away"))
+
+    monkeypatch.setattr(vitals, "PAUSE", 0.05)
+    await visitor.log_in()
+    for repository, name in (
+        *((OverviewRepository, each) for each in ("failures", "periods")),
+        (KeyValueRepository, "get"),
+        (JobRepository, "count_open"),
+    ):
+        monkeypatch.setattr(repository, name, fail)
+    async with asyncio.timeout(PATIENCE):
+        while "store: not there" not in (text := await visitor.page()):
+            await asyncio.sleep(0.2)
+    assert "The database does not answer" in text
+    assert "Last failures Not known yet" in text
+    assert (
+        await visitor.act("pause") == "Nothing was changed, because the database does not answer."
+    )
+    assert (await visitor.get("/readyz")).status == 503
+    monkeypatch.undo()
+    assert bot.services.worker.is_alive()
