@@ -21,6 +21,7 @@ BENCHMARKS = (
     "hostile",
     "queue",
     "store",
+    "backups",
     "seats",
     "crash",
     "crowd",

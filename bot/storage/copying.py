@@ -98,7 +98,7 @@ async def _rows(session: AsyncSession, table: Table) -> AsyncIterator[RowMapping
 async def _open_source(place: str) -> AsyncGenerator[Database]:
     if not is_url(place) and not (Path(place) / DATABASE).exists():
         raise SettingsError(f"there is no database {quoted(Path(place) / DATABASE)}")
-    async with _open(place) as database:
+    async with open_database(place) as database:
         yield database
 
 
@@ -106,14 +106,14 @@ async def _open_source(place: str) -> AsyncGenerator[Database]:
 async def _open_target(place: str) -> AsyncGenerator[Database]:
     """Open a new database; a file that was made for it is deleted if the copy fails."""
     if is_url(place):
-        async with _open(place) as database:
+        async with open_database(place) as database:
             yield database
         return
     path = Path(place) / DATABASE
     if path.exists():
         raise SettingsError(f"the target is not empty: there is {quoted(path)}; name a new folder")
     try:
-        async with _open(place) as database:
+        async with open_database(place) as database:
             yield database
     except BaseException:
         for each in database_files(path):
@@ -122,7 +122,8 @@ async def _open_target(place: str) -> AsyncGenerator[Database]:
 
 
 @asynccontextmanager
-async def _open(place: str) -> AsyncGenerator[Database]:
+async def open_database(place: str) -> AsyncGenerator[Database]:
+    """Open a database that no bot uses; make or migrate its tables."""
     seconds = Timings.locked_seconds
     if is_url(place):
         async with open_postgres(place, seconds, waits=False) as (database, _):
