@@ -72,6 +72,7 @@ class JobRow(Base):
     __tablename__ = "jobs"
     __table_args__: ClassVar = (
         Index("ix_jobs_kept", "sources_removed", "ended_at"),
+        Index("ix_jobs_of_person", "author_id", "id"),
         {"sqlite_autoincrement": True},  # old buttons hold ids, so none is used twice
     )
 
@@ -80,7 +81,7 @@ class JobRow(Base):
     kind: Mapped[str] = mapped_column(String(16), server_default="imagine")
     """What made the job: "imagine", "edit", "rerun" and so on."""
     parent_id: Mapped[int | None]
-    author_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    author_id: Mapped[int] = mapped_column(BigInteger)
     guild_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
     channel_id: Mapped[int | None] = mapped_column(BigInteger)
     """The channel of the command; a `PlaceRow` follows when the announcement is posted."""

@@ -32,6 +32,7 @@ from engine.errors import SettingsError
 from engine.files import MEBIBYTE
 from engine.models.memory import Budget
 from engine.presets import make_recipe
+from tests.bot.storage.maintenance.backup_helpers import run
 from tests.harness.job_factory import PARTS, finished_job, notified_job, running_job, stored_parts
 from tests.harness.postgres import PostgresServer
 from tests.harness.stores import Place
@@ -294,9 +295,7 @@ async def test_an_older_database_of_postgres_is_migrated(postgres: PostgresServe
         job = await store.jobs.add(AUTHOR, "ÜBER", (RECIPE,))
         await store.jobs.add_post(job.id, 1, 2, 1)
         await store.lifecycle.finish(job.id, [], 1.0, stopped=False)
-    await postgres.execute(url, "ALTER TABLE jobs DROP COLUMN prompt_folded")
-    await postgres.execute(url, "ALTER TABLE checkpoints DROP COLUMN runs")
-    await postgres.execute(url, "UPDATE alembic_version SET version_num = '0015'")
+    assert await run("downgrade", "0015", "--yes", "--database", url) == 0
     async with place.open() as store:
         scope = Scope(AUTHOR, search="über")
         assert await store.history.page(scope, PageDirection.OLDER, None) is not None

@@ -18,6 +18,7 @@ from bot.storage.retention import BlobKind
 from bot.storage.tables import Base
 from engine.errors import SettingsError
 from engine.presets import make_recipe
+from tests.bot.storage.maintenance.backup_helpers import run
 from tests.harness.job_factory import running_job
 
 BEFORE_MIGRATIONS = """
@@ -126,11 +127,7 @@ async def test_prompts_of_earlier_jobs_are_found_in_any_case_and_script(tmp_path
 async def test_checkpoints_from_before_kinds_of_runs_go_on_anywhere(tmp_path: Path):
     async with open_store(tmp_path) as store:
         job = await running_job(store)
-    with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
-        database.executescript(
-            "DROP INDEX ix_checkpoints_runs; ALTER TABLE checkpoints DROP COLUMN runs;"
-            "UPDATE alembic_version SET version_num = '0016'"
-        )
+    assert await run("downgrade", "0016", "--yes", "--database", tmp_path) == 0
     async with open_store(tmp_path) as store:
         (checkpoint,) = await store.lifecycle.checkpoints(job.id)
         assert (checkpoint.steps_done, checkpoint.runs) == (1, "")
