@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _time_commands(place: str, folder: Path, options: argparse.Namespace) -> None:
-    asyncio.run(_store(place, 1, options.jobs, options.frames, options.checkpoints))
+    asyncio.run(store(place, 1, options.jobs, options.frames, options.checkpoints))
     file = folder / "pictures.backup"
     _time("backup", "backup", file, "--database", place)
     print(f"  size of the backup: {file.stat().st_size / 1e6:.0f} MB")
@@ -72,9 +72,9 @@ def _cpu_seconds() -> float:
 def kill_commands(place: str, folder: Path, kills: int, random: Random) -> None:
     """Kill commands of each kind so many times on an empty place, and print what was left."""
     killer, earlier = Killer(place, folder, random), folder / "earlier.backup"
-    asyncio.run(_store(place, 1, KILLED_JOBS))
+    asyncio.run(store(place, 1, KILLED_JOBS))
     run_command("backup", earlier, "--database", place)
-    asyncio.run(_store(place, KILLED_JOBS + 1, KILLED_JOBS))
+    asyncio.run(store(place, KILLED_JOBS + 1, KILLED_JOBS))
     for title, left in (
         ("backups", killer.backups(kills)),
         ("restores", killer.restores(kills, earlier)),
@@ -83,8 +83,9 @@ def kill_commands(place: str, folder: Path, kills: int, random: Random) -> None:
         print(f"  {kills} {title} killed: {left.before} times as before, {left.after} complete")
 
 
-async def _store(
+async def store(
     place: str, first: int, count: int, frames: int = 0, checkpoints: bool = False
 ) -> None:
+    """Store jobs in a database, which is made if there is none."""
     async with open_database(place) as database:
         await store_jobs(database, first, count, frames=frames, checkpoints=checkpoints)
