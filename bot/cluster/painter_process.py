@@ -61,7 +61,8 @@ class PainterProcess:
         self._loading = ModelLoading()
         self._told = LoadingReport(None, {})
         """How far the models are, as it was reported last."""
-        self._seen_at = time.monotonic()
+        self._silence = 0
+        """Seconds without a sign of the bot; only those in which this process could run."""
         if version != __version__:
             self._reports.put(Gone(_other_version(version)))
             return
@@ -102,7 +103,7 @@ class PainterProcess:
 
     def pulse(self) -> int:
         """Say that the bot lives; return the id of this process."""
-        self._seen_at = time.monotonic()
+        self._silence = 0
         return os.getpid()
 
     def _on_loaded(self, loaded: Future[None]) -> None:
@@ -135,7 +136,8 @@ class PainterProcess:
         """End the process when the painter has ended, or the bot was not heard for too long."""
         while self._painter.is_alive():
             time.sleep(1.0)
-            if time.monotonic() - self._seen_at > self._timings.orphan_seconds:
+            self._silence += 1
+            if self._silence > self._timings.orphan_seconds:
                 log.error("the bot is gone, ending")
                 os._exit(1)
         self._reports.put(Gone())

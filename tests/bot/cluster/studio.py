@@ -113,6 +113,22 @@ class ThreadCluster:
             each.cut()
 
 
+class StepCounter(ThroughputEstimator):
+    """Counts the steps of all painters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+
+    def on(self, make: str) -> ThroughputEstimator:
+        del make
+        return self
+
+    def record(self, cost: float, seconds: float, kind: str) -> None:
+        super().record(cost, seconds, kind)
+        self.steps += 1
+
+
 class Studio:
     """The painters of a cluster, and a store that keeps what they publish."""
 
@@ -129,10 +145,11 @@ class Studio:
         settings = EngineSettings(more_models=tuple(models), deterministic=deterministic)
         self.queue = GpuQueue(slice_steps=slice_steps)
         self.loading = ModelLoading()
+        self.counter = StepCounter()
         self.events: list[Event] = []
         self.checkpoints: dict[int, list[StoredCheckpoint]] = {}
         workplace = Workplace(
-            *(settings, WeightsSettings(), self.queue, ThroughputEstimator()),
+            *(settings, WeightsSettings(), self.queue, self.counter),
             *(self._publish, self._load, timings, self.loading),
         )
         self.cluster = make_cluster(self.queue)
