@@ -126,7 +126,13 @@ class ClusterPainters:
         return False
 
     def _look(self) -> None:
-        """Hire painters for places that have none, and let painters go that are not needed."""
+        """Hire painters for places that have none, and let painters go that are not needed.
+
+        A painter that waits for work exchanges no messages, so that its loss is noticed here.
+        """
+        for each in self.all:
+            if each.line.broken:
+                each.lose(each.line.broken)
         for each in [each for each in self._painters if not each.is_alive()]:
             self._painters.remove(each)
             self.loading.devices.pop(each.number, None)

@@ -18,12 +18,21 @@ class Line(Protocol):
         """The machine of the painter, in words; "" until it answers."""
         ...
 
+    @property
+    def broken(self) -> str:
+        """Why the painter is lost, which may be noticed between two exchanges; "" if it is not."""
+        ...
+
     def exchange(self, orders: Sequence[Order], seconds: float) -> Sequence[Report]:
         """Send orders; return what there is to report after `seconds`, or before if urgent.
 
         Raises `PainterLostError`; the orders may then have been obeyed or not, and what was not
         reported is lost.
         """
+        ...
+
+    def check(self) -> None:
+        """Raise `PainterLostError` if the painter does not answer now, but did so before."""
         ...
 
     def settle(self) -> None:

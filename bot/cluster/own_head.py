@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from bot.cluster.cluster import ClusterError
 from bot.worker.ray_environment import TOKEN_PATH_VARIABLE, TOKEN_VARIABLE, without_secrets
@@ -13,6 +14,7 @@ from bot.worker.ray_head import Address, UnreachableHeadError, find_head
 from bot.worker.ray_node import HEAD_PORT, Node
 
 _START_SECONDS, _END_SECONDS = 120.0, 20.0
+_MOST_SAID = 65_536
 _TOKEN_FILE = "ray-token"
 
 
@@ -37,6 +39,8 @@ class OwnHead:
     def __init__(self, port: int = HEAD_PORT) -> None:
         self.address = Address("127.0.0.1", port)
         self._process: subprocess.Popen[bytes] | None = None
+        self._said = TemporaryFile()  # noqa: SIM115 (it closes with this object)
+        """What it says about errors."""
 
     def start(self) -> None:
         """Start it unless it runs, and wait until it takes connections.
@@ -49,7 +53,7 @@ class OwnHead:
             Node(self.address.port).command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=self._said,
             env=without_secrets(os.environ),
         )
         until = time.monotonic() + _START_SECONDS
@@ -82,7 +86,8 @@ class OwnHead:
     def _last_words(self) -> str:
         """Return the last line of what a process that ended has said."""
         assert self._process is not None
-        if self._process.poll() is None or self._process.stderr is None:
+        if self._process.poll() is None:
             return ""
-        lines = self._process.stderr.read().decode(errors="replace").strip().splitlines()
+        self._said.seek(0)
+        lines = self._said.read(_MOST_SAID).decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""

@@ -1,12 +1,15 @@
 """The process of a painter as Ray starts it. Imported on the machine of the painter."""
 
+import os
 import socket
+from pathlib import Path
 
 from bot.cluster.painter_process import PainterProcess
 from bot.timings import Timings
+from engine.models.catalogue import add_models, add_upscaler
 from engine.models.idle_threads import let_idle_threads_sleep
 from engine.settings import EngineSettings
-from engine.weights.settings import WeightsSettings
+from engine.weights.settings import FOLDER_VARIABLE, WeightsSettings
 
 
 class RayPainter(PainterProcess):
@@ -21,6 +24,10 @@ class RayPainter(PainterProcess):
         sharing: int,
     ) -> None:
         let_idle_threads_sleep()
+        if folder := os.environ.get(FOLDER_VARIABLE):  # where this machine has its weights
+            weights = weights.model_copy(update={"folder": Path(folder)})
+        add_models(weights)
+        add_upscaler(settings.upscaler)
         super().__init__(version, settings, weights, timings, sharing)
         self.report_log()
 

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 1.0
 """Seconds after which a thread that waits for an answer looks whether the line was cut."""
+_FRESH_SECONDS = 1.0
+"""Seconds after an answer in which a painter is believed to live."""
 
 
 class RayCluster:
@@ -98,6 +100,7 @@ class RayCluster:
         from bot.cluster.ray_actor import RayPainter
 
         gpus, cpus = self._settings.gpus, self._settings.cpus
+        weights = weights.model_copy(update={"folder": weights.folder.absolute()})
         own = (
             {"device": "cuda:0"} if gpus else {"device": "cpu", "threads": settings.threads or cpus}
         )
@@ -159,6 +162,11 @@ class RayLine:
         """True once the line was cut."""
         return self._cut_because is not None
 
+    @property
+    def broken(self) -> str:
+        """Why the line was cut; "" if it was not."""
+        return self._cut_because or ""
+
     def exchange(self, orders: Sequence[Order], seconds: float) -> Sequence[Report]:
         """Send orders, and return what there is to report."""
         if self._answered_at is None:
@@ -180,6 +188,11 @@ class RayLine:
                     return found
             except Exception as error:
                 raise PainterLostError(_cause(error)) from error
+
+    def check(self) -> None:
+        """Raise `PainterLostError` if the painter does not answer now."""
+        if self._answered_at is None or time.monotonic() - self._answered_at > _FRESH_SECONDS:
+            self._get(self._actor.pulse.remote())
 
     def settle(self) -> None:
         """Expect quick answers from now on."""

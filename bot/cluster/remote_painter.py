@@ -196,6 +196,7 @@ class RemotePainter:
             self._pass_requests_on()
         elif not self._calls:
             task = self._seat.dequeue()
+            self._check_that_it_lives()
             if isinstance(task, Slice):
                 self._send_slice(task)
             elif task is not None:
@@ -203,6 +204,18 @@ class RemotePainter:
             if not self._orders:
                 return
         self._exchange()
+
+    def _check_that_it_lives(self) -> None:
+        """Raise `PainterLostError` if the painter died while it waited for work.
+
+        It did not die of the job that it would get now.
+        """
+        assert self._seat is not None
+        try:
+            self.line.check()
+        except PainterLostError:
+            self._seat.end_slice()
+            raise
 
     def _close(self) -> None:
         """Let the painter end after its current step, and hear what it has painted until then."""

@@ -68,6 +68,14 @@ class ThreadLine:
             return replace(report, fingerprint=self.fingerprint)
         return report
 
+    @property
+    def broken(self) -> str:
+        return self._broken
+
+    def check(self) -> None:
+        if self._broken:
+            raise PainterLostError(self._broken)
+
     def is_leaving(self) -> bool:
         return self.leaves
 

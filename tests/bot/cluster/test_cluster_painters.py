@@ -61,3 +61,16 @@ def test_pictures_are_the_same_whoever_paints_or_dies(seed: int):
             assert all(map(is_as_alone, end.pictures))
     failed = [each for each in ends if isinstance(each, Failed)]
     assert len(failed) <= 1, "only a job whose painters were lost twice fails"
+
+
+def test_a_painter_that_dies_without_work_is_replaced_before_anyone_waits():
+    opened, cluster = studio(painters=2)
+    with opened.open(ready=2):
+        cluster.lines[0].lose()
+        opened.wait_for(lambda: len(cluster.lines) == 3)
+        job = Job(1, 1, "a ring", (recipe(1, PIXELS[0], 3),))
+        opened.queue.put(job)
+        opened.wait_for(lambda: not opened.queue.jobs())
+        (end,) = opened.ends()
+    assert isinstance(end, Finished)
+    assert all(map(is_as_alone, end.pictures))
