@@ -1,8 +1,8 @@
 """Measure backing up and restoring many jobs, and kill backups, restores and migrations.
 
 SQLite is measured in a temporary folder. With --url, an empty database of Postgres is measured
-too; it is filled. After each kill with SIGKILL, the file of the backup must be the earlier or the
-new one, and the database must hold what it held before, or all that the command brings.
+instead; it is filled. After each kill with SIGKILL, the file of the backup must be the earlier or
+the new one, and the database must hold what it held before, or all that the command brings.
 """
 
 import argparse
@@ -34,17 +34,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--kills", type=int, default=0, help="kill so many commands of each kind")
     options = parser.parse_args(arguments)
     print(f"load of the machine: {os.getloadavg()[0]:.1f}, cores: {os.cpu_count()}")
-    for title, url in (("SQLite", ""), ("Postgres", options.url)):
-        if url is None:
-            continue
-        with tempfile.TemporaryDirectory() as name:
-            print(f"{title}:")
-            folder = Path(name)
-            place = url or str(folder / "data")
-            if options.kills:
-                kill_commands(place, folder, options.kills, Random(SEED))
-            else:
-                _time_commands(place, folder, options)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        place = options.url or str(folder / "data")
+        print("Postgres:" if options.url else "SQLite:")
+        if options.kills:
+            kill_commands(place, folder, options.kills, Random(SEED))
+        else:
+            _time_commands(place, folder, options)
 
 
 def _time_commands(place: str, folder: Path, options: argparse.Namespace) -> None:
@@ -75,11 +72,12 @@ def kill_commands(place: str, folder: Path, kills: int, random: Random) -> None:
     asyncio.run(store(place, 1, KILLED_JOBS))
     run_command("backup", earlier, "--database", place)
     asyncio.run(store(place, KILLED_JOBS + 1, KILLED_JOBS))
-    for title, left in (
-        ("backups", killer.backups(kills)),
-        ("restores", killer.restores(kills, earlier)),
-        ("migrations", killer.migrations(kills, OLD_REVISION)),
+    for title, kill in (
+        ("backups", killer.backups),
+        ("restores", lambda count: killer.restores(count, earlier)),
+        ("migrations", lambda count: killer.migrations(count, OLD_REVISION)),
     ):
+        left = kill(kills)
         print(f"  {kills} {title} killed: {left.before} times as before, {left.after} complete")
 
 

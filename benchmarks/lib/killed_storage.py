@@ -20,6 +20,8 @@ from bot.storage.places import is_url
 from bot.storage.postgres import open_locked
 
 _WAIT_SECONDS = 30.0
+_RUNS = 3
+"""How often a command is timed; of its times the shortest counts, so that most kills come early."""
 State = dict[str, Digest]
 
 
@@ -47,7 +49,7 @@ class Killer:
         left = [0, 0]
         before = self._state()
         arguments = ["backup", "--force", str(file), "--database", self._place]
-        seconds = self._seconds(main, arguments)
+        seconds = min(self._seconds(main, arguments) for _ in range(_RUNS))
         content = file.read_bytes()
         for _ in range(kills):
             self._kill(main, arguments, seconds)
@@ -90,6 +92,9 @@ class Killer:
         before = self._state()
         seconds = self._seconds(*command)
         after = self._state()
+        for _ in range(1, _RUNS):
+            go_back()
+            seconds = min(seconds, self._seconds(*command))
         assert before != after
         left = [0, 0]
         for _ in range(kills):

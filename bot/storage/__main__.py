@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -145,4 +146,6 @@ def _report(table: str, digest: Digest) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever ends the program, as timers do that have waited too long, leaves nothing half done.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

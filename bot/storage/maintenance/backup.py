@@ -32,12 +32,15 @@ async def backup(place: str, path: Path, *, force: bool) -> About:
     Raises `SettingsError` if the database cannot be read or what is needed is not installed, and
     `PictureError` if the file cannot be written.
     """
+    database = Path(place) / DATABASE
+    if not is_url(place) and path.resolve() in [e.resolve() for e in database_files(database)]:
+        raise SettingsError(f"{quoted(path)} belongs to the database itself: name another file")
     with atomic_write(path, force=force) as part:
         part.chmod(FILE_MODE)
         if is_url(place):
             about = await _dump(place, part)
         else:
-            about = await _copy(Path(place) / DATABASE, part)
+            about = await _copy(database, part)
     flush_folder(path.parent)
     return about
 

@@ -25,6 +25,8 @@ _LIBPQ_KEYS = {
     *("requirepeer", "krbsrvname", "gsslib", "gssencmode", "service", "target_session_attrs"),
 }
 """What a URL may say to these programs; the driver takes other keys as settings of the server."""
+_LOCK_MILLISECONDS = 60_000
+"""How long `pg_dump` waits for a table that somebody has locked."""
 _LEAST_COMPRESSION = "1"
 """Pictures cannot be compressed, only the digits that a dump writes them in."""
 
@@ -72,6 +74,7 @@ async def dump(
     arguments = [
         *("--format=custom", f"--compress={_LEAST_COMPRESSION}", "--encoding=UTF8"),
         *("--no-owner", "--no-privileges", "--no-tablespaces", "--no-password"),
+        f"--lock-wait-timeout={_LOCK_MILLISECONDS}",
         *(f"--snapshot={snapshot}", *(f"--table={table}" for table in tables)),
     ]
     address, secrets = _address(url)

@@ -139,7 +139,7 @@ async def _restore_postgres(archive: Archive, url: str, report: Report, *, force
     about = archive.about
     program = await find_program("pg_restore", about.pg_dump)
     opening = open_locked(url, Timings.locked_seconds, waits=False, command_seconds=LONG_SECONDS)
-    async with opening as (engine, _):
+    async with opening as (engine, lock):
         try:
             async with engine.begin() as connection:
                 await _make_room(connection, about, force=force)
@@ -148,6 +148,8 @@ async def _restore_postgres(archive: Archive, url: str, report: Report, *, force
                     await ScriptReader(chunks).run(raw.driver_connection, LONG_SECONDS)
                 await _compare(connection, about, report)
                 await connection.run_sync(migrate)
+                if not lock.is_held:
+                    raise SettingsError("the connection that keeps bots away was lost")
         except SettingsError as error:
             told = str(error)
             raise SettingsError(told if _UNCHANGED in told else f"{told}; {_UNCHANGED}") from error

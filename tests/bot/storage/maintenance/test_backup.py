@@ -4,6 +4,7 @@ import asyncio
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,39 @@ async def test_a_file_is_replaced_only_with_force(
     content = file.read_bytes()
     assert await run("backup", file, "--database", str(tmp_path / "none"), "--force") == 2
     assert file.read_bytes() == content
+
+
+async def test_the_database_itself_is_no_place_for_its_backup(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    place = Place(tmp_path)
+    async with place.open() as store:
+        await store.key_values.set("name", "value")
+    file = tmp_path / DATABASE
+    assert await run("backup", file, "--force", "--database", tmp_path) == 2
+    assert "name another file" in capsys.readouterr().err
+    assert await value(place) == "value"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+async def test_a_backup_that_is_ended_leaves_nothing_behind(place: Place, tmp_path: Path):
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    async with place.open() as store:
+        for number in range(40):
+            await store.drafts.add(number, os.urandom(1_000_000), None, None)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot.storage", "backup", str(folder / "a")),
+            *("--database", named(place)),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        while not any(each.stat().st_size for each in folder.iterdir()):
+            await asyncio.sleep(0.01)
+        process.terminate()
+        _, said = await process.communicate()
+    assert process.returncode == 2
+    assert said.decode().startswith("ended")
+    assert not list(folder.iterdir())
 
 
 async def test_a_place_that_is_used_or_holds_something_is_left_alone(
