@@ -14,12 +14,21 @@ import pytest
 import torch
 
 from bot.config import WeightsSettings
-from bot.jobs.events import Checkpoint, Event, Failed, Finished, PaintedPicture, Started
+from bot.jobs.events import (
+    Checkpoint,
+    Event,
+    Failed,
+    Finished,
+    NoticeEvent,
+    PaintedPicture,
+    Started,
+)
 from bot.jobs.job import Job
 from bot.jobs.records import StoredCheckpoint
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
+from bot.scheduling.seats import DeviceKind
 from bot.timings import Timings
 from bot.worker.job_run import JobRun
 from bot.worker.job_runs import JobRuns
@@ -69,7 +78,9 @@ class Studio:
         if isinstance(event, Checkpoint):
             state = event.state
             content = state if isinstance(state, bytes) else dump(dict(state), event.recipe)
-            stored = StoredCheckpoint(event.picture, event.steps_done, event.seconds, content)
+            stored = StoredCheckpoint(
+                event.picture, event.steps_done, event.seconds, content, event.runs
+            )
             self.checkpoints.setdefault(event.job_id, []).insert(0, stored)
         self.events.append(event)
 
@@ -222,6 +233,35 @@ def test_others_go_on_when_a_painter_dies(
     for end in opened.ends():
         assert isinstance(end, Finished)
         assert all(map(is_as_alone, end.pictures))
+
+
+def test_a_picture_whose_kind_of_painter_died_goes_on_elsewhere_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    after_step, died = JobRun.after_step, list[str]()
+
+    def dying(run: JobRun, seconds: float) -> Exception | None:
+        if len(opened.checkpoints.get(1, ())) >= 2 and not died:
+            died.append(threading.current_thread().name)
+            raise SystemError("the driver is gone")
+        return after_step(run, seconds)
+
+    def kind(*_: object) -> DeviceKind:
+        name = threading.current_thread().name
+        return DeviceKind(name, f"cpu/{name}")
+
+    monkeypatch.setattr(JobRun, "after_step", dying)
+    monkeypatch.setattr(Workplace, "kind", kind)
+    with studio(painters=2) as opened:
+        opened.queue.put(Job(1, 1, "a ring", (recipe(1, steps=12),)))
+        opened.wait_for(opened.ends)
+    (end,) = opened.ends()
+    assert isinstance(end, Finished)
+    assert all(map(is_as_alone, end.pictures))
+    (notice,) = [each for each in opened.events if isinstance(each, NoticeEvent)]
+    assert "another device than before" in notice.text
+    kinds = {each.runs for each in opened.checkpoints[1]}
+    assert kinds == {"cpu/engine", "cpu/engine 1"}
 
 
 def test_a_job_that_painters_die_of_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch):
