@@ -11,6 +11,7 @@ import aiohttp
 
 TOKEN = "a-token-for-the-host"
 _BEARER = {"Authorization": f"Bearer {TOKEN}"}
+_PATIENCE = 20.0
 _CROWD_PATHS = ("/readyz", "/metrics", "/live", "/login")
 
 
@@ -20,7 +21,10 @@ async def _visit(port: int, kind: str, rate: float, seconds: float) -> Counter[s
     origin = f"http://127.0.0.1:{port}"
     jar = aiohttp.CookieJar(unsafe=True)
     connector = aiohttp.TCPConnector(limit=32)
-    async with aiohttp.ClientSession(cookie_jar=jar, connector=connector) as session:
+    timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+    async with aiohttp.ClientSession(
+        cookie_jar=jar, connector=connector, timeout=timeout
+    ) as session:
         await (await session.post(f"{origin}/login", data={"token": TOKEN})).read()
         running = set[asyncio.Task[None]]()
         began, sent = time.monotonic(), 0
@@ -44,7 +48,7 @@ async def _get_all(
             async with session.get(origin + path, headers=_BEARER) as answer:
                 text = await answer.text()
                 found[str(answer.status)] += 1
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             found[type(error).__name__] += 1
             continue
         if kind != "crowd" and path == "/live":

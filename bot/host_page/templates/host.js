@@ -13,8 +13,8 @@
       if (isUsed()) return;
       const answer = await fetch("/live", { credentials: "same-origin" });
       if (answer.redirected) return location.assign("/login");
-      if (!answer.ok || isUsed()) return;
-      live.innerHTML = await answer.text();
+      const text = await answer.text();
+      if (answer.ok && !isUsed()) live.innerHTML = text;
     } catch {
       // The bot is away, perhaps for a restart: the next refresh tries again.
     } finally {
