@@ -49,8 +49,7 @@ async def _dump(url: str, part: Path) -> About:
     async with open_for_reading(url) as connection:
         about = await _describe(connection)
         server = await connection.scalar(text("SHOW server_version_num"))
-        version = int(server or 0) // 10_000
-        program = await find_program("pg_dump", version)
+        program, version = await find_program("pg_dump", int(server or 0) // 10_000)
         snapshot = await connection.scalar(text("SELECT pg_export_snapshot()"))
         schema = str(await connection.scalar(text("SELECT current_schema()")))
         about = about.model_copy(update={"namespace": schema, "pg_dump": version})

@@ -31,8 +31,8 @@ _LEAST_COMPRESSION = "1"
 """Pictures cannot be compressed, only the digits that a dump writes them in."""
 
 
-async def find_program(name: str, version: int) -> str:
-    """Return the path of the oldest program of at least this version.
+async def find_program(name: str, version: int) -> tuple[str, int]:
+    """Return the path and version of the oldest program of at least this version.
 
     Raises `SettingsError` if there is none.
     """
@@ -41,7 +41,8 @@ async def find_program(name: str, version: int) -> str:
     found = {path: await _version(path) for path in paths}
     fitting = [(number, path) for path, number in found.items() if number >= version]
     if fitting:
-        return min(fitting, key=lambda each: each[0])[1]
+        newer, path = min(fitting, key=lambda each: each[0])
+        return path, newer
     if found:
         newest = max(found.values())
         problem = f"{name} {version} or newer is needed, and only {newest} is installed"

@@ -137,7 +137,7 @@ def _unlink(path: Path) -> None:
 
 async def _restore_postgres(archive: Archive, url: str, report: Report, *, force: bool) -> None:
     about = archive.about
-    program = await find_program("pg_restore", about.pg_dump)
+    program, _ = await find_program("pg_restore", about.pg_dump)
     opening = open_locked(url, Timings.locked_seconds, waits=False, command_seconds=LONG_SECONDS)
     async with opening as (engine, lock):
         try:
@@ -161,7 +161,8 @@ async def _make_room(connection: AsyncConnection, about: About, *, force: bool) 
     schema = await connection.scalar(text("SELECT current_schema()"))
     if schema != about.namespace:
         raise SettingsError(
-            f"the backup is of the schema {about.namespace!r}, and the URL means {schema!r}: add "
+            f"the backup is of the schema {about.namespace!r}, and the URL means "
+            f"{schema or 'one that does not exist'!r}: create it in the new database, and add "
             f"?search_path={about.namespace} to the URL"
         )
     found = await stored_tables(connection)

@@ -196,6 +196,25 @@ async def test_the_file_is_one_that_other_programs_unpack(tmp_path: Path):
     assert await value(Place(unpacked)) == "value"
 
 
+async def test_a_schema_of_a_shared_database_is_backed_up_alone(
+    postgres: PostgresServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file, shared, other = tmp_path / "a", await postgres.new_database(), Place(tmp_path / "public")
+    new = await postgres.empty_database()
+    for url in (shared, new):
+        await postgres.execute(url, "CREATE SCHEMA painter")
+    painter, target = (Place(tmp_path / "b", f"{url}&search_path=painter") for url in (shared, new))
+    async with Place(other.folder, shared).open() as theirs, painter.open() as ours:
+        await theirs.key_values.set("name", "theirs")
+        await ours.key_values.set("name", "value")
+        await backed_up(painter, file)
+    assert await restored(Place(tmp_path, new), file) == 2
+    assert "?search_path=painter" in capsys.readouterr().err
+    assert await restored(target, file) == 0
+    assert await value(target) == "value"
+    assert not await postgres.execute(new, "SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
+
+
 @pytest.mark.parametrize("programs", [False, True], ids=["missing", "too old"])
 async def test_missing_programs_of_postgres_are_named(
     postgres: PostgresServer,
