@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bot.background import Background, build_background
 from bot.config import BotSettings
+from bot.dispatch.link import Link
 from bot.filtering.pictures import PictureFilter, open_picture_filter
 from bot.host_page import open_host_page
 from bot.reading.file_process import FileProcess
@@ -66,11 +67,12 @@ async def open_services(
     before_models: Callable[[Timings], Awaitable[None]] | None = None,
     file_process: FileProcess | None = None,
     picture_filter: PictureFilter | None = None,
+    link: Link | None = None,
 ) -> AsyncGenerator[Services]:
     """Open everything that a bot works with, and begin to load the models of the settings.
 
     Models that are loaded already, a process that reads files, and a picture filter other than that
-    of the settings can be given instead.
+    of the settings can be given instead. With a `link`, a dispatcher paints, and not this process.
     `before_models` is called once the store is open and before models are loaded.
 
     At the end of the block, unfinished jobs are kept for the next start, and their messages say so.
@@ -97,7 +99,7 @@ async def open_services(
         ) as store,
         AsyncExitStack() as connection,
     ):
-        background = build_background(settings, store, timings, models, picture_filter)
+        background = build_background(settings, store, timings, models, picture_filter, link)
         async with (
             background.running(),
             open_host_page(background) as page,

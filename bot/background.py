@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.cluster.cluster_painters import ClusterPainters
-from bot.cluster.ray_cluster import RayCluster
 from bot.config import BotSettings
 from bot.delivery.moderation_log import ModerationLog
-from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
+from bot.dispatch.front import Front
+from bot.dispatch.link import Link
+from bot.dispatch.painting import EventSource, build_painting
 from bot.filtering.pictures import PictureFilter
 from bot.healthcheck import beat
 from bot.monitoring import Metrics
@@ -31,9 +31,7 @@ from bot.storage import Store
 from bot.submission.server_languages import ServerLanguages
 from bot.tasks import cancel
 from bot.timings import Timings
-from bot.worker.local_painters import LocalPainters
 from bot.worker.painters import Painters
-from bot.worker.workplace import Workplace
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
@@ -57,7 +55,7 @@ class Background:
     picture_check: PictureCheck
     moderation_log: ModerationLog
     reporter: Reporter
-    outbox: EventOutbox
+    outbox: EventSource
     worker: Painters
     presence: Presence
     erasure: ErasureService
@@ -108,25 +106,24 @@ def build_background(
     timings: Timings,
     models: "Models | None",
     picture_filter: PictureFilter | None,
+    link: Link | None = None,
 ) -> Background:
-    """Build what works beside the commands; `models` are loaded already, if they are given."""
+    """Build what works beside the commands; `models` are loaded already, if they are given.
+
+    Jobs are painted in this process, or, with a `link`, by a dispatcher.
+    """
     metrics = Metrics()
     store.observe(metrics.store_used)
-    queue = GpuQueue(
-        fair=settings.queue.order == "fair",
-        slice_steps=settings.queue.slice_steps,
-        device_seconds=timings.device_seconds,
-    )
-    throughput, loading = ThroughputEstimator(), ModelLoading()
+    if link is None:
+        painting = build_painting(settings, store, timings, metrics, models)
+    else:
+        painting = Front(settings, store, link).painting
+    queue, throughput, loading = painting.queue, painting.throughput, painting.loading
     check = PictureCheck(settings.safety, store, picture_filter)
     log = ModerationLog(store, timings, check, ServerLanguages(store).of)
     discord = settings.discord
     reporter = Reporter(store, queue, throughput, discord, timings, check, log, loading, metrics)
-    outbox = EventOutbox(store, reporter, timings, queue.hold)
-    workplace = Workplace(
-        *(settings.engine, settings.weights, queue, throughput),
-        *(outbox.publish, outbox.load_checkpoints, timings, loading, metrics),
-    )
+    painting.outbox.attach(reporter)
     return Background(
         settings=settings,
         metrics=metrics,
@@ -137,20 +134,9 @@ def build_background(
         picture_check=check,
         moderation_log=log,
         reporter=reporter,
-        outbox=outbox,
-        worker=_painters(settings, workplace, queue, models),
+        outbox=painting.outbox,
+        worker=painting.worker,
         presence=Presence(settings.engine.models, queue, loading, timings),
         erasure=ErasureService(store, queue, reporter, log, timings, discord.own_shards),
         retention=RetentionService(store, settings.storage, timings.tidy_seconds),
     )
-
-
-def _painters(
-    settings: BotSettings, workplace: Workplace, queue: GpuQueue, models: "Models | None"
-) -> Painters:
-    """Return the painters: of this program, or of a cluster if the settings name one."""
-    if not settings.cluster.address:
-        return LocalPainters(workplace, queue, models)
-    folder, timings = settings.storage.folder, workplace.timings
-    cluster = RayCluster(settings.cluster, timings, folder, lambda: queue.closed)
-    return ClusterPainters(workplace, queue, settings.cluster, cluster)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from bot.config import BotSettings
 from bot.delivery.moderation_log import ModerationLog
-from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
+from bot.dispatch.painting import EventSource
 from bot.monitoring import Metrics
 from bot.picture_check import PictureCheck
 from bot.presence import Presence
@@ -64,7 +64,7 @@ class Services:
     throughput: ThroughputEstimator
     reporter: Reporter
     presence: Presence
-    outbox: EventOutbox
+    outbox: EventSource
     submission: JobSubmission
     questions: Questions
     answers: Answers

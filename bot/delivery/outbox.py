@@ -1,4 +1,4 @@
-"""Transactional outbox: engine events are stored before the reporter sees them.
+"""Transactional outbox: engine events are stored before whoever tells people sees them.
 
 Events come from the engine thread and are stored one by one, in their order. The end of a job is
 stored together with its pictures. If the job has ended otherwise in the meantime, because someone
@@ -16,12 +16,12 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
 from bot.delivery.encoding import encode_checkpoint, encode_picture
 from bot.delivery.late_frames import LateFrames, log_not_stored
-from bot.delivery.reporter import Reporter
 from bot.delivery.space import once_there_is_space
 from bot.errors import FAULT
 from bot.jobs.events import (
@@ -53,17 +53,31 @@ MOST_WAITING = 64 * MEBIBYTE
 """Size of the pictures and frames that wait to be stored, above which painting waits."""
 
 
+class Listener(Protocol):
+    """Whoever tells people what happens to their jobs."""
+
+    def on_event(self, event: Started | NoticeEvent | ProgressEvent) -> None:
+        """Show an event, which is stored, unless a newer one arrives first."""
+        ...
+
+    def on_end(self, job_id: int) -> None:
+        """Announce a job's end, which is stored."""
+        ...
+
+    def on_storage(self, *, is_behind: bool) -> None:
+        """Say whether what is painted can't be stored."""
+        ...
+
+
 class EventOutbox:
-    """Stores events of jobs, then passes them to the reporter.
+    """Stores events of jobs, then passes them to the listener.
 
     `hold` is called with True when painting should wait, and with False when it can go on.
     """
 
-    def __init__(
-        self, store: Store, reporter: Reporter, timings: Timings, hold: Callable[[bool], None]
-    ) -> None:
+    def __init__(self, store: Store, timings: Timings, hold: Callable[[bool], None]) -> None:
         self._store = store
-        self._reporter = reporter
+        self._attached: Listener | None = None
         self._timings = timings
         self._hold = hold
         self._loop = asyncio.get_running_loop()
@@ -81,6 +95,16 @@ class EventOutbox:
         self._queued_bytes = 0
         self._loading: set[Future[list[StoredCheckpoint]]] = set()
         self._closed = False
+
+    def attach(self, listener: Listener) -> None:
+        """Set who is told of events; call it before anything is painted."""
+        self._attached = listener
+
+    @property
+    def _listener(self) -> Listener:
+        if self._attached is None:
+            raise RuntimeError("nobody listens to the events yet")
+        return self._attached
 
     def publish(self, event: Event) -> None:
         """Queue an event, from any thread."""
@@ -121,7 +145,7 @@ class EventOutbox:
             if event is not None:
                 await self._store_next(event)
             await self._late_frames.store()
-            self._reporter.on_storage(is_behind=bool(self._late_frames))
+            self._listener.on_storage(is_behind=bool(self._late_frames))
             self._hold(self.waiting_bytes > MOST_WAITING)
 
     async def _next_event(self) -> Event | _Cancellation | None:
@@ -135,7 +159,7 @@ class EventOutbox:
 
     async def _store_next(self, event: Event | _Cancellation) -> None:
         """Store an event; say that nothing can be stored if that takes long."""
-        tell = partial(self._reporter.on_storage, is_behind=True)
+        tell = partial(self._listener.on_storage, is_behind=True)
         late = self._loop.call_later(self._timings.store_seconds, tell)
         try:
             await self.store_event(event)
@@ -176,7 +200,7 @@ class EventOutbox:
 
     def _receive(self, event: Event) -> None:
         if isinstance(event, ProgressEvent):
-            self._reporter.on_event(event)
+            self._listener.on_event(event)
             return
         self._queued_bytes += _size(event)
         self._hold(self.waiting_bytes > MOST_WAITING)
@@ -192,7 +216,7 @@ class EventOutbox:
         self._events.put_nowait(event)
 
     async def store_event(self, event: Event | _Cancellation) -> None:
-        """Store an event and pass it to the reporter."""
+        """Store an event and pass it to the listener."""
         lifecycle = self._store.lifecycle
         if event.job_id in self._cancelled and isinstance(event, Checkpoint | Finished):
             self._drop(event)
@@ -200,19 +224,19 @@ class EventOutbox:
         match event:
             case Started(job_id):
                 await lifecycle.mark_running(job_id)
-                self._reporter.on_event(event)
+                self._listener.on_event(event)
             case NoticeEvent(job_id, text):
                 await lifecycle.set_notice(job_id, text)
-                self._reporter.on_event(event)
+                self._listener.on_event(event)
             case Checkpoint():
                 await self._store_checkpoint(event)
             case Finished(job_id):
                 if await self._finish(event):
-                    self._reporter.on_end(job_id)
+                    self._listener.on_end(job_id)
             case Failed(job_id, reason):
                 self._late_frames.drop(job_id)
                 if await lifecycle.fail(job_id, reason):
-                    self._reporter.on_end(job_id)
+                    self._listener.on_end(job_id)
             case _Cancellation(job_id):
                 await self._cancel(job_id)
             case ProgressEvent():
@@ -223,7 +247,7 @@ class EventOutbox:
             await retrying(self._store.lifecycle.cancel)(job_id)
         finally:
             self._cancelled.discard(job_id)
-        self._reporter.on_end(job_id)
+        self._listener.on_end(job_id)
 
     def _drop(self, event: Checkpoint | Finished) -> None:
         if isinstance(event, Checkpoint):

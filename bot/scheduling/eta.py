@@ -39,6 +39,20 @@ class ThroughputEstimator:
         self._first = _Rate()
         """The rate of the work that was measured first: the measure of others."""
 
+    def __getstate__(self) -> dict[str, object]:
+        with self._lock:
+            state: dict[str, object] = {n: each for n, each in vars(self).items() if n != "_lock"}
+            return state | {"_by_make": self._by_make.copy(), "_by_kind": self._by_kind.copy()}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+
+    def adopt(self, other: "ThroughputEstimator") -> None:
+        """Take over what another one has measured, which is not used any more."""
+        state = other.__getstate__()
+        with self._lock:
+            vars(self).update(state)
+
     def record(self, cost: float, seconds: float, kind: str) -> None:
         """Record that work of some cost took `seconds`."""
         with self._lock:

@@ -21,7 +21,7 @@ Nothing here is safe to call from several threads.
 
 import heapq
 from collections.abc import Callable
-from itertools import count, islice, takewhile
+from itertools import islice, takewhile
 from math import ceil, floor, inf
 
 from bot.scheduling.homes import Homes
@@ -51,7 +51,8 @@ class FairQueue:
         """Users with a job that waits."""
         self._new: list[_Entry] = []
         """Users whose oldest waiting job lives nowhere."""
-        self._ids = count(1)
+        self._last_id = 0
+        """The number given last to a user or an entry."""
         self._slices = 0
         """Number of slices that were started."""
         self._time = 0.0
@@ -65,7 +66,7 @@ class FairQueue:
         user = self._users.get(author)
         if user is None:
             time = max(self._time, self._idle_times.pop(author, 0.0))
-            user = User(time, next(self._ids), self._slices)
+            user = User(time, self._next_id(), self._slices)
             self._users[author] = user
         user.jobs.append(queued)
         user.add_cost(queued.parts)
@@ -252,8 +253,12 @@ class FairQueue:
             user.time += max(0.0, self._time - user.time_in_line)
         self._push(user)
 
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
     def _push(self, user: User) -> None:
-        user.entry_id = next(self._ids)
+        user.entry_id = self._next_id()
         entry = user.time_in_line, user.tie_break, user.entry_id, user
         heapq.heappush(self._heap, entry)
         if next(user.waiting()).home is None:

@@ -17,6 +17,10 @@ class ModelLoading:
     verdicts: dict[str, Text | None] = field(default_factory=dict[str, Text | None])
     """What the check of loaded models found, by their names: None if nothing is wrong."""
 
+    def copy(self) -> "ModelLoading":
+        """Return how far the models are now."""
+        return ModelLoading(self.downloads, self.devices.copy(), self.verdicts.copy())
+
     @property
     def device(self) -> str | None:
         """The devices that hold the main models, in words; None until they are loaded on one."""

@@ -14,6 +14,7 @@ from bot.scheduling.absent_kinds import AbsentKinds
 from bot.scheduling.fair_queue import FairQueue
 from bot.scheduling.fifo_queue import FifoQueue
 from bot.scheduling.model_calls import ModelCall
+from bot.scheduling.packed_order import PackedOrder, pack
 from bot.scheduling.queue_seat import QueueSeat
 from bot.scheduling.queue_state import QueueState
 from bot.scheduling.queued_job import QueuedJob, QueuePosition, Slowness, as_usual
@@ -149,6 +150,11 @@ class GpuQueue:
             if queued.seat is not None:
                 return replace(position, jobs_ahead=0, start=0.0)
             return replace(position, seconds_kept=self._state.seconds_kept(queued))
+
+    def snapshot(self) -> PackedOrder:
+        """Return the order of all jobs, for a `QueueCopy` in another process."""
+        with self._changed:
+            return pack(self._state)
 
     def hold(self, is_held: bool) -> None:
         """Hand out no more slices, or go on with them; current slices are not affected."""

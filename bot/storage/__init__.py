@@ -4,8 +4,8 @@ A job is stored before it is announced, and each change of its state is one tran
 program at a time may use the folder.
 """
 
-from bot.storage.connection import open_store
+from bot.storage.connection import open_fenced_store, open_store
 from bot.storage.retry import retrying
 from bot.storage.store import Store
 
-__all__ = ["Store", "open_store", "retrying"]
+__all__ = ["Store", "open_fenced_store", "open_store", "retrying"]

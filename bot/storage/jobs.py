@@ -97,6 +97,11 @@ class JobRepository(Repository):
         """Return a job's record; None if it is gone or unreadable."""
         return await self._record_of(JobRow.id == job_id)
 
+    async def get_all(self, job_ids: Collection[int]) -> list[JobRecord]:
+        """Return the records of jobs, without those that are gone or unreadable."""
+        records, _ = await self._records(JobRow.id.in_(job_ids))
+        return records
+
     @retrying
     async def is_stored(self, job: Job) -> bool:
         """Return True if a job was stored, after an attempt to add it that was not confirmed.

@@ -47,6 +47,11 @@ class Store:
         """Have `observe` called after each transaction, with "read" or "write" and its seconds."""
         self._database.observe = observe
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the database belongs to another program."""
+        return self._watching.done()
+
     async def until_lost(self) -> None:
         """Wait until the database belongs to another program, and raise that as `SettingsError`."""
         await asyncio.shield(self._watching)

@@ -2,68 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack
 
 import pytest
-import simcord
 from pydantic import SecretStr
 
-from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.jobs.job import JobState
 from bot.services import Services
-from tests.harness.bot_harness import (
-    FAST,
-    PATIENCE,
-    PROMPT,
-    ephemeral_text,
-    open_test_services,
-    painted,
-    steps_held,
-    until,
-)
+from tests.harness.bot_harness import PATIENCE, ephemeral_text, steps_held, until
 from tests.harness.postgres import PostgresServer
-
-TIMINGS = replace(FAST, checkpoint_seconds=0.0)
-
-
-@dataclass
-class ShardedBot:
-    """A Discord with a server on each of two shards; one process at a time is connected."""
-
-    settings: BotSettings
-    stack: AsyncExitStack
-    env: simcord.Env | None = None
-
-    @asynccontextmanager
-    async def process(self, shards: str) -> AsyncIterator[Services]:
-        """Run a process with some shards."""
-        changed = self.settings.discord.model_copy(update={"shards": shards})
-        settings = self.settings.model_copy(update={"discord": changed})
-        async with open_test_services(settings, timings=TIMINGS) as services:
-            client = PaintingBot(services)
-            if self.env is None:
-                self.env = simcord.Env(client, settle_timeout=PATIENCE)
-                await self.env.start()
-                self.stack.push_async_callback(self.env.shutdown)
-                self.alice = self.env.create_user("alice")
-                guilds = [self.env.create_guild(shard_id=shard) for shard in (0, 1)]
-                self.channels = [guild.create_text_channel("art") for guild in guilds]
-                self.members = [guild.add_member(self.alice) for guild in guilds]
-            else:
-                self.env._shard_ids = settings.discord.own_shards.ids
-                await self.env.restart_bot(client)
-            yield services
-
-    async def imagine(self, shard: int) -> None:
-        """Let Alice ask for a picture in the server of a shard."""
-        await self.members[shard].slash(self.channels[shard], "imagine", prompt=PROMPT, steps=3)
-
-    def pictures(self, shard: int) -> int:
-        """Return the number of messages with finished pictures in the server of a shard."""
-        threads = self.channels[shard].threads
-        return sum(bool(each.components) for thread in threads for each in painted(thread))
+from tests.harness.sharded_bot import ShardedBot
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from PIL import Image
 from bot.assembly import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings, DiscordSettings, StorageSettings
+from bot.dispatch.link import Link
 from bot.errors import UserError
 from bot.filtering.pictures import PictureFilter
 from bot.local_preview import UPLOAD_HOSTS
@@ -178,6 +179,7 @@ async def open_test_services(
     picture_filter: PictureFilter | None = None,
     *,
     is_loaded: bool = True,
+    link: Link | None = None,
 ) -> AsyncIterator[Services]:
     """Open services with shared models and a copied database, to save time.
 
@@ -193,6 +195,7 @@ async def open_test_services(
         models,
         file_process=file_process(),
         picture_filter=picture_filter,
+        link=link,
     ) as services:
         if is_loaded:
             await asyncio.wrap_future(services.worker.loaded)

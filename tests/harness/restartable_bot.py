@@ -51,7 +51,9 @@ class RestartableBot:
 
     async def kill(self, services: Services) -> None:
         """Stop storing and posting at once, as if the program were killed."""
-        self.patch.setattr(services.outbox, "_receive", lambda _: None)
+        outbox = services.outbox
+        assert isinstance(outbox, EventOutbox)
+        self.patch.setattr(outbox, "_receive", lambda _: None)
         services.queue.close()
         # A transaction that is cancelled half-way would keep the database locked in this process.
         pool = services.store.jobs._database.engine.sync_engine.pool
@@ -63,7 +65,7 @@ class RestartableBot:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        services.outbox._events = asyncio.Queue()
+        outbox._events = asyncio.Queue()
         services.reporter._reports.clear()
 
 

@@ -92,7 +92,8 @@ class Races(RuleBasedStateMachine):
                 *(self.store, self.queue, throughput, settings.discord),
                 *(Timings(), check, log, ModelLoading(), Metrics()),
             )
-            self.ledger = EventOutbox(self.store, reporter, Timings(), self.queue.hold)
+            self.ledger = EventOutbox(self.store, Timings(), self.queue.hold)
+            self.ledger.attach(reporter)
             rules = SubmissionPolicy(settings, self.store, lambda _: Budget(2**40), log)
             intake = JobSubmission(settings, rules, self.store, self.queue, reporter, check, log)
             self.control = JobControl(

@@ -1,0 +1,60 @@
+"""What the dispatcher has to tell one front, until the front asks."""
+
+import asyncio
+from collections.abc import Collection
+
+from bot.dispatch.messages import CallResult
+from bot.jobs.events import NoticeEvent, ProgressEvent, Started
+
+
+class Mailbox:
+    """News for a front, which is about the jobs that the front waits for."""
+
+    def __init__(self) -> None:
+        self.jobs: Collection[int] = frozenset[int]()
+        """Ids of the jobs that the front waits for."""
+        self.state_at = 0.0
+        """Monotonic time at which the front is told the state again."""
+        self._events: list[Started | NoticeEvent] = []
+        self._progress: dict[int, ProgressEvent] = {}
+        self._ended: set[int] = set()
+        self._results: list[CallResult] = []
+        self._is_urgent = asyncio.Event()
+
+    def on_event(self, event: Started | NoticeEvent | ProgressEvent) -> None:
+        """Keep an event of a job that the front waits for; a newer progress replaces an older."""
+        if event.job_id not in self.jobs:
+            return
+        if isinstance(event, ProgressEvent):
+            self._progress[event.job_id] = event
+        else:
+            self._events.append(event)
+            self._is_urgent.set()
+
+    def on_end(self, job_id: int) -> None:
+        """Keep the end of a job that the front waits for."""
+        if job_id in self.jobs:
+            self._ended.add(job_id)
+            self._is_urgent.set()
+
+    def on_result(self, result: CallResult) -> None:
+        """Keep the result of a call of the front."""
+        self._results.append(result)
+        self._is_urgent.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until there is something urgent, at most so long."""
+        try:
+            await asyncio.wait_for(self._is_urgent.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def take(
+        self,
+    ) -> tuple[list[Started | NoticeEvent | ProgressEvent], list[int], list[CallResult]]:
+        """Return and forget the events, the ids of jobs that have ended, and results."""
+        events = [*self._events, *self._progress.values()]
+        ended, results = sorted(self._ended), self._results
+        self._events, self._progress, self._ended, self._results = [], {}, set(), []
+        self._is_urgent.clear()
+        return events, ended, results
