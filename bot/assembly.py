@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bot.background import Background, build_background
 from bot.config import BotSettings
 from bot.dispatch.link import Link
+from bot.dispatch.ray_link import RayLink
 from bot.filtering.pictures import PictureFilter, open_picture_filter
 from bot.host_page import open_host_page
 from bot.reading.file_process import FileProcess
@@ -99,6 +100,7 @@ async def open_services(
         ) as store,
         AsyncExitStack() as connection,
     ):
+        link = link or _link(settings, timings)
         background = build_background(settings, store, timings, models, picture_filter, link)
         async with (
             background.running(),
@@ -116,6 +118,13 @@ async def open_services(
                 yield services
             finally:
                 await cancel(announcing)
+
+
+def _link(settings: BotSettings, timings: Timings) -> Link | None:
+    """Return the line to the dispatcher that paints for several processes; None if each does."""
+    if settings.discord.own_shards.are_all or not settings.cluster.address:
+        return None
+    return RayLink(settings, timings)
 
 
 def _add_upscaler(file: str) -> None:

@@ -349,6 +349,11 @@ def read_settings(path: Path | None = None) -> BotSettings:
             "discord.shards needs storage.url: processes that share the servers share a database "
             "of Postgres"
         )
+    if settings.discord.shards and settings.cluster.address == "local":
+        raise SettingsError(
+            'discord.shards needs a cluster.address such as "10.0.0.5:6379", of a cluster that '
+            "does not end with one of the processes: start its head by python -m bot.worker --head"
+        )
     if settings.host.port and settings.host_token is None:
         raise SettingsError(
             f"host.port needs a token: set {HOST_TOKEN_VARIABLE}, or {HOST_TOKEN_FILE_VARIABLE} to "

@@ -1,4 +1,4 @@
-"""A cluster of Ray: the only module of the bot that uses Ray.
+"""A cluster of Ray. Only this module and `bot.dispatch.ray_link` use Ray.
 
 A painter is an actor that holds one device. Ray never repeats what it did: a painter that fails is
 given up, its jobs go on elsewhere from their checkpoints, and another one is hired.
@@ -57,35 +57,14 @@ class RayCluster:
     def open(self) -> None:
         """Connect to Ray, or start it."""
         try:
-            self._set_environment()
-            import_ray()
-            address = self._find_head()
-            find_head(address)
-            tell_version(address)
+            if self._head is not None:
+                token = token_file(os.environ, self._folder)
+                if token is not None:
+                    os.environ[TOKEN_PATH_VARIABLE] = str(token)
+            join_cluster(self._settings, self._head)
         except SettingsError as error:
             raise ClusterError(str(error)) from error
-        _ray().init(
-            address=str(address),
-            namespace=self._settings.namespace,
-            configure_logging=False,
-            log_to_driver=False,
-        )
         self._pulse.start()
-
-    def _set_environment(self) -> None:
-        """Set the variables from which Ray takes its settings."""
-        if self._head is not None:
-            token = token_file(os.environ, self._folder)
-            if token is not None:
-                os.environ[TOKEN_PATH_VARIABLE] = str(token)
-        os.environ.update(ray_environment(os.environ))
-
-    def _find_head(self) -> Address:
-        """Return where the head is, which is started if it belongs to this program."""
-        if self._head is None:
-            return Address.parse(self._settings.address)
-        self._head.start()
-        return self._head.address
 
     def places(self) -> int:
         """Return the number of painters that the GPUs of the cluster have room for."""
@@ -139,6 +118,29 @@ class RayCluster:
             for each in self._lines:
                 each.pulse()
             time.sleep(self._timings.pulse_seconds)
+
+
+def join_cluster(settings: ClusterSettings, head: OwnHead | None = None) -> None:
+    """Connect this process to Ray; start `head` before, if it is given.
+
+    A process that Ray has started is connected already. Raises `SettingsError` if this can never
+    succeed; any other error may pass.
+    """
+    os.environ.update(ray_environment(os.environ))
+    ray = import_ray()
+    if ray.is_initialized():
+        return
+    address = Address.parse(settings.address) if head is None else head.address
+    if head is not None:
+        head.start()
+    find_head(address)
+    tell_version(address)
+    ray.init(
+        address=str(address),
+        namespace=settings.namespace,
+        configure_logging=False,
+        log_to_driver=False,
+    )
 
 
 class RayLine:

@@ -61,6 +61,7 @@ class Dispatcher:
         """Ids of the jobs whose end is not stored yet, or whose state is being read."""
         self._is_behind = False
         self._asked_at = time.monotonic()
+        self._failed_at: float | None = None
 
     async def resume(self) -> None:
         """Queue the jobs that have not ended; those without a message come with their front."""
@@ -85,10 +86,28 @@ class Dispatcher:
             state = self._state()
         return Answer(self._epoch, events, ended, results, self._is_behind, state)
 
-    async def until_lonely(self) -> None:
-        """Wait until no front has asked for a while."""
-        while (left := self._asked_at + _LONELY_SECONDS - time.monotonic()) > 0:
-            await asyncio.sleep(left)
+    async def until_ended(self) -> None:
+        """Wait until nobody has asked for a while, or the painters have failed and all were told.
+
+        Raises `SettingsError` if another dispatcher has started, or the database is lost.
+        """
+        losing = asyncio.create_task(self._store.until_lost())
+        try:
+            while time.monotonic() < self._asked_at + _LONELY_SECONDS and not self._has_failed:
+                await asyncio.wait((losing,), timeout=1.0)
+                if losing.done():
+                    losing.result()
+        finally:
+            losing.cancel()
+
+    @property
+    def _has_failed(self) -> bool:
+        """Whether the painters have failed for so long that the fronts know it."""
+        loaded = self._painting.worker.loaded
+        if not loaded.done() or loaded.exception() is None:
+            return False
+        self._failed_at = self._failed_at or time.monotonic()
+        return time.monotonic() > self._failed_at + 2 * STATE_SECONDS
 
     def on_event(self, event: Started | NoticeEvent | ProgressEvent) -> None:
         """Keep an event for the front that waits for the job."""
@@ -187,7 +206,7 @@ async def open_dispatcher(
 ) -> AsyncGenerator[Dispatcher]:
     """Run a dispatcher, which resumes what is open in the store, until the end of the block.
 
-    Another one that is opened later ends this one: `until_ended` says so.
+    Another one that is opened later ends this one: `Dispatcher.until_ended` says so.
     """
     url, shards = settings.storage.url, settings.discord.own_shards
     async with open_fenced_store(url, shards, timings.locked_seconds) as (store, epoch):
