@@ -25,7 +25,10 @@ _TOLD_SECONDS = 5.0
 
 
 class DispatcherProcess:
-    """Runs a dispatcher in a thread; questions come in other ones. It calls `end` at its end."""
+    """Runs a dispatcher in a thread; questions come in other ones. It calls `end` at its end.
+
+    It has no coroutines: Ray would then call everything in one event loop.
+    """
 
     def __init__(self, settings: BotSettings, timings: Timings, end: Callable[[], None]) -> None:
         set_up_logging(settings.log)
@@ -50,7 +53,7 @@ class DispatcherProcess:
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(self._dispatch())
+            self._loop.run_until_complete(_dispatch(self._settings, self._timings, self._ready))
         except Exception as error:
             if isinstance(error, EngineError):
                 log.error("the dispatcher ends", extra={"cause": str(error)})
@@ -61,7 +64,9 @@ class DispatcherProcess:
                 time.sleep(_TOLD_SECONDS)
         self._end()
 
-    async def _dispatch(self) -> None:
-        async with open_dispatcher(self._settings, self._timings) as dispatcher:
-            self._ready.set_result(dispatcher)
-            await dispatcher.until_ended()
+
+async def _dispatch(settings: BotSettings, timings: Timings, ready: Future[Dispatcher]) -> None:
+    """Run a dispatcher until it ends."""
+    async with open_dispatcher(settings, timings) as dispatcher:
+        ready.set_result(dispatcher)
+        await dispatcher.until_ended()

@@ -68,7 +68,7 @@ class Front:
                 if not self.worker.loaded.done():
                     self.worker.loaded.set_exception(error)
             except Exception as error:
-                cause = {"cause": f"{type(error).__name__}: {error}".partition("\n")[0]}
+                cause = {"cause": _cause(error)}
                 log.warning("the dispatcher does not answer, trying again", extra=cause)
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
@@ -79,7 +79,10 @@ class Front:
     async def drain(self) -> None:
         """Tell the dispatcher of the last jobs and orders."""
         self._is_ending = True
-        await self._ask(0.0)
+        try:
+            await self._ask(0.0)
+        except Exception as error:  # the next start tells it the same
+            log.warning("the dispatcher does not answer", extra={"cause": _cause(error)})
         await self._link.close()
 
     async def _ask(self, seconds: float) -> None:
@@ -125,3 +128,8 @@ class Front:
             self.queue.adopt(state.order, {each.job.id: each.job for each in records})
         except KeyError:  # a job was deleted meanwhile
             log.debug("the order of the jobs is not known yet")
+
+
+def _cause(error: Exception) -> str:
+    """Return what went wrong in one line, without the traceback that Ray adds."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
