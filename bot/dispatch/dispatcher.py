@@ -19,6 +19,7 @@ from bot.dispatch.messages import (
     Answer,
     Call,
     CallResult,
+    CancelLater,
     Order,
     PainterState,
     Question,
@@ -152,6 +153,9 @@ class Dispatcher:
             case Remove(job_id):
                 self._painting.queue.remove(job_id)
                 self._known.discard(job_id)
+            case CancelLater(job_id):
+                self._known.add(job_id)
+                self._painting.outbox.cancel_later(job_id)
             case Call(number, function, models):
                 loop = asyncio.get_running_loop()
 

@@ -7,7 +7,7 @@ from bot.config import BotSettings
 from bot.delivery.outbox import Listener
 from bot.dispatch.far_painters import FarPainters
 from bot.dispatch.link import Link
-from bot.dispatch.messages import Answer, Call, Order, Question, Remove, State, Stop
+from bot.dispatch.messages import Answer, Call, CancelLater, Order, Question, Remove, State, Stop
 from bot.dispatch.painting import Painting
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
@@ -72,6 +72,11 @@ class Front:
                 log.warning("the dispatcher does not answer, trying again", extra=cause)
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    def cancel_later(self, job_id: int) -> None:
+        """Have a job cancelled as soon as that can be stored."""
+        self._orders.append(CancelLater(job_id))
+        self.queue.expect_end(job_id)
 
     def close(self) -> None:
         """Do nothing: painting goes on."""

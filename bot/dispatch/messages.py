@@ -30,6 +30,13 @@ class Remove:
 
 
 @dataclass(frozen=True)
+class CancelLater:
+    """Store that a job is cancelled, as soon as anything can be stored."""
+
+    job_id: int
+
+
+@dataclass(frozen=True)
 class Call:
     """Call a function with models. `CallResult` has the result."""
 
@@ -38,7 +45,7 @@ class Call:
     models: str | None
 
 
-Order = Stop | Remove | Call
+Order = Stop | Remove | CancelLater | Call
 
 
 @dataclass(frozen=True)

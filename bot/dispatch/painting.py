@@ -37,6 +37,10 @@ class EventSource(Protocol):
         """Bring events until cancelled."""
         ...
 
+    def cancel_later(self, job_id: int) -> None:
+        """Cancel a job as soon as that can be stored; call it in the event loop."""
+        ...
+
     def close(self) -> None:
         """Keep nobody waiting any more."""
         ...

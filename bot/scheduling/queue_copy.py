@@ -27,6 +27,8 @@ class QueueCopy(GpuQueue):
         self._ask_to_remove = ask_to_remove
         self._own: dict[int, tuple[Job, int, str]] = {}
         """The arguments of `put`, by the id of the job, until the job has ended."""
+        self._ending = set[int]()
+        """Ids of jobs that are not painted any more, until their end is stored."""
         self._gone = set[int]()
         """Ids of jobs that are gone here, until the other process has heard of it."""
 
@@ -47,15 +49,21 @@ class QueueCopy(GpuQueue):
         self._ask_to_stop(job_id)
         return super().stop(job_id)
 
+    def expect_end(self, job_id: int) -> None:
+        """Note that a job that is removed here ends soon."""
+        with self._changed:
+            self._ending.add(job_id)
+
     def own_jobs(self) -> list[int]:
         """Return the ids of the jobs of this process that have not ended."""
         with self._changed:
-            return list(self._own)
+            return [*self._own, *self._ending]
 
     def ended(self, job_id: int) -> bool:
         """Note that a job has ended; return True if it was here."""
         with self._changed:
             self._own.pop(job_id, None)
+            self._ending.discard(job_id)
             self._gone.add(job_id)
             return super().remove(job_id)
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 import discord
 from sqlalchemy.exc import DBAPIError
 
-from bot.delivery.outbox import EventOutbox
 from bot.delivery.reporter import Reporter
+from bot.dispatch.painting import EventSource
 from bot.errors import UserError
 from bot.jobs.events import NoticeEvent
 from bot.jobs.job import UNFINISHED, Job, JobOrigin, JobState
@@ -61,7 +61,7 @@ class JobControl:
         store: Store,
         queue: GpuQueue,
         reporter: Reporter,
-        outbox: EventOutbox,
+        outbox: EventSource,
         submission: JobSubmission,
         timings: Timings,
     ) -> None:
