@@ -56,6 +56,7 @@ class RayLink:
 
     async def close(self) -> None:
         """Leave the cluster."""
+        self._actor = None  # a call of it would start a cluster of its own
         ray = import_ray()
         if ray.is_initialized():
             await asyncio.to_thread(ray.shutdown)

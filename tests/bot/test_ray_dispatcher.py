@@ -1,16 +1,16 @@
-"""The dispatcher on a real cluster of Ray, whose only machine is this one."""
+"""The dispatcher on a real cluster of Ray, which has no room for a painter: nothing is painted."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from importlib.util import find_spec
 
 import pytest
 from pydantic import SecretStr
 
 from bot.config import BotSettings, ClusterSettings
+from bot.dispatch.messages import Question
 from bot.dispatch.ray_link import RayLink
-from bot.services import Services
 from bot.worker.ray_environment import import_ray
 from tests.harness.bot_harness import PATIENCE, until
 from tests.harness.postgres import PostgresServer
@@ -25,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture
 def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[RayHead]:
-    with running_head(cpus=2) as head:
+    with running_head() as head:
         monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(head.folder / "token"))
         yield head
 
@@ -43,27 +43,34 @@ async def bot(
         yield bot
 
 
-async def steps_stored(services: Services, job_id: int, steps: int) -> None:
-    """Wait until a checkpoint of a job holds so many steps."""
+async def told(bot: ShardedBot, epoch: int, jobs: set[int]) -> None:
+    """Wait until the dispatcher says its number, and the jobs that it has."""
+    assert bot.link is not None
     async with asyncio.timeout(PATIENCE):
-        while (await services.store.jobs.steps_stored()).get(job_id, 0) < steps:
-            await asyncio.sleep(0.05)
+        while True:
+            with suppress(import_ray().exceptions.RayError, TimeoutError):
+                answer = await bot.link.ask(Question("test", [], []), 0.0)
+                state = answer.state
+                if state and (answer.epoch, state.order.job_ids) == (epoch, jobs):
+                    return
+            await asyncio.sleep(0.2)
 
 
-async def test_pictures_survive_their_dispatcher_and_their_process(
-    bot: ShardedBot, postgres: PostgresServer
-):
-    url = bot.settings.storage.url.get_secret_value()
-    async with bot.process("0-1/2") as services:
-        await bot.imagine(0, steps=40)
-        await steps_stored(services, 1, 3)
+async def test_the_dispatcher_is_started_again_and_goes_on(bot: ShardedBot):
+    async with bot.process("0-1/2", is_loaded=False) as services:
+        await bot.imagine(0)
+        await until(lambda: services.worker.all)
+        await told(bot, 1, {1})
         assert isinstance(bot.link, RayLink)
         import_ray().kill(bot.link._actor, no_restart=False)
-        await until(lambda: bot.pictures(0))
-        await bot.imagine(1, steps=30)
-        await steps_stored(services, 2, 3)
-    async with bot.process("0-1/2"):
-        await until(lambda: bot.pictures(1))
-        (row,) = await postgres.execute(url, "SELECT value FROM facts WHERE name = 'epoch'")
-        assert row["value"] == "2"  # it was started again once
-        assert [bot.pictures(shard) for shard in (0, 1)] == [1, 1]
+        await bot.imagine(1)
+        await told(bot, 2, {1, 2})
+        await bot.members[0].slash(bot.channels[0], "cancel", job="#1")
+        await told(bot, 2, {2})
+    async with bot.process("1/2", is_loaded=False) as services:
+        await until(lambda: [job.id for job in services.queue.jobs()] == [2])
+        await bot.members[1].slash(bot.channels[1], "cancel", job="#2")
+        await told(bot, 2, set())  # it lived on between the processes
+        async with asyncio.timeout(PATIENCE):
+            while await services.store.jobs.count_open():
+                await asyncio.sleep(0.05)

@@ -92,7 +92,7 @@ def wait_until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
 
 
 @contextmanager
-def running_head(cpus: int = 0) -> Iterator[RayHead]:
+def running_head() -> Iterator[RayHead]:
     """Start a head in a folder with a short path, because paths of sockets have 107 characters."""
     folder = Path(tempfile.mkdtemp(prefix="ray"))
     (folder / "token").write_text(secrets.token_hex(32))
@@ -100,7 +100,7 @@ def running_head(cpus: int = 0) -> Iterator[RayHead]:
     head = RayHead(folder, free_port())
     with (folder / "log").open("w") as log:
         program = subprocess.Popen(
-            [*COMMAND, "--head", str(head.port), "--cpus", str(cpus), "--gpus", "0"],
+            [*COMMAND, "--head", str(head.port), "--cpus", "0", "--gpus", "0"],
             env=head.environment,
             cwd=folder,
             stdout=log,

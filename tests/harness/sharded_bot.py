@@ -31,10 +31,11 @@ class ShardedBot:
         return self.settings.model_copy(update={"discord": changed})
 
     @asynccontextmanager
-    async def process(self, shards: str) -> AsyncIterator[Services]:
-        """Run a process with some shards."""
+    async def process(self, shards: str, *, is_loaded: bool = True) -> AsyncIterator[Services]:
+        """Run a process with some shards, as in `open_test_services`."""
         settings = self.settings_of(shards)
-        async with open_test_services(settings, timings=TIMINGS, link=self.link) as services:
+        opened = open_test_services(settings, timings=TIMINGS, link=self.link, is_loaded=is_loaded)
+        async with opened as services:
             client = PaintingBot(services)
             if self.env is None:
                 self.env = simcord.Env(client, settle_timeout=PATIENCE)

@@ -6,14 +6,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
+from bot.jobs.records import StoredCheckpoint, StoredPicture
 from bot.shards import ALL_SERVERS, Shards
-from bot.storage import Store
+from bot.storage import Store, open_fenced_store
 from engine.errors import SettingsError
 from engine.presets import make_recipe
 from tests.bot.storage.test_postgres_faults import CUT
 from tests.harness.bot_harness import PATIENCE
+from tests.harness.job_factory import running_job
 from tests.harness.postgres import PostgresServer
 from tests.harness.stores import Place
 
@@ -33,6 +36,11 @@ class Programs:
         place = Place(self.folder / str(self._count), self.url)
         own = Shards.parse(shards) if shards else ALL_SERVERS
         return await self._stack.enter_async_context(place.open(0.2, own))
+
+    async def start_painting(self, shards: str) -> tuple[Store, int]:
+        """Start a program that paints for those with shards."""
+        opening = open_fenced_store(SecretStr(self.url), Shards.parse(shards), 0.2)
+        return await self._stack.enter_async_context(opening)
 
 
 @pytest.fixture
@@ -149,3 +157,32 @@ async def test_a_job_is_of_the_shard_to_which_discord_sends_its_server(store: St
         if guild is not None
     )
     assert parts[0].has(None)
+
+
+async def test_of_two_programs_that_paint_for_all_the_older_one_writes_nothing(
+    programs: Programs,
+):
+    await programs.start("0/2")  # it reads and tells beside both
+    older, first = await programs.start_painting("0/2")
+    job = await running_job(older)
+    newer, second = await programs.start_painting("0/2")
+    assert second > first
+    ends = [StoredPicture(1, 1, b"a picture")]
+    finishing = asyncio.create_task(older.lifecycle.finish(job.id, ends, 1.0, stopped=False))
+    checkpoint = StoredCheckpoint(1, 9, 0.1, b"state")
+    with pytest.raises(DBAPIError):
+        await older.lifecycle.add_checkpoint(job.id, checkpoint, [])
+    with pytest.raises(SettingsError, match="another program paints"):
+        await older.until_lost()
+    assert (await newer.jobs.steps_stored()) == {job.id: 1}
+    assert await newer.lifecycle.finish(job.id, ends, 2.0, stopped=False)
+    assert not finishing.done()
+    finishing.cancel()
+
+
+async def test_a_program_with_all_servers_is_refused_beside_one_that_paints_for_others(
+    programs: Programs,
+):
+    await programs.start_painting("0/2")
+    with pytest.raises(SettingsError, match="another bot uses"):
+        await programs.start()
