@@ -51,6 +51,8 @@ class RayCluster:
         self._folder = folder
         self._is_closed = is_closed
         self._head = OwnHead() if settings.address == "local" else None
+        self._has_joined = False
+        """Whether this has connected the process to Ray."""
         self._lines: list[RayLine] = []
         self._pulse = threading.Thread(target=self._keep_pulse, name="pulse", daemon=True)
 
@@ -61,7 +63,7 @@ class RayCluster:
                 token = token_file(os.environ, self._folder)
                 if token is not None:
                     os.environ[TOKEN_PATH_VARIABLE] = str(token)
-            join_cluster(self._settings, self._head)
+            self._has_joined = join_cluster(self._settings, self._head)
         except SettingsError as error:
             raise ClusterError(str(error)) from error
         self._pulse.start()
@@ -108,7 +110,8 @@ class RayCluster:
         ray = _ray()
         for each in self._lines:
             each.cut()
-        ray.shutdown()
+        if self._has_joined:
+            ray.shutdown()
         if self._head is not None:
             self._head.stop()
 
@@ -120,16 +123,16 @@ class RayCluster:
             time.sleep(self._timings.pulse_seconds)
 
 
-def join_cluster(settings: ClusterSettings, head: OwnHead | None = None) -> None:
+def join_cluster(settings: ClusterSettings, head: OwnHead | None = None) -> bool:
     """Connect this process to Ray; start `head` before, if it is given.
 
-    A process that Ray has started is connected already. Raises `SettingsError` if this can never
-    succeed; any other error may pass.
+    Returns False if it is connected already, such as because Ray has started it. Raises
+    `SettingsError` if this can never succeed; any other error may pass.
     """
     os.environ.update(ray_environment(os.environ))
     ray = import_ray()
     if ray.is_initialized():
-        return
+        return False
     address = Address.parse(settings.address) if head is None else head.address
     if head is not None:
         head.start()
@@ -141,6 +144,7 @@ def join_cluster(settings: ClusterSettings, head: OwnHead | None = None) -> None
         configure_logging=False,
         log_to_driver=False,
     )
+    return True
 
 
 class RayLine:

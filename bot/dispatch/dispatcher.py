@@ -34,7 +34,7 @@ from bot.monitoring import Metrics
 from bot.storage import Store, open_fenced_store
 from bot.tasks import cancel
 from bot.timings import Timings
-from engine.errors import EngineError, ModelError
+from engine.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
     from engine.models.loading import Models
@@ -201,7 +201,7 @@ def _failure(loaded: Future[None]) -> EngineError | None:
     error = loaded.exception()
     if error is None or isinstance(error, EngineError):
         return error
-    return ModelError("the painters failed: {cause}", cause=str(error) or type(error).__name__)
+    return SettingsError(f"the painters failed: {error or type(error).__name__}")
 
 
 @asynccontextmanager

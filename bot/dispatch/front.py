@@ -64,10 +64,9 @@ class Front:
                 await self._ask(ASK_SECONDS)
                 pause = _FIRST_PAUSE
                 continue
-            except SettingsError as error:
-                if not self.worker.loaded.done():
-                    self.worker.loaded.set_exception(error)
             except Exception as error:
+                if isinstance(error, SettingsError) and not self.worker.loaded.done():
+                    self.worker.loaded.set_exception(error)  # which ends the program
                 cause = {"cause": _cause(error)}
                 log.warning("the dispatcher does not answer, trying again", extra=cause)
             await asyncio.sleep(pause)
