@@ -33,10 +33,6 @@ from engine.settings import DEMO
 
 log = logging.getLogger(__name__)
 
-_DRAIN_SECONDS = 10.0
-"""Seconds that storing the last events may take during shutdown."""
-_LOG_SECONDS = 5.0
-"""Seconds that the last lines of moderation logs may take during shutdown."""
 _LOCAL_PROGRESS_SECONDS = 3.0
 
 
@@ -46,9 +42,7 @@ async def run(settings: BotSettings) -> None:
     Raises `SettingsError`, `ModelError` or `DiscordRefusalError` if the bot cannot run.
     """
     stop = asyncio.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # on Windows Ctrl-C arrives as KeyboardInterrupt
-            asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    _listen(stop)
     async with AsyncExitStack() as stack:
         stopping = asyncio.create_task(stop.wait())
         stack.push_async_callback(cancel, stopping)
@@ -59,19 +53,31 @@ async def run(settings: BotSettings) -> None:
         await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
         if not opening.done():  # Discord may be out of reach for hours
             return
-        await _run_until(stopping, opening.result(), connect)
+        await _run_until(stopping, opening.result(), connect, lambda: _listen(stop))
         log.info("ending")
+
+
+def _listen(stop: asyncio.Event) -> None:
+    """Set `stop` at SIGINT and SIGTERM."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # on Windows Ctrl-C arrives as KeyboardInterrupt
+            asyncio.get_running_loop().add_signal_handler(each, stop.set)
 
 
 async def _run_until(
     stopping: asyncio.Task[Any],
     services: Services,
     connect: Callable[[Services], Coroutine[Any, Any, None]],
+    listen: Callable[[], None],
 ) -> None:
-    """Run the bot until `stopping` ends; raise what ends the connection, models or store."""
+    """Run the bot until `stopping` ends; raise what ends the connection, models or store.
+
+    `listen` is called again once models are loaded, because Ray puts its own handlers of signals in
+    the place of ours, which print where the program is.
+    """
     connection = asyncio.create_task(connect(services))
     services.connection.push_async_callback(cancel, connection)
-    painting = asyncio.create_task(_with_models(services))
+    painting = asyncio.create_task(_with_models(services, listen))
     services.connection.push_async_callback(cancel, painting)
     losing = asyncio.create_task(services.store.until_lost())
     services.connection.push_async_callback(cancel, losing)
@@ -82,12 +88,13 @@ async def _run_until(
             each.result()
 
 
-async def _with_models(services: Services) -> None:
+async def _with_models(services: Services, listen: Callable[[], None]) -> None:
     """Wait until the models are loaded, and from then on until cancelled.
 
     Raises `ModelError` or `WeightsError` if they cannot be loaded.
     """
     await asyncio.wrap_future(services.worker.loaded)
+    listen()
     engine, device = services.settings.engine, services.loading.device
     log.info("models loaded", extra={"models": engine.models, "device": device})
     with frozen_objects():

@@ -52,9 +52,9 @@ class Status(BotCog):
         if len(painters) == 1:
             return []
         lines: list[Message] = []
-        for painter, device in zip(
-            painters[:_MOST], services.settings.engine.devices, strict=False
-        ):
+        is_here = not services.settings.cluster.address
+        planned = services.settings.engine.devices if is_here else ("…",) * len(painters)
+        for painter, device in zip(painters[:_MOST], planned, strict=False):
             jobs = painter.jobs()
             underway = {job.id: services.reporter.progress_of(job.id) for job in jobs}
             places = {job_id: each and each.location for job_id, each in underway.items()}

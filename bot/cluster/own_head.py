@@ -59,11 +59,8 @@ class OwnHead:
         until = time.monotonic() + _START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > until:
-                raise ClusterError(
-                    "Ray cannot be started on port {port}: {cause}",
-                    port=self.address.port,
-                    cause=self._last_words() or "it does not answer",
-                )
+                cause = self._last_words() or "it does not answer"
+                raise ClusterError(f"Ray cannot be started on port {self.address.port}: {cause}")
             time.sleep(0.2)
 
     def stop(self) -> None:

@@ -32,7 +32,7 @@ from bot.timings import Timings
 from bot.worker.engine_worker import EngineWorker
 from bot.worker.workplace import Workplace
 from engine import __version__
-from engine.errors import EngineError, ModelError
+from engine.errors import EngineError
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
 
@@ -213,10 +213,7 @@ def _plain(report: Report) -> Report:
 
 
 def _other_version(version: str) -> str:
-    message = ModelError(
-        "this painter is of version {own} and the bot of version {other}: install the same "
-        "version on all machines",
-        own=__version__,
-        other=version,
+    return (
+        f"this painter is of version {__version__} and the bot of version {version}: install the "
+        "same version on all machines"
     )
-    return str(message)

@@ -1,7 +1,8 @@
 """`python -m bot.worker`: make this machine part of a cluster, for the painters of a bot.
 
-It fetches and converts what the models of the settings need, which can take an hour, and becomes
-`ray start`. Whoever has the token of the cluster can run programs on this machine.
+It fetches and converts what the models of the settings need, which can take an hour, and runs
+`ray start`. Told to end, it lets its painters save their work first. Whoever has the token of the
+cluster can run programs on this machine.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from bot.scheduling.loading import ModelLoading
 from bot.worker.model_files import ModelFiles
 from bot.worker.ray_environment import import_ray, ray_environment, without_secrets
 from bot.worker.ray_head import Address, UnreachableHeadError, meet_head
+from bot.worker.ray_leaving import run_node
 from bot.worker.ray_node import HEAD_PORT, MIN_PORTS, Node, Ports
 from engine import __version__
 from engine.config_file import DEFAULT_PATH
@@ -35,6 +37,7 @@ again does not mend; Ctrl-C."""
 _PATIENCE = 120.0
 """Seconds in which the head may start."""
 _MAX_CPUS, _MAX_GPUS = 4096, 64
+_GRACE, _MAX_GRACE = 45, 3600
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_ports,
         metavar="FIRST-LAST",
         help="the ports to listen on, for a firewall (default: any free ones)",
+    )
+    parser.add_argument(
+        "--grace",
+        type=_up_to(_MAX_GRACE),
+        default=_GRACE,
+        metavar="SECONDS",
+        help="how long painters may take to save their work at the end (default: %(default)s)",
     )
     parser.add_argument(
         "--check", action="store_true", help="only check that this machine can join, and end"
@@ -118,8 +128,8 @@ def _prepare_models(settings: BotSettings) -> None:
         files.prepare(name)
 
 
-def _join(options: argparse.Namespace) -> None:
-    """Check, prepare, and let the node take the place of this program, unless it only checks."""
+def _join(options: argparse.Namespace) -> int:
+    """Check, prepare, and run the node, unless it only checks; return the exit code."""
     settings = read_settings(options.config)
     set_up_logging(settings.log)
     let_idle_threads_sleep()
@@ -131,20 +141,19 @@ def _join(options: argparse.Namespace) -> None:
         meet_head(head, patience=0.0 if options.check else _PATIENCE)
     if options.check:
         print("this machine can be the head" if options.head else f"this machine can join {head}")
-        return
+        return 0
     _prepare_models(settings)
     node = Node(head, options.node_ip, options.gpus, options.cpus, options.ports)
     log.info("becoming a node of the cluster", extra={"head": str(head)})
-    sys.stderr.flush()
-    os.execve(sys.executable, node.command, without_secrets(os.environ))
+    address = head if isinstance(head, Address) else None
+    return run_node(node.command, without_secrets(os.environ), address, options.grace)
 
 
 def main() -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args()
     try:
-        _join(options)
-        return 0
+        return _join(options)
     except UnreachableHeadError as error:
         code, told = UNREACHABLE, str(error)
     except EngineError as error:

@@ -132,6 +132,21 @@ def tell_version(address: Address) -> None:
     _ask(address, write)
 
 
+def drain_node(address: Address, node_id: str, seconds: float) -> None:
+    """Tell the head that a node leaves in `seconds`, so that nothing new begins there.
+
+    Raises `SettingsError` or `UnreachableHeadError` if it cannot be asked.
+    """
+    autoscaler: Any = import_module("ray.core.generated.autoscaler_pb2")
+    reason = autoscaler.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+    deadline = round(1000 * (time.time() + seconds))
+
+    def drain(gcs: Any) -> None:
+        gcs.drain_node(node_id, reason, "its command was told to end", deadline)
+
+    _ask(address, drain)
+
+
 def _read(address: Address, key: bytes, space: bytes) -> bytes | None:
     def read(gcs: Any) -> bytes | None:
         return gcs.internal_kv_get(key, space, _ANSWER_SECONDS)

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +50,11 @@ class Node:
         """Return all processes of the node, the command first."""
         first = psutil.Process(self.program.pid)
         return [first, *first.children(recursive=True)]
+
+    def has(self, pid: int) -> bool:
+        """Return True if a process belongs to the node, which runs."""
+        is_there = self.program.poll() is None
+        return is_there and pid in {each.pid for each in self.processes()}
 
     def signal(self, number: int) -> None:
         """Send a signal to all processes of the node."""
@@ -219,7 +223,7 @@ def test_a_machine_that_hangs_is_given_up_and_ends_its_painter(
     line = studio.line_of(41)
     studio.wait_for(lambda: studio.steps_shown(41) > 1)
     pid = pid_of(line)
-    (node,) = [each for each in nodes if pid in {found.pid for found in each.processes()}]
+    (node,) = [each for each in nodes if each.has(pid)]
     node.signal(signal.SIGSTOP)
     try:
         studio.finish(41)
@@ -229,16 +233,15 @@ def test_a_machine_that_hangs_is_given_up_and_ends_its_painter(
     assert [each for each in studio.events if isinstance(each, Finished)]
 
 
-def test_a_machine_that_is_drained_loses_no_step(studio: RayStudio, head: RayHead):
+def test_a_machine_that_is_told_to_end_loses_no_step(studio: RayStudio, nodes: list[Node]):
     before = studio.counter.steps
     studio.queue.put(job(51, steps=200))
-    line = studio.line_of(51)
+    pid = pid_of(studio.line_of(51))
     studio.wait_for(lambda: studio.steps_shown(51) > 1)
-    command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node", "--node-id", line.node]
-    command += ["--address", head.address, "--deadline-remaining-seconds", "600"]
-    command += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "it is needed"]
-    subprocess.run(command, env=head.environment, check=True, capture_output=True)
+    (node,) = [each for each in nodes if each.has(pid)]
+    node.program.terminate()
     studio.finish(51)
     starts = [each for each in studio.events if isinstance(each, Started) and each.job_id == 51]
     assert len(starts) == 2, "it went on elsewhere"
     assert studio.counter.steps - before == 200, "no step was taken twice"
+    assert node.program.wait(PATIENCE) == 0
