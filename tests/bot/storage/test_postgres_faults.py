@@ -305,4 +305,5 @@ async def test_a_bot_whose_database_was_taken_over_ends(settings: BotSettings, p
             async with open_test_services(settings, is_loaded=False) as services:
                 other = asyncio.create_task(take_over(place))
                 stack.push_async_callback(cancel, other)
-                await _run_until(stopping, services, lambda _: asyncio.sleep(PATIENCE))
+                connect = lambda _: asyncio.sleep(PATIENCE)  # noqa: E731
+                await _run_until(stopping, services, connect, listen=lambda: None)
