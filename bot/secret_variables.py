@@ -23,6 +23,10 @@ _SECRET_FILES = {
     HOST_TOKEN_FILE_VARIABLE: "the file with the token of the host's page",
     URL_FILE_VARIABLE: "the file with the URL of the database",
 }
+SECRET_VARIABLES = frozenset(
+    (TOKEN_VARIABLE, HOST_TOKEN_VARIABLE, URL_VARIABLE, f"{ENV_PREFIX}STORAGE", *_SECRET_FILES)
+)
+"""Variables that hold or name a secret. Those with the prefix count in small letters too."""
 _MAX_SECRET_BYTES = 4096
 _SHORTEST_HOST_TOKEN = 16
 """Minimum length of the token of the host's page, which people choose themselves."""

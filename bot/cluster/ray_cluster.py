@@ -107,13 +107,14 @@ class RayCluster:
 
     def close(self) -> None:
         """End all painters, the connection, and the head if it was started here."""
-        ray = _ray()
         for each in self._lines:
             each.cut()
-        if self._has_joined:
-            ray.shutdown()
-        if self._head is not None:
-            self._head.stop()
+        try:
+            if self._has_joined:
+                _ray().shutdown()
+        finally:
+            if self._head is not None:
+                self._head.stop()
 
     def _keep_pulse(self) -> None:
         """Tell all painters that the bot lives, and give up those that do not answer."""

@@ -36,7 +36,7 @@ class RayLink:
     """The line to the dispatcher on a cluster. See `bot.dispatch.link.Link`."""
 
     def __init__(self, settings: BotSettings, timings: Timings) -> None:
-        self._settings = settings.model_copy(update={"token": None})
+        self._settings = settings.model_copy(update={"token": None, "host_token": None})
         self._timings = timings
         self._actor: Any = None
 

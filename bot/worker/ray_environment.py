@@ -9,6 +9,7 @@ from types import ModuleType
 
 import bot
 from bot.private_files import warn_if_open
+from bot.secret_variables import SECRET_VARIABLES
 from engine.errors import EngineError, SettingsError
 from engine.files import decode_text, quoted, read_bounded
 
@@ -16,8 +17,6 @@ MODE_VARIABLE, TOKEN_VARIABLE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 TOKEN_PATH_VARIABLE = "RAY_AUTH_TOKEN_PATH"
 MEMORY_VARIABLE = "RAY_memory_monitor_refresh_ms"
 _SHORTEST_TOKEN, _MAX_TOKEN_BYTES = 16, 4096
-_SECRETS = ("DISCORD_TOKEN", "DISCORD_TOKEN_FILE", "STORAGE_URL_FILE", "VQGAN_CLIP_STORAGE__URL")
-"""Variables that painters have no use for."""
 _ADVICE = "make one with: openssl rand -hex 32"
 
 
@@ -60,8 +59,8 @@ def _python_path(environ: Mapping[str, str]) -> str:
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that painters may see: not the bot's token, nor the database."""
-    return {name: value for name, value in environ.items() if name not in _SECRETS}
+    """Return the variables that painters may see: neither tokens of the bot, nor the database."""
+    return {name: value for name, value in environ.items() if name.upper() not in SECRET_VARIABLES}
 
 
 def _check_token(environ: Mapping[str, str]) -> None:
