@@ -51,6 +51,8 @@ class ClusterPainters:
         self._retry_at = 0.0
         """Monotonic time before which nobody is hired, because a painter could not begin."""
         self._closed = threading.Event()
+        self._lock = threading.Lock()
+        """Held when `loaded` is set, which painters do that are ready at the same time."""
         self.loaded: Future[None] = Future()
         """Ends when the first painter is ready; fails if there is no cluster."""
         self._thread = threading.Thread(target=self._run, name="cluster")
@@ -133,9 +135,11 @@ class ClusterPainters:
         for each in self.all:
             if each.line.broken:
                 each.lose(each.line.broken)
-        for each in [each for each in self._painters if not each.is_alive()]:
-            self._painters.remove(each)
-            self.loading.devices.pop(each.number, None)
+        alive = self.all
+        for each in self._painters:
+            if each not in alive:
+                self.loading.devices.pop(each.number, None)
+        self._painters = list(alive)
         for each in self.all:
             if each.line.is_leaving():
                 each.close()
@@ -165,7 +169,7 @@ class ClusterPainters:
         place = self._workplace
         line = self._cluster.hire(place.settings, place.weights, place.timings)
         painter = RemotePainter(place, self._queue, line, next(self._numbers), self._approve)
-        self._painters.append(painter)
+        self._painters = [*self._painters, painter]
         painter.ready.add_done_callback(lambda ready: self._on_ready(painter, ready))
         painter.start()
 
@@ -184,5 +188,6 @@ class ClusterPainters:
             return
         self.loading.devices[painter.number] = painter.device or ""
         log.info("a painter is ready", extra={"painter": painter.number, "device": painter.device})
-        if not self.loaded.done():
-            self.loaded.set_result(None)
+        with self._lock:
+            if not self.loaded.done():
+                self.loaded.set_result(None)

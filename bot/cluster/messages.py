@@ -1,7 +1,9 @@
 """What the bot and a painter in another process say to each other, as plain values.
 
-The bot sends orders, and gets reports in the order in which things happened. A painter writes
-nothing that lasts: only what it reports counts, so one that is thought dead can do no harm.
+The bot sends orders, and gets reports in the order in which things happened. The events of jobs are
+reports too: that of a job's end takes the job out of the queue, so that no end is lost in between.
+A painter writes nothing that lasts: only what it reports counts, so one that is thought dead can do
+no harm.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -143,13 +145,6 @@ class LeftBatch:
 
 
 @dataclass(frozen=True)
-class JobEnded:
-    """A job has ended."""
-
-    job_id: int
-
-
-@dataclass(frozen=True)
 class SliceEnded:
     """The slice has ended for all jobs that are in it."""
 
@@ -188,7 +183,6 @@ Report = (
     | Measured
     | StepTaken
     | LeftBatch
-    | JobEnded
     | SliceEnded
     | CallMade
     | Logged

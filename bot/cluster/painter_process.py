@@ -63,10 +63,10 @@ class PainterProcess:
         """How far the models are, as it was reported last."""
         self._silence = 0
         """Seconds without a sign of the bot; only those in which this process could run."""
+        self._seat = RemoteSeat(self._reports)
         if version != __version__:
             self._reports.put(Gone(_other_version(version)))
             return
-        self._seat = RemoteSeat(self._reports)
         workplace = Workplace(
             *(settings, weights, self._seat, _ReportedThroughput(self._reports, self._seat)),
             *(self._reports.put, self._seat.load_checkpoints, timings, self._loading),
@@ -173,7 +173,8 @@ class _ReportedMetrics(Metrics):
         self._reports.put(StepTaken(kind, seconds, runs))
 
 
-_OWN = frozenset(logging.makeLogRecord({}).__dict__)
+_OWN = frozenset((*vars(logging.makeLogRecord({})), "message", "asctime"))
+"""Fields that every record has, the last two once it was formatted."""
 _LONGEST = 4000
 """Maximum number of characters of a field, or of a traceback, that are reported."""
 
@@ -186,6 +187,13 @@ class _LogReports(logging.Handler):
         self._reports = reports
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._reports.put(self._report(record))
+        except Exception:
+            self.handleError(record)
+
+    @staticmethod
+    def _report(record: logging.LogRecord) -> Logged:
         fields = {name: value for name, value in record.__dict__.items() if name not in _OWN}
         extra = {
             name: value if isinstance(value, int | float) else str(value)[:_LONGEST]
@@ -194,7 +202,7 @@ class _LogReports(logging.Handler):
         text, trace = record.getMessage()[:_LONGEST], ""
         if record.exc_info:
             trace = logging.Formatter().formatException(record.exc_info)[-_LONGEST:]
-        self._reports.put(Logged(record.name, record.levelno, text, extra, trace))
+        return Logged(record.name, record.levelno, text, extra, trace)
 
 
 def _make_of(device: "torch_device") -> str:

@@ -198,6 +198,8 @@ class RayLine:
 
     def check(self) -> None:
         """Raise `PainterLostError` if the painter does not answer now."""
+        if self._cut_because is not None:
+            raise PainterLostError(self._cut_because)
         if self._answered_at is None or time.monotonic() - self._answered_at > _FRESH_SECONDS:
             self._get(self._actor.pulse.remote())
 

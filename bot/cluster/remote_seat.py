@@ -12,7 +12,6 @@ from bot.cluster.messages import (
     EndJob,
     Gone,
     JobData,
-    JobEnded,
     LeftBatch,
     LetGo,
     MakeCall,
@@ -91,12 +90,15 @@ class RemoteSeat:
         return self
 
     def dequeue(self) -> Slice | SeatCall | None:
-        """Wait for the next call or slice; return None once the painter should end."""
+        """Wait for the next call or slice; return None once the painter should end.
+
+        What was ordered before comes first: a slice may have brought steps that nobody else has.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._calls or self._slices)
-            if self._closed:
-                return None
-            return self._calls.popleft() if self._calls else self._begin(self._slices.popleft())
+            if self._calls:
+                return self._calls.popleft()
+            return self._begin(self._slices.popleft()) if self._slices else None
 
     def next_call(self) -> SeatCall | None:
         """Return a call to make before the next step, if there is one."""
@@ -118,7 +120,7 @@ class RemoteSeat:
             if len(self._batch) < most and job.id not in self._requests and fits(job):
                 self._batch.append(job)
             else:
-                self._reports.put(LeftBatch(job.id, has_run=each.is_there))
+                self._refuse(each)
         return list(self._batch)
 
     def charge(
@@ -138,13 +140,15 @@ class RemoteSeat:
             self._reports.put(LeftBatch(job.id))
 
     def finish(self, job: Job) -> None:
-        """Take a job that has ended out of the batch and the queue."""
+        """Take a job that has ended out of the batch; the event of its end tells the bot."""
         if job in self._batch:
             self._batch.remove(job)
-            self._reports.put(JobEnded(job.id))
 
     def end_slice(self) -> None:
-        """End the current slice for all jobs in the batch."""
+        """End the current slice for all jobs in the batch, and those that never came to it."""
+        candidates, self._candidates = self._candidates, ()
+        for each in candidates:
+            self._refuse(each)
         with self._changed:
             self._batch = []
             self._requests.clear()
@@ -166,6 +170,10 @@ class RemoteSeat:
         """Report that the painter died; the bot knows what becomes of its jobs."""
         self._reports.put(Gone(PAINTER_ENDED))
         return []
+
+    def _refuse(self, candidate: JobData) -> None:
+        """Report that a job took no part in the slice."""
+        self._reports.put(LeftBatch(candidate.job.id, has_run=candidate.is_there))
 
     def _begin(self, order: PaintSlice) -> Slice:
         """Begin a slice; the caller holds the lock."""

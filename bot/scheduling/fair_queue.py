@@ -39,6 +39,9 @@ from bot.scheduling.user import User, total_time
 _Entry = tuple[float, int, int, User]
 """Time, tie break, entry id and user in a heap; valid if its id is that of the user's entry."""
 
+_ENTRIES_PER_USER, _SPARE_ENTRIES = 4, 64
+"""How long a heap becomes before its invalid entries are dropped."""
+
 
 class FairQueue:
     """Start-time fair queueing: users are served in turn, one slice each."""
@@ -263,6 +266,15 @@ class FairQueue:
         heapq.heappush(self._heap, entry)
         if next(user.waiting()).home is None:
             heapq.heappush(self._new, entry)
+        for heap in (self._heap, self._new):
+            if len(heap) > _ENTRIES_PER_USER * len(self._users) + _SPARE_ENTRIES:
+                _drop_invalid(heap)
+
+
+def _drop_invalid(heap: list[_Entry]) -> None:
+    """Drop the entries of a heap that are not valid any more, which nobody may ever look at."""
+    heap[:] = [each for each in heap if each[2] == each[-1].entry_id]
+    heapq.heapify(heap)
 
 
 def _first(

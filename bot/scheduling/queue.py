@@ -45,8 +45,10 @@ class GpuQueue:
     def seat(self, kind: DeviceKind = ANY_DEVICE) -> QueueSeat:
         """Return a new seat, for a painter on a device of some kind that is ready to paint."""
         with self._changed:
-            seat = QueueSeat(self._state, len(self._state.seats), kind)
-            self._state.seats.append(seat)
+            seats = self._state.seats
+            number = next((each.number for each in seats if not each.is_open), len(seats))
+            seat = QueueSeat(self._state, number, kind)
+            seats[number : number + 1] = [seat]  # in the place of one that was given up
             self._state.absent.came(kind.runs)
             self._changed.notify_all()
             return seat

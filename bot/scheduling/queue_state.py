@@ -28,7 +28,7 @@ class QueueState:
     to_stop: list[int] = field(default_factory=list[int])
     """Ids of the jobs to stop, in the order of the requests, until they have ended."""
     seats: list[SeatState] = field(default_factory=list[SeatState])
-    """All seats by their number, those that were given up included."""
+    """All seats by their number; one that was given up stays until another has its number."""
     held: bool = False
     """Whether there are no slices at the moment."""
     draining: bool = False

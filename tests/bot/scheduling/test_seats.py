@@ -415,3 +415,29 @@ def test_jobs_with_few_steps_left_are_charged_for_those(queue: GpuQueue):
         queue.put(Job(next(NUMBERS), author, "a ring", recipes))
     authors = [take(each).job.author_id for each in seats]
     assert authors == [1, 2, 1]
+
+
+MOST_BYTES = 10_000
+"""More than the order of two jobs takes, and far less than what 600 of them would leave behind."""
+
+
+def test_painters_that_come_and_go_leave_nothing_behind(queue: GpuQueue):
+    put(queue, 1)
+    for _ in range(600):
+        seat = queue.seat()
+        take(seat)
+        seat.end_slice()
+        seat.leave()
+    assert len(queue.snapshot().content) < MOST_BYTES
+
+
+def test_jobs_that_come_and_go_leave_nothing_behind(queue: GpuQueue):
+    seat, long = queue.seat(), put(queue, 0)
+    for number in range(600):
+        put(queue, 1 + number)
+        while (job := take(seat).job).id == long:
+            seat.charge(SLICE * step_cost(RECIPE) / 1000)
+            seat.end_slice()
+        seat.finish(job)
+        seat.end_slice()
+    assert len(queue.snapshot().content) < MOST_BYTES
