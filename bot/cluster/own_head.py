@@ -11,9 +11,10 @@ from tempfile import TemporaryFile
 from bot.cluster.cluster import ClusterError
 from bot.worker.ray_environment import TOKEN_PATH_VARIABLE, TOKEN_VARIABLE, without_secrets
 from bot.worker.ray_head import Address, UnreachableHeadError, find_head
+from bot.worker.ray_leaving import deaf_to_interrupts, end_node
 from bot.worker.ray_node import HEAD_PORT, Node
 
-_START_SECONDS, _END_SECONDS = 120.0, 20.0
+_START_SECONDS = 120.0
 _MOST_SAID = 65_536
 _TOKEN_FILE = "ray-token"
 
@@ -50,7 +51,7 @@ class OwnHead:
         if self._process is not None and self._process.poll() is None:
             return
         self._process = subprocess.Popen(
-            Node(self.address.port).command,
+            deaf_to_interrupts(Node(self.address.port).command),  # painters save their work first
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._said,
@@ -66,11 +67,7 @@ class OwnHead:
     def stop(self) -> None:
         """End it with all that it started."""
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
+            end_node(self._process)
             self._process = None
 
     def _answers(self) -> bool:

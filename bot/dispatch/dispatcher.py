@@ -75,6 +75,7 @@ class Dispatcher:
         self._asked_at = time.monotonic()
         box = self._boxes.setdefault(question.front, Mailbox())
         box.jobs = frozenset(question.jobs)
+        box.expect(question.calls)
         for order in question.orders:
             self._obey(order, box)
         with suppress(DBAPIError):  # the front asks again
@@ -137,7 +138,7 @@ class Dispatcher:
         except BaseException:
             self._known -= set(job_ids)
             raise
-        for job_id in sorted(job_ids):
+        for job_id in sorted(self._known.intersection(job_ids)):  # others were removed meanwhile
             record = records.get(job_id)
             if record is None or record.state not in UNFINISHED:
                 self.on_end(job_id)
@@ -156,17 +157,21 @@ class Dispatcher:
             case CancelLater(job_id):
                 self._known.add(job_id)
                 self._painting.outbox.cancel_later(job_id)
-            case Call(number, function, models):
-                loop = asyncio.get_running_loop()
+            case Call():
+                if box.begin(order.number):
+                    self._call(order, box)
 
-                def tell(made: Future[Any]) -> None:
-                    error = made.exception()
-                    result = None if error else made.result()
-                    told = error if isinstance(error, Exception) or error is None else None
-                    loop.call_soon_threadsafe(box.on_result, CallResult(number, result, told))
+    def _call(self, call: Call, box: Mailbox) -> None:
+        loop = asyncio.get_running_loop()
 
-                call = self._painting.worker.call_with_models(function, models)
-                call.add_done_callback(tell)
+        def tell(made: Future[Any]) -> None:
+            error = made.exception()
+            result = None if error else made.result()
+            told = error if isinstance(error, Exception) or error is None else None
+            loop.call_soon_threadsafe(box.on_result, CallResult(call.number, result, told))
+
+        made = self._painting.worker.call_with_models(call.function, call.models)
+        made.add_done_callback(tell)
 
     def _state(self) -> State:
         painting = self._painting

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from itertools import count
+from secrets import randbits
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.dispatch.messages import Call, CallResult, PainterState, State
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from engine.models.loading import Models
 
 T = TypeVar("T")
+
+_NUMBER_BITS = 62
+"""Bits of a number that no other process of the bot has chosen, nor this one before its restart."""
 
 
 class FarPainter:
@@ -55,7 +59,8 @@ class FarPainters:
     ) -> None:
         self._queue = queue
         self._send = send
-        self._numbers = count(1)
+        self._numbers = count(randbits(_NUMBER_BITS))
+        self._is_closed = False
         self._calls: dict[int, Future[Any]] = {}
         self.all: Sequence[FarPainter] = ()
         self.loading = loading
@@ -72,6 +77,9 @@ class FarPainters:
         """Call `function` with models soon, in a painter; return its future."""
         number, result = next(self._numbers), Future[Any]()
         result.set_running_or_notify_cancel()
+        if self._is_closed:
+            result.set_exception(UserError(RESTARTING))
+            return result
         self._calls[number] = result
         self._send(Call(number, function, models))
         return result
@@ -86,6 +94,16 @@ class FarPainters:
 
     def join(self) -> None:
         """Do nothing: the painters go on for other processes, and for the next start of this."""
+
+    def close(self) -> None:
+        """End all calls, because the program ends."""
+        self._is_closed = True
+        self.lose(set())
+
+    @property
+    def calls(self) -> Sequence[int]:
+        """Numbers of the calls that are not answered yet."""
+        return list(self._calls)
 
     def adopt(self, state: State) -> None:
         """Take over what the dispatcher told."""

@@ -78,7 +78,8 @@ class Front:
         self.queue.expect_end(job_id)
 
     def close(self) -> None:
-        """Do nothing: painting goes on."""
+        """Answer calls that wait; painting goes on."""
+        self.worker.close()
 
     async def drain(self) -> None:
         """Tell the dispatcher of the last jobs and orders."""
@@ -95,7 +96,7 @@ class Front:
 
     async def _ask_once(self, seconds: float) -> None:
         sent = self._orders.copy()
-        question = Question(self._name, self.queue.own_jobs(), sent)
+        question = Question(self._name, self.queue.own_jobs(), sent, self.worker.calls)
         answer = await self._link.ask(question, seconds)
         del self._orders[: len(sent)]
         if answer.epoch != self._epoch:

@@ -18,8 +18,22 @@ class Mailbox:
         self._events: list[Started | NoticeEvent] = []
         self._progress: dict[int, ProgressEvent] = {}
         self._ended: set[int] = set()
-        self._results: list[CallResult] = []
+        self._calls = set[int]()
+        """Numbers of the calls that were begun, while the front waits for them."""
+        self._results: dict[int, CallResult] = {}
+        """The results of calls, until the front says that it has them."""
         self._is_urgent = asyncio.Event()
+
+    def expect(self, calls: Collection[int]) -> None:
+        """Note which calls the front waits for: it has the results of all others, or has ended."""
+        self._calls.intersection_update(calls)
+        self._results = {each: made for each, made in self._results.items() if each in calls}
+
+    def begin(self, call: int) -> bool:
+        """Return True if a call is to be made; False if an order for it is repeated."""
+        is_new = call not in self._calls
+        self._calls.add(call)
+        return is_new
 
     def on_event(self, event: Started | NoticeEvent | ProgressEvent) -> None:
         """Keep an event of a job that the front waits for; a newer progress replaces an older."""
@@ -39,7 +53,7 @@ class Mailbox:
 
     def on_result(self, result: CallResult) -> None:
         """Keep the result of a call of the front."""
-        self._results.append(result)
+        self._results[result.number] = result
         self._is_urgent.set()
 
     async def wait(self, seconds: float) -> None:
@@ -52,9 +66,9 @@ class Mailbox:
     def take(
         self,
     ) -> tuple[list[Started | NoticeEvent | ProgressEvent], list[int], list[CallResult]]:
-        """Return and forget the events, the ids of jobs that have ended, and results."""
+        """Return and forget the events and the ids of jobs that have ended; return results."""
         events = [*self._events, *self._progress.values()]
-        ended, results = sorted(self._ended), self._results
-        self._events, self._progress, self._ended, self._results = [], {}, set(), []
+        ended = sorted(self._ended)
+        self._events, self._progress, self._ended = [], {}, set()
         self._is_urgent.clear()
-        return events, ended, results
+        return events, ended, list(self._results.values())

@@ -57,6 +57,8 @@ class Question:
     jobs: Sequence[int]
     """Ids of the jobs that it waits for. The dispatcher paints those that have not ended."""
     orders: Sequence[Order]
+    calls: Sequence[int] = ()
+    """Numbers of the calls that it waits for; no other process of the bot ever uses them."""
 
 
 @dataclass(frozen=True)

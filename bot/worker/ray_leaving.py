@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import FrameType
 
 import psutil
@@ -49,12 +50,27 @@ def run_node(
             return program.returncode
         if head is not None:
             _let_painters_end(psutil.Process(program.pid), head, grace)
-        program.terminate()
-        try:
-            program.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            program.kill()
+        end_node(program)
         return 0
+
+
+def end_node(program: "subprocess.Popen[bytes]", seconds: float = _END_SECONDS) -> None:
+    """End a node with all that it started, at once if it has not ended after some seconds."""
+    program.terminate()
+    try:
+        program.wait(seconds)
+    except subprocess.TimeoutExpired:
+        with suppress(psutil.Error):
+            for each in psutil.Process(program.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    each.kill()
+        program.kill()
+        program.wait()
+
+
+def deaf_to_interrupts(command: Sequence[str]) -> list[str]:
+    """Return a command that ignores Ctrl-C, which a terminal sends to all of its programs."""
+    return ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
 
 
 def _let_painters_end(program: psutil.Process, head: Address, grace: float) -> None:

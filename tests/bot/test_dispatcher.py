@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -11,7 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.config import BotSettings
 from bot.dispatch.dispatcher import Dispatcher, open_dispatcher
+from bot.dispatch.front import ASK_SECONDS
 from bot.dispatch.messages import Answer, Question, Remove
+from bot.errors import UserError
 from bot.jobs.job import JobState
 from engine.errors import SettingsError
 from tests.harness.bot_harness import PATIENCE, demo_models, ephemeral_text, steps_held, until
@@ -24,11 +27,16 @@ class NearLink:
 
     def __init__(self) -> None:
         self.dispatcher: Dispatcher | None = None
+        self.loses_results = False
+        """Whether the next answer with results is lost on its way."""
 
     async def ask(self, question: Question, seconds: float) -> Answer:
         if self.dispatcher is None:
             raise ConnectionError("there is no dispatcher")
         answer = await self.dispatcher.ask(pickle.loads(pickle.dumps(question)), seconds)
+        if answer.results and self.loses_results:
+            self.loses_results = False
+            raise ConnectionError("the answer is lost")
         return pickle.loads(pickle.dumps(answer))
 
     async def close(self) -> None:
@@ -156,8 +164,69 @@ async def test_a_call_with_models_is_made_by_the_dispatcher(bot: DispatchedBot):
             await asyncio.wait_for(asyncio.wrap_future(failed), PATIENCE)
 
 
+async def test_the_result_of_a_call_is_told_again_if_an_answer_was_lost(bot: DispatchedBot):
+    await bot.start_dispatcher()
+    async with bot.process("0-1/2") as services:
+        await until(lambda: services.worker.all)
+        bot.near.loses_results = True
+        called = services.worker.call_with_models(slow_name)
+        assert await asyncio.wait_for(asyncio.wrap_future(called), PATIENCE) == "Models"
+        assert not bot.near.loses_results
+
+
+async def test_a_process_that_ends_leaves_no_call_waiting_and_no_result_to_the_next(
+    bot: DispatchedBot,
+):
+    await bot.start_dispatcher()
+    with steps_held() as held:
+        async with bot.process("0-1/2") as services:
+            await bot.imagine(0)
+            await until(lambda: services.throughput.seconds(1.0))  # the second step is held
+            left = services.worker.call_with_models(fail)
+            await asyncio.sleep(1.0)
+        with pytest.raises(UserError):
+            left.result(0)
+        held.go_on()
+    async with bot.process("0-1/2") as services:
+        called = services.worker.call_with_models(name_of_perceptors)
+        assert await asyncio.wait_for(asyncio.wrap_future(called), PATIENCE) == "Models"
+        after = services.worker
+    with pytest.raises(UserError):
+        after.call_with_models(fail).result(0)
+
+
+async def test_a_job_that_is_cancelled_while_the_dispatcher_reads_it_is_not_painted(
+    bot: DispatchedBot, monkeypatch: pytest.MonkeyPatch
+):
+    await bot.start_dispatcher()
+    dispatcher = bot.near.dispatcher
+    assert dispatcher is not None
+    jobs = dispatcher._store.jobs
+    steps_stored, is_read = jobs.steps_stored, asyncio.Event()
+
+    async def cancelled_meanwhile() -> dict[int, int]:
+        if not is_read.is_set():
+            is_read.set()
+            await dispatcher._store.lifecycle.cancel(1)
+            await dispatcher.ask(Question("another", [], [Remove(1)]), 0.0)
+        return await steps_stored()
+
+    monkeypatch.setattr(jobs, "steps_stored", cancelled_meanwhile)
+    async with bot.process("0-1/2") as services:
+        await bot.imagine(1)
+        await is_read.wait()
+        await until(lambda: not services.queue.jobs())
+        assert not dispatcher._painting.queue.jobs()
+        assert bot.pictures(1) == 0
+
+
 def name_of_perceptors(models: object) -> str:
     return type(models).__name__
+
+
+def slow_name(models: object) -> str:
+    time.sleep(2 * ASK_SECONDS)  # so that it is not answered with the question that brings it
+    return name_of_perceptors(models)
 
 
 def fail(models: object) -> float:
