@@ -12,7 +12,7 @@ WORKDIR /app
 
 # Before the code, so that a change of the code does not install everything again.
 # --build-arg PICTURE_FILTER=yes  installs what the picture filter needs too.
-# --build-arg POSTGRES=yes        installs what storage.url needs.
+# --build-arg POSTGRES=yes        installs what storage.url needs, and pg_dump for backups of it.
 # --build-arg CLUSTER=yes         installs what painters on other machines need: Ray.
 # --build-arg UPSCALER=yes        installs what engine.upscaler needs.
 ARG PICTURE_FILTER=""
@@ -25,6 +25,11 @@ RUN pip install --no-cache-dir -r requirements.txt \
     ${POSTGRES:+-r requirements-postgres.txt} \
     ${CLUSTER:+-r requirements-cluster.txt} \
     ${UPSCALER:+-r requirements-upscaler.txt}
+
+# The version of the base's Debian: it must be at least that of the server (docs/backup.md).
+RUN if [ -n "$POSTGRES" ]; then apt-get update \
+    && apt-get install --yes --no-install-recommends postgresql-client \
+    && rm -rf /var/lib/apt/lists/*; fi
 
 RUN useradd --create-home --uid 1000 painter \
     && install --directory --owner painter data weights

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.errors import UserError
 from bot.host_page.sessions import Sessions
 from bot.jobs.job import JobState
+from bot.jobs.records import JobRecord
 from bot.services import Services
 from bot.submission.host_decisions import HostDecisions
 from bot.submission.permissions import Actor
@@ -94,10 +95,11 @@ class Actions:
 
     async def _repeat(self, services: Services, values: dict[str, str]) -> str:
         job_id = _number(values, "job")
-        if job_id in self._repeated:
-            raise ActionError(f"It was queued again already, as job #{self._repeated[job_id]}.")
+        if (again := self._repeated.get(job_id)) is not None:
+            named = f", as job #{again}" if again else ""
+            raise ActionError(f"It was queued again already{named}.")
         record = await services.store.jobs.get(job_id)
-        if record is None or record.channel_id is None:
+        if record is None or record.channel_id is None or await _is_erased(services, record):
             raise ActionError(f"Job #{job_id} or its recipe is not there any more.")
         if record.state is not JobState.FAILED:
             raise ActionError(f"Job #{job_id} has not failed.")
@@ -120,6 +122,12 @@ class Actions:
         person = _number(values, "person")
         await HostDecisions(services.store).unblock(person)
         return f"{person} may paint again."
+
+
+async def _is_erased(services: Services, record: JobRecord) -> bool:
+    """Return True if the person has asked for the deletion of a job, which takes a while."""
+    request = await services.store.personal_data.erasure(record.job.author_id)
+    return request is not None and record.job.id <= request.last_job_id
 
 
 def _number(values: dict[str, str], name: str) -> int:

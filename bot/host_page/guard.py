@@ -29,6 +29,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
+    "Server": "vqgan-clip-bot",  # instead of the versions of Python and aiohttp
     "X-Content-Type-Options": "nosniff",
 }
 

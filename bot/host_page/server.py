@@ -29,6 +29,7 @@ from engine.errors import SettingsError
 log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 64
+"""Connections at a time. Another one closes the oldest, so that a health check gets through."""
 IDLE_SECONDS = 15.0
 """Seconds after which a connection is closed that sent no request, or not all of one."""
 _LARGEST_REQUEST = 16 * 1024
@@ -107,7 +108,11 @@ def _views(
 async def _served(app: web.Application, address: str, port: int) -> AsyncGenerator[None]:
     """Serve an application until the end of the block."""
     runner = web.AppRunner(
-        app, access_log=None, keepalive_timeout=IDLE_SECONDS, shutdown_timeout=_END_SECONDS
+        app,
+        access_log=None,
+        keepalive_timeout=IDLE_SECONDS,
+        shutdown_timeout=_END_SECONDS,
+        auto_decompress=False,  # no browser compresses a form, and some bytes can become gigabytes
     )
     await runner.setup()
     try:
@@ -134,14 +139,8 @@ class _Bounded:
         self._server = server
 
     def __call__(self) -> asyncio.BaseProtocol:
-        if len(self._server.connections) >= MOST_CONNECTIONS:
-            return _Refusal()
+        transports = [each.transport for each in self._server.connections]
+        held = [each for each in transports if each is not None and not each.is_closing()]
+        for each in held[: max(0, len(held) - MOST_CONNECTIONS + 1)]:
+            each.abort()  # also if whoever is at its other end does not read the answer
         return self._server()
-
-
-class _Refusal(asyncio.Protocol):
-    """Closes a connection at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close it."""
-        transport.close()

@@ -9,7 +9,8 @@ from time import monotonic
 from aiohttp import web
 
 COOKIE = "vqgan_clip_host"
-_FORM = "application/x-www-form-urlencoded"
+_FORM, _CHARSET = "application/x-www-form-urlencoded", "utf-8"
+"""What browsers send; other character sets of Python can stand for more than text."""
 _SECONDS = 12 * 3600
 _MOST = 100
 """Maximum number of sessions; the oldest one ends."""
@@ -76,7 +77,7 @@ class Sessions:
 
 async def read_form(request: web.Request) -> dict[str, str]:
     """Return the values of a form, which has no files; raise an error of HTTP for anything else."""
-    if request.content_type != _FORM:
+    if request.content_type != _FORM or (request.charset or _CHARSET).lower() != _CHARSET:
         raise web.HTTPUnsupportedMediaType(text="This is no form.\n")
     try:
         found = await request.post()

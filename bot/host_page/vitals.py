@@ -34,7 +34,7 @@ class Vitals:
     available_bytes: int = 0
     """The memory of the machine that is free."""
     disk_free_bytes: int = 0
-    """The free space where the bot's folder is."""
+    """The free space where the bot's folder is; 0 too if the folder cannot be reached."""
     cuda_bytes: dict[str, int] = field(default_factory=dict[str, int])
     """The memory that torch holds on each GPU, by the name of the device."""
 
@@ -75,7 +75,10 @@ class VitalsWatch:
 def _look_around(latest: Vitals, folder: Path) -> None:
     latest.resident_bytes = psutil.Process().memory_info().rss
     latest.available_bytes = psutil.virtual_memory().available
-    latest.disk_free_bytes = psutil.disk_usage(str(folder)).free
+    try:
+        latest.disk_free_bytes = psutil.disk_usage(str(folder)).free
+    except OSError:  # the disk was taken away
+        latest.disk_free_bytes = 0
     if "torch" in sys.modules:  # the painters import it
         latest.cuda_bytes = _cuda_bytes()
 

@@ -119,7 +119,8 @@ async def _check(options: argparse.Namespace) -> int:
     for table, rows in findings.rows.items():
         print(f"{table:18} {rows:9} rows")
     count = findings.end()
-    print(f"{count} problems were found." if count else "Nothing is damaged.")
+    found = "1 problem was found." if count == 1 else f"{count} problems were found."
+    print(found if count else "Nothing is damaged.")
     return _DAMAGED if count else 0
 
 

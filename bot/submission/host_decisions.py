@@ -42,13 +42,7 @@ class HostDecisions:
 
     async def get(self) -> Decisions:
         """Return what holds now; a pause if it cannot be read any more."""
-        text = await self._store.key_values.get(_NAME)
-        if text is None:
-            return Decisions()
-        try:
-            return _JSON.validate_json(text)
-        except ValidationError:
-            return Decisions(is_paused=True)
+        return _decisions(await self._store.key_values.get(_NAME))
 
     async def check_open(self) -> None:
         """Raise `UserError` if no new jobs are accepted."""
@@ -61,12 +55,16 @@ class HostDecisions:
 
     async def block(self, person_id: int) -> bool:
         """Block a person; return False if too many are blocked already."""
-        if len((await self.get()).blocked_people) >= MOST_PEOPLE:
-            return False
-        await self._change(
-            lambda before: replace(before, blocked_people=before.blocked_people | {person_id})
-        )
-        return True
+        is_full = False
+
+        def add(before: Decisions) -> Decisions:
+            nonlocal is_full
+            people = before.blocked_people | {person_id}
+            is_full = len(people) > MOST_PEOPLE
+            return before if is_full else replace(before, blocked_people=people)
+
+        await self._change(add)
+        return not is_full
 
     async def unblock(self, person_id: int) -> None:
         """Let a person paint again, unless the settings block them."""
@@ -75,4 +73,15 @@ class HostDecisions:
         )
 
     async def _change(self, change: Callable[[Decisions], Decisions]) -> None:
-        await self._store.key_values.set(_NAME, _JSON.dump_json(change(await self.get())).decode())
+        await self._store.key_values.change(
+            _NAME, lambda text: _JSON.dump_json(change(_decisions(text))).decode()
+        )
+
+
+def _decisions(text: str | None) -> Decisions:
+    if text is None:
+        return Decisions()
+    try:
+        return _JSON.validate_json(text)
+    except ValidationError:
+        return Decisions(is_paused=True)

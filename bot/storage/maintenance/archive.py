@@ -26,6 +26,8 @@ _ABOUT, _SUMS = "backup.json", "SHA256SUMS"
 _CONTENT = {"sqlite": "bot.sqlite", "postgres": "database.dump"}
 _BLOCK = tarfile.BLOCKSIZE
 _MAX_TEXT_BYTES = 65_536
+_NAME = r"^[0-9A-Za-z_.+-]{0,60}$"
+"""What is printed as it is, so that no file can write to the terminal what it likes."""
 
 
 class About(BaseModel):
@@ -35,9 +37,9 @@ class About(BaseModel):
 
     program: Literal["vqgan-clip-bot"] = PROGRAM
     format: int = FORMAT
-    version: str
+    version: Annotated[str, Field(pattern=_NAME)]
     """The version of the program that wrote it."""
-    revision: str
+    revision: Annotated[str, Field(pattern=_NAME)]
     """The revision of the database; "" from before there were revisions."""
     created_at: datetime
     database: Literal["sqlite", "postgres"]
@@ -45,7 +47,10 @@ class About(BaseModel):
     """The schema of Postgres that the tables are in."""
     pg_dump: int = 0
     """The version of `pg_dump`, without what follows the first dot."""
-    tables: dict[str, tuple[int, Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]]]
+    tables: dict[
+        Annotated[str, Field(pattern=_NAME)],
+        tuple[int, Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]],
+    ]
     """The rows of each table, and the sum of their digests in hexadecimal."""
 
     def digests(self) -> dict[str, Digest]:
@@ -178,7 +183,7 @@ def _about(text: bytes, path: Path) -> About | None:
     try:
         values = json.loads(text)
         found, program = int(values["format"]), str(values["program"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     if program != PROGRAM:
         raise SettingsError(

@@ -57,7 +57,9 @@ async def restore(path: Path, place: str, report: Report, *, force: bool) -> Abo
             await _restore_postgres(archive, place, report, force=force)
         else:
             with locked_folder(Path(place)):
-                await _restore_sqlite(archive, Path(place) / DATABASE, report, force=force)
+                # A link to another disk stays, and a database that is not mounted is noticed.
+                path = (Path(place) / DATABASE).resolve()
+                await _restore_sqlite(archive, path, report, force=force)
         return archive.about
 
 
@@ -85,6 +87,8 @@ async def _restore_sqlite(archive: Archive, path: Path, report: Report, *, force
             f"there is a database {quoted(path)}: name another folder, or replace it with --force"
         )
     new = path.with_name(f"{path.name}{UNFINISHED}")
+    if path.exists():
+        await _check_ours(path)
     try:
         _unlink(new)
         _write(archive, new)
@@ -94,7 +98,6 @@ async def _restore_sqlite(archive: Archive, path: Path, report: Report, *, force
         if path.exists():
             _close(path)
         new.replace(path)
-        flush_folder(path.parent)
     except OSError as error:
         problem = f"cannot write {quoted(new)}: {error.strerror}"
         raise SettingsError(f"{problem}; {_UNCHANGED}") from error
@@ -102,6 +105,21 @@ async def _restore_sqlite(archive: Archive, path: Path, report: Report, *, force
         raise SettingsError(f"cannot restore: {cause_of(error)}; {_UNCHANGED}") from error
     finally:
         _unlink(new)
+    flush_folder(path.parent)
+
+
+async def _check_ours(path: Path) -> None:
+    """Raise `SettingsError` if a file is the database of another program."""
+    try:
+        async with open_file(path) as connection:
+            is_ours = await stored_tables(connection)
+    except SQLITE_ERRORS:  # it is damaged, of which more is said when it is closed
+        return
+    if not is_ours and path.stat().st_size:
+        raise SettingsError(
+            f"{quoted(path)} is a database of another program: name the folder of this bot; "
+            f"{_UNCHANGED}"
+        )
 
 
 def _write(archive: Archive, path: Path) -> None:

@@ -1,21 +1,27 @@
 """What the host does on the page, and what people on Discord notice of it."""
 
 import asyncio
+import gzip
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from PIL import Image
 
 from bot.host_page import guard
+from bot.storage.retention import BlobKind
+from bot.submission.host_decisions import HostDecisions
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
     PATIENCE,
     BotHarness,
+    encoded,
     ephemeral_text,
     is_accepted,
     job_in_progress,
     painted,
     until,
 )
-from tests.harness.host_visitor import Visitor
+from tests.harness.host_visitor import TOKEN, Visitor
 
 
 async def test_a_pause_refuses_new_jobs_with_a_sentence_and_outlasts_the_log_in(
@@ -82,6 +88,37 @@ async def test_a_failed_job_tells_its_cause_and_is_queued_again_once(
     assert "has not failed" in await visitor.act("repeat", job=2)
 
 
+async def test_a_job_whose_pictures_or_author_are_gone_is_not_queued_again(
+    bot: BotHarness, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(_: Generation) -> None:
+        raise RuntimeError("no")
+
+    await visitor.log_in()
+    store = bot.services.store
+    with monkeypatch.context() as patch:
+        patch.setattr(Generation, "step", fail)
+        await bot.imagine(
+            "a green star", steps=1, image=("mine.png", encoded(Image.new("RGB", (64, 64))))
+        )
+        await bot.wait_until_notified()
+        await bot.imagine("a red star", steps=1)
+        await bot.wait_until_notified()
+    await store.retention.remove_before(BlobKind.SOURCES, datetime.now(UTC) + timedelta(1))
+    assert "not there any more" in await visitor.act("repeat", job=1)
+    await store.personal_data.request_erasure(bot.alice.id)
+    assert "not there any more" in await visitor.act("repeat", job=2)
+    assert not bot.services.queue.jobs()
+
+
+async def test_decisions_at_the_same_time_all_count(bot: BotHarness):
+    decisions = HostDecisions(bot.services.store)
+    await asyncio.gather(decisions.pause(True), *map(decisions.block, range(1, 9)))
+    found = await decisions.get()
+    assert found.is_paused
+    assert found.blocked_people == set(range(1, 9))
+
+
 async def test_a_blocked_person_gets_nothing_until_they_are_unblocked(
     bot: BotHarness, visitor: Visitor
 ):
@@ -106,11 +143,21 @@ async def test_forms_of_others_and_nonsense_change_nothing(visitor: Visitor):
     assert (await visitor.post("/actions/pause", {"x": "y" * 20_000})).status == 413
     assert (await visitor.get("/actions/pause")).status == 405
     url, form = f"{visitor.origin}/login", "application/x-www-form-urlencoded"
-    for kind, status in ((f"{form}; charset=x", 400), (form, 400), ("multipart/form-data", 415)):
-        async with visitor.session.post(
-            url, data=b"token=\xff", headers={"Content-Type": kind}
-        ) as answer:
+    sent = {
+        f"{form}; charset=x": 415,
+        f"{form}; charset=unicode_escape": 415,
+        f"{form}; charset=UTF-8": 400,
+        form: 400,
+        "multipart/form-data": 415,
+    }
+    for kind, status in sent.items():
+        body, headers = rb"token=\ud800" + b"\xff", {"Content-Type": kind}
+        async with visitor.session.post(url, data=body, headers=headers) as answer:
             assert answer.status == status
+    body, headers = gzip.compress(f"token={TOKEN}".encode()), {"Content-Encoding": "gzip"}
+    headers["Content-Type"] = form
+    async with visitor.session.post(url, data=body, headers=headers) as answer:
+        assert answer.status == 400  # nothing is decompressed
     for person in ("", "me", "-1", "9" * 19, "1" * 40, "１２", "0"):
         assert "no id" in await visitor.act("block", person=person)
     text = await visitor.page()

@@ -1,6 +1,8 @@
 """What the server of the host's page does with those who mean it no good."""
 
 import asyncio
+import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -68,20 +70,36 @@ async def test_connections_that_say_nothing_or_never_end_are_closed(
         writer.close()
 
 
-async def test_more_connections_than_the_server_takes_are_closed_at_once(
+async def test_who_holds_all_connections_keeps_no_health_check_away(
     bot: BotHarness, visitor: Visitor
 ):
     port = bot.services.settings.host.port
-    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(64)]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    async with asyncio.timeout(PATIENCE):
-        assert await reader.read() == b""
-    for _, each in (*held, (reader, writer)):
-        each.close()
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                assert (await visitor.get("/healthz")).status == 200
-                return
-            except OSError:
-                await asyncio.sleep(0.05)
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(80)]
+    assert (await visitor.get("/healthz")).status == 200
+    for reader, _ in held[:16]:  # the oldest ones
+        async with asyncio.timeout(PATIENCE):
+            assert await reader.read() == b""
+    assert not held[-1][0].at_eof()
+    for _, writer in held:
+        writer.close()
+
+
+@pytest.mark.usefixtures("bot")
+async def test_who_does_not_read_answers_keeps_no_health_check_away(
+    settings: BotSettings, visitor: Visitor
+):
+    request = b"GET /host.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with ExitStack() as held:
+        for _ in range(64):
+            each = held.enter_context(socket.socket())
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            each.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(each, ("127.0.0.1", settings.host.port))
+            each.send(request * 20)
+        assert (await visitor.get("/healthz")).status == 200
+
+
+@pytest.mark.usefixtures("bot")
+async def test_nobody_hears_which_versions_answer(visitor: Visitor):
+    for path in ("/healthz", "/login", "/nothing"):
+        assert (await visitor.get(path)).headers["Server"] == "vqgan-clip-bot"

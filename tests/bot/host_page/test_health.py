@@ -3,11 +3,13 @@
 import asyncio
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bot.config import BotSettings
+from bot.host_page import vitals
 from tests.harness.bot_harness import PATIENCE, BotHarness, open_test_services, steps_held
 from tests.harness.host_visitor import TOKEN, Visitor
 
@@ -68,6 +70,26 @@ async def test_a_painted_job_is_counted(bot: BotHarness, visitor: Visitor):
     assert value(text, 'vqgan_clip_store_transaction_seconds_count{access="write"}') > 3
     assert value(text, 'vqgan_clip_memory_bytes{kind="resident"}') > 2**20
     assert value(text, "vqgan_clip_store_bytes") > 1000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use keeps its name")
+async def test_a_folder_that_is_away_for_a_while_is_measured_again(
+    bot: BotHarness, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+):
+    async def until_free(holds: Callable[[float], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not holds(value(await visitor.metrics(), "vqgan_clip_disk_free_bytes")):
+                await asyncio.sleep(0.1)
+
+    folder = bot.services.settings.storage.folder
+    monkeypatch.setattr(vitals, "PAUSE", 0.05)
+    await until_free(lambda free: free > 0)
+    away = folder.rename(folder.with_name("away"))
+    try:
+        await until_free(lambda free: free == 0)
+    finally:
+        away.rename(folder)
+    await until_free(lambda free: free > 0)
 
 
 async def test_metrics_hold_nothing_that_people_wrote(bot: BotHarness, visitor: Visitor):

@@ -93,6 +93,7 @@ async def test_a_damaged_backup_is_refused_or_restored_as_it_was(
         ({"program": "another-bot"}, "another program"),
         ({"tables": {"jobs": (1, "00")}}, "differs"),
         ({"tables": {"jobs": (0, "no number")}}, "damaged"),
+        ({"version": "\x1b[2J"}, "damaged"),
     ],
 )
 async def test_a_backup_that_does_not_fit_says_what_to_do(
@@ -119,6 +120,58 @@ async def test_content_that_differs_from_what_was_backed_up_is_refused(
     assert "nothing was changed" in capsys.readouterr().err
     assert await value(place) == "value"
     assert not list(place.folder.glob("*.new*"))
+
+
+async def test_a_number_without_end_is_damage(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    place, file = Place(tmp_path), tmp_path / "a.backup"
+    async with place.open():
+        await backed_up(place, file)
+    before = b'"format": 1,\n "version": '
+    after = b'"format":1e999,"version":'.ljust(len(before))
+    content = file.read_bytes()
+    assert before in content
+    file.write_bytes(content.replace(before, after))
+    assert await restored(Place(tmp_path / "new"), file) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+async def test_the_database_of_another_program_is_not_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    place, file = Place(tmp_path / "data"), tmp_path / "a.backup"
+    async with place.open():
+        await backed_up(place, file)
+    other = tmp_path / "other"
+    other.mkdir()
+    with closing(sqlite3.connect(other / DATABASE)) as database, database:
+        database.execute("CREATE TABLE members (name TEXT)")
+    before = (other / DATABASE).read_bytes()
+    assert await restored(Place(other), file, "--force") == 2
+    assert "another program" in capsys.readouterr().err
+    assert (other / DATABASE).read_bytes() == before
+    assert not list(other.glob("*.new*"))
+
+
+@posix
+async def test_a_linked_database_is_restored_where_the_link_leads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    disk, folder, file = tmp_path / "disk", tmp_path / "folder", tmp_path / "a.backup"
+    async with Place(disk).open() as store:
+        await store.key_values.set("name", "value")
+        await backed_up(Place(disk), file)
+        await store.key_values.set("name", "later")
+    folder.mkdir()
+    (folder / DATABASE).symlink_to(disk / DATABASE)
+    assert await restored(Place(folder), file, "--force") == 0
+    assert (folder / DATABASE).is_symlink()
+    assert await value(Place(disk)) == "value"
+    away = disk.rename(tmp_path / "away")  # the disk is not mounted
+    capsys.readouterr()
+    assert await restored(Place(folder), file) == 2
+    assert "No such file" in capsys.readouterr().err
+    assert away.rename(disk).exists()
+    assert await value(Place(folder)) == "value"
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", os.urandom(5000)])

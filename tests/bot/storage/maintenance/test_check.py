@@ -84,7 +84,7 @@ async def test_what_is_damaged_is_named(
     assert await run("check", "--database", named(place)) == 1
     out = capsys.readouterr().out
     assert said in out
-    assert "1 problems were found" in out
+    assert "1 problem was found" in out
 
 
 async def test_rows_without_their_job_are_counted(
