@@ -100,6 +100,6 @@ async def test_who_does_not_read_answers_keeps_no_health_check_away(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_nobody_hears_which_versions_answer(visitor: Visitor):
+async def test_answers_do_not_name_versions(visitor: Visitor):
     for path in ("/healthz", "/login", "/nothing"):
         assert (await visitor.get(path)).headers["Server"] == "vqgan-clip-bot"

@@ -147,7 +147,7 @@ async def test_without_its_database_the_page_says_what_it_does_not_know(
     await visitor.log_in()
     for repository, name in (
         *((OverviewRepository, each) for each in ("failures", "periods")),
-        (KeyValueRepository, "get"),
+        *((KeyValueRepository, each) for each in ("get", "change")),
         (JobRepository, "count_open"),
     ):
         monkeypatch.setattr(repository, name, fail)
