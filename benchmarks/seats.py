@@ -2,7 +2,8 @@
 
 `order` simulates painters and needs no models. `queue` times the decisions of the queue with 64
 seats and 10,000 jobs. `painters` paints with the demo models: two painters with a thread each
-against one with a thread, in turn; it needs a machine with nothing else to do.
+against one with a thread, in turn; it needs a machine with nothing else to do. `ray` compares one
+painter in this process with one on Ray, and one with two on Ray.
 """
 
 import argparse
@@ -28,7 +29,12 @@ DECISIONS = 5_000
 def main(arguments: list[str]) -> None:
     """Measure and print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks seats", description=__doc__)
-    parts = {"order": _print_order, "queue": _print_queue, "painters": _print_painters}
+    parts = {
+        "order": _print_order,
+        "queue": _print_queue,
+        "painters": _print_painters,
+        "ray": _print_ray,
+    }
     parser.add_argument("part", nargs="?", choices=tuple(parts), help="by default the first two")
     chosen = parser.parse_args(arguments).part
     for part in (chosen,) if chosen else ("order", "queue"):
@@ -89,6 +95,22 @@ def _print_queue() -> None:
     print(f"{SEATS} seats, {JOBS} jobs of {USERS} users          median      slowest")
     for name, seconds in times.items():
         print(f"  {name:32} {1000 * median(seconds):8.3f} ms {1000 * max(seconds):9.1f} ms")
+
+
+def _print_ray() -> None:
+    print("demo models, 64 x 64, one thread for each painter, steps per second:")
+    results = dict[str, list[float]]()
+    for _ in range(3):
+        for name, painters, address in (
+            ("1 painter here", 1, ""),
+            ("1 painter on Ray", 1, "local"),
+            ("2 painters on Ray", 2, "local"),
+        ):
+            results.setdefault(name, []).append(steps_per_second(painters, address))
+    for name, rates in results.items():
+        print(f"  {name:18} {', '.join(f'{rate:.1f}' for rate in rates)}")
+    here, one, two = (median(rates) for rates in results.values())
+    print(f"  on Ray against here: {one / here:.3f}; two against one: {two / one:.2f} times")
 
 
 def _print_painters() -> None:

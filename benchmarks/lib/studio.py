@@ -1,7 +1,11 @@
 """Painters without a bot, and how many steps they take."""
 
 import time
+from pathlib import Path
 
+from bot.cluster.cluster_painters import ClusterPainters
+from bot.cluster.ray_cluster import RayCluster
+from bot.config import ClusterSettings
 from bot.jobs.job import Job
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
@@ -34,17 +38,24 @@ class _Counter(ThroughputEstimator):
         self.steps += 1
 
 
-def steps_per_second(painters: int) -> float:
-    """Return the steps that painters on the processor, with a thread each, take in a second."""
-    settings = EngineSettings(device=("cpu",) * painters, threads=1)
+def steps_per_second(painters: int, cluster: str = "") -> float:
+    """Return the steps that painters on the processor, with a thread each, take in a second.
+
+    They are threads of this process, or processes of the Ray cluster at an address.
+    """
+    devices = "auto" if cluster else ("cpu",) * painters
     queue, counter = GpuQueue(), _Counter()
     place = Workplace(
-        *(settings, WeightsSettings(), queue, counter),
+        *(EngineSettings(device=devices, threads=1), WeightsSettings(), queue, counter),
         *(lambda _: None, lambda _: (), Timings(), ModelLoading()),
     )
-    studio = LocalPainters(place, queue)
+    studio = (
+        _on_cluster(place, queue, cluster, painters) if cluster else LocalPainters(place, queue)
+    )
     studio.start()
     studio.loaded.result()
+    while not all(each.device for each in studio.all) or len(studio.all) < painters:
+        time.sleep(0.1)
     for number in range(PEOPLE):
         recipe = make_recipe("a red circle", seed=number, models="demo", steps=10_000)
         queue.put(Job(number, number, "", (recipe,)))
@@ -55,3 +66,9 @@ def steps_per_second(painters: int) -> float:
     queue.close()
     studio.join()
     return rate
+
+
+def _on_cluster(place: Workplace, queue: GpuQueue, address: str, painters: int) -> ClusterPainters:
+    settings = ClusterSettings(address=address, painters=painters, gpus=0)
+    cluster = RayCluster(settings, place.timings, Path("data"), lambda: queue.closed)
+    return ClusterPainters(place, queue, settings, cluster)

@@ -18,6 +18,7 @@ from bot.app import _run_until
 from bot.config import BotSettings
 from bot.jobs.job import JobState
 from bot.jobs.records import StoredPicture
+from bot.services import Services
 from bot.storage import Store
 from bot.storage.base import EVERYTHING
 from bot.storage.postgres import CONNECTIONS
@@ -72,6 +73,11 @@ async def complaint(caplog: pytest.LogCaptureFixture, words: str) -> None:
 
 def told(record: logging.LogRecord) -> str:
     return f"{record.message} {getattr(record, 'cause', '')}"
+
+
+async def stay_connected(_: Services) -> None:
+    """Do as the connection to Discord does."""
+    await asyncio.sleep(PATIENCE)
 
 
 async def test_an_end_is_stored_when_the_server_is_back(
@@ -305,5 +311,4 @@ async def test_a_bot_whose_database_was_taken_over_ends(settings: BotSettings, p
             async with open_test_services(settings, is_loaded=False) as services:
                 other = asyncio.create_task(take_over(place))
                 stack.push_async_callback(cancel, other)
-                connect = lambda _: asyncio.sleep(PATIENCE)  # noqa: E731
-                await _run_until(stopping, services, connect, listen=lambda: None)
+                await _run_until(stopping, services, stay_connected, listen=lambda: None)
