@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from engine import Models
 
+# Ray reads this when it is imported first, by whichever test.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+
 # On a busy machine an example takes as long as it takes.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")

@@ -14,7 +14,7 @@ from bot.dispatch.ray_link import RayLink
 from bot.worker.ray_environment import import_ray
 from tests.harness.bot_harness import PATIENCE, until
 from tests.harness.postgres import PostgresServer
-from tests.harness.ray_head import RayHead, running_head
+from tests.harness.ray_head import RayHead, known_to_this_process, running_head
 from tests.harness.sharded_bot import TIMINGS, ShardedBot
 
 pytestmark = [
@@ -24,9 +24,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[RayHead]:
-    with running_head() as head:
-        monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(head.folder / "token"))
+def head() -> Iterator[RayHead]:
+    with running_head() as head, known_to_this_process(head):
         yield head
 
 

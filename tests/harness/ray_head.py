@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,17 @@ def running_head() -> Iterator[RayHead]:
         program.terminate()
         program.wait(PATIENCE)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def known_to_this_process(head: RayHead) -> Iterator[None]:
+    """Let this process join the cluster of a head; another test may have joined another one."""
+    before = dict(os.environ)
+    os.environ.update(head.environment)
+    raylet: Any = import_module("ray._raylet")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -101,6 +101,7 @@ class ThreadCluster:
         self.room = places
         self.version = __version__
         self.lines: list[ThreadLine] = []
+        self.hired = 0
         self.forge: Callable[[ThreadLine], None] = lambda _: None
 
     def open(self) -> None:
@@ -114,11 +115,13 @@ class ThreadCluster:
         line = ThreadLine(PainterProcess(self.version, own, weights, timings), "")
         self.forge(line)
         self.lines.append(line)
+        self.hired += 1
         return line
 
     def close(self) -> None:
         for each in self.lines:
             each.cut()
+        self.lines.clear()  # with their models
 
 
 class StepCounter(ThroughputEstimator):
@@ -185,12 +188,21 @@ class Studio:
             assert time.monotonic() < until
             time.sleep(0.005)
 
+    def _ready(self) -> int:
+        return len([each for each in self.painters.all if each.device])
+
+    def _has_failed(self) -> bool:
+        """Raise the reason why there can be no painters, if there is one."""
+        if self.painters.loaded.done():
+            self.painters.loaded.result()
+        return False
+
     @contextmanager
     def open(self, ready: int) -> Iterator["Studio"]:
         """Open the studio, with that number of painters who are ready."""
         self.painters.start()
         try:
-            self.wait_for(lambda: len([each for each in self.painters.all if each.device]) >= ready)
+            self.wait_for(lambda: self._has_failed() or self._ready() >= ready)
             yield self
         finally:
             self.queue.close()

@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
 
 import psutil
 import pytest
@@ -21,7 +19,14 @@ from bot.jobs.events import Finished, ProgressEvent, Started
 from bot.jobs.job import Job
 from bot.timings import Timings
 from tests.bot.cluster.studio import Studio, is_as_alone, recipe
-from tests.harness.ray_head import COMMAND, PATIENCE, RayHead, running_head, wait_until
+from tests.harness.ray_head import (
+    COMMAND,
+    PATIENCE,
+    RayHead,
+    known_to_this_process,
+    running_head,
+    wait_until,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -134,16 +139,8 @@ def pid_of(line: RayLine) -> int:
 
 @pytest.fixture(scope="module")
 def head() -> Iterator[RayHead]:
-    before = dict(os.environ)
-    with running_head() as head:
-        os.environ.update(head.environment)
-        raylet: Any = import_module("ray._raylet")
-        raylet.AuthenticationTokenLoader.instance().reset_cache()  # another test may have used one
-        try:
-            yield head
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    with running_head() as head, known_to_this_process(head):
+        yield head
 
 
 @pytest.fixture(scope="module")
