@@ -99,7 +99,10 @@ class ClusterPainters:
         for each in self.all:
             each.join(max(0.0, until - time.monotonic()))
             each.lose("")
-        self._cluster.close()
+        try:
+            self._cluster.close()
+        except Exception:  # what was painted is still to be stored
+            log.exception("the cluster cannot be left")
 
     def _run(self) -> None:
         if not self._open():
@@ -156,14 +159,21 @@ class ClusterPainters:
         return min(most, max(1, len(self._queue.jobs())))
 
     def _let_idle_go(self) -> None:
-        """Let painters end that had nothing to do for long, but the last one."""
+        """Let painters end that had nothing to do for long, but the last one.
+
+        Those that wait for room come first: each of them may be what a new machine is started for.
+        """
         limit = self._settings.idle_minutes * _MINUTE
-        idle = [each for each in self.all if each.is_idle]
         spare = len(self.all) - self._wanted()
-        for each in sorted(idle, key=lambda each: each.idle_since)[: max(0, spare)]:
+        idle = [each for each in self.all if each.is_idle or each.waits_for_room]
+        idle.sort(key=lambda each: (each.is_idle, each.idle_since))
+        for each in idle[: max(0, spare)]:
             if limit and time.monotonic() - each.idle_since > limit:
                 log.info("a painter is not needed", extra={"painter": each.number})
-                each.close()
+                if each.is_idle:
+                    each.close()
+                else:
+                    each.lose("")
 
     def _hire(self) -> None:
         place = self._workplace
@@ -184,6 +194,8 @@ class ClusterPainters:
 
     def _on_ready(self, painter: RemotePainter, ready: Future[Ready]) -> None:
         if ready.exception() is not None:
+            if not painter.lost:  # it was not needed any more
+                return
             self._retry_at = time.monotonic() + self._workplace.timings.retry_seconds
             return
         self.loading.devices[painter.number] = painter.device or ""

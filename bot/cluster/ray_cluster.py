@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 1.0
 """Seconds after which a thread that waits for an answer looks whether the line was cut."""
+_ROUNDING = 1e-6
+"""Share of a painter that may be missing on a GPU, since shares such as a tenth are not exact."""
 _FRESH_SECONDS = 1.0
 """Seconds after an answer in which a painter is believed to live."""
 
@@ -71,8 +73,8 @@ class RayCluster:
     def places(self) -> int:
         """Return the number of painters that the GPUs of the cluster have room for."""
         ray = _ray()
-        gpus = ray.cluster_resources().get("GPU", 0.0)
-        return int(gpus / self._settings.gpus) if self._settings.gpus else 0
+        gpus = int(ray.cluster_resources().get("GPU", 0.0))
+        return gpus * self._painters_of_gpu() if self._settings.gpus else 0
 
     def hire(
         self, settings: EngineSettings, weights: WeightsSettings, timings: Timings
@@ -85,7 +87,7 @@ class RayCluster:
         own = (
             {"device": "cuda:0"} if gpus else {"device": "cpu", "threads": settings.threads or cpus}
         )
-        sharing = round(1 / gpus) if gpus else self._painters_beside()
+        sharing = self._painters_of_gpu() if gpus else self._painters_beside()
         make = (
             _ray()
             .remote(RayPainter)
@@ -97,6 +99,10 @@ class RayCluster:
         line = RayLine(actor, self._timings, self._is_closed)
         self._lines = [each for each in self._lines if not each.is_cut] + [line]
         return line
+
+    def _painters_of_gpu(self) -> int:
+        """Return how many painters one GPU has room for; none uses parts of two."""
+        return int(1 / self._settings.gpus + _ROUNDING)
 
     def _painters_beside(self) -> int:
         """Return how many painters on processors a machine of the cluster has at most."""

@@ -139,6 +139,11 @@ class RemotePainter:
         return self._seat is not None and not self._is_painting and not self._orders.has_calls
 
     @property
+    def waits_for_room(self) -> bool:
+        """True until its process begins, for which the cluster may have no room."""
+        return self._ready is None and not self.line.place
+
+    @property
     def _must_end(self) -> bool:
         return self._is_closing or self._queue.closed
 

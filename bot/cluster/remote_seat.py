@@ -188,12 +188,9 @@ class RemoteSeat:
 
     def _report_call(self, number: int, made: Future[object]) -> None:
         error = made.exception()
-        if isinstance(error, Exception):
-            self._reports.put(CallMade(number, error=error))
-        elif error is None:
-            self._reports.put(CallMade(number, made.result()))
-        else:
-            raise error
+        if error is not None and not isinstance(error, Exception):  # such as a panic of a library
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        self._reports.put(CallMade(number, None if error else made.result(), error))
 
 
 def _arrived(data: JobData) -> RunMove | None:

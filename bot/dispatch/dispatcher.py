@@ -5,6 +5,7 @@ It remembers nothing that the store does not have: after its end another one goe
 
 import asyncio
 import logging
+import pickle
 import time
 from collections.abc import AsyncGenerator, Collection
 from concurrent.futures import Future
@@ -165,10 +166,7 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
 
         def tell(made: Future[Any]) -> None:
-            error = made.exception()
-            result = None if error else made.result()
-            told = error if isinstance(error, Exception) or error is None else None
-            loop.call_soon_threadsafe(box.on_result, CallResult(call.number, result, told))
+            loop.call_soon_threadsafe(box.on_result, _result(call.number, made))
 
         made = self._painting.worker.call_with_models(call.function, call.models)
         made.add_done_callback(tell)
@@ -199,6 +197,20 @@ class Dispatcher:
             failure,
             painting.outbox.waiting_bytes,
         )
+
+
+def _result(number: int, made: Future[Any]) -> CallResult:
+    """Return what came of a call, in a form that can be sent."""
+    error = made.exception()
+    if error is not None and not isinstance(error, Exception):
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    result = CallResult(number, None if error else made.result(), error)
+    try:
+        pickle.loads(pickle.dumps(result))
+    except Exception as cause:  # it would keep all answers to its front from being sent
+        what = error or "a result that cannot be sent"
+        return CallResult(number, error=RuntimeError(f"{what} ({type(cause).__name__}: {cause})"))
+    return result
 
 
 def _failure(loaded: Future[None]) -> EngineError | None:

@@ -162,6 +162,9 @@ async def test_a_call_with_models_is_made_by_the_dispatcher(bot: DispatchedBot):
         failed = services.worker.call_with_models(fail)
         with pytest.raises(ZeroDivisionError):
             await asyncio.wait_for(asyncio.wrap_future(failed), PATIENCE)
+        unsent = services.worker.call_with_models(result_that_cannot_be_sent)
+        with pytest.raises(RuntimeError, match="cannot be sent"):
+            await asyncio.wait_for(asyncio.wrap_future(unsent), PATIENCE)
 
 
 async def test_the_result_of_a_call_is_told_again_if_an_answer_was_lost(bot: DispatchedBot):
@@ -227,6 +230,10 @@ def name_of_perceptors(models: object) -> str:
 def slow_name(models: object) -> str:
     time.sleep(2 * ASK_SECONDS)  # so that it is not answered with the question that brings it
     return name_of_perceptors(models)
+
+
+def result_that_cannot_be_sent(models: object) -> object:
+    return lambda: models
 
 
 def fail(models: object) -> float:

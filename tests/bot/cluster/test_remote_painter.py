@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from bot.cluster.line import PainterLostError
 from bot.cluster.messages import Close, JobData, Logged, Order, PaintSlice, Report
 from bot.cluster.painter_process import PainterProcess
+from bot.cluster.ray_cluster import RayCluster
 from bot.cluster.remote_seat import RemoteSeat
 from bot.cluster.report_box import ReportBox
 from bot.config import ClusterSettings
@@ -23,6 +26,7 @@ from engine.painters import begin
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
 from tests.bot.cluster.studio import (
+    TIMINGS,
     Studio,
     ThreadCluster,
     ThreadLine,
@@ -87,10 +91,14 @@ def studio(
     *,
     deterministic: bool = True,
     made: list[Studio] | None = None,
+    painters: int = 1,
+    idle_minutes: float = 0.0,
 ) -> Iterator[tuple[Studio, BadCluster]]:
     cluster = BadCluster(change)
     cluster.prepare = prepare
-    settings = ClusterSettings(address="local", painters=1, gpus=0)
+    settings = ClusterSettings(
+        address="local", painters=painters, gpus=0, idle_minutes=idle_minutes
+    )
     opened = Studio(
         lambda _: cluster, settings, deterministic=deterministic, models=("demo-pyramid",)
     )
@@ -247,3 +255,64 @@ def test_what_was_ordered_before_the_end_is_not_dropped():
     assert task.job == job(1)
     assert seat.closed
     assert seat.dequeue() is None
+
+
+class Panic(BaseException):
+    """What a library in another language raises."""
+
+
+def panic(_: Any) -> None:
+    raise Panic("index out of range")
+
+
+def test_a_call_that_panics_is_answered_and_painting_goes_on():
+    with studio() as (opened, _):
+        call = opened.painters.call_with_models(panic)
+        with pytest.raises(RuntimeError, match="index out of range"):
+            call.result(PATIENCE)
+        opened.queue.put(job(1))
+        opened.wait_for(opened.ends)
+
+
+def test_a_painter_that_finds_no_room_is_not_waited_for_without_jobs():
+    lines: list[BadLine] = []
+
+    def have_room_for_one(line: BadLine, reports: list[Report]) -> None:
+        if line not in lines[:1]:
+            reports.clear()
+
+    prepare = lines.append
+    with studio(have_room_for_one, prepare, painters=2, idle_minutes=1e-6) as (opened, _):
+        opened.queue.hold(True)
+        for number in (1, 2):
+            opened.queue.put(job(number, seed=number))
+        opened.wait_for(lambda: len(lines) == 2)
+        opened.queue.hold(False)
+        opened.wait_for(lambda: len(opened.ends()) == 2)
+        opened.wait_for(lambda: len(opened.painters.all) == 1)
+        assert opened.painters.all[0].line is lines[0]
+
+
+def test_the_program_ends_though_the_cluster_cannot_be_left():
+    def fail() -> None:
+        raise ConnectionError("its head is gone")
+
+    with studio() as (opened, cluster):
+        opened.queue.put(job(1))
+        opened.wait_for(opened.ends)
+        cluster.close = fail
+    for line in cluster.bad:
+        line.cut()
+
+
+@pytest.mark.parametrize(
+    ("share", "gpus", "painters"),
+    [(1.0, 4, 4), (0.5, 4, 8), (0.3, 3, 9), (0.1, 2, 20), (0.6, 3, 3)],
+)
+def test_no_more_painters_are_wanted_than_have_room_on_single_gpus(
+    share: float, gpus: int, painters: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    ray = SimpleNamespace(cluster_resources=lambda: {"GPU": float(gpus)})
+    monkeypatch.setattr("bot.cluster.ray_cluster._ray", lambda: ray)
+    settings = ClusterSettings(address="10.0.0.1:6379", gpus=share)
+    assert RayCluster(settings, TIMINGS, tmp_path, lambda: False).places() == painters
