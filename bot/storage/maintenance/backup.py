@@ -32,6 +32,8 @@ async def backup(place: str, path: Path, *, force: bool) -> About:
     Raises `SettingsError` if the database cannot be read or what is needed is not installed, and
     `PictureError` if the file cannot be written.
     """
+    if path.is_symlink():  # to another disk, where the backup is wanted
+        path = path.resolve()
     database = Path(place) / DATABASE
     if not is_url(place) and path.resolve() in [e.resolve() for e in database_files(database)]:
         raise SettingsError(f"{quoted(path)} belongs to the database itself: name another file")

@@ -153,6 +153,20 @@ async def test_the_database_of_another_program_is_not_replaced(
 
 
 @posix
+async def test_a_linked_backup_is_written_where_the_link_leads(tmp_path: Path):
+    place, disk, link = Place(tmp_path / "data"), tmp_path / "disk", tmp_path / "a.backup"
+    disk.mkdir()
+    (disk / "real.backup").write_bytes(b"old")
+    link.symlink_to(disk / "real.backup")
+    async with place.open():
+        assert await run("backup", link, "--database", place.folder) == 2
+        assert (disk / "real.backup").read_bytes() == b"old"
+        assert await run("backup", link, "--force", "--database", place.folder) == 0
+    assert link.is_symlink()
+    assert await restored(Place(tmp_path / "new"), disk / "real.backup") == 0
+
+
+@posix
 async def test_a_linked_database_is_restored_where_the_link_leads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
