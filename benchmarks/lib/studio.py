@@ -22,7 +22,7 @@ WARM_UP, SECONDS = 3.0, 20.0
 PEOPLE = 6
 
 
-class _Counter(ThroughputEstimator):
+class StepCounter(ThroughputEstimator):
     """Counts steps, on whatever device they are taken."""
 
     def __init__(self) -> None:
@@ -30,10 +30,12 @@ class _Counter(ThroughputEstimator):
         self.steps = 0
 
     def on(self, make: str) -> ThroughputEstimator:
+        """Return this one, whatever the make."""
         del make
         return self
 
     def record(self, cost: float, seconds: float, kind: str) -> None:
+        """Count a step."""
         super().record(cost, seconds, kind)
         self.steps += 1
 
@@ -44,7 +46,7 @@ def steps_per_second(painters: int, cluster: str = "") -> float:
     They are threads of this process, or processes of the Ray cluster at an address.
     """
     devices = "auto" if cluster else ("cpu",) * painters
-    queue, counter = GpuQueue(), _Counter()
+    queue, counter = GpuQueue(), StepCounter()
     place = Workplace(
         *(EngineSettings(device=devices, threads=1), WeightsSettings(), queue, counter),
         *(lambda _: None, lambda _: (), Timings(), ModelLoading()),

@@ -97,7 +97,7 @@ class RayCluster:
         )
         actor = make.remote(__version__, settings.model_copy(update=own), weights, timings, sharing)
         line = RayLine(actor, self._timings, self._is_closed)
-        self._lines = [each for each in self._lines if not each.is_cut] + [line]
+        self._lines = [each for each in self._lines if not each.broken] + [line]
         return line
 
     def _painters_of_gpu(self) -> int:
@@ -171,11 +171,6 @@ class RayLine:
         """The id of the painter's machine, as Ray calls it; "" until it answers."""
 
     @property
-    def is_cut(self) -> bool:
-        """True once the line was cut."""
-        return self._cut_because is not None
-
-    @property
     def broken(self) -> str:
         """Why the line was cut; "" if it was not."""
         return self._cut_because or ""
@@ -222,7 +217,7 @@ class RayLine:
     def pulse(self) -> None:
         """Tell the painter that the bot lives; cut the line if it has not answered for long."""
         ray = _ray()
-        if self._answered_at is None or self.is_cut:
+        if self._answered_at is None or self.broken:
             return
         try:
             if self._pulse is not None and ray.wait([self._pulse], timeout=0)[0]:

@@ -10,7 +10,7 @@ import discord
 import pytest
 import simcord
 from PIL import Image, ImageDraw
-from simcord.backend.models.message import AllowedMentions, MessageSticker
+from simcord.backend.models.message import MessageSticker
 from simcord.components import resolve_attachment_references
 
 from bot import client
@@ -38,6 +38,7 @@ from tests.harness.bot_harness import (
 )
 from tests.harness.interactions import deliver_again, progress_message
 from tests.harness.languages import put_texts, set_server_language
+from tests.harness.replies import replied
 
 WORDS = "a green circle on a blue background"
 PHOTOGRAPH = encoded(Image.linear_gradient("L").convert("RGB").resize((120, 80)))
@@ -48,29 +49,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the preset few steps, because a reply cannot choose them."""
     demo = {**presets.PRESETS["demo"], "steps": 2}
     monkeypatch.setattr(presets, "PRESETS", MappingProxyType({**presets.PRESETS, "demo": demo}))
-
-
-async def replied(
-    bot: BotHarness,
-    words: str,
-    to: discord.Message,
-    *files: tuple[str, bytes],
-    who: simcord.MemberActor | None = None,
-    ping: bool = True,
-    stickers: Sequence[MessageSticker] = (),
-) -> None:
-    """Alice, or `who`, replies; without the ping Discord hides what she says from the bot."""
-    backend = bot.env.backend
-    backend.create_message(
-        to.channel.id,
-        (who or bot.alice).id,
-        words,
-        reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
-        attachments=backend.store_attachments(to.channel.id, files),
-        stickers=list(stickers),
-        allowed_mentions=AllowedMentions(replied_user=ping),
-    )
-    await bot.env.settle()
 
 
 async def picture_by_alice(bot: BotHarness, **options: object) -> discord.Message:

@@ -1,8 +1,10 @@
 """Replies of people to messages, with the ping that lets the bot read them."""
 
+from collections.abc import Sequence
+
 import discord
 import simcord
-from simcord.backend.models.message import AllowedMentions
+from simcord.backend.models.message import AllowedMentions, MessageSticker
 
 from tests.harness.bot_harness import BotHarness
 
@@ -13,8 +15,13 @@ async def replied(
     to: discord.Message,
     *files: tuple[str, bytes],
     who: simcord.MemberActor | None = None,
+    ping: bool = True,
+    stickers: Sequence[MessageSticker] = (),
 ) -> str:
-    """Let somebody, by default Alice, reply; return the bot's newest reply there, or ""."""
+    """Let somebody, by default Alice, reply; return the bot's newest reply there, or "".
+
+    Without the ping Discord hides from the bot what they say.
+    """
     backend = bot.env.backend
     backend.create_message(
         to.channel.id,
@@ -22,9 +29,10 @@ async def replied(
         words,
         reference={"channel_id": str(to.channel.id), "message_id": str(to.id)},
         attachments=backend.store_attachments(to.channel.id, files),
-        allowed_mentions=AllowedMentions(replied_user=True),
+        stickers=list(stickers),
+        allowed_mentions=AllowedMentions(replied_user=ping),
     )
     await bot.env.settle()
-    channel = next(c for c in (*bot.channel.threads, bot.channel) if c.id == to.channel.id)
-    last = channel.last_message
+    places = (*bot.channel.threads, bot.channel, bot.alice.user.dm_channel)
+    last = next(each for each in places if each.id == to.channel.id).last_message
     return last.content if last and last.type is discord.MessageType.reply else ""

@@ -1,42 +1,28 @@
 """Painters of a cluster without a bot, and a store that keeps what they publish."""
 
 import pickle
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from threading import Lock
 
-import torch
-
+from benchmarks.lib.studio import StepCounter
 from bot.cluster.cluster import Cluster
 from bot.cluster.cluster_painters import ClusterPainters
 from bot.cluster.line import PainterLostError
 from bot.cluster.messages import Order, Ready, Report
 from bot.cluster.painter_process import PainterProcess
 from bot.config import ClusterSettings
-from bot.jobs.events import Checkpoint, Event, Failed, Finished, PaintedPicture
-from bot.jobs.job import Job
-from bot.jobs.records import StoredCheckpoint
-from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
 from bot.timings import Timings
-from bot.worker.picture_progress import to_pixels
 from bot.worker.workplace import Workplace
 from engine import __version__
-from engine.checkpoints import dump
-from engine.models.catalogue import DEMO_PIXELS
-from engine.models.painter import Painter
-from engine.painters import begin, load_painter
-from engine.presets import make_recipe
-from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
-from tests.harness.bot_harness import PATIENCE
+from tests.harness.kept_events import KeptEvents
+from tests.harness.painted_alone import PIXELS
 
-PIXELS = tuple(f"demo-{kind}" for kind in DEMO_PIXELS)
 TIMINGS = replace(
     Timings(), checkpoint_seconds=0.02, hire_seconds=0.02, retry_seconds=0.1, orphan_seconds=1e9
 )
@@ -124,23 +110,7 @@ class ThreadCluster:
         self.lines.clear()  # with their models
 
 
-class StepCounter(ThroughputEstimator):
-    """Counts the steps of all painters."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps = 0
-
-    def on(self, make: str) -> ThroughputEstimator:
-        del make
-        return self
-
-    def record(self, cost: float, seconds: float, kind: str) -> None:
-        super().record(cost, seconds, kind)
-        self.steps += 1
-
-
-class Studio:
+class Studio(KeptEvents):
     """The painters of a cluster, and a store that keeps what they publish."""
 
     def __init__(
@@ -153,40 +123,17 @@ class Studio:
         deterministic: bool = True,
         models: Sequence[str] = PIXELS,
     ) -> None:
+        super().__init__()
         settings = EngineSettings(more_models=tuple(models), deterministic=deterministic)
         self.queue = GpuQueue(slice_steps=slice_steps)
         self.loading = ModelLoading()
         self.counter = StepCounter()
-        self.events: list[Event] = []
-        self.checkpoints: dict[int, list[StoredCheckpoint]] = {}
         workplace = Workplace(
             *(settings, WeightsSettings(), self.queue, self.counter),
-            *(self._publish, self._load, timings, self.loading),
+            *(self.publish, self.load, timings, self.loading),
         )
         self.cluster = make_cluster(self.queue)
         self.painters = ClusterPainters(workplace, self.queue, cluster, self.cluster)
-
-    def _publish(self, event: Event) -> None:
-        if isinstance(event, Checkpoint):
-            state = event.state
-            content = state if isinstance(state, bytes) else dump(dict(state), event.recipe)
-            stored = StoredCheckpoint(event.picture, event.steps_done, event.seconds, content)
-            self.checkpoints.setdefault(event.job_id, []).insert(0, stored)
-        self.events.append(event)
-
-    def _load(self, job: Job) -> Sequence[StoredCheckpoint]:
-        return list(self.checkpoints.get(job.id, ()))
-
-    def ends(self) -> list[Finished | Failed]:
-        """Return how jobs ended."""
-        return [each for each in list(self.events) if isinstance(each, Finished | Failed)]
-
-    def wait_for(self, condition: Callable[[], object]) -> None:
-        """Wait until a condition is true."""
-        until = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < until
-            time.sleep(0.005)
 
     def _ready(self) -> int:
         return len([each for each in self.painters.all if each.device])
@@ -207,34 +154,3 @@ class Studio:
         finally:
             self.queue.close()
             self.painters.join()
-
-
-def recipe(seed: int, models: str = "demo-pyramid", steps: int = 8) -> Recipe:
-    made = make_recipe("a red ring", seed=seed, models=models, steps=steps, size=(32, 32))
-    return replace(made, cutouts=2)
-
-
-@cache
-def painter_of(models: str) -> Painter:
-    """Return models that no painter of a studio uses."""
-    return load_painter(models, "cpu")
-
-
-@cache
-def painted_alone(recipe: Recipe, steps: int) -> bytes:
-    """Return the pixels of a picture that is painted without a queue."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        run = begin(painter_of(recipe.models), recipe)
-        for _ in range(steps):
-            run.step()
-        return to_pixels(run.image()).tobytes()
-    finally:
-        torch.set_num_threads(before)
-
-
-def is_as_alone(picture: PaintedPicture) -> bool:
-    """Return True if a picture is the one that is painted without a queue."""
-    assert isinstance(picture.recipe, Recipe)
-    return picture.pixels.tobytes() == painted_alone(picture.recipe, picture.steps)

@@ -11,15 +11,9 @@ from bot.jobs.events import Failed, Finished
 from bot.jobs.job import Job
 from engine import __version__
 from engine.errors import ModelError
-from tests.bot.cluster.studio import (
-    PIXELS,
-    Studio,
-    ThreadCluster,
-    ThreadLine,
-    is_as_alone,
-    recipe,
-)
+from tests.bot.cluster.studio import Studio, ThreadCluster, ThreadLine
 from tests.harness.bot_harness import PATIENCE
+from tests.harness.painted_alone import PIXELS, is_as_alone, recipe
 
 pytestmark = pytest.mark.slow
 

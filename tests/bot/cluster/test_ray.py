@@ -18,7 +18,8 @@ from bot.config import ClusterSettings
 from bot.jobs.events import Finished, ProgressEvent, Started
 from bot.jobs.job import Job
 from bot.timings import Timings
-from tests.bot.cluster.studio import Studio, is_as_alone, recipe
+from tests.bot.cluster.studio import Studio
+from tests.harness.painted_alone import is_as_alone, recipe
 from tests.harness.ray_head import (
     COMMAND,
     PATIENCE,

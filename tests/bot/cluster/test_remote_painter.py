@@ -25,16 +25,9 @@ from engine.checkpoints import dump
 from engine.painters import begin
 from engine.settings import EngineSettings
 from engine.weights.settings import WeightsSettings
-from tests.bot.cluster.studio import (
-    TIMINGS,
-    Studio,
-    ThreadCluster,
-    ThreadLine,
-    is_as_alone,
-    painter_of,
-    recipe,
-)
+from tests.bot.cluster.studio import TIMINGS, Studio, ThreadCluster, ThreadLine
 from tests.harness.bot_harness import PATIENCE
+from tests.harness.painted_alone import is_as_alone, painter_of, recipe
 
 pytestmark = pytest.mark.slow
 
@@ -209,7 +202,7 @@ def test_who_waits_beside_a_stopped_job_goes_on_from_its_checkpoint():
 
 def test_a_companion_that_cannot_be_loaded_ends_alone():
     with studio(deterministic=False) as (opened, _):
-        load = opened._load
+        load = opened.load
 
         def load_but_two(wanted: Job) -> Sequence[StoredCheckpoint]:
             if wanted.id == 2:

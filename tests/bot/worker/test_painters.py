@@ -4,10 +4,9 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from random import Random
 
 import pytest
@@ -15,16 +14,12 @@ import torch
 
 from bot.config import WeightsSettings
 from bot.jobs.events import (
-    Checkpoint,
-    Event,
     Failed,
     Finished,
     NoticeEvent,
-    PaintedPicture,
     Started,
 )
 from bot.jobs.job import Job
-from bot.jobs.records import StoredCheckpoint
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
@@ -33,27 +28,22 @@ from bot.timings import Timings
 from bot.worker.job_run import JobRun
 from bot.worker.job_runs import JobRuns
 from bot.worker.local_painters import LocalPainters
-from bot.worker.picture_progress import to_pixels
 from bot.worker.suspended_run import SuspendedRun
 from bot.worker.workplace import Workplace
-from engine.checkpoints import dump
-from engine.models.catalogue import CATALOGUE, DEMO_PIXELS
-from engine.models.painter import Painter
-from engine.painters import begin, load_painter
-from engine.presets import make_recipe
-from engine.recipes.recipe import Recipe
+from engine.models.catalogue import CATALOGUE
 from engine.settings import EngineSettings
 from tests.harness.bot_harness import PATIENCE, demo_models
+from tests.harness.kept_events import KeptEvents
+from tests.harness.painted_alone import PIXELS, is_as_alone, recipe
 
 pytestmark = pytest.mark.slow
 
-PIXELS = tuple(f"demo-{kind}" for kind in DEMO_PIXELS)
 
-
-class Studio:
+class Studio(KeptEvents):
     """Painters on CPUs, and a store that keeps what they publish."""
 
     def __init__(self, painters: int, slice_steps: int = 2, *, deterministic: bool = True) -> None:
+        super().__init__()
         settings = EngineSettings(
             device=("cpu",) * painters,
             threads=1,
@@ -62,41 +52,15 @@ class Studio:
         )
         self.queue = GpuQueue(slice_steps=slice_steps)
         self.loading = ModelLoading()
-        self.events: list[Event] = []
-        self.checkpoints: dict[int, list[StoredCheckpoint]] = {}
         timings = replace(Timings(), checkpoint_seconds=0.02)
         self.painters = LocalPainters(
             Workplace(
                 *(settings, WeightsSettings(), self.queue, ThroughputEstimator()),
-                *(self._publish, self._load, timings, self.loading),
+                *(self.publish, self.load, timings, self.loading),
             ),
             self.queue,
             demo_models(),
         )
-
-    def _publish(self, event: Event) -> None:
-        if isinstance(event, Checkpoint):
-            state = event.state
-            content = state if isinstance(state, bytes) else dump(dict(state), event.recipe)
-            stored = StoredCheckpoint(
-                event.picture, event.steps_done, event.seconds, content, event.runs
-            )
-            self.checkpoints.setdefault(event.job_id, []).insert(0, stored)
-        self.events.append(event)
-
-    def _load(self, job: Job) -> Sequence[StoredCheckpoint]:
-        return list(self.checkpoints.get(job.id, ()))
-
-    def ends(self) -> list[Finished | Failed]:
-        """Return how jobs ended."""
-        return [each for each in list(self.events) if isinstance(each, Finished | Failed)]
-
-    def wait_for(self, condition: Callable[[], object]) -> None:
-        """Wait until a condition is true."""
-        until = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < until
-            time.sleep(0.005)
 
 
 @contextmanager
@@ -109,36 +73,6 @@ def studio(painters: int, slice_steps: int = 2, *, deterministic: bool = True) -
     finally:
         opened.queue.close()
         opened.painters.join()
-
-
-def recipe(seed: int, models: str = "demo-pyramid", steps: int = 8) -> Recipe:
-    made = make_recipe("a red ring", seed=seed, models=models, steps=steps, size=(32, 32))
-    return replace(made, cutouts=2)
-
-
-@cache
-def painter_of(models: str) -> Painter:
-    """Return models that no thread of a studio uses."""
-    return load_painter(models, "cpu")
-
-
-@cache
-def painted_alone(recipe: Recipe, steps: int) -> bytes:
-    """Return the pixels of a picture that is painted without a queue."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        run = begin(painter_of(recipe.models), recipe)
-        for _ in range(steps):
-            run.step()
-        return to_pixels(run.image()).tobytes()
-    finally:
-        torch.set_num_threads(before)
-
-
-def is_as_alone(picture: PaintedPicture) -> bool:
-    assert isinstance(picture.recipe, Recipe)
-    return picture.pixels.tobytes() == painted_alone(picture.recipe, picture.steps)
 
 
 @pytest.fixture
