@@ -14,6 +14,7 @@ import psutil
 from sqlalchemy.exc import DBAPIError
 
 from bot.storage import Store
+from engine.models.memory_limits import usable_memory
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Vitals:
     resident_bytes: int = 0
     """The memory of the bot's process."""
     available_bytes: int = 0
-    """The memory of the machine that is free."""
+    """The memory that is free, on the machine or within the limit of the container or service."""
     disk_free_bytes: int = 0
     """The free space where the bot's folder is; 0 too if the folder cannot be reached."""
     cuda_bytes: dict[str, int] = field(default_factory=dict[str, int])
@@ -74,7 +75,7 @@ class VitalsWatch:
 
 def _look_around(latest: Vitals, folder: Path) -> None:
     latest.resident_bytes = psutil.Process().memory_info().rss
-    latest.available_bytes = psutil.virtual_memory().available
+    latest.available_bytes = usable_memory()
     try:
         latest.disk_free_bytes = psutil.disk_usage(str(folder)).free
     except OSError:  # the disk was taken away

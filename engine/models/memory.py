@@ -6,9 +6,8 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import psutil
-
 from engine.models.catalogue import ModelEntry, PainterEntry
+from engine.models.memory_limits import usable_memory
 
 if TYPE_CHECKING:
     from torch import device
@@ -57,7 +56,7 @@ def available_memory(device: "device") -> int:
 
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + cached  # torch uses its cache again
-    return psutil.virtual_memory().available
+    return usable_memory()
 
 
 def estimate_fixed(
