@@ -4,6 +4,7 @@
 # make test-fast  lint, then run the tests that take a second or two at most
 # make test       lint, then run all tests
 # make messages   update the catalogues of the languages
+# make docs       build the documentation site into build/site; docs-serve shows it in a browser
 # make wheel      build the wheel and the source archive into dist/
 # make clean      remove what these targets made, except the pictures
 #
@@ -22,7 +23,10 @@ EXAMPLE := pictures/red-circle.png
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE \
 	$(IN_VENV) pytest -q -n auto --durations=25
 
-.PHONY: run paint lint test-fast test messages wheel clean
+# Material for MkDocs tells of its successor at every start.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(IN_VENV) mkdocs
+
+.PHONY: run paint lint test-fast test messages docs docs-serve wheel clean
 
 run: $(VENV)/program.stamp
 	$(IN_VENV) bot
@@ -47,6 +51,13 @@ test: lint
 messages: $(VENV)/program.stamp
 	$(IN_VENV) tools.messages
 
+docs: $(VENV)/tests.stamp
+	$(MKDOCS) build --quiet --strict
+	@echo "The site is $(CURDIR)/build/site/index.html"
+
+docs-serve: $(VENV)/tests.stamp
+	$(MKDOCS) serve --strict --dev-addr 127.0.0.1:8000
+
 wheel: $(VENV)/tests.stamp
 	$(IN_VENV) build --no-isolation
 
@@ -69,6 +80,6 @@ $(VENV)/program.stamp: requirements.txt
 	@touch $@
 
 $(VENV)/tests.stamp: requirements-dev.txt requirements-picture-filter.txt requirements-postgres.txt \
-		requirements-upscaler.txt requirements-cluster.txt $(VENV)/program.stamp
+		requirements-upscaler.txt requirements-cluster.txt requirements-docs.txt $(VENV)/program.stamp
 	$(IN_VENV) pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
