@@ -19,12 +19,13 @@ ARG PICTURE_FILTER=""
 ARG POSTGRES=""
 ARG CLUSTER=""
 ARG UPSCALER=""
-COPY requirements*.txt ./
-RUN pip install --no-cache-dir -r requirements.txt \
-    ${PICTURE_FILTER:+-r requirements-picture-filter.txt} \
-    ${POSTGRES:+-r requirements-postgres.txt} \
-    ${CLUSTER:+-r requirements-cluster.txt} \
-    ${UPSCALER:+-r requirements-upscaler.txt}
+# Only files whose SHA-256 is in a lock are installed.
+COPY locks/ locks/
+RUN pip install --no-cache-dir --require-hashes -r locks/requirements.txt \
+    ${PICTURE_FILTER:+-r locks/requirements-picture-filter.txt} \
+    ${POSTGRES:+-r locks/requirements-postgres.txt} \
+    ${CLUSTER:+-r locks/requirements-cluster.txt} \
+    ${UPSCALER:+-r locks/requirements-upscaler.txt}
 
 # The version of the base's Debian: it must be at least that of the server (docs/backup.md).
 RUN if [ -n "$POSTGRES" ]; then apt-get update \

@@ -6,10 +6,13 @@
 # make messages   update the catalogues of the languages
 # make docs       build the documentation site into build/site; docs-serve shows it in a browser
 # make wheel      build the wheel and the source archive into dist/
+# make lock       resolve requirements*.txt into locks/, with the hashes of all files
 # make clean      remove what these targets made, except the pictures
 #
 # Each target sets up .venv if needed, which takes some minutes the first time.
 # Another Python:  make PYTHON=/path/to/python run
+# Another build of PyTorch, such as for the CPU only or for AMD's GPUs, from the index with that address,
+# which pytorch.org names for each:  make TORCH_INDEX=https://... run
 
 PYTHON := python3.13 python3.12 python3.11 python3
 USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
@@ -26,7 +29,21 @@ PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE \
 # Material for MkDocs tells of its successor at every start.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(IN_VENV) mkdocs
 
-.PHONY: run paint lint test-fast test messages docs docs-serve wheel clean
+# Only files whose SHA-256 is in the lock are installed.
+LOCKED := $(IN_VENV) pip install --disable-pip-version-check --require-hashes
+ifdef TORCH_INDEX
+# PyTorch and what it needs of its GPU's maker come from that index, everything else from the lock.
+define install
+	$(IN_VENV) pip install --disable-pip-version-check --index-url "$(TORCH_INDEX)" \
+		$$(awk '/^torch(vision)?==/ {print $$1}' $(1))
+	awk '/^[^ #]/ {kept = !/^(torch|torchvision|triton|cuda-|nvidia-)/} kept' $(1) > $(VENV)/locked.txt
+	$(LOCKED) --no-deps -r $(VENV)/locked.txt
+endef
+else
+install = $(LOCKED) $(2) -r $(1)
+endif
+
+.PHONY: run paint lint test-fast test messages docs docs-serve wheel lock clean
 
 run: $(VENV)/program.stamp
 	$(IN_VENV) bot
@@ -61,11 +78,15 @@ docs-serve: $(VENV)/tests.stamp
 wheel: $(VENV)/tests.stamp
 	$(IN_VENV) build --no-isolation
 
+# LOCK=--upgrade takes the newest versions of all that requirements*.txt do not name.
+lock: $(VENV)/tests.stamp
+	$(IN_VENV) tools.supply.renew $(LOCK)
+
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/program.stamp: requirements.txt
+$(VENV)/program.stamp: locks/requirements.txt
 	@for python in $(PYTHON); do \
 		if "$$python" -c '$(USABLE)' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
@@ -76,10 +97,9 @@ $(VENV)/program.stamp: requirements.txt
 	fi; \
 	echo "Setting up $(VENV) with $$found; PyTorch is large, the first time takes minutes."; \
 	"$$found" -m venv $(VENV)
-	$(IN_VENV) pip install --disable-pip-version-check -r requirements.txt
+	$(call install,$<)
 	@touch $@
 
-$(VENV)/tests.stamp: requirements-dev.txt requirements-picture-filter.txt requirements-postgres.txt \
-		requirements-upscaler.txt requirements-cluster.txt requirements-docs.txt $(VENV)/program.stamp
-	$(IN_VENV) pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/tests.stamp: locks/requirements-dev.txt $(VENV)/program.stamp
+	$(call install,$<,--quiet)
 	@touch $@

@@ -1,0 +1,1 @@
+"""Dependencies: their locks, licences and known vulnerabilities, and what a release holds."""
