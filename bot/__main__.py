@@ -5,12 +5,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bot.app import run
 from bot.config import BotSettings, read_settings
-from bot.connection import DiscordRefusalError
 from bot.default_config import write_config
 from bot.healthcheck import is_alive, is_answering
-from bot.log import set_up_logging
 from bot.private_files import warn_if_open
 from bot.secret_variables import secret_files
 from engine import __version__
@@ -53,14 +50,25 @@ def main() -> int:
         settings = read_settings(options.config)
         if options.healthy:
             return 0 if _is_healthy(settings) else 1
-        set_up_logging(settings.log)
-        let_idle_threads_sleep()
-        for file, name in secret_files().items():
-            warn_if_open(file, name)
-        asyncio.run(run(settings))
+        return _run(settings)
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_SETTINGS
+
+
+def _run(settings: BotSettings) -> int:
+    """Run the bot; return the exit code. Raises `EngineError` if settings keep it from starting."""
+    # Not at the top: a container asks twice a minute if the bot is healthy, which needs none of it.
+    from bot.app import run
+    from bot.connection import DiscordRefusalError
+    from bot.log import set_up_logging
+
+    set_up_logging(settings.log)
+    let_idle_threads_sleep()
+    for file, name in secret_files().items():
+        warn_if_open(file, name)
+    try:
+        asyncio.run(run(settings))
     except DiscordRefusalError as error:
         print(f"error: {error}", file=sys.stderr)
         return REFUSED

@@ -156,6 +156,22 @@ def test_health_is_a_recent_sign_of_life(
     assert main() == code
 
 
+def test_asking_for_health_loads_neither_discord_nor_the_engine(tmp_path: Path):
+    program = "import runpy, sys; sys.argv = ['bot', '--healthy']\n"
+    program += "try: runpy.run_module('bot', run_name='__main__')\n"
+    program += "except SystemExit: print(*sys.modules)"
+    answer = subprocess.run(
+        (sys.executable, "-c", program),
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=True,
+    )
+    loaded = {each.partition(".")[0] for each in answer.stdout.decode().split()}
+    assert "pydantic" in loaded  # the list is that of the program
+    assert not loaded & {"discord", "simcord", "sqlalchemy", "torch"}
+
+
 def test_the_readme_names_the_permissions_that_the_bot_asks_for():
     numbers = re.findall(r"permissions=(\d+)", (ROOT / "README.md").read_text())
     assert numbers == [str(INVITE.value)]
