@@ -1,5 +1,7 @@
 """`python -m engine.demo train`: train the demo models from their own drawings.
 
+`python -m engine.demo draw` draws scenes of the second world, on which no models are trained yet.
+
 The result depends on the seed, the number of processes and the rounding of the machine. On another
 machine the same command gives models like the shipped ones, but not the same bytes.
 """
@@ -8,6 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
+from engine.demo.scenes.sheet import add_drawing
 from engine.demo.training import (
     PHASES,
     make_clip,
@@ -17,6 +20,7 @@ from engine.demo.training import (
     make_transformer,
     make_vqgan,
 )
+from engine.errors import EngineError
 from engine.models.catalogue import find_models
 
 STAGES = ("vqgan", "clip", "judge", "transformer", "diffusion", "open-edit")
@@ -27,10 +31,21 @@ TRANSFORMER, JUDGE = "transformer.safetensors", "judge.safetensors"
 
 
 def main() -> None:
-    """Parse the command line and train the stages that it names."""
-    shipped = find_models("demo")
+    """Parse the command line and run the command that it names."""
     parser = argparse.ArgumentParser(prog="python -m engine.demo", description=__doc__)
-    parser.add_argument("command", choices=["train"])
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_training(commands.add_parser("train", help="train the demo models"))
+    add_drawing(commands.add_parser("draw", help="draw scenes into a sheet"))
+    options = parser.parse_args()
+    try:
+        options.run(options)
+    except EngineError as error:
+        parser.error(str(error))
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    shipped = find_models("demo")
+    parser.set_defaults(run=_train)
     parser.add_argument("--stage", choices=STAGES, help="train only this one (default: all)")
     parser.add_argument(
         "--phase",
@@ -57,7 +72,11 @@ def main() -> None:
         help="file in which the training of the transformer is saved, and continues if it exists; "
         "the diffusion models have files beside it, with their names before its own",
     )
-    options = parser.parse_args()
+
+
+def _train(options: argparse.Namespace) -> None:
+    """Train the stages that the options name."""
+    shipped = find_models("demo")
     options.out.mkdir(parents=True, exist_ok=True)
     vqgan = options.out / shipped.generator.name
     clip = options.out / shipped.perceptors[0].name

@@ -1,0 +1,185 @@
+"""Draw the picture of a description."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from types import MappingProxyType
+
+from engine.demo.scenes import buildings, creatures, nature, vehicles
+from engine.demo.scenes.canvas import Canvas, Color, Pen, Pixels, mixed
+from engine.demo.scenes.description import Description, Thing
+from engine.demo.scenes.grounds import draw_ground, horizon_of
+from engine.demo.scenes.land import Land
+from engine.demo.scenes.media import apply_medium
+from engine.demo.scenes.skies import (
+    SKIES,
+    draw_clouds,
+    draw_moon,
+    draw_sky,
+    draw_sun,
+    draw_weather,
+)
+from engine.demo.scenes.table import COLORS, KINDS, MIDDLES
+
+Frame = tuple[float, float, float, float]
+
+_OWN_LIGHT = 0.45
+"""How much less than the ground the things take on the color of the light, so that theirs shows."""
+_SHADOW: Color = (20, 24, 56)
+_HIDDEN_BY: Mapping[str, float] = MappingProxyType(
+    {"city": 0.3, "mountains": 0.28, "forest": 0.2, "hills": 0.16, "desert": 0.1}
+)
+"""How high things behind the horizon reach, so that a low sun stands above them."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture and where its things are."""
+
+    picture: Pixels
+    """The picture (128, 128, 3), RGB bytes."""
+    frames: tuple[Frame, ...]
+    """Left, top, right and bottom of each thing, as fractions of the side."""
+
+
+def draw(description: Description, seed: int) -> Drawing:
+    """Draw a description; the seed chooses proportions, poses, tones and the rest.
+
+    The same description and seed give the same bytes on the same machine.
+    """
+    random = Random(seed)
+    canvas = Canvas()
+    scene = _Scene(canvas, description, random)
+    scene.draw_background()
+    frames = scene.draw_things()
+    draw_weather(canvas, description.sky, random)
+    return Drawing(apply_medium(canvas.pixels, description.medium, random), frames)
+
+
+class _Scene:
+    """One drawing in the making."""
+
+    def __init__(self, canvas: Canvas, description: Description, random: Random) -> None:
+        self._canvas, self._description, self._random = canvas, description, random
+        self._horizon = horizon_of(description.ground, random)
+        self._sun = next((thing for thing in description.things if thing.kind == "sun"), None)
+        self._light_x = self._choose_light()
+        self._lit = 1 if self._light_x > 0.5 else -1
+        self._sun_y = self._choose_height()
+
+    def draw_background(self) -> None:
+        """Draw sky, sun, moon, clouds and ground."""
+        description, random, canvas = self._description, self._random, self._canvas
+        draw_sky(canvas, description.sky, self._horizon, random)
+        light = (self._light_x, self._sun_y)
+        if self._sun is not None:
+            draw_sun(canvas, description.sky, *light, self._sun.height / 2)
+        elif description.sky == "night":
+            draw_moon(canvas, *light, random.uniform(0.055, 0.08), random)
+        draw_clouds(canvas, description.sky, self._horizon, self._lit, random, keep_free=light)
+        land = Land(canvas, random, self._horizon, description.sky, self._light_x)
+        draw_ground(land, description.ground)
+
+    def draw_things(self) -> tuple[Frame, ...]:
+        """Draw the things, farther ones first, and return their frames in their own order."""
+        things = self._description.things
+        frames: dict[str, Frame] = {}
+        for thing in reversed(things):
+            frames[thing.kind] = self._sun_frame() if thing is self._sun else self._draw(thing)
+        return tuple(frames[thing.kind] for thing in things)
+
+    def _draw(self, thing: Thing) -> Frame:
+        random = self._random
+        height = thing.height * random.uniform(0.94, 1.06)
+        x, base = self._position(thing, height)
+        kind = KINDS[thing.kind]
+        if kind.where == "ground":
+            half = kind.width * height * 0.42
+            shift = -self._lit * half * 0.3
+            self._canvas.ellipse(x + shift, base, half, 0.012 + half * 0.08, _SHADOW, 0.28)
+        color = _jittered(COLORS[thing.color], random)
+        tint = mixed(SKIES[self._description.sky].tint, (1, 1, 1), _OWN_LIGHT)
+        tilt = random.uniform(-0.22, 0.22) if thing.kind == "rocket" else 0.0
+        if thing.kind in ("bird", "boat", "balloon", "fish"):
+            tilt = random.uniform(-0.07, 0.07)
+        pen = Pen(self._canvas, x, base, height, tint, self._lit, tilt)
+        _PAINTERS[thing.kind](pen, color, random)
+        return pen.frame()
+
+    def _position(self, thing: Thing, height: float) -> tuple[float, float]:
+        """Choose the middle and the lower end of a thing."""
+        random, relation = self._random, self._description.relation
+        first = thing is self._description.things[0]
+        half = min(KINDS[thing.kind].width * height / 2, 0.5)
+        x = MIDDLES[thing.place] + random.uniform(-0.04, 0.04)
+        where = KINDS[thing.kind].where
+        if relation == "in front of":
+            x = 0.5 + (x - 0.5) * 0.85 if first else 0.5 + random.uniform(-0.03, 0.03)
+        x = min(max(x, half), 1 - half)
+        if where == "front":
+            return x, 1.0
+        if where == "sky":
+            return x, random.uniform(height + 0.04, max(height + 0.06, self._horizon - 0.02))
+        if where == "water" and thing.kind == "boat":
+            return x, random.uniform(self._horizon + 0.14, 0.88)
+        if where == "water" or (first and relation == "in front of"):
+            return x, random.uniform(0.9, 0.96)
+        if self._description.ground == "sea":
+            return x, random.uniform(0.78, 0.86)
+        if relation == "in front of":
+            return x, random.uniform(0.78, 0.83)
+        return x, random.uniform(0.84, 0.94)
+
+    def _choose_light(self) -> float:
+        """Choose where the sun or the moon stands, away from things that could hide it."""
+        random = self._random
+        if self._sun is not None:
+            return MIDDLES[self._sun.place] + random.uniform(-0.04, 0.04)
+        taken = [MIDDLES[thing.place] for thing in self._description.things]
+        free = [x for x in (0.17, 0.5, 0.83) if all(abs(x - other) > 0.2 for other in taken)]
+        return random.choice(free or [0.17, 0.83]) + random.uniform(-0.03, 0.03)
+
+    def _choose_height(self) -> float:
+        random = self._random
+        if self._description.sky in ("dawn", "sunset"):
+            rise = _HIDDEN_BY.get(self._description.ground, 0.04)
+            return max(self._horizon - rise - random.uniform(0, 0.06), 0.13)
+        return random.uniform(0.13, 0.19)
+
+    def _sun_frame(self) -> Frame:
+        assert self._sun is not None
+        radius = self._sun.height / 2
+        x, y = self._light_x, self._sun_y
+        return x - radius, y - radius, x + radius, y + radius
+
+
+def _jittered(color: tuple[int, int, int], random: Random) -> Color:
+    """Change a color a little."""
+    light = random.uniform(-10, 10)
+    red, green, blue = (
+        min(max(value + light + random.uniform(-8, 8), 0.0), 255.0) for value in color
+    )
+    return red, green, blue
+
+
+_PAINTERS: Mapping[str, Callable[[Pen, Color, Random], None]] = MappingProxyType(
+    {
+        "tree": nature.draw_tree,
+        "pine": nature.draw_pine,
+        "palm": nature.draw_palm,
+        "flower": nature.draw_flower,
+        "mushroom": nature.draw_mushroom,
+        "house": buildings.draw_house,
+        "castle": buildings.draw_castle,
+        "lighthouse": buildings.draw_lighthouse,
+        "windmill": buildings.draw_windmill,
+        "boat": vehicles.draw_boat,
+        "balloon": vehicles.draw_balloon,
+        "rocket": vehicles.draw_rocket,
+        "bird": creatures.draw_bird,
+        "fish": creatures.draw_fish,
+        "cat": creatures.draw_cat,
+        "dog": creatures.draw_dog,
+        "person": creatures.draw_person,
+    }
+)

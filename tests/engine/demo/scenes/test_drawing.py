@@ -1,0 +1,104 @@
+"""The scenes are drawn from descriptions: every thing, ground, sky and medium, and by a seed."""
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+
+from engine.demo.scenes.description import (
+    Description,
+    Thing,
+    held_out_pairs,
+    problem_of,
+    sample_description,
+)
+from engine.demo.scenes.drawing import draw
+from engine.demo.scenes.table import GROUND_NAMES, KINDS, MEDIA, SKY_NAMES
+from engine.errors import UsageError
+
+MEADOW = Description("day", "meadow")
+
+
+def scene_of(kind: str) -> Description:
+    thing = Thing(kind, KINDS[kind].colors[0], "large", "middle")
+    return Description(KINDS[kind].skies[0], KINDS[kind].grounds[0], (thing,))
+
+
+def test_a_seed_gives_the_same_bytes_and_another_seed_another_picture():
+    scene = scene_of("castle")
+    first = draw(scene, 5).picture
+    assert first.shape == (128, 128, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, draw(scene, 5).picture)
+    assert not np.array_equal(first, draw(scene, 6).picture)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_thing_is_drawn_within_its_frame_and_is_large_enough_to_be_seen(kind: str):
+    scene = scene_of(kind)
+    drawing = draw(scene, 3)
+    (left, top, right, bottom) = drawing.frames[0]
+    assert max(right - left, bottom - top) > 0.18
+    columns = slice(max(int(left * 128), 0), int(right * 128))
+    rows = slice(max(int(top * 128), 0), int(bottom * 128))
+    window = drawing.picture[rows, columns].astype(int)
+    assert window.reshape(-1, 3).std(axis=0).max() > 12
+
+
+@pytest.mark.parametrize("medium", MEDIA)
+def test_each_medium_changes_the_whole_picture(medium: str):
+    scene = scene_of("house")
+    flat = draw(scene, 3).picture.astype(int)
+    other = draw(replace(scene, medium=medium), 3).picture.astype(int)
+    changed = (np.abs(other - flat).max(axis=2) > 8).mean()
+    assert changed == 0 if medium == "flat" else changed > 0.2
+
+
+def test_skies_and_grounds_differ_in_color():
+    skies = [draw(replace(MEADOW, sky=sky), 1).picture[:40].mean(axis=(0, 1)) for sky in SKY_NAMES]
+    grounds = [
+        draw(replace(MEADOW, ground=ground), 1).picture[40:].mean(axis=(0, 1))
+        for ground in GROUND_NAMES
+    ]
+    for colors in (skies, grounds):
+        for number, color in enumerate(colors):
+            assert all(np.abs(color - other).max() > 5 for other in colors[:number])
+
+
+def test_random_scenes_are_sensible_and_of_every_kind():
+    random = Random(1)
+    scenes = [sample_description(random) for _ in range(3000)]
+    assert not any(problem_of(scene) for scene in scenes)
+    assert {thing.kind for scene in scenes for thing in scene.things} == set(KINDS)
+    assert {scene.ground for scene in scenes} == set(GROUND_NAMES)
+    assert {scene.sky for scene in scenes} == set(SKY_NAMES)
+    assert {scene.medium for scene in scenes} == set(MEDIA)
+    assert {scene.relation for scene in scenes} == {None, "beside", "above", "in front of"}
+
+
+def test_held_out_pairs_are_drawn_only_when_they_are_asked_for():
+    random = Random(2)
+    pairs = held_out_pairs()
+    assert len(pairs) >= 20
+    assert not any(sample_description(random).pairs() & pairs for _ in range(2000))
+    assert all(sample_description(random, held_out=True).pairs() & pairs for _ in range(50))
+    seen = {pair for _ in range(6000) for pair in sample_description(random).pairs()}
+    for kind, other in pairs:
+        assert any(pair[0] == kind for pair in seen)
+        assert any(pair[1] == other for pair in seen)
+
+
+@pytest.mark.parametrize(
+    ("scene", "word"),
+    [
+        (lambda: Description("fog", "sea"), "fog"),
+        (lambda: Description("day", "moon"), "moon"),
+        (lambda: replace(MEADOW, medium="gold"), "gold"),
+        (lambda: replace(MEADOW, relation="beside"), "two things"),
+        (lambda: replace(MEADOW, things=(Thing("cow", "red", "small", "left"),)), "cow"),
+    ],
+)
+def test_what_the_world_does_not_have_is_refused(scene, word: str):
+    with pytest.raises(UsageError, match=word):
+        scene()
