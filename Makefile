@@ -7,6 +7,7 @@
 # make docs       build the documentation site into build/site; docs-serve shows it in a browser
 # make wheel      build the wheel and the source archive into dist/
 # make lock       resolve requirements*.txt into locks/, with the hashes of all files
+# make licences   list the licences of all that is locked, in docs/licences.md
 # make clean      remove what these targets made, except the pictures
 #
 # Each target sets up .venv if needed, which takes some minutes the first time.
@@ -43,7 +44,7 @@ else
 install = $(LOCKED) $(2) -r $(1)
 endif
 
-.PHONY: run paint lint test-fast test messages docs docs-serve wheel lock clean
+.PHONY: run paint lint test-fast test messages docs docs-serve wheel lock licences clean
 
 run: $(VENV)/program.stamp
 	$(IN_VENV) bot
@@ -81,6 +82,9 @@ wheel: $(VENV)/tests.stamp
 # LOCK=--upgrade takes the newest versions of all that requirements*.txt do not name.
 lock: $(VENV)/tests.stamp
 	$(IN_VENV) tools.supply.renew $(LOCK)
+
+licences: $(VENV)/tests.stamp
+	$(IN_VENV) tools.supply.licence_page
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
