@@ -98,7 +98,7 @@ async def open_sqlite(folder: Path, locked_seconds: float) -> AsyncGenerator[Dat
     A call waits up to `locked_seconds` for a database that another program has locked.
 
     Raises `SettingsError` if the database cannot be written, is damaged, or belongs to a newer
-    program.
+    program; damage that is met only inside the block, too, if it ends the block.
     """
     path = folder / DATABASE
     await asyncio.to_thread(_prepare, path, locked_seconds)
@@ -107,6 +107,10 @@ async def open_sqlite(folder: Path, locked_seconds: float) -> AsyncGenerator[Dat
     _set_up(engine.sync_engine, "PRAGMA foreign_keys=ON")
     try:
         yield Database(engine, _DIALECT)
+    except DBAPIError as error:
+        if not _is_damage(error):
+            raise
+        raise _unusable(path, error) from error
     finally:
         await engine.dispose()
 
@@ -215,12 +219,18 @@ def change_file(path: Path, locked_seconds: float, change: Callable[[Connection]
         with engine.execution_options(**{BEGIN: "IMMEDIATE"}).begin() as connection:
             change(connection)
     except DBAPIError as error:
-        damaged = getattr(error.orig, "sqlite_errorcode", None) in _DAMAGED
-        advice = f": {_MEND}" if damaged else ""
-        message = f"storage.folder: cannot use {quoted(path)}: {error.orig}{advice}"
-        raise SettingsError(message) from error
+        raise _unusable(path, error) from error
     finally:
         engine.dispose()
+
+
+def _is_damage(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", None) in _DAMAGED
+
+
+def _unusable(path: Path, error: DBAPIError) -> SettingsError:
+    advice = f": {_MEND}" if _is_damage(error) else ""
+    return SettingsError(f"storage.folder: cannot use {quoted(path)}: {error.orig}{advice}")
 
 
 def _enable_auto_vacuum(path: Path, locked_seconds: float) -> None:

@@ -52,6 +52,22 @@ async def test_a_database_that_lost_its_content_is_not_taken_for_a_new_one(tmp_p
         assert await store.key_values.get("name") == "value"
 
 
+async def test_damage_that_is_met_later_ends_the_program_with_what_to_do(tmp_path: Path):
+    await keep_something(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database:
+        pages = database.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'jobs'")
+        starts = [page - 1 for (page,) in pages]  # of the table and its indexes
+        ((size,),) = database.execute("PRAGMA page_size")
+    content = bytearray((tmp_path / DATABASE).read_bytes())
+    for start in starts:
+        content[start * size : (start + 1) * size] = bytes([255]) * size
+    (tmp_path / DATABASE).write_bytes(content)
+    with pytest.raises(SettingsError, match="malformed: move the files of this name away"):
+        async with open_store(tmp_path) as store:
+            assert await store.key_values.get("name") == "value"  # the rest can be read
+            await store.jobs.list_open()
+
+
 async def test_a_log_without_its_database_is_refused(tmp_path: Path):
     (tmp_path / f"{DATABASE}-wal").write_bytes(b"a log")
     assert "is missing" in await refusal(tmp_path)
