@@ -8,6 +8,8 @@
 # make wheel      build the wheel and the source archive into dist/
 # make lock       resolve requirements*.txt into locks/, with the hashes of all files
 # make licences   list the licences of all that is locked, in docs/licences.md
+# make audit      ask whether the locked versions have known vulnerabilities
+# make release    build what a release holds into dist/: wheel, source archive, list of parts, sums
 # make clean      remove what these targets made, except the pictures
 #
 # Each target sets up .venv if needed, which takes some minutes the first time.
@@ -44,7 +46,8 @@ else
 install = $(LOCKED) $(2) -r $(1)
 endif
 
-.PHONY: run paint lint test-fast test messages docs docs-serve wheel lock licences clean
+.PHONY: run paint lint test-fast test messages docs docs-serve wheel lock licences \
+	audit release clean
 
 run: $(VENV)/program.stamp
 	$(IN_VENV) bot
@@ -85,6 +88,12 @@ lock: $(VENV)/tests.stamp
 
 licences: $(VENV)/tests.stamp
 	$(IN_VENV) tools.supply.licence_page
+
+audit: $(VENV)/tests.stamp
+	$(IN_VENV) tools.supply.audit $(AUDIT)
+
+release: $(VENV)/tests.stamp
+	$(IN_VENV) tools.supply.release
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -16,6 +16,7 @@ from PIL import Image
 
 import engine
 from bot.storage.connection import DATABASE
+from tools.supply.release import build, sums
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +27,8 @@ SOURCES = (
     *("requirements-upscaler.txt", "requirements-cluster.txt"),
 )
 LIMIT = 600.0
+NIGHT = 1_700_000_000
+"""When the wheel is built, it believes, in seconds since 1970."""
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -34,10 +37,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel beside the dependencies of the tests; return the folder of its commands."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, sources(folder)],
-        check=True,
-    )
+    build(sources(folder), folder, NIGHT)
     (wheel,) = folder.glob("*.whl")
     environment = folder / "environment"
     venv.create(environment)
@@ -86,6 +86,25 @@ def command(programs: Path, tmp_path: Path) -> Command:
         )
 
     return run
+
+
+def test_the_same_sources_give_the_same_bytes(programs: Path, tmp_path: Path):
+    """In another folder, on another day, for a person with other habits."""
+    first, second = programs.parents[1], tmp_path / "dist"
+    copy = sources(tmp_path)
+    for file in copy.rglob("*"):
+        os.utime(file, (NIGHT - 1000, NIGHT + 1000))
+    before = os.umask(0o027)
+    try:
+        build(copy, second, NIGHT)
+    finally:
+        os.umask(before)
+    built = sorted(file.name for file in second.iterdir())
+    assert len(built) == 2
+    assert [(first / name).read_bytes() for name in built] == [
+        (second / name).read_bytes() for name in built
+    ]
+    assert [line.split("  ")[1] for line in sums(second).splitlines()] == built
 
 
 def test_installed_commands_print_their_version(command: Command):

@@ -36,6 +36,7 @@ _ROW = re.compile(
     r" \| (?P<version>\S+) \| `(?P<expression>[^`]+)` \|",
     re.MULTILINE,
 )
+_LIBRARY_ROW = re.compile(r"^\| ([\w.-]+) \| `([^`]+)` \| (lib[^|]+) \|$", re.MULTILINE)
 
 
 def main() -> None:
@@ -61,6 +62,14 @@ def read_page() -> list[Licence]:
         Licence(row["name"] or row["bare"], row["version"], row["expression"], row["page"] or "")
         for row in _ROW.finditer(text)
     ]
+
+
+def read_libraries() -> dict[str, dict[str, str]]:
+    """Read the licences of the libraries inside the wheels, by wheel and library."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for wheel, expression, names in _LIBRARY_ROW.findall(PAGE.read_text(encoding="utf-8")):
+        found[wheel] |= dict.fromkeys(names.split(", "), expression)
+    return found
 
 
 def needed_for() -> dict[str, list[str]]:

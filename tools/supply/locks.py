@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 LOCKS = ROOT / "locks"
 DEVELOPMENT = "requirements-dev.txt"
 """What only tests, checks and releases need; it includes all other files."""
+DOCUMENTATION = "requirements-docs.txt"
 PROGRAM = "requirements.txt"
 
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
