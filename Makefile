@@ -10,6 +10,7 @@
 # make licences   list the licences of all that is locked, in docs/licences.md
 # make audit      ask whether the locked versions have known vulnerabilities
 # make release    build what a release holds into dist/: wheel, source archive, list of parts, sums
+# make package    the same of what is not committed yet, to see whether it can be built
 # make clean      remove what these targets made, except the pictures
 #
 # Each target sets up .venv if needed, which takes some minutes the first time.
@@ -47,7 +48,7 @@ install = $(LOCKED) $(2) -r $(1)
 endif
 
 .PHONY: run paint lint test-fast test messages docs docs-serve wheel lock licences \
-	audit release clean
+	audit release package clean
 
 run: $(VENV)/program.stamp
 	$(IN_VENV) bot
@@ -94,6 +95,9 @@ audit: $(VENV)/tests.stamp
 
 release: $(VENV)/tests.stamp
 	$(IN_VENV) tools.supply.release
+
+package: $(VENV)/tests.stamp
+	$(IN_VENV) tools.supply.release --uncommitted
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -5,6 +5,7 @@ The same commit gives the same bytes with the same versions of Python and the to
 in any folder.
 """
 
+import argparse
 import gzip
 import hashlib
 import io
@@ -28,15 +29,20 @@ SUMS = "SHA256SUMS"
 
 def main() -> None:
     """Make the files of a release in `dist/`, which is emptied before."""
-    if git("status", "--porcelain"):
+    parser = argparse.ArgumentParser(prog="python -m tools.supply.release", description=__doc__)
+    parser.add_argument("--uncommitted", action="store_true", help="try what is not committed")
+    uncommitted = parser.parse_args().uncommitted
+    if git("status", "--porcelain") and not uncommitted:
         sys.exit("Some files differ from the newest commit: commit them, or put them aside, first.")
+    # A commit of the files as they are, or nothing if they are those of the newest one.
+    commit = (uncommitted and git("stash", "create")) or "HEAD"
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir()
     seconds = int(os.environ.get("SOURCE_DATE_EPOCH") or git("log", "-1", "--format=%ct"))
     with tempfile.TemporaryDirectory() as folder:
         # Only what is committed, so that nothing else in the folder gets into a release.
         archive = subprocess.run(
-            ["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True
+            ["git", "archive", commit], cwd=ROOT, capture_output=True, check=True
         )
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
             files.extractall(folder, filter="data")
