@@ -2,18 +2,22 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 from pathlib import Path
 
 from bot.config import BotSettings, read_settings
 from bot.default_config import write_config
 from bot.healthcheck import is_alive, is_answering
+from bot.log import is_for_programs, set_up_logging
 from bot.private_files import warn_if_open
 from bot.secret_variables import secret_files
 from engine import __version__
 from engine.config_file import DEFAULT_PATH
 from engine.errors import EngineError
 from engine.models.idle_threads import let_idle_threads_sleep
+
+log = logging.getLogger("bot")
 
 BAD_SETTINGS, REFUSED = 2, 3
 """Exit codes: settings keep the bot from starting; Discord refuses it. Restarting mends neither."""
@@ -52,7 +56,7 @@ def main() -> int:
             return 0 if _is_healthy(settings) else 1
         return _run(settings)
     except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _tell(error)
         return BAD_SETTINGS
 
 
@@ -61,18 +65,26 @@ def _run(settings: BotSettings) -> int:
     # Not at the top: a container asks twice a minute if the bot is healthy, which needs none of it.
     from bot.app import run
     from bot.connection import DiscordRefusalError
-    from bot.log import set_up_logging
 
-    set_up_logging(settings.log)
+    set_up_logging(settings.log, (settings.token, settings.host_token, settings.storage.url))
     let_idle_threads_sleep()
     for file, name in secret_files().items():
         warn_if_open(file, name)
     try:
         asyncio.run(run(settings))
+        log.info("the bot has ended")
     except DiscordRefusalError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _tell(error)
         return REFUSED
     return 0
+
+
+def _tell(error: Exception) -> None:
+    """Say why the bot cannot run: as a sentence, or as a record for programs if they read all."""
+    if is_for_programs():
+        log.critical("the bot cannot run", extra={"cause": str(error)})
+    else:
+        print(f"error: {error}", file=sys.stderr)
 
 
 def _is_healthy(settings: BotSettings) -> bool:

@@ -54,7 +54,7 @@ async def run(settings: BotSettings) -> None:
         if not opening.done():  # Discord may be out of reach for hours
             return
         await _run_until(stopping, opening.result(), connect, lambda: _listen(stop))
-        log.info("ending")
+        log.info("the bot ends", extra={"jobs": len(opening.result().queue.jobs())})
 
 
 def _listen(stop: asyncio.Event) -> None:
@@ -95,8 +95,12 @@ async def _with_models(services: Services, listen: Callable[[], None]) -> None:
     """
     await asyncio.wrap_future(services.worker.loaded)
     listen()
-    engine, device = services.settings.engine, services.loading.device
-    log.info("models loaded", extra={"models": engine.models, "device": device})
+    devices = services.loading.devices.copy()
+    extra = {
+        "models": [services.settings.engine.models],
+        "devices": [devices[number] for number in sorted(devices)],
+    }
+    log.info("models loaded", extra=extra)
     with frozen_objects():
         await asyncio.Future()
 

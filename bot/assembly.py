@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from bot.dispatch.link import Link
 from bot.dispatch.ray_link import RayLink
 from bot.filtering.pictures import PictureFilter, open_picture_filter
 from bot.host_page import open_host_page
+from bot.log import log_start, set_up_logging
 from bot.reading.file_process import FileProcess
 from bot.recent_keys import RecentKeys
 from bot.services import Services
@@ -100,6 +102,7 @@ async def open_services(
         ) as store,
         AsyncExitStack() as connection,
     ):
+        log_start("bot", settings, await store.overview.revision())
         link = link or _link(settings, timings)
         background = build_background(settings, store, timings, models, picture_filter, link)
         async with (
@@ -152,8 +155,9 @@ async def _open_files(
     settings: BotSettings, hosts: frozenset[str], timings: Timings, process: FileProcess | None
 ) -> AsyncGenerator[FileReader]:
     """Open what fetches and reads files; end it with its process, unless that was given."""
-    own = FileProcess(timings.file_seconds)
-    own_for_clips = FileProcess(timings.clip_seconds, stays=False)
+    prepare = partial(set_up_logging, settings.log)
+    own = FileProcess(timings.file_seconds, prepare=prepare)
+    own_for_clips = FileProcess(timings.clip_seconds, stays=False, prepare=prepare)
     async with upload_session() as session:
         uploads = UploadReader(settings.limits.image_mib, hosts, session)
         try:

@@ -15,7 +15,6 @@ from discord.ext import commands
 
 from bot.command_sync import sync_commands
 from bot.command_translator import CommandTranslator
-from bot.log import shorten
 from bot.monitoring.discord_calls import DiscordCalls
 from bot.services import Services
 from bot.submission.permissions import INVITE
@@ -77,11 +76,6 @@ class _GlobalLimit(asyncio.Event):
 class CommandTree(app_commands.CommandTree["PaintingBot"]):
     """Slash commands and menus; a person who causes an error is told about it."""
 
-    def __init__(self, client: "PaintingBot") -> None:
-        super().__init__(client)
-        # It logs every failed autocompletion as an error, also those that came too late.
-        logging.getLogger(app_commands.tree.__name__).addFilter(shorten)
-
     async def on_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError, /
     ) -> None:
@@ -97,7 +91,7 @@ class PaintingBot(commands.AutoShardedBot):
         shards: dict[str, Any] = {"shard_count": shard_count}
         if not own.are_all:
             shards = {"shard_count": own.count, "shard_ids": list(own.ids)}
-        calls = DiscordCalls(services.metrics)
+        self._calls = DiscordCalls(services.metrics)
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -112,11 +106,12 @@ class PaintingBot(commands.AutoShardedBot):
             chunk_guilds_at_startup=False,
             max_messages=None,
             max_ratelimit_timeout=_LONGEST_RATE_LIMIT,
-            http_trace=calls.trace(),
+            http_trace=self._calls.trace(),
         )
-        self.http.request = calls.measured(self.http.request)
         self.services = services
         self._syncing: asyncio.Task[None] | None = None
+        self._lost_shards = set[int]()
+        """Numbers of the shards whose loss is logged, until they are connected again."""
 
     async def setup_hook(self) -> None:
         """Load the cogs, resume the jobs of the last run, and begin to sync changed commands.
@@ -125,6 +120,7 @@ class PaintingBot(commands.AutoShardedBot):
         """
         self.http._global_over = limit = _GlobalLimit()  # pyright: ignore[reportPrivateUsage]
         limit.set()
+        self.http.request = self._calls.measured(self.http.request)
         for name in COGS:
             await self.add_cog(resolve_name(name)(self))
         await self.tree.set_translator(CommandTranslator())
@@ -160,9 +156,25 @@ class PaintingBot(commands.AutoShardedBot):
         """Note whom a server lets use the commands, for replies, reactions and buttons."""
         self.services.command_access.update(event)
 
-    async def on_shard_ready(self, _: int, /) -> None:
+    async def on_shard_ready(self, shard: int, /) -> None:
         """Show the presence again, which Discord forgets with each new session."""
         self.services.presence.forget()
+        self._note_return(shard)
+
+    async def on_shard_resumed(self, shard: int, /) -> None:
+        """Log that the connection is back."""
+        self._note_return(shard)
+
+    async def on_shard_disconnect(self, shard: int, /) -> None:
+        """Log that a connection was lost, once until it is back; discord.py connects again."""
+        if shard not in self._lost_shards and not self.is_closed():
+            self._lost_shards.add(shard)
+            log.warning("a connection to Discord was lost", extra={"shard": shard})
+
+    def _note_return(self, shard: int) -> None:
+        if shard in self._lost_shards:
+            self._lost_shards.remove(shard)
+            log.info("a connection to Discord is back", extra={"shard": shard})
 
     async def on_ready(self) -> None:
         """Log the bot's name and its invitation link."""
@@ -171,7 +183,9 @@ class PaintingBot(commands.AutoShardedBot):
             self.application_id or 0, permissions=INVITE, scopes=scopes
         )
         servers = len(self.guilds)
-        log.info("connected", extra={"as": str(self.user), "servers": servers, "invite": invite})
+        log.info(
+            "connected", extra={"account": str(self.user), "servers": servers, "invite": invite}
+        )
 
 
 class BotCog(commands.Cog):

@@ -43,7 +43,7 @@ async def sync_commands(
             cause = error
         wait = wait_before_repeating(cause, pause)
         extra = {"cause": describe(cause), "seconds": round(wait)}
-        log.warning("the commands were not synced, trying again", extra=extra)
+        log.warning("commands were not synced, trying again", extra=extra)
         await asyncio.sleep(wait)
         pause = min(_LONGEST_PAUSE, 2 * pause)
 
@@ -59,7 +59,7 @@ async def _sync(tree: app_commands.CommandTree[discord.Client], stored: KeyValue
     assert application_id is not None  # the client is logged in
     await tree.client.http.bulk_upsert_global_commands(application_id, payload=payload)
     await stored.set(_SYNCED, digest)
-    log.info("commands synced", extra={"count": len(payload)})
+    log.info("commands synced", extra={"commands": len(payload)})
 
 
 async def _translated(

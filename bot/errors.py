@@ -9,6 +9,15 @@ RESTARTING = Message("I'm about to restart. Please try again in a minute.")
 """Message for a request that comes while the bot shuts down."""
 
 
+_LONGEST_CAUSE = 500
+
+
+def cause_of(error: BaseException) -> str:
+    """Return an error in one line, for whoever hosts the bot."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= _LONGEST_CAUSE else f"{text[: _LONGEST_CAUSE - 1]}…"
+
+
 class UserError(Exception):
     """A request that is not allowed or not possible; the message tells the person what to do."""
 

@@ -8,8 +8,6 @@ import os
 import stat
 from pathlib import Path
 
-from engine.files import quoted
-
 log = logging.getLogger(__name__)
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
@@ -26,10 +24,10 @@ def make_private(*paths: Path) -> None:
                 continue
             path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
         except OSError as error:
-            cause = {"path": quoted(path), "cause": error.strerror, "advice": _ADVICE}
-            log.warning("other accounts may read stored data", extra=cause)
+            cause = {"path": str(path), "cause": error.strerror, "advice": _ADVICE}
+            log.warning("a file cannot be made private", extra=cause)
         else:
-            log.info("made private", extra={"path": quoted(path)})
+            log.info("a file was made private", extra={"path": str(path)})
 
 
 def warn_if_open(path: Path, what: str) -> None:
@@ -40,11 +38,11 @@ def warn_if_open(path: Path, what: str) -> None:
         return
     if found is None:
         return
-    extra = {"path": quoted(path), "advice": _ADVICE}
+    extra = {"path": str(path), "file": what, "advice": _ADVICE}
     if found.st_uid not in (os.geteuid(), 0):
-        log.warning(f"{what} belongs to another account", extra=extra)
+        log.warning("a file belongs to another account", extra=extra)
     if found.st_mode & _OTHERS:
-        log.warning(f"other accounts may read {what}", extra=extra)
+        log.warning("other accounts may read a file", extra=extra)
 
 
 def _status(path: Path) -> os.stat_result | None:

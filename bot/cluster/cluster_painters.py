@@ -48,11 +48,13 @@ class ClusterPainters:
         self._painters: list[RemotePainter] = []
         self._fingerprints: dict[str, str] = {}
         """What painters of each kind paint in their first step, by the name of the kind."""
+        self._dead = 0
+        """Number of painters that were ready, died, and have no successor yet."""
         self._retry_at = 0.0
         """Monotonic time before which nobody is hired, because a painter could not begin."""
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        """Held when `loaded` is set, which painters do that are ready at the same time."""
+        """Held when `loaded` is set or the dead are counted: painters are ready at any time."""
         self.loaded: Future[None] = Future()
         """Ends when the first painter is ready; fails if there is no cluster."""
         self._thread = threading.Thread(target=self._run, name="cluster")
@@ -142,6 +144,8 @@ class ClusterPainters:
         for each in self._painters:
             if each not in alive:
                 self.loading.devices.pop(each.number, None)
+                with self._lock:
+                    self._dead += bool(each.lost) and each.device is not None
         self._painters = list(alive)
         for each in self.all:
             if each.line.is_leaving():
@@ -201,5 +205,8 @@ class ClusterPainters:
         self.loading.devices[painter.number] = painter.device or ""
         log.info("a painter is ready", extra={"painter": painter.number, "device": painter.device})
         with self._lock:
+            if self._dead:
+                self._dead -= 1
+                self._workplace.metrics.painter_restarted()
             if not self.loaded.done():
                 self.loaded.set_result(None)

@@ -165,7 +165,7 @@ class Logged:
     logger: str
     level: int
     text: str
-    extra: Mapping[str, str | int | float] = field(default_factory=dict[str, str | int | float])
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traceback: str = ""
 
 

@@ -16,7 +16,7 @@ from bot.cluster.messages import (
     Order,
     PaintSlice,
 )
-from bot.errors import RESTARTING, UserError
+from bot.errors import RESTARTING, UserError, cause_of
 from bot.jobs.job import Job
 from bot.scheduling.cost import work_kind
 from bot.scheduling.eta import ThroughputEstimator
@@ -34,11 +34,14 @@ class PainterOrders:
     """The orders for one painter, and what they tell about it: whose runs it has, what it calls.
 
     `exchange` sends the orders that wait, and acts on what the painter reports. `fail` ends a job
-    whose checkpoints cannot be loaded. Only one thread uses this.
+    whose checkpoints cannot be loaded, with the cause. Only one thread uses this.
     """
 
     def __init__(
-        self, workplace: Workplace, exchange: Callable[[], None], fail: Callable[[Job], None]
+        self,
+        workplace: Workplace,
+        exchange: Callable[[], None],
+        fail: Callable[[Job, str], None],
     ) -> None:
         self._workplace = workplace
         self._exchange = exchange
@@ -181,7 +184,7 @@ class PainterOrders:
             raise
         except Exception as error:
             log.error("job failed", extra={"job": job.id}, exc_info=error)
-            self._fail(job)
+            self._fail(job, cause_of(error))
             return None
         return JobData(_without_people(job), is_there, tuple(stored), run)
 

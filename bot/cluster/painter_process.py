@@ -25,6 +25,10 @@ from bot.cluster.messages import (
 )
 from bot.cluster.remote_seat import RemoteSeat
 from bot.cluster.report_box import ReportBox
+from bot.log.fields import fields_of
+from bot.log.libraries import choose_levels
+from bot.log.texts import Texts
+from bot.log.uncaught import log_uncaught
 from bot.monitoring import Metrics
 from bot.scheduling.eta import ThroughputEstimator
 from bot.scheduling.loading import ModelLoading
@@ -99,7 +103,8 @@ class PainterProcess:
     def report_log(self) -> None:
         """Pass all lines of this process's log on to the bot, where the host reads them."""
         logging.root.addHandler(_LogReports(self._reports))
-        logging.root.setLevel(logging.INFO)
+        choose_levels("INFO")
+        log_uncaught()
 
     def pulse(self) -> int:
         """Say that the bot lives; return the id of this process."""
@@ -173,18 +178,13 @@ class _ReportedMetrics(Metrics):
         self._reports.put(StepTaken(kind, seconds, runs))
 
 
-_OWN = frozenset((*vars(logging.makeLogRecord({})), "message", "asctime"))
-"""Fields that every record has, the last two once it was formatted."""
-_LONGEST = 4000
-"""Maximum number of characters of a field, or of a traceback, that are reported."""
-
-
 class _LogReports(logging.Handler):
     """Reports lines of the log."""
 
     def __init__(self, reports: ReportBox) -> None:
         super().__init__()
         self._reports = reports
+        self._texts = Texts()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -192,16 +192,11 @@ class _LogReports(logging.Handler):
         except Exception:
             self.handleError(record)
 
-    @staticmethod
-    def _report(record: logging.LogRecord) -> Logged:
-        fields = {name: value for name, value in record.__dict__.items() if name not in _OWN}
-        extra = {
-            name: value if isinstance(value, int | float) else str(value)[:_LONGEST]
-            for name, value in fields.items()
-        }
-        text, trace = record.getMessage()[:_LONGEST], ""
+    def _report(self, record: logging.LogRecord) -> Logged:
+        text, trace = self._texts.clean(record.getMessage()), ""
         if record.exc_info:
-            trace = logging.Formatter().formatException(record.exc_info)[-_LONGEST:]
+            trace = self._texts.clean_trace(logging.Formatter().formatException(record.exc_info))
+        extra = fields_of(record, self._texts.clean)
         return Logged(record.name, record.levelno, text, extra, trace)
 
 

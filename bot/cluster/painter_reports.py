@@ -1,6 +1,8 @@
 """What one painter reports about its work: passed on to the queue, the store, the log."""
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 
 from bot.cluster.messages import (
     Charged,
@@ -20,12 +22,19 @@ from bot.worker.workplace import Workplace
 
 
 class PainterReports:
-    """Acts on the reports of painter `number`, which obeys `orders`. Only one thread uses this."""
+    """Acts on the reports of painter `number` on a device. Only one thread uses this."""
 
-    def __init__(self, workplace: Workplace, orders: PainterOrders, number: int) -> None:
+    def __init__(
+        self,
+        workplace: Workplace,
+        orders: PainterOrders,
+        number: int,
+        device: Callable[[], str | None],
+    ) -> None:
         self._workplace = workplace
         self._orders = orders
         self._number = number
+        self._device = device
 
     def hear(self, report: Report, seat: QueueSeat | None) -> None:
         """Act on a report of a painter, which has no seat before its models are loaded."""
@@ -62,7 +71,10 @@ class PainterReports:
                 if (job := _in_batch(seat, job_id)) is not None:
                     seat.finish(job)
                 self._workplace.publish(report)
-            case Started() | NoticeEvent() | ProgressEvent() | Checkpoint():
+            case Started():
+                device = self._device() or report.device  # which is not alone in the cluster
+                self._workplace.publish(replace(report, device=device))
+            case NoticeEvent() | ProgressEvent() | Checkpoint():
                 self._workplace.publish(report)
             case _:
                 raise TypeError(f"{type(report).__name__} is no report about work")

@@ -57,7 +57,7 @@ class RemotePainter:
         self._is_closing = False
         self._is_painting = False
         self._orders = PainterOrders(workplace, self._exchange, self._fail)
-        self._reports = PainterReports(workplace, self._orders, number)
+        self._reports = PainterReports(workplace, self._orders, number, lambda: self.device)
         self._ending = threading.RLock()
         """Held while something is done that counts only if the painter is not lost."""
         self._thread = threading.Thread(target=self._run, name=f"painter {number}", daemon=True)
@@ -110,7 +110,7 @@ class RemotePainter:
             if self._seat is not None:
                 for job in self._seat.leave():
                     log.error("painters die of a job", extra={"job": job.id})
-                    self._publish_fault(job)
+                    self._publish_fault(job, f"painters die of it: {reason}")
             if not self.ready.done():
                 self.ready.set_exception(PainterLostError(reason))
         if reason:
@@ -239,12 +239,12 @@ class RemotePainter:
                     self.idle_since = time.monotonic()
                 self._reports.hear(report, self._seat)
 
-    def _fail(self, job: Job) -> None:
+    def _fail(self, job: Job, cause: str) -> None:
         """End a job in the slice with an error of the program."""
         with self._ending:
             if self.lost is None and self._seat is not None:
                 self._seat.finish(job)
-                self._publish_fault(job)
+                self._publish_fault(job, cause)
 
-    def _publish_fault(self, job: Job) -> None:
-        self._workplace.publish(Failed(job.id, FAULT.in_language(job.language)))
+    def _publish_fault(self, job: Job, cause: str) -> None:
+        self._workplace.publish(Failed(job.id, FAULT.in_language(job.language), cause))

@@ -147,7 +147,9 @@ class JobFilter:
         """Send the author a direct message about what was held back, if they accept messages."""
         if not allowed.held_back or self._location.guild_id is None:  # then the result is one
             return
-        log.info("held back", extra={"job": self._job.id, "pictures": allowed.held_back})
+        log.info(
+            "pictures were held back", extra={"job": self._job.id, "pictures": allowed.held_back}
+        )
         total = len(allowed.pictures) + allowed.held_back
         told = picture_filter_text.private_text(self._location.url, allowed.held_back, total)
         text = told.in_language(self._job.author_language)

@@ -10,6 +10,7 @@ import discord
 
 from bot.delivery.ending import Ending
 from bot.delivery.held_back import Allowed, JobFilter
+from bot.delivery.job_end import NOT_NOTIFIED, log_deletion, log_end
 from bot.delivery.job_measures import JobMeasures
 from bot.delivery.poster import JobPoster
 from bot.delivery.progress_message import ProgressMessage
@@ -19,6 +20,7 @@ from bot.jobs.events import NoticeEvent, ProgressEvent, Started
 from bot.jobs.job import UNFINISHED, Job, JobLocation, JobState
 from bot.jobs.records import JobRecord, StoredFrame, StoredPicture
 from bot.languages.message import Message
+from bot.monitoring.call_counts import CallCount
 from bot.scheduling.eta import Eta
 from bot.storage import retrying
 from bot.ui import formatting, job_text, picture_filter_text
@@ -42,7 +44,6 @@ _NOT_WRITTEN = Message(
     "This is painted, but the disk is full, so I can't make the files. Nothing is lost: I post it "
     "here when there is space again."
 )
-NOT_NOTIFIED = "nobody could be notified"
 
 _CALL_SECONDS = 10.0
 """Maximum seconds of each call to make when the end of a job is told."""
@@ -51,9 +52,11 @@ _CALL_SECONDS = 10.0
 class JobReport:
     """The latest state of one job, and the loop that posts it."""
 
-    def __init__(self, reporting: Reporting, record: JobRecord) -> None:
+    def __init__(self, reporting: Reporting, record: JobRecord, calls: CallCount) -> None:
         self.job: Job = record.job
         self.location: JobLocation | None = record.location
+        self.calls = calls
+        """The calls to Discord for the job's messages."""
         self.is_restored = False
         """Whether an earlier run of the program may have posted about the job."""
         self._was_begun = record.state is JobState.RUNNING
@@ -223,8 +226,11 @@ class JobReport:
     ) -> None:
         job_id, store = self.job.id, self._reporting.store
         record = await retrying(store.jobs.get)(job_id)
-        if record is None or record.state in UNFINISHED:
-            return  # deleted in the meantime
+        if record is None:  # deleted in the meantime
+            channel_id = None if self.location is None else self.location.channel_id
+            return log_deletion(self.job, channel_id, self.calls)
+        if record.state in UNFINISHED:
+            return None
         self._measures.on_end(record)
         fault = partial(message.update, picture_filter_text.FAULT_OF_RESULT, buttons=None)
         ending = Ending(
@@ -241,10 +247,8 @@ class JobReport:
         await self._make_calls(record.state, url)
         reason = NOT_NOTIFIED if url is None else None
         await store.lifecycle.mark_notified(job_id, reason)
-        succeeded = url is not None and record.state is not JobState.FAILED
-        level = logging.INFO if succeeded else logging.WARNING
-        cause = reason or record.reason
-        log.log(level, "job ended", extra={"job": job_id, "state": record.state, "cause": cause})
+        await log_end(store, record, self.calls, told=url is not None)
+        return None
 
     async def _allow(
         self,

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.delivery.encoding import encode_checkpoint, encode_picture
 from bot.delivery.late_frames import LateFrames, log_not_stored
 from bot.delivery.space import once_there_is_space
-from bot.errors import FAULT
+from bot.errors import FAULT, cause_of
 from bot.jobs.events import (
     Checkpoint,
     Event,
@@ -222,8 +222,8 @@ class EventOutbox:
             self._drop(event)
             return
         match event:
-            case Started(job_id):
-                await lifecycle.mark_running(job_id)
+            case Started(job_id, device):
+                await lifecycle.mark_running(job_id, device)
                 self._listener.on_event(event)
             case NoticeEvent(job_id, text):
                 await lifecycle.set_notice(job_id, text)
@@ -233,9 +233,9 @@ class EventOutbox:
             case Finished(job_id):
                 if await self._finish(event):
                     self._listener.on_end(job_id)
-            case Failed(job_id, reason):
+            case Failed(job_id, reason, cause):
                 self._late_frames.drop(job_id)
-                if await lifecycle.fail(job_id, reason):
+                if await lifecycle.fail(job_id, reason, cause):
                     self._listener.on_end(job_id)
             case _Cancellation(job_id):
                 await self._cancel(job_id)
@@ -280,9 +280,10 @@ class EventOutbox:
             try:
                 encode = partial(_encode_pictures, event)
                 pictures = await once_there_is_space(encode, job_id, self._timings)
-            except Exception:
+            except Exception as error:
                 log.exception("pictures could not be encoded", extra={"job": job_id})
-                return await lifecycle.fail(job_id, await self._fault_text(job_id))
+                text = await self._fault_text(job_id)
+                return await lifecycle.fail(job_id, text, cause_of(error))
             return await lifecycle.finish(
                 job_id, pictures, event.seconds, stopped=event.stopped, judge=event.judge
             )

@@ -20,6 +20,7 @@ from bot.jobs.events import JobProgress, NoticeEvent, ProgressEvent, Started
 from bot.jobs.job import UNFINISHED
 from bot.jobs.records import JobRecord
 from bot.monitoring import Metrics
+from bot.monitoring.call_counts import CallCount, CallCounts
 from bot.picture_check import PictureCheck
 from bot.scheduling.eta import Eta, ThroughputEstimator, estimate
 from bot.scheduling.loading import ModelLoading
@@ -74,6 +75,11 @@ class Reporter:
         self._client = client
 
     @property
+    def call_counts(self) -> CallCounts:
+        """Counts the calls to Discord for a job's messages."""
+        return self._metrics.call_counts
+
+    @property
     def client(self) -> discord.Client:
         """The client that messages are posted with."""
         if self._client is None:
@@ -85,9 +91,13 @@ class Reporter:
         """The client that messages are posted with; None until there is one."""
         return self._client
 
-    def track(self, record: JobRecord) -> None:
-        """Collect the events of a job that was announced. Call it before the job is queued."""
-        report = self._reports[record.job.id] = JobReport(self._reporting, record)
+    def track(self, record: JobRecord, calls: CallCount | None = None) -> None:
+        """Collect the events of a job that was announced. Call it before the job is queued.
+
+        `calls` are those to Discord that it has taken so far.
+        """
+        report = JobReport(self._reporting, record, calls or CallCount())
+        self._reports[record.job.id] = report
         if record.state not in UNFINISHED:
             report.on_end()
 
@@ -181,7 +191,8 @@ class Reporter:
 
     async def _run_report(self, report: JobReport, record: JobRecord) -> None:
         try:
-            await report.run(self.client, record)
+            with self.call_counts.counting(report.calls):
+                await report.run(self.client, record)
         except Exception:
             # The job is not marked as notified, so the next start reports on it.
             if not self.client.is_closed():

@@ -42,7 +42,9 @@ async def once_there_is_space(
         except Exception as error:
             if not is_disk_full(error):
                 raise
-            log.warning("the disk is full, trying again", extra={"job": job_id, "cause": error})
+            log.warning(
+                "the disk is full, trying again", extra={"job": job_id, "cause": str(error)}
+            )
         if on_full is not None:
             await on_full()
         await asyncio.sleep(pause)

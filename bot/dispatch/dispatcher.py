@@ -71,6 +71,10 @@ class Dispatcher:
         announced = [each.job.id for each in records if each.location and each.state in UNFINISHED]
         await self._queue(announced)
 
+    async def revision(self) -> str:
+        """Return the revision of the database."""
+        return await self._store.overview.revision()
+
     async def ask(self, question: Question, seconds: float) -> Answer:
         """Answer a front, after so many seconds, or as soon as there is something urgent."""
         self._asked_at = time.monotonic()

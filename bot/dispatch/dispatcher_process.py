@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from bot.config import BotSettings
 from bot.dispatch.dispatcher import Dispatcher, open_dispatcher
 from bot.dispatch.messages import Answer, Question
-from bot.log import set_up_logging
+from bot.log import log_start, set_up_logging
 from bot.timings import Timings
 from engine import __version__
 from engine.errors import EngineError
@@ -31,7 +31,7 @@ class DispatcherProcess:
     """
 
     def __init__(self, settings: BotSettings, timings: Timings, end: Callable[[], None]) -> None:
-        set_up_logging(settings.log)
+        set_up_logging(settings.log, (settings.storage.url,))
         let_idle_threads_sleep()
         self._settings, self._timings, self._end = settings, timings, end
         self._loop = asyncio.new_event_loop()
@@ -68,5 +68,6 @@ class DispatcherProcess:
 async def _dispatch(settings: BotSettings, timings: Timings, ready: Future[Dispatcher]) -> None:
     """Run a dispatcher until it ends."""
     async with open_dispatcher(settings, timings) as dispatcher:
+        log_start("dispatcher", settings, await dispatcher.revision())
         ready.set_result(dispatcher)
         await dispatcher.until_ended()

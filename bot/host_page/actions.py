@@ -62,7 +62,7 @@ class Actions:
             if self.services is None:
                 raise ActionError("The bot is still starting.")
             session.said = await action(self.services, values)
-            log.info("the host acted", extra={"said": session.said})
+            log.info("the host acted", extra={"action": session.said})
         except (ActionError, UserError) as error:
             session.said = str(error)
         except DBAPIError:

@@ -46,9 +46,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Started:
-    """The engine has started a job, or resumed it after a restart of the program."""
+    """A painter begins a job, or goes on with it after a restart or after another painter."""
 
     job_id: int
+    device: str = ""
+    """Where it paints, in words."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ class Failed:
     job_id: int
     reason: str
     """A sentence for the user who asked."""
+    cause: str = ""
+    """What whoever hosts the bot should know, in one line."""
 
 
 Event = Started | NoticeEvent | ProgressEvent | Checkpoint | Finished | Failed

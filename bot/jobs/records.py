@@ -34,6 +34,12 @@ class JobRecord:
     """When the last message about its end was posted."""
     judge: str | None = None
     """Name of what compared its pictures, "" for their own guides; None if nothing did."""
+    device: str | None = None
+    """Where it is or was painted last, in words; None if it was not begun."""
+    starts: int = 0
+    """How often a painter began it or went on with it, after a restart or another painter."""
+    cause: str | None = None
+    """Why it failed, for whoever hosts the bot; None if that is not known."""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class DiscordCalls:
 
         async def measured(*values: P.args, **options: P.kwargs) -> T:
             attempts = list[float]()
+            self._metrics.call_counts.note()
             token, began = self._attempts.set(attempts), time.monotonic()
             try:
                 return await request(*values, **options)

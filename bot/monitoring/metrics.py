@@ -9,6 +9,8 @@ How metrics are named: https://prometheus.io/docs/practices/naming/
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
+from bot.monitoring.call_counts import CallCounts
+
 PREFIX = "vqgan_clip"
 """What every metric's name begins with, except those of the process itself."""
 _STEP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -23,6 +25,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.call_counts = CallCounts()
+        """Counts the calls to Discord of single tasks."""
         ProcessCollector(registry=self.registry)
         self._accepted = self._counter("jobs_accepted", "Accepted jobs.", "kind")
         self._ended = self._counter("jobs_ended", "Jobs whose end is stored, by its state.", "end")
@@ -56,6 +60,9 @@ class Metrics:
             *(_STORE, "access"),
         )
         self._deaths = self._counter("painter_deaths", "Painters that ended with an error.")
+        self._restarts = self._counter(
+            "painter_restarts", "Painters of a cluster that are ready in place of one that died."
+        )
 
     def job_accepted(self, kind: str) -> None:
         """Count a new job; `kind` is the job's, one of the program's own few."""
@@ -98,6 +105,10 @@ class Metrics:
     def painter_died(self) -> None:
         """Count a painter that ended with an error."""
         self._deaths.inc()
+
+    def painter_restarted(self) -> None:
+        """Count a painter that is ready in place of one that died."""
+        self._restarts.inc()
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"{PREFIX}_{name}", about, labels, registry=self.registry)

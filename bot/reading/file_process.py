@@ -32,13 +32,19 @@ class FileProcess:
 
     The process starts with the first call. It is ended and replaced if a call takes more than
     `seconds`, or crashes it. Unless it `stays`, it ends after each call, and takes no memory until
-    the next one.
+    the next one. It calls `prepare` first, such as to write its log as this process does.
     """
 
     def __init__(
-        self, seconds: float, memory_bytes: int = MEMORY_BYTES, *, stays: bool = True
+        self,
+        seconds: float,
+        memory_bytes: int = MEMORY_BYTES,
+        *,
+        stays: bool = True,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
         self._seconds = seconds
+        self._prepare = prepare
         self._memory_bytes = memory_bytes
         self._stays = stays
         self._pool: ProcessPool | None = None
@@ -60,7 +66,9 @@ class FileProcess:
                 "Cannot read the file: it takes too much time. Save it anew, and smaller."
             ) from error
         except ProcessExpired as error:
-            log.warning("a file ended the process that read it", extra={"code": error.exitcode})
+            log.warning(
+                "a file ended the process that read it", extra={"exit_code": error.exitcode}
+            )
             raise PictureError("Cannot read the file: it is damaged.") from error
         finally:
             if not self._stays:
@@ -77,17 +85,19 @@ class FileProcess:
             self._pool = ProcessPool(
                 max_workers=1,
                 initializer=_limit,
-                initargs=(self._memory_bytes,),
+                initargs=(self._memory_bytes, self._prepare),
                 context=get_context("spawn"),
             )
         return self._pool
 
 
-def _limit(memory_bytes: int) -> None:
+def _limit(memory_bytes: int, prepare: Callable[[], None] | None) -> None:
     """Limit this process, where that is possible: to so many bytes more than it has taken by now.
 
     It also yields to the painting, which files from people should not hold up.
     """
+    if prepare is not None:
+        prepare()
     for name in _MODULES:
         importlib.import_module(name)
     if hasattr(os, "nice"):

@@ -17,7 +17,6 @@ from bot.storage.sqlite import DATABASE, LOCK, locked_folder, open_sqlite
 from bot.storage.store import Store
 from bot.tasks import cancel
 from bot.timings import Timings
-from engine.files import quoted
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +86,7 @@ async def open_store(
                 yield Store(database)
             return
         if (folder / DATABASE).exists():
-            path = {"path": quoted(folder / DATABASE)}
+            path = {"path": str(folder / DATABASE)}
             log.warning("storage.url is set, so another database is not used", extra=path)
         opening = open_postgres(url.get_secret_value(), locked_seconds, shards)
         async with opening as (database, lock):

@@ -133,7 +133,7 @@ class DatabaseLock:
         try:
             await self._connection.execute("SELECT 1")
         except Exception as error:  # the driver's errors have no common base
-            log.debug("no answer", extra={"cause": str(error)})
+            log.debug("the database gave no answer", extra={"cause": str(error)})
             self._lost.set()
             self._connection.terminate()
             return False

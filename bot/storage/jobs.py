@@ -131,6 +131,9 @@ class JobRepository(Repository):
             now = datetime.now(UTC)
             values = {"state": JobState.FAILED, "reason": _UNREADABLE, "told_at": now}
             await self._execute(change.values(ended_at=now, **values))
+        for job_id in unreadable:
+            extra = {"job": job_id, "end": JobState.FAILED.value, "cause": _UNREADABLE}
+            log.warning("job ended", extra=extra)
         return records
 
     async def steps_stored(self) -> dict[int, int]:
@@ -331,4 +334,7 @@ def _record(row: JobRow, place: PlaceRow | None, job: Job) -> JobRecord:
         ended_at=row.ended_at,
         notified_at=row.told_at,
         judge=row.judge,
+        device=row.device,
+        starts=row.starts,
+        cause=row.cause,
     )

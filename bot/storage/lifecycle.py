@@ -28,10 +28,12 @@ class LifecycleRepository(Repository):
     """How jobs start, continue and end. A bool that is returned says whether the job changed."""
 
     @retrying
-    async def mark_running(self, job_id: int) -> bool:
-        """Mark a queued job as running."""
+    async def mark_running(self, job_id: int, device: str = "") -> bool:
+        """Mark a queued job as running; count that a painter on a device begins or goes on."""
         values = {"state": JobState.RUNNING, "began_at": datetime.now(UTC)}
+        start = {"device": device or None, "starts": JobRow.starts + 1}
         async with self._write(course_of(job_id)) as session:
+            await _change(session, job_id, UNFINISHED, start)
             return await _change(session, job_id, (JobState.QUEUED,), values)
 
     async def request_stop(self, job_id: int) -> bool:
@@ -43,9 +45,12 @@ class LifecycleRepository(Repository):
         """End a job without pictures because someone cancelled it."""
         return await self._end(job_id, _Ending(JobState.CANCELLED, reason=reason))
 
-    async def fail(self, job_id: int, reason: str) -> bool:
-        """End a job without pictures because it could not be painted."""
-        ending = _Ending(JobState.FAILED, reason=reason)
+    async def fail(self, job_id: int, reason: str, cause: str = "") -> bool:
+        """End a job without pictures because it could not be painted.
+
+        `reason` is what people are told, and `cause` what the host should know.
+        """
+        ending = _Ending(JobState.FAILED, reason=reason, cause=cause or None)
         return await retrying(self._end)(job_id, ending)
 
     async def finish(
@@ -155,6 +160,11 @@ class LifecycleRepository(Repository):
             StoredPicture(row.number, row.steps, row.content, row.seconds, row.similarity)
             for row in found
         ]
+
+    async def steps(self, job_id: int) -> list[int]:
+        """Return the number of steps of each picture of a job that has ended."""
+        rows = select(PictureRow.steps).where(PictureRow.job_id == job_id)
+        return list(await self._find(rows.order_by(PictureRow.number)))
 
     async def delete_pictures(self, job_id: int) -> bool:
         """Delete all images of a job that has ended; return whether it had pictures."""

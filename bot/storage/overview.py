@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, cast, extract, func, select
+from sqlalchemy import BigInteger, ColumnElement, case, cast, extract, func, select, text
 
 from bot.jobs.job import WITH_PICTURES, JobState
 from bot.storage.base import Repository
@@ -44,6 +44,12 @@ class Period:
 
 class OverviewRepository(Repository):
     """Reads about all jobs together."""
+
+    async def revision(self) -> str:
+        """Return the revision of the database."""
+        async with self._read() as session:
+            found = await session.scalar(text("SELECT version_num FROM alembic_version"))
+        return str(found or "")
 
     async def failures(self, most: int) -> list[FailedJob]:
         """List the jobs that failed last, the newest first."""

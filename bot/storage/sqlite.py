@@ -165,6 +165,7 @@ def _create(path: Path, locked_seconds: float) -> None:
         migrate_file(unfinished, locked_seconds)
         unfinished.replace(path)
         flush_folder(path.parent)
+        log.info("the database is new", extra={"path": str(path)})
     except OSError as error:
         raise SettingsError(
             f"storage.folder: cannot write {quoted(path)}: {error.strerror}"
@@ -242,7 +243,8 @@ def _enable_auto_vacuum(path: Path, locked_seconds: float) -> None:
                 database.execute("PRAGMA auto_vacuum=INCREMENTAL")
                 database.execute("VACUUM")  # rewrites the file, only once
     except sqlite3.Error as error:
-        log.warning("the database cannot shrink; trying at the next start", extra={"cause": error})
+        cause = {"cause": str(error)}
+        log.warning("the database cannot shrink, trying at the next start", extra=cause)
 
 
 def _set_up(engine: Engine, *pragmas: str) -> None:

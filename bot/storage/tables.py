@@ -111,6 +111,9 @@ class JobRow(Base):
     accepted_at: Mapped[datetime]
     began_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    device: Mapped[str | None]
+    starts: Mapped[int] = mapped_column(Integer, server_default="0")
+    cause: Mapped[str | None]
     told_at: Mapped[datetime | None] = mapped_column(index=True)
     """When the last message about its end was posted."""
 

@@ -75,7 +75,7 @@ class DefaultChanges:
     ) -> ImagineDefaults:
         change, channel_id = self._store.channel_defaults.change, requester.place_id
         after = await change(channel_id, lambda before: before.changed(**values))
-        extra = {"channel": channel_id, "by": requester.user_id}
+        extra = {"channel": channel_id, "person": requester.user_id}
         log.info("the defaults of a channel changed", extra=extra)
         return after
 

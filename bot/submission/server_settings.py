@@ -87,7 +87,7 @@ class ServerSettings:
         after = await self._store.guild_settings.change(guild_id, checked)
         before, actor_id = seen[-1], interaction.user.id
         text = changes_text(before, after, self.host, interaction.guild)
-        log.info("server settings changed", extra={"server": guild_id, "by": actor_id})
+        log.info("server settings changed", extra={"server": guild_id, "person": actor_id})
         if after != before:
             note = joined("\n", (text, *people_changes(before, after)))
             self._moderation_log.changed(guild_id, actor_id, note)

@@ -11,12 +11,14 @@ import discord
 from sqlalchemy.exc import DBAPIError
 
 from bot.config import BotSettings
+from bot.delivery.job_end import log_deletion, log_end
 from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.reporter import Reporter
 from bot.errors import RESTARTING, UserError
 from bot.jobs.job import NEW_JOB, UNFINISHED, Job, JobLocation, JobOrigin
 from bot.jobs.records import JobRecord
 from bot.languages.message import Message
+from bot.monitoring.call_counts import CallCount
 from bot.picture_check import PictureCheck
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
@@ -107,9 +109,7 @@ class JobSubmission:
         except DBAPIError as error:
             log.error("a job could not be stored", extra={"cause": str(error.orig)})
             raise UserError(_NOT_STORED) from error
-        message = await self._announce_and_queue(requester, job)
-        log.info("job accepted", extra={"job": job.id, "author": job.author_id})
-        return message
+        return await self._announce_and_queue(requester, job)
 
     async def repeat(self, record: JobRecord) -> Job:
         """Store a job anew, of the same person in the same channel, and announce it later.
@@ -208,9 +208,11 @@ class JobSubmission:
         If Discord refuses the message, the job ends; if it does not answer, the job waits until it
         does. Both raise `UserError`.
         """
+        calls = CallCount()
         try:
             async with asyncio.timeout(self._timings.announce_seconds):
-                message = await self._announce(requester, job)
+                with self._reporter.call_counts.counting(calls):
+                    message = await self._announce(requester, job)
         except TimeoutError as error:
             self._unannounced.put_nowait((requester, job))
             raise UserError(_NO_ANSWER) from error
@@ -219,7 +221,7 @@ class JobSubmission:
             if not isinstance(error, discord.HTTPException):
                 raise
             raise UserError(_refused_text(error)) from error
-        await self._queue_announced(requester, job, message)
+        await self._queue_announced(requester, job, message, calls)
         self._moderation_log.painted(job, message.jump_url)
         return message
 
@@ -238,49 +240,69 @@ class JobSubmission:
                 if isinstance(error, discord.HTTPException) and not is_transient(error):
                     raise
                 wait = wait_before_repeating(error, pause)
-                cause = {"job": job.id, "cause": describe(error), "pause": wait}
+                cause = {"job": job.id, "cause": describe(error), "seconds": wait}
                 log.warning("a job was not announced, trying again", extra=cause)
             await asyncio.sleep(wait)
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
     async def _announce_later(self, requester: Requester, job: Job) -> None:
         """Announce and queue a job for which Discord or the store gave no answer yet."""
+        calls = CallCount()
         try:
             if not await self._store.jobs.is_stored(job):
                 log.warning("a job was not stored", extra={"job": job.id})
                 return
-            message = await self._announce(requester, job)
+            with self._reporter.call_counts.counting(calls):
+                message = await self._announce(requester, job)
         except discord.HTTPException as error:
             await self._abandon(job.id, str(error))
         except Exception:
             log.exception("a job was not announced", extra={"job": job.id})
         else:
-            await self._queue_announced(requester, job, message)
+            await self._queue_announced(requester, job, message, calls)
             self._moderation_log.painted(job, message.jump_url)
 
     async def _queue_announced(
-        self, requester: Requester, job: Job, message: discord.Message
+        self, requester: Requester, job: Job, message: discord.Message, calls: CallCount
     ) -> None:
-        """Queue a job, and report on it in a thread if there is one soon, else in the channel."""
+        """Queue a job, and report on it in a thread if there is one soon, else in the channel.
+
+        `calls` are those to Discord that it has taken so far.
+        """
         channel_id = requester.channel.id
         location = JobLocation(requester.guild_id, channel_id, channel_id, message.id)
         record = await self._store.jobs.set_location(job, location)
         if record is None:
-            return
+            return log_deletion(job, channel_id, calls)
+        extra = {
+            "job": job.id,
+            "person": job.author_id,
+            "server": job.guild_id,
+            "channel": channel_id,
+            "kind": job.kind,
+        }
+        log.info("job accepted", extra=extra)
         runs = {} if job.parent_id is None else await self._store.jobs.runs_stored(job.id)
-        self._track_and_queue(record, runs=runs.get(job.id, ""))
+        self._track_and_queue(record, runs=runs.get(job.id, ""), calls=calls)
         threads = JobThreads(self._settings.discord.threads, self._store, self._timings)
         try:
-            thread_id = await threads.open(message, job, requester.permissions)
+            with self._reporter.call_counts.counting(calls):
+                thread_id = await threads.open(message, job, requester.permissions)
             if thread_id is not None:
                 moved = replace(location, post_id=thread_id)
                 record = await self._store.jobs.set_location(job, moved) or record
         finally:
             self._reporter.show(record)
 
-    def _track_and_queue(self, record: JobRecord, steps_done: int = 0, runs: str = "") -> None:
+    def _track_and_queue(
+        self,
+        record: JobRecord,
+        steps_done: int = 0,
+        runs: str = "",
+        calls: CallCount | None = None,
+    ) -> None:
         """Report on a job, and queue it unless it has ended, for instance by a quick cancel."""
-        self._reporter.track(record)
+        self._reporter.track(record, calls)
         if record.state in UNFINISHED:
             self._queue.put(record.job, steps_done, runs)
 
@@ -294,8 +316,13 @@ class JobSubmission:
 
     def _announce_soon(self, job: Job, channel_id: int) -> None:
         """Announce and queue a job of which only the channel is known."""
-        channel = self._reporter.client.get_partial_messageable(channel_id, guild_id=job.guild_id)
-        requester = Requester(job.author_id, job.guild_id, channel, discord.Permissions.none())
+        client, permissions = self._reporter.client, discord.Permissions.none()
+        channel = client.get_channel(channel_id)
+        if isinstance(channel, discord.TextChannel):  # where there can be a thread
+            permissions = channel.permissions_for(channel.guild.me)
+        else:
+            channel = client.get_partial_messageable(channel_id, guild_id=job.guild_id)
+        requester = Requester(job.author_id, job.guild_id, channel, permissions)
         self._unannounced.put_nowait((requester, job))
 
     async def _abandon(self, job_id: int, reason: str) -> None:
@@ -303,6 +330,9 @@ class JobSubmission:
         await self._store.lifecycle.fail(job_id, reason)
         await self._store.lifecycle.mark_notified(job_id)
         log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
+        record = await self._store.jobs.get(job_id)
+        if record is not None:
+            await log_end(self._store, record)
 
 
 def _refused_text(error: discord.HTTPException) -> Message:

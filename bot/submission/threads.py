@@ -84,7 +84,7 @@ class JobThreads:
                 await bounded(own[thread_id].edit(archived=True))
                 archived += 1
             except CALL_ERRORS as error:
-                cause = {"thread": thread_id, "cause": describe(error)}
+                cause = {"thread_id": thread_id, "cause": describe(error)}
                 log.warning("a thread could not be archived", extra=cause)
-        log.info("made room for threads", extra={"archived": archived, "server": guild.id})
+        log.info("made room for threads", extra={"threads": archived, "server": guild.id})
         return archived > 0

@@ -54,7 +54,8 @@ class BriefReplies:
         try:
             yield
         except Exception as error:
-            text = explain(error, command)
+            server = message.guild.id if message.guild is not None else None
+            text = explain(error, command, user_id, server)
             if isinstance(error, UnknownWordsError):
                 await self._ask(message, text, error)
             elif self._refused.add((user_id, message.channel.id)):
@@ -97,4 +98,4 @@ class BriefReplies:
         try:
             await repeated(reply)
         except CALL_ERRORS as error:
-            log.warning("a reply was not sent", extra={"cause": describe(error), "answer": content})
+            log.warning("a reply was not sent", extra={"cause": describe(error)})

@@ -133,7 +133,7 @@ async def answer_stale_component(interaction: discord.Interaction, seconds: floa
         return
     await asyncio.sleep(seconds)
     if _HANDLED not in interaction.extras and _acknowledged_as(interaction) is None:
-        log.info("stale form or button", extra={"kind": interaction.type.name})
+        log.info("a form or button was stale", extra={"kind": interaction.type.name})
         await send_response(interaction, *with_words(_STALE, interaction))
 
 
@@ -142,9 +142,11 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     command = interaction.command.qualified_name if interaction.command else interaction.type.name
     if isinstance(cause, UnacknowledgedError):
-        log.warning("not acknowledged", extra={"command": command, "cause": str(cause)})
+        log.warning(
+            "a command was not acknowledged", extra={"command": command, "cause": str(cause)}
+        )
         return
-    text = explain(cause, command)
+    text = explain(cause, command, interaction.user.id, interaction.guild_id)
     if isinstance(cause, UnknownWordsError):
         view = question_view(cause, private_language(interaction))
         await send_response(interaction, text, view=view)
@@ -242,7 +244,7 @@ async def replace_response(
             )
         )
     except CALL_ERRORS as error:
-        log.warning("a response was not sent", extra={"cause": describe(error), "answer": content})
+        log.warning("a response was not sent", extra={"cause": describe(error)})
     return None
 
 
@@ -257,19 +259,23 @@ async def repeated(call: Callable[[], Awaitable[T]]) -> T:
         return await call()
 
 
-def explain(error: Exception, command: str) -> Message:
-    """Log an error, and return what tells the person about it."""
-    extra = {"command": command, "cause": describe(error)}
+def explain(error: Exception, command: str, person: int, server: int | None) -> Message:
+    """Log an error of a command, and return what tells the person about it."""
+    asked = {"command": command, "person": person, "server": server}
+    extra = {**asked, "cause": describe(error)}
     match error:
+        case UnknownWordsError():  # it quotes the prompt
+            log.info("a prompt led to a question", extra=asked)
+            return message_of(error)
         case UserError() | EngineError():
-            log.info("refused", extra=extra)
+            log.info("a command was refused", extra=extra)
             return message_of(error)
         case app_commands.TransformerError() | app_commands.CommandSignatureMismatch():
-            log.warning("misunderstood", extra=extra)
+            log.warning("a command was not understood", extra=extra)
             return Message("I didn't understand that. Please run the command again.")
         case app_commands.CheckFailure():
-            log.info("refused", extra=extra)
+            log.info("a command was refused", extra=extra)
             return Message("You can't use this command here.")
         case _:
-            log.error("failed", extra=extra, exc_info=error)
+            log.error("a command failed", extra=extra, exc_info=error)
             return FAULT

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot.config import BotSettings, read_settings
-from bot.log import set_up_logging
+from bot.log import is_for_programs, log_start, set_up_logging
 from bot.scheduling.loading import ModelLoading
 from bot.worker.model_files import ModelFiles
 from bot.worker.ray_environment import import_ray, ray_environment, without_secrets
@@ -29,7 +29,7 @@ from engine.models.catalogue import add_models, find_entry
 from engine.models.idle_threads import let_idle_threads_sleep
 from engine.weights.settings import FOLDER_VARIABLE
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("bot.worker")
 
 UNREACHABLE, BAD_SETTINGS, INTERRUPTED = 1, 2, 130
 """Exit codes: the head is not there (yet); settings keep this machine from joining, which starting
@@ -131,7 +131,7 @@ def _prepare_models(settings: BotSettings) -> None:
 def _join(options: argparse.Namespace) -> int:
     """Check, prepare, and run the node, unless it only checks; return the exit code."""
     settings = read_settings(options.config)
-    set_up_logging(settings.log)
+    set_up_logging(settings.log, (settings.storage.url,))
     let_idle_threads_sleep()
     head = options.head or Address.parse(options.address)
     os.environ.update(ray_environment(os.environ))
@@ -144,7 +144,8 @@ def _join(options: argparse.Namespace) -> int:
         return 0
     _prepare_models(settings)
     node = Node(head, options.node_ip, options.gpus, options.cpus, options.ports)
-    log.info("becoming a node of the cluster", extra={"head": str(head)})
+    log_start("node", settings)
+    log.info("becoming a node of the cluster", extra={"address": str(head)})
     address = head if isinstance(head, Address) else None
     return run_node(node.command, without_secrets(os.environ), address, options.grace)
 
@@ -160,7 +161,10 @@ def main() -> int:
         code, told = BAD_SETTINGS, str(error)
     except KeyboardInterrupt:
         return INTERRUPTED
-    print(f"error: {told}", file=sys.stderr)
+    if is_for_programs():
+        log.critical("this machine cannot join", extra={"cause": told})
+    else:
+        print(f"error: {told}", file=sys.stderr)
     return code
 
 

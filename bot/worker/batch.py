@@ -104,7 +104,7 @@ class StepBatch:
         return [run.step() for run in self.runs]
 
     def _log_failure(self, error: Exception) -> None:
-        jobs = {"jobs": [run.job.id for run in self.runs]}
+        jobs = {"sharing": [run.job.id for run in self.runs]}
         if isinstance(error, MemoryError | RuntimeError) and is_out_of_memory(error):
             log.warning("memory ran out in a shared step, taking single steps", extra=jobs)
         else:

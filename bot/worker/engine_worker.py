@@ -41,6 +41,7 @@ class EngineWorker:
         self._runs = JobRuns(
             self._models,
             lambda: self._kind.runs,
+            lambda: str(self._models.device),
             *(workplace.publish, workplace.load_checkpoints, workplace.timings),
         )
         self._painter: SlicePainter | None = None

@@ -244,7 +244,7 @@ class JobRun:
         if estimate_peak(recipe, plan, **kind) > free:
             raise RecipeError("there is not enough memory free at the moment")
         if plan != PLANS[0]:
-            log.info("to save memory", extra={"job": self.job.id, "plan": str(plan)})
+            log.info("memory is saved", extra={"job": self.job.id, "plan": str(plan)})
         return plan
 
     def _restore(self, painter: "Painter", plan: MemoryPlan) -> "Run":

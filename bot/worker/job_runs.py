@@ -23,7 +23,8 @@ MAX_RESIDENT_RUNS = 32
 class JobRuns:
     """The runs on `models`, begun from what `load_checkpoints` returns for their jobs.
 
-    `kind` returns the kind of the runs that begin here (`bot.scheduling.run_kinds`).
+    `kind` returns the kind of the runs that begin here (`bot.scheduling.run_kinds`), and `device`
+    the device, in words.
     `load_checkpoints` is called once for each job. It raises `CancelledError` during shutdown.
     """
 
@@ -31,12 +32,14 @@ class JobRuns:
         self,
         models: LoadedModels,
         kind: Callable[[], str],
+        device: Callable[[], str],
         publish: Callable[[Event], None],
         load_checkpoints: Callable[[Job], Sequence[StoredCheckpoint]],
         timings: Timings,
     ) -> None:
         self._models = models
         self._kind = kind
+        self._device = device
         self._publish = publish
         self._load_checkpoints = load_checkpoints
         self._timings = timings
@@ -57,7 +60,7 @@ class JobRuns:
                 return Standing.WITHDRAWN
             except Exception as error:
                 return error
-            self._publish(Started(job.id))
+            self._publish(Started(job.id, self._device()))
             run = self._new(job, checkpoints)
         self._runs[job.id] = run
         return run
@@ -82,6 +85,7 @@ class JobRuns:
         """Go on with a run that another painter has let go."""
         run = self._new(suspended.job, suspended.checkpoints)
         run.go_on(suspended)
+        self._publish(Started(run.job.id, self._device()))
         self._runs[run.job.id] = run
 
     def suspend_surplus(self, runs: Sequence[JobRun]) -> list[JobRun]:

@@ -136,7 +136,7 @@ class LoadedModels:
     def _drop(self, name: str) -> None:
         self._release(name)
         del self._loaded[name]
-        log.info("models dropped", extra={"models": name})
+        log.info("models dropped", extra={"models": [name]})
 
     def _load(self, name: str) -> "Painter":
         from engine.painters import accelerated, load_painter
@@ -147,5 +147,5 @@ class LoadedModels:
             self._check(painter.models)
         painter = accelerated(painter, self._settings)
         if name != self._settings.models:
-            log.info("models loaded", extra={"models": name, "device": str(painter.device)})
+            log.info("models loaded", extra={"models": [name], "device": str(painter.device)})
         return painter

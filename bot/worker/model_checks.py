@@ -47,13 +47,13 @@ class ModelChecks:
         except CancelledError:
             return
         except Exception:
-            log.exception("models cannot be checked", extra={"models": name})
+            log.exception("models cannot be checked", extra={"models": [name]})
             return
         found = verdict(results)
         is_right = all(each.is_right for each in results)
         self._loading.verdicts[name] = None if is_right else found
         level = logging.INFO if is_right else logging.WARNING
-        log.log(level, "models checked", extra={"models": name, "found": str(found)})
+        log.log(level, "models checked", extra={"models": [name], "found": str(found)})
 
     def _tick(self) -> None:
         if self._is_closed():

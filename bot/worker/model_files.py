@@ -44,7 +44,7 @@ class ModelFiles:
             self._settings,
             fetches=True,
             progress=self._follow,
-            notify=lambda notice: log.warning("fetching weights", extra={"notice": notice}),
+            notify=lambda notice: log.warning("a download is held up", extra={"cause": notice}),
         )
         self._loading.downloads = None
 
@@ -52,9 +52,9 @@ class ModelFiles:
         """Log what will be downloaded, and begin to follow it."""
         self._loading.downloads = DownloadProgress(missing)
         told = {
-            "models": models,
+            "models": [models],
             "size": missing.size_text,
-            "time": missing.time_text,
+            "duration": missing.time_text,
             "licence": missing.licence_text,
         }
         log.info("models are missing, downloading them", extra=told)
@@ -70,11 +70,10 @@ class ModelFiles:
         if now - self._logged_at < LOG_SECONDS:
             return
         self._logged_at = now
-        share = f"{done / total:.0%}" if total else "?"
-        extra: dict[str, object] = {"file": file.file, "bytes": done, "share": share}
+        percent = round(100 * done / total) if total else None
+        extra: dict[str, object] = {"file": file.file, "bytes": done, "percent": percent}
+        if downloads is not None and downloads.share is not None:
+            extra |= {"percent_of_all": round(100 * downloads.share)}
         if downloads is not None and downloads.seconds_left is not None:
-            extra |= {
-                "all": f"{downloads.share:.0%}",
-                "seconds_left": round(downloads.seconds_left),
-            }
+            extra |= {"seconds_left": round(downloads.seconds_left)}
         log.info("fetching weights", extra=extra)

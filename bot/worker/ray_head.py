@@ -34,6 +34,11 @@ class UnreachableHeadError(EngineError):
     """Nobody listens at the address of the head, or it does not answer; it may come later."""
 
 
+_ADVICE = (
+    "Ray's traffic is not encrypted: put WireGuard or another private network between the machines"
+)
+
+
 @dataclass(frozen=True)
 class Address:
     """Where the head of a cluster listens."""
@@ -95,11 +100,8 @@ def find_head(address: Address) -> None:
 
 def _warn_if_public(found: str) -> None:
     if ipaddress.ip_address(found.partition("%")[0]).is_global:
-        log.warning(
-            "the head has a public address: Ray's traffic is not encrypted, put WireGuard or "
-            "another private network between the machines",
-            extra={"address": found},
-        )
+        extra = {"address": found, "advice": _ADVICE}
+        log.warning("the head has a public address", extra=extra)
 
 
 def _check_versions(address: Address) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 
-from bot.errors import FAULT, message_of
+from bot.errors import FAULT, cause_of, message_of
 from bot.jobs.events import Event, Failed, Finished
 from bot.jobs.job import Job
 from bot.monitoring import Metrics
@@ -218,11 +218,10 @@ class SlicePainter:
 
 def _user_failure(job: Job, error: EngineError) -> Failed:
     """Tell the user why their job cannot be painted."""
-    log.warning("job failed", extra={"job": job.id, "cause": str(error)})
-    return Failed(job.id, message_of(error).in_language(job.language))
+    return Failed(job.id, message_of(error).in_language(job.language), cause_of(error))
 
 
 def _fault(job: Job, error: BaseException) -> Failed:
     """Log an error that the user did not cause."""
     log.error("job failed", extra={"job": job.id}, exc_info=error)
-    return Failed(job.id, FAULT.in_language(job.language))
+    return Failed(job.id, FAULT.in_language(job.language), cause_of(error))

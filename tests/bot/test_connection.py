@@ -64,7 +64,8 @@ async def test_a_bad_token_ends_the_program_before_models_are_loaded(
     async with bot_process(server.url, tmp_path, **file) as bot:
         assert await bot.ended() == REFUSED
     assert bot.lines[-1].startswith("error: Discord does not accept the token")
-    assert "other accounts may read the file with the token" in bot.log
+    assert "other accounts may read a file" in bot.log
+    assert "the file with the token" in bot.log
     assert "models loaded" not in bot.log
     assert "Traceback" not in bot.log
 

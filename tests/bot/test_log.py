@@ -2,39 +2,68 @@
 
 import json
 import logging
-from typing import Literal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import pytest
+from jsonschema import Draft202012Validator
+from pydantic import SecretStr
 
-from bot.config import LogSettings
-from bot.log import set_up_logging
+from bot.config import BotSettings, LogSettings, SafetySettings, StorageSettings
+from bot.log import log_start, set_up_logging
+from bot.log.fields import FIELDS
+from bot.log.schema import record_schema
+
+log = logging.getLogger("bot.test")
+_OWN = ("bot", "cogs", "engine")
 
 
 @pytest.fixture(autouse=True)
-def as_before():
+def as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    yield
+    levels = {name: logging.getLogger(name).level for name in _OWN}
+    with pytest.MonkeyPatch.context() as patch:
+        for part, name in (
+            (sys, "excepthook"),
+            (sys, "unraisablehook"),
+            (threading, "excepthook"),
+            (warnings, "showwarning"),
+        ):
+            patch.setattr(part, name, getattr(part, name))
+        yield
     root.handlers[:], root.level = handlers, level
+    for name, each in levels.items():
+        logging.getLogger(name).setLevel(each)
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return what was written as JSON, which follows the published schema."""
+    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    for each in records:
+        Draft202012Validator(record_schema()).validate(each)
+    return records
 
 
 def test_a_line_for_people_holds_the_fields(capsys: pytest.CaptureFixture[str]):
     set_up_logging(LogSettings())
-    logging.getLogger("bot.test").info("job ended", extra={"job": 7, "cause": "a\nb"})
+    log.info(
+        "job ended", extra={"job": 7, "models": ["demo", "b"], "cause": "a\nb", "server": None}
+    )
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("INFO bot.test: job ended job=7 cause='a\\nb'")
+    assert line.endswith("INFO bot.test: job ended job=7 models='demo, b' cause='a\\nb'")
 
 
-def test_an_object_for_machines_holds_the_fields_and_the_trace(
-    capsys: pytest.CaptureFixture[str],
-):
+def test_an_object_for_machines_holds_the_fields_and_the_trace(capsys: pytest.CaptureFixture[str]):
     set_up_logging(LogSettings(format="json"))
     try:
         raise ValueError("why")
     except ValueError:
-        logging.getLogger("bot.test").exception("job failed", extra={"job": 7})
-    (line,) = capsys.readouterr().err.splitlines()
-    record = json.loads(line)
+        log.exception("job failed", extra={"job": 7})
+    (record,) = written(capsys)
     assert (record["level"], record["message"], record["job"]) == ("ERROR", "job failed", 7)
     assert "ValueError: why" in record["trace"]
 
@@ -48,21 +77,98 @@ def test_nothing_in_a_record_can_look_like_another_one(
     capsys: pytest.CaptureFixture[str], kind: Literal["text", "json"], where: str
 ):
     set_up_logging(LogSettings(format=kind))
-    log = logging.getLogger("bot.test")
     if where == "message":
         log.warning("refused: %s", FORGERY)
     elif where == "field":
-        log.warning("refused", extra={"prompt": FORGERY, "words": [FORGERY]})
+        log.warning("refused", extra={"cause": FORGERY, "models": [FORGERY]})
     else:
         log.warning("refused", exc_info=ValueError(FORGERY))
-    written = capsys.readouterr().err
-    first, *others = written.removesuffix("\n").split("\n")
+    first, *others = capsys.readouterr().err.removesuffix("\n").split("\n")
     assert all(each.isprintable() for each in (first, *others))
     assert "refused" in first
     assert not others or (kind, where) == ("text", "error")
     assert all(each.startswith("  ") for each in others)
     if kind == "json" and where == "field":
-        assert json.loads(first)["prompt"] == FORGERY
+        assert json.loads(first)["cause"] == FORGERY
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+@pytest.mark.parametrize("text", ["x" * 2**20, "x\n" * 2**19], ids=["one line", "many lines"])
+def test_a_hostile_error_takes_little_space(
+    capsys: pytest.CaptureFixture[str], kind: Literal["text", "json"], text: str
+):
+    set_up_logging(LogSettings(format=kind))
+    extra = {"cause": text, "models": [text] * 1000}
+    log.error(text, extra=extra, exc_info=ValueError(text))
+    assert 1000 < len(capsys.readouterr().err) < 2**18
+
+
+SECRET, PASSWORD = "MTIzNDU2.Gabcde.s3cr3t-t0ken", "pass-w0rd/!"
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_no_record_holds_a_secret(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Literal["text", "json"],
+):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "of-the-cluster-1234")
+    url = SecretStr("postgresql://bot:pass-w0rd%2F!@db.example/bot?sslpassword=key-of-the-key")
+    set_up_logging(LogSettings(format=kind), (SecretStr(SECRET), url, None))
+    told = f"{SECRET} {PASSWORD} {url.get_secret_value()} of-the-cluster-1234 key-of-the-key"
+    told += " at https://other:1234@host/ and /api/v10/webhooks/12/aW50ZXJhY3Rpb24/messages"
+    log.error("said %s", told, extra={"cause": told}, exc_info=ValueError(told))
+    text = capsys.readouterr().err
+    for each in (SECRET, PASSWORD, "w0rd", "of-the-cl", "other:1234", "aW50", "key-of-the-key"):
+        assert each not in text
+    assert "/api/v10/webhooks/12/***/messages" in text
+
+
+def test_the_record_at_the_start_tells_what_runs_and_no_secrets(
+    capsys: pytest.CaptureFixture[str],
+):
+    settings = BotSettings(
+        token=SecretStr(SECRET),
+        safety=SafetySettings(blocked_words=("foo",), blocked_people=(4711,)),
+        storage=StorageSettings(url=SecretStr("postgresql://me:pw@db/bot?password=pw")),
+    )
+    set_up_logging(LogSettings(format="json"))
+    log_start("bot", settings, "0019")
+    text = capsys.readouterr().err
+    for each in (SECRET, "foo", "4711", "pw", "me:"):
+        assert each not in text
+    record = json.loads(text)
+    Draft202012Validator(record_schema()).validate(record)
+    assert (record["program"], record["revision"], record["devices"]) == ("bot", "0019", ["auto"])
+    assert record["torch"] and record["python"] and record["version"]
+    tables = record["settings"]
+    assert set(tables) == set(BotSettings.model_fields) - {"token", "host_token"}
+    assert tables["storage"]["url"] == "postgresql://***@db/bot"
+    assert (tables["safety"]["blocked_words"], tables["safety"]["blocked_people"]) == (1, 1)
+    assert tables["limits"]["steps"] == settings.limits.steps
+
+
+def test_what_nobody_catches_and_what_libraries_warn_of_are_records(
+    capsys: pytest.CaptureFixture[str],
+):
+    set_up_logging(LogSettings(format="json"))
+
+    def fail() -> None:
+        raise ValueError("in a thread")
+
+    thread = threading.Thread(target=fail, name="painter 3")
+    thread.start()
+    thread.join()
+    sys.excepthook(ValueError, ValueError("at the end"), None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+    in_thread, at_end, warning = written(capsys)
+    assert (in_thread["level"], in_thread["origin"]) == ("CRITICAL", "painter 3")
+    assert "ValueError: in a thread" in in_thread["trace"]
+    assert at_end["trace"] == "ValueError: at the end"
+    assert (warning["level"], warning["cause"]) == ("WARNING", "DeprecationWarning: old")
+    assert "test_log.py" in warning["origin"]
 
 
 def test_failed_calls_of_the_discord_library_are_logged_in_one_line(
@@ -74,8 +180,31 @@ def test_failed_calls_of_the_discord_library_are_logged_in_one_line(
     assert line.endswith("WARNING discord.client: trying again cause='OSError: no network'")
 
 
-def test_records_below_level_are_not_written(capsys: pytest.CaptureFixture[str]):
-    set_up_logging(LogSettings(level="WARNING"))
-    logging.getLogger("bot.test").info("job ended")
-    logging.getLogger("discord.http").info("a call")
-    assert not capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ("DEBUG", {"bot.d", "bot.i", "library.i", "library.w"}),
+        ("INFO", {"bot.i", "library.w"}),
+        ("WARNING", {"library.w"}),
+        ("ERROR", set[str]()),
+    ],
+)
+def test_libraries_are_quieter_than_the_program(
+    capsys: pytest.CaptureFixture[str],
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+    expected: set[str],
+):
+    set_up_logging(LogSettings(level=level, format="json"))
+    for name, kind in (("bot", "d"), ("bot", "i"), ("library", "d"), ("library", "i")):
+        logger = logging.getLogger(f"{name}.{kind}")
+        logger.log(logging.DEBUG if kind == "d" else logging.INFO, "said")
+    logging.getLogger("library.w").warning("said")
+    assert {each["logger"] for each in written(capsys)} == expected
+
+
+def test_a_field_of_a_library_is_not_written(capsys: pytest.CaptureFixture[str]):
+    set_up_logging(LogSettings(format="json"))
+    extra = {"client_address": "1.2.3.4", "job": "seven", "seconds": float("nan")}
+    logging.getLogger("library").warning("said", extra=extra)
+    (record,) = written(capsys)
+    assert not set(record) & (FIELDS.keys() | extra.keys())

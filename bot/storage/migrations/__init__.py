@@ -6,6 +6,7 @@ changed is refused; that program can bring it back to an earlier revision, as fa
 how (`downgrade`), and tells the host what each of them `loses`.
 """
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -18,6 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from bot.storage.tables import Base
 from engine.errors import SettingsError
 
+log = logging.getLogger(__name__)
+
 _FOLDER = Path(__file__).parent
 _OLDEST_TARGET = "0006"
 """The oldest revision to which there is a way back."""
@@ -27,6 +30,7 @@ def create(connection: Connection) -> None:
     """Make all tables in a database that has none, as they are after the newest migration."""
     Base.metadata.create_all(connection, checkfirst=False)
     command.stamp(_config(connection), "head")
+    log.info("the database is new")
 
 
 def migrate(connection: Connection) -> None:
@@ -49,6 +53,9 @@ def migrate(connection: Connection) -> None:
             f"the database cannot be migrated from {current or 'its beginnings'} to {newest}, and "
             f"stays as it is: {type(error).__name__}: {error}"
         ) from error
+    if current:
+        revisions = {"former_revision": current, "revision": newest}
+        log.info("the database was migrated", extra=revisions)
 
 
 def losses(current: str, target: str) -> list[str]:

@@ -13,6 +13,7 @@ from bot.cluster.line import PainterLostError
 from bot.cluster.messages import Order, Ready, Report
 from bot.cluster.painter_process import PainterProcess
 from bot.config import ClusterSettings
+from bot.monitoring import Metrics
 from bot.scheduling.loading import ModelLoading
 from bot.scheduling.queue import GpuQueue
 from bot.timings import Timings
@@ -127,10 +128,10 @@ class Studio(KeptEvents):
         settings = EngineSettings(more_models=tuple(models), deterministic=deterministic)
         self.queue = GpuQueue(slice_steps=slice_steps)
         self.loading = ModelLoading()
-        self.counter = StepCounter()
+        self.counter, self.metrics = StepCounter(), Metrics()
         workplace = Workplace(
             *(settings, WeightsSettings(), self.queue, self.counter),
-            *(self.publish, self.load, timings, self.loading),
+            *(self.publish, self.load, timings, self.loading, self.metrics),
         )
         self.cluster = make_cluster(self.queue)
         self.painters = ClusterPainters(workplace, self.queue, cluster, self.cluster)

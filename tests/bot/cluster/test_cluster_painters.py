@@ -61,11 +61,20 @@ def test_pictures_are_the_same_whoever_paints_or_dies(seed: int):
     assert len(failed) <= 1, "only a job whose painters were lost twice fails"
 
 
+def counted(opened: Studio) -> tuple[float | None, float | None]:
+    """Return how many painters died, and how many took the place of one."""
+    names = ("vqgan_clip_painter_deaths_total", "vqgan_clip_painter_restarts_total")
+    died, replaced = map(opened.metrics.registry.get_sample_value, names)
+    return died, replaced
+
+
 def test_a_painter_that_dies_without_work_is_replaced_before_anyone_waits():
     opened, cluster = studio(painters=2)
     with opened.open(ready=2):
+        assert counted(opened) == (0, 0)
         cluster.lines[0].lose()
-        opened.wait_for(lambda: len(cluster.lines) == 3)
+        opened.wait_for(lambda: counted(opened) == (1, 1))
+        assert len(cluster.lines) == 3
         job = Job(1, 1, "a ring", (recipe(1, PIXELS[0], 3),))
         opened.queue.put(job)
         opened.wait_for(lambda: not opened.queue.jobs())

@@ -84,7 +84,9 @@ async def test_a_failed_job_tells_its_cause_and_is_queued_again_once(
     assert "already, as job #2" in await visitor.act("repeat", job=1)
     await until(lambda: bot.services.queue.jobs() or len(painted(bot.channel)))
     await bot.wait_until_notified()
-    assert len(painted(bot.channel)) == 1
+    _, thread = sorted(bot.channel.threads, key=lambda each: each.id)
+    assert len(painted(bot.channel)) == len(painted(thread)) == 1
+    assert thread.name == "a green star"
     assert "has not failed" in await visitor.act("repeat", job=2)
 
 

@@ -108,10 +108,11 @@ async def test_only_the_account_of_the_bot_can_read_what_is_stored(
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     finally:
         os.umask(open_to_all)
-    assert not caplog.records
+    assert [each.message for each in caplog.records] == ["the database is new"]
+    caplog.clear()
     folder.chmod(0o755)
     (folder / DATABASE).chmod(0o644)
     await keep_something(folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / DATABASE).stat().st_mode) == 0o600
-    assert [each.message for each in caplog.records] == ["made private"] * 2
+    assert [each.message for each in caplog.records] == ["a file was made private"] * 2

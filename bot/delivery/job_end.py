@@ -1,0 +1,78 @@
+"""The line of the log for the end of a job, whatever the end: one for each job that was accepted.
+
+The process that tells people writes it, right after it has stored that they are told. So it comes
+once, also if the end is told only after a restart; it is missing only if the program is killed
+between the two.
+"""
+
+import logging
+from datetime import UTC, datetime
+
+from bot.jobs.job import Job, JobState
+from bot.jobs.records import JobRecord
+from bot.monitoring.call_counts import CallCount
+from bot.storage import Store, retrying
+
+log = logging.getLogger(__name__)
+
+NOT_NOTIFIED = "nobody could be notified"
+DELETED = "deleted"
+"""The end of a job that was deleted before its end was told."""
+
+
+async def log_end(
+    store: Store, record: JobRecord, calls: CallCount | None = None, *, told: bool = True
+) -> None:
+    """Log the end of a job whose end is stored; `told` is False if nobody could be notified.
+
+    `calls` are those to Discord, for the job's messages.
+    """
+    job, state = record.job, record.state
+    steps = await retrying(store.lifecycle.steps)(job.id)
+    causes = [record.cause or record.reason] if state is JobState.FAILED else []
+    if not told:
+        causes.append(NOT_NOTIFIED)
+    now, began = datetime.now(UTC), record.began_at
+    extra = {
+        "job": job.id,
+        "end": state.value,
+        "person": job.author_id,
+        "server": job.guild_id,
+        "channel": record.channel_id,
+        "kind": job.kind,
+        "models": _models(job),
+        "device": record.device,
+        "pictures": len(steps),
+        "steps": sum(steps),
+        "painting_seconds": _rounded(record.seconds),
+        "wait_seconds": began and _rounded((began - record.accepted_at).total_seconds()),
+        "total_seconds": _rounded((now - record.accepted_at).total_seconds()),
+        "calls": calls.number if calls else 0,
+        "moves": max(0, record.starts - 1),
+        "cause": "; ".join(filter(None, causes)) or None,
+    }
+    level = logging.INFO if told and state is not JobState.FAILED else logging.WARNING
+    log.log(level, "job ended", extra=extra)
+
+
+def log_deletion(job: Job, channel_id: int | None, calls: CallCount | None = None) -> None:
+    """Log that a job was deleted before its end was told."""
+    extra = {
+        "job": job.id,
+        "end": DELETED,
+        "person": job.author_id,
+        "server": job.guild_id,
+        "channel": channel_id,
+        "kind": job.kind,
+        "models": _models(job),
+        "calls": calls.number if calls else 0,
+    }
+    log.info("job ended", extra=extra)
+
+
+def _models(job: Job) -> list[str]:
+    return list(dict.fromkeys(each.models for each in job.recipes))
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(max(0.0, seconds), 3)
