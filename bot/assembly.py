@@ -18,6 +18,7 @@ from bot.config import BotSettings
 from bot.dispatch.link import Link
 from bot.dispatch.ray_link import RayLink
 from bot.filtering.pictures import PictureFilter, open_picture_filter
+from bot.gallery import Gallery
 from bot.host_page import open_host_page
 from bot.log import log_start, set_up_logging
 from bot.reading.file_process import FileProcess
@@ -223,6 +224,7 @@ def _build_services(
             RecentKeys(timings.event_seconds),
         ),
         takes=Takes(store, policy, check, settings.discord.posted_recipes),
+        gallery=Gallery(settings, store, check, moderation_log, timings),
         accounts=Accounts(settings, store),
         styles=styles,
         comparisons=Comparisons(settings, policy, submission),

@@ -17,6 +17,7 @@ from bot.dispatch.front import Front
 from bot.dispatch.link import Link
 from bot.dispatch.painting import EventSource, build_painting
 from bot.filtering.pictures import PictureFilter
+from bot.gallery.indexer import GalleryIndexer
 from bot.healthcheck import beat
 from bot.monitoring import Metrics
 from bot.monitoring.event_loop import measure_delay
@@ -60,6 +61,7 @@ class Background:
     presence: Presence
     erasure: ErasureService
     retention: RetentionService
+    gallery_indexer: GalleryIndexer
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -82,6 +84,7 @@ class Background:
             self.outbox.run(),
             self.erasure.run(),
             self.moderation_log.run(),
+            self.gallery_indexer.run(),
             measure_delay(self.metrics.loop_delayed),
             beat(self.settings.storage.folder, self.worker.is_alive),
         )
@@ -139,4 +142,5 @@ def build_background(
         presence=Presence(settings.engine.models, queue, loading, timings),
         erasure=ErasureService(store, queue, reporter, log, timings, discord.own_shards),
         retention=RetentionService(store, settings.storage, timings.tidy_seconds),
+        gallery_indexer=GalleryIndexer(settings, store, queue, painting.worker, check, timings),
     )

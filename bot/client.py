@@ -129,6 +129,7 @@ class PaintingBot(commands.AutoShardedBot):
         self.services.presence.attach(self)
         self.services.erasure.attach(self)
         self.services.moderation_log.attach(self)
+        self.services.gallery.attach(self, self.tree)
         await self.services.submission.restore()
         if not self.services.settings.discord.own_shards.have_first:
             return

@@ -213,6 +213,10 @@ class StorageSettings(_Table):
         return value
 
 
+GalleryAudience = Literal["off", "host", "everyone"]
+"""Who can look at the gallery."""
+
+
 class HostSettings(_Table):
     """The page for whoever hosts the bot, with health checks and metrics."""
 
@@ -222,6 +226,9 @@ class HostSettings(_Table):
     """The IP address on which the page listens; "0.0.0.0" for all of the machine."""
     names: tuple[HostName, ...] = Field(default=(), max_length=_MAX_NAMES)
     """Names under which the page is opened, beside "localhost" and IP addresses."""
+    gallery: GalleryAudience = "off"
+    """Who sees the pictures of people who agreed, on the same port: nobody, whoever has the host's
+    token, or everybody who reaches the port."""
 
     @field_validator("address")
     @classmethod
@@ -359,6 +366,8 @@ def read_settings(path: Path | None = None) -> BotSettings:
             f"host.port needs a token: set {HOST_TOKEN_VARIABLE}, or {HOST_TOKEN_FILE_VARIABLE} to "
             "the path of a file that contains it"
         )
+    if settings.host.gallery != "off" and not settings.host.port:
+        raise SettingsError("host.gallery needs a host.port, on which the gallery is opened")
     return settings
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from bot.config import SafetySettings
 from bot.filtering.pictures import PictureFilter
+from bot.guild_settings import GuildSettings
 from bot.jobs.events import Pixels
 from bot.storage import Store
 from bot.ui.channels import is_age_restricted
@@ -57,6 +58,18 @@ class PictureCheck:
         """Whether the host chose a filter; only then can servers lower its thresholds."""
         return self._filter is not None
 
+    @property
+    def name(self) -> str:
+        """The name of the filter; "" for none."""
+        return "" if self._filter is None else self._filter.name
+
+    def threshold(self, guild: GuildSettings, channel: object) -> float:
+        """Return the score up to which pictures are shown in a server's channel, 0 to 1."""
+        if self._filter is None:
+            return _NOTHING
+        restricted = is_age_restricted(channel)
+        return guild.picture_threshold_within(self._safety, age_restricted=restricted)
+
     async def judge(self, audience: Audience, pictures: Sequence[Picture]) -> list[bool]:
         """Return for each picture whether this audience may see it.
 
@@ -65,11 +78,19 @@ class PictureCheck:
         threshold = await self._threshold(audience) if pictures else _NOTHING
         if self._filter is None or threshold >= _NOTHING:
             return [True] * len(pictures)
-        found: list[bool] = []
+        return [score <= threshold for score in await self.scores(pictures)]
+
+    async def scores(self, pictures: Sequence[Picture]) -> list[float]:
+        """Return what the filter says about pictures, 0 (harmless) to 1; 0 without a filter.
+
+        Raises `PictureFilterError`, whose cause is logged, if the filter fails.
+        """
+        if self._filter is None:
+            return [0.0] * len(pictures)
+        found: list[float] = []
         for picture in pictures:
             async with self._turns:  # whoever has many pictures lets others in between
-                score = await asyncio.to_thread(self._score, self._filter, picture)
-            found.append(score <= threshold)
+                found.append(await asyncio.to_thread(self._score, self._filter, picture))
         return found
 
     async def _threshold(self, audience: Audience) -> float:
@@ -77,8 +98,7 @@ class PictureCheck:
         if self._filter is None:
             return _NOTHING
         guild = await self._store.guild_settings.get(audience.guild_id)
-        restricted = is_age_restricted(audience.channel)
-        return guild.picture_threshold_within(self._safety, age_restricted=restricted)
+        return self.threshold(guild, audience.channel)
 
     def _score(self, picture_filter: PictureFilter, picture: Picture) -> float:
         started = time.perf_counter()

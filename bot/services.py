@@ -8,6 +8,7 @@ from bot.config import BotSettings
 from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.reporter import Reporter
 from bot.dispatch.painting import EventSource
+from bot.gallery import Gallery
 from bot.monitoring import Metrics
 from bot.picture_check import PictureCheck
 from bot.presence import Presence
@@ -82,6 +83,7 @@ class Services:
     comparisons: Comparisons
     reposts: Reposts
     takes: Takes
+    gallery: Gallery
     styles: SavedStyles
     default_options: DefaultOptions
     default_changes: DefaultChanges

@@ -57,6 +57,8 @@ class Timings:
     """Seconds within which the same follow-up of one user counts once."""
     presence_seconds: float = 20.0
     """Seconds between two changes of the line under the bot's name."""
+    gallery_seconds: float = 30.0
+    """Seconds between two looks for pictures and channels that are new to the gallery."""
     file_seconds: float = 20.0
     """Seconds that reading a file from a person may take."""
     clip_seconds: float = 90.0

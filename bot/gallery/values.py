@@ -40,6 +40,8 @@ class GalleryPicture:
     """Whether it is a film, which `Gallery.full` returns as an animated WebP."""
     is_comparable: bool
     """Whether `Gallery.search` finds what looks like it. A new picture is not, for some minutes."""
+    pictures_of_job: int = 1
+    """Number of pictures of its job, which are all deleted with it."""
     likeness: float | None = None
     """The cosine, -1 to 1, with the picture that others are compared with; None for none."""
 

@@ -3,16 +3,18 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from sqlalchemy import BigInteger, ColumnElement, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
@@ -179,6 +181,14 @@ async def put_rows(
     keys = [column.name for column in table.__table__.primary_key]
     others = {name: insert.excluded[name] for name in rows[0] if name not in keys}
     await session.execute(insert.on_conflict_do_update(index_elements=keys, set_=others), rows)
+
+
+def is_one_of(column: InstrumentedAttribute[int], values: Collection[int]) -> ColumnElement[bool]:
+    """Select rows whose column is one of many values, more than a statement has parameters."""
+    listed = bindparam(
+        None, sorted(values), type_=BigInteger(), expanding=True, literal_execute=True
+    )
+    return column.in_(listed)
 
 
 def read_json_object(text: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from bot.storage.tables import (
     DeletionRow,
     DraftRow,
     FactRow,
+    GalleryPersonRow,
     GuildSettingsRow,
     JobRow,
     LogMessageRow,
@@ -74,6 +75,9 @@ class ExportRepository(Repository):
                 "deletions": await _rows(session, DeletionRow, DeletionRow.author_id == author_id),
                 "preferences": await _rows(
                     session, PreferencesRow, PreferencesRow.author_id == author_id
+                ),
+                "gallery_people": await _rows(
+                    session, GalleryPersonRow, GalleryPersonRow.author_id == author_id
                 ),
                 "removals": await _rows(session, RemovalRow, RemovalRow.author_id == author_id),
                 "styles": await _rows(session, StyleRow, StyleRow.author_id == author_id),

@@ -1,9 +1,11 @@
 """What moderators have set for their servers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+
+from sqlalchemy import select
 
 from bot.guild_settings import NO_GUILD, GuildSettings
-from bot.storage.base import Repository
+from bot.storage.base import Repository, is_one_of
 from bot.storage.tables import GuildSettingsRow
 
 
@@ -17,6 +19,14 @@ class GuildSettingsRepository(Repository):
         async with self._read() as session:
             row = await session.get(GuildSettingsRow, guild_id)
         return NO_GUILD if row is None else GuildSettings.read(row.settings, guild_id)
+
+    async def texts(self, guild_ids: Collection[int]) -> dict[int, str]:
+        """Return what `GuildSettings.read` reads of some servers, by their ids."""
+        rows = select(GuildSettingsRow.guild_id, GuildSettingsRow.settings)
+        rows = rows.where(is_one_of(GuildSettingsRow.guild_id, guild_ids))
+        async with self._read() as session:
+            found = await session.execute(rows)
+            return {guild_id: text for guild_id, text in found}  # noqa: C416 (rows are no pairs)
 
     async def change(
         self, guild_id: int, change: Callable[[GuildSettings], GuildSettings]

@@ -6,9 +6,10 @@ A copy takes them over, because no number is used twice: old buttons hold them.
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.storage.tables import DraftRow, JobRow, RemovalRow
+from bot.storage.tables import DraftRow, GalleryPictureRow, JobRow, RemovalRow
 
-_TABLES: tuple[type[JobRow | DraftRow | RemovalRow], ...] = (JobRow, DraftRow, RemovalRow)
+_Numbered = type[JobRow | DraftRow | RemovalRow | GalleryPictureRow]
+_TABLES: tuple[_Numbered, ...] = (JobRow, DraftRow, RemovalRow, GalleryPictureRow)
 
 
 async def read_numbers(session: AsyncSession) -> dict[str, int]:

@@ -22,6 +22,7 @@ from bot.storage.tables import (
     DraftRow,
     FactRow,
     FrameRow,
+    GalleryPersonRow,
     JobRow,
     LogMessageRow,
     PictureRow,
@@ -42,8 +43,8 @@ class PersonalDataRepository(Repository):
     async def request_erasure(self, author_id: int, locale: str | None = None) -> ErasureRequest:
         """Store a request to erase everything that is stored about a user now.
 
-        `locale` is Discord's name of the user's language. Preferences and saved styles are deleted
-        at once, so that later ones stay.
+        `locale` is Discord's name of the user's language. Preferences, saved styles and the consent
+        to the gallery are deleted at once, so that later ones stay.
         """
         jobs = select(func.max(JobRow.id)).where(JobRow.author_id == author_id)
         drafts = select(func.max(DraftRow.id)).where(DraftRow.author_id == author_id)
@@ -56,7 +57,7 @@ class PersonalDataRepository(Repository):
                 session.add(row)
             row.last_job_id, row.last_draft_id = newest
             row.locale = locale or row.locale
-            for table in (PreferencesRow, StyleRow):
+            for table in (PreferencesRow, StyleRow, GalleryPersonRow):
                 await session.execute(delete(table).where(table.author_id == author_id))
             return _value(row)
 

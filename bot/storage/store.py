@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from bot.storage.base import ADMISSION, Database
 from bot.storage.drafts import DraftRepository
 from bot.storage.exports import ExportRepository
+from bot.storage.gallery import GalleryRepository
+from bot.storage.gallery_index import GalleryIndexRepository
 from bot.storage.guild_settings import GuildSettingsRepository
 from bot.storage.history import HistoryRepository
 from bot.storage.jobs import JobRepository
@@ -30,6 +32,8 @@ class Store:
         self.channel_defaults = ChannelDefaultsRepository(database)
         self.drafts = DraftRepository(database)
         self.exports = ExportRepository(database)
+        self.gallery = GalleryRepository(database)
+        self.gallery_index = GalleryIndexRepository(database)
         self.guild_settings = GuildSettingsRepository(database)
         self.history = HistoryRepository(database)
         self.jobs = JobRepository(database)

@@ -11,11 +11,13 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
     String,
     TypeDecorator,
+    UniqueConstraint,
 )
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -160,6 +162,40 @@ class PictureRow(Base):
     """Seconds of engine time that it took, if known."""
     similarity: Mapped[float | None]
     created_at: Mapped[datetime]
+
+
+class GalleryPersonRow(Base):
+    """A user who agreed that their pictures are shown in the gallery."""
+
+    __tablename__ = "gallery_people"
+
+    author_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    agreed_at: Mapped[datetime]
+
+
+class GalleryPictureRow(Base):
+    """What the gallery knows of a picture; deleted with it."""
+
+    __tablename__ = "gallery_pictures"
+    __table_args__: ClassVar = (
+        ForeignKeyConstraint(
+            ["job_id", "number"], [PictureRow.job_id, PictureRow.number], ondelete="CASCADE"
+        ),
+        UniqueConstraint("job_id", "number", name="uq_gallery_pictures"),
+        {"sqlite_autoincrement": True},  # newer rows have larger numbers, so that they are found
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int]
+    number: Mapped[int]
+    perceptor: Mapped[str]
+    """What embedded it: a name and a digest of the weights."""
+    vector: Mapped[bytes]
+    """Its embedding of length 1, in float16 with the least significant byte first; b"" without."""
+    picture_filter: Mapped[str]
+    """The name of the picture filter that scored it; "" for none."""
+    score: Mapped[float | None]
+    """What that said, 0 to 1; of an edit, the larger one of the picture and its original."""
 
 
 class FrameRow(Base):

@@ -156,7 +156,7 @@ class CommandLines:
         defaults = {*own.options, *(await self._default_options.of_channel(requester)).options}
         engine = self._engine
         installed, painters = engine.installed, (*engine.installed_painters, *engine.networks)
-        options = _options_of_commands(tree)
+        options = options_of_commands(tree)
         writer = CommandWriter(installed, painters, options, engine.editing, defaults=defaults)
         line = writer.write(record, number)
         # A style that the user saved under this name, or "none", would mean something else.
@@ -172,7 +172,7 @@ def _comparison_line(record: JobRecord, recipes: Sequence[AnyRecipe]) -> Command
     return CommandLine(line, (STOPPED,) if record.state is JobState.STOPPED else ())
 
 
-def _options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[str]]:
+def options_of_commands(tree: app_commands.CommandTree[Any]) -> dict[str, list[str]]:
     """Return the names of the options of the commands that paint."""
     commands = (tree.get_command(name) for name in _COMMANDS)
     found = (each for each in commands if isinstance(each, app_commands.Command))

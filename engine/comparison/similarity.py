@@ -34,7 +34,7 @@ def judged(image: Tensor, recipe: AnyRecipe, judge: Judge) -> float:
     total = 0.0
     for share, perceptor in zip(judge.shares, judge.perceptors, strict=True):
         targets = embed_prompts(recipe, perceptor, image.device)  # (1, P, D)
-        cosines = (_embedded(image, perceptor)[:, None] * targets).sum(-1)
+        cosines = (embedded(image, perceptor)[:, None] * targets).sum(-1)
         total += share * (weights * cosines).sum().item()
     return total
 
@@ -48,10 +48,10 @@ def _weights(recipe: AnyRecipe, device: torch.device) -> Tensor:
 
 
 def _cosine(image: Tensor, text: str, perceptor: Perceptor) -> float:
-    return (_embedded(image, perceptor) * perceptor.encode_text([text])).sum().item()
+    return (embedded(image, perceptor) * perceptor.encode_text([text])).sum().item()
 
 
-def _embedded(image: Tensor, perceptor: Perceptor) -> Tensor:
+def embedded(image: Tensor, perceptor: Perceptor) -> Tensor:
     """Return the embedding (1, D) of a picture, squeezed to the square that a perceptor sees."""
     side = perceptor.input_size
     if image.shape[2:] != (side, side):

@@ -78,6 +78,14 @@ class Models:
         perceptor = load_clip(self.judge_file, self.device)
         return Judge(self.judge_file.stem, (perceptor,), (1.0,), self.device, is_guide=False)
 
+    @cached_property
+    def judge_digest(self) -> str:
+        """A SHA-256 of what compares pictures: that of the judge's weights, or of all guides'."""
+        if self.judge_file is not None:
+            return digest(self.judge_file)
+        names = sorted(f"{name} {each}" for name, each in self.digests.items())
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
     @property
     def shares(self) -> tuple[float, ...]:
         """Share of each perceptor in the loss, in sum 1 (paper, Section 2.5)."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ForeignKey, text
+from sqlalchemy import ForeignKeyConstraint, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -97,8 +97,8 @@ async def _check_structure(
     for table in sorted(tables):
         await _trying(connection, f"the table {table}", findings, partial(_count, table=table))
     for child in Base.metadata.sorted_tables:
-        for key in child.foreign_keys:
-            if {child.name, key.column.table.name} <= tables:
+        for key in child.foreign_key_constraints:
+            if {child.name, key.referred_table.name} <= tables:
                 await _trying(
                     connection, f"the table {child}", findings, partial(_find_orphans, key=key)
                 )
@@ -110,11 +110,15 @@ async def _check_file(connection: AsyncConnection, findings: Findings) -> None:
             findings.add("damage", f"SQLite: {said}")
 
 
-async def _find_orphans(connection: AsyncConnection, findings: Findings, key: ForeignKey) -> None:
-    child, parent = key.parent.table.name, key.column.table.name
+async def _find_orphans(
+    connection: AsyncConnection, findings: Findings, key: ForeignKeyConstraint
+) -> None:
+    child, parent = key.table.name, key.referred_table.name
+    pairs = ((each.column.name, each.parent.name) for each in key.elements)
+    is_same = " AND ".join(f"{parent}.{theirs} = {child}.{own}" for theirs, own in pairs)
     query = (
-        f"SELECT count(*), min({key.parent.name}) FROM {child} WHERE NOT EXISTS "
-        f"(SELECT 1 FROM {parent} WHERE {key.column.name} = {key.parent.name})"
+        f"SELECT count(*), min({key.elements[0].parent.name}) FROM {child} WHERE NOT EXISTS "
+        f"(SELECT 1 FROM {parent} WHERE {is_same})"
     )
     rows, first = (await connection.execute(text(query))).one()
     if rows:
