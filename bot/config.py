@@ -213,7 +213,7 @@ class StorageSettings(_Table):
         return value
 
 
-GalleryAudience = Literal["off", "host", "everyone"]
+GallerySetting = Literal["off", "host", "everyone"]
 """Who can look at the gallery."""
 
 
@@ -226,7 +226,7 @@ class HostSettings(_Table):
     """The IP address on which the page listens; "0.0.0.0" for all of the machine."""
     names: tuple[HostName, ...] = Field(default=(), max_length=_MAX_NAMES)
     """Names under which the page is opened, beside "localhost" and IP addresses."""
-    gallery: GalleryAudience = "off"
+    gallery: GallerySetting = "off"
     """Who sees the pictures of people who agreed, on the same port: nobody, whoever has the host's
     token, or everybody who reaches the port."""
 

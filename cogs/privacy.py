@@ -1,4 +1,4 @@
-"""`/privacy`: what the bot stores about a person; export it or delete it."""
+"""`/privacy`: what the bot stores about a person; export it, delete it, or have it shown."""
 
 import asyncio
 import logging
@@ -11,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.client import BotCog
 from bot.errors import UserError
+from bot.gallery.text import gallery_text, is_shown
+from bot.jobs.gallery import GalleryAudience
 from bot.languages.message import Message
 from bot.privacy.export import send_everything
 from bot.privacy.text import erasure_text, privacy_text
@@ -42,6 +44,13 @@ class PrivacyButton(PersistentButton, template=r"privacy:(?P<action>(?s:.*))"):
                 await _delete(interaction.client.services, interaction)
             case "keep":
                 await update_response(interaction, Message("Nothing was deleted."))
+            case "gallery-host" | "gallery-everyone" as agreed:
+                audience = GalleryAudience(agreed.removeprefix("gallery-"))
+                await interaction.client.services.gallery.agree(interaction.user.id, audience)
+                await _show_gallery(interaction.client.services, interaction)
+            case "gallery-withdraw":
+                await interaction.client.services.gallery.withdraw(interaction.user.id)
+                await _show_gallery(interaction.client.services, interaction)
             case _:
                 raise UserError(buttons.UNKNOWN)
 
@@ -77,6 +86,12 @@ class Privacy(BotCog, commands.GroupCog, name="privacy"):
         await respond(interaction, text)
 
     @app_commands.command()
+    async def gallery(self, interaction: discord.Interaction) -> None:
+        """Choose whether your pictures are shown in my gallery, and see who can look at it."""
+        await defer(interaction)
+        await _show_gallery(self._services, interaction)
+
+    @app_commands.command()
     async def delete(self, interaction: discord.Interaction) -> None:
         """Delete everything that I store about you."""
         await defer(interaction)
@@ -92,6 +107,22 @@ class Privacy(BotCog, commands.GroupCog, name="privacy"):
         )
         view = buttons.button_view((delete, keep))
         await update_response(interaction, _SURE, view=view)
+
+
+async def _show_gallery(services: Services, interaction: discord.Interaction[Any]) -> None:
+    """Show what a person agreed to, with a button that changes it."""
+    audience, language = services.gallery.audience, private_language(interaction)
+    agreed_to = await services.gallery.agreed_to(interaction.user.id)
+    found: list[ui.Button[Any]] = []
+    if audience is not None and not is_shown(audience, agreed_to):
+        label = Message.in_context("button", "Show my pictures").in_language(language)
+        custom_id = f"privacy:gallery-{audience}"  # what the text says is what is agreed to
+        found.append(ui.Button(label=label, style=discord.ButtonStyle.success, custom_id=custom_id))
+    if agreed_to is not None:
+        label = Message.in_context("button", "Withdraw").in_language(language)
+        found.append(ui.Button(label=label, custom_id="privacy:gallery-withdraw"))
+    text, view = gallery_text(audience, agreed_to), buttons.button_view(found) if found else None
+    await update_response(interaction, text, view=view)
 
 
 async def _delete(services: Services, interaction: discord.Interaction[Any]) -> None:

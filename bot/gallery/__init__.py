@@ -13,12 +13,14 @@ from bot.gallery.values import (
     GalleryRecipe,
     GalleryServer,
 )
+from bot.jobs.gallery import GalleryAudience
 
 __all__ = [
     "LONGEST_SEARCH",
     "MOST_PAGES",
     "PAGE_PICTURES",
     "Gallery",
+    "GalleryAudience",
     "GalleryPage",
     "GalleryPicture",
     "GalleryRecipe",

@@ -23,7 +23,7 @@ _QUALITY = 80
 _MOST_BYTES = 8 * MEBIBYTE
 """Maximum memory for thumbnails that were made: some hundreds."""
 _FILM_SIDE, _MOST_FRAMES = 512, 64
-"""Longest side in pixels, and number of frames, of a film as it is shown: 50 MB while it is made."""
+"""Longest side in pixels, and number of frames, of a film as it is shown: 50 MB of pixels."""
 _Key = tuple[int, int]
 
 

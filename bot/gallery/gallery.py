@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import discord
 import numpy as np
@@ -27,8 +27,8 @@ from bot.gallery.values import (
     GalleryServer,
 )
 from bot.gallery.vectors import read_vector
-from bot.gallery.visibility import Visibility
-from bot.jobs.gallery import GalleryScope
+from bot.gallery.visibility import NOTHING, Visibility, audience_of
+from bot.jobs.gallery import GalleryAudience, GalleryScope
 from bot.jobs.job import JobLocation
 from bot.jobs.records import JobRecord
 from bot.picture_check import Audience, PictureCheck, PictureFilterError
@@ -84,17 +84,20 @@ class Gallery:
         self._visibility.attach(client)
 
     @property
-    def audience(self) -> Literal["off", "host", "everyone"]:
-        """Who may look: "off" (nobody), "host" or "everyone", as `host.gallery` says."""
-        return self._settings.host.gallery
+    def audience(self) -> GalleryAudience | None:
+        """Who may look, as `host.gallery` says: the host, or everyone; None for nobody."""
+        return audience_of(self._settings)
 
-    async def has_agreed(self, user_id: int) -> bool:
-        """Return whether a person agreed that their pictures are shown."""
-        return await self._store.gallery.has_agreed(user_id)
+    async def agreed_to(self, user_id: int) -> GalleryAudience | None:
+        """Return who may see a person's pictures, as they agreed; None for nobody.
 
-    async def agree(self, user_id: int) -> None:
-        """Let the pictures of a person be shown."""
-        await self._store.gallery.agree(user_id)
+        If fewer people than the gallery has now, they are not shown.
+        """
+        return await self._store.gallery.agreed_to(user_id)
+
+    async def agree(self, user_id: int, audience: GalleryAudience) -> None:
+        """Let the pictures of a person be shown to an audience."""
+        await self._store.gallery.agree(user_id, audience)
         self.forget()
 
     async def withdraw(self, user_id: int) -> None:
@@ -217,9 +220,12 @@ class Gallery:
 
     async def _scope(self, guild: int | None = None) -> GalleryScope:
         """Return what may be shown now, in all servers or in one."""
+        audience = self.audience
+        if audience is None:
+            return NOTHING
         looked, places = self._places
         if time.monotonic() - looked >= self._look_seconds:
-            places = await self._store.gallery.places()
+            places = await self._store.gallery.places(audience)
             self._places = time.monotonic(), places
         return await self._visibility.scope(
             [each for each in places if guild is None or each[0] == guild]
@@ -287,9 +293,9 @@ class Gallery:
         stored = await self._store.lifecycle.pictures(record.job.id)
         pictures = [each for each in stored if each.number == index]
         frames = await self._store.lifecycle.frames(record.job.id)
-        audience = Audience(place.guild_id, self._client.get_channel(place.channel_id))
+        viewers = Audience(place.guild_id, self._client.get_channel(place.channel_id))
         try:
-            allowed = await allowed_pictures(self._check, audience, record.job, pictures, frames)
+            allowed = await allowed_pictures(self._check, viewers, record.job, pictures, frames)
         except PictureFilterError:
             return None
         own = [each for each in allowed.frames if each.picture == index]

@@ -16,7 +16,8 @@ from bot.config import BotSettings
 from bot.errors import UserError
 from bot.gallery.embedding import Embedded, EmbedPictures
 from bot.gallery.vectors import stored_vector
-from bot.jobs.gallery import IndexEntry
+from bot.gallery.visibility import audience_of
+from bot.jobs.gallery import GalleryAudience, IndexEntry
 from bot.picture_check import PictureCheck, PictureFilterError
 from bot.scheduling.queue import GpuQueue
 from bot.storage import Store
@@ -50,7 +51,7 @@ class GalleryIndexer:
         check: PictureCheck,
         timings: Timings,
     ) -> None:
-        self._is_on = settings.host.gallery != "off"
+        self._audience = audience_of(settings)
         self._shards = settings.discord.own_shards
         self._store = store
         self._queue = queue
@@ -62,10 +63,10 @@ class GalleryIndexer:
 
     async def run(self) -> None:
         """Embed pictures until cancelled."""
-        while self._is_on:
+        while self._audience is not None:
             pause = self._pause
             try:
-                if await self._embed_some():
+                if await self._embed_some(self._audience):
                     pause = _REST_SECONDS
             except (EngineError, UserError, DBAPIError, PictureFilterError) as error:
                 pause = max(self._pause, _FAULT_SECONDS)
@@ -75,12 +76,14 @@ class GalleryIndexer:
                 log.exception("the gallery could not look at pictures")
             await asyncio.sleep(pause)
 
-    async def _embed_some(self) -> bool:
+    async def _embed_some(self, audience: GalleryAudience) -> bool:
         """Embed some pictures that are new; return False if there are none, or not now."""
         if not self._may_call():
             return False
         index, name = self._store.gallery_index, self._check.name
-        unknown = await index.unknown(self._perceptor, name, PICTURES_AT_ONCE, self._shards)
+        unknown = await index.unknown(
+            audience, self._perceptor, name, PICTURES_AT_ONCE, self._shards
+        )
         if not unknown and not self._perceptor and await index.count():
             self._perceptor = (await self._call(())).perceptor
             return True

@@ -49,10 +49,9 @@ class Vectors:
 
     def add(self, vectors: Floats, ids: Collection[int], places: Collection[int]) -> None:
         """Add embeddings (N, D) with their numbers and places."""
-        if self._mean is None:
-            self._mean = vectors.mean(axis=0)
-        differences = vectors - self._mean
-        scales = np.maximum(np.abs(differences).max(axis=1), 1e-12) / _LARGEST
+        mean = self._mean = _mean(vectors) if self._mean is None else self._mean
+        differences: Floats = vectors - mean
+        scales: Floats = np.maximum(np.abs(differences).max(axis=1), 1e-12) / _LARGEST
         rows = np.rint(differences / scales[:, None]).astype(np.int8)
         numbers = np.fromiter(ids, np.int64, len(ids)), np.fromiter(places, np.int64, len(places))
         start = 0
@@ -108,6 +107,10 @@ class Vectors:
                 )
             )
         return self._blocks[-1]
+
+
+def _mean(vectors: Floats) -> Floats:
+    return vectors.mean(axis=0, dtype=np.float32)
 
 
 def read_vector(content: bytes) -> Floats:

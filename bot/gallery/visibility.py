@@ -11,7 +11,7 @@ import discord
 
 from bot.config import BotSettings
 from bot.guild_settings import NO_GUILD, GuildSettings
-from bot.jobs.gallery import GalleryScope
+from bot.jobs.gallery import GalleryAudience, GalleryScope
 from bot.picture_check import PictureCheck
 from bot.storage import Store
 from bot.submission.host_decisions import HostDecisions
@@ -24,12 +24,16 @@ _MOST_PAIRS = 1000
 """Maximum number of people who are hidden in single servers; more are hidden everywhere."""
 
 
+def audience_of(settings: BotSettings) -> GalleryAudience | None:
+    """Return who can look at the gallery; None if it is off."""
+    return None if settings.host.gallery == "off" else GalleryAudience(settings.host.gallery)
+
+
 class Visibility:
     """Judges places and people."""
 
     def __init__(self, settings: BotSettings, store: Store, check: PictureCheck) -> None:
-        self._is_on = settings.host.gallery != "off"
-        self._shards = settings.discord.own_shards
+        self._audience = audience_of(settings)
         self._blocked = frozenset(settings.safety.blocked_people)
         self._decisions = HostDecisions(store)
         self._store = store
@@ -66,11 +70,12 @@ class Visibility:
             return NOTHING
         blocked, blocked_in = await self._blocked_people(own)
         shown = {threshold: frozenset(each) for threshold, each in channels.items()}
-        return GalleryScope(shown, self._check.name, blocked, blocked_in)
+        audience = self._audience or GalleryAudience.EVERYONE
+        return GalleryScope(shown, audience, self._check.name, blocked, blocked_in)
 
     def _guild(self, guild_id: int) -> discord.Guild | None:
         """Return a server whose public channels may be shown; None for another one."""
-        if self._client is None or not self._is_on:
+        if self._client is None or self._audience is None:
             return None
         guild = self._client.get_guild(guild_id)
         if guild is None or guild.unavailable or guild.nsfw_level in _ADULT_SERVERS:

@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class GalleryAudience(StrEnum):
+    """Who can look at the gallery, as `host.gallery` of `config.toml` says."""
+
+    HOST = "host"
+    EVERYONE = "everyone"
 
 
 @dataclass(frozen=True)
@@ -12,6 +20,8 @@ class GalleryScope:
     channels: Mapping[float, frozenset[int]]
     """The channels, by the score of the picture filter up to which pictures are shown there: from
     1 on it need not have seen them."""
+    audience: GalleryAudience = GalleryAudience.EVERYONE
+    """Who can see the gallery: only pictures of people who agreed to that are in the scope."""
     picture_filter: str = ""
     """The name of the picture filter whose scores count; "" for none."""
     blocked: frozenset[int] = frozenset()

@@ -20,6 +20,10 @@ _LOG = Message(
     "A server's moderators can keep a log of what happens there, with your prompts and, if they "
     "wish, with deleted pictures; `/privacy delete` deletes what it says about you too."
 )
+_GALLERY = Message(
+    "The person who runs me shows a gallery of pictures. Yours are in it only if you agree: "
+    "`/privacy gallery` tells you more."
+)
 _CHOICES = Message(
     "`/privacy export` sends you everything, and `/privacy delete` deletes it, here and, where I "
     "can, on Discord."
@@ -54,7 +58,7 @@ def privacy_text(settings: BotSettings) -> list[Message]:
     return [
         joined(" ", (_STORED, how_long, _DRAFTS)),
         joined(" ", (_VISIBLE, in_files)),
-        _LOG,
+        joined(" ", (_LOG, None if settings.host.gallery == "off" else _GALLERY)),
         joined(" ", (_CHOICES, _STAYS)),
     ]
 

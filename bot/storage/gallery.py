@@ -23,7 +23,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from bot.jobs.gallery import GalleryScope, ShownPicture
+from bot.jobs.gallery import GalleryAudience, GalleryScope, ShownPicture
 from bot.jobs.job import JobState
 from bot.storage.base import Repository, is_one_of
 from bot.storage.tables import (
@@ -47,12 +47,11 @@ _EVERYTHING = 1.0
 class GalleryRepository(Repository):
     """Finds pictures to show."""
 
-    async def agree(self, author_id: int) -> None:
-        """Store that a person agrees."""
-        async with self._write() as session:
-            if await session.get(GalleryPersonRow, author_id) is None:
-                now = datetime.now(UTC)
-                session.add(GalleryPersonRow(author_id=author_id, agreed_at=now))
+    async def agree(self, author_id: int, audience: GalleryAudience) -> None:
+        """Store that a person agrees to a gallery that an audience can see."""
+        now = datetime.now(UTC)
+        row = GalleryPersonRow(author_id=author_id, audience=audience, agreed_at=now)
+        await self._merge(row)
 
     async def withdraw(self, author_id: int) -> None:
         """Store that a person does not agree any more, and delete what is known of their pictures.
@@ -67,22 +66,23 @@ class GalleryRepository(Repository):
                 delete(GalleryPictureRow).where(GalleryPictureRow.job_id.in_(own))
             )
 
-    async def has_agreed(self, author_id: int) -> bool:
-        """Return whether a person agrees."""
+    async def agreed_to(self, author_id: int) -> GalleryAudience | None:
+        """Return the audience that a person agreed to; None for none."""
         async with self._read() as session:
-            return await session.get(GalleryPersonRow, author_id) is not None
+            row = await session.get(GalleryPersonRow, author_id)
+        return None if row is None else GalleryAudience(row.audience)
 
     async def agreed(self, people: Collection[int]) -> set[int]:
         """Return those of some people who agree."""
         rows = select(GalleryPersonRow.author_id)
         return set(await self._find(rows.where(is_one_of(GalleryPersonRow.author_id, people))))
 
-    async def places(self) -> list[tuple[int, int]]:
+    async def places(self, audience: GalleryAudience) -> list[tuple[int, int]]:
         """List the servers and channels in which people who agreed had pictures painted."""
         rows = (
             select(PlaceRow.guild_id, PlaceRow.channel_id)
             .join(JobRow, JobRow.id == PlaceRow.job_id)
-            .where(is_of_gallery())
+            .where(is_of_gallery(audience))
             .distinct()
         )
         async with self._read() as session:
@@ -158,13 +158,19 @@ class GalleryRepository(Repository):
             return await session.scalar(rows.order_by(FrameRow.step).limit(1))
 
 
-def is_of_gallery() -> ColumnElement[bool]:
-    """Select jobs that were painted to their end in servers, for people who agree."""
+def is_of_gallery(audience: GalleryAudience) -> ColumnElement[bool]:
+    """Select jobs that were painted to their end in servers, for people who agree to an audience.
+
+    Who agreed to everyone agreed to the host too.
+    """
+    people = select(GalleryPersonRow.author_id)
+    if audience is GalleryAudience.EVERYONE:
+        people = people.where(GalleryPersonRow.audience == audience)
     pending = exists().where(
         DeletionRow.author_id == JobRow.author_id, DeletionRow.last_job_id >= JobRow.id
     )
     return and_(
-        JobRow.author_id.in_(select(GalleryPersonRow.author_id)),
+        JobRow.author_id.in_(people),
         JobRow.state == JobState.DONE,
         JobRow.guild_id.is_not(None),
         JobRow.told_at.is_not(None),
@@ -192,7 +198,11 @@ def _joined(rows: Select[*tuple[Any, ...]], *, is_known: bool = False) -> Select
 
 def _is_shown(scope: GalleryScope) -> ColumnElement[bool]:
     """Select what is in a scope, out of what `_joined` selects from."""
-    conditions = [is_of_gallery(), PlaceRow.guild_id == JobRow.guild_id, _has_message()]
+    conditions = [
+        is_of_gallery(scope.audience),
+        PlaceRow.guild_id == JobRow.guild_id,
+        _has_message(),
+    ]
     places = [
         is_one_of(PlaceRow.channel_id, channels)
         if threshold >= _EVERYTHING
@@ -243,14 +253,14 @@ def _details() -> Select[*tuple[Any, ...]]:
 
 
 def _value(row: Row[*tuple[Any, ...]]) -> ShownPicture:
-    values = row._mapping
+    job_id, number, guild_id, prompt, painted_at, head, recipes, length = row
     return ShownPicture(
-        job_id=values["job_id"],
-        number=values["number"],
-        guild_id=values["guild_id"],
-        prompt=values["prompt"],
-        painted_at=values["painted_at"],
-        head=values["head"],
-        recipes=tuple(values["recipes"]),
-        is_embedded=bool(values["length"]),
+        job_id=job_id,
+        number=number,
+        guild_id=guild_id,
+        prompt=prompt,
+        painted_at=painted_at,
+        head=head,
+        recipes=tuple(recipes),
+        is_embedded=bool(length),
     )

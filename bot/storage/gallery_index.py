@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from bot.jobs.gallery import EmbeddedPicture, IndexEntry
+from bot.jobs.gallery import EmbeddedPicture, GalleryAudience, IndexEntry
 from bot.shards import ALL_SERVERS, Shards
 from bot.storage.base import Repository
 from bot.storage.gallery import is_of_gallery
@@ -17,7 +17,12 @@ class GalleryIndexRepository(Repository):
     """Stores and reads what was found out."""
 
     async def unknown(
-        self, perceptor: str, picture_filter: str, most: int, shards: Shards = ALL_SERVERS
+        self,
+        audience: GalleryAudience,
+        perceptor: str,
+        picture_filter: str,
+        most: int,
+        shards: Shards = ALL_SERVERS,
     ) -> list[tuple[int, int]]:
         """List pictures of people who agreed that are not known yet, the newest first.
 
@@ -34,7 +39,7 @@ class GalleryIndexRepository(Repository):
             select(PictureRow.job_id, PictureRow.number)
             .join(JobRow, JobRow.id == PictureRow.job_id)
             .outerjoin(known, _is_of_picture())
-            .where(is_of_gallery(), is_in(shards), or_(*conditions))
+            .where(is_of_gallery(audience), is_in(shards), or_(*conditions))
             .order_by(JobRow.id.desc(), PictureRow.number)
         )
         async with self._read() as session:
@@ -49,7 +54,7 @@ class GalleryIndexRepository(Repository):
         job_ids = {each.job_id for each in entries}
         pictures = select(PictureRow.job_id, PictureRow.number)
         pictures = pictures.join(JobRow, JobRow.id == PictureRow.job_id)
-        pictures = pictures.where(JobRow.id.in_(job_ids), is_of_gallery())
+        pictures = pictures.where(JobRow.id.in_(job_ids), is_of_gallery(GalleryAudience.HOST))
         known = select(GalleryPictureRow).where(GalleryPictureRow.job_id.in_(job_ids))
         async with self._write() as session:
             wanted = {(job_id, number) for job_id, number in await session.execute(pictures)}

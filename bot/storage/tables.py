@@ -170,6 +170,8 @@ class GalleryPersonRow(Base):
     __tablename__ = "gallery_people"
 
     author_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    audience: Mapped[str] = mapped_column(String(16))
+    """Who could see the gallery then."""
     agreed_at: Mapped[datetime]
 
 

@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.create_table(
         "gallery_people",
         sa.Column("author_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("audience", sa.String(16), nullable=False),
         sa.Column("agreed_at", sa.DateTime, nullable=False),
     )
     op.create_table(
