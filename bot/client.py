@@ -40,6 +40,7 @@ COGS = (
     "cogs.buttons:Buttons",
     "cogs.questions:QuestionsCog",
     "cogs.reactions:Reactions",
+    "cogs.deleted_messages:DeletedMessages",
     "cogs.queue:Queue",
     "cogs.cancel:Cancel",
     "cogs.recipe:Recipes",

@@ -45,10 +45,8 @@ def gallery_text(audience: GalleryAudience | None, agreed_to: GalleryAudience | 
     """
     if audience is None:
         return joined(" ", (_OFF, _STILL if agreed_to is not None else None))
-    if agreed_to is None:
-        state = _IS_OUT
-    else:
-        state = _IS_IN if is_shown(audience, agreed_to) else _FOR_HOST
+    states = {True: _IS_IN, False: _IS_OUT if agreed_to is None else _FOR_HOST}
+    state = states[is_shown(audience, agreed_to)]
     return joined("\n", (state, joined(" ", (_WHO[audience], _WHAT)), _LEAVING))
 
 

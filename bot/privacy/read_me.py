@@ -10,9 +10,9 @@ _WIDTH, _NAMES = 100, 21
 _TITLE = Message("Everything that this bot stores about you.")
 _FILES = {
     "account.json": Message(
-        "what you prefer, such as how I tell you that a picture is done; your saved styles; whether "
-        "you agreed to the gallery; when I explained to you how to reply; servers that block you; messages about you in moderation "
-        "logs; a deletion that is still going on"
+        "what you prefer, such as how I tell you that a picture is done; your saved styles; when "
+        "you agreed to the gallery; when I explained to you how to reply; servers that block you; "
+        "messages about you in moderation logs; a deletion that is still going on"
     ),
     "job-N/job.json": Message("what you asked for and when, its state, and where I posted it"),
     "job-N/recipe-M.json": Message(

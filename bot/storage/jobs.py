@@ -224,6 +224,17 @@ class JobRepository(Repository):
         """Delete the row of a result message that was deleted."""
         await self._execute(delete(PostRow).where(PostRow.message_id == message_id))
 
+    async def forget_posts(self, message_ids: Collection[int]) -> None:
+        """Delete the rows of result messages that were deleted, out of all messages that were.
+
+        Those of jobs that are still being posted stay, or the next start would post them again.
+        """
+        told = select(JobRow.id).where(JobRow.id == PostRow.job_id, JobRow.told_at.is_not(None))
+        rows = select(PostRow.message_id).where(PostRow.message_id.in_(message_ids))
+        found = await self._find(rows.where(told.exists()))
+        if found:  # nearly all messages are of others
+            await self._execute(delete(PostRow).where(PostRow.message_id.in_(found)))
+
     async def posts(self, job_id: int) -> list[Post]:
         """List the messages with a job's result."""
         rows = select(PostRow).where(PostRow.job_id == job_id).order_by(PostRow.message_id)

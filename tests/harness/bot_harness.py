@@ -7,7 +7,7 @@ import math
 import re
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -60,6 +60,7 @@ FAST = Timings(
     brief_seconds=2 * PATIENCE,
     filter_pause=0.05,
     question_seconds=2 * PATIENCE,
+    gallery_seconds=0.05,
 )
 """Timings with which the bot soon repeats what failed, and people may be slow."""
 _MIGRATED: list[bytes] = []
@@ -122,6 +123,13 @@ async def until(condition: Callable[[], object]) -> None:
     """Wait until a condition is true."""
     async with asyncio.timeout(PATIENCE):
         while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def until_true(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait until what a condition awaits is true."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():
             await asyncio.sleep(0.05)
 
 
