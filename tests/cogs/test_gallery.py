@@ -124,6 +124,7 @@ async def test_what_not_everybody_can_see_is_not_shown(bot: BotHarness):
     await bot.wait_until_notified()
     assert len(painted(bot.alice.user.dm_channel)) == 1
     assert await shown(gallery) == [4]
+    assert all([await bot.services.store.lifecycle.pictures(each) for each in (1, 2, 3)])
     assert [await gallery.picture(each, 1) for each in (1, 2, 3)] == [None] * 3
     channel_of(bot, bot.channel.id).nsfw = True
     assert await shown(gallery) == []
@@ -290,3 +291,18 @@ async def test_what_the_picture_filter_holds_back_is_not_shown(tmp_path: Path):
         await until_indexed(bot, 2)
         assert await shown(bot.services.gallery) == [2]
         assert await bot.services.gallery.full(1, 1) is None
+
+
+async def test_a_film_is_shown_as_one(bot: BotHarness):
+    await bot.alice.slash(bot.channel, "animate", prompt="a red circle", frames=4, steps=2)
+    await bot.wait_until_notified()
+    (picture,) = (await bot.services.gallery.search()).pictures
+    assert picture.is_animated
+    full = await bot.services.gallery.full(1, 1)
+    small = await bot.services.gallery.thumbnail(1, 1)
+    assert full is not None
+    assert small is not None
+    content, kind = full
+    assert kind == "image/webp"
+    assert getattr(Image.open(io.BytesIO(content)), "n_frames", 1) == 4
+    assert getattr(Image.open(io.BytesIO(small)), "n_frames", 1) == 1

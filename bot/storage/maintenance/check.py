@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 from sqlalchemy import ForeignKeyConstraint, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -66,6 +67,7 @@ async def check(place: str, tell: Callable[[str], None]) -> Findings:
             "sources": _check_sources,
             "pictures": _check_pictures,
             "frames": _check_frames,
+            "gallery_pictures": _check_embeddings,
             "drafts": _check_drafts,
             "jobs": _check_recipes,
         }
@@ -175,6 +177,16 @@ async def _check_frames(connection: AsyncConnection, findings: Findings) -> None
             findings.add(
                 "frames that cannot be decoded",
                 f"job {job}, frame at step {step} of picture {picture}: {why}",
+            )
+
+
+async def _check_embeddings(connection: AsyncConnection, findings: Findings) -> None:
+    columns = "job_id, number, vector"
+    async for job, picture, vector in _rows(connection, columns, "gallery_pictures"):
+        if len(vector) % 2 or not np.isfinite(np.frombuffer(vector, "<f2")).all():
+            findings.add(
+                "embeddings that cannot be read",
+                f"job {job}, picture {picture}: its embedding for the gallery is damaged",
             )
 
 

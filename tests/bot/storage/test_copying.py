@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.jobs.gallery import GalleryAudience, IndexEntry
 from bot.jobs.history import PageDirection, Scope
 from bot.jobs.job import JobLocation
 from bot.saved_style import SavedStyle
@@ -14,6 +15,7 @@ from bot.storage import Store
 from bot.storage.__main__ import main
 from bot.storage.connection import DATABASE
 from engine.presets import make_recipe
+from tests.harness.gallery import posted_job
 from tests.harness.job_factory import PARTS, notified_job, recipe_for, running_job, stored_parts
 from tests.harness.postgres import PostgresServer
 from tests.harness.stores import Place
@@ -43,6 +45,9 @@ async def fill(store: Store) -> None:
     await store.styles.save(AUTHOR, SavedStyle("straße", "ink"), 5)
     await store.key_values.set("name", "value")
     await store.personal_data.request_erasure(1, "de")
+    await store.gallery.agree(AUTHOR, GalleryAudience.EVERYONE)
+    posted = await posted_job(store, b"PNG", author_id=AUTHOR)
+    await store.gallery_index.add([IndexEntry(posted.id, 1, "p", b"ab", "", 0.5)])
 
 
 async def snapshot(store: Store) -> list[object]:
@@ -54,7 +59,8 @@ async def snapshot(store: Store) -> list[object]:
     ]
     page = await store.history.page(Scope(AUTHOR, search="WORDS"), PageDirection.OLDER, None)
     styles = await store.styles.of_user(AUTHOR)
-    return [*jobs, *contents, page, styles, await store.personal_data.erasures()]
+    gallery = [await store.gallery.agreed_to(AUTHOR), await store.gallery_index.row_of(4, 1)]
+    return [*jobs, *contents, page, styles, *gallery, await store.personal_data.erasures()]
 
 
 async def test_everything_moves_to_postgres_and_back(
@@ -75,8 +81,11 @@ async def test_everything_moves_to_postgres_and_back(
             assert await snapshot(store) == before
             (record,) = await store.jobs.list_open()
             assert await stored_parts(store, record.job) == PARTS - {"pictures"}
+            await store.gallery_index.add([IndexEntry(4, 1, "p", b"cd", "", 0.5)])
+            await store.gallery_index.add([IndexEntry(4, 1, "p", b"ab", "", 0.5)])
+            before = await snapshot(store)
     async with places[2].open() as store:
-        assert (await store.jobs.add(AUTHOR, "next", (recipe_for("next"),))).id == 4
+        assert (await store.jobs.add(AUTHOR, "next", (recipe_for("next"),))).id == 5
         assert (await store.drafts.add(AUTHOR, b"s", None, None)).id == 2
 
 

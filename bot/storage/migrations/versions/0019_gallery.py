@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("perceptor", sa.String, nullable=False),
         sa.Column("vector", sa.LargeBinary, nullable=False),
         sa.Column("picture_filter", sa.String, nullable=False),
-        sa.Column("score", sa.Float),
+        sa.Column("score", sa.Double),
         sa.ForeignKeyConstraint(
             ["job_id", "number"], ["pictures.job_id", "pictures.number"], ondelete="CASCADE"
         ),

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bot.jobs.gallery import GalleryAudience, IndexEntry
 from bot.jobs.records import StoredCheckpoint, StoredFrame, StoredPicture
 from bot.storage import Store
 from bot.storage.connection import DATABASE
 from engine.presets import make_recipe
 from tests.bot.storage.maintenance.backup_helpers import named, run
+from tests.harness.gallery import posted_job
 from tests.harness.postgres import PostgresServer
 from tests.harness.stores import Place
 
@@ -98,6 +100,27 @@ async def test_rows_without_their_job_are_counted(
         await change(place, request, f"INSERT INTO posts (message_id, job_id) VALUES ({number}, 9)")
     assert await run("check", "--database", named(place)) == 1
     assert "3 rows of posts belong to no row of jobs" in capsys.readouterr().out
+
+
+async def test_damage_of_the_gallery_is_found(
+    place: Place, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+):
+    async with place.open() as store:
+        await store.gallery.agree(5, GalleryAudience.EVERYONE)
+        job = await posted_job(store, picture("PNG"))
+        await store.gallery_index.add([IndexEntry(job.id, 1, "p", b"odd", "", None)])
+    orphan = (
+        "INSERT INTO gallery_pictures (job_id, number, perceptor, vector, picture_filter) "
+        f"VALUES ({job.id}, 2, 'p', X'', '')"
+    )
+    if place.url:
+        constraint = "gallery_pictures_job_id_number_fkey"
+        await change(place, request, f"ALTER TABLE gallery_pictures DROP CONSTRAINT {constraint}")
+    await change(place, request, orphan)
+    assert await run("check", "--database", named(place)) == 1
+    told = capsys.readouterr().out
+    assert "1 rows of gallery_pictures belong to no row of pictures" in told
+    assert f"job {job.id}, picture 1: its embedding for the gallery is damaged" in told
 
 
 async def test_damage_inside_the_file_of_sqlite_is_found(
