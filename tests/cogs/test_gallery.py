@@ -294,7 +294,7 @@ async def test_what_the_picture_filter_holds_back_is_not_shown(tmp_path: Path):
 
 
 async def test_a_film_is_shown_as_one(bot: BotHarness):
-    await bot.alice.slash(bot.channel, "animate", prompt="a red circle", frames=4, steps=2)
+    await bot.alice.slash(bot.channel, "animate", prompt="a red circle", seconds=0.5, steps=2)
     await bot.wait_until_notified()
     (picture,) = (await bot.services.gallery.search()).pictures
     assert picture.is_animated
