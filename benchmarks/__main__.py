@@ -21,6 +21,7 @@ BENCHMARKS = (
     "hostile",
     "queue",
     "store",
+    "gallery",
     "backups",
     "seats",
     "crash",
