@@ -5,6 +5,7 @@ import sys
 
 BENCHMARKS = (
     "quality",
+    "scenes",
     "rivals",
     "painters",
     "open-edit",

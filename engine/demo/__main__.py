@@ -1,6 +1,7 @@
 """`python -m engine.demo train`: train the demo models from their own drawings.
 
-`python -m engine.demo draw` draws scenes of the second world, on which no models are trained yet.
+`python -m engine.demo draw` draws scenes of the second world, on which no models are trained yet,
+and `python -m engine.demo fit-judge` makes the file of their judge.
 
 The result depends on the seed, the number of processes and the rounding of the machine. On another
 machine the same command gives models like the shipped ones, but not the same bytes.
@@ -10,6 +11,7 @@ import argparse
 import os
 from pathlib import Path
 
+from engine.demo.scenes.fit_judge import add_fitting
 from engine.demo.scenes.sheet import add_drawing
 from engine.demo.training import (
     PHASES,
@@ -36,6 +38,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_training(commands.add_parser("train", help="train the demo models"))
     add_drawing(commands.add_parser("draw", help="draw scenes into a sheet"))
+    add_fitting(commands.add_parser("fit-judge", help="make the file of the judge of scenes"))
     options = parser.parse_args()
     try:
         options.run(options)

@@ -23,7 +23,7 @@ from engine.demo.scenes.table import COLORS, KINDS, MIDDLES
 
 Frame = tuple[float, float, float, float]
 
-_OWN_LIGHT = 0.45
+OWN_LIGHT = 0.45
 """How much less than the ground the things take on the color of the light, so that theirs shows."""
 _SHADOW: Color = (20, 24, 56)
 _HIDDEN_BY: Mapping[str, float] = MappingProxyType(
@@ -98,7 +98,7 @@ class _Scene:
             shift = -self._lit * half * 0.3
             self._canvas.ellipse(x + shift, base, half, 0.012 + half * 0.08, _SHADOW, 0.28)
         color = _jittered(COLORS[thing.color], random)
-        tint = mixed(SKIES[self._description.sky].tint, (1, 1, 1), _OWN_LIGHT)
+        tint = mixed(SKIES[self._description.sky].tint, (1, 1, 1), OWN_LIGHT)
         tilt = random.uniform(-0.22, 0.22) if thing.kind == "rocket" else 0.0
         if thing.kind in ("bird", "boat", "balloon", "fish"):
             tilt = random.uniform(-0.07, 0.07)
