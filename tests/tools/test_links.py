@@ -1,34 +1,21 @@
 """Links, anchors and pictures of all Markdown in the repository, as people read it there."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tools.links import ROOT, documents, external_links, prose
+
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-_CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"\]\((?P<path>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\)")
 _HEADING = re.compile(r"^#{1,6} (?P<title>.+)$", re.MULTILINE)
 _NAMED = re.compile(r"`((?:docs|deploy|engine|bot|cogs|tests|tools|benchmarks)/[\w./-]+\.\w+)`")
+DOCUMENTS = documents()
 
 
-def _documents() -> list[Path]:
-    """Return the Markdown files that git knows, or, without git, all of the usual places."""
-    asked = subprocess.run(
-        ("git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode == 0:
-        return [ROOT / name for name in asked.stdout.splitlines() if (ROOT / name).exists()]
-    return [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-
-
-DOCUMENTS = _documents()
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def _anchors(text: str) -> set[str]:
@@ -42,10 +29,9 @@ def _anchors(text: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
 def test_links_lead_somewhere(path: Path):
-    text = _FENCE.sub("", path.read_text("utf-8"))
-    for found in _LINK.finditer(_CODE.sub("", text)):
+    for found in _LINK.finditer(prose(path)):
         if re.match(r"\w+:", found["path"]):
             continue  # another server, which a test does not ask
         target = path.parent / found["path"] if found["path"] else path
@@ -55,15 +41,21 @@ def test_links_lead_somewhere(path: Path):
 
 
 @pytest.mark.parametrize(
-    "path",
-    [each for each in DOCUMENTS if each.name != "CHANGELOG.md"],
-    ids=lambda path: path.relative_to(ROOT).as_posix(),
+    "path", [each for each in DOCUMENTS if each.name != "CHANGELOG.md"], ids=_name
 )
 def test_named_files_exist(path: Path):
     for found in _NAMED.findall(_FENCE.sub("", path.read_text("utf-8"))):
         assert (ROOT / found).exists() or "NAME" in found, f"{found} does not exist"
 
 
-def test_the_documents_were_found():
-    names = {path.name for path in DOCUMENTS}
-    assert {"README.md", "index.md", "architecture.md"} <= names
+def test_the_documents_and_their_links_are_found():
+    assert {"README.md", "docs/index.md", "docs/architecture.md"} <= set(map(_name, DOCUMENTS))
+    assert "README.md" in external_links()["https://discord.com/developers/applications"]
+
+
+def test_pictures_are_small():
+    commands = sorted((ROOT / "docs/pictures/commands").glob("*"))
+    assert all(each.suffix == ".webp" for each in commands)
+    assert max((each.stat().st_size for each in commands), default=0) < 64 * 1024
+    pictures = (ROOT / "docs/pictures").rglob("*.webp")
+    assert sum(each.stat().st_size for each in pictures) < 3 * 2**20

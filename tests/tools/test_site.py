@@ -104,7 +104,7 @@ def test_options_are_described_with_their_ranges_and_choices():
     assert re.search(r"\| `count` \| .* \| whole number, 1 to 4 \|", imagine)
     assert re.search(r"\| `prompt` \(required\) \|", imagine)
     assert "`square`, `landscape`" in imagine
-    assert "Manage Guild" in described("settings")
+    assert "Manage Server" in described("settings")
     assert "/settings words add" in described("settings")
 
 

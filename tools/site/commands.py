@@ -80,13 +80,15 @@ def described(name: str) -> str:
 
 def listed(pages: Mapping[str, str]) -> str:
     """Return a table of all commands and menus; `pages` says where each is described."""
-    rows = ["| name | kind | what it does | who |", "|---|---|---|---|"]
+    rows = ["| command | what it does |", "|---|---|"]
     for name, command in all_commands().items():
-        shown = f"/{name}" if command["type"] == AppCommandType.chat_input.value else name
-        says = _escaped(command.get("description", "")) or "see there"
-        rows.append(
-            f"| [`{shown}`]({pages[name]}) | {_KINDS[command['type']]} | {says} | {_who(command)} |"
-        )
+        is_typed = command["type"] == AppCommandType.chat_input.value
+        says = _escaped(command.get("description", ""))
+        if not is_typed:
+            says = f"A {_KINDS[command['type']]}."
+        if command.get("default_member_permissions") is not None:
+            says = f"{says.rstrip('.')}. For {_who(command)}."
+        rows.append(f"| [`{'/' if is_typed else ''}{name}`]({pages[name]}) | {says} |")
     return "\n".join(rows)
 
 
@@ -110,7 +112,9 @@ def _who(command: Payload) -> str:
     if value is None:
         return "everyone"
     needed = [name for name, is_set in discord.Permissions(int(value)) if is_set]
-    return "members with " + ", ".join(name.replace("_", " ").title() for name in needed)
+    return "members with " + ", ".join(
+        name.replace("guild", "server").replace("_", " ").title() for name in needed
+    )
 
 
 def _table(options: Sequence[Payload]) -> str:

@@ -15,6 +15,9 @@ from tools.site.pages import ROOT_PAGES, marked_commands, prepared
 _PAGES: dict[str, str] = {}
 """The pages of commands, by the commands' names; read anew for each build."""
 
+_SEARCH = 'data-md-component="search" role="dialog"'
+"""The attributes of the search in the theme's pages."""
+
 
 def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
     """Add the pages beside `docs/`, and note which page describes which command."""
@@ -31,10 +34,17 @@ def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Put in what is made of the program."""
     uri = page.file.src_uri
+    if uri == "index.md":
+        page.meta["hide"] = ["navigation"]  # of one page
     try:
         return prepared(markdown, uri, _PAGES)
     except LookupError as error:
         raise PluginError(f"{uri}: {error}") from error
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Name the dialog of the search for people who do not see it; the theme does not."""
+    return output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"')
 
 
 def _command_pages(files: Files) -> Mapping[str, str]:

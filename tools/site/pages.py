@@ -71,7 +71,7 @@ def _relative(pages: Mapping[str, str], folder: str) -> dict[str, str]:
 
 
 def _formula(tex: str) -> str:
-    return f'<div class="formula">{convert(tex, display="block")}</div>'
+    return f'<div class="formula" tabindex="0">{convert(tex, display="block")}</div>'
 
 
 def _with_links(text: str, folder: str, *, is_root: bool) -> str:

@@ -1,6 +1,7 @@
 """Excerpts of the program, taken by name when the site is built."""
 
 import ast
+import textwrap
 from pathlib import Path
 
 
@@ -20,7 +21,7 @@ def excerpt(path: Path, name: str) -> str:
     decorators = getattr(node, "decorator_list", [])
     first = min([node.lineno, *(each.lineno for each in decorators)])
     last = node.end_lineno or node.lineno
-    body = "\n".join(text.splitlines()[first - 1 : last])
+    body = textwrap.dedent("\n".join(text.splitlines()[first - 1 : last]))
     return f'```python title="{path.as_posix()}" linenums="{first}"\n{body}\n```'
 
 
