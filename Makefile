@@ -5,6 +5,8 @@
 # make test       lint, then run all tests
 # make messages   update the catalogues of the languages
 # make docs       build the documentation site into build/site; docs-serve shows it in a browser
+# make screenshots  take the pictures of the commands again, in Chromium; minutes
+# make links      list the links from the documents to other servers; FETCH=--fetch asks them
 # make wheel      build the wheel and the source archive into dist/
 # make lock       resolve requirements*.txt into locks/, with the hashes of all files
 # make licences   list the licences of all that is locked, in docs/licences.md
@@ -47,7 +49,7 @@ else
 install = $(LOCKED) $(2) -r $(1)
 endif
 
-.PHONY: run paint lint test-fast test messages docs docs-serve wheel lock licences \
+.PHONY: run paint lint test-fast test messages docs docs-serve screenshots links wheel lock licences \
 	audit release package clean
 
 run: $(VENV)/program.stamp
@@ -79,6 +81,12 @@ docs: $(VENV)/tests.stamp
 
 docs-serve: $(VENV)/tests.stamp
 	$(MKDOCS) serve --strict --dev-addr 127.0.0.1:8000
+
+screenshots: $(VENV)/tests.stamp
+	SCREENSHOTS=$(CURDIR)/docs/pictures/commands $(PYTEST) tests/screenshots
+
+links: $(VENV)/tests.stamp
+	$(IN_VENV) tools.links $(FETCH)
 
 wheel: $(VENV)/tests.stamp
 	$(IN_VENV) build --no-isolation

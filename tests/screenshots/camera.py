@@ -18,10 +18,10 @@ _SIZE = {"width": 640, "height": 2400}
 """The window in pixels; it is as high as the longest conversation."""
 _SCALE = 1.5
 """Pixels of a picture for one of the page."""
-_QUALITIES = (72, 60, 48, 36)
-"""Qualities of WebP to try, one after the other."""
+_TRIES = ((1.0, 72), (1.0, 60), (1.0, 48), (0.75, 60), (0.67, 48))
+"""Sizes, as shares of the picture's, and qualities of WebP to try, one after the other."""
 _LARGEST = 60 * 1024
-"""Maximum size of a picture in bytes, unless even the lowest quality needs more."""
+"""Maximum size of a picture in bytes, unless even the last try needs more."""
 _MESSAGES = "#channel-message-list .channel-message"
 _SIDE_BY_SIDE = """
 .message-attachments { display: flex; flex-wrap: wrap; gap: 8px; }
@@ -69,11 +69,12 @@ class Camera:
 
 
 def _compressed(picture: Image.Image) -> bytes:
-    """Return the picture as WebP, in the best quality in which it is small."""
+    """Return the picture as WebP, in the best way in which the file is small."""
     content = b""
-    for quality in _QUALITIES:
+    for share, quality in _TRIES:
+        size = round(picture.width * share), round(picture.height * share)
         buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=quality, method=6)
+        picture.resize(size).save(buffer, "WEBP", quality=quality, method=6)
         content = buffer.getvalue()
         if len(content) <= _LARGEST:
             break
