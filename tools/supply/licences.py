@@ -124,8 +124,8 @@ def _expression(name: str, metadata: Message) -> str:
     classifiers = metadata.get_all("Classifier") or []
     texts: list[str] = [
         str(decided or ""),
-        str(metadata["License-Expression"] or ""),
-        str(metadata["License"] or "").strip().partition("\n")[0].strip(),
+        str(metadata.get("License-Expression") or ""),
+        str(metadata.get("License") or "").strip().partition("\n")[0].strip(),
         *(each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License ::")),
     ]
     for text in filter(None, texts):
@@ -145,7 +145,7 @@ def _page(metadata: Message) -> str:
     for label in _PAGES:
         if label in addresses:
             return addresses[label]
-    return str(metadata["Home-page"] or next(iter(addresses.values()), ""))
+    return str(metadata.get("Home-page") or next(iter(addresses.values()), ""))
 
 
 def _fetched_metadata(package: Locked) -> Message:
