@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     tuple_,
 )
 
@@ -125,19 +126,25 @@ class GalleryRepository(Repository):
         self, scope: GalleryScope, row_ids: Sequence[int]
     ) -> list[tuple[int, int, bytes]]:
         """Return job, number and embedding of those pictures of a scope that rows belong to."""
-        columns = PictureRow.job_id, PictureRow.number, GalleryPictureRow.vector
-        rows = _joined(select(*columns), is_known=True)
-        rows = rows.where(GalleryPictureRow.id.in_(row_ids), _is_shown(scope))
+        known = GalleryPictureRow
+        columns = select(known.job_id, known.number, known.vector)
         async with self._read() as session:
-            found = await session.execute(rows)
-            return [(job_id, number, vector) for job_id, number, vector in found]
+            found = (await session.execute(columns.where(known.id.in_(row_ids)))).all()
+            keys = _joined(select(PictureRow.job_id, PictureRow.number))
+            keys = keys.where(_is_shown(scope, [job_id for job_id, _, _ in found]))
+            shown = {(job_id, number) for job_id, number in await session.execute(keys)}
+        return [
+            (job_id, number, vector)
+            for job_id, number, vector in found
+            if (job_id, number) in shown
+        ]
 
     async def some(
         self, scope: GalleryScope, keys: Sequence[tuple[int, int]]
     ) -> list[ShownPicture]:
         """Return those pictures out of some, by job and number, that are in a scope, in order."""
         jobs = {job_id for job_id, _ in keys}
-        rows = _joined(_details()).where(PictureRow.job_id.in_(jobs), _is_shown(scope))
+        rows = _joined(_details()).where(_is_shown(scope, jobs))
         async with self._read() as session:
             found = [_value(row) for row in await session.execute(rows)]
         by_key = {(each.job_id, each.number): each for each in found}
@@ -158,11 +165,18 @@ class GalleryRepository(Repository):
             return await session.scalar(rows.order_by(FrameRow.step).limit(1))
 
 
-def is_of_gallery(audience: GalleryAudience) -> ColumnElement[bool]:
+def is_of_gallery(
+    audience: GalleryAudience, jobs: Collection[int] | None = None
+) -> ColumnElement[bool]:
     """Select jobs that were painted to their end in servers, for people who agree to an audience.
 
-    Who agreed to everyone agreed to the host too.
+    Who agreed to everyone agreed to the host too. With `jobs`, only those with these ids.
     """
+    state, author_id, is_meant = JobRow.state, JobRow.author_id, true()
+    if jobs is not None:
+        is_meant = JobRow.id.in_(jobs)
+        # SQLite would take the indexes of states and authors for better than hundreds of ids.
+        state, author_id = func.coalesce(state, ""), author_id + 0
     people = select(GalleryPersonRow.author_id)
     if audience is GalleryAudience.EVERYONE:
         people = people.where(GalleryPersonRow.audience == audience)
@@ -170,8 +184,9 @@ def is_of_gallery(audience: GalleryAudience) -> ColumnElement[bool]:
         DeletionRow.author_id == JobRow.author_id, DeletionRow.last_job_id >= JobRow.id
     )
     return and_(
-        JobRow.author_id.in_(people),
-        JobRow.state == JobState.DONE,
+        author_id.in_(people),
+        is_meant,
+        state == JobState.DONE,
         JobRow.guild_id.is_not(None),
         JobRow.told_at.is_not(None),
         ~JobRow.spoiler,
@@ -196,10 +211,10 @@ def _joined(rows: Select[*tuple[Any, ...]], *, is_known: bool = False) -> Select
     )
 
 
-def _is_shown(scope: GalleryScope) -> ColumnElement[bool]:
-    """Select what is in a scope, out of what `_joined` selects from."""
+def _is_shown(scope: GalleryScope, jobs: Collection[int] | None = None) -> ColumnElement[bool]:
+    """Select what is in a scope, out of what `_joined` selects from, or out of some jobs."""
     conditions = [
-        is_of_gallery(scope.audience),
+        is_of_gallery(scope.audience, jobs),
         PlaceRow.guild_id == JobRow.guild_id,
         _has_message(),
     ]

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 loses = "who agreed that their pictures are shown in the gallery, and which pictures look alike"
 
 _Whole = sa.BigInteger().with_variant(sa.Integer, "sqlite")
