@@ -18,7 +18,7 @@ _SIZE = {"width": 640, "height": 2400}
 """The window in pixels; it is as high as the longest conversation."""
 _SCALE = 1.5
 """Pixels of a picture for one of the page."""
-_TRIES = ((1.0, 72), (1.0, 60), (1.0, 48), (0.75, 60), (0.67, 48))
+_TRIES = ((1.0, 72), (1.0, 60), (1.0, 48), (0.75, 50), (0.67, 28))
 """Sizes, as shares of the picture's, and qualities of WebP to try, one after the other."""
 _LARGEST = 60 * 1024
 """Maximum size of a picture in bytes, unless even the last try needs more."""

@@ -25,7 +25,7 @@ def test_every_picture_has_a_scene_and_a_page():
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 async def test_a_picture_shows_what_was_said(stage: Stage, tmp_path: Path):
     await stage.told("status")
-    await stage.told("help")
+    await stage.told("info")
     async with open_camera(tmp_path) as camera:
         place = stage.bot.env, stage.channel, stage.alice
         short, long = [
