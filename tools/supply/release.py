@@ -102,7 +102,8 @@ def sums(folder: Path) -> str:
 
 def git(*arguments: str) -> str:
     """Return what git says about this checkout."""
-    command = ["git", *arguments]
+    # `git stash create` makes a commit, which needs an author.
+    command = ["git", "-c", "user.name=-", "-c", "user.email=-", *arguments]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return run.stdout.strip()
 
