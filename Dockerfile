@@ -1,5 +1,7 @@
 # docker compose up                        (see compose.yaml)
-# docker run --rm --entrypoint python vqgan-clip-bot -m engine models
+# docker build --tag vqgan-clip-bot . && docker run --rm --entrypoint python vqgan-clip-bot -m engine models
+# podman build --format docker …           (without the format it leaves the health check out)
+# make image-check                         (builds the image, runs it as compose.yaml does, and looks)
 #
 # PyTorch brings its own CUDA libraries, so the same image paints on a GPU (docker run --gpus all).
 # Another base, such as one with a driver's tools:  --build-arg BASE=nvidia/cuda:...
@@ -33,14 +35,26 @@ RUN if [ -n "$POSTGRES" ]; then apt-get update \
     && rm -rf /var/lib/apt/lists/*; fi
 
 RUN useradd --create-home --uid 1000 painter \
-    && install --directory --owner painter data weights
+    && install --directory --owner painter --group painter --mode 700 data weights
 COPY engine/ engine/
 COPY bot/ bot/
 COPY cogs/ cogs/
 COPY config.toml .
+# Python's own files of the code, which a container whose root is read-only cannot write. They name
+# no times, so that the same code gives the same files.
+RUN python -m compileall -q --invalidation-mode unchecked-hash bot cogs engine
+
+# --build-arg VERSION=1.9.0 --build-arg REVISION=$(git rev-parse HEAD)   for whoever gets the image
+ARG VERSION=""
+ARG REVISION=""
+LABEL org.opencontainers.image.title="VQGAN-CLIP bot" \
+    org.opencontainers.image.description="A Discord bot that paints with VQGAN-CLIP" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="$VERSION" \
+    org.opencontainers.image.revision="$REVISION"
 
 USER painter
 VOLUME /app/data /app/weights
 # It asks /healthz if host.port is set, else it looks at a file that the bot touches.
-HEALTHCHECK --interval=30s --start-period=120s CMD ["python", "-m", "bot", "--healthy"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=120s --retries=3 CMD ["python", "-m", "bot", "--healthy"]
 ENTRYPOINT ["python", "-m", "bot"]

@@ -13,6 +13,7 @@
 # make audit      ask whether the locked versions have known vulnerabilities
 # make release    build what a release holds into dist/: wheel, source archive, list of parts, sums
 # make package    the same of what is not committed yet, to see whether it can be built
+# make image-check  build the image and look if it runs as docs/deployment.md says (ENGINE=podman)
 # make clean      remove what these targets made, except the pictures
 #
 # Each target sets up .venv if needed, which takes some minutes the first time.
@@ -50,7 +51,7 @@ install = $(LOCKED) $(2) -r $(1)
 endif
 
 .PHONY: run paint lint test-fast test messages docs docs-serve screenshots links wheel lock licences \
-	audit release package clean
+	audit release package image-check clean
 
 run: $(VENV)/program.stamp
 	$(IN_VENV) bot
@@ -106,6 +107,9 @@ release: $(VENV)/tests.stamp
 
 package: $(VENV)/tests.stamp
 	$(IN_VENV) tools.supply.release --uncommitted
+
+image-check:
+	sh deploy/check-image.sh
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -62,6 +62,18 @@ def test_compose_files_are_as_compose_wants_them(path: Path):
         assert not service.get("ports"), "whoever reaches Ray's ports may run programs"
 
 
+@pytest.mark.parametrize("path", [ROOT / "compose.yaml", DEPLOY / "compose" / "one-machine.yaml"])
+def test_the_bot_alone_can_change_only_its_volumes_and_has_time_to_end(path: Path):
+    (content,) = documents(path)
+    bot = content["services"]["bot"]
+    assert bot["read_only"] and bot["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in bot["security_opt"]
+    assert {"mem_limit", "pids_limit"} <= bot.keys()
+    assert bot["environment"]["HOME"] == bot["tmpfs"][0].partition(":")[0]
+    # 10 seconds for the database, 10 for Discord, 5 for logs; the rest is for the last step.
+    assert int(bot["stop_grace_period"].removesuffix("s")) >= 2 * (10 + 10 + 5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
