@@ -1,5 +1,7 @@
 """What browsers open: the page, where to log in, the live pictures, style and script."""
 
+from typing import Any
+
 from aiohttp import web
 
 from bot.host_page.charts import HEIGHT, WIDTH
@@ -14,12 +16,15 @@ from bot.services import Services
 class Pages:
     """Answers browsers. Until the services are there, it says that the program starts."""
 
-    def __init__(self, sessions: Sessions, tokens: TokenCheck, templates: Templates) -> None:
+    def __init__(
+        self, sessions: Sessions, tokens: TokenCheck, templates: Templates, *, has_gallery: bool
+    ) -> None:
         self.services: Services | None = None
         self.views: Views | None = None
         self._sessions = sessions
         self._tokens = tokens
         self._templates = templates
+        self._has_gallery = has_gallery
         self._pictures = LivePictures()
 
     def add_to(self, app: web.Application) -> None:
@@ -36,13 +41,13 @@ class Pages:
     async def _page(self, request: web.Request) -> web.Response:
         session = self._sessions.require(request)
         said, session.said = session.said, ""
-        return await self._rendered("page.html", session, said=said)
+        return await self._rendered("page.html", session, said=said, has_gallery=self._has_gallery)
 
     async def _live(self, request: web.Request) -> web.Response:
         """Answer the part of the page that changes."""
         return await self._rendered("live.html", self._sessions.require(request))
 
-    async def _rendered(self, name: str, session: Session, **values: str) -> web.Response:
+    async def _rendered(self, name: str, session: Session, **values: Any) -> web.Response:
         view = None if self.views is None else await self.views.get()
         text = self._templates.render(
             name,

@@ -12,8 +12,9 @@ from bot.background import Background
 from bot.healthcheck import HEALTH_PATH
 from bot.host_page.actions import Actions
 from bot.host_page.causes import Causes
+from bot.host_page.gallery import GalleryPages
 from bot.host_page.gauges import Gauges
-from bot.host_page.guard import Guard
+from bot.host_page.guard import Guard, add_headers
 from bot.host_page.health import Health
 from bot.host_page.pages import Pages
 from bot.host_page.prometheus import MetricsText
@@ -41,9 +42,14 @@ class HostPage:
     """The page, while the server listens."""
 
     def __init__(
-        self, pages: Pages, actions: Actions, make_views: Callable[[Services], Views]
+        self,
+        pages: Pages,
+        gallery: GalleryPages,
+        actions: Actions,
+        make_views: Callable[[Services], Views],
     ) -> None:
         self._pages = pages
+        self._gallery = gallery
         self._actions = actions
         self._make_views = make_views
 
@@ -55,7 +61,7 @@ class HostPage:
     def attach(self, services: Services) -> None:
         """Show what the services do from now on; before, the page says that the bot starts."""
         self._pages.views = self._make_views(services)
-        self._pages.services = self._actions.services = services
+        self._pages.services = self._actions.services = self._gallery.services = services
 
 
 @asynccontextmanager
@@ -72,22 +78,27 @@ async def open_host_page(background: Background) -> AsyncGenerator[HostPage | No
     watch, causes = VitalsWatch(background.store, settings.storage.folder), Causes()
     health, gauges = Health(background, watch.latest), Gauges(background, watch.latest)
     tokens, sessions = TokenCheck(settings.host_token), Sessions()
-    pages = Pages(sessions, tokens, await asyncio.to_thread(Templates))
+    templates, readers = await asyncio.to_thread(Templates), settings.host.gallery
+    pages = Pages(sessions, tokens, templates, has_gallery=readers != "off")
+    gallery = GalleryPages(sessions, templates, readers)
     actions, versions = Actions(sessions), await asyncio.to_thread(read_versions)
     app = web.Application(
         client_max_size=_LARGEST_REQUEST, middlewares=[Guard(settings.host.names).check]
     )
+    app.on_response_prepare.append(add_headers)
     app.router.add_get(HEALTH_PATH, health.live)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/metrics", MetricsText(background.metrics.registry, tokens).answer)
     pages.add_to(app)
     actions.add_to(app)
+    gallery.add_to(app)
     background.metrics.registry.register(gauges)
     logging.getLogger().addHandler(causes)
     watching = asyncio.create_task(watch.run())
     try:
         async with _served(app, settings.host.address, settings.host.port):
-            page = HostPage(pages, actions, partial(_views, health, watch.latest, causes, versions))
+            make_views = partial(_views, health, watch.latest, causes, versions)
+            page = HostPage(pages, gallery, actions, make_views)
             try:
                 yield page
             finally:

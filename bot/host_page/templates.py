@@ -9,8 +9,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from bot.ui.formatting import duration
 
 _FOLDER = Path(__file__).parent / "templates"
-_NAMES = ("login.html", "page.html", "live.html")
-FILES = {"host.css": "text/css", "host.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_NAMES = (
+    *("login.html", "page.html", "live.html"),
+    *("gallery.html", "gallery_picture.html", "gallery_notice.html"),
+)
+FILES = {
+    "host.css": "text/css",
+    "gallery.css": "text/css",
+    "host.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 """The files beside the templates, and their types."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
