@@ -15,7 +15,7 @@ from bot.gallery import LONGEST_SEARCH, Gallery, GalleryPicture
 from bot.host_page.gallery.asked import Asked, GalleryError, PictureId, picture_id
 from bot.host_page.gallery.content import answer, send
 from bot.host_page.gallery.shown import all_shown, facts, heading_of, server_name, shown
-from bot.host_page.guard import GALLERY_PATH, SMALL
+from bot.host_page.guard import GALLERY_PATH, SMALL, allow_seconds
 from bot.host_page.sessions import Session, Sessions
 from bot.host_page.templates import Templates
 from bot.services import Services
@@ -27,6 +27,8 @@ _MOST_AT_ONCE, _MOST_SENT = 4, 8
 it takes. Others wait."""
 _MOST_LIKE = 8
 """Number of pictures like one that its own page shows."""
+_DELETION_SECONDS = 120.0
+"""Maximum seconds for a deletion, which waits for Discord."""
 _GONE = "This picture is not in the gallery, or not any more."
 
 _Handler = Callable[[Gallery, web.Request], Awaitable[web.Response]]
@@ -47,15 +49,15 @@ class GalleryPages:
             return
         few, sent = asyncio.Semaphore(_MOST_AT_ONCE), asyncio.Semaphore(_MOST_SENT)
         picture = GALLERY_PATH + "/{job:[0-9]{1,19}}/{number:[0-9]{1,5}}"
-        for method, path, handler, turns in (
-            ("GET", GALLERY_PATH, self._found, few),
-            ("GET", picture, self._picture, few),
-            ("GET", picture + SMALL, self._small, few),
-            ("GET", f"{picture}/full", self._full, sent),
-            ("GET", f"{picture}/recipe.json", self._recipe, few),
-            ("POST", f"{picture}/delete", self._delete, few),
+        for path, handler, turns in (
+            (GALLERY_PATH, self._found, few),
+            (picture, self._picture, few),
+            (picture + SMALL, self._small, few),
+            (f"{picture}/full", self._full, sent),
+            (f"{picture}/recipe.json", self._recipe, few),
         ):
-            app.router.add_route(method, path, partial(self._answer, handler, turns))
+            app.router.add_get(path, partial(self._answer, handler, turns))
+        app.router.add_post(f"{picture}/delete", partial(self._answer, self._delete, few))
 
     async def _answer(
         self, handler: _Handler, turns: asyncio.Semaphore, request: web.Request
@@ -138,6 +140,7 @@ class GalleryPages:
         """Delete a picture for the host, everywhere."""
         session, _ = await self._sessions.require_form(request)
         job, number = _id(request)
+        allow_seconds(request, _DELETION_SECONDS)
         removal = await gallery.delete(job, number)
         if removal is None:
             raise GalleryError(_GONE, 404)
