@@ -139,7 +139,7 @@ def test_installed_bot_writes_its_settings_once(command: Command, tmp_path: Path
 
 def test_installed_bot_has_the_templates_of_the_host_s_page(command: Command):
     line = "from bot.host_page.templates import Templates; print(len(Templates().files))"
-    assert command("python", "-c", line).stdout == "3\n"
+    assert command("python", "-c", line).stdout == "4\n"
 
 
 def test_installed_bot_creates_its_database_and_serves(programs: Path, tmp_path: Path):
