@@ -146,7 +146,7 @@ def _opened(contents: Mapping[_Key, bytes]) -> dict[_Key, Image.Image]:
         try:
             picture = open_image(content)
         except (OSError, ValueError, SyntaxError) as error:
-            extra = {"job": key[0], "picture": key[1], "cause": str(error)}
+            extra = {"job": key[0], "cause": str(error)}
             log.warning("a stored picture is damaged", extra=extra)
             continue
         picture.thumbnail((_SIDE, _SIDE))
