@@ -9,7 +9,7 @@ from engine.demo.scenes.discriminant import Discriminant
 from engine.demo.scenes.fit_templates import Sample, true_rows
 from engine.demo.scenes.judge_colors import ColorScale, lit_color, patch
 from engine.demo.scenes.judge_things import Candidate, Finder, kind_number
-from engine.demo.scenes.judge_windows import frame_of, windows_of
+from engine.demo.scenes.judge_windows import frame_of, kind_scores, windows_of
 from engine.demo.scenes.table import KINDS, MEDIA, MEDIA_NAMES
 
 Floats = NDArray[np.float32]
@@ -95,7 +95,7 @@ def _fit_levels(drawn: Sequence[Sample], templates: Floats) -> Floats:
     found: list[tuple[int, int, float]] = []
     for sample in drawn:
         windows = windows_of(sample.picture)
-        scores = windows.edges @ templates[:-1] + templates[-1]
+        scores = kind_scores(windows, templates)
         for thing, frame in zip(sample.scene.things, sample.frames, strict=True):
             index, near = kind_number(thing.kind), true_rows(windows, thing.kind, frame)
             if len(near):

@@ -27,9 +27,10 @@ from engine.errors import UsageError
 
 Floats = NDArray[np.float32]
 
-_LEAST = 1000
+_LEAST = 3000
+"""Least number of pictures; with fewer, some medium may lack a ground."""
 _SHRINK, _SHRINK_OF_PARTS = 0.02, 0.1
-_HELD_BACK = 0.35
+_HELD_BACK = 0.55
 """Share of the pictures with templates that limits are taken from."""
 _USUAL = 0.999
 """Share of the pictures that count as usual, before the limit is widened by `_WIDER`."""
@@ -39,8 +40,8 @@ _WIDER = 1.2
 def add_fitting(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--pictures", type=int, default=8000, help="for sky, ground and medium")
-    parser.add_argument("--windows", type=int, default=4500, help="pictures for the templates")
+    parser.add_argument("--pictures", type=int, default=11_000, help="for sky, ground and medium")
+    parser.add_argument("--windows", type=int, default=6300, help="pictures for the templates")
     parser.add_argument("--out", type=Path, default=FILE)
     parser.set_defaults(run=_fit)
 

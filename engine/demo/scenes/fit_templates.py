@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from engine.demo.scenes.canvas import Pixels
 from engine.demo.scenes.description import Description
 from engine.demo.scenes.drawing import Frame
-from engine.demo.scenes.judge_windows import LENGTH, Windows, distances, frame_of, windows_of
+from engine.demo.scenes.judge_windows import (
+    LENGTH,
+    TURNED,
+    Windows,
+    distances,
+    frame_of,
+    kind_scores,
+    windows_of,
+)
 from engine.demo.scenes.table import KINDS
 
 Floats = NDArray[np.float32]
@@ -58,7 +66,7 @@ class _Pool:
 
 
 def fit_templates(samples: Sequence[Sample], numbers: np.random.Generator) -> Floats:
-    """Return templates (LENGTH + 1, K) in the order of `KINDS`; the last row is what is added."""
+    """Return templates (LENGTH + 1, TEMPLATES); the last row is what is added."""
     pool = _Pool()
     for sample in samples:
         windows = windows_of(sample.picture)
@@ -107,7 +115,7 @@ def _first_picks(
 
 def _misleading(windows: Windows, sample: Sample, templates: Floats) -> list[tuple[int, int, bool]]:
     """Return the best window of each thing, and the windows without a kind that look like it."""
-    scores = windows.edges @ templates[:-1] + templates[-1]
+    scores = kind_scores(windows, templates)
     picks: list[tuple[int, int, bool]] = []
     for thing, frame in zip(sample.scene.things, sample.frames, strict=True):
         index, rows = _NAMES.index(thing.kind), true_rows(windows, thing.kind, frame)
@@ -130,9 +138,12 @@ def _solved(pool: _Pool) -> Floats:
     rows[:, :-1] = edges
     products, sums = rows.T @ rows, rows.sum(axis=0)
     columns: list[Floats] = []
-    for index in range(len(_NAMES)):
+    for kind, part in [*((name, None) for name in _NAMES), *((name, 1) for name in TURNED)]:
+        index = _NAMES.index(kind)
         near = rows[kinds == index]
         true = rows[(kinds == index) & shown]
+        if kind in TURNED:
+            true = true[_halves(true) == (part or 0)]
         without = len(rows) - len(near)
         covariance = _POSITIVE * (true.T @ true) / len(true)
         covariance += (1 - _POSITIVE) * (products - near.T @ near) / without
@@ -142,3 +153,14 @@ def _solved(pool: _Pool) -> Floats:
         column = np.linalg.solve(covariance + ridge * np.eye(len(covariance)), target)
         columns.append(column.astype(np.float32))
     return np.stack(columns, axis=1)
+
+
+def _halves(rows: Floats) -> NDArray[np.intp]:
+    """Divide windows into two groups, 0 and 1, that look alike: 2-means from the main direction."""
+    rest = rows - rows.mean(axis=0)
+    direction = np.linalg.svd(rest[:600], full_matrices=False)[2][0]
+    half = (rest @ direction > 0).astype(np.intp)
+    for _ in range(8):
+        means = np.stack([rest[half == each].mean(axis=0) for each in (0, 1)])
+        half = (((rest[:, None] - means) ** 2).sum(axis=2)).argmin(axis=1)
+    return half

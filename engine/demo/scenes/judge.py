@@ -2,9 +2,8 @@
 
 The judge uses no neural network, so a picture that was optimized against one cannot exploit the
 same flaw. The sky, the ground and the medium are classes of linear discriminants over colors and
-edges in parts of the picture. Things are found by templates of their edges, one for each kind, over
-all places and sizes. `python -m engine.demo fit-judge` makes the file of all this from true
-pictures.
+edges in parts of the picture. Things are found by templates of their edges over all places and
+sizes. `python -m engine.demo fit-judge` makes the file of all this from true pictures.
 """
 
 from dataclasses import dataclass

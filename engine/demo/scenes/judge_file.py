@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from engine.demo.scenes.discriminant import Discriminant
 from engine.demo.scenes.judge_colors import ColorScale
-from engine.demo.scenes.judge_windows import LENGTH, WINDOW
+from engine.demo.scenes.judge_windows import LENGTH, TEMPLATES, WINDOW
 from engine.demo.scenes.table import KINDS, MEDIA, MEDIA_NAMES
 from engine.errors import ModelError
 
@@ -59,7 +59,7 @@ class JudgeData:
     rows: Usual
     """Usual colors by height, by the sky and the medium."""
     templates: Floats
-    """Weights of each kind's template and, last, what is added (LENGTH + 1, K)."""
+    """Weights of each template and, last, what is added (LENGTH + 1, TEMPLATES)."""
     levels: Floats
     """Usual scores of each kind's things in each medium (M, K)."""
     evidence: tuple[Discriminant, ...]
@@ -102,7 +102,7 @@ def read_judge(file: Path) -> JudgeData:
         raise ModelError("The judge's file {file} cannot be read.", file=file.name) from error
     kinds, media = len(KINDS), len(MEDIA_NAMES)
     fits = (
-        data.templates.shape == (LENGTH + 1, kinds)
+        data.templates.shape == (LENGTH + 1, TEMPLATES)
         and data.levels.shape == (media, kinds)
         and data.enough.shape == data.extents.shape == (kinds,)
         and data.colors[0].weights.shape == (WINDOW * WINDOW,)

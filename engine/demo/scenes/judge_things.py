@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.demo.scenes.canvas import Pixels
 from engine.demo.scenes.judge_colors import patch
-from engine.demo.scenes.judge_windows import WINDOW, windows_of
+from engine.demo.scenes.judge_windows import WINDOW, kind_scores, windows_of
 from engine.demo.scenes.table import KINDS
 
 Floats = NDArray[np.float32]
@@ -42,12 +42,12 @@ class Finder:
 
         Args:
             pixels: Picture (128, 128, 3).
-            templates: Templates (LENGTH + 1, K).
+            templates: Templates (LENGTH + 1, TEMPLATES).
             levels: Usual scores (K,) of things in the picture's medium, for comparing kinds.
         """
         self._pixels = pixels
         self._windows = windows_of(pixels)
-        self._scores = self._windows.edges @ templates[:-1] + templates[-1] - levels
+        self._scores = kind_scores(self._windows, templates) - levels
 
     def candidate(self, index: int) -> Candidate:
         """Return the best place for a thing of the kind with this number."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.demo.scenes.canvas import SIDE, Pixels
 from engine.demo.scenes.drawing import Frame
 from engine.demo.scenes.features import BINS, CELL, edge_map
+from engine.demo.scenes.table import KINDS
 
 Floats = NDArray[np.float32]
 
@@ -25,6 +26,13 @@ _BORDER = 3
 """Cells beyond the picture's edges, where windows may reach."""
 LENGTH = WINDOW * WINDOW * BINS
 """Number of values of a template."""
+
+
+TURNED = ("bird", "boat", "fish", "person", "rocket", "flower")
+"""Kinds with a second template, because they look to the left or the right, or vary a lot."""
+_NAMES = tuple(KINDS)
+TEMPLATES = len(KINDS) + len(TURNED)
+"""Number of templates: one of each kind in the order of `KINDS`, and the second ones."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,16 @@ def windows_of(pixels: Pixels) -> Windows:
         xs.append(np.tile(middles[:columns], rows).astype(np.float32))
         sizes.append(np.full(rows * columns, THING / scale / SIDE, dtype=np.float32))
     return Windows(*(np.concatenate(each) for each in (parts, xs, ys, sizes)))
+
+
+def kind_scores(windows: Windows, templates: Floats) -> Floats:
+    """Return how well each kind's better template (LENGTH + 1, TEMPLATES) fits, (N, K)."""
+    scores = windows.edges @ templates[:-1] + templates[-1]
+    kinds = scores[:, : len(KINDS)]
+    for number, kind in enumerate(TURNED):
+        column = kinds[:, _NAMES.index(kind)]
+        np.maximum(column, scores[:, len(KINDS) + number], out=column)
+    return kinds
 
 
 def distances(windows: Windows, frame: Frame) -> tuple[Floats, Floats]:
