@@ -6,6 +6,7 @@ else a record carries, as those of libraries do, is not written.
 
 import logging
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,7 +18,7 @@ SCHEMA = 1
 MANY = 50
 """Maximum number of items of a list, or of members of an object, that are written."""
 
-FieldType = Literal["integer", "number", "string", "strings", "integers", "object"]
+FieldType = Literal["id", "integer", "number", "string", "strings", "integers", "object"]
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,14 @@ class Field:
     """A field of records."""
 
     type: FieldType
-    """What the value is: "strings" and "integers" are lists."""
+    """What the value is: "strings" and "integers" are lists, "id" is a number of Discord."""
     about: str
     """What it means, with its unit."""
 
 
 _JOB_END = {
     "end": Field("string", "how a job ended: done, stopped, cancelled, failed or deleted"),
-    "person": Field("integer", "number of the account of whoever asked, or changed something"),
+    "person": Field("id", "number of the account of whoever asked, or changed something"),
     "kind": Field("string", "what made the job (imagine, edit, vary, …), or what sort is meant"),
     "models": Field("strings", "names of models"),
     "device": Field("string", "where a painter computes, in a cluster with its machine"),
@@ -48,10 +49,10 @@ _PLACES = {
     "job": Field("integer", "number of a job"),
     "jobs": Field("integer", "number of jobs"),
     "sharing": Field("integers", "numbers of the jobs that share a step"),
-    "server": Field("integer", "number of a server; missing in direct messages"),
+    "server": Field("id", "number of a server; missing in direct messages"),
     "servers": Field("integer", "number of servers"),
-    "channel": Field("integer", "number of a channel"),
-    "thread_id": Field("integer", "number of a thread on Discord"),
+    "channel": Field("id", "number of a channel"),
+    "thread_id": Field("id", "number of a thread on Discord"),
     "threads": Field("integer", "number of threads"),
     "painter": Field("integer", "number of a painter, from 0"),
     "devices": Field("strings", "the devices of all painters"),
@@ -159,6 +160,9 @@ def _is_of(kind: FieldType, value: Any) -> bool:
             return all(_is_of(part, each) for each in cast("Sequence[object]", value))
         case "object":
             return isinstance(value, dict)
+        case "id":
+            digits = isinstance(value, str) and re.fullmatch("[0-9]+", value) is not None
+            return digits or _is_of("integer", value)
         case "integer":
             return isinstance(value, int) and not isinstance(value, bool)
         case "number":
@@ -172,6 +176,8 @@ def _valued(kind: FieldType, value: Any, clean: Callable[[str], str]) -> Any:
     if not _is_of(kind, value):
         return None
     match kind:
+        case "id":  # many programs that read JSON round numbers of this size
+            return str(value)
         case "strings" | "integers" | "object":
             return bounded(value, clean)
         case _:

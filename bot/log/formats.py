@@ -6,6 +6,7 @@ another record or control a terminal; lines of a traceback are indented.
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -58,7 +59,8 @@ class JsonFormat(logging.Formatter):
 def _field_text(value: object) -> str:
     if isinstance(value, list):
         value = ", ".join(map(str, cast("list[object]", value)))
-    return str(value) if isinstance(value, int | float) else repr(str(value))
+    is_number = isinstance(value, int | float) or re.fullmatch("[0-9]+", str(value))
+    return str(value) if is_number else repr(str(value))
 
 
 def _is_object(value: object) -> bool:

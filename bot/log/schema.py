@@ -6,6 +6,7 @@ from bot.log.fields import FIELDS, MANY, SCHEMA, FieldType
 from bot.log.texts import LONGEST
 
 _TYPES: dict[FieldType, dict[str, Any]] = {
+    "id": {"type": "string", "pattern": "^[0-9]+$"},
     "integer": {"type": "integer"},
     "number": {"type": "number"},
     "string": {"type": "string"},
@@ -47,7 +48,11 @@ def record_schema() -> dict[str, Any]:
 
 def field_table() -> str:
     """Return all members of a record as a table in Markdown."""
-    names = {"strings": "list of strings", "integers": "list of integers"}
+    names = {
+        "id": "string of digits",
+        "strings": "list of strings",
+        "integers": "list of integers",
+    }
     rows = [(name, "string", each["description"]) for name, each in _ALWAYS.items()]
     rows = [(name, "integer" if name == "schema" else kind, about) for name, kind, about in rows]
     rows += [(name, names.get(each.type, each.type), each.about) for name, each in FIELDS.items()]

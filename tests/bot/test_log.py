@@ -50,20 +50,22 @@ def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_a_line_for_people_holds_the_fields(capsys: pytest.CaptureFixture[str]):
     set_up_logging(LogSettings())
-    log.info(
-        "job ended", extra={"job": 7, "models": ["demo", "b"], "cause": "a\nb", "server": None}
-    )
+    extra = {"job": 7, "person": 2**60, "models": ["demo", "b"], "cause": "a\nb", "server": None}
+    log.info("job ended", extra=extra)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("INFO bot.test: job ended job=7 models='demo, b' cause='a\\nb'")
+    fields = "job=7 person=1152921504606846976 models='demo, b' cause='a\\nb'"
+    assert line.endswith(f"INFO bot.test: job ended {fields}")
 
 
 def test_an_object_for_machines_holds_the_fields_and_the_trace(capsys: pytest.CaptureFixture[str]):
     set_up_logging(LogSettings(format="json"))
+    log.info("job accepted", extra={"person": 2**60})
     try:
         raise ValueError("why")
     except ValueError:
         log.exception("job failed", extra={"job": 7})
-    (record,) = written(capsys)
+    accepted, record = written(capsys)
+    assert accepted["person"] == "1152921504606846976"
     assert (record["level"], record["message"], record["job"]) == ("ERROR", "job failed", 7)
     assert "ValueError: why" in record["trace"]
 

@@ -2,18 +2,22 @@
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from bot.config import BotSettings
+from bot.config import BotSettings, LogSettings
+from bot.log import set_up_logging
 from bot.log.fields import FIELDS, problems
 from bot.log.formats import JsonFormat
 from bot.log.schema import field_table, record_schema
 from bot.log.texts import Texts
+from bot.reading.file_process import FileProcess
 from bot.submission.permissions import Actor
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
@@ -93,8 +97,8 @@ async def test_the_end_of_each_job_is_one_record(
     assert [each["end"] for each in ends] == ["done", "failed", "stopped", "cancelled"]
     done, failed, stopped, cancelled = ends
     assert (done["pictures"], done["steps"], done["moves"]) == (2, 4, 0)
-    assert (done["person"], done["server"]) == (bot.alice.id, bot.guild.id)
-    assert (done["channel"], done["kind"]) == (bot.channel.id, "imagine")
+    assert (done["person"], done["server"]) == (str(bot.alice.id), str(bot.guild.id))
+    assert (done["channel"], done["kind"]) == (str(bot.channel.id), "imagine")
     assert (done["models"], done["device"]) == (["demo"], "cpu")
     assert 0 < done["painting_seconds"] <= done["total_seconds"] - done["wait_seconds"]
     assert (failed["level"], failed["pictures"]) == ("WARNING", 0)
@@ -135,6 +139,14 @@ async def test_a_job_that_goes_on_after_a_restart_ends_once(
     assert (end["end"], end["steps"], end["moves"]) == ("done", 3, 1)
 
 
+async def test_a_job_that_cannot_be_announced_ends_too(records: _Records, bot: BotHarness):
+    bot.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, message="No!")
+    await bot.imagine()
+    (end,) = records.ends()
+    assert (end["end"], end["level"]) == ("failed", "WARNING")
+    assert "No!" in end["cause"]
+
+
 async def test_jobs_that_are_deleted_before_their_end_is_told_end_too(
     records: _Records, bot: BotHarness
 ):
@@ -142,6 +154,18 @@ async def test_jobs_that_are_deleted_before_their_end_is_told_end_too(
         await bot.services.erasure.request(bot.alice.id)
         await bot.wait_until_notified()
     assert [each["end"] for each in records.ends()] == ["cancelled"]
+
+
+async def test_the_process_that_reads_files_writes_records_too(capfd: pytest.CaptureFixture[str]):
+    process = FileProcess(600.0, prepare=partial(set_up_logging, LogSettings(format="json")))
+    try:
+        await process.call(warnings.warn, "this file is odd")
+    finally:
+        process.close()
+    (line,) = capfd.readouterr().err.splitlines()
+    record = json.loads(line)
+    Draft202012Validator(record_schema()).validate(record)
+    assert record["cause"] == "UserWarning: this file is odd"
 
 
 def test_all_fields_in_the_sources_are_documented():

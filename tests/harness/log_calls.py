@@ -4,6 +4,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical", "log")
@@ -24,6 +25,7 @@ class LogCall:
     """The names of the fields; None if they cannot be told."""
 
 
+@cache
 def log_calls() -> list[LogCall]:
     """Return all log calls of the program."""
     files = [file for part in ("bot", "cogs", "engine") for file in (_ROOT / part).rglob("*.py")]
@@ -31,7 +33,10 @@ def log_calls() -> list[LogCall]:
 
 
 def _calls_of(file: Path) -> Iterator[LogCall]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    source = file.read_text(encoding="utf-8")
+    if "log." not in source:
+        return
+    tree = ast.parse(source)
     scopes = [
         tree,
         *(
