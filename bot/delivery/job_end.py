@@ -6,12 +6,12 @@ between the two.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.jobs.job import Job, JobState
 from bot.jobs.records import JobRecord
 from bot.monitoring.call_counts import CallCount
-from bot.storage import Store, retrying
 
 log = logging.getLogger(__name__)
 
@@ -20,15 +20,18 @@ DELETED = "deleted"
 """The end of a job that was deleted before its end was told."""
 
 
-async def log_end(
-    store: Store, record: JobRecord, calls: CallCount | None = None, *, told: bool = True
+def log_end(
+    record: JobRecord,
+    steps: Sequence[int] = (),
+    calls: CallCount | None = None,
+    *,
+    told: bool = True,
 ) -> None:
-    """Log the end of a job whose end is stored; `told` is False if nobody could be notified.
+    """Log the end of a job; `told` is False if nobody could be notified.
 
-    `calls` are those to Discord, for the job's messages.
+    `steps` are those of each stored picture, and `calls` those to Discord for the job's messages.
     """
     job, state = record.job, record.state
-    steps = await retrying(store.lifecycle.steps)(job.id)
     causes = [record.cause or record.reason] if state is JobState.FAILED else []
     if not told:
         causes.append(NOT_NOTIFIED)

@@ -246,8 +246,9 @@ class JobReport:
         url = await ending.tell()
         await self._make_calls(record.state, url)
         reason = NOT_NOTIFIED if url is None else None
+        steps = await retrying(store.lifecycle.steps)(job_id)
         await store.lifecycle.mark_notified(job_id, reason)
-        await log_end(store, record, self.calls, told=url is not None)
+        log_end(record, steps, self.calls, told=url is not None)
         return None
 
     async def _allow(

@@ -332,7 +332,7 @@ class JobSubmission:
         log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
         record = await self._store.jobs.get(job_id)
         if record is not None:
-            await log_end(self._store, record)
+            log_end(record)
 
 
 def _refused_text(error: discord.HTTPException) -> Message:

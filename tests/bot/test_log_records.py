@@ -59,6 +59,11 @@ class _Records(logging.Handler):
         self.all.append(json.loads(self.format(record)))
         self.problems += [each.message for each in self.validator.iter_errors(self.all[-1])]
 
+    async def wait_for_ends(self, count: int) -> list[dict[str, Any]]:
+        """Return the ends of jobs, in their order, when there are so many."""
+        await until(lambda: len(self.ends()) >= count)
+        return sorted(self.ends(), key=lambda each: each["job"])
+
     def ends(self) -> list[dict[str, Any]]:
         return [each for each in self.all if each["message"] == "job ended"]
 
@@ -93,7 +98,7 @@ async def test_the_end_of_each_job_is_one_record(
         await bot.services.control.stop(3, Actor(bot.alice.id, is_moderator=False))
         held.go_on()
         await bot.wait_until_notified()
-    ends = sorted(records.ends(), key=lambda each: each["job"])
+    ends = await records.wait_for_ends(4)
     assert [each["end"] for each in ends] == ["done", "failed", "stopped", "cancelled"]
     done, failed, stopped, cancelled = ends
     assert (done["pictures"], done["steps"], done["moves"]) == (2, 4, 0)
@@ -118,8 +123,8 @@ async def test_the_calls_for_a_job_are_counted(records: _Records, bot: BotHarnes
     async with job_in_progress(bot, steps=2) as held:
         held.go_on()
         await bot.wait_until_notified()
+    (end,) = await records.wait_for_ends(1)
     made = [each for each in bot.env.http_requests[before:] if "/callback" not in each.path]
-    (end,) = records.ends()
     own = [each for each in made if not each.path.startswith(("/webhooks", "/interactions"))]
     assert end["calls"] == len(own) > 3
 
@@ -133,6 +138,7 @@ async def test_a_job_that_goes_on_after_a_restart_ends_once(
         assert not records.ends()
         async with program.start() as bot:
             await bot.wait_until_notified()
+            await records.wait_for_ends(1)
         async with program.start():
             pass
     (end,) = records.ends()
@@ -142,7 +148,7 @@ async def test_a_job_that_goes_on_after_a_restart_ends_once(
 async def test_a_job_that_cannot_be_announced_ends_too(records: _Records, bot: BotHarness):
     bot.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, message="No!")
     await bot.imagine()
-    (end,) = records.ends()
+    (end,) = await records.wait_for_ends(1)
     assert (end["end"], end["level"]) == ("failed", "WARNING")
     assert "No!" in end["cause"]
 
@@ -153,7 +159,7 @@ async def test_jobs_that_are_deleted_before_their_end_is_told_end_too(
     async with job_in_progress(bot, steps=NEVER_FINISHES):
         await bot.services.erasure.request(bot.alice.id)
         await bot.wait_until_notified()
-    assert [each["end"] for each in records.ends()] == ["cancelled"]
+    assert [each["end"] for each in await records.wait_for_ends(1)] == ["cancelled"]
 
 
 async def test_the_process_that_reads_files_writes_records_too(capfd: pytest.CaptureFixture[str]):
