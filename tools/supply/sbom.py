@@ -105,7 +105,7 @@ def _package_parts(locked: list[Locked]) -> Iterator[_Part]:
 
 
 def _weights() -> Iterator[_Part]:
-    for file in sorted((ROOT / "engine" / "demo" / "weights").glob("*.safetensors")):
+    for file in sorted((ROOT / "engine").rglob("*.safetensors")):
         yield {
             "type": "machine-learning-model",
             "name": file.name,
