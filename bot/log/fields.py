@@ -37,7 +37,6 @@ _JOB_END = {
     "kind": Field("string", "what made the job (imagine, edit, vary, …), or what sort is meant"),
     "models": Field("strings", "names of models"),
     "device": Field("string", "where a painter computes, in a cluster with its machine"),
-    "picture": Field("integer", "number of a picture of a job, from 1"),
     "pictures": Field("integer", "number of pictures"),
     "steps": Field("integer", "number of steps taken"),
     "painting_seconds": Field("number", "engine time of a job; unknown if it has no pictures"),
