@@ -25,9 +25,10 @@ async def browser() -> AsyncIterator[Any]:
         await opened.close()
 
 
-async def test_the_page_fits_any_window_and_keeps_to_its_own_rules(
+async def test_the_page_fits_any_window_keeps_to_its_own_rules_and_everybody_can_use_it(
     bot: BotHarness, visitor: Visitor, browser: Any
 ):
+    axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
     page = await browser.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else 0)
@@ -41,6 +42,8 @@ async def test_the_page_fits_any_window_and_keeps_to_its_own_rules(
             await page.set_viewport_size({"width": width, "height": 800})
             root = "document.documentElement"
             assert await page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
+            found = await axe.run(page)
+            assert found.violations_count == 0, found.generate_report()
         await page.wait_for_function("document.querySelector('#painting img').naturalWidth > 0")
     assert said == []
 
