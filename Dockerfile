@@ -55,6 +55,7 @@ LABEL org.opencontainers.image.title="VQGAN-CLIP bot" \
 
 USER painter
 VOLUME /app/data /app/weights
-# It asks /healthz if host.port is set, else it looks at a file that the bot touches.
+# It asks /healthz if host.port is set, else it looks at a file that the bot touches, with a token
+# or without.
 HEALTHCHECK --interval=30s --timeout=15s --start-period=120s --retries=3 CMD ["python", "-m", "bot", "--healthy"]
 ENTRYPOINT ["python", "-m", "bot"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.config import BotSettings, read_settings
 from bot.default_config import write_config
-from bot.healthcheck import is_alive, is_answering
+from bot.healthcheck import is_alive, is_answering, is_local_page_alive
 from bot.log import is_for_programs, set_up_logging
 from bot.private_files import warn_if_open
 from bot.secret_variables import secret_files
@@ -88,10 +88,16 @@ def _tell(error: Exception) -> None:
 
 
 def _is_healthy(settings: BotSettings) -> bool:
-    """Ask the host's page if there is one; else look at the file that the bot touches."""
+    """Ask the host's page if there is one; else look at the file that the bot touches.
+
+    Without a token that can be in a local page's folder. A bot can have got its token otherwise
+    than the environment of this call, so its folder counts too.
+    """
     if settings.host.port:
         return is_answering(settings.host.address, settings.host.port)
-    return is_alive(settings.storage.folder)
+    if is_alive(settings.storage.folder):
+        return True
+    return settings.token is None and is_local_page_alive()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from bot.assembly import open_services
 from bot.client import PaintingBot
 from bot.config import BotSettings
 from bot.connection import check_token, connect
+from bot.healthcheck import LOCAL_FOLDERS
 from bot.services import Services
 from bot.tasks import cancel
 from bot.timings import Timings
@@ -140,7 +141,7 @@ def _on_discord(settings: BotSettings, _: AsyncExitStack) -> _Program:
 def _on_local_page(settings: BotSettings, stack: AsyncExitStack) -> _Program:
     from bot import local_preview
 
-    folder = Path(stack.enter_context(TemporaryDirectory()))
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix=LOCAL_FOLDERS)))
     services = open_services(local_page_settings(settings, folder), local_preview.UPLOAD_HOSTS)
     return services, lambda each: local_preview.serve(PaintingBot(each))
 

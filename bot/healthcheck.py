@@ -6,12 +6,15 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import gettempdir
 
 from bot.private_files import FILE_MODE
 
 ALIVE = "alive"
 BEAT_SECONDS, STALE_SECONDS = 10.0, 60.0
 """Seconds between two touches, and after which an untouched file means that the bot hangs."""
+LOCAL_FOLDERS = "vqgan-clip-bot-"
+"""What the names of folders for temporary files begin with that local pages make."""
 HEALTH_PATH = "/healthz"
 _ANSWER_SECONDS = 10.0
 """Seconds within which the page must answer; a container waits for 30."""
@@ -32,6 +35,11 @@ def is_alive(folder: Path) -> bool:
         return time.time() - (folder / ALIVE).stat().st_mtime < STALE_SECONDS
     except OSError:
         return False
+
+
+def is_local_page_alive() -> bool:
+    """Return True if a local page of this machine, or of this container, shows life."""
+    return any(map(is_alive, Path(gettempdir()).glob(f"{LOCAL_FOLDERS}*")))
 
 
 def is_answering(address: str, port: int) -> bool:

@@ -28,6 +28,8 @@ SECRET_VARIABLES = frozenset(
 )
 """Variables that hold or name a secret. Those with the prefix count in small letters too."""
 _MAX_SECRET_BYTES = 4096
+_NO_PATH = re.compile(r"[\w-]{20,}\.[\w-]+\.[\w-]{20,}|.*://.*")
+"""What a token of Discord and a URL look like, which were meant to be in the file."""
 _SHORTEST_HOST_TOKEN = 16
 """Minimum length of the token of the host's page, which people choose themselves."""
 
@@ -70,7 +72,7 @@ def url_in_file() -> SecretStr | None:
         return None
     if os.environ.get(URL_VARIABLE, "").strip():
         raise SettingsError(f"set {URL_VARIABLE} or {URL_FILE_VARIABLE}, not both")
-    return SecretStr(_secret_in(Path(file), URL_FILE_VARIABLE, "URL"))
+    return SecretStr(_secret_in(file, URL_FILE_VARIABLE, "URL"))
 
 
 def _read(variable: str, file_variable: str) -> SecretStr | None:
@@ -78,7 +80,7 @@ def _read(variable: str, file_variable: str) -> SecretStr | None:
     if token and file:
         raise SettingsError(f"set {variable} or {file_variable}, not both")
     if file:
-        token = _secret_in(Path(file), file_variable, "token")
+        token = _secret_in(file, file_variable, "token")
     if not re.fullmatch(r"[!-~]*", token):
         raise SettingsError(
             f"{file_variable if file else variable} contains characters that no token has, such "
@@ -87,10 +89,12 @@ def _read(variable: str, file_variable: str) -> SecretStr | None:
     return SecretStr(token) if token else None
 
 
-def _secret_in(file: Path, variable: str, what: str) -> str:
+def _secret_in(file: str, variable: str, what: str) -> str:
     """Return the only line of a file that a variable names."""
+    if _NO_PATH.fullmatch(file):  # an error of the file would show it
+        raise SettingsError(f"{variable} must be the path of a file that contains the {what}")
     try:
-        secret = decode_text(read_bounded(file, limit=_MAX_SECRET_BYTES)).strip()
+        secret = decode_text(read_bounded(Path(file), limit=_MAX_SECRET_BYTES)).strip()
     except ValueError:
         raise SettingsError(f"the file that {variable} names contains no {what}") from None
     if not secret:

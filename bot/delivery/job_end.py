@@ -2,22 +2,20 @@
 
 The process that tells people writes it, right after it has stored that they are told. So it comes
 once, also if the end is told only after a restart; it is missing only if the program is killed
-between the two.
+between the two. The end of a job whose recipe is damaged is logged by the store, which finds that.
 """
 
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import JobState
 from bot.jobs.records import JobRecord
 from bot.monitoring.call_counts import CallCount
 
 log = logging.getLogger(__name__)
 
 NOT_NOTIFIED = "nobody could be notified"
-DELETED = "deleted"
-"""The end of a job that was deleted before its end was told."""
 
 
 def log_end(
@@ -43,7 +41,7 @@ def log_end(
         "server": job.guild_id,
         "channel": record.channel_id,
         "kind": job.kind,
-        "models": _models(job),
+        "models": list(dict.fromkeys(each.models for each in job.recipes)),
         "device": record.device,
         "pictures": len(steps),
         "steps": sum(steps),
@@ -56,25 +54,6 @@ def log_end(
     }
     level = logging.INFO if told and state is not JobState.FAILED else logging.WARNING
     log.log(level, "job ended", extra=extra)
-
-
-def log_deletion(job: Job, channel_id: int | None, calls: CallCount | None = None) -> None:
-    """Log that a job was deleted before its end was told."""
-    extra = {
-        "job": job.id,
-        "end": DELETED,
-        "person": job.author_id,
-        "server": job.guild_id,
-        "channel": channel_id,
-        "kind": job.kind,
-        "models": _models(job),
-        "calls": calls.number if calls else 0,
-    }
-    log.info("job ended", extra=extra)
-
-
-def _models(job: Job) -> list[str]:
-    return list(dict.fromkeys(each.models for each in job.recipes))
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -10,7 +10,7 @@ import discord
 
 from bot.delivery.ending import Ending
 from bot.delivery.held_back import Allowed, JobFilter
-from bot.delivery.job_end import NOT_NOTIFIED, log_deletion, log_end
+from bot.delivery.job_end import NOT_NOTIFIED, log_end
 from bot.delivery.job_measures import JobMeasures
 from bot.delivery.poster import JobPoster
 from bot.delivery.progress_message import ProgressMessage
@@ -226,11 +226,8 @@ class JobReport:
     ) -> None:
         job_id, store = self.job.id, self._reporting.store
         record = await retrying(store.jobs.get)(job_id)
-        if record is None:  # deleted in the meantime
-            channel_id = None if self.location is None else self.location.channel_id
-            return log_deletion(self.job, channel_id, self.calls)
-        if record.state in UNFINISHED:
-            return None
+        if record is None or record.state in UNFINISHED:
+            return  # what cannot be read any more ends at the next start
         self._measures.on_end(record)
         fault = partial(message.update, picture_filter_text.FAULT_OF_RESULT, buttons=None)
         ending = Ending(
@@ -249,7 +246,6 @@ class JobReport:
         steps = await retrying(store.lifecycle.steps)(job_id)
         await store.lifecycle.mark_notified(job_id, reason)
         log_end(record, steps, self.calls, told=url is not None)
-        return None
 
     async def _allow(
         self,

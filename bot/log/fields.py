@@ -32,7 +32,7 @@ class Field:
 
 
 _JOB_END = {
-    "end": Field("string", "how a job ended: done, stopped, cancelled, failed or deleted"),
+    "end": Field("string", "how a job ended: done, stopped, cancelled or failed"),
     "person": Field("id", "number of the account of whoever asked, or changed something"),
     "kind": Field("string", "what made the job (imagine, edit, vary, …), or what sort is meant"),
     "models": Field("strings", "names of models"),

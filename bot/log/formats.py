@@ -53,7 +53,7 @@ class JsonFormat(logging.Formatter):
         }
         if trace := _trace(self, record, self._texts):
             values["trace"] = trace
-        return _escape(json.dumps(values, ensure_ascii=False, default=str))
+        return json.dumps(values, default=str)  # in ASCII, which every locale and terminal bears
 
 
 def _field_text(value: object) -> str:

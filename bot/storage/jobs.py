@@ -127,14 +127,20 @@ class JobRepository(Repository):
         """
         records, unreadable = await self._records(and_(_IS_OPEN, is_in(shards)))
         if unreadable:
-            change = update(JobRow).where(JobRow.id.in_(unreadable))
-            now = datetime.now(UTC)
-            values = {"state": JobState.FAILED, "reason": _UNREADABLE, "told_at": now}
-            await self._execute(change.values(ended_at=now, **values))
-        for job_id in unreadable:
-            extra = {"job": job_id, "end": JobState.FAILED.value, "cause": _UNREADABLE}
-            log.warning("job ended", extra=extra)
+            await self._give_up(unreadable)
         return records
+
+    async def _give_up(self, rows: Collection[JobRow]) -> None:
+        """Mark unreadable jobs as failed, and log the end of each, unless another process did."""
+        now = datetime.now(UTC)
+        values = {"state": JobState.FAILED, "ended_at": now, "told_at": now, "reason": _UNREADABLE}
+        is_meant = JobRow.id.in_([row.id for row in rows]), _IS_OPEN
+        async with self._write() as session:
+            change = update(JobRow).where(*is_meant).values(values).returning(JobRow.id)
+            changed = set(await session.scalars(change))
+        for row in rows:
+            if row.id in changed:
+                _log_unreadable(row, now)
 
     async def steps_stored(self) -> dict[int, int]:
         """Return how many steps the checkpoints of each unfinished job hold, by job id."""
@@ -261,8 +267,10 @@ class JobRepository(Repository):
         records, _ = await self._records(condition)
         return records[0] if records else None
 
-    async def _records(self, condition: ColumnElement[bool]) -> tuple[list[JobRecord], list[int]]:
-        """Return the records of jobs, oldest first, and the ids of unreadable jobs."""
+    async def _records(
+        self, condition: ColumnElement[bool]
+    ) -> tuple[list[JobRecord], list[JobRow]]:
+        """Return the records of jobs, oldest first, and the rows of unreadable jobs."""
         rows = select(JobRow, PlaceRow).outerjoin(PlaceRow, PlaceRow.job_id == JobRow.id)
         sources = select(SourceRow).join(JobRow, JobRow.id == SourceRow.job_id).where(condition)
         pictures: dict[int, dict[bytes, bytes]] = defaultdict(dict)
@@ -288,9 +296,9 @@ def _posted(message_id: int) -> Select[int]:
 
 def _readable(
     found: Sequence[_Found], pictures: Mapping[int, Mapping[bytes, bytes]]
-) -> tuple[list[JobRecord], list[int]]:
+) -> tuple[list[JobRecord], list[JobRow]]:
     records: list[JobRecord] = []
-    unreadable: list[int] = []
+    unreadable: list[JobRow] = []
     for row, place in found:
         try:
             records.append(_record(row, place, _job(row, _recipes(row, pictures.get(row.id, {})))))
@@ -298,8 +306,28 @@ def _readable(
             level = logging.INFO if row.sources_removed else logging.ERROR
             extra = {"job": row.id, "cause": str(error)}
             log.log(level, "a stored job is unreadable", extra=extra)
-            unreadable.append(row.id)
+            unreadable.append(row)
     return records, unreadable
+
+
+def _log_unreadable(row: JobRow, now: datetime) -> None:
+    """Log the end of a job as `bot.delivery.job_end` does, with what is known without a recipe."""
+    extra = {
+        "job": row.id,
+        "end": JobState.FAILED.value,
+        "person": row.author_id,
+        "server": row.guild_id,
+        "channel": row.channel_id,
+        "kind": row.kind,
+        "device": row.device,
+        "pictures": 0,
+        "steps": 0,
+        "total_seconds": round(max(0.0, (now - row.accepted_at).total_seconds()), 3),
+        "calls": 0,
+        "moves": max(0, row.starts - 1),
+        "cause": _UNREADABLE,
+    }
+    log.warning("job ended", extra=extra)
 
 
 def _recipes(row: JobRow, pictures: Mapping[bytes, bytes]) -> tuple[AnyRecipe, ...]:

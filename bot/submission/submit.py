@@ -11,7 +11,7 @@ import discord
 from sqlalchemy.exc import DBAPIError
 
 from bot.config import BotSettings
-from bot.delivery.job_end import log_deletion, log_end
+from bot.delivery.job_end import log_end
 from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.reporter import Reporter
 from bot.errors import RESTARTING, UserError
@@ -273,7 +273,7 @@ class JobSubmission:
         location = JobLocation(requester.guild_id, channel_id, channel_id, message.id)
         record = await self._store.jobs.set_location(job, location)
         if record is None:
-            return log_deletion(job, channel_id, calls)
+            return
         extra = {
             "job": job.id,
             "person": job.author_id,

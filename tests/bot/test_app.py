@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +46,21 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     yield program
     program.kill()
     program.communicate()
+
+
+def test_a_local_page_is_healthy_while_it_runs(running: subprocess.Popen[str], tmp_path: Path):
+    def is_healthy() -> bool:
+        command, others = (*COMMAND, "--healthy"), environment(tmp_path)
+        return subprocess.run(command, cwd=tmp_path, env=others, check=False).returncode == 0
+
+    assert running.stdout is not None
+    assert any("http://" in line for line in iter(running.stdout.readline, ""))
+    end = time.monotonic() + PATIENCE
+    while not is_healthy():
+        assert time.monotonic() < end
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=PATIENCE)
+    assert not is_healthy()
 
 
 def test_without_a_token_it_serves_a_page_on_loopback_and_ends_cleanly(
@@ -147,6 +164,7 @@ def test_health_is_a_recent_sign_of_life(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["bot", "--healthy"])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # there may be local pages elsewhere
     if age is not None:
         sign = tmp_path / "data" / ALIVE
         sign.parent.mkdir()

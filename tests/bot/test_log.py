@@ -1,5 +1,6 @@
 """Logs are one record a line, with fields, for people or for machines."""
 
+import io
 import json
 import logging
 import sys
@@ -92,6 +93,15 @@ def test_nothing_in_a_record_can_look_like_another_one(
     assert all(each.startswith("  ") for each in others)
     if kind == "json" and where == "field":
         assert json.loads(first)["cause"] == FORGERY
+
+
+def test_json_is_read_whatever_the_encoding_of_the_log_is(monkeypatch: pytest.MonkeyPatch):
+    file = io.BytesIO()
+    stream = io.TextIOWrapper(file, "latin-1", errors="backslashreplace", write_through=True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    set_up_logging(LogSettings(format="json"))
+    log.info("refused", extra={"cause": "Ü 🎨", "models": ["\ud800"]})
+    assert json.loads(file.getvalue())["cause"] == "Ü 🎨"
 
 
 @pytest.mark.parametrize("kind", ["text", "json"])

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import sqlite3
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from bot.log.formats import JsonFormat
 from bot.log.schema import field_table, record_schema
 from bot.log.texts import Texts
 from bot.reading.file_process import FileProcess
+from bot.storage.connection import DATABASE
 from bot.submission.permissions import Actor
 from engine.vqgan_clip.generation import Generation
 from tests.harness.bot_harness import (
@@ -29,7 +32,7 @@ from tests.harness.bot_harness import (
     until,
 )
 from tests.harness.interactions import NEVER_FINISHES
-from tests.harness.log_calls import log_calls
+from tests.harness.log_calls import calls_in, log_calls
 from tests.harness.restartable_bot import open_restartable_bot
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
@@ -153,7 +156,27 @@ async def test_a_job_that_cannot_be_announced_ends_too(records: _Records, bot: B
     assert "No!" in end["cause"]
 
 
-async def test_jobs_that_are_deleted_before_their_end_is_told_end_too(
+async def test_a_job_whose_recipe_is_damaged_ends_once_at_a_start(
+    records: _Records, settings: BotSettings, monkeypatch: pytest.MonkeyPatch
+):
+    async with open_restartable_bot(settings, monkeypatch) as program:
+        async with program.start() as bot, job_in_progress(bot, steps=NEVER_FINISHES):
+            pass
+        with closing(sqlite3.connect(settings.storage.folder / DATABASE)) as database, database:
+            database.execute("UPDATE jobs SET recipes = '[\"{}\"]'")
+        async with program.start() as bot:
+            (end,) = records.ends()
+            await bot.services.store.jobs.list_open()
+        async with program.start():
+            pass
+    assert records.ends() == [end]
+    assert (end["end"], end["level"], end["kind"]) == ("failed", "WARNING", "imagine")
+    assert (end["person"], end["channel"]) == (str(bot.alice.id), str(bot.channel.id))
+    assert (end["pictures"], end["moves"], end["device"]) == (0, 0, "cpu")
+    assert end["total_seconds"] > 0
+
+
+async def test_the_unfinished_jobs_of_whoever_deletes_their_data_end_too(
     records: _Records, bot: BotHarness
 ):
     async with job_in_progress(bot, steps=NEVER_FINISHES):
@@ -172,6 +195,24 @@ async def test_the_process_that_reads_files_writes_records_too(capfd: pytest.Cap
     record = json.loads(line)
     Draft202012Validator(record_schema()).validate(record)
     assert record["cause"] == "UserWarning: this file is odd"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "log.info('said', extra={'odd': 1})",
+        "logger.info('said', extra={'odd': 1})",
+        "self._log.log(10, 'said', extra={'odd': 1})",
+        "def f():\n extra = {'job': 1}\n extra['odd'] = 1\n log.info('said', extra=extra)",
+        "def f():\n extra = {'job': 1}\n extra |= {'odd': 1}\n log.info('said', extra=extra)",
+        "def f():\n extra = {'job': 1}\n extra.update(odd=1)\n log.info('said', extra=extra)",
+        "def f(extra):\n log.info('said', extra=extra)",
+        "log.info('said', extra={'job': 1} | more)",
+    ],
+)
+def test_a_field_that_is_not_documented_is_found_in_a_source(source: str):
+    (call,) = calls_in(source)
+    assert call.fields is None or "odd" in call.fields
 
 
 def test_all_fields_in_the_sources_are_documented():

@@ -29,12 +29,16 @@ class LogCall:
 def log_calls() -> list[LogCall]:
     """Return all log calls of the program."""
     files = [file for part in ("bot", "cogs", "engine") for file in (_ROOT / part).rglob("*.py")]
-    return [call for file in sorted(files) for call in _calls_of(file)]
+    return [
+        call
+        for file in sorted(files)
+        for call in calls_in(file.read_text(encoding="utf-8"), str(file.relative_to(_ROOT)))
+    ]
 
 
-def _calls_of(file: Path) -> Iterator[LogCall]:
-    source = file.read_text(encoding="utf-8")
-    if "log." not in source:
+def calls_in(source: str, place: str = "") -> Iterator[LogCall]:
+    """Yield the log calls in the source of a module, whose file is `place`."""
+    if not any(sign in source for sign in ("log.", "extra=")):
         return
     tree = ast.parse(source)
     scopes = [
@@ -57,23 +61,37 @@ def _calls_of(file: Path) -> Iterator[LogCall]:
         literal = told.value if isinstance(told, ast.Constant) else None
         extra = next((each.value for each in call.keywords if each.arg == "extra"), None)
         fields = frozenset[str]() if extra is None else _fields(extra, values)
-        place = f"{file.relative_to(_ROOT)}:{call.lineno}"
-        yield LogCall(place, method.attr, literal if isinstance(literal, str) else None, fields)
+        message = literal if isinstance(literal, str) else None
+        yield LogCall(f"{place}:{call.lineno}", method.attr, message, fields)
 
 
 def _is_log_call(node: ast.Call) -> bool:
-    return (
-        isinstance(node.func, ast.Attribute)
-        and node.func.attr in LEVELS
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "log"
-    )
+    """Return True for calls of `log`, and for those of other loggers that write fields."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr not in LEVELS:
+        return False
+    logger = node.func.value
+    has_fields = any(each.arg == "extra" for each in node.keywords)
+    return has_fields or (isinstance(logger, ast.Name) and logger.id == "log")
 
 
 def _assigned(scope: ast.AST) -> dict[str, list[ast.expr]]:
-    """Return all that is assigned to names in a function, or added to them."""
+    """Return all that is assigned to names in a function, or added to them.
+
+    A call such as `extra.update(…)` is among it as it is, so that nobody can tell the keys.
+    """
     found: dict[str, list[ast.expr]] = defaultdict(list)
     for each in ast.walk(scope):
+        match each:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name), attr="update" | "setdefault")
+            ):
+                found[name].append(each)
+            case ast.Assign(
+                targets=[ast.Subscript(value=ast.Name(id=name), slice=key)], value=value
+            ):
+                found[name].append(ast.Dict([key], [value]))
+            case _:
+                pass
         targets = each.targets if isinstance(each, ast.Assign) else [getattr(each, "target", None)]
         value = getattr(each, "value", None)
         for target in targets:
