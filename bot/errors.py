@@ -1,6 +1,7 @@
 """Errors that people see, and the sentences for them."""
 
 from bot.languages.message import Message, Sentence, from_engine
+from engine.config_file import hide_logins
 from engine.errors import EngineError
 
 FAULT = Message("Something went wrong on my side, and it was logged. Please try again.")
@@ -14,7 +15,7 @@ _LONGEST_CAUSE = 500
 
 def cause_of(error: BaseException) -> str:
     """Return an error in one line, for whoever hosts the bot."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = hide_logins(" ".join(f"{type(error).__name__}: {error}".split()))
     return text if len(text) <= _LONGEST_CAUSE else f"{text[: _LONGEST_CAUSE - 1]}…"
 
 

@@ -11,7 +11,6 @@ from aiohttp import web
 from bot.background import Background
 from bot.healthcheck import HEALTH_PATH
 from bot.host_page.actions import Actions
-from bot.host_page.causes import Causes
 from bot.host_page.gallery import GalleryPages
 from bot.host_page.gauges import Gauges
 from bot.host_page.guard import Guard, add_headers
@@ -75,7 +74,7 @@ async def open_host_page(background: Background) -> AsyncGenerator[HostPage | No
         yield None
         return
     assert settings.host_token is not None
-    watch, causes = VitalsWatch(background.store, settings.storage.folder), Causes()
+    watch = VitalsWatch(background.store, settings.storage.folder)
     health, gauges = Health(background, watch.latest), Gauges(background, watch.latest)
     tokens, sessions = TokenCheck(settings.host_token), Sessions()
     templates, readers = await asyncio.to_thread(Templates), settings.host.gallery
@@ -93,11 +92,10 @@ async def open_host_page(background: Background) -> AsyncGenerator[HostPage | No
     actions.add_to(app)
     gallery.add_to(app)
     background.metrics.registry.register(gauges)
-    logging.getLogger().addHandler(causes)
     watching = asyncio.create_task(watch.run())
     try:
         async with _served(app, settings.host.address, settings.host.port):
-            make_views = partial(_views, health, watch.latest, causes, versions)
+            make_views = partial(_views, health, watch.latest, versions)
             page = HostPage(pages, gallery, actions, make_views)
             try:
                 yield page
@@ -105,14 +103,11 @@ async def open_host_page(background: Background) -> AsyncGenerator[HostPage | No
                 await page.close()
     finally:
         await cancel(watching)
-        logging.getLogger().removeHandler(causes)
         background.metrics.registry.unregister(gauges)
 
 
-def _views(
-    health: Health, vitals: Vitals, causes: Causes, versions: dict[str, str], services: Services
-) -> Views:
-    return Views(services, health, vitals, causes, versions)
+def _views(health: Health, vitals: Vitals, versions: dict[str, str], services: Services) -> Views:
+    return Views(services, health, vitals, versions)
 
 
 @asynccontextmanager

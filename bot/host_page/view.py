@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 
-from bot.host_page.causes import Causes
 from bot.host_page.charts import HOUR, WEEK, Chart, Span, charts
 from bot.host_page.health import Health
 from bot.host_page.kept import Kept
@@ -22,7 +21,7 @@ from engine.files import MEBIBYTE
 
 MOST_JOBS, MOST_FAILURES = 50, 10
 """Maximum number of waiting jobs, and of failures, that are shown."""
-_PROMPT = 160
+_PROMPT, _CAUSE = 160, 300
 _LIBRARIES = ("torch", "discord.py", "SQLAlchemy", "aiohttp")
 
 
@@ -75,7 +74,7 @@ class Failure:
     job: FailedJob
     prompt: str
     cause: str
-    """What the log says; "" if it says nothing more."""
+    """What the log says; "" if it is not known."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +113,11 @@ class Views:
         services: Services,
         health: Health,
         vitals: Vitals,
-        causes: Causes,
         versions: dict[str, str],
     ) -> None:
         self._services = services
         self._health = health
         self._vitals = vitals
-        self._causes = causes
         self._versions = versions
         overview = services.store.overview
         self._decisions = Kept(HostDecisions(services.store).get, 0.0)
@@ -167,7 +164,8 @@ class Views:
         if found is None:
             return None
         return tuple(
-            Failure(job, one_line(job.prompt, _PROMPT), self._causes.of(job.id)) for job in found
+            Failure(job, one_line(job.prompt, _PROMPT), one_line(job.cause, _CAUSE))
+            for job in found
         )
 
     async def _plots(self, span: Span, now: datetime) -> Sequence[Chart]:

@@ -27,6 +27,8 @@ class FailedJob:
     prompt: str
     reason: str
     """What its author was told."""
+    cause: str
+    """What the host should know; "" if nothing is stored."""
     ended_at: datetime
 
 
@@ -53,13 +55,13 @@ class OverviewRepository(Repository):
 
     async def failures(self, most: int) -> list[FailedJob]:
         """List the jobs that failed last, the newest first."""
-        columns = (JobRow.id, JobRow.author_id, JobRow.prompt, JobRow.reason, JobRow.ended_at)
-        rows = select(*columns).where(JobRow.state == JobState.FAILED)
+        asked = JobRow.id, JobRow.author_id, JobRow.prompt
+        rows = select(*asked, JobRow.reason, JobRow.cause, JobRow.ended_at).where(_FAILED)
         async with self._read() as session:
             found = await session.execute(rows.order_by(JobRow.id.desc()).limit(most))
             return [
-                FailedJob(job_id, author_id, prompt, reason or "", ended_at)
-                for job_id, author_id, prompt, reason, ended_at in found
+                FailedJob(job_id, author_id, prompt, reason or "", cause or "", ended_at)
+                for job_id, author_id, prompt, reason, cause, ended_at in found
                 if ended_at is not None
             ]
 

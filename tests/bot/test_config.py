@@ -206,6 +206,26 @@ def test_a_file_that_holds_no_token_is_an_error(
         read_settings()
 
 
+@pytest.mark.parametrize(
+    ("variable", "secret"),
+    [
+        (
+            "DISCORD_TOKEN_FILE",
+            "MTIzNDU2Nzg5MDEyMzQ1Njc4.Gabcde.a-token-of-38-characters-0000000000000",
+        ),
+        ("STORAGE_URL_FILE", "postgresql://bot:a-password@db.example/bot"),
+    ],
+)
+def test_a_secret_in_the_place_of_its_file_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, variable: str, secret: str
+):
+    monkeypatch.setenv(variable, secret)
+    with pytest.raises(EngineError, match="must be the path of a file") as error:
+        read_settings()
+    assert variable in str(error.value)
+    assert secret[-15:] not in str(error.value)
+
+
 def test_errors_do_not_hold_the_token(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
     monkeypatch.setenv("VQGAN_CLIP_LIMITS__COUNT", "9")
