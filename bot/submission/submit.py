@@ -217,7 +217,7 @@ class JobSubmission:
             self._unannounced.put_nowait((requester, job))
             raise UserError(_NO_ANSWER) from error
         except Exception as error:
-            await self._abandon(job.id, str(error))
+            await self._abandon(job.id, str(error), calls)
             if not isinstance(error, discord.HTTPException):
                 raise
             raise UserError(_refused_text(error)) from error
@@ -255,7 +255,7 @@ class JobSubmission:
             with self._reporter.call_counts.counting(calls):
                 message = await self._announce(requester, job)
         except discord.HTTPException as error:
-            await self._abandon(job.id, str(error))
+            await self._abandon(job.id, str(error), calls)
         except Exception:
             log.exception("a job was not announced", extra={"job": job.id})
         else:
@@ -325,14 +325,14 @@ class JobSubmission:
         requester = Requester(job.author_id, job.guild_id, channel, permissions)
         self._unannounced.put_nowait((requester, job))
 
-    async def _abandon(self, job_id: int, reason: str) -> None:
+    async def _abandon(self, job_id: int, reason: str, calls: CallCount | None = None) -> None:
         """End a job that has no channel in which anyone could be notified."""
         await self._store.lifecycle.fail(job_id, reason)
         await self._store.lifecycle.mark_notified(job_id)
         log.warning("a job was not announced", extra={"job": job_id, "cause": reason})
         record = await self._store.jobs.get(job_id)
         if record is not None:
-            log_end(record)
+            log_end(record, calls=calls)
 
 
 def _refused_text(error: discord.HTTPException) -> Message:

@@ -152,7 +152,7 @@ async def test_a_job_that_cannot_be_announced_ends_too(records: _Records, bot: B
     bot.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, message="No!")
     await bot.imagine()
     (end,) = await records.wait_for_ends(1)
-    assert (end["end"], end["level"]) == ("failed", "WARNING")
+    assert (end["end"], end["level"], end["calls"]) == ("failed", "WARNING", 1)
     assert "No!" in end["cause"]
 
 
