@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
         print("|---|---|---|")
         for part in sorted({part for part, _, _ in parts}):
             print(f"| {part} | {_share(parts, part, 'true')} | {_share(parts, part, 'others')} |")
-    print("\n| control, sky, ground or a thing accepted | |\n|---|---|")
+    print("\n| control | share |\n|---|---|")
     for name, share in controls(judge, options.seed):
         print(f"| {name} | {share} |")
     print(f"\n{structure_line(options.seed)}")

@@ -1,4 +1,4 @@
-"""The examples in the README and in `/help` succeed with the demo models."""
+"""The examples in the documents and in `/help` succeed with the demo models."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,9 @@ from engine.models.catalogue import CATALOGUE
 from engine.recipes.prompts import parse_prompts
 from tests.harness.bot_harness import ephemeral_text, make_settings, open_bot
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+NAMES = ("README.md", "docs/index.md", "docs/install.md", "docs/command-line.md", "docs/library.md")
+DOCUMENTS = "".join((ROOT / name).read_text(encoding="utf-8") for name in NAMES)
 PAINTED = r'`/imagine (?:prompt: )?([^`]+)`|imagine "([^"]+)"|make_recipe\(\s*"([^"]+)"'
 OTHERS = r'(?:edit|mask) \S+ "([^"]+)"|(?:find_mask|edit_recipe)\([^"\n]*"([^"]+)"'
 COMBINED = r"`([^`]+\|[^`]+)` combines"
@@ -28,10 +30,10 @@ def found(pattern: str, text: str) -> set[str]:
 async def test_the_examples_show_what_they_say(tmp_path: Path, models: engine.Models):
     async with open_bot(make_settings(tmp_path)) as bot:
         helped = ephemeral_text(await bot.alice.slash(bot.channel, "help"))
-    in_readme, in_help = found(PAINTED, README), found(f"{PAINTED}|{COMBINED}", helped)
+    in_documents, in_help = found(PAINTED, DOCUMENTS), found(f"{PAINTED}|{COMBINED}", helped)
     assert {*CATALOGUE["demo"].examples, CATALOGUE["demo"].combination} <= in_help
-    assert len(in_readme) >= 2
-    examples = sorted(in_readme | in_help)
+    assert len(in_documents) >= 2
+    examples = sorted(in_documents | in_help)
     assert len(examples) <= 4, "each one takes seconds, so use those that are there"
     judge = Judge()
     # One is painted as people get it; the others in the fewest steps of a preset, to save time.
@@ -44,9 +46,9 @@ async def test_the_examples_show_what_they_say(tmp_path: Path, models: engine.Mo
         assert verdict.matches(color, shape, background).all_right, prompt
 
 
-def test_the_readme_uses_words_that_the_demo_models_know():
+def test_the_documents_use_words_that_the_demo_models_know():
     knows = CATALOGUE["demo"].vocabulary
-    lines = found(f"{PAINTED}|{OTHERS}", README)
+    lines = found(f"{PAINTED}|{OTHERS}", DOCUMENTS)
     assert len(lines) >= 6
     texts = [prompt.text for line in lines for prompt in parse_prompts(line)]
     assert not {word for each in texts for word in knows.unknown_words(each)}

@@ -190,6 +190,7 @@ def test_asking_for_health_loads_neither_discord_nor_the_engine(tmp_path: Path):
     assert not loaded & {"discord", "simcord", "sqlalchemy", "torch"}
 
 
-def test_the_readme_names_the_permissions_that_the_bot_asks_for():
-    numbers = re.findall(r"permissions=(\d+)", (ROOT / "README.md").read_text())
+@pytest.mark.parametrize("document", ["README.md", "docs/discord.md"])
+def test_documents_name_the_permissions_that_the_bot_asks_for(document: str):
+    numbers = re.findall(r"permissions=(\d+)", (ROOT / document).read_text())
     assert numbers == [str(INVITE.value)]

@@ -1,9 +1,6 @@
 """The documentation site: it builds strictly, needs no other server, and its parts exist."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,23 +13,6 @@ from tools.site.pages import prepared
 from tools.site.sources import excerpt
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the site as `make docs` does: warnings, such as a broken link, are errors."""
-    folder = tmp_path_factory.mktemp("site")
-    command = (sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "-d", str(folder))
-    built = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert built.returncode == 0, built.stdout + built.stderr
-    return folder
 
 
 class _Loaded(HTMLParser):
