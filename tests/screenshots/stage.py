@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ from tests.screenshots.camera import Camera
 CIRCLE = "a red circle on a blue background"
 SQUARE = "a green square on a white background"
 RING = "a yellow ring on a purple background"
+_WHILE = 6.0
+"""Seconds; a message of progress is edited more often than that while its job is painted."""
 
 
 @dataclass
@@ -73,10 +76,11 @@ class Stage:
         await self.bot.wait_until_notified()
         return [each for each in self.channel.history() if each.attachments][-1]
 
-    async def pause(self, seconds: float) -> None:
-        """Let the camera, if there is one, wait until there is more to see."""
-        if self.camera is not None:
-            await asyncio.sleep(seconds)
+    async def settled(self, shown: Callable[[], str]) -> None:
+        """Let the camera, if there is one, wait until a text has stayed the same for a while."""
+        before = None
+        while self.camera is not None and before != (before := shown()):
+            await asyncio.sleep(_WHILE)
 
     def files(self) -> list[discord.Attachment]:
         """Return all files that are in the channel."""

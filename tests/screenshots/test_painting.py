@@ -21,7 +21,7 @@ async def test_imagine_while_it_is_painted(stage: Stage):
         told = await stage.told("imagine", prompt=RING, steps=2 * half, seed=4)
         assert is_accepted(told)
         await until(lambda: progress(stage).attachments)
-        await stage.pause(12)
+        await stage.settled(lambda: progress(stage).content)
         await stage.show("progress", last=2)
         assert "Cancelled" in await stage.told("cancel", job="all")
     await stage.bot.wait_until_notified()
