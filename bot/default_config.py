@@ -18,6 +18,10 @@ def write_config(path: Path) -> None:
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(_default_config())
+    except FileExistsError as error:
+        raise SettingsError(
+            f"{quoted(path)} is there already. Change it, or name another file: --write-config FILE"
+        ) from error
     except OSError as error:
         raise SettingsError(f"Cannot write {quoted(path)}: {error.strerror}.") from error
 
