@@ -1,9 +1,8 @@
 """Measure how long a new user waits for the first picture, and what they have to do for it.
 
 Starts the program as `make run` does, without a token and in an empty folder, opens the address
-that it prints in Chromium, and does only what the page says. Needs playwright and Chromium, which
-nothing else here needs: `pip install playwright`, then `playwright install chromium`, or a Chromium
-of the system.
+that it prints in Chromium, and does only what the page says. Needs playwright, which is among the
+requirements of the tests, and Chromium: `playwright install chromium`, or a Chromium of the system.
 """
 
 import argparse
