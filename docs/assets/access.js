@@ -1,6 +1,7 @@
-/* The theme puts wide tables into boxes that scroll. Those that do can be reached, and scrolled, by keyboard. */
+/* What the theme leaves out for people who use a keyboard or a screen reader. */
 
 document$.subscribe(() => {
+  // A box in which a wide table scrolls can be reached, and scrolled, by keyboard.
   const observer = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
@@ -8,4 +9,7 @@ document$.subscribe(() => {
     }
   });
   document.querySelectorAll(".md-typeset__scrollwrap").forEach((each) => observer.observe(each));
+
+  // The button that copies code is not a navigation of its own for each piece of code.
+  document.querySelectorAll(".md-code__nav").forEach((each) => each.setAttribute("role", "none"));
 });
