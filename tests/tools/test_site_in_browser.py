@@ -21,7 +21,6 @@ async def test_pages_fit_any_window_and_everybody_can_use_them(site: Path, schem
     async with api.async_playwright() as play:
         browser = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = await (await browser.new_context(color_scheme=scheme)).new_page()
-        page.on("console", lambda each: said.append(each.text) if each.type == "error" else 0)
         page.on("pageerror", lambda error: said.append(str(error)))
         for name in PAGES:
             for width in WIDTHS:
