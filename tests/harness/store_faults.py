@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing
 
 import pytest
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
 
 from bot.config import BotSettings
 from bot.storage.connection import DATABASE
@@ -33,17 +34,26 @@ def begins_to_write(database: sqlite3.Connection) -> bool:
 
 @asynccontextmanager
 async def full(bot: BotHarness) -> AsyncIterator[None]:
-    """No page of the disk is free for a while."""
+    """No page of the disk is free for a while.
+
+    Rows that would still fit between others are refused too: whether one does is chance.
+    """
     engine = bot.services.store.jobs._database.engine
     limit = [1]
 
     def bounded(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count={limit[0]}")
 
+    def refuse_rows(_: Connection, __: object, statement: str, *___: object) -> None:
+        if limit[0] == 1 and statement.startswith("INSERT"):
+            cause = sqlite3.OperationalError("database or disk is full")
+            raise OperationalError(statement, {}, cause)
+
     await asyncio.to_thread(give_back_free_pages, bot.services.settings)
     pool = engine.sync_engine.pool  # what listens cannot be changed while somebody is told
     await until(lambda: pool.checkedout() == 0)  # pyright: ignore[reportAttributeAccessIssue]
     event.listen(engine.sync_engine, "begin", bounded)
+    event.listen(engine.sync_engine, "before_cursor_execute", refuse_rows)
     yield
     limit[0] = 2**30
 

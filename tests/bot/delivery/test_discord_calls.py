@@ -15,6 +15,7 @@ import discord
 import pytest
 from simcord.http.client import FakeWebhookAdapter
 
+from bot.log.libraries import choose_levels
 from bot.worker import picture_progress
 from tests.harness.bot_harness import (
     BotHarness,
@@ -47,6 +48,17 @@ def raising(error: Exception) -> Callable[..., Awaitable[None]]:
         raise error
 
     return lost
+
+
+@pytest.fixture
+def quiet_libraries() -> Iterator[None]:
+    """Let libraries log what the program lets them."""
+    loggers = [logging.getLogger(name) for name in (None, "bot", "cogs", "engine")]
+    levels = [each.level for each in loggers]
+    choose_levels("INFO")
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @contextmanager
@@ -84,6 +96,7 @@ async def test_a_command_that_is_not_acknowledged_queues_nothing(
 @pytest.mark.parametrize(
     ("status", "code", "levels"), [(404, 10062, []), (503, 0, [logging.WARNING])]
 )
+@pytest.mark.usefixtures("quiet_libraries")
 async def test_choices_that_come_too_late_are_no_error(
     bot: BotHarness,
     caplog: pytest.LogCaptureFixture,

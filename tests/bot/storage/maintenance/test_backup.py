@@ -49,7 +49,7 @@ async def test_everything_is_restored_and_new_numbers_continue(
     async with target.open() as store:
         assert await snapshot(store) == before
         assert await store.key_values.get("name") == "value"
-        assert (await store.jobs.add(1, "next", (recipe_for("next"),))).id == 4
+        assert (await store.jobs.add(1, "next", (recipe_for("next"),))).id == 5
         assert (await store.drafts.add(1, b"s", None, None)).id == 2
     assert await value(place) == "later"
     assert await run("backup", file, "--force", "--database", named(place)) == 0
