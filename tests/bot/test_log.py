@@ -17,28 +17,15 @@ from bot.config import BotSettings, LogSettings, SafetySettings, StorageSettings
 from bot.log import log_start, set_up_logging
 from bot.log.fields import FIELDS
 from bot.log.schema import record_schema
+from tests.harness.logging_kept import logging_kept
 
 log = logging.getLogger("bot.test")
-_OWN = ("bot", "cogs", "engine")
 
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in _OWN}
-    with pytest.MonkeyPatch.context() as patch:
-        for part, name in (
-            (sys, "excepthook"),
-            (sys, "unraisablehook"),
-            (threading, "excepthook"),
-            (warnings, "showwarning"),
-        ):
-            patch.setattr(part, name, getattr(part, name))
+    with logging_kept():
         yield
-    root.handlers[:], root.level = handlers, level
-    for name, each in levels.items():
-        logging.getLogger(name).setLevel(each)
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from tests.harness.bot_harness import (
     result_of,
     until,
 )
+from tests.harness.logging_kept import logging_kept
 
 ACKNOWLEDGEMENT, ANSWER = "/interactions/*/*/callback", "/webhooks/*/*/messages/@original"
 REFUSALS = [(403, 50001), (404, 10062), (500, 0)]
@@ -105,7 +106,9 @@ async def test_choices_that_come_too_late_are_no_error(
     levels: list[int],
 ):
     bot.env.inject_error("POST", ACKNOWLEDGEMENT, status=status, code=code)
-    assert await bot.alice.autocomplete(bot.channel, "imagine", "style", "c", prompt="a") == []
+    with logging_kept():
+        choose_levels("INFO")
+        assert await bot.alice.autocomplete(bot.channel, "imagine", "style", "c", prompt="a") == []
     assert [each.levelno for each in caplog.records if each.levelno > logging.INFO] == levels
     assert not any(each.exc_info for each in caplog.records)
     assert await bot.alice.autocomplete(bot.channel, "imagine", "style", "c", prompt="a")
