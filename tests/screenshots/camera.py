@@ -24,9 +24,9 @@ _LARGEST = 60 * 1024
 """Maximum size of a picture in bytes, unless even the last try needs more."""
 _MESSAGES = "#channel-message-list .channel-message"
 _SIDE_BY_SIDE = """
-.message-attachments { display: flex; flex-wrap: wrap; gap: 8px; }
-.attachment + .attachment { margin-top: 0; }
-.attachment-inline { width: auto; }
+ul.message-attachments { display: flex; flex-wrap: wrap; gap: 8px; }
+li.attachment + li.attachment { margin-top: 0; }
+li.attachment-inline { width: auto; }
 img.attachment-image { max-height: 224px; }
 """
 """Shows the pictures of a message beside each other, as Discord does and the page does not."""
