@@ -33,6 +33,8 @@ _ROUNDING = 1e-6
 """Share of a painter that may be missing on a GPU, since shares such as a tenth are not exact."""
 _FRESH_SECONDS = 1.0
 """Seconds after an answer in which a painter is believed to live."""
+_JOINING = threading.Lock()
+"""Ray has one connection for the whole process, and two threads must not open it at once."""
 
 
 class RayCluster:
@@ -138,19 +140,20 @@ def join_cluster(settings: ClusterSettings, head: OwnHead | None = None) -> bool
     """
     os.environ.update(ray_environment(os.environ))
     ray = import_ray()
-    if ray.is_initialized():
-        return False
-    address = Address.parse(settings.address) if head is None else head.address
-    if head is not None:
-        head.start()
-    find_head(address)
-    tell_version(address)
-    ray.init(
-        address=str(address),
-        namespace=settings.namespace,
-        configure_logging=False,
-        log_to_driver=False,
-    )
+    with _JOINING:
+        if ray.is_initialized():
+            return False
+        address = Address.parse(settings.address) if head is None else head.address
+        if head is not None:
+            head.start()
+        find_head(address)
+        tell_version(address)
+        ray.init(
+            address=str(address),
+            namespace=settings.namespace,
+            configure_logging=False,
+            log_to_driver=False,
+        )
     return True
 
 
