@@ -186,7 +186,7 @@ def _build_services(
     styles = SavedStyles(store, policy)
     default_options = DefaultOptions(settings, store, policy, styles)
     edits = Edits(settings, submission, policy, store, files)
-    restyles = Restyles(settings, submission, policy, files, default_options)
+    restyles = Restyles(settings, submission, policy, store, files, default_options)
     return Services(
         settings=settings,
         metrics=background.metrics,

@@ -75,7 +75,7 @@ class PictureCheck:
 
         Raises `PictureFilterError`, whose cause is logged, if the filter fails.
         """
-        threshold = await self._threshold(audience) if pictures else _NOTHING
+        threshold = await self.threshold_for(audience) if pictures else _NOTHING
         if self._filter is None or threshold >= _NOTHING:
             return [True] * len(pictures)
         return [score <= threshold for score in await self.scores(pictures)]
@@ -93,8 +93,8 @@ class PictureCheck:
                 found.append(await asyncio.to_thread(self._score, self._filter, picture))
         return found
 
-    async def _threshold(self, audience: Audience) -> float:
-        """Return the score above which pictures are held back, 0 to 1."""
+    async def threshold_for(self, audience: Audience) -> float:
+        """Return the score up to which an audience sees pictures, 0 to 1."""
         if self._filter is None:
             return _NOTHING
         guild = await self._store.guild_settings.get(audience.guild_id)

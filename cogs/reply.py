@@ -192,7 +192,9 @@ class Reply(BotCog):
         origin = await self._services.recipe_reruns.of_posted(requester, target, original)
         picture = Upload(painted_over[0], message)
         spoiler = is_spoiler(original, painted_over[0])
-        return await self._services.edits.queue_restart(requester, origin, picture, spoiler=spoiler)
+        return await self._services.edits.queue_restart(
+            requester, origin, picture, posted=target, spoiler=spoiler
+        )
 
     async def _explain_hidden(self, message: discord.Message) -> None:
         """Tell a person that Discord hides their reply, unless replies are not wanted."""

@@ -1,89 +1,123 @@
-"""The files of pictures for browsers, made off the event loop, one at a time."""
+"""The files of pictures for browsers, made off the event loop, and the newest of them kept."""
 
 import asyncio
-import io
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from PIL import Image
+import discord
 
-from bot.config import PostedRecipes
-from bot.jobs.records import StoredFrame
-from bot.ui.attachments import encode, open_image
+from bot.delivery.held_back import allowed_pictures
+from bot.gallery.file_formats import film_file, frames_to_show, thumbnail
+from bot.gallery.values import GalleryPicture
+from bot.jobs.job import Job
+from bot.jobs.records import JobRecord
+from bot.picture_check import Audience, PictureCheck, PictureFilterError
+from bot.storage import Store
 from engine.files import MEBIBYTE
-from engine.films import film_of
-from engine.painting import with_recipe
-from engine.recipes.kinds import AnyRecipe
-from engine.recipes.pictures import without_pictures
 
-THUMBNAIL_SIDE = 320
-"""Longest side of a thumbnail in pixels."""
-_QUALITY = 80
-_MOST_BYTES = 8 * MEBIBYTE
-"""Maximum memory for thumbnails that were made: some hundreds."""
-_FILM_SIDE, _MOST_FRAMES = 512, 64
-"""Longest side in pixels, and number of frames, of a film as it is shown: 50 MB of pixels."""
-_Key = tuple[int, int]
+_THUMBNAIL_BYTES, _FILM_BYTES = 8 * MEBIBYTE, 32 * MEBIBYTE
+"""Maximum memory for thumbnails that were made, some hundreds, and for films."""
+_Key = tuple[int, int, float]
+"""Job, number, and the score of the picture filter up to which its frames are shown."""
 
 
 @dataclass
-class Thumbnails:
-    """Makes thumbnails and keeps the newest ones. Whether they may be shown is not decided here."""
+class KeptFiles:
+    """Has files made, one at a time, and keeps the newest ones.
 
+    Whether they may be shown is not decided here.
+    """
+
+    most_bytes: int
     _kept: OrderedDict[_Key, bytes] = field(default_factory=OrderedDict[_Key, bytes])
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def kept(self, key: _Key) -> bytes | None:
-        """Return a thumbnail that was made."""
+    async def get(self, key: _Key, make: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
+        """Return a file, which is made if it is not kept."""
         if key in self._kept:
             self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    async def make(self, key: _Key, content: bytes) -> bytes:
-        """Return the thumbnail of a picture, a still WebP."""
+            return self._kept[key]
         async with self._turn:
-            if key not in self._kept:
-                self._kept[key] = await asyncio.to_thread(thumbnail, content)
-            while sum(map(len, self._kept.values())) > _MOST_BYTES:
-                self._kept.popitem(last=False)
-            return self._kept.get(key, b"")
+            kept = self._kept  # which `forget` replaces
+            content = kept.get(key) or await make()
+            if content is not None:
+                kept[key] = content
+            while sum(map(len, kept.values())) > self.most_bytes:
+                kept.popitem(last=False)
+            return content
 
     def forget(self) -> None:
         """Keep none of them."""
-        self._kept.clear()
+        self._kept = OrderedDict()
 
 
-def thumbnail(content: bytes) -> bytes:
-    """Return a small still WebP of one of the bot's own pictures, without its recipe."""
-    with Image.open(io.BytesIO(content)) as file:
-        picture = file.convert("RGB")
-    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    return encode(picture, "WEBP", quality=_QUALITY)
+class GalleryFiles:
+    """Makes thumbnails and films of pictures that may be shown, which is decided elsewhere.
 
-
-def picture_file(content: bytes, recipe: AnyRecipe, posted_recipes: PostedRecipes) -> bytes:
-    """Return a picture's PNG, which holds no more of its recipe than posted ones do.
-
-    It never holds pictures of people, even if posted ones do: more people can see it.
+    It decides itself which frames of a film may be shown.
     """
-    return with_recipe(content, None if posted_recipes == "none" else without_pictures(recipe))
 
+    def __init__(self, store: Store, check: PictureCheck) -> None:
+        self._store = store
+        self._check = check
+        self._client: discord.Client | None = None
+        self._thumbnails, self._films = KeptFiles(_THUMBNAIL_BYTES), KeptFiles(_FILM_BYTES)
 
-def film_file(frames: Sequence[StoredFrame], recipe: AnyRecipe) -> bytes:
-    """Return some painted frames of a film, as an animated WebP that takes as long as the film."""
-    film = film_of(recipe)[1]
-    last = len(frames) - 1
-    count = min(len(frames), _MOST_FRAMES)
-    chosen = [frames[round(n * last / max(1, count - 1))] for n in range(count)]
-    pictures = [open_image(each.content) for each in chosen]
-    for each in pictures:
-        each.thumbnail((_FILM_SIDE, _FILM_SIDE))
-    buffer = io.BytesIO()
-    options = {"quality": _QUALITY, "loop": 0}
-    milliseconds = round(1000 * len(frames) / film.frames_per_second / count)
-    first, *others = pictures
-    first.save(
-        buffer, "WEBP", save_all=True, append_images=others, duration=milliseconds, **options
-    )
-    return buffer.getvalue()
+    def attach(self, client: discord.Client) -> None:
+        """Set the client that knows the channels; there are no films before."""
+        self._client = client
+
+    def forget(self) -> None:
+        """Keep none of the files."""
+        self._thumbnails.forget()
+        self._films.forget()
+
+    async def thumbnail(self, picture: GalleryPicture) -> bytes | None:
+        """Return a picture, or the first frame of a film, as a small still WebP."""
+        viewers, threshold = Audience(picture.guild, None), 0.0
+        if picture.is_animated:
+            threshold = await self._check.threshold_for(viewers)
+        key = picture.job, picture.index, threshold
+        return await self._thumbnails.get(key, partial(self._make_thumbnail, picture, viewers))
+
+    async def film(self, record: JobRecord, index: int) -> bytes | None:
+        """Return a film; None if its frames are not stored any more, or may not be shown."""
+        place, job = record.location, record.job
+        if place is None or self._client is None:
+            return None
+        viewers = Audience(place.guild_id, self._client.get_channel(place.channel_id))
+        key = job.id, index, await self._check.threshold_for(viewers)
+        try:
+            return await self._films.get(key, partial(self._make_film, job, index, viewers))
+        except PictureFilterError:
+            return None
+
+    async def _make_thumbnail(self, picture: GalleryPicture, viewers: Audience) -> bytes | None:
+        content = await self._first_frame(picture, viewers) if picture.is_animated else None
+        content = content or await self._store.gallery.content(picture.job, picture.index)
+        return None if content is None else await asyncio.to_thread(thumbnail, content)
+
+    async def _first_frame(self, picture: GalleryPicture, viewers: Audience) -> bytes | None:
+        """Return the first frame of a film; None if it is not stored or may not be shown."""
+        frame = await self._store.gallery.first_frame(picture.job, picture.index)
+        if frame is None:
+            return None
+        try:
+            (is_allowed,) = await self._check.judge(viewers, [frame])
+        except PictureFilterError:
+            return None
+        return frame if is_allowed else None
+
+    async def _make_film(self, job: Job, index: int, viewers: Audience) -> bytes | None:
+        stored = await self._store.lifecycle.pictures(job.id)
+        pictures = [each for each in stored if each.number == index]
+        frames = await self._store.lifecycle.frames(job.id)
+        frames = [each for each in frames if each.picture == index]
+        chosen = frames_to_show(frames)
+        allowed = (await allowed_pictures(self._check, viewers, job, pictures, chosen)).frames
+        if len(allowed) < 2:
+            return None
+        each = len(frames) / len(chosen)
+        return await asyncio.to_thread(film_file, allowed, job.recipes[index - 1], each)

@@ -11,11 +11,11 @@ import numpy as np
 from discord import app_commands
 
 from bot.config import BotSettings
-from bot.delivery.held_back import allowed_pictures
 from bot.delivery.moderation_log import ModerationLog
 from bot.delivery.removal import Removal, remove_job
 from bot.gallery.details import picture_of, recipe_of
-from bot.gallery.files import Thumbnails, film_file, picture_file
+from bot.gallery.file_formats import picture_file
+from bot.gallery.files import GalleryFiles
 from bot.gallery.likeness import Likeness
 from bot.gallery.values import (
     LONGEST_SEARCH,
@@ -29,12 +29,10 @@ from bot.gallery.values import (
 from bot.gallery.vectors import read_vector
 from bot.gallery.visibility import NOTHING, Visibility, audience_of
 from bot.jobs.gallery import GalleryAudience, GalleryScope
-from bot.jobs.job import JobLocation
 from bot.jobs.records import JobRecord
-from bot.picture_check import Audience, PictureCheck, PictureFilterError
+from bot.picture_check import PictureCheck
 from bot.storage import Store
 from bot.timings import Timings
-from engine.recipes.kinds import AnyRecipe
 
 _MOST_WORDS = 8
 """Number of words of a search that count."""
@@ -64,13 +62,11 @@ class Gallery:
     ) -> None:
         self._settings = settings
         self._store = store
-        self._check = check
         self._moderation_log = moderation_log
         self._visibility = Visibility(settings, store, check)
         self._likeness = Likeness(store, _IDLE_SECONDS)
-        self._thumbnails = Thumbnails()
+        self._files, self._one_file = GalleryFiles(store, check), asyncio.Semaphore(1)
         self._searches = asyncio.Semaphore(_AT_ONCE)
-        self._files = asyncio.Semaphore(1)
         self._client: discord.Client | None = None
         self._tree: app_commands.CommandTree[Any] | None = None
         self._look_seconds = timings.gallery_seconds
@@ -82,6 +78,7 @@ class Gallery:
         """Set the client that knows what is public; nothing is shown before."""
         self._client, self._tree = client, tree
         self._visibility.attach(client)
+        self._files.attach(client)
 
     @property
     def audience(self) -> GalleryAudience | None:
@@ -108,7 +105,7 @@ class Gallery:
     def forget(self) -> None:
         """Drop what is in memory; it is read again when it is needed."""
         self._likeness.forget()
-        self._thumbnails.forget()
+        self._files.forget()
         self._places, self._counts = (float("-inf"), []), None
 
     async def servers(self) -> list[GalleryServer]:
@@ -176,12 +173,7 @@ class Gallery:
         picture = await self.picture(job, index)
         if picture is None:
             return None
-        kept = self._thumbnails.kept((job, index))
-        if kept is not None:
-            return kept
-        content = await self._first_frame(picture) if picture.is_animated else None
-        content = content or await self._store.gallery.content(job, index)
-        return None if content is None else await self._thumbnails.make((job, index), content)
+        return await self._files.thumbnail(picture)
 
     async def full(self, job: int, index: int) -> tuple[bytes, str] | None:
         """Return a picture's file and its content type; None if it may not be shown.
@@ -191,13 +183,16 @@ class Gallery:
         picture, record = await self.picture(job, index), await self._record(job, index)
         if picture is None or record is None:
             return None
-        recipe, posted = record.job.recipes[index - 1], self._settings.discord.posted_recipes
-        async with self._files:
-            if picture.is_animated and (film := await self._film(record, index, recipe)):
+        film = await self._files.film(record, index) if picture.is_animated else None
+        async with self._one_file:
+            if await self.picture(job, index) is None:  # that may have taken a while
+                return None
+            if film is not None:
                 return film, "image/webp"
             content = await self._store.gallery.content(job, index)
             if content is None:
                 return None
+            recipe, posted = record.job.recipes[index - 1], self._settings.discord.posted_recipes
             return await asyncio.to_thread(picture_file, content, recipe, posted), "image/png"
 
     async def delete(self, job: int, index: int) -> Removal | None:
@@ -273,30 +268,3 @@ class Gallery:
         found = await self._store.gallery.some(scope, list(likeness))
         shown = [picture_of(each, likeness[each.job_id, each.number]) for each in found]
         return GalleryPage(tuple(shown), page, has_more=len(ranked) > start + PAGE_PICTURES)
-
-    async def _first_frame(self, picture: GalleryPicture) -> bytes | None:
-        """Return the first frame of a film; None if it is not stored or may not be shown."""
-        frame = await self._store.gallery.first_frame(picture.job, picture.index)
-        if frame is None or not self._check.is_on:
-            return frame
-        try:
-            (is_allowed,) = await self._check.judge(Audience(picture.guild, None), [frame])
-        except PictureFilterError:
-            return None
-        return frame if is_allowed else None
-
-    async def _film(self, record: JobRecord, index: int, recipe: AnyRecipe) -> bytes | None:
-        """Return a film; None if its frames are not stored any more, or may not be shown."""
-        place: JobLocation | None = record.location
-        if place is None or self._client is None:
-            return None
-        stored = await self._store.lifecycle.pictures(record.job.id)
-        pictures = [each for each in stored if each.number == index]
-        frames = await self._store.lifecycle.frames(record.job.id)
-        viewers = Audience(place.guild_id, self._client.get_channel(place.channel_id))
-        try:
-            allowed = await allowed_pictures(self._check, viewers, record.job, pictures, frames)
-        except PictureFilterError:
-            return None
-        own = [each for each in allowed.frames if each.picture == index]
-        return await asyncio.to_thread(film_file, own, recipe) if len(own) > 1 else None

@@ -91,10 +91,10 @@ class GalleryIndexer:
             return False
         contents: dict[_Key, bytes] = {}
         for key in unknown:
-            if content := await self._store.gallery.content(*key):
+            if (content := await self._store.gallery.content(*key)) is not None:
                 contents[key] = content
         opened = await asyncio.to_thread(_opened, contents)
-        scores = await self._scores(contents)
+        scores = await self._scores({key: contents[key] for key in opened})
         if not self._may_call():
             return False
         embedded = await self._call(list(opened.values()))

@@ -15,9 +15,10 @@ _WHO: Mapping[GalleryAudience, Message] = {
 _WHAT = Message(
     "It shows finished pictures and films from channels that everybody in their server can see, "
     "with the prompt, the settings, the time and the server's name, but not your name or account. "
-    "Never in it: pictures from direct messages, private or age-restricted channels, spoilers, and "
-    "what the picture filter holds back. So that people can look for similar pictures, I store "
-    "numbers that say what each one looks like."
+    "Never in it: pictures from direct messages, private or age-restricted channels, spoilers, "
+    "what was made from a picture or the words of somebody else, and what the picture filter holds "
+    "back. So that people can look for similar pictures, I store numbers that say what each one "
+    "looks like."
 )
 _LEAVING = Message(
     "If you withdraw, all your pictures are out of the gallery at once, and these numbers are "

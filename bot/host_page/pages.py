@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bot.host_page.charts import HEIGHT, WIDTH
 from bot.host_page.live_pictures import LivePictures
-from bot.host_page.sessions import Session, Sessions, read_form
+from bot.host_page.sessions import Session, Sessions, read_form, way_back
 from bot.host_page.templates import FILES, Templates
 from bot.host_page.tokens import TokenCheck
 from bot.host_page.view import Views
@@ -60,25 +60,27 @@ class Pages:
         return web.Response(text=text, content_type="text/html")
 
     async def _show_login(self, request: web.Request) -> web.Response:
+        back = way_back(request.query.get("to", ""))
         if self._sessions.find(request) is not None:
-            raise web.HTTPSeeOther("/")
-        return self._login(error="")
+            raise web.HTTPSeeOther(back)
+        return self._login(back, error="")
 
-    def _login(self, error: str, status: int = 200) -> web.Response:
-        text = self._templates.render("login.html", error=error)
+    def _login(self, back: str, error: str, status: int = 200) -> web.Response:
+        text = self._templates.render("login.html", back=back, error=error)
         return web.Response(text=text, content_type="text/html", status=status)
 
     async def _log_in(self, request: web.Request) -> web.Response:
-        sent = (await read_form(request)).get("token", "")
+        values = await read_form(request)
+        sent, back = values.get("token", ""), way_back(values.get("to", ""))
         try:
             is_right = self._tokens.is_right(request, sent.strip())
         except web.HTTPTooManyRequests as error:
-            response = self._login("Too many wrong tokens: wait five minutes.", error.status)
+            response = self._login(back, "Too many wrong tokens: wait five minutes.", error.status)
             response.headers["Retry-After"] = error.headers["Retry-After"]
             return response
         if not is_right:
-            return self._login("That is not the token of this bot.", 403)
-        response = web.Response(status=303, headers={"Location": "/"})
+            return self._login(back, "That is not the token of this bot.", 403)
+        response = web.Response(status=303, headers={"Location": back})
         self._sessions.begin(request, response)
         return response
 

@@ -1,14 +1,18 @@
 """Who is logged in. Sessions end after some hours, and with the program."""
 
 import hmac
+import re
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from time import monotonic
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 COOKIE = "vqgan_clip_host"
+_PAGES = re.compile(r"/gallery(/[0-9]{1,19}/[0-9]{1,5})?(\?[!-~]{0,500})?")
+"""Addresses to which whoever logs in can be sent back; none of them is on another site."""
 _FORM, _CHARSET = "application/x-www-form-urlencoded", "utf-8"
 """What browsers send; other character sets of Python can stand for more than text."""
 _SECONDS = 12 * 3600
@@ -62,7 +66,9 @@ class Sessions:
         """Return the session of a request; send whoever has none to where they log in."""
         session = self.find(request)
         if session is None:
-            raise web.HTTPSeeOther("/login")
+            here = request.path_qs
+            is_page = request.method == "GET" and way_back(here) == here != "/"
+            raise web.HTTPSeeOther(f"/login?{urlencode({'to': here})}" if is_page else "/login")
         return session
 
     async def require_form(self, request: web.Request) -> tuple[Session, dict[str, str]]:
@@ -73,6 +79,11 @@ class Sessions:
         if not hmac.compare_digest(sent, session.form_token.encode()):
             raise web.HTTPForbidden(text="This form is not of this session: load the page again.\n")
         return session, values
+
+
+def way_back(address: str) -> str:
+    """Return the address of a page, as somebody sent it, if it is one; else the first page."""
+    return address if _PAGES.fullmatch(address) else "/"
 
 
 async def read_form(request: web.Request) -> dict[str, str]:

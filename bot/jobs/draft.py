@@ -22,3 +22,5 @@ class Draft:
     """Whether the picture or the mask was marked as a spoiler."""
     models: str | None = None
     """Name of the models that painted the picture, as far as known."""
+    borrowed: bool = False
+    """Whether the picture is somebody else's."""

@@ -83,6 +83,8 @@ class Job:
     """The same for what only its author gets, as far as known."""
     keeps_best: bool = False
     """Whether the best of its pictures is shown large, and the others on a sheet."""
+    borrowed: bool = False
+    """Whether it is made from a picture, or the words, of somebody else."""
 
     @property
     def language(self) -> Language:
@@ -108,6 +110,9 @@ class JobOrigin:
     """The number, from 1, of the parent's only picture that it continues; None for all."""
     spoiler: bool = False
     """Whether a picture that it is made from was marked as a spoiler."""
+    borrowed: bool = False
+    """Whether a picture that it is made from is somebody else's; the store adds what its parent
+    says about that."""
     notice: Message | str = ""
     """Sentences about what may not be expected, which all messages of the job show, or ""."""
     keeps_best: bool = False

@@ -36,7 +36,7 @@ _PER_MEMBER = 512
 """Maximum overhead of one member of a ZIP file in bytes; member names are short."""
 _PER_FILE = 64
 """Overhead of a ZIP file in bytes, without its members."""
-_DRAFT_VALUES = ("author_id", "replace_with", "created_at", "spoiler", "models")
+_DRAFT_VALUES = ("author_id", "replace_with", "created_at", "spoiler", "models", "borrowed")
 Member = tuple[str, bytes]
 """The name and the content of a file in a ZIP file."""
 

@@ -25,6 +25,7 @@ class DraftRepository(Repository):
         *,
         spoiler: bool = False,
         models: str | None = None,
+        borrowed: bool = False,
     ) -> Draft:
         """Store a new draft and return it; delete expired drafts and the user's surplus ones."""
         now = datetime.now(UTC)
@@ -36,6 +37,7 @@ class DraftRepository(Repository):
             created_at=now,
             spoiler=spoiler,
             models=models,
+            borrowed=borrowed,
         )
         newest = (
             select(DraftRow.id).where(DraftRow.author_id == author_id).order_by(DraftRow.id.desc())

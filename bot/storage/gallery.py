@@ -1,7 +1,8 @@
 """The pictures that the gallery may show, and the people who agreed to it.
 
 Whatever is found was painted to its end and posted in a server, not as a spoiler, for a person who
-agrees now, and a message with it is still where it was asked for.
+agrees now, and is made from nothing of others, who were not asked. A message with it is still where
+it was asked for.
 """
 
 from collections.abc import Collection, Sequence
@@ -190,6 +191,7 @@ def is_of_gallery(
         JobRow.guild_id.is_not(None),
         JobRow.told_at.is_not(None),
         ~JobRow.spoiler,
+        ~JobRow.borrowed,
         ~pending,
     )
 

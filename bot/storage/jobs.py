@@ -77,6 +77,7 @@ class JobRepository(Repository):
             weight=weight,
             spoiler=origin.spoiler,
             keeps_best=origin.keeps_best,
+            borrowed=origin.borrowed,
             notice=in_language(origin.notice, language_of(locale)) or None,
             locale=locale,
             author_locale=author_locale,
@@ -84,6 +85,9 @@ class JobRepository(Repository):
             accepted_at=datetime.now(UTC),
         )
         async with self._write(ADMISSION) as session:
+            if origin.parent_id is not None:
+                own = select(JobRow.id).where(JobRow.id == origin.parent_id, is_all_of(author_id))
+                row.borrowed = row.borrowed or await session.scalar(own) is None
             session.add(row)
             await session.flush()
             rows = [{"job_id": row.id, "digest": d, "content": c} for d, c in sources.items()]
@@ -241,6 +245,19 @@ class JobRepository(Repository):
         if found:  # nearly all messages are of others
             await self._execute(delete(PostRow).where(PostRow.message_id.in_(found)))
 
+    async def forget_thread(self, thread_id: int) -> None:
+        """Delete the rows of the result messages in a thread that was opened for a job.
+
+        Discord tells nothing of its messages when it is deleted, and gives it the number of the
+        message on which it was opened.
+        """
+        job = select(PlaceRow.job_id).join(JobRow, JobRow.id == PlaceRow.job_id)
+        job = job.where(PlaceRow.message_id == thread_id, PlaceRow.post_id == thread_id)
+        found = await self._find(job.where(JobRow.told_at.is_not(None)))
+        if found:
+            is_there = or_(PostRow.channel_id.is_(None), PostRow.channel_id == thread_id)
+            await self._execute(delete(PostRow).where(PostRow.job_id.in_(found), is_there))
+
     async def posts(self, job_id: int) -> list[Post]:
         """List the messages with a job's result."""
         rows = select(PostRow).where(PostRow.job_id == job_id).order_by(PostRow.message_id)
@@ -262,6 +279,13 @@ class JobRepository(Repository):
         rows = select(JobRow.author_id).join(PostRow, PostRow.job_id == JobRow.id)
         async with self._read() as session:
             return await session.scalar(rows.where(PostRow.message_id == message_id))
+
+    async def is_post_of(self, message_id: int, person_id: int) -> bool:
+        """Return whether a message holds the result of a job that is all of a person's making."""
+        rows = select(PostRow.job_id).join(JobRow, JobRow.id == PostRow.job_id)
+        rows = rows.where(PostRow.message_id == message_id, is_all_of(person_id))
+        async with self._read() as session:
+            return await session.scalar(rows) is not None
 
     async def _record_of(self, condition: ColumnElement[bool]) -> JobRecord | None:
         records, _ = await self._records(condition)
@@ -330,6 +354,11 @@ def _log_unreadable(row: JobRow, now: datetime) -> None:
     log.warning("job ended", extra=extra)
 
 
+def is_all_of(person_id: int) -> ColumnElement[bool]:
+    """Select jobs of a person that are made from nothing of others."""
+    return and_(JobRow.author_id == person_id, ~JobRow.borrowed)
+
+
 def _recipes(row: JobRow, pictures: Mapping[bytes, bytes]) -> tuple[AnyRecipe, ...]:
     recipes = tuple(recipe_from_json(attach_pictures(text, pictures)) for text in row.recipes)
     if not recipes:
@@ -351,6 +380,7 @@ def _job(row: JobRow, recipes: tuple[AnyRecipe, ...]) -> Job:
         locale=row.locale,
         author_locale=row.author_locale,
         keeps_best=row.keeps_best,
+        borrowed=row.borrowed,
     )
 
 

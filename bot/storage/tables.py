@@ -104,6 +104,8 @@ class JobRow(Base):
     locale: Mapped[str | None] = mapped_column(String(16))
     author_locale: Mapped[str | None] = mapped_column(String(16))
     keeps_best: Mapped[bool] = mapped_column(server_default="0")
+    borrowed: Mapped[bool] = mapped_column(server_default="0")
+    """Whether it is made from a picture, or the words, of somebody else."""
     judge: Mapped[str | None]
     stop_wanted: Mapped[bool] = mapped_column(server_default="0")
     """Whether someone asked to stop the running job."""
@@ -257,6 +259,7 @@ class DraftRow(Base):
     created_at: Mapped[datetime]
     spoiler: Mapped[bool] = mapped_column(server_default="0")
     models: Mapped[str | None]
+    borrowed: Mapped[bool] = mapped_column(server_default="0")
 
 
 class DeletionRow(Base):

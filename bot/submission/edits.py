@@ -19,6 +19,7 @@ from bot.submission.policy import SubmissionPolicy, check_models, check_prompt
 from bot.submission.recipe_limits import Fitted
 from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any, variations
+from bot.submission.sources import is_borrowed
 from bot.submission.submit import JobSubmission, Queued
 from bot.ui.job_text import reading_text
 from bot.ui.uploads import Upload, is_own
@@ -85,18 +86,25 @@ class Edits:
         await self._check(requester, options, has_mask=mask is not None)
         async with self._files.turn(requester.user_id) as turn:
             pictures = await turn.read_both(read_edit_pictures, picture, mask)
-        return await self._submit(requester, options, pictures)
+        borrowed = await is_borrowed(self._store, requester.user_id, picture.message)
+        return await self._submit(requester, options, pictures, borrowed=borrowed)
 
     async def queue_draft(self, requester: Requester, options: EditOptions, draft: Draft) -> Queued:
         """Queue the edit of a draft; raise `UserError` or `EngineError` for what is not allowed."""
         await self._check(requester, options, has_mask=True)
         pictures = await asyncio.to_thread(read_edit, draft.source, draft.mask)
-        return await self._submit(requester, options, pictures)
+        return await self._submit(requester, options, pictures, borrowed=draft.borrowed)
 
     async def queue_restart(
-        self, requester: Requester, origin: AnyRecipe, picture: Upload, *, spoiler: bool = False
+        self,
+        requester: Requester,
+        origin: AnyRecipe,
+        picture: Upload,
+        *,
+        posted: discord.Message,
+        spoiler: bool = False,
     ) -> Queued:
-        """Queue a picture's recipe again, starting from another picture."""
+        """Queue the recipe of a posted picture again, starting from another picture."""
         check_models(origin, self._settings.engine.all_installed)
         vqgan_clip_recipe(origin)
         (origin,), lowered = await self._policy.fit(requester.guild_id, (origin,))
@@ -104,7 +112,10 @@ class Edits:
         await self._policy.check_early(requester, prompt, (origin,))
         async with self._files.turn(requester.user_id) as turn:
             recipe, notice = await turn.read(read_restart, picture, origin)
-        comes_from = JobOrigin(spoiler=spoiler, notice=lowered, has_new_words=False)
+        borrowed = await is_borrowed(self._store, requester.user_id, posted)
+        comes_from = JobOrigin(
+            spoiler=spoiler, borrowed=borrowed, notice=lowered, has_new_words=False
+        )
         message = await self._submission.submit(requester, prompt, (recipe,), comes_from)
         return Queued(message, notice)
 
@@ -142,7 +153,12 @@ class Edits:
         )
 
     async def _submit(
-        self, requester: Requester, options: EditOptions, pictures: EditPictures
+        self,
+        requester: Requester,
+        options: EditOptions,
+        pictures: EditPictures,
+        *,
+        borrowed: bool,
     ) -> Queued:
         models = options.models or self._settings.engine.models
         if is_other_painter(options.painter):
@@ -151,7 +167,7 @@ class Edits:
             whole = await asyncio.to_thread(_edit_recipe, options, pictures, models)
         (recipe,), lowered = await self._fit(requester, options, whole)
         recipes = variations(recipe, options.count)
-        origin = JobOrigin(spoiler=options.spoiler, notice=lowered)
+        origin = JobOrigin(spoiler=options.spoiler, borrowed=borrowed, notice=lowered)
         message = await self._submission.submit(requester, options.prompt, recipes, origin)
         notice = sentences(pictures.notices)
         reading = "" if is_other_painter(options.painter) else reading_text(options.prompt)

@@ -19,7 +19,7 @@ from bot.submission.edits import EditOptions, Edits
 from bot.submission.files import FileReader
 from bot.submission.policy import SubmissionPolicy, check_prompt
 from bot.submission.requester import Requester
-from bot.submission.sources import check_sources
+from bot.submission.sources import check_sources, is_borrowed
 from bot.submission.submit import Queued
 from bot.ui.attachments import encode
 from bot.ui.draft_preview import GROWTH
@@ -106,6 +106,7 @@ class MaskDrafts:
             replace_with or None,
             spoiler=is_spoiler(picture.file),
             models=models,
+            borrowed=await is_borrowed(self._store, requester.user_id, picture.message),
         )
         return NewDraft(draft, notice, relevance)
 

@@ -31,7 +31,7 @@ from engine.painting import check_grid
 from engine.presets import size_of_shape
 from engine.provenance import Provenance
 from engine.recipes.kinds import AnyRecipe
-from engine.recipes.pictures import check_complete
+from engine.recipes.pictures import check_complete, without_pictures
 from engine.recipes.recipe import Recipe
 from engine.recipes.shapes import SHAPES
 
@@ -113,7 +113,13 @@ class RecipeReruns:
                 )
             )
         prompt, again = recipes[0].title, reseeded(recipes)
-        origin = JobOrigin(kind="rerun", spoiler=spoiler, has_new_words=False)
+        has_pictures = any(without_pictures(each) != each for each in recipes)
+        origin = JobOrigin(
+            kind="rerun",
+            spoiler=spoiler,
+            borrowed=has_pictures,  # nobody knows whose they are
+            has_new_words=False,
+        )
         return Queued(await self._submission.submit(requester, prompt, again, origin))
 
     async def _paintable(self, requester: Requester, turn: FileTurn, upload: Upload) -> AnyRecipe:

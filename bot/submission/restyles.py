@@ -8,6 +8,7 @@ from bot.errors import UserError
 from bot.jobs.job import JobOrigin
 from bot.languages.message import Message, joined
 from bot.reading.clip_readers import read_clip_to_restyle
+from bot.storage import Store
 from bot.submission.default_options import DefaultOptions
 from bot.submission.files import FileReader
 from bot.submission.films import FILM_KIND
@@ -16,6 +17,7 @@ from bot.submission.policy import SubmissionPolicy, check_prompt
 from bot.submission.recipe_limits import size_notice
 from bot.submission.requester import Requester
 from bot.submission.seeds import seed_or_any
+from bot.submission.sources import is_borrowed
 from bot.submission.submit import JobSubmission, Queued
 from bot.ui.job_text import reading_text
 from bot.ui.uploads import Upload
@@ -60,6 +62,7 @@ class Restyles:
     _settings: BotSettings
     _submission: JobSubmission
     _policy: SubmissionPolicy
+    _store: Store
     _files: FileReader
     _default_options: DefaultOptions
 
@@ -92,7 +95,8 @@ class Restyles:
         is_shorter = whole.total_steps >= fitted.total_steps
         sizes = size_notice(read.size, read.usual_size)
         notices = joined(" ", (lowered if is_shorter else "", sizes))
-        origin = JobOrigin(FILM_KIND, spoiler=options.spoiler, notice=notices)
+        borrowed = await is_borrowed(self._store, requester.user_id, clip.message)
+        origin = JobOrigin(FILM_KIND, spoiler=options.spoiler, borrowed=borrowed, notice=notices)
         message = await self._submission.submit(requester, options.prompt, (recipe,), origin)
         return Queued(message, joined("\n", (read.notice, reading_text(options.prompt))))
 

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 
+import discord
 import numpy as np
 
 from bot.delivery.held_back import Allowed, allowed_pictures
@@ -13,8 +14,10 @@ from bot.jobs.job import Job
 from bot.jobs.records import StoredPicture
 from bot.languages.message import Message
 from bot.picture_check import Audience, Picture, PictureCheck, PictureFilterError
+from bot.storage import Store
 from bot.submission.requester import Requester
 from bot.ui import picture_filter_text
+from bot.ui.uploads import is_own
 from engine.images.stored_clip import clip_frames, clip_info
 from engine.recipes.kinds import AnyRecipe
 from engine.recipes.pictures import seen_pictures
@@ -22,6 +25,18 @@ from engine.recipes.recipe import Recipe
 
 _PAUSE_SECONDS = 0.5
 """Longest time in seconds between two frames of a clip that are judged."""
+
+
+async def is_borrowed(store: Store, person_id: int, message: discord.Message | None) -> bool:
+    """Return whether what a message holds is not all of a person's making.
+
+    None stands for files that they attached themselves, whose origin is not known.
+    """
+    if message is None:
+        return False
+    if is_own(message):
+        return not await store.jobs.is_post_of(message.id, person_id)
+    return message.author.id != person_id or bool(message.message_snapshots)
 
 
 async def check_sources(

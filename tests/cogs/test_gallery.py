@@ -165,6 +165,20 @@ async def test_a_picture_whose_message_was_deleted_is_gone(bot: BotHarness):
     assert await gallery.picture(1, 1) is None
 
 
+async def test_a_picture_whose_thread_was_deleted_is_gone(bot: BotHarness):
+    await bot.imagine()
+    await bot.wait_until_notified()
+    gallery = bot.services.gallery
+    assert await shown(gallery) == [1]
+    await channel_of(bot, bot.thread().id).delete()
+
+    async def is_gone() -> bool:
+        return await shown(gallery) == []
+
+    await until_true(is_gone)
+    assert await gallery.full(1, 1) is None
+
+
 async def test_deleting_in_the_gallery_deletes_everywhere(bot: BotHarness):
     await bot.imagine(count=2)
     result = await result_of(bot)
@@ -291,6 +305,45 @@ async def test_what_the_picture_filter_holds_back_is_not_shown(tmp_path: Path):
         await until_indexed(bot, 2)
         assert await shown(bot.services.gallery) == [2]
         assert await bot.services.gallery.full(1, 1) is None
+
+
+async def test_a_damaged_picture_keeps_no_other_out_of_the_gallery(tmp_path: Path):
+    settings = gallery_settings(tmp_path)
+    safety = SafetySettings(picture_threshold=0.5)
+    settings = settings.model_copy(update={"safety": safety})
+    async with open_filtered_bot(settings, SimpleFilter()) as bot:
+        await bot.services.gallery.agree(bot.alice.id, EVERYONE)
+        place = {"author_id": bot.alice.id, "guild_id": bot.guild.id, "channel_id": bot.channel.id}
+        for content in (drawn("blue", "square"), b"no picture"):
+            await posted_job(bot.services.store, content, "words", **place)
+        await until_indexed(bot, 2)
+        assert await shown(bot.services.gallery) == [1]
+
+
+async def test_a_film_is_judged_and_made_once_for_all_who_look(tmp_path: Path):
+    settings = gallery_settings(tmp_path)
+    safety = SafetySettings(picture_threshold=0.95)
+    settings = settings.model_copy(update={"safety": safety})
+    picture_filter = SimpleFilter(lambda _: False)
+    async with open_filtered_bot(settings, picture_filter) as bot:
+        gallery, store = bot.services.gallery, bot.services.store
+        await gallery.agree(bot.alice.id, EVERYONE)
+        await bot.alice.slash(bot.channel, "animate", prompt="a circle", seconds=0.5, steps=2)
+        await bot.wait_until_notified()
+        await until_indexed(bot, 1)
+        film, still = await gallery.full(1, 1), await gallery.thumbnail(1, 1)
+        assert film is not None
+        assert film[1] == "image/webp"
+        judged, picture_filter.refuses = picture_filter.judged, lambda _: True
+        assert (await gallery.full(1, 1), await gallery.thumbnail(1, 1)) == (film, still)
+        assert picture_filter.judged == judged
+        await store.guild_settings.change(
+            bot.guild.id, lambda before: before.changed(picture_threshold=0.5)
+        )
+        full = await gallery.full(1, 1)
+        assert full is not None
+        assert full[1] == "image/png"  # what was allowed when it was posted, without its frames
+        assert await gallery.thumbnail(1, 1) != still
 
 
 async def test_a_film_is_shown_as_one(bot: BotHarness):

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from bot.config import HostSettings
 from bot.gallery import Gallery, GalleryAudience
-from bot.jobs.job import Job, JobLocation
+from bot.jobs.job import Job, JobLocation, JobOrigin
 from bot.jobs.records import StoredPicture
 from bot.storage import Store
 from engine.recipes.recipe import Recipe
@@ -50,11 +50,13 @@ async def posted_job(
     author_id: int = 5,
     guild_id: int = 2**22,
     channel_id: int = 3,
+    parent_id: int | None = None,
 ) -> Job:
     """Add a job whose only picture is posted in a channel."""
     recipe: Recipe = recipe_for(prompt)
+    origin = JobOrigin(parent_id=parent_id)
     job = await store.jobs.add(
-        author_id, prompt, (recipe,), guild_id=guild_id, channel_id=channel_id
+        author_id, prompt, (recipe,), origin, guild_id=guild_id, channel_id=channel_id
     )
     message = next(_MESSAGES)
     await store.jobs.set_location(job, JobLocation(guild_id, channel_id, channel_id, message))

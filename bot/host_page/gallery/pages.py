@@ -29,6 +29,8 @@ _MOST_LIKE = 8
 """Number of pictures like one that its own page shows."""
 _DELETION_SECONDS = 120.0
 """Maximum seconds for a deletion, which waits for Discord."""
+_FILM_SECONDS = 60.0
+"""Maximum seconds for making a film, whose frames the picture filter may judge."""
 _GONE = "This picture is not in the gallery, or not any more."
 
 _Handler = Callable[[Gallery, web.Request], Awaitable[web.Response]]
@@ -125,6 +127,7 @@ class GalleryPages:
         return answer(request, content, "image/webp")
 
     async def _full(self, gallery: Gallery, request: web.Request) -> web.Response:
+        allow_seconds(request, _FILM_SECONDS)
         found = await gallery.full(*_id(request))
         if found is None:
             raise GalleryError(_GONE, 404)

@@ -94,8 +94,9 @@ def facts(
 ) -> list[tuple[str, str]]:
     """Return what there is to know about a picture: names and values."""
     found = [("Painted", picture.painted), ("Size", f"{picture.width} × {picture.height}")]
-    if len(servers) > 1:
-        found.append(("Server", server_name(servers, picture.server)))
+    names = {each.id: one_line(each.name, _NAME) for each in servers}  # a moment old
+    if len(names) > 1 and picture.server in names:
+        found.append(("Server", names[picture.server]))
     made = None if recipe is None or recipe.json is None else _read(recipe.json)
     if made is None:
         return found

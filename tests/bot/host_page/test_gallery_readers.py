@@ -1,6 +1,8 @@
 """Who sees the gallery, and what its pages do with those who mean it no good."""
 
 import asyncio
+import html
+import re
 import socket
 
 import pytest
@@ -10,7 +12,7 @@ from bot.gallery import Gallery
 from bot.host_page.gallery import content
 from tests.harness.bot_harness import PATIENCE, BotHarness, open_test_services
 from tests.harness.gallery_pages import links, page_at, show, text, with_gallery
-from tests.harness.host_visitor import Visitor
+from tests.harness.host_visitor import TOKEN, Visitor
 
 
 @pytest.fixture
@@ -39,10 +41,31 @@ async def test_only_the_host_looks_at_the_hosts_gallery(bot: BotHarness, visitor
     for path in ("", "/1/1", "/1/1/small", "/1/1/full", "/1/1/recipe.json", "/7/7"):
         url = f"{visitor.origin}/gallery{path}"
         refused = await visitor.session.get(url, allow_redirects=False)
-        assert (refused.status, refused.headers["Location"]) == (303, "/login")
+        assert (refused.status, refused.headers["Location"].split("?")[0]) == (303, "/login")
     await visitor.log_in()
     assert '<a href="/gallery">Gallery</a>' in await visitor.source()
     assert links(await page_at(visitor)) == ["/gallery/1/1"]
+
+
+@pytest.mark.parametrize("readers", ["host"])
+async def test_who_logs_in_comes_back_to_the_gallery_and_nowhere_else(
+    bot: BotHarness, visitor: Visitor
+):
+    await show(bot, "a red circle")
+    for path in ("/gallery", "/gallery/1/1", "/gallery?words=red+circle&page=1"):
+        form = await page_at(visitor, path)
+        (back,) = re.findall(r'name="to" value="([^"]+)"', form)
+        wrong = await visitor.post("/login", {"token": "wrong", "to": html.unescape(back)})
+        assert back in await wrong.text()
+        right = await visitor.post("/login", {"token": TOKEN, "to": html.unescape(back)})
+        assert right.headers["Location"] == html.unescape(back) == path
+        visitor.session.cookie_jar.clear()
+    for path in (
+        *("//example.net", "https://example.net/gallery", "/gallery@example.net", "/gallery/../"),
+        *("/gallery\\example.net", "/gallery/1/1/full", "/gallery?a\r\nSet-Cookie: a=b", "/logout"),
+    ):
+        right = await visitor.post("/login", {"token": TOKEN, "to": path})
+        assert right.headers["Location"] == "/", path
 
 
 async def test_everyone_may_look_and_do_nothing_else(bot: BotHarness, visitor: Visitor):

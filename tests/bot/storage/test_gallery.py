@@ -15,9 +15,17 @@ SCOPE = GalleryScope({1.0: frozenset((CHANNEL,))})
 PICTURE = b"\x89PNG" + bytes(1000)
 
 
-async def add(store: Store, prompt: str = "words", author_id: int = AUTHOR, channel: int = CHANNEL):
+async def add(
+    store: Store,
+    prompt: str = "words",
+    author_id: int = AUTHOR,
+    channel: int = CHANNEL,
+    parent_id: int | None = None,
+):
     place = {"guild_id": GUILD, "channel_id": channel}
-    return await posted_job(store, PICTURE, prompt, author_id=author_id, **place)
+    return await posted_job(
+        store, PICTURE, prompt, author_id=author_id, parent_id=parent_id, **place
+    )
 
 
 async def jobs_in(store: Store, scope: GalleryScope = SCOPE) -> list[int]:
@@ -61,6 +69,21 @@ async def test_channels_people_and_words_narrow_what_is_found(store: Store):
     assert await jobs_in(store, replace(both, blocked=frozenset((AUTHOR,)))) == [second.id]
     pairs = frozenset(((GUILD, OTHER), (GUILD + 1, AUTHOR)))
     assert await jobs_in(store, replace(both, blocked_in=pairs)) == [first.id]
+
+
+async def test_what_goes_on_from_jobs_of_others_is_not_found(store: Store):
+    await store.gallery.agree(AUTHOR, EVERYONE)
+    await store.gallery.agree(OTHER, EVERYONE)
+    first = await add(store)
+    own = await add(store, parent_id=first.id)
+    others = await add(store, author_id=OTHER, parent_id=own.id)
+    back = await add(store, parent_id=others.id)
+    assert await jobs_in(store) == [own.id, first.id]
+    assert [each.borrowed for each in (first, own, others, back)] == [False, False, True, True]
+    await store.personal_data.request_erasure(OTHER)
+    assert await store.personal_data.delete_job(others.id, OTHER)
+    assert (await add(store, parent_id=others.id)).borrowed  # nobody knows whose that was
+    assert await jobs_in(store) == [own.id, first.id]
 
 
 async def test_pages_follow_each_other(store: Store):

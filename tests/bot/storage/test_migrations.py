@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from bot.jobs.history import PageDirection, Scope
+from bot.jobs.job import JobOrigin
 from bot.storage import open_store
 from bot.storage.connection import DATABASE
 from bot.storage.retention import BlobKind
@@ -122,6 +123,23 @@ async def test_prompts_of_earlier_jobs_are_found_in_any_case_and_script(tmp_path
         for term, number in (("Übergroßer", 1), ("kreis", 1), ("%", None), ("ring", None)):
             page = await store.history.page(Scope(5, search=term), PageDirection.OLDER, None)
             assert (page and page.job_id) == number
+
+
+async def test_of_earlier_jobs_those_that_may_be_made_from_something_of_others_are_marked(
+    tmp_path: Path,
+):
+    plain, edit = make_recipe("a ring", seed=1), make_recipe("a ring", seed=1, init_image=b"a")
+    async with open_store(tmp_path) as store:
+        for author, recipe, parent in (
+            *((5, plain, None), (5, edit, 1), (6, plain, 2), (6, edit, 3)),
+            *((5, edit, None), (5, plain, 5), (6, plain, None), (6, plain, 99)),
+        ):
+            await store.jobs.add(author, "a ring", (recipe,), JobOrigin(parent_id=parent))
+    assert await run("downgrade", "0020", "--yes", "--database", tmp_path) == 0
+    async with open_store(tmp_path) as store:
+        records = await store.jobs.get_all(range(1, 9))
+        marked = {each.job.id for each in records if each.job.borrowed}
+        assert marked == {3, 4, 5, 6, 8}
 
 
 async def test_checkpoints_from_before_kinds_of_runs_go_on_anywhere(tmp_path: Path):
