@@ -138,6 +138,7 @@ async def _delete(services: Services, interaction: discord.Interaction[Any]) -> 
                 "later."
             )
         ) from error
+    services.gallery.forget()
     if services.erasure.is_completed_here:
         await update_response(interaction, Message("Deleting everything. This may take a while."))
         await asyncio.wait((done,), timeout=ANSWER_SECONDS)
