@@ -165,20 +165,6 @@ async def test_a_picture_whose_message_was_deleted_is_gone(bot: BotHarness):
     assert await gallery.picture(1, 1) is None
 
 
-async def test_a_picture_whose_thread_was_deleted_is_gone(bot: BotHarness):
-    await bot.imagine()
-    await bot.wait_until_notified()
-    gallery = bot.services.gallery
-    assert await shown(gallery) == [1]
-    await channel_of(bot, bot.thread().id).delete()
-
-    async def is_gone() -> bool:
-        return await shown(gallery) == []
-
-    await until_true(is_gone)
-    assert await gallery.full(1, 1) is None
-
-
 async def test_deleting_in_the_gallery_deletes_everywhere(bot: BotHarness):
     await bot.imagine(count=2)
     result = await result_of(bot)
