@@ -25,7 +25,7 @@ _LARGEST = 60 * 1024
 _MESSAGES = "#channel-message-list .channel-message"
 _SIDE_BY_SIDE = """
 ul.message-attachments { display: flex; flex-wrap: wrap; gap: 8px; }
-li.attachment + li.attachment { margin-top: 0; }
+.message-attachments > li.attachment { margin: 0; }
 li.attachment-inline { width: auto; }
 img.attachment-image { max-height: 224px; }
 """
