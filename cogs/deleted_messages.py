@@ -9,7 +9,7 @@ from bot.client import BotCog
 
 
 class DeletedMessages(BotCog):
-    """Listens to messages being deleted."""
+    """Listens to messages and threads being deleted."""
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
@@ -20,6 +20,11 @@ class DeletedMessages(BotCog):
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         """Forget messages that were deleted together."""
         await self._forget(event.message_ids)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
+        """Forget the results in a thread."""
+        await self._services.store.jobs.forget_thread(event.thread_id)
 
     async def _forget(self, message_ids: Collection[int]) -> None:
         await self._services.store.jobs.forget_posts(message_ids)

@@ -245,6 +245,18 @@ class JobRepository(Repository):
         if found:  # nearly all messages are of others
             await self._execute(delete(PostRow).where(PostRow.message_id.in_(found)))
 
+    async def forget_thread(self, thread_id: int) -> None:
+        """Delete the rows of the result messages in a thread that was opened for a job.
+
+        Discord tells nothing of its messages when it is deleted, and gives it the number of the
+        message on which it was opened.
+        """
+        job = select(PlaceRow.job_id).join(JobRow, JobRow.id == PlaceRow.job_id)
+        job = job.where(PlaceRow.message_id == thread_id, JobRow.told_at.is_not(None))
+        if found := await self._find(job):
+            is_there = PostRow.job_id.in_(found), PostRow.channel_id == thread_id
+            await self._execute(delete(PostRow).where(*is_there))
+
     async def posts(self, job_id: int) -> list[Post]:
         """List the messages with a job's result."""
         rows = select(PostRow).where(PostRow.job_id == job_id).order_by(PostRow.message_id)

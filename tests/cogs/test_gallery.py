@@ -165,6 +165,19 @@ async def test_a_picture_whose_message_was_deleted_is_gone(bot: BotHarness):
     assert await gallery.picture(1, 1) is None
 
 
+async def test_a_picture_is_gone_with_its_thread_and_its_announcement(bot: BotHarness):
+    await bot.imagine()
+    await bot.wait_until_notified()
+    gallery, thread = bot.services.gallery, channel_of(bot, bot.thread().id)
+    await channel_of(bot, bot.channel.id).get_partial_message(thread.id).delete()
+    await bot.env.settle()
+    assert await shown(gallery) == [1]
+    await thread.delete()
+    await bot.env.settle()
+    assert await shown(gallery) == []
+    assert await gallery.full(1, 1) is None
+
+
 async def test_deleting_in_the_gallery_deletes_everywhere(bot: BotHarness):
     await bot.imagine(count=2)
     result = await result_of(bot)
