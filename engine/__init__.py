@@ -7,6 +7,6 @@ not load torch.
 
 import lazy_loader
 
-__version__ = "1.9.0"
+__version__ = "1.10.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
