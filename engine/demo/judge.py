@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from engine.demo.picture_bytes import picture_bytes
 from engine.demo.world import COLORS, PALETTE, SHAPES, SIDE, signed_distance
-from engine.errors import PictureError
 
 Mask = NDArray[np.bool_]
 
@@ -208,14 +208,7 @@ def _whole(pieces: _Pieces, distances: NDArray[np.float32], ground: int) -> Mask
 
 def _resampled(image: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Resize to (64, 64, 3): average over areas of a larger picture, interpolate a smaller one."""
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise PictureError(f"A picture to judge must be (height, width, 3), not {image.shape}.")
-    if np.issubdtype(image.dtype, np.floating):
-        if not np.isfinite(image).all():
-            raise PictureError("A picture to judge must hold finite numbers between 0 and 1.")
-        image = np.rint(np.clip(image.astype(np.float32), 0, 1) * 255).astype(np.uint8)
-    if image.dtype != np.uint8:
-        raise PictureError(f"A picture to judge must hold bytes or floats, not {image.dtype}.")
+    image = picture_bytes(image)
     if image.shape[:2] != (SIDE, SIDE):
         smaller = min(image.shape[:2]) < SIDE
         method = Image.Resampling.BICUBIC if smaller else Image.Resampling.BOX

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.demo.picture_bytes import picture_bytes
 from engine.demo.scenes.canvas import SIDE, Pixels
-from engine.errors import PictureError
 
 Floats = NDArray[np.float32]
 
@@ -26,15 +26,7 @@ def as_picture(image: NDArray[np.generic]) -> Pixels:
     Raises:
         PictureError: The array has another shape or type, or numbers that are not finite.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise PictureError(f"A picture to judge must be (height, width, 3), not {image.shape}.")
-    if np.issubdtype(image.dtype, np.floating):
-        if not np.isfinite(image).all():
-            raise PictureError("A picture to judge must hold finite numbers between 0 and 1.")
-        image = np.rint(np.clip(image.astype(np.float32), 0, 1) * 255).astype(np.uint8)
-    if image.dtype != np.uint8:
-        raise PictureError(f"A picture to judge must hold bytes or floats, not {image.dtype}.")
-    pixels = np.ascontiguousarray(image).astype(np.uint8, copy=False)
+    pixels = np.ascontiguousarray(picture_bytes(image))
     if pixels.shape[:2] != (SIDE, SIDE):
         larger = min(pixels.shape[:2]) >= SIDE
         method = cv2.INTER_AREA if larger else cv2.INTER_CUBIC

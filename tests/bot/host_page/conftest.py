@@ -1,7 +1,9 @@
+import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -29,3 +31,17 @@ async def visitor(settings: BotSettings) -> AsyncIterator[Visitor]:
     jar = aiohttp.CookieJar(unsafe=True)  # which keeps cookies of addresses
     async with aiohttp.ClientSession(cookie_jar=jar) as session:
         yield Visitor(session, f"http://127.0.0.1:{settings.host.port}")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Any]:
+    """Chromium, where playwright and a browser are installed."""
+    reason = "playwright is not installed"
+    api: Any = pytest.importorskip("playwright.async_api", reason=reason)
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("Chromium is not installed")
+    async with api.async_playwright() as play:
+        opened = await play.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        await opened.close()

@@ -1,7 +1,5 @@
 """The gallery in Chromium, where playwright and a browser are installed."""
 
-import shutil
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,8 +9,6 @@ from tests.harness.bot_harness import BotHarness, painted
 from tests.harness.gallery_pages import show, with_gallery
 from tests.harness.host_visitor import TOKEN, Visitor
 
-api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 WIDTHS = (360, 768, 1440)
 LONG = "W" * 300
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
@@ -21,16 +17,6 @@ FITS = "document.documentElement.scrollWidth <= document.documentElement.clientW
 @pytest.fixture
 def settings(settings: BotSettings) -> BotSettings:
     return with_gallery(settings)
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    async with api.async_playwright() as play:
-        opened = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        await opened.close()
 
 
 async def log_in(page: Any, visitor: Visitor) -> None:

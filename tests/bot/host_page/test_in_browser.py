@@ -1,7 +1,5 @@
 """The host's page in Chromium, where playwright and a browser are installed."""
 
-import shutil
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,20 +7,8 @@ import pytest
 from tests.harness.bot_harness import BotHarness, job_in_progress
 from tests.harness.host_visitor import TOKEN, Visitor
 
-api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 WIDTHS = (360, 768, 1440)
 LONG = "W" * 300
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    async with api.async_playwright() as play:
-        opened = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        await opened.close()
 
 
 async def test_the_page_fits_any_window_keeps_to_its_own_rules_and_everybody_can_use_it(
