@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.demo.scenes import buildings, creatures, nature, vehicles
-from engine.demo.scenes.canvas import Canvas, Color, Pen, Pixels, mixed
+from engine.demo.scenes.canvas import FINE, SIDE, Canvas, Color, Pen, Pixels, mixed
 from engine.demo.scenes.description import Description, Thing
 from engine.demo.scenes.grounds import draw_ground, horizon_of
 from engine.demo.scenes.land import Land
@@ -40,6 +43,9 @@ class Drawing:
     """The picture (128, 128, 3), RGB bytes."""
     frames: tuple[Frame, ...]
     """Left, top, right and bottom of each thing, as fractions of the side."""
+    masks: tuple[NDArray[np.bool_], ...]
+    """What of each thing no nearer one hides, (128, 128). A medium moves outlines a little, and of
+    a low sun the part behind the horizon counts too."""
 
 
 def draw(description: Description, seed: int) -> Drawing:
@@ -53,7 +59,8 @@ def draw(description: Description, seed: int) -> Drawing:
     scene.draw_background()
     frames = scene.draw_things()
     draw_weather(canvas, description.sky, random)
-    return Drawing(apply_medium(canvas.pixels, description.medium, random), frames)
+    picture = apply_medium(canvas.pixels, description.medium, random)
+    return Drawing(picture, frames, scene.masks())
 
 
 class _Scene:
@@ -66,6 +73,7 @@ class _Scene:
         self._light_x = self._choose_light()
         self._lit = 1 if self._light_x > 0.5 else -1
         self._sun_y = self._choose_height()
+        self._painted: dict[str, NDArray[np.bool_]] = {}
 
     def draw_background(self) -> None:
         """Draw sky, sun, moon, clouds and ground."""
@@ -88,6 +96,17 @@ class _Scene:
             frames[thing.kind] = self._sun_frame() if thing is self._sun else self._draw(thing)
         return tuple(frames[thing.kind] for thing in things)
 
+    def masks(self) -> tuple[NDArray[np.bool_], ...]:
+        """Return where each thing is not hidden by a nearer one, in the order of the things."""
+        shown: list[NDArray[np.bool_]] = []
+        hidden = np.zeros((FINE, FINE), dtype=bool)
+        for thing in self._description.things:
+            painted = self._sun_disk() if thing is self._sun else self._painted[thing.kind]
+            seen = (painted & ~hidden).reshape(SIDE, 2, SIDE, 2).sum(axis=(1, 3))
+            shown.append(seen >= 3)
+            hidden |= painted
+        return tuple(shown)
+
     def _draw(self, thing: Thing) -> Frame:
         random = self._random
         height = thing.height * random.uniform(0.94, 1.06)
@@ -103,7 +122,9 @@ class _Scene:
         if thing.kind in ("bird", "boat", "balloon", "fish"):
             tilt = random.uniform(-0.07, 0.07)
         pen = Pen(self._canvas, x, base, height, tint, self._lit, tilt)
+        before = self._canvas.pixels.copy()
         _PAINTERS[thing.kind](pen, color, random)
+        self._painted[thing.kind] = (self._canvas.pixels != before).any(axis=2)
         return pen.frame()
 
     def _position(self, thing: Thing, height: float) -> tuple[float, float]:
@@ -145,6 +166,12 @@ class _Scene:
             rise = _HIDDEN_BY.get(self._description.ground, 0.04)
             return max(self._horizon - rise - random.uniform(0, 0.06), 0.13)
         return random.uniform(0.13, 0.19)
+
+    def _sun_disk(self) -> NDArray[np.bool_]:
+        left, top, right, bottom = self._sun_frame()
+        rows, columns = (np.mgrid[:FINE, :FINE] + 0.5) / FINE
+        x, y = (left + right) / 2, (top + bottom) / 2
+        return (columns - x) ** 2 + (rows - y) ** 2 <= ((right - left) / 2) ** 2
 
     def _sun_frame(self) -> Frame:
         assert self._sun is not None

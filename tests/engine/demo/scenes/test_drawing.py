@@ -46,6 +46,26 @@ def test_each_thing_is_drawn_within_its_frame_and_is_large_enough_to_be_seen(kin
     assert window.reshape(-1, 3).std(axis=0).max() > 12
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_mask_of_a_thing_lies_in_its_frame_and_covers_much_of_it(kind: str):
+    drawing = draw(scene_of(kind), 3)
+    left, top, right, bottom = (round(128 * edge) for edge in drawing.frames[0])
+    rows, columns = slice(max(top - 2, 0), bottom + 2), slice(max(left - 2, 0), right + 2)
+    inside = drawing.masks[0][rows, columns]
+    assert inside.sum() > 0.9 * drawing.masks[0].sum()  # the rest is light and fire
+    assert inside.mean() > 0.15
+
+
+def test_a_thing_in_front_hides_a_part_of_the_other_ones_mask():
+    castle = Thing("castle", "gray", "large", "middle")
+    person = Thing("person", "red", "small", "middle")
+    both = draw(Description("day", "hills", (person, castle), "in front of"), 2)
+    assert not (both.masks[0] & both.masks[1]).any()
+    rows, columns = np.nonzero(both.masks[0])
+    behind = both.masks[1][rows.min() : rows.max(), columns.min() - 4 : columns.max() + 4]
+    assert behind.any()
+
+
 @pytest.mark.parametrize("medium", MEDIA)
 def test_each_medium_changes_the_whole_picture(medium: str):
     scene = scene_of("house")
