@@ -6,8 +6,10 @@ mostly wait for each other.
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import torch
@@ -53,6 +55,15 @@ def _join(
     number: int, count: int, meeting_point: str, function: Callable[..., None], arguments: Any
 ) -> None:
     torch.set_num_threads(1)
+    parent = os.getppid()
+    Thread(target=_end_without, args=(parent,), daemon=True).start()
     distributed.init_process_group("gloo", init_method=meeting_point, rank=number, world_size=count)
     function(*arguments)
     distributed.destroy_process_group()
+
+
+def _end_without(parent: int) -> None:
+    """End this process when its parent has ended, which may have been killed."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

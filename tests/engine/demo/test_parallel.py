@@ -1,3 +1,7 @@
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +24,42 @@ def test_gradients_are_averaged_over_the_processes(tmp_path: Path) -> None:
 def test_a_failure_in_one_process_ends_all_with_its_cause() -> None:
     with pytest.raises(Exception, match="the oven is cold"):
         run_in_processes(2, fail, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the states of processes from /proc")
+def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from engine.demo.parallel import run_in_processes\n"
+        "from tests.engine.demo.averaging import wait_for_the_end\n"
+        "if __name__ == '__main__':\n"
+        "    run_in_processes(2, wait_for_the_end, Path(sys.argv[1]))\n"
+    )
+    parent = subprocess.Popen((sys.executable, "-c", program, str(tmp_path)))
+    try:
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+    finally:
+        parent.kill()
+        parent.wait()
+    children = [Path(f"/proc/{path.name}") for path in tmp_path.iterdir()]
+    wait_until(lambda: not any(map(is_running, children)))
+
+
+def is_running(process: Path) -> bool:
+    """Return if a process is there and no mere entry that nobody has read yet."""
+    try:
+        return "State:\tZ" not in (process / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait until something has happened, for at most two minutes."""
+    ends = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < ends
+        time.sleep(0.1)
 
 
 def test_alone_there_is_nothing_to_share() -> None:
