@@ -1,7 +1,7 @@
 """`python -m engine.demo train`: train the demo models from their own drawings.
 
-`python -m engine.demo draw` draws scenes of the second world, on which no models are trained yet,
-and `python -m engine.demo fit-judge` makes the file of their judge.
+`python -m engine.demo train-scenes` trains the pair that paints scenes, `python -m engine.demo
+draw` draws such scenes, and `python -m engine.demo fit-judge` makes the file of their judge.
 
 The result depends on the seed, the number of processes and the rounding of the machine. On another
 machine the same command gives models like the shipped ones, but not the same bytes.
@@ -11,6 +11,7 @@ import argparse
 import os
 from pathlib import Path
 
+from engine.demo.scene_models.command import add_scene_training
 from engine.demo.scenes.fit_judge import add_fitting
 from engine.demo.scenes.sheet import add_drawing
 from engine.demo.training import (
@@ -37,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m engine.demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_training(commands.add_parser("train", help="train the demo models"))
+    add_scene_training(commands.add_parser("train-scenes", help="train the models of the scenes"))
     add_drawing(commands.add_parser("draw", help="draw scenes into a sheet"))
     add_fitting(commands.add_parser("fit-judge", help="make the file of the judge of scenes"))
     options = parser.parse_args()

@@ -151,21 +151,21 @@ def spoil(latents: Tensor, share: Tensor, codebook: Tensor, random: torch.Genera
     count, _, height, width = latents.shape
     junk = random_codes((count, height, width), codebook, random)
     cells = torch.rand(count, 1, height, width, generator=random) < share
-    blobs = _blobs(share, height, width, random)
+    areas = blobs(share, height, width, random)
     drawn = torch.lerp(latents, junk, share)
     others = latents[torch.randperm(count, generator=random)]
     ways = (
         torch.where(cells, junk, latents),
-        torch.where(blobs, junk, latents),
+        torch.where(areas, junk, latents),
         drawn,
         torch.where(cells, junk, drawn),
-        torch.where(blobs, others, latents),
+        torch.where(areas, others, latents),
     )
     chosen = torch.randint(len(ways), (count,), generator=random)
     return quantize(torch.stack(ways)[chosen, torch.arange(count)], codebook)
 
 
-def _blobs(share: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
+def blobs(share: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
     """Draw masks (B, 1, H, W) with smooth outlines that cover `share` (B, 1, 1, 1) of the cells."""
     noise = smooth_noise(len(share), height, width, random)
     rank = noise.flatten(1).argsort(1).argsort(1).view_as(noise)

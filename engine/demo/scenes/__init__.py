@@ -2,5 +2,5 @@
 
 `table` says what goes together, `description` draws scenes from it, `drawing` paints them, `claims`
 says something true about them, `sentences` words it, and `judge` reads pictures back without a
-neural network. No models are trained on it yet.
+neural network.
 """

@@ -1,0 +1,126 @@
+"""Persistent runs of VQGAN-CLIP on scenes, to train the perceptor on pictures it leads to.
+
+They are like those of the shapes (`engine.demo.chains`). The goal of a chain is the variant of its
+core, drawn in advance, that is most similar to what it shows at the moment.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.demo.scene_models.attributes import Attributes, said_of
+from engine.demo.scene_models.pictures import DrawnScenes
+from engine.demo.scene_models.vqgan import nearest_in_grid
+from engine.models.codebook import random_codes
+from engine.models.vqgan import VQGAN
+from engine.vqgan_clip.generation import ADAM_BETAS
+
+CHAINS = 56
+"""Number of chains of each process."""
+EDIT_SHARE = 0.2
+"""Share of chains that start from the picture of another core."""
+SHORTEST, LONGEST = 40, 140
+LEARNING_RATE = 0.3
+LEARNING_RATE_END = 0.05
+REGULARIZER, REGULARIZER_DECAY = 0.6, 0.01
+
+
+class Chains:
+    """A pool of `CHAINS` latents, each with a claim, Adam's moments and an age."""
+
+    def __init__(self, vqgan: VQGAN, scenes: DrawnScenes, random: torch.Generator) -> None:
+        side = 128 // vqgan.factor
+        self._vqgan, self._scenes = vqgan, scenes
+        self._state = {
+            "latents": torch.zeros(CHAINS, vqgan.codebook.shape[1], side, side),
+            "age": torch.zeros(CHAINS, dtype=torch.long),
+            "end": torch.zeros(CHAINS, dtype=torch.long),
+            "core": torch.zeros(CHAINS, dtype=torch.long),
+        }
+        self._state["mean"] = torch.zeros_like(self._state["latents"])
+        self._state["square"] = torch.zeros_like(self._state["latents"])
+        every = torch.arange(CHAINS)
+        self._claims = self._said(every * 0, random)
+        self._begin(every, random)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that changes."""
+        return {**self._state, "claims": vars(self._claims)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+        self._claims = Attributes(**state["claims"])
+        self._state = {name: each for name, each in state.items() if name != "claims"}
+
+    def latents(self, chosen: Tensor) -> Tensor:
+        """Return a copy of the latents (B, C, H, W) of the `chosen` (B,) chains."""
+        return self._state["latents"][chosen]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the pictures (B, 3, 128, 128) of quantized latents, about in [0, 1]."""
+        nearest = nearest_in_grid(latents.detach(), self._vqgan.codebook)
+        straight_through = nearest + (latents - latents.detach())
+        with torch.autocast("cpu", torch.bfloat16):
+            return self._vqgan.decode(straight_through).float()
+
+    def claims(self, chosen: Tensor) -> Attributes:
+        """Return what the `chosen` chains should show."""
+        return self._claims[chosen]
+
+    def goals(self, chosen: Tensor, images: Tensor) -> tuple[Tensor, Attributes]:
+        """Return the true pictures (B, 3, 128, 128) nearest to `images`, and what they show."""
+        core = self._state["core"][chosen]
+        variant, mirrored = self._scenes.nearest(core, self._claims[chosen], images)
+        return self._scenes.picture(core, variant, mirrored), self._scenes.shows(
+            core, variant, mirrored
+        )
+
+    def advance(self, chosen: Tensor, gradient: Tensor, random: torch.Generator) -> None:
+        """Take a step of Adam on the `chosen` latents, with the loss's `gradient` (B, C, H, W)."""
+        state = self._state
+        age = state["age"][chosen].view(-1, 1, 1, 1)
+        latents = state["latents"][chosen]
+        alpha = REGULARIZER * (1 - REGULARIZER_DECAY) ** age
+        gradient = gradient + alpha * 2 * latents / latents[0].numel()
+        mean = torch.lerp(gradient, state["mean"][chosen], ADAM_BETAS[0])
+        square = torch.lerp(gradient.square(), state["square"][chosen], ADAM_BETAS[1])
+        state["mean"][chosen], state["square"][chosen] = mean, square
+        mean = mean / (1 - ADAM_BETAS[0] ** (age + 1))
+        square = square / (1 - ADAM_BETAS[1] ** (age + 1))
+        remaining = (1 + torch.cos(torch.pi * age / LONGEST)) / 2
+        rate = LEARNING_RATE * (LEARNING_RATE_END + (1 - LEARNING_RATE_END) * remaining)
+        state["latents"][chosen] = latents - rate * mean / (square.sqrt() + 1e-8)
+        state["age"][chosen] += 1
+        self._begin(chosen[state["age"][chosen] >= state["end"][chosen]], random)
+
+    def _said(self, core: Tensor, random: torch.Generator) -> Attributes:
+        variant = torch.randint(self._scenes.thumbs.shape[1], (len(core),), generator=random)
+        mirrored = torch.rand(len(core), generator=random) < 0.5
+        return said_of(self._scenes.shows(core, variant, mirrored), random)
+
+    @torch.no_grad()
+    def _begin(self, which: Tensor, random: torch.Generator) -> None:
+        """Restart the chains `which` (B,) with new prompts and latents."""
+        count = len(which)
+        if count == 0:
+            return
+        state = self._state
+        side = state["latents"].shape[-1]
+        core = torch.randint(self._scenes.thumbs.shape[0], (count,), generator=random)
+        claims = self._said(core, random)
+        latents = random_codes((count, side, side), self._vqgan.codebook, random)
+        edited = torch.rand(count, generator=random) < EDIT_SHARE
+        if edited.any():
+            other = self._scenes.similar_core(core[edited], random)
+            nothing = torch.zeros_like(other)
+            pictures = self._scenes.picture(other, nothing, nothing.bool())
+            with torch.autocast("cpu", torch.bfloat16):
+                latents[edited] = self._vqgan.encode(pictures).float()
+        state["latents"][which] = latents
+        state["mean"][which] = state["square"][which] = 0
+        state["age"][which] = 0
+        state["end"][which] = torch.randint(SHORTEST, LONGEST, (count,), generator=random)
+        state["core"][which] = core
+        for name, values in vars(claims).items():
+            getattr(self._claims, name)[which] = values

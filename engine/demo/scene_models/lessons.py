@@ -1,0 +1,284 @@
+"""Losses that train the scene CLIP's vision tower, so that its gradient leads to true pictures.
+
+They are those of the shapes, which `engine.demo.lessons` explains: guidance, level, alignment and
+choice. Beside them there is *rank*: the true picture that is nearest to an unfinished one must
+score higher than it, by a margin that grows with their distance. Without that, a run that goes on
+for long ends in pictures that score higher than true ones.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.demo.lessons import (
+    ALIGNMENT_WEIGHT,
+    ATTACK_RATE,
+    ATTACKED_SHARE,
+    CHOICE_WEIGHT,
+    GUIDANCE_WEIGHT,
+    LEVEL_POWER,
+    LEVEL_WEIGHT,
+    SCALES,
+    SHARPNESS,
+    TOP_SIMILARITY,
+)
+from engine.demo.scene_models.attributes import VALUES, Attributes, apart
+from engine.demo.scene_models.chains import CHAINS, Chains
+from engine.demo.scene_models.meaning import Meanings
+from engine.demo.scene_models.pictures import DrawnScenes
+from engine.demo.scene_models.spoiled import ScenePairPool, ScenePairs
+from engine.demo.world import Rows
+from engine.models.clip import ClipPerceptor
+from engine.models.vqgan import VQGAN
+from engine.recipes.augmentations import SCENES
+from engine.vqgan_clip.cutouts import recolor, resample
+from engine.vqgan_clip.losses import clamp_with_gradient
+from engine.vqgan_clip.views import color_matrices, geometry
+
+SIDE = 64
+"""Side in pixels of the views that the tower sees."""
+PAIRS_ALONE, PAIRS, CHAINS_AT_ONCE, VIEWS = 32, 16, 8, 2
+PICTURES_ALONE, PICTURES = 64, 16
+ATTACKED = 8
+"""Number of pictures of a step that are attacked."""
+ATTACK_STEPS = 2
+EASY_STEPS = 600
+"""Number of steps from whole pictures to cutouts."""
+NEAR_ENOUGH, JUNK_DISTANCE = 0.04, 0.35
+RANK_WEIGHT, RANK_MARGIN, RANK_SOFTNESS, RANKED_FROM = 4.0, 0.6, 0.05, 0.03
+
+
+@dataclass(frozen=True)
+class _Views(Rows):
+    """N cutouts, the directions in which they should change, and what they should show."""
+
+    cutouts: Tensor
+    """Cutouts (N, 3, S, S) that the model sees, including noise."""
+    direction: Tensor
+    """Differences (N, 3, S, S) between true and spoiled cutouts, without noise."""
+    meanings: Tensor
+    """Unit vectors (N, D) of what each should show."""
+    best: Tensor
+    """Similarities (N,) between the true pictures' meanings and `meanings`."""
+
+
+class Lessons:
+    """A perceptor in training, with the data and losses of its vision tower.
+
+    Args:
+        perceptor: Perceptor to train.
+        scenes: Drawn pictures.
+        random: Source of the first pictures and chains.
+        vqgan: Generator that the perceptor should guide; None to train recognition alone.
+        chains: True to use chains.
+        attack_radius: Maximum norm of an attack over all pixel values of a picture.
+        added_share: Share of the guidance by two prompts of equal weight, for content and style
+            (prompt addition, Section 2.5).
+    """
+
+    def __init__(
+        self,
+        perceptor: ClipPerceptor,
+        scenes: DrawnScenes,
+        random: torch.Generator,
+        vqgan: VQGAN | None = None,
+        *,
+        chains: bool,
+        attack_radius: float,
+        added_share: float = 0.0,
+    ) -> None:
+        self.meanings = Meanings()
+        self._perceptor, self._scenes = perceptor, scenes
+        self._attack_radius, self._added_share = attack_radius, added_share
+        self._pool = self.chains = None
+        if vqgan is not None:
+            self._pool = ScenePairPool(vqgan, scenes, random)
+            self.chains = Chains(vqgan, scenes, random) if chains else None
+        self.lead: dict[str, float] = {}
+
+    def losses(self, number: int, random: torch.Generator) -> dict[str, Tensor]:
+        """Compute the weighted losses of step `number`, and advance some chains."""
+        if self._pool is None:
+            cut = min(1.0, number / EASY_STEPS)
+            pictures, shown = self.draw_pictures(PICTURES_ALONE, cut, random)
+            return self.recognition(self._embed(pictures), shown)
+        pictures, shown = self.draw_pictures(PICTURES, 1.0, random)
+        first = shown[:ATTACKED]
+        attacked = self.attack(pictures[:ATTACKED], first, random)
+        embedded = self._embed(torch.cat((pictures, attacked)))
+        clean = self.recognition(embedded[:PICTURES], shown)
+        hard = self.recognition(embedded[PICTURES:], first)
+        return self._guidance(self._pool, random) | {
+            name: torch.lerp(clean[name], hard[name], ATTACKED_SHARE) for name in clean
+        }
+
+    def recognition(self, images: Tensor, shown: Attributes) -> dict[str, Tensor]:
+        """Compute the alignment and choice losses of embedded pictures (N, D)."""
+        ideal = self.meanings(shown)
+        return {
+            "alignment": 2 * ALIGNMENT_WEIGHT * (1 - (images * ideal).sum(1)).mean(),
+            "choice": CHOICE_WEIGHT * self.choice(images, shown).mean(),
+        }
+
+    def choice(self, images: Tensor, shown: Attributes) -> Tensor:
+        """Return the cross-entropy (6,) of each slot over all values that it can have."""
+        return torch.stack([F.cross_entropy(*each) for each in self.choices(images, shown)])
+
+    def choices(self, images: Tensor, shown: Attributes) -> list[tuple[Tensor, Tensor]]:
+        """Return, for each slot, scores (M, V) of all its values and the true ones (M,)."""
+        found: list[tuple[Tensor, Tensor]] = []
+        for slot in ("sky", "ground", "medium", "kind", "color", "place"):
+            values = getattr(shown, slot)
+            first = values[:, 0] if values.dim() == 2 else values
+            has = first >= 0
+            rows, true = shown[has], first[has]
+            count = len(VALUES[slot])
+            repeated = rows[torch.arange(len(rows)).repeat_interleave(count)]
+            said = getattr(repeated, slot).clone()
+            other = torch.arange(count).repeat(len(rows))
+            if said.dim() == 2:
+                said[:, 0] = other
+            else:
+                said = other
+            ideal = self.meanings(repeated.replace(**{slot: said})).view(len(rows), count, -1)
+            scores = torch.einsum("nd,nkd->nk", images[has], ideal)
+            found.append((SHARPNESS * scores, true))
+        return found
+
+    def attack(self, pictures: Tensor, shown: Attributes, random: torch.Generator) -> Tensor:
+        """Return the pictures with changes of bounded norm that raise the choice loss."""
+        change = torch.randn(pictures.shape, generator=random)
+        reach = torch.rand(len(pictures), 1, 1, 1, generator=random)
+        radius = self._attack_radius
+        change = radius * reach * change / _norms(change)
+        for _ in range(ATTACK_STEPS):
+            change.requires_grad_()
+            loss = self.choice(self._embed(pictures + change), shown).sum()
+            (uphill,) = torch.autograd.grad(loss, change)
+            step = ATTACK_RATE * radius * uphill / _norms(uphill).clamp(min=1e-9)
+            change = change.detach() + step
+            change = change * (radius / _norms(change)).clamp(max=1)
+        return (pictures + change).detach()
+
+    def draw_pictures(
+        self, count: int, cut_share: float, random: torch.Generator
+    ) -> tuple[Tensor, Attributes]:
+        """Draw true pictures (count, 3, S, S), up to half of them as cutouts."""
+        large, core, variant, mirrored = self._scenes.sample(count, random)
+        shown = self._scenes.shows(core, variant, mirrored)
+        pictures = F.avg_pool2d(large, large.shape[-1] // SIDE)
+        cut = int(count / 2 * cut_share)
+        if cut:
+            pictures[:cut] = _noisy(_cutter(cut, random)(large[:cut]), random)
+        return pictures, shown
+
+    def _guidance(self, pool: ScenePairPool, random: torch.Generator) -> dict[str, Tensor]:
+        """Compute the losses of spoiled pictures and chains."""
+        chains = self.chains
+        if chains is None:
+            losses, _ = self._guide(self._pair_views(pool.draw(PAIRS_ALONE, random), random), 0)
+            return losses
+        views = self._pair_views(pool.draw(PAIRS, random), random)
+        chosen = torch.randperm(CHAINS, generator=random)[:CHAINS_AT_ONCE]
+        latents = chains.latents(chosen).requires_grad_()
+        images = clamp_with_gradient(chains.decode(latents))
+        goals, shown = chains.goals(chosen, images.detach())
+        cut = _cutter(CHAINS_AT_ONCE * VIEWS, random)
+        cutouts = cut(images)
+        claims = chains.claims(chosen)
+        own = self._views(cutouts.detach(), cut(goals), claims, shown, random)
+        losses, gradient = self._guide(views.followed_by(own), PAIRS)
+        uphill = gradient[PAIRS:].detach() / VIEWS
+        (gradient,) = torch.autograd.grad(cutouts, latents, -uphill)
+        chains.advance(chosen, gradient, random)
+        return losses
+
+    def _pair_views(self, pairs: ScenePairs, random: torch.Generator) -> _Views:
+        """Take one cutout of each spoiled picture."""
+        cut = _cutter(len(pairs.true), random)
+        spoiled, true = (cut(each.float() / 255) for each in (pairs.spoiled, pairs.true))
+        return self._views(spoiled, true, pairs.claims, pairs.shown, random)
+
+    def _views(
+        self,
+        cutouts: Tensor,
+        true: Tensor,
+        claims: Attributes,
+        shown: Attributes,
+        random: torch.Generator,
+    ) -> _Views:
+        targets = self._targets(claims, random)
+        best = (targets * self.meanings(shown)).sum(1)
+        times = len(cutouts) // len(claims)
+        targets, best = (each.repeat_interleave(times, 0) for each in (targets, best))
+        return _Views(_noisy(cutouts, random), true - cutouts, targets, best)
+
+    def _targets(self, claims: Attributes, random: torch.Generator) -> Tensor:
+        """Return unit vectors (N, D) that guide views of which the `claims` (N) are true.
+
+        A share of them is the sum of two prompts of equal weight, for content and style.
+        """
+        whole = self.meanings(claims)
+        content, style = map(self.meanings, apart(claims))
+        both = (content.norm(dim=1) > 0) & (style.norm(dim=1) > 0)
+        added = torch.rand(len(claims), generator=random) < self._added_share
+        parted = F.normalize(content + style, dim=1)
+        return torch.where((added & both)[:, None], parted, whole)
+
+    def _guide(self, views: _Views, pairs: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Compute guidance, level and rank, and the similarities' gradient (N, 3, S, S)."""
+        cutouts = views.cutouts.detach().requires_grad_()
+        similarity = (self._embed(cutouts) * views.meanings).sum(1)
+        (gradient,) = torch.autograd.grad(similarity.sum(), cutouts, create_graph=True)
+        distance = views.direction.square().flatten(1).mean(1).sqrt()
+        both = (gradient, views.direction)
+        pooled = ([F.avg_pool2d(each, scale).flatten(1) for each in both] for scale in SCALES)
+        agreements = [F.cosine_similarity(own, ideal, eps=1e-7) for own, ideal in pooled]
+        agreement = torch.stack(agreements).mean(0)
+        guidance = ((1 - agreement) * (distance / NEAR_ENOUGH).clamp(max=1)).mean()
+        spoiled = (distance / JUNK_DISTANCE).clamp(max=1)
+        goal = TOP_SIMILARITY * views.best * (1 - spoiled**LEVEL_POWER)
+        level = (similarity - goal).square().mean()
+        true = (self._embed(views.cutouts + views.direction) * views.meanings).sum(1)
+        behind = similarity - true + (RANK_MARGIN * distance).clamp(max=0.15)
+        ranked = (distance > RANKED_FROM).float()
+        rank = RANK_SOFTNESS * F.softplus(behind / RANK_SOFTNESS) * ranked
+        rank = rank.sum() / ranked.sum().clamp(min=1)
+        if pairs:
+            self.lead = {
+                "lead of true": (true - similarity)[pairs:].mean().item(),
+                "distance": distance[pairs:].mean().item(),
+            }
+        losses = {
+            "guidance": GUIDANCE_WEIGHT * guidance,
+            "level": LEVEL_WEIGHT * level,
+            "rank": RANK_WEIGHT * rank,
+        }
+        return losses, gradient
+
+    def _embed(self, images: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return self._perceptor.encode_image(images)
+
+
+def _cutter(count: int, random: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Return a function that takes the same `count` cutouts of any pictures, without noise."""
+    matrices = geometry(count, 1.0, SCENES, random)
+    colors = color_matrices(count, SCENES, random)
+    return lambda images: recolor(
+        resample(images, matrices, SIDE, images.shape[-1] // SIDE), colors
+    )
+
+
+def _noisy(cutouts: Tensor, random: torch.Generator) -> Tensor:
+    strength = torch.rand(len(cutouts), 1, 1, 1, generator=random)
+    noise = torch.randn(cutouts.shape, generator=random)
+    return cutouts + SCENES.noise * strength * noise
+
+
+def _norms(changes: Tensor) -> Tensor:
+    """Return the norm (N, 1, 1, 1) of each of `changes` (N, 3, S, S)."""
+    return changes.flatten(1).norm(dim=1).view(-1, 1, 1, 1)

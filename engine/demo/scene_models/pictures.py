@@ -1,0 +1,174 @@
+"""Drawn scenes for the training, kept on disk because drawing takes longer than a step.
+
+Each core is a scene without what is seldom said: sizes and places. It is drawn in several variants,
+so that an unfinished picture of it finds a true one that is similar.
+"""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import cv2
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.demo.scene_models.attributes import VALUES, Attributes, attributes_of
+from engine.demo.scenes.canvas import SIDE
+from engine.demo.scenes.description import Description, problem_of, sample_description
+from engine.demo.scenes.drawing import draw
+from engine.demo.scenes.table import MEDIA, PLACES
+
+CORES, VARIANTS = 2500, 20
+THUMB = 16
+"""Side in pixels of the small pictures that are compared with unfinished ones."""
+_WIDEST_ASIDE = 0.52
+_CANDIDATES = 100
+"""Number of cores among which a similar one is chosen."""
+
+
+@dataclass(frozen=True)
+class DrawnScenes:
+    """All pictures, by core and variant."""
+
+    pixels: np.ndarray
+    """RGB bytes (CORES, VARIANTS, 128, 128, 3), read from disk when they are needed."""
+    thumbs: Tensor
+    """Small pictures (CORES, VARIANTS, 3 * 16 * 16) in [0, 1]."""
+    attributes: Attributes
+    """What each picture shows, core by core (CORES * VARIANTS)."""
+
+    def picture(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Tensor:
+        """Return pictures (B, 3, 128, 128) in [0, 1] of cores, variants and mirrorings (B,)."""
+        chosen = torch.from_numpy(self.pixels[core.numpy(), variant.numpy()])
+        pictures = chosen.permute(0, 3, 1, 2).float().div_(255)
+        return torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
+
+    def sample(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw pictures (count, 3, 128, 128), and their cores, variants and mirrorings."""
+        cores, variants = self.thumbs.shape[:2]
+        core = torch.randint(cores, (count,), generator=random)
+        variant = torch.randint(variants, (count,), generator=random)
+        mirrored = torch.rand(count, generator=random) < 0.5
+        return self.picture(core, variant, mirrored), core, variant, mirrored
+
+    def shows(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Attributes:
+        """Return what pictures (B,) show."""
+        return self.attributes[core * self.thumbs.shape[1] + variant].mirrored(mirrored)
+
+    def nearest(self, core: Tensor, claims: Attributes, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Find the pictures of cores (B,) that are most similar to `images` (B, 3, S, S).
+
+        Only those count of which the claims are true, as far as there are any.
+
+        Returns:
+            Their variants (B,) and whether they are mirrored (B,).
+        """
+        small = F.avg_pool2d(images, images.shape[-1] // THUMB).flatten(1)
+        variants = self.thumbs.shape[1]
+        each = core[:, None] * variants + torch.arange(variants)
+        distances = []
+        for mirrored in (False, True):
+            thumbs = self.thumbs[core]
+            shown = self.attributes[each.flatten()]
+            if mirrored:
+                thumbs = thumbs.unflatten(2, (3, THUMB, THUMB)).flip(4).flatten(2)
+                shown = shown.mirrored(torch.ones(len(shown), dtype=torch.bool))
+            distance = (thumbs - small[:, None]).square().mean(2)
+            for slot in ("place", "size"):
+                said = getattr(claims, slot)[:, None]
+                true = getattr(shown, slot).view(len(core), variants, 2)
+                distance = distance + ((said >= 0) & (said != true)).any(2)
+            distances.append(distance)
+        best = torch.cat(distances, 1).argmin(1)
+        return best % variants, best >= variants
+
+    def similar_core(self, core: Tensor, random: torch.Generator) -> Tensor:
+        """Draw, for each core (B,), one that differs in few attributes."""
+        first = self.attributes[core * self.thumbs.shape[1]]
+        drawn = torch.randint(self.thumbs.shape[0], (len(core), _CANDIDATES), generator=random)
+        others = self.attributes[(drawn * self.thumbs.shape[1]).flatten()]
+        same = torch.zeros(len(core), _CANDIDATES)
+        for slot, weight in (("sky", 1), ("ground", 1), ("medium", 2)):
+            other = getattr(others, slot).view(len(core), _CANDIDATES)
+            same += weight * (getattr(first, slot)[:, None] == other)
+        other = others.kind.view(len(core), _CANDIDATES, 2)
+        same += (first.kind[:, None] == other).all(2)
+        same -= 9.0 * (drawn == core[:, None])
+        return drawn.gather(1, same.argmax(1, keepdim=True))[:, 0]
+
+    def shuffled(self, count: int, random: torch.Generator) -> Attributes:
+        """Return scenes (count,) of which half have the colors of others, to say more things.
+
+        Text needs no picture, so a sentence can say what is never drawn.
+        """
+        chosen = torch.randint(len(self.attributes), (count,), generator=random)
+        scenes = self.attributes[chosen].mirrored(torch.rand(count, generator=random) < 0.5)
+        drawn = torch.randint(len(VALUES["color"]), (count, 2), generator=random)
+        mixed = torch.rand(count, 1, generator=random) < 0.5
+        color = torch.where(mixed & (scenes.color >= 0), drawn, scenes.color)
+        return scenes.replace(color=color)
+
+
+def draw_scenes(
+    folder: Path, seed: int, processes: int, cores: int = CORES, variants: int = VARIANTS
+) -> DrawnScenes:
+    """Read the pictures in `folder`, or draw them there."""
+    random = Random(seed)
+    descriptions = tuple(_variants(random, variants) for _ in range(cores))
+    path = folder / f"scenes-{seed}-{cores}-{variants}.npy"
+    if not path.exists():
+        unfinished = path.with_suffix(".part")
+        shape = (cores, variants, SIDE, SIDE, 3)
+        pixels = open_memmap(unfinished, "w+", dtype=np.uint8, shape=shape)
+        with ProcessPoolExecutor(processes) as executor:
+            work = partial(_draw_core, seed)
+            drawn = executor.map(work, enumerate(descriptions), chunksize=10)
+            for number, pictures in enumerate(drawn):
+                pixels[number] = pictures
+        pixels.flush()
+        unfinished.rename(path)
+    pixels = np.load(path, mmap_mode="r")
+    thumbs = path.with_name(f"thumbs-{path.name}")
+    if not thumbs.exists():
+        small = [
+            cv2.resize(each, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
+            for core in pixels
+            for each in core
+        ]
+        np.save(thumbs, np.stack(small).reshape(cores, variants, THUMB, THUMB, 3))
+    small = torch.from_numpy(np.load(thumbs)).permute(0, 1, 4, 2, 3).float() / 255
+    attributes = attributes_of([each for core in descriptions for each in core])
+    return DrawnScenes(pixels, small.flatten(2), attributes)
+
+
+def _variants(random: Random, count: int) -> tuple[Description, ...]:
+    """Draw a core, and vary the size and place of a thing that is alone."""
+    core = sample_description(random)
+    if len(core.things) != 1:
+        return (core,) * count
+    return tuple(_varied(core, random) for _ in range(count))
+
+
+def _varied(core: Description, random: Random) -> Description:
+    thing = core.things[0]
+    for _ in range(100):
+        size = random.choice(MEDIA[core.medium].sizes)
+        varied = replace(thing, size=size, place=random.choice(PLACES))
+        if varied.width > _WIDEST_ASIDE:
+            varied = replace(varied, place="middle")
+        scene = replace(core, things=(varied,))
+        if problem_of(scene) is None:
+            return scene
+    return core
+
+
+def _draw_core(seed: int, numbered: tuple[int, tuple[Description, ...]]) -> np.ndarray:
+    cv2.setNumThreads(1)
+    number, scenes = numbered
+    random = Random(f"{seed} {number}")
+    return np.stack([draw(each, random.getrandbits(32)).picture for each in scenes])

@@ -1,0 +1,86 @@
+"""Tests of the drawn scenes that models are trained on."""
+
+from pathlib import Path
+
+import torch
+
+from engine.demo.scene_models.attributes import Attributes, attributes_of, said_of
+from engine.demo.scene_models.pictures import DrawnScenes, draw_scenes
+from engine.demo.scenes.description import Description, Thing, held_out_pairs
+
+
+def test_variants_show_the_same_thing_in_the_same_light(scenes: DrawnScenes) -> None:
+    """Variants of a core differ in size and place only."""
+    shown = scenes.attributes
+    for slot in ("sky", "ground", "medium", "relation", "kind", "color"):
+        values = getattr(shown, slot)
+        by_core = values.view(12, 4, -1)
+        assert (by_core == by_core[:, :1]).all()
+    assert (shown.place.view(12, 4, 2) != shown.place.view(12, 4, 2)[:, :1]).any()
+
+
+def test_no_picture_shows_a_pair_that_is_held_out(scenes: DrawnScenes) -> None:
+    """Sentences with held-out pairs measure what training never showed."""
+    pairs = held_out_pairs()
+    for row in range(len(scenes.attributes)):
+        claim = scenes.attributes.claim(row)
+        for thing in claim.things:
+            assert (thing.kind, thing.color) not in pairs
+            assert (thing.kind, f"on {claim.ground}") not in pairs
+
+
+def test_drawing_goes_on_where_files_are(scenes: DrawnScenes, folder: Path) -> None:
+    """The second time nothing is drawn, and the pictures are the same."""
+    before = sorted(each.stat().st_mtime_ns for each in folder.glob("*.npy"))
+    again = draw_scenes(folder, seed=3, processes=1, cores=12, variants=4)
+    assert sorted(each.stat().st_mtime_ns for each in folder.glob("*.npy")) == before
+    assert (again.pixels == scenes.pixels).all()
+
+
+def test_a_picture_is_most_similar_to_itself(scenes: DrawnScenes) -> None:
+    """The goal of a finished picture is that picture, mirrored or not."""
+    core, variant = torch.arange(12), torch.arange(12) % 4
+    nothing_said = said_nothing(12)
+    for mirrored in (torch.zeros(12, dtype=torch.bool), torch.ones(12, dtype=torch.bool)):
+        pictures = scenes.picture(core, variant, mirrored)
+        found = scenes.nearest(core, nothing_said, pictures)
+        nearest = scenes.picture(core, *found)
+        assert torch.equal(nearest, pictures)
+
+
+def test_the_nearest_picture_has_what_is_said(scenes: DrawnScenes) -> None:
+    """A place that is said rules out pictures of another one, however similar they are."""
+    core = torch.arange(12)
+    first = scenes.shows(core, torch.zeros(12, dtype=torch.long), torch.zeros(12).bool())
+    has_thing = first.kind[:, 0] >= 0
+    said = said_nothing(12).replace(place=first.place)
+    turned = scenes.picture(core, torch.zeros(12, dtype=torch.long), torch.ones(12).bool())
+    variant, mirrored = scenes.nearest(core, said, turned)
+    shown = scenes.shows(core, variant, mirrored)
+    assert torch.equal(shown.place[has_thing], first.place[has_thing])
+
+
+def test_mirroring_swaps_left_and_right() -> None:
+    """The claim of a mirrored picture is about the mirrored picture."""
+    scene = Description("day", "sea", (Thing("boat", "red", "small", "left"),))
+    turned = attributes_of([scene]).mirrored(torch.tensor([True]))
+    assert turned.claim(0).things[0].place == "right"
+
+
+def test_what_is_said_is_true(scenes: DrawnScenes) -> None:
+    """Whatever is left out, the rest is what the scene shows, and something is always said."""
+    random = torch.Generator().manual_seed(1)
+    for _ in range(40):
+        said = said_of(scenes.attributes, random)
+        says_something = torch.zeros(len(said), dtype=torch.bool)
+        for name, values in vars(said).items():
+            true = getattr(scenes.attributes, name)
+            assert ((values == true) | (values < 0)).all()
+            says_something |= (values >= 0).view(len(said), -1).any(1)
+        assert says_something.all()
+
+
+def said_nothing(count: int) -> Attributes:
+    """Return claims that say nothing."""
+    none, pair = torch.full((count,), -1), torch.full((count, 2), -1)
+    return Attributes(none, none, none, none, pair, pair, pair, pair)
