@@ -68,13 +68,16 @@ class Chains:
         """Return what the `chosen` chains should show."""
         return self._claims[chosen]
 
-    def goals(self, chosen: Tensor, images: Tensor) -> tuple[Tensor, Attributes]:
-        """Return the true pictures (B, 3, 128, 128) nearest to `images`, and what they show."""
+    def goals(self, chosen: Tensor, images: Tensor) -> tuple[Tensor, Attributes, Tensor]:
+        """Return the true pictures nearest to `images`, what they show, and where things are.
+
+        Returns:
+            Pictures (B, 3, 128, 128), attributes (B), and masks (B, 1, 32, 32).
+        """
         core = self._state["core"][chosen]
-        variant, mirrored = self._scenes.nearest(core, self._claims[chosen], images)
-        return self._scenes.picture(core, variant, mirrored), self._scenes.shows(
-            core, variant, mirrored
-        )
+        which = core, *self._scenes.nearest(core, self._claims[chosen], images)
+        scenes = self._scenes
+        return scenes.picture(*which), scenes.shows(*which), scenes.mask(*which)
 
     def advance(self, chosen: Tensor, gradient: Tensor, random: torch.Generator) -> None:
         """Take a step of Adam on the `chosen` latents, with the loss's `gradient` (B, C, H, W)."""
@@ -107,7 +110,7 @@ class Chains:
             return
         state = self._state
         side = state["latents"].shape[-1]
-        core = torch.randint(self._scenes.thumbs.shape[0], (count,), generator=random)
+        core = self._scenes.draw_cores((count,), random)
         claims = self._said(core, random)
         latents = random_codes((count, side, side), self._vqgan.codebook, random)
         edited = torch.rand(count, generator=random) < EDIT_SHARE

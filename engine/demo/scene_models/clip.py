@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.demo.parallel import rank, share_gradients
+from engine.demo.scene_models.cutting import SIDE
 from engine.demo.scene_models.language import language_loss
-from engine.demo.scene_models.lessons import SIDE, Lessons
+from engine.demo.scene_models.lessons import Lessons
 from engine.demo.scene_models.meaning import SIZE, Meanings
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.scene_models.vqgan import rate_factor
@@ -24,7 +25,7 @@ CONFIG: dict[str, Any] = {
         "patch_size": 8,
         "width": 224,
         "layers": 5,
-        "head_width": 32,
+        "head_width": 56,
     },
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 96, "heads": 3, "layers": 3},
 }
@@ -43,13 +44,16 @@ class Phase:
     chains: bool = False
     attack_radius: float = 1.0
     added_share: float = 0.0
+    flat: bool = False
+    """Train with flat scenes only."""
 
 
 PHASES = (
     Phase("language", steps=2500, learning_rate=2e-3, language=True),
-    Phase("recognition", steps=1300, learning_rate=1.5e-3),
-    Phase("guidance", steps=400, learning_rate=1.2e-3, guided=True, attack_radius=2.0),
-    Phase("chains", steps=1300, learning_rate=1e-3, guided=True, chains=True, added_share=0.1),
+    Phase("recognition", steps=1500, learning_rate=1.5e-3),
+    Phase("guidance", 1200, learning_rate=1.2e-3, guided=True, attack_radius=2.0, flat=True),
+    Phase("chains", 6000, learning_rate=1e-3, guided=True, chains=True, flat=True),
+    Phase("media", 4000, learning_rate=8e-4, guided=True, chains=True, added_share=0.15),
 )
 
 
@@ -65,6 +69,7 @@ class ClipLesson:
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.steps, self._phase, self._seed = phase.steps, phase, seed
+        scenes = scenes.flat() if phase.flat else scenes
         self._scenes, self._meanings = scenes, Meanings()
         with torch.random.fork_rng():
             torch.manual_seed(seed)  # torch's initializers know only the global generator

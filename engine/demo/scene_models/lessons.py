@@ -6,7 +6,6 @@ score higher than it, by a margin that grows with their distance. Without that, 
 for long ends in pictures that score higher than true ones.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -27,19 +26,15 @@ from engine.demo.lessons import (
 )
 from engine.demo.scene_models.attributes import VALUES, Attributes, apart
 from engine.demo.scene_models.chains import CHAINS, Chains
+from engine.demo.scene_models.cutting import SIDE, cutter, noisy
 from engine.demo.scene_models.meaning import Meanings
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.scene_models.spoiled import ScenePairPool, ScenePairs
 from engine.demo.world import Rows
 from engine.models.clip import ClipPerceptor
 from engine.models.vqgan import VQGAN
-from engine.recipes.augmentations import SCENES
-from engine.vqgan_clip.cutouts import recolor, resample
 from engine.vqgan_clip.losses import clamp_with_gradient
-from engine.vqgan_clip.views import color_matrices, geometry
 
-SIDE = 64
-"""Side in pixels of the views that the tower sees."""
 PAIRS_ALONE, PAIRS, CHAINS_AT_ONCE, VIEWS = 32, 16, 8, 2
 PICTURES_ALONE, PICTURES = 64, 16
 ATTACKED = 8
@@ -48,6 +43,8 @@ ATTACK_STEPS = 2
 EASY_STEPS = 600
 """Number of steps from whole pictures to cutouts."""
 NEAR_ENOUGH, JUNK_DISTANCE = 0.04, 0.35
+THING_WEIGHT = 4.0
+"""Weight of a pixel of a thing beside others, which have 1: things are small."""
 RANK_WEIGHT, RANK_MARGIN, RANK_SOFTNESS, RANKED_FROM = 4.0, 0.6, 0.05, 0.03
 
 
@@ -63,6 +60,8 @@ class _Views(Rows):
     """Unit vectors (N, D) of what each should show."""
     best: Tensor
     """Similarities (N,) between the true pictures' meanings and `meanings`."""
+    weights: Tensor
+    """Weights (N, 1, S, S) of the pixels, larger where things are."""
 
 
 class Lessons:
@@ -172,7 +171,7 @@ class Lessons:
         pictures = F.avg_pool2d(large, large.shape[-1] // SIDE)
         cut = int(count / 2 * cut_share)
         if cut:
-            pictures[:cut] = _noisy(_cutter(cut, random)(large[:cut]), random)
+            pictures[:cut] = noisy(cutter(cut, random)(large[:cut]), random)
         return pictures, shown
 
     def _guidance(self, pool: ScenePairPool, random: torch.Generator) -> dict[str, Tensor]:
@@ -185,11 +184,11 @@ class Lessons:
         chosen = torch.randperm(CHAINS, generator=random)[:CHAINS_AT_ONCE]
         latents = chains.latents(chosen).requires_grad_()
         images = clamp_with_gradient(chains.decode(latents))
-        goals, shown = chains.goals(chosen, images.detach())
-        cut = _cutter(CHAINS_AT_ONCE * VIEWS, random)
+        goals, shown, things = chains.goals(chosen, images.detach())
+        cut = cutter(CHAINS_AT_ONCE * VIEWS, random, things.repeat_interleave(VIEWS, 0))
         cutouts = cut(images)
         claims = chains.claims(chosen)
-        own = self._views(cutouts.detach(), cut(goals), claims, shown, random)
+        own = self._views(cutouts.detach(), cut(goals), cut(things), claims, shown, random)
         losses, gradient = self._guide(views.followed_by(own), PAIRS)
         uphill = gradient[PAIRS:].detach() / VIEWS
         (gradient,) = torch.autograd.grad(cutouts, latents, -uphill)
@@ -198,14 +197,16 @@ class Lessons:
 
     def _pair_views(self, pairs: ScenePairs, random: torch.Generator) -> _Views:
         """Take one cutout of each spoiled picture."""
-        cut = _cutter(len(pairs.true), random)
+        cut = cutter(len(pairs.true), random, pairs.things)
         spoiled, true = (cut(each.float() / 255) for each in (pairs.spoiled, pairs.true))
-        return self._views(spoiled, true, pairs.claims, pairs.shown, random)
+        things = cut(pairs.things)
+        return self._views(spoiled, true, things, pairs.claims, pairs.shown, random)
 
     def _views(
         self,
         cutouts: Tensor,
         true: Tensor,
+        things: Tensor,
         claims: Attributes,
         shown: Attributes,
         random: torch.Generator,
@@ -214,7 +215,8 @@ class Lessons:
         best = (targets * self.meanings(shown)).sum(1)
         times = len(cutouts) // len(claims)
         targets, best = (each.repeat_interleave(times, 0) for each in (targets, best))
-        return _Views(_noisy(cutouts, random), true - cutouts, targets, best)
+        weights = 1 + (THING_WEIGHT - 1) * things
+        return _Views(noisy(cutouts, random), true - cutouts, targets, best, weights)
 
     def _targets(self, claims: Attributes, random: torch.Generator) -> Tensor:
         """Return unit vectors (N, D) that guide views of which the `claims` (N) are true.
@@ -233,10 +235,16 @@ class Lessons:
         cutouts = views.cutouts.detach().requires_grad_()
         similarity = (self._embed(cutouts) * views.meanings).sum(1)
         (gradient,) = torch.autograd.grad(similarity.sum(), cutouts, create_graph=True)
-        distance = views.direction.square().flatten(1).mean(1).sqrt()
-        both = (gradient, views.direction)
-        pooled = ([F.avg_pool2d(each, scale).flatten(1) for each in both] for scale in SCALES)
-        agreements = [F.cosine_similarity(own, ideal, eps=1e-7) for own, ideal in pooled]
+        mean = views.weights.mean((1, 2, 3))
+        distance = (views.direction.square() * views.weights).mean((1, 2, 3)).div(mean).sqrt()
+        agreements = []
+        for scale in SCALES:
+            root = F.avg_pool2d(views.weights, scale).sqrt()
+            own, ideal = (
+                (F.avg_pool2d(each, scale) * root).flatten(1)
+                for each in (gradient, views.direction)
+            )
+            agreements.append(F.cosine_similarity(own, ideal, dim=1, eps=1e-7))
         agreement = torch.stack(agreements).mean(0)
         guidance = ((1 - agreement) * (distance / NEAR_ENOUGH).clamp(max=1)).mean()
         spoiled = (distance / JUNK_DISTANCE).clamp(max=1)
@@ -262,21 +270,6 @@ class Lessons:
     def _embed(self, images: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             return self._perceptor.encode_image(images)
-
-
-def _cutter(count: int, random: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """Return a function that takes the same `count` cutouts of any pictures, without noise."""
-    matrices = geometry(count, 1.0, SCENES, random)
-    colors = color_matrices(count, SCENES, random)
-    return lambda images: recolor(
-        resample(images, matrices, SIDE, images.shape[-1] // SIDE), colors
-    )
-
-
-def _noisy(cutouts: Tensor, random: torch.Generator) -> Tensor:
-    strength = torch.rand(len(cutouts), 1, 1, 1, generator=random)
-    noise = torch.randn(cutouts.shape, generator=random)
-    return cutouts + SCENES.noise * strength * noise
 
 
 def _norms(changes: Tensor) -> Tensor:

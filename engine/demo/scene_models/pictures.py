@@ -17,13 +17,15 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.demo.scene_models.attributes import VALUES, Attributes, attributes_of
+from engine.demo.scene_models.attributes import FLAT, VALUES, Attributes, attributes_of
 from engine.demo.scenes.canvas import SIDE
 from engine.demo.scenes.description import Description, problem_of, sample_description
 from engine.demo.scenes.drawing import draw
 from engine.demo.scenes.table import MEDIA, PLACES
 
 CORES, VARIANTS = 2500, 20
+MASK_SIDE = 32
+"""Side of the masks of things."""
 THUMB = 16
 """Side in pixels of the small pictures that are compared with unfinished ones."""
 _WIDEST_ASIDE = 0.52
@@ -41,6 +43,20 @@ class DrawnScenes:
     """Small pictures (CORES, VARIANTS, 3 * 16 * 16) in [0, 1]."""
     attributes: Attributes
     """What each picture shows, core by core (CORES * VARIANTS)."""
+    things: Tensor
+    """Share of each cell (CORES, VARIANTS, 32, 32) that things cover, as bytes."""
+    cores: Tensor
+    """The cores that are drawn from."""
+
+    def flat(self) -> "DrawnScenes":
+        """Return the same scenes, of which only flat ones are drawn from."""
+        first = self.attributes.medium[:: self.thumbs.shape[1]]
+        return replace(self, cores=(first == FLAT).nonzero()[:, 0])
+
+    def mask(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Tensor:
+        """Return where things are (B, 1, 32, 32), in [0, 1]."""
+        masks = self.things[core, variant].float()[:, None] / 255
+        return torch.where(mirrored[:, None, None, None], masks.flip(3), masks)
 
     def picture(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Tensor:
         """Return pictures (B, 3, 128, 128) in [0, 1] of cores, variants and mirrorings (B,)."""
@@ -50,11 +66,14 @@ class DrawnScenes:
 
     def sample(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw pictures (count, 3, 128, 128), and their cores, variants and mirrorings."""
-        cores, variants = self.thumbs.shape[:2]
-        core = torch.randint(cores, (count,), generator=random)
-        variant = torch.randint(variants, (count,), generator=random)
+        core = self.draw_cores((count,), random)
+        variant = torch.randint(self.thumbs.shape[1], (count,), generator=random)
         mirrored = torch.rand(count, generator=random) < 0.5
         return self.picture(core, variant, mirrored), core, variant, mirrored
+
+    def draw_cores(self, shape: tuple[int, ...], random: torch.Generator) -> Tensor:
+        """Draw cores of a shape."""
+        return self.cores[torch.randint(len(self.cores), shape, generator=random)]
 
     def shows(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Attributes:
         """Return what pictures (B,) show."""
@@ -90,7 +109,7 @@ class DrawnScenes:
     def similar_core(self, core: Tensor, random: torch.Generator) -> Tensor:
         """Draw, for each core (B,), one that differs in few attributes."""
         first = self.attributes[core * self.thumbs.shape[1]]
-        drawn = torch.randint(self.thumbs.shape[0], (len(core), _CANDIDATES), generator=random)
+        drawn = self.draw_cores((len(core), _CANDIDATES), random)
         others = self.attributes[(drawn * self.thumbs.shape[1]).flatten()]
         same = torch.zeros(len(core), _CANDIDATES)
         for slot, weight in (("sky", 1), ("ground", 1), ("medium", 2)):
@@ -119,31 +138,42 @@ def draw_scenes(
 ) -> DrawnScenes:
     """Read the pictures in `folder`, or draw them there."""
     random = Random(seed)
-    descriptions = tuple(_variants(random, variants) for _ in range(cores))
-    path = folder / f"scenes-{seed}-{cores}-{variants}.npy"
-    if not path.exists():
-        unfinished = path.with_suffix(".part")
-        shape = (cores, variants, SIDE, SIDE, 3)
-        pixels = open_memmap(unfinished, "w+", dtype=np.uint8, shape=shape)
-        with ProcessPoolExecutor(processes) as executor:
-            work = partial(_draw_core, seed)
-            drawn = executor.map(work, enumerate(descriptions), chunksize=10)
-            for number, pictures in enumerate(drawn):
-                pixels[number] = pictures
-        pixels.flush()
-        unfinished.rename(path)
-    pixels = np.load(path, mmap_mode="r")
-    thumbs = path.with_name(f"thumbs-{path.name}")
-    if not thumbs.exists():
-        small = [
-            cv2.resize(each, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
-            for core in pixels
-            for each in core
-        ]
-        np.save(thumbs, np.stack(small).reshape(cores, variants, THUMB, THUMB, 3))
-    small = torch.from_numpy(np.load(thumbs)).permute(0, 1, 4, 2, 3).float() / 255
+    descriptions = [_variants(random, variants) for _ in range(cores)]
     attributes = attributes_of([each for core in descriptions for each in core])
-    return DrawnScenes(pixels, small.flatten(2), attributes)
+    every = torch.arange(cores)
+    path = folder / f"scenes-{seed}-{cores}-{variants}.npy"
+    small, masks = (path.with_name(f"{name}-{path.name}") for name in ("thumbs", "masks"))
+    if not path.exists():
+        _draw_all(path, small, masks, descriptions, seed, processes)
+    pixels = np.load(path, mmap_mode="r")
+    thumbs = torch.from_numpy(np.load(small)).permute(0, 1, 4, 2, 3).float() / 255
+    things = torch.from_numpy(np.load(masks))
+    return DrawnScenes(pixels, thumbs.flatten(2), attributes, things, every)
+
+
+def _draw_all(
+    path: Path,
+    small: Path,
+    masks: Path,
+    descriptions: list[tuple[Description, ...]],
+    seed: int,
+    processes: int,
+) -> None:
+    """Draw all pictures into three files; the one at `path` comes last, so it is complete."""
+    unfinished = path.with_suffix(".part")
+    shape = len(descriptions), len(descriptions[0])
+    pixels = open_memmap(unfinished, "w+", dtype=np.uint8, shape=(*shape, SIDE, SIDE, 3))
+    thumbs = np.zeros((*shape, THUMB, THUMB, 3), dtype=np.uint8)
+    things = np.zeros((*shape, MASK_SIDE, MASK_SIDE), dtype=np.uint8)
+    with ProcessPoolExecutor(processes) as executor:
+        drawn = executor.map(partial(_draw_core, seed), enumerate(descriptions), chunksize=10)
+        for number, (pictures, covered) in enumerate(drawn):
+            pixels[number], things[number] = pictures, covered
+            thumbs[number] = [_shrunk(each, THUMB) for each in pictures]
+    pixels.flush()
+    np.save(small, thumbs)
+    np.save(masks, things)
+    unfinished.rename(path)
 
 
 def _variants(random: Random, count: int) -> tuple[Description, ...]:
@@ -167,8 +197,19 @@ def _varied(core: Description, random: Random) -> Description:
     return core
 
 
-def _draw_core(seed: int, numbered: tuple[int, tuple[Description, ...]]) -> np.ndarray:
+def _draw_core(
+    seed: int, numbered: tuple[int, tuple[Description, ...]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the variants of a core: pictures, and the shares of cells that things cover."""
     cv2.setNumThreads(1)
     number, scenes = numbered
     random = Random(f"{seed} {number}")
-    return np.stack([draw(each, random.getrandbits(32)).picture for each in scenes])
+    drawings = [draw(each, random.getrandbits(32)) for each in scenes]
+    empty = np.zeros((SIDE, SIDE), dtype=bool)
+    covered = [np.logical_or.reduce([empty, *each.masks]) * np.uint8(255) for each in drawings]
+    masks = [_shrunk(each, MASK_SIDE) for each in covered]
+    return np.stack([each.picture for each in drawings]), np.stack(masks)
+
+
+def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:
+    return np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA))

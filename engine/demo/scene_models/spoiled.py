@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from engine.demo.corruption import spoil
+from engine.demo.corruption import smooth_noise, spoil
 from engine.demo.scene_models.attributes import Attributes, said_of
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.world import Rows
@@ -15,8 +16,14 @@ BLOCK, BLOCKS = 96, 8
 """Number of pairs made at a time, and number of such blocks in the pool."""
 RENEW_EVERY = 24
 """Number of draws between two new blocks."""
-NEAR_MISS_SHARE = 0.35
-"""Share of pairs whose spoiled picture is that of a similar scene."""
+NEAR_MISS_SHARE, THING_SHARE = 0.25, 0.45
+"""Shares of pairs whose spoiled picture is that of a similar scene, and of those in which only the
+things are spoiled."""
+WARPED = 0.07
+"""Standard deviation by which the strongest noise moves the outlines of things, in halves of the
+picture's side."""
+LIGHT_SPOIL = 0.35
+"""Maximum share of spoiling beside a warp."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class ScenePairs(Rows):
     """True pictures (B, 3, 128, 128), RGB bytes."""
     spoiled: Tensor
     """Spoiled pictures (B, 3, 128, 128), RGB bytes."""
+    things: Tensor
+    """Where things are in the true pictures (B, 1, 32, 32), in [0, 1]."""
 
 
 class ScenePairPool:
@@ -53,25 +62,64 @@ class ScenePairPool:
         true, core, variant, mirrored = scenes.sample(BLOCK, random)
         shown = scenes.shows(core, variant, mirrored)
         claims = said_of(shown, random)
-        missed = torch.rand(BLOCK, generator=random) < NEAR_MISS_SHARE
+        kind = torch.rand(BLOCK, generator=random)
+        missed = kind < NEAR_MISS_SHARE
+        inner = ~missed & (kind < NEAR_MISS_SHARE + THING_SHARE) & (shown.kind[:, 0] >= 0)
         source = true.clone()
         other = scenes.similar_core(core[missed], random)
         source[missed] = scenes.picture(other, variant[missed], mirrored[missed])
         near_variant, near_mirrored = scenes.nearest(core[missed], claims[missed], source[missed])
         true[missed] = scenes.picture(core[missed], near_variant, near_mirrored)
-        shown = scenes.shows(
-            core, variant.masked_scatter(missed, near_variant),
-            mirrored.masked_scatter(missed, near_mirrored),
-        )  # fmt: skip
-        spoiled = torch.cat([self._spoil(each, random) for each in source.split(32)])
-        return ScenePairs(shown, claims, as_bytes(true), as_bytes(spoiled))
+        variant = variant.masked_scatter(missed, near_variant)
+        mirrored = mirrored.masked_scatter(missed, near_mirrored)
+        things = scenes.mask(core, variant, mirrored)
+        parts = [
+            self._spoil(source[part], things[part], inner[part], random)
+            for part in torch.arange(BLOCK).split(32)
+        ]
+        return ScenePairs(
+            scenes.shows(core, variant, mirrored),
+            claims,
+            as_bytes(true),
+            as_bytes(torch.cat(parts)),
+            things,
+        )
 
-    def _spoil(self, pictures: Tensor, random: torch.Generator) -> Tensor:
+    def _spoil(
+        self, pictures: Tensor, things: Tensor, inner: Tensor, random: torch.Generator
+    ) -> Tensor:
+        """Spoil latents everywhere, or around the things where `inner` (B,) says so.
+
+        Half of the latter are warped as well, and spoiled less.
+        """
+        count = len(pictures)
+        around = F.max_pool2d(things, 5, 1, 2).gt(0.05)
+        warped = inner & (torch.rand(count, generator=random) < 0.5)
+        pictures = torch.where(
+            warped[:, None, None, None], _warp(pictures, around, random), pictures
+        )
+        share = torch.rand(count, 1, 1, 1, generator=random)
+        share = torch.where(warped[:, None, None, None], LIGHT_SPOIL * share, share)
         with torch.autocast("cpu", torch.bfloat16):
             latents = self._vqgan.encode(pictures).float()
-            share = torch.rand(len(pictures), 1, 1, 1, generator=random)
-            latents = spoil(latents, share, self._vqgan.codebook, random)
-            return self._vqgan.decode(latents).float()
+            junk = spoil(latents, share, self._vqgan.codebook, random)
+            where = F.interpolate(around.float(), latents.shape[2:]) > 0.5
+            junk = torch.where(inner[:, None, None, None] & ~where, latents, junk)
+            return self._vqgan.decode(junk).float()
+
+
+def _warp(pictures: Tensor, around: Tensor, random: torch.Generator) -> Tensor:
+    """Move pixels near things about by smooth noise."""
+    count, _, side, _ = pictures.shape
+    noise = smooth_noise(2 * count, side, side, random).view(count, 2, side, side)
+    reach = WARPED * torch.rand(count, 1, 1, 1, generator=random)
+    near = F.interpolate(F.avg_pool2d(around.float(), 3, 1, 1), (side, side), mode="bilinear")
+    steps = (2 * torch.arange(side) + 1) / side - 1
+    grid = torch.stack(torch.meshgrid(steps, steps, indexing="xy"))
+    moved = grid + reach * near * noise
+    return F.grid_sample(
+        pictures, moved.permute(0, 2, 3, 1), padding_mode="reflection", align_corners=False
+    )
 
 
 def as_bytes(pictures: Tensor) -> Tensor:

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from engine.demo.scene_models.clip import ClipLesson, Phase
+from engine.demo.scene_models.cutting import cutter
 from engine.demo.scene_models.lessons import Lessons
 from engine.demo.scene_models.meaning import Meanings
 from engine.demo.scene_models.pictures import DrawnScenes
+from engine.demo.scene_models.spoiled import ScenePairPool
 from engine.demo.scene_models.training import run
 from engine.demo.scene_models.vqgan import VQGANLesson, corrupt
 from engine.models.codebook import random_codes
@@ -27,7 +29,6 @@ def make_lesson(
 ) -> Callable[[], Any]:
     """Return a function that makes a short lesson of each kind."""
     monkeypatch.setattr("engine.demo.scene_models.vqgan.BATCH", 4)
-    monkeypatch.setattr("engine.demo.scene_models.vqgan.PLAIN_STEPS", 1)
     monkeypatch.setattr("engine.demo.scene_models.language.SENTENCES", 16)
     for name in ("PAIRS_ALONE", "PAIRS", "CHAINS_AT_ONCE", "PICTURES_ALONE", "PICTURES"):
         monkeypatch.setattr(f"engine.demo.scene_models.lessons.{name}", 4)
@@ -102,6 +103,34 @@ def test_a_true_meaning_is_chosen(scenes: DrawnScenes) -> None:
     ideal = lessons.meanings(scenes.attributes)
     for scores, true in lessons.choices(ideal, scenes.attributes):
         assert torch.equal(scores.argmax(1), true)
+
+
+def test_views_that_zoom_in_show_more_of_the_things(
+    scenes: DrawnScenes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cutouts of a picture and of its mask are taken at the same place, which shows the thing."""
+    monkeypatch.setattr("engine.demo.scene_models.cutting.ZOOMED_SHARE", 1.0)
+    random = torch.Generator().manual_seed(1)
+    core = (scenes.attributes.kind[::4, 0] >= 0).nonzero()[:, 0].repeat(4)
+    masks = scenes.mask(core, core * 0, (core * 0).bool())
+    cut = cutter(len(core), random, masks)
+    assert cut(masks).mean() > 1.3 * masks.mean()
+    large = torch.nn.functional.interpolate(masks.expand(-1, 3, -1, -1), (128, 128))
+    assert (cut(large)[:, :1] - cut(masks)).abs().mean() < 0.1
+
+
+def test_pairs_say_where_the_things_of_the_true_picture_are(
+    scenes: DrawnScenes, vqgan: VQGAN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pair without a thing has an empty mask, and no other has."""
+    monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCK", 24)
+    monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCKS", 1)
+    random = torch.Generator().manual_seed(1)
+    pool = ScenePairPool(vqgan, scenes, random)
+    pairs = pool.draw(24, random)
+    assert pairs.true.shape == pairs.spoiled.shape == (24, 3, 128, 128)
+    has_things = pairs.shown.kind[:, 0] >= 0
+    assert torch.equal(pairs.things.amax((1, 2, 3)) > 0, has_things)
 
 
 def test_corruption_keeps_some_latents(vqgan: VQGAN) -> None:
