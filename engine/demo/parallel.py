@@ -51,6 +51,15 @@ def share_gradients(parameters: Sequence[nn.Parameter]) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+def least(number: int) -> int:
+    """Return the least of the numbers of all processes."""
+    if not distributed.is_initialized():
+        return number
+    shared = torch.tensor(number)
+    distributed.all_reduce(shared, distributed.ReduceOp.MIN)
+    return int(shared)
+
+
 def _join(
     number: int, count: int, meeting_point: str, function: Callable[..., None], arguments: Any
 ) -> None:

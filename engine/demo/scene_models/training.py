@@ -45,8 +45,8 @@ def make_scene_models(
 ) -> None:
     """Run `stages` in order, and keep everything in the folder `work`.
 
-    The pair is in `VQGAN_FILE` and `CLIP_FILE` there. A stage that was killed goes on from its last
-    state; one that is complete does nothing.
+    In the end the pair is in `VQGAN_FILE` and `CLIP_FILE` there. A stage that was killed goes on
+    from its last state, with as many processes as before; one that is complete takes no steps.
     """
     work.mkdir(parents=True, exist_ok=True)
     draw_scenes(work, seed, processes)
@@ -76,21 +76,26 @@ def _make_clip(work: Path, seed: int, stage: str) -> None:
     lesson = ClipLesson(phase, draw_scenes(work, seed, 1), vqgan, seed, start)
     run(lesson, f"CLIP, {stage}", work / f"clip-{stage}")
     if parallel.is_first():
-        for name in (f"clip-{stage}.safetensors", CLIP_FILE):
+        names = [f"clip-{stage}.safetensors"]
+        if phase is PHASES[-1]:
+            names.append(CLIP_FILE)
+        for name in names:
             save_weights(lesson.average.module, CONFIG, work / name)
 
 
 def run(lesson: Lesson, name: str, path: Path) -> None:
     """Take all steps that are missing, and keep the file `path` current.
 
-    With several processes each has its own file, and all continue from the same step.
+    Each process has its own file, and the one before it: they may be killed when only some have
+    saved a step. All continue from the newest step that every one has.
     """
     path = path.with_name(f"{path.name}-{parallel.rank()}.pt")
-    done = 0
-    if path.exists():
-        state = torch.load(path, weights_only=True)
-        lesson.load_state_dict(state["lesson"])
-        done = state["done"]
+    previous = path.with_suffix(".previous")
+    saved = [torch.load(each, weights_only=True) for each in (path, previous) if each.exists()]
+    done = parallel.least(max((state["done"] for state in saved), default=0))
+    for state in saved:
+        if state["done"] == done:
+            lesson.load_state_dict(state["lesson"])
     began, first = time.monotonic(), done
     total: dict[str, float] = {}
     for number in range(done, lesson.steps):
@@ -98,6 +103,8 @@ def run(lesson: Lesson, name: str, path: Path) -> None:
             total[key] = total.get(key, value) * 0.95 + value * 0.05
         done = number + 1
         if done % SAVE_EVERY == 0 or done == lesson.steps:
+            if path.exists():
+                path.replace(previous)
             save({"done": done, "lesson": lesson.state_dict()}, path)
         if parallel.is_first() and (done % 25 == 0 or done < 4):
             speed = (time.monotonic() - began) / (done - first)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from engine.demo.parallel import is_first, run_in_processes, share_gradients
-from tests.engine.demo.averaging import average_a_gradient, fail
+from tests.engine.demo.averaging import average_a_gradient, count_steps, fail
 
 
 @pytest.mark.slow
@@ -44,6 +44,15 @@ def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
         parent.wait()
     children = [Path(f"/proc/{path.name}") for path in tmp_path.iterdir()]
     wait_until(lambda: not any(map(is_running, children)))
+
+
+@pytest.mark.slow
+def test_processes_that_were_killed_while_they_saved_go_on_together(tmp_path: Path) -> None:
+    run_in_processes(2, count_steps, tmp_path)
+    (tmp_path / "state-1.previous").replace(tmp_path / "state-1.pt")  # it lacks the last save
+    run_in_processes(2, count_steps, tmp_path)
+    for number in range(2):
+        assert (tmp_path / f"taken-{number}").read_text() == "[0, 1, 2, 3, 4, 5]"
 
 
 def is_running(process: Path) -> bool:
