@@ -18,6 +18,7 @@ from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.models.convolutional_tower import ConvolutionalTower
 from engine.models.frozen_layers import PatchEmbedding, QuickGELU, SelfAttention, cast_frozen
 from engine.models.mapped_weights import any_mapped, release
 from engine.models.onednn_products import multiply_by_onednn
@@ -34,6 +35,8 @@ TIMM_TOWERS = frozenset(
 )
 """Names of the supported image towers of timm: SigLIP 2's, and ConvNeXt-Base. For other names timm
 may access the network, and their embeddings have not been compared with the original's."""
+_SMALLEST_VIT = {"image_size": 2, "patch_size": 2, "width": 2, "head_width": 2, "layers": 1}
+"""The tower that open_clip builds where another one takes its place."""
 _EXTRA_KEYS = ("mean", "std", "tokenizer", "custom_text")
 """Keys of a configuration that the models of open_clip do not accept."""
 
@@ -168,7 +171,8 @@ def build_towers(config: dict[str, Any]) -> CLIP | CustomTextCLIP:
 
     Args:
         config: `embed_dim`, `vision_cfg`, `text_cfg` and optionally `quick_gelu`, `custom_text`
-            and `init_logit_bias`, as in open_clip's configuration files.
+            and `init_logit_bias`, as in open_clip's configuration files; or in `vision_cfg` as
+            `convolutional` the arguments of a `ConvolutionalTower`.
 
     Raises:
         ValueError: A tower belongs to another library and is not one of `TIMM_TOWERS`.
@@ -184,7 +188,14 @@ def build_towers(config: dict[str, Any]) -> CLIP | CustomTextCLIP:
     own = {key: value for key, value in config.items() if key not in _EXTRA_KEYS}
     if timm:
         own["vision_cfg"] = vision | {"timm_model_pretrained": False}
-    return kind(**own)
+    convolutional = vision.get("convolutional")
+    if convolutional:
+        own["vision_cfg"] = _SMALLEST_VIT
+    model = kind(**own)
+    if convolutional:
+        tower: Any = ConvolutionalTower(**convolutional, embed_dim=config["embed_dim"])
+        model.visual = tower
+    return model
 
 
 def file_tokenizer(sha256: str) -> dict[str, str]:

@@ -143,7 +143,7 @@ DEMO = Augmentations(
 """Augmentations that the demo CLIP was trained with. Weaker ones let a picture fool it."""
 
 SCENES = Augmentations(
-    crop_min=0.5,
+    crop_min=0.75,
     affine=0.6,
     degrees=7.0,
     translate=0.06,

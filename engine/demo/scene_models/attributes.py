@@ -35,6 +35,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 """The slots of a claim, and what each can say; the last four belong to a thing."""
 FLAT = MEDIA_NAMES.index("flat")
 _SAID, _PLACE_SAID, _SIZE_SAID, _FLAT_SAID = 0.8, 0.3, 0.25, 0.12
+_MIDDLE = PLACES.index("middle")
 _ONLY_CONTENT, _ONLY_STYLE, _ONLY_THING = 0.12, 0.05, 0.05
 
 
@@ -132,8 +133,10 @@ def said_of(scenes: Attributes, random: torch.Generator) -> Attributes:
         relation=_kept(scenes.relation, ~style),
         kind=_kept(scenes.kind, things),
         color=_kept(scenes.color, things & chance(_SAID, 2)),
-        place=_kept(scenes.place, things & chance(_PLACE_SAID, 2) & alone),
-        size=_kept(scenes.size, things & chance(_SIZE_SAID, 2) & alone),
+        place=_kept(
+            scenes.place, things & alone & ((scenes.place != _MIDDLE) | chance(_PLACE_SAID, 2))
+        ),
+        size=_kept(scenes.size, things & alone),
     )
 
 

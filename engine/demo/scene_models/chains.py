@@ -16,7 +16,7 @@ from engine.models.codebook import random_codes
 from engine.models.vqgan import VQGAN
 from engine.vqgan_clip.generation import ADAM_BETAS
 
-CHAINS = 56
+CHAINS = 24
 """Number of chains of each process."""
 EDIT_SHARE = 0.2
 """Share of chains that start from the picture of another core."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.demo.parallel import rank, share_gradients
 from engine.demo.scene_models.cutting import SIDE
@@ -21,11 +20,11 @@ from engine.models.vqgan import VQGAN
 CONFIG: dict[str, Any] = {
     "embed_dim": SIZE,
     "vision_cfg": {
-        "image_size": SIDE,
-        "patch_size": 8,
-        "width": 224,
-        "layers": 5,
-        "head_width": 56,
+        "convolutional": {
+            "image_size": SIDE,
+            "widths": [48, 96, 160, 224],
+            "blocks": [2, 2, 3, 2],
+        }
     },
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 96, "heads": 3, "layers": 3},
 }
@@ -42,18 +41,14 @@ class Phase:
     language: bool = False
     guided: bool = False
     chains: bool = False
-    attack_radius: float = 1.0
     added_share: float = 0.0
-    flat: bool = False
-    """Train with flat scenes only."""
 
 
 PHASES = (
     Phase("language", steps=2500, learning_rate=2e-3, language=True),
-    Phase("recognition", steps=1500, learning_rate=1.5e-3),
-    Phase("guidance", 1200, learning_rate=1.2e-3, guided=True, attack_radius=2.0, flat=True),
-    Phase("chains", 6000, learning_rate=1e-3, guided=True, chains=True, flat=True),
-    Phase("media", 4000, learning_rate=8e-4, guided=True, chains=True, added_share=0.15),
+    Phase("recognition", steps=400, learning_rate=1.5e-3),
+    Phase("guidance", steps=1500, learning_rate=1.5e-3, guided=True),
+    Phase("chains", steps=2400, learning_rate=1.2e-3, guided=True, chains=True),
 )
 
 
@@ -69,7 +64,6 @@ class ClipLesson:
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.steps, self._phase, self._seed = phase.steps, phase, seed
-        scenes = scenes.flat() if phase.flat else scenes
         self._scenes, self._meanings = scenes, Meanings()
         with torch.random.fork_rng():
             torch.manual_seed(seed)  # torch's initializers know only the global generator
@@ -96,21 +90,19 @@ class ClipLesson:
                 self._random(0),
                 vqgan if phase.guided else None,
                 chains=phase.chains,
-                attack_radius=phase.attack_radius,
                 added_share=phase.added_share,
             )
 
     def step(self, number: int) -> dict[str, float]:
         """Take one step; its random numbers depend on seed, process and `number` only."""
         random = self._random(number + 1)
-        with sdpa_kernel(SDPBackend.MATH):  # the only attention with a second derivative
-            if self.lessons is None:
-                loss = language_loss(self.perceptor, self._scenes, self._meanings, random)
-                weighted = {"language": loss}
-            else:
-                weighted = self.lessons.losses(number, random)
-            self._optimizer.zero_grad(set_to_none=True)
-            sum(weighted.values(), torch.zeros(())).backward()
+        if self.lessons is None:
+            loss = language_loss(self.perceptor, self._scenes, self._meanings, random)
+            weighted = {"language": loss}
+        else:
+            weighted = self.lessons.losses(random)
+        self._optimizer.zero_grad(set_to_none=True)
+        sum(weighted.values(), torch.zeros(())).backward()
         share_gradients(self._parameters)
         nn.utils.clip_grad_norm_(self._parameters, 1.0)
         rate = self._phase.learning_rate * rate_factor(number / self.steps)

@@ -14,8 +14,6 @@ from torch.nn import functional as F
 
 from engine.demo.lessons import (
     ALIGNMENT_WEIGHT,
-    ATTACK_RATE,
-    ATTACKED_SHARE,
     CHOICE_WEIGHT,
     GUIDANCE_WEIGHT,
     LEVEL_POWER,
@@ -26,7 +24,7 @@ from engine.demo.lessons import (
 )
 from engine.demo.scene_models.attributes import VALUES, Attributes, apart
 from engine.demo.scene_models.chains import CHAINS, Chains
-from engine.demo.scene_models.cutting import SIDE, cutter, noisy
+from engine.demo.scene_models.cutting import cutter, noisy
 from engine.demo.scene_models.meaning import Meanings
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.scene_models.spoiled import ScenePairPool, ScenePairs
@@ -35,13 +33,12 @@ from engine.models.clip import ClipPerceptor
 from engine.models.vqgan import VQGAN
 from engine.vqgan_clip.losses import clamp_with_gradient
 
-PAIRS_ALONE, PAIRS, CHAINS_AT_ONCE, VIEWS = 32, 16, 8, 2
-PICTURES_ALONE, PICTURES = 64, 16
-ATTACKED = 8
-"""Number of pictures of a step that are attacked."""
-ATTACK_STEPS = 2
-EASY_STEPS = 600
-"""Number of steps from whole pictures to cutouts."""
+PICTURES = 64
+"""Number of true pictures in a step of recognition alone."""
+PAIRS_ALONE = 40
+"""Number of pairs in a step without chains."""
+PAIRS, CHAINS_AT_ONCE, VIEWS = 20, 8, 2
+"""Numbers of pairs, of chains and of views of each chain in a step with chains."""
 NEAR_ENOUGH, JUNK_DISTANCE = 0.04, 0.35
 THING_WEIGHT = 4.0
 """Weight of a pixel of a thing beside others, which have 1: things are small."""
@@ -58,6 +55,8 @@ class _Views(Rows):
     """Differences (N, 3, S, S) between true and spoiled cutouts, without noise."""
     meanings: Tensor
     """Unit vectors (N, D) of what each should show."""
+    shown: Attributes
+    """What the true pictures show (N)."""
     best: Tensor
     """Similarities (N,) between the true pictures' meanings and `meanings`."""
     weights: Tensor
@@ -73,7 +72,6 @@ class Lessons:
         random: Source of the first pictures and chains.
         vqgan: Generator that the perceptor should guide; None to train recognition alone.
         chains: True to use chains.
-        attack_radius: Maximum norm of an attack over all pixel values of a picture.
         added_share: Share of the guidance by two prompts of equal weight, for content and style
             (prompt addition, Section 2.5).
     """
@@ -86,33 +84,24 @@ class Lessons:
         vqgan: VQGAN | None = None,
         *,
         chains: bool,
-        attack_radius: float,
         added_share: float = 0.0,
     ) -> None:
         self.meanings = Meanings()
         self._perceptor, self._scenes = perceptor, scenes
-        self._attack_radius, self._added_share = attack_radius, added_share
+        self._added_share = added_share
         self._pool = self.chains = None
         if vqgan is not None:
             self._pool = ScenePairPool(vqgan, scenes, random)
             self.chains = Chains(vqgan, scenes, random) if chains else None
         self.lead: dict[str, float] = {}
 
-    def losses(self, number: int, random: torch.Generator) -> dict[str, Tensor]:
-        """Compute the weighted losses of step `number`, and advance some chains."""
-        if self._pool is None:
-            cut = min(1.0, number / EASY_STEPS)
-            pictures, shown = self.draw_pictures(PICTURES_ALONE, cut, random)
-            return self.recognition(self._embed(pictures), shown)
-        pictures, shown = self.draw_pictures(PICTURES, 1.0, random)
-        first = shown[:ATTACKED]
-        attacked = self.attack(pictures[:ATTACKED], first, random)
-        embedded = self._embed(torch.cat((pictures, attacked)))
-        clean = self.recognition(embedded[:PICTURES], shown)
-        hard = self.recognition(embedded[PICTURES:], first)
-        return self._guidance(self._pool, random) | {
-            name: torch.lerp(clean[name], hard[name], ATTACKED_SHARE) for name in clean
-        }
+    def losses(self, random: torch.Generator) -> dict[str, Tensor]:
+        """Compute the weighted losses of a step, and advance some chains."""
+        if self._pool is not None:
+            return self._guidance(self._pool, random)
+        large, *which = self._scenes.sample(PICTURES, random)
+        views = noisy(cutter(PICTURES, random)(large), random)
+        return self.recognition(self._embed(views), self._scenes.shows(*which))
 
     def recognition(self, images: Tensor, shown: Attributes) -> dict[str, Tensor]:
         """Compute the alignment and choice losses of embedded pictures (N, D)."""
@@ -147,33 +136,6 @@ class Lessons:
             found.append((SHARPNESS * scores, true))
         return found
 
-    def attack(self, pictures: Tensor, shown: Attributes, random: torch.Generator) -> Tensor:
-        """Return the pictures with changes of bounded norm that raise the choice loss."""
-        change = torch.randn(pictures.shape, generator=random)
-        reach = torch.rand(len(pictures), 1, 1, 1, generator=random)
-        radius = self._attack_radius
-        change = radius * reach * change / _norms(change)
-        for _ in range(ATTACK_STEPS):
-            change.requires_grad_()
-            loss = self.choice(self._embed(pictures + change), shown).sum()
-            (uphill,) = torch.autograd.grad(loss, change)
-            step = ATTACK_RATE * radius * uphill / _norms(uphill).clamp(min=1e-9)
-            change = change.detach() + step
-            change = change * (radius / _norms(change)).clamp(max=1)
-        return (pictures + change).detach()
-
-    def draw_pictures(
-        self, count: int, cut_share: float, random: torch.Generator
-    ) -> tuple[Tensor, Attributes]:
-        """Draw true pictures (count, 3, S, S), up to half of them as cutouts."""
-        large, core, variant, mirrored = self._scenes.sample(count, random)
-        shown = self._scenes.shows(core, variant, mirrored)
-        pictures = F.avg_pool2d(large, large.shape[-1] // SIDE)
-        cut = int(count / 2 * cut_share)
-        if cut:
-            pictures[:cut] = noisy(cutter(cut, random)(large[:cut]), random)
-        return pictures, shown
-
     def _guidance(self, pool: ScenePairPool, random: torch.Generator) -> dict[str, Tensor]:
         """Compute the losses of spoiled pictures and chains."""
         chains = self.chains
@@ -185,7 +147,7 @@ class Lessons:
         latents = chains.latents(chosen).requires_grad_()
         images = clamp_with_gradient(chains.decode(latents))
         goals, shown, things = chains.goals(chosen, images.detach())
-        cut = cutter(CHAINS_AT_ONCE * VIEWS, random, things.repeat_interleave(VIEWS, 0))
+        cut = cutter(CHAINS_AT_ONCE * VIEWS, random)
         cutouts = cut(images)
         claims = chains.claims(chosen)
         own = self._views(cutouts.detach(), cut(goals), cut(things), claims, shown, random)
@@ -197,7 +159,7 @@ class Lessons:
 
     def _pair_views(self, pairs: ScenePairs, random: torch.Generator) -> _Views:
         """Take one cutout of each spoiled picture."""
-        cut = cutter(len(pairs.true), random, pairs.things)
+        cut = cutter(len(pairs.true), random)
         spoiled, true = (cut(each.float() / 255) for each in (pairs.spoiled, pairs.true))
         things = cut(pairs.things)
         return self._views(spoiled, true, things, pairs.claims, pairs.shown, random)
@@ -213,10 +175,16 @@ class Lessons:
     ) -> _Views:
         targets = self._targets(claims, random)
         best = (targets * self.meanings(shown)).sum(1)
-        times = len(cutouts) // len(claims)
-        targets, best = (each.repeat_interleave(times, 0) for each in (targets, best))
+        times = torch.arange(len(claims)).repeat_interleave(len(cutouts) // len(claims))
         weights = 1 + (THING_WEIGHT - 1) * things
-        return _Views(noisy(cutouts, random), true - cutouts, targets, best, weights)
+        return _Views(
+            noisy(cutouts, random),
+            true - cutouts,
+            targets[times],
+            shown[times],
+            best[times],
+            weights,
+        )
 
     def _targets(self, claims: Attributes, random: torch.Generator) -> Tensor:
         """Return unit vectors (N, D) that guide views of which the `claims` (N) are true.
@@ -250,7 +218,8 @@ class Lessons:
         spoiled = (distance / JUNK_DISTANCE).clamp(max=1)
         goal = TOP_SIMILARITY * views.best * (1 - spoiled**LEVEL_POWER)
         level = (similarity - goal).square().mean()
-        true = (self._embed(views.cutouts + views.direction) * views.meanings).sum(1)
+        embedded = self._embed(views.cutouts + views.direction)
+        true = (embedded * views.meanings).sum(1)
         behind = similarity - true + (RANK_MARGIN * distance).clamp(max=0.15)
         ranked = (distance > RANKED_FROM).float()
         rank = RANK_SOFTNESS * F.softplus(behind / RANK_SOFTNESS) * ranked
@@ -264,14 +233,10 @@ class Lessons:
             "guidance": GUIDANCE_WEIGHT * guidance,
             "level": LEVEL_WEIGHT * level,
             "rank": RANK_WEIGHT * rank,
+            **self.recognition(embedded, views.shown),
         }
         return losses, gradient
 
     def _embed(self, images: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             return self._perceptor.encode_image(images)
-
-
-def _norms(changes: Tensor) -> Tensor:
-    """Return the norm (N, 1, 1, 1) of each of `changes` (N, 3, S, S)."""
-    return changes.flatten(1).norm(dim=1).view(-1, 1, 1, 1)

@@ -14,7 +14,7 @@ from engine.models.vqgan import VQGAN
 
 BLOCK, BLOCKS = 96, 8
 """Number of pairs made at a time, and number of such blocks in the pool."""
-RENEW_EVERY = 24
+RENEW_EVERY = 60
 """Number of draws between two new blocks."""
 NEAR_MISS_SHARE, THING_SHARE = 0.25, 0.45
 """Shares of pairs whose spoiled picture is that of a similar scene, and of those in which only the
