@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.demo.parallel import rank, share_gradients
 from engine.demo.scene_models.cutting import SIDE
 from engine.demo.scene_models.language import language_loss
 from engine.demo.scene_models.lessons import Lessons
 from engine.demo.scene_models.meaning import SIZE, Meanings
+from engine.demo.scene_models.optimizer import Optimizer
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.scene_models.vqgan import rate_factor
 from engine.models.clip import ClipPerceptor, build_clip
@@ -28,7 +29,7 @@ CONFIG: dict[str, Any] = {
     },
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 96, "heads": 3, "layers": 3},
 }
-WEIGHT_DECAY, AVERAGE = 0.02, 0.995
+AVERAGE = 0.995
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,12 @@ class ClipLesson:
         model = self.perceptor.model
         if start is not None:
             model.load_state_dict(start)
-        self._parameters = [
-            parameter
+        trained = (
+            (name, parameter)
             for name, parameter in model.named_parameters()
             if name.startswith("visual.") != phase.language and name != "logit_scale"
-        ]
-        self._optimizer = torch.optim.AdamW(
-            self._parameters, phase.learning_rate, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY
         )
+        self._optimizer = Optimizer(trained, phase.learning_rate)
         self.average = torch.optim.swa_utils.AveragedModel(
             model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE)
         )
@@ -101,14 +100,10 @@ class ClipLesson:
             weighted = {"language": loss}
         else:
             weighted = self.lessons.losses(random)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad()
         sum(weighted.values(), torch.zeros(())).backward()
-        share_gradients(self._parameters)
-        nn.utils.clip_grad_norm_(self._parameters, 1.0)
-        rate = self._phase.learning_rate * rate_factor(number / self.steps)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.step()
+        share_gradients(self._optimizer.parameters)
+        self._optimizer.step(rate_factor(number / self.steps))
         self.average.update_parameters(self.perceptor.model)
         shown = {name: loss.item() for name, loss in weighted.items()}
         return shown | (self.lessons.lead if self.lessons else {})

@@ -14,14 +14,15 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from engine.demo.corruption import blobs
 from engine.demo.parallel import rank, share_gradients
+from engine.demo.scene_models.optimizer import Optimizer
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.train_vqgan import COMMITMENT, reconstruction_loss
-from engine.models.codebook import look_up, nearest_codes, random_codes
+from engine.models.codebook import random_codes
 from engine.models.vqgan import VQGAN, VQGANConfig
 
 LEVELS = (7, 6, 5, 4, 4)
@@ -37,17 +38,17 @@ CONFIG = VQGANConfig(
     resolution=128,
     norm_groups=8,
 )
-STEPS = 1200
+STEPS = 2000
 BATCH = 24
 """Crops per step and process, or twice as many as whole pictures."""
 CROP = 64
 CROP_UNTIL = 0.72
-LEARNING_RATE = 1.6e-3
+LEARNING_RATE = 1.2e-3
 PLAIN_UNTIL = 0.06
 """Share of the run in which noise of the same size stands for the quantization."""
-CORRUPT_FROM = 0.6
-MAX_CORRUPTION = 0.65
-CORRUPTED_SHARE = 0.5
+CORRUPT_FROM = 0.72
+MAX_CORRUPTION = 0.5
+CORRUPTED_SHARE = 0.4
 """Share of pictures whose latents are spoiled."""
 WARM_UP = 0.03
 
@@ -62,8 +63,8 @@ class VQGANLesson:
             self.model = VQGAN(CONFIG).to(memory_format=torch.channels_last)  # pyright: ignore
         self.model.codebook.data.copy_(grid())
         self.model.codebook.requires_grad_(False)
-        self.parameters = [each for each in self.model.parameters() if each.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=LEARNING_RATE, betas=(0.9, 0.99))
+        trained = (each for each in self.model.named_parameters() if each[1].requires_grad)
+        self.optimizer = Optimizer(trained, LEARNING_RATE)
         self.average = torch.optim.swa_utils.AveragedModel(
             self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
         )
@@ -77,7 +78,7 @@ class VQGANLesson:
             latents = self.model.encode(images)
         latents = latents.float()
         codebook = self.model.codebook.detach()
-        nearest = look_up(nearest_codes(latents.detach(), codebook), codebook)
+        nearest = nearest_in_grid(latents.detach(), codebook)
         losses = {"commitment": COMMITMENT * F.mse_loss(latents, nearest)}
         if progress < PLAIN_UNTIL:
             gaps = 2 / (torch.tensor(LEVELS).view(1, -1, 1, 1) - 1)
@@ -88,13 +89,10 @@ class VQGANLesson:
             if progress > CORRUPT_FROM:
                 seen = corrupt(seen, codebook, random)
         losses["reconstruction"] = reconstruction_loss(self._decode(seen), images)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         sum(losses.values(), torch.zeros(())).backward()
-        share_gradients(self.parameters)
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * rate_factor(progress)
-        self.optimizer.step()
+        share_gradients(self.optimizer.parameters)
+        self.optimizer.step(rate_factor(progress))
         self.average.update_parameters(self.model)
         return {name: each.item() for name, each in losses.items()}
 
