@@ -12,7 +12,8 @@ from bot.submission.painters import painters
 from bot.ui import job_text
 from bot.ui.responses import respond_in_parts
 from bot.ui.unknown_words import model_limits_text
-from engine.models.catalogue import PAINTERS, ModelEntry, find_models
+from engine.models.catalogue import PAINTERS, find_models
+from engine.models.model_entry import ModelEntry
 from engine.models.painter_entry import PainterEntry
 from engine.recipes.kinds import PAINTER_NAMES
 from engine.settings import DEMO_PAINTERS, EngineSettings

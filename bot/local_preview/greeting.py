@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.ui.unknown_words import model_limits_text
-from engine.models.catalogue import ModelEntry
+from engine.models.model_entry import ModelEntry
 
 NAME = "VQGAN-CLIP"
 """The name of the bot; simcord would call it TestBot."""

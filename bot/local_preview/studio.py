@@ -16,7 +16,8 @@ from simcord.preview import Preview
 from bot.client import PaintingBot
 from bot.local_preview.front import Front, open_front
 from bot.local_preview.greeting import NAME, commands, greeting
-from engine.models.catalogue import ModelEntry, find_models
+from engine.models.catalogue import find_models
+from engine.models.model_entry import ModelEntry
 
 UPLOAD_HOSTS = frozenset(("cdn.simcord.invalid",))
 """The host in URLs of pictures attached on the page; they exist only in memory."""

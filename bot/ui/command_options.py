@@ -7,7 +7,7 @@ from discord import app_commands
 
 from bot.command_translator import with_values
 from engine.images.tiling import TILES
-from engine.models.catalogue import ModelEntry
+from engine.models.model_entry import ModelEntry
 
 TILE_CHOICES = [app_commands.Choice(name=name, value=name) for name in TILES if name != "none"]
 """What the option `tile` offers; who leaves it out gets a picture with edges."""

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
-from engine.models.catalogue import ModelEntry, find_entry
+from engine.models.catalogue import find_entry
 from engine.models.memory import Budget, estimate_fixed
+from engine.models.model_entry import ModelEntry
 from engine.settings import EngineSettings
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from engine.comparison.prompts import TRIES, find_prompts
 from engine.comparison.systems import System, check_seeds, default_painters, find_systems
 from engine.errors import UsageError
 from engine.files import check_output
-from engine.models.catalogue import ModelEntry, find_models
+from engine.models.catalogue import find_models
+from engine.models.model_entry import ModelEntry
 from engine.recipes.recipe import Recipe
 from engine.settings import EngineSettings
 from engine.text import Text

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from engine.cli.messages import print_notice, print_result
 from engine.films import read_any_provenance
-from engine.models.catalogue import CATALOGUE, PAINTERS, ModelEntry
+from engine.models.catalogue import CATALOGUE, PAINTERS
+from engine.models.model_entry import ModelEntry
 from engine.models.painter_entry import PainterEntry
 
 

@@ -6,11 +6,13 @@ because `config.toml` says where they are.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError, suggestion
+from engine.models.demo_entries import demo_entries
+from engine.models.model_entry import CUDA_LIBRARIES, CUDA_OVERHEAD, STYLES, ModelEntry, RunMemory
 from engine.models.painter_entry import (
     EXAMPLES,
     LIBRARIES,
@@ -19,12 +21,8 @@ from engine.models.painter_entry import (
     network_entry,
     registered_painter,
 )
-from engine.models.phrases import OPEN_PHRASES, Phrases, shape_phrases
-from engine.models.shape_vocabulary import ShapeVocabulary
-from engine.models.vocabulary import OpenVocabulary, Vocabulary
-from engine.recipes.generator_kinds import KINDS, VQGAN_STARTS, VQGAN_WAYS
+from engine.recipes.generator_kinds import KINDS
 from engine.recipes.plain_recipe import NETWORK
-from engine.recipes.recipe import Quantization, Start
 from engine.text import Text
 
 if TYPE_CHECKING:
@@ -32,186 +30,7 @@ if TYPE_CHECKING:
     from engine.weights.registry_entries import ModelsEntry
     from engine.weights.settings import WeightsSettings
 
-_DEMO = Path(__file__).parents[1] / "demo" / "weights"
-JUDGE_BYTES = 14e6
-"""Bytes that the weights of the demo judge take."""
-COMBINATION = "a forest | fog:0.5 | people:-0.3"
-"""A line of prompts with weights for models that know most words."""
-STYLES = (
-    "charcoal drawing",
-    "oil painting",
-    "watercolour",
-    "pencil sketch",
-    "ink drawing",
-    "woodcut",
-    "pixel art",
-    "stained glass",
-    "matte painting",
-    "photograph",
-    "impressionism",
-    "cubism",
-    "ukiyo-e",
-    "art nouveau",
-)
-"""Styles for models that know most words."""
-
-
-DEMO_PIXELS = {
-    "pyramid": (1, "pixels of all sizes, added, instead of a VQGAN, and the tiny CLIP"),
-    "fourier": (1, "pixels whose frequencies are scaled instead of a VQGAN, and the tiny CLIP"),
-    "palette": (2, "pixel art in 8 colors instead of a VQGAN's pictures, and the tiny CLIP"),
-    "strokes": (1, "a line drawing, also as SVG, instead of a VQGAN's pictures, and the tiny CLIP"),
-}
-"""Of each kind of generator without weights: what sides are multiples of, and a description."""
-
-CUDA_LIBRARIES = 36e6
-"""Bytes that matrix products take on CUDA for their work space, on the devices with the largest."""
-CUDA_OVERHEAD = 1.04
-"""Factor from weights to what the allocator gives for them, measured with the paper's pair."""
-
-
-@dataclass(frozen=True)
-class RunMemory:
-    """Peak memory of a run in float32, in bytes, for `engine.vqgan_clip.memory_estimate`."""
-
-    fixed: float
-    """Bytes independent of the recipe: weights and libraries."""
-    per_pixel: float
-    """Bytes per painted pixel: the decoder's activations, the latent, a share of the codebook."""
-    per_cutout: float
-    """Bytes per cutout that is embedded at once: the perceptors' activations."""
-    view_sides: tuple[int, ...]
-    """Sides in pixels of the cutouts that each perceptor takes."""
-    bf16_bytes: float = 0.0
-    """Part of `fixed` that takes half the memory in bfloat16."""
-
-
-@dataclass(frozen=True)
-class ModelEntry:
-    """A named pair of models: its files, and the defaults of a recipe for it."""
-
-    name: str
-    description: str
-    """One line that says what the models are."""
-    limits: Text | None
-    """One line that tells users what the models do not know, if it is known."""
-    generator: Path
-    """Weights of the image generator: safetensors with the architecture as metadata."""
-    perceptors: tuple[Path, ...]
-    """Weights of the perceptors, in the same format."""
-    factor: int
-    """Pixels per latent cell along each axis; width and height are multiples of it."""
-    side: int
-    """Default width and height in pixels."""
-    enlarge: int
-    """Factor by which finished pictures are enlarged."""
-    preset: str
-    """Name of the preset that suits the pair."""
-    vary_noise: float
-    """Noise of a variation, in standard deviations of the encoded picture's latent: enough for
-    another picture that is still similar, which depends on the distances between the codes."""
-    memory: RunMemory
-    """Estimate of a run's peak memory."""
-    cuda_memory: RunMemory
-    """Figures for the peak on CUDA, where they are what is kept for the gradient, without more."""
-    ways: tuple[Quantization, ...] = VQGAN_WAYS
-    """Quantizations that the generator knows; the first is the default."""
-    starts: tuple[Start, ...] = VQGAN_STARTS
-    """Where runs of the generator can start; the first is the default."""
-    is_vector: bool = False
-    """True if the pictures are drawings, which can be written as SVG."""
-    halves: bool = True
-    """True if the models gain from bfloat16 on a device that computes faster in it."""
-    cache: Path | None = None
-    """The cache folder, where the measured speed of the machine is kept; None for nowhere."""
-    weights: tuple[float, ...] = ()
-    """Weight of each perceptor in the loss; empty for equal weights."""
-    judge: Path | None = None
-    """Weights of a perceptor that ranks finished pictures and guides none; None without one."""
-    examples: tuple[str, ...] = EXAMPLES
-    """Prompts worth trying first, at least one."""
-    combination: str = COMBINATION
-    """A line of several prompts with weights that is worth trying."""
-    styles: tuple[str, ...] = STYLES
-    """Styles that the models know, for people to choose from."""
-    vocabulary: Vocabulary = field(default_factory=OpenVocabulary)
-    """The words that the models know."""
-    phrases: Phrases = OPEN_PHRASES
-    """The phrases that pictures are described with."""
-
-
-def _demo_pixels(kind: str) -> "ModelEntry":
-    """Return the entry of the demo CLIP with a generator without weights."""
-    factor, description = DEMO_PIXELS[kind]
-    return replace(
-        CATALOGUE["demo"],
-        name=f"demo-{kind}",
-        description=description,
-        generator=_DEMO / f"{kind}.safetensors",
-        factor=factor,
-        ways=KINDS[kind].ways,
-        starts=KINDS[kind].starts,
-        is_vector=KINDS[kind].is_vector,
-    )
-
-
-CATALOGUE: dict[str, ModelEntry] = {
-    "demo": ModelEntry(
-        name="demo",
-        description="a tiny VQGAN and a tiny CLIP, trained by this repository on drawn pictures",
-        limits=Text(
-            "the demo models know only colored shapes: circle, square, triangle, ring, cross and "
-            "star in red, green, blue, yellow, purple, orange, white or black, on such backgrounds"
-        ),
-        generator=_DEMO / "vqgan.safetensors",
-        perceptors=(_DEMO / "clip.safetensors",),
-        factor=4,
-        side=64,
-        enlarge=8,
-        preset="demo",
-        # Measured on 8 pictures, each varied once with 0, 2, 3, 4, 5, 6 and 8 (with the weights
-        # before their last phase of training). Up to 3, quantization undoes most of the noise, and
-        # pictures differ little more than with another seed. At 4, outlines change while place,
-        # size and colors stay, and all 5 pictures that were right stayed right; 6 spoiled 1 of
-        # them and 8 spoiled 2.
-        vary_noise=4.0,
-        # Fitted to the peak resident memory of new processes on a CPU in float32, above that after
-        # `import torch`: two steps with the first memory plan, in MB. The estimate is 10 to 70 %
-        # above these: more for the largest pictures, whose memory the C library returns between
-        # uses, and for the smallest, for which the fixed part is too large.
-        #   64 pixels, 8 cutouts      110        256, 64 cutouts              510
-        #   64, 64 cutouts            280        384, 64 cutouts              640
-        #   64, 256 cutouts           850        512, 8 cutouts               670
-        #   256, 8 cutouts            320        512, codebook sampling       830
-        #   256, codebook sampling    370        512, 256 cutouts           1,630
-        memory=RunMemory(
-            fixed=160e6 + JUDGE_BYTES, per_pixel=3.2e3, per_cutout=2.65e6, view_sides=(64,)
-        ),
-        # Fitted to the peak of torch's allocator, `engine.vqgan_clip.cuda_memory`.
-        cuda_memory=RunMemory(
-            fixed=CUDA_LIBRARIES + 22e6 + JUDGE_BYTES,
-            per_pixel=1.1e3,
-            per_cutout=1.8e6,
-            view_sides=(64,),
-            bf16_bytes=7e6,
-        ),
-        # The documentation's figures are for float32, and the layers are small.
-        halves=False,
-        judge=_DEMO / "judge.safetensors",
-        examples=(
-            "a red circle on a blue background",
-            "a green triangle on a white background",
-            "a yellow ring on a black background",
-        ),
-        combination="a red circle:2 | a blue background",
-        styles=("flat design", "in flat colours", "minimalist", "nice and clean"),
-        vocabulary=ShapeVocabulary(),
-        phrases=shape_phrases(),
-    )
-}
-
-CATALOGUE |= {f"demo-{kind}": _demo_pixels(kind) for kind in DEMO_PIXELS}
-
+CATALOGUE: dict[str, ModelEntry] = demo_entries()
 PAINTERS: dict[str, PainterEntry] = demo_painters()
 """Models of other painters than VQGAN-CLIP by name."""
 

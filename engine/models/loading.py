@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from engine.errors import ModelError
 from engine.models import clip
-from engine.models.catalogue import ModelEntry, find_models
+from engine.models.catalogue import find_models
 from engine.models.devices import (
     choose_device,
     choose_onednn_products,
@@ -33,6 +33,7 @@ from engine.models.devices import (
 from engine.models.generators import as_generator, build_network
 from engine.models.judge import Judge
 from engine.models.mapped_weights import release
+from engine.models.model_entry import ModelEntry
 from engine.models.protocols import Generator, Perceptor
 from engine.models.tensors import is_finite
 from engine.models.vqgan import VQGAN, VQGANConfig

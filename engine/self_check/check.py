@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.catalogue import DEMO_PIXELS, find_models, weights_path
+from engine.models.catalogue import find_models, weights_path
 from engine.models.clip import ClipPerceptor
+from engine.models.demo_entries import DEMO_PIXELS
 from engine.models.loading import Models, digest, load_clip, load_generator, read_config
 from engine.self_check.generator import check_generator
 from engine.self_check.known import known_answers

@@ -18,8 +18,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from engine.models.catalogue import ModelEntry
 from engine.models.memory import available_memory, is_out_of_memory
+from engine.models.model_entry import ModelEntry
 from engine.vqgan_clip.loop import Run, Schedules, compute_gradients, schedules
 from engine.vqgan_clip.memory_estimate import estimate_graph, estimate_run
 from engine.vqgan_clip.memory_plan import MemoryPlan

@@ -11,7 +11,7 @@ sides of 64 to 1,024 pixels, 8 to 256 cutouts, both precisions and all memory pl
 
 from math import sqrt
 
-from engine.models.catalogue import CUDA_LIBRARIES, RunMemory
+from engine.models.model_entry import CUDA_LIBRARIES, RunMemory
 from engine.recipes.augmentations import supersampling
 from engine.recipes.recipe import Recipe
 from engine.vqgan_clip.memory_plan import MemoryPlan

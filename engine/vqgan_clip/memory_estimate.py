@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from math import prod, sqrt
 
 from engine.errors import RecipeError
-from engine.models.catalogue import ModelEntry
 from engine.models.memory import Budget, estimate_fixed, is_out_of_memory
+from engine.models.model_entry import ModelEntry
 from engine.recipes.augmentations import supersampling
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
 from engine.recipes.kinds import AnyRecipe

@@ -6,7 +6,8 @@ import pytest
 
 from bot.config import BotSettings
 from engine.models import catalogue
-from engine.models.catalogue import CATALOGUE, COMBINATION, EXAMPLES, STYLES
+from engine.models.catalogue import CATALOGUE, EXAMPLES
+from engine.models.model_entry import COMBINATION, STYLES
 from tests.harness.bot_harness import BotHarness, ephemeral_text, open_bot
 from tests.harness.languages import put_texts, set_client_language
 

@@ -7,7 +7,7 @@ import torch
 
 from bot.jobs.events import PaintedPicture
 from bot.worker.picture_progress import to_pixels
-from engine.models.catalogue import DEMO_PIXELS
+from engine.models.demo_entries import DEMO_PIXELS
 from engine.models.painter import Painter
 from engine.painters import begin, load_painter
 from engine.presets import make_recipe

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.catalogue import CATALOGUE, ModelEntry
+from engine.models.catalogue import CATALOGUE
 from engine.models.devices import choose_precision, set_measured_threads
 from engine.models.loading import load_models
+from engine.models.model_entry import ModelEntry
 from engine.models.processor import count_cores
 
 CPU = torch.device("cpu")

@@ -9,7 +9,8 @@ import torch
 from engine import Generation, RecipeError, edit_recipe, make_recipe
 from engine.conversion.generator import write_weightless
 from engine.images.image_io import read_picture
-from engine.models.catalogue import CATALOGUE, DEMO_PIXELS
+from engine.models.catalogue import CATALOGUE
+from engine.models.demo_entries import DEMO_PIXELS
 from engine.models.loading import load_generator, load_models
 from engine.models.protocols import Generator
 from engine.vqgan_clip.loop import step

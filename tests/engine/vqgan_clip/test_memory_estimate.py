@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from engine import ModelError, Recipe, RecipeError, make_recipe
-from engine.models.catalogue import CATALOGUE, ModelEntry, add_models
+from engine.models.catalogue import CATALOGUE, add_models
 from engine.models.memory import Budget, estimate_fixed, free_budget
+from engine.models.model_entry import ModelEntry
 from engine.vqgan_clip.memory_estimate import choose_plan, estimate_peak, oom_as_recipe_error
 from engine.vqgan_clip.memory_plan import PLANS
 from engine.weights.settings import WeightsSettings

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from engine import Generation, Models, Recipe, load_models, make_recipe
-from engine.models.catalogue import JUDGE_BYTES, find_models
+from engine.models.catalogue import find_models
+from engine.models.demo_entries import JUDGE_BYTES
 from engine.models.latent_generator import vqgan_of
 from engine.models.memory import available_memory
 from engine.vqgan_clip.memory_estimate import estimate_peak
