@@ -1,4 +1,4 @@
-"""What is known of a pair of models for VQGAN-CLIP, and the defaults that suit it. No torch here."""
+"""What is known of a pair of models for VQGAN-CLIP, and what suits it. No torch in here."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
