@@ -47,9 +47,9 @@ class Phase:
 
 PHASES = (
     Phase("language", steps=2500, learning_rate=2e-3, language=True),
-    Phase("recognition", steps=400, learning_rate=1.5e-3),
-    Phase("guidance", steps=1500, learning_rate=1.5e-3, guided=True),
-    Phase("chains", steps=2400, learning_rate=1.2e-3, guided=True, chains=True),
+    Phase("recognition", steps=400, learning_rate=2e-3),
+    Phase("guidance", steps=1200, learning_rate=2e-3, guided=True),
+    Phase("chains", steps=2000, learning_rate=1.5e-3, guided=True, chains=True),
 )
 
 
