@@ -25,7 +25,7 @@ def run_in_processes(count: int, function: Callable[..., None], *arguments: Any)
     with tempfile.TemporaryDirectory() as folder:
         meeting_point = (Path(folder) / "processes").as_uri()
         os.environ["OMP_NUM_THREADS"] = "1"
-        spawn(_join, (count, meeting_point, function, arguments), count)
+        spawn(_join, (os.getpid(), count, meeting_point, function, arguments), count)
 
 
 def is_first() -> bool:
@@ -61,10 +61,14 @@ def least(number: int) -> int:
 
 
 def _join(
-    number: int, count: int, meeting_point: str, function: Callable[..., None], arguments: Any
+    number: int,
+    parent: int,
+    count: int,
+    meeting_point: str,
+    function: Callable[..., None],
+    arguments: Any,
 ) -> None:
     torch.set_num_threads(1)
-    parent = os.getppid()
     Thread(target=_end_without, args=(parent,), daemon=True).start()
     distributed.init_process_group("gloo", init_method=meeting_point, rank=number, world_size=count)
     function(*arguments)
@@ -72,7 +76,7 @@ def _join(
 
 
 def _end_without(parent: int) -> None:
-    """End this process when its parent has ended, which may have been killed."""
+    """End this process when its parent has ended, which may have been killed at any time."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

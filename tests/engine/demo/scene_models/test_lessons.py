@@ -30,9 +30,8 @@ def make_lesson(
     """Return a function that makes a short lesson of each kind."""
     monkeypatch.setattr("engine.demo.scene_models.vqgan.BATCH", 4)
     monkeypatch.setattr("engine.demo.scene_models.language.SENTENCES", 16)
-    for name in ("PAIRS_ALONE", "PAIRS", "CHAINS_AT_ONCE", "PICTURES_ALONE", "PICTURES"):
+    for name in ("PAIRS_ALONE", "PAIRS", "CHAINS_AT_ONCE", "PICTURES"):
         monkeypatch.setattr(f"engine.demo.scene_models.lessons.{name}", 4)
-    monkeypatch.setattr("engine.demo.scene_models.lessons.ATTACKED", 2)
     monkeypatch.setattr("engine.demo.scene_models.lessons.CHAINS", 6)
     monkeypatch.setattr("engine.demo.scene_models.chains.CHAINS", 6)
     monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCK", 8)
@@ -80,22 +79,6 @@ def test_a_killed_training_goes_on(
         assert torch.allclose(weights[1][name], value, atol=0.05), name
 
 
-def test_attacks_raise_the_loss_and_keep_to_their_radius(scenes: DrawnScenes) -> None:
-    """The worst change of a small norm is worse than none."""
-    lesson = ClipLesson(Phase("recognition", 1, 1e-3), scenes, None, seed=1)
-    lessons = lesson.lessons
-    assert lessons is not None
-    random = torch.Generator().manual_seed(1)
-    pictures, shown = lessons.draw_pictures(8, 0.0, random)
-    attacked = lessons.attack(pictures, shown, random)
-    change = (attacked - pictures).flatten(1).norm(dim=1)
-    assert (change <= 1.001).all()
-    embed = lesson.perceptor.encode_image
-    with torch.no_grad():
-        clean, worse = (lessons.choice(embed(each), shown).sum() for each in (pictures, attacked))
-    assert worse > clean
-
-
 def test_a_true_meaning_is_chosen(scenes: DrawnScenes) -> None:
     """For a picture embedded as its meaning, the true value of every slot scores highest."""
     lessons = Lessons.__new__(Lessons)
@@ -105,16 +88,13 @@ def test_a_true_meaning_is_chosen(scenes: DrawnScenes) -> None:
         assert torch.equal(scores.argmax(1), true)
 
 
-def test_views_that_zoom_in_show_more_of_the_things(
-    scenes: DrawnScenes, monkeypatch: pytest.MonkeyPatch
+def test_cutouts_of_a_picture_and_of_its_mask_are_taken_at_the_same_place(
+    scenes: DrawnScenes,
 ) -> None:
-    """Cutouts of a picture and of its mask are taken at the same place, which shows the thing."""
-    monkeypatch.setattr("engine.demo.scene_models.cutting.ZOOMED_SHARE", 1.0)
     random = torch.Generator().manual_seed(1)
     core = (scenes.attributes.kind[::4, 0] >= 0).nonzero()[:, 0].repeat(4)
     masks = scenes.mask(core, core * 0, (core * 0).bool())
-    cut = cutter(len(core), random, masks)
-    assert cut(masks).mean() > 1.3 * masks.mean()
+    cut = cutter(len(core), random)
     large = torch.nn.functional.interpolate(masks.expand(-1, 3, -1, -1), (128, 128))
     assert (cut(large)[:, :1] - cut(masks)).abs().mean() < 0.1
 
