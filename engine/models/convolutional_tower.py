@@ -16,21 +16,28 @@ class ConvolutionalTower(nn.Module):
     """Embed pictures (N, 3, S, S) as vectors (N, D).
 
     Args:
-        image_size: Side S in pixels, a multiple of two to the power of the number of scales.
-        widths: Number of channels of each scale; the side of the first one is S / 2, and that of
-            each further one half of the one before.
+        image_size: Side S in pixels.
+        patch: Number of pixels per cell of the first scale along each axis; cells of each further
+            scale are twice as wide.
+        widths: Number of channels of each scale.
         blocks: Number of residual blocks of each scale.
         embed_dim: Number of dimensions D.
     """
 
     def __init__(
-        self, image_size: int, widths: Sequence[int], blocks: Sequence[int], embed_dim: int
+        self,
+        image_size: int,
+        patch: int,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        embed_dim: int,
     ) -> None:
         super().__init__()
         self.image_size = image_size
+        steps = (patch, *(2 for _ in widths[1:]))
         self.shrinkers = nn.ModuleList(
-            nn.Conv2d(before, after, 4, 2, 1)
-            for before, after in zip((3, *widths[:-1]), widths, strict=True)
+            nn.Conv2d(before, after, 2 * step, step, step // 2)
+            for before, after, step in zip((3, *widths[:-1]), widths, steps, strict=True)
         )
         self.stages = nn.ModuleList(
             nn.Sequential(*(_Block(width) for _ in range(count)))

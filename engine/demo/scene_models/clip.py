@@ -23,7 +23,8 @@ CONFIG: dict[str, Any] = {
     "vision_cfg": {
         "convolutional": {
             "image_size": SIDE,
-            "widths": [48, 96, 160, 224],
+            "patch": 4,
+            "widths": [64, 96, 160, 224],
             "blocks": [2, 2, 3, 2],
         }
     },

@@ -9,7 +9,7 @@ from engine.recipes.augmentations import SCENES
 from engine.vqgan_clip.cutouts import recolor, resample
 from engine.vqgan_clip.views import color_matrices, geometry
 
-SIDE = 64
+SIDE = 128
 """Side in pixels of the views that the tower sees."""
 
 

@@ -18,7 +18,6 @@ from engine.demo.lessons import (
     GUIDANCE_WEIGHT,
     LEVEL_POWER,
     LEVEL_WEIGHT,
-    SCALES,
     SHARPNESS,
     TOP_SIMILARITY,
 )
@@ -39,6 +38,8 @@ PAIRS_ALONE = 40
 """Number of pairs in a step without chains."""
 PAIRS, CHAINS_AT_ONCE, VIEWS = 20, 8, 2
 """Numbers of pairs, of chains and of views of each chain in a step with chains."""
+SCALES = (1, 4, 16)
+"""Numbers of pixels averaged along each axis before gradients are compared."""
 NEAR_ENOUGH, JUNK_DISTANCE = 0.04, 0.35
 THING_WEIGHT = 4.0
 """Weight of a pixel of a thing beside others, which have 1: things are small."""

@@ -31,7 +31,7 @@ def test_a_file_of_its_weights_embeds_the_same(perceptor: ClipPerceptor, tmp_pat
     save_weights(perceptor.model, CONFIG, tmp_path / "clip.safetensors")
     other, _ = build_clip(CONFIG)
     other.load_state_dict(load_weights(tmp_path / "clip.safetensors"))
-    images = torch.rand(1, 3, 64, 64)
+    images = torch.rand(1, 3, 128, 128)
     with torch.no_grad():
         embedded = [model.encode_image(images) for model in (perceptor.model, other)]
     assert torch.allclose(*embedded, rtol=0.02, atol=0.02)  # the file keeps 16 bits
@@ -41,7 +41,7 @@ def test_a_file_of_its_weights_embeds_the_same(perceptor: ClipPerceptor, tmp_pat
 def test_a_frozen_one_gives_pictures_a_similar_gradient(
     perceptor: ClipPerceptor, dtype: torch.dtype
 ) -> None:
-    images = torch.rand(2, 3, 64, 64, requires_grad=True)
+    images = torch.rand(2, 3, 128, 128, requires_grad=True)
     (before,) = torch.autograd.grad(perceptor.encode_image(images)[:, 0].sum(), images)
     perceptor.freeze_for_inference(dtype)
     (after,) = torch.autograd.grad(perceptor.encode_image(images)[:, 0].sum(), images)
@@ -52,7 +52,7 @@ def test_every_part_of_a_picture_counts() -> None:
     """The gradient reaches all pixels, at every scale."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        tower = ConvolutionalTower(32, (8, 8), (1, 1), embed_dim=4)
+        tower = ConvolutionalTower(32, 4, (8, 8), (1, 1), embed_dim=4)
     images = torch.rand(1, 3, 32, 32, requires_grad=True)
     (gradient,) = torch.autograd.grad(tower(images).sum(), images)
     assert (gradient != 0).all()
