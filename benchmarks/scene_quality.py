@@ -1,6 +1,6 @@
 """Measure if the scene pair paints what sentences ask for, with a judge without a neural network.
 
-    python -m benchmarks scene_quality [--count N] [--edits N] [--sheet FILE] [--json FILE]
+    python -m benchmarks scene-quality [--count N] [--edits N] [--sheet FILE] [--json FILE]
 
 Each sentence is painted once, with default settings, in held-out wordings. Edits start from drawn
 pictures, and masks come from words.
@@ -30,7 +30,7 @@ ON_SHEET = 60
 
 def main(arguments: Sequence[str]) -> None:
     """Paint and judge pictures, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks scene_quality", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks scene-quality", description=__doc__)
     parser.add_argument("--count", type=int, default=60, help="sentences of each group")
     parser.add_argument("--edits", type=int, default=30, help="pictures of each kind of edit")
     parser.add_argument("--sheet", type=Path, help="a sheet of the first sentences of all groups")
@@ -126,7 +126,7 @@ def write_sheet(shown: Sequence[tuple[np.ndarray, str]], path: Path) -> None:
 def _painted(prompts: Sequence[str], asked: Sequence[AskedScene]) -> list[np.ndarray]:
     return paint_all(
         [
-            engine.make_recipe(prompt, seed=each.seed, models=MODELS)
+            engine.make_recipe(prompt, seed=each.seed, models=MODELS, enlarge=1)
             for prompt, each in zip(prompts, asked, strict=True)
         ]
     )

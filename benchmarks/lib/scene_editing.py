@@ -1,6 +1,6 @@
 """Measure edits of drawn scenes: weather, light and season, and things inside masks from words.
 
-`python -m benchmarks scene_quality` prints the results. Seeds were not used in training or tuning.
+`python -m benchmarks scene-quality` prints the results. Seeds were not used in training or tuning.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ CHANGES: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class _Replacement:
+class Replacement:
     """A picture with a thing, and another thing that replaces it."""
 
     source: Image.Image
@@ -54,11 +54,17 @@ def sky_rows(judge: Judge, models: str, count: int) -> dict[str, Share]:
     rows: dict[str, Share] = {}
     for name, (before, after) in CHANGES.items():
         random = Random(f"{SEED} {name}")
-        scenes = [_single(random, before, after) for _ in range(count)]
+        scenes = [single_scene(random, before, after) for _ in range(count)]
         sources = [draw(scene, random.getrandbits(32)).picture for scene in scenes]
-        prompts = [_said(replace(scene, sky=after), random) for scene in scenes]
+        prompts = [said(replace(scene, sky=after), random) for scene in scenes]
         recipes = [
-            edit_recipe(prompt, Image.fromarray(source), seed=random.getrandbits(31), models=models)
+            edit_recipe(
+                prompt,
+                Image.fromarray(source),
+                seed=random.getrandbits(31),
+                models=models,
+                enlarge=1,
+            )
             for prompt, source in zip(prompts, sources, strict=True)
         ]
         painted = paint_all(recipes)
@@ -80,7 +86,7 @@ def replacement_rows(judge: Judge, models: str, count: int) -> tuple[dict[str, S
     """
     random = Random(f"{SEED} replacements")
     loaded = engine.load_models(models, "cpu")
-    changes = [_replacement(random) for _ in range(count)]
+    changes = replacements(random, count)
     recipes, masks, overlaps = [], [], []
     for change in changes:
         found = find_mask(change.source, change.phrase, loaded).mask
@@ -89,7 +95,14 @@ def replacement_rows(judge: Judge, models: str, count: int) -> tuple[dict[str, S
         mask = feather(dilate(found, ROOM))
         masks.append(np.asarray(mask))
         recipes.append(
-            edit_recipe(change.prompt, change.source, mask=mask, seed=change.seed, models=models)
+            edit_recipe(
+                change.prompt,
+                change.source,
+                mask=mask,
+                seed=change.seed,
+                models=models,
+                enlarge=1,
+            )
         )
     painted = paint_all(recipes)
     right = [
@@ -107,20 +120,30 @@ def replacement_rows(judge: Judge, models: str, count: int) -> tuple[dict[str, S
     return rows, overlaps
 
 
-def _single(random: Random, *skies: str) -> Description:
-    """Draw a flat scene of one thing that each of `skies` allows, under the first of them."""
+def replacements(random: Random, count: int) -> list[Replacement]:
+    """Draw `count` pictures, each with another thing that can stand where its thing stands."""
+    return [_replacement(random) for _ in range(count)]
+
+
+def single_scene(random: Random, *skies: str, kind: str | None = None) -> Description:
+    """Draw a flat scene of one thing that each of `skies` allows, under the first of them.
+
+    With a `kind` the thing is of that kind.
+    """
     while True:
         scene = sample_description(random)
+        if kind is not None and {thing.kind for thing in scene.things} != {kind}:
+            continue
         if scene.medium != "flat" or len(scene.things) != 1 or scene.things[0].kind == "sun":
             continue
         if all(problem_of(replace(scene, sky=sky)) is None for sky in skies):
             return replace(scene, sky=skies[0])
 
 
-def _replacement(random: Random) -> _Replacement:
+def _replacement(random: Random) -> Replacement:
     """Draw a scene, and another thing that can stand where its thing stands."""
     while True:
-        scene = _single(random, "day")
+        scene = single_scene(random, "day")
         thing = scene.things[0]
         others = [
             name
@@ -138,7 +161,7 @@ def _replacement(random: Random) -> _Replacement:
             continue
         drawing = draw(scene, random.getrandbits(32))
         claim = Claim(things=(ThingClaim(kind, color),))
-        return _Replacement(
+        return Replacement(
             source=Image.fromarray(drawing.picture),
             truth=drawing.masks[0],
             phrase=f"a {thing.color} {thing.kind}",
@@ -148,7 +171,8 @@ def _replacement(random: Random) -> _Replacement:
         )
 
 
-def _said(scene: Description, random: Random) -> str:
+def said(scene: Description, random: Random) -> str:
+    """Return a sentence about a scene's thing, its color, the ground and the sky."""
     thing = scene.things[0]
     claim = Claim(scene.sky, scene.ground, (ThingClaim(thing.kind, thing.color),))
     return sentence(claim, random, held_out=True)
