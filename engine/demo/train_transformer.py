@@ -5,7 +5,6 @@ the rest of its batch are pictures of earlier steps with new captions. The loss 
 of the codes, given the caption and the codes before them (Kim et al., 2021).
 """
 
-import math
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from engine.demo import wordings
 from engine.demo.claims import describe
+from engine.demo.optimizer import rate_factor
 from engine.demo.world import COLORS, SHAPES, Scenes, render, sample_scenes
 from engine.mindalle.tokens import FIRST_WORD, UNKNOWN, WordTokenizer, split_words
 from engine.mindalle.transformer import CodeTransformer, TransformerConfig
@@ -34,8 +34,6 @@ NEW = 8
 MATRIX_RATE, OTHER_RATE = 0.02, 3e-3
 """Learning rates of the blocks' matrices, with Muon, and of all other weights, with AdamW. Muon
 needs about half as many steps (Jordan et al., 2024)."""
-WARM_UP = 0.04
-"""Share of the run in which the learning rate rises; then it falls along half a cosine."""
 WEIGHT_DECAY = 0.02
 AVERAGE, AVERAGE_EVERY = 0.98, 5
 """Decay of the moving average of the weights, which is the result, and steps between two terms."""
@@ -78,7 +76,7 @@ class Training:
 
     def step(self) -> None:
         """Train on one batch."""
-        factor = learning_rate_factor(self.steps_done / self._steps)
+        factor = rate_factor(self.steps_done / self._steps)
         for optimizer, rate in zip(self._optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
             optimizer.param_groups[0]["lr"] = factor * rate
         scenes, codes = self._batch()
@@ -154,13 +152,6 @@ def train_transformer(
             if checkpoint is not None:
                 _save(training.state_dict(), checkpoint)
     return training.model.eval()
-
-
-def learning_rate_factor(progress: float) -> float:
-    """Return the learning rate at a `progress` in [0, 1], as a share of the highest one."""
-    if progress < WARM_UP:
-        return progress / WARM_UP
-    return 0.02 + 0.98 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
 
 
 def demo_config(codes: int) -> TransformerConfig:

@@ -7,14 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.demo.optimizer import Optimizer, rate_factor
 from engine.demo.parallel import rank, share_gradients
 from engine.demo.scene_models.cutting import SIDE
 from engine.demo.scene_models.language import language_loss
 from engine.demo.scene_models.lessons import Lessons
 from engine.demo.scene_models.meaning import SIZE, Meanings
-from engine.demo.scene_models.optimizer import Optimizer
 from engine.demo.scene_models.pictures import DrawnScenes
-from engine.demo.scene_models.vqgan import rate_factor
 from engine.models.clip import ClipPerceptor, build_clip
 from engine.models.vqgan import VQGAN
 

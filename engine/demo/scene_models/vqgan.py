@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.demo.corruption import blobs
+from engine.demo.optimizer import Optimizer, rate_factor
 from engine.demo.parallel import rank, share_gradients
-from engine.demo.scene_models.optimizer import Optimizer
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.train_vqgan import COMMITMENT, reconstruction_loss
 from engine.models.codebook import random_codes
@@ -50,7 +50,6 @@ CORRUPT_FROM = 0.72
 MAX_CORRUPTION = 0.5
 CORRUPTED_SHARE = 0.4
 """Share of pictures whose latents are spoiled."""
-WARM_UP = 0.03
 
 
 class VQGANLesson:
@@ -172,11 +171,3 @@ def corrupt(latents: Tensor, codebook: Tensor, random: torch.Generator) -> Tenso
     spoiled = torch.where(kind == 0, torch.where(areas, others, latents), latents)
     spoiled = torch.where(kind == 1, torch.where(areas, junk, latents), spoiled)
     return torch.where(kind >= 2, torch.where(cells, junk, latents), spoiled)
-
-
-def rate_factor(progress: float) -> float:
-    """Return the learning rate at a `progress` in [0, 1] as a share of the highest."""
-    if progress < WARM_UP:
-        return max(progress / WARM_UP, 0.02)
-    angle = torch.pi * (progress - WARM_UP) / (1 - WARM_UP)
-    return 0.02 + 0.98 * (1 + float(torch.cos(torch.tensor(angle)))) / 2

@@ -1,10 +1,10 @@
-"""Tests of the optimizer of the scenes' models."""
+"""Tests of the optimizer of the demo models."""
 
 import pytest
 import torch
 from torch import nn
 
-from engine.demo.scene_models.optimizer import Optimizer
+from engine.demo.optimizer import Optimizer
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

@@ -1,10 +1,11 @@
-"""The optimizer of the scenes' models: Muon for matrices, AdamW for all other weights.
+"""The optimizer of the demo models: Muon for matrices, AdamW for all other weights.
 
 Muon (Jordan et al., 2024) makes the update of each matrix orthogonal, so that all its directions
 are learned at the same pace. With it a tower's gradient agreed twice as well with the true
 direction as with AdamW, in two thirds of the steps.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,8 @@ MATRIX_DECAY, DECAY = 0.05, 0.02
 BETAS = 0.9, 0.98
 LARGEST_NORM = 1.0
 """Norm of all gradients above which they are scaled down."""
+WARM_UP = 0.03
+"""Share of a training in which the learning rate rises; after that it falls along half a cosine."""
 
 
 class Optimizer:
@@ -68,6 +71,13 @@ class Optimizer:
         """Continue from a state."""
         self._muon.load_state_dict(state["muon"])
         self._adam.load_state_dict(state["adam"])
+
+
+def rate_factor(progress: float) -> float:
+    """Return the learning rate at a `progress` in [0, 1] as a share of the highest."""
+    if progress < WARM_UP:
+        return max(progress / WARM_UP, 0.02)
+    return 0.02 + 0.98 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
 
 
 def _matrix(weights: Tensor) -> Tensor:
