@@ -34,7 +34,7 @@ from engine.vqgan_clip.losses import clamp_with_gradient
 
 PICTURES = 64
 """Number of true pictures in a step of recognition alone."""
-PAIRS_ALONE = 40
+PAIRS_ALONE = 26
 """Number of pairs in a step without chains."""
 PAIRS, CHAINS_AT_ONCE, VIEWS = 20, 8, 2
 """Numbers of pairs, of chains and of views of each chain in a step with chains."""
