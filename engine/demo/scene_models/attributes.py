@@ -33,9 +33,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "size": SIZES,
 }
 """The slots of a claim, and what each can say; the last four belong to a thing."""
-FLAT = MEDIA_NAMES.index("flat")
+FLAT, MIDDLE = MEDIA_NAMES.index("flat"), PLACES.index("middle")
 _SAID, _PLACE_SAID, _SIZE_SAID, _FLAT_SAID = 0.8, 0.3, 0.25, 0.12
-_MIDDLE = PLACES.index("middle")
 _ONLY_CONTENT, _ONLY_STYLE, _ONLY_THING = 0.12, 0.05, 0.05
 
 
@@ -65,6 +64,15 @@ class Attributes(Rows):
         """Return a copy in which the rows `which` (N,) have left and right swapped."""
         swapped = torch.where(self.place >= 0, 2 - self.place, self.place)
         return self.replace(place=torch.where(which[:, None], swapped, self.place))
+
+    def of_one_thing(self) -> Tensor:
+        """Return for each row (N,) if there is one thing."""
+        return (self.kind[:, 0] >= 0) & (self.kind[:, 1] < 0)
+
+    def are_usual(self) -> Tensor:
+        """Return for each row (N,) if there is one thing, in the middle and of medium size."""
+        usual = (self.place[:, 0] == MIDDLE) & (self.size[:, 0] < 0)
+        return self.of_one_thing() & usual
 
     def claim(self, row: int) -> Claim:
         """Return a row as a claim."""
@@ -109,7 +117,8 @@ def attributes_of(scenes: Sequence[Description]) -> Attributes:
 def said_of(scenes: Attributes, random: torch.Generator) -> Attributes:
     """Choose something true to say of each scene: rarely all.
 
-    A medium is always said but the flat one, which a sentence means that says none.
+    A medium is always said but the flat one, which a sentence means that says none. So are places
+    and sizes of a single thing, but for the middle and the medium size.
     """
     count = len(scenes)
 
@@ -134,7 +143,7 @@ def said_of(scenes: Attributes, random: torch.Generator) -> Attributes:
         kind=_kept(scenes.kind, things),
         color=_kept(scenes.color, things & chance(_SAID, 2)),
         place=_kept(
-            scenes.place, things & alone & ((scenes.place != _MIDDLE) | chance(_PLACE_SAID, 2))
+            scenes.place, things & alone & ((scenes.place != MIDDLE) | chance(_PLACE_SAID, 2))
         ),
         size=_kept(scenes.size, things & alone),
     )

@@ -16,7 +16,7 @@ from engine.models.codebook import random_codes
 from engine.models.vqgan import VQGAN
 from engine.vqgan_clip.generation import ADAM_BETAS
 
-CHAINS = 24
+CHAINS = 18
 """Number of chains of each process."""
 EDIT_SHARE = 0.2
 """Share of chains that start from the picture of another core."""
@@ -98,9 +98,8 @@ class Chains:
         self._begin(chosen[state["age"][chosen] >= state["end"][chosen]], random)
 
     def _said(self, core: Tensor, random: torch.Generator) -> Attributes:
-        variant = torch.randint(self._scenes.thumbs.shape[1], (len(core),), generator=random)
-        mirrored = torch.rand(len(core), generator=random) < 0.5
-        return said_of(self._scenes.shows(core, variant, mirrored), random)
+        shown = self._scenes.shows(core, *self._scenes.draw_variants(core, random))
+        return said_of(shown, random)
 
     @torch.no_grad()
     def _begin(self, which: Tensor, random: torch.Generator) -> None:

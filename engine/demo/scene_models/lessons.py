@@ -36,7 +36,7 @@ PICTURES = 64
 """Number of true pictures in a step of recognition alone."""
 PAIRS_ALONE = 26
 """Number of pairs in a step without chains."""
-PAIRS, CHAINS_AT_ONCE, VIEWS = 20, 8, 2
+PAIRS, CHAINS_AT_ONCE, VIEWS = 12, 6, 2
 """Numbers of pairs, of chains and of views of each chain in a step with chains."""
 SCALES = (1, 4, 16)
 """Numbers of pixels averaged along each axis before gradients are compared."""

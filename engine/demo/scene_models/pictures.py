@@ -17,7 +17,7 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.demo.scene_models.attributes import FLAT, VALUES, Attributes, attributes_of
+from engine.demo.scene_models.attributes import MIDDLE, VALUES, Attributes, attributes_of
 from engine.demo.scenes.canvas import SIDE
 from engine.demo.scenes.description import Description, problem_of, sample_description
 from engine.demo.scenes.drawing import draw
@@ -28,6 +28,8 @@ MASK_SIDE = 32
 """Side of the masks of things."""
 THUMB = 16
 """Side in pixels of the small pictures that are compared with unfinished ones."""
+USUAL_WEIGHT = 8.0
+"""How often variants of the usual place and size are drawn, beside others."""
 _WIDEST_ASIDE = 0.52
 _CANDIDATES = 100
 """Number of cores among which a similar one is chosen."""
@@ -48,11 +50,6 @@ class DrawnScenes:
     cores: Tensor
     """The cores that are drawn from."""
 
-    def flat(self) -> "DrawnScenes":
-        """Return the same scenes, of which only flat ones are drawn from."""
-        first = self.attributes.medium[:: self.thumbs.shape[1]]
-        return replace(self, cores=(first == FLAT).nonzero()[:, 0])
-
     def mask(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Tensor:
         """Return where things are (B, 1, 32, 32), in [0, 1]."""
         masks = self.things[core, variant].float()[:, None] / 255
@@ -67,9 +64,17 @@ class DrawnScenes:
     def sample(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw pictures (count, 3, 128, 128), and their cores, variants and mirrorings."""
         core = self.draw_cores((count,), random)
-        variant = torch.randint(self.thumbs.shape[1], (count,), generator=random)
-        mirrored = torch.rand(count, generator=random) < 0.5
+        variant, mirrored = self.draw_variants(core, random)
         return self.picture(core, variant, mirrored), core, variant, mirrored
+
+    def draw_variants(self, core: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw variants (B,) of cores (B,), more often usual ones, and if they are mirrored."""
+        variants = self.thumbs.shape[1]
+        each = core[:, None] * variants + torch.arange(variants)
+        usual = self.attributes[each.flatten()].are_usual().view(each.shape)
+        weights = 1 + (USUAL_WEIGHT - 1) * usual.float()
+        variant = torch.multinomial(weights, 1, generator=random)[:, 0]
+        return variant, torch.rand(len(core), generator=random) < 0.5
 
     def draw_cores(self, shape: tuple[int, ...], random: torch.Generator) -> Tensor:
         """Draw cores of a shape."""
@@ -82,7 +87,8 @@ class DrawnScenes:
     def nearest(self, core: Tensor, claims: Attributes, images: Tensor) -> tuple[Tensor, Tensor]:
         """Find the pictures of cores (B,) that are most similar to `images` (B, 3, S, S).
 
-        Only those count of which the claims are true, as far as there are any.
+        Only those count of which the claims are true, as far as there are any; a place or size that
+        is not said of a thing is the usual one.
 
         Returns:
             Their variants (B,) and whether they are mirrored (B,).
@@ -90,6 +96,7 @@ class DrawnScenes:
         small = F.avg_pool2d(images, images.shape[-1] // THUMB).flatten(1)
         variants = self.thumbs.shape[1]
         each = core[:, None] * variants + torch.arange(variants)
+        alone = claims.of_one_thing()[:, None, None]
         distances = []
         for mirrored in (False, True):
             thumbs = self.thumbs[core]
@@ -98,10 +105,11 @@ class DrawnScenes:
                 thumbs = thumbs.unflatten(2, (3, THUMB, THUMB)).flip(4).flatten(2)
                 shown = shown.mirrored(torch.ones(len(shown), dtype=torch.bool))
             distance = (thumbs - small[:, None]).square().mean(2)
-            for slot in ("place", "size"):
+            for slot, usual in (("place", MIDDLE), ("size", -1)):
                 said = getattr(claims, slot)[:, None]
                 true = getattr(shown, slot).view(len(core), variants, 2)
-                distance = distance + ((said >= 0) & (said != true)).any(2)
+                wrong = torch.where(said >= 0, said != true, alone & (true != usual))
+                distance = distance + wrong[:, :, 0]
             distances.append(distance)
         best = torch.cat(distances, 1).argmin(1)
         return best % variants, best >= variants

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from engine.demo.scene_models.attributes import Attributes, attributes_of, said_of
+from engine.demo.scene_models.attributes import MIDDLE, Attributes, attributes_of, said_of
 from engine.demo.scene_models.pictures import DrawnScenes, draw_scenes
 from engine.demo.scenes.description import Description, Thing, held_out_pairs
 
@@ -17,6 +17,25 @@ def test_variants_show_the_same_thing_in_the_same_light(scenes: DrawnScenes) -> 
         by_core = values.view(12, 4, -1)
         assert (by_core == by_core[:, :1]).all()
     assert (shown.place.view(12, 4, 2) != shown.place.view(12, 4, 2)[:, :1]).any()
+
+
+def test_what_is_not_said_of_a_thing_is_usual(scenes: DrawnScenes) -> None:
+    """Without a place it stands in the middle, and without a size it is a medium one."""
+    shown = scenes.attributes
+    claims = said_of(shown, torch.Generator().manual_seed(1))
+    alone = claims.of_one_thing()
+    assert alone.any()
+    assert (shown.place[alone & (claims.place[:, 0] < 0), 0] == MIDDLE).all()
+    assert torch.equal(claims.size[alone], shown.size[alone])
+    nothing = torch.zeros(12, dtype=torch.long)
+    said = claims[nothing + 4 * torch.arange(12)].replace(
+        place=torch.full((12, 2), -1), size=torch.full((12, 2), -1)
+    )
+    core = torch.arange(12)[said.of_one_thing()]
+    pictures = scenes.picture(core, nothing[core], nothing[core].bool())
+    found = scenes.shows(core, *scenes.nearest(core, said[core], pictures))
+    has_usual = shown.are_usual().view(12, 4).any(1)[core]
+    assert found.are_usual()[has_usual].all()
 
 
 def test_no_picture_shows_a_pair_that_is_held_out(scenes: DrawnScenes) -> None:
