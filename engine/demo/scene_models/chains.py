@@ -1,7 +1,7 @@
 """Persistent runs of VQGAN-CLIP on scenes, to train the perceptor on pictures it leads to.
 
-They are like those of the shapes (`engine.demo.chains`). The goal of a chain is the variant of its
-core, drawn in advance, that is most similar to what it shows at the moment.
+`engine.demo.running_latents` explains them. The goal of a chain is the variant of its core, drawn
+in advance, that is most similar to what it shows at the moment.
 """
 
 from typing import Any
@@ -9,53 +9,44 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.demo.running_latents import RunningLatents
 from engine.demo.scene_models.attributes import Attributes, said_of
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.scene_models.vqgan import nearest_in_grid
 from engine.models.codebook import random_codes
 from engine.models.vqgan import VQGAN
-from engine.vqgan_clip.generation import ADAM_BETAS
 
 CHAINS = 18
 """Number of chains of each process."""
 EDIT_SHARE = 0.2
 """Share of chains that start from the picture of another core."""
-SHORTEST, LONGEST = 40, 140
-LEARNING_RATE = 0.3
-LEARNING_RATE_END = 0.05
-REGULARIZER, REGULARIZER_DECAY = 0.6, 0.01
 
 
 class Chains:
-    """A pool of `CHAINS` latents, each with a claim, Adam's moments and an age."""
+    """A pool of `CHAINS` latents, each with a core and a claim."""
 
     def __init__(self, vqgan: VQGAN, scenes: DrawnScenes, random: torch.Generator) -> None:
         side = 128 // vqgan.factor
         self._vqgan, self._scenes = vqgan, scenes
-        self._state = {
-            "latents": torch.zeros(CHAINS, vqgan.codebook.shape[1], side, side),
-            "age": torch.zeros(CHAINS, dtype=torch.long),
-            "end": torch.zeros(CHAINS, dtype=torch.long),
-            "core": torch.zeros(CHAINS, dtype=torch.long),
-        }
-        self._state["mean"] = torch.zeros_like(self._state["latents"])
-        self._state["square"] = torch.zeros_like(self._state["latents"])
+        self._running = RunningLatents(CHAINS, (vqgan.codebook.shape[1], side, side))
+        self._core = torch.zeros(CHAINS, dtype=torch.long)
         every = torch.arange(CHAINS)
         self._claims = self._said(every * 0, random)
         self._begin(every, random)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that changes."""
-        return {**self._state, "claims": vars(self._claims)}
+        running = self._running.state_dict()
+        return {"running": running, "core": self._core, "claims": vars(self._claims)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state."""
-        self._claims = Attributes(**state["claims"])
-        self._state = {name: each for name, each in state.items() if name != "claims"}
+        self._running.load_state_dict(state["running"])
+        self._core, self._claims = state["core"], Attributes(**state["claims"])
 
     def latents(self, chosen: Tensor) -> Tensor:
         """Return a copy of the latents (B, C, H, W) of the `chosen` (B,) chains."""
-        return self._state["latents"][chosen]
+        return self._running.latents[chosen]
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the pictures (B, 3, 128, 128) of quantized latents, about in [0, 1]."""
@@ -74,28 +65,14 @@ class Chains:
         Returns:
             Pictures (B, 3, 128, 128), attributes (B), and masks (B, 1, 32, 32).
         """
-        core = self._state["core"][chosen]
+        core = self._core[chosen]
         which = core, *self._scenes.nearest(core, self._claims[chosen], images)
         scenes = self._scenes
         return scenes.picture(*which), scenes.shows(*which), scenes.mask(*which)
 
     def advance(self, chosen: Tensor, gradient: Tensor, random: torch.Generator) -> None:
         """Take a step of Adam on the `chosen` latents, with the loss's `gradient` (B, C, H, W)."""
-        state = self._state
-        age = state["age"][chosen].view(-1, 1, 1, 1)
-        latents = state["latents"][chosen]
-        alpha = REGULARIZER * (1 - REGULARIZER_DECAY) ** age
-        gradient = gradient + alpha * 2 * latents / latents[0].numel()
-        mean = torch.lerp(gradient, state["mean"][chosen], ADAM_BETAS[0])
-        square = torch.lerp(gradient.square(), state["square"][chosen], ADAM_BETAS[1])
-        state["mean"][chosen], state["square"][chosen] = mean, square
-        mean = mean / (1 - ADAM_BETAS[0] ** (age + 1))
-        square = square / (1 - ADAM_BETAS[1] ** (age + 1))
-        remaining = (1 + torch.cos(torch.pi * age / LONGEST)) / 2
-        rate = LEARNING_RATE * (LEARNING_RATE_END + (1 - LEARNING_RATE_END) * remaining)
-        state["latents"][chosen] = latents - rate * mean / (square.sqrt() + 1e-8)
-        state["age"][chosen] += 1
-        self._begin(chosen[state["age"][chosen] >= state["end"][chosen]], random)
+        self._begin(self._running.advance(chosen, gradient), random)
 
     def _said(self, core: Tensor, random: torch.Generator) -> Attributes:
         shown = self._scenes.shows(core, *self._scenes.draw_variants(core, random))
@@ -107,8 +84,7 @@ class Chains:
         count = len(which)
         if count == 0:
             return
-        state = self._state
-        side = state["latents"].shape[-1]
+        side = self._running.latents.shape[-1]
         core = self._scenes.draw_cores((count,), random)
         claims = self._said(core, random)
         latents = random_codes((count, side, side), self._vqgan.codebook, random)
@@ -119,10 +95,7 @@ class Chains:
             pictures = self._scenes.picture(other, nothing, nothing.bool())
             with torch.autocast("cpu", torch.bfloat16):
                 latents[edited] = self._vqgan.encode(pictures).float()
-        state["latents"][which] = latents
-        state["mean"][which] = state["square"][which] = 0
-        state["age"][which] = 0
-        state["end"][which] = torch.randint(SHORTEST, LONGEST, (count,), generator=random)
-        state["core"][which] = core
+        self._running.start(which, latents, random)
+        self._core[which] = core
         for name, values in vars(claims).items():
             getattr(self._claims, name)[which] = values
