@@ -6,6 +6,7 @@ directly.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,8 @@ class ConvolutionalTower(nn.Module):
 
     Args:
         image_size: Side S in pixels.
-        patch: Number of pixels per cell of the first scale along each axis; cells of each further
-            scale are twice as wide.
+        patch: Number of pixels per cell of the first scale along each axis, a power of two; cells
+            of each further scale are twice as wide.
         widths: Number of channels of each scale.
         blocks: Number of residual blocks of each scale.
         embed_dim: Number of dimensions D.
@@ -34,11 +35,13 @@ class ConvolutionalTower(nn.Module):
     ) -> None:
         super().__init__()
         self.image_size = image_size
-        steps = (patch, *(2 for _ in widths[1:]))
-        self.shrinkers = nn.ModuleList(
-            nn.Conv2d(before, after, 2 * step, step, step // 2)
-            for before, after, step in zip((3, *widths[:-1]), widths, steps, strict=True)
-        )
+        halvings = patch.bit_length() - 1
+        early = (3, *(widths[0] >> number for number in range(halvings - 1, -1, -1)))
+        stem: list[nn.Module] = []
+        for before, after in pairwise(early):
+            stem += [nn.Conv2d(before, after, 4, 2, 1), nn.SiLU()]
+        self.shrinkers = nn.ModuleList([nn.Sequential(*stem[:-1])])
+        self.shrinkers += [nn.Conv2d(before, after, 4, 2, 1) for before, after in pairwise(widths)]
         self.stages = nn.ModuleList(
             nn.Sequential(*(_Block(width) for _ in range(count)))
             for width, count in zip(widths, blocks, strict=True)

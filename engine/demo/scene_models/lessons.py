@@ -40,6 +40,9 @@ PAIRS, CHAINS_AT_ONCE, VIEWS = 12, 6, 2
 """Numbers of pairs, of chains and of views of each chain in a step with chains."""
 SCALES = (1, 4, 16)
 """Numbers of pixels averaged along each axis before gradients are compared."""
+DETAIL, DETAIL_WEIGHT = 4, 4.0
+"""Details are what is lost when this many pixels are averaged; they are weighed more, for they are
+a small part of most differences, but noise in the gradient would paint textures everywhere."""
 NEAR_ENOUGH, JUNK_DISTANCE = 0.04, 0.35
 THING_WEIGHT = 4.0
 """Weight of a pixel of a thing beside others, which have 1: things are small."""
@@ -207,12 +210,10 @@ class Lessons:
         mean = views.weights.mean((1, 2, 3))
         distance = (views.direction.square() * views.weights).mean((1, 2, 3)).div(mean).sqrt()
         agreements = []
+        sharp = [_sharpened(each) for each in (gradient, views.direction)]
         for scale in SCALES:
             root = F.avg_pool2d(views.weights, scale).sqrt()
-            own, ideal = (
-                (F.avg_pool2d(each, scale) * root).flatten(1)
-                for each in (gradient, views.direction)
-            )
+            own, ideal = ((F.avg_pool2d(each, scale) * root).flatten(1) for each in sharp)
             agreements.append(F.cosine_similarity(own, ideal, dim=1, eps=1e-7))
         agreement = torch.stack(agreements).mean(0)
         guidance = ((1 - agreement) * (distance / NEAR_ENOUGH).clamp(max=1)).mean()
@@ -241,3 +242,9 @@ class Lessons:
     def _embed(self, images: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             return self._perceptor.encode_image(images)
+
+
+def _sharpened(images: Tensor) -> Tensor:
+    """Return images (N, 3, S, S) with stronger details."""
+    coarse = F.avg_pool2d(images, DETAIL).repeat_interleave(DETAIL, 2).repeat_interleave(DETAIL, 3)
+    return coarse + DETAIL_WEIGHT * (images - coarse)
