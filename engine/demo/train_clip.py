@@ -18,7 +18,6 @@ from tqdm import trange
 from engine.demo import meaning
 from engine.demo.language import language_loss
 from engine.demo.lessons import Lessons
-from engine.demo.optimizer import Optimizer, rate_factor
 from engine.demo.parallel import is_first, rank, share_gradients
 from engine.demo.world import SIDE
 from engine.models.clip import ClipPerceptor, build_clip
@@ -27,12 +26,11 @@ from engine.models.vqgan import VQGAN
 CONFIG: dict[str, Any] = {
     "embed_dim": meaning.SIZE,
     "vision_cfg": {
-        "convolutional": {
-            "image_size": SIDE,
-            "patch": 4,
-            "widths": [64, 128, 192],
-            "blocks": [2, 2, 2],
-        }
+        "image_size": SIDE,
+        "patch_size": 8,
+        "width": 160,
+        "layers": 4,
+        "head_width": 32,
     },
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 4, "layers": 3},
 }
@@ -43,6 +41,9 @@ JUDGE_CONFIG: dict[str, Any] = {
 }
 """The judge is a small ResNet, unlike the CLIP that guides. Nothing follows its gradient, so it may
 be rough."""
+WARM_UP = 0.03
+"""Share of a phase in which the learning rate rises; after that it falls along half a cosine."""
+WEIGHT_DECAY = 0.02
 AVERAGE = 0.995
 """Decay of the moving average of the weights, which is the result of a phase."""
 CHECKPOINT_EVERY = 200
@@ -69,10 +70,10 @@ class Phase:
 
 PHASES = (
     Phase("language", steps=1200, learning_rate=2e-3, language=True),
-    Phase("recognition", steps=300, learning_rate=2e-3),
-    Phase("guidance", steps=700, learning_rate=2e-3, guided=True),
-    Phase("chains", steps=1500, learning_rate=1.5e-3, guided=True, chains=True),
-    Phase("addition", steps=400, learning_rate=8e-4, guided=True, chains=True, added_share=0.3),
+    Phase("recognition", steps=700, learning_rate=2e-3),
+    Phase("guidance", steps=900, learning_rate=1.5e-3, guided=True, attack_radius=2.0),
+    Phase("chains", steps=2100, learning_rate=1.2e-3, guided=True, chains=True),
+    Phase("addition", steps=500, learning_rate=6e-4, guided=True, chains=True, added_share=0.3),
 )
 
 JUDGE_PHASES = (
@@ -120,12 +121,17 @@ def _train_phase(
     """Train through `phase` and return the model with averaged weights."""
     model = perceptor.model
     losses = _loss_function(perceptor, vqgan, random, phase)
-    trained = (
-        (name, parameter)
+    parameters = [
+        parameter
         for name, parameter in model.named_parameters()
         if name.startswith("visual.") != phase.language and name != "logit_scale"
+    ]
+    optimizer = torch.optim.AdamW(
+        parameters, phase.learning_rate, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY
     )
-    optimizer = Optimizer(trained, phase.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, phase.learning_rate, total_steps=phase.steps, pct_start=WARM_UP
+    )
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE)
     )
@@ -134,10 +140,12 @@ def _train_phase(
     )
     for step in progress:
         weighted = losses()
-        optimizer.zero_grad()
+        optimizer.zero_grad(set_to_none=True)
         sum(weighted.values(), torch.zeros(())).backward()
-        share_gradients(optimizer.parameters)
-        optimizer.step(rate_factor(step / phase.steps))
+        share_gradients(parameters)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
         average.update_parameters(model)
         if on_checkpoint is not None and step % CHECKPOINT_EVERY == CHECKPOINT_EVERY - 1:
             on_checkpoint(average.module)
