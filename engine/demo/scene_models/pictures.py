@@ -30,6 +30,8 @@ THUMB = 16
 """Side in pixels of the small pictures that are compared with unfinished ones."""
 USUAL_WEIGHT = 8.0
 """How often variants of the usual place and size are drawn, beside others."""
+ANOTHER_MEDIUM = 0.35
+"""Share of similar cores that have another medium."""
 _WIDEST_ASIDE = 0.52
 _CANDIDATES = 100
 """Number of cores among which a similar one is chosen."""
@@ -115,12 +117,13 @@ class DrawnScenes:
         return best % variants, best >= variants
 
     def similar_core(self, core: Tensor, random: torch.Generator) -> Tensor:
-        """Draw, for each core (B,), one that differs in few attributes."""
+        """Draw, for each core (B,), one that differs in few attributes; for some in the medium."""
         first = self.attributes[core * self.thumbs.shape[1]]
         drawn = self.draw_cores((len(core), _CANDIDATES), random)
         others = self.attributes[(drawn * self.thumbs.shape[1]).flatten()]
         same = torch.zeros(len(core), _CANDIDATES)
-        for slot, weight in (("sky", 1), ("ground", 1), ("medium", 2)):
+        another = torch.rand(len(core), 1, generator=random) < ANOTHER_MEDIUM
+        for slot, weight in (("sky", 1), ("ground", 1), ("medium", torch.where(another, -2, 2))):
             other = getattr(others, slot).view(len(core), _CANDIDATES)
             same += weight * (getattr(first, slot)[:, None] == other)
         other = others.kind.view(len(core), _CANDIDATES, 2)
