@@ -15,6 +15,8 @@ from engine.models.vqgan import VQGAN
 
 CHAINS = 96
 """Number of chains."""
+REGULARIZER = 0.6
+"""Weight of the regularizer, as in the preset for the shapes."""
 EDIT_SHARE = 0.25
 """Share of chains that start from a true picture of which the prompt changes one attribute."""
 
@@ -27,7 +29,8 @@ class Chains:
         self._vqgan = vqgan
         self._random = random
         self._nearest = NearestPictures(random)
-        self._running = RunningLatents(CHAINS, (vqgan.codebook.shape[1], side, side))
+        shape = (vqgan.codebook.shape[1], side, side)
+        self._running = RunningLatents(CHAINS, shape, REGULARIZER)
         self._wanted = torch.zeros(CHAINS, 3, dtype=torch.long)
         self._edited = torch.zeros(CHAINS, dtype=torch.bool)
         self._goals = torch.zeros(CHAINS, 3, SIDE, SIDE)

@@ -15,14 +15,18 @@ SHORTEST, LONGEST = 30, 150
 LEARNING_RATE = 0.3
 LEARNING_RATE_END = 0.05
 """Share of the learning rate left after `LONGEST` steps."""
-REGULARIZER, REGULARIZER_DECAY = 0.6, 0.01
-"""Weight of the regularizer and its decay per step, as in the presets of the demo models."""
+REGULARIZER_DECAY = 0.01
+"""Decay of the regularizer's weight per step, as in the preset for the shapes."""
 
 
 class RunningLatents:
-    """A pool of `count` latents of a shape (C, H, W), each with Adam's moments and an age."""
+    """A pool of `count` latents of a shape (C, H, W), each with Adam's moments and an age.
 
-    def __init__(self, count: int, shape: tuple[int, int, int]) -> None:
+    `regularizer` is the weight of the mean square of a latent in its loss (paper, Section 2.4).
+    """
+
+    def __init__(self, count: int, shape: tuple[int, int, int], regularizer: float = 0.0) -> None:
+        self._regularizer = regularizer
         self.latents = torch.zeros(count, *shape)
         self._mean = torch.zeros_like(self.latents)
         self._square = torch.zeros_like(self.latents)
@@ -31,7 +35,7 @@ class RunningLatents:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that changes."""
-        return dict(vars(self))
+        return {name: value for name, value in vars(self).items() if name != "_regularizer"}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Continue from a state."""
@@ -52,7 +56,7 @@ class RunningLatents:
         """
         age = self._age[chosen].view(-1, 1, 1, 1)
         latents = self.latents[chosen]
-        alpha = REGULARIZER * (1 - REGULARIZER_DECAY) ** age
+        alpha = self._regularizer * (1 - REGULARIZER_DECAY) ** age
         gradient = gradient + alpha * 2 * latents / latents[0].numel()
         mean = torch.lerp(gradient, self._mean[chosen], ADAM_BETAS[0])
         square = torch.lerp(gradient.square(), self._square[chosen], ADAM_BETAS[1])
