@@ -39,6 +39,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "augmentations": SCENES,
         # The smallest latents of its grid mean the lines of a woodcut.
         "regularizer": 0.0,
+        "regularizer_decay": 0.0,
     },
 }
 
