@@ -6,8 +6,6 @@ import sys
 BENCHMARKS = (
     "quality",
     "scenes",
-    "scene-quality",
-    "scene-figures",
     "rivals",
     "painters",
     "open-edit",

@@ -29,7 +29,7 @@ from bot.healthcheck import LOCAL_FOLDERS
 from bot.services import Services
 from bot.tasks import cancel
 from bot.timings import Timings
-from engine.models.demo_entries import DEMO_PIXELS
+from engine.models.catalogue import DEMO_PIXELS
 from engine.settings import DEMO
 
 log = logging.getLogger(__name__)
@@ -159,6 +159,6 @@ def local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
     storage = settings.storage.model_copy(update={"folder": folder, "url": SecretStr("")})
     engine = settings.engine
     if engine.installed == (DEMO,):
-        more = ("scenes", *(f"demo-{kind}" for kind in DEMO_PIXELS))
-        engine = engine.model_copy(update={"more_models": more})
+        weightless = tuple(f"demo-{kind}" for kind in DEMO_PIXELS)
+        engine = engine.model_copy(update={"more_models": weightless})
     return settings.model_copy(update={"discord": discord, "storage": storage, "engine": engine})

@@ -5,8 +5,6 @@ from pathlib import Path
 
 from engine.models.model_entry import CUDA_LIBRARIES, ModelEntry, RunMemory
 from engine.models.phrases import shape_phrases
-from engine.models.scene_phrases import scene_phrases
-from engine.models.scene_vocabulary import SceneVocabulary
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.recipes.generator_kinds import KINDS
 from engine.text import Text
@@ -24,10 +22,10 @@ DEMO_PIXELS = {
 
 
 def demo_entries() -> dict[str, ModelEntry]:
-    """Return the pair that paints shapes, its CLIP with other generators, and the scenes' pair."""
+    """Return the pair that paints shapes, and its CLIP with other generators."""
     shapes = _shapes()
     pixels = {f"demo-{kind}": _with_pixels(shapes, kind) for kind in DEMO_PIXELS}
-    return {"demo": shapes, "scenes": _scenes(), **pixels}
+    return {"demo": shapes, **pixels}
 
 
 def _with_pixels(shapes: ModelEntry, kind: str) -> ModelEntry:
@@ -97,42 +95,4 @@ def _shapes() -> ModelEntry:
         styles=("flat design", "in flat colours", "minimalist", "nice and clean"),
         vocabulary=ShapeVocabulary(),
         phrases=shape_phrases(),
-    )
-
-
-def _scenes() -> ModelEntry:
-    return ModelEntry(
-        name="scenes",
-        description="a small VQGAN and CLIP, trained by this repository on drawn landscapes",
-        limits=Text(
-            "the scene models know only landscapes with one or two things in them, at some times "
-            "of day and in some weather, and a few media such as watercolor and pixel art"
-        ),
-        generator=_DEMO / "scenes-vqgan.safetensors",
-        perceptors=(_DEMO / "scenes-clip.safetensors",),
-        factor=4,
-        side=128,
-        enlarge=4,
-        preset="scenes",
-        vary_noise=4.0,
-        memory=RunMemory(fixed=200e6, per_pixel=3.2e3, per_cutout=3.5e6, view_sides=(64,)),
-        cuda_memory=RunMemory(
-            fixed=CUDA_LIBRARIES + 60e6, per_pixel=1.6e3, per_cutout=2.5e6, view_sides=(64,)
-        ),
-        examples=(
-            "a red boat in the sea at sunset",
-            "a castle in the hills by day",
-            "a windmill in a meadow under a rainbow",
-        ),
-        combination="a house in a meadow:2 | at night",
-        styles=(
-            "watercolor",
-            "charcoal drawing",
-            "pixel art",
-            "stained glass",
-            "woodcut",
-            "oil painting",
-        ),
-        vocabulary=SceneVocabulary(),
-        phrases=scene_phrases(),
     )
