@@ -29,7 +29,7 @@ from bot.healthcheck import LOCAL_FOLDERS
 from bot.services import Services
 from bot.tasks import cancel
 from bot.timings import Timings
-from engine.models.catalogue import DEMO_PIXELS
+from engine.models.demo_entries import DEMO_PIXELS
 from engine.settings import DEMO
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError, RecipeError
-from engine.models.catalogue import PAINTERS, PainterEntry, find_entry, find_models
+from engine.models.catalogue import PAINTERS, find_entry, find_models
 from engine.models.memory import Budget, estimate_fixed
+from engine.models.painter_entry import PainterEntry
 from engine.recipes.glide_recipe import GlideRecipe
 from engine.recipes.kinds import AnyRecipe, OtherRecipe
 from engine.recipes.mindalle_recipe import MinDalleRecipe

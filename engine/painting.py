@@ -13,7 +13,8 @@ from engine.editing.edit_recipe import composite_result
 from engine.errors import RecipeError
 from engine.images import image_io, png
 from engine.images.drawing import svg_of
-from engine.models.catalogue import PainterEntry, find_entry, find_models
+from engine.models.catalogue import find_entry, find_models
+from engine.models.painter_entry import PainterEntry
 from engine.provenance import RECIPE_KEY, origin_texts
 from engine.recipes.generator_kinds import check_traits
 from engine.recipes.kinds import AnyRecipe

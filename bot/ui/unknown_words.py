@@ -13,8 +13,8 @@ from bot.languages.catalogue import Language
 from bot.languages.message import Message, Sentence, from_engine, joined
 from bot.ui.buttons import button_view
 from bot.ui.formatting import escape_name, escape_prompt, one_line
-from engine.models.catalogue import PainterEntry
 from engine.models.model_entry import ModelEntry
+from engine.models.painter_entry import PainterEntry
 
 CUSTOM_ID = re.compile(r"question:(?P<question>[\w-]{1,40}):(?P<answer>[a-z]{1,10})")
 """The custom id of a button: the question, and the answer that the button gives."""

@@ -22,8 +22,9 @@ from engine.files import check_output, quoted, read_bounded
 from engine.films import FILM_SUFFIXES, check_length, film_of, read_any_provenance
 from engine.images.clip import read_clip
 from engine.images.video_file import MAX_FILE_BYTES
-from engine.models.catalogue import PainterEntry, find_entry, find_models
+from engine.models.catalogue import find_entry, find_models
 from engine.models.model_entry import ModelEntry
+from engine.models.painter_entry import PainterEntry
 from engine.painting import check_paintable
 from engine.presets import with_film
 from engine.provenance import Provenance

@@ -19,11 +19,11 @@ from engine.errors import EngineError
 from engine.files import atomic_write, quoted
 from engine.images.png import save_png
 from engine.images.tiling import repeated
-from engine.models.catalogue import PainterEntry
 from engine.models.devices import choose_device, set_measured_threads
 from engine.models.memory import free_budget
 from engine.models.model_entry import ModelEntry
 from engine.models.painter import Painter, Run
+from engine.models.painter_entry import PainterEntry
 from engine.painters import accelerated, begin, choose_plan, load_painter, plan_of
 from engine.painting import finished_picture, svg_of_run
 from engine.recipes.kinds import AnyRecipe, tile_of_recipe

@@ -18,8 +18,9 @@ from engine.editing.followups import with_extra_steps
 from engine.errors import UsageError
 from engine.files import check_output
 from engine.images.image_io import load_picture
-from engine.models.catalogue import PainterEntry, find_entry, find_models
+from engine.models.catalogue import find_entry, find_models
 from engine.models.model_entry import ModelEntry
+from engine.models.painter_entry import PainterEntry
 from engine.painters import plain_recipe
 from engine.painting import check_paintable
 from engine.presets import default_size, make_recipe, round_to_grid, size_of_ratio

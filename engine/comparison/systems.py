@@ -9,8 +9,8 @@ from typing import Any
 
 from engine.comparison.prompts import TRIES
 from engine.errors import UsageError
-from engine.models.catalogue import PAINTERS, PainterEntry
-from engine.models.painter_entry import demo_painters
+from engine.models.catalogue import PAINTERS
+from engine.models.painter_entry import PainterEntry, demo_painters
 from engine.painters import find_painter, plain_recipe, step_cost
 from engine.presets import make_recipe
 from engine.recipes.checks import MAX_SEED

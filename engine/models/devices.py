@@ -12,8 +12,8 @@ from engine.models.calibration import (
     is_bf16_faster,
     is_faster_on,
 )
-from engine.models.catalogue import PainterEntry
 from engine.models.model_entry import ModelEntry
+from engine.models.painter_entry import PainterEntry
 from engine.models.processor import count_cores, usable_cpus
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

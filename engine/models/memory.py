@@ -6,9 +6,9 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engine.models.catalogue import PainterEntry
 from engine.models.memory_limits import usable_memory
 from engine.models.model_entry import ModelEntry
+from engine.models.painter_entry import PainterEntry
 
 if TYPE_CHECKING:
     from torch import device

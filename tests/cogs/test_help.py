@@ -6,8 +6,9 @@ import pytest
 
 from bot.config import BotSettings
 from engine.models import catalogue
-from engine.models.catalogue import CATALOGUE, EXAMPLES
+from engine.models.catalogue import CATALOGUE
 from engine.models.model_entry import COMBINATION, STYLES
+from engine.models.painter_entry import EXAMPLES
 from tests.harness.bot_harness import BotHarness, ephemeral_text, open_bot
 from tests.harness.languages import put_texts, set_client_language
 

@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from engine.mindalle.transformer import TransformerConfig
-from engine.models.catalogue import PainterEntry, find_models
+from engine.models.catalogue import find_models
 from engine.models.loading import save_weights
-from engine.models.painter_entry import PainterMemory
+from engine.models.painter_entry import PainterEntry, PainterMemory
 from engine.recipes.plain_recipe import PainterKind
 from tests.engine.glide import tiny
 from tests.engine.mindalle.small import random_transformer

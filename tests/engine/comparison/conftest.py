@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.models.catalogue import PAINTERS, PainterEntry
+from engine.models.catalogue import PAINTERS
+from engine.models.painter_entry import PainterEntry
 from tests.engine.tiny_painters import glide_entry, mindalle_entry
 
 

@@ -8,8 +8,10 @@ import torch
 from engine.demo.claims import describe
 from engine.demo.wordings import TEMPLATES, phrase, plain_prompt
 from engine.demo.world import COLORS, SHAPES, sample_scenes
-from engine.models.catalogue import CATALOGUE, EXAMPLES, OpenVocabulary
+from engine.models.catalogue import CATALOGUE
+from engine.models.painter_entry import EXAMPLES
 from engine.models.shape_vocabulary import ShapeVocabulary
+from engine.models.vocabulary import OpenVocabulary
 from engine.recipes.prompts import check_prompts, parse_prompts
 
 KNOWN = ShapeVocabulary()
