@@ -1,24 +1,25 @@
-"""The optimizer of the demo models: Muon for matrices, AdamW for all other weights.
+"""The optimizer of demo models: Muon for matrices, AdamW for all other weights.
 
 Muon (Jordan et al., 2024) makes the update of each matrix orthogonal, so that all its directions
 are learned at the same pace. `docs/scenes.md` compares it with AdamW alone.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-MATRIX_RATE = 10.0
-"""Learning rate of Muon, in units of AdamW's."""
-MATRIX_DECAY, DECAY = 0.05, 0.02
-BETAS = 0.9, 0.98
 LARGEST_NORM = 1.0
 """Norm of all gradients above which they are scaled down."""
 WARM_UP = 0.03
 """Share of a training in which the learning rate rises; after that it falls along half a cosine."""
+
+
+def is_no_embedding(name: str) -> bool:
+    """Return if a parameter's name is not that of a table, whose rows are no directions."""
+    return "embedding" not in name
 
 
 class Optimizer:
@@ -26,26 +27,42 @@ class Optimizer:
 
     Args:
         named: Names and parameters, as `nn.Module.named_parameters` gives them.
-        learning_rate: Highest learning rate of AdamW.
+        matrix_rate: Highest learning rate of Muon.
+        other_rate: Highest learning rate of AdamW.
+        matrix_decay: Weight decay of Muon.
+        other_decay: Weight decay of AdamW.
+        betas: Decays of AdamW's moments.
+        is_matrix: Tells by the name which of the parameters with rows and columns Muon gets. A
+            convolution is a matrix with a row for each output.
     """
 
-    def __init__(self, named: Iterable[tuple[str, nn.Parameter]], learning_rate: float) -> None:
+    def __init__(
+        self,
+        named: Iterable[tuple[str, nn.Parameter]],
+        *,
+        matrix_rate: float,
+        other_rate: float,
+        matrix_decay: float = 0.05,
+        other_decay: float = 0.02,
+        betas: tuple[float, float] = (0.9, 0.98),
+        is_matrix: Callable[[str], bool] = is_no_embedding,
+    ) -> None:
         self.parameters: list[nn.Parameter] = []
         self._matrices: list[tuple[nn.Parameter, Tensor]] = []
         others: list[nn.Parameter] = []
         for name, parameter in named:
             self.parameters.append(parameter)
-            if parameter.dim() in (2, 4) and "embedding" not in name:
+            if parameter.dim() > 1 and parameter[0].numel() > 1 and is_matrix(name):
                 self._matrices.append((parameter, _matrix(parameter.detach())))
             else:
                 others.append(parameter)
-        self._rate = learning_rate
         self._muon = torch.optim.Muon(
-            [matrix for _, matrix in self._matrices],
-            MATRIX_RATE * learning_rate,
-            weight_decay=MATRIX_DECAY,
+            [matrix for _, matrix in self._matrices], matrix_rate, weight_decay=matrix_decay
         )
-        self._adam = torch.optim.AdamW(others, learning_rate, betas=BETAS, weight_decay=DECAY)
+        self._adam = torch.optim.AdamW(
+            others, other_rate, betas=betas, weight_decay=other_decay, fused=True
+        )
+        self._rates = ((self._muon, matrix_rate), (self._adam, other_rate))
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -57,9 +74,9 @@ class Optimizer:
         nn.utils.clip_grad_norm_(self.parameters, LARGEST_NORM)
         for parameter, matrix in self._matrices:
             matrix.grad = None if parameter.grad is None else _matrix(parameter.grad)
-        for optimizer, rate in ((self._muon, MATRIX_RATE * self._rate), (self._adam, self._rate)):
+        for optimizer, highest in self._rates:
             for group in optimizer.param_groups:
-                group["lr"] = factor * rate
+                group["lr"] = factor * highest
             optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:

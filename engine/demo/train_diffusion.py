@@ -9,7 +9,6 @@ of the variational bound, whose gradient reaches only the variance. Some caption
 that no classifier is needed (Ho and Salimans, 2021).
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from tqdm import trange
 
 from engine.demo.claims import Claims, describe
 from engine.demo.diffusion_losses import DiffusionLosses
-from engine.demo.diffusion_optimizers import Optimizers
+from engine.demo.optimizer import Optimizer, rate_factor
 from engine.demo.wordings import HELD_OUT_TEMPLATES, TEMPLATES, phrase, plain_prompt
 from engine.demo.world import (
     COLORS,
@@ -74,8 +73,10 @@ BOUND_WEIGHT = 1e-3 * TIMESTEPS
 """Weight of a term of the variational bound, drawn at random from those of all timesteps."""
 WORD_BATCH, WORD_RATE = 128, 3e-3
 """Captions per step while the text tower learns what they say, and the learning rate."""
-WARM_UP = 0.03
-"""Share of the run in which the learning rate rises; after that it falls along half a cosine."""
+MATRIX_RATE, OTHER_RATE = 0.012, 1.5e-3
+"""Learning rates of the blocks' matrices, with Muon, and of all other weights, with AdamW. At 0.02
+and 2e-3, the loss after 300 steps was 0.49; with AdamW alone, 0.66."""
+WEIGHT_DECAY = 0.01
 AVERAGE = 0.997
 """Decay of the moving average of the weights, which is the result."""
 CHECKPOINT_EVERY = 50
@@ -121,9 +122,17 @@ def train_diffusion(plan: Plan, seed: int, checkpoint: Path | None = None) -> UN
     for part in (model.time_embed, model.input_blocks, model.middle_block, model.output_blocks):
         part.requires_grad_(True)
     model.out.requires_grad_(True)
-    optimizers = Optimizers(model)
+    optimizer = Optimizer(
+        (each for each in model.named_parameters() if each[1].requires_grad),
+        matrix_rate=MATRIX_RATE,
+        other_rate=OTHER_RATE,
+        matrix_decay=WEIGHT_DECAY,
+        other_decay=WEIGHT_DECAY,
+        betas=(0.9, 0.99),
+        is_matrix=_is_of_a_block,
+    )
     average = AveragedModel(model, multi_avg_fn=_average)
-    parts = {"model": model, "optimizers": optimizers, "average": average}
+    parts = {"model": model, "optimizer": optimizer, "average": average}
     first = _resume(parts, random, checkpoint)
     losses = DiffusionLosses(plan.config, plan.timesteps)
     progress = trange(
@@ -131,16 +140,24 @@ def train_diffusion(plan: Plan, seed: int, checkpoint: Path | None = None) -> UN
     )
     for step in progress:
         noise_loss, bound = losses(model, *_draw(plan, random), random)
-        model.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         (noise_loss + BOUND_WEIGHT * bound).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizers.step(_rate(step / plan.steps))
+        optimizer.step(rate_factor(step / plan.steps))
         average.update_parameters(model)
         if step % CHECKPOINT_EVERY == CHECKPOINT_EVERY - 1:
             progress.set_postfix(noise=f"{noise_loss.item():.4f}", bound=f"{bound.item():.5f}")
             _save(parts, random, step + 1, checkpoint)
     result: Any = average.module
     return result.eval()
+
+
+def _is_of_a_block(name: str) -> bool:
+    """Return if a parameter belongs to a block.
+
+    The first convolution of all does not: it sees colors.
+    """
+    blocks = ("input_blocks", "middle_block", "output_blocks")
+    return name.startswith(blocks) and name != "input_blocks.0.0.weight"
 
 
 def teach_words(model: UNet, random: torch.Generator, steps: int) -> float:
@@ -162,7 +179,7 @@ def teach_words(model: UNet, random: torch.Generator, steps: int) -> float:
         pairs = list(zip(guesses, said, strict=True))
         optimizer.zero_grad(set_to_none=True)
         torch.stack([F.cross_entropy(guess, truth) for guess, truth in pairs]).sum().backward()
-        optimizer.param_groups[0]["lr"] = WORD_RATE * _rate(step / steps)
+        optimizer.param_groups[0]["lr"] = WORD_RATE * rate_factor(step / steps)
         optimizer.step()
         right = float(torch.stack([(g.argmax(1) == t).float() for g, t in pairs]).mean())
     return right
@@ -226,13 +243,6 @@ def _average(averages: Any, currents: Any, steps: Any) -> None:
     decay = min(AVERAGE, (1 + float(steps)) / (10 + float(steps)))
     lerp: Any = vars(torch)["_foreach_lerp_"]  # type checkers do not know it
     lerp(averages, currents, 1 - decay)
-
-
-def _rate(progress: float) -> float:
-    """Return the learning rate as a share of its maximum."""
-    if progress < WARM_UP:
-        return (progress + 1e-3) / WARM_UP
-    return max(0.5 + 0.5 * math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)), 0.01)
 
 
 def _resume(parts: dict[str, Any], random: torch.Generator, checkpoint: Path | None) -> int:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from engine.demo import wordings
 from engine.demo.claims import describe
-from engine.demo.optimizer import rate_factor
+from engine.demo.optimizer import Optimizer, rate_factor
 from engine.demo.world import COLORS, SHAPES, Scenes, render, sample_scenes
 from engine.mindalle.tokens import FIRST_WORD, UNKNOWN, WordTokenizer, split_words
 from engine.mindalle.transformer import CodeTransformer, TransformerConfig
@@ -58,7 +58,14 @@ class Training:
             self._model = CodeTransformer(self._config)
             _initialize(self._model)
         self._tokenizer = WordTokenizer(self._config.words, TEXT_LENGTH)
-        self._optimizers = _optimizers(self._model)
+        self._optimizer = Optimizer(
+            self._model.named_parameters(),
+            matrix_rate=MATRIX_RATE,
+            other_rate=OTHER_RATE,
+            matrix_decay=WEIGHT_DECAY,
+            other_decay=0,
+            is_matrix=lambda name: name.startswith("blocks."),
+        )
         self._average = torch.optim.swa_utils.AveragedModel(
             self._model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE)
         )
@@ -76,9 +83,6 @@ class Training:
 
     def step(self) -> None:
         """Train on one batch."""
-        factor = rate_factor(self.steps_done / self._steps)
-        for optimizer, rate in zip(self._optimizers, (MATRIX_RATE, OTHER_RATE), strict=True):
-            optimizer.param_groups[0]["lr"] = factor * rate
         scenes, codes = self._batch()
         captions = wordings.phrase(describe(scenes, self._random), self._random)
         tokens = torch.cat([self._tokenizer(caption) for caption in captions])
@@ -87,11 +91,9 @@ class Training:
         with torch.autocast("cpu", torch.bfloat16):
             logits = self._model(tokens, codes[:, :-1])
         loss = F.cross_entropy(logits.flatten(0, 1), codes.flatten())
-        self._model.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
-        for optimizer in self._optimizers:
-            optimizer.step()
+        self._optimizer.step(rate_factor(self.steps_done / self._steps))
         self.steps_done += 1
         if self.steps_done % AVERAGE_EVERY == 0:
             self._average.update_parameters(self._model)
@@ -102,7 +104,7 @@ class Training:
         return {
             "model": self._model.state_dict(),
             "average": self._average.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "optimizer": self._optimizer.state_dict(),
             "random": self._random.get_state(),
             "scenes": vars(self._scenes),
             "codes": self._codes,
@@ -113,8 +115,7 @@ class Training:
         """Continue from the `state_dict` of a training with the same number of steps."""
         self._model.load_state_dict(state["model"])
         self._average.load_state_dict(state["average"])
-        for optimizer, each in zip(self._optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(each)
+        self._optimizer.load_state_dict(state["optimizer"])
         self._random.set_state(state["random"])
         self._scenes, self._codes = Scenes(**state["scenes"]), state["codes"]
         self.losses = state["losses"]
@@ -185,16 +186,6 @@ def encode(vqgan: VQGAN, scenes: Scenes) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
         latents = vqgan.encode(pictures)
     return nearest_codes(latents.float(), vqgan.codebook).flatten(1)
-
-
-def _optimizers(model: CodeTransformer) -> tuple[torch.optim.Optimizer, ...]:
-    named = list(model.named_parameters())
-    matrices = [each for name, each in named if name.startswith("blocks.") and each.dim() == 2]
-    others = [each for name, each in named if not (name.startswith("blocks.") and each.dim() == 2)]
-    return (
-        torch.optim.Muon(matrices, MATRIX_RATE, weight_decay=WEIGHT_DECAY, momentum=0.95),
-        torch.optim.AdamW(others, OTHER_RATE, betas=(0.9, 0.98), weight_decay=0, fused=True),
-    )
 
 
 def _initialize(model: CodeTransformer) -> None:

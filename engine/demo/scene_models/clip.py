@@ -30,6 +30,8 @@ CONFIG: dict[str, Any] = {
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 96, "heads": 3, "layers": 3},
 }
 AVERAGE = 0.995
+MATRIX_FACTOR = 10.0
+"""Learning rate of Muon, in units of AdamW's."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ class ClipLesson:
             for name, parameter in model.named_parameters()
             if name.startswith("visual.") != phase.language and name != "logit_scale"
         )
-        self._optimizer = Optimizer(trained, phase.learning_rate)
+        self._optimizer = Optimizer(
+            trained, matrix_rate=MATRIX_FACTOR * phase.learning_rate, other_rate=phase.learning_rate
+        )
         self.average = torch.optim.swa_utils.AveragedModel(
             model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE)
         )

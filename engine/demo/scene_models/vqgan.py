@@ -43,7 +43,8 @@ BATCH = 24
 """Crops per step and process, or twice as many as whole pictures."""
 CROP = 64
 CROP_UNTIL = 0.72
-LEARNING_RATE = 1.2e-3
+LEARNING_RATE, MATRIX_FACTOR = 1.2e-3, 10.0
+"""Highest learning rate of AdamW, and that of Muon in its units."""
 PLAIN_UNTIL = 0.06
 """Share of the run in which noise of the same size stands for the quantization."""
 CORRUPT_FROM = 0.72
@@ -63,7 +64,9 @@ class VQGANLesson:
         self.model.codebook.data.copy_(grid())
         self.model.codebook.requires_grad_(False)
         trained = (each for each in self.model.named_parameters() if each[1].requires_grad)
-        self.optimizer = Optimizer(trained, LEARNING_RATE)
+        self.optimizer = Optimizer(
+            trained, matrix_rate=MATRIX_FACTOR * LEARNING_RATE, other_rate=LEARNING_RATE
+        )
         self.average = torch.optim.swa_utils.AveragedModel(
             self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
         )

@@ -17,7 +17,7 @@ def test_it_trains_convolutions_and_biases_in_any_memory_layout(
         model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1))
     model = model.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
     random = torch.Generator().manual_seed(1)
-    optimizer = Optimizer(model.named_parameters(), 2e-3)
+    optimizer = Optimizer(model.named_parameters(), matrix_rate=0.02, other_rate=2e-3)
     losses: list[float] = []
     for number in range(150):
         images = torch.rand(8, 3, 8, 8, generator=random)
@@ -32,7 +32,7 @@ def test_it_trains_convolutions_and_biases_in_any_memory_layout(
 def test_a_factor_of_zero_changes_nothing() -> None:
     layer = nn.Linear(3, 3)
     before = layer.weight.detach().clone()
-    optimizer = Optimizer(layer.named_parameters(), 1.0)
+    optimizer = Optimizer(layer.named_parameters(), matrix_rate=1.0, other_rate=1.0)
     layer(torch.ones(3)).sum().backward()
     optimizer.step(0.0)
     assert torch.equal(layer.weight, before)
