@@ -51,7 +51,7 @@ PHASES = (
     Phase("language", steps=2500, learning_rate=2e-3, language=True),
     Phase("recognition", steps=400, learning_rate=2e-3),
     Phase("guidance", steps=1000, learning_rate=2e-3, guided=True),
-    Phase("chains", steps=4000, learning_rate=1.5e-3, guided=True, chains=True),
+    Phase("chains", 4000, learning_rate=1.5e-3, guided=True, chains=True, added_share=0.1),
 )
 
 
