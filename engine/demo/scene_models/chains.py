@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.demo.precision import half_precision
 from engine.demo.running_latents import RunningLatents
 from engine.demo.scene_models.attributes import Attributes, said_of
 from engine.demo.scene_models.pictures import DrawnScenes
@@ -52,7 +53,7 @@ class Chains:
         """Return the pictures (B, 3, 128, 128) of quantized latents, about in [0, 1]."""
         nearest = nearest_in_grid(latents.detach(), self._vqgan.codebook)
         straight_through = nearest + (latents - latents.detach())
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision():
             return self._vqgan.decode(straight_through).float()
 
     def claims(self, chosen: Tensor) -> Attributes:
@@ -93,7 +94,7 @@ class Chains:
             other = self._scenes.similar_core(core[edited], random)
             nothing = torch.zeros_like(other)
             pictures = self._scenes.picture(other, nothing, nothing.bool())
-            with torch.autocast("cpu", torch.bfloat16):
+            with half_precision():
                 latents[edited] = self._vqgan.encode(pictures).float()
         self._running.start(which, latents, random)
         self._core[which] = core

@@ -21,6 +21,7 @@ from engine.demo.lessons import (
     SHARPNESS,
     TOP_SIMILARITY,
 )
+from engine.demo.precision import half_precision
 from engine.demo.scene_models.attributes import VALUES, Attributes, apart
 from engine.demo.scene_models.chains import CHAINS, Chains
 from engine.demo.scene_models.cutting import cutter, noisy
@@ -240,7 +241,7 @@ class Lessons:
         return losses, gradient
 
     def _embed(self, images: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision():
             return self._perceptor.encode_image(images)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.demo.corruption import smooth_noise, spoil
+from engine.demo.precision import half_precision
 from engine.demo.scene_models.attributes import Attributes, said_of
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.world import Rows
@@ -100,7 +101,7 @@ class ScenePairPool:
         )
         share = torch.rand(count, 1, 1, 1, generator=random)
         share = torch.where(warped[:, None, None, None], LIGHT_SPOIL * share, share)
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision():
             latents = self._vqgan.encode(pictures).float()
             junk = spoil(latents, share, self._vqgan.codebook, random)
             where = F.interpolate(around.float(), latents.shape[2:]) > 0.5

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from engine.demo.corruption import blobs
 from engine.demo.optimizer import Optimizer, rate_factor
 from engine.demo.parallel import rank, share_gradients
+from engine.demo.precision import half_precision
 from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.train_vqgan import COMMITMENT, reconstruction_loss
 from engine.models.codebook import random_codes
@@ -76,7 +77,7 @@ class VQGANLesson:
         random = torch.Generator().manual_seed(self._seed + 7919 * number + 104729 * rank())
         progress = number / self.steps
         images = self._draw(random, cropped=progress < CROP_UNTIL)
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision():
             latents = self.model.encode(images)
         latents = latents.float()
         codebook = self.model.codebook.detach()
@@ -135,7 +136,7 @@ class VQGANLesson:
         return images.contiguous(memory_format=torch.channels_last)
 
     def _decode(self, latents: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision():
             return self.model.decode(latents).float()
 
 
