@@ -49,8 +49,6 @@ class DrawnScenes:
     """What each picture shows, core by core (CORES * VARIANTS)."""
     things: Tensor
     """Share of each cell (CORES, VARIANTS, 32, 32) that things cover, as bytes."""
-    cores: Tensor
-    """The cores that are drawn from."""
 
     def mask(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Tensor:
         """Return where things are (B, 1, 32, 32), in [0, 1]."""
@@ -80,7 +78,7 @@ class DrawnScenes:
 
     def draw_cores(self, shape: tuple[int, ...], random: torch.Generator) -> Tensor:
         """Draw cores of a shape."""
-        return self.cores[torch.randint(len(self.cores), shape, generator=random)]
+        return torch.randint(len(self.things), shape, generator=random)
 
     def shows(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Attributes:
         """Return what pictures (B,) show."""
@@ -151,7 +149,6 @@ def draw_scenes(
     random = Random(seed)
     descriptions = [_variants(random, variants) for _ in range(cores)]
     attributes = attributes_of([each for core in descriptions for each in core])
-    every = torch.arange(cores)
     path = folder / f"scenes-{seed}-{cores}-{variants}.npy"
     small, masks = (path.with_name(f"{name}-{path.name}") for name in ("thumbs", "masks"))
     if not path.exists():
@@ -159,7 +156,7 @@ def draw_scenes(
     pixels = np.load(path, mmap_mode="r")
     thumbs = torch.from_numpy(np.load(small)).permute(0, 1, 4, 2, 3).float() / 255
     things = torch.from_numpy(np.load(masks))
-    return DrawnScenes(pixels, thumbs.flatten(2), attributes, things, every)
+    return DrawnScenes(pixels, thumbs.flatten(2), attributes, things)
 
 
 def _draw_all(

@@ -5,8 +5,8 @@ quantization, Mentzer et al., 2024). Codebooks that were learned, from the start
 autoencoder's latents, ended in three dimensions: mean colors without outlines.
 
 More latents are spoiled than for the shapes (`engine.demo.train_vqgan`): the decoder has attention
-over the whole latent and learns to make a true picture of a latent of which up to two thirds is
-random, so that the outlines of an optimized latent snap to true ones.
+over the whole latent and learns to make a true picture of a latent of which up to half is random,
+so that the outlines of an optimized latent snap to true ones.
 """
 
 from itertools import product
