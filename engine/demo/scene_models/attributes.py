@@ -60,11 +60,6 @@ class Attributes(Rows):
         """Return a copy with other tensors in the named fields."""
         return replace(self, **fields)
 
-    def mirrored(self, which: Tensor) -> Self:
-        """Return a copy in which the rows `which` (N,) have left and right swapped."""
-        swapped = torch.where(self.place >= 0, 2 - self.place, self.place)
-        return self.replace(place=torch.where(which[:, None], swapped, self.place))
-
     def of_one_thing(self) -> Tensor:
         """Return for each row (N,) if there is one thing."""
         return (self.kind[:, 0] >= 0) & (self.kind[:, 1] < 0)

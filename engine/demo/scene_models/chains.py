@@ -67,7 +67,7 @@ class Chains:
             Pictures (B, 3, 128, 128), attributes (B), and masks (B, 1, 32, 32).
         """
         core = self._core[chosen]
-        which = core, *self._scenes.nearest(core, self._claims[chosen], images)
+        which = core, self._scenes.nearest(core, self._claims[chosen], images)
         scenes = self._scenes
         return scenes.picture(*which), scenes.shows(*which), scenes.mask(*which)
 
@@ -76,7 +76,7 @@ class Chains:
         self._begin(self._running.advance(chosen, gradient), random)
 
     def _said(self, core: Tensor, random: torch.Generator) -> Attributes:
-        shown = self._scenes.shows(core, *self._scenes.draw_variants(core, random))
+        shown = self._scenes.shows(core, self._scenes.draw_variants(core, random))
         return said_of(shown, random)
 
     @torch.no_grad()
@@ -92,8 +92,7 @@ class Chains:
         edited = torch.rand(count, generator=random) < EDIT_SHARE
         if edited.any():
             other = self._scenes.similar_core(core[edited], random)
-            nothing = torch.zeros_like(other)
-            pictures = self._scenes.picture(other, nothing, nothing.bool())
+            pictures = self._scenes.picture(other, torch.zeros_like(other))
             with half_precision():
                 latents[edited] = self._vqgan.encode(pictures).float()
         self._running.start(which, latents, random)

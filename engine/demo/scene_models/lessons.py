@@ -96,7 +96,7 @@ class Lessons:
         self._added_share = added_share
         self._pool = self.chains = None
         if vqgan is not None:
-            self._pool = ScenePairPool(vqgan, scenes, random)
+            self._pool = ScenePairPool(vqgan, scenes)
             self.chains = Chains(vqgan, scenes, random) if chains else None
         self.lead: dict[str, float] = {}
 

@@ -6,7 +6,7 @@ so that an unfinished picture of it finds a true one that is similar.
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
@@ -20,15 +20,18 @@ from torch.nn import functional as F
 from engine.demo.scene_models.attributes import MIDDLE, VALUES, Attributes, attributes_of
 from engine.demo.scenes.canvas import SIDE
 from engine.demo.scenes.description import Description, problem_of, sample_description
-from engine.demo.scenes.drawing import draw
+from engine.demo.scenes.drawing import Composition, draw
 from engine.demo.scenes.table import MEDIA, PLACES
 
-CORES, VARIANTS = 2500, 20
+CORES, VARIANTS = 4000, 12
+COMPOSITIONS = tuple(Composition(sky, ground, 4) for sky in (1, 2) for ground in (1, 3))
+"""The compositions of all pictures. Few, so that what a sentence asks for is nearly one picture:
+where many are right, the gradient leads to their mean, which is blurred."""
 MASK_SIDE = 32
 """Side of the masks of things."""
 THUMB = 16
 """Side in pixels of the small pictures that are compared with unfinished ones."""
-USUAL_WEIGHT = 8.0
+USUAL_WEIGHT = 3.0
 """How often variants of the usual place and size are drawn, beside others."""
 ANOTHER_MEDIUM = 0.35
 """Share of similar cores that have another medium."""
@@ -50,69 +53,55 @@ class DrawnScenes:
     things: Tensor
     """Share of each cell (CORES, VARIANTS, 32, 32) that things cover, as bytes."""
 
-    def mask(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Tensor:
+    def mask(self, core: Tensor, variant: Tensor) -> Tensor:
         """Return where things are (B, 1, 32, 32), in [0, 1]."""
-        masks = self.things[core, variant].float()[:, None] / 255
-        return torch.where(mirrored[:, None, None, None], masks.flip(3), masks)
+        return self.things[core, variant].float()[:, None] / 255
 
-    def picture(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Tensor:
-        """Return pictures (B, 3, 128, 128) in [0, 1] of cores, variants and mirrorings (B,)."""
+    def picture(self, core: Tensor, variant: Tensor) -> Tensor:
+        """Return pictures (B, 3, 128, 128) in [0, 1] of cores and variants (B,)."""
         chosen = torch.from_numpy(self.pixels[core.numpy(), variant.numpy()])
-        pictures = chosen.permute(0, 3, 1, 2).float().div_(255)
-        return torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
+        return chosen.permute(0, 3, 1, 2).float().div_(255)
 
-    def sample(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw pictures (count, 3, 128, 128), and their cores, variants and mirrorings."""
+    def sample(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw pictures (count, 3, 128, 128), and their cores and variants."""
         core = self.draw_cores((count,), random)
-        variant, mirrored = self.draw_variants(core, random)
-        return self.picture(core, variant, mirrored), core, variant, mirrored
+        variant = self.draw_variants(core, random)
+        return self.picture(core, variant), core, variant
 
-    def draw_variants(self, core: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw variants (B,) of cores (B,), more often usual ones, and if they are mirrored."""
+    def draw_variants(self, core: Tensor, random: torch.Generator) -> Tensor:
+        """Draw variants (B,) of cores (B,), more often usual ones."""
         variants = self.thumbs.shape[1]
         each = core[:, None] * variants + torch.arange(variants)
         usual = self.attributes[each.flatten()].are_usual().view(each.shape)
         weights = 1 + (USUAL_WEIGHT - 1) * usual.float()
-        variant = torch.multinomial(weights, 1, generator=random)[:, 0]
-        return variant, torch.rand(len(core), generator=random) < 0.5
+        return torch.multinomial(weights, 1, generator=random)[:, 0]
 
     def draw_cores(self, shape: tuple[int, ...], random: torch.Generator) -> Tensor:
         """Draw cores of a shape."""
         return torch.randint(len(self.things), shape, generator=random)
 
-    def shows(self, core: Tensor, variant: Tensor, mirrored: Tensor) -> Attributes:
+    def shows(self, core: Tensor, variant: Tensor) -> Attributes:
         """Return what pictures (B,) show."""
-        return self.attributes[core * self.thumbs.shape[1] + variant].mirrored(mirrored)
+        return self.attributes[core * self.thumbs.shape[1] + variant]
 
-    def nearest(self, core: Tensor, claims: Attributes, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Find the pictures of cores (B,) that are most similar to `images` (B, 3, S, S).
+    def nearest(self, core: Tensor, claims: Attributes, images: Tensor) -> Tensor:
+        """Find the variants (B,) of cores (B,) that are most similar to `images` (B, 3, S, S).
 
         Only those count of which the claims are true, as far as there are any; a place or size that
         is not said of a thing is the usual one.
-
-        Returns:
-            Their variants (B,) and whether they are mirrored (B,).
         """
         small = F.avg_pool2d(images, images.shape[-1] // THUMB).flatten(1)
         variants = self.thumbs.shape[1]
         each = core[:, None] * variants + torch.arange(variants)
         alone = claims.of_one_thing()[:, None, None]
-        distances = []
-        for mirrored in (False, True):
-            thumbs = self.thumbs[core]
-            shown = self.attributes[each.flatten()]
-            if mirrored:
-                thumbs = thumbs.unflatten(2, (3, THUMB, THUMB)).flip(4).flatten(2)
-                shown = shown.mirrored(torch.ones(len(shown), dtype=torch.bool))
-            distance = (thumbs - small[:, None]).square().mean(2)
-            for slot, usual in (("place", MIDDLE), ("size", -1)):
-                said = getattr(claims, slot)[:, None]
-                true = getattr(shown, slot).view(len(core), variants, 2)
-                wrong = torch.where(said >= 0, said != true, alone & (true != usual))
-                distance = distance + wrong[:, :, 0]
-            distances.append(distance)
-        best = torch.cat(distances, 1).argmin(1)
-        return best % variants, best >= variants
+        shown = self.attributes[each.flatten()]
+        distance = (self.thumbs[core] - small[:, None]).square().mean(2)
+        for slot, usual in (("place", MIDDLE), ("size", -1)):
+            said = getattr(claims, slot)[:, None]
+            true = getattr(shown, slot).view(len(core), variants, 2)
+            wrong = torch.where(said >= 0, said != true, alone & (true != usual))
+            distance = distance + wrong[:, :, 0]
+        return distance.argmin(1)
 
     def similar_core(self, core: Tensor, random: torch.Generator) -> Tensor:
         """Draw, for each core (B,), one that differs in few attributes; for some in the medium."""
@@ -135,7 +124,7 @@ class DrawnScenes:
         Text needs no picture, so a sentence can say what is never drawn.
         """
         chosen = torch.randint(len(self.attributes), (count,), generator=random)
-        scenes = self.attributes[chosen].mirrored(torch.rand(count, generator=random) < 0.5)
+        scenes = self.attributes[chosen]
         drawn = torch.randint(len(VALUES["color"]), (count, 2), generator=random)
         mixed = torch.rand(count, 1, generator=random) < 0.5
         color = torch.where(mixed & (scenes.color >= 0), drawn, scenes.color)
@@ -152,7 +141,7 @@ def draw_scenes(
     path = folder / f"scenes-{seed}-{cores}-{variants}.npy"
     small, masks = (path.with_name(f"{name}-{path.name}") for name in ("thumbs", "masks"))
     if not path.exists():
-        _draw_all(path, small, masks, descriptions, seed, processes)
+        _draw_all(path, small, masks, descriptions, processes)
     pixels = np.load(path, mmap_mode="r")
     thumbs = torch.from_numpy(np.load(small)).permute(0, 1, 4, 2, 3).float() / 255
     things = torch.from_numpy(np.load(masks))
@@ -164,7 +153,6 @@ def _draw_all(
     small: Path,
     masks: Path,
     descriptions: list[tuple[Description, ...]],
-    seed: int,
     processes: int,
 ) -> None:
     """Draw all pictures into three files; the one at `path` comes last, so it is complete."""
@@ -173,8 +161,9 @@ def _draw_all(
     pixels = open_memmap(unfinished, "w+", dtype=np.uint8, shape=(*shape, SIDE, SIDE, 3))
     thumbs = np.zeros((*shape, THUMB, THUMB, 3), dtype=np.uint8)
     things = np.zeros((*shape, MASK_SIDE, MASK_SIDE), dtype=np.uint8)
-    with ProcessPoolExecutor(processes) as executor:
-        drawn = executor.map(partial(_draw_core, seed), enumerate(descriptions), chunksize=10)
+    # OpenCV's threads do not survive a fork, and the children would wait for them.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as executor:
+        drawn = executor.map(_draw_core, enumerate(descriptions), chunksize=10)
         for number, (pictures, covered) in enumerate(drawn):
             pixels[number], things[number] = pictures, covered
             thumbs[number] = [_shrunk(each, THUMB) for each in pictures]
@@ -185,11 +174,14 @@ def _draw_all(
 
 
 def _variants(random: Random, count: int) -> tuple[Description, ...]:
-    """Draw a core, and vary the size and place of a thing that is alone."""
+    """Draw a core; the first third has the usual place and size of a thing that is alone."""
     core = sample_description(random)
     if len(core.things) != 1:
         return (core,) * count
-    return tuple(_varied(core, random) for _ in range(count))
+    usual = replace(core, things=(replace(core.things[0], place="middle", size="medium"),))
+    first = core if problem_of(usual) else usual
+    usuals = count // 3
+    return (first,) * usuals + tuple(_varied(core, random) for _ in range(count - usuals))
 
 
 def _varied(core: Description, random: Random) -> Description:
@@ -206,13 +198,15 @@ def _varied(core: Description, random: Random) -> Description:
 
 
 def _draw_core(
-    seed: int, numbered: tuple[int, tuple[Description, ...]]
+    numbered: tuple[int, tuple[Description, ...]],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the variants of a core: pictures, and the shares of cells that things cover."""
     cv2.setNumThreads(1)
     number, scenes = numbered
-    random = Random(f"{seed} {number}")
-    drawings = [draw(each, random.getrandbits(32)) for each in scenes]
+    drawings = [
+        draw(each, COMPOSITIONS[(number + variant) % len(COMPOSITIONS)])
+        for variant, each in enumerate(scenes)
+    ]
     empty = np.zeros((SIDE, SIDE), dtype=bool)
     covered = [np.logical_or.reduce([empty, *each.masks]) * np.uint8(255) for each in drawings]
     masks = [_shrunk(each, MASK_SIDE) for each in covered]

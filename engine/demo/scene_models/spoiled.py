@@ -13,10 +13,11 @@ from engine.demo.scene_models.pictures import DrawnScenes
 from engine.demo.world import Rows
 from engine.models.vqgan import VQGAN
 
-BLOCK, BLOCKS = 96, 8
+BLOCK, BLOCKS = 96, 4
 """Number of pairs made at a time, and number of such blocks in the pool."""
-RENEW_EVERY = 60
-"""Number of draws between two new blocks."""
+RENEW_EVERY = 24
+"""Number of draws between two new blocks. What is seen often is learned by heart; with twelve pairs
+a step, each is seen three times."""
 NEAR_MISS_SHARE, THING_SHARE = 0.25, 0.45
 """Shares of pairs whose spoiled picture is that of a similar scene, and of those in which only the
 things are spoiled."""
@@ -44,13 +45,15 @@ class ScenePairs(Rows):
 class ScenePairPool:
     """A pool of pairs, renewed block by block."""
 
-    def __init__(self, vqgan: VQGAN, scenes: DrawnScenes, random: torch.Generator) -> None:
+    def __init__(self, vqgan: VQGAN, scenes: DrawnScenes) -> None:
         self._vqgan, self._scenes = vqgan, scenes
         self._drawn = 0
-        self._blocks = [self._make_block(random) for _ in range(BLOCKS)]
+        self._blocks: list[ScenePairs] = []
 
     def draw(self, count: int, random: torch.Generator) -> ScenePairs:
         """Draw `count` (at most `BLOCK`) different pairs."""
+        if not self._blocks:  # a training that goes on does not see its first pairs again
+            self._blocks = [self._make_block(random) for _ in range(BLOCKS)]
         self._drawn += 1
         if self._drawn % RENEW_EVERY == 0:
             self._blocks = [*self._blocks[1:], self._make_block(random)]
@@ -60,26 +63,25 @@ class ScenePairPool:
     @torch.no_grad()
     def _make_block(self, random: torch.Generator) -> ScenePairs:
         scenes = self._scenes
-        true, core, variant, mirrored = scenes.sample(BLOCK, random)
-        shown = scenes.shows(core, variant, mirrored)
+        true, core, variant = scenes.sample(BLOCK, random)
+        shown = scenes.shows(core, variant)
         claims = said_of(shown, random)
         kind = torch.rand(BLOCK, generator=random)
         missed = kind < NEAR_MISS_SHARE
         inner = ~missed & (kind < NEAR_MISS_SHARE + THING_SHARE) & (shown.kind[:, 0] >= 0)
         source = true.clone()
         other = scenes.similar_core(core[missed], random)
-        source[missed] = scenes.picture(other, variant[missed], mirrored[missed])
-        near_variant, near_mirrored = scenes.nearest(core[missed], claims[missed], source[missed])
-        true[missed] = scenes.picture(core[missed], near_variant, near_mirrored)
-        variant = variant.masked_scatter(missed, near_variant)
-        mirrored = mirrored.masked_scatter(missed, near_mirrored)
-        things = scenes.mask(core, variant, mirrored)
+        source[missed] = scenes.picture(other, variant[missed])
+        near = scenes.nearest(core[missed], claims[missed], source[missed])
+        true[missed] = scenes.picture(core[missed], near)
+        variant = variant.masked_scatter(missed, near)
+        things = scenes.mask(core, variant)
         parts = [
             self._spoil(source[part], things[part], inner[part], random)
             for part in torch.arange(BLOCK).split(32)
         ]
         return ScenePairs(
-            scenes.shows(core, variant, mirrored),
+            scenes.shows(core, variant),
             claims,
             as_bytes(true),
             as_bytes(torch.cat(parts)),

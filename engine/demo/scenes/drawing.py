@@ -36,6 +36,21 @@ _HIDDEN_BY: Mapping[str, float] = MappingProxyType(
 
 
 @dataclass(frozen=True)
+class Composition:
+    """Seeds of the parts of a drawing: a part looks the same whatever else the scene holds."""
+
+    sky: int
+    ground: int
+    """Also of what a medium does, such as the parts of stained glass."""
+    things: int
+
+    def random(self, part: str) -> Random:
+        """Return a new source of choices for "sky", "light", "ground", "medium" or a thing."""
+        seed = {"sky": self.sky, "light": self.sky, "ground": self.ground, "medium": self.ground}
+        return Random(f"{seed.get(part, self.things)} {part}")
+
+
+@dataclass(frozen=True)
 class Drawing:
     """A picture and where its things are."""
 
@@ -48,27 +63,30 @@ class Drawing:
     a low sun the part behind the horizon counts too."""
 
 
-def draw(description: Description, seed: int) -> Drawing:
+def draw(description: Description, seed: int | Composition) -> Drawing:
     """Draw a description; the seed chooses proportions, poses, tones and the rest.
 
     The same description and seed give the same bytes on the same machine.
     """
-    random = Random(seed)
+    randoms = seed.random if isinstance(seed, Composition) else _shared(Random(seed))
     canvas = Canvas()
-    scene = _Scene(canvas, description, random)
+    scene = _Scene(canvas, description, randoms)
     scene.draw_background()
     frames = scene.draw_things()
-    draw_weather(canvas, description.sky, random)
-    picture = apply_medium(canvas.pixels, description.medium, random)
+    draw_weather(canvas, description.sky, scene.sky_random)
+    picture = apply_medium(canvas.pixels, description.medium, randoms("medium"))
     return Drawing(picture, frames, scene.masks())
 
 
 class _Scene:
     """One drawing in the making."""
 
-    def __init__(self, canvas: Canvas, description: Description, random: Random) -> None:
-        self._canvas, self._description, self._random = canvas, description, random
-        self._horizon = horizon_of(description.ground, random)
+    def __init__(
+        self, canvas: Canvas, description: Description, randoms: Callable[[str], Random]
+    ) -> None:
+        self._canvas, self._description, self._randoms = canvas, description, randoms
+        self.sky_random, self._ground_random = randoms("sky"), randoms("ground")
+        self._horizon = horizon_of(description.ground, self._ground_random)
         self._sun = next((thing for thing in description.things if thing.kind == "sun"), None)
         self._light_x = self._choose_light()
         self._lit = 1 if self._light_x > 0.5 else -1
@@ -77,7 +95,7 @@ class _Scene:
 
     def draw_background(self) -> None:
         """Draw sky, sun, moon, clouds and ground."""
-        description, random, canvas = self._description, self._random, self._canvas
+        description, random, canvas = self._description, self.sky_random, self._canvas
         draw_sky(canvas, description.sky, self._horizon, random)
         light = (self._light_x, self._sun_y)
         if self._sun is not None:
@@ -85,7 +103,7 @@ class _Scene:
         elif description.sky == "night":
             draw_moon(canvas, *light, random.uniform(0.055, 0.08), random)
         draw_clouds(canvas, description.sky, self._horizon, self._lit, random, keep_free=light)
-        land = Land(canvas, random, self._horizon, description.sky, self._light_x)
+        land = Land(canvas, self._ground_random, self._horizon, description.sky, self._light_x)
         draw_ground(land, description.ground)
 
     def draw_things(self) -> tuple[Frame, ...]:
@@ -108,9 +126,9 @@ class _Scene:
         return tuple(shown)
 
     def _draw(self, thing: Thing) -> Frame:
-        random = self._random
+        random = self._randoms(thing.kind)
         height = thing.height * random.uniform(0.94, 1.06)
-        x, base = self._position(thing, height)
+        x, base = self._position(thing, height, random)
         kind = KINDS[thing.kind]
         if kind.where == "ground":
             half = kind.width * height * 0.42
@@ -127,9 +145,9 @@ class _Scene:
         self._painted[thing.kind] = (self._canvas.pixels != before).any(axis=2)
         return pen.frame()
 
-    def _position(self, thing: Thing, height: float) -> tuple[float, float]:
+    def _position(self, thing: Thing, height: float, random: Random) -> tuple[float, float]:
         """Choose the middle and the lower end of a thing."""
-        random, relation = self._random, self._description.relation
+        relation = self._description.relation
         first = thing is self._description.things[0]
         half = min(KINDS[thing.kind].width * height / 2, 0.5)
         x = MIDDLES[thing.place] + random.uniform(-0.04, 0.04)
@@ -153,7 +171,7 @@ class _Scene:
 
     def _choose_light(self) -> float:
         """Choose where the sun or the moon stands, away from things that could hide it."""
-        random = self._random
+        random = self._randoms("light")
         if self._sun is not None:
             return MIDDLES[self._sun.place] + random.uniform(-0.04, 0.04)
         taken = [MIDDLES[thing.place] for thing in self._description.things]
@@ -161,7 +179,7 @@ class _Scene:
         return random.choice(free or [0.17, 0.83]) + random.uniform(-0.03, 0.03)
 
     def _choose_height(self) -> float:
-        random = self._random
+        random = self.sky_random
         if self._description.sky in ("dawn", "sunset"):
             rise = _HIDDEN_BY.get(self._description.ground, 0.04)
             return max(self._horizon - rise - random.uniform(0, 0.06), 0.13)
@@ -178,6 +196,11 @@ class _Scene:
         radius = self._sun.height / 2
         x, y = self._light_x, self._sun_y
         return x - radius, y - radius, x + radius, y + radius
+
+
+def _shared(random: Random) -> Callable[[str], Random]:
+    """Return a function that gives all parts the same source of choices."""
+    return lambda _: random
 
 
 def _jittered(color: tuple[int, int, int], random: Random) -> Color:

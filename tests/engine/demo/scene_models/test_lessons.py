@@ -93,7 +93,7 @@ def test_cutouts_of_a_picture_and_of_its_mask_are_taken_at_the_same_place(
 ) -> None:
     random = torch.Generator().manual_seed(1)
     core = (scenes.attributes.kind[::4, 0] >= 0).nonzero()[:, 0].repeat(4)
-    masks = scenes.mask(core, core * 0, (core * 0).bool())
+    masks = scenes.mask(core, core * 0)
     cut = cutter(len(core), random)
     large = torch.nn.functional.interpolate(masks.expand(-1, 3, -1, -1), (128, 128))
     assert (cut(large)[:, :1] - cut(masks)).abs().mean() < 0.1
@@ -106,7 +106,7 @@ def test_pairs_say_where_the_things_of_the_true_picture_are(
     monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCK", 24)
     monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCKS", 1)
     random = torch.Generator().manual_seed(1)
-    pool = ScenePairPool(vqgan, scenes, random)
+    pool = ScenePairPool(vqgan, scenes)
     pairs = pool.draw(24, random)
     assert pairs.true.shape == pairs.spoiled.shape == (24, 3, 128, 128)
     has_things = pairs.shown.kind[:, 0] >= 0

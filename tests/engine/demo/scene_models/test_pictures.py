@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
-from engine.demo.scene_models.attributes import MIDDLE, Attributes, attributes_of, said_of
+from engine.demo.scene_models.attributes import MIDDLE, Attributes, said_of
 from engine.demo.scene_models.pictures import DrawnScenes, draw_scenes
-from engine.demo.scenes.description import Description, Thing, held_out_pairs
+from engine.demo.scenes.description import held_out_pairs
 
 
 def test_variants_show_the_same_thing_in_the_same_light(scenes: DrawnScenes) -> None:
@@ -32,8 +32,8 @@ def test_what_is_not_said_of_a_thing_is_usual(scenes: DrawnScenes) -> None:
         place=torch.full((12, 2), -1), size=torch.full((12, 2), -1)
     )
     core = torch.arange(12)[said.of_one_thing()]
-    pictures = scenes.picture(core, nothing[core], nothing[core].bool())
-    found = scenes.shows(core, *scenes.nearest(core, said[core], pictures))
+    pictures = scenes.picture(core, nothing[core])
+    found = scenes.shows(core, scenes.nearest(core, said[core], pictures))
     has_usual = shown.are_usual().view(12, 4).any(1)[core]
     assert found.are_usual()[has_usual].all()
 
@@ -57,33 +57,22 @@ def test_drawing_goes_on_where_files_are(scenes: DrawnScenes, folder: Path) -> N
 
 
 def test_a_picture_is_most_similar_to_itself(scenes: DrawnScenes) -> None:
-    """The goal of a finished picture is that picture, mirrored or not."""
+    """The goal of a finished picture is that picture."""
     core, variant = torch.arange(12), torch.arange(12) % 4
-    nothing_said = said_nothing(12)
-    for mirrored in (torch.zeros(12, dtype=torch.bool), torch.ones(12, dtype=torch.bool)):
-        pictures = scenes.picture(core, variant, mirrored)
-        found = scenes.nearest(core, nothing_said, pictures)
-        nearest = scenes.picture(core, *found)
-        assert torch.equal(nearest, pictures)
+    pictures = scenes.picture(core, variant)
+    found = scenes.nearest(core, said_nothing(12), pictures)
+    assert torch.equal(scenes.picture(core, found), pictures)
 
 
 def test_the_nearest_picture_has_what_is_said(scenes: DrawnScenes) -> None:
     """A place that is said rules out pictures of another one, however similar they are."""
     core = torch.arange(12)
-    first = scenes.shows(core, torch.zeros(12, dtype=torch.long), torch.zeros(12).bool())
+    first = scenes.shows(core, torch.zeros(12, dtype=torch.long))
     has_thing = first.kind[:, 0] >= 0
     said = said_nothing(12).replace(place=first.place)
-    turned = scenes.picture(core, torch.zeros(12, dtype=torch.long), torch.ones(12).bool())
-    variant, mirrored = scenes.nearest(core, said, turned)
-    shown = scenes.shows(core, variant, mirrored)
+    others = scenes.picture(core, torch.full((12,), 3))
+    shown = scenes.shows(core, scenes.nearest(core, said, others))
     assert torch.equal(shown.place[has_thing], first.place[has_thing])
-
-
-def test_mirroring_swaps_left_and_right() -> None:
-    """The claim of a mirrored picture is about the mirrored picture."""
-    scene = Description("day", "sea", (Thing("boat", "red", "small", "left"),))
-    turned = attributes_of([scene]).mirrored(torch.tensor([True]))
-    assert turned.claim(0).things[0].place == "right"
 
 
 def test_what_is_said_is_true(scenes: DrawnScenes) -> None:

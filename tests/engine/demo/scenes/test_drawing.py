@@ -13,7 +13,7 @@ from engine.demo.scenes.description import (
     problem_of,
     sample_description,
 )
-from engine.demo.scenes.drawing import draw
+from engine.demo.scenes.drawing import Composition, draw
 from engine.demo.scenes.table import GROUND_NAMES, KINDS, MEDIA, SKY_NAMES
 from engine.errors import UsageError
 
@@ -32,6 +32,19 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_another_picture():
     assert first.dtype == np.uint8
     assert np.array_equal(first, draw(scene, 5).picture)
     assert not np.array_equal(first, draw(scene, 6).picture)
+
+
+def test_parts_of_a_composition_look_the_same_whatever_else_is_there():
+    boat = replace(scene_of("boat"), sky="sunset")
+    composition = Composition(sky=1, ground=2, things=3)
+    first = draw(boat, composition)
+    assert np.array_equal(first.picture, draw(boat, composition).picture)
+    empty = draw(replace(boat, things=()), composition).picture
+    beside = ~first.masks[0].any(axis=0)
+    assert np.array_equal(first.picture[:30, beside], empty[:30, beside])  # the sky
+    other = draw(replace(boat, sky="night"), composition)
+    assert other.frames == first.frames
+    assert draw(boat, replace(composition, things=4)).frames != first.frames
 
 
 @pytest.mark.parametrize("kind", KINDS)
