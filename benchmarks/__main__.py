@@ -6,6 +6,8 @@ import sys
 BENCHMARKS = (
     "quality",
     "scenes",
+    "scene-quality",
+    "scene-figures",
     "rivals",
     "painters",
     "open-edit",

@@ -30,7 +30,7 @@ from bot.services import Services
 from bot.tasks import cancel
 from bot.timings import Timings
 from engine.models.demo_entries import DEMO_PIXELS
-from engine.settings import DEMO
+from engine.settings import DEMO, SCENES
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,8 @@ def local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
 
     There are no threads, which the page cannot open, so replies need none, and the store ends with
     the program. The page needs a second or two to load a picture, and starts again when the next
-    one comes. Where the host chose no models, all that come with the program can be tried.
+    one comes. Where the host chose no models, all that come with the program can be tried, and
+    those of the drawn scenes, which have the most to show, are the main ones.
     """
     seconds = max(settings.discord.progress_seconds, _LOCAL_PROGRESS_SECONDS)
     changes = {"threads": False, "replies": "always", "progress_seconds": seconds, "shards": ""}
@@ -159,6 +160,6 @@ def local_page_settings(settings: BotSettings, folder: Path) -> BotSettings:
     storage = settings.storage.model_copy(update={"folder": folder, "url": SecretStr("")})
     engine = settings.engine
     if engine.installed == (DEMO,):
-        weightless = tuple(f"demo-{kind}" for kind in DEMO_PIXELS)
-        engine = engine.model_copy(update={"more_models": weightless})
+        more = (DEMO, *(f"demo-{kind}" for kind in DEMO_PIXELS))
+        engine = engine.model_copy(update={"models": SCENES, "more_models": more})
     return settings.model_copy(update={"discord": discord, "storage": storage, "engine": engine})

@@ -15,7 +15,7 @@ MAX_TOGETHER = 64
 MAX_DEVICES = 64
 MAX_MORE_MODELS = 24
 """Maximum number of models beside the main ones: Discord offers 25 choices."""
-DEMO = "demo"
+DEMO, SCENES = "demo", "scenes"
 DEMO_PAINTERS = ("demo-glide", "demo-mindalle", "demo-open-edit")
 """Names of the models that come with the program: the pair of VQGAN-CLIP, and other painters'."""
 DEVICES = "auto, cpu, mps, cuda or cuda:N"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from engine.models.model_entry import CUDA_LIBRARIES, ModelEntry, RunMemory
 from engine.models.phrases import shape_phrases
+from engine.models.scene_phrases import scene_phrases
+from engine.models.scene_vocabulary import SceneVocabulary
 from engine.models.shape_vocabulary import ShapeVocabulary
 from engine.recipes.generator_kinds import KINDS
 from engine.text import Text
@@ -22,10 +24,10 @@ DEMO_PIXELS = {
 
 
 def demo_entries() -> dict[str, ModelEntry]:
-    """Return the pair that paints shapes, and its CLIP with other generators."""
+    """Return the pair that paints shapes, its CLIP with other generators, and the scenes' pair."""
     shapes = _shapes()
     pixels = {f"demo-{kind}": _with_pixels(shapes, kind) for kind in DEMO_PIXELS}
-    return {"demo": shapes, **pixels}
+    return {"demo": shapes, "scenes": _scenes(), **pixels}
 
 
 def _with_pixels(shapes: ModelEntry, kind: str) -> ModelEntry:
@@ -95,4 +97,49 @@ def _shapes() -> ModelEntry:
         styles=("flat design", "in flat colours", "minimalist", "nice and clean"),
         vocabulary=ShapeVocabulary(),
         phrases=shape_phrases(),
+    )
+
+
+def _scenes() -> ModelEntry:
+    return ModelEntry(
+        name="scenes",
+        description="a small VQGAN and CLIP, trained by this repository on drawn landscapes",
+        limits=Text(
+            "the scene models know only landscapes with one or two things in them, at some times "
+            "of day and in some weather, and a few media such as watercolor and pixel art"
+        ),
+        generator=_DEMO / "scenes-vqgan.safetensors",
+        perceptors=(_DEMO / "scenes-clip.safetensors",),
+        factor=4,
+        side=128,
+        enlarge=4,
+        preset="scenes",
+        vary_noise=4.0,
+        # Fitted to the peak resident memory of new processes on a CPU in float32, above that after
+        # `import engine`: two steps with the first memory plan and one thread, in MB.
+        #   128 pixels, 8 cutouts     496        256, 64 cutouts              977
+        #   128, 64 cutouts           818        512, 8 cutouts             1,215
+        #   128, 256 cutouts        1,605        512, 64 cutouts            1,504
+        #   256, 8 cutouts            672
+        memory=RunMemory(fixed=440e6, per_pixel=3.2e3, per_cutout=4.5e6, view_sides=(128,)),
+        # From those by the ratios of the shapes' models; not measured.
+        cuda_memory=RunMemory(
+            fixed=CUDA_LIBRARIES + 80e6, per_pixel=1.6e3, per_cutout=3.5e6, view_sides=(128,)
+        ),
+        examples=(
+            "a red boat in the sea at sunset",
+            "a castle in the hills by day",
+            "a windmill in a meadow under a rainbow",
+        ),
+        combination="a house in a meadow:2 | at night",
+        styles=(
+            "watercolor",
+            "charcoal drawing",
+            "pixel art",
+            "stained glass",
+            "woodcut",
+            "oil painting",
+        ),
+        vocabulary=SceneVocabulary(),
+        phrases=scene_phrases(),
     )

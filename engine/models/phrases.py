@@ -27,14 +27,15 @@ def shape_phrases() -> Phrases:
     """Return those of the demo models: every shape in every color on every other color."""
     return Phrases(
         tuple(
-            f"{_article(color)} {color} {shape} on {_article(ground)} {ground} background"
+            f"{article(color)} {color} {shape} on {article(ground)} {ground} background"
             for shape, color, ground in product(SHAPES, COLORS, COLORS)
             if color != ground
         )
     )
 
 
-def _article(word: str) -> str:
+def article(word: str) -> str:
+    """Return the indefinite article before a word."""
     return "an" if word[0] in "aeiou" else "a"
 
 

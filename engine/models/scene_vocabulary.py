@@ -1,8 +1,4 @@
-"""The vocabulary of models that are trained on the drawn scenes. No torch in here.
-
-No such models are shipped yet. A model's entry names its vocabulary, as those of the demo models
-name `engine.models.shape_vocabulary`.
-"""
+"""The vocabulary of models that are trained on the drawn scenes. No torch in here."""
 
 import re
 from collections.abc import Iterator, Sequence

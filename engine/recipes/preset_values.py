@@ -9,7 +9,7 @@ the demo pair were found.
 from collections.abc import Mapping
 from typing import Any
 
-from engine.recipes.augmentations import DEMO, PAPER
+from engine.recipes.augmentations import DEMO, PAPER, SCENES
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {
@@ -31,6 +31,16 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "regularizer_decay": 0.01,
         "smoothness": 1.0,
     },
+    "scenes": {
+        "steps": 100,
+        "learning_rate": 0.3,
+        "learning_rate_end": 0.05,
+        "cutouts": 8,
+        "augmentations": SCENES,
+        # The smallest latents of its grid mean the lines of a woodcut.
+        "regularizer": 0.0,
+        "regularizer_decay": 0.0,
+    },
 }
 
 VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -38,10 +48,12 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "fast": {
         "paper": {"steps": 200, "cutouts": 16, "regularizer_decay": 0.01},
         "demo": {"steps": 40, "learning_rate": 0.5, "regularizer_decay": 0.0322},
+        "scenes": {"steps": 50, "learning_rate": 0.5},
     },
     "fine": {
         "paper": {"steps": 800, "regularizer_decay": 0.0025},
         "demo": {"steps": 260, "learning_rate": 0.25, "regularizer_decay": 0.005},
+        "scenes": {"steps": 200, "learning_rate": 0.25},
     },
 }
 """Changes that each variant makes to the preset that suits a pair of models. The regularizer fades
@@ -55,6 +67,7 @@ KEEP_WEIGHTS: Mapping[str, Mapping[str, float]] = {
     # distances of Appendix G.2; the paper gives no weights.
     "paper": {"keep_latent": 1.0, "keep_look": 0.5},
     "demo": {"keep_structure": 1.0},
+    "scenes": {"keep_latent": 1.0, "keep_look": 0.5},
 }
 """Weights of an edit that keeps the whole source, for each of `PRESETS`."""
 
@@ -63,13 +76,14 @@ EDIT_OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     # A palette-only edit has no outlines to find and no noise to smooth away, and pulling the
     # latent to zero made its colors paler.
     "demo": {"steps": 60, "regularizer": 0.0, "smoothness": 0.0},
+    "scenes": {"steps": 60},
 }
 """Settings that replace those of each of `PRESETS` in an edit of a whole picture."""
 
 EDIT_OVERRIDES_OF_VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     # Of 12 tuning pictures whose object had to change its color, 11 were right after 40 steps
     # and 8 after 18.
-    "fast": {"paper": {}, "demo": {"steps": 40}},
-    "fine": {"paper": {}, "demo": {"steps": 120}},
+    "fast": {"paper": {}, "demo": {"steps": 40}, "scenes": {"steps": 40}},
+    "fine": {"paper": {}, "demo": {"steps": 120}, "scenes": {"steps": 120}},
 }
 """Changes that each variant makes to `EDIT_OVERRIDES`, as `VARIANTS` changes `PRESETS`."""

@@ -251,7 +251,7 @@ def test_the_local_page_leaves_the_choice_of_models_to_the_host(tmp_path: Path):
     for engine in (EngineSettings(more_models=("taesd",)), EngineSettings(models="taesd")):
         settings = BotSettings(engine=engine)
         assert local_page_settings(settings, tmp_path).engine == engine
-    assert local_page_settings(BotSettings(), tmp_path).engine.models == "demo"
+    assert local_page_settings(BotSettings(), tmp_path).engine.models == "scenes"
 
 
 def test_the_token_of_the_host_s_page_comes_from_the_environment_or_a_file(

@@ -136,12 +136,12 @@ def test_an_initial_image_is_where_the_run_starts():
         (
             {"preset": "swift"},
             RecipeError,
-            "no preset called 'swift'; there are: paper, demo, fast, fine",
+            "no preset called 'swift'; there are: paper, demo, scenes, fast, fine",
         ),
         (
             {"preset": "Paper"},
             RecipeError,
-            "no preset called 'Paper'; there are: paper, demo, fast, fine",
+            "no preset called 'Paper'; there are: paper, demo, scenes, fast, fine",
         ),
         ({"models": "large"}, ModelError, "no models called 'large'; there are: demo"),
         ({"models": ""}, ModelError, "no models called ''; there are: demo"),

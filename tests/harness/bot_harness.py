@@ -144,9 +144,9 @@ def make_settings(folder: Path, **discord_settings: object) -> BotSettings:
 
 
 @cache
-def demo_models() -> Models:
-    """Return the demo models on the CPU; they are frozen, so all bots of a process share them."""
-    return load_models("demo", "cpu")
+def demo_models(name: str = "demo") -> Models:
+    """Return shipped models on the CPU; they are frozen, so all bots of a process share them."""
+    return load_models(name, "cpu")
 
 
 @cache
@@ -195,7 +195,8 @@ async def open_test_services(
     """
     if not settings.storage.url.get_secret_value():
         await add_database(settings.storage.folder)
-    models = None if settings.engine.compile else demo_models()  # compiling changes them
+    name = "scenes" if settings.engine.models == "scenes" else "demo"
+    models = None if settings.engine.compile else demo_models(name)  # compiling changes them
     async with open_services(
         settings,
         hosts,

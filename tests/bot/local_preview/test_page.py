@@ -144,15 +144,19 @@ async def press(browser: Browser, message: Json, label: str) -> Json:
 async def test_the_bot_greets_with_commands_that_work(browser: Browser):
     (greeting,) = await browser.look()
     assert greeting["author"]["name"] == "VQGAN-CLIP"
-    for prompt in CATALOGUE["demo"].examples[:3]:
+    for prompt in CATALOGUE["scenes"].examples[:3]:
         assert f"`/imagine {prompt}`" in greeting["content"]
     assert "no threads" in greeting["content"]
-    assert "only colored shapes" in greeting["content"]
+    assert "know only landscapes" in greeting["content"]
 
 
 async def test_models_without_weights_can_be_tried_without_a_configuration(browser: Browser):
     (greeting,) = await browser.look()
-    described = {"demo-pyramid": "pixels of all sizes", "demo-palette": "pixel art"}
+    described = {
+        "demo": "trained by this repository",
+        "demo-pyramid": "pixels of all sizes",
+        "demo-palette": "pixel art",
+    }
     for name, about in (
         *described.items(),
         ("demo-strokes", CATALOGUE["demo-strokes"].description),

@@ -95,7 +95,10 @@ WHOLE = "must be a whole number from"
         (["a", *OUT, "--size", "4096"], "of memory, and"),
         # names
         (["a", *OUT, "--models", "vast"], "no models called 'vast'; there are: demo"),
-        (["a", *OUT, "--preset", "best"], "no preset called 'best'; there are: paper, demo"),
+        (
+            ["a", *OUT, "--preset", "best"],
+            "no preset called 'best'; there are: paper, demo, scenes",
+        ),
         (["a", *OUT, "--device", "tpu"], "--device must be auto, cpu, mps, cuda or cuda:N"),
         (["a", *OUT, "--device", "cuda:99"], "the device 'cuda:99' is not available here"),
         # outputs

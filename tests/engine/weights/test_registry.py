@@ -219,7 +219,7 @@ def models(**changes: Any) -> dict[str, Any]:
         ),
         (
             models(preset="fast"),
-            "weights.models.x.preset: must be one of paper, demo, not 'fast'",
+            "weights.models.x.preset: must be one of paper, demo, scenes, not 'fast'",
         ),
         (models(generator="y"), "weights: models.x.generator names 'y', which is not there"),
         (models(judge="clip-vit-b-23"), "models.x.judge names 'clip-vit-b-23', which is not there"),

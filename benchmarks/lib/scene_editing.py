@@ -1,0 +1,182 @@
+"""Measure edits of drawn scenes: weather, light and season, and things inside masks from words.
+
+`python -m benchmarks scene-quality` prints the results. Seeds were not used in training or tuning.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+import engine
+from benchmarks.lib.painters import paint_all
+from benchmarks.lib.statistics import Share
+from engine.demo.scenes.claims import Claim, ThingClaim
+from engine.demo.scenes.description import Description, problem_of, sample_description
+from engine.demo.scenes.drawing import draw
+from engine.demo.scenes.judge import Judge
+from engine.demo.scenes.judge_structure import structure_kept
+from engine.demo.scenes.sentences import sentence
+from engine.demo.scenes.table import KINDS
+from engine.editing.edit_recipe import dilate, edit_recipe, feather
+from engine.editing.text_masks import find_mask
+
+SEED = 20_261_201
+KEPT = 0.7
+"""Least overlap of edges for the structure to count as kept."""
+ROOM = 0.06
+"""Margin of a mask from words as a share of the picture."""
+CHANGES: dict[str, tuple[str, str]] = {
+    "weather, storm to sunny": ("storm", "day"),
+    "light, day to night": ("day", "night"),
+    "season, day to falling snow": ("day", "snow"),
+}
+"""Sky before and after each edit."""
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A picture with a thing, and another thing that replaces it."""
+
+    source: Image.Image
+    truth: np.ndarray
+    """Mask (H, W) of the thing."""
+    phrase: str
+    prompt: str
+    claim: Claim
+    seed: int
+
+
+def sky_rows(judge: Judge, models: str, count: int) -> dict[str, Share]:
+    """Return how often edits of the sky are right, and keep the structure, `count` of each."""
+    rows: dict[str, Share] = {}
+    for name, (before, after) in CHANGES.items():
+        random = Random(f"{SEED} {name}")
+        scenes = [single_scene(random, before, after) for _ in range(count)]
+        sources = [draw(scene, random.getrandbits(32)).picture for scene in scenes]
+        prompts = [said(replace(scene, sky=after), random) for scene in scenes]
+        recipes = [
+            edit_recipe(
+                prompt,
+                Image.fromarray(source),
+                seed=random.getrandbits(31),
+                models=models,
+                enlarge=1,
+            )
+            for prompt, source in zip(prompts, sources, strict=True)
+        ]
+        painted = paint_all(recipes)
+        right = [judge.look(picture).sky == after for picture in painted]
+        kept = [
+            structure_kept(source, picture) >= KEPT
+            for source, picture in zip(sources, painted, strict=True)
+        ]
+        both = [one and two for one, two in zip(right, kept, strict=True)]
+        rows[f"edit of {name}: right"] = _share(right)
+        rows[f"... and structure kept, {after}"] = _share(both)
+    return rows
+
+
+def replacement_rows(judge: Judge, models: str, count: int) -> tuple[dict[str, Share], list[float]]:
+    """Return how often a thing is replaced by another one, and the masks' overlaps with the truth.
+
+    Masks come from words, as people make them.
+    """
+    random = Random(f"{SEED} replacements")
+    loaded = engine.load_models(models, "cpu")
+    changes = replacements(random, count)
+    recipes, masks, overlaps = [], [], []
+    for change in changes:
+        found = find_mask(change.source, change.phrase, loaded).mask
+        inside = np.asarray(found) > 127
+        overlaps.append(float((inside & change.truth).sum() / (inside | change.truth).sum()))
+        mask = feather(dilate(found, ROOM))
+        masks.append(np.asarray(mask))
+        recipes.append(
+            edit_recipe(
+                change.prompt,
+                change.source,
+                mask=mask,
+                seed=change.seed,
+                models=models,
+                enlarge=1,
+            )
+        )
+    painted = paint_all(recipes)
+    right = [
+        judge.look(picture).matches(change.claim).present
+        for picture, change in zip(painted, changes, strict=True)
+    ]
+    outside = [
+        bool((picture == np.asarray(change.source))[mask == 0].all())
+        for picture, change, mask in zip(painted, changes, masks, strict=True)
+    ]
+    rows = {
+        "thing replaced inside a mask: new thing there": _share(right),
+        "... pixels outside the mask identical": _share(outside),
+    }
+    return rows, overlaps
+
+
+def replacements(random: Random, count: int) -> list[Replacement]:
+    """Draw `count` pictures, each with another thing that can stand where its thing stands."""
+    return [_replacement(random) for _ in range(count)]
+
+
+def single_scene(random: Random, *skies: str, kind: str | None = None) -> Description:
+    """Draw a flat scene of one thing that each of `skies` allows, under the first of them.
+
+    With a `kind` the thing is of that kind.
+    """
+    while True:
+        scene = sample_description(random)
+        if kind is not None and {thing.kind for thing in scene.things} != {kind}:
+            continue
+        if scene.medium != "flat" or len(scene.things) != 1 or scene.things[0].kind == "sun":
+            continue
+        if all(problem_of(replace(scene, sky=sky)) is None for sky in skies):
+            return replace(scene, sky=skies[0])
+
+
+def _replacement(random: Random) -> Replacement:
+    """Draw a scene, and another thing that can stand where its thing stands."""
+    while True:
+        scene = single_scene(random, "day")
+        thing = scene.things[0]
+        others = [
+            name
+            for name, kind in KINDS.items()
+            if name != thing.kind
+            and kind.where == KINDS[thing.kind].where
+            and scene.ground in kind.grounds
+        ]
+        if thing.size == "small" or not others:
+            continue
+        kind = random.choice(others)
+        color = random.choice(KINDS[kind].colors)
+        after = replace(scene, things=(replace(thing, kind=kind, color=color),))
+        if problem_of(after) is not None:
+            continue
+        drawing = draw(scene, random.getrandbits(32))
+        claim = Claim(things=(ThingClaim(kind, color),))
+        return Replacement(
+            source=Image.fromarray(drawing.picture),
+            truth=drawing.masks[0],
+            phrase=f"a {thing.color} {thing.kind}",
+            prompt=sentence(claim, random, held_out=True),
+            claim=claim,
+            seed=random.getrandbits(31),
+        )
+
+
+def said(scene: Description, random: Random) -> str:
+    """Return a sentence about a scene's thing, its color, the ground and the sky."""
+    thing = scene.things[0]
+    claim = Claim(scene.sky, scene.ground, (ThingClaim(thing.kind, thing.color),))
+    return sentence(claim, random, held_out=True)
+
+
+def _share(hits: Sequence[bool]) -> Share:
+    return Share(sum(hits), len(hits))
