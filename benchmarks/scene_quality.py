@@ -106,7 +106,7 @@ def medium_rows(
     """Return how often the medium is right, and the content with it."""
     rows = {
         f"medium right, {name}": _share(matches, lambda match: match.medium),
-        "... and sky, ground and thing": _share(matches, lambda match: match.all_right),
+        f"... and sky, ground and thing, {name}": _share(matches, lambda match: match.all_right),
     }
     for medium in MEDIA_NAMES:
         own = [m for m, a in zip(matches, asked, strict=True) if a.claim.medium == medium]

@@ -114,7 +114,7 @@ def _scenes() -> ModelEntry:
         side=128,
         enlarge=4,
         preset="scenes",
-        vary_noise=4.0,
+        vary_noise=2.0,
         # Fitted to the peak resident memory of new processes on a CPU in float32, above that after
         # `import engine`: two steps with the first memory plan and one thread, in MB.
         #   128 pixels, 8 cutouts     496        256, 64 cutouts              977

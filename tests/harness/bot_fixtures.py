@@ -34,8 +34,8 @@ def few_cutouts(monkeypatch: pytest.MonkeyPatch):
 
     For the same reason edits and other painters take few steps if a test does not choose them.
     """
-    demo = {**presets.PRESETS["demo"], "cutouts": 2}
-    monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, "demo": demo})
+    few = {name: {**presets.PRESETS[name], "cutouts": 2} for name in ("demo", "scenes")}
+    monkeypatch.setattr(presets, "PRESETS", {**presets.PRESETS, **few})
     edits = {**presets.EDIT_OVERRIDES["demo"], "steps": 3}
     monkeypatch.setattr(presets, "EDIT_OVERRIDES", {**presets.EDIT_OVERRIDES, "demo": edits})
     for name, fewer in _FEWER.items():
@@ -50,5 +50,6 @@ def any_words(monkeypatch: pytest.MonkeyPatch):
 
     Tests about unknown words override this fixture.
     """
-    demo = replace(CATALOGUE["demo"], vocabulary=OpenVocabulary())
-    monkeypatch.setitem(CATALOGUE, "demo", demo)
+    for name in ("demo", "scenes"):
+        entry = replace(CATALOGUE[name], vocabulary=OpenVocabulary())
+        monkeypatch.setitem(CATALOGUE, name, entry)

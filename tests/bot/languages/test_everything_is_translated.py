@@ -32,7 +32,9 @@ _NOT_WORDS = re.compile(
 )
 """Commands, mentions, times, links and names of files, which are the same in all languages."""
 _PAINTERS = ("GLIDE", "glide", "minDALL", "mindalle")
-_NAMES = frozenset(("ar", "cpu", "demo", "fast", "fine", "paper", "MiB", "None", *_PAINTERS))
+_NAMES = frozenset(
+    ("ar", "cpu", "demo", "fast", "fine", "paper", "scenes", "MiB", "None", *_PAINTERS)
+)
 """Names and units that texts contain as values."""
 _TEXTS = ("content", "label", "title", "placeholder", "description")
 """Keys of what people read in a message, form or file."""

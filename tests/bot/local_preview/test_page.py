@@ -153,7 +153,7 @@ async def test_the_bot_greets_with_commands_that_work(browser: Browser):
 async def test_models_without_weights_can_be_tried_without_a_configuration(browser: Browser):
     (greeting,) = await browser.look()
     described = {
-        "demo": "trained by this repository",
+        "demo": CATALOGUE["demo"].description,
         "demo-pyramid": "pixels of all sizes",
         "demo-palette": "pixel art",
     }
