@@ -22,9 +22,9 @@ from benchmarks.lib.scene_editing import replacements, said, single_scene
 from benchmarks.lib.statistics import Share
 from engine.demo.scenes.drawing import draw
 from engine.demo.scenes.judge import Judge
-from engine.editing.edit_recipe import dilate, edit_recipe, feather
-from engine.editing.text_masks import find_mask
+from engine.editing.edit_recipe import edit_recipe
 from engine.images.contact_sheet import contact_sheet
+from engine.models.catalogue import CATALOGUE
 from engine.presets import find_preset
 from engine.recipes.augmentations import PAPER
 
@@ -32,15 +32,7 @@ MODELS, SEED = "scenes", 20_261_205
 SHOWN = 192
 """Side in pixels of a picture on a sheet."""
 CONTENTS = ("a castle in the hills", "a red boat in the sea", "a windmill in a meadow")
-STYLES = (
-    "flat picture",
-    "watercolor",
-    "charcoal drawing",
-    "pixel art",
-    "stained glass",
-    "woodcut",
-    "oil painting",
-)
+STYLES = ("flat picture", *CATALOGUE[MODELS].styles)
 SKIES = ("storm", "snow", "rainbow", "sunset", "night")
 COLORS = ("red", "blue", "yellow", "purple", "white")
 
@@ -109,14 +101,7 @@ def _masks(_: int) -> tuple[list[Cell], int]:
     """Figure 18: things replaced inside masks that were found by words."""
     models = engine.load_models(MODELS, "cpu")
     changes = replacements(Random(f"{SEED} masks"), 6)
-    recipes = []
-    for change in changes:
-        mask = feather(dilate(find_mask(change.source, change.phrase, models).mask, 0.06))
-        recipes.append(
-            edit_recipe(
-                change.prompt, change.source, mask=mask, seed=change.seed, models=MODELS, enlarge=1
-            )
-        )
+    recipes = [change.recipe(change.found(models), MODELS) for change in changes]
     cells: list[Cell] = []
     for change, painted in zip(changes, paint_all(recipes), strict=True):
         cells += [(change.source, f"mask: {change.phrase}"), (painted, change.prompt)]

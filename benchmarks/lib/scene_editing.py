@@ -48,6 +48,26 @@ class Replacement:
     claim: Claim
     seed: int
 
+    def found(self, models: engine.Models) -> Image.Image:
+        """Find the mask of the thing from words."""
+        return find_mask(self.source, self.phrase, models).mask
+
+    def recipe(self, found: Image.Image, models: str) -> engine.Recipe:
+        """Return the recipe of the edit inside a mask that was found."""
+        return edit_recipe(
+            self.prompt,
+            self.source,
+            mask=widened(found),
+            seed=self.seed,
+            models=models,
+            enlarge=1,
+        )
+
+
+def widened(found: Image.Image) -> Image.Image:
+    """Return a mask from words with a margin and a soft edge."""
+    return feather(dilate(found, ROOM))
+
 
 def sky_rows(judge: Judge, models: str, count: int) -> dict[str, Share]:
     """Return how often edits of the sky are right, and keep the structure, `count` of each."""
@@ -89,21 +109,11 @@ def replacement_rows(judge: Judge, models: str, count: int) -> tuple[dict[str, S
     changes = replacements(random, count)
     recipes, masks, overlaps = [], [], []
     for change in changes:
-        found = find_mask(change.source, change.phrase, loaded).mask
+        found = change.found(loaded)
         inside = np.asarray(found) > 127
         overlaps.append(float((inside & change.truth).sum() / (inside | change.truth).sum()))
-        mask = feather(dilate(found, ROOM))
-        masks.append(np.asarray(mask))
-        recipes.append(
-            edit_recipe(
-                change.prompt,
-                change.source,
-                mask=mask,
-                seed=change.seed,
-                models=models,
-                enlarge=1,
-            )
-        )
+        masks.append(np.asarray(widened(found)))
+        recipes.append(change.recipe(found, models))
     painted = paint_all(recipes)
     right = [
         judge.look(picture).matches(change.claim).present

