@@ -127,7 +127,6 @@ def _scenes() -> ModelEntry:
         cuda_memory=RunMemory(
             fixed=CUDA_LIBRARIES + 80e6, per_pixel=1.6e3, per_cutout=3.5e6, view_sides=(128,)
         ),
-        halves=False,  # the documentation's figures are for float32
         examples=(
             "a red boat in the sea at sunset",
             "a castle in the hills by day",
