@@ -172,7 +172,8 @@ def build_towers(config: dict[str, Any]) -> CLIP | CustomTextCLIP:
     Args:
         config: `embed_dim`, `vision_cfg`, `text_cfg` and optionally `quick_gelu`, `custom_text`
             and `init_logit_bias`, as in open_clip's configuration files; or in `vision_cfg` as
-            `convolutional` the arguments of a `ConvolutionalTower`.
+            `convolutional` the arguments of a `ConvolutionalTower`. In `text_cfg`, `token_width`
+            makes the table of tokens narrower than the tower (Lan et al., "ALBERT", 2020).
 
     Raises:
         ValueError: A tower belongs to another library and is not one of `TIMM_TOWERS`.
@@ -188,14 +189,25 @@ def build_towers(config: dict[str, Any]) -> CLIP | CustomTextCLIP:
     own = {key: value for key, value in config.items() if key not in _EXTRA_KEYS}
     if timm:
         own["vision_cfg"] = vision | {"timm_model_pretrained": False}
-    convolutional = vision.get("convolutional")
+    convolutional, token_width = vision.get("convolutional"), text.get("token_width")
     if convolutional:
         own["vision_cfg"] = _SMALLEST_VIT
+    if token_width:
+        own["text_cfg"] = {key: value for key, value in text.items() if key != "token_width"}
     model = kind(**own)
     if convolutional:
         tower: Any = ConvolutionalTower(**convolutional, embed_dim=config["embed_dim"])
         model.visual = tower
+    if token_width:
+        model.token_embedding = _narrow_tokens(text["vocab_size"], token_width, text["width"])
     return model
+
+
+def _narrow_tokens(count: int, token_width: int, width: int) -> Any:
+    tokens, widen = nn.Embedding(count, token_width), nn.Linear(token_width, width, bias=False)
+    nn.init.normal_(tokens.weight, std=0.02)
+    nn.init.normal_(widen.weight, std=token_width**-0.5)
+    return nn.Sequential(tokens, widen)
 
 
 def file_tokenizer(sha256: str) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """A convolutional image tower for CLIP, small enough to train on a CPU.
 
 Where a ViT sees patches, it sees pixels: what it learns of an outline at one place holds at all.
-Each scale has a share in the embedding, so a prompt reaches fine details of the picture's gradient
-directly.
+Each scale has two shares in the embedding, so a prompt reaches fine details of the picture's
+gradient directly. One is of the features' means and tells what is there, the other of a few
+features in every cell and tells where.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ class ConvolutionalTower(nn.Module):
             of each further scale are twice as wide.
         widths: Number of channels of each scale.
         blocks: Number of residual blocks of each scale.
+        placed: Number of features of each scale whose place counts.
         embed_dim: Number of dimensions D.
     """
 
@@ -31,6 +33,7 @@ class ConvolutionalTower(nn.Module):
         patch: int,
         widths: Sequence[int],
         blocks: Sequence[int],
+        placed: Sequence[int],
         embed_dim: int,
     ) -> None:
         super().__init__()
@@ -46,8 +49,11 @@ class ConvolutionalTower(nn.Module):
             nn.Sequential(*(_Block(width) for _ in range(count)))
             for width, count in zip(widths, blocks, strict=True)
         )
-        self.heads = nn.ModuleList(_Head(width, 1, embed_dim) for width in widths[:-1])
-        self.heads.append(_Head(widths[-1], 2, embed_dim))
+        sides = [image_size // patch >> scale for scale in range(len(widths))]
+        self.heads = nn.ModuleList(
+            _Head(width, count, side, embed_dim)
+            for width, count, side in zip(widths, placed, sides, strict=True)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed pictures (N, 3, S, S)."""
@@ -73,20 +79,23 @@ class _Block(nn.Module):
 
 
 class _Head(nn.Module):
-    """The share of a scale's features (N, C, H, W) in the embedding (N, D).
+    """The share of a scale's features (N, C, side, side) in the embedding (N, D)."""
 
-    Features are averaged over cells in a grid of `side` x `side`.
-    """
-
-    def __init__(self, width: int, side: int, embed_dim: int) -> None:
+    def __init__(self, width: int, placed: int, side: int, embed_dim: int) -> None:
         super().__init__()
-        self.side = side
         self.norm = nn.GroupNorm(1, width)
         self.widen = nn.Conv2d(width, 2 * width, 1)
-        count = 2 * width * side**2
-        self.project = nn.Linear(count, embed_dim, bias=False)
-        nn.init.normal_(self.project.weight, std=count**-0.5)
+        self.narrow = nn.Conv2d(width, placed, 1)
+        self.project = _projection(2 * width, embed_dim)
+        self.project_placed = _projection(placed * side**2, embed_dim)
 
     def forward(self, features: Tensor) -> Tensor:
-        features = F.silu(self.widen(self.norm(features)))
-        return self.project(F.adaptive_avg_pool2d(features, self.side).flatten(1))
+        normal = self.norm(features)
+        means = F.silu(self.widen(normal)).mean((2, 3))
+        return self.project(means) + self.project_placed(F.silu(self.narrow(normal)).flatten(1))
+
+
+def _projection(count: int, embed_dim: int) -> nn.Linear:
+    projection = nn.Linear(count, embed_dim, bias=False)
+    nn.init.normal_(projection.weight, std=count**-0.5)
+    return projection

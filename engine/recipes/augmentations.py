@@ -143,16 +143,16 @@ DEMO = Augmentations(
 """Augmentations that the demo CLIP was trained with. Weaker ones let a picture fool it."""
 
 SCENES = Augmentations(
-    crop_min=0.75,
-    affine=0.6,
-    degrees=7.0,
-    translate=0.06,
-    perspective=0.4,
-    distortion=0.2,
+    crop_min=0.95,
+    affine=0.5,
+    degrees=2.0,
+    translate=0.015,
+    perspective=0.3,
+    distortion=0.05,
     jitter=0.4,
     hue=0.01,
     saturation=0.08,
     brightness=0.06,
     noise=0.1,
 )
-"""Augmentations that the scene CLIP was trained with. A horizon stays nearly level."""
+"""Augmentations that the scene CLIP was trained with: weak ones, for it knows places."""

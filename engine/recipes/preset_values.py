@@ -35,7 +35,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "steps": 100,
         "learning_rate": 0.3,
         "learning_rate_end": 0.05,
-        "cutouts": 8,
+        "cutouts": 4,
         "augmentations": SCENES,
         # The smallest latents of its grid mean the lines of a woodcut.
         "regularizer": 0.0,

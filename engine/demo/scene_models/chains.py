@@ -17,7 +17,7 @@ from engine.demo.scene_models.vqgan import nearest_in_grid
 from engine.models.codebook import random_codes
 from engine.models.vqgan import VQGAN
 
-CHAINS = 18
+CHAINS = 24
 """Number of chains of each process."""
 EDIT_SHARE = 0.2
 """Share of chains that start from the picture of another core."""

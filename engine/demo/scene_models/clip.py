@@ -23,11 +23,19 @@ CONFIG: dict[str, Any] = {
         "convolutional": {
             "image_size": SIDE,
             "patch": 4,
-            "widths": [64, 96, 160, 224],
-            "blocks": [2, 2, 3, 2],
+            "widths": [64, 96, 128, 160],
+            "blocks": [2, 2, 2, 1],
+            "placed": [6, 14, 36, 96],
         }
     },
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 96, "heads": 3, "layers": 3},
+    "text_cfg": {
+        "context_length": 77,
+        "vocab_size": 49408,
+        "token_width": 48,
+        "width": 192,
+        "heads": 6,
+        "layers": 3,
+    },
 }
 AVERAGE = 0.995
 MATRIX_FACTOR = 10.0
@@ -48,10 +56,10 @@ class Phase:
 
 
 PHASES = (
-    Phase("language", steps=2500, learning_rate=2e-3, language=True),
-    Phase("recognition", steps=400, learning_rate=2e-3),
-    Phase("guidance", steps=1000, learning_rate=2e-3, guided=True),
-    Phase("chains", 4000, learning_rate=1.5e-3, guided=True, chains=True, added_share=0.1),
+    Phase("language", steps=1000, learning_rate=2e-3, language=True),
+    Phase("recognition", steps=300, learning_rate=2e-3),
+    Phase("guidance", steps=900, learning_rate=2e-3, guided=True),
+    Phase("chains", 2200, learning_rate=1.5e-3, guided=True, chains=True, added_share=0.1),
 )
 
 

@@ -37,7 +37,7 @@ PICTURES = 64
 """Number of true pictures in a step of recognition alone."""
 PAIRS_ALONE = 26
 """Number of pairs in a step without chains."""
-PAIRS, CHAINS_AT_ONCE, VIEWS = 12, 6, 2
+PAIRS, CHAINS_AT_ONCE, VIEWS = 12, 8, 1
 """Numbers of pairs, of chains and of views of each chain in a step with chains."""
 SCALES = (1, 4, 16)
 """Numbers of pixels averaged along each axis before gradients are compared."""
@@ -47,7 +47,7 @@ a small part of most differences, but noise in the gradient would paint textures
 NEAR_ENOUGH, JUNK_DISTANCE = 0.04, 0.35
 THING_WEIGHT = 4.0
 """Weight of a pixel of a thing beside others, which have 1: things are small."""
-RANK_WEIGHT, RANK_MARGIN, RANK_SOFTNESS, RANKED_FROM = 4.0, 0.6, 0.05, 0.03
+RANK_WEIGHT, RANK_MARGIN, RANK_SOFTNESS, RANKED_FROM = 6.0, 0.6, 0.05, 0.03
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,8 @@ class Lessons:
             values = getattr(shown, slot)
             first = values[:, 0] if values.dim() == 2 else values
             has = first >= 0
+            if slot == "place":
+                has = has & shown.of_one_thing()
             rows, true = shown[has], first[has]
             count = len(VALUES[slot])
             repeated = rows[torch.arange(len(rows)).repeat_interleave(count)]

@@ -1,15 +1,15 @@
 """Pairs of a spoiled scene, like one from an unfinished run, and the true one it should become."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.demo.corruption import smooth_noise, spoil
+from engine.demo.corruption import blobs, smooth_noise, spoil
 from engine.demo.precision import half_precision
 from engine.demo.scene_models.attributes import Attributes, said_of
-from engine.demo.scene_models.pictures import DrawnScenes
+from engine.demo.scene_models.pictures import MASK_SIDE, DrawnScenes
 from engine.demo.world import Rows
 from engine.models.vqgan import VQGAN
 
@@ -58,7 +58,8 @@ class ScenePairPool:
         if self._drawn % RENEW_EVERY == 0:
             self._blocks = [*self._blocks[1:], self._make_block(random)]
         block = self._blocks[int(torch.randint(BLOCKS, (), generator=random))]
-        return block[torch.randperm(BLOCK, generator=random)[:count]]
+        chosen = torch.randperm(BLOCK, generator=random)
+        return _mixed(block[chosen[:count]], block[chosen[-count:]].spoiled, random)
 
     @torch.no_grad()
     def _make_block(self, random: torch.Generator) -> ScenePairs:
@@ -109,6 +110,24 @@ class ScenePairPool:
             where = F.interpolate(around.float(), latents.shape[2:]) > 0.5
             junk = torch.where(inner[:, None, None, None] & ~where, latents, junk)
             return self._vqgan.decode(junk).float()
+
+
+def _mixed(pairs: ScenePairs, spoiled: Tensor, random: torch.Generator) -> ScenePairs:
+    """Put parts of other spoiled pictures (B, 3, 128, 128) into half of the true ones.
+
+    Making a pair takes as long as learning from it. Mixed ones cost nothing, and nobody can know a
+    pair by what spoils it. The parts are where the true picture's things are, or anywhere.
+    """
+    count = len(spoiled)
+    mix, near = (torch.rand(2, count, 1, 1, 1, generator=random) < 0.5).unbind()
+    share = torch.rand(count, 1, 1, 1, generator=random)
+    anywhere = blobs(share, MASK_SIDE, MASK_SIDE, random)
+    around = F.max_pool2d(pairs.things, 5, 1, 2).gt(0.05)
+    near = near & (around.sum((1, 2, 3), keepdim=True) > 0)
+    parts = torch.where(near, around, anywhere).float()
+    parts = F.interpolate(parts, spoiled.shape[2:], mode="bilinear")
+    mixed = torch.lerp(pairs.true.float(), spoiled.float(), parts).round().to(torch.uint8)
+    return replace(pairs, spoiled=torch.where(mix, mixed, pairs.spoiled))
 
 
 def _warp(pictures: Tensor, around: Tensor, random: torch.Generator) -> Tensor:

@@ -52,7 +52,18 @@ def test_every_part_of_a_picture_counts() -> None:
     """The gradient reaches all pixels, at every scale."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        tower = ConvolutionalTower(32, 4, (8, 8), (1, 1), embed_dim=4)
+        tower = ConvolutionalTower(32, 4, (8, 8), (1, 1), (2, 2), embed_dim=4)
     images = torch.rand(1, 3, 32, 32, requires_grad=True)
     (gradient,) = torch.autograd.grad(tower(images).sum(), images)
     assert (gradient != 0).all()
+
+
+def test_the_place_of_what_is_shown_counts() -> None:
+    """Something far from all borders, moved by one cell, is embedded as something else."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        tower = ConvolutionalTower(64, 4, (8,), (1,), (2,), embed_dim=4)
+    pictures = torch.zeros(2, 3, 64, 64)
+    pictures[0, :, 28:32, 28:32] = pictures[1, :, 28:32, 32:36] = 1
+    one, other = tower(pictures)
+    assert not torch.allclose(one, other, atol=1e-3)

@@ -113,6 +113,21 @@ def test_pairs_say_where_the_things_of_the_true_picture_are(
     assert torch.equal(pairs.things.amax((1, 2, 3)) > 0, has_things)
 
 
+def test_a_pair_is_seldom_spoiled_in_the_same_way_twice(
+    scenes: DrawnScenes, vqgan: VQGAN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of what is drawn has parts of other pairs; the true pictures stay the same."""
+    monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCK", 48)
+    monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCKS", 1)
+    random = torch.Generator().manual_seed(1)
+    pool = ScenePairPool(vqgan, scenes)
+    first, second = (pool.draw(48, random) for _ in range(2))
+    spoiled = [{each.numpy().tobytes() for each in drawn.spoiled} for drawn in (first, second)]
+    true = [sorted(each.numpy().tobytes() for each in drawn.true) for drawn in (first, second)]
+    assert true[0] == true[1]
+    assert 4 <= len(spoiled[0] & spoiled[1]) <= 24
+
+
 def test_corruption_keeps_some_latents(vqgan: VQGAN) -> None:
     """Some latents stay as they are, and most cells of all others but blobs of random ones."""
     random = torch.Generator().manual_seed(1)
