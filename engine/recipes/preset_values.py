@@ -32,7 +32,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "smoothness": 1.0,
     },
     "scenes": {
-        "steps": 100,
+        "steps": 70,
         "learning_rate": 0.3,
         "learning_rate_end": 0.05,
         "cutouts": 4,
@@ -48,12 +48,12 @@ VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "fast": {
         "paper": {"steps": 200, "cutouts": 16, "regularizer_decay": 0.01},
         "demo": {"steps": 40, "learning_rate": 0.5, "regularizer_decay": 0.0322},
-        "scenes": {"steps": 50, "learning_rate": 0.5},
+        "scenes": {"steps": 40, "learning_rate": 0.5},
     },
     "fine": {
         "paper": {"steps": 800, "regularizer_decay": 0.0025},
         "demo": {"steps": 260, "learning_rate": 0.25, "regularizer_decay": 0.005},
-        "scenes": {"steps": 200, "learning_rate": 0.25},
+        "scenes": {"steps": 140, "learning_rate": 0.25},
     },
 }
 """Changes that each variant makes to the preset that suits a pair of models. The regularizer fades
