@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+MATRIX_FACTOR = 10.0
+"""Usual learning rate of Muon, in units of AdamW's."""
 LARGEST_NORM = 1.0
 """Norm of all gradients above which they are scaled down."""
 WARM_UP = 0.03

@@ -64,7 +64,7 @@ def _vocabulary(perceptor: ClipPerceptor) -> int:
     """Return the number of tokens that the text tower knows."""
     model = perceptor.model
     tower: Any = model.text if isinstance(model, CustomTextCLIP) else model
-    return tower.token_embedding.num_embeddings
+    return tower.vocab_size
 
 
 def _activations(model: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.demo.optimizer import Optimizer, rate_factor
+from engine.demo.optimizer import MATRIX_FACTOR, Optimizer, rate_factor
 from engine.demo.parallel import rank, share_gradients
 from engine.demo.scene_models.cutting import SIDE
 from engine.demo.scene_models.language import language_loss
@@ -38,8 +38,6 @@ CONFIG: dict[str, Any] = {
     },
 }
 AVERAGE = 0.995
-MATRIX_FACTOR = 10.0
-"""Learning rate of Muon, in units of AdamW's."""
 
 
 @dataclass(frozen=True)

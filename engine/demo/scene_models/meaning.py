@@ -53,7 +53,9 @@ class Meanings:
         for slot, count in counts.items():
             self._add_own((slot,), _WEIGHTS[slot] * torch.eye(count))
         self._add_own(("sky", "ground"), _PRODUCT * torch.eye(counts["sky"] * counts["ground"]))
-        self._add_own(("kind", "place"), _KIND_IN_PLACE * torch.eye(3 * counts["kind"]))
+        self._add_own(
+            ("kind", "place"), _KIND_IN_PLACE * torch.eye(counts["kind"] * counts["place"])
+        )
         colors = torch.kron(torch.eye(counts["kind"]), _even_colors())
         self._add_own(("kind", "color"), _PRODUCT * colors)
         for first, second in (*_WHOLE_PAIRS, *_MIXED_PAIRS, *_THING_PAIRS, ("kind", "relation")):

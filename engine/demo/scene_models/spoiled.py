@@ -59,7 +59,7 @@ class ScenePairPool:
             self._blocks = [*self._blocks[1:], self._make_block(random)]
         block = self._blocks[int(torch.randint(BLOCKS, (), generator=random))]
         chosen = torch.randperm(BLOCK, generator=random)
-        return _mixed(block[chosen[:count]], block[chosen[-count:]].spoiled, random)
+        return _mixed(block[chosen[:count]], block[chosen.roll(1)[:count]].spoiled, random)
 
     @torch.no_grad()
     def _make_block(self, random: torch.Generator) -> ScenePairs:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.demo.corruption import blobs
-from engine.demo.optimizer import Optimizer, rate_factor
+from engine.demo.optimizer import MATRIX_FACTOR, Optimizer, rate_factor
 from engine.demo.parallel import rank, share_gradients
 from engine.demo.precision import half_precision
 from engine.demo.scene_models.pictures import DrawnScenes
@@ -44,8 +44,8 @@ BATCH = 24
 """Crops per step and process, or twice as many as whole pictures."""
 CROP = 64
 CROP_UNTIL = 0.72
-LEARNING_RATE, MATRIX_FACTOR = 1.2e-3, 10.0
-"""Highest learning rate of AdamW, and that of Muon in its units."""
+LEARNING_RATE = 1.2e-3
+"""Highest learning rate of AdamW."""
 PLAIN_UNTIL = 0.06
 """Share of the run in which noise of the same size stands for the quantization."""
 CORRUPT_FROM = 0.72

@@ -51,6 +51,13 @@ def make_lesson(
     return lambda: ClipLesson(phase, scenes, vqgan, seed=1)
 
 
+@pytest.fixture
+def one_block(scenes: DrawnScenes, vqgan: VQGAN, monkeypatch: pytest.MonkeyPatch) -> ScenePairPool:
+    """Return a pool of a single block of pairs, which a test can make small."""
+    monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCKS", 1)
+    return ScenePairPool(vqgan, scenes)
+
+
 def test_a_killed_training_goes_on(
     make_lesson: Callable[[], Any], tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -100,28 +107,24 @@ def test_cutouts_of_a_picture_and_of_its_mask_are_taken_at_the_same_place(
 
 
 def test_pairs_say_where_the_things_of_the_true_picture_are(
-    scenes: DrawnScenes, vqgan: VQGAN, monkeypatch: pytest.MonkeyPatch
+    one_block: ScenePairPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pair without a thing has an empty mask, and no other has."""
     monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCK", 24)
-    monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCKS", 1)
     random = torch.Generator().manual_seed(1)
-    pool = ScenePairPool(vqgan, scenes)
-    pairs = pool.draw(24, random)
+    pairs = one_block.draw(24, random)
     assert pairs.true.shape == pairs.spoiled.shape == (24, 3, 128, 128)
     has_things = pairs.shown.kind[:, 0] >= 0
     assert torch.equal(pairs.things.amax((1, 2, 3)) > 0, has_things)
 
 
 def test_a_pair_is_seldom_spoiled_in_the_same_way_twice(
-    scenes: DrawnScenes, vqgan: VQGAN, monkeypatch: pytest.MonkeyPatch
+    one_block: ScenePairPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of what is drawn has parts of other pairs; the true pictures stay the same."""
     monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCK", 48)
-    monkeypatch.setattr("engine.demo.scene_models.spoiled.BLOCKS", 1)
     random = torch.Generator().manual_seed(1)
-    pool = ScenePairPool(vqgan, scenes)
-    first, second = (pool.draw(48, random) for _ in range(2))
+    first, second = (one_block.draw(48, random) for _ in range(2))
     spoiled = [{each.numpy().tobytes() for each in drawn.spoiled} for drawn in (first, second)]
     true = [sorted(each.numpy().tobytes() for each in drawn.true) for drawn in (first, second)]
     assert true[0] == true[1]
