@@ -118,10 +118,10 @@ def _scenes() -> ModelEntry:
         vary_noise=1.5,
         # Fitted to the peak resident memory of new processes on a CPU in float32, above that after
         # `import engine`: two steps with the first memory plan and one thread, in MB.
-        #   128 pixels, 8 cutouts     496        256, 64 cutouts              977
-        #   128, 64 cutouts           818        512, 8 cutouts             1,215
-        #   128, 256 cutouts        1,605        512, 64 cutouts            1,504
-        #   256, 8 cutouts            672
+        #   128 pixels, 8 cutouts     489        256, 64 cutouts              971
+        #   128, 64 cutouts           792        512, 8 cutouts             1,260
+        #   128, 256 cutouts        1,600        512, 64 cutouts            1,476
+        #   256, 8 cutouts            655
         memory=RunMemory(fixed=440e6, per_pixel=3.2e3, per_cutout=4.5e6, view_sides=(128,)),
         # From those by the ratios of the shapes' models; not measured.
         cuda_memory=RunMemory(
