@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import RecipeError
 from engine.models.catalogue import CATALOGUE, find_models
 from engine.recipes.checks import MAX_SIDE, MIN_SIDE
-from engine.recipes.edit import Keep
+from engine.recipes.edit import Keep, kept_weights
 from engine.recipes.film import Film
 from engine.recipes.preset_values import (
     EDIT_OVERRIDES,
@@ -40,8 +40,7 @@ def keep_weights(preset: str, keep: float, models: str = "demo") -> Mapping[str,
 
 def infer_keep(edit: Keep) -> float | None:
     """Return the `keep` for which `keep_weights` gives these weights, or None if none does."""
-    names = ("keep_latent", "keep_look", "keep_structure")
-    weights = {name: getattr(edit, name) for name in names if getattr(edit, name) > 0}
+    weights = kept_weights(edit)
     if not weights:
         return 0.0
     for full in KEEP_WEIGHTS.values():

@@ -43,6 +43,11 @@ def find_regions(image: Tensor) -> list[Mask]:
     return sorted(regions, key=np.sum, reverse=True)[:MAX_REGIONS]
 
 
+def grow(region: Mask, pixels: int) -> Mask:
+    """Return a region (H, W) that reaches so many pixels farther, up, down, left and right."""
+    return np.asarray(ndimage.binary_dilation(region, iterations=pixels), np.bool_)
+
+
 def _label_colors(lab: NDArray[np.floating], count: int) -> NDArray[np.intp]:
     """Return the index (H, W) of each pixel's color in (H, W, 3), out of at most `count` colors."""
     pixels = lab.reshape(-1, 3)

@@ -8,7 +8,8 @@ segmented into *regions* by its own colors, and each region is scored by three k
 - the same crop with everything except the region occluded should be similar too,
 - the crop with the region occluded should not.
 
-The region with the highest score becomes the mask. The paper's method is also available.
+The region with the highest score becomes the mask. The paper's method is also available, and for
+perceptors that know whole pictures only there is `engine.editing.occlusion`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,11 +20,11 @@ import numpy as np
 import torch
 from kornia.filters import guided_blur
 from PIL import Image
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.editing.segmentation import Mask, find_regions
+from engine.editing.occlusion import search_occlusions
+from engine.editing.segmentation import Mask, find_regions, grow
 from engine.errors import RecipeError
 from engine.models.loading import Models
 from engine.models.protocols import Perceptor
@@ -32,7 +33,7 @@ from engine.recipes.augmentations import MAX_SUPERSAMPLING
 from engine.recipes.prompts import Prompt
 from engine.vqgan_clip.cutouts import resample
 
-Method = Literal["regions", "paper"]
+Method = Literal["regions", "occlusion", "paper"]
 
 VIEWED_SIDE = 512
 """Maximum side in pixels of the picture that views are cut from."""
@@ -78,12 +79,12 @@ class TextMask:
 
 
 def find_mask(
-    picture: Image.Image, phrase: str, models: Models, method: Method = "regions"
+    picture: Image.Image, phrase: str, models: Models, method: Method | None = None
 ) -> TextMask:
     """Find what `phrase` names in `picture`, without any randomness.
 
-    The scores of all perceptors of `models` are averaged. `method` is "regions", or "paper" for the
-    method of Appendix G.2, which always finds something.
+    The scores of all perceptors of `models` are averaged. `method` is by default the one that suits
+    the models. "paper" is that of Appendix G.2, which always finds something.
 
     Raises:
         RecipeError: The phrase is empty or too long.
@@ -92,7 +93,9 @@ def find_mask(
         raise RecipeError("the phrase is empty: say in words what to look for in the picture")
     text = Prompt(phrase).text
     image = to_tensor(_shrink(picture, VIEWED_SIDE)).to(models.device)
-    search = {"regions": _search_regions, "paper": _search_crops}[method]
+    if method is None:
+        method = "regions" if models.knows_crops else "occlusion"
+    search = {"regions": _search_regions, "occlusion": _occlude, "paper": _search_crops}[method]
     with torch.inference_mode():
         chosen, relevance, found = search(image, text, models.perceptors)
     return TextMask(
@@ -104,10 +107,7 @@ def _search_regions(
     image: Tensor, text: str, perceptors: Sequence[Perceptor]
 ) -> tuple[Tensor, Tensor, bool]:
     """Return the best region (H, W) in [0, 1], a map of all scores, and if the best is found."""
-    height, width = image.shape[2:]
-    scale = min(1.0, REGION_SIDE / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    small = F.interpolate(image, size, mode="bilinear", antialias=True)
+    small = _for_regions(image)
     regions = find_regions(small)
     scores = torch.zeros(len(regions), 3)
     for perceptor in perceptors:
@@ -117,16 +117,37 @@ def _search_regions(
     crop, only, occluded = scores.unbind(1)
     total = crop + only - OCCLUDED_WEIGHT * occluded
     best = int(total.argmax())
-    relevance = np.full(size, float(total.min()))
+    relevance = np.full(small.shape[2:], float(total.min()))
     for region, score in zip(regions, total.tolist(), strict=True):
         relevance[region] = np.maximum(relevance[region], score)
-    chosen = torch.from_numpy(regions[best]).to(image)[None, None]
-    chosen = F.interpolate(chosen, (height, width), mode="bilinear")
-    if scale < 1:
-        reach = 2 * round(1 / scale) + 1
-        chosen = guided_blur(image, chosen, reach, GUIDED_EDGE, border_type="replicate")
     scores_map = torch.from_numpy(relevance).to(image)
-    return chosen[0, 0], scores_map, bool(crop[best] >= FOUND_SIMILARITY)
+    return _enlarged(regions[best], image), scores_map, bool(crop[best] >= FOUND_SIMILARITY)
+
+
+def _occlude(
+    image: Tensor, text: str, perceptors: Sequence[Perceptor]
+) -> tuple[Tensor, Tensor, bool]:
+    """Return what `search_occlusions` finds, as tensors of the picture's size."""
+    chosen, relevance, found = search_occlusions(_for_regions(image), text, perceptors)
+    return _enlarged(chosen, image), torch.from_numpy(relevance).to(image), found
+
+
+def _for_regions(image: Tensor) -> Tensor:
+    """Return a picture (1, 3, H, W) small enough for its segmentation."""
+    scale = min(1.0, REGION_SIDE / max(image.shape[2:]))
+    height, width = (max(1, round(side * scale)) for side in image.shape[2:])
+    return F.interpolate(image, (height, width), mode="bilinear", antialias=True)
+
+
+def _enlarged(region: Mask, image: Tensor) -> Tensor:
+    """Return a region (h, w) as a mask (H, W) in [0, 1] along the edges of a picture."""
+    chosen = torch.from_numpy(region).to(image)[None, None]
+    chosen = F.interpolate(chosen, image.shape[2:], mode="bilinear")
+    scale = max(image.shape[2:]) / max(region.shape)
+    if scale > 1:
+        reach = 2 * round(scale) + 1
+        chosen = guided_blur(image, chosen, reach, GUIDED_EDGE, border_type="replicate")
+    return chosen[0, 0]
 
 
 def _region_views(image: Tensor, small: Tensor, regions: Sequence[Mask], size: int) -> Tensor:
@@ -135,8 +156,8 @@ def _region_views(image: Tensor, small: Tensor, regions: Sequence[Mask], size: i
     halo, rim = (max(1, round(share * min(height, width))) for share in (HALO, RIM))
     matrices, halos, rims = [], [], []
     for region in regions:
-        covered = _dilate(region, halo)
-        around = _dilate(covered, rim) & ~covered
+        covered = grow(region, halo)
+        around = grow(covered, rim) & ~covered
         if not around.any():
             around = np.ones_like(region)
         matrices += [_crop_matrix(region, zoom) for zoom in ZOOMS]
@@ -209,10 +230,6 @@ def _similarity(views: Tensor, text: str, perceptor: Perceptor) -> Tensor:
     """Return the cosine similarities (N,) of `views` (N, 3, S, S) to `text`."""
     images = torch.cat([perceptor.encode_image(batch) for batch in views.split(BATCH)])
     return images @ perceptor.encode_text([text])[0]
-
-
-def _dilate(region: Mask, pixels: int) -> Mask:
-    return np.asarray(ndimage.binary_dilation(region, iterations=pixels), np.bool_)
 
 
 def _shrink(picture: Image.Image, side: int) -> Image.Image:

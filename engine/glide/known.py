@@ -9,7 +9,7 @@ from torch import Tensor
 from engine.errors import RecipeError
 from engine.glide.config import KNOWN_CHANNELS
 from engine.models.tensors import to_tensor
-from engine.recipes.edit import Edit
+from engine.recipes.edit import Edit, kept_weights
 from engine.recipes.start_image import scaled, source_and_mask
 
 
@@ -33,7 +33,7 @@ class Known:
         source, mask = source_and_mask(edit)
         if mask is None:
             raise RecipeError("GLIDE changes a picture within a mask only: mark what to change")
-        if edit.keep_latent or edit.keep_look or edit.keep_structure:
+        if kept_weights(edit):
             raise RecipeError(
                 "GLIDE keeps what is outside the mask and nothing else: leave out what else to keep"
             )

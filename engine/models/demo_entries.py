@@ -116,6 +116,7 @@ def _scenes() -> ModelEntry:
         preset="scenes",
         # Of one picture, varied once with 0.4, 0.8, 1.5 and 3: 1.5 changed it and spoiled it least.
         vary_noise=1.5,
+        knows_crops=False,
         # Fitted to the peak resident memory of new processes on a CPU in float32, above that after
         # `import engine`: two steps with the first memory plan and one thread, in MB.
         #   128 pixels, 8 cutouts     489        256, 64 cutouts              971

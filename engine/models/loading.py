@@ -67,6 +67,8 @@ class Models:
     """Name of the precision of decoder and image towers."""
     judge_file: Path | None = None
     """Weights of a perceptor that takes no part in painting; None if there is none."""
+    knows_crops: bool = True
+    """False if the perceptors know whole pictures only, and no part of one that is enlarged."""
 
     @cached_property
     def judge(self) -> Judge:
@@ -129,6 +131,7 @@ def load_models(name: str = "demo", device: str = "auto", precision: str = "auto
         entry.weights,
         precision_name(dtype),
         entry.judge,
+        entry.knows_crops,
     )
 
 

@@ -99,6 +99,8 @@ class ModelEntry:
     """A line of several prompts with weights that is worth trying."""
     styles: tuple[str, ...] = STYLES
     """Styles that the models know, for people to choose from."""
+    knows_crops: bool = True
+    """False if the perceptors know whole pictures only, and no part of one that is enlarged."""
     vocabulary: Vocabulary = field(default_factory=OpenVocabulary)
     """The words that the models know."""
     phrases: Phrases = OPEN_PHRASES

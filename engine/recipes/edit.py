@@ -21,6 +21,7 @@ MAX_BYTES = 11 * 2**20
 (`engine.images.png`)."""
 MAX_KEEP = 1000.0
 """Maximum of the weights `keep_latent` and `keep_look`."""
+KEEP_NAMES = ("keep_latent", "keep_look", "keep_structure", "keep_cells")
 _IMAGE_PROMPT = Text("an image prompt")
 _NAMES = {
     "source": Text("the source"),
@@ -49,6 +50,11 @@ class Keep(Protocol):
         """Share of every change that must be a palette-only one."""
         ...
 
+    @property
+    def keep_cells(self) -> float:
+        """Share of each step by which every cell is drawn back to the source."""
+        ...
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -70,6 +76,9 @@ class Edit:
     keep_structure: float = 0.0
     """Share of every change that must be a palette-only one, 0 to 1: at 1 all outlines and texture
     stay (`engine.vqgan_clip.palette_transfer`), at 0 anything may change."""
+    keep_cells: float = 0.0
+    """Share of each step's length by which every latent cell is drawn back to the source's, 0 to
+    1: cells that the prompt hardly moves stay the same (`engine.vqgan_clip.proximity`)."""
 
     def __post_init__(self) -> None:
         check_picture("source", self.source)
@@ -96,11 +105,18 @@ class ImagePrompt:
             check_strength(STOP, self.stop, _IMAGE_PROMPT)
 
 
+def kept_weights(keep: Keep) -> dict[str, float]:
+    """Return the weights above 0 by their names."""
+    weights = {name: getattr(keep, name) for name in KEEP_NAMES}
+    return {name: weight for name, weight in weights.items() if weight > 0}
+
+
 def check_keep(keep: Keep) -> None:
     """Raise `RecipeError` unless all weights of what is kept are allowed."""
     check_number("keep_latent", keep.keep_latent, 0, MAX_KEEP)
     check_number("keep_look", keep.keep_look, 0, MAX_KEEP)
     check_number("keep_structure", keep.keep_structure, 0, 1)
+    check_number("keep_cells", keep.keep_cells, 0, 1)
 
 
 def check_picture(name: str, content: object) -> None:

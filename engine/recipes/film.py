@@ -46,6 +46,8 @@ class Clip:
     """As in an edit, but of each frame."""
     keep_structure: float = 0.0
     """As in an edit, but of each frame."""
+    keep_cells: float = 0.0
+    """As in an edit, but of each frame."""
 
     def __post_init__(self) -> None:
         check_instance("video", self.video, bytes)

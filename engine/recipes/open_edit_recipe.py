@@ -10,6 +10,7 @@ from typing import ClassVar
 from engine.errors import RecipeError
 from engine.recipes.chapter_marks import split_chapters
 from engine.recipes.checks import check_number, check_whole
+from engine.recipes.edit import kept_weights
 from engine.recipes.plain_recipe import PlainRecipe, check_plain
 from engine.recipes.prompts import Prompt, shorten
 
@@ -67,7 +68,7 @@ class OpenEditRecipe(PlainRecipe):
             raise RecipeError("Open-Edit needs a picture to edit")
         if self.edit.mask is not None:
             raise RecipeError("Open-Edit finds the place by its phrase and takes no mask")
-        if self.edit.keep_latent or self.edit.keep_look or self.edit.keep_structure:
+        if kept_weights(self.edit):
             raise RecipeError(
                 "Open-Edit keeps what its phrase does not name: leave out how much to keep"
             )

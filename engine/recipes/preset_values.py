@@ -67,7 +67,7 @@ KEEP_WEIGHTS: Mapping[str, Mapping[str, float]] = {
     # distances of Appendix G.2; the paper gives no weights.
     "paper": {"keep_latent": 1.0, "keep_look": 0.5},
     "demo": {"keep_structure": 1.0},
-    "scenes": {"keep_latent": 1.0, "keep_look": 0.5},
+    "scenes": {"keep_cells": 0.33},
 }
 """Weights of an edit that keeps the whole source, for each of `PRESETS`."""
 

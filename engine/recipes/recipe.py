@@ -44,9 +44,9 @@ VERSION = 3
 """Version of the JSON format; readers reject newer versions. Version 2 added edits and image
 prompts, version 3 extra rounds and start noise. Keys missing in older versions have defaults.
 Version 4, which only other painters need, added the key `painter` (`engine.recipes.kinds`)."""
-NEWEST_VERSION = 5
-"""Version that only tiles, films, stories and enlargements need; it added their keys `tile`,
-`film`, `story` and `enlargement`."""
+VERSION_OF_FILMS, NEWEST_VERSION = 5, 6
+"""Versions that only some recipes need. Version 5 added tiles, films, stories and enlargements with
+their keys `tile`, `film`, `story` and `enlargement`, version 6 the key `keep_cells`."""
 
 MAX_START_NOISE = 10.0
 MIN_LEARNING_RATE = 1e-6
@@ -284,20 +284,31 @@ class Recipe:
 
     def to_json(self) -> str:
         """Return the recipe as a JSON object with keys in the order of the fields."""
-        is_new = self.tile != "none" or any((self.film, self.story, self.enlargement))
-        values: dict[str, Any] = {"version": NEWEST_VERSION if is_new else VERSION}
-        values |= asdict(self)
+        values: dict[str, Any] = {"version": self._version(), **asdict(self)}
         if self.tile == "none":
             del values["tile"]
         if self.film is None:
             del values["film"]
         elif self.film.clip is None:
             del values["film"]["clip"]
+        else:
+            _leave_out_new(values["film"]["clip"])
+        if self.edit is not None:
+            _leave_out_new(values["edit"])
         if self.story is None:
             del values["story"]
         if self.enlargement is None:
             del values["enlargement"]
         return json.dumps(values, ensure_ascii=False, allow_nan=False, default=encode_base64)
+
+    def _version(self) -> int:
+        """Return the lowest version of the format that has all that the recipe uses."""
+        kept = (self.edit, self.film and self.film.clip)
+        if any(each and each.keep_cells for each in kept):
+            return NEWEST_VERSION
+        if self.tile != "none" or any((self.film, self.story, self.enlargement)):
+            return VERSION_OF_FILMS
+        return VERSION
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -342,6 +353,12 @@ def _film_from_values(values: object) -> Film:
     if film.get("clip") is not None:
         film["clip"] = build(Clip, film["clip"], Text("the clip"), "video")
     return build(Film, film, Text("the film"))
+
+
+def _leave_out_new(keep: dict[str, Any]) -> None:
+    """Leave out what older programs do not know, if it says nothing."""
+    if keep["keep_cells"] == 0:
+        del keep["keep_cells"]
 
 
 def _pictures(relation: str, count: int) -> str:

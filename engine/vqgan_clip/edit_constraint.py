@@ -3,8 +3,9 @@
 Each frame of a film that restyles a clip is such an edit (`engine.vqgan_clip.restyling`).
 
 The gradient of the latent is zero outside the mask (Section 2.5), and the cutouts stay near the
-source's embedding (Appendix G.2). Three things are ours and not the paper's: the pixels outside the
-mask are those of the source, `keep_latent` keeps the latent near that of the source, and
+source's embedding (Appendix G.2). Four things are ours and not the paper's: the pixels outside the
+mask are those of the source, `keep_latent` keeps the latent near that of the source, `keep_cells`
+leaves cells alone that the prompt hardly moves (`engine.vqgan_clip.proximity`), and
 `keep_structure` allows no change but one of the palette (`engine.vqgan_clip.palette_transfer`).
 """
 
@@ -26,6 +27,7 @@ from engine.recipes.start_image import scaled, source_and_mask
 from engine.vqgan_clip.latents import encoded
 from engine.vqgan_clip.losses import clamp_with_gradient, spherical_distance
 from engine.vqgan_clip.palette_transfer import PaletteTransfer
+from engine.vqgan_clip.proximity import draw_back
 
 CONTEXT = 1.6
 """Side of the square around a mask that cutouts are taken from, in units of the mask's longer side:
@@ -128,6 +130,12 @@ class EditConstraint:
         return region, tile_of(
             rows=wraps.rows and is_whole[0], columns=wraps.columns and is_whole[1]
         )
+
+    def draw_back(self, state: State, rate: float) -> None:
+        """Move a state in place towards that of the source, after a step of the length `rate`."""
+        if self._keep.keep_cells > 0:
+            for now, before in zip(state, self._state, strict=True):
+                now.copy_(draw_back(now, before, self._keep.keep_cells * rate))
 
     def loss(self, state: State, embeddings: Sequence[Tensor]) -> Tensor:
         """Return the loss () of leaving the source.

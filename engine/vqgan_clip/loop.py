@@ -9,8 +9,9 @@
               + alpha * mean(z^2), alpha decaying                     2.4
         z    <- Adam(z, gradient of loss)                             2
 
-An edit adds three things, see `engine.vqgan_clip.edit_constraint`: its source is composed with the
-image, the loss keeps near the source, and the gradient is zero outside its mask (2.5, 4, G.2).
+An edit adds four things, see `engine.vqgan_clip.edit_constraint`: its source is composed with the
+image, the loss keeps near the source, the gradient is zero outside its mask (2.5, 4, G.2), and what
+hardly moves is drawn back to the source.
 
 A film adds a camera, which moves the picture before the first step of each frame, see
 `engine.vqgan_clip.filming`; or it restyles a clip, see `engine.vqgan_clip.restyling`.
@@ -236,6 +237,9 @@ def apply_gradient(run: Run, loss: Tensor) -> DivergedError | None:
         rate = run.models.generator.rate * learning_rate(run.recipe, run.steps_done)
         run.optimizer.param_groups[0]["lr"] = rate
         run.optimizer.step()
+        # 9. Draw the cells of an edit back to its source, so that what hardly moves stays.
+        if run.constraint is not None:
+            run.constraint.draw_back(run.state, rate)
     run.steps_done += 1
     # Before an enlargement goes to the next tile, it is known that this one is finite.
     is_due = run.guard.is_due or (run.enlarging and run.enlarging.is_due(run.steps_done))

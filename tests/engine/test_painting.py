@@ -155,7 +155,7 @@ def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path):
         ({}, "contains no recipe, only PNG files painted by this program do"),
         ({"Description": "a red circle"}, "contains no recipe"),
         ({"vqgan-clip-recipe": "a red circle"}, "not valid JSON"),
-        ({"vqgan-clip-recipe": '{"version": 6}'}, "version 6, newer than 5"),
+        ({"vqgan-clip-recipe": '{"version": 7}'}, "version 7, newer than 6"),
         ({"vqgan-clip-recipe": '{"version": 1}'}, "prompts must be a list"),
         (WRITTEN | {"vqgan-clip-models": "{"}, "about the models is not valid JSON"),
         (WRITTEN | {"vqgan-clip-models": "[" * 100_000}, "about the models is not valid JSON"),

@@ -158,8 +158,8 @@ WHOLE = "must be a whole number from"
         (["--recipe", "huge.png", *OUT], "at most 64 MiB are allowed"),
         (["--recipe", "prose.json", *OUT], "'prose.json': the recipe is not valid JSON"),
         (["--recipe", "list.json", *OUT], "'list.json': the recipe must be a JSON object"),
-        (["--recipe", "newer.json", *OUT], "version 6, newer than 5"),
-        (["--recipe", "newer.png", *OUT], "version 6, newer than 5"),
+        (["--recipe", "newer.json", *OUT], "version 7, newer than 6"),
+        (["--recipe", "newer.png", *OUT], "version 7, newer than 6"),
         (["--recipe", "more.json", *OUT], "unknown keys: 'mood'"),
         (["--recipe", "fewer.json", *OUT], "lacks the keys 'seed'"),
         (["--recipe", "steps.json", *OUT], f"steps {WHOLE} 1 to 100000, not -1"),
@@ -230,7 +230,7 @@ def test_bad_input(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (["recipe", "old.png"], "'old.png': it contains no recipe"),
         (["recipe", "no.png"], "'no.png': there is no such file"),
         (["recipe", "random"], "'random': it contains no recipe"),
-        (["recipe", "newer.png"], "version 6, newer than 5"),
+        (["recipe", "newer.png"], "version 7, newer than 6"),
     ],
 )
 def test_bad_input_of_the_other_commands(
@@ -275,7 +275,7 @@ def _write_recipes(folder: Path) -> None:
     good = json.loads(small().to_json())
     changes: dict[str, dict[str, Any]] = {
         "good": {},
-        "newer": {"version": 6},
+        "newer": {"version": 7},
         "more": {"mood": "calm"},
         "steps": {"steps": -1},
         "grid": {"width": 33},
@@ -286,7 +286,7 @@ def _write_recipes(folder: Path) -> None:
         (folder / f"{name}.json").write_text(json.dumps(good | change))
     fewer = {key: value for key, value in good.items() if key != "seed"}
     (folder / "fewer.json").write_text(json.dumps(fewer))
-    newer = {"vqgan-clip-recipe": json.dumps(good | {"version": 6})}
+    newer = {"vqgan-clip-recipe": json.dumps(good | {"version": 7})}
     save_png(picture(), folder / "newer.png", text=newer)
     far = {"vqgan-clip-recipe": json.dumps(good), "vqgan-clip-stopped-at": "4"}
     save_png(picture(), folder / "far.png", text=far)

@@ -233,10 +233,11 @@ def test_holding_on_to_the_source_keeps_more_of_it(models: Models):
     assert free.edit is not None
     by_latent = replace(free, edit=replace(free.edit, keep_latent=100.0))
     by_look = replace(free, edit=replace(free.edit, keep_look=10.0))
+    by_cells = replace(free, edit=replace(free.edit, keep_cells=0.5))
     original = np.asarray(source).astype(int)
     changes = [
         np.abs(np.asarray(paint(recipe, models)).astype(int) - original).mean()
-        for recipe in (free, by_latent, by_look)
+        for recipe in (free, by_latent, by_look, by_cells)
     ]
     assert max(changes[1:]) < changes[0]
 

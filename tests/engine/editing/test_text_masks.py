@@ -4,7 +4,9 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from engine import Models, RecipeError
+from engine import Models, RecipeError, load_models
+from engine.demo.scenes.description import Description, Thing
+from engine.demo.scenes.drawing import draw as draw_scene
 from engine.demo.world import PALETTE
 from engine.editing.segmentation import MAX_REGIONS, find_regions
 from engine.editing.text_masks import BATCH, TextMask, find_mask
@@ -87,11 +89,32 @@ def test_the_papers_way_marks_where_and_keeps_nearly_everything(models: Models):
     assert (np.asarray(found.mask) > 0).mean() > 0.8
 
 
-@pytest.mark.parametrize("method", ["regions", "paper"])
+@pytest.mark.parametrize("method", ["regions", "occlusion", "paper"])
 @pytest.mark.parametrize("size", [(1, 1), (2, 900)])
 def test_odd_pictures_get_masks_of_their_size(models: Models, method, size: tuple[int, int]):
     picture = Image.effect_noise(size, 80).convert("RGB")
     assert find_mask(picture, "the red circle", models, method).mask.size == size
+
+
+@pytest.fixture(scope="module")
+def scene_models() -> Models:
+    """Load the pair that paints scenes, whose perceptor knows whole pictures only."""
+    return load_models("scenes", "cpu", "float32")
+
+
+@pytest.mark.parametrize(
+    ("kind", "color", "place"), [("cat", "orange", "left"), ("windmill", "red", "right")]
+)
+def test_a_thing_in_a_landscape_is_found_wherever_it_stands(
+    scene_models: Models, kind: str, color: str, place: str
+):
+    thing = Thing(kind, color, "large", place)
+    drawing = draw_scene(Description("day", "meadow", (thing,)), seed=1)
+    picture = Image.fromarray(drawing.picture)
+    found = find_mask(picture, f"a {color} {kind}", scene_models)
+    assert found.found
+    assert overlap(found, drawing.masks[0]) > 0.6
+    assert not find_mask(picture, "a blue rocket", scene_models).found
 
 
 @pytest.mark.parametrize("phrase", ["", " \n"])

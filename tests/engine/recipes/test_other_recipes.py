@@ -54,7 +54,7 @@ def changed(recipe: OtherRecipe, **values: object) -> str:
     [
         (changed(GLIDE, painter="rembrandt"), "for the painter 'rembrandt'; this program knows"),
         (changed(GLIDE, painter=None), "for the painter None"),
-        (changed(GLIDE, version=6), "version 6, newer than 5"),
+        (changed(GLIDE, version=7), "version 7, newer than 6"),
         (changed(GLIDE, cutouts=8), "unknown keys: 'cutouts'"),
         (changed(GLIDE, guidance="prayer"), "guidance must be one of classifier-free, clip"),
         (changed(GLIDE, upsample_from=26), "upsample_steps must be a whole number from 1 to 26"),

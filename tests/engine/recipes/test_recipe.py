@@ -126,6 +126,7 @@ def test_a_recipe_without_words_is_named_by_its_pictures(
         st.floats(0, 1000),
         st.floats(0, 1000),
         st.floats(0, 1),
+        st.floats(0, 1),
     ),
     st.lists(
         st.builds(ImagePrompt, st.binary(max_size=50), WEIGHTS, st.none() | st.floats(-5, 5)),
@@ -146,6 +147,17 @@ def test_recipes_of_earlier_versions_are_still_read(version: int, unknown: tuple
     for name in unknown:
         del values[name]
     assert Recipe.from_json(json.dumps(values)) == RECIPE
+
+
+def test_only_a_recipe_that_draws_cells_back_needs_the_newest_version():
+    plain = replace(RECIPE, start="image", edit=Edit(b"", keep_look=0.5))
+    values, drawn_back = (
+        json.loads(replace(plain, edit=Edit(b"", keep_look=0.5, keep_cells=cells)).to_json())
+        for cells in (0.0, 0.25)
+    )
+    assert "keep_cells" not in values["edit"]
+    values["edit"]["keep_cells"] = 0.25
+    assert drawn_back == values | {"version": 6}
 
 
 def test_the_steps_of_all_rounds_are_counted():
@@ -268,14 +280,14 @@ def test_values_that_are_not_allowed_are_refused_by_name(changes: dict[str, Any]
         ("null", "must be a JSON object"),
         ("[]", "must be a JSON object"),
         ('"a red circle"', "must be a JSON object"),
-        ("{}", "version must be from 1 to 5, not None"),
-        (written(version=None), "version must be from 1 to 5, not None"),
-        (written(version=0), "version must be from 1 to 5, not 0"),
-        (written(version=True), "version must be from 1 to 5, not True"),
-        (written(version=1.0), "version must be from 1 to 5, not 1.0"),
-        (written(version="1"), "version must be from 1 to 5, not '1'"),
-        (written(version=6), "version 6, newer than 5.*update"),
-        (written(version=10**400), "newer than 5"),
+        ("{}", "version must be from 1 to 6, not None"),
+        (written(version=None), "version must be from 1 to 6, not None"),
+        (written(version=0), "version must be from 1 to 6, not 0"),
+        (written(version=True), "version must be from 1 to 6, not True"),
+        (written(version=1.0), "version must be from 1 to 6, not 1.0"),
+        (written(version="1"), "version must be from 1 to 6, not '1'"),
+        (written(version=7), "version 7, newer than 6.*update"),
+        (written(version=10**400), "newer than 6"),
         (written(brush=1, easel=2), "recipe contains unknown keys: 'brush', 'easel'"),
         (written(**{"a\ud800\n": 1}), r"recipe contains unknown keys: 'a\\ud800\\n'"),
         (written(**{"x" * 9000: 1}), "recipe contains unknown keys: 'xxx"),
@@ -311,6 +323,7 @@ def test_values_that_are_not_allowed_are_refused_by_name(changes: dict[str, Any]
         (written(edit={"source": "no base64!"}, start="image"), "source must be base64"),
         (written(edit={"source": "", "mask": 7}, start="image"), "mask must be base64"),
         (written(edit={"source": "", "keep_structure": 2}, start="image"), "keep_structure must"),
+        (written(edit={"source": "", "keep_cells": -1}, start="image"), "keep_cells must"),
         (written(edit={"source": "", "keep": 1}, start="image"), "edit contains unknown keys"),
         (written(edit={"source": None}, start="image"), "source must be the bytes"),
         (written(image_prompts=[{"picture": "?"}]), "picture must be base64"),
