@@ -1,6 +1,7 @@
 """Measure if the scene pair paints what sentences ask for, with a judge without a neural network.
 
-    python -m benchmarks scene-quality [--count N] [--edits N] [--sheet FILE] [--json FILE]
+    python -m benchmarks scene-quality [--count N] [--edits N] [--masks N] [--sheet FILE]
+                                       [--json FILE]
 
 Each sentence is painted once, with default settings, in held-out wordings. Edits start from drawn
 pictures, and masks come from words.
@@ -18,7 +19,7 @@ from PIL import Image
 import engine
 from benchmarks.lib.held_out_scenes import AskedScene, held_out_scenes
 from benchmarks.lib.painters import paint_all
-from benchmarks.lib.scene_editing import replacement_rows, sky_rows
+from benchmarks.lib.scene_editing import mask_rows, replacement_rows, sky_rows
 from benchmarks.lib.statistics import Share, mean_and_interval
 from engine.demo.scenes.judge import Judge, Match
 from engine.demo.scenes.table import KINDS, MEDIA_NAMES
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks scene-quality", description=__doc__)
     parser.add_argument("--count", type=int, default=60, help="sentences of each group")
     parser.add_argument("--edits", type=int, default=30, help="pictures of each kind of edit")
+    parser.add_argument("--masks", type=int, default=80, help="masks from words, not painted")
     parser.add_argument("--sheet", type=Path, help="a sheet of the first sentences of all groups")
     parser.add_argument("--json", type=Path, help="write the counts as JSON")
     options = parser.parse_args(arguments)
@@ -57,19 +59,16 @@ def main(arguments: Sequence[str]) -> None:
     rows["pictures against another sentence, all right"] = _share(
         _matches(judge, painted["seen"], others), lambda match: match.all_right
     )
-    overlaps: list[float] = []
     if options.edits:
         rows |= sky_rows(judge, MODELS, options.edits)
-        replaced, overlaps = replacement_rows(judge, MODELS, options.edits)
-        rows |= replaced
+        rows |= replacement_rows(judge, MODELS, options.edits)
+    found, overlaps = mask_rows(MODELS, options.masks)
+    rows |= found
     print(f"painted in {perf_counter() - started:.0f} s\n")
     print("| | share (count, 95 % interval) |\n|---|---|")
     for name, share in rows.items():
         print(f"| {name} | {share} |")
-    if overlaps:
-        print(
-            f"| mask from words, mean overlap with the true one | {mean_and_interval(overlaps)} |"
-        )
+    print(f"| mask from words, mean overlap with the true one | {mean_and_interval(overlaps)} |")
     if options.sheet:
         third = ON_SHEET // 3
         shown = [

@@ -29,6 +29,8 @@ KEPT = 0.7
 """Least overlap of edges for the structure to count as kept."""
 ROOM = 0.06
 """Margin of a mask from words as a share of the picture."""
+OTHER = 7
+"""How many pictures farther the thing is taken from that a picture does not show."""
 CHANGES: dict[str, tuple[str, str]] = {
     "weather, storm to sunny": ("storm", "day"),
     "light, day to night": ("day", "night"),
@@ -44,6 +46,8 @@ class Replacement:
     source: Image.Image
     truth: np.ndarray
     """Mask (H, W) of the thing."""
+    kind: str
+    """Kind of the thing."""
     phrase: str
     prompt: str
     claim: Claim
@@ -106,19 +110,41 @@ def sky_rows(judge: Judge, models: str, count: int) -> dict[str, Share]:
     return rows
 
 
-def replacement_rows(judge: Judge, models: str, count: int) -> tuple[dict[str, Share], list[float]]:
-    """Return how often a thing is replaced by another one, and the masks' overlaps with the truth.
+def mask_rows(models: str, count: int) -> tuple[dict[str, Share], list[float]]:
+    """Return how often masks from words are found, and their overlaps with the truth.
+
+    Each picture is also searched for the thing of another one, which it does not show.
+    """
+    loaded = engine.load_models(models, "cpu")
+    changes = replacements(Random(f"{SEED} replacements"), count)
+    answers = [find_mask(each.source, each.phrase, loaded) for each in changes]
+    overlaps: list[float] = []
+    for answer, change in zip(answers, changes, strict=True):
+        inside = np.asarray(answer.mask) > 127
+        overlaps.append(float((inside & change.truth).sum() / (inside | change.truth).sum()))
+    others = [*changes[OTHER:], *changes[:OTHER]]
+    refused = [
+        not find_mask(own.source, other.phrase, loaded).found
+        for own, other in zip(changes, others, strict=True)
+        if own.kind != other.kind
+    ]
+    rows = {
+        "mask from words: thing found": _share([each.found for each in answers]),
+        "... thing of another picture refused": _share(refused),
+    }
+    return rows, overlaps
+
+
+def replacement_rows(judge: Judge, models: str, count: int) -> dict[str, Share]:
+    """Return how often a thing is replaced by another one.
 
     Masks come from words, as people make them.
     """
-    random = Random(f"{SEED} replacements")
     loaded = engine.load_models(models, "cpu")
-    changes = replacements(random, count)
-    recipes, masks, overlaps = [], [], []
+    changes = replacements(Random(f"{SEED} replacements"), count)
+    recipes, masks = [], []
     for change in changes:
         found = change.found(loaded)
-        inside = np.asarray(found) > 127
-        overlaps.append(float((inside & change.truth).sum() / (inside | change.truth).sum()))
         masks.append(np.asarray(widened(found)))
         recipes.append(change.recipe(found, models))
     painted = paint_all(recipes)
@@ -130,11 +156,10 @@ def replacement_rows(judge: Judge, models: str, count: int) -> tuple[dict[str, S
         bool((picture == np.asarray(change.source))[mask == 0].all())
         for picture, change, mask in zip(painted, changes, masks, strict=True)
     ]
-    rows = {
+    return {
         "thing replaced inside a mask: new thing there": _share(right),
         "... pixels outside the mask identical": _share(outside),
     }
-    return rows, overlaps
 
 
 def replacements(random: Random, count: int) -> list[Replacement]:
@@ -181,6 +206,7 @@ def _replacement(random: Random) -> Replacement:
         return Replacement(
             source=Image.fromarray(drawing.picture),
             truth=drawing.masks[0],
+            kind=thing.kind,
             phrase=f"a {thing.color} {thing.kind}",
             prompt=sentence(claim, random, held_out=True),
             claim=claim,

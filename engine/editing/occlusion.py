@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from engine.editing.segmentation import Mask, find_regions, grow
 from engine.models.protocols import Perceptor
+from engine.vqgan_clip.edit_constraint import resize_for_perceptor
 
 PLACES = ("", " on the left", " in the middle", " on the right")
 """What is added to the phrase. A perceptor may take a thing without a place for one in the middle,
@@ -30,6 +31,7 @@ the best masks of 32 tuning pictures."""
 LEAST_GAIN = 0.004
 """Least gain for which a neighbor joins the mask."""
 MOST_NEIGHBORS = 3
+"""Maximum number of neighbors that join it."""
 HALO, RIM = 3, 6
 """Width of the hidden edge around a region and of the surroundings whose color hides it, as pixels
 of a picture of 128."""
@@ -123,8 +125,7 @@ def _without(image: Tensor, part: Mask) -> Tensor:
 
 def _embed(pictures: Tensor, perceptor: Perceptor) -> Tensor:
     """Return unit vectors (N, D) of whole pictures (N, 3, H, W)."""
-    side = perceptor.input_size
-    views = F.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
+    views = resize_for_perceptor(pictures, perceptor.input_size)
     return torch.cat([perceptor.encode_image(batch) for batch in views.split(BATCH)])
 
 

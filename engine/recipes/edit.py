@@ -22,6 +22,7 @@ MAX_BYTES = 11 * 2**20
 MAX_KEEP = 1000.0
 """Maximum of the weights `keep_latent` and `keep_look`."""
 KEEP_NAMES = ("keep_latent", "keep_look", "keep_structure", "keep_cells")
+"""Names of all weights of what is kept."""
 _IMAGE_PROMPT = Text("an image prompt")
 _NAMES = {
     "source": Text("the source"),

@@ -170,6 +170,6 @@ def _window(changed: NDArray[np.bool_]) -> tuple[slice, slice]:
     return slices[0], slices[1]
 
 
-def resize_for_perceptor(picture: Tensor, side: int) -> Tensor:
-    """Stretch a whole picture (1, 3, H, W) to the square of `side` pixels that CLIP takes."""
-    return F.interpolate(picture, (side, side), mode="bilinear", antialias=True)
+def resize_for_perceptor(pictures: Tensor, side: int) -> Tensor:
+    """Stretch whole pictures (N, 3, H, W) to the squares of `side` pixels that CLIP takes."""
+    return F.interpolate(pictures, (side, side), mode="bilinear", antialias=True)

@@ -12,6 +12,7 @@ from engine.images.tiling import TILES
 from engine.recipes.augmentations import PAPER, Augmentations
 from engine.recipes.checks import MAX_PROMPT_LENGTH, MAX_PROMPTS, MAX_SEED
 from engine.recipes.edit import Edit, ImagePrompt
+from engine.recipes.film import Clip, Film
 from engine.recipes.kinds import recipe_from_json
 from engine.recipes.prompts import Prompt
 from engine.recipes.recipe import Recipe
@@ -158,6 +159,17 @@ def test_only_a_recipe_that_draws_cells_back_needs_the_newest_version():
     assert "keep_cells" not in values["edit"]
     values["edit"]["keep_cells"] = 0.25
     assert drawn_back == values | {"version": 6}
+
+
+def test_a_clip_that_draws_cells_back_needs_the_newest_version_too():
+    def written_film(clip: Clip) -> str:
+        film = Film(frames=2, camera="still", clip=clip)
+        return replace(RECIPE, start="image", film=film).to_json()
+
+    older, newer = (json.loads(written_film(Clip(b"", keep_cells=each))) for each in (0.0, 0.25))
+    assert (older["version"], newer["version"]) == (5, 6)
+    assert "keep_cells" not in older["film"]["clip"]
+    assert recipe_from_json(json.dumps(newer)).to_json() == json.dumps(newer)
 
 
 def test_the_steps_of_all_rounds_are_counted():
