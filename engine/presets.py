@@ -95,7 +95,13 @@ def preset_of(recipe: Recipe) -> str | None:
     for name in candidates:
         overrides = edit_overrides(name, models) if edits_whole else {}
         preset = find_preset(name, models)
-        expected = {"smoothness": 0.0, "quantization": default, **preset, **overrides}
+        expected = {
+            "smoothness": 0.0,
+            "reencode_every": 0,
+            "quantization": default,
+            **preset,
+            **overrides,
+        }
         if all(getattr(recipe, key) == expected[key] for key in expected if key != "steps"):
             return name
     return None
@@ -136,6 +142,8 @@ def make_recipe(
     own: dict[str, Any] = {"quantization": entry.ways[0], "start": entry.starts[0]}
     story = None if prompt is None else parse_line(prompt).story
     values = own | dict(find_preset(preset or entry.preset, models))
+    if settings.get("quantization") == "codebook-sampling":  # which encodes no pictures (5.1)
+        values |= {"reencode_every": 0}
     values |= {"steps": steps_with_story(values["steps"], story)} | settings
     if init_image is not None:
         values |= {"start": "image", "init_image": init_image}

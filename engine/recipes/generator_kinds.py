@@ -70,6 +70,12 @@ def check_traits(recipe: Recipe, traits: Traits) -> None:
         )
     if (recipe.start == "image" or recipe.film) and "image" not in traits.starts:
         raise cannot_encode()
+    if recipe.reencode_every > 0 and "image" not in traits.starts:
+        raise RecipeError(
+            "the generator of the models {models} cannot encode a picture: reencode_every must "
+            "be 0, as in other presets",
+            models=repr(recipe.models),
+        )
     if recipe.start not in traits.starts:
         raise RecipeError(
             "the generator of the models {models} cannot start from {given}: start must be {known}",

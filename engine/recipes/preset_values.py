@@ -40,6 +40,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         # The smallest latents of its grid mean the lines of a woodcut.
         "regularizer": 0.0,
         "regularizer_decay": 0.0,
+        "reencode_every": 10,
     },
 }
 

@@ -46,7 +46,8 @@ prompts, version 3 extra rounds and start noise. Keys missing in older versions 
 Version 4, which only other painters need, added the key `painter` (`engine.recipes.kinds`)."""
 VERSION_OF_FILMS, NEWEST_VERSION = 5, 6
 """Versions that only some recipes need. Version 5 added tiles, films, stories and enlargements with
-their keys `tile`, `film`, `story` and `enlargement`, version 6 the key `keep_cells`."""
+their keys `tile`, `film`, `story` and `enlargement`, version 6 the keys `keep_cells` and
+`reencode_every`."""
 
 MAX_START_NOISE = 10.0
 MIN_LEARNING_RATE = 1e-6
@@ -128,6 +129,9 @@ class Recipe:
     `image_prompts` count in every chapter, and rounds of `more` go on with the last one."""
     enlargement: Enlargement | None = None
     """What paints the `init_image` larger, tile by tile; None for a picture of the canvas."""
+    reencode_every: int = 0
+    """Number of steps after which, again and again, the latent becomes the encoding of its own
+    picture, without what only fools the perceptors; 0 for never."""
 
     def __post_init__(self) -> None:
         check_prompts(self.prompts)
@@ -145,6 +149,7 @@ class Recipe:
         for chapter in self.chapters:
             check_weights([each.weight for each in (*chapter, *self.image_prompts)])
         check_whole("seed", self.seed, 0, MAX_SEED)
+        check_whole("reencode_every", self.reencode_every, 0, MAX_STEPS)
         check_whole("cutouts", self.cutouts, 1, MAX_CUTOUTS)
         check_whole("enlarge", self.enlarge, 1, MAX_ENLARGE)
         check_number("learning_rate", self.learning_rate, MIN_LEARNING_RATE, 100)
@@ -170,6 +175,10 @@ class Recipe:
             check_enlargement(self, self.enlargement)
         if self.start_noise > 0 and self.start != "image":
             raise RecipeError("start_noise needs a picture to start from, or must be 0")
+        if self.reencode_every > 0 and self.quantization == "codebook-sampling":
+            raise RecipeError(
+                "codebook sampling has no latent to encode a picture into: reencode_every must be 0"
+            )
         if self.start != "codes" and self.quantization == "codebook-sampling":
             raise RecipeError(
                 "codebook sampling has no latent to encode a picture into: start must be "
@@ -299,12 +308,14 @@ class Recipe:
             del values["story"]
         if self.enlargement is None:
             del values["enlargement"]
+        if self.reencode_every == 0:
+            del values["reencode_every"]
         return json.dumps(values, ensure_ascii=False, allow_nan=False, default=encode_base64)
 
     def _version(self) -> int:
         """Return the lowest version of the format that has all that the recipe uses."""
         kept = (self.edit, self.film and self.film.clip)
-        if any(each and each.keep_cells for each in kept):
+        if self.reencode_every > 0 or any(each and each.keep_cells for each in kept):
             return NEWEST_VERSION
         if self.tile != "none" or any((self.film, self.story, self.enlargement)):
             return VERSION_OF_FILMS

@@ -137,6 +137,11 @@ class EditConstraint:
             for now, before in zip(state, self._state, strict=True):
                 now.copy_(draw_back(now, before, self._keep.keep_cells * rate))
 
+    def without_unmoved(self, proposed: State, state: State) -> State:
+        """Return the state `proposed` for `state`, but the source's where that has not moved."""
+        rows = zip(proposed, state, self._state, strict=True)
+        return tuple(torch.where((now != old).any(1, True), new, now) for new, now, old in rows)
+
     def loss(self, state: State, embeddings: Sequence[Tensor]) -> Tensor:
         """Return the loss () of leaving the source.
 

@@ -16,6 +16,8 @@ hardly moves is drawn back to the source.
 A film adds a camera, which moves the picture before the first step of each frame, see
 `engine.vqgan_clip.filming`; or it restyles a clip, see `engine.vqgan_clip.restyling`.
 
+Some recipes re-encode the picture every few steps, see `engine.vqgan_clip.reencoding`.
+
 An enlargement is painted in tiles, each of which is a picture that is blended into a large one, see
 `engine.vqgan_clip.enlarging`.
 
@@ -53,6 +55,7 @@ from engine.vqgan_clip.losses import (
     total_variation,
 )
 from engine.vqgan_clip.memory_plan import MemoryPlan
+from engine.vqgan_clip.reencoding import is_due, reencode
 from engine.vqgan_clip.safety import FiniteGuard, with_less_memory
 from engine.vqgan_clip.schedules import alpha, learning_rate, smoothness_weight
 
@@ -176,13 +179,17 @@ def step(runs: Sequence[Run]) -> list[DivergedError | None]:
     if graph is not None:
         compute = partial(graph.compute_gradients, runs[0])
     with ExitStack() as undo:
-        # 0. Move the camera of each film whose frame is done, and go to an enlargement's next tile.
+        # 0. Move the camera of each film whose frame is done, go to an enlargement's next tile, and
+        #    re-encode what is due. All three encode a picture, so one of them is enough.
         for run in runs:
             if run.filming is not None and run.filming.is_due(run.steps_done):
                 undo.callback(run.filming.move(run.state, run.optimizer, show(run)))
-            if run.enlarging is not None and run.enlarging.is_due(run.steps_done):
+            elif run.enlarging is not None and run.enlarging.is_due(run.steps_done):
                 moved = run.enlarging.move(run.state, run.optimizer, run.guard, show(run))
                 undo.callback(moved)
+            elif is_due(run.recipe.reencode_every, run.steps_done):
+                own = run.state, painted(run), run.models.generator, run.tile, run.constraint
+                undo.callback(reencode(*own))
         losses, plan = with_less_memory(compute, runs[0].plan, rngs)
         undo.pop_all()  # nothing failed
     for run in runs:
@@ -247,13 +254,18 @@ def apply_gradient(run: Run, loss: Tensor) -> DivergedError | None:
 
 
 @torch.no_grad()
+def painted(run: Run) -> Tensor:
+    """Return what a run paints on (1, 3, H, W), in [0, 1]: its picture, or a tile of it."""
+    generator = run.models.generator
+    state = generator.settled(run.state, run.recipe.quantization, None)
+    return compose(run, generator.decode(state, tile=run.tile).clamp(0, 1))
+
+
+@torch.no_grad()
 def show(run: Run) -> Tensor:
     """Return the current picture (1, 3, H, W) of a run, in [0, 1]."""
     if run.shown is None or run.shown[0] != run.steps_done:
-        generator = run.models.generator
-        state = generator.settled(run.state, run.recipe.quantization, None)
-        decoded = generator.decode(state, tile=run.tile)
-        picture = compose(run, decoded.clamp(0, 1))
+        picture = painted(run)
         if run.enlarging is not None:
             picture = run.enlarging.placed(picture)
         run.shown = run.steps_done, picture
